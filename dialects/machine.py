@@ -1,0 +1,145 @@
+"""The machine as data: every parameter of an SN40L system with its unit and its source.
+
+Sources are public documents: SN40 = "SambaNova SN40L" (MICRO 2024, arXiv 2405.07518); STeP = "Streaming Tensor Programs"
+(arXiv 2511.07776); Plasticine (ISCA 2017). A value that nobody published says `Assumed:` and why. No xDSL here: passes and
+backends share this class, the IR carries it as `#rdu.machine` (see `rdu.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+
+def parameter(default: int, unit: str, source: str) -> Any:
+    """A machine parameter: a non-negative integer with its unit and where the number comes from."""
+    return field(default=default, metadata={"unit": unit, "source": source})
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One SN40L system. All sockets are alike; unit counts and capacities are per socket."""
+
+    sockets: int = parameter(
+        1, "sockets", "SN40: systems of 8 and 16 sockets; 1 is the smallest system"
+    )
+    clock_hz: int = parameter(
+        1_600_000_000,
+        "Hz",
+        "Assumed: SN40 says below 2 GHz; 1.6 GHz with 384 FLOP/cycle/PCU reproduces the published 638 TFLOP/s",
+    )
+    pcus: int = parameter(1040, "units", "SN40: pattern compute units per socket")
+    pmus: int = parameter(1040, "units", "SN40: pattern memory units per socket")
+    dies: int = parameter(2, "dies", "SN40: two dies per socket")
+    grid_columns: int = parameter(
+        26,
+        "columns",
+        "Assumed: 1040 units as 2 dies of 20 rows x 26 columns; the real floor plan is not published",
+    )
+    pcu_flops_per_cycle: int = parameter(
+        384, "FLOP/cycle", "Derived: 638 TFLOP/s BF16 (SN40) / 1040 PCUs / 1.6 GHz"
+    )
+    pmu_bytes: int = parameter(512 * 1024, "bytes", "SN40: 520 MiB of SRAM per socket / 1040 PMUs")
+    pmu_port_bytes_per_cycle: int = parameter(
+        64, "bytes/cycle", "STeP: PMU read port, and the same for writes"
+    )
+    hbm_bytes: int = parameter(64 * 1024**3, "bytes", "SN40 table II: HBM per socket")
+    hbm_bandwidth: int = parameter(
+        1_800_000_000_000, "bytes/s", "SN40 table II: HBM bandwidth per socket"
+    )
+    hbm_efficiency_permille: int = parameter(
+        920,
+        "1/1000",
+        "Assumed: share of the HBM bandwidth that streams reach; 0.92 fits public decode measurements on 8 sockets",
+    )
+    hbm_latency_cycles: int = parameter(
+        320,
+        "cycles",
+        "Assumed: 200 ns from request to first byte, as usual for HBM behind a network on chip",
+    )
+    ddr_bytes: int = parameter(
+        1536 * 1024**3, "bytes", "SN40 table II: DDR per socket, up to 1.5 TiB"
+    )
+    ddr_bandwidth: int = parameter(
+        200_000_000_000, "bytes/s", "SN40 table II: DDR bandwidth per socket, over 200 GB/s"
+    )
+    agcu_request_bytes: int = parameter(
+        64, "bytes", "Assumed: smallest burst an AGCU moves; shorter requests cost as much"
+    )
+    hop_latency_cycles: int = parameter(
+        2,
+        "cycles",
+        "Assumed: per hop of the on-chip network; not published, one switch and one wire stage",
+    )
+    stage_latency_cycles: int = parameter(
+        48,
+        "cycles",
+        "Assumed: depth of a PCU pipeline with its PMU read and write; Plasticine has 6 stages per PCU",
+    )
+    program_load_ns: int = parameter(
+        20_000, "ns", "Assumed: load of a whole configuration; SN40 names the command, not its time"
+    )
+    argument_load_ns: int = parameter(
+        4_000,
+        "ns",
+        "Assumed: write of a call's argument words; SN40 names the command, not its time",
+    )
+    execute_ns: int = parameter(
+        3_000, "ns", "Assumed: start of a kernel and the synchronisation at its end; not published"
+    )
+    host_command_ns: int = parameter(
+        10_000,
+        "ns",
+        "Assumed: extra cost of each command when the host issues it (software-orchestrated): driver and PCIe round trip",
+    )
+
+    def __post_init__(self) -> None:
+        for name, value in self.items():
+            if value < 0 or (value == 0 and not name.endswith(("_ns", "_cycles"))):
+                raise ValueError(f"machine parameter {name} is {value}; it must be positive")
+
+    def items(self) -> Iterable[tuple[str, int]]:
+        """Name and value of every parameter, in the order of the class."""
+        return asdict(self).items()
+
+    def with_values(self, values: dict[str, int]) -> Machine:
+        """A copy with some parameters changed.
+
+        Raises: ValueError for an unknown name (it lists the known ones) or a value that is not a positive integer.
+        """
+        known = [f.name for f in fields(self)]
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"unknown machine parameter '{name}'; known: {', '.join(known)}")
+            if type(value) is not int:
+                raise ValueError(f"machine parameter {name} is {value!r}; it must be an integer")
+        return replace(self, **values)
+
+    @property
+    def sram_bytes(self) -> int:
+        """SRAM of one socket: all its PMUs."""
+        return self.pmus * self.pmu_bytes
+
+    def cycles(self, nanoseconds: int) -> int:
+        """Cycles that cover a time, rounded up."""
+        return -(-nanoseconds * self.clock_hz // 1_000_000_000)
+
+    def hbm_cycles(self, size_bytes: int) -> int:
+        """Cycles for which a request of this size occupies the HBM of one socket, rounded up; never below the roofline."""
+        moved = -(-size_bytes // self.agcu_request_bytes) * self.agcu_request_bytes
+        return -(
+            -moved * self.clock_hz * 1000 // (self.hbm_bandwidth * self.hbm_efficiency_permille)
+        )
+
+    def hbm_roof_cycles(self, size_bytes: int) -> int:
+        """Fewest cycles in which a socket can move this many bytes: the roofline at full HBM bandwidth, rounded down."""
+        return size_bytes * self.clock_hz // self.hbm_bandwidth
+
+    def compute_roof_cycles(self, flops: int) -> int:
+        """Fewest cycles in which a socket can do this many FLOPs: all PCUs at their peak, rounded down."""
+        return flops // (self.pcus * self.pcu_flops_per_cycle)
+
+
+SN40L = Machine()
+"""The default machine: one SN40L socket."""

@@ -1,0 +1,1 @@
+"""The `rdu` dialect: see below."""
