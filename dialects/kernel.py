@@ -198,7 +198,9 @@ class CallOp(IRDLOperation):
     res = var_result_def()
 
     traits = traits_def(HasParent(ScheduleOp), _KernelExists())
-    assembly_format = "$callee (`[` $index^ `]`)? `(` $arguments `)` attr-dict `:` functional-type($arguments, $res)"
+    assembly_format = (
+        "$callee (`[` $index^ `]`)? `(` $arguments `)` attr-dict `:` functional-type($arguments, $res)"
+    )
 
     def __init__(
         self,
@@ -314,7 +316,7 @@ class LoopOp(IRDLOperation):
             expect(given == len(self.stacks), f"{given} {what} for {len(self.stacks)} stacks")
         for stack, (start, step) in zip(self.stacks, self.slices, strict=True):
             ends, length = (start, start + (count - 1) * step), shape_of(stack)[0]
-            fits = 0 <= min(ends) and max(ends) < length
+            fits = min(ends) >= 0 and max(ends) < length
             expect(fits, f"the loop reads slices {ends[0]} to {ends[1]} of a stack of {length}")
         wanted = [value.type for value in self.carried]
         expect([r.type for r in self.res] == wanted, "results and carried values differ in type")

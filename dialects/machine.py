@@ -21,9 +21,7 @@ def parameter(default: int, unit: str, source: str) -> Any:
 class Machine:
     """One SN40L system. All sockets are alike; unit counts and capacities are per socket."""
 
-    sockets: int = parameter(
-        1, "sockets", "SN40: systems of 8 and 16 sockets; 1 is the smallest system"
-    )
+    sockets: int = parameter(1, "sockets", "SN40: systems of 8 and 16 sockets; 1 is the smallest system")
     clock_hz: int = parameter(
         1_600_000_000,
         "Hz",
@@ -45,9 +43,7 @@ class Machine:
         64, "bytes/cycle", "STeP: PMU read port, and the same for writes"
     )
     hbm_bytes: int = parameter(64 * 1024**3, "bytes", "SN40 table II: HBM per socket")
-    hbm_bandwidth: int = parameter(
-        1_800_000_000_000, "bytes/s", "SN40 table II: HBM bandwidth per socket"
-    )
+    hbm_bandwidth: int = parameter(1_800_000_000_000, "bytes/s", "SN40 table II: HBM bandwidth per socket")
     hbm_efficiency_permille: int = parameter(
         920,
         "1/1000",
@@ -58,9 +54,7 @@ class Machine:
         "cycles",
         "Assumed: 200 ns from request to first byte, as usual for HBM behind a network on chip",
     )
-    ddr_bytes: int = parameter(
-        1536 * 1024**3, "bytes", "SN40 table II: DDR per socket, up to 1.5 TiB"
-    )
+    ddr_bytes: int = parameter(1536 * 1024**3, "bytes", "SN40 table II: DDR per socket, up to 1.5 TiB")
     ddr_bandwidth: int = parameter(
         200_000_000_000, "bytes/s", "SN40 table II: DDR bandwidth per socket, over 200 GB/s"
     )
@@ -128,9 +122,7 @@ class Machine:
     def hbm_cycles(self, size_bytes: int) -> int:
         """Cycles for which a request of this size occupies the HBM of one socket, rounded up; never below the roofline."""
         moved = -(-size_bytes // self.agcu_request_bytes) * self.agcu_request_bytes
-        return -(
-            -moved * self.clock_hz * 1000 // (self.hbm_bandwidth * self.hbm_efficiency_permille)
-        )
+        return -(-moved * self.clock_hz * 1000 // (self.hbm_bandwidth * self.hbm_efficiency_permille))
 
     def hbm_roof_cycles(self, size_bytes: int) -> int:
         """Fewest cycles in which a socket can move this many bytes: the roofline at full HBM bandwidth, rounded down."""

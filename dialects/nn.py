@@ -70,9 +70,7 @@ def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:
 def element_type_of(value: SSAValue | Attribute) -> Attribute:
     """The element type of a tensor or memref, given as a value or as its type."""
     type_ = value.type if isinstance(value, SSAValue) else value
-    assert isinstance(type_, TensorType | MemRefType), (
-        f"{type_} has elements by the op's definition"
-    )
+    assert isinstance(type_, TensorType | MemRefType), f"{type_} has elements by the op's definition"
     return type_.get_element_type()
 
 
@@ -92,9 +90,7 @@ def expect(condition: bool, message: str) -> None:
 def _require_static(op: Operation) -> None:
     for value in (*op.operands, *op.results):
         if isinstance(value.type, TensorType | MemRefType):
-            expect(
-                value.type.has_static_shape(), f"{op.name} needs static shapes, got {value.type}"
-            )
+            expect(value.type.has_static_shape(), f"{op.name} needs static shapes, got {value.type}")
 
 
 class ComputeOp(IRDLOperation, ABC):
@@ -278,9 +274,7 @@ class _CalleeFits(SymbolUserOpInterface):
         expect(isinstance(callee, FuncOp), f"@{name} is no function of this module")
         assert isinstance(callee, FuncOp)
         index = op.index.value.data if op.index is not None else None
-        verify_call_signature(
-            op.arguments.types, op.result_types, index, name, callee.function_type
-        )
+        verify_call_signature(op.arguments.types, op.result_types, index, name, callee.function_type)
 
 
 @irdl_op_definition
@@ -300,7 +294,9 @@ class CallOp(IRDLOperation):
     res = var_result_def()
 
     traits = traits_def(_CalleeFits())
-    assembly_format = "$callee (`[` $index^ `]`)? `(` $arguments `)` attr-dict `:` functional-type($arguments, $res)"
+    assembly_format = (
+        "$callee (`[` $index^ `]`)? `(` $arguments `)` attr-dict `:` functional-type($arguments, $res)"
+    )
 
     def __init__(
         self,
@@ -368,9 +364,7 @@ class RMSNormOp(ComputeOp):
     assembly_format = "$x `,` $weight `eps` $eps attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, x: SSAValue, weight: SSAValue, eps: float):
-        super().__init__(
-            operands=[x, weight], result_types=[x.type], properties={"eps": FloatAttr(eps, f64)}
-        )
+        super().__init__(operands=[x, weight], result_types=[x.type], properties={"eps": FloatAttr(eps, f64)})
 
     def verify_shapes(self) -> None:
         x, weight = shape_of(self.x), shape_of(self.weight)
@@ -462,9 +456,7 @@ class RopeOp(ComputeOp):
         x, head_dim = shape_of(self.x), self.head_dim.value.data
         expect(shape_of(self.position) == (), "rope takes one position, a scalar tensor<i32>")
         expect(len(x) == 2, f"rope takes [batch, heads * head_dim], got {x}")
-        expect(
-            head_dim > 0 and head_dim % 2 == 0, f"head_dim is {head_dim}; rope needs an even one"
-        )
+        expect(head_dim > 0 and head_dim % 2 == 0, f"head_dim is {head_dim}; rope needs an even one")
         expect(x[1] % head_dim == 0, f"extent {x[1]} is no multiple of head_dim {head_dim}")
         expect(self.result.type == self.x.type, "rope keeps the type of x")
         given = [self.scaling_factor, self.low_frequency_factor, self.high_frequency_factor]
@@ -487,16 +479,16 @@ class CacheAppendOp(ComputeOp):
     """scalar: index in the context dimension"""
 
     traits = traits_def(MemoryWriteEffect())
-    assembly_format = "$cache `[` $position `]` `,` $x attr-dict `:` type($cache) `,` type($position) `,` type($x)"
+    assembly_format = (
+        "$cache `[` $position `]` `,` $x attr-dict `:` type($cache) `,` type($position) `,` type($x)"
+    )
 
     def __init__(self, cache: SSAValue, x: SSAValue, position: SSAValue):
         super().__init__(operands=[cache, x, position])
 
     def verify_shapes(self) -> None:
         cache, x = shape_of(self.cache), shape_of(self.x)
-        expect(
-            shape_of(self.position) == (), "cache_append takes one position, a scalar tensor<i32>"
-        )
+        expect(shape_of(self.position) == (), "cache_append takes one position, a scalar tensor<i32>")
         expect(len(cache) == 4, f"cache is {cache}; it takes [batch, kv_heads, context, head_dim]")
         wanted = (cache[0], cache[1] * cache[3])
         expect(x == wanted, f"x is {x}, the cache takes {wanted}")
@@ -533,9 +525,7 @@ class AttentionOp(ComputeOp):
         "functional-type(operands, results)"
     )
 
-    def __init__(
-        self, query: SSAValue, keys: SSAValue, values: SSAValue, position: SSAValue, scale: float
-    ):
+    def __init__(self, query: SSAValue, keys: SSAValue, values: SSAValue, position: SSAValue, scale: float):
         super().__init__(
             operands=[query, keys, values, position],
             result_types=[query.type],
@@ -574,14 +564,10 @@ class AttentionScoresOp(ComputeOp):
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(Pure())
-    assembly_format = (
-        "$query `,` $keys `scale` $scale attr-dict `:` functional-type(operands, results)"
-    )
+    assembly_format = "$query `,` $keys `scale` $scale attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, query: SSAValue, keys: SSAValue, scale: FloatAttr, result_type: Attribute):
-        super().__init__(
-            operands=[query, keys], result_types=[result_type], properties={"scale": scale}
-        )
+        super().__init__(operands=[query, keys], result_types=[result_type], properties={"scale": scale})
 
     def verify_shapes(self) -> None:
         query, keys, result = shape_of(self.query), shape_of(self.keys), shape_of(self.result)
@@ -616,9 +602,7 @@ class AttentionSoftmaxOp(ComputeOp):
 
     def verify_shapes(self) -> None:
         expect(shape_of(self.position) == (), "attention_softmax takes one position, a scalar")
-        expect(
-            self.result.type == self.scores.type, "attention_softmax keeps the type of the scores"
-        )
+        expect(self.result.type == self.scores.type, "attention_softmax keeps the type of the scores")
 
     def flops(self) -> int:
         return 5 * prod(shape_of(self.scores))
@@ -640,18 +624,16 @@ class AttentionValuesOp(ComputeOp):
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(Pure())
-    assembly_format = "$probabilities `,` $values `,` $accumulator attr-dict `:` functional-type(operands, results)"
+    assembly_format = (
+        "$probabilities `,` $values `,` $accumulator attr-dict `:` functional-type(operands, results)"
+    )
 
     def __init__(self, probabilities: SSAValue, values: SSAValue, accumulator: SSAValue):
-        super().__init__(
-            operands=[probabilities, values, accumulator], result_types=[accumulator.type]
-        )
+        super().__init__(operands=[probabilities, values, accumulator], result_types=[accumulator.type])
 
     def verify_shapes(self) -> None:
         probabilities, values = shape_of(self.probabilities), shape_of(self.values)
-        expect(
-            len(values) == 4, f"values are {values}; they take [batch, kv_heads, tile, head_dim]"
-        )
+        expect(len(values) == 4, f"values are {values}; they take [batch, kv_heads, tile, head_dim]")
         fits = (
             len(probabilities) == 3
             and probabilities[0] == values[0]

@@ -1,0 +1,434 @@
+"""Networks of units and channels: what the `dataflow` and `rdu` levels share.
+
+Both levels describe a kernel as units joined by bounded channels, with the same firing rule; the `rdu`
+level adds places, addresses and routes. The types print as `!dataflow.…` at both levels.
+
+**Ports.** The body of a stage sees one argument per input channel. Where the argument's type is the tile,
+one tile is held for `period` firings. Where it is larger along one axis by a factor r, r tiles are
+gathered, then held. Where it is smaller by r, one tile is held and firing f sees slice
+`(f mod period) * r / period`. A result is emitted in the last of every `period` firings of its output.
+Arguments behind the inputs are states (accumulators): zero when an iteration begins, then what the last
+firing yielded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    DenseArrayBase,
+    FunctionType,
+    IntegerAttr,
+    StringAttr,
+    TensorType,
+    i64,
+)
+from xdsl.ir import (
+    Attribute,
+    ParametrizedAttribute,
+    Region,
+    SSAValue,
+    TypeAttribute,
+)
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_attr_definition,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import HasParent, IsTerminator
+
+from .kernel import FunctionLikeOp
+from .nn import expect, shape_of, size_bytes_of
+
+
+@irdl_attr_definition
+class TokenType(ParametrizedAttribute, TypeAttribute):
+    """A tile without data: it says that something has happened."""
+
+    name = "dataflow.token"
+
+
+@irdl_attr_definition
+class ChannelType(ParametrizedAttribute, TypeAttribute):
+    """A queue of tiles of one type: `!dataflow.channel<tensor<1x512xbf16>>`."""
+
+    name = "dataflow.channel"
+
+    tile: Attribute
+
+    @property
+    def tile_bytes(self) -> int:
+        """Bytes of one tile, packed; a token has none."""
+        return 0 if isinstance(self.tile, TokenType) else size_bytes_of(self.tile)
+
+
+def tiled_axis(whole: Sequence[int], tile: Sequence[int]) -> tuple[int | None, int]:
+    """The axis along which `tile` cuts `whole`, and into how many; (None, 1) where they are equal.
+
+    Raises: VerifyException if they differ in rank, in several axes, or do not divide.
+    """
+    expect(len(whole) == len(tile), f"tile {tuple(tile)} and {tuple(whole)} differ in rank")
+    axes = [axis for axis, (a, b) in enumerate(zip(whole, tile, strict=True)) if a != b]
+    if not axes:
+        return None, 1
+    expect(len(axes) == 1, f"tile {tuple(tile)} cuts {tuple(whole)} along several axes")
+    large, small = whole[axes[0]], tile[axes[0]]
+    expect(
+        0 < small <= large and large % small == 0,
+        f"tile extent {small} does not divide extent {large}",
+    )
+    return axes[0], large // small
+
+
+@dataclass(frozen=True)
+class PortShape:
+    """How a stage's input port turns tiles into arguments: `gathered` tiles per group, or `slices` of one."""
+
+    axis: int | None
+    gathered: int
+    slices: int
+
+
+def port_shape(tile: Attribute, argument: Attribute) -> PortShape:
+    """Compare a channel's tile with the body's argument; see the dialect's **Ports**.
+
+    Raises: VerifyException where neither divides the other along one axis.
+    """
+    if tile == argument:
+        return PortShape(None, 1, 1)
+    tile_shape, argument_shape = shape_of(tile), shape_of(argument)
+    expect(len(tile_shape) == len(argument_shape), f"a tile {tile} for an argument {argument}")
+    if any(a > b for a, b in zip(argument_shape, tile_shape, strict=True)):
+        axis, factor = tiled_axis(argument_shape, tile_shape)
+        return PortShape(axis, factor, 1)
+    axis, factor = tiled_axis(tile_shape, argument_shape)
+    return PortShape(axis, 1, factor)
+
+
+class NetworkOp(FunctionLikeOp):
+    """A kernel as a network of units; the base of `dataflow.kernel` and `rdu.kernel`."""
+
+    def __init__(
+        self,
+        sym_name: str,
+        function_type: FunctionType,
+        body: Region | None = None,
+        attributes: dict[str, Attribute] | None = None,
+    ):
+        super().__init__(sym_name, function_type, body, attributes)
+        self.attributes.setdefault("iterations", IntegerAttr(1, i64))
+
+    @property
+    def iterations(self) -> int:
+        """How often the network runs in one call."""
+        attribute = self.attributes.get("iterations")
+        return attribute.value.data if isinstance(attribute, IntegerAttr) else 0
+
+    def verify_(self) -> None:
+        super().verify_()
+        expect(self.iterations > 0, "a kernel needs `iterations`, a positive integer")
+        for op in self.body.block.ops:
+            legal = isinstance(op, QueueOp | UnitOp)
+            expect(legal, f"{op.name} directly inside a dataflow kernel")
+        channels = [op for op in self.body.block.ops if isinstance(op, QueueOp)]
+        for channel in channels:
+            verify_balance(channel, self.iterations)
+
+
+def verify_balance(channel: QueueOp, iterations: int) -> None:
+    name = channel.result.name_hint or "channel"
+    producers, consumers = channel.producers(), channel.consumers()
+    expect(len(producers) == 1, f"%{name} has {len(producers)} producers, needs one")
+    expect(len(consumers) == 1, f"%{name} has {len(consumers)} consumers, needs one")
+    made = producers[0].produced_tiles(channel.result, iterations)
+    taken = consumers[0].consumed_tiles(channel.result, iterations)
+    expect(
+        made == taken,
+        f"{producers[0].name} puts {made} tiles a call into %{name}, {consumers[0].name} takes {taken}",
+    )
+
+
+class UnitOp(IRDLOperation):
+    """A unit of the network: it takes tiles from channels and puts tiles into others."""
+
+    def inputs(self) -> Sequence[SSAValue]:
+        """The channels that it takes from."""
+        return ()
+
+    def outputs(self) -> Sequence[SSAValue]:
+        """The channels that it puts into."""
+        return ()
+
+    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+        """Tiles taken from one of its inputs in a call."""
+        raise NotImplementedError
+
+    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+        """Tiles put into one of its outputs in a call."""
+        raise NotImplementedError
+
+
+class QueueOp(IRDLOperation):
+    """A bounded queue of tiles between two units; the base of `dataflow.channel` and `rdu.buffer`."""
+
+    depth = prop_def(IntegerAttr.constr(i64))
+    """Tiles that it holds; a producer waits while it is full."""
+    pmus = opt_prop_def(IntegerAttr.constr(i64))
+    """PMUs that hold it, once units are allocated."""
+    pmu_first = opt_prop_def(IntegerAttr.constr(i64))
+    """The first of these PMUs, once they are placed; the others follow it."""
+    hops = opt_prop_def(IntegerAttr.constr(i64))
+    """Network hops from producer through buffer to consumer, once placed."""
+    result = result_def(ChannelType)
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$depth attr-dict `:` type($result)"
+
+    def __init__(self, tile: Attribute, depth: int = 2):
+        super().__init__(result_types=[ChannelType(tile)], properties={"depth": IntegerAttr(depth, i64)})
+
+    @property
+    def type(self) -> ChannelType:
+        """The channel type of the result."""
+        type_ = self.result.type
+        assert isinstance(type_, ChannelType), "the op defines a channel"
+        return type_
+
+    def producers(self) -> list[UnitOp]:
+        """Units that put tiles into it, one per port."""
+        return self._ends(outputs=True)
+
+    def consumers(self) -> list[UnitOp]:
+        """Units that take tiles from it, one per port."""
+        return self._ends(outputs=False)
+
+    def _ends(self, *, outputs: bool) -> list[UnitOp]:
+        units = {id(use.operation): use.operation for use in self.result.uses}
+        ends: list[UnitOp] = []
+        for unit in units.values():
+            if isinstance(unit, UnitOp):
+                side = unit.outputs() if outputs else unit.inputs()
+                ends += [unit for channel in side if channel is self.result]
+        return ends
+
+    def verify_(self) -> None:
+        expect(self.depth.value.data > 0, f"a channel of depth {self.depth.value.data}")
+
+
+class TableGatherOp(UnitOp):
+    """An indexed read of rows; the base of `dataflow.gather` and `rdu.gather`."""
+
+    table = operand_def(TensorType[AnyFloat])
+    ids = operand_def(ChannelType)
+    channels = var_operand_def(ChannelType)
+    """Every tile goes to each of them."""
+
+    assembly_format = (
+        "$table `by` $ids `to` $channels attr-dict `:` type($table) `,` type($ids) `->` type($channels)"
+    )
+
+    def __init__(self, table: SSAValue, ids: SSAValue, channels: Sequence[SSAValue]):
+        super().__init__(operands=[table, ids, channels])
+
+    def inputs(self) -> Sequence[SSAValue]:
+        return (self.ids,)
+
+    def outputs(self) -> Sequence[SSAValue]:
+        return self.channels
+
+    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return iterations
+
+    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return iterations
+
+    def verify_(self) -> None:
+        assert isinstance(self.ids.type, ChannelType), "checked by the op's definition"
+        wanted = (*shape_of(self.ids.type.tile), *shape_of(self.table)[1:])
+        for channel in self.channels:
+            assert isinstance(channel.type, ChannelType), "checked by the op's definition"
+            given = shape_of(channel.type.tile)
+            expect(given == wanted, f"rows arrive as {wanted}, the channel takes {given}")
+
+
+class PipelineStageOp(UnitOp):
+    """A stage of the pipeline; the base of `dataflow.stage` and `rdu.stage`."""
+
+    label = prop_def(StringAttr)
+    firings = prop_def(IntegerAttr.constr(i64))
+    ins = var_operand_def(ChannelType)
+    outs = var_operand_def(ChannelType)
+    in_periods = prop_def(DenseArrayBase.constr(i64))
+    """Firings for which each input group is held."""
+    out_periods = prop_def(DenseArrayBase.constr(i64))
+    """Firings for each tile put out."""
+    ii = opt_prop_def(IntegerAttr.constr(i64))
+    """Initiation interval: cycles from one firing to the next, once scheduled."""
+    latency = opt_prop_def(IntegerAttr.constr(i64))
+    """Cycles from a firing's start to its results, once scheduled."""
+    pcus = opt_prop_def(IntegerAttr.constr(i64))
+    """PCUs that compute it, once units are allocated."""
+    pcu_first = opt_prop_def(IntegerAttr.constr(i64))
+    """The first of these PCUs, once they are placed; the others follow it."""
+    body = region_def("single_block")
+
+    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
+    assembly_format = (
+        "$label `firings` $firings (`ins` `(` $ins^ `:` type($ins) `)`)? `periods` $in_periods "
+        "(`outs` `(` $outs^ `:` type($outs) `)`)? `periods` $out_periods attr-dict-with-keyword $body"
+    )
+
+    def __init__(
+        self,
+        label: str,
+        firings: int,
+        ins: Sequence[SSAValue],
+        outs: Sequence[SSAValue],
+        body: Region,
+        in_periods: Sequence[int],
+        out_periods: Sequence[int],
+    ):
+        super().__init__(
+            operands=[ins, outs],
+            regions=[body],
+            properties={
+                "label": StringAttr(label),
+                "firings": IntegerAttr(firings, i64),
+                "in_periods": DenseArrayBase.from_list(i64, in_periods),
+                "out_periods": DenseArrayBase.from_list(i64, out_periods),
+            },
+        )
+
+    def inputs(self) -> Sequence[SSAValue]:
+        return self.ins
+
+    def outputs(self) -> Sequence[SSAValue]:
+        return self.outs
+
+    def ports(self) -> list[PortShape]:
+        """How each input channel's tiles become the body's argument."""
+        shapes: list[PortShape] = []
+        for channel, argument in zip(self.ins, self.body.block.args, strict=False):
+            assert isinstance(channel.type, ChannelType), "checked by the op's definition"
+            shapes.append(port_shape(channel.type.tile, argument.type))
+        return shapes
+
+    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+        port = next(i for i, value in enumerate(self.ins) if value is channel)
+        groups = self.firings.value.data * iterations // int(self.in_periods.get_values()[port])
+        return groups * self.ports()[port].gathered
+
+    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+        port = next(i for i, value in enumerate(self.outs) if value is channel)
+        return self.firings.value.data * iterations // int(self.out_periods.get_values()[port])
+
+    def verify_(self) -> None:
+        firings = self.firings.value.data
+        kernel = self.parent_op()
+        total = firings * kernel.iterations if isinstance(kernel, NetworkOp) else firings
+        expect(firings > 0, f"a stage with {firings} firings")
+        for channels, periods, side in (
+            (self.ins, self.in_periods, "input"),
+            (self.outs, self.out_periods, "output"),
+        ):
+            values = [int(period) for period in periods.get_values()]
+            expect(len(values) == len(channels), f"{len(values)} periods for {len(channels)} {side}s")
+            for number, period in enumerate(values):
+                expect(
+                    period > 0 and total % period == 0,
+                    f"period {period} of {side} {number} does not divide {total} firings",
+                )
+        self._verify_body()
+
+    def _verify_body(self) -> None:
+        block = self.body.block
+        expect(isinstance(block.last_op, YieldOp), "the stage body ends without dataflow.yield")
+        assert block.last_op is not None
+        states = len(block.args) - len(self.ins)
+        expect(states >= 0, f"{len(block.args)} arguments for {len(self.ins)} input channels")
+        yielded = list(block.last_op.operand_types)
+        tiles = [channel.type.tile for channel in self.outs if isinstance(channel.type, ChannelType)]
+        wanted = [*tiles, *(arg.type for arg in block.args[len(self.ins) :])]
+        expect(yielded == wanted, f"the stage yields {yielded}, its outputs and states are {wanted}")
+        periods = [int(period) for period in self.in_periods.get_values()]
+        for number, (shape, period) in enumerate(zip(self.ports(), periods, strict=True)):
+            expect(
+                period % shape.slices == 0,
+                f"input {number} has {shape.slices} slices in {period} firings",
+            )
+
+
+@irdl_op_definition
+class YieldOp(IRDLOperation):
+    """End of a stage's body: a tile per output channel, then the states of the next firing."""
+
+    name = "dataflow.yield"
+
+    arguments = var_operand_def()
+
+    traits = traits_def(IsTerminator(), HasParent(PipelineStageOp))
+    assembly_format = "attr-dict ($arguments^ `:` type($arguments))?"
+
+    def __init__(self, arguments: Sequence[SSAValue]):
+        super().__init__(operands=[arguments])
+
+
+class LoopCarryOp(UnitOp):
+    """A loop-carried value; the base of `dataflow.carry` and `rdu.carry`."""
+
+    init = operand_def(ChannelType)
+    next = operand_def(ChannelType)
+    final = operand_def(ChannelType)
+    current = var_operand_def(ChannelType)
+    """Every tile goes to each of them."""
+    tiles = prop_def(IntegerAttr.constr(i64))
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = (
+        "$tiles `init` $init `next` $next `final` $final `current` $current attr-dict `:` type($init)"
+        "`,` type($next) `,` type($final) `,` type($current)"
+    )
+
+    def __init__(
+        self,
+        tiles: int,
+        init: SSAValue,
+        next: SSAValue,
+        final: SSAValue,
+        current: Sequence[SSAValue],
+    ):
+        super().__init__(operands=[init, next, final, current], properties={"tiles": IntegerAttr(tiles, i64)})
+
+    def inputs(self) -> Sequence[SSAValue]:
+        return (self.init, self.next)
+
+    def outputs(self) -> Sequence[SSAValue]:
+        return (self.final, *self.current)
+
+    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return self.tiles.value.data * (1 if channel is self.init else iterations)
+
+    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return self.tiles.value.data * (1 if channel is self.final else iterations)
+
+    def verify_(self) -> None:
+        types = {channel.type for channel in self.operands}
+        expect(len(types) == 1, "the channels of a carry have one tile type")
+
+
+def channel_of(value: SSAValue) -> QueueOp:
+    """The channel op that defines a channel value."""
+    owner = value.owner
+    assert isinstance(owner, QueueOp), "channels are made by ops"
+    return owner
