@@ -48,7 +48,7 @@ from .network import (
     YieldOp,
     tiled_axis,
 )
-from .nn import expect, shape_of, slice_type
+from .nn import element_type_of, expect, shape_of, slice_type
 
 
 @irdl_op_definition
@@ -209,13 +209,20 @@ class StoreOp(UnitOp):
         return self.done
 
     @property
+    def memory_type(self) -> Attribute:
+        """Type of the memref that one pass writes into: the destination, or one slice of it."""
+        assert self.destination is not None, "asked only of stores into a memref"
+        return _stream_type(self.destination, self.start)
+
+    @property
     def stream_type(self) -> Attribute:
-        """Type of what one pass writes; for a store at a position, the one tile it writes."""
+        """Type of what one pass writes; at a position of a cache `[B, G, context, D]`, `[B, G * D]`."""
         if self.position is not None:
-            assert isinstance(self.channel.type, ChannelType), "checked by the op's definition"
-            return self.channel.type.tile
+            shape = shape_of(self.memory_type)
+            expect(len(shape) == 4, f"`at` needs a cache [batch, heads, context, head_dim], got {shape}")
+            return TensorType(element_type_of(self.memory_type), [shape[0], shape[1] * shape[3]])
         if self.destination is not None:
-            return _stream_type(self.destination, self.start)
+            return self.memory_type
         kernel = self.parent_op()
         number = self.result.value.data if self.result is not None else -1
         assert isinstance(kernel, NetworkOp), "checked by the op's traits"
@@ -236,6 +243,10 @@ class StoreOp(UnitOp):
         _verify_slices(self)
         if self.parent_op() is not None:
             _tiles(self.stream_type, self.channel)
+        if self.position is not None:
+            assert isinstance(self.channel.type, ChannelType), "checked by the op's definition"
+            columns, head_dim = shape_of(self.channel.type.tile)[1], shape_of(self.memory_type)[3]
+            expect(columns % head_dim == 0, f"tiles of {columns} columns cut heads of {head_dim}")
 
 
 def _stream_properties(slices: tuple[int, int] | None, once: bool) -> dict[str, Attribute]:

@@ -122,7 +122,7 @@ class FuncOp(FunctionLikeOp):
     def verify_(self) -> None:
         super().verify_()
         for op in self.body.block.ops:
-            expect(not isinstance(op, CallOp | ObserveOp), f"{op.name} inside a kernel")
+            expect(not isinstance(op, CallOp | ObserveOp | GroupOp), f"{op.name} inside a kernel")
         _verify_return(self)
 
 
@@ -330,18 +330,45 @@ class LoopOp(IRDLOperation):
 
 
 @irdl_op_definition
+class GroupOp(IRDLOperation):
+    """Operations of a step or a layer that are to become one kernel; `outline-kernels` makes and ends them.
+
+    `%y = kernel.group -> tensor<1x8xbf16> { … kernel.yield %z : tensor<1x8xbf16> }`
+    """
+
+    name = "kernel.group"
+
+    res = var_result_def()
+    body = region_def("single_block")
+
+    traits = traits_def(RecursiveMemoryEffect())
+    assembly_format = "(`->` type($res)^)? attr-dict-with-keyword $body"
+
+    def __init__(self, body: Region, result_types: Sequence[Attribute]):
+        super().__init__(regions=[body], result_types=[result_types])
+
+    def verify_(self) -> None:
+        expect(len(self.body.block.args) == 0, "a group captures its values, it takes no arguments")
+        last = self.body.block.last_op
+        expect(isinstance(last, YieldOp), "the group ends without kernel.yield")
+        assert last is not None
+        wanted, types = list(self.res.types), list(last.operand_types)
+        expect(types == wanted, f"the group yields {types}, its results are {wanted}")
+
+
+@irdl_op_definition
 class YieldOp(IRDLOperation):
-    """End of a loop body, with the carried values of the next iteration."""
+    """End of a loop body, with the carried values of the next iteration, or of a group, with its results."""
 
     name = "kernel.yield"
 
     arguments = var_operand_def()
 
-    traits = traits_def(IsTerminator(), HasParent(LoopOp))
+    traits = traits_def(IsTerminator(), Pure(), HasParent(LoopOp, GroupOp))
     assembly_format = "attr-dict ($arguments^ `:` type($arguments))?"
 
     def __init__(self, arguments: Sequence[SSAValue]):
         super().__init__(operands=[arguments])
 
 
-KERNEL = Dialect("kernel", [FuncOp, ScheduleOp, ReturnOp, CallOp, StackOp, LoopOp, YieldOp])
+KERNEL = Dialect("kernel", [FuncOp, ScheduleOp, ReturnOp, CallOp, StackOp, LoopOp, GroupOp, YieldOp])

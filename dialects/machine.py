@@ -38,6 +38,9 @@ class Machine:
     pcu_flops_per_cycle: int = parameter(
         384, "FLOP/cycle", "Derived: 638 TFLOP/s BF16 (SN40) / 1040 PCUs / 1.6 GHz"
     )
+    pcu_fifo_bytes: int = parameter(
+        512, "bytes", "Assumed: a channel that small needs no PMU, it lives in the reader's input FIFO"
+    )
     pmu_bytes: int = parameter(512 * 1024, "bytes", "SN40: 520 MiB of SRAM per socket / 1040 PMUs")
     pmu_port_bytes_per_cycle: int = parameter(
         64, "bytes/cycle", "STeP: PMU read port, and the same for writes"
@@ -114,6 +117,22 @@ class Machine:
     def sram_bytes(self) -> int:
         """SRAM of one socket: all its PMUs."""
         return self.pmus * self.pmu_bytes
+
+    def coordinates(self, unit: int) -> tuple[int, int, int]:
+        """Die, row and column of a PCU or of the PMU of the same number: die by die, snaking row by row."""
+        per_die = -(-max(self.pcus, self.pmus) // self.dies)
+        die, place = divmod(unit, per_die)
+        row, step = divmod(place, self.grid_columns)
+        return die, row, step if row % 2 == 0 else self.grid_columns - 1 - step
+
+    def hops(self, unit: int, other: int) -> int:
+        """Network hops between two units: the Manhattan distance, dies side by side."""
+        (die, row, column), (other_die, other_row, other_column) = (
+            self.coordinates(unit),
+            self.coordinates(other),
+        )
+        width = self.grid_columns
+        return abs(row - other_row) + abs(die * width + column - other_die * width - other_column)
 
     def cycles(self, nanoseconds: int) -> int:
         """Cycles that cover a time, rounded up."""

@@ -6,7 +6,7 @@ level adds places, addresses and routes. The types print as `!dataflow.…` at b
 **Ports.** The body of a stage sees one argument per input channel. Where the argument's type is the tile,
 one tile is held for `period` firings. Where it is larger along one axis by a factor r, r tiles are
 gathered, then held. Where it is smaller by r, one tile is held and firing f sees slice
-`(f mod period) * r / period`. A result is emitted in the last of every `period` firings of its output.
+`f mod r`. A result is emitted in the last of every `period` firings of its output.
 Arguments behind the inputs are states (accumulators): zero when an iteration begins, then what the last
 firing yielded.
 """

@@ -243,8 +243,9 @@ class BufferOp(QueueOp):
         expect(self.pmus is not None, "a buffer needs `pmus`")
         assert self.pmus is not None
         need = self.depth.value.data * self.type.tile_bytes
-        room = self.pmus.value.data * machine_of(self).pmu_bytes
-        expect(need <= room, f"{self.depth.value.data} tiles take {need} bytes, the PMUs hold {room}")
+        machine, count = machine_of(self), self.pmus.value.data
+        room = count * machine.pmu_bytes if count else machine.pcu_fifo_bytes
+        expect(need <= room, f"{self.depth.value.data} tiles take {need} bytes, {count} PMUs hold {room}")
 
 
 @irdl_op_definition
@@ -348,7 +349,10 @@ class LoadOp(StreamOp):
 
 @irdl_op_definition
 class StoreOp(StreamOp):
-    """A stream from a channel to memory: `rdu.store %c into %y {tiles = 1, …} : …`."""
+    """A stream from a channel to memory: `rdu.store %c into %y {tiles = 1, …} : …`.
+
+    At a position of a cache, a tile `[B, n]` is written as `[B, n / head_dim, head_dim]`: three strides.
+    """
 
     name = "rdu.store"
 
@@ -397,7 +401,8 @@ def _verify_strides(op: StreamOp, channel: SSAValue | None) -> None:
     expect(channel is not None, "a load feeds at least one channel")
     assert channel is not None
     assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    rank = len(shape_of(channel.type.tile))
+    at_position = isinstance(op, StoreOp) and op.position is not None
+    rank = 3 if at_position else len(shape_of(channel.type.tile))
     expect(len(op.strides) == rank, f"{len(op.strides)} strides for a tile of rank {rank}")
     expect(op.tiles.value.data > 0, f"a stream of {op.tiles.value.data} tiles")
 

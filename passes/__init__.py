@@ -1,0 +1,22 @@
+"""The passes of `kl`, one file each.
+
+One name everywhere: the pass `loop-kernels` is the class `LoopKernelsPass` in `loop_kernels.py`,
+tested by `tests/filecheck/passes/loop-kernels.mlir`. So a new pass is its file, its test and one
+line in `PASSES`. The default pipeline (`tools/driver.py`) says where each pass stands and why.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from xdsl.passes import ModulePass
+
+PASSES: tuple[str, ...] = ()
+"""The name of every pass, in the order of the levels."""
+
+
+def load_pass(name: str) -> type[ModulePass]:
+    """The class of a pass of ours. It is imported here and no sooner, so that tools start
+    quickly."""
+    module = import_module(f".{name.replace('-', '_')}", __name__)
+    return getattr(module, f"{name.title().replace('-', '')}Pass")

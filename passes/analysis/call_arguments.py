@@ -1,0 +1,178 @@
+"""What the operands of repeated calls are over the rounds of a run, when a loop takes the place of the calls.
+
+A run is `period` calls, repeated; a round is one repetition, a phase the place of a call in its round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+
+from ...dialects.kernel import CallOp, FuncOp, ReturnOp
+from ...dialects.nn import GetGlobalOp, ObserveOp
+from .kernel_memory import Root, root_of
+
+
+@dataclass(frozen=True)
+class Local:
+    """A result of an earlier call of the same round."""
+
+    phase: int
+    result: int
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A result of a call of the round before, in the first round `initial`."""
+
+    phase: int
+    result: int
+    initial: SSAValue
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """The same value in every round."""
+
+    value: SSAValue
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slice `start + round * step` of a stack; with a step of 0 the same slice in every round."""
+
+    stack: SSAValue
+    start: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A weight, state or input of its own for every round; `kernel.stack` demands them as one stack."""
+
+    parts: tuple[SSAValue, ...]
+
+
+Argument = Local | Carried | Invariant | Slices | Gathered
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An operand of a call of a run."""
+
+    value: SSAValue
+    index: int | None
+    """the slice of the value that the call takes"""
+    source: tuple[int, int, int] | None
+    """round, phase and result where a call of the run makes the value"""
+
+    @property
+    def can_be_stacked(self) -> bool:
+        """Whether it is a weight, a state or an input: something whose place in memory is ours to choose."""
+        return self.index is None and isinstance(self.value.owner, GetGlobalOp) | isinstance(
+            self.value, BlockArgument
+        )
+
+
+def guess_argument(first: Operand, second: Operand) -> Argument:
+    """What an operand may be over a run, from its first two rounds; `misfit` tells whether it is."""
+    if first.source is not None:
+        return Local(*first.source[1:])
+    if second.source is not None and first.index is None:
+        return Carried(*second.source[1:], first.value)
+    if first.index is not None and second.index is not None:
+        return Slices(first.value, first.index, second.index - first.index)
+    if root_of(first.value) != root_of(second.value) and first.can_be_stacked:
+        return Gathered((first.value,))
+    return Invariant(first.value)
+
+
+def misfit(argument: Argument, operand: Operand, round: int, seen: set[Root]) -> str | None:
+    """Why an operand is not in this round what it has been so far; None if it is.
+
+    `seen` holds the values that a gathered operand had in the rounds before.
+    """
+    found = describe(operand.value)
+    if operand.index is not None:
+        found = f"slice {operand.index} of {found}"
+    match argument:
+        case Local(phase, result):
+            fits = operand.source == (round, phase, result) and operand.index is None
+            return None if fits else f"is {found}, and was made in the same iteration before"
+        case Carried(phase, result):
+            fits = operand.source == (round - 1, phase, result) and operand.index is None
+            return None if fits else f"is {found}, no result of the iteration before"
+        case Slices(stack, start, step):
+            wanted = start + round * step
+            fits = root_of(stack) == root_of(operand.value) and operand.index == wanted
+            way = f"a constant step of {step} asks for slice {wanted} of {describe(stack)}"
+            return None if fits else f"is {found}, {way}"
+        case Gathered():
+            if not operand.can_be_stacked:
+                return f"is {found}, and only whole weights, states and inputs can be stacked"
+            again = root_of(operand.value) in seen
+            return f"is {found} once more, which cannot lie at two places of a stack" if again else None
+        case Invariant(value):
+            fits = root_of(value) == root_of(operand.value) and operand.index is None
+            return None if fits else f"is {found}, and was {describe(value)}"
+
+
+def describe(value: SSAValue) -> str:
+    """A value of a schedule in words."""
+    match value.owner:
+        case GetGlobalOp(global_name=name):
+            return f"@{name.string_value()}"
+        case CallOp() as call:
+            assert isinstance(value, OpResult), "a call makes results"
+            return f"result {value.index} of {call_name(call)}"
+        case _:
+            return f"%{value.name_hint}" if value.name_hint else "another value"
+
+
+def call_name(call: CallOp) -> str:
+    """A call as it stands in the schedule: `@decoder[3]`."""
+    index = f"[{call.index.value.data}]" if call.index is not None else ""
+    return f"@{call.callee.string_value()}{index}"
+
+
+def reader_name(op: Operation) -> str:
+    """A reader of a value of the schedule in words."""
+    match op:
+        case CallOp():
+            return call_name(op)
+        case ObserveOp():
+            return f'the host as "{op.label.data}"'
+        case ReturnOp():
+            return "the caller of the step"
+        case _:
+            return op.name
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a run begins in the list of a schedule's calls, and how many calls make a round."""
+
+    start: int
+    period: int
+    positions: dict[CallOp, int]
+    kernels: dict[str, FuncOp]
+
+    def place(self, call: CallOp) -> tuple[int, int]:
+        """Round and phase of a call; the round is negative before the run."""
+        return divmod(self.positions[call] - self.start, self.period)
+
+    def operands(self, call: CallOp) -> list[Operand]:
+        """The operands of a call of the run."""
+        index = call.index.value.data if call.index is not None else None
+        wanted = self.kernels[call.callee.string_value()].function_type.inputs
+        return [
+            Operand(value, index if value.type != type_ else None, self._source(value))
+            for value, type_ in zip(call.arguments, wanted, strict=True)
+        ]
+
+    def _source(self, value: SSAValue) -> tuple[int, int, int] | None:
+        if not isinstance(value, OpResult) or not isinstance(value.op, CallOp):
+            return None
+        round, phase = self.place(value.op)
+        return (round, phase, value.index) if round >= 0 else None

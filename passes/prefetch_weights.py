@@ -1,0 +1,65 @@
+"""Deepen the streams from memory until their PMUs are full.
+
+Before:
+
+```mlir
+dataflow.kernel @copy(%x: tensor<64x8192xbf16>) -> tensor<64x8192xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %x to %a : tensor<64x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.store %a result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+```
+
+After:
+
+```mlir
+dataflow.kernel @copy(%x: tensor<64x8192xbf16>) -> tensor<64x8192xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 32 {pmus = 1} : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %x to %a : tensor<64x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.store %a result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+```
+
+An AGCU asks for the next tile as soon as its channel has a free slot, so a deep channel holds the weights of
+the next iteration while this one computes: the memory does not idle at the boundary. Deeper than the tiles
+of a whole call is no use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.passes import ModulePass
+
+from ..dialects import dataflow
+from ..dialects.machine import Machine
+from ..dialects.network import QueueOp
+from ..dialects.rdu import machine_of
+
+
+def _deepen(channel: QueueOp, iterations: int, machine: Machine) -> None:
+    producer = channel.producers()[0]
+    streams = isinstance(producer, dataflow.LoadOp) and len(producer.channels) == 1
+    if not streams or channel.pmus is None or channel.pmus.value.data == 0:
+        return
+    room = channel.pmus.value.data * machine.pmu_bytes // channel.type.tile_bytes
+    useful = producer.produced_tiles(channel.result, iterations)
+    channel.depth = IntegerAttr(max(channel.depth.value.data, min(room, useful)), i64)
+
+
+@dataclass(frozen=True)
+class PrefetchWeightsPass(ModulePass):
+    """Use the SRAM that `allocate-units` gave to a stream for tiles that are loaded ahead."""
+
+    name: ClassVar[str] = "prefetch-weights"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        machine = machine_of(op)
+        for network in op.ops:
+            if isinstance(network, dataflow.KernelOp):
+                for channel in network.body.block.ops:
+                    if isinstance(channel, QueueOp):
+                        _deepen(channel, network.iterations, machine)
