@@ -84,8 +84,5 @@ class ConvertDataflowToRduPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         # The schedule first: it reads the signatures of the dataflow kernels.
-        patterns: list[RewritePattern] = [ConvertSchedule()]
-        PatternRewriteWalker(GreedyRewritePatternApplier(patterns), apply_recursively=False).rewrite_module(
-            op
-        )
+        PatternRewriteWalker(ConvertSchedule(), apply_recursively=False).rewrite_module(op)
         PatternRewriteWalker(ConvertNetwork(), apply_recursively=False).rewrite_module(op)

@@ -17,6 +17,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import nn, rdu
+from ...dialects.machine import Machine
 from ...dialects.network import ChannelType, TokenType, YieldOp
 from ..tensors import TensorSpec
 from .program import (
@@ -41,6 +42,7 @@ from .program import (
     Stage,
     Store,
     Unit,
+    tier_span,
 )
 
 
@@ -79,8 +81,8 @@ class _KernelEmitter:
     def __init__(self, kernel: rdu.KernelOp, hop_cycles: int):
         self.kernel = kernel
         self.buffers = [op for op in kernel.body.block.ops if isinstance(op, rdu.BufferOp)]
-        self.channel = {op.result: number for number, op in enumerate(self.buffers)}
-        self.parameter = {argument: number for number, argument in enumerate(kernel.args)}
+        self.channel: dict[SSAValue, int] = {op.result: n for n, op in enumerate(self.buffers)}
+        self.parameter: dict[SSAValue, int] = {arg: n for n, arg in enumerate(kernel.args)}
         self.hop_cycles = hop_cycles
 
     def indices(self, channels: Sequence[SSAValue]) -> tuple[int, ...]:
@@ -144,7 +146,8 @@ class _KernelEmitter:
         return memory.name_hint or f"argument{self.parameter[memory]}"
 
     def pattern(self, op: rdu.LoadOp | rdu.StoreOp, memory: SSAValue, tile: TensorSpec) -> AddressPattern:
-        at_position = isinstance(op, rdu.StoreOp) and op.position is not None
+        position = op.position if isinstance(op, rdu.StoreOp) else None
+        position_stride = op.position_stride if isinstance(op, rdu.StoreOp) else None
         return AddressPattern(
             self.parameter[memory],
             tile,
@@ -153,8 +156,8 @@ class _KernelEmitter:
             op.tile_stride.value.data,
             op.start.value.data,
             op.pass_stride.value.data,
-            self.parameter[op.position] if at_position and op.position is not None else None,
-            _value(op.position_stride) if at_position else 0,
+            self.parameter[position] if position is not None else None,
+            position_stride.value.data if position_stride is not None else 0,
         )
 
     def emit_load(self, op: rdu.LoadOp) -> Load:
@@ -177,14 +180,12 @@ class _KernelEmitter:
             head_dim = nn.shape_of(op.destination)[-1]
             batch, columns = tile.shape
             tile = TensorSpec((batch, columns // head_dim, head_dim), tile.dtype)
-        if len(op.done) > 1:
-            _fail(op, f"a store signals {len(op.done)} readers; split the kernel between them")
         return Store(
             f"store {self.name(op.destination)}",
             self.channel[op.channel],
             self.pattern(op, op.destination, tile),
             op.once is not None,
-            self.channel[op.done[0]] if op.done else None,
+            self.indices(op.done),
             _location(op),
         )
 
@@ -243,18 +244,34 @@ def _tile(channel: SSAValue) -> TensorSpec:
     return spec(channel.type.tile)
 
 
-def _region(op: rdu.RegionOp) -> Region:
+def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) -> Region:
     return Region(
         op.sym_name.data,
         op.kind.data,
         op.tier.data,
-        op.address.value.data,
+        tier_span(machine, op.tier.data)[0] + op.address.value.data,
         nn.size_bytes_of(op.type),
         spec(op.type),
         op.checkpoint.data if op.checkpoint is not None else None,
         op.transposed is not None,
         op.stacked is not None,
+        live,
     )
+
+
+def _lifetimes(schedule: rdu.ScheduleOp) -> dict[str, tuple[int, int]]:
+    """First and last command that need each region; what the step returns is needed to its end."""
+    uses: dict[str, list[int]] = {}
+    commands = list(schedule.body.block.ops)
+    for number, op in enumerate(commands):
+        if isinstance(op, rdu.LoadArgumentsOp):
+            for name, _ in op.arguments:
+                uses.setdefault(name, []).extend((number, number + 1))
+        elif isinstance(op, rdu.ObserveOp):
+            uses.setdefault(op.region.root_reference.data, []).append(number)
+    for name in _names(schedule.outputs):
+        uses.setdefault(name, []).append(len(commands))
+    return {name: (min(numbers), max(numbers)) for name, numbers in uses.items()}
 
 
 def _commands(schedule: rdu.ScheduleOp, addresses: dict[str, int]) -> tuple[Command, ...]:
@@ -279,6 +296,14 @@ def _names(symbols: ArrayAttr[FlatSymbolRefAttr]) -> tuple[str, ...]:
     return tuple(symbol.root_reference.data for symbol in symbols)
 
 
+def _batch(regions: Sequence[Region], schedule: rdu.ScheduleOp) -> int:
+    """Tokens that a step makes: the leading extent of its first output."""
+    shapes = {region.name: region.tensor.shape for region in regions}
+    outputs = _names(schedule.outputs)
+    shape = shapes[outputs[0]] if outputs else ()
+    return shape[0] if shape else 1
+
+
 def emit_program(module: ModuleOp, name: str) -> Program:
     """The program of a module at the rdu level.
 
@@ -288,7 +313,12 @@ def emit_program(module: ModuleOp, name: str) -> Program:
     schedules = [op for op in module.ops if isinstance(op, rdu.ScheduleOp)]
     if len(schedules) != 1:
         _fail(module, f"a program needs one rdu.schedule, the module has {len(schedules)}")
-    regions = tuple(_region(op) for op in module.ops if isinstance(op, rdu.RegionOp))
+    lifetimes = _lifetimes(schedules[0])
+    regions = tuple(
+        _region(op, machine, lifetimes.get(op.sym_name.data) if op.kind.data == "value" else None)
+        for op in module.ops
+        if isinstance(op, rdu.RegionOp)
+    )
     kernels = tuple(
         _KernelEmitter(op, machine.hop_latency_cycles).emit()
         for op in module.ops
@@ -303,4 +333,5 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         _commands(schedules[0], addresses),
         _names(schedules[0].inputs),
         _names(schedules[0].outputs),
+        _batch(regions, schedules[0]),
     )

@@ -16,13 +16,28 @@ from ..tensors import TensorSpec
 VERSION = 1
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
 
+TIERS = ("hbm", "ddr")
+"""The memories of a socket."""
+
+REGION_KINDS = ("weight", "state", "input", "value")
+
+
+def tier_span(machine: Machine, tier: str) -> tuple[int, int]:
+    """First address of a memory and the one behind its last; DDR follows HBM.
+
+    So an address alone says which memory is meant.
+    """
+    hbm_end = machine.hbm_bytes
+    return (0, hbm_end) if tier == "hbm" else (hbm_end, hbm_end + machine.ddr_bytes)
+
 
 @dataclass(frozen=True)
 class Region:
     """A piece of memory that holds one tensor.
 
     `kind` is `weight`, `state`, `input` or `value` (a result of a call); a weight knows its name in a
-    checkpoint. A stacked tensor's slices lie at the constant stride of one slice.
+    checkpoint. A stacked tensor's slices lie at the constant stride of one slice. `address` lies in
+    `tier_span(machine, tier)`.
     """
 
     name: str
@@ -34,6 +49,13 @@ class Region:
     checkpoint: str | None = None
     transposed: bool = False
     stacked: bool = False
+    live: tuple[int, int] | None = None
+    """First and last command that need it, where regions share addresses; None is the whole step."""
+
+    @property
+    def end(self) -> int:
+        """The address behind its last byte."""
+        return self.address + self.size_bytes
 
 
 @dataclass(frozen=True)
@@ -66,7 +88,7 @@ class Channel:
 class AddressPattern:
     """How a stream walks through memory, all in bytes from the parameter's address.
 
-    Tile t of pass i begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …) of the
+    `tile` may have another shape than the channel's tile, with as many elements of the same type. Tile t of pass i begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …) of the
     tile lies at the dot product with `strides`. With `position_stride`, `position * position_stride` is
     added, position being the scalar that `position_parameter` points to.
     """
@@ -118,13 +140,13 @@ class Gather:
 
 @dataclass(frozen=True)
 class Store:
-    """An AGCU stream to memory; `done` gets a token when a pass's last tile is in memory."""
+    """An AGCU stream to memory; each of `done` gets a token when a pass's last tile is in memory."""
 
     name: str
     channel: int
     pattern: AddressPattern
     once: bool = False
-    done: int | None = None
+    done: tuple[int, ...] = ()
     location: str = ""
 
 
@@ -132,7 +154,7 @@ class Store:
 class InputPort:
     """An input of a stage: `gathered` tiles along `axis` make an argument, held for `period` firings.
 
-    With `slices` > 1, one tile is cut along `axis`; firing f sees slice `(f mod period) * slices / period`.
+    With `slices` > 1, one tile is cut along `axis`; firing f sees slice `f mod slices`.
     """
 
     channel: int
@@ -259,3 +281,5 @@ class Program:
     commands: tuple[Command, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    tokens_per_step: int = 1
+    """Tokens that a step makes: the batch."""

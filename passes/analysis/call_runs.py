@@ -1,97 +1,133 @@
-"""Runs of calls in a schedule that a loop may replace, and why others may not."""
+"""Which runs of calls in a schedule loops replace, and remarks on why others stay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from xdsl.ir import Operation
-
-from ...dialects.kernel import CallOp, FuncOp, LoopOp, ScheduleOp
-from ...dialects.nn import ObserveOp
+from ...dialects.kernel import FuncOp
 from ..solvers.call_patterns import Repeat, find_repeats
-from .call_arguments import (
-    Argument,
-    Carried,
-    Gathered,
-    Operand,
-    Window,
-    call_name,
-    describe,
-    guess_argument,
-    misfit,
-    reader_name,
-)
-from .kernel_memory import Root, TouchedMemory, root_of, written_arguments
+from .call_arguments import call_name
+from .run_scan import Calls, Refusal, Run, RunScan
 
 
 @dataclass(frozen=True)
-class Run:
-    """Calls that a loop may replace: `period` kernels, over and over."""
-
-    calls: tuple[CallOp, ...]
-    period: int
-    arguments: tuple[tuple[Argument, ...], ...]
-    """what the operands of each call of a round are over all rounds"""
-
-    @property
-    def count(self) -> int:
-        """Number of rounds."""
-        return len(self.calls) // self.period
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why calls stay calls, told of the call where that shows."""
-
-    call: CallOp
-    message: str
-
-
-@dataclass(frozen=True)
-class LoopOptions:
-    """Which legal runs are wanted."""
+class LoopRules:
+    """Which legal runs become loops."""
 
     min_count: int
     max_period: int
-    exclude: frozenset[str]
+    excluded: Mapping[str, str]
+    """kernels that no loop takes, with the reason"""
     objection: Callable[[Run], str | None]
-    """says what speaks against a legal run, e.g. that its loop does not fit the machine"""
-
-
-class Calls:
-    """The calls of a schedule, in launch order, with what is needed to compare them."""
-
-    def __init__(self, schedule: ScheduleOp, kernels: dict[str, FuncOp]):
-        self.kernels = kernels
-        self.all: list[CallOp] = []
-        self.observed: dict[int, ObserveOp] = {}
-        """the host's last read before the call at a position"""
-        for op in schedule.body.block.ops:
-            if isinstance(op, CallOp):
-                self.all.append(op)
-            elif isinstance(op, ObserveOp):
-                self.observed[len(self.all)] = op
-        self.positions = {call: number for number, call in enumerate(self.all)}
-        self.names = [call.callee.string_value() for call in self.all]
-        self.written = {name: written_arguments(kernels[name]) for name in set(self.names)}
-
-    def pattern(self, start: int, period: int) -> str:
-        """The kernels of a round in words: `@decoder`, or `@norm to @down`."""
-        first, last = self.names[start], self.names[start + period - 1]
-        return f"@{first}" if period == 1 else f"@{first} to @{last}"
+    """says what else speaks against a legal run, e.g. that its loop does not fit the machine"""
 
 
 @dataclass
-class _Scan:
-    """Adds rounds to a run as long as a loop over them means the same as the calls."""
+class LoopPlan:
+    """The runs to replace, disjoint, and what to tell about the calls that stay."""
 
-    calls: Calls
-    window: Window
-    rounds: int = 0
-    first: list[Operand] = field(default_factory=list[Operand])
-    arguments: list[Argument] = field(default_factory=list[Argument])
-    seen: list[set[Root]] = field(default_factory=list[set[Root]])
-    memory: TouchedMemory = field(default_factory=TouchedMemory)
+    runs: list[Run] = field(default_factory=list[Run])
     refusals: list[Refusal] = field(default_factory=list[Refusal])
-'''
+
+
+def plan_loops(calls: Calls, rules: LoopRules) -> LoopPlan:
+    """Choose the runs that leave the fewest calls; where one is refused, try shorter patterns in its place."""
+    plan = LoopPlan()
+    open_parts = [(0, len(calls.all), rules.max_period)]
+    while open_parts:
+        begin, end, max_period = open_parts.pop()
+        repeats = find_repeats(calls.names[begin:end], max_period)
+        if (begin, end) == (0, len(calls.all)):
+            plan.refusals += _differing_calls(calls, repeats)
+        for repeat in repeats:
+            moved = Repeat(begin + repeat.start, repeat.period, repeat.count)
+            left = _plan_repeat(calls, moved, rules, plan)
+            open_parts += [(*part, repeat.period - 1) for part in left if repeat.period > 1]
+    return plan
+
+
+def _plan_repeat(
+    calls: Calls, repeat: Repeat, rules: LoopRules, plan: LoopPlan
+) -> list[tuple[int, int]]:
+    """Plan the legal runs of one repeat; returns the parts that stay calls."""
+    pattern = range(repeat.start, repeat.start + repeat.period)
+    excluded = next((at for at in pattern if calls.names[at] in rules.excluded), None)
+    if excluded is not None:
+        name = calls.names[excluded]
+        message = f"calls of @{name} are not looped: the kernel {rules.excluded[name]}"
+        plan.refusals.append(Refusal(calls.all[excluded], message))
+        return [(repeat.start, repeat.end)]
+    left: list[tuple[int, int]] = []
+    at = repeat.start
+    while at < repeat.end:
+        scan = RunScan(calls, at, repeat.period)
+        scan.extend((repeat.end - at) // repeat.period)
+        plan.refusals += scan.refusals
+        after = at + max(scan.rounds, 1) * repeat.period
+        if not (scan.rounds > 1 and _accept(calls, scan.run(), rules, plan)):
+            joined = left.pop()[0] if left and left[-1][1] == at else at
+            left.append((joined, after))
+        at = after
+    return left
+
+
+def _accept(calls: Calls, run: Run, rules: LoopRules, plan: LoopPlan) -> bool:
+    """Add a legal run to the plan, or what speaks against it."""
+    if run.count < rules.min_count:
+        objection = f"min-count is {rules.min_count}"
+    else:
+        objection = rules.objection(run)
+    if objection is None:
+        plan.runs.append(run)
+        return True
+    pattern = calls.pattern(calls.positions[run.calls[0]], run.period)
+    what = f"{run.count} calls of {pattern} are not looped: {objection}"
+    plan.refusals.append(Refusal(run.calls[0], what))
+    return False
+
+
+def _differing_calls(calls: Calls, repeats: Sequence[Repeat]) -> Iterator[Refusal]:
+    """Where calls of one pattern would be a longer run but for a call of another kernel between them."""
+    entries = list(_cover(len(calls.names), repeats))
+    patterns = [tuple(calls.names[e.start : e.start + e.period]) for e in entries]
+    last = {pattern: number for number, pattern in enumerate(patterns)}
+    for number, (entry, pattern) in enumerate(zip(entries, patterns, strict=True)):
+        again = last[pattern] > number if entry.count > 1 else _is_variant(calls, patterns[number : number + 3])
+        if not again:
+            continue
+        names, period = calls.names, entry.period
+        at = next(at for at in range(entry.end, len(names)) if names[at] != names[at - period])
+        other, wanted = calls.kernels[names[at]], calls.kernels[names[at - period]]
+        what = f"run of {calls.pattern(entry.start, period)} is cut by {call_name(calls.all[at])}"
+        yield Refusal(calls.all[at], f"{what}: {_difference(other, wanted)}")
+
+
+def _cover(length: int, repeats: Sequence[Repeat]) -> Iterator[Repeat]:
+    """The repeats, and every other item as a repeat of one round."""
+    at = 0
+    for repeat in (*repeats, Repeat(length, 1, 0)):
+        yield from (Repeat(single, 1, 1) for single in range(at, repeat.start))
+        if repeat.count > 0:
+            yield repeat
+        at = repeat.end
+
+
+def _is_variant(calls: Calls, patterns: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a single call stands between two of another kernel and is much like them: a layer that differs."""
+    if len(patterns) < 3 or patterns[0] != patterns[2] or len(patterns[1]) > 1:
+        return False
+    outer, inner = (calls.kernels[pattern[0]].function_type for pattern in patterns[:2])
+    return len(outer.inputs) == len(inner.inputs) and len(outer.outputs) == len(inner.outputs)
+
+
+def _difference(other: FuncOp, wanted: FuncOp) -> str:
+    """How another kernel differs from the one that would go on with a run."""
+    given, expected = other.function_type.inputs.data, wanted.function_type.inputs.data
+    name = wanted.sym_name.data
+    if len(given) != len(expected):
+        return f"it takes {len(given)} operands where @{name} takes {len(expected)}"
+    for number, (one, two) in enumerate(zip(given, expected, strict=True)):
+        if one != two:
+            return f"its operand {number} is a {one} where @{name} takes a {two}"
+    return f"its body is not that of @{name}"

@@ -1,0 +1,121 @@
+"""Evaluation of straight-line code: functions, kernels, schedules and the bodies of stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.traits import IsTerminator
+
+from ...dialects import kernel, nn
+from ...dialects.network import NetworkOp
+from .. import numerics
+from ..tensors import Array
+from .errors import fail
+from .network import run_network
+from .specs import attributes_of, tensor_spec
+from .values import Value, slice_of
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Runs the code of one step.
+
+    Values are arrays: tensors are never written, memrefs are views of the states. This is not built on
+    xDSL's interpreter, which wants a method per operation: nearly all of ours have one and the same rule.
+    """
+
+    symbols: Mapping[str, Operation]
+    memory: Mapping[str, Array]
+    """Weights and states by name."""
+    operations: Mapping[str, numerics.Operation]
+    observed: dict[str, list[Array]]
+    """What the host has read so far, by label."""
+
+    def run_function(self, function: Operation, arguments: Sequence[Value]) -> tuple[Value, ...]:
+        """The results of a function, kernel or schedule."""
+        match function:
+            case NetworkOp():
+                return run_network(function, arguments, self.run_block)
+            case FuncOp() | kernel.FunctionLikeOp() if len(function.body.blocks) == 1:
+                return self.run_block(function.body.block, arguments)
+            case _:
+                fail(function, f"{function.name} has no body of one block to run")
+
+    def run_block(
+        self,
+        block: Block,
+        arguments: Sequence[Value],
+        values: dict[SSAValue, Value] | None = None,
+    ) -> tuple[Value, ...]:
+        """The operands of the block's terminator; `values` are those visible from outside."""
+        values = {} if values is None else values
+        values.update(zip(block.args, arguments, strict=True))
+        for op in block.ops:
+            operands = [values[operand] for operand in op.operands]
+            if op.has_trait(IsTerminator):
+                return tuple(operands)
+            values.update(zip(op.results, self._run(op, operands, values), strict=True))
+        raise AssertionError("a verified block ends with a terminator")
+
+    def _run(
+        self, op: Operation, operands: Sequence[Value], values: dict[SSAValue, Value]
+    ) -> Sequence[Value]:
+        match op:
+            case nn.GetGlobalOp():
+                return (self.memory[op.global_name.root_reference.data],)
+            case nn.CallOp() | kernel.CallOp():
+                return self._call(op, operands)
+            case kernel.StackOp():
+                return (tuple(operands),)
+            case kernel.LoopOp():
+                return self._loop(op, operands, values)
+            case kernel.GroupOp():
+                return self.run_block(op.body.block, (), values)
+            case _:
+                return self._compute(op, operands)
+
+    def _call(self, op: nn.CallOp | kernel.CallOp, operands: Sequence[Value]) -> tuple[Value, ...]:
+        callee = self.symbols[op.callee.root_reference.data]
+        assert isinstance(callee, FuncOp | kernel.FunctionLikeOp), "verified calls name functions"
+        index = op.index.value.data if op.index is not None else 0
+        wanted = callee.function_type.inputs.data
+        arguments = [
+            value if operand.type == type_ else slice_of(value, index)
+            for value, operand, type_ in zip(operands, op.operands, wanted, strict=True)
+        ]
+        return self.run_function(callee, arguments)
+
+    def _loop(
+        self, op: kernel.LoopOp, operands: Sequence[Value], values: dict[SSAValue, Value]
+    ) -> Sequence[Value]:
+        carried, stacks = operands[: len(op.carried)], operands[len(op.carried) :]
+        for i in range(op.count.value.data):
+            slices = [
+                slice_of(stack, start + i * step)
+                for stack, (start, step) in zip(stacks, op.slices, strict=True)
+            ]
+            carried = self.run_block(op.body.block, (*carried, *slices), values)
+        return carried
+
+    def _compute(self, op: Operation, operands: Sequence[Value]) -> Sequence[Array]:
+        arrays = [value for value in operands if not isinstance(value, tuple)]
+        if len(arrays) < len(operands):
+            fail(op, f"{op.name} works on a whole stack; it can only be sliced")
+        try:
+            match op:
+                case nn.ObserveOp():
+                    self.observed.setdefault(op.label.data, []).append(arrays[0])
+                    return ()
+                case nn.CacheAppendOp():
+                    numerics.cache_append(*arrays)
+                    return ()
+                case _ if op.name in self.operations:
+                    spec = tensor_spec(op.results[0].type)
+                    return (self.operations[op.name](arrays, attributes_of(op), spec),)
+                case _:
+                    fail(op, f"{op.name} has no meaning in numbers")
+        except ValueError as error:
+            fail(op, f"{op.name}: {error}")

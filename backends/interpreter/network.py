@@ -1,0 +1,218 @@
+"""The untimed meaning of a dataflow kernel: units run as soon as their tiles are there.
+
+Channels are queues without bound here. Every unit takes and puts in an order of its own that no other
+unit can change, so the result is the same whatever unit runs first (a Kahn process network), as long as
+loads wait for the stores that they depend on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+
+import numpy as np
+from xdsl.ir import Block, SSAValue
+
+from ...dialects.dataflow import LoadOp, StoreOp
+from ...dialects.network import (
+    ChannelType,
+    LoopCarryOp,
+    NetworkOp,
+    PipelineStageOp,
+    PortShape,
+    QueueOp,
+    TableGatherOp,
+    UnitOp,
+    tiled_axis,
+)
+from ...dialects.nn import shape_of
+from .. import numerics
+from ..tensors import Array, TensorSpec, spec_of
+from .errors import fail
+from .specs import tensor_spec
+from .values import Value, slice_of
+
+Tile = Array | None
+"""What a channel carries; None is a token."""
+
+Process = Generator[None, None, None]
+"""A unit at work: it yields where it has to wait for a tile."""
+
+RunBody = Callable[[Block, Sequence[Value]], Sequence[Value]]
+
+
+def run_network(kernel: NetworkOp, arguments: Sequence[Value], run_body: RunBody) -> tuple[Value, ...]:
+    """The results of one call of a dataflow kernel; `run_body` evaluates the body of a stage.
+
+    Raises: InterpretationError if units wait for tiles that never come, or if a position or index is
+        outside its range.
+    """
+    network = _Network(kernel, arguments, run_body)
+    units = [op for op in kernel.body.block.ops if isinstance(op, UnitOp)]
+    waiting = [(op, network.start(op)) for op in units]
+    while waiting:
+        moves = network.moves
+        waiting = [(op, process) for op, process in waiting if not _done(op, process)]
+        if waiting and network.moves == moves:
+            fail(waiting[0][0], f"{waiting[0][0].name} waits for a tile that never comes")
+    return tuple(network.results)
+
+
+def _done(op: UnitOp, process: Process) -> bool:
+    """Let a unit work until it has to wait or is done."""
+    try:
+        next(process)
+    except StopIteration:
+        return True
+    except ValueError as error:
+        fail(op, f"{op.name}: {error}")
+    return False
+
+
+class _Network:
+    """One call: its memory, its channels and what its units do."""
+
+    def __init__(self, kernel: NetworkOp, arguments: Sequence[Value], run_body: RunBody):
+        block = kernel.body.block
+        self.iterations = kernel.iterations
+        self.run_body = run_body
+        self.memory: dict[SSAValue, Value] = dict(zip(block.args, arguments, strict=True))
+        self.results = [tensor_spec(type_).zeros() for type_ in kernel.function_type.outputs]
+        self.channels: dict[SSAValue, deque[Tile]] = {
+            op.result: deque() for op in block.ops if isinstance(op, QueueOp)
+        }
+        self.moves = 0
+        """Tiles put or taken so far."""
+
+    def start(self, op: UnitOp) -> Process:
+        """The process of a unit."""
+        match op:
+            case LoadOp():
+                return self._load(op)
+            case TableGatherOp():
+                return self._gather(op)
+            case StoreOp():
+                return self._store(op)
+            case PipelineStageOp():
+                return self._stage(op)
+            case LoopCarryOp():
+                return self._carry(op)
+            case _:
+                fail(op, f"{op.name} has no untimed meaning")
+
+    # Channels.
+
+    def _take(self, channel: SSAValue) -> Generator[None, None, Tile]:
+        queue = self.channels[channel]
+        while not queue:
+            yield
+        self.moves += 1
+        return queue.popleft()
+
+    def _take_array(self, channel: SSAValue) -> Generator[None, None, Array]:
+        tile = yield from self._take(channel)
+        assert tile is not None, "channels of data carry no tokens"
+        return tile
+
+    def _put(self, channels: Iterable[SSAValue], tile: Tile) -> None:
+        for channel in channels:
+            self.moves += 1
+            self.channels[channel].append(tile)
+
+    # Memory.
+
+    def _array(self, value: SSAValue) -> Array:
+        array = self.memory[value]
+        assert not isinstance(array, tuple), "a stack is only read slice by slice"
+        return array
+
+    def _stream(self, op: LoadOp | StoreOp, memory: Value) -> Generator[Array, None, None]:
+        """What each pass of a stream works on, as a view."""
+        for i in range(1 if op.once is not None else self.iterations):
+            view = memory
+            if op.start is not None and op.step is not None:
+                view = slice_of(memory, op.start.value.data + i * op.step.value.data)
+            assert not isinstance(view, tuple), "a stream works on one tensor at a time"
+            yield view
+
+    def _load(self, op: LoadOp) -> Process:
+        for source in self._stream(op, self.memory[op.source]):
+            axis, tiles = _tiles(source, op.channels[0])
+            gate = None
+            if op.position is not None:
+                gate = 0 if axis is None else int(self._array(op.position)) // tiles[0].shape[axis]
+            for number, tile in enumerate(tiles):
+                if op.after is not None and number == gate:
+                    yield from self._take(op.after)
+                self._put(op.channels, tile.copy())
+
+    def _gather(self, op: TableGatherOp) -> Process:
+        table = self._array(op.table)
+        for _ in range(self.iterations):
+            ids = yield from self._take_array(op.ids)
+            rows = TensorSpec((*ids.shape, *table.shape[1:]), spec_of(table).dtype)
+            self._put(op.channels, numerics.embedding((ids, table), {}, rows))
+
+    def _store(self, op: StoreOp) -> Process:
+        if op.destination is not None:
+            memory = self.memory[op.destination]
+        else:
+            assert op.result is not None, "verified: a store goes to a result or into a memref"
+            memory = self.results[op.result.value.data]
+        for destination in self._stream(op, memory):
+            whole = destination if op.position is None else tensor_spec(op.stream_type).zeros()
+            for part in _tiles(whole, op.channel)[1]:
+                part[...] = yield from self._take_array(op.channel)
+            if op.position is not None:
+                numerics.cache_append(destination, whole, self._array(op.position))
+            self._put(op.done, None)
+
+    # Computation.
+
+    def _stage(self, op: PipelineStageOp) -> Process:
+        block, firings = op.body.block, op.firings.value.data
+        ports = list(zip(op.ins, op.ports(), op.in_periods.get_values(), strict=True))
+        arguments: list[Array] = [np.empty(0)] * len(ports)
+        held = list(arguments)
+        states: Sequence[Value] = ()
+        for firing in range(firings * self.iterations):
+            if firing % firings == 0:
+                states = [tensor_spec(arg.type).zeros() for arg in block.args[len(ports) :]]
+            for number, (channel, shape, period) in enumerate(ports):
+                if firing % period == 0:
+                    held[number] = yield from self._collect(channel, shape)
+                arguments[number] = _slice(held[number], shape, firing)
+            yielded = self.run_body(block, (*arguments, *states))
+            states = yielded[len(op.outs) :]
+            for channel, tile, period in zip(op.outs, yielded, op.out_periods.get_values(), strict=False):
+                if (firing + 1) % period == 0:
+                    assert not isinstance(tile, tuple), "a stage computes tiles"
+                    self._put((channel,), tile)
+
+    def _collect(self, channel: SSAValue, shape: PortShape) -> Generator[None, None, Array]:
+        tiles: list[Array] = []
+        for _ in range(shape.gathered):
+            tile = yield from self._take_array(channel)
+            tiles.append(tile)
+        return tiles[0] if shape.axis is None else np.concatenate(tiles, shape.axis)
+
+    def _carry(self, op: LoopCarryOp) -> Process:
+        for i in range(self.iterations + 1):
+            source = op.init if i == 0 else op.next
+            sinks = op.current if i < self.iterations else (op.final,)
+            for _ in range(op.tiles.value.data):
+                tile = yield from self._take(source)
+                self._put(sinks, tile)
+
+
+def _tiles(whole: Array, channel: SSAValue) -> tuple[int | None, list[Array]]:
+    """The axis along which a channel's tile cuts an array, and the tiles in order, as views."""
+    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
+    axis, count = tiled_axis(whole.shape, shape_of(channel.type.tile))
+    return axis, [whole] if axis is None else np.split(whole, count, axis)
+
+
+def _slice(held: Array, shape: PortShape, firing: int) -> Array:
+    if shape.axis is None or shape.slices == 1:
+        return held
+    return np.split(held, shape.slices, shape.axis)[firing % shape.slices]

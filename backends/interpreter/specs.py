@@ -1,0 +1,43 @@
+"""From the IR to plain data: types as specs, attributes as numbers, weights with their names."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, MemRefType, ModuleOp, TensorType
+from xdsl.ir import Attribute, Operation
+
+from ...dialects.nn import WeightOp
+from ..tensors import TensorSpec
+from ..weights import WeightSpec
+
+
+def tensor_spec(type_: Attribute) -> TensorSpec:
+    """The spec of a tensor or memref type.
+
+    Raises: ValueError if its element type has no counterpart in numpy.
+    """
+    assert isinstance(type_, TensorType | MemRefType), f"{type_} has a shape by the op's definition"
+    return TensorSpec(type_.get_shape(), str(type_.get_element_type()))
+
+
+def attributes_of(op: Operation) -> dict[str, int | float]:
+    """The numbers among the properties of an operation."""
+    return {
+        name: value.value.data
+        for name, value in op.properties.items()
+        if isinstance(value, IntegerAttr | FloatAttr)
+    }
+
+
+def weight_specs(module: ModuleOp) -> list[WeightSpec]:
+    """The weights that a module declares, in its order."""
+    return [
+        WeightSpec(
+            op.sym_name.data,
+            tensor_spec(op.type),
+            op.checkpoint.data if op.checkpoint is not None else None,
+            op.transposed is not None,
+            op.stacked is not None,
+        )
+        for op in module.ops
+        if isinstance(op, WeightOp)
+    ]

@@ -1,0 +1,278 @@
+"""The numpy meaning of every `nn` computation, for whole tensors and tiles alike, without xDSL.
+
+**Bits do not depend on tiling.** Whatever is added up is added in f64, one term after the other in
+the order of the reduced extent, and rounded once, to the result's element type. Products of bf16,
+f16 or f32 numbers are exact in f64. So a column of a matrix product, a tile of scores or a running
+sum of values has the same bits however the rest is cut. That rules out what numpy offers for speed:
+matrix products (BLAS), `sum` (pairwise) and `einsum` (SIMD lanes) choose an order by shape, and the
+last bit of `exp` depends on the processor, in some builds on the array's length. Multiplication,
+addition, division and square root are safe: IEEE 754 defines each to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+
+import numpy as np
+
+from .tensors import Array, TensorSpec, rounded
+
+Attributes = Mapping[str, int | float]
+"""Attributes of an operation by their name in the IR."""
+
+Operation = Callable[[Sequence[Array], Attributes, TensorSpec], Array]
+"""Operands, attributes and the spec of the result give the result, a new array.
+
+Raises: ValueError for a position or index that is outside its range.
+"""
+
+_NARROW_ELEMENTS = 256
+"""Up to so many sums, one numpy call per sum is faster than two per term (measured)."""
+
+_CHUNK_TERMS = 64
+"""Rows that are widened to f64 at a time, so that they stay in cache."""
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.float64, order="C")
+
+
+def _finish(wide: Array, result: TensorSpec) -> Array:
+    return rounded(wide.reshape(result.shape), result.dtype)
+
+
+def _index(position: Array, extent: int, what: str) -> int:
+    index = int(position)
+    if not 0 <= index < extent:
+        raise ValueError(f"{what} {index} is outside 0 to {extent - 1}")
+    return index
+
+
+# Sums, always in order.
+
+
+def _ordered_sum(terms: Array) -> Array:
+    """Sum over the last dimension, which stays as 1; `accumulate` goes in order by definition."""
+    return np.add.accumulate(terms, axis=-1)[..., -1:]
+
+
+def _add_products(total: Array, lhs: Array, rhs: Array) -> Array:
+    """`total + lhs @ rhs` over the last two dimensions, in f64, the terms added one by one.
+
+    Shapes: total `[…, M, N]` f64, lhs `[…, M, K]`, rhs `[…, K, N]`.
+    """
+    lhs = _wide(lhs)
+    if total.size <= _NARROW_ELEMENTS:
+        terms = lhs[..., :, None, :] * _wide(rhs.swapaxes(-1, -2))[..., None, :, :]
+        terms[..., 0] += total
+        return np.add.accumulate(terms, axis=-1)[..., -1]
+    total, term = total.copy(), np.empty_like(total)
+    for start in range(0, rhs.shape[-2], _CHUNK_TERMS):
+        rows = _wide(rhs[..., start : start + _CHUNK_TERMS, :])
+        for k in range(rows.shape[-2]):
+            np.multiply(lhs[..., start + k, None], rows[..., None, k, :], out=term)
+            total += term
+    return total
+
+
+# Functions of one number, from operations that IEEE 754 defines to the last bit.
+
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH = 0.693147180369123816490  # 32 bits, so that its product with an exponent is exact
+_LN2_LOW = 1.90821492927058770002e-10
+_EXP_TERMS = np.cumprod([1.0, *(1.0 / k for k in range(1, 14))])[::-1]
+"""1/13! down to 1/0!: the series of exp is below half an ulp of f64 for |x| <= ln(2)/2."""
+
+
+def _exp(x: Array) -> Array:
+    """exp in f64 within two ulps, the same bits on every machine and for every array length.
+
+    `exp(x) = 2^n * exp(r)` with `r = x - n ln 2` in `[-ln(2)/2, ln(2)/2]`; 0 or infinite beyond
+    +-800.
+    """
+    x = np.clip(x, -800.0, 800.0)
+    n = np.rint(x * _LOG2_E)
+    r = (x - n * _LN2_HIGH) - n * _LN2_LOW
+    series = reduce(lambda sum_, term: sum_ * r + term, _EXP_TERMS, np.zeros_like(r))
+    return np.ldexp(series, n.astype(np.int32))
+
+
+def add(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Elementwise sum."""
+    lhs, rhs = operands
+    return _finish(_wide(lhs) + _wide(rhs), result)
+
+
+def mul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Elementwise product."""
+    lhs, rhs = operands
+    return _finish(_wide(lhs) * _wide(rhs), result)
+
+
+def silu(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """`x / (1 + exp(-x))`."""
+    x = _wide(operands[0])
+    return _finish(x / (1.0 + _exp(-x)), result)
+
+
+def gelu(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """`x / 2 * (1 + tanh(u))` with `u = sqrt(2 / pi) * (x + 0.044715 x^3)`.
+
+    Written as `x / (1 + exp(-2 u))`, which is the same.
+    """
+    x = _wide(operands[0])
+    u = np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * x * x)
+    return _finish(x / (1.0 + _exp(-2.0 * u)), result)
+
+
+def cast(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """The same numbers in another element type."""
+    return rounded(operands[0], result.dtype).reshape(result.shape).copy()
+
+
+# Rows.
+
+
+def embedding(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Rows of a table by their index."""
+    ids, table = operands
+    rows = [table[_index(row, len(table), "row")] for row in ids]
+    return _finish(np.stack(rows), result)
+
+
+def rms_norm(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """`x / sqrt(mean(x^2) + eps) * weight` over the last dimension."""
+    x, weight = map(_wide, operands)
+    mean_square = _ordered_sum(x * x) / x.shape[-1]
+    return _finish(x / np.sqrt(mean_square + attributes["eps"]) * weight, result)
+
+
+def matmul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Matrix product."""
+    lhs, rhs = operands
+    return _finish(_add_products(np.zeros(result.shape), lhs, rhs), result)
+
+
+def argmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Index of the largest element of the last dimension, the first of equals."""
+    return _finish(np.argmax(_wide(operands[0]), axis=-1), result)
+
+
+# Rotary position embedding.
+
+
+def _frequencies(attributes: Attributes) -> Array:
+    """Radians per position of each pair: `theta^(-2j / head_dim)`, slowed down for long contexts.
+
+    Scaling is that of Llama 3.1: wavelengths up to `original_context / high_frequency_factor` stay,
+    those from `original_context / low_frequency_factor` on grow by `scaling_factor`; in between,
+    the share of each goes linearly with the frequency.
+    """
+    head_dim = attributes["head_dim"]
+    frequencies = attributes["theta"] ** (-np.arange(0, head_dim, 2) / head_dim)
+    if "scaling_factor" not in attributes:
+        return frequencies
+    low, high = attributes["low_frequency_factor"], attributes["high_frequency_factor"]
+    turns = attributes["original_context"] * frequencies / (2.0 * np.pi)
+    kept = np.clip((turns - low) / (high - low), 0.0, 1.0)
+    return frequencies * (kept + (1.0 - kept) / attributes["scaling_factor"])
+
+
+def rope(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Rotate pairs (j, j + head_dim / 2) of every head by an angle that grows with the position.
+
+    Sine and cosine are numpy's: of the same array of angles however many heads a tile holds.
+    """
+    x, position = operands
+    halves = _wide(x).reshape(*x.shape[:-1], -1, 2, int(attributes["head_dim"]) // 2)
+    first, second = halves[..., 0, :], halves[..., 1, :]
+    angles = int(position) * _frequencies(attributes)
+    cos, sin = np.cos(angles), np.sin(angles)
+    rotated = np.stack([first * cos - second * sin, second * cos + first * sin], axis=-2)
+    return _finish(rotated, result)
+
+
+# Attention: of one token over a cache, and by tiles of the cache.
+
+
+def cache_append(cache: Array, x: Array, position: Array) -> None:
+    """Write `[B, G * D]` at a position of a cache `[B, G, context, D]`, in place.
+
+    Raises: ValueError if the position is outside the context.
+    """
+    batch, groups, context, head_dim = cache.shape
+    index = _index(position, context, "position")
+    cache[:, :, index, :] = x.reshape(batch, groups, head_dim)
+
+
+def attention_scores(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """`query . key * scale` for a tile: `[B, H * D]` and keys `[B, G, T, D]` give `[B, H, T]`."""
+    query, keys = operands
+    batch, groups, tile, head_dim = keys.shape
+    query = query.reshape(batch, groups, -1, head_dim)
+    zeros = np.zeros((*query.shape[:-1], tile))
+    return _finish(_add_products(zeros, query, keys.swapaxes(-1, -2)) * attributes["scale"], result)
+
+
+def attention_softmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Softmax over the positions up to `position`; exact zeros behind it."""
+    scores, position = operands
+    count = _index(position, scores.shape[-1], "position") + 1
+    scores = _wide(scores[..., :count])
+    weights = _exp(scores - scores.max(axis=-1, keepdims=True))
+    probabilities = result.zeros()
+    probabilities[..., :count] = rounded(weights / _ordered_sum(weights), result.dtype)
+    return probabilities
+
+
+def attention_values(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Accumulator `[B, H * D]` plus values `[B, G, T, D]` weighted by probabilities `[B, H, T]`."""
+    probabilities, values, accumulator = operands
+    batch, groups, tile, head_dim = values.shape
+    probabilities = probabilities.reshape(batch, groups, -1, tile)
+    total = _wide(accumulator).reshape(*probabilities.shape[:-1], head_dim)
+    return _finish(_add_products(total, probabilities, values), result)
+
+
+def attention(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """The three operations on tiles in a row: scores and softmax in f32, values in f64.
+
+    Positions behind `position` are not read: their probabilities are zeros.
+    """
+    query, keys, values, position = operands
+    batch, _, context, head_dim = keys.shape
+    count = _index(position, context, "position") + 1
+    row = TensorSpec((batch, query.shape[-1] // head_dim, count), "f32")
+    scores = attention_scores((query, keys[:, :, :count]), attributes, row)
+    probabilities = attention_softmax((scores, position), {}, row)
+    total = TensorSpec(query.shape, "f64")
+    operands = (probabilities, values[:, :, :count], total.zeros())
+    return _finish(attention_values(operands, {}, total), result)
+
+
+def _ieee(operation: Operation) -> Operation:
+    """Overflow gives infinities and invalid operations NaNs, as IEEE 754 says, without warnings."""
+    return np.errstate(all="ignore")(operation)
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    f"nn.{operation.__name__}": _ieee(operation)
+    for operation in (
+        add,
+        argmax,
+        attention,
+        attention_scores,
+        attention_softmax,
+        attention_values,
+        cast,
+        embedding,
+        gelu,
+        matmul,
+        mul,
+        rms_norm,
+        rope,
+        silu,
+    )
+}
+"""What each operation computes, by its name in the IR; `cache_append` alone gives no result."""

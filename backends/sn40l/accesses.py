@@ -1,0 +1,128 @@
+"""Memory hazards: accesses that no order can make right, and accesses in the wrong order.
+
+Program order is by iteration, then by the order of the units in the kernel, then by tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .address import Walk, overlap
+from .errors import HazardError
+from .memory import MemoryMap
+from .program import Kernel
+
+
+def check_accesses(kernel: Kernel, walks: Sequence[Walk], memory: MemoryMap) -> None:
+    """Go through a call's accesses in program order, and mark the values that it writes.
+
+    Raises: HazardError where a tile lies outside all regions, a store hits a weight, or a load reads bytes
+        of a value that nothing has written before in this step.
+    """
+    for walk in walks:
+        _check_places(kernel, walk, memory)
+    touching = [walk for walk in walks if memory.touches_values(*walk.span)]
+    for iteration in range(kernel.iterations if touching else 0):
+        for walk in touching:
+            index = iteration - walk.first_iteration
+            if 0 <= index < walk.passes:
+                _check_pass(kernel, walk, index, memory)
+
+
+def _check_places(kernel: Kernel, walk: Walk, memory: MemoryMap) -> None:
+    whole = walk.pass_layout().repeated(walk.passes, walk.pass_stride)
+    outside = memory.first_outside(walk.start, whole)
+    if outside is not None:
+        raise _hazard(kernel, walk, f"{_verb(walk)} address {outside}, which is outside every region")
+    weight = memory.first_in_weight(walk.start, whole) if walk.writes else None
+    if weight is not None:
+        raise _hazard(kernel, walk, f"writes {memory.name_at(weight)}, a weight")
+
+
+def _check_pass(kernel: Kernel, walk: Walk, index: int, memory: MemoryMap) -> None:
+    layout, address = walk.pass_layout(), walk.start + index * walk.pass_stride
+    if walk.writes:
+        memory.mark_written(address, layout)
+        return
+    unwritten = memory.first_unwritten(address, layout)
+    if unwritten is not None:
+        what = f"reads {memory.name_at(unwritten)} in iteration {walk.first_iteration + index}"
+        raise _hazard(kernel, walk, f"{what}; nothing has written it in this step")
+
+
+def _verb(walk: Walk) -> str:
+    return "writes" if walk.writes else "reads"
+
+
+def _hazard(kernel: Kernel, walk: Walk, what: str) -> HazardError:
+    unit = kernel.units[walk.unit]
+    return HazardError(f"hazard: {type(unit).__name__.lower()} '{unit.name}' {what}", unit.location)
+
+
+def conflicts_of(walks: Sequence[Walk]) -> list[tuple[int, int]]:
+    """Pairs of walks, by their place in the sequence, that may touch the same bytes, one of them writing."""
+    pairs: list[tuple[int, int]] = []
+    for first, a in enumerate(walks):
+        for second, b in enumerate(walks[first + 1 :], first + 1):
+            apart = a.span[1] <= b.span[0] or b.span[1] <= a.span[0]
+            if not apart and (a.writes or b.writes):
+                pairs.append((first, second))
+    return pairs
+
+
+@dataclass(frozen=True)
+class _Access:
+    """A tile that has been read or written."""
+
+    order: tuple[int, int, int]
+    """Iteration, unit, step: the program order."""
+    address: int
+    cycle: int
+
+
+class OrderCheck:
+    """Watches streams that share bytes: an access must not come after one that follows it in program order."""
+
+    def __init__(self, kernel: Kernel, walks: Sequence[Walk]):
+        self._kernel = kernel
+        self._walks = {walk.unit: walk for walk in walks}
+        self._rivals: dict[int, list[int]] = {}
+        for first, second in conflicts_of(walks):
+            a, b = walks[first].unit, walks[second].unit
+            self._rivals.setdefault(a, []).append(b)
+            self._rivals.setdefault(b, []).append(a)
+        self._done: dict[int, list[_Access]] = {unit: [] for unit in self._rivals}
+
+    def record(self, unit: int, step: int, now: int) -> None:
+        """A tile is read or written now.
+
+        Raises: HazardError if an access of the same bytes that follows in program order came earlier.
+        """
+        if unit not in self._rivals:
+            return
+        walk = self._walks[unit]
+        access = _Access((walk.iteration(step), unit, step), walk.address(step), now)
+        for rival in self._rivals[unit]:
+            for other in reversed(self._done[rival]):
+                if other.order < access.order:
+                    break
+                if overlap(walk.layout, access.address, self._walks[rival].layout, other.address):
+                    raise self._wrong_order(access, other)
+        self._done[unit].append(access)
+
+    def _wrong_order(self, late: _Access, early: _Access) -> HazardError:
+        unit = self._kernel.units[early.order[1]]
+        return HazardError(
+            f"hazard: {self._describe(early)} before {self._describe(late)} the same bytes; "
+            "let the one wait for a token of the other",
+            unit.location,
+        )
+
+    def _describe(self, access: _Access) -> str:
+        iteration, index, _ = access.order
+        unit, walk = self._kernel.units[index], self._walks[index]
+        return (
+            f"{type(unit).__name__.lower()} '{unit.name}' of iteration {iteration} {_verb(walk)} "
+            f"address {access.address} at cycle {access.cycle}"
+        )

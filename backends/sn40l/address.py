@@ -1,0 +1,168 @@
+"""Address arithmetic: which bytes a tile takes, and how a stream walks from tile to tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ports import passes_of, steps_per_pass
+from .program import AddressPattern, Gather, Kernel, Load, Store
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the elements of a tile lie, in bytes from its address: element (a, b, …) at a * strides[0] + …"""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    element_bytes: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all elements."""
+        return prod(self.shape) * self.element_bytes
+
+    @cached_property
+    def low(self) -> int:
+        """The first byte."""
+        return sum(min(0, (n - 1) * s) for n, s in zip(self.shape, self.strides, strict=True))
+
+    @cached_property
+    def high(self) -> int:
+        """The byte behind the last one."""
+        ends = sum(max(0, (n - 1) * s) for n, s in zip(self.shape, self.strides, strict=True))
+        return ends + self.element_bytes
+
+    @cached_property
+    def _contiguous_dimensions(self) -> int:
+        """How many dimensions, from the last one on, lie packed in memory."""
+        packed, dense = self.element_bytes, 0
+        for extent, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if extent != 1 and stride != packed:
+                break
+            packed *= extent
+            dense += 1
+        return dense
+
+    @cached_property
+    def run_bytes(self) -> int:
+        """Length of the contiguous runs of bytes that the tile consists of."""
+        outer = len(self.shape) - self._contiguous_dimensions
+        return prod(self.shape[outer:]) * self.element_bytes
+
+    @cached_property
+    def runs(self) -> NDArray[np.int64]:
+        """First byte of each run, in the order of the elements."""
+        starts = np.zeros(1, np.int64)
+        outer = len(self.shape) - self._contiguous_dimensions
+        for extent, stride in zip(self.shape[:outer], self.strides[:outer], strict=True):
+            starts = (starts[:, None] + np.arange(extent, dtype=np.int64) * stride).ravel()
+        return starts
+
+    def burst_bytes(self, request_bytes: int) -> int:
+        """Bytes that memory moves for the tile: every run takes whole requests of `request_bytes`."""
+        runs = self.size_bytes // self.run_bytes
+        return runs * -(-self.run_bytes // request_bytes) * request_bytes
+
+    def repeated(self, count: int, stride: int) -> Layout:
+        """The layout of `count` such tiles in a row, `stride` bytes apart."""
+        return Layout((count, *self.shape), (stride, *self.strides), self.element_bytes)
+
+
+def packed(shape: tuple[int, ...], element_bytes: int) -> Layout:
+    """The layout of a tile without gaps, last dimension fastest."""
+    strides = tuple(prod(shape[axis + 1 :]) * element_bytes for axis in range(len(shape)))
+    return Layout(shape, strides, element_bytes)
+
+
+def overlap(a: Layout, a_address: int, b: Layout, b_address: int) -> bool:
+    """Whether two tiles share a byte."""
+    if a_address + a.high <= b_address + b.low or b_address + b.high <= a_address + a.low:
+        return False
+    starts = np.sort(a.runs) + a_address
+    others = b.runs + b_address
+    before = np.searchsorted(starts, others + b.run_bytes) - 1
+    hits = (before >= 0) & (starts[before] + a.run_bytes > others)
+    return bool(np.any(hits))
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The tiles of a stream in one call: tile t of pass i at `start + i * pass_stride + t * tile_stride`."""
+
+    unit: int
+    """Index in the kernel: the program order within an iteration."""
+    writes: bool
+    layout: Layout
+    """Of one tile."""
+    start: int
+    tiles: int
+    tile_stride: int
+    passes: int
+    pass_stride: int
+    first_iteration: int
+    """Iteration of the first pass: a store that runs once belongs to the last iteration."""
+
+    def address(self, step: int) -> int:
+        """Address of a tile; steps count tiles through all passes."""
+        index, tile = divmod(step, self.tiles)
+        return self.start + index * self.pass_stride + tile * self.tile_stride
+
+    def iteration(self, step: int) -> int:
+        """The iteration that a tile belongs to."""
+        return self.first_iteration + step // self.tiles
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """First byte of all tiles and the byte behind the last one."""
+        layout = self.layout.repeated(self.tiles, self.tile_stride).repeated(self.passes, self.pass_stride)
+        return self.start + layout.low, self.start + layout.high
+
+    def pass_layout(self) -> Layout:
+        """The layout of all tiles of a pass, from the address of its first."""
+        return self.layout.repeated(self.tiles, self.tile_stride)
+
+
+def layout_of(unit: Load | Store | Gather) -> Layout:
+    """The layout of what a stream moves in a step; a gather may touch its whole table."""
+    if isinstance(unit, Gather):
+        return packed(unit.table.shape, unit.table.numpy_dtype.itemsize)
+    tile = unit.pattern.tile
+    return Layout(tile.shape, unit.pattern.strides, tile.numpy_dtype.itemsize)
+
+
+def walk_of(
+    kernel: Kernel, index: int, layout: Layout, addresses: tuple[int, ...], scalar: Callable[[int], int]
+) -> Walk:
+    """Resolve the stream that is unit `index` for the addresses of a call.
+
+    `scalar` reads the integer at an address: the position of a store into a cache.
+    """
+    unit = kernel.units[index]
+    assert isinstance(unit, Load | Store | Gather), "only streams walk through memory"
+    passes = passes_of(unit, kernel.iterations)
+    first_iteration = kernel.iterations - passes if isinstance(unit, Store) else 0
+    fields: dict[str, Any] = {"unit": index, "writes": isinstance(unit, Store), "layout": layout}
+    fields |= {"tiles": steps_per_pass(unit), "passes": passes, "first_iteration": first_iteration}
+    if isinstance(unit, Gather):
+        return Walk(**fields, start=addresses[unit.parameter], tile_stride=0, pass_stride=0)
+    pattern = unit.pattern
+    return Walk(
+        **fields,
+        start=_start_of(pattern, addresses, scalar),
+        tile_stride=pattern.tile_stride,
+        pass_stride=pattern.pass_stride,
+    )
+
+
+def _start_of(pattern: AddressPattern, addresses: tuple[int, ...], scalar: Callable[[int], int]) -> int:
+    start = addresses[pattern.parameter] + pattern.start
+    if pattern.position_parameter is not None:
+        start += scalar(addresses[pattern.position_parameter]) * pattern.position_stride
+    return start

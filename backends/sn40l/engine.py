@@ -1,0 +1,185 @@
+"""The engine: one call of a kernel as discrete events in integer cycles, with data or without.
+
+Both run the same events; data only travels along. In a cycle all events happen first, then the memories
+take their next requests, so that nothing depends on the order of events within a cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heappop
+
+from ...dialects.machine import Machine
+from .accesses import OrderCheck
+from .address import Layout, Walk, layout_of, packed, walk_of
+from .channels import ChannelRun
+from .deadlock import deadlock
+from .errors import ExecutionError, HazardError
+from .events import Calendar
+from .ledger import KernelTiming, Traffic, split
+from .memory import Data, MemoryMap
+from .pipelines import CarryRun, StageRun
+from .ports import inputs_of, outputs_of, passes_of, steps_per_pass
+from .program import Carry, Gather, Kernel, Load, Stage, Store, Unit, tier_span
+from .roof import ddr_cycles
+from .servers import MemoryServer, Stream
+from .streams import GatherRun, LoadRun, StoreRun
+from .units import InputState, OutputState, Surroundings, UnitRun
+
+
+@dataclass(frozen=True)
+class Call:
+    """A kernel with all that a call's arguments decide: addresses and gates."""
+
+    kernel: Kernel
+    walks: tuple[Walk, ...]
+    """Of the streams, in program order."""
+    gates: tuple[int, ...]
+    """Per unit: for a gated load the first tile of a pass that waits for its token, else 0."""
+
+
+def resolve(kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> Call:
+    """What a call of a kernel with these addresses does to memory.
+
+    Raises: ExecutionError if a position is unknown or outside what a gated load reads.
+    """
+    walks = tuple(
+        walk_of(kernel, index, layout_of(unit), addresses, memory.scalar)
+        for index, unit in enumerate(kernel.units)
+        if isinstance(unit, Load | Store | Gather)
+    )
+    return Call(kernel, walks, tuple(_gate_tile(unit, addresses, memory) for unit in kernel.units))
+
+
+def _gate_tile(unit: Unit, addresses: tuple[int, ...], memory: MemoryMap) -> int:
+    if not isinstance(unit, Load) or unit.gate is None:
+        return 0
+    position = memory.scalar(addresses[unit.gate.position_parameter])
+    tile = position // unit.gate.positions_per_tile
+    if not 0 <= tile < unit.pattern.tiles:
+        last = unit.pattern.tiles * unit.gate.positions_per_tile - 1
+        raise ExecutionError(
+            f"position {position} is outside what load '{unit.name}' reads, 0 to {last}", unit.location
+        )
+    return tile
+
+
+class KernelRun:
+    """The whole state of one call of a kernel."""
+
+    def __init__(self, call: Call, machine: Machine, memory: MemoryMap, data: Data | None = None):
+        kernel = call.kernel
+        self.call = call
+        self.calendar = Calendar()
+        self.hbm = MemoryServer(self.calendar)
+        self.ddr = MemoryServer(self.calendar)
+        self.channels = [ChannelRun(channel, with_data=data is not None) for channel in kernel.channels]
+        self._machine = machine
+        order = OrderCheck(kernel, call.walks)
+        self._around = Surroundings(self.calendar, memory, data, order, machine.hbm_latency_cycles)
+        self._walks = {walk.unit: walk for walk in call.walks}
+        self.units = [self._start(unit, index) for index, unit in enumerate(kernel.units)]
+        self.now = 0
+        """Cycle of the last event."""
+
+    def run(self, until: int | None = None) -> None:
+        """Go on until everything is done, or up to and including cycle `until`.
+
+        Raises: HazardError, DeadlockError; ExecutionError where an operation cannot be computed.
+        """
+        if self.now == 0:
+            for unit in self.units:
+                unit.advance(0)
+        events, hbm, ddr = self.calendar.events, self.hbm, self.ddr
+        hbm.dispatch(self.now)
+        ddr.dispatch(self.now)
+        while events and (until is None or events[0][0] <= until):
+            now = events[0][0]
+            while events and events[0][0] == now:
+                _, _, action, number, tile = heappop(events)
+                action(now, number, tile)
+            if hbm.queue:
+                hbm.dispatch(now)
+            if ddr.queue:
+                ddr.dispatch(now)
+            self.now = now
+        if not events:
+            self._check_end()
+
+    def timing(self) -> KernelTiming:
+        """What a finished run took."""
+        kernel, hbm, ddr = self.call.kernel, self.hbm, self.ddr
+        stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
+        return KernelTiming(
+            self.now,
+            split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles),
+            Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes),
+            sum(stage.flops * stage.firings for stage in stages) * kernel.iterations,
+        )
+
+    def _check_end(self) -> None:
+        if not all(unit.is_done for unit in self.units):
+            raise deadlock(self.units, self.now)
+        for state in self.channels:
+            if state.arrived != state.released:
+                left = state.arrived - state.released
+                raise HazardError(
+                    f"hazard at cycle {self.now}: the kernel ends with {left} unread tokens "
+                    f"of {state.producer} in channel '{state.channel.name}'",
+                    state.consumer.unit.location,
+                )
+
+    def _start(self, unit: Unit, index: int) -> UnitRun:
+        """The state of a unit, connected to its channels."""
+        kernel, around = self.call.kernel, self._around
+        steps = passes_of(unit, kernel.iterations) * steps_per_pass(unit)
+        ports = inputs_of(unit, kernel.iterations, self.call.gates[index])
+        inputs = [InputState(port, self.channels[port.channel]) for port in ports]
+        ports = outputs_of(unit, kernel.iterations)
+        outputs = [OutputState(port, self.channels[port.channel]) for port in ports]
+        match unit:
+            case Stage():
+                run = StageRun(unit, index, steps, inputs, outputs, around)
+            case Carry():
+                run = CarryRun(unit, index, steps, inputs, outputs, around)
+            case Load():
+                run = LoadRun(unit, index, steps, inputs, outputs, around, self._stream(unit, index))
+            case Gather():
+                run = GatherRun(unit, index, steps, inputs, outputs, around, self._stream(unit, index))
+            case Store():
+                run = StoreRun(unit, index, steps, inputs, outputs, around, self._stream(unit, index))
+        _connect(run, inputs, outputs)
+        return run
+
+    def _stream(self, unit: Load | Store | Gather, index: int) -> Stream:
+        """Where a stream goes and what one of its transfers costs."""
+        machine, walk = self._machine, self._walks[index]
+        layout, count = walk.layout, 1
+        if isinstance(unit, Gather):
+            layout, count = _row_layout(unit), self._rows_of(unit)
+        moved = layout.burst_bytes(machine.agcu_request_bytes) * count
+        size = layout.size_bytes * count
+        if is_in_ddr(walk, machine):
+            return Stream(walk, self.ddr, ddr_cycles(machine, moved), size)
+        return Stream(walk, self.hbm, machine.hbm_cycles(moved), size)
+
+    def _rows_of(self, unit: Gather) -> int:
+        ids = self.call.kernel.channels[unit.ids].tile
+        return ids.elements if ids is not None else 0
+
+
+def _row_layout(unit: Gather) -> Layout:
+    return packed(unit.table.shape[1:], unit.table.numpy_dtype.itemsize)
+
+
+def _connect(run: UnitRun, inputs: Sequence[InputState], outputs: Sequence[OutputState]) -> None:
+    for state in inputs:
+        state.channel.consumer = run
+    for state in outputs:
+        state.channel.producer = run
+
+
+def is_in_ddr(walk: Walk, machine: Machine) -> bool:
+    """Whether a stream goes to DDR; its first tile says so, no region lies in both memories."""
+    return walk.start >= tier_span(machine, "ddr")[0]

@@ -1,0 +1,42 @@
+"""What can be wrong with a program: as a document, or when it runs."""
+
+from __future__ import annotations
+
+
+class ProgramError(ValueError):
+    """A program that is malformed, inconsistent or does not fit its machine.
+
+    `location` is the source location of the unit at fault, empty where none is known.
+    """
+
+    def __init__(self, message: str, location: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.location = location
+
+
+class ExecutionError(Exception):
+    """A program that cannot run to its end as it is meant to; the base of all that the engine reports.
+
+    `location` is the source location of the unit at fault, empty where none is known.
+    """
+
+    def __init__(self, message: str, location: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.location = location
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class HazardError(ExecutionError):
+    """Data is read before it is written, lost, out of order or outside memory."""
+
+
+class DeadlockError(ExecutionError):
+    """Work remains and nothing can fire."""
+
+
+class RoofError(ExecutionError):
+    """A time below the roofline: the program or the engine contradicts the machine."""

@@ -1,0 +1,127 @@
+"""The launch schedule: commands one after another, each starting when the one before is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...dialects.machine import Machine
+from ..tensors import Array
+from .accesses import check_accesses, conflicts_of
+from .engine import Call, KernelRun, is_in_ddr, resolve
+from .errors import ExecutionError, HazardError
+from .ledger import KernelTiming, Ledger
+from .address import packed
+from .memory import Data, MemoryMap
+from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program
+from .report import CallReport, Report
+
+ORCHESTRATIONS = ("hardware", "software")
+"""Who issues the commands: the machine's own AGCUs, or the host."""
+
+Progress = Callable[[int, int], None]
+"""Told after each command how many of how many are done."""
+
+
+def command_cycles(machine: Machine, command: Command, orchestration: str) -> int:
+    """Cycles of a command itself; the host adds its own time to each that it issues."""
+    match command:
+        case LoadProgram():
+            own = machine.program_load_ns
+        case LoadArguments():
+            own = machine.argument_load_ns
+        case Execute():
+            own = machine.execute_ns
+        case Observe():
+            own = machine.host_command_ns
+    host = machine.host_command_ns if orchestration == "software" else 0
+    return machine.cycles(own + host)
+
+
+class StepRun:
+    """One step of a program: the commands, the calls they made and what the host has read."""
+
+    def __init__(self, program: Program, memory: MemoryMap, data: Data | None, orchestration: str):
+        if orchestration not in ORCHESTRATIONS:
+            raise ExecutionError(
+                f"unknown orchestration '{orchestration}'; known: {', '.join(ORCHESTRATIONS)}"
+            )
+        self.program = program
+        self.observed: list[tuple[str, Array]] = []
+        self._memory = memory
+        self._data = data
+        self._orchestration = orchestration
+        self._kernels = {kernel.name: kernel for kernel in program.kernels}
+        self._born = _births(program)
+        self._known: dict[object, KernelTiming] = {}
+        self._calls: list[CallReport] = []
+        self._addresses: tuple[int, ...] = ()
+        self._now = 0
+        self._pending = 0
+        """Cycles of commands that belong to the next call."""
+        self._observe_cycles = 0
+
+    def run(self, progress: Progress | None = None) -> Report:
+        """Issue all commands.
+
+        Raises: ExecutionError where the program cannot run to its end.
+        """
+        program, machine = self.program, self.program.machine
+        for number, command in enumerate(program.commands):
+            for name in self._born.get(number, ()):
+                self._memory.forget(self._memory.regions[name])
+            self._issue(command, command_cycles(machine, command, self._orchestration))
+            if progress is not None:
+                progress(number + 1, len(program.commands))
+        calls, waits = tuple(self._calls), self._observe_cycles + self._pending
+        return Report(program.name, machine, self._orchestration, program.tokens_per_step, calls, waits)
+
+    def read(self, name: str) -> Array | None:
+        """The tensor in a region at this point; None without data.
+
+        Raises: HazardError if it is a value that has not been written in this step.
+        """
+        region = self._memory.regions[name]
+        unwritten = self._memory.first_unwritten(region.address, packed((region.size_bytes,), 1))
+        if unwritten is not None:
+            where = self._memory.name_at(unwritten)
+            raise HazardError(f"hazard: the host reads {where}; nothing has written it in this step")
+        return self._data.read_region(region) if self._data is not None else None
+
+    def _issue(self, command: Command, cycles: int) -> None:
+        match command:
+            case LoadProgram():
+                self._pending += cycles
+            case LoadArguments(addresses=addresses):
+                self._addresses = addresses
+                self._pending += cycles
+            case Execute():
+                self._execute(command, self._pending + cycles)
+                self._pending = 0
+            case Observe(label=label, region=region):
+                self._observe_cycles += cycles
+                value = self.read(region)
+                if value is not None:
+                    self.observed.append((label, value))
+
+    def _execute(self, command: Execute, launch: int) -> None:
+        try:
+            timing = self._call(command)
+        except ExecutionError as error:
+            error.message = f"call {len(self._calls)}, kernel '{command.kernel}': {error.message}"
+            error.location = error.location or command.location
+            raise
+        ledger = timing.ledger + Ledger(launch=launch)
+        start = sum_of_cycles
+        self._calls.append(CallReport(command.kernel, start, ledger, timing.traffic, timing.flops))
+
+    def _call(self, command: Execute) -> KernelTiming:
+        kernel, machine = self._kernels[command.kernel], self.program.machine
+        call = resolve(kernel, self._addresses, self._memory)
+        check_accesses(kernel, call.walks, self._memory)
+        conditions = _conditions(call, machine)
+        if self._data is None and conditions in self._known:
+            return self._known[conditions]
+        run = KernelRun(call, machine, self._memory, self._data)
+        run.run()
+        self._known[conditions] = run.timing()
+        return self._known[conditions]

@@ -1,0 +1,71 @@
+"""Where the time goes: every cycle of a step belongs to one entry."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Cycles by what happens in them; they sum to the whole time, to the cycle."""
+
+    memory_busy: int = 0
+    """HBM transfers data."""
+    launch: int = 0
+    """Commands: program and argument loads, starts with their synchronisation, the host's reads."""
+    fill: int = 0
+    """A kernel runs and has not used HBM yet."""
+    drain: int = 0
+    """A kernel runs and does not use HBM any more."""
+    exposed: int = 0
+    """HBM idles in between: compute or a dependence takes longer; all the time of a kernel without HBM."""
+
+    @property
+    def total(self) -> int:
+        """The whole time."""
+        return self.memory_busy + self.launch + self.fill + self.drain + self.exposed
+
+    def __add__(self, other: Ledger) -> Ledger:
+        return Ledger(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes that streams ask for, by memory and direction."""
+
+    hbm_read: int = 0
+    hbm_written: int = 0
+    ddr_read: int = 0
+    ddr_written: int = 0
+
+    @property
+    def hbm(self) -> int:
+        """Bytes from and to HBM."""
+        return self.hbm_read + self.hbm_written
+
+    @property
+    def ddr(self) -> int:
+        """Bytes from and to DDR."""
+        return self.ddr_read + self.ddr_written
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class KernelTiming:
+    """What one execution of a kernel takes, without its launch."""
+
+    cycles: int
+    ledger: Ledger
+    traffic: Traffic
+    flops: int
+
+
+def split(cycles: int, first_busy: int | None, last_busy: int, busy: int) -> Ledger:
+    """The ledger of a kernel of `cycles` that used HBM from `first_busy` to `last_busy`, `busy` cycles of them."""
+    if first_busy is None:
+        return Ledger(exposed=cycles)
+    drain = cycles - last_busy
+    exposed = last_busy - first_busy - busy
+    return Ledger(memory_busy=busy, fill=first_busy, drain=drain, exposed=exposed)

@@ -1,0 +1,198 @@
+"""The memory of a socket: sparse bytes at the addresses of a program's regions, and nothing between them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from ..tensors import Array, TensorSpec
+from .address import Layout, packed
+from .errors import ExecutionError
+from .program import Program, Region
+
+Bytes = NDArray[np.uint8]
+
+
+class Spans:
+    """Sorted address ranges; those that touch or overlap are one."""
+
+    def __init__(self, ranges: Iterable[tuple[int, int]]):
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        for start, end in sorted(ranges):
+            if self.ends and start <= self.ends[-1]:
+                self.ends[-1] = max(self.ends[-1], end)
+            else:
+                self.starts.append(start)
+                self.ends.append(end)
+
+    def index(self, start: int, end: int) -> int | None:
+        """Which span holds all addresses from `start` to before `end`; None if no single one does."""
+        index = bisect_right(self.starts, start) - 1
+        return index if index >= 0 and end <= self.ends[index] else None
+
+    def pieces(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """The parts of a range that lie in spans: number of the span, first address and the one behind."""
+        for index in range(max(0, bisect_right(self.starts, start) - 1), len(self.starts)):
+            if self.starts[index] >= end:
+                return
+            first, last = max(start, self.starts[index]), min(end, self.ends[index])
+            if first < last:
+                yield index, first, last
+
+
+class ByteStore:
+    """A byte for every address of some spans, zero at first; tiles are strided views of them."""
+
+    def __init__(self, spans: Spans):
+        self.spans = spans
+        self.blocks = [np.zeros(b - a, np.uint8) for a, b in zip(spans.starts, spans.ends, strict=True)]
+
+    def views(self, address: int, layout: Layout) -> Iterator[Bytes]:
+        """The bytes of a tile that lie in the spans, in the order of its elements.
+
+        One view where the tile lies inside one span; else one per piece of a contiguous run.
+        """
+        low, high = address + layout.low, address + layout.high
+        index = self.spans.index(low, high)
+        if index is not None:
+            block, start = self.blocks[index], address - self.spans.starts[index]
+            shape, strides = (*layout.shape, layout.element_bytes), (*layout.strides, 1)
+            yield as_strided(block[start:], shape, strides)
+        elif any(self.spans.pieces(low, high)):
+            for start, end in _runs(address, layout):
+                for index, first, last in self.spans.pieces(start, end):
+                    origin = self.spans.starts[index]
+                    yield self.blocks[index][first - origin : last - origin]
+
+
+def _runs(address: int, layout: Layout) -> Iterator[tuple[int, int]]:
+    for start in (layout.runs + address).tolist():
+        yield start, start + layout.run_bytes
+
+
+class MemoryMap:
+    """What lies where, and which values hold data in this step; the same with data and without."""
+
+    def __init__(self, program: Program):
+        self.regions = {region.name: region for region in program.regions}
+        self._ordered = sorted(program.regions, key=lambda region: region.address)
+        self._all = Spans((region.address, region.end) for region in program.regions)
+        self._weights = _spans_of(program, "weight")
+        self._written = ByteStore(_spans_of(program, "value"))
+        self._scalars: dict[int, int] = {}
+
+    def begin_step(self, scalars: Mapping[str, int]) -> None:
+        """Forget all values; `scalars` are the integers that the caller gives in scalar inputs."""
+        for block in self._written.blocks:
+            block[:] = 0
+        self._scalars = {self.regions[name].address: value for name, value in scalars.items()}
+
+    def forget(self, region: Region) -> None:
+        """A value begins to live: what its addresses held before is not its data."""
+        for view in self._written.views(region.address, packed((region.size_bytes,), 1)):
+            view[...] = 0
+
+    def scalar(self, address: int) -> int:
+        """The integer that a position points to.
+
+        Raises: ExecutionError if no scalar input of known value lies there.
+        """
+        if address not in self._scalars:
+            name = self.name_at(address)
+            raise ExecutionError(f"a position is read from {name}, which is no scalar input of known value")
+        return self._scalars[address]
+
+    def name_at(self, address: int) -> str:
+        """A name for an address in messages."""
+        for region in self._ordered:
+            if region.address <= address < region.end:
+                return f"address {address} (byte {address - region.address} of '{region.name}')"
+        return f"address {address}"
+
+    def first_outside(self, address: int, layout: Layout) -> int | None:
+        """The first byte of a tile that no region holds."""
+        if self._all.index(address + layout.low, address + layout.high) is not None:
+            return None
+        for start, end in _runs(address, layout):
+            covered = start
+            for _, first, last in self._all.pieces(start, end):
+                if first > covered:
+                    break
+                covered = last
+            if covered < end:
+                return covered
+        return None
+
+    def first_in_weight(self, address: int, layout: Layout) -> int | None:
+        """The first byte of a tile that lies in a weight."""
+        return _first_piece(self._weights, address, layout)
+
+    def first_unwritten(self, address: int, layout: Layout) -> int | None:
+        """The first byte of a tile that lies in a value and has not been written in this step."""
+        if all(np.all(view) for view in self._written.views(address, layout)):
+            return None
+        for start, end in _runs(address, layout):
+            for index, first, last in self._written.spans.pieces(start, end):
+                origin = self._written.spans.starts[index]
+                bits = self._written.blocks[index][first - origin : last - origin]
+                if not np.all(bits):
+                    return first + int(np.argmin(bits))
+        raise AssertionError("some byte is unwritten")
+
+    def touches_values(self, start: int, end: int) -> bool:
+        """Whether a value lies between two addresses."""
+        return any(True for _ in self._written.spans.pieces(start, end))
+
+    def mark_written(self, address: int, layout: Layout) -> None:
+        """The bytes of a tile hold data from now on."""
+        for view in self._written.views(address, layout):
+            view[...] = 1
+
+
+def _spans_of(program: Program, kind: str) -> Spans:
+    return Spans((region.address, region.end) for region in program.regions if region.kind == kind)
+
+
+def _first_piece(spans: Spans, address: int, layout: Layout) -> int | None:
+    if not any(True for _ in spans.pieces(address + layout.low, address + layout.high)):
+        return None
+    pieces = (piece for run in _runs(address, layout) for piece in spans.pieces(*run))
+    return next((first for _, first, _ in pieces), None)
+
+
+class Data:
+    """The bytes of all regions."""
+
+    def __init__(self, program: Program):
+        self._store = ByteStore(Spans((region.address, region.end) for region in program.regions))
+
+    def read(self, address: int, layout: Layout, tile: TensorSpec) -> Array:
+        """A copy of a tile; the caller has made sure that all its bytes lie in regions."""
+        views = [view.flatten() for view in self._store.views(address, layout)]
+        content = views[0] if len(views) == 1 else np.concatenate(views)
+        return content.view(tile.numpy_dtype).reshape(tile.shape)
+
+    def write(self, address: int, layout: Layout, tile: Array) -> None:
+        """Put a tile in memory; the caller has made sure that all its bytes lie in regions."""
+        content = np.ascontiguousarray(tile).reshape(-1).view(np.uint8)
+        done = 0
+        for view in self._store.views(address, layout):
+            view[...] = content[done : done + view.size].reshape(view.shape)
+            done += view.size
+
+    def read_region(self, region: Region) -> Array:
+        """A copy of the tensor in a region."""
+        return self.read(region.address, _layout(region), region.tensor)
+
+    def write_region(self, region: Region, value: Array) -> None:
+        """Fill a region; the value has its shape and type."""
+        self.write(region.address, _layout(region), value)
+
+
+def _layout(region: Region) -> Layout:
+    return packed(region.tensor.shape, region.tensor.numpy_dtype.itemsize)

@@ -1,0 +1,159 @@
+"""What a step takes: the report of the engine, checked against the roofline."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...dialects.machine import Machine
+from .ledger import Ledger, Traffic
+from .roof import check_roof, roofline_cycles
+
+
+@dataclass(frozen=True)
+class CallReport:
+    """One execution of a kernel with the commands before it that launch it."""
+
+    kernel: str
+    start_cycle: int
+    """When its first command begins."""
+    ledger: Ledger
+    traffic: Traffic
+    flops: int
+
+    @property
+    def cycles(self) -> int:
+        """From its first command to its end."""
+        return self.ledger.total
+
+
+@dataclass(frozen=True)
+class KernelReport:
+    """All calls of a kernel."""
+
+    kernel: str
+    calls: int
+    ledger: Ledger
+    traffic: Traffic
+    flops: int
+
+    @property
+    def cycles(self) -> int:
+        """Of all calls."""
+        return self.ledger.total
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one step of a program takes on its machine; all sockets do the same, one is counted."""
+
+    program: str
+    machine: Machine
+    orchestration: str
+    tokens: int
+    """Tokens that the step makes."""
+    calls: tuple[CallReport, ...]
+    observe_cycles: int
+    """Of the host's reads."""
+
+    def __post_init__(self) -> None:
+        check_roof(f"step '{self.program}'", self.cycles, self.roofline_cycles)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The whole step."""
+        return sum((call.ledger for call in self.calls), Ledger(launch=self.observe_cycles))
+
+    @property
+    def cycles(self) -> int:
+        """The whole step."""
+        return self.ledger.total
+
+    @property
+    def traffic(self) -> Traffic:
+        """Bytes that the streams ask for, per socket."""
+        return sum((call.traffic for call in self.calls), Traffic())
+
+    @property
+    def flops(self) -> int:
+        """FLOPs of all firings, per socket."""
+        return sum(call.flops for call in self.calls)
+
+    @property
+    def kernel_calls(self) -> int:
+        """Executions of kernels."""
+        return len(self.calls)
+
+    @property
+    def seconds(self) -> float:
+        """The whole step."""
+        return self.cycles / self.machine.clock_hz
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of a loop of such steps; infinite for a step that takes no time."""
+        return self.tokens / self.seconds if self.cycles else float("inf")
+
+    @property
+    def roofline_cycles(self) -> int:
+        """Fewest cycles for what the program moves and computes; see `roof.roofline_cycles`."""
+        return roofline_cycles(self.machine, self.traffic, self.flops)
+
+    @property
+    def roofline_tokens_per_second(self) -> float:
+        """Tokens per second at the roofline."""
+        cycles = self.roofline_cycles
+        return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
+
+    @property
+    def roofline_share(self) -> float:
+        """Roofline over time, 0 to 1; its denominator is the machine's full HBM bandwidth."""
+        return self.roofline_cycles / self.cycles if self.cycles else 1.0
+
+    def kernels(self) -> tuple[KernelReport, ...]:
+        """The calls summed up by kernel, in the order of their first call."""
+        by_name: dict[str, list[CallReport]] = {}
+        for call in self.calls:
+            by_name.setdefault(call.kernel, []).append(call)
+        return tuple(
+            KernelReport(
+                name,
+                len(calls),
+                sum((call.ledger for call in calls), Ledger()),
+                sum((call.traffic for call in calls), Traffic()),
+                sum(call.flops for call in calls),
+            )
+            for name, calls in by_name.items()
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain data; cycles, bytes and FLOPs are per step and socket."""
+        return {
+            "program": self.program,
+            "orchestration": self.orchestration,
+            "tokens_per_step": self.tokens,
+            "sockets": self.machine.sockets,
+            "clock_hz": self.machine.clock_hz,
+            "hbm_bandwidth_bytes_per_second": self.machine.hbm_bandwidth,
+            "kernel_calls": self.kernel_calls,
+            "cycles": self.cycles,
+            "seconds": self.seconds,
+            "tokens_per_second": self.tokens_per_second,
+            "roofline_cycles": self.roofline_cycles,
+            "roofline_tokens_per_second": self.roofline_tokens_per_second,
+            "roofline_share": self.roofline_share,
+            "flops": self.flops,
+            "bytes": asdict(self.traffic),
+            "ledger_cycles": asdict(self.ledger),
+            "kernels": [
+                {
+                    "kernel": kernel.kernel,
+                    "calls": kernel.calls,
+                    "cycles": kernel.cycles,
+                    "flops": kernel.flops,
+                    "bytes": asdict(kernel.traffic),
+                    "ledger_cycles": asdict(kernel.ledger),
+                }
+                for kernel in self.kernels()
+            ],
+        }

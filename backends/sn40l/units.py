@@ -1,0 +1,146 @@
+"""Units at run time and the firing rule that all of them share.
+
+A unit takes its next step when every input that begins a group there has its tokens and every output that
+puts one there has a free slot. Steps are taken in order.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..tensors import Array
+from .accesses import OrderCheck
+from .channels import ChannelRun
+from .events import Calendar
+from .memory import Data, MemoryMap
+from .ports import Port, steps_per_pass
+from .program import Unit
+
+NEVER = -1
+"""Step of a port that has nothing left to do."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the units of a run share."""
+
+    calendar: Calendar
+    memory: MemoryMap
+    data: Data | None
+    """None in a run without data."""
+    order: OrderCheck
+    memory_latency: int
+    """Cycles from the end of a transfer in memory until the tile is on the chip, or a store has landed."""
+
+
+class InputState:
+    """Where an input port is: the step that begins its next group, and the group it holds."""
+
+    __slots__ = ("begin", "channel", "fresh", "held_until", "needed", "port")
+
+    def __init__(self, port: Port, channel: ChannelRun):
+        self.port = port
+        self.channel = channel
+        self.begin = port.first if port.groups else NEVER
+        self.needed = port.size
+        """Tokens that must have arrived for the next group."""
+        self.held_until = NEVER
+        self.fresh = False
+        """Whether the group has not been looked at."""
+
+    def take(self, now: int) -> None:
+        """Begin a group."""
+        port = self.port
+        self.channel.take(now, self.needed - port.size, port.size)
+        self.held_until = self.begin + port.hold - 1
+        self.fresh = True
+        self.begin = self.begin + port.period if self.needed < port.tokens else NEVER
+        self.needed += port.size
+
+    def tiles(self) -> list[Array]:
+        """The tiles of the group that is held."""
+        size = self.port.size
+        return self.channel.tiles(self.needed - 2 * size, size)
+
+
+class OutputState:
+    """Where an output port is: the step that puts its next token."""
+
+    __slots__ = ("begin", "channel", "ordinal", "port")
+
+    def __init__(self, port: Port, channel: ChannelRun):
+        self.port = port
+        self.channel = channel
+        self.begin = port.first if port.groups else NEVER
+        self.ordinal = 0
+        """Number of the next token."""
+
+    def reserve(self) -> int:
+        """Reserve a slot for the next token; its number."""
+        ordinal = self.ordinal
+        self.channel.reserved += 1
+        self.ordinal = ordinal + 1
+        self.begin = self.begin + self.port.period if self.ordinal < self.port.groups else NEVER
+        return ordinal
+
+
+class UnitRun(ABC):
+    """The state of a unit: the step it is at, and its ports."""
+
+    def __init__(
+        self,
+        unit: Unit,
+        index: int,
+        steps: int,
+        inputs: Sequence[InputState],
+        outputs: Sequence[OutputState],
+        around: Surroundings,
+    ):
+        self.unit = unit
+        self.index = index
+        """In the kernel: program order."""
+        self.steps = steps
+        """In a call."""
+        self.step = 0
+        """The next one."""
+        self.busy = False
+        self.inputs = inputs
+        self.outputs = outputs
+        self.around = around
+
+    def __str__(self) -> str:
+        return f"{type(self.unit).__name__.lower()} '{self.unit.name}'"
+
+    def advance(self, now: int) -> None:
+        """Take as many steps as can be taken now."""
+        while self.step < self.steps and not self.busy:
+            step = self.step
+            for port in self.inputs:
+                if port.begin == step and port.channel.arrived < port.needed:
+                    return
+            for port in self.outputs:
+                if port.begin == step:
+                    channel = port.channel
+                    if channel.reserved - channel.released >= channel.depth:
+                        return
+            for port in self.inputs:
+                if port.begin == step:
+                    port.take(now)
+            self.step = step + 1
+            self.fire(now, step)
+
+    @abstractmethod
+    def fire(self, now: int, step: int) -> None:
+        """Do a step: its tokens are taken; reserve the slots of what it puts and let it happen."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps are taken."""
+        return self.step == self.steps
+
+    def iteration_of(self, channel: ChannelRun, ordinal: int) -> int:
+        """The iteration in which it puts a token."""
+        port = next(port.port for port in self.outputs if port.channel is channel)
+        return port.step_putting(ordinal) // steps_per_pass(self.unit)

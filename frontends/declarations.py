@@ -1,0 +1,145 @@
+"""From declarations to types, weights, caches and the numbers of parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import AnyFloat, IntegerType, MemRefType, TensorType
+from xdsl.ir import Attribute
+
+from ..dialects.nn import StateOp, WeightOp
+from . import arithmetic
+from .diagnostics import counted, error, location_of, similar
+from .element_types import ELEMENT_TYPES, element_type_named
+from .scope import Global, Number, Scope
+from .syntax import Cache, Declaration, ElementType, Model, Parameter, Source, Text, Weight
+
+_DEFAULT_ELEMENT_TYPE = "bf16"
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The layer kind that weights and caches belong to; their symbols hold one slice per layer."""
+
+    kind: str
+    count: int
+
+
+def default_element_type(model: Model) -> AnyFloat | IntegerType:
+    """The element type of whatever names none: the model's `dtype`, bf16 without one.
+
+    Raises: ParseError if the model gives two, or one that does not exist.
+    """
+    given = [item for item in model.items if isinstance(item, ElementType)]
+    if len(given) > 1:
+        line = given[0].span.get_location().line
+        message = f"the model has a 'dtype' already, in line {line}"
+        raise error(given[1].span, message, "keep one of the two")
+    return element_type_named(given[0].name) if given else ELEMENT_TYPES[_DEFAULT_ELEMENT_TYPE]
+
+
+def check_overrides(model: Model, overrides: Mapping[str, Number]) -> None:
+    """Check that every number given from outside is for a parameter.
+
+    Raises: ParseError at the first statement of the file.
+    """
+    known = [item.name.text for item in model.items if isinstance(item, Parameter)]
+    for name in overrides:
+        if name not in known:
+            help = f"parameters of this model: {', '.join(known) or 'none'}"
+            raise error(model.span, f"unknown parameter '{name}'{similar(name, known)}", help)
+
+
+def parameter_value(parameter: Parameter, overrides: Mapping[str, Number], scope: Scope) -> Number:
+    """The number given for a parameter from outside, or else the one that the file gives.
+
+    Raises: ParseError if it is no number that the language knows.
+    """
+    given = overrides.get(parameter.name.text)
+    if given is not None:
+        return arithmetic.checked(given, parameter.span)
+    return arithmetic.evaluate(parameter.value, scope)
+
+
+def declared_type(declaration: Declaration, scope: Scope, default: Attribute) -> TensorType[Attribute]:
+    """The type of `x[batch, hidden]: f32`.
+
+    Raises: ParseError if an extent is no whole number from one, or the element type unknown.
+    """
+    extents = [arithmetic.extent(expression, scope) for expression in declaration.extents]
+    named = declaration.element_type
+    return TensorType(element_type_named(named) if named else default, extents)
+
+
+def declare_weight(
+    weight: Weight, scope: Scope, default: Attribute, stack: Stack | None
+) -> tuple[Global, WeightOp]:
+    """Declare a weight of the module, or of a layer kind with one slice per layer.
+
+    Raises: ParseError if its name is taken, or its shape or source is wrong.
+    """
+    name, sliced = weight.declaration.name, declared_type(weight.declaration, scope, default)
+    source = weight.source
+    if source is not None:
+        _check_source(source, len(sliced.get_shape()), stack)
+    whole = TensorType(sliced.get_element_type(), [*_leading(stack), *sliced.get_shape()])
+    entry = Global(_symbol(name.text, stack), whole, sliced)
+    scope.declare(name, entry)
+    op = WeightOp(
+        entry.symbol,
+        whole,
+        source.tensor.text if source else None,
+        transposed=source is not None and source.transposed,
+        stacked=stack is not None,
+    )
+    op.location = location_of(weight.span)
+    return entry, op
+
+
+def declare_cache(
+    cache: Cache, scope: Scope, default: Attribute, stack: Stack | None
+) -> tuple[Global, StateOp]:
+    """Declare a cache of the module, or of a layer kind with one slice per layer.
+
+    Raises: ParseError if its name is taken or its shape is wrong.
+    """
+    name, type_ = cache.declaration.name, declared_type(cache.declaration, scope, default)
+    element_type, shape = type_.get_element_type(), type_.get_shape()
+    whole = MemRefType(element_type, [*_leading(stack), *shape])
+    entry = Global(_symbol(name.text, stack), whole, MemRefType(element_type, shape))
+    scope.declare(name, entry)
+    op = StateOp(entry.symbol, whole, stacked=stack is not None)
+    op.location = location_of(cache.span)
+    return entry, op
+
+
+def _leading(stack: Stack | None) -> Sequence[int]:
+    return () if stack is None else (stack.count,)
+
+
+def _symbol(name: str, stack: Stack | None) -> str:
+    return name if stack is None else f"{stack.kind}.{name}"
+
+
+def _check_source(source: Source, rank: int, stack: Stack | None) -> None:
+    if source.transposed and rank != 2:
+        message = f"a weight of {counted(rank, 'dimension')} cannot come from transposed"
+        raise error(source.span, message, 'matrices can: [in, out] from transposed "…"')
+    _check_placeholders(source.tensor, stack)
+
+
+def _check_placeholders(text: Text, stack: Stack | None) -> None:
+    names = _PLACEHOLDER.findall(text.text)
+    if stack is None and names:
+        message = f"'{{{names[0]}}}' in a weight outside of layers"
+        raise error(text.span, message, "weights of a layer have {layer} in their name")
+    unknown = [name for name in names if name != "layer"]
+    if unknown:
+        message = f"'{{{unknown[0]}}}' is unknown here"
+        raise error(text.span, message, "{layer} is the number of the layer")
+    if stack is not None and stack.count > 1 and not names:
+        message = f"all {stack.count} layers of '{stack.kind}' would load the same tensor"
+        raise error(text.span, message, 'number them: "model.layers.{layer}.…"')

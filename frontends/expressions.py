@@ -1,0 +1,187 @@
+"""From expressions to nn operations; names, shapes and types are checked on the way.
+
+Numbers are worked out here and never become values of the IR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xdsl.dialects.builtin import FileLineColLoc, TensorType
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.utils.exceptions import ParseError
+from xdsl.utils.lexer import Span
+
+from ..dialects.nn import CallOp
+from . import arithmetic, operators
+from .arguments import Arguments, described
+from .diagnostics import counted, error, location_of, similar
+from .element_types import conversion, shown
+from .operators import LEFT, OPERATORS, RIGHT
+from .scope import Global, LayerKind, Scope, Value, kind_of
+from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number
+
+_OPERATORS = {operator.name: operator for operator in OPERATORS}
+_BINARY = {"@": operators.matmul, "+": operators.add, "*": operators.mul}
+
+
+class Expressions:
+    """Appends the operations of expressions to a block.
+
+    `fetch` gives the value of a weight or cache inside this body; in the step layers can be called.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        block: Block,
+        fetch: Callable[[Global, Span], SSAValue],
+        *,
+        in_step: bool,
+    ):
+        self.scope = scope
+        self.in_step = in_step
+        self._block = block
+        self._fetch = fetch
+        self._locations: dict[int, FileLineColLoc] = {}
+
+    def emit(self, op: Operation, span: Span) -> Operation:
+        """Append an operation that stands for the text of `span`."""
+        location = self._locations.get(span.start)
+        if location is None:
+            location = self._locations[span.start] = location_of(span)
+        op.location = location
+        self._block.add_op(op)
+        return op
+
+    def tensor(self, expression: Expression) -> SSAValue:
+        """The tensor an expression stands for.
+
+        Raises: ParseError if it is a number or a cache.
+        """
+        value = self.value(expression)
+        if not isinstance(value, SSAValue) or not isinstance(value.type, TensorType):
+            message = f"'{expression.span.text}' is {described(value)}, a tensor is needed here"
+            number = f"declare it outside: param n = {expression.span.text}"
+            raise error(expression.span, message, "" if isinstance(value, SSAValue) else number)
+        return value
+
+    def tensors(self, expression: Expression) -> tuple[SSAValue, ...]:
+        """The tensors an expression stands for: several where a layer returns several."""
+        if isinstance(expression, LayerCall):
+            return self._layer_call(expression)
+        return (self.tensor(expression),)
+
+    def value(self, expression: Expression) -> Value:
+        """The tensor, cache or number an expression stands for."""
+        match expression:
+            case Number():
+                return arithmetic.literal(expression)
+            case Name():
+                return self._name(expression)
+            case Negate(operand=operand):
+                return -arithmetic.evaluate(operand, self.scope)
+            case Binary(lhs=lhs, rhs=rhs):
+                return self._binary(expression, self.value(lhs), self.value(rhs))
+            case Lookup():
+                return self._lookup(expression)
+            case Call():
+                return self._result(expression)
+            case LayerCall():
+                return self._only_result(expression)
+
+    def operation(self, call: Call) -> Operation:
+        """Append the operation of an operator's call; it may have no result."""
+        operator = _OPERATORS.get(call.operator.text)
+        if operator is None:
+            raise self._no_operator(call.operator)
+        values = [self.value(argument.value) for argument in call.arguments]
+        return self.emit(operator.build(operator.bind(call, values)), call.span)
+
+    def _name(self, name: Name) -> Value:
+        meaning = self.scope[name]
+        if isinstance(meaning, Global):
+            return self._fetch(meaning, name.span)
+        if isinstance(meaning, LayerKind):
+            raise error(name.span, f"'{name.text}' is a layer; call it: {name.text}[0](…)")
+        return meaning
+
+    def _binary(self, expression: Binary, lhs: Value, rhs: Value) -> Value:
+        if isinstance(lhs, int | float) and isinstance(rhs, int | float):
+            return arithmetic.combine(expression, lhs, rhs)
+        build = _BINARY.get(expression.operator)
+        if build is None:
+            message = f"'{expression.operator}' joins numbers, not tensors"
+            raise error(expression.span, message, "tensors are joined by + * and @")
+        spans = {LEFT: expression.lhs.span, RIGHT: expression.rhs.span}
+        op = build(Arguments(expression.span, {LEFT: lhs, RIGHT: rhs}, spans))
+        return self.emit(op, expression.span).results[0]
+
+    def _lookup(self, lookup: Lookup) -> Value:
+        table, ids = self._name(lookup.table), self.value(lookup.index)
+        spans = {"table": lookup.table.span, "ids": lookup.index.span}
+        op = operators.embedding(Arguments(lookup.span, {"table": table, "ids": ids}, spans))
+        return self.emit(op, lookup.span).results[0]
+
+    def _result(self, call: Call) -> Value:
+        op = self.operation(call)
+        if not op.results:
+            message = f"{call.operator.text} gives no value"
+            raise error(call.span, message, "let it stand on a line of its own")
+        return op.results[0]
+
+    def _no_operator(self, name: Name) -> ParseError:
+        if name.text not in self.scope:
+            message = f"unknown operator '{name.text}'{similar(name.text, _OPERATORS)}"
+            return error(name.span, message, f"operators are {', '.join(_OPERATORS)}")
+        meaning = self.scope[name]
+        help = f"say which one: {name.text}[0](…)" if isinstance(meaning, LayerKind) else ""
+        return error(name.span, f"'{name.text}' is {kind_of(meaning)}, no operator", help)
+
+    def _only_result(self, call: LayerCall) -> Value:
+        results = self._layer_call(call)
+        if len(results) != 1:
+            message = f"'{call.layer.text}' returns {len(results)} values, one is needed here"
+            raise error(call.span, message, f"name them first: a, b = {call.layer.text}[…](…)")
+        return results[0]
+
+    def _layer_call(self, call: LayerCall) -> tuple[SSAValue, ...]:
+        kind = self._kind(call.layer)
+        index = arithmetic.whole(call.index, self.scope)
+        if not 0 <= index < kind.count:
+            message = f"layer {index} of '{call.layer.text}' does not exist"
+            raise error(call.index.span, message, f"its layers are 0 to {kind.count - 1}")
+        operands = self._layer_arguments(call, kind)
+        operands += [self._fetch(entry, call.span) for entry in kind.globals]
+        op = CallOp(kind.callee, operands, kind.results, index)
+        return tuple(self.emit(op, call.span).results)
+
+    def _kind(self, name: Name) -> LayerKind:
+        kind = self.scope[name]
+        if not isinstance(kind, LayerKind):
+            raise error(name.span, f"'{name.text}' is {kind_of(kind)}, no layer")
+        if not self.in_step:
+            raise error(name.span, "a layer cannot call layers", "call them one by one in the step")
+        return kind
+
+    def _layer_arguments(self, call: LayerCall, kind: LayerKind) -> list[SSAValue]:
+        name, wanted, given = call.layer.text, kind.parameters, call.arguments
+        if len(given) != len(wanted):
+            names = ", ".join(parameter for parameter, _ in wanted)
+            message = f"'{name}' takes {counted(len(wanted), 'argument')}, got {len(given)}"
+            raise error(call.span, message, f"call it as {name}[…]({names})")
+        return [
+            self._layer_argument(argument, parameter, type_)
+            for argument, (parameter, type_) in zip(given, wanted, strict=True)
+        ]
+
+    def _layer_argument(self, argument: Argument, parameter: str, wanted: Attribute) -> SSAValue:
+        if argument.keyword is not None:
+            help = "give them in the order of its declaration"
+            raise error(argument.keyword.span, "arguments of a layer have no keywords", help)
+        value = self.value(argument.value)
+        if not isinstance(value, SSAValue) or value.type != wanted:
+            message = f"'{parameter}' is {described(value)}, the layer takes {shown(wanted)}"
+            help = conversion(value.type, wanted) if isinstance(value, SSAValue) else ""
+            raise error(argument.span, message, help)
+        return value

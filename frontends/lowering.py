@@ -1,0 +1,207 @@
+"""From the syntax tree of a model to an nn module: weights and states, one function per layer kind, the step.
+
+A layer body is lowered once, however many layers there are. Its function takes the layer's parameters, then
+its weights and caches in the order of their declaration, then what else of the module it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr, SymbolRefAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.utils.lexer import Span
+
+from ..dialects.nn import GetGlobalOp
+from . import arithmetic, declarations
+from .bodies import Body
+from .declarations import Stack
+from .diagnostics import error, location_of
+from .element_types import ELEMENT_TYPES
+from .expressions import Expressions
+from .operators import OPERATORS
+from .scope import Global, LayerKind, Number, Scope
+from .syntax import (
+    Cache,
+    Declaration,
+    ElementType,
+    Item,
+    Layer,
+    Model,
+    Name,
+    Parameter,
+    Step,
+    Weight,
+)
+
+_RESERVED = frozenset(ELEMENT_TYPES) | {operator.name for operator in OPERATORS}
+
+
+def lower(model: Model, overrides: Mapping[str, Number]) -> ModuleOp:
+    """The nn module of a model, with some of its parameters given from outside.
+
+    Raises: ParseError where names, shapes or types are wrong.
+    """
+    declarations.check_overrides(model, overrides)
+    lowering = _Lowering(model, overrides)
+    for item in model.items:
+        try:
+            lowering.item(item)
+        except RecursionError:
+            message = "an expression in here is nested too deeply"
+            raise error(item.span, message, "give parts of it a name") from None
+    return lowering.module()
+
+
+class _Lowering:
+    """What is known of the module while the items of its model are read one by one."""
+
+    def __init__(self, model: Model, overrides: Mapping[str, Number]):
+        self._model = model
+        self._overrides = overrides
+        self._element_type = declarations.default_element_type(model)
+        self._scope = Scope(_RESERVED, _names_of(model))
+        self._globals: list[Operation] = []
+        self._functions: list[Operation] = []
+        self._step: Step | None = None
+
+    def item(self, item: Item) -> None:
+        """Read the next declaration of the file."""
+        match item:
+            case Parameter():
+                value = declarations.parameter_value(item, self._overrides, self._scope)
+                self._scope.declare(item.name, value)
+            case ElementType():
+                pass  # holds for the whole file and is known already
+            case Weight() | Cache():
+                self._declare(item, self._scope, None)
+            case Layer():
+                self._layer(item)
+            case Step():
+                self._add_step(item)
+
+    def module(self) -> ModuleOp:
+        """The module of everything read so far.
+
+        Raises: ParseError if there was no step.
+        """
+        if self._step is None:
+            help = "add one: step(token[batch]: i32, position: i32) { … }"
+            raise error(self._model.span, "the model has no step", help)
+        name = StringAttr(self._model.name.text)
+        module = ModuleOp([*self._globals, *self._functions], sym_name=name)
+        module.location = location_of(self._model.span)
+        return module
+
+    def _declare(self, item: Weight | Cache, scope: Scope, stack: Stack | None) -> Global:
+        if isinstance(item, Weight):
+            entry, op = declarations.declare_weight(item, scope, self._element_type, stack)
+        else:
+            entry, op = declarations.declare_cache(item, scope, self._element_type, stack)
+        self._globals.append(op)
+        return entry
+
+    def _layer(self, layer: Layer) -> None:
+        name, count = layer.name, arithmetic.extent(layer.count, self._scope)
+        callee = SymbolRefAttr(name.text)
+        scope, block = self._scope.inner(), Block()
+        scope.declare(name, LayerKind(callee, count, (), (), ()))
+        parameters = self._parameters(layer.parameters, scope, block)
+        fetch = _FromArguments(block)
+        body = Body(Expressions(scope, block, fetch, in_step=False))
+        for item in layer.body:
+            if isinstance(item, Weight | Cache):
+                stack = Stack(name.text, count)
+                fetch(self._declare(item, scope, stack), item.declaration.name.span)
+            else:
+                body.statement(item)
+        results = self._function(name, block, body.results(f"layer '{name.text}'", name.span))
+        kind = LayerKind(callee, count, parameters, tuple(fetch.entries), results)
+        self._scope.declare(name, kind)
+
+    def _add_step(self, step: Step) -> None:
+        if self._step is not None:
+            line = self._step.name.span.get_location().line
+            message = f"the model has a step already, in line {line}"
+            raise error(step.name.span, message, "keep one of the two")
+        self._step = step
+        scope, block = self._scope.inner(), Block()
+        self._parameters(step.parameters, scope, block)
+        body = Body(Expressions(scope, block, _FromModule(block), in_step=True))
+        for statement in step.body:
+            body.statement(statement)
+        self._function(step.name, block, body.results("the step", step.name.span))
+
+    def _parameters(
+        self, parameters: tuple[Declaration, ...], scope: Scope, block: Block
+    ) -> tuple[tuple[str, Attribute], ...]:
+        """Declare the parameters of a body as arguments of its block."""
+        for parameter in parameters:
+            type_ = declarations.declared_type(parameter, self._scope, self._element_type)
+            name = parameter.name
+            scope.declare(name, _append_argument(block, type_, name.text, name.span))
+        names = (parameter.name.text for parameter in parameters)
+        return tuple(zip(names, block.arg_types, strict=True))
+
+    def _function(self, name: Name, block: Block, results: Sequence[SSAValue]) -> tuple[Attribute, ...]:
+        """Add the function of a body to the module; the step is the public one. Gives its result types."""
+        types = tuple(value.type for value in results)
+        signature = FunctionType.from_lists(block.arg_types, types)
+        visibility = None if name.text == "step" else "private"
+        function = FuncOp(name.text, signature, Region(block), visibility)
+        function.location = location_of(name.span)
+        self._functions.append(function)
+        return types
+
+
+def _append_argument(block: Block, type_: Attribute, name: str, span: Span) -> SSAValue:
+    argument = block.insert_arg(type_, len(block.args), location_of(span))
+    argument.name_hint = name
+    return argument
+
+
+class _FromArguments:
+    """Weights and caches inside a layer: further arguments of its function, `entries` in their order."""
+
+    def __init__(self, block: Block):
+        self.entries: list[Global] = []
+        self._values: dict[str, SSAValue] = {}
+        self._block = block
+
+    def __call__(self, entry: Global, span: Span) -> SSAValue:
+        if entry.symbol not in self._values:
+            name = entry.symbol.rpartition(".")[2]
+            self.entries.append(entry)
+            self._values[entry.symbol] = _append_argument(self._block, entry.sliced, name, span)
+        return self._values[entry.symbol]
+
+
+class _FromModule:
+    """Weights and caches inside the step: an `nn.get_global` for each, where it is first needed."""
+
+    def __init__(self, block: Block):
+        self._values: dict[str, SSAValue] = {}
+        self._block = block
+
+    def __call__(self, entry: Global, span: Span) -> SSAValue:
+        if entry.symbol not in self._values:
+            op = GetGlobalOp(entry.symbol, entry.type)
+            op.location, op.result.name_hint = location_of(span), entry.symbol
+            self._block.add_op(op)
+            self._values[entry.symbol] = op.result
+        return self._values[entry.symbol]
+
+
+def _names_of(model: Model) -> dict[str, Span]:
+    """Every name declared outside of bodies, and where."""
+    names: list[Name] = []
+    for item in model.items:
+        match item:
+            case Parameter(name=name) | Layer(name=name):
+                names.append(name)
+            case Weight(declaration=declaration) | Cache(declaration=declaration):
+                names.append(declaration.name)
+            case ElementType() | Step():
+                pass
+    return {name.text: name.span for name in names}

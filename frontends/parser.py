@@ -1,0 +1,161 @@
+"""From the text of a model file to its syntax tree (`syntax.py`), by the grammar in `model.lark`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from lark import Lark, Token, UnexpectedCharacters, UnexpectedToken, v_args
+from lark.lark import PostLex
+from lark.tree import Meta
+from lark.visitors import Transformer_NonRecursive
+from xdsl.utils.lexer import Input, Span
+
+from . import syntax
+from .syntax_errors import unexpected_character, unexpected_token
+
+LINE_END = "_NL"
+
+
+def parse(text: str, filename: str) -> syntax.Model:
+    """The syntax tree of a model file.
+
+    Raises: ParseError where the text does not follow the grammar.
+    """
+    source = Input(text, filename)
+    try:
+        tree = _lark().parse(text)
+    except UnexpectedToken as cause:
+        raise unexpected_token(cause, source) from None
+    except UnexpectedCharacters as cause:
+        raise unexpected_character(cause, source) from None
+    return _TreeBuilder(source).transform(tree)
+
+
+@cache
+def _lark() -> Lark:
+    """The parser, made once per process (about 40 ms)."""
+    assert __package__ is not None, "this module is part of a package"
+    return Lark(
+        (files(__package__) / "model.lark").read_text(encoding="utf-8"),
+        parser="lalr",
+        lexer="basic",  # a reserved word is reserved everywhere
+        start="model",
+        propagate_positions=True,
+        postlex=_LineEnds(),
+    )
+
+
+class _LineEnds(PostLex):
+    """Leaves the line ends that end something: none inside ( ) or [ ], one of a run, one at the end.
+
+    Each has the place of the token before it, not of the comment that may stand between.
+    """
+
+    always_accept = (LINE_END,)
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        depth, last = 0, Token(LINE_END, "")
+        for token in stream:
+            depth += (token.type in ("LPAR", "LSQB")) - (token.type in ("RPAR", "RSQB"))
+            if token.type == LINE_END:
+                if depth > 0 or last.type == LINE_END:
+                    continue
+                token = Token.new_borrow_pos(LINE_END, "\n", last)
+            last = token
+            yield token
+        if last.type != LINE_END:
+            yield Token.new_borrow_pos(LINE_END, "\n", last)
+
+
+_with_span = v_args(meta=True)
+
+
+def _node(kind: Callable[..., syntax.Node]) -> Any:
+    """A rule whose children are the fields of a node, in order; a part left out is None."""
+
+    def build(builder: _TreeBuilder, meta: Meta, children: list[Any]) -> syntax.Node:
+        return kind(builder.span(meta), *children)
+
+    return _with_span(build)
+
+
+def _list(builder: _TreeBuilder, children: list[Any]) -> tuple[Any, ...]:
+    """A rule that is a list; an empty one has a child None."""
+    return tuple(child for child in children if child is not None)
+
+
+class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
+    """Makes a node of `syntax.py` from each rule of the grammar; the attributes bear the rules' names."""
+
+    def __init__(self, source: Input):
+        super().__init__()
+        self._source = source
+
+    def span(self, meta: Meta | Token) -> Span:
+        """The text of a rule or token."""
+        start, end = meta.start_pos, meta.end_pos
+        assert start is not None, "every rule has tokens"
+        assert end is not None, "every rule has tokens"
+        return Span(start, end, self._source)
+
+    def NAME(self, token: Token) -> syntax.Name:
+        return syntax.Name(self.span(token), str(token))
+
+    STEP = NAME
+
+    def TEXT(self, token: Token) -> syntax.Text:
+        return syntax.Text(self.span(token), token[1:-1])
+
+    @_with_span
+    def model(self, meta: Meta, children: list[Any]) -> syntax.Model:
+        name, *items = children
+        return syntax.Model(Span(self.span(meta).start, name.span.end, self._source), name, tuple(items))
+
+    parameter = _node(syntax.Parameter)
+    element_type = _node(syntax.ElementType)
+    weight = _node(syntax.Weight)
+    cache = _node(syntax.Cache)
+    layer = _node(syntax.Layer)
+    step = _node(syntax.Step)
+    declarations = _list
+    extents = _list
+    layer_body = _list
+    body = _list
+
+    @_with_span
+    def declaration(self, meta: Meta, children: list[Any]) -> syntax.Declaration:
+        name, extents, element_type = children
+        return syntax.Declaration(self.span(meta), name, extents or (), element_type)
+
+    @_with_span
+    def source(self, meta: Meta, children: list[Any]) -> syntax.Source:
+        transposed, tensor = children
+        return syntax.Source(self.span(meta), tensor, transposed is not None)
+
+    assign = _node(syntax.Assign)
+    targets = _list
+    discard = _node(syntax.Discard)
+    loop = _node(syntax.Loop)
+    observe = _node(syntax.Observe)
+
+    @_with_span
+    def give(self, meta: Meta, children: list[Any]) -> syntax.Return:
+        return syntax.Return(self.span(meta), tuple(children))
+
+    number = _node(lambda span, token: syntax.Number(span, str(token)))
+    negate = _node(syntax.Negate)
+    binary = _node(lambda span, lhs, op, rhs: syntax.Binary(span, str(op), lhs, rhs))
+    lookup = _node(syntax.Lookup)
+    call = _node(syntax.Call)
+    layer_call = _node(syntax.LayerCall)
+    keyword = _node(syntax.Argument)
+
+    def arguments(self, children: list[Any]) -> tuple[syntax.Argument, ...]:
+        given = (child for child in children if child is not None)
+        return tuple(
+            child if isinstance(child, syntax.Argument) else syntax.Argument(child.span, None, child)
+            for child in given
+        )

@@ -1,0 +1,223 @@
+"""The syntax tree of a model file: what stands in the text, before any name is looked up.
+
+Every node carries the `span` of the text it came from; nodes are equal where they say the same, wherever they
+stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xdsl.utils.lexer import Span
+
+
+@dataclass(frozen=True)
+class Node:
+    """Anything written in a model file."""
+
+    span: Span = field(compare=False, repr=False)
+
+
+# Expressions.
+
+
+@dataclass(frozen=True)
+class Name(Node):
+    """A name, where it is declared and where it is used."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Number(Node):
+    """A literal, as written: `4096`, `1e-5`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Negate(Node):
+    """`-operand`."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True)
+class Binary(Node):
+    """`lhs operator rhs`, the operator one of `+ - * / @`."""
+
+    operator: str
+    lhs: Expression
+    rhs: Expression
+
+
+@dataclass(frozen=True)
+class Lookup(Node):
+    """Rows of a table: `table[index]`."""
+
+    table: Name
+    index: Expression
+
+
+@dataclass(frozen=True)
+class Argument(Node):
+    """An argument of a call, with its keyword if it has one: `x` or `scale = 0.5`."""
+
+    keyword: Name | None
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    """An operator and its arguments: `rope(q, position, head_dim, theta)`."""
+
+    operator: Name
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class LayerCall(Node):
+    """One layer of a kind: `decoder[3](x, position)`."""
+
+    layer: Name
+    index: Expression
+    arguments: tuple[Argument, ...]
+
+
+Expression = Name | Number | Negate | Binary | Lookup | Call | LayerCall
+
+
+# Declarations.
+
+
+@dataclass(frozen=True)
+class Text(Node):
+    """A text in quotes, without them."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Declaration(Node):
+    """A name with its shape and element type: `x[batch, hidden]: f32`; no extents mean a scalar."""
+
+    name: Name
+    extents: tuple[Expression, ...]
+    element_type: Name | None
+
+
+@dataclass(frozen=True)
+class Parameter(Node):
+    """A number of the model that can be set from outside: `param context = 4096`."""
+
+    name: Name
+    value: Expression
+
+
+@dataclass(frozen=True)
+class ElementType(Node):
+    """The element type of whatever names none: `dtype bf16`."""
+
+    name: Name
+
+
+@dataclass(frozen=True)
+class Source(Node):
+    """Where a checkpoint keeps a weight: `from transposed "model.layers.{layer}.q_proj.weight"`."""
+
+    tensor: Text
+    transposed: bool
+
+
+@dataclass(frozen=True)
+class Weight(Node):
+    """A constant tensor: `weight wq[hidden, hidden] from "…"`."""
+
+    declaration: Declaration
+    source: Source | None
+
+
+@dataclass(frozen=True)
+class Cache(Node):
+    """Memory that outlives a step: `cache keys[batch, kv_heads, context, head_dim]`."""
+
+    declaration: Declaration
+
+
+# Statements.
+
+
+@dataclass(frozen=True)
+class Assign(Node):
+    """`x = …`, or `x, y = …` for a layer that returns several values."""
+
+    targets: tuple[Name, ...]
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Discard(Node):
+    """An expression that stands alone: `append(keys, k, position)`."""
+
+    value: Expression
+
+
+@dataclass(frozen=True)
+class Loop(Node):
+    """`for i in start..stop { … }`: the body for start, start + 1, … stop - 1."""
+
+    variable: Name
+    start: Expression
+    stop: Expression
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Observe(Node):
+    """`observe x as "label"`: the host reads x."""
+
+    value: Expression
+    label: Text
+
+
+@dataclass(frozen=True)
+class Return(Node):
+    """`return x, y`: the end of a body and its results."""
+
+    values: tuple[Expression, ...]
+
+
+Statement = Assign | Discard | Loop | Observe | Return
+
+
+# The whole file.
+
+
+@dataclass(frozen=True)
+class Layer(Node):
+    """A kind of layer and how many of it there are: `layer decoder[32](x[batch, hidden]) { … }`."""
+
+    name: Name
+    count: Expression
+    parameters: tuple[Declaration, ...]
+    body: tuple[Weight | Cache | Statement, ...]
+
+
+@dataclass(frozen=True)
+class Step(Node):
+    """What happens for one token: `step(token[batch]: i32, position: i32) { … }`. Its name is `step`."""
+
+    name: Name
+    parameters: tuple[Declaration, ...]
+    body: tuple[Statement, ...]
+
+
+Item = Parameter | ElementType | Weight | Cache | Layer | Step
+
+
+@dataclass(frozen=True)
+class Model(Node):
+    """A model file; its span is the first statement, `model name`."""
+
+    name: Name
+    items: tuple[Item, ...]

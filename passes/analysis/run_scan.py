@@ -1,0 +1,207 @@
+"""How far a repeating row of calls can be one loop: the legality of kernel looping, round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import Operation
+
+from ...dialects.kernel import CallOp, FuncOp, ScheduleOp
+from ...dialects.nn import ObserveOp
+from .call_arguments import (
+    Argument,
+    Carried,
+    Gathered,
+    Operand,
+    Window,
+    call_name,
+    describe,
+    guess_argument,
+    misfit,
+    reader_name,
+)
+from .kernel_memory import Root, TouchedMemory, root_of, written_arguments
+
+
+class Calls:
+    """The calls of a schedule, in launch order, and what is needed to compare them."""
+
+    def __init__(self, schedule: ScheduleOp, kernels: dict[str, FuncOp]):
+        self.kernels = kernels
+        self.all: list[CallOp] = []
+        self.observed: dict[int, ObserveOp] = {}
+        """by position of a call: what the host reads directly before it"""
+        for op in schedule.body.block.ops:
+            if isinstance(op, CallOp):
+                self.all.append(op)
+            elif isinstance(op, ObserveOp):
+                self.observed[len(self.all)] = op
+        self.positions = {call: number for number, call in enumerate(self.all)}
+        self.names = [call.callee.string_value() for call in self.all]
+        self.written = {name: written_arguments(kernels[name]) for name in set(self.names)}
+
+    def pattern(self, start: int, period: int) -> str:
+        """The kernels of a round in words: `@decoder`, or `@norm to @down`."""
+        first, last = self.names[start], self.names[start + period - 1]
+        return f"@{first}" if period == 1 else f"@{first} to @{last}"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why calls stay calls, told of the call where it shows."""
+
+    call: CallOp
+    message: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """Calls that one loop may replace: `period` kernels, over and over."""
+
+    calls: tuple[CallOp, ...]
+    period: int
+    arguments: tuple[tuple[Argument, ...], ...]
+    """per call of a round: what its operands are over all rounds"""
+
+    @property
+    def count(self) -> int:
+        """Number of rounds."""
+        return len(self.calls) // self.period
+
+
+@dataclass
+class RunScan:
+    """Takes rounds into a run as long as a loop over them does the same as the calls one by one."""
+
+    calls: Calls
+    start: int
+    period: int
+    rounds: int = 0
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    _arguments: list[Argument] = field(default_factory=list[Argument])
+    _first: list[Operand] = field(default_factory=list[Operand])
+    _seen: list[set[Root]] = field(default_factory=list[set[Root]])
+    _memory: TouchedMemory = field(default_factory=TouchedMemory)
+
+    def __post_init__(self) -> None:
+        self._window = Window(self.start, self.period, self.calls.positions, self.calls.kernels)
+
+    def extend(self, limit: int) -> None:
+        """Take as many rounds as are legal, at most `limit`; `refusals` says why no more."""
+        while self.rounds < limit:
+            operands = list(self._operands(self.rounds))
+            if (refusal := self._next_refusal(operands)) is not None:
+                self.refusals.append(refusal)
+                break
+            self._take(operands)
+        if self.rounds > 1 and (refusal := self._lost_result()) is not None:
+            self.refusals.append(refusal)
+            self.rounds -= 1
+
+    def run(self) -> Run:
+        """The run of the rounds taken, two or more."""
+        calls = self.calls.all[self.start : self.start + self.rounds * self.period]
+        rows: list[list[Argument]] = [[] for _ in range(self.period)]
+        for at, (call, number, _) in enumerate(self._operands(0)):
+            argument = self._arguments[at]
+            phase = self._window.place(call)[1]
+            if isinstance(argument, Gathered):
+                argument = Gathered(tuple(c.arguments[number] for c in calls[phase :: self.period]))
+            rows[phase].append(argument)
+        return Run(tuple(calls), self.period, tuple(map(tuple, rows)))
+
+    def _round(self, round: int) -> list[CallOp]:
+        begin = self.start + round * self.period
+        return self.calls.all[begin : begin + self.period]
+
+    def _operands(self, round: int) -> Iterator[tuple[CallOp, int, Operand]]:
+        """Every operand of a round's calls, with its call and its number there."""
+        for call in self._round(round):
+            for number, operand in enumerate(self._window.operands(call)):
+                yield call, number, operand
+
+    def _take(self, operands: list[tuple[CallOp, int, Operand]]) -> None:
+        if self.rounds == 0:
+            self._first = [operand for _, _, operand in operands]
+            self._seen = [{root_of(operand.value)} for operand in self._first]
+        for at, (call, number, operand) in enumerate(operands):
+            if self.rounds > 0 and isinstance(self._arguments[at], Gathered):
+                self._seen[at].add(root_of(operand.value))
+            if isinstance(operand.value.type, MemRefType):
+                writes = number in self.calls.written[call.callee.string_value()]
+                self._memory.touch(operand.value, operand.index, self.rounds, writes)
+        self.rounds += 1
+
+    def _next_refusal(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
+        """Why the next round cannot follow the rounds taken."""
+        refusal = self._host_read()
+        if refusal is None and self.rounds > 0:
+            refusal = self._second_reader() or self._misfit(operands) or self._conflict(operands)
+        return refusal
+
+    def _before(self, call: CallOp, reason: str) -> Refusal:
+        pattern = self.calls.pattern(self.start, self.period)
+        return Refusal(call, f"run of {pattern} is cut before {call_name(call)}: {reason}")
+
+    def _host_read(self) -> Refusal | None:
+        """The host may read before the first round, and not within or between rounds."""
+        for call in self._round(self.rounds):
+            observed = self.calls.observed.get(self.calls.positions[call])
+            if observed is not None and self._window.place(call) != (0, 0):
+                return self._before(call, f'the host reads "{observed.label.data}" there')
+        return None
+
+    def _misfit(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
+        """Every operand goes on as it began, or could not be the argument of a loop."""
+        if self.rounds == 1:
+            pairs = zip(self._first, operands, strict=True)
+            self._arguments = [guess_argument(first, second) for first, (_, _, second) in pairs]
+        for at, (call, number, operand) in enumerate(operands):
+            reason = misfit(self._arguments[at], operand, self.rounds, self._seen[at])
+            if reason is not None:
+                return self._before(call, f"operand {number} {reason}")
+        return None
+
+    def _second_reader(self) -> Refusal | None:
+        """Results of a middle round are read in that round and the next one alone."""
+        last = self.rounds - 1
+        for call, number, reader in self._readers(last):
+            if not self._is_in(reader, last, last + 1):
+                pattern = self.calls.pattern(self.start, self.period)
+                what = f"its result {number} is also read by {reader_name(reader)}"
+                return Refusal(call, f"run of {pattern} is cut behind {call_name(call)}: {what}")
+        return None
+
+    def _lost_result(self) -> Refusal | None:
+        """A loop hands out what it carries; no other result of the last round may be read outside."""
+        last = self.rounds - 1
+        carried = {(a.phase, a.result) for a in self._arguments if isinstance(a, Carried)}
+        for call, number, reader in self._readers(last):
+            if not self._is_in(reader, last) and (self._window.place(call)[1], number) not in carried:
+                what = f"{reader_name(reader)} reads its result {number}, which no iteration hands on"
+                return self._before(call, what)
+        return None
+
+    def _readers(self, round: int) -> Iterator[tuple[CallOp, int, Operation]]:
+        """Call, result number and reader of every result of a round."""
+        for call in self._round(round):
+            for number, result in enumerate(call.res):
+                for use in result.uses:
+                    yield call, number, use.operation
+
+    def _is_in(self, op: Operation, *rounds: int) -> bool:
+        return isinstance(op, CallOp) and self._window.place(op)[0] in rounds
+
+    def _conflict(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
+        """No round may touch memory that another one writes."""
+        for call, number, operand in operands:
+            if not isinstance(operand.value.type, MemRefType):
+                continue
+            writes = number in self.calls.written[call.callee.string_value()]
+            if self._memory.conflicts(operand.value, operand.index, self.rounds, writes):
+                part = f"slice {operand.index} of " if operand.index is not None else ""
+                what = f"operand {number} is {part}{describe(operand.value)}"
+                return self._before(call, f"{what}, which an iteration before touches, and one writes")
+        return None

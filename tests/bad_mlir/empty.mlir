@@ -1,0 +1,1 @@
+// error: 2:1: the text ends where an operation or '}' is expected

@@ -1,0 +1,45 @@
+"""Every pass keeps the numbers: a module gives the same bits before and after it, on several steps."""
+
+from functools import partial
+
+import pytest
+from kl.passes import load_pass
+from kl.tools.pipeline import parse_passes, run_passes
+from kl.tools.universe import make_context
+
+STEPS = 6
+
+TO_KERNELS = {
+    "op": "outline-kernels{granularity=op},merge-identical-kernels",
+    "block": "outline-kernels{granularity=block},merge-identical-kernels",
+    "layer": "outline-kernels{granularity=layer},merge-identical-kernels",
+}
+
+TO_PLACES = (
+    "convert-kernel-to-dataflow,tile-stages,allocate-units,prefetch-weights,schedule-stages,place-units"
+)
+"""The passes that end in a module which the interpreter still runs; behind them the engine does."""
+
+
+def passes_of(pipeline: str):
+    """The passes of a pipeline, ours whether or not they are listed as public."""
+    names = [entry.partition("{")[0] for entry in pipeline.split(",")]
+    return parse_passes({name: partial(load_pass, name) for name in names}, pipeline)
+
+
+@pytest.mark.parametrize("granularity", TO_KERNELS)
+@pytest.mark.parametrize("dtype", ["bf16", "f32"])
+def test_each_pass_keeps_the_numbers(granularity: str, dtype: str, small_llama, run_steps, assert_same_bits):
+    module = small_llama(dtype)
+    wanted = run_steps(module, STEPS)
+    for module_pass in passes_of(f"{TO_KERNELS[granularity]},{TO_PLACES}"):
+        run_passes(make_context(), module, [module_pass])
+        assert_same_bits(run_steps(module, STEPS), wanted)
+
+
+def test_a_changed_number_is_seen(small_llama, run_steps, assert_same_bits):
+    # The comparison above must tell one changed weight from none.
+    module = small_llama()
+    changed = small_llama(rope_factor=9.0)
+    with pytest.raises(AssertionError, match="differs"):
+        assert_same_bits(run_steps(changed, STEPS), run_steps(module, STEPS))

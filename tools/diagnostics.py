@@ -1,0 +1,213 @@
+"""Messages about the user's input: `file:line:col: error: message`, the source line, a caret and
+the way out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xdsl.dialects.builtin import FileLineColLoc
+from xdsl.ir import Attribute, Operation, ParametrizedAttribute
+from xdsl.utils.exceptions import DiagnosticException, ParseError
+
+EXCERPT_WIDTH = 120
+"""Characters of a long source line that are shown."""
+
+HELP_MARK = "\nhelp: "
+"""Text behind this mark in an exception's message is the way out."""
+
+
+class InputError(Exception):
+    """Wrong input that no operation or span stands for: an option, a file. The way out may follow
+    `HELP_MARK`."""
+
+
+class PassError(DiagnosticException):
+    """Raised from an error that came up in a pass or in the checks after it; its text says
+    where."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a text: lines and columns count from one, columns in characters."""
+
+    file: str
+    line: int
+    column: int
+    length: int = 1
+    text: str | None = None
+    """The source line, where it is at hand."""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One message; without a position it stands for a whole file or command."""
+
+    message: str
+    position: Position | None = None
+    severity: str = "error"
+    help: str | None = None
+    note: str | None = None
+
+
+def position_of(op: Operation) -> Position | None:
+    """Where an operation, or else the nearest operation around it, comes from."""
+    here: Operation | None = op
+    while here is not None:
+        if (found := _file_position(here.location)) is not None:
+            return found
+        here = here.parent_op()
+    return None
+
+
+def _file_position(location: Attribute) -> Position | None:
+    if isinstance(location, FileLineColLoc):
+        return Position(location.filename.data, location.line.data, location.column.data)
+    parts = location.parameters if isinstance(location, ParametrizedAttribute) else ()
+    return next(filter(None, map(_file_position, parts)), None)
+
+
+def failing_operation(error: BaseException) -> Operation | None:
+    """The operation that an error of xDSL is about.
+
+    xDSL's errors do not carry it, but whatever it raises, verifying an operation or
+    `Operation.emit_error`, goes through a method of the operation itself: the last such frame of
+    the traceback has it as `self`.
+    """
+    methods = (Operation.emit_error.__code__, Operation.verify.__code__)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    found = [frame.f_locals["self"] for frame in frames if frame.f_code in methods]
+    return found[-1] if found else None
+
+
+def describe(error: BaseException) -> Diagnostic | None:
+    """The message for an error that the input has caused; None for any other, which is a bug."""
+    match error:
+        case ParseError():
+            place = error.span.get_location()
+            position = Position(place.file, place.line, place.col, _length(error), _line(error))
+            return _with_help(error.msg, position)
+        case PassError():
+            assert error.__cause__ is not None, "it is raised from the error it is about"
+            found = describe(error.__cause__)
+            assert found is not None, "its cause is an error of the input"
+            return replace(found, note=str(error))
+        case DiagnosticException():
+            op = failing_operation(error)
+            return _with_help(str(error), position_of(op) if op is not None else None)
+        case InputError():
+            return _with_help(str(error), None)
+        case OSError():
+            return Diagnostic(f"{error.filename or 'file'}: {error.strerror or error}")
+        case _:
+            return None
+
+
+def _with_help(message: str, position: Position | None) -> Diagnostic:
+    text, mark, help = message.partition(HELP_MARK)
+    return Diagnostic(text.strip(), position, help=help.strip() if mark else None)
+
+
+def _length(error: ParseError) -> int:
+    content = error.span.content
+    newline = content.find("\n") if isinstance(content, str) else content.find(b"\n")
+    return max(1, newline if newline >= 0 else len(content))
+
+
+def _line(error: ParseError) -> str:
+    source, start = error.span.input, error.span.start
+    line = source.content[source.get_start_of_line(start) : source.get_end_of_line(start)]
+    return line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+
+
+def render(diagnostic: Diagnostic, sources: Mapping[str, str], program: str, *, color: bool = False) -> str:
+    """The text of a message; `sources` holds texts by file name, other files are read from disk.
+
+    The name of the program stands where there is no position.
+    """
+    bold, red, reset = ("\033[1m", "\033[31;1m", "\033[0m") if color else ("", "", "")
+    position = diagnostic.position
+    place = f"{position.file}:{position.line}:{position.column}" if position else program
+    lines = [f"{bold}{place}: {red}{diagnostic.severity}:{reset} {diagnostic.message}"]
+    text = _source_line(position, sources) if position else None
+    if position and text and text.strip():
+        shown, caret = _excerpt(position, text)
+        lines += [f"  {shown}", f"  {bold}{caret}{reset}"]
+    if diagnostic.note:
+        lines.append(f"note: {diagnostic.note}")
+    if diagnostic.help:
+        lines.append(f"{bold}help:{reset} {diagnostic.help}")
+    return "\n".join(lines)
+
+
+def _source_line(position: Position, sources: Mapping[str, str]) -> str | None:
+    if position.text is not None:
+        return position.text
+    text = sources.get(position.file)
+    if text is None:
+        try:
+            text = Path(position.file).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+    lines = text.split("\n")
+    return lines[position.line - 1] if position.line <= len(lines) else None
+
+
+def _excerpt(position: Position, text: str) -> tuple[str, str]:
+    """The part of a source line around a position that fits a screen, and the carets below it."""
+    text = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text.rstrip("\r\n"))
+    start = max(0, position.column - 1 - EXCERPT_WIDTH // 2) if len(text) > EXCERPT_WIDTH else 0
+    shown = text[start : start + EXCERPT_WIDTH]
+    before = text[start : position.column - 1].ljust(position.column - 1 - start)
+    if start > 0:
+        shown, before = f"… {shown}", f"  {before}"
+    indent = "".join("\t" if c == "\t" else " " for c in before)
+    return shown, indent + "^" * max(1, min(position.length, len(shown) - len(indent)))
+
+
+def report(diagnostic: Diagnostic, sources: Mapping[str, str], program: str) -> None:
+    """Print a message on stderr; in color on a terminal."""
+    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    print(render(diagnostic, sources, program, color=color), file=sys.stderr)
+
+
+def guarded(program: str, body: Callable[[], int], sources: Mapping[str, str]) -> int:
+    """Run a tool and return its exit code: 1 after an error of the input, 70 after a bug of ours,
+    130 after Ctrl-C.
+
+    A reader that closes our output early ends the tool quietly. KL_DEBUG=1 shows every error's
+    traceback instead.
+    """
+    try:
+        code = body()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _discard_output()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the one place where nothing may pass: a tool never ends in a traceback
+        if os.environ.get("KL_DEBUG") == "1":
+            raise
+        sys.stdout.flush()
+        if (diagnostic := describe(error)) is not None:
+            report(diagnostic, sources, program)
+            return 1
+        report(_bug(error), sources, program)
+        return 70
+
+
+def _discard_output() -> None:
+    """Python flushes stdout once more at exit; let that go nowhere instead of into the closed
+    pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _bug(error: Exception) -> Diagnostic:
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Diagnostic(f"internal error: {what}", help="this is a bug; KL_DEBUG=1 shows where it happened")

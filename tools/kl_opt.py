@@ -1,0 +1,157 @@
+"""`kl-opt`: any pass on any IR, and on model files.
+
+It is xDSL's optimizer driver with our frontend, and with errors that say where: positioned, and
+never a traceback. Dialects, passes and targets come from every installed package with an
+`xdsl.universe`, ours among them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+from collections.abc import Sequence
+from io import BytesIO
+from typing import IO
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import PassPipeline
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import DiagnosticException
+from xdsl.xdsl_opt_main import xDSLOptMain
+
+from .. import __version__
+from .diagnostics import Diagnostic, InputError, describe, guarded, render, report
+from .located_parser import LocatedParser, decode
+from .options import assignments
+from .pipeline import parse_passes, remarks_of, run_passes
+from .universe import make_context
+
+NAME = "kl-opt"
+STDIN = "<stdin>"
+
+
+class KlOptMain(xDSLOptMain):
+    """xDSL's driver; `sources` collects the texts that diagnostics quote and that no file holds."""
+
+    version_format = f"kl-opt {__version__} on xDSL {{xdsl_version}}"
+
+    def __init__(self, args: Sequence[str] | None, sources: dict[str, str]):
+        self.sources = sources
+        self.line_offset = 0
+        self.remarked: set[Diagnostic] = set()
+        super().__init__("Run passes on MLIR text or on a model file.", args)
+
+    def register_all_dialects(self) -> None:
+        """Dialects of all installed packages."""
+        self.ctx = make_context()
+
+    def register_all_frontends(self) -> None:
+        """`.mlir` files through our parser, `.kl` files through the model frontend."""
+        self.available_frontends = {"mlir": self._parse_mlir, "kl": self._parse_model}
+
+    def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
+        """xDSL's arguments and ours."""
+        super().register_all_arguments(arg_parser)
+        arg_parser.add_argument(
+            "--param",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="Override a parameter of a model file; may be repeated.",
+        )
+        arg_parser.add_argument(
+            "--print-ir-after-all",
+            action="store_true",
+            help="Print the IR after every pass, on stderr.",
+        )
+        arg_parser.add_argument(
+            "--remarks",
+            action="store_true",
+            help="Print what passes remark on single operations, on stderr.",
+        )
+
+    def setup_pipeline(self) -> None:
+        """The passes of `-p`."""
+        self.pipeline = PassPipeline(parse_passes(self.available_passes, self.args.passes))
+
+    def get_input_name(self) -> str:
+        """The name in locations and messages."""
+        return self.args.input_file or STDIN
+
+    def get_input_stream(self) -> tuple[IO[bytes], str]:
+        """The input; what comes from stdin is kept for diagnostics."""
+        if self.args.input_file is not None:
+            return super().get_input_stream()
+        data = sys.stdin.buffer.read()
+        self.sources[STDIN] = data.decode("utf-8", "replace")
+        return BytesIO(data), "mlir"
+
+    def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
+        """Raises: InputError for a file of another kind."""
+        try:
+            return super().prepare_input()
+        except ValueError:
+            known = ", ".join(f".{name}" for name in self.available_frontends)
+            name = self.get_input_name()
+            raise InputError(f"{name}: unknown kind of file; known are {known}") from None
+
+    def parse_chunk(self, chunk: IO[bytes], file_extension: str, start_offset: int = 0) -> ModuleOp | None:
+        """Parse one piece of the input, which begins `start_offset` lines below its top."""
+        self.line_offset = start_offset
+        return super().parse_chunk(chunk, file_extension, start_offset)
+
+    def apply_passes(self, prog: ModuleOp) -> None:
+        """With --verify-diagnostics, errors are raised as their whole message, which xDSL
+        prints."""
+        verify = not self.args.disable_verify
+        try:
+            run_passes(self.ctx, prog, self.pipeline.passes, verify=verify, show=self._show)
+        except DiagnosticException as error:
+            if not self.args.verify_diagnostics:
+                raise
+            diagnostic = describe(error)
+            assert diagnostic is not None, "the input caused it"
+            raise DiagnosticException(render(diagnostic, self.sources, NAME)) from error
+
+    def _parse_mlir(self, stream: IO[bytes]) -> ModuleOp:
+        name = self.get_input_name()
+        parser = LocatedParser(self.ctx, decode(stream.read(), name), name, self.line_offset)
+        return parser.parse_module(not self.args.no_implicit_module)
+
+    def _parse_model(self, stream: IO[bytes]) -> ModuleOp:
+        from ..frontends import load_model
+
+        name = self.get_input_name()
+        return load_model(decode(stream.read(), name), name, assignments(self.args.param))
+
+    def _show(self, name: str, seconds: float, module: ModuleOp) -> None:
+        """Whatever of a pass the options ask to see; all of it goes to stderr."""
+        if self.args.remarks:
+            fresh = [r for r in dict.fromkeys(remarks_of(module)) if r not in self.remarked]
+            self.remarked.update(fresh)
+            for remark in fresh:
+                report(remark, self.sources, NAME)
+        if self.args.time_passes:
+            print(f"{seconds * 1e3:10.2f} ms  {name}", file=sys.stderr)
+        if self.args.print_ir_after_all or self.args.print_between_passes:
+            print(f"// -----// IR after {name} //----- //", file=sys.stderr)
+            Printer(stream=sys.stderr).print_op(module)
+            print(file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `kl-opt` and return its exit code: 0, 1 for wrong input, 2 for wrong usage, 130 after
+    Ctrl-C."""
+    gc.set_threshold(100_000)  # IR is many small objects that all live on; collecting early finds nothing
+    sources: dict[str, str] = {}
+
+    def body() -> int:
+        KlOptMain(argv, sources).run()
+        return 0
+
+    return guarded(NAME, body, sources)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

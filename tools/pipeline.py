@@ -1,0 +1,122 @@
+"""Running passes: reading a pipeline from text, and what is checked after every pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnknownLoc
+from xdsl.passes import ModulePass, get_pass_option_infos
+from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
+
+from ..passes.analysis.dominance import check_dominance
+from .diagnostics import HELP_MARK, Diagnostic, InputError, PassError, position_of
+
+REMARKS = "kl.remarks"
+"""Discardable attribute in which a pass leaves remarks for the user: an array of strings."""
+
+AvailablePasses = Mapping[str, Callable[[], type[ModulePass]]]
+ShowPass = Callable[[str, float, ModuleOp], None]
+"""Sees a pass's name, the seconds it took and the module it made."""
+
+
+def parse_passes(available: AvailablePasses, text: str) -> tuple[ModulePass, ...]:
+    """The passes of a pipeline in xDSL's notation:
+    `outline-kernels{granularity=layer},loop-kernels`.
+
+    Raises: InputError for a malformed text, an unknown pass or a wrong option.
+    """
+    try:
+        specs = tuple(parse_pipeline(text))
+    except ArgSpecParseError as error:
+        shown = "\n  ".join(str(error).splitlines()[2:])
+        raise InputError(f"malformed pass pipeline\n  {shown}") from None
+    return tuple(_make_pass(available, spec) for spec in specs)
+
+
+def _make_pass(available: AvailablePasses, spec: ArgSpec) -> ModulePass:
+    if spec.name not in available:
+        close = get_close_matches(spec.name, available, 3)
+        way_out = f"did you mean {' or '.join(close)}?" if close else "--help lists all passes"
+        raise InputError(f"unknown pass '{spec.name}'{HELP_MARK}{way_out}")
+    pass_class = available[spec.name]()
+    options = {info.name.replace("_", "-"): info for info in get_pass_option_infos(pass_class)}
+    listed = ", ".join(f"{name} ({info.expected_type})" for name, info in options.items())
+    way_out = f"{HELP_MARK}its options are {listed}" if options else f"{HELP_MARK}it has none"
+    for name in spec.parameters:
+        if name.replace("_", "-") not in options:
+            raise InputError(f"pass {spec.name} has no option '{name}'{way_out}")
+    try:
+        return pass_class.from_spec(spec)
+    except ValueError as error:
+        raise InputError(f"pass {spec.name}: {error}{way_out}") from None
+
+
+def run_passes(
+    ctx: Context,
+    module: ModuleOp,
+    passes: Iterable[ModulePass],
+    *,
+    verify: bool = True,
+    show: ShowPass | None = None,
+) -> None:
+    """Run passes and check the module before the first and after each; `show` sees each one's
+    result.
+
+    Raises: DiagnosticException, a PassError that names the pass once one has begun.
+    """
+    if verify:
+        check_module(module)
+    fill_locations(module)
+    for module_pass in passes:
+        start = time.perf_counter()
+        with _blaming(f"in the pass {module_pass.name}"):
+            module_pass.apply(ctx, module)
+        seconds = time.perf_counter() - start
+        with _blaming(f"found after the pass {module_pass.name}"):
+            if verify:
+                check_module(module)
+        fill_locations(module)
+        if show is not None:
+            show(module_pass.name, seconds, module)
+
+
+@contextmanager
+def _blaming(where: str) -> Generator[None]:
+    try:
+        yield
+    except DiagnosticException as error:
+        raise PassError(where) from error
+
+
+def check_module(module: ModuleOp) -> None:
+    """Verify the module and that every value dominates its uses, which `verify` leaves out.
+
+    Raises: VerifyException.
+    """
+    module.verify()
+    check_dominance(module)
+
+
+def fill_locations(module: ModuleOp) -> None:
+    """Give every operation that a pass has left without a location that of the operation before
+    it."""
+    nearest = module.location
+    for op in module.walk():
+        if isinstance(op.location, UnknownLoc):
+            op.location = nearest
+        else:
+            nearest = op.location
+
+
+def remarks_of(module: ModuleOp) -> Iterator[Diagnostic]:
+    """What the passes have to say to the user about single operations."""
+    for op in module.walk():
+        remarks = op.attributes.get(REMARKS)
+        for remark in remarks if isinstance(remarks, ArrayAttr) else ():
+            if isinstance(remark, StringAttr):
+                yield Diagnostic(remark.data, position_of(op), "remark")

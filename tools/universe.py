@@ -1,0 +1,55 @@
+"""What `kl` adds to xDSL: its dialects, passes and targets, found by every xDSL tool through the
+entry point `xdsl.universe`.
+
+Everything is imported on first use, so that a tool which needs none of it starts as quickly as
+before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from xdsl.context import Context
+from xdsl.ir import Dialect
+from xdsl.universe import Universe
+
+from ..passes import PASSES, load_pass
+
+
+def _nn() -> Dialect:
+    from ..dialects.nn import NN
+
+    return NN
+
+
+def _kernel() -> Dialect:
+    from ..dialects.kernel import KERNEL
+
+    return KERNEL
+
+
+def _dataflow() -> Dialect:
+    from ..dialects.dataflow import DATAFLOW
+
+    return DATAFLOW
+
+
+DIALECTS: dict[str, Callable[[], Dialect]] = {
+    "nn": _nn,
+    "kernel": _kernel,
+    "dataflow": _dataflow,
+}
+
+KL_UNIVERSE = Universe(
+    all_dialects=DIALECTS,
+    all_passes={name: partial(load_pass, name) for name in PASSES},
+)
+
+
+def make_context() -> Context:
+    """A context that knows the dialects of xDSL, of `kl` and of every other installed package."""
+    ctx = Context()
+    for name, dialect in Universe.get_multiverse().all_dialects.items():
+        ctx.register_dialect(name, dialect)
+    return ctx
