@@ -163,7 +163,8 @@ class StoreOp(UnitOp):
     """Stream tiles to memory: to result N of the kernel, or into a memref.
 
     `dataflow.store %c result 0 : …` or `dataflow.store %c into %cache at %position done (%t) : …`. With a
-    position, a tile `[B, G * D]` goes to index `position` of a cache `[B, G, context, D]`. `start`, `step` and `once` are those of `dataflow.load`.
+    position, tiles of `[B, G * D]` go to index `position` of a cache `[B, G, context, D]`. `start`, `step`
+    and `once` are those of `dataflow.load`.
     """
 
     name = "dataflow.store"

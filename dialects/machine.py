@@ -1,8 +1,8 @@
 """The machine as data: every parameter of an SN40L system with its unit and its source.
 
-Sources are public documents: SN40 = "SambaNova SN40L" (MICRO 2024, arXiv 2405.07518); STeP = "Streaming Tensor Programs"
-(arXiv 2511.07776); Plasticine (ISCA 2017). A value that nobody published says `Assumed:` and why. No xDSL here: passes and
-backends share this class, the IR carries it as `#rdu.machine` (see `rdu.py`).
+Sources are public documents: SN40 = "SambaNova SN40L" (MICRO 2024, arXiv 2405.07518); STeP = "Streaming
+Tensor Programs" (arXiv 2511.07776); Plasticine (ISCA 2017). A value that nobody published says `Assumed:`
+and why. No xDSL here: passes and backends share this class, the IR carries it as `#rdu.machine`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Machine:
     clock_hz: int = parameter(
         1_600_000_000,
         "Hz",
-        "Assumed: SN40 says below 2 GHz; 1.6 GHz with 384 FLOP/cycle/PCU reproduces the published 638 TFLOP/s",
+        "Assumed: SN40 says below 2 GHz; 1.6 GHz at 384 FLOP/cycle/PCU gives the published 638 TFLOP/s",
     )
     pcus: int = parameter(1040, "units", "SN40: pattern compute units per socket")
     pmus: int = parameter(1040, "units", "SN40: pattern memory units per socket")
@@ -50,7 +50,7 @@ class Machine:
     hbm_efficiency_permille: int = parameter(
         920,
         "1/1000",
-        "Assumed: share of the HBM bandwidth that streams reach; 0.92 fits public decode measurements on 8 sockets",
+        "Assumed: share of the HBM bandwidth that streams reach; 0.92 fits measured decode on 8 sockets",
     )
     hbm_latency_cycles: int = parameter(
         320,
@@ -88,7 +88,7 @@ class Machine:
     host_command_ns: int = parameter(
         10_000,
         "ns",
-        "Assumed: extra cost of each command when the host issues it (software-orchestrated): driver and PCIe round trip",
+        "Assumed: extra cost of a command that the host issues (software-orchestrated): driver and PCIe",
     )
 
     def __post_init__(self) -> None:
@@ -139,12 +139,12 @@ class Machine:
         return -(-nanoseconds * self.clock_hz // 1_000_000_000)
 
     def hbm_cycles(self, size_bytes: int) -> int:
-        """Cycles for which a request of this size occupies the HBM of one socket, rounded up; never below the roofline."""
+        """Cycles for which a request of this size occupies the HBM, rounded up; never below the roofline."""
         moved = -(-size_bytes // self.agcu_request_bytes) * self.agcu_request_bytes
         return -(-moved * self.clock_hz * 1000 // (self.hbm_bandwidth * self.hbm_efficiency_permille))
 
     def hbm_roof_cycles(self, size_bytes: int) -> int:
-        """Fewest cycles in which a socket can move this many bytes: the roofline at full HBM bandwidth, rounded down."""
+        """Fewest cycles in which a socket can move this many bytes: full HBM bandwidth, rounded down."""
         return size_bytes * self.clock_hz // self.hbm_bandwidth
 
     def compute_roof_cycles(self, flops: int) -> int:

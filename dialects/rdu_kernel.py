@@ -1,0 +1,264 @@
+"""The `rdu` operations of a kernel: placed units, buffers in PMUs, streams with byte strides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    TensorType,
+    UnitAttr,
+    i64,
+)
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    opt_prop_def,
+    prop_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import (
+    HasParent,
+    IsolatedFromAbove,
+    NoTerminator,
+    SymbolOpInterface,
+)
+
+from .network import (
+    ChannelType,
+    LoopCarryOp,
+    NetworkOp,
+    PipelineStageOp,
+    QueueOp,
+    TableGatherOp,
+    UnitOp,
+)
+from .nn import expect, shape_of
+from .rdu_machine import machine_of
+
+
+@irdl_op_definition
+class KernelOp(NetworkOp):
+    """A placed kernel; its arguments are addresses that an argument load sets, the results' last.
+
+    `rdu.kernel @norm(%x: tensor<1x8xbf16>, %y: memref<1x8xbf16>) attributes {iterations = 1} { … }`
+    """
+
+    name = "rdu.kernel"
+    traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), NoTerminator())
+
+    def verify_(self) -> None:
+        super().verify_()
+        expect(not self.function_type.outputs.data, "an rdu kernel returns nothing, it stores")
+        machine = machine_of(self)
+        ops = list(self.body.block.ops)
+        stages = [(op.label.data, op.pcu_first, op.pcus) for op in ops if isinstance(op, StageOp)]
+        buffers = [
+            (op.result.name_hint or "buffer", op.pmu_first, op.pmus) for op in ops if isinstance(op, BufferOp)
+        ]
+        _verify_places(stages, machine.pcus, "PCU")
+        _verify_places(buffers, machine.pmus, "PMU")
+
+
+Place = tuple[str, IntegerAttr | None, IntegerAttr | None]
+
+
+def _verify_places(places: Iterable[Place], available: int, kind: str) -> None:
+    """Raises: VerifyException where a unit has two tasks or lies outside the machine."""
+    spans: list[tuple[int, int, str]] = []
+    for name, first, count in places:
+        expect(first is not None and count is not None, f"'{name}' has no {kind}s")
+        assert first is not None
+        assert count is not None
+        spans.append((first.value.data, first.value.data + count.value.data, name))
+    spans.sort()
+    for (_, end, name), (begin, _, other) in pairwise(spans):
+        expect(end <= begin, f"{kind} {begin} belongs to '{name}' and to '{other}'")
+    if spans:
+        last = max(end for _, end, _ in spans)
+        expect(last <= available, f"{kind} {last - 1} of a machine with {available}")
+
+
+@irdl_op_definition
+class BufferOp(QueueOp):
+    """A channel in its PMUs: `%b = rdu.buffer 4 {pmus = 2, pmu_first = 8, hops = 5} : !dataflow.channel…`."""
+
+    name = "rdu.buffer"
+    traits = traits_def(HasParent(KernelOp))
+
+    def verify_(self) -> None:
+        super().verify_()
+        expect(self.pmus is not None, "a buffer needs `pmus`")
+        assert self.pmus is not None
+        need = self.depth.value.data * self.type.tile_bytes
+        machine, count = machine_of(self), self.pmus.value.data
+        room = count * machine.pmu_bytes if count else machine.pcu_fifo_bytes
+        expect(need <= room, f"{self.depth.value.data} tiles take {need} bytes, {count} PMUs hold {room}")
+
+
+@irdl_op_definition
+class StageOp(PipelineStageOp):
+    """A stage on its PCUs, scheduled: `rdu.stage "matmul" firings 8 ins(…) … attributes {ii = 160, …}`."""
+
+    name = "rdu.stage"
+    traits = traits_def(HasParent(KernelOp))
+
+    def verify_(self) -> None:
+        super().verify_()
+        for value, name in ((self.ii, "ii"), (self.latency, "latency")):
+            expect(value is not None and value.value.data > 0, f"a stage needs a positive `{name}`")
+
+
+@irdl_op_definition
+class CarryOp(LoopCarryOp):
+    """The loop-carried value, as in `dataflow.carry`."""
+
+    name = "rdu.carry"
+    traits = traits_def(HasParent(KernelOp))
+
+
+@irdl_op_definition
+class GatherOp(TableGatherOp):
+    """An AGCU that reads rows by index, as in `dataflow.gather`."""
+
+    name = "rdu.gather"
+    traits = traits_def(HasParent(KernelOp))
+
+
+class StreamOp(UnitOp):
+    """An AGCU stream with its address pattern; the base of `rdu.load` and `rdu.store`.
+
+    Tile t of pass i begins at `start + i * pass_stride + t * tile_stride` bytes from the argument's address,
+    a store at a position `position * position_stride` further; `strides` are those inside the tile.
+    """
+
+    tiles = prop_def(IntegerAttr.constr(i64))
+    """Tiles of one pass."""
+    tile_stride = prop_def(IntegerAttr.constr(i64))
+    start = prop_def(IntegerAttr.constr(i64))
+    pass_stride = prop_def(IntegerAttr.constr(i64))
+    strides = prop_def(DenseArrayBase.constr(i64))
+    """Bytes from one element to the next, per dimension of the tile."""
+    once = opt_prop_def(UnitAttr)
+    """One pass a call instead of one an iteration."""
+
+    def passes(self, iterations: int) -> int:
+        """Passes in a call."""
+        return 1 if self.once is not None else iterations
+
+
+@irdl_op_definition
+class LoadOp(StreamOp):
+    """A stream from memory to channels: `rdu.load %w to %c {tiles = 8, tile_stride = 1024, …} : …`."""
+
+    name = "rdu.load"
+
+    source = operand_def(TensorType[Attribute] | MemRefType[Attribute])
+    after = opt_operand_def(ChannelType)
+    position = opt_operand_def(TensorType[IntegerType])
+    channels = var_operand_def(ChannelType)
+    positions_per_tile = opt_prop_def(IntegerAttr.constr(i64))
+    """With `after`: tiles from `position / positions_per_tile` on wait for its token."""
+
+    traits = traits_def(HasParent(KernelOp))
+    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
+    assembly_format = (
+        "$source `to` $channels (`after` $after^ `:` type($after))? "
+        "(`position` $position^ `:` type($position))? attr-dict `:` type($source) `->` type($channels)"
+    )
+
+    def __init__(
+        self,
+        source: SSAValue,
+        channels: Sequence[SSAValue],
+        after: SSAValue | None,
+        position: SSAValue | None,
+        properties: dict[str, Attribute | None],
+    ):
+        super().__init__(operands=[source, after, position, channels], properties=properties)
+
+    def inputs(self) -> Sequence[SSAValue]:
+        return () if self.after is None else (self.after,)
+
+    def outputs(self) -> Sequence[SSAValue]:
+        return self.channels
+
+    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return self.passes(iterations)
+
+    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return self.passes(iterations) * self.tiles.value.data
+
+    def verify_(self) -> None:
+        gate = {self.after is None, self.position is None, self.positions_per_tile is None}
+        expect(len(gate) == 1, "give `after`, `position` and `positions_per_tile` together")
+        _verify_strides(self, self.channels[0] if self.channels else None)
+
+
+@irdl_op_definition
+class StoreOp(StreamOp):
+    """A stream from a channel to memory: `rdu.store %c into %y {tiles = 1, …} : …`.
+
+    At a position of a cache, a tile `[B, n]` is written as `[B, n / head_dim, head_dim]`: three strides.
+    """
+
+    name = "rdu.store"
+
+    channel = operand_def(ChannelType)
+    destination = operand_def(MemRefType[Attribute])
+    position = opt_operand_def(TensorType[IntegerType])
+    done = var_operand_def(ChannelType)
+    position_stride = opt_prop_def(IntegerAttr.constr(i64))
+
+    traits = traits_def(HasParent(KernelOp))
+    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
+    assembly_format = (
+        "$channel `into` $destination (`at` $position^ `:` type($position))? "
+        "(`done` `(` $done^ `:` type($done) `)`)? attr-dict `:` type($channel) `->` type($destination)"
+    )
+
+    def __init__(
+        self,
+        channel: SSAValue,
+        destination: SSAValue,
+        position: SSAValue | None,
+        done: Sequence[SSAValue],
+        properties: dict[str, Attribute | None],
+    ):
+        super().__init__(operands=[channel, destination, position, done], properties=properties)
+
+    def inputs(self) -> Sequence[SSAValue]:
+        return (self.channel,)
+
+    def outputs(self) -> Sequence[SSAValue]:
+        return self.done
+
+    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return self.passes(iterations) * self.tiles.value.data
+
+    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return self.passes(iterations)
+
+    def verify_(self) -> None:
+        both = (self.position is None) == (self.position_stride is None)
+        expect(both, "give `at` and `position_stride` together")
+        _verify_strides(self, self.channel)
+
+
+def _verify_strides(op: StreamOp, channel: SSAValue | None) -> None:
+    expect(channel is not None, "a load feeds at least one channel")
+    assert channel is not None
+    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
+    at_position = isinstance(op, StoreOp) and op.position is not None
+    rank = 3 if at_position else len(shape_of(channel.type.tile))
+    expect(len(op.strides) == rank, f"{len(op.strides)} strides for a tile of rank {rank}")
+    expect(op.tiles.value.data > 0, f"a stream of {op.tiles.value.data} tiles")

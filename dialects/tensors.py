@@ -1,0 +1,121 @@
+"""What the dialects share about tensors: shapes, sizes, slices of stacks, and ops with a numpy meaning."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from math import prod
+
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    FunctionType,
+    IntegerType,
+    MemRefType,
+    TensorType,
+)
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+)
+from xdsl.utils.exceptions import VerifyException
+
+
+def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:
+    """The shape of a tensor or memref, given as a value or as its type."""
+    type_ = value.type if isinstance(value, SSAValue) else value
+    assert isinstance(type_, TensorType | MemRefType), f"{type_} has a shape by the op's definition"
+    return type_.get_shape()
+
+
+def element_type_of(value: SSAValue | Attribute) -> Attribute:
+    """The element type of a tensor or memref, given as a value or as its type."""
+    type_ = value.type if isinstance(value, SSAValue) else value
+    assert isinstance(type_, TensorType | MemRefType), f"{type_} has elements by the op's definition"
+    return type_.get_element_type()
+
+
+def size_bytes_of(value: SSAValue | Attribute) -> int:
+    """Bytes of a tensor or memref, packed."""
+    element = element_type_of(value)
+    assert isinstance(element, AnyFloat | IntegerType), f"{element} has a fixed width"
+    return prod(shape_of(value)) * element.bitwidth // 8
+
+
+def expect(condition: bool, message: str) -> None:
+    """Raises: VerifyException with `message` unless `condition` holds."""
+    if not condition:
+        raise VerifyException(message)
+
+
+def slice_type(stack: Attribute) -> Attribute:
+    """The type of one slice of a stack: the same tensor or memref without its leading dimension."""
+    match stack:
+        case TensorType():
+            return TensorType(stack.get_element_type(), stack.get_shape()[1:])
+        case MemRefType():
+            return MemRefType(stack.get_element_type(), stack.get_shape()[1:])
+        case _:
+            raise VerifyException(f"{stack} has no slices")
+
+
+def verify_call_signature(
+    operand_types: Sequence[Attribute],
+    result_types: Sequence[Attribute],
+    index: int | None,
+    callee: str,
+    signature: FunctionType,
+) -> None:
+    """Check a call against the callee's signature; an operand may be a stack, sliced at `index`.
+
+    Raises: VerifyException naming the callee and the operand that does not fit.
+    """
+    expected = signature.inputs.data
+    expect(
+        len(operand_types) == len(expected),
+        f"@{callee} takes {len(expected)} operands, the call has {len(operand_types)}",
+    )
+    for number, (given, wanted) in enumerate(zip(operand_types, expected, strict=True)):
+        if given == wanted:
+            continue
+        fits = (
+            isinstance(given, TensorType | MemRefType)
+            and given.get_num_dims() > 0
+            and slice_type(given) == wanted
+        )
+        expect(fits, f"operand {number} of the call of @{callee} is a {given}, not a {wanted}")
+        expect(
+            index is not None,
+            f"operand {number} of the call of @{callee} is a stack of {wanted}; give the slice: @{callee}[0]",
+        )
+        length = shape_of(given)[0]
+        assert index is not None
+        expect(
+            0 <= index < length,
+            f"slice {index} of operand {number} of the call of @{callee} is outside the stack of {length}",
+        )
+    expect(
+        tuple(result_types) == signature.outputs.data,
+        f"@{callee} returns {', '.join(map(str, signature.outputs.data)) or 'nothing'}, "
+        f"the call {', '.join(map(str, result_types)) or 'nothing'}",
+    )
+
+
+def _require_static(op: Operation) -> None:
+    for value in (*op.operands, *op.results):
+        if isinstance(value.type, TensorType | MemRefType):
+            expect(value.type.has_static_shape(), f"{op.name} needs static shapes, got {value.type}")
+
+
+class ComputeOp(IRDLOperation, ABC):
+    """An operation with a numpy meaning: it verifies its shapes and counts its work."""
+
+    @abstractmethod
+    def flops(self) -> int:
+        """Floating-point operations: a multiply-add counts two, anything else one per element."""
+
+    def verify_(self) -> None:
+        _require_static(self)
+        self.verify_shapes()
+
+    def verify_shapes(self) -> None:
+        """Raises: VerifyException where the operand and result types do not fit together."""
