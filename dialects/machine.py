@@ -103,7 +103,7 @@ class Machine:
     def with_values(self, values: dict[str, int]) -> Machine:
         """A copy with some parameters changed.
 
-        Raises: ValueError for an unknown name (it lists the known ones) or a value that is not a positive integer.
+        Raises: ValueError for an unknown name (lists the known ones) or a value that is no positive integer.
         """
         known = [f.name for f in fields(self)]
         for name, value in values.items():

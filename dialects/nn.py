@@ -131,6 +131,11 @@ class WeightOp(IRDLOperation):
     stacked = opt_prop_def(UnitAttr)
     """the leading dimension counts layers"""
 
+    shard_axis = opt_prop_def(IntegerAttr.constr(i64))
+    """The axis along which the whole tensor is split over the sockets; absent: each has all of it."""
+    shard_parts = opt_prop_def(IntegerAttr.constr(i64))
+    """Into how many parts; with fewer parts than sockets, neighbours share a part."""
+
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$sym_name `:` $type (`from` $checkpoint^)? attr-dict"

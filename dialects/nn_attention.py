@@ -91,6 +91,12 @@ class RopeOp(ComputeOp):
         given = [self.scaling_factor, self.low_frequency_factor, self.high_frequency_factor]
         present = {entry is not None for entry in (*given, self.original_context)}
         expect(len(present) == 1, "give all four of the scaling attributes or none")
+        low, high = self.low_frequency_factor, self.high_frequency_factor
+        if low is not None and high is not None:
+            expect(
+                low.value.data < high.value.data,
+                f"low_frequency_factor {low.value.data} is not below high_frequency_factor {high.value.data}",
+            )
 
     def flops(self) -> int:
         return 6 * prod(shape_of(self.x))

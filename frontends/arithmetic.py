@@ -85,7 +85,7 @@ def checked(number: Number, span: Span) -> Number:
     """
     fits = abs(number) <= _LARGEST if isinstance(number, int) else isfinite(number)
     if not fits:
-        raise error(span, "this number is too large; whole numbers have 64 bits")
+        raise error(span, "this number is out of range; whole numbers have 64 bits, floats are finite")
     return number
 
 

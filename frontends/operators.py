@@ -77,13 +77,13 @@ def embedding(arguments: Arguments) -> Operation:
 
 
 def _rms_norm(arguments: Arguments) -> Operation:
-    x, weight, eps = arguments.floats("x"), arguments.floats("weight"), arguments.number("eps")
-    if shape_of(weight) != shape_of(x)[-1:] or not shape_of(x):
-        message = f"weight is {shown(weight.type)}, x is {shown(x.type)}"
-        raise arguments.wrong("weight", message, "the weight has the last extent of x: [hidden]")
+    x, gain, eps = arguments.floats("x"), arguments.floats("gain"), arguments.number("eps")
+    if shape_of(gain) != shape_of(x)[-1:] or not shape_of(x):
+        message = f"gain is {shown(gain.type)}, x is {shown(x.type)}"
+        raise arguments.wrong("gain", message, "the gain has the last extent of x: [hidden]")
     if eps < 0:
         raise arguments.wrong("eps", f"eps is {eps}, it must not be negative")
-    return RMSNormOp(x, weight, eps)
+    return RMSNormOp(x, gain, eps)
 
 
 _SCALING = ("factor", "low", "high", "original_context")
@@ -162,7 +162,7 @@ def _cast_to(element_type: AnyFloat) -> Callable[[Arguments], Operation]:
 
 
 OPERATORS: tuple[Operator, ...] = (
-    Operator("rms_norm", ("x", "weight", "eps"), _rms_norm),
+    Operator("rms_norm", ("x", "gain", "eps"), _rms_norm),
     Operator("rope", ("x", "position", "head_dim", "theta"), _rope, _SCALING),
     Operator("append", ("cache", "x", "position"), _append),
     Operator("attention", ("query", "keys", "values", "position"), _attention, ("scale",)),

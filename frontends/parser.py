@@ -57,6 +57,7 @@ class _LineEnds(PostLex):
     always_accept = (LINE_END,)
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        """The tokens that reach the parser."""
         depth, last = 0, Token(LINE_END, "")
         for token in stream:
             depth += (token.type in ("LPAR", "LSQB")) - (token.type in ("RPAR", "RSQB"))
@@ -102,15 +103,18 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
         return Span(start, end, self._source)
 
     def NAME(self, token: Token) -> syntax.Name:
+        """A name, or the word `step` as the name of the step."""
         return syntax.Name(self.span(token), str(token))
 
     STEP = NAME
 
     def TEXT(self, token: Token) -> syntax.Text:
+        """What stands between the quotes."""
         return syntax.Text(self.span(token), token[1:-1])
 
     @_with_span
     def model(self, meta: Meta, children: list[Any]) -> syntax.Model:
+        """The whole file; its span is `model NAME` alone, the place of errors about the file."""
         name, *items = children
         return syntax.Model(Span(self.span(meta).start, name.span.end, self._source), name, tuple(items))
 
@@ -127,11 +131,13 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
 
     @_with_span
     def declaration(self, meta: Meta, children: list[Any]) -> syntax.Declaration:
+        """No extents are an empty tuple."""
         name, extents, element_type = children
         return syntax.Declaration(self.span(meta), name, extents or (), element_type)
 
     @_with_span
     def source(self, meta: Meta, children: list[Any]) -> syntax.Source:
+        """The word `transposed` is a flag."""
         transposed, tensor = children
         return syntax.Source(self.span(meta), tensor, transposed is not None)
 
@@ -143,6 +149,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
 
     @_with_span
     def give(self, meta: Meta, children: list[Any]) -> syntax.Return:
+        """All children are the values."""
         return syntax.Return(self.span(meta), tuple(children))
 
     number = _node(lambda span, token: syntax.Number(span, str(token)))
@@ -154,6 +161,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
     keyword = _node(syntax.Argument)
 
     def arguments(self, children: list[Any]) -> tuple[syntax.Argument, ...]:
+        """An argument without keyword is still a bare expression here."""
         given = (child for child in children if child is not None)
         return tuple(
             child if isinstance(child, syntax.Argument) else syntax.Argument(child.span, None, child)

@@ -81,7 +81,8 @@ def _in_words(accepted: set[str]) -> list[str]:
 
 
 def _listed(words: list[str]) -> str:
-    return " or ".join([", ".join(words[:-1])] * (len(words) > 1) + words[-1:])
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _described(token: Token) -> str:

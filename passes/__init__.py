@@ -11,7 +11,19 @@ from importlib import import_module
 
 from xdsl.passes import ModulePass
 
-PASSES: tuple[str, ...] = ()
+PASSES: tuple[str, ...] = (
+    "outline-kernels",
+    "merge-identical-kernels",
+    "loop-kernels",
+    "convert-kernel-to-dataflow",
+    "tile-stages",
+    "schedule-stages",
+    "prefetch-weights",
+    "allocate-units",
+    "place-units",
+    "plan-memory",
+    "convert-dataflow-to-rdu",
+)
 """The name of every pass, in the order of the levels."""
 
 

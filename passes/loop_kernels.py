@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FunctionType, ModuleOp
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.dialects.builtin import MemRefType, ModuleOp, StringAttr
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -21,9 +20,199 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import kernel
 from ..dialects.rdu import machine_of
-from .analysis.call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices
+from .analysis.call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices, describe
 from .analysis.call_runs import LoopRules, plan_loops
 from .analysis.footprint import min_sram_bytes
 from .analysis.kernel_names import UniqueNames
+from .analysis.looped_kernel import LoopedKernel, build_looped_kernel
 from .analysis.remarks import add_remark, remarks_on
 from .analysis.run_scan import Calls, Run
+
+
+@dataclass(frozen=True)
+class LoopKernelsPass(ModulePass):
+    """Replace runs of calls of one kernel, or of a pattern of kernels, by one call of a looped kernel.
+
+    What stays the same in all calls is handed in once, what a call hands to the next one is carried, and the
+    weights and states of the calls become stacks that the loop walks at a constant step; so the loads of the
+    next iteration can run under this one. Runs are chosen so that the fewest calls are left. Where something
+    forbids a loop or cuts a run, a remark on the call says what.
+
+    Before:
+
+    ```mlir
+    nn.weight @w : tensor<3x8x8xbf16>
+    kernel.func @layer(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
+      %y = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+      kernel.return %y : tensor<1x8xbf16>
+    }
+    kernel.schedule @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+      %w = nn.get_global @w : tensor<3x8x8xbf16>
+      %a = kernel.call @layer[0](%x, %w) : (tensor<1x8xbf16>, tensor<3x8x8xbf16>) -> tensor<1x8xbf16>
+      %b = kernel.call @layer[1](%a, %w) : (tensor<1x8xbf16>, tensor<3x8x8xbf16>) -> tensor<1x8xbf16>
+      %c = kernel.call @layer[2](%b, %w) : (tensor<1x8xbf16>, tensor<3x8x8xbf16>) -> tensor<1x8xbf16>
+      kernel.return %c : tensor<1x8xbf16>
+    }
+    ```
+
+    After:
+
+    ```mlir
+    nn.weight @w : tensor<3x8x8xbf16>
+    kernel.func @layer.loop(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>) -> tensor<1x8xbf16> {
+      %r = kernel.loop 3 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16>
+          stacks(%w : tensor<3x8x8xbf16>) {
+      ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
+        %y = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+        kernel.yield %y : tensor<1x8xbf16>
+      }
+      kernel.return %r : tensor<1x8xbf16>
+    }
+    kernel.schedule @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+      %w = nn.get_global @w : tensor<3x8x8xbf16>
+      %c = kernel.call @layer.loop(%x, %w) : (tensor<1x8xbf16>, tensor<3x8x8xbf16>) -> tensor<1x8xbf16>
+      kernel.return %c : tensor<1x8xbf16>
+    }
+    ```
+
+    Raises: PassFailedException for an option that has no meaning here.
+    """
+
+    name = "loop-kernels"
+
+    min_count: int = 2
+    """fewest iterations of a loop"""
+    exclude: tuple[str, ...] = ()
+    """names of kernels that stay out of loops, with or without `@`"""
+    max_period: int = 64
+    """most kernels in a repeating pattern; the search takes time in proportion"""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        self._check_numbers(op)
+        kernels = {f.sym_name.data: f for f in op.ops if isinstance(f, kernel.FuncOp)}
+        pattern = LoopRuns(self, kernels, self._excluded(op, kernels), UniqueNames(op))
+        PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
+        _erase_uncalled(op, {kernels[name] for name in pattern.looped})
+
+    def _check_numbers(self, module: ModuleOp) -> None:
+        if self.min_count < 2:
+            _fail(module, f"min-count is {self.min_count}; a loop takes the place of 2 calls or more")
+        if self.max_period < 1:
+            _fail(module, f"max-period is {self.max_period}; a pattern has 1 kernel or more")
+
+    def _excluded(self, module: ModuleOp, kernels: dict[str, kernel.FuncOp]) -> dict[str, str]:
+        """The kernels that no loop takes, each with the reason."""
+        names = [name.removeprefix("@") for name in self.exclude]
+        for name in names:
+            if name not in kernels:
+                known = ", ".join(f"@{known}" for known in kernels)
+                _fail(module, f"exclude names @{name}, no kernel of this module\nhelp: it has {known}")
+        loops = [name for name, f in kernels.items() if _holds_loop(f)]
+        return dict.fromkeys(loops, "holds a loop already") | dict.fromkeys(names, "is excluded")
+
+
+def _holds_loop(func: kernel.FuncOp) -> bool:
+    return any(isinstance(op, kernel.LoopOp) for op in func.body.block.ops)
+
+
+def _erase_uncalled(module: ModuleOp, candidates: set[kernel.FuncOp]) -> None:
+    schedules = [op for op in module.ops if isinstance(op, kernel.ScheduleOp)]
+    calls = [op for s in schedules for op in s.body.block.ops if isinstance(op, kernel.CallOp)]
+    called = {call.callee.string_value() for call in calls}
+    for func in candidates:
+        if func.sym_name.data not in called:
+            func.detach()
+            func.erase()
+
+
+@dataclass
+class LoopRuns(RewritePattern):
+    """The runs of calls in a schedule become calls of looped kernels."""
+
+    options: LoopKernelsPass
+    kernels: dict[str, kernel.FuncOp]
+    excluded: dict[str, str]
+    names: UniqueNames
+    looped: set[str] = field(default_factory=set[str])
+    """the kernels that loops have taken the place of"""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: kernel.ScheduleOp, rewriter: PatternRewriter, /):
+        built: dict[Run, LoopedKernel] = {}
+
+        def objection(run: Run) -> str | None:
+            built[run] = build_looped_kernel(run, self._kernels_of(run))
+            return _fixed_memory(run) or _sram_shortage(built[run].func, op)
+
+        rules = LoopRules(self.options.min_count, self.options.max_period, self.excluded, objection)
+        plan = plan_loops(Calls(op, self.kernels), rules)
+        for refusal in plan.refusals:
+            add_remark(refusal.call, refusal.message)
+        for run in plan.runs:
+            self._replace(run, built[run], rewriter)
+
+    def _kernels_of(self, run: Run) -> list[kernel.FuncOp]:
+        return [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
+
+    def _replace(self, run: Run, looped: LoopedKernel, rewriter: PatternRewriter) -> None:
+        """Put the new call in the place of the last of the run, behind all that its operands need."""
+        last_round, kernels = run.calls[-run.period :], self._kernels_of(run)
+        looped.func.sym_name = StringAttr(self.names.take(looped.func.sym_name.data))
+        rewriter.insert(looped.func, InsertPoint.after(kernels[-1]))
+        place = InsertPoint.before(last_round[-1])
+        operands = [_handed_in(a, run, rewriter, place) for a in looped.arguments]
+        outputs = looped.func.function_type.outputs.data
+        call = rewriter.insert(kernel.CallOp(looped.func.sym_name.data, operands, outputs), place)
+        call.location = run.calls[0].location
+        for carried, result in zip(looped.carried, call.res, strict=True):
+            old = last_round[carried.phase].res[carried.result]
+            result.name_hint = old.name_hint
+            rewriter.replace_all_uses_with(old, result)
+        for old in reversed(run.calls):
+            for message in remarks_on(old):
+                add_remark(call, message)
+            rewriter.erase(old)
+        self.looped |= {func.sym_name.data for func in kernels}
+
+
+def _handed_in(argument: Argument, run: Run, rewriter: PatternRewriter, place: InsertPoint) -> SSAValue:
+    """What the call of the looped kernel is given for an argument."""
+    match argument:
+        case Carried(initial=value) | Invariant(value) | Slices(stack=value):
+            return value
+        case Gathered(parts):
+            stack = rewriter.insert(kernel.StackOp(parts), place)
+            stack.location = run.calls[0].location
+            return stack.result
+        case Local():
+            raise AssertionError("it is made inside the loop")
+
+
+def _fixed_memory(run: Run) -> str | None:
+    """A loop reads states as streams, one slice an iteration."""
+    arguments = (argument for row in run.arguments for argument in row)
+    for argument in arguments:
+        if isinstance(argument, Invariant) and isinstance(argument.value.type, MemRefType):
+            return f"{describe(argument.value)} is the same memory in all of them; give each its own slice"
+    return None
+
+
+def _sram_shortage(func: kernel.FuncOp, schedule: kernel.ScheduleOp) -> str | None:
+    """The tiles of the next iteration must fit beside those of this one."""
+    machine = machine_of(schedule)
+    needed, available = min_sram_bytes(func, machine, looped=True), machine.sram_bytes
+    if needed <= available:
+        return None
+    return (
+        f"with the tiles of the next iteration they need {_size(needed)} of SRAM, the machine has "
+        f"{_size(available)}; raise pmus or pmu_bytes, or exclude the kernel"
+    )
+
+
+def _size(size_bytes: int) -> str:
+    kib = size_bytes / 1024
+    return f"{kib / 1024:.1f} MiB" if kib >= 1024 else f"{kib:.1f} KiB"
+
+
+def _fail(op: Operation, message: str) -> NoReturn:
+    op.emit_error(message, PassFailedException(message))

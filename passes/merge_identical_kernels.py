@@ -1,4 +1,4 @@
-"""`merge-identical-kernels`: kernels with the same body become one, so that layers are calls of one kernel."""
+"""`merge-identical-kernels`: kernels with the same body become one, so that layers call one kernel."""
 
 from __future__ import annotations
 

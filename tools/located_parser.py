@@ -10,19 +10,26 @@ from difflib import get_close_matches
 from xdsl.context import Context
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr, UnknownLoc
 from xdsl.ir import AttributeInvT, Operation, SSAValue
-from xdsl.parser import Parser, UnresolvedOperand
+from xdsl.parser import Parser, ParserState, UnresolvedOperand
 from xdsl.utils.exceptions import (
     ParseError,
     UnregisteredConstructException,
     VerifyException,
 )
 from xdsl.utils.lexer import Input, Span
-from xdsl.utils.mlir_lexer import MLIRTokenKind
+from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind
 
 from .diagnostics import HELP_MARK
 
 PARSER_FAILURES = (ValueError, VerifyException, UnregisteredConstructException)
 """What xDSL's parser lets through on malformed text, beside ParseError."""
+
+
+class _Lexer(MLIRLexer):
+    """xDSL's pattern for strings takes exponential time on a string that is not closed; this one
+    does not."""
+
+    _unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 
 
 class LocatedParser(Parser):
@@ -33,7 +40,8 @@ class LocatedParser(Parser):
         self._line_offset = line_offset
         self._filename = StringAttr(name)
         self._first_uses: dict[str, Span] = {}
-        super().__init__(ctx, text, name)
+        super().__init__(ctx, "", name)
+        self._parser_state = ParserState(_Lexer(Input(text, name)))
 
     def parse_module(self, allow_implicit_module: bool = True) -> ModuleOp:
         """Raises: ParseError, whatever is wrong with the text."""
@@ -75,6 +83,8 @@ class LocatedParser(Parser):
                 error.msg = f"value %{undefined} is used but never defined"
             case "Could not parse entire input!" | "in block definition" if at_end:
                 error.msg = "the text ends where an operation or '}' is expected"
+            case "End of file reached before closing string literal.":
+                error.msg = "this string is not closed in its line"
             case "Could not parse entire input!" | "in block definition":
                 error.msg = "expected an operation"
             case message if match := re.fullmatch(r"'([\w.]+)' is not registered", message):

@@ -35,10 +35,17 @@ def _dataflow() -> Dialect:
     return DATAFLOW
 
 
+def _rdu() -> Dialect:
+    from ..dialects.rdu import RDU
+
+    return RDU
+
+
 DIALECTS: dict[str, Callable[[], Dialect]] = {
     "nn": _nn,
     "kernel": _kernel,
     "dataflow": _dataflow,
+    "rdu": _rdu,
 }
 
 KL_UNIVERSE = Universe(

@@ -25,7 +25,7 @@ from ...dialects.network import (
     UnitOp,
     tiled_axis,
 )
-from ...dialects.nn import shape_of
+from ...dialects.tensors import shape_of
 from .. import numerics
 from ..tensors import Array, TensorSpec, spec_of
 from .errors import fail

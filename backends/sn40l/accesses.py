@@ -60,7 +60,7 @@ def _hazard(kernel: Kernel, walk: Walk, what: str) -> HazardError:
     return HazardError(f"hazard: {type(unit).__name__.lower()} '{unit.name}' {what}", unit.location)
 
 
-def conflicts_of(walks: Sequence[Walk]) -> list[tuple[int, int]]:
+def conflicts_of(walks: Sequence[Walk]) -> tuple[tuple[int, int], ...]:
     """Pairs of walks, by their place in the sequence, that may touch the same bytes, one of them writing."""
     pairs: list[tuple[int, int]] = []
     for first, a in enumerate(walks):
@@ -68,7 +68,7 @@ def conflicts_of(walks: Sequence[Walk]) -> list[tuple[int, int]]:
             apart = a.span[1] <= b.span[0] or b.span[1] <= a.span[0]
             if not apart and (a.writes or b.writes):
                 pairs.append((first, second))
-    return pairs
+    return tuple(pairs)
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ class _Access:
 
 
 class OrderCheck:
-    """Watches streams that share bytes: an access must not come after one that follows it in program order."""
+    """Watches streams that share bytes: no access may come after one that follows it in program order."""
 
-    def __init__(self, kernel: Kernel, walks: Sequence[Walk]):
+    def __init__(self, kernel: Kernel, walks: Sequence[Walk], conflicts: Sequence[tuple[int, int]]):
         self._kernel = kernel
         self._walks = {walk.unit: walk for walk in walks}
         self._rivals: dict[int, list[int]] = {}
-        for first, second in conflicts_of(walks):
+        for first, second in conflicts:
             a, b = walks[first].unit, walks[second].unit
             self._rivals.setdefault(a, []).append(b)
             self._rivals.setdefault(b, []).append(a)

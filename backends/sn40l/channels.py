@@ -98,8 +98,9 @@ class ChannelRun:
         self.producer.advance(now)
 
     def _fail(self, now: int, what: str) -> NoReturn:
+        ends = f"from {self.producer} to {self.consumer}"
         raise HazardError(
-            f"hazard at cycle {now}: channel '{self.channel.name}' from {self.producer} to {self.consumer}: {what}",
+            f"hazard at cycle {now}: channel '{self.channel.name}' {ends}: {what}",
             self.consumer.unit.location,
         )
 

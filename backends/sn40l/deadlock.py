@@ -33,7 +33,8 @@ class _Wait:
             return f"{self.unit} waits for {self.other} to free a slot of {name}, depth {depth}"
         size = self.port.port.size
         there = channel.arrived - (self.port.needed - size)
-        return f"{self.unit} waits for a token of {self.other} on {name}, depth {depth} ({there} of {size} there)"
+        what = "a token" if size == 1 else f"{size} tokens ({there} there)"
+        return f"{self.unit} waits for {what} of {self.other} on {name}, depth {depth}"
 
     def step_of_other(self) -> int:
         """The step of the other unit that ends the wait."""

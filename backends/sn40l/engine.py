@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from heapq import heappop
 
 from ...dialects.machine import Machine
-from .accesses import OrderCheck
+from .accesses import OrderCheck, conflicts_of
 from .address import Layout, Walk, layout_of, packed, walk_of
 from .channels import ChannelRun
 from .deadlock import deadlock
@@ -35,6 +35,8 @@ class Call:
     kernel: Kernel
     walks: tuple[Walk, ...]
     """Of the streams, in program order."""
+    conflicts: tuple[tuple[int, int], ...]
+    """Pairs of `walks` that may touch the same bytes."""
     gates: tuple[int, ...]
     """Per unit: for a gated load the first tile of a pass that waits for its token, else 0."""
 
@@ -49,7 +51,8 @@ def resolve(kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> Ca
         for index, unit in enumerate(kernel.units)
         if isinstance(unit, Load | Store | Gather)
     )
-    return Call(kernel, walks, tuple(_gate_tile(unit, addresses, memory) for unit in kernel.units))
+    gates = tuple(_gate_tile(unit, addresses, memory) for unit in kernel.units)
+    return Call(kernel, walks, conflicts_of(walks), gates)
 
 
 def _gate_tile(unit: Unit, addresses: tuple[int, ...], memory: MemoryMap) -> int:
@@ -76,7 +79,7 @@ class KernelRun:
         self.ddr = MemoryServer(self.calendar)
         self.channels = [ChannelRun(channel, with_data=data is not None) for channel in kernel.channels]
         self._machine = machine
-        order = OrderCheck(kernel, call.walks)
+        order = OrderCheck(kernel, call.walks, call.conflicts)
         self._around = Surroundings(self.calendar, memory, data, order, machine.hbm_latency_cycles)
         self._walks = {walk.unit: walk for walk in call.walks}
         self.units = [self._start(unit, index) for index, unit in enumerate(kernel.units)]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from ...dialects.machine import Machine
 from ..tensors import Array
-from .accesses import check_accesses, conflicts_of
+from .accesses import check_accesses
+from .address import packed
 from .engine import Call, KernelRun, is_in_ddr, resolve
 from .errors import ExecutionError, HazardError
 from .ledger import KernelTiming, Ledger
-from .address import packed
 from .memory import Data, MemoryMap
-from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program
+from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region
 from .report import CallReport, Report
 
 ORCHESTRATIONS = ("hardware", "software")
@@ -52,13 +52,13 @@ class StepRun:
         self._orchestration = orchestration
         self._kernels = {kernel.name: kernel for kernel in program.kernels}
         self._born = _births(program)
-        self._known: dict[object, KernelTiming] = {}
+        self._known: dict[Hashable, KernelTiming] = {}
         self._calls: list[CallReport] = []
         self._addresses: tuple[int, ...] = ()
         self._now = 0
         self._pending = 0
         """Cycles of commands that belong to the next call."""
-        self._observe_cycles = 0
+        self._other_cycles = 0
 
     def run(self, progress: Progress | None = None) -> Report:
         """Issue all commands.
@@ -67,13 +67,14 @@ class StepRun:
         """
         program, machine = self.program, self.program.machine
         for number, command in enumerate(program.commands):
-            for name in self._born.get(number, ()):
-                self._memory.forget(self._memory.regions[name])
+            for region in self._born.get(number, ()):
+                self._memory.forget(region)
             self._issue(command, command_cycles(machine, command, self._orchestration))
             if progress is not None:
                 progress(number + 1, len(program.commands))
-        calls, waits = tuple(self._calls), self._observe_cycles + self._pending
-        return Report(program.name, machine, self._orchestration, program.tokens_per_step, calls, waits)
+        rest = self._other_cycles + self._pending
+        tokens, calls = program.tokens_per_step, tuple(self._calls)
+        return Report(program.name, machine, self._orchestration, tokens, calls, rest)
 
     def read(self, name: str) -> Array | None:
         """The tensor in a region at this point; None without data.
@@ -98,23 +99,26 @@ class StepRun:
                 self._execute(command, self._pending + cycles)
                 self._pending = 0
             case Observe(label=label, region=region):
-                self._observe_cycles += cycles
+                self._other_cycles += cycles
+                self._now += cycles
                 value = self.read(region)
                 if value is not None:
                     self.observed.append((label, value))
 
     def _execute(self, command: Execute, launch: int) -> None:
         try:
-            timing = self._call(command)
+            timing = self._timing(command)
         except ExecutionError as error:
             error.message = f"call {len(self._calls)}, kernel '{command.kernel}': {error.message}"
             error.location = error.location or command.location
             raise
         ledger = timing.ledger + Ledger(launch=launch)
-        start = sum_of_cycles
-        self._calls.append(CallReport(command.kernel, start, ledger, timing.traffic, timing.flops))
+        call = CallReport(command.kernel, self._now, ledger, timing.traffic, timing.flops)
+        self._calls.append(call)
+        self._now += call.cycles
 
-    def _call(self, command: Execute) -> KernelTiming:
+    def _timing(self, command: Execute) -> KernelTiming:
+        """Run a kernel; without data, only if its like has not run in this step."""
         kernel, machine = self._kernels[command.kernel], self.program.machine
         call = resolve(kernel, self._addresses, self._memory)
         check_accesses(kernel, call.walks, self._memory)
@@ -125,3 +129,23 @@ class StepRun:
         run.run()
         self._known[conditions] = run.timing()
         return self._known[conditions]
+
+
+def _conditions(call: Call, machine: Machine) -> Hashable:
+    """All that the timing of a call depends on: two calls with the same take the same cycles.
+
+    Addresses matter only as far as they decide which memory serves a stream, and where streams touch.
+    """
+    walks = call.walks
+    memories = tuple(is_in_ddr(walk, machine) for walk in walks)
+    distances = tuple((a, b, walks[b].start - walks[a].start) for a, b in call.conflicts)
+    return call.kernel.name, call.gates, memories, distances
+
+
+def _births(program: Program) -> dict[int, list[Region]]:
+    """The values that begin to live at each command."""
+    births: dict[int, list[Region]] = {}
+    for region in program.regions:
+        if region.kind == "value" and region.live is not None:
+            births.setdefault(region.live[0], []).append(region)
+    return births

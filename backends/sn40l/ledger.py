@@ -63,7 +63,7 @@ class KernelTiming:
 
 
 def split(cycles: int, first_busy: int | None, last_busy: int, busy: int) -> Ledger:
-    """The ledger of a kernel of `cycles` that used HBM from `first_busy` to `last_busy`, `busy` cycles of them."""
+    """The ledger of a kernel that took `cycles` and used HBM for `busy` from `first_busy` to `last_busy`."""
     if first_busy is None:
         return Ledger(exposed=cycles)
     drain = cycles - last_busy

@@ -12,7 +12,7 @@ from .program import Carry, Gather, Load, Stage, Store, Unit
 
 @dataclass(frozen=True)
 class Port:
-    """One end of a channel: group g of tokens begins (input) or ends (output) at step `first + g * period`."""
+    """One end of a channel: its group g of tokens is taken or put at step `first + g * period`."""
 
     channel: int
     groups: int
@@ -68,13 +68,12 @@ def passes_of(unit: Unit, iterations: int) -> int:
 
 
 def inputs_of(unit: Unit, iterations: int, gate_tile: int = 0) -> tuple[Port, ...]:
-    """The input ports of a unit; `gate_tile` is the first tile of a pass that a gated load may not read yet."""
+    """The input ports of a unit; `gate_tile` is the first tile of a pass that waits for a load's gate."""
     passes, steps = passes_of(unit, iterations), steps_per_pass(unit)
     match unit:
-        case Load(gate=None):
-            return ()
-        case Load(gate=gate):
-            return (Port(gate.channel, passes, period=steps, first=gate_tile),)
+        case Load():
+            gate = unit.gate
+            return () if gate is None else (Port(gate.channel, passes, period=steps, first=gate_tile),)
         case Gather():
             return (Port(unit.ids, passes),)
         case Store():

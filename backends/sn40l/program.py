@@ -88,9 +88,10 @@ class Channel:
 class AddressPattern:
     """How a stream walks through memory, all in bytes from the parameter's address.
 
-    `tile` may have another shape than the channel's tile, with as many elements of the same type. Tile t of pass i begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …) of the
-    tile lies at the dot product with `strides`. With `position_stride`, `position * position_stride` is
-    added, position being the scalar that `position_parameter` points to.
+    `tile` may have another shape than the channel's tile, with as many elements of the same type. Tile t
+    of pass i begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …) of the tile
+    lies at the dot product with `strides`. With `position_stride`, `position * position_stride` is added,
+    position being the scalar that `position_parameter` points to.
     """
 
     parameter: int

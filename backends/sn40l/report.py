@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from ...dialects.machine import Machine
@@ -53,28 +54,28 @@ class Report:
     tokens: int
     """Tokens that the step makes."""
     calls: tuple[CallReport, ...]
-    observe_cycles: int
-    """Of the host's reads."""
+    other_cycles: int
+    """Of commands that launch no kernel: the host's reads."""
 
     def __post_init__(self) -> None:
         check_roof(f"step '{self.program}'", self.cycles, self.roofline_cycles)
 
-    @property
+    @cached_property
     def ledger(self) -> Ledger:
         """The whole step."""
-        return sum((call.ledger for call in self.calls), Ledger(launch=self.observe_cycles))
+        return sum((call.ledger for call in self.calls), Ledger(launch=self.other_cycles))
 
-    @property
+    @cached_property
     def cycles(self) -> int:
         """The whole step."""
         return self.ledger.total
 
-    @property
+    @cached_property
     def traffic(self) -> Traffic:
         """Bytes that the streams ask for, per socket."""
         return sum((call.traffic for call in self.calls), Traffic())
 
-    @property
+    @cached_property
     def flops(self) -> int:
         """FLOPs of all firings, per socket."""
         return sum(call.flops for call in self.calls)
@@ -94,7 +95,7 @@ class Report:
         """Of a loop of such steps; infinite for a step that takes no time."""
         return self.tokens / self.seconds if self.cycles else float("inf")
 
-    @property
+    @cached_property
     def roofline_cycles(self) -> int:
         """Fewest cycles for what the program moves and computes; see `roof.roofline_cycles`."""
         return roofline_cycles(self.machine, self.traffic, self.flops)

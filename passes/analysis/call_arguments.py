@@ -70,9 +70,8 @@ class Operand:
     @property
     def can_be_stacked(self) -> bool:
         """Whether it is a weight, a state or an input: something whose place in memory is ours to choose."""
-        return self.index is None and isinstance(self.value.owner, GetGlobalOp) | isinstance(
-            self.value, BlockArgument
-        )
+        placed = isinstance(self.value, BlockArgument) or isinstance(self.value.owner, GetGlobalOp)
+        return self.index is None and placed
 
 
 def guess_argument(first: Operand, second: Operand) -> Argument:
@@ -93,29 +92,40 @@ def misfit(argument: Argument, operand: Operand, round: int, seen: set[Root]) ->
 
     `seen` holds the values that a gathered operand had in the rounds before.
     """
+    if _fits(argument, operand, round, seen):
+        return None
     found = describe(operand.value)
     if operand.index is not None:
         found = f"slice {operand.index} of {found}"
     match argument:
-        case Local(phase, result):
-            fits = operand.source == (round, phase, result) and operand.index is None
-            return None if fits else f"is {found}, and was made in the same iteration before"
-        case Carried(phase, result):
-            fits = operand.source == (round - 1, phase, result) and operand.index is None
-            return None if fits else f"is {found}, no result of the iteration before"
+        case Local():
+            return f"is {found}, and was made in the same iteration before"
+        case Carried():
+            return f"is {found}, no result of the iteration before"
         case Slices(stack, start, step):
-            wanted = start + round * step
-            fits = root_of(stack) == root_of(operand.value) and operand.index == wanted
-            way = f"a constant step of {step} asks for slice {wanted} of {describe(stack)}"
-            return None if fits else f"is {found}, {way}"
+            wanted = f"slice {start + round * step} of {describe(stack)}"
+            return f"is {found}, a constant step of {step} asks for {wanted}"
+        case Gathered() if operand.can_be_stacked:
+            return f"is {found} once more, which cannot lie at two places of a stack"
         case Gathered():
-            if not operand.can_be_stacked:
-                return f"is {found}, and only whole weights, states and inputs can be stacked"
-            again = root_of(operand.value) in seen
-            return f"is {found} once more, which cannot lie at two places of a stack" if again else None
+            return f"is {found}, and only whole weights, states and inputs can be stacked"
         case Invariant(value):
-            fits = root_of(value) == root_of(operand.value) and operand.index is None
-            return None if fits else f"is {found}, and was {describe(value)}"
+            return f"is {found}, and was {describe(value)}"
+
+
+def _fits(argument: Argument, operand: Operand, round: int, seen: set[Root]) -> bool:
+    match argument:
+        case Local(phase, result):
+            return operand.index is None and operand.source == (round, phase, result)
+        case Carried(phase, result):
+            return operand.index is None and operand.source == (round - 1, phase, result)
+        case Slices(stack, start, step):
+            same = root_of(stack) == root_of(operand.value)
+            return same and operand.index == start + round * step
+        case Gathered():
+            return operand.can_be_stacked and root_of(operand.value) not in seen
+        case Invariant(value):
+            return operand.index is None and root_of(value) == root_of(operand.value)
 
 
 def describe(value: SSAValue) -> str:

@@ -32,7 +32,7 @@ class LoopPlan:
 
 
 def plan_loops(calls: Calls, rules: LoopRules) -> LoopPlan:
-    """Choose the runs that leave the fewest calls; where one is refused, try shorter patterns in its place."""
+    """Choose the runs that leave the fewest calls; in the place of a refused one, try shorter patterns."""
     plan = LoopPlan()
     open_parts = [(0, len(calls.all), rules.max_period)]
     while open_parts:
@@ -47,9 +47,7 @@ def plan_loops(calls: Calls, rules: LoopRules) -> LoopPlan:
     return plan
 
 
-def _plan_repeat(
-    calls: Calls, repeat: Repeat, rules: LoopRules, plan: LoopPlan
-) -> list[tuple[int, int]]:
+def _plan_repeat(calls: Calls, repeat: Repeat, rules: LoopRules, plan: LoopPlan) -> list[tuple[int, int]]:
     """Plan the legal runs of one repeat; returns the parts that stay calls."""
     pattern = range(repeat.start, repeat.start + repeat.period)
     excluded = next((at for at in pattern if calls.names[at] in rules.excluded), None)
@@ -74,10 +72,8 @@ def _plan_repeat(
 
 def _accept(calls: Calls, run: Run, rules: LoopRules, plan: LoopPlan) -> bool:
     """Add a legal run to the plan, or what speaks against it."""
-    if run.count < rules.min_count:
-        objection = f"min-count is {rules.min_count}"
-    else:
-        objection = rules.objection(run)
+    too_short = f"min-count is {rules.min_count}" if run.count < rules.min_count else None
+    objection = too_short or rules.objection(run)
     if objection is None:
         plan.runs.append(run)
         return True
@@ -93,14 +89,22 @@ def _differing_calls(calls: Calls, repeats: Sequence[Repeat]) -> Iterator[Refusa
     patterns = [tuple(calls.names[e.start : e.start + e.period]) for e in entries]
     last = {pattern: number for number, pattern in enumerate(patterns)}
     for number, (entry, pattern) in enumerate(zip(entries, patterns, strict=True)):
-        again = last[pattern] > number if entry.count > 1 else _is_variant(calls, patterns[number : number + 3])
-        if not again:
-            continue
-        names, period = calls.names, entry.period
-        at = next(at for at in range(entry.end, len(names)) if names[at] != names[at - period])
-        other, wanted = calls.kernels[names[at]], calls.kernels[names[at - period]]
-        what = f"run of {calls.pattern(entry.start, period)} is cut by {call_name(calls.all[at])}"
-        yield Refusal(calls.all[at], f"{what}: {_difference(other, wanted)}")
+        single = entry.count == 1
+        again = _is_variant(calls, patterns[number : number + 3]) if single else last[pattern] > number
+        if again and (refusal := _change(calls, entry)) is not None:
+            yield refusal
+
+
+def _change(calls: Calls, entry: Repeat) -> Refusal | None:
+    """The first call behind a repeat that does not go on with it."""
+    names, period = calls.names, entry.period
+    behind = range(entry.end, len(names))
+    at = next((at for at in behind if names[at] != names[at - period]), None)
+    if at is None:
+        return None
+    other, wanted = calls.kernels[names[at]], calls.kernels[names[at - period]]
+    what = f"run of {calls.pattern(entry.start, period)} is cut by {call_name(calls.all[at])}"
+    return Refusal(calls.all[at], f"{what}: {_difference(other, wanted)}")
 
 
 def _cover(length: int, repeats: Sequence[Repeat]) -> Iterator[Repeat]:
@@ -114,7 +118,7 @@ def _cover(length: int, repeats: Sequence[Repeat]) -> Iterator[Repeat]:
 
 
 def _is_variant(calls: Calls, patterns: Sequence[tuple[str, ...]]) -> bool:
-    """Whether a single call stands between two of another kernel and is much like them: a layer that differs."""
+    """Whether a call stands between two of another kernel with as many operands: a layer that differs."""
     if len(patterns) < 3 or patterns[0] != patterns[2] or len(patterns[1]) > 1:
         return False
     outer, inner = (calls.kernels[pattern[0]].function_type for pattern in patterns[:2])

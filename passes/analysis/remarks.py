@@ -13,8 +13,9 @@ REMARKS = "kl.remarks"
 
 
 def add_remark(op: Operation, message: str) -> None:
-    """Leave a remark on an operation, behind those that it has."""
-    op.attributes[REMARKS] = ArrayAttr([*map(StringAttr, remarks_on(op)), StringAttr(message)])
+    """Leave a remark on an operation, behind those that it has; the same one only once."""
+    messages = dict.fromkeys([*remarks_on(op), message])
+    op.attributes[REMARKS] = ArrayAttr([StringAttr(text) for text in messages])
 
 
 def remarks_on(op: Operation) -> tuple[str, ...]:

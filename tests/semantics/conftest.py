@@ -1,11 +1,11 @@
 """Helpers of the semantics tests, as fixtures: tests cannot import one another's files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from kl.backends.interpreter import Interpreter, StepResult, weight_specs
+from kl.backends.interpreter import Interpreter, weight_specs
 from kl.backends.tensors import Array
 from kl.backends.weights import random_weights
 from kl.frontends import load_model
@@ -14,6 +14,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 LLAMA_TEXT = Path(__file__).parents[2] / "examples" / "llama3_8b.kl"
+
+LAST_LINE = "return argmax(rms_norm(x, final_norm, eps) @ head)"
+WITH_LOGITS = "logits = rms_norm(x, final_norm, eps) @ head\n  return argmax(logits), logits"
 
 LLAMA_SIZES = {
     "batch": 2,
@@ -37,11 +40,14 @@ def llama_sizes() -> dict[str, int]:
 
 @pytest.fixture
 def small_llama() -> Callable[..., ModuleOp]:
-    """The Llama example with small extents; `dtype` and single extents can be chosen."""
+    """The Llama example with small extents, returning its logits too; parameters can be chosen."""
 
-    def load(dtype: str = "bf16", **sizes: int) -> ModuleOp:
-        text = LLAMA_TEXT.read_text().replace("dtype bf16", f"dtype {dtype}")
-        module = load_model(text, LLAMA_TEXT.name, LLAMA_SIZES | sizes)
+    def load(dtype: str = "bf16", **parameters: float) -> ModuleOp:
+        text = LLAMA_TEXT.read_text()
+        for old, new in (("dtype bf16", f"dtype {dtype}"), (LAST_LINE, WITH_LOGITS)):
+            assert text.count(old) == 1, f"the example has no line '{old}'"
+            text = text.replace(old, new)
+        module = load_model(text, LLAMA_TEXT.name, LLAMA_SIZES | parameters)
         module.verify()
         return module
 
@@ -60,37 +66,41 @@ def parse() -> Callable[[str], ModuleOp]:
     return parse_text
 
 
-@pytest.fixture
-def run_steps() -> Callable[..., list[StepResult]]:
-    """Steps of a model on changing tokens: greedy decoding with random weights soon repeats itself, and
-    on equal tokens attention does not matter."""
+Labelled = list[tuple[str, Array]]
 
-    def run(module: ModuleOp, steps: int, weights: dict[str, Array] | None = None) -> list[StepResult]:
+
+@pytest.fixture
+def run_steps() -> Callable[..., Labelled]:
+    """All that some steps of a model give: outputs and observed values of each, the states at the end.
+
+    Tokens change from step to step: greedy decoding with random weights soon repeats itself, and on
+    equal tokens attention does not matter.
+    """
+
+    def run(module: ModuleOp, steps: int, weights: dict[str, Array] | None = None) -> Labelled:
         if weights is None:
             weights = random_weights(weight_specs(module), seed=0)
         interpreter = Interpreter(module, weights)
         batch = np.arange(interpreter.inputs[0].elements, dtype=np.int32)
-        return [interpreter.step([(batch + 5 * i + 1) % 61, i]) for i in range(steps)]
+        given: Labelled = []
+        for i in range(steps):
+            result = interpreter.step([(batch + 5 * i + 1) % 61, i])
+            given += [(f"output {n} of step {i}", x) for n, x in enumerate(result.outputs)]
+            for label, values in result.observed.items():
+                given += [(f"{label} of step {i}", x) for x in values]
+        return given + sorted(interpreter.states.items())
 
     return run
 
 
-def bits(result: StepResult) -> list[tuple[str, bytes]]:
-    """All that a step gives, to the last bit."""
-    observed = [(label, x) for label, values in result.observed.items() for x in values]
-    outputs = [("output", x) for x in result.outputs]
-    return [(f"{label}: {x.dtype} {x.shape}", x.tobytes()) for label, x in (*outputs, *observed)]
-
-
 @pytest.fixture
-def assert_same_bits() -> Callable[[Sequence[StepResult], Sequence[StepResult]], None]:
+def assert_same_bits() -> Callable[[Labelled, Labelled], None]:
     """Two runs gave the same, bit for bit."""
 
-    def check(given: Sequence[StepResult], wanted: Sequence[StepResult]) -> None:
-        assert len(given) == len(wanted)
-        for number, (one, other) in enumerate(zip(given, wanted, strict=True)):
-            for (label, a), (other_label, b) in zip(bits(one), bits(other), strict=True):
-                assert label == other_label
-                assert a == b, f"step {number}: {label} differs"
+    def check(given: Labelled, wanted: Labelled) -> None:
+        assert [label for label, _ in given] == [label for label, _ in wanted]
+        for (label, a), (_, b) in zip(given, wanted, strict=True):
+            assert (a.dtype, a.shape) == (b.dtype, b.shape), label
+            assert a.tobytes() == b.tobytes(), f"{label} differs"
 
     return check

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from kl.frontends import load_model
 from xdsl.utils.exceptions import ParseError
+
+from kl.frontends import load_model
 
 FILES = sorted((Path(__file__).parents[1] / "bad_models").glob("*.kl"))
 EXPECTED = re.compile(r"// error: (\d+):(\d+): (.*)\n(?:// help: (.*)\n)?")

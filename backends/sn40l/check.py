@@ -1,0 +1,105 @@
+"""Whether a program, perhaps edited by hand, is one that its machine can run.
+
+`check_structure` finds what the engine cannot even start; the engine itself asks for it. `check_program`
+also finds, before any run, what would end in a deadlock or does not fit the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .check_kernel import check_kernel, check_rates, require, require_extents
+from .check_machine import check_memory, check_units
+from .errors import ProgramError
+from .program import REGION_KINDS, TIERS, Execute, LoadArguments, LoadProgram, Observe, Program
+
+MOST_PERMILLE = 1000
+
+
+def check_program(program: Program) -> None:
+    """All checks.
+
+    Raises: ProgramError for the first thing that is wrong; its `location` is that of the unit, where known.
+    """
+    check_structure(program)
+    for kernel in program.kernels:
+        check_rates(kernel)
+        check_units(kernel, program.machine)
+    check_memory(program)
+
+
+def check_structure(program: Program) -> None:
+    """That all names and numbers refer to something, and that what is joined fits together.
+
+    Raises: ProgramError for the first thing that is wrong.
+    """
+    permille = program.machine.hbm_efficiency_permille
+    require(
+        permille <= MOST_PERMILLE, f"hbm_efficiency_permille is {permille}; above 1000 beats the roofline"
+    )
+    require(program.tokens_per_step > 0, f"tokens_per_step is {program.tokens_per_step}; it must be positive")
+    _check_unique("region", (region.name for region in program.regions))
+    _check_unique("kernel", (kernel.name for kernel in program.kernels))
+    _check_regions(program)
+    for kernel in program.kernels:
+        try:
+            check_kernel(kernel)
+        except ProgramError as error:
+            raise ProgramError(f"kernel '{kernel.name}': {error.message}", error.location) from None
+    _check_commands(program)
+
+
+def _check_unique(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        require(name not in seen, f"two {what}s are named '{name}'")
+        seen.add(name)
+
+
+def _check_regions(program: Program) -> None:
+    for region in program.regions:
+        name = f"region '{region.name}'"
+        require(
+            region.kind in REGION_KINDS, f"{name}: kind '{region.kind}'; known: {', '.join(REGION_KINDS)}"
+        )
+        require(region.tier in TIERS, f"{name}: tier '{region.tier}'; known: {', '.join(TIERS)}")
+        need = region.tensor.size_bytes
+        require_extents(region.tensor, name)
+        require(region.size_bytes >= need, f"{name}: {region.size_bytes} bytes, {region.tensor} takes {need}")
+    kinds = {region.name: region.kind for region in program.regions}
+    for name in program.inputs:
+        kind = kinds.get(name)
+        require(
+            kind == "input", f"input '{name}' is {f'a {kind}' if kind else 'no region'}, not an input region"
+        )
+    for name in program.outputs:
+        require(name in kinds, f"output '{name}' is no region")
+
+
+def _check_commands(program: Program) -> None:
+    """That each execute finds its kernel and arguments loaded."""
+    regions = {region.name for region in program.regions}
+    parameters = {kernel.name: len(kernel.parameters) for kernel in program.kernels}
+    loaded = arguments_of = None
+    for number, command in enumerate(program.commands):
+        where = f"command {number}"
+        if isinstance(command, Observe):
+            require(command.region in regions, f"{where} observes '{command.region}', which is no region")
+            continue
+        kernel = command.kernel
+        require(kernel in parameters, f"{where} names kernel '{kernel}', which does not exist")
+        match command:
+            case LoadProgram():
+                loaded, arguments_of = kernel, None
+            case LoadArguments(addresses=addresses):
+                require(loaded == kernel, f"{where} loads arguments of '{kernel}', loaded is {loaded!r}")
+                given, wanted = len(addresses), parameters[kernel]
+                require(
+                    given == wanted, f"{where} gives {given} addresses, '{kernel}' has {wanted} parameters"
+                )
+                arguments_of = kernel
+            case Execute():
+                require(loaded == kernel, f"{where} executes '{kernel}', loaded is {loaded!r}")
+                require(
+                    arguments_of == kernel, f"{where} executes '{kernel}' before its arguments are loaded"
+                )

@@ -1,0 +1,139 @@
+"""Checks against the machine: units that exist and have one task each, buffers and regions that fit."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from heapq import heappop, heappush
+from itertools import pairwise
+
+from ...dialects.machine import Machine
+from .check_kernel import require
+from .program import Execute, Kernel, LoadArguments, Program, Region, Stage, tier_span
+
+FOREVER = (-1, 1 << 62)
+
+
+def check_units(kernel: Kernel, machine: Machine) -> None:
+    """That PCUs and PMUs exist, have one task each, hold their tiles and compute no faster than they can.
+
+    Raises: ProgramError naming the stage or the channel.
+    """
+    where = f"kernel '{kernel.name}'"
+    stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
+    _check_places([(s.name, s.pcus) for s in stages], machine.pcus, f"{where}: PCU")
+    _check_places([(c.name, c.pmus) for c in kernel.channels], machine.pmus, f"{where}: PMU")
+    for channel in kernel.channels:
+        need, room = channel.depth * channel.tile_bytes, channel.pmus[1] * machine.pmu_bytes
+        require(
+            need <= room,
+            f"{where}: channel '{channel.name}' holds {channel.depth} tiles of {channel.tile_bytes} bytes, "
+            f"together {need}, in {channel.pmus[1]} PMUs of {room}; lower its depth or give it more PMUs",
+        )
+    for stage in stages:
+        peak = stage.ii_cycles * stage.pcus[1] * machine.pcu_flops_per_cycle
+        require(
+            stage.flops <= peak,
+            f"{where}: stage '{stage.name}' does {stage.flops} FLOPs in an II of {stage.ii_cycles} cycles, "
+            f"its {stage.pcus[1]} PCUs do {peak} at most",
+            stage.location,
+        )
+
+
+def _check_places(places: list[tuple[str, tuple[int, int]]], available: int, kind: str) -> None:
+    spans = sorted((first, first + count, name) for name, (first, count) in places if count != 0)
+    for first, end, name in spans:
+        inside = 0 <= first < end <= available
+        require(inside, f"{kind}s {first} to {end - 1} of '{name}'; the machine has {available}")
+    for (_, end, name), (first, _, other) in pairwise(spans):
+        require(end <= first, f"{kind} {first} belongs to '{name}' and to '{other}'")
+
+
+def check_memory(program: Program) -> None:
+    """That regions lie in their memory and share addresses only while one of them is alive, and that every
+    argument of a call is the address of enough bytes of a region that is alive.
+
+    Raises: ProgramError naming the regions, or the command and the parameter.
+    """
+    for region in program.regions:
+        low, high = tier_span(program.machine, region.tier)
+        require(
+            low <= region.address and region.end <= high,
+            f"region '{region.name}' takes addresses {region.address} to {region.end - 1}, "
+            f"{region.tier} has {low} to {high - 1}",
+        )
+        first, last = _life(region)
+        require(first <= last, f"region '{region.name}' is alive from command {first} to {last}")
+    _check_through_time(program)
+
+
+def _life(region: Region) -> tuple[int, int]:
+    return FOREVER if region.live is None else region.live
+
+
+def _check_through_time(program: Program) -> None:
+    births = sorted(program.regions, key=lambda region: _life(region)[0], reverse=True)
+    kernels = {kernel.name: kernel for kernel in program.kernels}
+    alive = _Alive()
+    addresses: tuple[int, ...] = ()
+    for number, command in enumerate(program.commands):
+        while births and _life(births[-1])[0] <= number:
+            alive.add(births.pop())
+        alive.expire(number)
+        if isinstance(command, LoadArguments):
+            addresses = command.addresses
+        if isinstance(command, Execute):
+            _check_arguments(kernels[command.kernel], addresses, alive, f"command {number}", command.location)
+    while births:
+        alive.add(births.pop())
+
+
+def _check_arguments(
+    kernel: Kernel, addresses: tuple[int, ...], alive: _Alive, where: str, location: str
+) -> None:
+    for parameter, address in zip(kernel.parameters, addresses, strict=True):
+        end = address + parameter.tensor.size_bytes
+        require(
+            alive.holds(address, end),
+            f"{where} executes '{kernel.name}' with parameter '{parameter.name}' at addresses {address} to "
+            f"{end - 1}; no region that is alive holds them",
+            location,
+        )
+
+
+Place = tuple[int, int, str]
+"""First address of a region, the one behind its last, its name."""
+
+
+class _Alive:
+    """The regions that are alive, which share no address: only neighbours could."""
+
+    def __init__(self) -> None:
+        self._places: list[Place] = []
+        """Sorted."""
+        self._ends: list[tuple[int, Place]] = []
+        """A heap of the last command of each."""
+
+    def add(self, region: Region) -> None:
+        """Raises: ProgramError if the region overlaps one that is alive."""
+        first, last = _life(region)
+        self.expire(first)
+        place = (region.address, region.end, region.name)
+        index = bisect_left(self._places, place)
+        near = (*self._places[max(0, index - 1) : index], place, *self._places[index : index + 1])
+        for (_, end, name), (start, _, other) in pairwise(near):
+            require(
+                end <= start,
+                f"region '{name}' ends at address {end}, region '{other}' begins at {start}; both are alive",
+            )
+        self._places.insert(index, place)
+        heappush(self._ends, (last, place))
+
+    def expire(self, now: int) -> None:
+        """Forget regions whose last command is before this one."""
+        while self._ends and self._ends[0][0] < now:
+            del self._places[bisect_left(self._places, heappop(self._ends)[1])]
+
+    def holds(self, start: int, end: int) -> bool:
+        """Whether one living region holds all these addresses."""
+        index = bisect_right(self._places, (start, 1 << 64, "")) - 1
+        return index >= 0 and end <= self._places[index][1]

@@ -1,0 +1,118 @@
+"""The `collective` dialect: how the sockets of a tensor-parallel model depend on each other.
+
+**Invariants.** After `shard-tensors` every shape is that of one socket, all sockets run the same program on
+their own shards, and they exchange values through these operations alone.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, i64
+from xdsl.ir import Dialect, SSAValue
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.traits import Pure
+
+from .tensors import ComputeOp, element_type_of, expect, shape_of
+
+
+@irdl_op_definition
+class AllReduceOp(ComputeOp):
+    """The sum over all sockets, on each of them: summed in socket order, rounded once.
+
+    `%s = collective.all_reduce %x : (tensor<1x4096xbf16>) -> tensor<1x4096xbf16>`
+    """
+
+    name = "collective.all_reduce"
+
+    x = operand_def(TensorType[AnyFloat])
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    assembly_format = "$x attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, x: SSAValue):
+        super().__init__(operands=[x], result_types=[x.type])
+
+    def verify_shapes(self) -> None:
+        expect(self.x.type == self.result.type, f"all_reduce keeps the type, {self.x.type}")
+
+    def flops(self) -> int:
+        return prod(shape_of(self.x))
+
+
+@irdl_op_definition
+class AllGatherOp(ComputeOp):
+    """The sockets' tensors one behind the other along an axis, in socket order, on each of them.
+
+    `%g = collective.all_gather %x axis 1 : (tensor<1x512xbf16>) -> tensor<1x4096xbf16>` on 8 sockets.
+    """
+
+    name = "collective.all_gather"
+
+    x = operand_def(TensorType[AnyFloat])
+    axis = prop_def(IntegerAttr.constr(i64))
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    assembly_format = "$x `axis` $axis attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, x: SSAValue, axis: int, sockets: int):
+        shape = list(shape_of(x))
+        shape[axis] *= sockets
+        super().__init__(
+            operands=[x],
+            result_types=[TensorType(element_type_of(x), shape)],
+            properties={"axis": IntegerAttr(axis, i64)},
+        )
+
+    @property
+    def sockets(self) -> int:
+        """Number of sockets whose tensors are put together."""
+        axis = self.axis.value.data
+        return shape_of(self.result)[axis] // shape_of(self.x)[axis]
+
+    def verify_shapes(self) -> None:
+        x, result, axis = shape_of(self.x), shape_of(self.result), self.axis.value.data
+        expect(0 <= axis < len(x), f"axis {axis} of a tensor of rank {len(x)}")
+        rest = x[:axis] + x[axis + 1 :] == result[:axis] + result[axis + 1 :]
+        expect(len(x) == len(result) and rest, f"{x} gathered along axis {axis} is no {result}")
+        expect(result[axis] % x[axis] == 0, f"extent {result[axis]} is no multiple of {x[axis]}")
+
+    def flops(self) -> int:
+        return 0
+
+
+@irdl_op_definition
+class ShardedEmbeddingOp(ComputeOp):
+    """Rows of a table whose rows are split over the sockets: zeros where another socket has the row.
+
+    `%p = collective.sharded_embedding %ids, %table : (tensor<1xi32>, tensor<16032x4096xbf16>) -> …`; the sum
+    over the sockets is the embedding.
+    """
+
+    name = "collective.sharded_embedding"
+
+    ids = operand_def(TensorType[IntegerType])
+    table = operand_def(TensorType[AnyFloat])
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    assembly_format = "$ids `,` $table attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, ids: SSAValue, table: SSAValue):
+        (batch,), (_, hidden) = shape_of(ids), shape_of(table)
+        result = TensorType(element_type_of(table), [batch, hidden])
+        super().__init__(operands=[ids, table], result_types=[result])
+
+    def verify_shapes(self) -> None:
+        ids, table, result = shape_of(self.ids), shape_of(self.table), shape_of(self.result)
+        expect(len(ids) == 1, f"ids are {ids}; embedding takes one dimension, [batch]")
+        expect(len(table) == 2, f"table is {table}; embedding takes [rows, hidden]")
+        expect(result == (*ids, table[1]), f"result is {result}, should be {(*ids, table[1])}")
+
+    def flops(self) -> int:
+        return 0
+
+
+COLLECTIVE = Dialect("collective", [AllReduceOp, AllGatherOp, ShardedEmbeddingOp])

@@ -1,0 +1,295 @@
+"""Small programs built by hand, for the tests of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+
+import numpy as np
+import pytest
+
+from kl.backends.sn40l.program import (
+    AddressPattern,
+    Carry,
+    Channel,
+    Command,
+    Execute,
+    Gate,
+    Gather,
+    InputPort,
+    Instruction,
+    Kernel,
+    Load,
+    LoadArguments,
+    LoadProgram,
+    OutputPort,
+    Parameter,
+    Program,
+    Region,
+    Stage,
+    Store,
+    Unit,
+    tier_span,
+)
+from kl.backends.tensors import Array, TensorSpec
+from kl.dialects.machine import SN40L
+
+
+def f32(*shape: int) -> TensorSpec:
+    """A tensor of f32."""
+    return TensorSpec(shape, "f32")
+
+
+class Network:
+    """A program of one kernel under construction; memory, PMUs and PCUs are handed out one after another."""
+
+    def __init__(self, iterations: int = 1, **machine: int):
+        self.machine = SN40L.with_values(machine)
+        self.iterations = iterations
+        self.regions: list[Region] = []
+        self.channels: list[Channel] = []
+        self.units: list[Unit] = []
+        self.outputs: list[str] = []
+        self._free = {tier: tier_span(self.machine, tier)[0] for tier in ("hbm", "ddr")}
+        self._pmus = 0
+        self._pcus = 0
+
+    def memory(
+        self, name: str, kind: str, *shape: int, dtype: str = "f32", tier: str = "hbm", output: bool = False
+    ) -> int:
+        """A region and the parameter that points to it; its index."""
+        tensor = TensorSpec(shape, dtype)
+        region = Region(name, kind, tier, self._free[tier], tensor.size_bytes, tensor)
+        self._free[tier] += -(-tensor.size_bytes // 64) * 64
+        self.regions.append(region)
+        if output:
+            self.outputs.append(name)
+        return len(self.regions) - 1
+
+    def channel(self, *shape: int, depth: int = 2, latency: int = 0, dtype: str = "f32") -> int:
+        """A channel of tiles; its index."""
+        return self._channel(TensorSpec(shape, dtype), depth, latency)
+
+    def token(self, depth: int = 2) -> int:
+        """A channel of bare tokens; its index."""
+        return self._channel(None, depth, 0)
+
+    def _channel(self, tile: TensorSpec | None, depth: int, latency: int) -> int:
+        size = 0 if tile is None else tile.size_bytes * depth
+        pmus = -(-size // self.machine.pmu_bytes)
+        self.channels.append(Channel(f"c{len(self.channels)}", tile, depth, latency, (self._pmus, pmus)))
+        self._pmus += pmus
+        return len(self.channels) - 1
+
+    def pattern(self, memory: int, tile: TensorSpec, *, stacked: bool = False) -> AddressPattern:
+        """Tiles of a region, or of each of its slices, cut along the first axis where they differ."""
+        whole = self.regions[memory].tensor.shape[1 if stacked else 0 :]
+        size = tile.numpy_dtype.itemsize
+        strides = tuple(prod(whole[axis + 1 :]) * size for axis in range(len(whole)))
+        axes = [axis for axis, extent in enumerate(whole) if extent != tile.shape[axis]]
+        tiles, step = 1, 0
+        if axes:
+            tiles, step = whole[axes[0]] // tile.shape[axes[0]], strides[axes[0]] * tile.shape[axes[0]]
+        pass_stride = prod(whole) * size if stacked else 0
+        return AddressPattern(memory, tile, strides, tiles, step, pass_stride=pass_stride)
+
+    def load(
+        self,
+        name: str,
+        memory: int,
+        *channels: int,
+        stacked: bool = False,
+        once: bool = False,
+        gate: Gate | None = None,
+    ) -> None:
+        """A load of a region, or of a slice of it per iteration."""
+        tile = self.channels[channels[0]].tile
+        assert tile is not None
+        pattern = self.pattern(memory, tile, stacked=stacked)
+        self.units.append(Load(name, channels, pattern, once, gate, f"model.kl:{len(self.units) + 1}:1"))
+
+    def store(
+        self,
+        name: str,
+        channel: int,
+        memory: int,
+        *,
+        stacked: bool = False,
+        once: bool = False,
+        done: tuple[int, ...] = (),
+        pattern: AddressPattern | None = None,
+    ) -> None:
+        """A store to a region, or to a slice of it per iteration."""
+        tile = self.channels[channel].tile
+        assert tile is not None
+        pattern = pattern or self.pattern(memory, tile, stacked=stacked)
+        self.units.append(Store(name, channel, pattern, once, done, f"model.kl:{len(self.units) + 1}:1"))
+
+    def gather(self, name: str, ids: int, memory: int, *channels: int) -> None:
+        """A gather of rows of a region."""
+        self.units.append(Gather(name, ids, channels, memory, self.regions[memory].tensor))
+
+    def carry(self, name: str, tiles: int, init: int, next: int, final: int, *current: int) -> None:
+        """A carried value."""
+        self.units.append(Carry(name, tiles, init, next, final, current))
+
+    def stage(
+        self,
+        name: str,
+        firings: int,
+        inputs: Sequence[InputPort],
+        outputs: Sequence[OutputPort],
+        body: Sequence[Instruction],
+        *,
+        states: tuple[TensorSpec, ...] = (),
+        next_states: tuple[int, ...] = (),
+        ii: int = 4,
+        latency: int = 10,
+        flops: int = 64,
+    ) -> None:
+        """A stage on eight PCUs."""
+        place, self._pcus = (self._pcus, 8), self._pcus + 8
+        location = f"model.kl:{len(self.units) + 1}:1"
+        ports = tuple(inputs), tuple(outputs)
+        self.units.append(
+            Stage(name, firings, *ports, states, next_states, tuple(body), ii, latency, flops, place, location)
+        )
+
+    def program(self, calls: int = 1) -> Program:
+        """The program that calls the kernel."""
+        parameters = tuple(Parameter(region.name, region.tensor) for region in self.regions)
+        channels, units = tuple(self.channels), tuple(self.units)
+        kernel = Kernel("kernel", self.iterations, parameters, channels, units)
+        addresses = tuple(region.address for region in self.regions)
+        commands: list[Command] = [LoadProgram("kernel")]
+        for _ in range(calls):
+            commands += [LoadArguments("kernel", addresses), Execute("kernel", "model.kl:9:9")]
+        inputs = tuple(region.name for region in self.regions if region.kind == "input")
+        regions, outputs = tuple(self.regions), tuple(self.outputs)
+        return Program("test", self.machine, regions, (kernel,), tuple(commands), inputs, outputs)
+
+
+@pytest.fixture(scope="session")
+def network() -> type[Network]:
+    """The builder of small programs."""
+    return Network
+
+
+LAYERS, CONTEXT, WIDTH, TILE = 3, 8, 8, 2
+
+
+def _decoder(row_depth: int = 2, *, gated: bool = True) -> Program:
+    """A looped kernel like a decoder's: a carried row, a projection, a cache that it appends to and reads.
+
+    Per layer `k = x @ w`, `cache[position] = k`, `x = probabilities @ cache + k`.
+    """
+    net = Network(LAYERS)
+    x = net.memory("x", "input", 1, WIDTH)
+    position = net.memory("position", "input", dtype="i32")
+    w = net.memory("w", "weight", LAYERS, WIDTH, WIDTH)
+    probabilities = net.memory("probabilities", "input", 1, 1, CONTEXT)
+    cache = net.memory("cache", "state", LAYERS, 1, 1, CONTEXT, WIDTH)
+    y = net.memory("y", "value", 1, WIDTH, output=True)
+    init, following, final, current = (net.channel(1, WIDTH, latency=3) for _ in range(4))
+    columns = net.channel(WIDTH, WIDTH // 2)
+    stored = net.channel(1, WIDTH // 2)
+    row = net.channel(1, WIDTH // 2, depth=row_depth)
+    chances = net.channel(1, 1, CONTEXT, depth=1)
+    values = net.channel(1, 1, TILE, WIDTH, depth=3)
+    done = net.token()
+    net.load("load x", x, init, once=True)
+    net.load("load w", w, columns, stacked=True)
+    net.load("load p", probabilities, chances, once=True)
+    net.carry("carry", 1, init, following, final, current)
+    net.stage(
+        "project",
+        2,
+        [InputPort(current, f32(1, WIDTH), 2), InputPort(columns, f32(WIDTH, WIDTH // 2))],
+        [OutputPort(stored, 2), OutputPort(row, 2)],
+        [Instruction("nn.matmul", (0, 1), f32(1, WIDTH // 2))],
+    )
+    append = AddressPattern(
+        cache,
+        f32(1, WIDTH // 2),
+        (4 * WIDTH, 4),
+        tiles=2,
+        tile_stride=2 * WIDTH,
+        pass_stride=4 * CONTEXT * WIDTH,
+        position_parameter=position,
+        position_stride=4 * WIDTH,
+    )
+    net.store("append", stored, cache, done=(done,) if gated else (), pattern=append)
+    gate = Gate(done, position, TILE) if gated else None
+    net.load("load values", cache, values, stacked=True, gate=gate)
+    total = TensorSpec((1, WIDTH), "f64")
+    tiles = CONTEXT // TILE
+    net.stage(
+        "combine",
+        tiles,
+        [
+            InputPort(chances, f32(1, 1, TILE), tiles * LAYERS, slices=tiles, axis=2),
+            InputPort(values, f32(1, 1, TILE, WIDTH)),
+            InputPort(row, f32(1, WIDTH), tiles, gathered=2, axis=1),
+        ],
+        [OutputPort(following, 6, tiles)],
+        [
+            Instruction("nn.attention_values", (0, 1, 3), total),
+            Instruction("nn.cast", (4,), f32(1, WIDTH)),
+            Instruction("nn.add", (5, 2), f32(1, WIDTH)),
+        ],
+        states=(total,),
+        next_states=(4,),
+    )
+    net.store("store y", final, y, once=True)
+    program = net.program()
+    return program if gated else _without_channel(program, done)
+
+
+def _without_channel(program: Program, index: int) -> Program:
+    """The program without its last channel, which no unit uses."""
+    (kernel,) = program.kernels
+    assert index == len(kernel.channels) - 1
+    kernel = Kernel(kernel.name, kernel.iterations, kernel.parameters, kernel.channels[:-1], kernel.units)
+    fields = {name: getattr(program, name) for name in program.__dataclass_fields__}
+    return Program(**(fields | {"kernels": (kernel,)}))
+
+
+@pytest.fixture(scope="session")
+def decoder() -> Callable[..., Program]:
+    """The builder of a looped kernel with a carried value and a cache."""
+    return _decoder
+
+
+def _decoder_data() -> tuple[dict[str, Array], dict[str, Array]]:
+    """Weights and inputs of `decoder`: small integers, so that every sum is exact in any order."""
+    rng = np.random.default_rng(7)
+    weights = {"w": rng.integers(-2, 3, (LAYERS, WIDTH, WIDTH)).astype(np.float32)}
+    inputs = {
+        "x": rng.integers(-2, 3, (1, WIDTH)).astype(np.float32),
+        "probabilities": rng.integers(0, 2, (1, 1, CONTEXT)).astype(np.float32),
+        "position": np.array(0, np.int32),
+    }
+    return weights, inputs
+
+
+@pytest.fixture(scope="session")
+def decoder_data() -> tuple[dict[str, Array], dict[str, Array]]:
+    """Weights and inputs of `decoder`."""
+    return _decoder_data()
+
+
+def _decoder_result(
+    weights: Mapping[str, Array], inputs: Mapping[str, Array], cache: Array, position: int
+) -> Array:
+    x = inputs["x"]
+    for layer in range(LAYERS):
+        k = x @ weights["w"][layer]
+        cache[layer, 0, 0, position] = k[0]
+        x = inputs["probabilities"][0] @ cache[layer, 0, 0] + k
+    return x
+
+
+@pytest.fixture(scope="session")
+def decoder_result() -> Callable[..., Array]:
+    """What `decoder` computes, in numpy; it appends to the cache."""
+    return _decoder_result
