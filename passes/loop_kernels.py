@@ -145,10 +145,16 @@ class LoopRuns(RewritePattern):
             return _fixed_memory(run) or _sram_shortage(built[run].func, op)
 
         rules = LoopRules(self.options.min_count, self.options.max_period, self.excluded, objection)
-        plan = plan_loops(Calls(op, self.kernels), rules)
+        calls = Calls(op, self.kernels)
+        plan = plan_loops(calls, rules)
         for refusal in plan.refusals:
             add_remark(refusal.call, refusal.message)
-        for run in plan.runs:
+        runs = sorted(plan.runs, key=lambda run: calls.positions[run.calls[0]])
+        for run in runs:
+            func = built[run].func
+            func.sym_name = StringAttr(self.names.take(func.sym_name.data))
+        # From the last to the first: a run's operands may be the results of an earlier one.
+        for run in reversed(runs):
             self._replace(run, built[run], rewriter)
 
     def _kernels_of(self, run: Run) -> list[kernel.FuncOp]:
@@ -157,7 +163,6 @@ class LoopRuns(RewritePattern):
     def _replace(self, run: Run, looped: LoopedKernel, rewriter: PatternRewriter) -> None:
         """Put the new call in the place of the last of the run, behind all that its operands need."""
         last_round, kernels = run.calls[-run.period :], self._kernels_of(run)
-        looped.func.sym_name = StringAttr(self.names.take(looped.func.sym_name.data))
         rewriter.insert(looped.func, InsertPoint.after(kernels[-1]))
         place = InsertPoint.before(last_round[-1])
         operands = [_handed_in(a, run, rewriter, place) for a in looped.arguments]

@@ -21,16 +21,6 @@ HELP_MARK = "\nhelp: "
 """Text behind this mark in an exception's message is the way out."""
 
 
-class InputError(Exception):
-    """Wrong input that no operation or span stands for: an option, a file. The way out may follow
-    `HELP_MARK`."""
-
-
-class PassError(DiagnosticException):
-    """Raised from an error that came up in a pass or in the checks after it; its text says
-    where."""
-
-
 @dataclass(frozen=True)
 class Position:
     """A place in a text: lines and columns count from one, columns in characters."""
@@ -41,6 +31,22 @@ class Position:
     length: int = 1
     text: str | None = None
     """The source line, where it is at hand."""
+
+
+class InputError(Exception):
+    """Wrong input that no operation or span stands for: an option, a file, a saved program.
+
+    The way out may follow `HELP_MARK` in the message.
+    """
+
+    def __init__(self, message: str, position: Position | None = None):
+        super().__init__(message)
+        self.position = position
+
+
+class PassError(DiagnosticException):
+    """Raised from an error that came up in a pass or in the checks after it; its text says
+    where."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def describe(error: BaseException) -> Diagnostic | None:
             op = failing_operation(error)
             return _with_help(str(error), position_of(op) if op is not None else None)
         case InputError():
-            return _with_help(str(error), None)
+            return _with_help(str(error), error.position)
         case OSError():
             return Diagnostic(f"{error.filename or 'file'}: {error.strerror or error}")
         case _:

@@ -8,16 +8,14 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnknownLoc
+from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 from xdsl.passes import ModulePass, get_pass_option_infos
 from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
 
 from ..passes.analysis.dominance import check_dominance
+from ..passes.analysis.remarks import remarks_on
 from .diagnostics import HELP_MARK, Diagnostic, InputError, PassError, position_of
-
-REMARKS = "kl.remarks"
-"""Discardable attribute in which a pass leaves remarks for the user: an array of strings."""
 
 AvailablePasses = Mapping[str, Callable[[], type[ModulePass]]]
 ShowPass = Callable[[str, float, ModuleOp], None]
@@ -116,7 +114,5 @@ def fill_locations(module: ModuleOp) -> None:
 def remarks_of(module: ModuleOp) -> Iterator[Diagnostic]:
     """What the passes have to say to the user about single operations."""
     for op in module.walk():
-        remarks = op.attributes.get(REMARKS)
-        for remark in remarks if isinstance(remarks, ArrayAttr) else ():
-            if isinstance(remark, StringAttr):
-                yield Diagnostic(remark.data, position_of(op), "remark")
+        for remark in remarks_on(op):
+            yield Diagnostic(remark, position_of(op), "remark")

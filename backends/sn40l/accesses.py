@@ -84,8 +84,15 @@ class _Access:
 class OrderCheck:
     """Watches streams that share bytes: no access may come after one that follows it in program order."""
 
-    def __init__(self, kernel: Kernel, walks: Sequence[Walk], conflicts: Sequence[tuple[int, int]]):
+    def __init__(
+        self,
+        kernel: Kernel,
+        walks: Sequence[Walk],
+        conflicts: Sequence[tuple[int, int]],
+        memory: MemoryMap,
+    ):
         self._kernel = kernel
+        self._memory = memory
         self._walks = {walk.unit: walk for walk in walks}
         self._rivals: dict[int, list[int]] = {}
         for first, second in conflicts:
@@ -114,8 +121,8 @@ class OrderCheck:
     def _wrong_order(self, late: _Access, early: _Access) -> HazardError:
         unit = self._kernel.units[early.order[1]]
         return HazardError(
-            f"hazard: {self._describe(early)} before {self._describe(late)} the same bytes; "
-            "let the one wait for a token of the other",
+            f"hazard: {self._describe(early)}, before {self._describe(late)}; program order is the other way "
+            "round, so the one must wait for a token of the other",
             unit.location,
         )
 
@@ -124,5 +131,5 @@ class OrderCheck:
         unit, walk = self._kernel.units[index], self._walks[index]
         return (
             f"{type(unit).__name__.lower()} '{unit.name}' of iteration {iteration} {_verb(walk)} "
-            f"address {access.address} at cycle {access.cycle}"
+            f"{self._memory.name_at(access.address)} at cycle {access.cycle}"
         )

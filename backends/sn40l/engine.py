@@ -79,7 +79,7 @@ class KernelRun:
         self.ddr = MemoryServer(self.calendar)
         self.channels = [ChannelRun(channel, with_data=data is not None) for channel in kernel.channels]
         self._machine = machine
-        order = OrderCheck(kernel, call.walks, call.conflicts)
+        order = OrderCheck(kernel, call.walks, call.conflicts, memory)
         self._around = Surroundings(self.calendar, memory, data, order, machine.hbm_latency_cycles)
         self._walks = {walk.unit: walk for walk in call.walks}
         self.units = [self._start(unit, index) for index, unit in enumerate(kernel.units)]

@@ -1,0 +1,142 @@
+"""The default pipeline: which passes run, in which order and why, from any level down to the machine.
+
+Each phase ends at a level that one can stop at, print, edit by hand and go on from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.utils.exceptions import PassFailedException
+
+from ..passes import PASSES, load_pass
+from .pipeline import ShowPass, check_module, parse_passes, run_passes
+
+FUSIONS = ("op", "block", "layer")
+"""How much of the model one kernel holds; see `outline-kernels`."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user chooses about kernels."""
+
+    fusion: str = "layer"
+    loop: bool = True
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of the IR: operations of its dialects are legal there, but for some."""
+
+    name: str
+    dialects: frozenset[str]
+    illegal: frozenset[str] = frozenset()
+
+    def allows(self, op: Operation) -> bool:
+        """Whether an operation may be left at this level."""
+        return op.name.partition(".")[0] in self.dialects and op.name not in self.illegal
+
+
+LEVELS = (
+    Level("nn", frozenset({"builtin", "func", "nn"})),
+    Level("kernel", frozenset({"builtin", "kernel", "nn"}), frozenset({"nn.call"})),
+    Level(
+        "dataflow",
+        frozenset({"builtin", "dataflow", "kernel", "nn"}),
+        frozenset({"nn.call", "kernel.func"}),
+    ),
+    # Bodies of stages stay nn operations; their terminator is shared with the dataflow level.
+    Level(
+        "rdu",
+        frozenset({"builtin", "rdu", "dataflow", "nn"}),
+        frozenset({"nn.call", "nn.weight", "nn.state", "nn.get_global", "dataflow.kernel"}),
+    ),
+)
+"""All levels, from the model to the machine."""
+
+LEVEL_NAMES = tuple(level.name for level in LEVELS)
+
+
+def pipeline(level: str, choice: Choice) -> str:
+    """The passes that lead to a level from the one before it, in the notation of `kl-opt -p`."""
+    match level:
+        case "kernel":
+            passes = [
+                # First of all: it decides what one launch does; all that follows works on kernels.
+                f"outline-kernels{{granularity={choice.fusion}}}",
+                # A run of calls can only be seen once equal layers call one and the same kernel.
+                "merge-identical-kernels",
+            ]
+            # While calls are still a plain list and kernels still whole operations.
+            return ",".join([*passes, "loop-kernels"] if choice.loop else passes)
+        case "dataflow":
+            return ",".join(
+                (
+                    "convert-kernel-to-dataflow",
+                    # Tiles first: how much work and SRAM a stage needs depends on them.
+                    "tile-stages",
+                    "allocate-units",
+                    # Intervals and latencies follow from the units that a stage has got.
+                    "schedule-stages",
+                    # Last: it fills the SRAM that all others have left.
+                    "prefetch-weights",
+                )
+            )
+        case "rdu":
+            # Hops depend on places, argument addresses on the memory plan; the conversion writes both down.
+            return "place-units,plan-memory,convert-dataflow-to-rdu"
+        case _:
+            raise AssertionError(f"nothing leads to level {level}")
+
+
+def level_of(module: ModuleOp) -> str:
+    """The level at which compilation of a module goes on: that of its least lowered part."""
+    names = {op.name for op in module.ops}
+    if "func.func" in names:
+        return "nn"
+    if "kernel.func" in names:
+        return "kernel"
+    if "dataflow.kernel" in names:
+        return "dataflow"
+    if any(name.startswith("rdu.") for name in names):
+        return "rdu"
+    return "kernel" if "kernel.schedule" in names else "nn"
+
+
+def levels_between(start: str, end: str) -> Sequence[str]:
+    """The levels to reach one after the other, without `start`, up to and including `end`."""
+    return LEVEL_NAMES[LEVEL_NAMES.index(start) + 1 : LEVEL_NAMES.index(end) + 1]
+
+
+def lower(
+    ctx: Context, module: ModuleOp, target: str, choice: Choice, show: ShowPass | None = None
+) -> None:
+    """Lower a module in place, from whatever level it is at; after each level everything is checked.
+
+    Raises: DiagnosticException where a pass fails, or where a check after a level does.
+    """
+    available = {name: partial(load_pass, name) for name in PASSES}
+    check_level(module, level_of(module))
+    for level in levels_between(level_of(module), target):
+        passes = parse_passes(available, pipeline(level, choice))
+        # Checking after every pass as well would double the time; `kl-opt` does it.
+        run_passes(ctx, module, passes, verify=False, show=show)
+        check_module(module)
+        check_level(module, level)
+
+
+def check_level(module: ModuleOp, name: str) -> None:
+    """Raises: PassFailedException at the first operation that is not legal at a level."""
+    level = LEVELS[LEVEL_NAMES.index(name)]
+    for op in _illegal(module, level):
+        message = f"{op.name} is left at the {name} level, which has no such operation"
+        op.emit_error(message, PassFailedException(message))
+
+
+def _illegal(module: ModuleOp, level: Level) -> Iterator[Operation]:
+    return (op for op in module.walk() if not level.allows(op))
