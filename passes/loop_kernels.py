@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import MemRefType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -19,11 +19,13 @@ from xdsl.rewriter import InsertPoint
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import kernel
+from ..dialects.machine import Machine
 from ..dialects.rdu import machine_of
-from .analysis.call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices, describe
+from .analysis.call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices
 from .analysis.call_runs import LoopRules, plan_loops
-from .analysis.footprint import min_sram_bytes
+from .analysis.kernel_memory import Root, root_of
 from .analysis.kernel_names import UniqueNames
+from .analysis.loop_objections import gathered_parts, network_trouble, sram_shortage, stack_trouble
 from .analysis.looped_kernel import LoopedKernel, build_looped_kernel
 from .analysis.remarks import add_remark, remarks_on
 from .analysis.run_scan import Calls, Run
@@ -135,14 +137,20 @@ class LoopRuns(RewritePattern):
     names: UniqueNames
     looped: set[str] = field(default_factory=set[str])
     """the kernels that loops have taken the place of"""
+    stacked: set[Root] = field(default_factory=set[Root])
+    """the weights and states that have got a place in a stack"""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: kernel.ScheduleOp, rewriter: PatternRewriter, /):
         built: dict[Run, LoopedKernel] = {}
+        parts = (
+            part for stack in op.body.block.ops if isinstance(stack, kernel.StackOp) for part in stack.parts
+        )
+        self.stacked |= set(map(root_of, parts))
 
         def objection(run: Run) -> str | None:
             built[run] = build_looped_kernel(run, self._kernels_of(run))
-            return _fixed_memory(run) or _sram_shortage(built[run].func, op)
+            return self._objection(run, built[run].func, machine_of(op))
 
         rules = LoopRules(self.options.min_count, self.options.max_period, self.excluded, objection)
         calls = Calls(op, self.kernels)
@@ -156,6 +164,13 @@ class LoopRuns(RewritePattern):
         # From the last to the first: a run's operands may be the results of an earlier one.
         for run in reversed(runs):
             self._replace(run, built[run], rewriter)
+
+    def _objection(self, run: Run, func: kernel.FuncOp, machine: Machine) -> str | None:
+        """What speaks against a legal loop; without objection its stacks are taken."""
+        trouble = sram_shortage(func, machine) or network_trouble(func) or stack_trouble(run, self.stacked)
+        if trouble is None:
+            self.stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
+        return trouble
 
     def _kernels_of(self, run: Run) -> list[kernel.FuncOp]:
         return [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
@@ -191,32 +206,6 @@ def _handed_in(argument: Argument, run: Run, rewriter: PatternRewriter, place: I
             return stack.result
         case Local():
             raise AssertionError("it is made inside the loop")
-
-
-def _fixed_memory(run: Run) -> str | None:
-    """A loop reads states as streams, one slice an iteration."""
-    arguments = (argument for row in run.arguments for argument in row)
-    for argument in arguments:
-        if isinstance(argument, Invariant) and isinstance(argument.value.type, MemRefType):
-            return f"{describe(argument.value)} is the same memory in all of them; give each its own slice"
-    return None
-
-
-def _sram_shortage(func: kernel.FuncOp, schedule: kernel.ScheduleOp) -> str | None:
-    """The tiles of the next iteration must fit beside those of this one."""
-    machine = machine_of(schedule)
-    needed, available = min_sram_bytes(func, machine, looped=True), machine.sram_bytes
-    if needed <= available:
-        return None
-    return (
-        f"with the tiles of the next iteration they need {_size(needed)} of SRAM, the machine has "
-        f"{_size(available)}; raise pmus or pmu_bytes, or exclude the kernel"
-    )
-
-
-def _size(size_bytes: int) -> str:
-    kib = size_bytes / 1024
-    return f"{kib / 1024:.1f} MiB" if kib >= 1024 else f"{kib:.1f} KiB"
 
 
 def _fail(op: Operation, message: str) -> NoReturn:

@@ -113,9 +113,7 @@ def levels_between(start: str, end: str) -> Sequence[str]:
     return LEVEL_NAMES[LEVEL_NAMES.index(start) + 1 : LEVEL_NAMES.index(end) + 1]
 
 
-def lower(
-    ctx: Context, module: ModuleOp, target: str, choice: Choice, show: ShowPass | None = None
-) -> None:
+def lower(ctx: Context, module: ModuleOp, target: str, choice: Choice, show: ShowPass | None = None) -> None:
     """Lower a module in place, from whatever level it is at; after each level everything is checked.
 
     Raises: DiagnosticException where a pass fails, or where a check after a level does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -30,8 +31,5 @@ def engine_errors(source: str | None = None) -> Generator[None]:
 
 def _position(location: str) -> Position | None:
     """The place that a program's unit carries as `file:line:column`."""
-    file, _, rest = location.partition(":")
-    if not rest:
-        return None
-    file, line, column = location.rsplit(":", 2)
-    return Position(file, int(line), int(column))
+    match = re.fullmatch(r"(.+):(\d+):(\d+)", location)
+    return Position(match[1], int(match[2]), int(match[3])) if match else None

@@ -42,9 +42,7 @@ class ProgramInput:
     program: Program
 
 
-def read_input(
-    ctx: Context, path: str, parameters: Mapping[str, Number]
-) -> ModuleInput | ProgramInput:
+def read_input(ctx: Context, path: str, parameters: Mapping[str, Number]) -> ModuleInput | ProgramInput:
     """Read a file; its suffix says what it holds.
 
     Raises: ParseError, VerifyException or InputError where its content is wrong, OSError.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,13 @@ class Ledger:
         return self.memory_busy + self.launch + self.fill + self.drain + self.exposed
 
     def __add__(self, other: Ledger) -> Ledger:
-        return Ledger(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Ledger(
+            self.memory_busy + other.memory_busy,
+            self.launch + other.launch,
+            self.fill + other.fill,
+            self.drain + other.drain,
+            self.exposed + other.exposed,
+        )
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,12 @@ class Traffic:
         return self.ddr_read + self.ddr_written
 
     def __add__(self, other: Traffic) -> Traffic:
-        return Traffic(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Traffic(
+            self.hbm_read + other.hbm_read,
+            self.hbm_written + other.hbm_written,
+            self.ddr_read + other.ddr_read,
+            self.ddr_written + other.ddr_written,
+        )
 
 
 @dataclass(frozen=True)

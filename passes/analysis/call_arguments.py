@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 
 from ...dialects.kernel import CallOp, FuncOp, ReturnOp
 from ...dialects.nn import GetGlobalOp, ObserveOp
@@ -49,7 +49,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class Gathered:
-    """A weight, state or input of its own for every round; `kernel.stack` demands them as one stack."""
+    """A weight or state of its own for every round; `kernel.stack` demands them as one stack."""
 
     parts: tuple[SSAValue, ...]
 
@@ -69,9 +69,8 @@ class Operand:
 
     @property
     def can_be_stacked(self) -> bool:
-        """Whether it is a weight, a state or an input: something whose place in memory is ours to choose."""
-        placed = isinstance(self.value, BlockArgument) or isinstance(self.value.owner, GetGlobalOp)
-        return self.index is None and placed
+        """Whether it is a whole weight or state: something whose place in memory is ours to choose."""
+        return self.index is None and isinstance(self.value.owner, GetGlobalOp)
 
 
 def guess_argument(first: Operand, second: Operand) -> Argument:
@@ -108,7 +107,7 @@ def misfit(argument: Argument, operand: Operand, round: int, seen: set[Root]) ->
         case Gathered() if operand.can_be_stacked:
             return f"is {found} once more, which cannot lie at two places of a stack"
         case Gathered():
-            return f"is {found}, and only whole weights, states and inputs can be stacked"
+            return f"is {found}, and only whole weights and states can be stacked"
         case Invariant(value):
             return f"is {found}, and was {describe(value)}"
 

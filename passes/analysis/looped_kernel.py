@@ -66,7 +66,7 @@ def _type(argument: Argument) -> Attribute:
             return value.type
         case Gathered(parts):
             part = parts[0].type
-            assert isinstance(part, TensorType | MemRefType), "weights, states and inputs have shapes"
+            assert isinstance(part, TensorType | MemRefType), "weights and states have shapes"
             kind = TensorType if isinstance(part, TensorType) else MemRefType
             return kind(part.get_element_type(), [len(parts), *part.get_shape()])
         case Local():

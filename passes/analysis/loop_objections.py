@@ -1,0 +1,66 @@
+"""What speaks against a loop that is right: that the machine or the passes to come cannot build it."""
+
+from __future__ import annotations
+
+from xdsl.ir import SSAValue
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects.kernel import FuncOp
+from ...dialects.machine import Machine
+from ...dialects.nn import size_bytes_of
+from ..solvers.memory import ALIGNMENT
+from .call_arguments import Gathered, describe
+from .footprint import min_sram_bytes
+from .kernel_memory import Root, root_of
+from .network_builder import build_network
+from .run_scan import Run
+
+
+def network_trouble(func: FuncOp) -> str | None:
+    """Why a looped kernel has no form as a network of stages."""
+    try:
+        build_network(func)
+    except PassFailedException as error:
+        return str(error)
+    return None
+
+
+def sram_shortage(func: FuncOp, machine: Machine) -> str | None:
+    """The tiles of the next iteration must fit beside those of this one."""
+    needed, available = min_sram_bytes(func, machine, looped=True), machine.sram_bytes
+    if needed <= available:
+        return None
+    return (
+        f"with the tiles of the next iteration they need {_size(needed)} of SRAM, the machine has "
+        f"{_size(available)}; raise pmus or pmu_bytes, or exclude the kernel"
+    )
+
+
+def stack_trouble(run: Run, stacked: set[Root]) -> str | None:
+    """Why the weights and states that a loop gathers cannot stand one behind another in memory.
+
+    `stacked` holds those that stand in stacks already.
+    """
+    found = set(stacked)
+    for parts in gathered_parts(run):
+        if size_bytes_of(parts[0]) % ALIGNMENT:
+            return (
+                f"{describe(parts[0])} and the like have {size_bytes_of(parts[0])} bytes, no multiple of "
+                f"{ALIGNMENT}, and cannot stand at a constant stride; declare one stacked weight"
+            )
+        for part in parts:
+            if root_of(part) in found:
+                return f"{describe(part)} would stand in two stacks; it has one place in memory"
+        found |= set(map(root_of, parts))
+    return None
+
+
+def gathered_parts(run: Run) -> list[tuple[SSAValue, ...]]:
+    """The stacks that a loop gathers, each once."""
+    arguments = dict.fromkeys(argument for row in run.arguments for argument in row)
+    return [argument.parts for argument in arguments if isinstance(argument, Gathered)]
+
+
+def _size(size_bytes: int) -> str:
+    kib = size_bytes / 1024
+    return f"{kib / 1024:.1f} MiB" if kib >= 1024 else f"{kib:.1f} KiB"
