@@ -43,9 +43,10 @@ class AllReduceOp(ComputeOp):
 
 @irdl_op_definition
 class AllGatherOp(ComputeOp):
-    """The sockets' tensors one behind the other along an axis, in socket order, on each of them.
+    """The sockets' parts of a tensor one behind the other along an axis, in socket order, on each of them.
 
-    `%g = collective.all_gather %x axis 1 : (tensor<1x512xbf16>) -> tensor<1x4096xbf16>` on 8 sockets.
+    `%g = collective.all_gather %x axis 1 : (tensor<1x512xbf16>) -> tensor<1x4096xbf16>` puts 8 parts
+    together. With fewer parts than sockets, neighbours hold the same part, and it counts once.
     """
 
     name = "collective.all_gather"
@@ -57,9 +58,9 @@ class AllGatherOp(ComputeOp):
     traits = traits_def(Pure())
     assembly_format = "$x `axis` $axis attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, x: SSAValue, axis: int, sockets: int):
+    def __init__(self, x: SSAValue, axis: int, parts: int):
         shape = list(shape_of(x))
-        shape[axis] *= sockets
+        shape[axis] *= parts
         super().__init__(
             operands=[x],
             result_types=[TensorType(element_type_of(x), shape)],
@@ -67,16 +68,17 @@ class AllGatherOp(ComputeOp):
         )
 
     @property
-    def sockets(self) -> int:
-        """Number of sockets whose tensors are put together."""
+    def parts(self) -> int:
+        """Number of parts that are put together."""
         axis = self.axis.value.data
         return shape_of(self.result)[axis] // shape_of(self.x)[axis]
 
     def verify_shapes(self) -> None:
         x, result, axis = shape_of(self.x), shape_of(self.result), self.axis.value.data
         expect(0 <= axis < len(x), f"axis {axis} of a tensor of rank {len(x)}")
-        rest = x[:axis] + x[axis + 1 :] == result[:axis] + result[axis + 1 :]
-        expect(len(x) == len(result) and rest, f"{x} gathered along axis {axis} is no {result}")
+        rest = len(x) == len(result) and x[:axis] + x[axis + 1 :] == result[:axis] + result[axis + 1 :]
+        same = element_type_of(self.x) == element_type_of(self.result)
+        expect(rest and same, f"{self.x.type} gathered along axis {axis} is no {self.result.type}")
         expect(result[axis] % x[axis] == 0, f"extent {result[axis]} is no multiple of {x[axis]}")
 
     def flops(self) -> int:

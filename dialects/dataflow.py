@@ -37,18 +37,16 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
 from .network import (
-    ChannelType,
     LoopCarryOp,
     NetworkOp,
     PipelineStageOp,
     QueueOp,
     TableGatherOp,
-    TokenType,
     UnitOp,
     YieldOp,
-    tiled_axis,
 )
 from .nn import element_type_of, expect, shape_of, slice_type
+from .tiles import ChannelType, TokenType, data_tile_of, expect_tokens, tile_of, tiled_axis
 
 
 @irdl_op_definition
@@ -60,6 +58,14 @@ class KernelOp(NetworkOp):
 
     name = "dataflow.kernel"
     traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), NoTerminator())
+
+    def verify_(self) -> None:
+        super().verify_()
+        stores = [op for op in self.body.block.ops if isinstance(op, StoreOp)]
+        stored = [store.result.value.data for store in stores if store.result is not None]
+        for number in range(len(self.function_type.outputs)):
+            count = stored.count(number)
+            expect(count == 1, f"result {number} is stored by {count} units, needs one")
 
 
 @irdl_op_definition
@@ -75,8 +81,8 @@ def _passes_per_call(once: Attribute | None, iterations: int) -> int:
 
 
 def _tiles(whole: Attribute, channel: SSAValue) -> int:
-    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    return tiled_axis(shape_of(whole), shape_of(channel.type.tile))[1]
+    """Tiles of a channel that make up a tensor."""
+    return tiled_axis(shape_of(whole), shape_of(data_tile_of(channel, whole, "the stream")))[1]
 
 
 def _stream_type(memory: SSAValue, start: Attribute | None) -> Attribute:
@@ -145,6 +151,9 @@ class LoadOp(UnitOp):
     def verify_(self) -> None:
         _verify_slices(self)
         expect((self.after is None) == (self.position is None), "give `after` and `position` together")
+        _verify_scalar(self.position)
+        if self.after is not None:
+            expect_tokens([self.after], "`after`")
         types = {channel.type for channel in self.channels}
         expect(len(types) == 1, "a load feeds one or more channels of one tile type")
         _tiles(self.stream_type, self.channels[0])
@@ -241,12 +250,13 @@ class StoreOp(UnitOp):
         both = (self.result is None) != (self.destination is None)
         expect(both, "a store goes to a result or into a memref, one of them")
         expect(self.position is None or self.destination is not None, "`at` needs `into`")
+        _verify_scalar(self.position)
+        expect_tokens(self.done, "`done`")
         _verify_slices(self)
         if self.parent_op() is not None:
             _tiles(self.stream_type, self.channel)
         if self.position is not None:
-            assert isinstance(self.channel.type, ChannelType), "checked by the op's definition"
-            columns, head_dim = shape_of(self.channel.type.tile)[1], shape_of(self.memory_type)[3]
+            columns, head_dim = shape_of(tile_of(self.channel))[1], shape_of(self.memory_type)[3]
             expect(columns % head_dim == 0, f"tiles of {columns} columns cut heads of {head_dim}")
 
 
@@ -260,6 +270,11 @@ def _stream_properties(slices: tuple[int, int] | None, once: bool) -> dict[str, 
     return properties
 
 
+def _verify_scalar(position: SSAValue | None) -> None:
+    if position is not None:
+        expect(shape_of(position) == (), f"a position is a scalar, not a {position.type}")
+
+
 def _verify_slices(op: LoadOp | StoreOp) -> None:
     expect((op.start is None) == (op.step is None), "give `start` and `step` together")
     if op.start is None or op.step is None:
@@ -268,6 +283,7 @@ def _verify_slices(op: LoadOp | StoreOp) -> None:
     expect(memory is not None, "`start` and `step` need a stack in memory")
     if memory is None or not isinstance(kernel, NetworkOp):
         return
+    expect(len(shape_of(memory)) > 0, f"`start` and `step` need a stack, not a {memory.type}")
     first, length = op.start.value.data, shape_of(memory)[0]
     last = first + (kernel.iterations - 1) * op.step.value.data
     expect(

@@ -55,6 +55,11 @@ from xdsl.traits import (
 from .nn import GetGlobalOp, ObserveOp, expect, shape_of, slice_type, verify_call_signature
 
 
+def _listed(types: Sequence[Attribute]) -> str:
+    """Types as a user writes them."""
+    return ", ".join(map(str, types)) or "nothing"
+
+
 class FunctionLikeOp(IRDLOperation, ABC):
     """A symbol with a signature and a single-block body, printed like a function.
 
@@ -88,7 +93,7 @@ class FunctionLikeOp(IRDLOperation, ABC):
     def verify_(self) -> None:
         inputs = self.function_type.inputs.data
         types = tuple(arg.type for arg in self.args)
-        expect(types == inputs, f"arguments are {types}, the signature says {inputs}")
+        expect(types == inputs, f"arguments are {_listed(types)}, the signature says {_listed(inputs)}")
 
     @classmethod
     def parse(cls, parser: Parser) -> FunctionLikeOp:
@@ -149,7 +154,7 @@ def _verify_return(function: FunctionLikeOp) -> None:
     expect(isinstance(last, ReturnOp), f"{function.name} ends without kernel.return")
     assert last is not None
     wanted, types = function.function_type.outputs.data, tuple(last.operand_types)
-    expect(types == wanted, f"kernel.return gives {types}, the signature says {wanted}")
+    expect(types == wanted, f"kernel.return gives {_listed(types)}, the signature says {_listed(wanted)}")
 
 
 @irdl_op_definition
@@ -322,7 +327,10 @@ class LoopOp(IRDLOperation):
         expect([r.type for r in self.res] == wanted, "results and carried values differ in type")
         arguments = [*wanted, *(slice_type(stack.type) for stack in self.stacks)]
         given_types = [arg.type for arg in self.body.block.args]
-        expect(given_types == arguments, f"body arguments are {given_types}, should be {arguments}")
+        expect(
+            given_types == arguments,
+            f"body arguments are {_listed(given_types)}, should be {_listed(arguments)}",
+        )
         last = self.body.block.last_op
         expect(isinstance(last, YieldOp), "the loop body ends without kernel.yield")
         assert last is not None
@@ -353,7 +361,7 @@ class GroupOp(IRDLOperation):
         expect(isinstance(last, YieldOp), "the group ends without kernel.yield")
         assert last is not None
         wanted, types = list(self.res.types), list(last.operand_types)
-        expect(types == wanted, f"the group yields {types}, its results are {wanted}")
+        expect(types == wanted, f"the group yields {_listed(types)}, its results are {_listed(wanted)}")
 
 
 @irdl_op_definition

@@ -13,30 +13,29 @@ firing yielded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from xdsl.dialects.builtin import (
     AnyFloat,
     DenseArrayBase,
     FunctionType,
     IntegerAttr,
+    IntegerType,
     StringAttr,
     TensorType,
     i64,
 )
 from xdsl.ir import (
     Attribute,
-    ParametrizedAttribute,
+    Operation,
     Region,
     SSAValue,
-    TypeAttribute,
 )
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_attr_definition,
     irdl_op_definition,
     operand_def,
     opt_prop_def,
@@ -47,73 +46,44 @@ from xdsl.irdl import (
     var_operand_def,
 )
 from xdsl.traits import HasParent, IsTerminator
+from xdsl.utils.exceptions import VerifyException
 
 from .kernel import FunctionLikeOp
-from .nn import expect, shape_of, size_bytes_of
+from .nn import element_type_of, expect, shape_of
+from .tiles import (
+    ChannelType,
+    PortShape,
+    TokenType,
+    data_tile_of,
+    expect_tokens,
+    port_shape,
+    tile_of,
+    tiled_axis,
+)
+
+__all__ = [
+    "ChannelType",
+    "LoopCarryOp",
+    "NetworkOp",
+    "PipelineStageOp",
+    "PortShape",
+    "QueueOp",
+    "TableGatherOp",
+    "TokenType",
+    "UnitOp",
+    "YieldOp",
+    "channel_of",
+    "data_tile_of",
+    "expect_tokens",
+    "fail_at",
+    "port_shape",
+    "tile_of",
+    "tiled_axis",
+]
 
 
-@irdl_attr_definition
-class TokenType(ParametrizedAttribute, TypeAttribute):
-    """A tile without data: it says that something has happened."""
-
-    name = "dataflow.token"
-
-
-@irdl_attr_definition
-class ChannelType(ParametrizedAttribute, TypeAttribute):
-    """A queue of tiles of one type: `!dataflow.channel<tensor<1x512xbf16>>`."""
-
-    name = "dataflow.channel"
-
-    tile: Attribute
-
-    @property
-    def tile_bytes(self) -> int:
-        """Bytes of one tile, packed; a token has none."""
-        return 0 if isinstance(self.tile, TokenType) else size_bytes_of(self.tile)
-
-
-def tiled_axis(whole: Sequence[int], tile: Sequence[int]) -> tuple[int | None, int]:
-    """The axis along which `tile` cuts `whole`, and into how many; (None, 1) where they are equal.
-
-    Raises: VerifyException if they differ in rank, in several axes, or do not divide.
-    """
-    expect(len(whole) == len(tile), f"tile {tuple(tile)} and {tuple(whole)} differ in rank")
-    axes = [axis for axis, (a, b) in enumerate(zip(whole, tile, strict=True)) if a != b]
-    if not axes:
-        return None, 1
-    expect(len(axes) == 1, f"tile {tuple(tile)} cuts {tuple(whole)} along several axes")
-    large, small = whole[axes[0]], tile[axes[0]]
-    expect(
-        0 < small <= large and large % small == 0,
-        f"tile extent {small} does not divide extent {large}",
-    )
-    return axes[0], large // small
-
-
-@dataclass(frozen=True)
-class PortShape:
-    """How a stage's input port turns tiles into arguments: `gathered` tiles per group, or `slices` of one."""
-
-    axis: int | None
-    gathered: int
-    slices: int
-
-
-def port_shape(tile: Attribute, argument: Attribute) -> PortShape:
-    """Compare a channel's tile with the body's argument; see the dialect's **Ports**.
-
-    Raises: VerifyException where neither divides the other along one axis.
-    """
-    if tile == argument:
-        return PortShape(None, 1, 1)
-    tile_shape, argument_shape = shape_of(tile), shape_of(argument)
-    expect(len(tile_shape) == len(argument_shape), f"a tile {tile} for an argument {argument}")
-    if any(a > b for a, b in zip(argument_shape, tile_shape, strict=True)):
-        axis, factor = tiled_axis(argument_shape, tile_shape)
-        return PortShape(axis, factor, 1)
-    axis, factor = tiled_axis(tile_shape, argument_shape)
-    return PortShape(axis, 1, factor)
+def _listed(types: Iterable[Attribute]) -> str:
+    return ", ".join(map(str, types)) or "nothing"
 
 
 class NetworkOp(FunctionLikeOp):
@@ -139,24 +109,34 @@ class NetworkOp(FunctionLikeOp):
         super().verify_()
         expect(self.iterations > 0, "a kernel needs `iterations`, a positive integer")
         for op in self.body.block.ops:
-            legal = isinstance(op, QueueOp | UnitOp)
-            expect(legal, f"{op.name} directly inside a dataflow kernel")
-        channels = [op for op in self.body.block.ops if isinstance(op, QueueOp)]
-        for channel in channels:
-            verify_balance(channel, self.iterations)
+            if not isinstance(op, QueueOp | UnitOp):
+                fail_at(op, f"{op.name} directly inside a {self.name}; only units and channels stand there")
+        for channel in self.body.block.ops:
+            if isinstance(channel, QueueOp):
+                verify_balance(channel, self.iterations)
 
 
 def verify_balance(channel: QueueOp, iterations: int) -> None:
-    name = channel.result.name_hint or "channel"
+    """Check that a channel has two ends which agree on the tiles of a call.
+
+    Raises: VerifyException.
+    """
     producers, consumers = channel.producers(), channel.consumers()
-    expect(len(producers) == 1, f"%{name} has {len(producers)} producers, needs one")
-    expect(len(consumers) == 1, f"%{name} has {len(consumers)} consumers, needs one")
-    made = producers[0].produced_tiles(channel.result, iterations)
-    taken = consumers[0].consumed_tiles(channel.result, iterations)
-    expect(
-        made == taken,
-        f"{producers[0].name} puts {made} tiles a call into %{name}, {consumers[0].name} takes {taken}",
-    )
+    if len(producers) != 1:
+        fail_at(channel, f"{channel.label} has {len(producers)} producers, needs one")
+    if len(consumers) != 1:
+        fail_at(channel, f"{channel.label} has {len(consumers)} consumers, needs one")
+    producer, consumer = producers[0], consumers[0]
+    made = producer.produced_tiles(channel.result, iterations)
+    taken = consumer.consumed_tiles(channel.result, iterations)
+    if made != taken:
+        puts = f"{producer.name} puts {made} tiles a call into {channel.label}"
+        fail_at(channel, f"{puts}, {consumer.name} takes {taken}")
+
+
+def fail_at(op: Operation, message: str) -> NoReturn:
+    """Raises: VerifyException about an operation inside the one that is verified."""
+    op.emit_error(message, VerifyException(message))
 
 
 class UnitOp(IRDLOperation):
@@ -199,6 +179,11 @@ class QueueOp(IRDLOperation):
         super().__init__(result_types=[ChannelType(tile)], properties={"depth": IntegerAttr(depth, i64)})
 
     @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"%{self.result.name_hint}" if self.result.name_hint else "a channel"
+
+    @property
     def type(self) -> ChannelType:
         """The channel type of the result."""
         type_ = self.result.type
@@ -224,6 +209,15 @@ class QueueOp(IRDLOperation):
 
     def verify_(self) -> None:
         expect(self.depth.value.data > 0, f"a channel of depth {self.depth.value.data}")
+        for name in ("pmus", "pmu_first", "hops"):
+            _expect_least(self, name, 0)
+
+
+def _expect_least(op: Operation, name: str, least: int) -> None:
+    """Raises: VerifyException where an integer property is there and below `least`."""
+    value = op.properties.get(name)
+    if isinstance(value, IntegerAttr):
+        expect(value.value.data >= least, f"{name} is {value.value.data}; the least is {least}")
 
 
 class TableGatherOp(UnitOp):
@@ -254,12 +248,13 @@ class TableGatherOp(UnitOp):
         return iterations
 
     def verify_(self) -> None:
-        assert isinstance(self.ids.type, ChannelType), "checked by the op's definition"
-        wanted = (*shape_of(self.ids.type.tile), *shape_of(self.table)[1:])
+        ids = tile_of(self.ids)
+        integers = isinstance(ids, TensorType) and isinstance(ids.get_element_type(), IntegerType)
+        expect(integers, f"rows are named by integers, not by {ids}")
+        rows = TensorType(element_type_of(self.table), [*shape_of(ids), *shape_of(self.table)[1:]])
+        expect(len(self.channels) > 0, "a gather feeds at least one channel")
         for channel in self.channels:
-            assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-            given = shape_of(channel.type.tile)
-            expect(given == wanted, f"rows arrive as {wanted}, the channel takes {given}")
+            expect(tile_of(channel) == rows, f"rows arrive as {rows}, the channel takes {tile_of(channel)}")
 
 
 class PipelineStageOp(UnitOp):
@@ -320,8 +315,7 @@ class PipelineStageOp(UnitOp):
         """How each input channel's tiles become the body's argument."""
         shapes: list[PortShape] = []
         for channel, argument in zip(self.ins, self.body.block.args, strict=False):
-            assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-            shapes.append(port_shape(channel.type.tile, argument.type))
+            shapes.append(port_shape(tile_of(channel), argument.type))
         return shapes
 
     def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
@@ -349,6 +343,8 @@ class PipelineStageOp(UnitOp):
                     period > 0 and total % period == 0,
                     f"period {period} of {side} {number} does not divide {total} firings",
                 )
+        for name, least in (("ii", 1), ("latency", 1), ("pcus", 1), ("pcu_first", 0)):
+            _expect_least(self, name, least)
         self._verify_body()
 
     def _verify_body(self) -> None:
@@ -358,9 +354,9 @@ class PipelineStageOp(UnitOp):
         states = len(block.args) - len(self.ins)
         expect(states >= 0, f"{len(block.args)} arguments for {len(self.ins)} input channels")
         yielded = list(block.last_op.operand_types)
-        tiles = [channel.type.tile for channel in self.outs if isinstance(channel.type, ChannelType)]
-        wanted = [*tiles, *(arg.type for arg in block.args[len(self.ins) :])]
-        expect(yielded == wanted, f"the stage yields {yielded}, its outputs and states are {wanted}")
+        wanted = [*map(tile_of, self.outs), *(arg.type for arg in block.args[len(self.ins) :])]
+        shown = f"the stage yields {_listed(yielded)}, its outputs and states are {_listed(wanted)}"
+        expect(yielded == wanted, shown)
         periods = [int(period) for period in self.in_periods.get_values()]
         for number, (shape, period) in enumerate(zip(self.ports(), periods, strict=True)):
             expect(
@@ -423,8 +419,10 @@ class LoopCarryOp(UnitOp):
         return self.tiles.value.data * (1 if channel is self.final else iterations)
 
     def verify_(self) -> None:
-        types = {channel.type for channel in self.operands}
-        expect(len(types) == 1, "the channels of a carry have one tile type")
+        types = dict.fromkeys(map(tile_of, self.operands))
+        expect(len(types) == 1, f"the channels of a carry have one type of tiles, not {_listed(types)}")
+        expect(TokenType() not in types, "a carry of tokens; it takes tiles")
+        expect(self.tiles.value.data > 0, f"a carry of {self.tiles.value.data} tiles")
 
 
 def channel_of(value: SSAValue) -> QueueOp:

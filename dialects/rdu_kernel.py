@@ -34,7 +34,6 @@ from xdsl.traits import (
 )
 
 from .network import (
-    ChannelType,
     LoopCarryOp,
     NetworkOp,
     PipelineStageOp,
@@ -44,6 +43,7 @@ from .network import (
 )
 from .nn import expect, shape_of
 from .rdu_machine import machine_of
+from .tiles import ChannelType, data_tile_of, expect_tokens
 
 
 @irdl_op_definition
@@ -201,7 +201,14 @@ class LoadOp(StreamOp):
     def verify_(self) -> None:
         gate = {self.after is None, self.position is None, self.positions_per_tile is None}
         expect(len(gate) == 1, "give `after`, `position` and `positions_per_tile` together")
-        _verify_strides(self, self.channels[0] if self.channels else None)
+        if self.positions_per_tile is not None:
+            positions = self.positions_per_tile.value.data
+            expect(positions > 0, f"positions_per_tile is {positions}; the least is 1")
+        expect_tokens(() if self.after is None else (self.after,), "`after`")
+        types = {channel.type for channel in self.channels}
+        expect(len(types) == 1, "a load feeds one or more channels of one tile type")
+        tile = data_tile_of(self.channels[0], self.source.type, "the source")
+        _verify_walk(self, len(shape_of(tile)), self.position)
 
 
 @irdl_op_definition
@@ -251,14 +258,19 @@ class StoreOp(StreamOp):
     def verify_(self) -> None:
         both = (self.position is None) == (self.position_stride is None)
         expect(both, "give `at` and `position_stride` together")
-        _verify_strides(self, self.channel)
+        expect_tokens(self.done, "`done`")
+        shape = shape_of(data_tile_of(self.channel, self.destination.type, "the destination"))
+        _verify_walk(self, len(shape) if self.position is None else 3, self.position)
+        if self.position is not None:
+            cache = shape_of(self.destination)
+            expect(len(cache) >= 4, f"`at` needs a cache [batch, heads, context, head_dim], got {cache}")
+            head_dim = cache[-1]
+            heads = len(shape) == 2 and shape[1] % head_dim == 0
+            expect(heads, f"`at` takes tiles [batch, heads * {head_dim}], not {shape}")
 
 
-def _verify_strides(op: StreamOp, channel: SSAValue | None) -> None:
-    expect(channel is not None, "a load feeds at least one channel")
-    assert channel is not None
-    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    at_position = isinstance(op, StoreOp) and op.position is not None
-    rank = 3 if at_position else len(shape_of(channel.type.tile))
+def _verify_walk(op: StreamOp, rank: int, position: SSAValue | None) -> None:
     expect(len(op.strides) == rank, f"{len(op.strides)} strides for a tile of rank {rank}")
     expect(op.tiles.value.data > 0, f"a stream of {op.tiles.value.data} tiles")
+    if position is not None:
+        expect(shape_of(position) == (), f"a position is a scalar, not a {position.type}")

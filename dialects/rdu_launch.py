@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -35,16 +35,18 @@ from xdsl.traits import (
     IsolatedFromAbove,
     NoTerminator,
     SymbolOpInterface,
-    SymbolTable,
-    SymbolUserOpInterface,
 )
 
+from .network import fail_at
 from .nn import expect, size_bytes_of
 from .rdu_kernel import KernelOp
 from .rdu_machine import machine_of
 
 REGION_KINDS = ("weight", "state", "input", "value")
 TIERS = ("hbm", "ddr")
+
+Symbols = dict[str, Operation]
+"""What the names of a module stand for."""
 
 
 @irdl_op_definition
@@ -96,16 +98,24 @@ class RegionOp(IRDLOperation):
             }
         )
 
+    @property
+    def end(self) -> int:
+        """The byte behind its last one."""
+        return self.address.value.data + size_bytes_of(self.type)
+
     def verify_(self) -> None:
-        expect(self.kind.data in REGION_KINDS, f"region kind '{self.kind.data}', not {REGION_KINDS}")
-        expect(self.tier.data in TIERS, f"memory tier '{self.tier.data}', not {TIERS}")
+        expect(
+            self.kind.data in REGION_KINDS,
+            f"region kind '{self.kind.data}'; known: {', '.join(REGION_KINDS)}",
+        )
+        expect(self.tier.data in TIERS, f"memory tier '{self.tier.data}'; known: {', '.join(TIERS)}")
         machine, tier = machine_of(self), self.tier.data
         capacity = machine.hbm_bytes if tier == "hbm" else machine.ddr_bytes
         begin = self.address.value.data
-        end = begin + size_bytes_of(self.type)
+        expect(begin >= 0, f"@{self.sym_name.data} begins at byte {begin}")
         expect(
-            begin >= 0 and end <= capacity,
-            f"@{self.sym_name.data} ends at byte {end} of {tier}, which holds {capacity}",
+            self.end <= capacity,
+            f"@{self.sym_name.data} ends at byte {self.end} of {tier}, which holds {capacity}",
         )
 
 
@@ -134,71 +144,89 @@ class ScheduleOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        legal = (LoadProgramOp, LoadArgumentsOp, ExecuteOp, ObserveOp)
+        module = self.parent_op()
+        symbols = _symbols_of(module) if isinstance(module, ModuleOp) else {}
         for op in self.body.block.ops:
-            expect(isinstance(op, legal), f"{op.name} in a launch schedule")
-        _verify_disjoint(self)
+            if not isinstance(op, LaunchOp):
+                fail_at(op, f"{op.name} in a launch schedule; only launch commands stand there")
+            op.verify_symbols(symbols)
+        for name in self.inputs:
+            kind = _region(self, symbols, name).kind.data
+            expect(kind == "input", f"input {name} is a region of kind '{kind}'; the caller fills an 'input'")
+        for name in self.outputs:
+            _region(self, symbols, name)
+        _verify_disjoint(op for op in symbols.values() if isinstance(op, RegionOp))
 
 
-def _verify_disjoint(schedule: ScheduleOp) -> None:
-    """Raises: VerifyException where two regions that are alive all the time overlap."""
-    module = schedule.parent_op()
-    if not isinstance(module, ModuleOp):
-        return
-    spans = [
-        (
-            op.tier.data,
-            op.address.value.data,
-            op.address.value.data + size_bytes_of(op.type),
-            op.sym_name.data,
-        )
-        for op in module.ops
-        if isinstance(op, RegionOp) and op.kind.data != "value"
-    ]
-    spans.sort()
-    for (tier, _, end, name), (other_tier, begin, _, other) in pairwise(spans):
-        expect(
-            tier != other_tier or end <= begin,
-            f"@{name} ends at byte {end} of {tier}, @{other} begins at {begin}",
-        )
+def _symbols_of(module: ModuleOp) -> Symbols:
+    """What the names of a module stand for; looking each up by itself would be quadratic."""
+    named = ((op, op.properties.get("sym_name")) for op in module.ops)
+    return {name.data: op for op, name in named if isinstance(name, StringAttr)}
 
 
-class _NamesKernel(SymbolUserOpInterface):
-    def verify(self, op: Operation) -> None:
-        assert isinstance(op, LoadProgramOp | LoadArgumentsOp | ExecuteOp)
-        kernel = SymbolTable.lookup_symbol(op, op.kernel)
-        name = op.kernel.root_reference.data
-        expect(isinstance(kernel, KernelOp), f"@{name} is no rdu.kernel of this module")
+def _region(at: Operation, symbols: Symbols, name: SymbolRefAttr) -> RegionOp:
+    region = symbols.get(name.root_reference.data)
+    if not isinstance(region, RegionOp):
+        fail_at(at, f"{name} is no region of this module")
+    return region
 
 
-class _NamesKernelAndRegions(SymbolUserOpInterface):
-    def verify(self, op: Operation) -> None:
-        assert isinstance(op, LoadArgumentsOp)
-        kernel = SymbolTable.lookup_symbol(op, op.kernel)
-        name = op.kernel.root_reference.data
-        expect(isinstance(kernel, KernelOp), f"@{name} is no rdu.kernel of this module")
-        assert isinstance(kernel, KernelOp)
-        takes = len(kernel.function_type.inputs)
-        expect(len(op.regions_) == takes, f"{len(op.regions_)} arguments for @{name}, which takes {takes}")
+def _verify_disjoint(regions: Iterable[RegionOp]) -> None:
+    """Only values may share addresses; whether they are alive together is checked on the program.
+
+    Raises: VerifyException where a region overlaps one that is alive all the time.
+    """
+    reached: RegionOp | None = None
+    for region in sorted(regions, key=lambda op: (op.tier.data, op.address.value.data)):
+        if reached is None or reached.tier != region.tier:
+            reached = region
+            continue
+        values = reached.kind.data == region.kind.data == "value"
+        begin, end = region.address.value.data, reached.end
+        if begin < end and not values:
+            before, tier = reached.sym_name.data, region.tier.data
+            message = (
+                f"@{region.sym_name.data} begins at byte {begin} of {tier}, @{before} ends at byte {end}"
+            )
+            fail_at(region, message)
+        if region.end > end:
+            reached = region
 
 
-class _NamesRegion(SymbolUserOpInterface):
-    def verify(self, op: Operation) -> None:
-        assert isinstance(op, ObserveOp)
-        region = SymbolTable.lookup_symbol(op, op.region)
-        name = op.region.root_reference.data
-        expect(isinstance(region, RegionOp), f"@{name} is no region of this module")
+class LaunchOp(IRDLOperation, ABC):
+    """A command of a launch schedule; the schedule verifies the symbols of all its commands at once."""
+
+    @abstractmethod
+    def verify_symbols(self, symbols: Symbols) -> None:
+        """Raises: VerifyException where a name stands for nothing, or for something of another kind."""
+
+
+class KernelCommandOp(LaunchOp, ABC):
+    """A command about a kernel."""
+
+    kernel = prop_def(FlatSymbolRefAttrConstr)
+
+    def verify_symbols(self, symbols: Symbols) -> None:
+        self.kernel_in(symbols)
+
+    def kernel_in(self, symbols: Symbols) -> KernelOp:
+        """The kernel that it names.
+
+        Raises: VerifyException where there is none.
+        """
+        kernel = symbols.get(self.kernel.root_reference.data)
+        if not isinstance(kernel, KernelOp):
+            fail_at(self, f"{self.kernel} is no rdu.kernel of this module")
+        return kernel
 
 
 @irdl_op_definition
-class LoadProgramOp(IRDLOperation):
+class LoadProgramOp(KernelCommandOp):
     """Configure the machine for a kernel: `rdu.load_program @decoder`."""
 
     name = "rdu.load_program"
 
-    kernel = prop_def(FlatSymbolRefAttrConstr)
-
-    traits = traits_def(HasParent(ScheduleOp), _NamesKernel())
+    traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel attr-dict"
 
     def __init__(self, kernel: str):
@@ -206,17 +234,16 @@ class LoadProgramOp(IRDLOperation):
 
 
 @irdl_op_definition
-class LoadArgumentsOp(IRDLOperation):
+class LoadArgumentsOp(KernelCommandOp):
     """Set a kernel's addresses: `rdu.load_arguments @decoder [@x, @wq] offsets [0, 8192]`."""
 
     name = "rdu.load_arguments"
 
-    kernel = prop_def(FlatSymbolRefAttrConstr)
     regions_ = prop_def(ArrayAttr[FlatSymbolRefAttr], prop_name="memory_regions")
     offsets = prop_def(DenseArrayBase.constr(i64))
     """Bytes from the beginning of each region."""
 
-    traits = traits_def(HasParent(ScheduleOp), _NamesKernelAndRegions())
+    traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel $memory_regions `offsets` $offsets attr-dict"
 
     def __init__(self, kernel: str, arguments: Sequence[tuple[str, int]]):
@@ -234,16 +261,28 @@ class LoadArgumentsOp(IRDLOperation):
         names = [region.root_reference.data for region in self.regions_]
         return list(zip(names, (int(o) for o in self.offsets.get_values()), strict=True))
 
+    def verify_(self) -> None:
+        given, offsets = len(self.regions_), len(self.offsets)
+        expect(given == offsets, f"{offsets} offsets for {given} arguments")
+
+    def verify_symbols(self, symbols: Symbols) -> None:
+        types = self.kernel_in(symbols).function_type.inputs.data
+        given, takes = len(self.regions_), len(types)
+        if given != takes:
+            fail_at(self, f"{given} arguments for {self.kernel}, which takes {takes}")
+        for name, type_, (_, offset) in zip(self.regions_, types, self.arguments, strict=True):
+            size, end = size_bytes_of(_region(self, symbols, name).type), offset + size_bytes_of(type_)
+            if offset < 0 or end > size:
+                fail_at(self, f"{self.kernel} works on bytes {offset} to {end} of {name}, which has {size}")
+
 
 @irdl_op_definition
-class ExecuteOp(IRDLOperation):
+class ExecuteOp(KernelCommandOp):
     """Run the loaded kernel with the loaded arguments: `rdu.execute @decoder`."""
 
     name = "rdu.execute"
 
-    kernel = prop_def(FlatSymbolRefAttrConstr)
-
-    traits = traits_def(HasParent(ScheduleOp), _NamesKernel())
+    traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel attr-dict"
 
     def __init__(self, kernel: str):
@@ -251,7 +290,7 @@ class ExecuteOp(IRDLOperation):
 
 
 @irdl_op_definition
-class ObserveOp(IRDLOperation):
+class ObserveOp(LaunchOp):
     """The host reads a region: `rdu.observe @hidden as "hidden"`; the step waits for it."""
 
     name = "rdu.observe"
@@ -259,8 +298,11 @@ class ObserveOp(IRDLOperation):
     region = prop_def(FlatSymbolRefAttrConstr)
     label = prop_def(StringAttr)
 
-    traits = traits_def(HasParent(ScheduleOp), _NamesRegion())
+    traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$region `as` $label attr-dict"
 
     def __init__(self, region: str, label: str):
         super().__init__(properties={"region": SymbolRefAttr(region), "label": StringAttr(label)})
+
+    def verify_symbols(self, symbols: Symbols) -> None:
+        _region(self, symbols, self.region)

@@ -12,6 +12,7 @@ from importlib import import_module
 from xdsl.passes import ModulePass
 
 PASSES: tuple[str, ...] = (
+    "shard-tensors",
     "outline-kernels",
     "merge-identical-kernels",
     "loop-kernels",

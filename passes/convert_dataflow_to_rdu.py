@@ -19,13 +19,13 @@ kernel.schedule @step() -> tensor<64xbf16> attributes {addresses = array<i64>} {
 After:
 
 ```mlir
-rdu.region @w "weight" "hbm" 0 : tensor<128x64xbf16>
-rdu.region @y "value" "hbm" 16384 : memref<64xbf16>
 rdu.kernel @copy(%x: tensor<64xbf16>, %out0: memref<64xbf16>) attributes {iterations = 1} {
   %a = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
   rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
   rdu.store %a into %out0 {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : !dataflow.channel<tensor<64xbf16>> -> memref<64xbf16>
 }
+rdu.region @w "weight" "hbm" 0 : tensor<128x64xbf16>
+rdu.region @y "value" "hbm" 16384 : memref<64xbf16>
 rdu.schedule @step inputs [] outputs [@y] {
   rdu.load_program @copy
   rdu.load_arguments @copy [@w, @y] offsets [384, 0]

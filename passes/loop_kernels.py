@@ -21,7 +21,7 @@ from xdsl.utils.exceptions import PassFailedException
 from ..dialects import kernel
 from ..dialects.machine import Machine
 from ..dialects.rdu import machine_of
-from .analysis.call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices
+from .analysis.call_arguments import Carried, Gathered, Invariant, Local, Slices
 from .analysis.call_runs import LoopRules, plan_loops
 from .analysis.kernel_memory import Root, root_of
 from .analysis.kernel_names import UniqueNames
@@ -180,7 +180,7 @@ class LoopRuns(RewritePattern):
         last_round, kernels = run.calls[-run.period :], self._kernels_of(run)
         rewriter.insert(looped.func, InsertPoint.after(kernels[-1]))
         place = InsertPoint.before(last_round[-1])
-        operands = [_handed_in(a, run, rewriter, place) for a in looped.arguments]
+        operands = _call_operands(run, looped, rewriter, place)
         outputs = looped.func.function_type.outputs.data
         call = rewriter.insert(kernel.CallOp(looped.func.sym_name.data, operands, outputs), place)
         call.location = run.calls[0].location
@@ -195,17 +195,23 @@ class LoopRuns(RewritePattern):
         self.looped |= {func.sym_name.data for func in kernels}
 
 
-def _handed_in(argument: Argument, run: Run, rewriter: PatternRewriter, place: InsertPoint) -> SSAValue:
-    """What the call of the looped kernel is given for an argument."""
-    match argument:
-        case Carried(initial=value) | Invariant(value) | Slices(stack=value):
-            return value
-        case Gathered(parts):
-            stack = rewriter.insert(kernel.StackOp(parts), place)
-            stack.location = run.calls[0].location
-            return stack.result
-        case Local():
-            raise AssertionError("it is made inside the loop")
+def _call_operands(
+    run: Run, looped: LoopedKernel, rewriter: PatternRewriter, place: InsertPoint
+) -> list[SSAValue]:
+    """What the call of a looped kernel is given; what it gathers is stacked at `place`."""
+    operands: list[SSAValue] = []
+    for argument, parameter in zip(looped.arguments, looped.func.args, strict=True):
+        match argument:
+            case Carried(initial=value) | Invariant(value) | Slices(stack=value):
+                operands.append(value)
+            case Gathered(parts):
+                stack = rewriter.insert(kernel.StackOp(parts), place)
+                stack.location = run.calls[0].location
+                stack.result.name_hint = parameter.name_hint
+                operands.append(stack.result)
+            case Local():
+                raise AssertionError("it is made inside the loop")
+    return operands
 
 
 def _fail(op: Operation, message: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -20,7 +21,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import kernel, nn
-from .analysis.fusion_rules import OP_RULES
+from .analysis.fusion_rules import OP_RULES, STEP_RULES
 from .analysis.grouping import (
     Division,
     after_residual_adds,
@@ -44,6 +45,7 @@ class OutlineKernelsPass(ModulePass):
     Granularity `op` makes the kernels that a GPU inference library has, ten for a Llama layer; `block` makes
     two kernels of a decoder layer, each up to and with a residual add; `layer` makes one. Operations that
     stand in the step itself become kernels as at `op`. A layer is outlined once, however often it is called.
+    What sockets exchange is a kernel of its own at `op`, else part of the kernel around it.
 
     Before:
 
@@ -103,7 +105,7 @@ class OutlineKernelsPass(ModulePass):
         for name in called:
             self._outline_layer(layers[name], names)
         for step in steps:
-            _outline_step(step, layers, names)
+            _outline_step(step, self.granularity, layers, names)
         for layer in layers.values():
             layer.detach()
             layer.erase()
@@ -112,7 +114,7 @@ class OutlineKernelsPass(ModulePass):
         for op in _body(layer).ops:
             if isinstance(op, nn.CallOp):
                 _fail(op, "a layer calls a layer", "call both from the step")
-        groups = _group(layer, self.granularity)
+        groups = _group(layer, self.granularity, OP_RULES if self.granularity == "op" else ())
         if len(groups) == 1:
             groups[0].location = layer.location
             _outline(layer, {groups[0]: names.take(layer.sym_name.data)})
@@ -127,8 +129,11 @@ def _named_by_role(
     return {group: names.take(f"{prefix}.{role(group)}") for group in groups}
 
 
-def _outline_step(step: FuncOp, layers: dict[str, FuncOp], names: UniqueNames) -> None:
-    _outline(step, _named_by_role(_group(step, "op"), step, names))
+def _outline_step(
+    step: FuncOp, granularity: Granularity, layers: dict[str, FuncOp], names: UniqueNames
+) -> None:
+    groups = _group(step, "op", OP_RULES if granularity == "op" else STEP_RULES)
+    _outline(step, _named_by_role(groups, step, names))
     PatternRewriteWalker(InlineLayer(layers), apply_recursively=False).rewrite_region(step.body)
     body = _body(step)
     gather_globals(body)
@@ -168,13 +173,15 @@ def _called_layers(step: FuncOp, layers: dict[str, FuncOp]) -> list[str]:
     return list(dict.fromkeys(call.callee.string_value() for call in calls))
 
 
-def _group(function: FuncOp, granularity: Granularity) -> list[kernel.GroupOp]:
+def _group(
+    function: FuncOp, granularity: Granularity, rules: Iterable[RewritePattern]
+) -> list[kernel.GroupOp]:
     """Divide the operations of a function into groups, each of which is to become a kernel."""
     block = _body(function)
     erase_dead(block)
     gather_globals(block)
     group_operations(block, DIVISIONS[granularity])
-    for rule in OP_RULES if granularity == "op" else ():
+    for rule in rules:
         PatternRewriteWalker(rule).rewrite_region(function.body)
     return [op for op in block.ops if isinstance(op, kernel.GroupOp)]
 

@@ -20,7 +20,7 @@ After:
 
 ```mlir
 dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
-  %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<1x8192xbf16>>
+  %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 {pmus = 1, pmu_first = 2, hops = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] attributes {pcus = 8, pcu_first = 0} {

@@ -23,7 +23,7 @@ dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attribut
   %a = dataflow.channel 1 {pmus = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 2 {pmus = 4} : !dataflow.channel<tensor<1x4096xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
-  dataflow.stage "silu" firings 2 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [2] outs(%b : !dataflow.channel<tensor<1x4096xbf16>>) periods [1] attributes {pcus = 8, ii = 32, latency = 80} {
+  dataflow.stage "silu" firings 2 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [2] outs(%b : !dataflow.channel<tensor<1x4096xbf16>>) periods [1] attributes {pcus = 8, ii = 32, latency = 112} {
   ^bb0(%c: tensor<1x4096xbf16>):
     %d = nn.silu %c : (tensor<1x4096xbf16>) -> tensor<1x4096xbf16>
     dataflow.yield %d : tensor<1x4096xbf16>

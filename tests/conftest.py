@@ -1,7 +1,8 @@
-"""Makes the FileCheck files under `tests/filecheck` pytest tests: their RUN lines are executed in this process.
+"""Makes the FileCheck files under `tests/filecheck` pytest tests: their RUN lines are executed in this
+process.
 
-What lit runs as processes (`make lit`) takes a tenth of the time here. Known are `kl-opt`, `kl`, `filecheck`, `not`, pipes,
-`2>&1`, `%s` and `%t`; any other command runs as a process.
+What lit runs as processes (`make lit`) takes a tenth of the time here. Known are `kl-opt`, `kl`, `filecheck`,
+`not`, pipes, `2>&1`, `%s` and `%t`; any other command runs as a process.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import pytest
@@ -51,9 +53,9 @@ class FileCheckItem(pytest.Item):
     def runtest(self) -> None:
         if not self.line:
             raise FileCheckFailure("the file has no RUN line")
-        scratch = self.config.cache.mkdir("filecheck") / f"{self.path.stem}.{self.name}.tmp"
-        text = self.line.replace("%s", str(self.path)).replace("%t", str(scratch))
-        run_pipe(text)
+        with TemporaryDirectory() as folder:
+            scratch = Path(folder) / f"{self.path.name}.tmp"
+            run_pipe(self.line.replace("%s", str(self.path)).replace("%t", str(scratch)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None):
         if isinstance(excinfo.value, FileCheckFailure):

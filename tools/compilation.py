@@ -38,7 +38,7 @@ class Compiler:
         Raises: InputError where an option says nothing possible or comes too late; ParseError,
             VerifyException, OSError.
         """
-        given = read_input(self.ctx, self.arguments.input, assignments(self.arguments.param))
+        given = read_input(self.ctx, self.arguments.input, assignments("--param", self.arguments.param))
         level = "program" if isinstance(given, ProgramInput) else given.level
         if level != "nn" and not (self.arguments.fusion is None and self.arguments.loop is None):
             raise InputError(

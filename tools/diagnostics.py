@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xdsl.dialects.builtin import FileLineColLoc
+from xdsl.dialects.builtin import ArrayAttr, FileLineColLoc
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
@@ -73,8 +73,11 @@ def position_of(op: Operation) -> Position | None:
 def _file_position(location: Attribute) -> Position | None:
     if isinstance(location, FileLineColLoc):
         return Position(location.filename.data, location.line.data, location.column.data)
-    parts = location.parameters if isinstance(location, ParametrizedAttribute) else ()
-    return next(filter(None, map(_file_position, parts)), None)
+    match location:
+        case ParametrizedAttribute(parameters=parts) | ArrayAttr(data=parts):
+            return next(filter(None, map(_file_position, parts)), None)
+        case _:
+            return None
 
 
 def failing_operation(error: BaseException) -> Operation | None:

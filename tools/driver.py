@@ -1,4 +1,5 @@
-"""The default pipeline: which passes run, in which order and why, from any level down to the machine.
+"""The default pipeline: which passes run, in which order and why, from any level down to the
+machine.
 
 Each phase ends at a level that one can stop at, print, edit by hand and go on from.
 """
@@ -43,17 +44,17 @@ class Level:
 
 
 LEVELS = (
-    Level("nn", frozenset({"builtin", "func", "nn"})),
-    Level("kernel", frozenset({"builtin", "kernel", "nn"}), frozenset({"nn.call"})),
+    Level("nn", frozenset({"builtin", "func", "nn", "collective"})),
+    Level("kernel", frozenset({"builtin", "kernel", "nn", "collective"}), frozenset({"nn.call"})),
     Level(
         "dataflow",
-        frozenset({"builtin", "dataflow", "kernel", "nn"}),
+        frozenset({"builtin", "dataflow", "kernel", "nn", "collective"}),
         frozenset({"nn.call", "kernel.func"}),
     ),
     # Bodies of stages stay nn operations; their terminator is shared with the dataflow level.
     Level(
         "rdu",
-        frozenset({"builtin", "rdu", "dataflow", "nn"}),
+        frozenset({"builtin", "rdu", "dataflow", "nn", "collective"}),
         frozenset({"nn.call", "nn.weight", "nn.state", "nn.get_global", "dataflow.kernel"}),
     ),
 )
@@ -114,7 +115,8 @@ def levels_between(start: str, end: str) -> Sequence[str]:
 
 
 def lower(ctx: Context, module: ModuleOp, target: str, choice: Choice, show: ShowPass | None = None) -> None:
-    """Lower a module in place, from whatever level it is at; after each level everything is checked.
+    """Lower a module in place, from whatever level it is at; after each level everything is
+    checked.
 
     Raises: DiagnosticException where a pass fails, or where a check after a level does.
     """

@@ -13,7 +13,8 @@ from .diagnostics import InputError, Position
 
 @contextmanager
 def engine_errors(source: str | None = None) -> Generator[None]:
-    """Turn what a program or a checkpoint does wrong into an InputError, with its place if it is known.
+    """Turn what a program or a checkpoint does wrong into an InputError, with its place if it is
+    known.
 
     `source` is the file that the program comes from; it stands in messages that know no place.
 

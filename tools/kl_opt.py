@@ -123,7 +123,7 @@ class KlOptMain(xDSLOptMain):
         from ..frontends import load_model
 
         name = self.get_input_name()
-        return load_model(decode(stream.read(), name), name, assignments(self.args.param))
+        return load_model(decode(stream.read(), name), name, assignments("--param", self.args.param))
 
     def _show(self, name: str, seconds: float, module: ModuleOp) -> None:
         """Whatever of a pass the options ask to see; all of it goes to stderr."""

@@ -47,7 +47,7 @@ def _changes(arguments: argparse.Namespace) -> dict[str, int]:
     changes: dict[str, object] = {}
     if arguments.machine is not None:
         changes |= _read_file(arguments.machine)
-    changes |= assignments(arguments.set)
+    changes |= assignments("--set", arguments.set)
     if arguments.sockets is not None:
         changes["sockets"] = arguments.sockets
     return {name: _whole(name, value) for name, value in changes.items()}

@@ -16,7 +16,8 @@ Advance = Callable[[int, int], None]
 
 @contextmanager
 def progress(title: str) -> Generator[Advance]:
-    """Gives a function to call as the work goes on; on anything but a terminal it displays nothing."""
+    """Gives a function to call as the work goes on; on anything but a terminal it displays
+    nothing."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

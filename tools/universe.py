@@ -13,6 +13,7 @@ from functools import partial
 from xdsl.context import Context
 from xdsl.ir import Dialect
 from xdsl.universe import Universe
+from xdsl.utils.target import Target
 
 from ..passes import PASSES, load_pass
 
@@ -21,6 +22,12 @@ def _nn() -> Dialect:
     from ..dialects.nn import NN
 
     return NN
+
+
+def _collective() -> Dialect:
+    from ..dialects.collective import COLLECTIVE
+
+    return COLLECTIVE
 
 
 def _kernel() -> Dialect:
@@ -43,14 +50,23 @@ def _rdu() -> Dialect:
 
 DIALECTS: dict[str, Callable[[], Dialect]] = {
     "nn": _nn,
+    "collective": _collective,
     "kernel": _kernel,
     "dataflow": _dataflow,
     "rdu": _rdu,
 }
 
+
+def _program_target() -> type[Target]:
+    from .program_target import ProgramTarget
+
+    return ProgramTarget
+
+
 KL_UNIVERSE = Universe(
     all_dialects=DIALECTS,
     all_passes={name: partial(load_pass, name) for name in PASSES},
+    all_targets={"kl-program": _program_target},
 )
 
 

@@ -12,33 +12,37 @@ from xdsl.traits import IsTerminator
 from ...dialects import kernel, nn
 from ...dialects.network import NetworkOp
 from .. import numerics
+from ..collectives import COLLECTIVES
 from ..tensors import Array
 from .errors import fail
 from .network import run_network
 from .specs import attributes_of, tensor_spec
-from .values import Value, slice_of
+from .values import SocketValues, slices_of
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Runs the code of one step.
+    """Runs the code of one step, on all sockets in lock step: each operation on every socket, then the next.
 
     Values are arrays: tensors are never written, memrefs are views of the states. This is not built on
     xDSL's interpreter, which wants a method per operation: nearly all of ours have one and the same rule.
     """
 
+    sockets: int
     symbols: Mapping[str, Operation]
-    memory: Mapping[str, Array]
+    memory: Mapping[str, SocketValues]
     """Weights and states by name."""
     operations: Mapping[str, numerics.Operation]
     observed: dict[str, list[Array]]
     """What the host has read so far, by label."""
 
-    def run_function(self, function: Operation, arguments: Sequence[Value]) -> tuple[Value, ...]:
+    def run_function(
+        self, function: Operation, arguments: Sequence[SocketValues]
+    ) -> tuple[SocketValues, ...]:
         """The results of a function, kernel or schedule."""
         match function:
             case NetworkOp():
-                return run_network(function, arguments, self.run_block)
+                return run_network(function, arguments, self.sockets, self.run_block)
             case FuncOp() | kernel.FunctionLikeOp() if len(function.body.blocks) == 1:
                 return self.run_block(function.body.block, arguments)
             case _:
@@ -47,9 +51,9 @@ class Evaluator:
     def run_block(
         self,
         block: Block,
-        arguments: Sequence[Value],
-        values: dict[SSAValue, Value] | None = None,
-    ) -> tuple[Value, ...]:
+        arguments: Sequence[SocketValues],
+        values: dict[SSAValue, SocketValues] | None = None,
+    ) -> tuple[SocketValues, ...]:
         """The operands of the block's terminator; `values` are those visible from outside."""
         values = {} if values is None else values
         values.update(zip(block.args, arguments, strict=True))
@@ -61,15 +65,15 @@ class Evaluator:
         raise AssertionError("a verified block ends with a terminator")
 
     def _run(
-        self, op: Operation, operands: Sequence[Value], values: dict[SSAValue, Value]
-    ) -> Sequence[Value]:
+        self, op: Operation, operands: Sequence[SocketValues], values: dict[SSAValue, SocketValues]
+    ) -> Sequence[SocketValues]:
         match op:
             case nn.GetGlobalOp():
                 return (self.memory[op.global_name.root_reference.data],)
             case nn.CallOp() | kernel.CallOp():
                 return self._call(op, operands)
             case kernel.StackOp():
-                return (tuple(operands),)
+                return (list(zip(*operands, strict=True)),)
             case kernel.LoopOp():
                 return self._loop(op, operands, values)
             case kernel.GroupOp():
@@ -77,45 +81,77 @@ class Evaluator:
             case _:
                 return self._compute(op, operands)
 
-    def _call(self, op: nn.CallOp | kernel.CallOp, operands: Sequence[Value]) -> tuple[Value, ...]:
+    def _call(
+        self, op: nn.CallOp | kernel.CallOp, operands: Sequence[SocketValues]
+    ) -> tuple[SocketValues, ...]:
         callee = self.symbols[op.callee.root_reference.data]
         assert isinstance(callee, FuncOp | kernel.FunctionLikeOp), "verified calls name functions"
         index = op.index.value.data if op.index is not None else 0
         wanted = callee.function_type.inputs.data
         arguments = [
-            value if operand.type == type_ else slice_of(value, index)
+            value if operand.type == type_ else slices_of(value, index)
             for value, operand, type_ in zip(operands, op.operands, wanted, strict=True)
         ]
         return self.run_function(callee, arguments)
 
     def _loop(
-        self, op: kernel.LoopOp, operands: Sequence[Value], values: dict[SSAValue, Value]
-    ) -> Sequence[Value]:
+        self,
+        op: kernel.LoopOp,
+        operands: Sequence[SocketValues],
+        values: dict[SSAValue, SocketValues],
+    ) -> Sequence[SocketValues]:
         carried, stacks = operands[: len(op.carried)], operands[len(op.carried) :]
         for i in range(op.count.value.data):
             slices = [
-                slice_of(stack, start + i * step)
+                slices_of(stack, start + i * step)
                 for stack, (start, step) in zip(stacks, op.slices, strict=True)
             ]
             carried = self.run_block(op.body.block, (*carried, *slices), values)
         return carried
 
-    def _compute(self, op: Operation, operands: Sequence[Value]) -> Sequence[Array]:
-        arrays = [value for value in operands if not isinstance(value, tuple)]
-        if len(arrays) < len(operands):
-            fail(op, f"{op.name} works on a whole stack; it can only be sliced")
+    def _compute(self, op: Operation, operands: Sequence[SocketValues]) -> Sequence[SocketValues]:
+        arrays = [_arrays(op, operands, socket) for socket in range(self.sockets)]
         try:
             match op:
                 case nn.ObserveOp():
-                    self.observed.setdefault(op.label.data, []).append(arrays[0])
+                    value = same_on_all(op, "the observed value", [row[0] for row in arrays])
+                    self.observed.setdefault(op.label.data, []).append(value)
                     return ()
                 case nn.CacheAppendOp():
-                    numerics.cache_append(*arrays)
+                    for row in arrays:
+                        numerics.cache_append(*row)
                     return ()
-                case _ if op.name in self.operations:
+                case _ if op.name in COLLECTIVES:
                     spec = tensor_spec(op.results[0].type)
-                    return (self.operations[op.name](arrays, attributes_of(op), spec),)
+                    return (COLLECTIVES[op.name](arrays, attributes_of(op), spec),)
+                case _ if op.name in self.operations:
+                    operation, attributes = self.operations[op.name], attributes_of(op)
+                    spec = tensor_spec(op.results[0].type)
+                    return ([operation(row, attributes, spec) for row in arrays],)
                 case _:
                     fail(op, f"{op.name} has no meaning in numbers")
         except ValueError as error:
             fail(op, f"{op.name}: {error}")
+
+
+def _arrays(op: Operation, operands: Sequence[SocketValues], socket: int) -> list[Array]:
+    """The operands of an operation on one socket."""
+    values = [value[socket] for value in operands]
+    arrays = [value for value in values if not isinstance(value, tuple)]
+    if len(arrays) < len(operands):
+        fail(op, f"{op.name} works on a whole stack; it can only be sliced")
+    return arrays
+
+
+def same_on_all(op: Operation, what: str, arrays: Sequence[Array]) -> Array:
+    """A value that leaves the machine: it must be the same on all sockets, bit for bit.
+
+    Raises: InterpretationError if it is not.
+    """
+    first, *others = arrays
+    bits = first.tobytes() if others else b""
+    for socket, other in enumerate(others, start=1):
+        if other.tobytes() != bits:
+            what_to_do = "gather its parts (collective.all_gather) or add them up (collective.all_reduce)"
+            fail(op, f"{what} differs between socket 0 and socket {socket}; {what_to_do}")
+    return first

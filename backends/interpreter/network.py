@@ -2,7 +2,8 @@
 
 Channels are queues without bound here. Every unit takes and puts in an order of its own that no other
 unit can change, so the result is the same whatever unit runs first (a Kahn process network), as long as
-loads wait for the stores that they depend on.
+loads wait for the stores that they depend on. The units of all sockets run in lock step: a tile is an array
+on each of them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 
 import numpy as np
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import Attribute, Block, SSAValue
 
 from ...dialects.dataflow import LoadOp, StoreOp
 from ...dialects.network import (
@@ -30,24 +31,28 @@ from .. import numerics
 from ..tensors import Array, TensorSpec, spec_of
 from .errors import fail
 from .specs import tensor_spec
-from .values import Value, slice_of
+from .values import SocketValues, slices_of
 
-Tile = Array | None
-"""What a channel carries; None is a token."""
+Tile = list[Array]
+"""What a channel carries: an array per socket, or none at all for a token."""
+
+TOKEN: Tile = []
 
 Process = Generator[None, None, None]
 """A unit at work: it yields where it has to wait for a tile."""
 
-RunBody = Callable[[Block, Sequence[Value]], Sequence[Value]]
+RunBody = Callable[[Block, Sequence[SocketValues]], Sequence[SocketValues]]
 
 
-def run_network(kernel: NetworkOp, arguments: Sequence[Value], run_body: RunBody) -> tuple[Value, ...]:
+def run_network(
+    kernel: NetworkOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody
+) -> tuple[SocketValues, ...]:
     """The results of one call of a dataflow kernel; `run_body` evaluates the body of a stage.
 
     Raises: InterpretationError if units wait for tiles that never come, or if a position or index is
         outside its range.
     """
-    network = _Network(kernel, arguments, run_body)
+    network = _Network(kernel, arguments, sockets, run_body)
     units = [op for op in kernel.body.block.ops if isinstance(op, UnitOp)]
     waiting = [(op, network.start(op)) for op in units]
     while waiting:
@@ -72,12 +77,13 @@ def _done(op: UnitOp, process: Process) -> bool:
 class _Network:
     """One call: its memory, its channels and what its units do."""
 
-    def __init__(self, kernel: NetworkOp, arguments: Sequence[Value], run_body: RunBody):
+    def __init__(self, kernel: NetworkOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody):
         block = kernel.body.block
         self.iterations = kernel.iterations
+        self.sockets = sockets
         self.run_body = run_body
-        self.memory: dict[SSAValue, Value] = dict(zip(block.args, arguments, strict=True))
-        self.results = [tensor_spec(type_).zeros() for type_ in kernel.function_type.outputs]
+        self.memory: dict[SSAValue, SocketValues] = dict(zip(block.args, arguments, strict=True))
+        self.results = [self._zeros(type_) for type_ in kernel.function_type.outputs]
         self.channels: dict[SSAValue, deque[Tile]] = {
             op.result: deque() for op in block.ops if isinstance(op, QueueOp)
         }
@@ -100,6 +106,10 @@ class _Network:
             case _:
                 fail(op, f"{op.name} has no untimed meaning")
 
+    def _zeros(self, type_: Attribute) -> Tile:
+        spec = tensor_spec(type_)
+        return [spec.zeros() for _ in range(self.sockets)]
+
     # Channels.
 
     def _take(self, channel: SSAValue) -> Generator[None, None, Tile]:
@@ -109,11 +119,6 @@ class _Network:
         self.moves += 1
         return queue.popleft()
 
-    def _take_array(self, channel: SSAValue) -> Generator[None, None, Array]:
-        tile = yield from self._take(channel)
-        assert tile is not None, "channels of data carry no tokens"
-        return tile
-
     def _put(self, channels: Iterable[SSAValue], tile: Tile) -> None:
         for channel in channels:
             self.moves += 1
@@ -121,37 +126,33 @@ class _Network:
 
     # Memory.
 
-    def _array(self, value: SSAValue) -> Array:
-        array = self.memory[value]
-        assert not isinstance(array, tuple), "a stack is only read slice by slice"
-        return array
-
-    def _stream(self, op: LoadOp | StoreOp, memory: Value) -> Generator[Array, None, None]:
-        """What each pass of a stream works on, as a view."""
+    def _stream(self, op: LoadOp | StoreOp, memory: SocketValues) -> Generator[Tile, None, None]:
+        """What each pass of a stream works on, as views."""
         for i in range(1 if op.once is not None else self.iterations):
             view = memory
             if op.start is not None and op.step is not None:
-                view = slice_of(memory, op.start.value.data + i * op.step.value.data)
-            assert not isinstance(view, tuple), "a stream works on one tensor at a time"
-            yield view
+                view = slices_of(memory, op.start.value.data + i * op.step.value.data)
+            yield _arrays(view)
 
     def _load(self, op: LoadOp) -> Process:
         for source in self._stream(op, self.memory[op.source]):
             axis, tiles = _tiles(source, op.channels[0])
             gate = None
             if op.position is not None:
-                gate = 0 if axis is None else int(self._array(op.position)) // tiles[0].shape[axis]
+                position = _arrays(self.memory[op.position])[0]
+                gate = 0 if axis is None else int(position) // tiles[0][0].shape[axis]
             for number, tile in enumerate(tiles):
                 if op.after is not None and number == gate:
                     yield from self._take(op.after)
-                self._put(op.channels, tile.copy())
+                self._put(op.channels, [array.copy() for array in tile])
 
     def _gather(self, op: TableGatherOp) -> Process:
-        table = self._array(op.table)
+        tables = _arrays(self.memory[op.table])
         for _ in range(self.iterations):
-            ids = yield from self._take_array(op.ids)
-            rows = TensorSpec((*ids.shape, *table.shape[1:]), spec_of(table).dtype)
-            self._put(op.channels, numerics.embedding((ids, table), {}, rows))
+            ids = yield from self._take(op.ids)
+            rows = TensorSpec((*ids[0].shape, *tables[0].shape[1:]), spec_of(tables[0]).dtype)
+            gathered = [numerics.embedding(pair, {}, rows) for pair in zip(ids, tables, strict=True)]
+            self._put(op.channels, gathered)
 
     def _store(self, op: StoreOp) -> Process:
         if op.destination is not None:
@@ -160,24 +161,28 @@ class _Network:
             assert op.result is not None, "verified: a store goes to a result or into a memref"
             memory = self.results[op.result.value.data]
         for destination in self._stream(op, memory):
-            whole = destination if op.position is None else tensor_spec(op.stream_type).zeros()
-            for part in _tiles(whole, op.channel)[1]:
-                part[...] = yield from self._take_array(op.channel)
+            whole = destination if op.position is None else self._zeros(op.stream_type)
+            for parts in _tiles(whole, op.channel)[1]:
+                tile = yield from self._take(op.channel)
+                for part, array in zip(parts, tile, strict=True):
+                    part[...] = array
             if op.position is not None:
-                numerics.cache_append(destination, whole, self._array(op.position))
-            self._put(op.done, None)
+                positions = _arrays(self.memory[op.position])
+                for row in zip(destination, whole, positions, strict=True):
+                    numerics.cache_append(*row)
+            self._put(op.done, TOKEN)
 
     # Computation.
 
     def _stage(self, op: PipelineStageOp) -> Process:
         block, firings = op.body.block, op.firings.value.data
         ports = list(zip(op.ins, op.ports(), op.in_periods.get_values(), strict=True))
-        arguments: list[Array] = [np.empty(0)] * len(ports)
-        held = list(arguments)
-        states: Sequence[Value] = ()
+        arguments: list[SocketValues] = [[] for _ in ports]
+        held: list[Tile] = [[] for _ in ports]
+        states: Sequence[SocketValues] = ()
         for firing in range(firings * self.iterations):
             if firing % firings == 0:
-                states = [tensor_spec(arg.type).zeros() for arg in block.args[len(ports) :]]
+                states = [self._zeros(arg.type) for arg in block.args[len(ports) :]]
             for number, (channel, shape, period) in enumerate(ports):
                 if firing % period == 0:
                     held[number] = yield from self._collect(channel, shape)
@@ -186,15 +191,16 @@ class _Network:
             states = yielded[len(op.outs) :]
             for channel, tile, period in zip(op.outs, yielded, op.out_periods.get_values(), strict=False):
                 if (firing + 1) % period == 0:
-                    assert not isinstance(tile, tuple), "a stage computes tiles"
-                    self._put((channel,), tile)
+                    self._put((channel,), _arrays(tile))
 
-    def _collect(self, channel: SSAValue, shape: PortShape) -> Generator[None, None, Array]:
-        tiles: list[Array] = []
+    def _collect(self, channel: SSAValue, shape: PortShape) -> Generator[None, None, Tile]:
+        tiles: list[Tile] = []
         for _ in range(shape.gathered):
-            tile = yield from self._take_array(channel)
+            tile = yield from self._take(channel)
             tiles.append(tile)
-        return tiles[0] if shape.axis is None else np.concatenate(tiles, shape.axis)
+        if shape.axis is None:
+            return tiles[0]
+        return [np.concatenate(row, shape.axis) for row in zip(*tiles, strict=True)]
 
     def _carry(self, op: LoopCarryOp) -> Process:
         for i in range(self.iterations + 1):
@@ -205,14 +211,23 @@ class _Network:
                 self._put(sinks, tile)
 
 
-def _tiles(whole: Array, channel: SSAValue) -> tuple[int | None, list[Array]]:
+def _arrays(values: SocketValues) -> Tile:
+    """Values of which none is a stack: those are only read slice by slice."""
+    arrays = [value for value in values if not isinstance(value, tuple)]
+    assert len(arrays) == len(values), "a stream or a stage works on one tensor at a time"
+    return arrays
+
+
+def _tiles(whole: Tile, channel: SSAValue) -> tuple[int | None, list[Tile]]:
     """The axis along which a channel's tile cuts an array, and the tiles in order, as views."""
     assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    axis, count = tiled_axis(whole.shape, shape_of(channel.type.tile))
-    return axis, [whole] if axis is None else np.split(whole, count, axis)
+    axis, count = tiled_axis(whole[0].shape, shape_of(channel.type.tile))
+    if axis is None:
+        return None, [whole]
+    return axis, [[*row] for row in zip(*(np.split(array, count, axis) for array in whole), strict=True)]
 
 
-def _slice(held: Array, shape: PortShape, firing: int) -> Array:
+def _slice(held: Tile, shape: PortShape, firing: int) -> SocketValues:
     if shape.axis is None or shape.slices == 1:
         return held
-    return np.split(held, shape.slices, shape.axis)[firing % shape.slices]
+    return [np.split(array, shape.slices, shape.axis)[firing % shape.slices] for array in held]

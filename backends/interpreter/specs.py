@@ -29,11 +29,11 @@ def attributes_of(op: Operation) -> dict[str, int | float]:
 
 
 def weight_specs(module: ModuleOp) -> list[WeightSpec]:
-    """The weights that a module declares, in its order."""
+    """The weights that a module declares, in its order: whole ones, however they lie on the sockets."""
     return [
         WeightSpec(
             op.sym_name.data,
-            tensor_spec(op.type),
+            whole_spec(op),
             op.checkpoint.data if op.checkpoint is not None else None,
             op.transposed is not None,
             op.stacked is not None,
@@ -41,3 +41,16 @@ def weight_specs(module: ModuleOp) -> list[WeightSpec]:
         for op in module.ops
         if isinstance(op, WeightOp)
     ]
+
+
+def whole_spec(op: WeightOp) -> TensorSpec:
+    """The spec of a weight with the parts of all sockets.
+
+    Raises: ValueError if its element type has no counterpart in numpy.
+    """
+    spec = tensor_spec(op.type)
+    if op.shard_axis is None or op.shard_parts is None:
+        return spec
+    shape = [*spec.shape]
+    shape[op.shard_axis.value.data] *= op.shard_parts.value.data
+    return TensorSpec(tuple(shape), spec.dtype)

@@ -13,11 +13,14 @@ from xdsl.ir import Operation
 
 from ...dialects.kernel import FunctionLikeOp, ScheduleOp
 from ...dialects.nn import StateOp, WeightOp
+from ...dialects.rdu import machine_of
 from .. import numerics
+from ..collectives import COLLECTIVES, shards
 from ..tensors import Array, TensorSpec
 from .errors import fail
-from .evaluator import Evaluator
-from .specs import tensor_spec
+from .evaluator import Evaluator, same_on_all
+from .specs import tensor_spec, whole_spec
+from .values import SocketValues
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class StepResult:
 class Interpreter:
     """Runs steps of a module; its states are zeros at first and live from one step to the next.
 
+    A sharded module runs on all sockets of its machine: weights are given whole and each
+    socket takes its part, inputs go to all sockets, and outputs are the same on all.
     `operations` gives a meaning to further operations: `OPERATIONS | {"mine.op": function}`.
 
     Raises: InterpretationError if a weight is missing or is not what the module declares, or if the
@@ -43,12 +48,14 @@ class Interpreter:
         weights: Mapping[str, Array],
         operations: Mapping[str, numerics.Operation] = numerics.OPERATIONS,
     ):
-        self.weights = {
-            op.sym_name.data: _checked_weight(op, weights) for op in module.ops if isinstance(op, WeightOp)
+        self.sockets = machine_of(module).sockets if _is_sharded(module) else 1
+        self._weights = {
+            op.sym_name.data: _parts_of_weight(op, weights, self.sockets)
+            for op in module.ops
+            if isinstance(op, WeightOp)
         }
-        self.states = {
-            op.sym_name.data: _declared_spec(op).zeros() for op in module.ops if isinstance(op, StateOp)
-        }
+        zeros = {op.sym_name.data: _spec_of_state(op).zeros for op in module.ops if isinstance(op, StateOp)}
+        self.socket_states = [{name: make() for name, make in zeros.items()} for _ in range(self.sockets)]
         self._entry = _entry(module)
         self._symbols = _symbols(module)
         self._operations = operations
@@ -58,18 +65,32 @@ class Interpreter:
         """What a step takes, in order."""
         return [tensor_spec(type_) for type_ in self._entry.function_type.inputs]
 
+    @property
+    def states(self) -> dict[str, Array]:
+        """The states by name, those of the first socket where there are several."""
+        return self.socket_states[0]
+
     def step(self, inputs: Sequence[ArrayLike]) -> StepResult:
         """Run the step once; plain numbers and lists do for inputs.
 
-        Raises: InterpretationError if the inputs do not fit, an operation has no meaning or a position
-            or index is outside its range.
+        Raises: InterpretationError if the inputs do not fit, an operation has no meaning, a position
+            or index is outside its range, or sockets give different outputs.
         """
-        memory = {**self.weights, **self.states}
-        evaluator = Evaluator(self._symbols, memory, self._operations, {})
-        outputs = evaluator.run_function(self._entry, self._checked_inputs(inputs))
-        arrays = tuple(value for value in outputs if not isinstance(value, tuple))
-        assert len(arrays) == len(outputs), "a step returns tensors"
+        evaluator = Evaluator(self.sockets, self._symbols, self._memory(), self._operations, {})
+        arguments: list[SocketValues] = [[array] * self.sockets for array in self._checked_inputs(inputs)]
+        outputs = evaluator.run_function(self._entry, arguments)
+        arrays = tuple(self._output(number, values) for number, values in enumerate(outputs))
         return StepResult(arrays, evaluator.observed)
+
+    def _memory(self) -> dict[str, SocketValues]:
+        """Weights and states by name."""
+        states = {name: [state[name] for state in self.socket_states] for name in self.states}
+        return {**self._weights, **states}
+
+    def _output(self, number: int, values: SocketValues) -> Array:
+        arrays = [value for value in values if not isinstance(value, tuple)]
+        assert len(arrays) == len(values), "a step returns tensors"
+        return same_on_all(self._entry, f"output {number} of the step", arrays)
 
     def _checked_inputs(self, inputs: Sequence[ArrayLike]) -> list[Array]:
         if len(inputs) != len(self.inputs):
@@ -84,15 +105,33 @@ class Interpreter:
         return arrays
 
 
-def _declared_spec(op: WeightOp | StateOp) -> TensorSpec:
+def _is_sharded(module: ModuleOp) -> bool:
+    """Whether the sockets of the machine share the work, and do not all do the same."""
+    if any(isinstance(op, WeightOp) and op.shard_parts is not None for op in module.ops):
+        return True
+    return any(op.name in COLLECTIVES for op in module.walk())
+
+
+def _spec_of_state(op: StateOp) -> TensorSpec:
     try:
         return tensor_spec(op.type)
     except ValueError as error:
         fail(op, str(error))
 
 
-def _checked_weight(op: WeightOp, weights: Mapping[str, Array]) -> Array:
-    name, spec = op.sym_name.data, _declared_spec(op)
+def _parts_of_weight(op: WeightOp, weights: Mapping[str, Array], sockets: int) -> SocketValues:
+    """What each socket has of a weight: its part, or all of it."""
+    try:
+        whole = _checked_weight(op, whole_spec(op), weights)
+        if op.shard_axis is None or op.shard_parts is None:
+            return [whole] * sockets
+        return shards(whole, op.shard_axis.value.data, op.shard_parts.value.data, sockets)
+    except ValueError as error:
+        fail(op, f"weight @{op.sym_name.data}: {error}")
+
+
+def _checked_weight(op: WeightOp, spec: TensorSpec, weights: Mapping[str, Array]) -> Array:
+    name = op.sym_name.data
     if name not in weights:
         fail(op, f"no value is given for weight @{name}")
     array = weights[name]

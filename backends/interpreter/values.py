@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from ..tensors import Array
@@ -9,7 +10,10 @@ from ..tensors import Array
 Value: TypeAlias = "Array | tuple[Value, ...]"
 """An array, or a stack of separate ones: `kernel.stack` must not copy what is written in place."""
 
+SocketValues: TypeAlias = "Sequence[Value]"
+"""What a value is on each socket; all sockets run the same operation at once."""
 
-def slice_of(stack: Value, index: int) -> Value:
-    """One part of a stack, as a view."""
-    return stack[index] if isinstance(stack, tuple) else stack[index, ...]
+
+def slices_of(stacks: SocketValues, index: int) -> SocketValues:
+    """One part of a stack on each socket, as a view."""
+    return [stack[index] if isinstance(stack, tuple) else stack[index, ...] for stack in stacks]

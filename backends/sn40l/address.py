@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .ports import passes_of, steps_per_pass
+from .ports import passes_of
 from .program import AddressPattern, Gather, Kernel, Load, Store
 
 
@@ -129,40 +128,33 @@ class Walk:
         return self.layout.repeated(self.tiles, self.tile_stride)
 
 
-def layout_of(unit: Load | Store | Gather) -> Layout:
-    """The layout of what a stream moves in a step; a gather may touch its whole table."""
-    if isinstance(unit, Gather):
-        return packed(unit.table.shape, unit.table.numpy_dtype.itemsize)
-    tile = unit.pattern.tile
-    return Layout(tile.shape, unit.pattern.strides, tile.numpy_dtype.itemsize)
-
-
-def walk_of(
-    kernel: Kernel, index: int, layout: Layout, addresses: tuple[int, ...], scalar: Callable[[int], int]
-) -> Walk:
+def walk_of(kernel: Kernel, index: int, addresses: tuple[int, ...], scalar: Callable[[int], int]) -> Walk:
     """Resolve the stream that is unit `index` for the addresses of a call.
 
     `scalar` reads the integer at an address: the position of a store into a cache.
     """
     unit = kernel.units[index]
     assert isinstance(unit, Load | Store | Gather), "only streams walk through memory"
-    passes = passes_of(unit, kernel.iterations)
-    first_iteration = kernel.iterations - passes if isinstance(unit, Store) else 0
-    fields: dict[str, Any] = {"unit": index, "writes": isinstance(unit, Store), "layout": layout}
-    fields |= {"tiles": steps_per_pass(unit), "passes": passes, "first_iteration": first_iteration}
-    if isinstance(unit, Gather):
-        return Walk(**fields, start=addresses[unit.parameter], tile_stride=0, pass_stride=0)
-    pattern = unit.pattern
-    return Walk(
-        **fields,
-        start=_start_of(pattern, addresses, scalar),
-        tile_stride=pattern.tile_stride,
-        pass_stride=pattern.pass_stride,
-    )
-
-
-def _start_of(pattern: AddressPattern, addresses: tuple[int, ...], scalar: Callable[[int], int]) -> int:
+    pattern, passes = _pattern_of(unit), passes_of(unit, kernel.iterations)
     start = addresses[pattern.parameter] + pattern.start
     if pattern.position_parameter is not None:
         start += scalar(addresses[pattern.position_parameter]) * pattern.position_stride
-    return start
+    return Walk(
+        unit=index,
+        writes=isinstance(unit, Store),
+        layout=Layout(pattern.tile.shape, pattern.strides, pattern.tile.numpy_dtype.itemsize),
+        start=start,
+        tiles=pattern.tiles,
+        tile_stride=pattern.tile_stride,
+        passes=passes,
+        pass_stride=pattern.pass_stride,
+        first_iteration=kernel.iterations - passes if isinstance(unit, Store) else 0,
+    )
+
+
+def _pattern_of(unit: Load | Store | Gather) -> AddressPattern:
+    """How a stream walks; a gather may touch its whole table each time."""
+    if isinstance(unit, Gather):
+        strides = packed(unit.table.shape, unit.table.numpy_dtype.itemsize).strides
+        return AddressPattern(unit.parameter, unit.table, strides, tiles=1, tile_stride=0)
+    return unit.pattern

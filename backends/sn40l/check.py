@@ -13,8 +13,6 @@ from .check_machine import check_memory, check_units
 from .errors import ProgramError
 from .program import REGION_KINDS, TIERS, Execute, LoadArguments, LoadProgram, Observe, Program
 
-MOST_PERMILLE = 1000
-
 
 def check_program(program: Program) -> None:
     """All checks.
@@ -34,9 +32,7 @@ def check_structure(program: Program) -> None:
     Raises: ProgramError for the first thing that is wrong.
     """
     permille = program.machine.hbm_efficiency_permille
-    require(
-        permille <= MOST_PERMILLE, f"hbm_efficiency_permille is {permille}; above 1000 beats the roofline"
-    )
+    require(permille <= 1000, f"hbm_efficiency_permille is {permille}; above 1000 beats the roofline")
     require(program.tokens_per_step > 0, f"tokens_per_step is {program.tokens_per_step}; it must be positive")
     _check_unique("region", (region.name for region in program.regions))
     _check_unique("kernel", (kernel.name for kernel in program.kernels))

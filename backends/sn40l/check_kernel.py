@@ -204,7 +204,7 @@ def _check_stage(kernel: Kernel, stage: Stage) -> None:
 def _check_input(number: int, port: InputPort, channel: Channel) -> None:
     tile, argument = channel.tile, port.argument
     if tile is None:
-        return
+        raise ProgramError(f"input {number}: channel '{channel.name}' holds bare tokens")
     shape = list(tile.shape)
     if port.gathered > 1 or port.slices > 1:
         axis = port.axis if port.axis is not None else -1

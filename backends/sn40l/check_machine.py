@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ...dialects.machine import Machine
 from .check_kernel import require
-from .program import Execute, Kernel, LoadArguments, Program, Region, Stage, tier_span
+from .program import Execute, Kernel, LoadArguments, Observe, Program, Region, Stage, tier_span
 
 FOREVER = (-1, 1 << 62)
 
@@ -23,11 +23,13 @@ def check_units(kernel: Kernel, machine: Machine) -> None:
     _check_places([(s.name, s.pcus) for s in stages], machine.pcus, f"{where}: PCU")
     _check_places([(c.name, c.pmus) for c in kernel.channels], machine.pmus, f"{where}: PMU")
     for channel in kernel.channels:
-        need, room = channel.depth * channel.tile_bytes, channel.pmus[1] * machine.pmu_bytes
+        # A channel without PMUs lives in the input FIFO of its reader.
+        need, pmus = channel.depth * channel.tile_bytes, channel.pmus[1]
+        room = pmus * machine.pmu_bytes if pmus > 0 else machine.pcu_fifo_bytes
         require(
             need <= room,
             f"{where}: channel '{channel.name}' holds {channel.depth} tiles of {channel.tile_bytes} bytes, "
-            f"together {need}, in {channel.pmus[1]} PMUs of {room}; lower its depth or give it more PMUs",
+            f"together {need}, in {pmus} PMUs of {room}; lower its depth or give it more PMUs",
         )
     for stage in stages:
         peak = stage.ii_cycles * stage.pcus[1] * machine.pcu_flops_per_cycle
@@ -72,6 +74,7 @@ def _life(region: Region) -> tuple[int, int]:
 
 def _check_through_time(program: Program) -> None:
     births = sorted(program.regions, key=lambda region: _life(region)[0], reverse=True)
+    lives = {region.name: _life(region) for region in program.regions}
     kernels = {kernel.name: kernel for kernel in program.kernels}
     alive = _Alive()
     addresses: tuple[int, ...] = ()
@@ -81,10 +84,20 @@ def _check_through_time(program: Program) -> None:
         alive.expire(number)
         if isinstance(command, LoadArguments):
             addresses = command.addresses
+        if isinstance(command, Observe):
+            _check_read(lives[command.region], number, f"observes '{command.region}'")
         if isinstance(command, Execute):
             _check_arguments(kernels[command.kernel], addresses, alive, f"command {number}", command.location)
     while births:
         alive.add(births.pop())
+    for name in program.outputs:
+        _check_read(lives[name], len(program.commands) - 1, f"is followed by a read of output '{name}'")
+
+
+def _check_read(life: tuple[int, int], number: int, what: str) -> None:
+    first, last = life
+    alive = first <= number <= last
+    require(alive, f"command {number} {what}, which is alive from command {first} to {last}")
 
 
 def _check_arguments(

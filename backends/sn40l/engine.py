@@ -6,13 +6,12 @@ take their next requests, so that nothing depends on the order of events within 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop
 
 from ...dialects.machine import Machine
 from .accesses import OrderCheck, conflicts_of
-from .address import Layout, Walk, layout_of, packed, walk_of
+from .address import Walk, packed, walk_of
 from .channels import ChannelRun
 from .deadlock import deadlock
 from .errors import ExecutionError, HazardError
@@ -25,7 +24,7 @@ from .program import Carry, Gather, Kernel, Load, Stage, Store, Unit, tier_span
 from .roof import ddr_cycles
 from .servers import MemoryServer, Stream
 from .streams import GatherRun, LoadRun, StoreRun
-from .units import InputState, OutputState, Surroundings, UnitRun
+from .units import InputState, OutputState, Place, Surroundings, UnitRun
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def resolve(kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> Ca
     Raises: ExecutionError if a position is unknown or outside what a gated load reads.
     """
     walks = tuple(
-        walk_of(kernel, index, layout_of(unit), addresses, memory.scalar)
+        walk_of(kernel, index, addresses, memory.scalar)
         for index, unit in enumerate(kernel.units)
         if isinstance(unit, Load | Store | Gather)
     )
@@ -138,21 +137,22 @@ class KernelRun:
         kernel, around = self.call.kernel, self._around
         steps = passes_of(unit, kernel.iterations) * steps_per_pass(unit)
         ports = inputs_of(unit, kernel.iterations, self.call.gates[index])
-        inputs = [InputState(port, self.channels[port.channel]) for port in ports]
+        inputs = tuple(InputState(port, self.channels[port.channel]) for port in ports)
         ports = outputs_of(unit, kernel.iterations)
-        outputs = [OutputState(port, self.channels[port.channel]) for port in ports]
+        outputs = tuple(OutputState(port, self.channels[port.channel]) for port in ports)
+        place = Place(index, steps, inputs, outputs, around)
         match unit:
             case Stage():
-                run = StageRun(unit, index, steps, inputs, outputs, around)
+                run = StageRun(unit, place)
             case Carry():
-                run = CarryRun(unit, index, steps, inputs, outputs, around)
+                run = CarryRun(unit, place)
             case Load():
-                run = LoadRun(unit, index, steps, inputs, outputs, around, self._stream(unit, index))
+                run = LoadRun(unit, place, self._stream(unit, index))
             case Gather():
-                run = GatherRun(unit, index, steps, inputs, outputs, around, self._stream(unit, index))
+                run = GatherRun(unit, place, self._stream(unit, index))
             case Store():
-                run = StoreRun(unit, index, steps, inputs, outputs, around, self._stream(unit, index))
-        _connect(run, inputs, outputs)
+                run = StoreRun(unit, place, self._stream(unit, index))
+        _connect(run)
         return run
 
     def _stream(self, unit: Load | Store | Gather, index: int) -> Stream:
@@ -160,7 +160,7 @@ class KernelRun:
         machine, walk = self._machine, self._walks[index]
         layout, count = walk.layout, 1
         if isinstance(unit, Gather):
-            layout, count = _row_layout(unit), self._rows_of(unit)
+            layout, count = packed(unit.table.shape[1:], unit.table.numpy_dtype.itemsize), self._rows_of(unit)
         moved = layout.burst_bytes(machine.agcu_request_bytes) * count
         size = layout.size_bytes * count
         if is_in_ddr(walk, machine):
@@ -172,14 +172,10 @@ class KernelRun:
         return ids.elements if ids is not None else 0
 
 
-def _row_layout(unit: Gather) -> Layout:
-    return packed(unit.table.shape[1:], unit.table.numpy_dtype.itemsize)
-
-
-def _connect(run: UnitRun, inputs: Sequence[InputState], outputs: Sequence[OutputState]) -> None:
-    for state in inputs:
+def _connect(run: UnitRun) -> None:
+    for state in run.inputs:
         state.channel.consumer = run
-    for state in outputs:
+    for state in run.outputs:
         state.channel.producer = run
 
 

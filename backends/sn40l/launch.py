@@ -67,6 +67,7 @@ class StepRun:
         """
         program, machine = self.program, self.program.machine
         for number, command in enumerate(program.commands):
+            self._memory.command = number
             for region in self._born.get(number, ()):
                 self._memory.forget(region)
             self._issue(command, command_cycles(machine, command, self._orchestration))

@@ -80,7 +80,8 @@ class MemoryMap:
 
     def __init__(self, program: Program):
         self.regions = {region.name: region for region in program.regions}
-        self._ordered = sorted(program.regions, key=lambda region: region.address)
+        self.command = 0
+        """The command that runs now; it decides which of the regions that share an address is meant."""
         self._all = Spans((region.address, region.end) for region in program.regions)
         self._weights = _spans_of(program, "weight")
         self._written = ByteStore(_spans_of(program, "value"))
@@ -109,8 +110,9 @@ class MemoryMap:
 
     def name_at(self, address: int) -> str:
         """A name for an address in messages."""
-        for region in self._ordered:
-            if region.address <= address < region.end:
+        for region in self.regions.values():
+            first, last = region.live or (self.command, self.command)
+            if region.address <= address < region.end and first <= self.command <= last:
                 return f"address {address} (byte {address - region.address} of '{region.name}')"
         return f"address {address}"
 

@@ -11,7 +11,7 @@ from ..numerics import OPERATIONS
 from ..tensors import Array
 from .errors import ExecutionError
 from .program import Carry, InputPort, Stage
-from .units import InputState, OutputState, Surroundings, UnitRun
+from .units import Place, UnitRun
 
 
 class PipelineRun(UnitRun):
@@ -49,19 +49,11 @@ class StageRun(PipelineRun):
 
     unit: Stage
 
-    def __init__(
-        self,
-        unit: Stage,
-        index: int,
-        steps: int,
-        inputs: Sequence[InputState],
-        outputs: Sequence[OutputState],
-        around: Surroundings,
-    ):
-        super().__init__(unit, index, steps, inputs, outputs, around)
+    def __init__(self, unit: Stage, place: Place):
+        super().__init__(unit, place)
         self.ii = unit.ii_cycles
         self.latency = unit.latency_cycles
-        self._held: list[Array] = [np.empty(0)] * len(inputs)
+        self._held: list[Array] = [np.empty(0)] * len(place.inputs)
         self._states: list[Array] = []
 
     def compute(self, step: int) -> list[Array]:

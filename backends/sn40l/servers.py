@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -11,23 +10,14 @@ from ..tensors import Array
 from .address import Walk
 from .events import Calendar
 from .program import Unit
-from .units import InputState, OutputState, Surroundings, UnitRun
+from .units import Place, UnitRun
 
 
 class StreamRun(UnitRun):
     """A unit whose steps are transfers of a memory."""
 
-    def __init__(
-        self,
-        unit: Unit,
-        index: int,
-        steps: int,
-        inputs: Sequence[InputState],
-        outputs: Sequence[OutputState],
-        around: Surroundings,
-        stream: Stream,
-    ):
-        super().__init__(unit, index, steps, inputs, outputs, around)
+    def __init__(self, unit: Unit, place: Place, stream: Stream):
+        super().__init__(unit, place)
         self.walk = stream.walk
         self.server = stream.server
         self.service_cycles = stream.service_cycles

@@ -7,7 +7,6 @@ puts one there has a free slot. Steps are taken in order.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..tensors import Array
@@ -86,29 +85,32 @@ class OutputState:
         return ordinal
 
 
+@dataclass(frozen=True)
+class Place:
+    """A unit's place in a run."""
+
+    index: int
+    """In the kernel: program order."""
+    steps: int
+    """In a call."""
+    inputs: tuple[InputState, ...]
+    outputs: tuple[OutputState, ...]
+    around: Surroundings
+
+
 class UnitRun(ABC):
     """The state of a unit: the step it is at, and its ports."""
 
-    def __init__(
-        self,
-        unit: Unit,
-        index: int,
-        steps: int,
-        inputs: Sequence[InputState],
-        outputs: Sequence[OutputState],
-        around: Surroundings,
-    ):
+    def __init__(self, unit: Unit, place: Place):
         self.unit = unit
-        self.index = index
-        """In the kernel: program order."""
-        self.steps = steps
-        """In a call."""
+        self.index = place.index
+        self.steps = place.steps
         self.step = 0
         """The next one."""
         self.busy = False
-        self.inputs = inputs
-        self.outputs = outputs
-        self.around = around
+        self.inputs = place.inputs
+        self.outputs = place.outputs
+        self.around = place.around
 
     def __str__(self) -> str:
         return f"{type(self.unit).__name__.lower()} '{self.unit.name}'"

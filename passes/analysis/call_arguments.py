@@ -151,7 +151,7 @@ def reader_name(op: Operation) -> str:
         case CallOp():
             return call_name(op)
         case ObserveOp():
-            return f'the host as "{op.label.data}"'
+            return f"the host as '{op.label.data}'"
         case ReturnOp():
             return "the caller of the step"
         case _:

@@ -38,7 +38,7 @@ def plan_loops(calls: Calls, rules: LoopRules) -> LoopPlan:
     while open_parts:
         begin, end, max_period = open_parts.pop()
         repeats = find_repeats(calls.names[begin:end], max_period)
-        if (begin, end) == (0, len(calls.all)):
+        if max_period == rules.max_period:  # the whole schedule, and nothing is refused yet
             plan.refusals += _differing_calls(calls, repeats)
         for repeat in repeats:
             moved = Repeat(begin + repeat.start, repeat.period, repeat.count)
@@ -78,7 +78,8 @@ def _accept(calls: Calls, run: Run, rules: LoopRules, plan: LoopPlan) -> bool:
         plan.runs.append(run)
         return True
     pattern = calls.pattern(calls.positions[run.calls[0]], run.period)
-    what = f"{run.count} calls of {pattern} are not looped: {objection}"
+    unit = "calls" if run.period == 1 else "rounds"
+    what = f"{run.count} {unit} of {pattern} are not looped: {objection}"
     plan.refusals.append(Refusal(run.calls[0], what))
     return False
 

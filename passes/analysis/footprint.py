@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects import kernel, nn
+from ...dialects.collective import ShardedEmbeddingOp
 from ...dialects.machine import Machine
 from ..solvers.tiling import tile_count
 from .tile_rules import tile_rule
@@ -41,7 +42,7 @@ def _streamed_tile_bytes(op: Operation, number: int) -> int:
     """Bytes of one tile of an operand as a stage streams it."""
     operand = op.operands[number]
     size = nn.size_bytes_of(operand)
-    if isinstance(op, nn.EmbeddingOp) and number == 1:
+    if isinstance(op, nn.EmbeddingOp | ShardedEmbeddingOp) and number == 1:
         return nn.size_bytes_of(op.result)
     rule = tile_rule(op)
     axis = rule.operands[number] if rule is not None else None

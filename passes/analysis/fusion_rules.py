@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
+from ...dialects.collective import AllGatherOp, AllReduceOp
 from ...dialects.kernel import GroupOp
 from ...dialects.nn import (
     AddOp,
@@ -107,7 +108,7 @@ class JoinAddIntoNorm(RewritePattern):
 
 
 class JoinAddIntoMatmul(RewritePattern):
-    """A residual add that no norm has taken goes into the product that it adds."""
+    """A residual add that no norm has taken goes into the product that it adds, or into its all-reduce."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
@@ -115,7 +116,7 @@ class JoinAddIntoMatmul(RewritePattern):
             return
         added = [value for value in captured(op) if value.has_one_use()]
         products = (definition(value) for value in reversed(added))
-        join_first(op, (p for p in products if isinstance(p, MatmulOp)), rewriter)
+        join_first(op, (p for p in products if isinstance(p, MatmulOp | AllReduceOp)), rewriter)
 
 
 class JoinNormIntoMatmul(RewritePattern):
@@ -138,14 +139,26 @@ class JoinCastIntoProducer(RewritePattern):
             join_first(op, filter(None, map(definition, captured(op))), rewriter)
 
 
-OP_RULES: tuple[RewritePattern, ...] = (
-    JoinSiblingMatmuls(),
-    JoinSiblingRopes(),
-    JoinSiblingAppends(),
+class JoinCollectiveIntoProducer(RewritePattern):
+    """What sockets exchange goes into the kernel that makes it: on this machine it streams out of there."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
+        if consists_of(op, AllReduceOp, AllGatherOp):
+            join_first(op, filter(None, map(definition, captured(op))), rewriter)
+
+
+_SIBLINGS = (JoinSiblingMatmuls(), JoinSiblingRopes(), JoinSiblingAppends())
+_CHAINS = (
     JoinElementwiseChain(),
     JoinAddIntoNorm(),
     JoinAddIntoMatmul(),
     JoinNormIntoMatmul(),
     JoinCastIntoProducer(),
 )
-"""The rules in the order in which they run."""
+
+OP_RULES: tuple[RewritePattern, ...] = (*_SIBLINGS, *_CHAINS)
+"""The rules in the order in which they run; what sockets exchange is a kernel of its own, as on GPUs."""
+
+STEP_RULES: tuple[RewritePattern, ...] = (*_SIBLINGS, JoinCollectiveIntoProducer(), *_CHAINS)
+"""The rules for what stands in the step itself where layers become kernels of many operations."""

@@ -9,6 +9,7 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation
 from xdsl.utils.symbol_table import get_name_if_symbol
 
+from ...dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
 from ...dialects.kernel import GroupOp
 from ...dialects.nn import (
     AddOp,
@@ -28,6 +29,8 @@ from .grouping import definition, members, readers
 ACTIVATIONS = (SiluOp, GeluOp, MulOp)
 ROLES: tuple[tuple[type[Operation], str], ...] = (
     (EmbeddingOp, "embedding"),
+    (ShardedEmbeddingOp, "embedding"),
+    (AllReduceOp, "all_reduce"),
     (ArgmaxOp, "argmax"),
     (RopeOp, "rope"),
     (CacheAppendOp, "append"),
@@ -87,4 +90,4 @@ def _product_role(group: GroupOp, ops: list[Operation]) -> str:
         return "down"
     if holds(after, *ACTIVATIONS):
         return "gate_up" if len(products) > 1 else "up"
-    return "head" if holds(after, ArgmaxOp, ReturnOp) else "matmul"
+    return "head" if holds(after, ArgmaxOp, AllGatherOp, ReturnOp) else "matmul"

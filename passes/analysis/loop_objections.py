@@ -62,5 +62,6 @@ def gathered_parts(run: Run) -> list[tuple[SSAValue, ...]]:
 
 
 def _size(size_bytes: int) -> str:
-    kib = size_bytes / 1024
-    return f"{kib / 1024:.1f} MiB" if kib >= 1024 else f"{kib:.1f} KiB"
+    if size_bytes < 1024 * 1024:
+        return f"{size_bytes} bytes"
+    return f"{size_bytes / 1024**2:.1f} MiB"

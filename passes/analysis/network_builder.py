@@ -1,126 +1,19 @@
-"""Build the network of a kernel: stages, channels and streams in program order.
-
-Channels are made where a value is read, one per reader. The channels of a stage's results, of a load and
-of a carry are therefore known only when all readers have been built; the units are made last.
-"""
+"""Build the network of a kernel: its operations become stages and streams, in program order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Sequence
 
-from xdsl.dialects.builtin import (
-    FunctionType,
-    IntegerAttr,
-    LocationAttr,
-    MemRefType,
-    TensorType,
-    f32,
-    f64,
-    i64,
-)
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
-from xdsl.utils.exceptions import PassFailedException
+from xdsl.dialects.builtin import FunctionType, IntegerAttr, TensorType, f32, f64, i64
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
 from ...dialects import dataflow, kernel, nn
 from ...dialects.network import TokenType, UnitOp, YieldOp
+from .network_wires import Memory, NetworkBuilder, Wire, fail
 
-
-def _fail(op: Operation, message: str) -> NoReturn:
-    op.emit_error(message, PassFailedException(message))
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A value in memory: a kernel argument, or slices `(start, step)` of one that the loop walks through."""
-
-    argument: BlockArgument
-    slices: tuple[int, int] | None = None
-    invariant: bool = False
-    """The same in all iterations of a loop."""
-
-
-@dataclass
-class Wire:
-    """A value on its way through the network: what makes it and the channels of its readers."""
-
-    type: Attribute
-    per_call: bool = False
-    """Its producer makes it once a call although the kernel loops."""
-    channels: list[SSAValue] = field(default_factory=list[SSAValue])
-
-
-Source = Memory | Wire
-
-
-@dataclass
-class NetworkBuilder:
-    """The network under construction: channels, then units in program order."""
-
-    func: kernel.FuncOp
-    network: dataflow.KernelOp
-    iterations: int
-    sources: dict[SSAValue, Source] = field(default_factory=dict[SSAValue, Source])
-    loads: dict[Memory, Wire] = field(default_factory=dict[Memory, Wire])
-    appends: dict[Memory, Wire] = field(default_factory=dict[Memory, Wire])
-    cache_reads: set[Memory] = field(default_factory=set[Memory])
-    units: list[Callable[[], UnitOp]] = field(default_factory=list[Callable[[], UnitOp]])
-    locations: list[LocationAttr] = field(default_factory=list[LocationAttr])
-
-    def channel(self, wire: Wire, name: str | None = None) -> SSAValue:
-        """A new reader of a wire."""
-        op = dataflow.ChannelOp(wire.type, 1)
-        op.result.name_hint = name
-        self.network.body.block.add_op(op)
-        wire.channels.append(op.result)
-        return op.result
-
-    def unit(self, at: Operation, make: Callable[[], UnitOp]) -> None:
-        """Append a unit, made when all channels are known."""
-        self.units.append(make)
-        self.locations.append(at.location)
-
-    def memory(self, value: SSAValue, at: Operation) -> Memory:
-        """The memory of a value that must be there: a cache, a table, a position."""
-        source = self.sources[value]
-        if not isinstance(source, Memory):
-            _fail(at, f"{at.name} needs this operand in memory; make it an argument of the kernel")
-        return source
-
-    def wire(self, value: SSAValue, at: Operation) -> Wire:
-        """The wire of a value; what lies in memory is loaded, once for all its readers."""
-        source = self.sources[value]
-        if isinstance(source, Wire):
-            return source
-        if source not in self.loads:
-            once = source.invariant
-            wire = Wire(value.type, per_call=once)
-            self.loads[source] = wire
-            self.unit(at, lambda: self._load(source, wire))
-        return self.loads[source]
-
-    def _load(self, memory: Memory, wire: Wire) -> UnitOp:
-        return dataflow.LoadOp(memory.argument, wire.channels, slices=memory.slices, once=memory.invariant)
-
-    def load_once(self, memory: Memory, value: SSAValue, at: Operation) -> SSAValue:
-        """A channel that gets a value once a call, from a load of its own."""
-        wire = Wire(value.type, per_call=True)
-        self.unit(at, lambda: self._load(memory, wire))
-        return self.channel(wire, value.name_hint)
-
-    def read(self, value: SSAValue, at: Operation) -> tuple[SSAValue, int]:
-        """A channel from which a stage reads a value, and for how many firings it holds each tile."""
-        wire = self.wire(value, at)
-        return self.channel(wire, value.name_hint), self.iterations if wire.per_call else 1
-
-    def finish(self) -> dataflow.KernelOp:
-        """Add the units to the network."""
-        for make, location in zip(self.units, self.locations, strict=True):
-            op = make()
-            op.location = location
-            self.network.body.block.add_op(op)
-        return self.network
+Compute = Callable[[Sequence[SSAValue]], tuple[list[Operation], SSAValue, list[SSAValue]]]
+"""Builds the body of a stage from its arguments: the operations, the result, the next states."""
 
 
 def _label(op: Operation) -> str:
@@ -135,9 +28,9 @@ def _add_stage(
     label: str,
     inputs: Sequence[tuple[SSAValue, int]],
     argument_types: Sequence[Attribute],
-    compute: Callable[[Sequence[SSAValue]], tuple[list[Operation], SSAValue, list[SSAValue]]],
+    compute: Compute,
 ) -> Wire:
-    """A stage of one firing whose body `compute` builds: its operations, its result, its next states."""
+    """A stage of one firing; returns the wire of its result."""
     block = Block(arg_types=argument_types)
     operations, result, states = compute(block.args)
     for op in operations:
@@ -157,12 +50,11 @@ def _add_stage(
 
 def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
     """One operation, one stage."""
-    inputs = [builder.read(operand, op) for operand in op.operands]
+    inputs = [builder.held(operand, op) for operand in op.operands]
 
     def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        clone = op.clone(dict(zip(op.operands, arguments, strict=False)))
-        for number, argument in enumerate(arguments):
-            clone.operands[number] = argument
+        clone = op.clone()
+        clone.operands = arguments
         return [clone], clone.results[0], []
 
     types = [operand.type for operand in op.operands]
@@ -171,10 +63,9 @@ def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
 
 def _convert_embedding(builder: NetworkBuilder, op: nn.EmbeddingOp) -> None:
     """An indexed read of the table."""
-    ids, _ = builder.read(op.ids, op)
-    table = builder.memory(op.table, op)
-    if table.slices is not None or builder.iterations > 1:
-        _fail(op, "embedding inside a loop is not built; keep it outside the looped kernel")
+    ids, table = builder.fresh(op.ids, op), builder.memory(op.table, op)
+    if table.slices is not None:
+        fail(op, "embedding from a stack of tables has no form as a stream; give it one table")
     wire = Wire(op.result.type)
     builder.unit(op, lambda: dataflow.GatherOp(table.argument, ids, wire.channels))
     builder.sources[op.result] = wire
@@ -182,13 +73,12 @@ def _convert_embedding(builder: NetworkBuilder, op: nn.EmbeddingOp) -> None:
 
 def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     """A store at the position; whoever reads the cache after it gets its token."""
-    cache = builder.memory(op.cache, op)
-    if cache in builder.appends:
-        _fail(op, "a kernel appends twice to one cache; split it between the two")
-    if cache in builder.cache_reads:
-        _fail(op, "a kernel reads a cache and appends to it afterwards; split it between the two")
-    position = builder.memory(op.position, op)
-    channel, _ = builder.read(op.x, op)
+    cache, position = builder.memory(op.cache, op), builder.memory(op.position, op)
+    if any(_meet(cache, other, builder.iterations) for other in builder.appends):
+        fail(op, "a kernel appends twice to one cache; split it between the two")
+    if any(_meet(cache, other, builder.iterations) for other in builder.cache_reads):
+        fail(op, "a kernel reads a cache and appends to it afterwards; split it between the two")
+    channel = builder.fresh(op.x, op)
     done = builder.appends[cache] = Wire(TokenType())
     builder.unit(
         op,
@@ -202,12 +92,18 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     )
 
 
+def _meet(memory: Memory, other: Memory, iterations: int) -> bool:
+    """Whether two memories share a part in any two iterations."""
+    if memory.argument is not other.argument:
+        return False
+    return not memory.parts(iterations).isdisjoint(other.parts(iterations))
+
+
 def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
     """Stream a cache; after an append in the same kernel, the tile of its position waits for it."""
     memory, position = builder.memory(cache, op), builder.memory(op.position, op)
-    if memory.invariant:
-        _fail(op, "a looped kernel reads one cache in all iterations; give each iteration its own")
-    builder.cache_reads.add(memory)
+    _expect_own_appends(builder, op, memory)
+    builder.cache_reads.append(memory)
     wire = Wire(TensorType(nn.element_type_of(cache), nn.shape_of(cache)))
     append = builder.appends.get(memory)
     token = builder.channel(append) if append is not None else None
@@ -225,12 +121,21 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
     return wire
 
 
+def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Memory) -> None:
+    """A read waits for the append of its own iteration alone, so no other one may touch what it reads."""
+    for other in builder.appends:
+        if _meet(memory, other, builder.iterations) and (
+            memory != other or memory.is_shared(builder.iterations)
+        ):
+            fail(op, "an iteration reads what another one appends to a cache; give each iteration its own")
+
+
 def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
     """Three stages: scores, softmax over the whole context, weighted sum of the values."""
     batch, _, context, _ = nn.shape_of(op.keys)
     row = TensorType(f32, [batch, op.heads, context])
     accumulator = TensorType(f64, nn.shape_of(op.result))
-    query, keys = builder.read(op.query, op), _read_cache(builder, op, op.keys)
+    query, keys = builder.held(op.query, op), _read_cache(builder, op, op.keys)
     hint = op.result.name_hint or "attention"
 
     def scores(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
@@ -254,7 +159,7 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
         [op.query.type, keys.type],
         scores,
     )
-    position = builder.read(op.position, op)
+    position = builder.held(op.position, op)
     weighted = _add_stage(
         builder,
         op,
@@ -282,16 +187,21 @@ def _convert_op(builder: NetworkBuilder, op: Operation) -> None:
             _convert_append(builder, op)
         case nn.AttentionOp():
             _convert_attention(builder, op)
-        case nn.ComputeOp() if not any(isinstance(o.type, MemRefType) for o in op.operands):
+        case nn.ComputeOp():
             _convert_compute(builder, op)
         case _:
-            _fail(op, f"{op.name} has no form as a stage")
+            fail(op, f"{op.name} has no form as a stage")
 
 
 def _convert_body(builder: NetworkBuilder, block: Block) -> None:
-    for op in block.ops:
+    """All operations whose results are read; a unit without readers could not end."""
+    for op in _live_ops(block):
         if not isinstance(op, kernel.ReturnOp | kernel.YieldOp):
             _convert_op(builder, op)
+
+
+def _live_ops(block: Block) -> Iterator[Operation]:
+    return (op for op in list(block.ops) if not is_trivially_dead(op))
 
 
 def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
@@ -302,7 +212,7 @@ def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
     for argument, stack, slices in zip(arguments[carried:], loop.stacks, loop.slices, strict=True):
         stacked = builder.memory(stack, loop)
         builder.sources[argument] = Memory(stacked.argument, slices)
-    inits = [builder.load_once(builder.memory(value, loop), value, loop) for value in loop.carried]
+    inits = [builder.own_load(value, loop, once=True) for value in loop.carried]
     finals = [Wire(result.type, per_call=True) for result in loop.res]
     builder.sources |= dict(zip(loop.res, finals, strict=True))
     nexts: list[SSAValue] = []
@@ -316,7 +226,7 @@ def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
     _convert_body(builder, loop.body.block)
     last = loop.body.block.last_op
     assert last is not None, "the verifier wants a yield"
-    nexts += [builder.channel(builder.wire(value, loop), value.name_hint) for value in last.operands]
+    nexts += [builder.fresh(value, last) for value in last.operands]
 
 
 def _store_results(builder: NetworkBuilder, terminator: Operation) -> None:
@@ -337,12 +247,11 @@ def _loop_of(func: kernel.FuncOp) -> kernel.LoopOp | None:
     if not loops:
         return None
     if len(ops) > 2:
-        _fail(func, f"@{func.sym_name.data} has operations beside its loop; outline them into kernels")
-    loop = loops[0]
-    for result in loop.res:
-        if not result.uses:
-            _fail(loop, "a result of the loop is never read; return it or drop the carried value")
-    return loop
+        fail(func, f"@{func.sym_name.data} has operations beside its loop; outline them into kernels")
+    for result in loops[0].res:
+        if result.uses.get_length() != 1:
+            fail(loops[0], "a result of the loop is not returned once; return each of them once")
+    return loops[0]
 
 
 def build_network(func: kernel.FuncOp) -> dataflow.KernelOp:

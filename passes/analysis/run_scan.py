@@ -150,7 +150,7 @@ class RunScan:
         for call in self._round(self.rounds):
             observed = self.calls.observed.get(self.calls.positions[call])
             if observed is not None and self._window.place(call) != (0, 0):
-                return self._before(call, f'the host reads "{observed.label.data}" there')
+                return self._before(call, f"the host reads '{observed.label.data}' there")
         return None
 
     def _misfit(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:

@@ -152,7 +152,9 @@ class Network:
         location = f"model.kl:{len(self.units) + 1}:1"
         ports = tuple(inputs), tuple(outputs)
         self.units.append(
-            Stage(name, firings, *ports, states, next_states, tuple(body), ii, latency, flops, place, location)
+            Stage(
+                name, firings, *ports, states, next_states, tuple(body), ii, latency, flops, place, location
+            )
         )
 
     def program(self, calls: int = 1) -> Program:

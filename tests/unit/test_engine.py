@@ -91,14 +91,15 @@ def test_data_and_no_data_take_the_same_cycles(network: Any) -> None:
 
 
 def test_the_next_iterations_weights_are_loaded_while_this_one_computes(decoder: Any) -> None:
-    # Two slots hold the two tiles of a layer. The first is read by the one firing that it is for, from 649 to
-    # 653; then the load asks for the first tile of the next layer, long before this layer is done.
+    # Two slots hold the two tiles of layer 0. The projection lets them go at 332 and 336 (the row arrives at
+    # 328, a firing takes 4 cycles), and layer 1 is asked for at once, long before layer 0 is done.
     run = kernel_run(decoder(), {"position": 0})
-    weights = next(unit for unit in run.units if unit.unit.name == "load w")
-    carry = next(unit for unit in run.units if unit.unit.name == "carry")
-    run.run(until=340)
-    assert weights.step == 3
-    assert carry.step == 1
+    steps = {unit.unit.name: unit for unit in run.units}
+    run.run(until=331)
+    assert steps["load w"].step == 2
+    run.run(until=336)
+    assert steps["load w"].step == 4
+    assert steps["combine"].step == 0
 
 
 def test_short_runs_of_bytes_cost_whole_requests(network: Any) -> None:
@@ -238,7 +239,9 @@ def test_weights_and_inputs_must_be_given_and_fit(decoder: Any, decoder_data: An
     weights, inputs = decoder_data
     with pytest.raises(ExecutionError, match="no value for weight 'w', a tensor<3x8x8xf32>"):
         Executor(decoder(), {})
-    with pytest.raises(ExecutionError, match=r"weight 'w' is a tensor<3x8x8xf32>, the value given is float64"):
+    with pytest.raises(
+        ExecutionError, match=r"weight 'w' is a tensor<3x8x8xf32>, the value given is float64"
+    ):
         Executor(decoder(), {"w": weights["w"].astype(np.float64)})
     executor = Executor(decoder(), weights)
     with pytest.raises(ExecutionError, match="no value for input 'position'"):

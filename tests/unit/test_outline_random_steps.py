@@ -17,14 +17,16 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 X, W, NORM, CACHE, POSITION = (
-    "tensor<1x4xbf16>",
-    "tensor<4x4xbf16>",
-    "tensor<4xbf16>",
-    "memref<1x1x4x4xbf16>",
+    "tensor<1x16xbf16>",
+    "tensor<16x16xbf16>",
+    "tensor<16xbf16>",
+    "memref<1x1x8x16xbf16>",
     "tensor<i32>",
 )
 LAYERS = 6
-STACKED = {W: f"tensor<{LAYERS}x4x4xbf16>", CACHE: f"memref<{LAYERS}x1x1x4x4xbf16>"}
+STACKED = {W: f"tensor<{LAYERS}x16x16xbf16>", CACHE: f"memref<{LAYERS}x1x1x8x16xbf16>"}
+APART = {f"a{number}": W for number in range(LAYERS)}
+"""Weights that layers are given one each, beside the stacked ones."""
 
 
 class Body:
@@ -45,9 +47,21 @@ class Body:
         x, y, weight, result = self.value(), self.value(), self.random.choice(self.weights), f"%v{number}"
         cache, other = self.random.choice(self.caches), self.random.choice(self.caches)
         kind = self.random.choice(
-            ["matmul", "matmul", "norm", "rope", "silu", "mul", "add", "add", "append", "attention", "observe"]
+            [
+                "matmul",
+                "matmul",
+                "norm",
+                "rope",
+                "silu",
+                "mul",
+                "add",
+                "add",
+                "append",
+                "attention",
+                "observe",
+            ]
         )
-        rope = "{head_dim = 4 : i64, theta = 100.0 : f64}"
+        rope = "{head_dim = 16 : i64, theta = 100.0 : f64}"
         line = {
             "matmul": f"{result} = nn.matmul {x}, {weight} : ({X}, {W}) -> {X}",
             "norm": f"{result} = nn.rms_norm {x}, %norm eps 1.0e-05 : ({X}, {NORM}) -> {X}",
@@ -71,24 +85,28 @@ def layer_text(name: str, random: Random) -> str:
         body.add(number)
     result = body.values[-1]
     lines = "\n".join(body.lines)
-    arguments = f"%x: {X}, %norm: {NORM}, %position: {POSITION}, %w0: {W}, %w1: {W}, %c0: {CACHE}, %c1: {CACHE}"
+    arguments = (
+        f"%x: {X}, %norm: {NORM}, %position: {POSITION}, %w0: {W}, %w1: {W}, %c0: {CACHE}, %c1: {CACHE}"
+    )
     return f"func.func private @{name}({arguments}) -> {X} {{\n{lines}\nfunc.return {result} : {X}\n}}"
 
 
 def calls_text(random: Random, names: list[str], body: Body) -> None:
-    """Append a row of layer calls, mostly with one slice after the other."""
+    """Append a row of layer calls, mostly with one slice after the other or with weights in a row."""
     step = random.choice([1, 1, 1, -1, 2])
     index = 0 if step > 0 else LAYERS - 1
-    stacks = [STACKED[W], STACKED[W], STACKED[CACHE], STACKED[CACHE]]
+    apart = random.random() < 0.3
     for number in range(random.randint(1, LAYERS // abs(step))):
         x = body.values[-1] if random.random() < 0.9 else body.value()
         at = index if random.random() < 0.9 else random.randrange(LAYERS)
         name = names[number % len(names)] if random.random() < 0.9 else random.choice(names)
-        caches = ["%ks", "%vs"] if random.random() < 0.9 else [random.choice(["%ks", "%vs"]), "%vs"]
+        keys = "%ks" if random.random() < 0.9 else "%vs"
+        weight, weight_type = (f"%a{at}", W) if apart else ("%ws0", STACKED[W])
+        types = [X, NORM, POSITION, weight_type, STACKED[W], STACKED[CACHE], STACKED[CACHE]]
         result = f"%l{len(body.lines)}"
         body.lines.append(
-            f"{result} = nn.call @{name}[{at}]({x}, %norm, %position, %ws0, %ws1, {', '.join(caches)}) : "
-            f"({', '.join([X, NORM, POSITION, *stacks])}) -> {X}"
+            f"{result} = nn.call @{name}[{at}]({x}, %norm, %position, {weight}, %ws1, {keys}, %vs) : "
+            f"({', '.join(types)}) -> {X}"
         )
         body.values.append(result)
         index += step
@@ -102,7 +120,7 @@ def step_text(random: Random) -> str:
     calls_text(random, names, body)
     for number in range(random.randint(0, 10)):
         body.add(100 + number)
-    globals_ = {"w0": W, "w1": W, "w2": W, "ws0": STACKED[W], "ws1": STACKED[W], "norm": NORM}
+    globals_ = {"w0": W, "w1": W, "w2": W, "ws0": STACKED[W], "ws1": STACKED[W], "norm": NORM} | APART
     states = {"c0": CACHE, "c1": CACHE, "ks": STACKED[CACHE], "vs": STACKED[CACHE]}
     lines = [f"nn.weight @{name} : {type_}" for name, type_ in globals_.items()]
     lines += [f"nn.state @{name} : {type_}" for name, type_ in states.items()]
@@ -115,7 +133,7 @@ def step_text(random: Random) -> str:
 def bits_of(module: ModuleOp) -> list[bytes]:
     """Everything that two steps give or leave, as bytes."""
     interpreter = Interpreter(module, random_weights(weight_specs(module), seed=1))
-    x = np.linspace(-1, 1, 4, dtype=np.float32).astype(interpreter.inputs[0].numpy_dtype)[None]
+    x = np.linspace(-1, 1, 16, dtype=np.float32).astype(interpreter.inputs[0].numpy_dtype)[None]
     found: list[bytes] = []
     for position in range(2):
         result = interpreter.step([x, position])

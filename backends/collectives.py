@@ -1,0 +1,88 @@
+"""The numpy meaning of the `collective` operations: the arrays of all sockets in, those of all sockets out.
+
+The sockets stand in order. What a socket holds of a tensor that is split in fewer parts than there are
+sockets it shares with its neighbours. As in `numerics.py`, no result depends on how its operands are tiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+
+import numpy as np
+
+from .numerics import Attributes
+from .tensors import Array, TensorSpec, rounded
+
+Collective = Callable[[Sequence[Sequence[Array]], Attributes, TensorSpec], list[Array]]
+"""The operands of each socket, attributes and the spec of a socket's result give the result of each socket.
+
+Raises: ValueError for an index that is outside its range.
+"""
+
+
+def shards(whole: Array, axis: int, parts: int, sockets: int) -> list[Array]:
+    """The part that each socket holds of a tensor split along an axis, as views: `socket * parts // sockets`.
+
+    Raises: ValueError if the sockets cannot share the parts evenly.
+    """
+    group = _sockets_per_part(sockets, parts)
+    return [part for part in np.split(whole, parts, axis) for _ in range(group)]
+
+
+def _sockets_per_part(sockets: int, parts: int) -> int:
+    if sockets % parts:
+        raise ValueError(f"{sockets} sockets cannot share {parts} parts evenly")
+    return sockets // parts
+
+
+def all_reduce(
+    operands: Sequence[Sequence[Array]], attributes: Attributes, result: TensorSpec
+) -> list[Array]:
+    """The sum over the sockets: in f64, in their order, rounded once."""
+    with np.errstate(all="ignore"):
+        total = reduce(np.add, (x.astype(np.float64) for (x,) in operands))
+        return [rounded(total, result.dtype)] * len(operands)
+
+
+def all_gather(
+    operands: Sequence[Sequence[Array]], attributes: Attributes, result: TensorSpec
+) -> list[Array]:
+    """The parts one behind the other along `axis`; of sockets that share a part, the first one's counts.
+
+    Raises: ValueError if the sockets cannot share the parts evenly.
+    """
+    axis, sockets = int(attributes["axis"]), len(operands)
+    parts = result.shape[axis] // operands[0][0].shape[axis]
+    group = _sockets_per_part(sockets, parts)
+    return [np.concatenate([x for (x,) in operands[::group]], axis)] * sockets
+
+
+def sharded_embedding(
+    operands: Sequence[Sequence[Array]], attributes: Attributes, result: TensorSpec
+) -> list[Array]:
+    """Rows of a table whose rows are split over the sockets; zeros where another socket has the row."""
+    return [
+        local_rows(ids, table, socket, len(operands), result) for socket, (ids, table) in enumerate(operands)
+    ]
+
+
+def local_rows(ids: Array, table: Array, socket: int, sockets: int, result: TensorSpec) -> Array:
+    """What one socket contributes to an embedding: its own rows, zeros for those of the others.
+
+    Raises: ValueError if an id is outside the whole table.
+    """
+    rows = result.zeros()
+    for number, row in enumerate(map(int, ids)):
+        if not 0 <= row < sockets * len(table):
+            raise ValueError(f"row {row} is outside 0 to {sockets * len(table) - 1}")
+        owner, index = divmod(row, len(table))
+        if owner == socket:
+            rows[number] = table[index]
+    return rows
+
+
+COLLECTIVES: Mapping[str, Collective] = {
+    f"collective.{operation.__name__}": operation for operation in (all_reduce, all_gather, sharded_embedding)
+}
+"""What each collective operation computes, by its name in the IR."""

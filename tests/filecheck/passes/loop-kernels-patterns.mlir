@@ -1,0 +1,92 @@
+// Repeating patterns of several kernels: one round of the pattern is one iteration of the loop.
+// RUN: kl-opt %s -p loop-kernels --split-input-file | filecheck %s
+
+// Two kernels in turn. What the first hands to the second stays inside the iteration; the second is also given
+// what the first was given, so that value is carried for both.
+// CHECK: kernel.func @layer.loop(%x: tensor<1x16xbf16>, %w: tensor<3x16x16xbf16>) -> tensor<1x16xbf16> {
+// CHECK-NEXT: %x_1 = kernel.loop 3 carried(%x : tensor<1x16xbf16>) -> tensor<1x16xbf16> stacks(%w : tensor<3x16x16xbf16>) {
+// CHECK-NEXT: ^bb0(%x_2: tensor<1x16xbf16>, %w_1: tensor<16x16xbf16>):
+// CHECK-NEXT: %p = nn.matmul %x_2, %w_1
+// CHECK-NEXT: %y = nn.add %x_2, %p
+// CHECK-NEXT: kernel.yield %y
+// CHECK: kernel.schedule @two(
+// CHECK-NEXT: nn.get_global
+// CHECK-NEXT: %f = kernel.call @layer.loop(%x, %w)
+// CHECK-NEXT: kernel.return %f
+nn.weight @w : tensor<3x16x16xbf16>
+kernel.func @layer.matmul(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %p = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %p : tensor<1x16xbf16>
+}
+kernel.func @layer.add(%x: tensor<1x16xbf16>, %p: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.add %x, %p : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @two(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<3x16x16xbf16>
+  %a = kernel.call @layer.matmul[0](%x, %w) : (tensor<1x16xbf16>, tensor<3x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer.add[0](%x, %a) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @layer.matmul[1](%b, %w) : (tensor<1x16xbf16>, tensor<3x16x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer.add[1](%b, %c) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %e = kernel.call @layer.matmul[2](%d, %w) : (tensor<1x16xbf16>, tensor<3x16x16xbf16>) -> tensor<1x16xbf16>
+  %f = kernel.call @layer.add[2](%d, %e) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %f : tensor<1x16xbf16>
+}
+
+// -----
+// Fewest calls win: a pattern of three kernels with two equal neighbours makes one call, not four.
+// CHECK: kernel.func @a.loop(
+// CHECK-NEXT: kernel.loop 2
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: nn.silu
+// CHECK-NEXT: nn.silu
+// CHECK-NEXT: nn.gelu
+// CHECK-NEXT: kernel.yield
+// CHECK: kernel.schedule @three(
+// CHECK-NEXT: kernel.call @a.loop(%x)
+// CHECK-NEXT: kernel.return
+kernel.func @a(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @b(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.gelu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @three(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %p = kernel.call @a(%x) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %q = kernel.call @a(%p) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %r = kernel.call @b(%q) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %s = kernel.call @a(%r) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %t = kernel.call @a(%s) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %u = kernel.call @b(%t) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %u : tensor<1x16xbf16>
+}
+
+// -----
+// Where the pattern cannot be a loop, here for a second reader in its middle, shorter patterns in it may.
+// CHECK: kernel.schedule @shorter(
+// CHECK-NEXT: %q = kernel.call @a.loop(%x)
+// CHECK-NEXT: %r = kernel.call @b(%q)
+// CHECK-SAME: kl.remarks = ["run of @a to @b is cut behind @b: its result 0 is also read by the caller of the step"]
+// CHECK-NEXT: %t = kernel.call @a.loop_1(%r)
+// CHECK-NOT: kl.remarks
+// CHECK: %u = kernel.call @b(%t)
+// CHECK-NEXT: kernel.return %r, %u
+kernel.func @a(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @b(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.gelu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @shorter(%x: tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  %p = kernel.call @a(%x) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %q = kernel.call @a(%p) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %r = kernel.call @b(%q) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %s = kernel.call @a(%r) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %t = kernel.call @a(%s) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %u = kernel.call @b(%t) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %r, %u : tensor<1x16xbf16>, tensor<1x16xbf16>
+}

@@ -1,0 +1,347 @@
+// Why calls stay calls: each time the calls stay as they are, and a remark on the call says why.
+// RUN: kl-opt %s -p loop-kernels --split-input-file | filecheck %s
+
+// A middle value that something reads besides the next call must be there for it: the run is cut behind the call
+// that makes it. Its last value, here %d, is what the loop returns.
+// CHECK: kernel.schedule @second_reader(
+// CHECK: %b = kernel.call @layer.loop(%x, %w)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut behind @layer[1]: its result 0 is also read by @probe"]}
+// CHECK-NEXT: %d = kernel.call @layer.loop_1(%b, %w)
+// CHECK-NEXT: %p = kernel.call @probe(%b)
+// CHECK-NEXT: kernel.return %d, %p
+nn.weight @w : tensor<8x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @probe(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @second_reader(%x: tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  %w = nn.get_global @w : tensor<8x16x16xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer[1](%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @layer[2](%b, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer[3](%c, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %p = kernel.call @probe(%b) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %d, %p : tensor<1x16xbf16>, tensor<1x16xbf16>
+}
+
+// -----
+// The host may read it later, too, or the step may return it.
+// CHECK: kernel.schedule @host_reads_later(
+// CHECK: %b = kernel.call @layer.loop(%x, %w)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut behind @layer[1]: its result 0 is also read by the host as 'b'"]}
+// CHECK-NEXT: %d = kernel.call @layer.loop_1(%b, %w)
+// CHECK-NEXT: nn.observe %b
+nn.weight @w : tensor<8x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @host_reads_later(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<8x16x16xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer[1](%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @layer[2](%b, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer[3](%c, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  nn.observe %b as "b" : tensor<1x16xbf16>
+  kernel.return %d : tensor<1x16xbf16>
+}
+
+// -----
+// The host waits between two calls: a loop would run past it.
+// CHECK: kernel.schedule @host_between(
+// CHECK: %b = kernel.call @layer.loop(%x, %w)
+// CHECK-NEXT: nn.observe %x as "input"
+// CHECK-NEXT: %d = kernel.call @layer.loop_1(%b, %w)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer[2]: the host reads 'input' there"]}
+// CHECK-NEXT: kernel.return %d
+nn.weight @w : tensor<8x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @host_between(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<8x16x16xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer[1](%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  nn.observe %x as "input" : tensor<1x16xbf16>
+  %c = kernel.call @layer[2](%b, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer[3](%c, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %d : tensor<1x16xbf16>
+}
+
+// -----
+// A layer that differs in shape is another kernel, and cuts the run.
+// CHECK: kernel.schedule @other_shape(
+// CHECK: %b = kernel.call @layer.loop(
+// CHECK-NEXT: %c = kernel.call @wide(%b
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut by @wide: its operand 1 is a tensor<16x32xbf16> where @layer takes a tensor<16x16xbf16>"]}
+// CHECK-NEXT: %e = kernel.call @layer.loop_1(
+nn.weight @w : tensor<8x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>, %v: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @wide(%x: tensor<1x16xbf16>, %w: tensor<16x32xbf16>, %v: tensor<32x16xbf16>) -> tensor<1x16xbf16> {
+  %h = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x32xbf16>) -> tensor<1x32xbf16>
+  %y = nn.matmul %h, %v : (tensor<1x32xbf16>, tensor<32x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @other_shape(%x: tensor<1x16xbf16>, %wide: tensor<16x32xbf16>, %back: tensor<32x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<8x16x16xbf16>
+  %a = kernel.call @layer[0](%x, %w, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer[1](%a, %w, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @wide(%b, %wide, %back) : (tensor<1x16xbf16>, tensor<16x32xbf16>, tensor<32x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer[2](%c, %w, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %e = kernel.call @layer[3](%d, %w, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %e : tensor<1x16xbf16>
+}
+
+// -----
+// So does a kernel that does something else with the same arguments, between single calls.
+// CHECK: kernel.schedule @other_body(
+// CHECK: kernel.call @layer[0]
+// CHECK-NEXT: kernel.call @other[1]
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut by @other[1]: its body is not that of @layer"]}
+// CHECK-NEXT: kernel.call @layer[2]
+nn.weight @w : tensor<8x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @other(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %h = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %y = nn.matmul %h, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @other_body(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<8x16x16xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @other[1](%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @layer[2](%b, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %c : tensor<1x16xbf16>
+}
+
+// -----
+// Slices without a constant step have no address that a loop could count up.
+// CHECK: kernel.schedule @no_step(
+// CHECK: %b = kernel.call @layer.loop(%x, %w)
+// CHECK-NEXT: %d = kernel.call @layer.loop_1(%b, %w)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer[3]: operand 1 is slice 3 of @w, a constant step of 1 asks for slice 2 of @w"]}
+nn.weight @w : tensor<8x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @no_step(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<8x16x16xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer[1](%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @layer[3](%b, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer[4](%c, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %d : tensor<1x16xbf16>
+}
+
+// -----
+// What changes from call to call without being carried or stacked has no form in a loop.
+// CHECK: kernel.schedule @changing(
+// CHECK: %b = kernel.call @add.loop(%x, %x)
+// CHECK-NEXT: %c = kernel.call @add(%b, %z)
+// CHECK-SAME: {kl.remarks = ["run of @add is cut before @add: operand 1 is %z, and was %x"]}
+kernel.func @add(%x: tensor<1x16xbf16>, %y: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %z = nn.add %x, %y : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %z : tensor<1x16xbf16>
+}
+kernel.schedule @changing(%x: tensor<1x16xbf16>, %z: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %a = kernel.call @add(%x, %x) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @add(%a, %x) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @add(%b, %z) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %c : tensor<1x16xbf16>
+}
+
+// -----
+// A value that comes from two calls back is not carried from one iteration to the next.
+// CHECK: kernel.schedule @two_back(
+// CHECK: kernel.call @add(%x, %x)
+// CHECK-SAME: {kl.remarks = ["run of @add is cut behind @add: its result 0 is also read by @add"]}
+kernel.func @add(%x: tensor<1x16xbf16>, %y: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %z = nn.add %x, %y : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %z : tensor<1x16xbf16>
+}
+kernel.schedule @two_back(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %a = kernel.call @add(%x, %x) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @add(%a, %x) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @add(%b, %a) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %c : tensor<1x16xbf16>
+}
+
+// -----
+// The loop hands out what it carries; a result that only the last call hands out keeps that call outside.
+// CHECK: kernel.schedule @lost_result(
+// CHECK: %c = kernel.call @both.loop(%x)
+// CHECK-NEXT: %e, %f = kernel.call @both(%c)
+// CHECK-SAME: {kl.remarks = ["run of @both is cut before @both: the caller of the step reads its result 1, which no iteration hands on"]}
+kernel.func @both(%x: tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  %y = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %z = nn.gelu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y, %z : tensor<1x16xbf16>, tensor<1x16xbf16>
+}
+kernel.schedule @lost_result(%x: tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  %a, %b = kernel.call @both(%x) : (tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>)
+  %c, %d = kernel.call @both(%a) : (tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>)
+  %e, %f = kernel.call @both(%c) : (tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>)
+  kernel.return %e, %f : tensor<1x16xbf16>, tensor<1x16xbf16>
+}
+
+// -----
+// Calls that write one memory stay in order.
+// CHECK: kernel.schedule @one_memory(
+// CHECK: kernel.call @append(%cache, %p, %x) :
+// CHECK-NEXT: kernel.call @append(%cache, %q, %x)
+// CHECK-SAME: {kl.remarks = ["run of @append is cut before @append: operand 1 is %q, and was %p"]}
+// CHECK-NEXT: kernel.call @append(%cache, %q, %x)
+// CHECK-SAME: {kl.remarks = ["run of @append is cut before @append: operand 0 is @cache, which an iteration before touches, and one writes"]}
+nn.state @cache : memref<1x1x8x16xbf16>
+kernel.func @append(%cache: memref<1x1x8x16xbf16>, %position: tensor<i32>, %x: tensor<1x16xbf16>) {
+  nn.cache_append %cache[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  kernel.return
+}
+kernel.schedule @one_memory(%x: tensor<1x16xbf16>, %p: tensor<i32>, %q: tensor<i32>) {
+  %cache = nn.get_global @cache : memref<1x1x8x16xbf16>
+  kernel.call @append(%cache, %p, %x) : (memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
+  kernel.call @append(%cache, %q, %x) : (memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
+  kernel.call @append(%cache, %q, %x) : (memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
+  kernel.return
+}
+
+// -----
+// A layer that reads the cache of the layer before depends on another iteration.
+// CHECK: kernel.schedule @cache_before(
+// CHECK: kernel.call @layer(%x, %position, %c1, %c0) :
+// CHECK-NEXT: kernel.call @layer(%a, %position, %c2, %c1)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer: operand 3 is @c1, which an iteration before touches, and one writes"]}
+nn.state @c0 : memref<1x1x8x16xbf16>
+nn.state @c1 : memref<1x1x8x16xbf16>
+nn.state @c2 : memref<1x1x8x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %position: tensor<i32>, %mine: memref<1x1x8x16xbf16>, %before: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  nn.cache_append %mine[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  %y = nn.attention %x, %before, %before, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @cache_before(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %c0 = nn.get_global @c0 : memref<1x1x8x16xbf16>
+  %c1 = nn.get_global @c1 : memref<1x1x8x16xbf16>
+  %c2 = nn.get_global @c2 : memref<1x1x8x16xbf16>
+  %a = kernel.call @layer(%x, %position, %c1, %c0) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer(%a, %position, %c2, %c1) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %b : tensor<1x16xbf16>
+}
+
+// -----
+// A cache that all calls only read is legal, but the stages of a loop stream one of their own.
+// CHECK: kernel.schedule @shared_cache(
+// CHECK: kernel.call @read(%x
+// CHECK-SAME: {kl.remarks = ["2 calls of @read are not looped: a looped kernel reads one cache in all iterations; give each iteration its own"]}
+// CHECK-NEXT: kernel.call @read(%a
+nn.state @cache : memref<1x1x8x16xbf16>
+kernel.func @read(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.attention %x, %cache, %cache, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @shared_cache(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %cache = nn.get_global @cache : memref<1x1x8x16xbf16>
+  %a = kernel.call @read(%x, %position, %cache) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @read(%a, %position, %cache) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %b : tensor<1x16xbf16>
+}
+
+// -----
+// A weight has one place in memory: it stands in one stack, once.
+// CHECK: kernel.schedule @two_stacks(
+// CHECK: %w = kernel.stack %u, %v
+// CHECK-NEXT: %b = kernel.call @layer.loop(%x, %w)
+// CHECK-NEXT: %c = kernel.call @layer(%b, %u)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer: operand 1 is @u once more, which cannot lie at two places of a stack", "2 calls of @layer are not looped: @u would stand in two stacks; it has one place in memory"]}
+// CHECK-NEXT: %d = kernel.call @layer(%c, %t)
+nn.weight @t : tensor<16x16xbf16>
+nn.weight @u : tensor<16x16xbf16>
+nn.weight @v : tensor<16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @two_stacks(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %t = nn.get_global @t : tensor<16x16xbf16>
+  %u = nn.get_global @u : tensor<16x16xbf16>
+  %v = nn.get_global @v : tensor<16x16xbf16>
+  %a = kernel.call @layer(%x, %u) : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer(%a, %v) : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @layer(%b, %u) : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer(%c, %t) : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %d : tensor<1x16xbf16>
+}
+
+// -----
+// Parts smaller than the alignment of the memory have no constant stride.
+// CHECK: kernel.schedule @small_parts(
+// CHECK: kernel.call @norm(%x, %u)
+// CHECK-SAME: {kl.remarks = ["2 calls of @norm are not looped: @u and the like have 32 bytes, no multiple of 256, and cannot stand at a constant stride; declare one stacked weight"]}
+nn.weight @u : tensor<16xbf16>
+nn.weight @v : tensor<16xbf16>
+kernel.func @norm(%x: tensor<1x16xbf16>, %w: tensor<16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.rms_norm %x, %w eps 1.0e-05 : (tensor<1x16xbf16>, tensor<16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @small_parts(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %u = nn.get_global @u : tensor<16xbf16>
+  %v = nn.get_global @v : tensor<16xbf16>
+  %a = kernel.call @norm(%x, %u) : (tensor<1x16xbf16>, tensor<16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @norm(%a, %v) : (tensor<1x16xbf16>, tensor<16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %b : tensor<1x16xbf16>
+}
+
+// -----
+// A kernel that holds a loop gets no second one around it.
+// CHECK: kernel.schedule @loop_in_loop(
+// CHECK: kernel.call @looped(%x, %w)
+// CHECK-SAME: {kl.remarks = ["calls of @looped are not looped: the kernel holds a loop already"]}
+// CHECK-NEXT: kernel.call @looped(%a, %w)
+nn.weight @w : tensor<8x16x16xbf16>
+kernel.func @looped(%x: tensor<1x16xbf16>, %w: tensor<8x16x16xbf16>) -> tensor<1x16xbf16> {
+  %r = kernel.loop 8 carried(%x : tensor<1x16xbf16>) -> tensor<1x16xbf16> stacks(%w : tensor<8x16x16xbf16>) {
+  ^bb0(%h: tensor<1x16xbf16>, %wi: tensor<16x16xbf16>):
+    %y = nn.matmul %h, %wi : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+    kernel.yield %y : tensor<1x16xbf16>
+  }
+  kernel.return %r : tensor<1x16xbf16>
+}
+kernel.schedule @loop_in_loop(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<8x16x16xbf16>
+  %a = kernel.call @looped(%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @looped(%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %b : tensor<1x16xbf16>
+}
+
+// -----
+// The weights of the next iteration are loaded while this one computes: their tiles must fit beside its own. Two
+// tiles of 64 bytes take one PMU of 128 bytes here, the carried value another one; the machine has one.
+// CHECK: kernel.schedule @small_machine(
+// CHECK: kernel.call @layer[0]
+// CHECK-SAME: {kl.remarks = ["2 calls of @layer are not looped: with the tiles of the next iteration they need 256 bytes of SRAM, the machine has 128 bytes; raise pmus or pmu_bytes, or exclude the kernel"]}
+// CHECK-NEXT: kernel.call @layer[1]
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 1 : i64, pmu_bytes = 128 : i64}>} {
+  nn.weight @w : tensor<8x16x16xbf16>
+  kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+    %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+    kernel.return %y : tensor<1x16xbf16>
+  }
+  kernel.schedule @small_machine(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+    %w = nn.get_global @w : tensor<8x16x16xbf16>
+    %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+    %b = kernel.call @layer[1](%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+    kernel.return %b : tensor<1x16xbf16>
+  }
+}

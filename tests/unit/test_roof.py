@@ -1,0 +1,50 @@
+"""Nothing is faster than its bytes and FLOPs allow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kl.backends.sn40l.errors import RoofError
+from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.ledger import Ledger, Traffic
+from kl.backends.sn40l.report import CallReport, Report
+from kl.backends.sn40l.roof import ddr_cycles, roofline_cycles
+from kl.dialects.machine import SN40L
+
+
+def test_the_roofline_is_the_slowest_of_hbm_ddr_and_compute() -> None:
+    # 1.8 TB/s at 1.6 GHz are 1125 bytes a cycle, 200 GB/s are 125; 1040 PCUs do 399360 FLOPs a cycle.
+    assert roofline_cycles(SN40L, Traffic(hbm_read=112_500), 0) == 100
+    assert roofline_cycles(SN40L, Traffic(hbm_read=112_500, ddr_written=25_000), 0) == 200
+    assert roofline_cycles(SN40L, Traffic(hbm_written=112_500), 399_360 * 300) == 300
+    assert ddr_cycles(SN40L, 126) == 2
+
+
+def report(cycles: int) -> Report:
+    """A step of one call that moves what HBM can in 100 cycles."""
+    call = CallReport("kernel", 0, Ledger(memory_busy=cycles), Traffic(hbm_read=112_500), 0)
+    return Report("test", SN40L, "hardware", 2, (call,), 0)
+
+
+def test_a_report_above_the_roof_is_refused() -> None:
+    with pytest.raises(RoofError, match=r"step 'test' takes 99 cycles, the roofline .* is 100 cycles"):
+        report(99)
+
+
+def test_a_report_says_what_share_of_the_roofline_it_reaches() -> None:
+    assert report(100).roofline_share == 1
+    assert report(400).roofline_share == 0.25
+    assert report(400).tokens_per_second == pytest.approx(2 * 1.6e9 / 400)
+    assert report(400).roofline_tokens_per_second == pytest.approx(2 * 1.6e9 / 100)
+
+
+def test_a_stage_that_computes_faster_than_its_units_can_is_caught(decoder: Any) -> None:
+    program = decoder()
+    (kernel,) = program.kernels
+    units = tuple(replace(unit, flops=10**12) if unit.name == "project" else unit for unit in kernel.units)
+    program = replace(program, kernels=(replace(kernel, units=units),))
+    with pytest.raises(RoofError, match="step 'test' takes"):
+        time_step(program, {"position": 0})

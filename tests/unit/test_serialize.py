@@ -1,0 +1,153 @@
+"""Programs survive the way through JSON; documents that are none are refused with the place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kl.backends.sn40l.errors import ProgramError
+from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.program import InputPort, Instruction, OutputPort
+from kl.backends.sn40l.serialize import dump_program, load_program, parse_program, save_program
+from kl.backends.tensors import TensorSpec
+
+
+def test_a_program_survives_saving_and_loading(decoder: Any, tmp_path: Path) -> None:
+    program = decoder()
+    save_program(program, tmp_path / "program.json")
+    loaded = load_program(tmp_path / "program.json")
+    assert loaded == program
+    assert time_step(loaded, {"position": 3}) == time_step(program, {"position": 3})
+
+
+def test_numbers_of_attributes_keep_their_type(network: Any) -> None:
+    net = network()
+    spec = TensorSpec((1, 8), "f32")
+    x, y = net.memory("x", "input", 1, 8), net.memory("y", "value", 1, 8)
+    w = net.memory("w", "weight", 8)
+    row, weight, out = net.channel(1, 8), net.channel(8), net.channel(1, 8)
+    net.load("load", x, row)
+    net.load("load w", w, weight)
+    body = [Instruction("nn.rms_norm", (0, 1), spec, {"eps": 1e-5, "count": 3})]
+    ports = [InputPort(row, spec), InputPort(weight, TensorSpec((8,), "f32"))]
+    net.stage("norm", 1, ports, [OutputPort(out, 2)], body)
+    net.store("store", out, y)
+    program = net.program()
+    loaded = parse_program(dump_program(program))
+    attributes = loaded.kernels[0].units[2].body[0].attributes
+    assert attributes == {"eps": 1e-5, "count": 3}
+    assert [type(value) for value in attributes.values()] == [float, int]
+    assert loaded == program
+
+
+def test_fields_with_a_default_may_be_left_out(decoder: Any) -> None:
+    program = decoder()
+    document = json.loads(dump_program(program))
+    del document["program"]["tokens_per_step"]
+    del document["program"]["machine"]["pcus"]
+    assert parse_program(json.dumps(document)) == program
+
+
+def edited(program: Any, path: tuple[str | int, ...], value: object) -> str:
+    """The document of a program with one entry replaced, or removed where the value is `...`."""
+    document = json.loads(dump_program(program))
+    here = document
+    for step in path[:-1]:
+        here = here[step]
+    if value is ...:
+        del here[path[-1]]
+    else:
+        here[path[-1]] = value
+    return json.dumps(document)
+
+
+UNIT = ("program", "kernels", 0, "units", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("format",), "elf", 'not a kl-program document: it has no "format": "kl-program"'),
+        (("format",), ..., "not a kl-program document"),
+        (("version",), 2, "version 2 of kl-program; this reader knows version 1"),
+        (("version",), ..., "version None of kl-program; this reader knows version 1"),
+        (("program",), ..., "program: expected an object (Program), found null"),
+        (("program",), [1], "program: expected an object (Program), found [1]"),
+        (("program", "name"), ..., "program: field 'name' of Program is missing"),
+        (("program", "name"), 7, "program.name: expected a string, found 7"),
+        (("program", "nme"), 7, "program: unknown field 'nme'; Program has name, machine"),
+        (("program", "regions"), {}, "program.regions: expected a list, found {}"),
+        (
+            ("program", "regions", 0, "address"),
+            1.5,
+            "program.regions[0].address: expected an integer, found 1.5",
+        ),
+        (
+            ("program", "regions", 0, "address"),
+            True,
+            "program.regions[0].address: expected an integer, found true",
+        ),
+        (("program", "regions", 0, "live"), [1], "program.regions[0].live: expected a list of 2, found [1]"),
+        (("program", "regions", 0, "stacked"), 0, "stacked: expected true or false, found 0"),
+        (("program", "regions", 0, "checkpoint"), 5, "checkpoint: expected a string, found 5"),
+        (
+            ("program", "regions", 0, "tensor", "dtype"),
+            "f12",
+            "tensor: unknown element type 'f12'; known: bf16",
+        ),
+        (
+            ("program", "machine", "pcus"),
+            0,
+            "program.machine: machine parameter pcus is 0; it must be positive",
+        ),
+        (
+            (*UNIT, "kind"),
+            "Loader",
+            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, found",
+        ),
+        (
+            (*UNIT, "kind"),
+            ...,
+            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, found null",
+        ),
+        ((*UNIT, "kind"), [], "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, found []"),
+        (UNIT, "load", "units[0]: expected an object (Load, Gather, Store, Stage, Carry), found"),
+        (
+            ("program", "commands", 0, "kernel"),
+            None,
+            "program.commands[0].kernel: expected a string, found null",
+        ),
+        (
+            ("program", "kernels", 0, "units", 4, "body", 0, "attributes"),
+            {"eps": "small"},
+            "attributes.eps: expected an integer, found",
+        ),
+        (
+            ("program", "kernels", 0, "units", 4, "body", 0, "attributes"),
+            3,
+            "attributes: expected an object, found 3",
+        ),
+    ],
+)
+def test_a_malformed_document_is_refused(
+    decoder: Any, path: tuple[str | int, ...], value: object, message: str
+) -> None:
+    with pytest.raises(ProgramError) as caught:
+        parse_program(edited(decoder(), path, value))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"kl-program"', "[" * 100_000])
+def test_a_text_that_is_no_document_is_refused(text: str) -> None:
+    with pytest.raises(ProgramError, match="not a kl-program document"):
+        parse_program(text)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "program.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ProgramError, match="no UTF-8 text at byte 0"):
+        load_program(path)

@@ -1,0 +1,77 @@
+"""`kl compile`: print the IR at a level, or save the program."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..compilation import Compiler
+from ..diagnostics import Diagnostic, InputError
+from ..driver import LEVEL_NAMES, levels_between, pipeline
+from ..inputs import PROGRAM, ModuleInput, ProgramInput
+from ..tables import print_json
+from .options import JSON_VERSION
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compile to `--to`; with `--json` the text is part of the document unless `-o` takes it."""
+    compiler = Compiler.of(arguments)
+    given = compiler.read()
+    document = _compile(compiler, given, arguments.to)
+    if arguments.output is not None:
+        Path(arguments.output).write_text(document.pop("text"), encoding="utf-8")
+    if arguments.json:
+        print_json(document)
+    elif arguments.output is None:
+        sys.stdout.write(document["text"])
+    return 0
+
+
+def _compile(compiler: Compiler, given: ModuleInput | ProgramInput, target: str) -> dict[str, Any]:
+    """The document that `--json` prints, with the text."""
+    start = PROGRAM if isinstance(given, ProgramInput) else given.level
+    order = [*LEVEL_NAMES, PROGRAM]
+    if order.index(start) > order.index(target):
+        raise InputError(f"{given.path} is at the level {start} already, below {target}")
+    choice, passes = compiler.choice(), list[dict[str, Any]]()
+    remarks: tuple[Diagnostic, ...] = ()
+    lowest = LEVEL_NAMES[-1] if target == PROGRAM else target
+    levels = levels_between(start, lowest) if isinstance(given, ModuleInput) else []
+    if isinstance(given, ModuleInput):
+        remarks = compiler.lower(
+            given,
+            lowest,
+            choice,
+            lambda name, seconds, _: passes.append({"pass": name, "seconds": seconds}),
+        )
+    return {
+        "version": JSON_VERSION,
+        "input": given.path,
+        "input_level": start,
+        "level": target,
+        "pipeline": ",".join(pipeline(level, choice) for level in levels),
+        "passes": passes,
+        "remarks": [_remark(remark) for remark in remarks],
+        "text": _text(compiler, given, target),
+    }
+
+
+def _text(compiler: Compiler, given: ModuleInput | ProgramInput, target: str) -> str:
+    if target == PROGRAM:
+        from ...backends.sn40l.serialize import dump_program
+
+        return dump_program(compiler.program(given, compiler.choice()))
+    assert isinstance(given, ModuleInput), "a program is below all other levels"
+    return f"{given.module!s}\n"
+
+
+def _remark(remark: Diagnostic) -> dict[str, Any]:
+    place = remark.position
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "message": remark.message,
+    }

@@ -1,0 +1,69 @@
+"""The interpreter beside a run of the engine: the same inputs must give the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from ..backends.interpreter import Interpreter
+from ..backends.tensors import Array
+from .execution import Run, Step
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value in which engine and reference differ after a step."""
+
+    position: int
+    value: str
+    elements: int
+    """How many elements differ."""
+    largest: float | None
+    """The largest absolute difference; None if it is no number, or the values have not one
+    shape."""
+
+    def __str__(self) -> str:
+        largest = "" if self.largest is None else f", at most by {self.largest:g}"
+        return f"position {self.position}: {self.value} differs in {self.elements} elements{largest}"
+
+
+class Reference:
+    """The interpreter with the weights of a run; its states grow with each step compared."""
+
+    def __init__(self, module: ModuleOp, run: Run):
+        self._interpreter = Interpreter(module, run.weights)
+        self._run = run
+
+    def differences(self, step: Step) -> list[Difference]:
+        """Run a step and compare its outputs, what the host has read of it, and all states.
+
+        Raises: InterpretationError.
+        """
+        return [
+            _difference(step.position, name, mine, wanted)
+            for name, mine, wanted in self._values(step)
+            if mine.shape != wanted.shape or mine.tobytes() != wanted.tobytes()
+        ]
+
+    def _values(self, step: Step) -> Iterator[tuple[str, Array, Array]]:
+        """Name, value of the engine and value of the reference."""
+        result = self._interpreter.step([step.inputs[n] for n in self._run.program.inputs])
+        for (name, mine), wanted in zip(step.outputs.items(), result.outputs, strict=True):
+            yield f"output {name}", mine, wanted
+        for label, values in result.observed.items():
+            mine = [value for read, value in step.observed if read == label]
+            yield f"observed {label}", np.array(mine), np.array(values)
+        for name, wanted in self._interpreter.states.items():
+            yield f"state {name}", self._run.executor.read(name), wanted
+
+
+def _difference(position: int, name: str, mine: Array, wanted: Array) -> Difference:
+    if mine.shape != wanted.shape:
+        return Difference(position, name, wanted.size, None)
+    distance = np.abs(mine.astype(np.float64) - wanted.astype(np.float64))
+    largest = float(np.max(distance))
+    elements = int(np.count_nonzero(distance != 0))
+    return Difference(position, name, elements, largest if np.isfinite(largest) else None)
