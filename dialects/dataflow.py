@@ -37,6 +37,7 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
 from .network import (
+    ExchangeOp,
     LoopCarryOp,
     NetworkOp,
     PipelineStageOp,
@@ -321,8 +322,16 @@ class CarryOp(LoopCarryOp):
     traits = traits_def(HasParent(KernelOp))
 
 
+@irdl_op_definition
+class CollectiveOp(ExchangeOp):
+    """An exchange between sockets: `dataflow.collective "all_reduce" 8 %a to %b by "one_shot" : …`."""
+
+    name = "dataflow.collective"
+    traits = traits_def(HasParent(KernelOp))
+
+
 DATAFLOW = Dialect(
     "dataflow",
-    [KernelOp, ChannelOp, LoadOp, GatherOp, StoreOp, StageOp, YieldOp, CarryOp],
+    [KernelOp, ChannelOp, LoadOp, GatherOp, StoreOp, StageOp, YieldOp, CarryOp, CollectiveOp],
     [TokenType, ChannelType],
 )

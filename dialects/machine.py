@@ -61,6 +61,14 @@ class Machine:
     ddr_bandwidth: int = parameter(
         200_000_000_000, "bytes/s", "SN40 table II: DDR bandwidth per socket, over 200 GB/s"
     )
+    p2p_bandwidth: int = parameter(
+        200_000_000_000,
+        "bytes/s",
+        "Assumed: what a socket sends to all its peers together; SN40 names the links, not their speed",
+    )
+    p2p_latency_ns: int = parameter(
+        500, "ns", "Assumed: from a tile of one socket to a tile of another; not published"
+    )
     agcu_request_bytes: int = parameter(
         64, "bytes", "Assumed: smallest burst an AGCU moves; shorter requests cost as much"
     )
@@ -137,6 +145,10 @@ class Machine:
     def cycles(self, nanoseconds: int) -> int:
         """Cycles that cover a time, rounded up."""
         return -(-nanoseconds * self.clock_hz // 1_000_000_000)
+
+    def p2p_cycles(self, size_bytes: int) -> int:
+        """Cycles for which a socket's links are busy with sending this many bytes, rounded up."""
+        return -(-size_bytes * self.clock_hz // self.p2p_bandwidth)
 
     def hbm_cycles(self, size_bytes: int) -> int:
         """Cycles for which a request of this size occupies the HBM, rounded up; never below the roofline."""

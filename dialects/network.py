@@ -24,6 +24,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     StringAttr,
     TensorType,
+    UnitAttr,
     i64,
 )
 from xdsl.ir import (
@@ -227,13 +228,20 @@ class TableGatherOp(UnitOp):
     ids = operand_def(ChannelType)
     channels = var_operand_def(ChannelType)
     """Every tile goes to each of them."""
+    sharded = opt_prop_def(UnitAttr)
+    """The table's rows are split over the sockets; a row of another socket arrives as zeros."""
 
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = (
         "$table `by` $ids `to` $channels attr-dict `:` type($table) `,` type($ids) `->` type($channels)"
     )
 
-    def __init__(self, table: SSAValue, ids: SSAValue, channels: Sequence[SSAValue]):
-        super().__init__(operands=[table, ids, channels])
+    def __init__(
+        self, table: SSAValue, ids: SSAValue, channels: Sequence[SSAValue], *, sharded: bool = False
+    ):
+        super().__init__(
+            operands=[table, ids, channels], properties={"sharded": UnitAttr() if sharded else None}
+        )
 
     def inputs(self) -> Sequence[SSAValue]:
         return (self.ids,)
@@ -423,6 +431,72 @@ class LoopCarryOp(UnitOp):
         expect(len(types) == 1, f"the channels of a carry have one type of tiles, not {_listed(types)}")
         expect(TokenType() not in types, "a carry of tokens; it takes tiles")
         expect(self.tiles.value.data > 0, f"a carry of {self.tiles.value.data} tiles")
+
+
+COLLECTIVES = ("all_reduce", "all_gather")
+ALGORITHMS = ("one_shot", "ring")
+
+
+class ExchangeOp(UnitOp):
+    """An exchange between sockets; the base of `dataflow.collective` and `rdu.collective`.
+
+    Every socket sends each tile of `source` to all others. `all_reduce` puts out their sum, tile by tile;
+    `all_gather` their tiles one behind the other along `axis`.
+    """
+
+    kind = prop_def(StringAttr)
+    tiles = prop_def(IntegerAttr.constr(i64))
+    """Tiles in an iteration."""
+    algorithm = prop_def(StringAttr)
+    """`one_shot`: each socket sends to all others at once; `ring`: neighbours pass parts around."""
+    axis = opt_prop_def(IntegerAttr.constr(i64))
+    source = operand_def(ChannelType)
+    channels = var_operand_def(ChannelType)
+    """Every tile goes to each of them."""
+
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = (
+        "$kind $tiles $source `to` $channels `by` $algorithm attr-dict `:` type($source) `->` type($channels)"
+    )
+
+    def __init__(
+        self,
+        kind: str,
+        tiles: int,
+        source: SSAValue,
+        channels: Sequence[SSAValue],
+        algorithm: str,
+        axis: int | None = None,
+    ):
+        properties: dict[str, Attribute] = {
+            "kind": StringAttr(kind),
+            "tiles": IntegerAttr(tiles, i64),
+            "algorithm": StringAttr(algorithm),
+        }
+        if axis is not None:
+            properties["axis"] = IntegerAttr(axis, i64)
+        super().__init__(operands=[source, channels], properties=properties)
+
+    def inputs(self) -> Sequence[SSAValue]:
+        return (self.source,)
+
+    def outputs(self) -> Sequence[SSAValue]:
+        return self.channels
+
+    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return self.tiles.value.data * iterations
+
+    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+        return self.tiles.value.data * iterations
+
+    def verify_(self) -> None:
+        expect(self.kind.data in COLLECTIVES, f"collective '{self.kind.data}', not {COLLECTIVES}")
+        expect(self.algorithm.data in ALGORITHMS, f"algorithm '{self.algorithm.data}', not {ALGORITHMS}")
+        gathers = self.kind.data == "all_gather"
+        expect(gathers == (self.axis is not None), "`axis` belongs to all_gather, and to nothing else")
+        if not gathers:
+            types = {channel.type for channel in self.operands}
+            expect(len(types) == 1, "all_reduce keeps the tile type")
 
 
 def channel_of(value: SSAValue) -> QueueOp:

@@ -13,6 +13,7 @@ from xdsl.ir import Dialect
 from .rdu_kernel import (
     BufferOp,
     CarryOp,
+    CollectiveOp,
     GatherOp,
     KernelOp,
     LoadOp,
@@ -44,6 +45,7 @@ __all__ = [
     "TIERS",
     "BufferOp",
     "CarryOp",
+    "CollectiveOp",
     "ExecuteOp",
     "GatherOp",
     "KernelOp",
@@ -69,6 +71,7 @@ RDU = Dialect(
         BufferOp,
         StageOp,
         CarryOp,
+        CollectiveOp,
         GatherOp,
         LoadOp,
         StoreOp,

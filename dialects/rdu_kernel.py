@@ -34,6 +34,7 @@ from xdsl.traits import (
 )
 
 from .network import (
+    ExchangeOp,
     LoopCarryOp,
     NetworkOp,
     PipelineStageOp,
@@ -131,6 +132,14 @@ class GatherOp(TableGatherOp):
     """An AGCU that reads rows by index, as in `dataflow.gather`."""
 
     name = "rdu.gather"
+    traits = traits_def(HasParent(KernelOp))
+
+
+@irdl_op_definition
+class CollectiveOp(ExchangeOp):
+    """An exchange between sockets, as in `dataflow.collective`."""
+
+    name = "rdu.collective"
     traits = traits_def(HasParent(KernelOp))
 
 

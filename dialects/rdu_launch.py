@@ -38,7 +38,7 @@ from xdsl.traits import (
 )
 
 from .network import fail_at
-from .nn import expect, size_bytes_of
+from .nn import WeightOp, expect, size_bytes_of
 from .rdu_kernel import KernelOp
 from .rdu_machine import machine_of
 
@@ -68,6 +68,10 @@ class RegionOp(IRDLOperation):
     checkpoint = opt_prop_def(StringAttr)
     transposed = opt_prop_def(UnitAttr)
     stacked = opt_prop_def(UnitAttr)
+    shard_axis = opt_prop_def(IntegerAttr.constr(i64))
+    """The axis along which the whole weight is split over the sockets."""
+    shard_parts = opt_prop_def(IntegerAttr.constr(i64))
+    """Into how many parts; with fewer parts than sockets, neighbours share a part."""
 
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
@@ -80,23 +84,20 @@ class RegionOp(IRDLOperation):
         tier: str,
         address: int,
         type: Attribute,
-        *,
-        checkpoint: StringAttr | None = None,
-        transposed: UnitAttr | None = None,
-        stacked: UnitAttr | None = None,
+        weight: WeightOp | None = None,
     ):
-        super().__init__(
-            properties={
-                "sym_name": StringAttr(sym_name),
-                "kind": StringAttr(kind),
-                "tier": StringAttr(tier),
-                "address": IntegerAttr(address, i64),
-                "type": type,
-                "checkpoint": checkpoint,
-                "transposed": transposed,
-                "stacked": stacked,
-            }
-        )
+        """With `weight`, the region keeps what a loader must know of it."""
+        properties: dict[str, Attribute] = {
+            "sym_name": StringAttr(sym_name),
+            "kind": StringAttr(kind),
+            "tier": StringAttr(tier),
+            "address": IntegerAttr(address, i64),
+            "type": type,
+        }
+        if weight is not None:
+            kept = ("checkpoint", "transposed", "stacked", "shard_axis", "shard_parts")
+            properties |= {name: weight.properties[name] for name in kept if name in weight.properties}
+        super().__init__(properties=properties)
 
     @property
     def end(self) -> int:

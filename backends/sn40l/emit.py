@@ -24,6 +24,7 @@ from .program import (
     AddressPattern,
     Carry,
     Channel,
+    Collective,
     Command,
     Execute,
     Gate,
@@ -127,6 +128,18 @@ class _KernelEmitter:
                     self.indices(op.channels),
                     self.parameter[op.table],
                     spec(op.table.type),
+                    op.sharded is not None,
+                    _location(op),
+                )
+            case rdu.CollectiveOp():
+                return Collective(
+                    f"{op.kind.data} {op.source.name_hint or ''}".strip(),
+                    op.kind.data,
+                    op.algorithm.data,
+                    self.channel[op.source],
+                    self.indices(op.channels),
+                    op.tiles.value.data,
+                    op.axis.value.data if op.axis is not None else None,
                     _location(op),
                 )
             case rdu.CarryOp():
@@ -255,6 +268,8 @@ def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) ->
         op.checkpoint.data if op.checkpoint is not None else None,
         op.transposed is not None,
         op.stacked is not None,
+        op.shard_axis.value.data if op.shard_axis is not None else None,
+        op.shard_parts.value.data if op.shard_parts is not None else 1,
         live,
     )
 

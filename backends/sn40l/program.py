@@ -49,6 +49,9 @@ class Region:
     checkpoint: str | None = None
     transposed: bool = False
     stacked: bool = False
+    shard_axis: int | None = None
+    """The axis along which the whole weight is split over the sockets; None: each socket has all of it."""
+    shard_parts: int = 1
     live: tuple[int, int] | None = None
     """First and last command that need it, where regions share addresses; None is the whole step."""
 
@@ -136,6 +139,8 @@ class Gather:
     channels: tuple[int, ...]
     parameter: int
     table: TensorSpec
+    sharded: bool = False
+    """The rows are split over the sockets; a row of another socket arrives as zeros."""
     location: str = ""
 
 
@@ -220,7 +225,25 @@ class Carry:
     location: str = ""
 
 
-Unit = Load | Gather | Store | Stage | Carry
+@dataclass(frozen=True)
+class Collective:
+    """An exchange between sockets: every tile of `source` goes to all of them, see `dataflow.collective`."""
+
+    name: str
+    kind: str
+    """`all_reduce` or `all_gather`."""
+    algorithm: str
+    """`one_shot` or `ring`."""
+    source: int
+    channels: tuple[int, ...]
+    tiles: int
+    """Per iteration."""
+    axis: int | None = None
+    """Of an all_gather: along which the tiles stand one behind the other."""
+    location: str = ""
+
+
+Unit = Load | Gather | Store | Stage | Carry | Collective
 
 
 @dataclass(frozen=True)

@@ -63,17 +63,17 @@ def _global_region(op: Global) -> rdu.RegionOp:
     address = op.attributes.get("address")
     if not isinstance(address, IntegerAttr):
         _fail(op, f"@{op.sym_name.data} has no address; run plan-memory first")
-    weight = op if isinstance(op, nn.WeightOp) else None
+    kind = "weight" if isinstance(op, nn.WeightOp) else "state"
     region = rdu.RegionOp(
         op.sym_name.data,
-        "weight" if weight is not None else "state",
+        kind,
         "hbm",
         address.value.data,
         op.type,
-        checkpoint=weight.checkpoint if weight is not None else None,
-        transposed=weight.transposed if weight is not None else None,
-        stacked=op.stacked,
+        op if isinstance(op, nn.WeightOp) else None,
     )
+    if isinstance(op, nn.StateOp) and op.stacked is not None:
+        region.stacked = op.stacked
     region.location = op.location
     return region
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from xdsl.dialects.builtin import FunctionType, IntegerAttr, TensorType, f32, f64, i64
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.transforms.dead_code_elimination import is_trivially_dead
+from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from ...dialects import dataflow, kernel, nn
 from ...dialects.network import TokenType, UnitOp, YieldOp
@@ -200,8 +200,13 @@ def _convert_body(builder: NetworkBuilder, block: Block) -> None:
             _convert_op(builder, op)
 
 
-def _live_ops(block: Block) -> Iterator[Operation]:
-    return (op for op in list(block.ops) if not is_trivially_dead(op))
+def _live_ops(block: Block) -> list[Operation]:
+    dead: set[Operation] = set()
+    for op in reversed(list(block.ops)):
+        readers = {use.operation for result in op.results for use in result.uses}
+        if would_be_trivially_dead(op) and readers <= dead:
+            dead.add(op)
+    return [op for op in block.ops if op not in dead]
 
 
 def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kl.passes.solvers.call_patterns import Repeat, find_repeats
 
 

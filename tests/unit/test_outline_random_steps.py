@@ -1,4 +1,4 @@
-"""Random steps keep their numbers through the kernel phase, whatever reads, writes and observes stand in them."""
+"""Random steps keep their numbers through the kernel phase, whatever they read, write and observe."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+
 from kl.backends.interpreter import Interpreter, weight_specs
 from kl.backends.weights import random_weights
 from kl.passes import load_pass
 from kl.tools.pipeline import parse_passes, run_passes
 from kl.tools.universe import make_context
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.parser import Parser
 
 X, W, NORM, CACHE, POSITION = (
     "tensor<1x16xbf16>",
