@@ -215,7 +215,7 @@ class _Rules:
         if isinstance(needed, Replicated):
             self.body.whole_uses.setdefault(value, []).append((op, number))
             return
-        message = f"operand {number} of {op.name} is needed {needed}, one a socket, and comes {given}"
+        message = f"operand {number} of {op.name} is needed {needed}, and comes {given}"
         fail(op, message, "compute it from a product with a weight, by operations that keep heads apart")
 
     def _use_global(self, value: SSAValue, op: Operation, placement: Placement) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import lcm
 
@@ -43,10 +43,10 @@ def body_ops(stage: dataflow.StageOp) -> Iterator[Operation]:
             yield op
 
 
-def _propagate(op: Operation, axes: dict[SSAValue, int | None]) -> int | None:
+def _propagate(op: Operation, axes: dict[SSAValue, int | None], states: Sequence[SSAValue]) -> int | None:
     """Enter an operation's axes; returns the multiple of its tiles, or None where it cannot be cut."""
     rule = tile_rule(op)
-    if rule is None:
+    if rule is None or (not rule.accumulates and any(operand in states for operand in op.operands)):
         return None
     wanted, result = rule.operands, rule.result
     known = [axes[operand] for operand in op.operands if operand in axes]
@@ -60,16 +60,26 @@ def _propagate(op: Operation, axes: dict[SSAValue, int | None]) -> int | None:
     return rule.multiple
 
 
+def yielded_values(stage: dataflow.StageOp) -> tuple[SSAValue, ...]:
+    """What a stage's body yields: its outputs, then the states of the next firing."""
+    last = stage.body.block.last_op
+    assert last is not None, "the verifier wants a yield"
+    return tuple(last.operands)
+
+
+def whole_axes(stage: dataflow.StageOp) -> StageAxes:
+    """The axes of a stage that is not cut."""
+    return StageAxes((None,) * len(stage.body.block.args), (None,) * len(yielded_values(stage)))
+
+
 def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     """The axes of a stage; all None where its operations do not agree on a cut."""
-    block = stage.body.block
-    last = block.last_op
-    assert last is not None, "the verifier wants a yield"
-    whole = StageAxes((None,) * len(block.args), (None,) * len(last.operands))
-    axes: dict[SSAValue, int | None] = {}
+    block, whole = stage.body.block, whole_axes(stage)
+    states = block.args[len(stage.ins) :]
+    axes: dict[SSAValue, int | None] = dict.fromkeys(states)
     multiple = 1
     for op in body_ops(stage):
-        found = _propagate(op, axes)
+        found = _propagate(op, axes, states)
         if found is None:
             return whole
         multiple = lcm(multiple, found)
@@ -81,7 +91,9 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     }
     if len(extents) != 1:
         return whole
-    yielded = tuple(axes.get(value) for value in last.operands)
+    yielded = tuple(axes.get(value) for value in yielded_values(stage))
+    if any(axis is not None for axis in yielded[len(stage.outs) :]):
+        return whole
     return StageAxes(arguments, yielded, extents.pop(), lcm(multiple, _store_multiple(stage)))
 
 
@@ -89,11 +101,47 @@ def _store_multiple(stage: dataflow.StageOp) -> int:
     """Tiles that go to a position of a cache must hold whole heads."""
     multiple = 1
     for channel in stage.outs:
-        consumer = consumer_of(channel)
-        if isinstance(consumer, dataflow.StoreOp) and consumer.position is not None:
-            assert consumer.destination is not None, "checked by the store's verifier"
-            multiple = lcm(multiple, nn.shape_of(consumer.destination)[-1])
+        for reader in _readers_of(channel):
+            if isinstance(reader, dataflow.StoreOp) and reader.position is not None:
+                assert reader.destination is not None, "checked by the store's verifier"
+                multiple = lcm(multiple, nn.shape_of(reader.destination)[-1])
     return multiple
+
+
+def _readers_of(channel: SSAValue) -> Iterator[UnitOp]:
+    """The units that take a channel's tiles, directly or through carries."""
+    waiting, seen = [channel], {channel}
+    while waiting:
+        reader = consumer_of(waiting.pop())
+        yield reader
+        if isinstance(reader, dataflow.CarryOp):
+            waiting += [following for following in reader.current if following not in seen]
+            seen |= {*reader.current}
+
+
+@dataclass(frozen=True)
+class TileSource:
+    """The result of a stage that a channel's tiles come from."""
+
+    stage: dataflow.StageOp
+    port: int
+    """Number of the output."""
+    carried: bool
+    """It is that of the iteration before, or of an earlier one."""
+
+
+def source_of(channel: SSAValue) -> TileSource | None:
+    """Where a channel's tiles come from, through carries; None where no stage makes them."""
+    seen: set[SSAValue] = set()
+    while isinstance(producer := producer_of(channel), dataflow.CarryOp):
+        channel = producer.next
+        if channel in seen:
+            return None
+        seen.add(channel)
+    if not isinstance(producer, dataflow.StageOp):
+        return None
+    port = next(number for number, out in enumerate(producer.outs) if out is channel)
+    return TileSource(producer, port, bool(seen))
 
 
 def producer_of(channel: SSAValue) -> UnitOp:

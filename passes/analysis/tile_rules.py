@@ -21,6 +21,11 @@ class TileRule:
     result: int | None
     multiple: int = 1
 
+    @property
+    def accumulates(self) -> bool:
+        """Whether the operation adds up its tiles, in order."""
+        return self.result is None and any(axis is not None for axis in self.operands)
+
 
 def tile_rule(op: Operation) -> TileRule | None:
     """The rule of an operation, or None where it needs its operands whole."""

@@ -8,6 +8,7 @@ from ...dialects import dataflow, nn
 from ...dialects.network import ChannelType, QueueOp, UnitOp
 from .stage_axes import body_ops
 
+
 def tile_bytes(channel: SSAValue) -> int:
     """Bytes of one tile of a channel."""
     assert isinstance(channel.type, ChannelType), "checked by the op's definition"

@@ -1,7 +1,8 @@
 """How many tiles each stage of a kernel works in: a pure solver.
 
 A stage that streams a tensor from memory cuts it into tiles of at most a given size; a stage that only
-follows others (elementwise work) fires once per tile that its producers share.
+follows others (elementwise work) fires once per tile that its producers share. Of a producer and a consumer
+one count divides the other, so that tiles are gathered or sliced evenly.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ class TiledStage:
     """A stage that may be cut along one axis of `extent` indices; extent 1 where it may not.
 
     `streamed_bytes` is the size per index of what it streams from memory (0: nothing). `multiple` divides
-    every tile's extent. `sources` are the earlier stages whose results it reads along this axis;
-    `carried` says that it reads the loop-carried value along it.
+    every tile's extent. `sources` are the earlier stages whose results it reads along this axis; `carried`
+    are stages, before or behind it, whose results of the iteration before it reads along this axis.
     """
 
     extent: int = 1
     streamed_bytes: int = 0
     multiple: int = 1
     sources: tuple[int, ...] = ()
-    carried: bool = False
+    carried: tuple[int, ...] = ()
 
 
 def divisors(number: int) -> list[int]:
@@ -33,69 +34,57 @@ def divisors(number: int) -> list[int]:
     return sorted({*small, *(number // d for d in small)})
 
 
+def possible_counts(extent: int, multiple: int) -> list[int]:
+    """Into how many tiles an extent can be cut, ascending; whole is always possible."""
+    return [count for count in divisors(extent) if count == 1 or (extent // count) % multiple == 0]
+
+
 def tile_count(extent: int, bytes_per_index: int, limit_bytes: int, least: int, multiple: int = 1) -> int:
     """The fewest tiles, at least `least` where that many exist, that are no larger than `limit_bytes`.
 
     Every tile has extent / count indices, a multiple of `multiple`. Where even the most tiles are larger
     than the limit, the most tiles it is.
     """
-    counts = [count for count in divisors(extent) if (extent // count) % multiple == 0] or [1]
+    counts = possible_counts(extent, multiple)
     for count in counts:
         if count >= min(least, counts[-1]) and extent // count * bytes_per_index <= limit_bytes:
             return count
     return counts[-1]
 
 
-def _shared_tiles(stage: TiledStage, counts: Sequence[int], carried_tiles: int | None) -> int:
-    """Tiles of a stage that follows its producers: what the cut ones have in common, 1 if none is cut."""
-    given = [counts[source] for source in stage.sources if counts[source] > 1]
-    if stage.carried and carried_tiles is not None and carried_tiles > 1:
-        given.append(carried_tiles)
-    shared = gcd(*given) if given else 1
-    return max(
-        count
-        for count in divisors(shared)
-        if (stage.extent % count == 0 and (stage.extent // count) % stage.multiple == 0) or count == 1
-    )
-
-
-def _compatible(count: int, other: int) -> int:
-    """`count`, or the largest number of tiles that both sides can divide."""
-    return count if count % other == 0 or other % count == 0 else gcd(count, other)
-
-
-def _one_pass(
-    stages: Sequence[TiledStage], limit_bytes: int, least: int, carried_tiles: int | None
-) -> list[int]:
-    counts: list[int] = []
-    for stage in stages:
-        if stage.extent == 1:
-            counts.append(1)
-            continue
-        if stage.streamed_bytes:
-            count = tile_count(stage.extent, stage.streamed_bytes, limit_bytes, least, stage.multiple)
-        else:
-            count = _shared_tiles(stage, counts, carried_tiles)
-        for source in stage.sources:
-            count = _compatible(count, counts[source])
-        if stage.carried and carried_tiles is not None:
-            count = _compatible(count, carried_tiles)
-        counts.append(count)
-    return counts
-
-
-def choose_tiles(
-    stages: Sequence[TiledStage], limit_bytes: int, least: int, carried_from: int | None = None
-) -> tuple[int, ...]:
+def choose_tiles(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> tuple[int, ...]:
     """Tiles per stage, so that of every producer and consumer one count divides the other.
 
-    `carried_from` is the stage that makes the loop-carried value: its tiles come back as the carried
-    value's, so the counts are found again until they agree.
+    What a stage makes for the next iteration is known only at the end, so the counts are found again with
+    it until they agree. From pass to pass a maker's count divides the one before, so this ends.
     """
-    carried_tiles: int | None = None
+    makers = {maker for stage in stages for maker in stage.carried}
+    made: dict[int, int] = {}
     while True:
-        counts = _one_pass(stages, limit_bytes, least, carried_tiles)
-        found = counts[carried_from] if carried_from is not None else None
-        if found == carried_tiles:
+        counts: list[int] = []
+        for number, stage in enumerate(stages):
+            partners = [counts[source] for source in stage.sources]
+            partners += [made[maker] for maker in stage.carried if maker in made]
+            counts.append(_choose(stage, partners, made.get(number), limit_bytes, least))
+        found = {maker: counts[maker] for maker in makers}
+        if found == made:
             return tuple(counts)
-        carried_tiles = found if carried_tiles is None or found is None else gcd(found, carried_tiles)
+        made = found
+
+
+def _choose(stage: TiledStage, partners: Sequence[int], cap: int | None, limit_bytes: int, least: int) -> int:
+    """Tiles of one stage that go together with those of its partners and divide `cap`."""
+    fitting = [
+        count
+        for count in possible_counts(stage.extent, stage.multiple)
+        if (cap is None or cap % count == 0) and all(_fit(count, other) for other in partners)
+    ]
+    if stage.streamed_bytes:
+        wanted = tile_count(stage.extent, stage.streamed_bytes, limit_bytes, least, stage.multiple)
+        return next((count for count in fitting if count >= wanted), fitting[-1])
+    shared = gcd(*(other for other in partners if other > 1)) or 1
+    return max(count for count in fitting if shared % count == 0)
+
+
+def _fit(count: int, other: int) -> bool:
+    return count % other == 0 or other % count == 0

@@ -101,6 +101,32 @@ kernel.schedule @other_shape(%x: tensor<1x16xbf16>, %wide: tensor<16x32xbf16>, %
 }
 
 // -----
+// So is one that takes other arguments.
+// CHECK: kernel.schedule @other_arguments(
+// CHECK: %b = kernel.call @layer.loop(
+// CHECK-NEXT: %c = kernel.call @act(%b)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut by @act: it takes 1 operands where @layer takes 2"]}
+// CHECK-NEXT: %e = kernel.call @layer.loop_1(
+nn.weight @w : tensor<8x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @act(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @other_arguments(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<8x16x16xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer[1](%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @act(%b) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer[2](%c, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %e = kernel.call @layer[3](%d, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %e : tensor<1x16xbf16>
+}
+
+// -----
 // So does a kernel that does something else with the same arguments, between single calls.
 // CHECK: kernel.schedule @other_body(
 // CHECK: kernel.call @layer[0]
@@ -160,6 +186,63 @@ kernel.schedule @changing(%x: tensor<1x16xbf16>, %z: tensor<1x16xbf16>) -> tenso
   %b = kernel.call @add(%a, %x) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
   %c = kernel.call @add(%b, %z) : (tensor<1x16xbf16>, tensor<1x16xbf16>) -> tensor<1x16xbf16>
   kernel.return %c : tensor<1x16xbf16>
+}
+
+// -----
+// What stacks begin with, they go on with: the third operand 1 here is no whole weight but a slice, and the fourth
+// an input, whose place in memory is not ours to choose.
+// CHECK: kernel.schedule @not_whole(
+// CHECK: %b = kernel.call @layer.loop(%x, %w)
+// CHECK-NEXT: kernel.call @layer[5] (%b, %s)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer[5]: operand 1 is slice 5 of @s, and only whole weights and states can be stacked"]}
+// CHECK-NEXT: kernel.call @layer(%c, %i)
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer: operand 1 is %i, and was @s"]}
+nn.weight @u : tensor<16x16xbf16>
+nn.weight @v : tensor<16x16xbf16>
+nn.weight @s : tensor<8x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @not_whole(%x: tensor<1x16xbf16>, %i: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %u = nn.get_global @u : tensor<16x16xbf16>
+  %v = nn.get_global @v : tensor<16x16xbf16>
+  %s = nn.get_global @s : tensor<8x16x16xbf16>
+  %a = kernel.call @layer(%x, %u) : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer(%a, %v) : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @layer[5](%b, %s) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer(%c, %i) : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %d : tensor<1x16xbf16>
+}
+
+// -----
+// What was carried stays carried, and what one kernel hands to the next in an iteration, too.
+// CHECK: kernel.schedule @not_carried(
+// CHECK: %d = kernel.call @first.loop(%x)
+// CHECK-NEXT: %e = kernel.call @first(%x)
+// CHECK-SAME: {kl.remarks = ["run of @first to @second is cut before @first: operand 0 is %x, no result of the iteration before"]}
+// CHECK-NEXT: kernel.call @second(%e)
+// CHECK-NEXT: kernel.call @first(%f)
+// CHECK-NEXT: kernel.call @second(%x)
+// CHECK-SAME: {kl.remarks = ["run of @first to @second is cut before @second: operand 0 is %x, and was made in the same iteration before"]}
+kernel.func @first(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @second(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.gelu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @not_carried(%x: tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  %a = kernel.call @first(%x) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @second(%a) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @first(%b) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @second(%c) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %e = kernel.call @first(%x) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %f = kernel.call @second(%e) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %g = kernel.call @first(%f) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %h = kernel.call @second(%x) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %d, %h : tensor<1x16xbf16>, tensor<1x16xbf16>
 }
 
 // -----

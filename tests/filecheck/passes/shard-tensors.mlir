@@ -116,7 +116,7 @@ func.func @step(%ids: tensor<1xi32>) -> tensor<1xi32> {
 // CHECK: nn.call @layer[1] (%x, %w, %unread) : (tensor<1x8xbf16>, tensor<2x8x2xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
 // CHECK-NEXT: %b = nn.matmul %a, %v
 // CHECK-NEXT: [[B:%.*]] = collective.all_gather %b
-// CHECK-NEXT: nn.call @layer ([[B]], %v, %unread) : (tensor<1x8xbf16>, tensor<8x2xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+// CHECK-NEXT: nn.call @layer([[B]], %v, %unread) : (tensor<1x8xbf16>, tensor<8x2xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
 nn.weight @w : tensor<2x8x8xbf16> {stacked}
 nn.weight @v : tensor<8x8xbf16>
 nn.weight @unread : tensor<8x8xbf16>

@@ -1,0 +1,85 @@
+"""The stages of a network as a problem for `solvers/tiling.py`: axes, sizes, and who reads whose tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...dialects import dataflow, nn
+from ..solvers.tiling import TiledStage
+from .stage_axes import StageAxes, source_of, stage_axes, streams_tiles, whole_axes
+
+
+@dataclass(frozen=True)
+class Link:
+    """An input of a stage that brings tiles of another stage's result, cut along `made` where that is cut."""
+
+    source: int
+    carried: bool
+    """They come from the iteration before."""
+    made: int | None
+    read: int | None
+    """The axis along which the reader may be cut."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both ends may be cut: along one axis, or the maker's result is whole anyway."""
+        return self.made is None or self.read is None or self.made == self.read
+
+
+@dataclass
+class TilingProblem:
+    """The stages of a network in program order and their axes."""
+
+    stages: list[dataflow.StageOp]
+    axes: list[StageAxes]
+    iterations: int
+
+    def links(self, number: int) -> Iterator[Link]:
+        """The inputs of a stage that other stages feed."""
+        numbers = {stage: n for n, stage in enumerate(self.stages)}
+        for channel, read in zip(self.stages[number].ins, self.axes[number].arguments, strict=False):
+            source = source_of(channel)
+            if source is not None:
+                maker = numbers[source.stage]
+                yield Link(maker, source.carried, self.axes[maker].yielded[source.port], read)
+
+    def leave_disagreeing_whole(self) -> None:
+        """A stage that reads along another axis than its producer is cut along gathers whole tensors."""
+        changed = True
+        while changed:
+            changed = False
+            for number, stage in enumerate(self.stages):
+                if not all(link.agrees for link in self.links(number)):
+                    self.axes[number] = whole_axes(stage)
+                    changed = True
+
+    def tiled_stage(self, number: int) -> TiledStage:
+        """A stage for the solver."""
+        stage, axes = self.stages[number], self.axes[number]
+        cut = [link for link in self.links(number) if link.made is not None and link.read is not None]
+        return TiledStage(
+            axes.extent,
+            self._streamed_bytes(stage, axes),
+            axes.multiple,
+            tuple(link.source for link in cut if not link.carried),
+            tuple(link.source for link in cut if link.carried),
+        )
+
+    def _streamed_bytes(self, stage: dataflow.StageOp, axes: StageAxes) -> int:
+        """The size per index of the largest tensor that a stage streams from memory."""
+        ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
+        sizes = [
+            nn.size_bytes_of(argument) // axes.extent
+            for channel, argument, axis in ports
+            if axis is not None and streams_tiles(channel, self.iterations)
+        ]
+        return max(sizes, default=0)
+
+
+def tiling_problem(network: dataflow.KernelOp) -> TilingProblem:
+    """The problem of a network whose stages are whole."""
+    stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp)]
+    problem = TilingProblem(stages, [stage_axes(stage) for stage in stages], network.iterations)
+    problem.leave_disagreeing_whole()
+    return problem
