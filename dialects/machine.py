@@ -150,6 +150,23 @@ class Machine:
         """Cycles for which a socket's links are busy with sending this many bytes, rounded up."""
         return -(-size_bytes * self.clock_hz // self.p2p_bandwidth)
 
+    def exchange_cycles(self, kind: str, algorithm: str, tile_bytes: int) -> tuple[int, int]:
+        """Cycles for which a tile's exchange keeps a socket's links busy, and cycles of latency behind that.
+
+        With S sockets, `one_shot` sends the tile to the S - 1 others at once. A `ring` passes parts of
+        tile / S around: an `all_reduce` takes 2 (S - 1) steps (reduce, then spread); an `all_gather` passes
+        whole tiles, S - 1 steps. One socket alone passes the tile on in a cycle.
+        """
+        others, latency = self.sockets - 1, self.cycles(self.p2p_latency_ns)
+        if others == 0:
+            return 1, 0
+        if algorithm == "one_shot":
+            return self.p2p_cycles(others * tile_bytes), latency
+        if kind == "all_gather":
+            return self.p2p_cycles(others * tile_bytes), others * latency
+        part = -(-tile_bytes // self.sockets)
+        return self.p2p_cycles(2 * others * part), 2 * others * latency
+
     def hbm_cycles(self, size_bytes: int) -> int:
         """Cycles for which a request of this size occupies the HBM, rounded up; never below the roofline."""
         moved = -(-size_bytes // self.agcu_request_bytes) * self.agcu_request_bytes

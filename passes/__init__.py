@@ -18,6 +18,7 @@ PASSES: tuple[str, ...] = (
     "loop-kernels",
     "convert-kernel-to-dataflow",
     "tile-stages",
+    "overlap-collectives",
     "schedule-stages",
     "prefetch-weights",
     "allocate-units",

@@ -51,21 +51,22 @@ from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp
 from ..dialects.rdu import machine_of
-from .analysis.traffic import needed_depth, pass_tiles, stage_flops, streamed_bytes
+from .analysis.traffic import held_tiles, pass_tiles, read_bytes, room_bytes, stage_flops
 from .solvers.allocation import Shortage, Task, share_units
 
 
 def _channel_task(channel: QueueOp, iterations: int, machine: Machine) -> Task:
     size = channel.type.tile_bytes
-    held = needed_depth(channel, iterations) * size
-    if held <= machine.pcu_fifo_bytes:
+    held = held_tiles(channel, iterations) * size
+    if held <= room_bytes(0, machine):
         return Task("", 0, 0)
     return Task("", -(-held // machine.pmu_bytes), size * pass_tiles(channel, iterations))
 
 
 def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
     compute = stage_flops(stage) / machine.pcu_flops_per_cycle
-    stream = streamed_bytes(stage) / machine.pmu_port_bytes_per_cycle
+    streamed = sum(size for size, changes in read_bytes(stage) if changes)
+    stream = streamed / machine.pmu_port_bytes_per_cycle
     return Task(stage.label.data, 1, stage.firings.value.data * max(compute, stream))
 
 

@@ -38,14 +38,15 @@ from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp
 from ..dialects.rdu import machine_of
+from .analysis.traffic import room_bytes
 
 
 def _deepen(channel: QueueOp, iterations: int, machine: Machine) -> None:
     producer = channel.producers()[0]
     streams = isinstance(producer, dataflow.LoadOp) and len(producer.channels) == 1
-    if not streams or channel.pmus is None or channel.pmus.value.data == 0:
+    if not streams or channel.pmus is None:
         return
-    room = channel.pmus.value.data * machine.pmu_bytes // channel.type.tile_bytes
+    room = room_bytes(channel.pmus.value.data, machine) // channel.type.tile_bytes
     useful = producer.produced_tiles(channel.result, iterations)
     channel.depth = IntegerAttr(max(channel.depth.value.data, min(room, useful)), i64)
 

@@ -51,7 +51,7 @@ from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp, channel_of
 from ..dialects.rdu import machine_of
-from .analysis.traffic import argument_bytes, needed_depth, stage_flops, tile_bytes
+from .analysis.traffic import held_tiles, read_bytes, stage_flops
 
 
 def _port_cycles(size_bytes: int, channel: SSAValue, machine: Machine) -> int:
@@ -64,10 +64,9 @@ def _port_cycles(size_bytes: int, channel: SSAValue, machine: Machine) -> int:
 def _reads(stage: dataflow.StageOp, machine: Machine) -> tuple[int, int]:
     """Cycles to read the inputs of a firing: those that stream, and those that are held."""
     streamed = held = 0
-    ports = zip(stage.ins, stage.body.block.args, stage.in_periods.get_values(), strict=False)
-    for channel, argument, period in ports:
-        cycles = _port_cycles(argument_bytes(argument.type), channel, machine)
-        if int(period) == 1:
+    for channel, (size_bytes, changes) in zip(stage.ins, read_bytes(stage), strict=True):
+        cycles = _port_cycles(size_bytes, channel, machine)
+        if changes:
             streamed = max(streamed, cycles)
         else:
             held = max(held, cycles)
@@ -78,7 +77,9 @@ def schedule_stage(stage: dataflow.StageOp, machine: Machine) -> None:
     """Write the interval and the latency of a stage, in cycles."""
     assert stage.pcus is not None, "checked by the caller"
     streamed, held = _reads(stage, machine)
-    written = max((_port_cycles(tile_bytes(out), out, machine) for out in stage.outs), default=0)
+    written = max(
+        (_port_cycles(channel_of(out).type.tile_bytes, out, machine) for out in stage.outs), default=0
+    )
     peak = stage.pcus.value.data * machine.pcu_flops_per_cycle
     interval = max(1, streamed, written, -(-stage_flops(stage) // peak))
     stage.ii = IntegerAttr(interval, i64)
@@ -96,8 +97,7 @@ def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
             op.emit_error(message, PassFailedException(message))
     for op in network.body.block.ops:
         if isinstance(op, QueueOp):
-            depth = max(op.depth.value.data, needed_depth(op, network.iterations))
-            op.depth = IntegerAttr(depth, i64)
+            op.depth = IntegerAttr(held_tiles(op, network.iterations), i64)
         elif isinstance(op, dataflow.StageOp):
             schedule_stage(op, machine)
 

@@ -79,8 +79,9 @@ def guess_argument(first: Operand, second: Operand) -> Argument:
         return Local(*first.source[1:])
     if second.source is not None and first.index is None:
         return Carried(*second.source[1:], first.value)
-    if first.index is not None and second.index is not None:
-        return Slices(first.value, first.index, second.index - first.index)
+    if first.index is not None:
+        step = second.index - first.index if second.index is not None else 0
+        return Slices(first.value, first.index, step)
     if root_of(first.value) != root_of(second.value) and first.can_be_stacked:
         return Gathered((first.value,))
     return Invariant(first.value)

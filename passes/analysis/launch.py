@@ -147,9 +147,12 @@ def build_schedule(
                 body.add_ops(_commands(op, signatures, launch, loaded))
                 loaded = op.callee.root_reference.data
             case nn.ObserveOp():
-                body.add_op(rdu.ObserveOp(launch.places[op.value][0], op.label.data))
+                observe = rdu.ObserveOp(launch.places[op.value][0], op.label.data)
+                observe.location = op.location
+                body.add_op(observe)
             case _:
                 outputs = [launch.places[value][0] for value in op.operands]
     inputs = [launch.places[arg][0] for arg in schedule.args]
     made = rdu.ScheduleOp(schedule.sym_name.data, inputs, outputs, Region(body))
+    made.location = schedule.location
     return launch.regions, made, symbols

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import NoReturn
 
 from xdsl.dialects.builtin import DenseArrayBase, FunctionType, IntegerAttr, MemRefType, i64
@@ -10,10 +11,12 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, nn, rdu
-from ...dialects.network import ChannelType, QueueOp, UnitOp, tiled_axis
+from ...dialects.network import QueueOp, UnitOp, tile_of, tiled_axis
 
 Values = dict[SSAValue, SSAValue]
 Properties = dict[str, Attribute | None]
+
+STAGE_PASSES = "allocate-units, schedule-stages and place-units"
 
 
 def _fail(op: Operation, message: str) -> NoReturn:
@@ -23,7 +26,7 @@ def _fail(op: Operation, message: str) -> NoReturn:
 def byte_strides(type_: Attribute) -> list[int]:
     """Bytes from one index to the next, per dimension, of a packed row-major tensor."""
     shape = nn.shape_of(type_)
-    stride = nn.size_bytes_of(type_) // max(1, _elements(shape))
+    stride = nn.size_bytes_of(type_) // max(1, prod(shape))
     strides: list[int] = []
     for extent in reversed(shape):
         strides.append(stride)
@@ -31,20 +34,12 @@ def byte_strides(type_: Attribute) -> list[int]:
     return strides[::-1]
 
 
-def _elements(shape: Sequence[int]) -> int:
-    count = 1
-    for extent in shape:
-        count *= extent
-    return count
-
-
 def _number(value: int) -> IntegerAttr:
     return IntegerAttr(value, i64)
 
 
 def _tile_shape(channel: SSAValue) -> tuple[int, ...]:
-    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    return nn.shape_of(channel.type.tile)
+    return nn.shape_of(tile_of(channel))
 
 
 def _slices(op: dataflow.LoadOp | dataflow.StoreOp, stream_bytes: int) -> Properties:
@@ -119,9 +114,17 @@ def _convert_store(op: dataflow.StoreOp, values: Values, results: Sequence[SSAVa
     )
 
 
+def _planned(op: dataflow.StageOp | QueueOp, names: Sequence[str], passes: str) -> Properties:
+    """The properties that planning passes have written."""
+    for name in names:
+        if name not in op.properties:
+            what = op.label.data if isinstance(op, dataflow.StageOp) else op.label
+            _fail(op, f"{what} has no {name}; run {passes} first")
+    return {name: op.properties[name] for name in names}
+
+
 def _convert_stage(op: dataflow.StageOp, values: Values) -> rdu.StageOp:
-    if op.ii is None or op.pcu_first is None:
-        _fail(op, "a stage without schedule or place; run schedule-stages and place-units first")
+    planned = _planned(op, ("ii", "latency", "pcus", "pcu_first"), STAGE_PASSES)
     stage = rdu.StageOp(
         op.label.data,
         op.firings.value.data,
@@ -131,16 +134,13 @@ def _convert_stage(op: dataflow.StageOp, values: Values) -> rdu.StageOp:
         [int(period) for period in op.in_periods.get_values()],
         [int(period) for period in op.out_periods.get_values()],
     )
-    for name in ("ii", "latency", "pcus", "pcu_first"):
-        stage.properties[name] = op.properties[name]
+    stage.properties |= planned
     return stage
 
 
 def _convert_buffer(op: QueueOp) -> rdu.BufferOp:
-    if op.pmus is None or op.pmu_first is None:
-        _fail(op, "a channel without units or place; run allocate-units and place-units first")
     buffer = rdu.BufferOp(op.type.tile, op.depth.value.data)
-    buffer.properties |= {name: op.properties[name] for name in ("pmus", "pmu_first", "hops")}
+    buffer.properties |= _planned(op, ("pmus", "pmu_first", "hops"), "allocate-units and place-units")
     buffer.result.name_hint = op.result.name_hint
     return buffer
 
@@ -155,7 +155,13 @@ def _convert_unit(op: Operation, values: Values, results: Sequence[SSAValue]) ->
             return _convert_stage(op, values)
         case dataflow.GatherOp():
             channels = [values[channel] for channel in op.channels]
-            return rdu.GatherOp(values[op.table], values[op.ids], channels)
+            sharded = op.sharded is not None
+            return rdu.GatherOp(values[op.table], values[op.ids], channels, sharded=sharded)
+        case dataflow.CollectiveOp():
+            channels = [values[channel] for channel in op.channels]
+            axis = op.axis.value.data if op.axis is not None else None
+            source, tiles = values[op.source], op.tiles.value.data
+            return rdu.CollectiveOp(op.kind.data, tiles, source, channels, op.algorithm.data, axis)
         case dataflow.CarryOp():
             init, following, final = values[op.init], values[op.next], values[op.final]
             current = [values[channel] for channel in op.current]
@@ -187,9 +193,7 @@ def build_kernel(network: dataflow.KernelOp) -> rdu.KernelOp:
             values[op.result] = made.results[0]
         made.location = op.location
         block.add_op(made)
-    return rdu.KernelOp(
-        network.sym_name.data,
-        FunctionType.from_lists([*inputs, *outputs], []),
-        Region(block),
-        {"iterations": network.attributes["iterations"]},
-    )
+    signature = FunctionType.from_lists([*inputs, *outputs], [])
+    kernel = rdu.KernelOp(network.sym_name.data, signature, Region(block), network.attributes)
+    kernel.location = network.location
+    return kernel

@@ -8,9 +8,12 @@ from xdsl.dialects.builtin import FunctionType, IntegerAttr, TensorType, f32, f6
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
-from ...dialects import dataflow, kernel, nn
+from ...dialects import collective, dataflow, kernel, nn
 from ...dialects.network import TokenType, UnitOp, YieldOp
 from .network_wires import Memory, NetworkBuilder, Wire, fail
+
+DEFAULT_ALGORITHM = "one_shot"
+"""Of a collective: the one with the least latency; `overlap-collectives` chooses for each."""
 
 Compute = Callable[[Sequence[SSAValue]], tuple[list[Operation], SSAValue, list[SSAValue]]]
 """Builds the body of a stage from its arguments: the operations, the result, the next states."""
@@ -61,13 +64,27 @@ def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
     builder.sources[op.results[0]] = _add_stage(builder, op, _label(op), inputs, types, compute)
 
 
-def _convert_embedding(builder: NetworkBuilder, op: nn.EmbeddingOp) -> None:
+def _convert_embedding(builder: NetworkBuilder, op: nn.EmbeddingOp | collective.ShardedEmbeddingOp) -> None:
     """An indexed read of the table."""
     ids, table = builder.fresh(op.ids, op), builder.memory(op.table, op)
     if table.slices is not None:
         fail(op, "embedding from a stack of tables has no form as a stream; give it one table")
     wire = Wire(op.result.type)
-    builder.unit(op, lambda: dataflow.GatherOp(table.argument, ids, wire.channels))
+    sharded = isinstance(op, collective.ShardedEmbeddingOp)
+    builder.unit(op, lambda: dataflow.GatherOp(table.argument, ids, wire.channels, sharded=sharded))
+    builder.sources[op.result] = wire
+
+
+def _convert_collective(builder: NetworkBuilder, op: collective.AllReduceOp | collective.AllGatherOp) -> None:
+    """A stage that collects the whole value, and the exchange of it."""
+    inputs = [builder.held(op.x, op)]
+    whole = _add_stage(
+        builder, op, f"collect.{op.x.name_hint or 'x'}", inputs, [op.x.type], lambda args: ([], args[0], [])
+    )
+    source, wire = builder.channel(whole, op, op.x.name_hint), Wire(op.result.type)
+    kind = op.name.split(".")[-1]
+    axis = op.axis.value.data if isinstance(op, collective.AllGatherOp) else None
+    builder.unit(op, lambda: dataflow.CollectiveOp(kind, 1, source, wire.channels, DEFAULT_ALGORITHM, axis))
     builder.sources[op.result] = wire
 
 
@@ -106,7 +123,7 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
     builder.cache_reads.append(memory)
     wire = Wire(TensorType(nn.element_type_of(cache), nn.shape_of(cache)))
     append = builder.appends.get(memory)
-    token = builder.channel(append) if append is not None else None
+    token = builder.channel(append, op) if append is not None else None
 
     def make() -> UnitOp:
         return dataflow.LoadOp(
@@ -155,7 +172,7 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
         builder,
         op,
         f"scores.{hint}",
-        [query, (builder.channel(keys, "keys"), 1)],
+        [query, (builder.channel(keys, op, "keys"), 1)],
         [op.query.type, keys.type],
         scores,
     )
@@ -164,7 +181,7 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
         builder,
         op,
         f"softmax.{hint}",
-        [(builder.channel(scored, "scores"), 1), position],
+        [(builder.channel(scored, op, "scores"), 1), position],
         [row, op.position.type],
         softmax,
     )
@@ -173,7 +190,7 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
         builder,
         op,
         f"values.{hint}",
-        [(builder.channel(weighted, "weights"), 1), (builder.channel(cached, "values"), 1)],
+        [(builder.channel(weighted, op, "weights"), 1), (builder.channel(cached, op, "values"), 1)],
         [row, cached.type, accumulator],
         values,
     )
@@ -181,8 +198,10 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
 
 def _convert_op(builder: NetworkBuilder, op: Operation) -> None:
     match op:
-        case nn.EmbeddingOp():
+        case nn.EmbeddingOp() | collective.ShardedEmbeddingOp():
             _convert_embedding(builder, op)
+        case collective.AllReduceOp() | collective.AllGatherOp():
+            _convert_collective(builder, op)
         case nn.CacheAppendOp():
             _convert_append(builder, op)
         case nn.AttentionOp():
@@ -237,7 +256,7 @@ def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
 def _store_results(builder: NetworkBuilder, terminator: Operation) -> None:
     for number, value in enumerate(terminator.operands):
         wire = builder.wire(value, terminator)
-        channel, once = builder.channel(wire, value.name_hint), wire.per_call
+        channel, once = builder.channel(wire, terminator, value.name_hint), wire.per_call
         builder.unit(
             terminator,
             lambda channel=channel, number=number, once=once: dataflow.StoreOp(
@@ -271,6 +290,7 @@ def build_network(func: kernel.FuncOp) -> dataflow.KernelOp:
     network = dataflow.KernelOp(
         func.sym_name.data, signature, attributes={"iterations": IntegerAttr(iterations, i64)}
     )
+    network.location = func.location
     builder = NetworkBuilder(func, network, iterations)
     for old, new in zip(func.args, network.args, strict=True):
         new.name_hint = old.name_hint

@@ -69,9 +69,10 @@ class NetworkBuilder:
     units: list[Callable[[], UnitOp]] = field(default_factory=list[Callable[[], UnitOp]])
     locations: list[LocationAttr] = field(default_factory=list[LocationAttr])
 
-    def channel(self, wire: Wire, name: str | None = None) -> SSAValue:
+    def channel(self, wire: Wire, at: Operation, name: str | None = None) -> SSAValue:
         """A new reader of a wire."""
         op = dataflow.ChannelOp(wire.type, 1)
+        op.location = at.location
         op.result.name_hint = name
         self.network.body.block.add_op(op)
         wire.channels.append(op.result)
@@ -109,19 +110,19 @@ class NetworkBuilder:
     def own_load(self, value: SSAValue, at: Operation, *, once: bool) -> SSAValue:
         """A channel with a load of its own, that runs once a call or once an iteration."""
         wire = self._load(self.memory(value, at), value, at, once=once)
-        return self.channel(wire, value.name_hint)
+        return self.channel(wire, at, value.name_hint)
 
     def held(self, value: SSAValue, at: Operation) -> tuple[SSAValue, int]:
         """A channel from which a stage reads a value, and for how many firings it holds each tile."""
         wire = self.wire(value, at)
-        return self.channel(wire, value.name_hint), self.iterations if wire.per_call else 1
+        return self.channel(wire, at, value.name_hint), self.iterations if wire.per_call else 1
 
     def fresh(self, value: SSAValue, at: Operation) -> SSAValue:
         """A channel that brings a value anew in every iteration, for readers that hold nothing."""
         source = self.sources[value]
         if isinstance(source, Memory) and source.invariant:
             return self.own_load(value, at, once=False)
-        return self.channel(self.wire(value, at), value.name_hint)
+        return self.channel(self.wire(value, at), at, value.name_hint)
 
     def finish(self) -> dataflow.KernelOp:
         """Add the units to the network."""

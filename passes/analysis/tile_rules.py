@@ -32,7 +32,7 @@ def tile_rule(op: Operation) -> TileRule | None:
     match op:
         case nn.MatmulOp():
             return TileRule((None, 1), 1)
-        case nn.BinaryOp() | nn.UnaryOp():
+        case nn.BinaryOp() | nn.UnaryOp() if nn.shape_of(op.results[0]):
             last = len(nn.shape_of(op.results[0])) - 1
             return TileRule((last,) * len(op.operands), last)
         case nn.RopeOp():

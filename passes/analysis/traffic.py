@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from xdsl.ir import Attribute, SSAValue
-
 from ...dialects import dataflow, nn
-from ...dialects.network import ChannelType, QueueOp, UnitOp
+from ...dialects.machine import Machine
+from ...dialects.network import QueueOp, UnitOp
 from .stage_axes import body_ops
-
-
-def tile_bytes(channel: SSAValue) -> int:
-    """Bytes of one tile of a channel."""
-    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    return channel.type.tile_bytes
 
 
 def gathered_tiles(channel: QueueOp, consumer: UnitOp) -> int:
@@ -24,7 +17,7 @@ def gathered_tiles(channel: QueueOp, consumer: UnitOp) -> int:
 
 
 def pass_tiles(channel: QueueOp, iterations: int) -> int:
-    """Tiles that go through a channel in one iteration; all of them where they come once a call."""
+    """Tiles that go through a channel in one iteration, rounded up; a carry puts its final ones at once."""
     producer = channel.producers()[0]
     made = producer.produced_tiles(channel.result, iterations)
     if isinstance(producer, dataflow.CarryOp) and channel.result is producer.final:
@@ -36,17 +29,25 @@ def needed_depth(channel: QueueOp, iterations: int) -> int:
     """Fewest tiles that a channel must hold for a kernel to run, and to run without waiting for itself.
 
     Between stages a whole iteration fits, so that a value read twice never blocks its producer; a stream
-    from memory is double-buffered where the kernel loops.
+    from memory is double-buffered where the kernel loops. A carry puts a tile before it lets go of the one
+    it has copied, so carries that feed one another need a slot more.
     """
-    gathered = gathered_tiles(channel, channel.consumers()[0])
-    if isinstance(channel.producers()[0], dataflow.LoadOp):
+    producer, consumer = channel.producers()[0], channel.consumers()[0]
+    gathered = gathered_tiles(channel, consumer)
+    if isinstance(producer, dataflow.LoadOp):
         return max(gathered, 2 if iterations > 1 else 1)
-    return max(gathered, pass_tiles(channel, iterations))
+    carries = isinstance(producer, dataflow.CarryOp) and isinstance(consumer, dataflow.CarryOp)
+    return max(gathered, pass_tiles(channel, iterations) + carries)
 
 
-def argument_bytes(argument: Attribute) -> int:
-    """Bytes that a stage reads of one input in one firing."""
-    return nn.size_bytes_of(argument)
+def held_tiles(channel: QueueOp, iterations: int) -> int:
+    """The depth of a channel once it is scheduled: what it needs, or more where it has more already."""
+    return max(channel.depth.value.data, needed_depth(channel, iterations))
+
+
+def room_bytes(pmus: int, machine: Machine) -> int:
+    """Bytes that a channel in so many PMUs can hold; without any it lies in its reader's input FIFO."""
+    return pmus * machine.pmu_bytes if pmus else machine.pcu_fifo_bytes
 
 
 def stage_flops(stage: dataflow.StageOp) -> int:
@@ -54,11 +55,12 @@ def stage_flops(stage: dataflow.StageOp) -> int:
     return sum(op.flops() for op in body_ops(stage) if isinstance(op, nn.ComputeOp))
 
 
-def streamed_bytes(stage: dataflow.StageOp) -> int:
-    """Bytes of the inputs that change with every firing; held inputs stay in the PCUs."""
-    periods = stage.in_periods.get_values()
-    return sum(
-        argument_bytes(argument.type)
-        for argument, period in zip(stage.body.block.args, periods, strict=False)
-        if int(period) == 1
-    )
+def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:
+    """Per input of a stage, the bytes of a firing, and whether they change with every firing.
+
+    What stays the same for several firings is read once and kept in the PCUs.
+    """
+    ports = zip(stage.body.block.args, stage.ports(), stage.in_periods.get_values(), strict=False)
+    return [
+        (nn.size_bytes_of(argument), int(period) == 1 or port.slices > 1) for argument, port, period in ports
+    ]

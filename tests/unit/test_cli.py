@@ -197,6 +197,15 @@ def test_parameters_of_the_model_can_be_changed(capsys: Capture):
     assert document(capsys, "compare", TINY, "--param", "layers=2")[1]["kernel_calls_per_token"] == 5
 
 
+@pytest.mark.parametrize("command", ["compile", "run", "time", "compare"])
+def test_every_json_field_is_documented(command: str, capsys: Capture):
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    result = document(capsys, command, TINY)
+    for one in result if isinstance(result, list) else [result]:
+        assert one["version"] == JSON_VERSION
+        assert [field for field in one if f"`{field}`" not in page] == []
+
+
 WRONG = {
     "a missing file": (["time", "missing.kl"], "missing.kl: No such file or directory"),
     "a strange file": (["time", str(ROOT / "README.md")], "unknown kind of file"),

@@ -196,7 +196,7 @@ kernel.schedule @changing(%x: tensor<1x16xbf16>, %z: tensor<1x16xbf16>) -> tenso
 // CHECK-NEXT: kernel.call @layer[5] (%b, %s)
 // CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer[5]: operand 1 is slice 5 of @s, and only whole weights and states can be stacked"]}
 // CHECK-NEXT: kernel.call @layer(%c, %i)
-// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer: operand 1 is %i, and was @s"]}
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer: operand 1 is %i, a constant step of 0 asks for slice 5 of @s"]}
 nn.weight @u : tensor<16x16xbf16>
 nn.weight @v : tensor<16x16xbf16>
 nn.weight @s : tensor<8x16x16xbf16>
@@ -233,7 +233,7 @@ kernel.func @second(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
   %y = nn.gelu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
   kernel.return %y : tensor<1x16xbf16>
 }
-kernel.schedule @not_carried(%x: tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+kernel.schedule @not_carried(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
   %a = kernel.call @first(%x) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
   %b = kernel.call @second(%a) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
   %c = kernel.call @first(%b) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
@@ -242,7 +242,7 @@ kernel.schedule @not_carried(%x: tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tenso
   %f = kernel.call @second(%e) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
   %g = kernel.call @first(%f) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
   %h = kernel.call @second(%x) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
-  kernel.return %d, %h : tensor<1x16xbf16>, tensor<1x16xbf16>
+  kernel.return %h : tensor<1x16xbf16>
 }
 
 // -----
@@ -324,20 +324,28 @@ kernel.schedule @cache_before(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> 
 }
 
 // -----
-// A cache that all calls only read is legal, but the stages of a loop stream one of their own.
-// CHECK: kernel.schedule @shared_cache(
-// CHECK: kernel.call @read(%x
-// CHECK-SAME: {kl.remarks = ["2 calls of @read are not looped: a looped kernel reads one cache in all iterations; give each iteration its own"]}
-// CHECK-NEXT: kernel.call @read(%a
-nn.state @cache : memref<1x1x8x16xbf16>
+// A loop that the machine cannot build: one kernel would read a cache before it appends to it.
+// CHECK: kernel.schedule @unbuildable(
+// CHECK: kernel.call @read[0]
+// CHECK-SAME: {kl.remarks = ["2 rounds of @read to @append are not looped: a kernel reads a cache and appends to it afterwards; split it between the two"]}
+// CHECK-NEXT: kernel.call @append[0]
+// CHECK-NEXT: kernel.call @read[1]
+// CHECK-NEXT: kernel.call @append[1]
+nn.state @caches : memref<8x1x1x8x16xbf16>
 kernel.func @read(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
   %y = nn.attention %x, %cache, %cache, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
   kernel.return %y : tensor<1x16xbf16>
 }
-kernel.schedule @shared_cache(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
-  %cache = nn.get_global @cache : memref<1x1x8x16xbf16>
-  %a = kernel.call @read(%x, %position, %cache) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
-  %b = kernel.call @read(%a, %position, %cache) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+kernel.func @append(%cache: memref<1x1x8x16xbf16>, %position: tensor<i32>, %x: tensor<1x16xbf16>) {
+  nn.cache_append %cache[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  kernel.return
+}
+kernel.schedule @unbuildable(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %cs = nn.get_global @caches : memref<8x1x1x8x16xbf16>
+  %a = kernel.call @read[0](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.call @append[0](%cs, %position, %a) : (memref<8x1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
+  %b = kernel.call @read[1](%a, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.call @append[1](%cs, %position, %b) : (memref<8x1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
   kernel.return %b : tensor<1x16xbf16>
 }
 

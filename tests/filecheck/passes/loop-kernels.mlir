@@ -147,3 +147,22 @@ kernel.schedule @still_called(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
   %d = kernel.call @act(%c) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
   kernel.return %d : tensor<1x16xbf16>
 }
+
+// -----
+// A cache that all calls only read is the same memory in every iteration.
+// CHECK: kernel.func @read.loop(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+// CHECK-NEXT: kernel.loop 2 carried(%x : tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+// CHECK-NEXT: ^bb0(%x_2: tensor<1x16xbf16>):
+// CHECK-NEXT: nn.attention %x_2, %cache, %cache, %position
+// CHECK: kernel.schedule @shared_cache(
+nn.state @cache : memref<1x1x8x16xbf16>
+kernel.func @read(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.attention %x, %cache, %cache, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @shared_cache(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %cache = nn.get_global @cache : memref<1x1x8x16xbf16>
+  %a = kernel.call @read(%x, %position, %cache) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @read(%a, %position, %cache) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %b : tensor<1x16xbf16>
+}

@@ -110,7 +110,7 @@ func.func @step(%ids: tensor<1xi32>) -> tensor<1x8xbf16> {
 
 // -----
 // Also where a layer is one of the two, or does not read it at all.
-// CHECK: error: @w is needed whole by func.func at {{.*}}invalid.mlir:[[# @LINE + 3]]:1, and in 4 parts along axis 1 by nn.matmul at {{.*}}invalid.mlir:[[# @LINE + 8]]:3
+// CHECK: error: @w is needed whole by func.func at {{.*}}invalid.mlir:[[# @LINE + 3]]:1, and in 4 parts along axis 1 by nn.matmul at {{.*}}invalid.mlir:[[# @LINE + 9]]:3
 nn.weight @w : tensor<8x8xbf16>
 // CHECK: help: declare it twice, once for each use
 func.func private @layer(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {

@@ -2,6 +2,10 @@
 // RUN: kl-opt %s -p shard-tensors{sockets=4} --split-input-file --print-debuginfo | filecheck %s --check-prefix=LOC
 // RUN: kl-opt %s -p shard-tensors{sockets=1} --split-input-file | filecheck %s --check-prefix=ONE
 // RUN: kl-opt %s -p shard-tensors --split-input-file | filecheck %s --check-prefix=ONE
+// RUN: not kl-opt %s -p shard-tensors{sockets=-1} --split-input-file 2>&1 | filecheck %s --check-prefix=NEGATIVE
+
+// NEGATIVE: error: sockets is -1
+// NEGATIVE: help: give 1 or more, or 0 for those of the machine
 
 // On one socket, as the default machine has it, nothing changes.
 // ONE-NOT: collective
