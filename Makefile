@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11+ with venv found; give one: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	@touch $@
 
 demo: install
 	$(BIN)/kl compare examples/llama3_8b.kl

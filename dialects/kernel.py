@@ -101,6 +101,8 @@ class FunctionLikeOp(IRDLOperation, ABC):
             parser, reserved_attr_names=("sym_name", "function_type")
         )
         extra = dict(attributes.data) if attributes is not None else {}
+        if not region.blocks:
+            region.add_block(Block())  # `{ }` of a network without arguments and units
         return cls(name, FunctionType.from_lists(inputs, outputs), region, extra)
 
     def print(self, printer: Printer) -> None:

@@ -150,6 +150,13 @@ class Machine:
         """Cycles for which a socket's links are busy with sending this many bytes, rounded up."""
         return -(-size_bytes * self.clock_hz // self.p2p_bandwidth)
 
+    def exchange_bytes(self, kind: str, algorithm: str, tile_bytes: int) -> int:
+        """Bytes that each socket sends for the exchange of a tile; how is said at `exchange_cycles`."""
+        others = self.sockets - 1
+        if (kind, algorithm) == ("all_reduce", "ring"):
+            return 2 * others * -(-tile_bytes // self.sockets)
+        return others * tile_bytes
+
     def exchange_cycles(self, kind: str, algorithm: str, tile_bytes: int) -> tuple[int, int]:
         """Cycles for which a tile's exchange keeps a socket's links busy, and cycles of latency behind that.
 
@@ -160,12 +167,10 @@ class Machine:
         others, latency = self.sockets - 1, self.cycles(self.p2p_latency_ns)
         if others == 0:
             return 1, 0
-        if algorithm == "one_shot":
-            return self.p2p_cycles(others * tile_bytes), latency
-        if kind == "all_gather":
-            return self.p2p_cycles(others * tile_bytes), others * latency
-        part = -(-tile_bytes // self.sockets)
-        return self.p2p_cycles(2 * others * part), 2 * others * latency
+        steps = 1
+        if algorithm == "ring":
+            steps = 2 * others if kind == "all_reduce" else others
+        return self.p2p_cycles(self.exchange_bytes(kind, algorithm, tile_bytes)), steps * latency
 
     def hbm_cycles(self, size_bytes: int) -> int:
         """Cycles for which a request of this size occupies the HBM, rounded up; never below the roofline."""

@@ -29,6 +29,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import (
     Attribute,
+    Block,
     Operation,
     Region,
     SSAValue,
@@ -46,11 +47,11 @@ from xdsl.irdl import (
     traits_def,
     var_operand_def,
 )
-from xdsl.traits import HasParent, IsTerminator
+from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from .kernel import FunctionLikeOp
-from .nn import element_type_of, expect, shape_of
+from .nn import ComputeOp, element_type_of, expect, shape_of
 from .tiles import (
     ChannelType,
     PortShape,
@@ -361,6 +362,10 @@ class PipelineStageOp(UnitOp):
         assert block.last_op is not None
         states = len(block.args) - len(self.ins)
         expect(states >= 0, f"{len(block.args)} arguments for {len(self.ins)} input channels")
+        for state in block.args[len(self.ins) :]:
+            expect(isinstance(state.type, TensorType), f"a state is a {state.type}, not a tensor")
+        for op in block.ops:
+            _verify_body_op(op, block)
         yielded = list(block.last_op.operand_types)
         wanted = [*map(tile_of, self.outs), *(arg.type for arg in block.args[len(self.ins) :])]
         shown = f"the stage yields {_listed(yielded)}, its outputs and states are {_listed(wanted)}"
@@ -373,6 +378,16 @@ class PipelineStageOp(UnitOp):
             )
 
 
+def _verify_body_op(op: Operation, block: Block) -> None:
+    """Raises: VerifyException where an operation does not compute one value from others of the body."""
+    if not isinstance(op, YieldOp) and not (isinstance(op, ComputeOp) and len(op.results) == 1):
+        fail_at(op, f"{op.name} in a stage; only nn operations that compute one value stand there")
+    for operand in op.operands:
+        owner = operand.owner
+        if owner is not block and (isinstance(owner, Block) or owner.parent is not block):
+            fail_at(op, f"{op.name} uses a value from outside its stage; values come through channels")
+
+
 @irdl_op_definition
 class YieldOp(IRDLOperation):
     """End of a stage's body: a tile per output channel, then the states of the next firing."""
@@ -381,11 +396,15 @@ class YieldOp(IRDLOperation):
 
     arguments = var_operand_def()
 
-    traits = traits_def(IsTerminator(), HasParent(PipelineStageOp))
+    traits = traits_def(IsTerminator())
     assembly_format = "attr-dict ($arguments^ `:` type($arguments))?"
 
     def __init__(self, arguments: Sequence[SSAValue]):
         super().__init__(operands=[arguments])
+
+    def verify_(self) -> None:
+        # Not the trait `HasParent`: it asks for the name of the operation, and two have stages.
+        expect(isinstance(self.parent_op(), PipelineStageOp), "dataflow.yield stands at the end of a stage")
 
 
 class LoopCarryOp(UnitOp):

@@ -80,7 +80,8 @@ def _verify_places(places: Iterable[Place], available: int, kind: str) -> None:
         expect(first is not None and count is not None, f"'{name}' has no {kind}s")
         assert first is not None
         assert count is not None
-        spans.append((first.value.data, first.value.data + count.value.data, name))
+        if count.value.data > 0:
+            spans.append((first.value.data, first.value.data + count.value.data, name))
     spans.sort()
     for (_, end, name), (begin, _, other) in pairwise(spans):
         expect(end <= begin, f"{kind} {begin} belongs to '{name}' and to '{other}'")

@@ -172,6 +172,16 @@ def _region(at: Operation, symbols: Symbols, name: SymbolRefAttr) -> RegionOp:
     return region
 
 
+def _stacked_bytes(first: RegionOp, symbols: Symbols) -> int:
+    """Bytes of a region and of those like it that follow without a gap: the parts of a `kernel.stack`."""
+    like = [op for op in symbols.values() if isinstance(op, RegionOp) and op.type == first.type]
+    ends = {op.address.value.data: op.end for op in like if (op.kind, op.tier) == (first.kind, first.tier)}
+    end = first.end
+    while end in ends:
+        end = ends[end]
+    return end - first.address.value.data
+
+
 def _verify_disjoint(regions: Iterable[RegionOp]) -> None:
     """Only values may share addresses; whether they are alive together is checked on the program.
 
@@ -272,8 +282,9 @@ class LoadArgumentsOp(KernelCommandOp):
         if given != takes:
             fail_at(self, f"{given} arguments for {self.kernel}, which takes {takes}")
         for name, type_, (_, offset) in zip(self.regions_, types, self.arguments, strict=True):
-            size, end = size_bytes_of(_region(self, symbols, name).type), offset + size_bytes_of(type_)
-            if offset < 0 or end > size:
+            region = _region(self, symbols, name)
+            size, end = size_bytes_of(region.type), offset + size_bytes_of(type_)
+            if offset < 0 or (end > size and end > _stacked_bytes(region, symbols)):
                 fail_at(self, f"{self.kernel} works on bytes {offset} to {end} of {name}, which has {size}")
 
 

@@ -29,11 +29,11 @@ class ChannelType(ParametrizedAttribute, TypeAttribute):
     tile: Attribute
 
     def verify(self) -> None:
-        tile = self.tile
-        whole = isinstance(tile, TensorType) and tile.has_static_shape()
-        expect(
-            whole or isinstance(tile, TokenType), f"a channel of {tile}; it takes static tensors or tokens"
-        )
+        if isinstance(self.tile, TokenType):
+            return
+        static = isinstance(self.tile, TensorType) and self.tile.has_static_shape()
+        expect(static, f"a channel of {self.tile}; it takes static tensors or tokens")
+        expect(self.tile_bytes > 0, f"a channel of {self.tile}, which has no elements")
 
     @property
     def tile_bytes(self) -> int:

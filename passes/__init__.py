@@ -19,10 +19,11 @@ PASSES: tuple[str, ...] = (
     "convert-kernel-to-dataflow",
     "tile-stages",
     "overlap-collectives",
+    "allocate-units",
     "schedule-stages",
     "prefetch-weights",
-    "allocate-units",
     "place-units",
+    "schedule-loop",
     "plan-memory",
     "convert-dataflow-to-rdu",
 )

@@ -59,8 +59,8 @@ def _channel_task(channel: QueueOp, iterations: int, machine: Machine) -> Task:
     size = channel.type.tile_bytes
     held = held_tiles(channel, iterations) * size
     if held <= room_bytes(0, machine):
-        return Task("", 0, 0)
-    return Task("", -(-held // machine.pmu_bytes), size * pass_tiles(channel, iterations))
+        return Task(channel.label, 0, 0)
+    return Task(channel.label, -(-held // machine.pmu_bytes), size * pass_tiles(channel, iterations))
 
 
 def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
@@ -78,17 +78,18 @@ def allocate(network: dataflow.KernelOp, machine: Machine, percent: int) -> None
     channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
     stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp)]
     name = network.sym_name.data
+    tasks = [_channel_task(channel, network.iterations, machine) for channel in channels]
     try:
-        tasks = [_channel_task(channel, network.iterations, machine) for channel in channels]
         pmus = share_units(tasks, machine.pmus, machine.pmus * percent // 100)
     except Shortage as short:
+        largest = max(tasks, key=lambda task: task.minimum)
         message = (
-            f"@{name} needs {short.needed} PMUs ({short.needed * machine.pmu_bytes} bytes of SRAM), the "
-            f"machine has {short.available}; lower tile-bytes or split the kernel"
+            f"@{name} needs {short.needed} PMUs of {machine.pmu_bytes} bytes, {largest.minimum} of them for "
+            f"{largest.name}; the machine has {short.available}; lower tile-bytes or split the kernel"
         )
         network.emit_error(message, PassFailedException(message))
+    work = [_stage_task(stage, machine) for stage in stages]
     try:
-        work = [_stage_task(stage, machine) for stage in stages]
         pcus = share_units(work, machine.pcus, machine.pcus * percent // 100)
     except Shortage as short:
         message = f"@{name} has {short.needed} stages, the machine {short.available} PCUs; split the kernel"

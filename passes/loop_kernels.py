@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -119,12 +120,20 @@ def _holds_loop(func: kernel.FuncOp) -> bool:
 
 def _erase_uncalled(module: ModuleOp, candidates: set[kernel.FuncOp]) -> None:
     schedules = [op for op in module.ops if isinstance(op, kernel.ScheduleOp)]
-    calls = [op for s in schedules for op in s.body.block.ops if isinstance(op, kernel.CallOp)]
-    called = {call.callee.string_value() for call in calls}
+    called = {callee for schedule in schedules for callee in _callees(schedule)}
     for func in candidates:
         if func.sym_name.data not in called:
             func.detach()
             func.erase()
+
+
+def _callees(schedule: kernel.ScheduleOp) -> Iterator[str]:
+    return (op.callee.string_value() for op in schedule.body.block.ops if isinstance(op, kernel.CallOp))
+
+
+def _stacked_parts(schedule: kernel.ScheduleOp) -> Iterator[SSAValue]:
+    stacks = (op for op in schedule.body.block.ops if isinstance(op, kernel.StackOp))
+    return (part for stack in stacks for part in stack.parts)
 
 
 @dataclass
@@ -142,27 +151,24 @@ class LoopRuns(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: kernel.ScheduleOp, rewriter: PatternRewriter, /):
+        if not all(callee in self.kernels for callee in _callees(op)):
+            return  # the kernels are of a lower level
+        self.stacked |= {root_of(part) for part in _stacked_parts(op)}
         built: dict[Run, LoopedKernel] = {}
-        parts = (
-            part for stack in op.body.block.ops if isinstance(stack, kernel.StackOp) for part in stack.parts
-        )
-        self.stacked |= set(map(root_of, parts))
 
         def objection(run: Run) -> str | None:
             built[run] = build_looped_kernel(run, self._kernels_of(run))
             return self._objection(run, built[run].func, machine_of(op))
 
         rules = LoopRules(self.options.min_count, self.options.max_period, self.excluded, objection)
-        calls = Calls(op, self.kernels)
-        plan = plan_loops(calls, rules)
+        plan = plan_loops(Calls(op, self.kernels), rules)
         for refusal in plan.refusals:
             add_remark(refusal.call, refusal.message)
-        runs = sorted(plan.runs, key=lambda run: calls.positions[run.calls[0]])
-        for run in runs:
+        for run in plan.runs:
             func = built[run].func
             func.sym_name = StringAttr(self.names.take(func.sym_name.data))
         # From the last to the first: a run's operands may be the results of an earlier one.
-        for run in reversed(runs):
+        for run in reversed(plan.runs):
             self._replace(run, built[run], rewriter)
 
     def _objection(self, run: Run, func: kernel.FuncOp, machine: Machine) -> str | None:

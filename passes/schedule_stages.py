@@ -23,7 +23,7 @@ dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attribut
   %a = dataflow.channel 1 {pmus = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 2 {pmus = 4} : !dataflow.channel<tensor<1x4096xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
-  dataflow.stage "silu" firings 2 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [2] outs(%b : !dataflow.channel<tensor<1x4096xbf16>>) periods [1] attributes {pcus = 8, ii = 32, latency = 112} {
+  dataflow.stage "silu" firings 2 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [2] outs(%b : !dataflow.channel<tensor<1x4096xbf16>>) periods [1] attributes {pcus = 8, ii = 32, latency = 80} {
   ^bb0(%c: tensor<1x4096xbf16>):
     %d = nn.silu %c : (tensor<1x4096xbf16>) -> tensor<1x4096xbf16>
     dataflow.yield %d : tensor<1x4096xbf16>
@@ -33,7 +33,7 @@ dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attribut
 ```
 
 The interval of a stage is the longest of its compute, its streamed inputs and its outputs, each at the rate
-of the units it has; an input that is held for several firings is read once and counts in the latency.
+of the units it has. An input that stays the same for several firings is read once and counts in the latency.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -88,11 +88,9 @@ def schedule_stage(stage: dataflow.StageOp, machine: Machine) -> None:
 
 def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
     for op in network.body.block.ops:
-        allocated = not (
-            (isinstance(op, dataflow.StageOp) and op.pcus is None)
-            or (isinstance(op, QueueOp) and op.pmus is None)
-        )
-        if not allocated:
+        if not isinstance(op, dataflow.StageOp | QueueOp):
+            continue
+        if (op.pcus if isinstance(op, dataflow.StageOp) else op.pmus) is None:
             message = f"@{network.sym_name.data} has units without counts; run allocate-units first"
             op.emit_error(message, PassFailedException(message))
     for op in network.body.block.ops:

@@ -23,7 +23,7 @@ from ..dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
 from ..dialects.kernel import FunctionLikeOp
 from ..dialects.rdu import machine_of, set_machine
 from .analysis.sharding import PARTIAL, BodySharding, Split, fail, local_type
-from .analysis.sharding_plan import plan_sharding
+from .analysis.sharding_plan import ShardingPlan, plan_sharding
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class ShardTensorsPass(ModulePass):
     the host or the caller, is gathered (`collective.all_gather`).
 
     Replicated on purpose is what is small: the residual stream, the weights of norms, inputs and results of
-    layers and steps. Nothing else is: what does not split evenly is an error.
+    layers and steps. Nothing else is: what does not split evenly is an error. A model that is split stays
+    as it is.
 
     Before:
 
@@ -78,7 +79,7 @@ class ShardTensorsPass(ModulePass):
     ```
 
     Raises: PassFailedException for what cannot be split evenly or would have to be split in two ways, for an
-        operation without a rule, and for a module that is split or outlined already.
+        operation without a rule, and for a module that is outlined, or split over other sockets already.
     """
 
     name = "shard-tensors"
@@ -87,40 +88,42 @@ class ShardTensorsPass(ModulePass):
     """over how many sockets; those of the module's machine if 0, else the machine is given so many"""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        sockets = self._sockets(op)
-        if sockets == 1:
-            return
-        _check_level(op)
-        plan = plan_sharding(op, sockets)
-        for pattern in (
-            ShardEmbedding(plan.body),
-            ReduceSummands(plan.body),
-            SplitResults(plan.body),
-            SplitArguments(plan.body),
-            SplitGlobals(plan.globals),
-        ):
-            PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
-
-    def _sockets(self, module: ModuleOp) -> int:
-        """The number of sockets; the machine of the module has as many behind this."""
         if self.sockets < 0:
-            fail(module, f"sockets is {self.sockets}", "give 1 or more, or 0 for those of the machine")
-        machine = machine_of(module)
-        if self.sockets in (0, machine.sockets):
-            return machine.sockets
-        set_machine(module, machine.with_values({"sockets": self.sockets}))
-        return self.sockets
+            fail(op, f"sockets is {self.sockets}", "give 1 or more, or 0 for those of the machine")
+        machine, split_before = machine_of(op), _is_split(op)
+        sockets = self.sockets or machine.sockets
+        if sockets != machine.sockets:
+            if split_before:
+                message = f"the model is split over {machine.sockets} sockets already, not over {sockets}"
+                fail(op, message, "start from the whole model")
+            set_machine(op, machine.with_values({"sockets": sockets}))
+        if sockets > 1 and not split_before:
+            _check_level(op)
+            _split(op, plan_sharding(op, sockets))
+
+
+def _is_split(module: ModuleOp) -> bool:
+    return any(isinstance(op, nn.WeightOp) and op.shard_parts is not None for op in module.ops)
 
 
 def _check_level(module: ModuleOp) -> None:
-    """Only a model that is not split yet, and has no kernels yet, can be split."""
+    """What has been outlined cannot be split any more."""
     for op in module.ops:
-        if isinstance(op, nn.WeightOp) and op.shard_parts is not None:
-            parts = op.shard_parts.value.data
-            fail(op, f"@{op.sym_name.data} is split in {parts} parts already", "run shard-tensors once")
         if isinstance(op, FunctionLikeOp):
             name = op.sym_name.data
             fail(op, f"@{name} is a {op.name} already", "run shard-tensors before outline-kernels")
+
+
+def _split(module: ModuleOp, plan: ShardingPlan) -> None:
+    """Collectives first, then types: retyping makes new values, which the plan does not know."""
+    for pattern in (
+        ShardEmbedding(plan.body),
+        ReduceSummands(plan.body),
+        SplitResults(plan.body),
+        SplitArguments(plan.body),
+        SplitGlobals(plan.globals),
+    ):
+        PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(module)
 
 
 @dataclass

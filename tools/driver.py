@@ -68,7 +68,9 @@ def pipeline(level: str, choice: Choice) -> str:
     match level:
         case "kernel":
             passes = [
-                # First of all: it decides what one launch does; all that follows works on kernels.
+                # Before there are kernels, while a layer's body stands once; one socket needs nothing.
+                "shard-tensors",
+                # It decides what one launch does; all that follows works on kernels.
                 f"outline-kernels{{granularity={choice.fusion}}}",
                 # A run of calls can only be seen once equal layers call one and the same kernel.
                 "merge-identical-kernels",
@@ -81,6 +83,8 @@ def pipeline(level: str, choice: Choice) -> str:
                     "convert-kernel-to-dataflow",
                     # Tiles first: how much work and SRAM a stage needs depends on them.
                     "tile-stages",
+                    # Once tiles are known: an all-reduce may start with the first of them.
+                    "overlap-collectives",
                     "allocate-units",
                     # Intervals and latencies follow from the units that a stage has got.
                     "schedule-stages",
@@ -89,8 +93,9 @@ def pipeline(level: str, choice: Choice) -> str:
                 )
             )
         case "rdu":
-            # Hops depend on places, argument addresses on the memory plan; the conversion writes both down.
-            return "place-units,plan-memory,convert-dataflow-to-rdu"
+            # Hops depend on places, the loop's interval on hops, argument addresses on the memory plan; the
+            # conversion writes all of it down.
+            return "place-units,schedule-loop,plan-memory,convert-dataflow-to-rdu"
         case _:
             raise AssertionError(f"nothing leads to level {level}")
 

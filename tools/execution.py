@@ -69,12 +69,13 @@ def position_inputs(program: Program, position: int) -> dict[str, int]:
 
 
 def read_weights(program: Program, checkpoint: str | None, seed: int) -> dict[str, Array]:
-    """The program's weights: from safetensors, or seeded random numbers.
+    """The program's weights, with the parts of all sockets: from safetensors, or seeded random
+    numbers.
 
     Raises: InputError where the checkpoint does not fit, OSError.
     """
     specs = [
-        WeightSpec(r.name, r.tensor, r.checkpoint, r.transposed, r.stacked)
+        WeightSpec(r.name, r.whole, r.checkpoint, r.transposed, r.stacked)
         for r in program.regions
         if r.kind == "weight"
     ]
@@ -133,13 +134,17 @@ class Run:
         """Seeded random numbers: token ids that every table has, and activations near 1."""
         rng, inputs = np.random.default_rng(self.seed), dict[str, Array]()
         units = (unit for kernel in self.program.kernels for unit in kernel.units)
-        ids = min((u.table.shape[0] for u in units if isinstance(u, Gather)), default=1)
+        ids = min((self._rows_of(unit) for unit in units if isinstance(unit, Gather)), default=1)
         for region in input_regions(self.program):
             spec = region.tensor
             is_ids = spec.numpy_dtype.kind == "i"
             numbers = rng.integers(ids, size=spec.shape) if is_ids else rng.normal(size=spec.shape)
             inputs[region.name] = np.asarray(numbers).astype(spec.numpy_dtype)
         return inputs
+
+    def _rows_of(self, unit: Gather) -> int:
+        """Rows of a table on all sockets together."""
+        return unit.table.shape[0] * (self.program.machine.sockets if unit.sharded else 1)
 
     def _fed_back(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
         """Each output becomes the first input like it that is no position: tokens go round."""

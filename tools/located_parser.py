@@ -4,6 +4,7 @@ position and a way out."""
 from __future__ import annotations
 
 import re
+import struct
 from bisect import bisect_right
 from difflib import get_close_matches
 
@@ -49,6 +50,8 @@ class LocatedParser(Parser):
             return super().parse_module(allow_implicit_module)
         except RecursionError:
             self.raise_error("regions or types are nested too deeply")
+        except (OverflowError, struct.error):
+            self.raise_error("a number before this place is too large for its type")
         except PARSER_FAILURES as error:
             self.raise_error(str(error))
         except ParseError as error:

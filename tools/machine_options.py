@@ -9,7 +9,6 @@ from pathlib import Path
 
 from xdsl.utils.exceptions import VerifyException
 
-from ..dialects.machine import Machine
 from ..dialects.rdu import MachineAttr, machine_of, set_machine
 from .diagnostics import HELP_MARK, InputError
 from .inputs import ModuleInput, ProgramInput
@@ -28,7 +27,6 @@ def apply_machine_options(arguments: argparse.Namespace, given: ModuleInput | Pr
     if isinstance(given, ProgramInput):
         if changes:
             raise InputError(_too_late(given.path))
-        _require_sockets(given.program.machine)
         return
     if changes and given.level not in ("nn", "kernel"):
         raise InputError(_too_late(given.path))
@@ -37,7 +35,6 @@ def apply_machine_options(arguments: argparse.Namespace, given: ModuleInput | Pr
         MachineAttr.of(machine)
     except (ValueError, VerifyException) as error:
         raise InputError(str(error)) from None
-    _require_sockets(machine)
     if changes:
         set_machine(given.module, machine)
 
@@ -78,10 +75,3 @@ def _too_late(path: str) -> str:
         f"{path} is planned for its machine already{HELP_MARK}"
         "give another machine to the model, or to IR at the nn or kernel level"
     )
-
-
-def _require_sockets(machine: Machine) -> None:
-    if machine.sockets != SOCKETS_BUILT:
-        raise InputError(
-            f"{machine.sockets} sockets are asked for; so far programs are built for {SOCKETS_BUILT} socket"
-        )

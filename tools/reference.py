@@ -56,8 +56,10 @@ class Reference:
         for label, values in result.observed.items():
             mine = [value for read, value in step.observed if read == label]
             yield f"observed {label}", np.array(mine), np.array(values)
-        for name, wanted in self._interpreter.states.items():
-            yield f"state {name}", self._run.executor.read(name), wanted
+        for socket, states in enumerate(self._interpreter.socket_states):
+            where = f" of socket {socket}" if self._interpreter.sockets > 1 else ""
+            for name, wanted in states.items():
+                yield f"state {name}{where}", self._run.executor.read(name, socket), wanted
 
 
 def _difference(position: int, name: str, mine: Array, wanted: Array) -> Difference:

@@ -17,6 +17,7 @@ from xdsl.ir import Attribute, Block, SSAValue
 from ...dialects.dataflow import LoadOp, StoreOp
 from ...dialects.network import (
     ChannelType,
+    ExchangeOp,
     LoopCarryOp,
     NetworkOp,
     PipelineStageOp,
@@ -28,9 +29,10 @@ from ...dialects.network import (
 )
 from ...dialects.tensors import shape_of
 from .. import numerics
+from ..collectives import COLLECTIVES, sharded_embedding
 from ..tensors import Array, TensorSpec, spec_of
 from .errors import fail
-from .specs import tensor_spec
+from .specs import attributes_of, tensor_spec
 from .values import SocketValues, slices_of
 
 Tile = list[Array]
@@ -103,6 +105,8 @@ class _Network:
                 return self._stage(op)
             case LoopCarryOp():
                 return self._carry(op)
+            case ExchangeOp():
+                return self._exchange(op)
             case _:
                 fail(op, f"{op.name} has no untimed meaning")
 
@@ -151,8 +155,11 @@ class _Network:
         for _ in range(self.iterations):
             ids = yield from self._take(op.ids)
             rows = TensorSpec((*ids[0].shape, *tables[0].shape[1:]), spec_of(tables[0]).dtype)
-            gathered = [numerics.embedding(pair, {}, rows) for pair in zip(ids, tables, strict=True)]
-            self._put(op.channels, gathered)
+            pairs = list(zip(ids, tables, strict=True))
+            if op.sharded is not None:
+                self._put(op.channels, sharded_embedding(pairs, {}, rows))
+            else:
+                self._put(op.channels, [numerics.embedding(pair, {}, rows) for pair in pairs])
 
     def _store(self, op: StoreOp) -> Process:
         if op.destination is not None:
@@ -209,6 +216,18 @@ class _Network:
             for _ in range(op.tiles.value.data):
                 tile = yield from self._take(source)
                 self._put(sinks, tile)
+
+    def _exchange(self, op: ExchangeOp) -> Process:
+        collective, attributes = COLLECTIVES[f"collective.{op.kind.data}"], attributes_of(op)
+        for _ in range(op.tiles.value.data * self.iterations):
+            tile = yield from self._take(op.source)
+            operands = [[array] for array in tile]
+            self._put(op.channels, collective(operands, attributes, _tile_spec(op.channels[0])))
+
+
+def _tile_spec(channel: SSAValue) -> TensorSpec:
+    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
+    return tensor_spec(channel.type.tile)
 
 
 def _arrays(values: SocketValues) -> Tile:

@@ -12,6 +12,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from ...dialects.kernel import FunctionLikeOp, ScheduleOp
+from ...dialects.network import ExchangeOp
 from ...dialects.nn import StateOp, WeightOp
 from ...dialects.rdu import machine_of
 from .. import numerics
@@ -109,7 +110,7 @@ def _is_sharded(module: ModuleOp) -> bool:
     """Whether the sockets of the machine share the work, and do not all do the same."""
     if any(isinstance(op, WeightOp) and op.shard_parts is not None for op in module.ops):
         return True
-    return any(op.name in COLLECTIVES for op in module.walk())
+    return any(op.name in COLLECTIVES or isinstance(op, ExchangeOp) for op in module.walk())
 
 
 def _spec_of_state(op: StateOp) -> TensorSpec:

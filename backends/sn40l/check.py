@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .check_kernel import check_kernel, check_rates, require, require_extents
+from .check_kernel import check_kernel, check_rates, require, require_extents, require_parts
 from .check_machine import check_memory, check_units
 from .errors import ProgramError
-from .program import REGION_KINDS, TIERS, Execute, LoadArguments, LoadProgram, Observe, Program
+from .program import REGION_KINDS, TIERS, Execute, LoadArguments, LoadProgram, Observe, Program, Region
 
 
 def check_program(program: Program) -> None:
@@ -39,7 +39,7 @@ def check_structure(program: Program) -> None:
     _check_regions(program)
     for kernel in program.kernels:
         try:
-            check_kernel(kernel)
+            check_kernel(kernel, program.machine.sockets)
         except ProgramError as error:
             raise ProgramError(f"kernel '{kernel.name}': {error.message}", error.location) from None
     _check_commands(program)
@@ -62,6 +62,8 @@ def _check_regions(program: Program) -> None:
         need = region.tensor.size_bytes
         require_extents(region.tensor, name)
         require(region.size_bytes >= need, f"{name}: {region.size_bytes} bytes, {region.tensor} takes {need}")
+        if region.shard_axis is not None:
+            _check_shards(region, region.shard_axis, program.machine.sockets)
     kinds = {region.name: region.kind for region in program.regions}
     for name in program.inputs:
         kind = kinds.get(name)
@@ -70,6 +72,13 @@ def _check_regions(program: Program) -> None:
         )
     for name in program.outputs:
         require(name in kinds, f"output '{name}' is no region")
+
+
+def _check_shards(region: Region, axis: int, sockets: int) -> None:
+    name = f"region '{region.name}'"
+    require(region.kind == "weight", f"{name}: a {region.kind} is split over the sockets, not a weight")
+    require(0 <= axis < len(region.tensor.shape), f"{name}: split along axis {axis} of a {region.tensor}")
+    require_parts(region.shard_parts, sockets, f"{name}: split in {region.shard_parts} parts")
 
 
 def _check_commands(program: Program) -> None:

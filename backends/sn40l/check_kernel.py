@@ -8,7 +8,25 @@ from ..numerics import OPERATIONS
 from ..tensors import TensorSpec
 from .errors import ProgramError
 from .ports import Port, inputs_of, outputs_of, steps_per_pass
-from .program import AddressPattern, Carry, Channel, Gather, InputPort, Kernel, Load, Stage, Store, Unit
+from .program import (
+    AddressPattern,
+    Carry,
+    Channel,
+    Collective,
+    Gather,
+    InputPort,
+    Kernel,
+    Load,
+    Stage,
+    Store,
+    Unit,
+)
+
+EXCHANGES = ("all_reduce", "all_gather")
+"""The operations of collectives."""
+
+ALGORITHMS = ("one_shot", "ring")
+"""How tiles go from socket to socket: each to all others at once, or from neighbour to neighbour."""
 
 
 def require(condition: bool, message: str, location: str = "") -> None:
@@ -22,8 +40,14 @@ def require_extents(spec: TensorSpec, what: str) -> None:
     require(all(extent > 0 for extent in spec.shape), f"{what}: {spec} has an extent that is not positive")
 
 
-def check_kernel(kernel: Kernel) -> None:
-    """That units refer to channels and parameters that exist, and that tiles fit.
+def require_parts(parts: int, sockets: int, what: str) -> None:
+    """Raises: ProgramError unless so many sockets can share a tensor in so many parts."""
+    even = 0 < parts <= sockets and sockets % parts == 0
+    require(even, f"{what}; {sockets} socket{'s' if sockets > 1 else ''} cannot share them evenly")
+
+
+def check_kernel(kernel: Kernel, sockets: int) -> None:
+    """That units refer to channels and parameters that exist, and that tiles fit, on so many sockets.
 
     Raises: ProgramError for the first thing that is wrong.
     """
@@ -36,7 +60,7 @@ def check_kernel(kernel: Kernel) -> None:
             require_extents(channel.tile, f"channel '{channel.name}'")
     for unit in kernel.units:
         try:
-            _check_unit(kernel, unit)
+            _check_unit(kernel, unit, sockets)
         except ProgramError as error:
             name = f"{type(unit).__name__.lower()} '{unit.name}'"
             raise ProgramError(f"{name}: {error.message}", unit.location) from None
@@ -92,7 +116,7 @@ def _check_ends(kernel: Kernel) -> None:
             require(len(units) == 1, f"channel '{channel.name}' has {len(units)} {what} ({names}), needs one")
 
 
-def _check_unit(kernel: Kernel, unit: Unit) -> None:
+def _check_unit(kernel: Kernel, unit: Unit, sockets: int) -> None:
     _check_counts(unit)
     ports = (*inputs_of(unit, kernel.iterations), *outputs_of(unit, kernel.iterations))
     _check_channels(kernel, ports)
@@ -116,6 +140,8 @@ def _check_unit(kernel: Kernel, unit: Unit) -> None:
             for index in (unit.next, unit.final, *unit.current):
                 other = kernel.channels[index]
                 require(other.tile == init, f"channel '{other.name}' holds {other.tile}, `init` {init}")
+        case Collective():
+            _check_collective(kernel, unit, sockets)
 
 
 def _check_counts(unit: Unit) -> None:
@@ -176,6 +202,32 @@ def _check_gather(kernel: Kernel, unit: Gather) -> None:
     require_extents(unit.table, "its table")
     rows = TensorSpec((*ids.shape, *unit.table.shape[1:]), unit.table.dtype)
     _check_tiles(kernel, unit.channels, rows)
+
+
+def _check_collective(kernel: Kernel, unit: Collective, sockets: int) -> None:
+    known = unit.operation in EXCHANGES
+    require(known, f"operation '{unit.operation}'; known: {', '.join(EXCHANGES)}")
+    require(unit.algorithm in ALGORITHMS, f"algorithm '{unit.algorithm}'; known: {', '.join(ALGORITHMS)}")
+    require(len(unit.channels) > 0, "it feeds no channel")
+    tile, results = kernel.channels[unit.source].tile, [kernel.channels[index] for index in unit.channels]
+    if tile is None:
+        raise ProgramError("its source holds bare tokens")
+    wanted = tile if unit.operation == "all_reduce" else _gathered(unit.axis, tile, results[0], sockets)
+    for result in results:
+        require(result.tile == wanted, f"it makes a {wanted}, channel '{result.name}' holds {result.tile}")
+
+
+def _gathered(axis: int | None, part: TensorSpec, result: Channel, sockets: int) -> TensorSpec:
+    """What an all-gather makes of as many parts as its first result has."""
+    if axis is None or not 0 <= axis < len(part.shape):
+        raise ProgramError(f"axis {axis} of a {part}")
+    whole = result.tile
+    same_rank = whole is not None and len(whole.shape) == len(part.shape)
+    parts = whole.shape[axis] // part.shape[axis] if whole is not None and same_rank else 0
+    require(parts > 0, f"channel '{result.name}' holds {whole}, no parts of {part}")
+    require_parts(parts, sockets, f"it puts {parts} parts together")
+    shape = (*part.shape[:axis], part.shape[axis] * parts, *part.shape[axis + 1 :])
+    return TensorSpec(shape, part.dtype)
 
 
 def _check_stage(kernel: Kernel, stage: Stage) -> None:

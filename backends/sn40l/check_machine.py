@@ -147,6 +147,12 @@ class _Alive:
             del self._places[bisect_left(self._places, heappop(self._ends)[1])]
 
     def holds(self, start: int, end: int) -> bool:
-        """Whether one living region holds all these addresses."""
+        """Whether living regions hold all these addresses; neighbours do together, as parts of a stack."""
         index = bisect_right(self._places, (start, 1 << 64, "")) - 1
-        return index >= 0 and end <= self._places[index][1]
+        if index < 0:
+            return False
+        reached = self._places[index][1]
+        while reached < end and index + 1 < len(self._places) and self._places[index + 1][0] == reached:
+            index += 1
+            reached = self._places[index][1]
+        return end <= reached

@@ -1,6 +1,6 @@
-"""The engine: one call of a kernel as discrete events in integer cycles, with data or without.
+"""The engine: one call of a kernel on a socket as discrete events in integer cycles, with data or without.
 
-Both run the same events; data only travels along. In a cycle all events happen first, then the memories
+Both run the same events; data only travels along. In a cycle all events happen first, then memories and links
 take their next requests, so that nothing depends on the order of events within a cycle.
 """
 
@@ -13,16 +13,18 @@ from ...dialects.machine import Machine
 from .accesses import OrderCheck, conflicts_of
 from .address import Walk, packed, walk_of
 from .channels import ChannelRun
+from .collectives import CollectiveRun, Exchange, Links
 from .deadlock import deadlock
 from .errors import ExecutionError, HazardError
 from .events import Calendar
 from .ledger import KernelTiming, Traffic, split
+from .links import InFlight
 from .memory import Data, MemoryMap
 from .pipelines import CarryRun, StageRun
 from .ports import inputs_of, outputs_of, passes_of, steps_per_pass
-from .program import Carry, Gather, Kernel, Load, Stage, Store, Unit, tier_span
+from .program import Carry, Collective, Gather, Kernel, Load, Stage, Store, Unit, tier_span
 from .roof import ddr_cycles
-from .servers import MemoryServer, Stream
+from .servers import Server, Transfer
 from .streams import GatherRun, LoadRun, StoreRun
 from .units import InputState, OutputState, Place, Surroundings, UnitRun
 
@@ -68,18 +70,33 @@ def _gate_tile(unit: Unit, addresses: tuple[int, ...], memory: MemoryMap) -> int
 
 
 class KernelRun:
-    """The whole state of one call of a kernel."""
+    """The whole state of one call of a kernel on a socket.
 
-    def __init__(self, call: Call, machine: Machine, memory: MemoryMap, data: Data | None = None):
+    Without an `exchange` that it shares with others, the other sockets are taken to do the same.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        machine: Machine,
+        memory: MemoryMap,
+        data: Data | None = None,
+        socket: int = 0,
+        exchange: Exchange | None = None,
+    ):
         kernel = call.kernel
         self.call = call
         self.calendar = Calendar()
-        self.hbm = MemoryServer(self.calendar)
-        self.ddr = MemoryServer(self.calendar)
+        self.hbm = Server(self.calendar)
+        self.ddr = Server(self.calendar)
+        self.link = Server(self.calendar)
+        self.in_flight = InFlight(self.hbm)
+        self._links = Links(self.link, self.in_flight, exchange or Exchange())
         self.channels = [ChannelRun(channel, with_data=data is not None) for channel in kernel.channels]
         self._machine = machine
         order = OrderCheck(kernel, call.walks, call.conflicts, memory)
-        self._around = Surroundings(self.calendar, memory, data, order, machine.hbm_latency_cycles)
+        latency = machine.hbm_latency_cycles
+        self._around = Surroundings(self.calendar, memory, data, order, latency, socket, machine.sockets)
         self._walks = {walk.unit: walk for walk in call.walks}
         self.units = [self._start(unit, index) for index, unit in enumerate(kernel.units)]
         self.now = 0
@@ -90,12 +107,18 @@ class KernelRun:
 
         Raises: HazardError, DeadlockError; ExecutionError where an operation cannot be computed.
         """
+        self.proceed(until)
+        if not self.calendar.events:
+            self.check_end()
+
+    def proceed(self, until: int | None = None) -> None:
+        """Like `run`, but having nothing to do may only mean that other sockets have to go on first."""
         if self.now == 0:
             for unit in self.units:
                 unit.advance(0)
-        events, hbm, ddr = self.calendar.events, self.hbm, self.ddr
-        hbm.dispatch(self.now)
-        ddr.dispatch(self.now)
+        events, hbm, ddr, link = self.calendar.events, self.hbm, self.ddr, self.link
+        for server in (hbm, ddr, link):
+            server.dispatch(self.now)
         while events and (until is None or events[0][0] <= until):
             now = events[0][0]
             while events and events[0][0] == now:
@@ -105,22 +128,23 @@ class KernelRun:
                 hbm.dispatch(now)
             if ddr.queue:
                 ddr.dispatch(now)
+            if link.queue:
+                link.dispatch(now)
             self.now = now
-        if not events:
-            self._check_end()
 
     def timing(self) -> KernelTiming:
         """What a finished run took."""
-        kernel, hbm, ddr = self.call.kernel, self.hbm, self.ddr
+        kernel, hbm, ddr, sent = self.call.kernel, self.hbm, self.ddr, self.link.written_bytes
         stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
         return KernelTiming(
             self.now,
-            split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles),
-            Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes),
+            split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles, self.in_flight.idle()),
+            Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes, sent),
             sum(stage.flops * stage.firings for stage in stages) * kernel.iterations,
         )
 
-    def _check_end(self) -> None:
+    def check_end(self) -> None:
+        """Raises: DeadlockError if work remains, HazardError if tokens do."""
         if not all(unit.is_done for unit in self.units):
             raise deadlock(self.units, self.now)
         for state in self.channels:
@@ -147,16 +171,18 @@ class KernelRun:
             case Carry():
                 run = CarryRun(unit, place)
             case Load():
-                run = LoadRun(unit, place, self._stream(unit, index))
+                run = LoadRun(unit, place, self._walks[index], self._transfer(unit, index))
             case Gather():
-                run = GatherRun(unit, place, self._stream(unit, index))
+                run = GatherRun(unit, place, self._walks[index], self._transfer(unit, index))
             case Store():
-                run = StoreRun(unit, place, self._stream(unit, index))
+                run = StoreRun(unit, place, self._walks[index], self._transfer(unit, index))
+            case Collective():
+                run = CollectiveRun(unit, place, self._links, self._machine)
         _connect(run)
         return run
 
-    def _stream(self, unit: Load | Store | Gather, index: int) -> Stream:
-        """Where a stream goes and what one of its transfers costs."""
+    def _transfer(self, unit: Load | Store | Gather, index: int) -> Transfer:
+        """What one transfer of a stream costs."""
         machine, walk = self._machine, self._walks[index]
         layout, count = walk.layout, 1
         if isinstance(unit, Gather):
@@ -164,8 +190,8 @@ class KernelRun:
         moved = layout.burst_bytes(machine.agcu_request_bytes) * count
         size = layout.size_bytes * count
         if is_in_ddr(walk, machine):
-            return Stream(walk, self.ddr, ddr_cycles(machine, moved), size)
-        return Stream(walk, self.hbm, machine.hbm_cycles(moved), size)
+            return Transfer(self.ddr, ddr_cycles(machine, moved), size)
+        return Transfer(self.hbm, machine.hbm_cycles(moved), size)
 
     def _rows_of(self, unit: Gather) -> int:
         ids = self.call.kernel.channels[unit.ids].tile

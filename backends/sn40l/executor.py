@@ -1,4 +1,4 @@
-"""Run a program: step by step with data, or one step in time only."""
+"""Run a program: step by step with data on all its sockets, or one step in time only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..collectives import shards
 from ..tensors import Array
 from .check import check_structure
 from .errors import ExecutionError
@@ -26,10 +27,10 @@ class StepResult:
 
 
 class Executor:
-    """A program in memory with its weights; states stay from step to step."""
+    """A program in the memories of its sockets with its weights; states stay from step to step."""
 
     def __init__(self, program: Program, weights: Mapping[str, Array], orchestration: str = "hardware"):
-        """Load the weights, by region name; states are zeros.
+        """Load the weights, by region name: whole ones, of which each socket gets its part; states are zeros.
 
         Raises: ProgramError if the program is inconsistent. ExecutionError if a weight is missing or does not
             fit its region.
@@ -38,34 +39,57 @@ class Executor:
         self.program = program
         self._orchestration = orchestration
         self._memory = MemoryMap(program)
-        self._data = Data(program)
-        wanted = [region.name for region in program.regions if region.kind == "weight"]
-        _fill(self._memory, self._data, "weight", wanted, weights)
+        self._sockets = [Data(program) for _ in range(program.machine.sockets)]
+        self._fill([region for region in program.regions if region.kind == "weight"], weights)
 
     def step(self, inputs: Mapping[str, Array], progress: Progress | None = None) -> StepResult:
-        """Run one step on the inputs, by region name.
+        """Run one step on the inputs, by region name; every socket gets all of them.
 
         Raises: ExecutionError (HazardError, DeadlockError, RoofError among them), also for an input that is
-            missing or does not fit.
+            missing or does not fit, and for an output that is not the same on all sockets.
         """
         program, memory = self.program, self._memory
-        _fill(memory, self._data, "input", program.inputs, inputs)
         regions = [memory.regions[name] for name in program.inputs]
+        self._fill(regions, inputs)
         memory.begin_step({r.name: int(inputs[r.name]) for r in regions if _is_integer(r)})
-        run = StepRun(program, memory, self._data, self._orchestration)
+        run = StepRun(program, memory, self._sockets, self._orchestration)
         report = run.run(progress)
         outputs = {name: run.read(name) for name in program.outputs}
         arrays = {name: value for name, value in outputs.items() if value is not None}
         return StepResult(arrays, tuple(run.observed), report)
 
-    def read(self, name: str) -> Array:
-        """A copy of the tensor that a region holds now: a state, a weight.
+    def read(self, name: str, socket: int = 0) -> Array:
+        """A copy of the tensor that a region of a socket holds now: a state, a weight.
 
-        Raises: ExecutionError for an unknown name.
+        Raises: ExecutionError for an unknown name or socket.
         """
         if name not in self._memory.regions:
             raise ExecutionError(f"the program has no region '{name}'")
-        return self._data.read_region(self._memory.regions[name])
+        count = len(self._sockets)
+        if not 0 <= socket < count:
+            raise ExecutionError(f"socket {socket} of a program for {count}, which are 0 to {count - 1}")
+        return self._sockets[socket].read_region(self._memory.regions[name])
+
+    def _fill(self, regions: Iterable[Region], values: Mapping[str, Array]) -> None:
+        for region in regions:
+            for data, part in zip(self._sockets, self._parts(region, values), strict=True):
+                data.write_region(region, part)
+
+    def _parts(self, region: Region, values: Mapping[str, Array]) -> list[Array]:
+        """What each socket gets of the value that is given for a region.
+
+        Raises: ExecutionError if none is given or it does not fit.
+        """
+        whole = region.whole
+        if region.name not in values:
+            raise ExecutionError(f"no value for {region.kind} '{region.name}', a {whole}")
+        value = np.asarray(values[region.name])
+        if not whole.fits(value):
+            given = f"{value.dtype}{list(value.shape)}"
+            raise ExecutionError(f"{region.kind} '{region.name}' is a {whole}, the value given is {given}")
+        if region.shard_axis is None:
+            return [value] * len(self._sockets)
+        return shards(value, region.shard_axis, region.shard_parts, len(self._sockets))
 
 
 def time_step(
@@ -73,8 +97,13 @@ def time_step(
     scalars: Mapping[str, int],
     orchestration: str = "hardware",
     progress: Progress | None = None,
+    *,
+    every_socket: bool = False,
 ) -> Report:
     """Time one step without data; `scalars` are the scalar inputs that decide times: the position.
+
+    All sockets do the same at the same time, so one is timed, and the others send their tiles when it does.
+    With `every_socket` each is timed for itself, which gives the same report.
 
     Raises: ProgramError if the program is inconsistent, ExecutionError as `Executor.step` does.
     """
@@ -84,7 +113,7 @@ def time_step(
         if name not in program.inputs or not _is_integer(memory.regions[name]):
             raise ExecutionError(f"the program has no scalar input '{name}'")
     memory.begin_step(scalars)
-    run = StepRun(program, memory, None, orchestration)
+    run = StepRun(program, memory, [None] * (program.machine.sockets if every_socket else 1), orchestration)
     report = run.run(progress)
     for name in program.outputs:
         run.read(name)
@@ -94,18 +123,3 @@ def time_step(
 def _is_integer(region: Region) -> bool:
     tensor = region.tensor
     return tensor.shape == () and np.issubdtype(tensor.numpy_dtype, np.integer)
-
-
-def _fill(
-    memory: MemoryMap, data: Data, kind: str, names: Iterable[str], values: Mapping[str, Array]
-) -> None:
-    for name in names:
-        region = memory.regions[name]
-        if name not in values:
-            raise ExecutionError(f"no value for {kind} '{name}', a {region.tensor}")
-        value = np.asarray(values[name])
-        if not region.tensor.fits(value):
-            raise ExecutionError(
-                f"{kind} '{name}' is a {region.tensor}, the value given is {value.dtype}{list(value.shape)}"
-            )
-        data.write_region(region, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from ...dialects.machine import Machine
 from ..tensors import Array
@@ -14,6 +14,7 @@ from .ledger import KernelTiming, Ledger
 from .memory import Data, MemoryMap
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region
 from .report import CallReport, Report
+from .sockets import SocketsRun, same_on_all
 
 ORCHESTRATIONS = ("hardware", "software")
 """Who issues the commands: the machine's own AGCUs, or the host."""
@@ -38,9 +39,14 @@ def command_cycles(machine: Machine, command: Command, orchestration: str) -> in
 
 
 class StepRun:
-    """One step of a program: the commands, the calls they made and what the host has read."""
+    """One step of a program: the commands, the calls they made and what the host has read.
 
-    def __init__(self, program: Program, memory: MemoryMap, data: Data | None, orchestration: str):
+    `sockets` are those that are run, each with its bytes or none. What is where in memory is the same on all.
+    """
+
+    def __init__(
+        self, program: Program, memory: MemoryMap, sockets: Sequence[Data | None], orchestration: str
+    ):
         if orchestration not in ORCHESTRATIONS:
             raise ExecutionError(
                 f"unknown orchestration '{orchestration}'; known: {', '.join(ORCHESTRATIONS)}"
@@ -48,7 +54,8 @@ class StepRun:
         self.program = program
         self.observed: list[tuple[str, Array]] = []
         self._memory = memory
-        self._data = data
+        self._sockets = sockets
+        self._has_data = any(data is not None for data in sockets)
         self._orchestration = orchestration
         self._kernels = {kernel.name: kernel for kernel in program.kernels}
         self._born = _births(program)
@@ -80,14 +87,16 @@ class StepRun:
     def read(self, name: str) -> Array | None:
         """The tensor in a region at this point; None without data.
 
-        Raises: HazardError if it is a value that has not been written in this step.
+        Raises: HazardError if it is a value that has not been written in this step. ExecutionError if it is
+            not the same on all sockets.
         """
         region = self._memory.regions[name]
         unwritten = self._memory.first_unwritten(region.address, packed((region.size_bytes,), 1))
         if unwritten is not None:
             where = self._memory.name_at(unwritten)
             raise HazardError(f"hazard: the host reads {where}; nothing has written it in this step")
-        return self._data.read_region(region) if self._data is not None else None
+        arrays = [data.read_region(region) for data in self._sockets if data is not None]
+        return same_on_all(name, arrays) if arrays else None
 
     def _issue(self, command: Command, cycles: int) -> None:
         match command:
@@ -124,9 +133,12 @@ class StepRun:
         call = resolve(kernel, self._addresses, self._memory)
         check_accesses(kernel, call.walks, self._memory)
         conditions = _conditions(call, machine)
-        if self._data is None and conditions in self._known:
+        if not self._has_data and conditions in self._known:
             return self._known[conditions]
-        run = KernelRun(call, machine, self._memory, self._data)
+        if len(self._sockets) == 1:
+            run = KernelRun(call, machine, self._memory, self._sockets[0])
+        else:
+            run = SocketsRun(call, machine, self._memory, self._sockets)
         run.run()
         self._known[conditions] = run.timing()
         return self._known[conditions]

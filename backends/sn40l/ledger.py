@@ -19,11 +19,13 @@ class Ledger:
     """A kernel runs and does not use HBM any more."""
     exposed: int = 0
     """HBM idles in between: compute or a dependence takes longer; all the time of a kernel without HBM."""
+    collectives: int = 0
+    """HBM idles, at whatever time of a kernel, while tiles are on their way between sockets."""
 
     @property
     def total(self) -> int:
         """The whole time."""
-        return self.memory_busy + self.launch + self.fill + self.drain + self.exposed
+        return self.memory_busy + self.launch + self.fill + self.drain + self.exposed + self.collectives
 
     def __add__(self, other: Ledger) -> Ledger:
         return Ledger(
@@ -32,17 +34,19 @@ class Ledger:
             self.fill + other.fill,
             self.drain + other.drain,
             self.exposed + other.exposed,
+            self.collectives + other.collectives,
         )
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Bytes that streams ask for, by memory and direction."""
+    """Bytes that a socket's streams ask for, by memory and direction, and that it sends to others."""
 
     hbm_read: int = 0
     hbm_written: int = 0
     ddr_read: int = 0
     ddr_written: int = 0
+    link_sent: int = 0
 
     @property
     def hbm(self) -> int:
@@ -60,6 +64,7 @@ class Traffic:
             self.hbm_written + other.hbm_written,
             self.ddr_read + other.ddr_read,
             self.ddr_written + other.ddr_written,
+            self.link_sent + other.link_sent,
         )
 
 
@@ -73,10 +78,30 @@ class KernelTiming:
     flops: int
 
 
-def split(cycles: int, first_busy: int | None, last_busy: int, busy: int) -> Ledger:
-    """The ledger of a kernel that took `cycles` and used HBM for `busy` from `first_busy` to `last_busy`."""
+@dataclass(frozen=True)
+class Idle:
+    """Cycles in which HBM idles: before it is used first, between uses, after the last one."""
+
+    before: int = 0
+    between: int = 0
+    after: int = 0
+
+
+def split(
+    cycles: int, first_busy: int | None, last_busy: int, busy: int, collectives: Idle | None = None
+) -> Ledger:
+    """The ledger of a kernel that took `cycles` and used HBM for `busy` from `first_busy` to `last_busy`.
+
+    `collectives` are the idle cycles in which tiles are on their way between sockets.
+    """
+    part = Idle() if collectives is None else collectives
+    total = part.before + part.between + part.after
     if first_busy is None:
-        return Ledger(exposed=cycles)
-    drain = cycles - last_busy
-    exposed = last_busy - first_busy - busy
-    return Ledger(memory_busy=busy, fill=first_busy, drain=drain, exposed=exposed)
+        return Ledger(exposed=cycles - total, collectives=total)
+    return Ledger(
+        memory_busy=busy,
+        fill=first_busy - part.before,
+        drain=cycles - last_busy - part.after,
+        exposed=last_busy - first_busy - busy - part.between,
+        collectives=total,
+    )

@@ -1,13 +1,13 @@
 """How many tokens each unit takes and puts at which of its steps: the static side of the firing rule.
 
-A step of a stage is a firing, of a stream one tile, of a carry one copied tile.
+A step of a stage is a firing, of a stream or a collective one tile, of a carry one copied tile.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .program import Carry, Gather, Load, Stage, Store, Unit
+from .program import Carry, Collective, Gather, Load, Stage, Store, Unit
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def steps_per_pass(unit: Unit) -> int:
             return 1
         case Stage():
             return unit.firings
-        case Carry():
+        case Carry() | Collective():
             return unit.tiles
 
 
@@ -61,7 +61,7 @@ def passes_of(unit: Unit, iterations: int) -> int:
     match unit:
         case Load() | Store():
             return 1 if unit.once else iterations
-        case Gather() | Stage():
+        case Gather() | Stage() | Collective():
             return iterations
         case Carry():
             return iterations + 1
@@ -85,13 +85,15 @@ def inputs_of(unit: Unit, iterations: int, gate_tile: int = 0) -> tuple[Port, ..
             )
         case Carry():
             return (Port(unit.init, steps), Port(unit.next, iterations * steps, first=steps))
+        case Collective():
+            return (Port(unit.source, passes * steps),)
 
 
 def outputs_of(unit: Unit, iterations: int) -> tuple[Port, ...]:
     """The output ports of a unit."""
     passes, steps = passes_of(unit, iterations), steps_per_pass(unit)
     match unit:
-        case Load():
+        case Load() | Collective():
             return tuple(Port(channel, passes * steps) for channel in unit.channels)
         case Gather():
             return tuple(Port(channel, passes) for channel in unit.channels)

@@ -56,6 +56,15 @@ class Region:
     """First and last command that need it, where regions share addresses; None is the whole step."""
 
     @property
+    def whole(self) -> TensorSpec:
+        """The tensor that a socket has a part of: its own where it is not split."""
+        if self.shard_axis is None:
+            return self.tensor
+        shape = [*self.tensor.shape]
+        shape[self.shard_axis] *= self.shard_parts
+        return TensorSpec(tuple(shape), self.tensor.dtype)
+
+    @property
     def end(self) -> int:
         """The address behind its last byte."""
         return self.address + self.size_bytes
@@ -230,7 +239,7 @@ class Collective:
     """An exchange between sockets: every tile of `source` goes to all of them, see `dataflow.collective`."""
 
     name: str
-    kind: str
+    operation: str
     """`all_reduce` or `all_gather`."""
     algorithm: str
     """`one_shot` or `ring`."""

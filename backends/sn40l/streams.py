@@ -38,7 +38,10 @@ class LoadRun(StreamRun):
 
 
 class GatherRun(StreamRun):
-    """A gather: it waits for its indices, then reads the rows that they name in one transfer."""
+    """A gather: it waits for its indices, then reads the rows that they name in one transfer.
+
+    Where the rows are split over the sockets, those of others are zeros, and take as long as its own.
+    """
 
     unit: Gather
 
@@ -54,21 +57,36 @@ class GatherRun(StreamRun):
     def _rows(self, data: Data, now: int, step: int) -> Array:
         """The rows that the indices name, wherever that is in memory.
 
-        Raises: HazardError if a row lies outside every region.
+        Raises: HazardError if a row lies outside every region, or is none of any socket's.
         """
-        table, start = self.unit.table, self.walk.start
-        row = TensorSpec(table.shape[1:], table.dtype)
-        layout = packed(row.shape, row.numpy_dtype.itemsize)
         ids = self.inputs[0].channel.tiles(step, 1)[0]
-        rows: list[Array] = []
-        for index in ids.ravel().tolist():
-            address = start + index * row.size_bytes
-            outside = self.around.memory.first_outside(address, layout)
-            if outside is not None:
-                where = f"row {index} at address {outside}, which is outside every region"
-                raise HazardError(f"hazard at cycle {now}: {self} reads {where}", self.unit.location)
-            rows.append(data.read(address, layout, row))
-        return np.stack(rows).reshape(*ids.shape, *row.shape)
+        rows = [self._row(data, now, index) for index in ids.ravel().tolist()]
+        return np.stack(rows).reshape(*ids.shape, *self.unit.table.shape[1:])
+
+    def _row(self, data: Data, now: int, index: int) -> Array:
+        table = self.unit.table
+        row = TensorSpec(table.shape[1:], table.dtype)
+        if self.unit.sharded:
+            owner, index = self._owner(now, index)
+            if owner != self.around.socket:
+                return row.zeros()
+        layout = packed(row.shape, row.numpy_dtype.itemsize)
+        address = self.walk.start + index * row.size_bytes
+        outside = self.around.memory.first_outside(address, layout)
+        if outside is not None:
+            raise self._outside(now, f"row {index} at address {outside}, which is outside every region")
+        return data.read(address, layout, row)
+
+    def _owner(self, now: int, index: int) -> tuple[int, int]:
+        """The socket that has a row, and the row's number there."""
+        rows = self.unit.table.shape[0]
+        if not 0 <= index < self.around.sockets * rows:
+            last = self.around.sockets * rows - 1
+            raise self._outside(now, f"row {index}; the sockets together have rows 0 to {last}")
+        return divmod(index, rows)
+
+    def _outside(self, now: int, what: str) -> HazardError:
+        return HazardError(f"hazard at cycle {now}: {self} reads {what}", self.unit.location)
 
 
 class StoreRun(StreamRun):

@@ -32,6 +32,10 @@ class Surroundings:
     order: OrderCheck
     memory_latency: int
     """Cycles from the end of a transfer in memory until the tile is on the chip, or a store has landed."""
+    socket: int
+    """That the units are on."""
+    sockets: int
+    """Of the machine."""
 
 
 class InputState:

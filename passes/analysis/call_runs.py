@@ -28,6 +28,7 @@ class LoopPlan:
     """The runs to replace, disjoint, and what to tell about the calls that stay."""
 
     runs: list[Run] = field(default_factory=list[Run])
+    """in launch order"""
     refusals: list[Refusal] = field(default_factory=list[Refusal])
 
 
@@ -44,6 +45,7 @@ def plan_loops(calls: Calls, rules: LoopRules) -> LoopPlan:
             moved = Repeat(begin + repeat.start, repeat.period, repeat.count)
             left = _plan_repeat(calls, moved, rules, plan)
             open_parts += [(*part, repeat.period - 1) for part in left if repeat.period > 1]
+    plan.runs.sort(key=lambda run: calls.positions[run.calls[0]])
     return plan
 
 

@@ -54,7 +54,7 @@ class JoinSiblingMatmuls(RewritePattern):
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, MatmulOp):
             return
-        shared = {matmul.lhs for matmul in members(op) if isinstance(matmul, MatmulOp)}
+        shared = dict.fromkeys(matmul.lhs for matmul in members(op) if isinstance(matmul, MatmulOp))
         siblings = uses_of(shared, MatmulOp)
         join_first(op, (s for s in siblings if s.operands[0] in shared), rewriter)
 
@@ -66,22 +66,30 @@ class JoinSiblingRopes(RewritePattern):
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, RopeOp):
             return
-        sources = {rope.x.owner for rope in members(op) if isinstance(rope, RopeOp)}
+        sources = dict.fromkeys(rope.x.owner for rope in members(op) if isinstance(rope, RopeOp))
         made = (result for owner in sources if isinstance(owner, GroupOp) for result in owner.res)
         join_first(op, uses_of(made, RopeOp), rewriter)
 
 
 class JoinSiblingAppends(RewritePattern):
-    """Appends to the caches that one attention reads: keys and values."""
+    """Appends to the different caches that one attention reads: keys and values."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, CacheAppendOp):
             return
-        caches = [append.cache for append in members(op) if isinstance(append, CacheAppendOp)]
-        attentions = uses_of(caches, AttentionOp)
-        read = (cache for attention in attentions for cache in attention.operands[1:3])
-        join_first(op, uses_of(read, CacheAppendOp), rewriter)
+        caches = _appended(op)
+        read = (cache for attention in uses_of(caches, AttentionOp) for cache in attention.operands[1:3])
+        others = (group_of(append) for append in uses_of(read, CacheAppendOp))
+        apart = [
+            group for group in others if group is not None and not caches.keys() & _appended(group).keys()
+        ]
+        join_first(op, (append for group in apart for append in members(group)), rewriter)
+
+
+def _appended(group: GroupOp) -> dict[SSAValue, None]:
+    """The caches that a group appends to, in order."""
+    return dict.fromkeys(append.cache for append in members(group) if isinstance(append, CacheAppendOp))
 
 
 class JoinElementwiseChain(RewritePattern):

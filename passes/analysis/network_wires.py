@@ -87,7 +87,8 @@ class NetworkBuilder:
         """The memory of a value that must be there: a cache, a table, a position."""
         source = self.sources[value]
         if not isinstance(source, Memory):
-            fail(at, f"{at.name} needs this operand in memory; make it an argument of the kernel")
+            name = f"%{value.name_hint}" if value.name_hint else "this operand"
+            fail(at, f"{at.name} needs {name} in memory; make it an argument of the kernel")
         return source
 
     def wire(self, value: SSAValue, at: Operation) -> Wire:

@@ -34,7 +34,7 @@ def run_shell(text: str, folder: Path, **more: str) -> None:
     """Run a shell command; the tools of this Python's environment come first."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", text],
+        ["sh", "-c", text],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,9 @@ UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 
 def tracked_files() -> list[Path]:
-    """The files under version control that hold text; none where this is no checkout."""
+    """The files under version control that hold text; none where this is no checkout, or git is missing."""
+    if shutil.which("git") is None:
+        return []
     done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     paths = [ROOT / line for line in done.stdout.splitlines()]
     return [path for path in paths if path.is_file() and path.suffix != ".safetensors"]

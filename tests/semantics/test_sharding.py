@@ -94,6 +94,27 @@ def test_kernels_and_loops_keep_every_bit(sockets: int, granularity: str, small_
     assert everything(module) == wanted
 
 
+TO_PLACES = (
+    "convert-kernel-to-dataflow,tile-stages,overlap-collectives,allocate-units,prefetch-weights,"
+    "schedule-stages,place-units"
+)
+"""The passes that end in a module which the interpreter still runs."""
+
+
+@pytest.mark.parametrize("granularity", ["op", "layer"])
+@pytest.mark.parametrize("looped", [False, True], ids=["unlooped", "looped"])
+def test_networks_keep_every_bit(granularity: str, looped: bool, small_llama):
+    module = small_llama()
+    shard(module, 4)
+    wanted = everything(module)
+    run_pipeline(module, f"outline-kernels{{granularity={granularity}}},merge-identical-kernels")
+    if looped:
+        run_pipeline(module, "loop-kernels")
+    for name in TO_PLACES.split(","):
+        run_pipeline(module, name)
+        assert everything(module) == wanted, name
+
+
 def test_weights_are_given_whole(small_llama):
     module = small_llama()
     specs = weight_specs(module)

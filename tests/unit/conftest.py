@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -12,6 +13,7 @@ from kl.backends.sn40l.program import (
     AddressPattern,
     Carry,
     Channel,
+    Collective,
     Command,
     Execute,
     Gate,
@@ -55,11 +57,20 @@ class Network:
         self._pcus = 0
 
     def memory(
-        self, name: str, kind: str, *shape: int, dtype: str = "f32", tier: str = "hbm", output: bool = False
+        self,
+        name: str,
+        kind: str,
+        *shape: int,
+        dtype: str = "f32",
+        tier: str = "hbm",
+        output: bool = False,
+        split: tuple[int, int] | None = None,
     ) -> int:
-        """A region and the parameter that points to it; its index."""
+        """A region and the parameter that points to it; its index; `split`: axis and parts."""
         tensor = TensorSpec(shape, dtype)
         region = Region(name, kind, tier, self._free[tier], tensor.size_bytes, tensor)
+        if split is not None:
+            region = replace(region, shard_axis=split[0], shard_parts=split[1])
         self._free[tier] += -(-tensor.size_bytes // 64) * 64
         self.regions.append(region)
         if output:
@@ -125,9 +136,25 @@ class Network:
         pattern = pattern or self.pattern(memory, tile, stacked=stacked)
         self.units.append(Store(name, channel, pattern, once, done, f"model.kl:{len(self.units) + 1}:1"))
 
-    def gather(self, name: str, ids: int, memory: int, *channels: int) -> None:
+    def gather(self, name: str, ids: int, memory: int, *channels: int, sharded: bool = False) -> None:
         """A gather of rows of a region."""
-        self.units.append(Gather(name, ids, channels, memory, self.regions[memory].tensor))
+        location = f"model.kl:{len(self.units) + 1}:1"
+        table = self.regions[memory].tensor
+        self.units.append(Gather(name, ids, channels, memory, table, sharded, location))
+
+    def collective(
+        self,
+        name: str,
+        operation: str,
+        source: int,
+        *channels: int,
+        tiles: int = 1,
+        axis: int | None = None,
+        algorithm: str = "one_shot",
+    ) -> None:
+        """An exchange between sockets."""
+        location = f"model.kl:{len(self.units) + 1}:1"
+        self.units.append(Collective(name, operation, algorithm, source, channels, tiles, axis, location))
 
     def carry(self, name: str, tiles: int, init: int, next: int, final: int, *current: int) -> None:
         """A carried value."""

@@ -106,15 +106,15 @@ UNIT = ("program", "kernels", 0, "units", 0)
         (
             (*UNIT, "kind"),
             "Loader",
-            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, found",
+            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found",
         ),
         (
             (*UNIT, "kind"),
             ...,
-            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, found null",
+            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found null",
         ),
-        ((*UNIT, "kind"), [], "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, found []"),
-        (UNIT, "load", "units[0]: expected an object (Load, Gather, Store, Stage, Carry), found"),
+        ((*UNIT, "kind"), [], "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found []"),
+        (UNIT, "load", "units[0]: expected an object (Load, Gather, Store, Stage, Carry, Collective), found"),
         (
             ("program", "commands", 0, "kernel"),
             None,

@@ -6,8 +6,11 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from xdsl.dialects.builtin import ModuleOp
+
 from ...backends.sn40l.program import Program
 from ...backends.tensors import Array, spec_of
+from ...passes import load_pass
 from ..compilation import Compiler
 from ..diagnostics import HELP_MARK, InputError
 from ..execution import Run, Step, check_position, input_regions, is_position, read_weights
@@ -25,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the steps; 1 if the reference is asked for and differs."""
     compiler = Compiler.of(arguments)
     given = compiler.read()
-    module = _reference_module(given) if arguments.check else None
+    module = _reference_module(compiler, given) if arguments.check else None
     program = compiler.program(given, compiler.choice())
     check_position(program, arguments.steps - 1)
     weights = read_weights(program, arguments.weights, arguments.seed)
@@ -45,8 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if differences else 0
 
 
-def _reference_module(given: ModuleInput | ProgramInput):
+def _reference_module(compiler: Compiler, given: ModuleInput | ProgramInput) -> ModuleOp:
     """The input as it was given: it says what the program must compute.
+
+    On several sockets the order of the sums over them belongs to that, so a model is split first.
 
     Raises: InputError at the levels that have no meaning without a machine.
     """
@@ -55,7 +60,10 @@ def _reference_module(given: ModuleInput | ProgramInput):
             f"{given.path} is a program for the machine, which has no reference{HELP_MARK}"
             "--check works from a model, or from IR at the nn, kernel or dataflow level"
         )
-    return given.module.clone()
+    module = given.module.clone()
+    if given.level == "nn":
+        load_pass("shard-tensors")().apply(compiler.ctx, module)
+    return module
 
 
 def _document(

@@ -82,7 +82,10 @@ def roofline(report: Report) -> str:
     if machine.hbm_roof_cycles(hbm) == step:
         reason = f"{bytes_text(hbm)} of HBM traffic a step at {bytes_text(machine.hbm_bandwidth)}/s"
     elif machine.compute_roof_cycles(report.flops) != step:
-        reason = f"{bytes_text(report.traffic.ddr)} of DDR traffic a step"
+        sent, ddr = report.traffic.link_sent, report.traffic.ddr
+        links = sent * machine.ddr_bandwidth > ddr * machine.p2p_bandwidth
+        what = f"{bytes_text(sent)} sent" if links else f"{bytes_text(ddr)} of DDR traffic"
+        reason = f"{what} a step"
     return f"{report.roofline_tokens_per_second:.1f} tokens/s, {reason}"
 
 

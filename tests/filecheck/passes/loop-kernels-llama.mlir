@@ -3,6 +3,11 @@
 // RUN: kl-opt %s -p outline-kernels,merge-identical-kernels,loop-kernels | filecheck %s
 // RUN: kl-opt %s -p outline-kernels{granularity=block},merge-identical-kernels,loop-kernels | filecheck %s
 // RUN: kl-opt %s -p outline-kernels{granularity=op},merge-identical-kernels,loop-kernels | filecheck %s
+// RUN: kl-opt %s -p outline-kernels,convert-kernel-to-dataflow,loop-kernels | filecheck %s --check-prefix=CONVERTED
+
+// Kernels of a lower level are left alone.
+// CONVERTED: dataflow.kernel @decoder(
+// CONVERTED-COUNT-4: kernel.call @decoder[
 
 // The hidden state is carried, the position is the same for all layers, and the loop walks the weights and
 // caches; a cache that several kernels of the pattern use is one stack.

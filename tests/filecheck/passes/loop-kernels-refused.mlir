@@ -192,7 +192,8 @@ kernel.schedule @changing(%x: tensor<1x16xbf16>, %z: tensor<1x16xbf16>) -> tenso
 // What stacks begin with, they go on with: the third operand 1 here is no whole weight but a slice, and the fourth
 // an input, whose place in memory is not ours to choose.
 // CHECK: kernel.schedule @not_whole(
-// CHECK: %b = kernel.call @layer.loop(%x, %w)
+// CHECK: %w = kernel.stack %u, %v
+// CHECK-NEXT: %b = kernel.call @layer.loop(%x, %w)
 // CHECK-NEXT: kernel.call @layer[5] (%b, %s)
 // CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer[5]: operand 1 is slice 5 of @s, and only whole weights and states can be stacked"]}
 // CHECK-NEXT: kernel.call @layer(%c, %i)

@@ -73,6 +73,19 @@ func.func @two_attentions(%x: tensor<1x4xbf16>, %k0: memref<1x1x8x4xbf16>, %v0: 
 }
 
 // -----
+// Two appends to one cache stay two kernels.
+// CHECK: kernel.schedule @one_cache(
+// CHECK-NEXT: kernel.call @one_cache.append(%cache, %x, %p)
+// CHECK-NEXT: kernel.call @one_cache.append_1(%cache, %x, %q)
+// CHECK-NEXT: kernel.call @one_cache.attention(
+func.func @one_cache(%x: tensor<1x4xbf16>, %cache: memref<1x1x8x4xbf16>, %p: tensor<i32>, %q: tensor<i32>) -> tensor<1x4xbf16> {
+  nn.cache_append %cache[%p], %x : memref<1x1x8x4xbf16>, tensor<i32>, tensor<1x4xbf16>
+  nn.cache_append %cache[%q], %x : memref<1x1x8x4xbf16>, tensor<i32>, tensor<1x4xbf16>
+  %a = nn.attention %x, %cache, %cache, %q scale 0.5 : (tensor<1x4xbf16>, memref<1x1x8x4xbf16>, memref<1x1x8x4xbf16>, tensor<i32>) -> tensor<1x4xbf16>
+  func.return %a : tensor<1x4xbf16>
+}
+
+// -----
 // Ropes of what one kernel makes are one kernel.
 // CHECK: kernel.func @ropes.rope(
 // CHECK-NEXT: nn.rope

@@ -186,9 +186,11 @@ func.func @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
 }
 
 // -----
-// CHECK: error: @w is split in 2 parts already
-// CHECK: help: run shard-tensors once
-nn.weight @w : tensor<8x4xbf16> {shard_axis = 1, shard_parts = 2}
+// CHECK: error: the model is split over 2 sockets already, not over 4
+// CHECK: help: start from the whole model
+builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 2 : i64}>} {
+  nn.weight @w : tensor<8x4xbf16> {shard_axis = 1, shard_parts = 2}
+}
 
 // -----
 // CHECK: error: @k is a kernel.func already

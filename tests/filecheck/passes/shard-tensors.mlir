@@ -1,4 +1,5 @@
 // RUN: kl-opt %s -p shard-tensors{sockets=4} --split-input-file | filecheck %s
+// RUN: kl-opt %s -p shard-tensors{sockets=4},shard-tensors,shard-tensors{sockets=4} --split-input-file | filecheck %s
 // RUN: kl-opt %s -p shard-tensors{sockets=4} --split-input-file --print-debuginfo | filecheck %s --check-prefix=LOC
 // RUN: kl-opt %s -p shard-tensors{sockets=1} --split-input-file | filecheck %s --check-prefix=ONE
 // RUN: kl-opt %s -p shard-tensors --split-input-file | filecheck %s --check-prefix=ONE

@@ -1,0 +1,87 @@
+"""The outer loop of a scheduled network as a problem for `solvers/modulo.py`.
+
+What streams ahead of the loop has no place in the chain: loads without a gate, and what comes once a call.
+They count as users of the memory only.
+"""
+
+from __future__ import annotations
+
+from xdsl.ir import SSAValue
+
+from ...dialects import dataflow, nn
+from ...dialects.machine import Machine
+from ...dialects.network import QueueOp, UnitOp
+from ...dialects.tiles import TokenType, tile_of, tiled_axis
+from ..solvers.modulo import Edge, Node
+from .traffic import gathered_tiles, pass_tiles
+
+Transfer = dataflow.LoadOp | dataflow.StoreOp | dataflow.GatherOp
+
+
+def _tile_bytes(channel: SSAValue) -> int:
+    tile = tile_of(channel)
+    return 0 if isinstance(tile, TokenType) else nn.size_bytes_of(tile)
+
+
+def _transfer(unit: Transfer, iterations: int, machine: Machine) -> Node:
+    """A stream: every tile occupies the memory, then takes its latency."""
+    channel = unit.channel if isinstance(unit, dataflow.StoreOp) else unit.channels[0]
+    per_call = not isinstance(unit, dataflow.GatherOp) and unit.once is not None
+    tiles = 1
+    if not isinstance(unit, dataflow.GatherOp):
+        tiles = tiled_axis(nn.shape_of(unit.stream_type), nn.shape_of(tile_of(channel)))[1]
+    service = machine.hbm_cycles(_tile_bytes(channel))
+    busy = -(-service * tiles // iterations) if per_call else service * tiles
+    return Node(unit.name, service + machine.hbm_latency_cycles, service, busy, "hbm")
+
+
+def _node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> Node:
+    match unit:
+        case dataflow.StageOp():
+            assert unit.ii is not None and unit.latency is not None, "checked by the caller"  # noqa: PT018
+            interval, firings = unit.ii.value.data, unit.firings.value.data
+            name = unit.label.data
+            return Node(name, unit.latency.value.data, interval, interval * firings, f"stage {number}")
+        case dataflow.CollectiveOp():
+            size, tiles = _tile_bytes(unit.source), unit.tiles.value.data
+            busy, latency = machine.exchange_cycles(unit.kind.data, unit.algorithm.data, size)
+            return Node(unit.kind.data, busy + latency, busy, busy * tiles, "links")
+        case dataflow.CarryOp():
+            return Node("carry", 1, 1, unit.tiles.value.data, f"carry {number}")
+        case dataflow.LoadOp() | dataflow.StoreOp() | dataflow.GatherOp():
+            return _transfer(unit, iterations, machine)
+        case _:
+            raise AssertionError(f"{unit.name} is no unit of a network")
+
+
+def _edge(channel: QueueOp, numbers: dict[UnitOp, int], iterations: int, machine: Machine) -> Edge | None:
+    """A channel of the chain; None for what runs ahead of the loop or behind it."""
+    producer, consumer = channel.producers()[0], channel.consumers()[0]
+    if isinstance(producer, dataflow.LoadOp) and producer.after is None:
+        return None
+    carried = isinstance(consumer, dataflow.CarryOp)
+    if carried and channel.result is consumer.init:
+        return None
+    if isinstance(producer, dataflow.CarryOp) and channel.result is producer.final:
+        return None
+    hops = channel.hops.value.data if channel.hops is not None else 0
+    total = pass_tiles(channel, iterations)
+    needed = min(total, gathered_tiles(channel, consumer))
+    wire = hops * machine.hop_latency_cycles
+    return Edge(numbers[producer], numbers[consumer], needed, total, wire, int(carried))
+
+
+def loop_problem(network: dataflow.KernelOp, machine: Machine) -> tuple[list[Node], list[Edge]]:
+    """Units in program order and the channels of the chain between them."""
+    units = [op for op in network.body.block.ops if isinstance(op, UnitOp)]
+    numbers = {unit: number for number, unit in enumerate(units)}
+    nodes = [_node(unit, number, network.iterations, machine) for unit, number in numbers.items()]
+    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
+    edges = [_edge(channel, numbers, network.iterations, machine) for channel in channels]
+    return nodes, [edge for edge in edges if edge is not None]
+
+
+def is_scheduled(network: dataflow.KernelOp) -> bool:
+    """Whether every stage of a network has an interval and a latency."""
+    stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp)]
+    return all(stage.ii is not None and stage.latency is not None for stage in stages)

@@ -1,0 +1,95 @@
+// Every operation of the dialect is printed as it was read, through the custom and the generic form.
+// RUN: kl-opt %s | kl-opt | filecheck %s
+// RUN: kl-opt %s --print-op-generic | kl-opt | filecheck %s
+// RUN: kl-opt %s --print-op-generic | filecheck %s --check-prefix=GENERIC
+
+// Loads, a stage and a store; the planning passes' numbers are properties of channels and stages.
+// CHECK: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1 : i64, note = "kept"} {
+// CHECK-NEXT: %a = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: %b = dataflow.channel 4 {pmus = 2 : i64} : !dataflow.channel<tensor<8x4xbf16>>
+// CHECK-NEXT: %c = dataflow.channel 2 : !dataflow.channel<tensor<1x4xbf16>>
+// CHECK-NEXT: dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.load %w to %b : tensor<8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
+// CHECK-NEXT: dataflow.stage "matmul" firings 4 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x4xbf16>>) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10 : i64, latency = 58 : i64, pcus = 3 : i64, pcu_first = 0 : i64} {
+// CHECK-NEXT: ^bb0(%d: tensor<1x8xbf16>, %e: tensor<8x4xbf16>):
+// CHECK-NEXT: %f = nn.matmul %d, %e
+// CHECK-NEXT: dataflow.yield %f : tensor<1x4xbf16>
+// CHECK-NEXT: }
+// CHECK-NEXT: dataflow.store %c result 0 : !dataflow.channel<tensor<1x4xbf16>>
+// GENERIC: "dataflow.kernel"() <{sym_name = "project", function_type = (tensor<1x8xbf16>, tensor<8x16xbf16>) -> tensor<1x16xbf16>}> ({
+// GENERIC: "dataflow.channel"() <{depth = 1 : i64, pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64}> : () -> !dataflow.channel<tensor<1x8xbf16>>
+// GENERIC: "dataflow.load"(%x, %a) <{operandSegmentSizes = array<i32: 1, 0, 0, 1>}>
+// GENERIC: "dataflow.stage"(%a, %b, %c) <{label = "matmul", firings = 4 : i64, in_periods = array<i64: 4, 1>, out_periods = array<i64: 1>, ii = 10 : i64
+// GENERIC: }) {iterations = 1 : i64, note = "kept"} : () -> ()
+dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1, note = "kept"} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 4 {pmus = 2} : !dataflow.channel<tensor<8x4xbf16>>
+  %c = dataflow.channel 2 : !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %w to %b : tensor<8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
+  dataflow.stage "matmul" firings 4 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x4xbf16>>) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10, latency = 58, pcus = 3, pcu_first = 0} {
+  ^bb0(%d: tensor<1x8xbf16>, %e: tensor<8x4xbf16>):
+    %f = nn.matmul %d, %e : (tensor<1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x4xbf16>
+    dataflow.yield %f : tensor<1x4xbf16>
+  }
+  dataflow.store %c result 0 : !dataflow.channel<tensor<1x4xbf16>>
+}
+
+// A looped kernel appends to slice 3 - i of a cache and reads it back behind the store's token.
+// CHECK: dataflow.kernel @append(
+// CHECK: %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
+// CHECK: dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.carry 1 init %a next %d final %e current %b, %c : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {start = 3 : i64, step = -1 : i64} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3 : i64, step = -1 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
+// CHECK: dataflow.store %e result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+// GENERIC: "dataflow.carry"(%a, %d, %e, %b, %c) <{tiles = 1 : i64}>
+// GENERIC: "dataflow.store"(%b, %k, %p, %t) <{start = 3 : i64, step = -1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1>}>
+dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 4} {
+  %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %e = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %f = dataflow.channel 2 : !dataflow.channel<tensor<1x2x4x4xbf16>>
+  %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
+  dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %a next %d final %e current %b, %c : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {start = 3, step = -1} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3, step = -1} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
+  dataflow.stage "values" firings 4 ins(%c, %f : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x2x4x4xbf16>>) periods [4, 1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [4] {
+  ^bb0(%g: tensor<1x8xbf16>, %h: tensor<1x2x4x4xbf16>, %s: tensor<1x8xf64>):
+    %i = nn.attention_scores %g, %h scale 0.5 : (tensor<1x8xbf16>, tensor<1x2x4x4xbf16>) -> tensor<1x2x4xf32>
+    %j = nn.attention_values %i, %h, %s : (tensor<1x2x4xf32>, tensor<1x2x4x4xbf16>, tensor<1x8xf64>) -> tensor<1x8xf64>
+    %l = nn.cast %j : (tensor<1x8xf64>) -> tensor<1x8xbf16>
+    dataflow.yield %l, %j : tensor<1x8xbf16>, tensor<1x8xf64>
+  }
+  dataflow.store %e result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+}
+
+// Rows by index, a stage without inputs to hold, and a carried value that its iterations do not read.
+// CHECK: dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
+// CHECK-NEXT: dataflow.gather %table by %c to %d {sharded} : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
+// CHECK: dataflow.carry 1 init %e next %b final %f current : !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>
+dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %x: tensor<2x8xbf16>) -> (tensor<2x8xbf16>, tensor<2x8xbf16>) attributes {iterations = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<2x8xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<2x8xbf16>>
+  %e = dataflow.channel 1 : !dataflow.channel<tensor<2x8xbf16>>
+  %f = dataflow.channel 1 : !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.load %ids to %a, %c : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>
+  dataflow.load %x to %e {once} : tensor<2x8xbf16> -> !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.gather %table by %c to %d {sharded} : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.carry 1 init %e next %b final %f current : !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>,
+  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.store %d result 1 : !dataflow.channel<tensor<2x8xbf16>>
+}
+
+// A network of nothing.
+// CHECK: dataflow.kernel @nothing() attributes {iterations = 1 : i64} {
+// CHECK-NEXT: }
+// GENERIC: sym_name = "nothing"
+dataflow.kernel @nothing() attributes {iterations = 1} {
+}

@@ -1,0 +1,353 @@
+// What the verifiers of the dialect refuse, and what they say; `dataflow/invalid.mlir` has what both levels share.
+// RUN: kl-opt %s --split-input-file --verify-diagnostics --parsing-diagnostics | filecheck %s
+
+// A machine has known parameters, positive integers.
+// CHECK: unknown machine parameter 'pmu'; known: sockets, clock_hz, pcus, pmus
+builtin.module attributes {rdu.machine = #rdu.machine<{pmu = 64}>} {
+}
+
+// -----
+// CHECK: machine parameter pmus is 0; it must be positive
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 0}>} {
+}
+
+// -----
+// CHECK: machine parameter pmus is "many", not an integer
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = "many"}>} {
+}
+
+// -----
+// A region lies in its tier: 16 KiB of HBM end at byte 16384.
+// CHECK: error: region kind 'cache'; known: weight, state, input, value
+rdu.region @x "cache" "hbm" 0 : tensor<8xf32>
+
+// -----
+// CHECK: error: memory tier 'sram'; known: hbm, ddr
+rdu.region @x "value" "sram" 0 : tensor<8xf32>
+
+// -----
+// CHECK: error: @x begins at byte -4
+rdu.region @x "value" "hbm" -4 : tensor<8xf32>
+
+// -----
+// CHECK: error: @x ends at byte 16416 of hbm, which holds 16384
+builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 16384}>} {
+  rdu.region @x "value" "hbm" 16384 : tensor<8xf32>
+}
+
+// -----
+// CHECK: error: @x ends at byte 16388 of ddr, which holds 16384
+builtin.module attributes {rdu.machine = #rdu.machine<{ddr_bytes = 16384}>} {
+  rdu.region @x "value" "ddr" 16356 : tensor<8xf32>
+}
+
+// -----
+// Whatever is alive all the time overlaps nothing: @a takes bytes 0 to 31.
+// CHECK: error: @b begins at byte 28 of hbm, @a ends at byte 32
+rdu.region @a "weight" "hbm" 0 : tensor<8xf32>
+rdu.region @b "state" "hbm" 28 : memref<8xf32>
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// A small region inside a large one hides nothing from a third.
+// CHECK: error: @c begins at byte 40 of hbm, @a ends at byte 64
+rdu.region @a "value" "hbm" 0 : memref<16xf32>
+rdu.region @b "value" "hbm" 8 : memref<4xf32>
+rdu.region @c "input" "hbm" 40 : tensor<4xf32>
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// The same bytes of two tiers are not the same.
+// CHECK-NOT: error
+// CHECK: rdu.region @b "weight" "ddr" 0 : tensor<8xf32>
+rdu.region @a "weight" "hbm" 0 : tensor<8xf32>
+rdu.region @b "weight" "ddr" 0 : tensor<8xf32>
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// Units have one task each and exist.
+// CHECK: error: PCU 5 belongs to 'a' and to 'b'
+rdu.kernel @k() attributes {iterations = 1} {
+  rdu.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 0} {
+    dataflow.yield
+  }
+  rdu.stage "b" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 2, pcu_first = 5} {
+    dataflow.yield
+  }
+}
+
+// -----
+// CHECK: error: PCU 7 of a machine with 4
+builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 4}>} {
+  rdu.kernel @k() attributes {iterations = 1} {
+    rdu.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 2} {
+      dataflow.yield
+    }
+  }
+}
+
+// -----
+// CHECK: error: 'a' has no PCUs
+rdu.kernel @k() attributes {iterations = 1} {
+  rdu.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6} {
+    dataflow.yield
+  }
+}
+
+// -----
+// CHECK: error: PMU 1 belongs to 'a' and to 'b'
+rdu.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>, %z: memref<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 2, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  %b = rdu.buffer 1 {pmus = 1, pmu_first = 1} : !dataflow.channel<tensor<8xf32>>
+  rdu.load %x to %a, %b {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
+  rdu.store %a into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+  rdu.store %b into %z {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+}
+
+// -----
+// A buffer in a FIFO takes no PMU, so it may have the number of another one's.
+// CHECK-NOT: error
+// CHECK: rdu.buffer 1 {pmus = 0 : i64, pmu_first = 1 : i64}
+rdu.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>, %z: memref<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 2, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  %b = rdu.buffer 1 {pmus = 0, pmu_first = 1} : !dataflow.channel<tensor<8xf32>>
+  rdu.load %x to %a, %b {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
+  rdu.store %a into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+  rdu.store %b into %z {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+}
+
+// -----
+// Buffers fit: 129 tiles of 4096 bytes are one too many for a PMU of 512 KiB, 129 of 4 for a FIFO of 512 bytes.
+// CHECK: error: 129 tiles take 528384 bytes, 1 PMUs hold 524288
+rdu.kernel @k() attributes {iterations = 1} {
+  %a = rdu.buffer 129 {pmus = 1, pmu_first = 0} : !dataflow.channel<tensor<1024xf32>>
+}
+
+// -----
+// CHECK: error: 129 tiles take 516 bytes, 0 PMUs hold 512
+rdu.kernel @k() attributes {iterations = 1} {
+  %a = rdu.buffer 129 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1xf32>>
+}
+
+// -----
+// CHECK: error: a buffer needs `pmus`
+rdu.kernel @k() attributes {iterations = 1} {
+  %a = rdu.buffer 1 : !dataflow.channel<tensor<1xf32>>
+}
+
+// -----
+// CHECK: error: a stage needs a positive `latency`
+rdu.kernel @k() attributes {iterations = 1} {
+  rdu.stage "a" firings 1 periods [] periods [] attributes {ii = 1, pcus = 1, pcu_first = 0} {
+    dataflow.yield
+  }
+}
+
+// -----
+// CHECK: error: an rdu kernel returns nothing, it stores
+rdu.kernel @k() -> tensor<8xf32> attributes {iterations = 1} {
+}
+
+// -----
+// Streams have a stride per dimension of the tile; a tile of a cache is written as [batch, heads, head_dim].
+// CHECK: error: 2 strides for a tile of rank 1
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// CHECK: error: 2 strides for a tile of rank 3
+rdu.kernel @k(%y: memref<1x2x9x4xf32>, %p: tensor<i32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
+  rdu.store %a into %y at %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4>, position_stride = 16} : !dataflow.channel<tensor<1x8xf32>> -> memref<1x2x9x4xf32>
+}
+
+// -----
+// CHECK: error: `at` takes tiles [batch, heads * 4], not (1, 6)
+rdu.kernel @k(%y: memref<1x2x9x4xf32>, %p: tensor<i32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x6xf32>>
+  rdu.store %a into %y at %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4, 4>, position_stride = 16} : !dataflow.channel<tensor<1x6xf32>> -> memref<1x2x9x4xf32>
+}
+
+// -----
+// CHECK: error: `at` needs a cache [batch, heads, context, head_dim], got (8,)
+rdu.kernel @k(%y: memref<8xf32>, %p: tensor<i32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
+  rdu.store %a into %y at %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4, 4>, position_stride = 16} : !dataflow.channel<tensor<1x8xf32>> -> memref<8xf32>
+}
+
+// -----
+// CHECK: error: give `at` and `position_stride` together
+rdu.kernel @k(%y: memref<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  rdu.store %a into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, position_stride = 16} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+}
+
+// -----
+// CHECK: error: a position is a scalar, not a tensor<1xi32>
+rdu.kernel @k(%y: memref<1x2x9x4xf32>, %p: tensor<1xi32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
+  rdu.store %a into %y at %p : tensor<1xi32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4, 4>, position_stride = 16} : !dataflow.channel<tensor<1x8xf32>> -> memref<1x2x9x4xf32>
+}
+
+// -----
+// CHECK: error: the destination is a memref<8xf32>, its channel carries tensor<8xbf16>
+rdu.kernel @k(%y: memref<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xbf16>>
+  rdu.store %a into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xbf16>> -> memref<8xf32>
+}
+
+// -----
+// CHECK: error: `done` needs tokens, not tensor<8xf32>
+rdu.kernel @k(%y: memref<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  rdu.store %a into %y done (%a : !dataflow.channel<tensor<8xf32>>) {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+}
+
+// -----
+// CHECK: error: the source is a tensor<8xf32>, its channel carries !dataflow.token
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<!dataflow.token>
+  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<8xf32> -> !dataflow.channel<!dataflow.token>
+}
+
+// -----
+// CHECK: error: a load feeds one or more channels of one tile type
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+  "rdu.load"(%x) <{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 4>, operandSegmentSizes = array<i32: 1, 0, 0, 0>}> : (tensor<8xf32>) -> ()
+}
+
+// -----
+// CHECK: error: a stream of 0 tiles
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  rdu.load %x to %a {tiles = 0, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// CHECK: error: give `after`, `position` and `positions_per_tile` together
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 8} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// CHECK: error: positions_per_tile is 0; the least is 1
+rdu.kernel @k(%x: tensor<8xf32>, %p: tensor<i32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  %t = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<!dataflow.token>
+  rdu.load %x to %a after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 0} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// CHECK: error: `after` needs tokens, not tensor<8xf32>
+rdu.kernel @k(%x: tensor<8xf32>, %p: tensor<i32>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  rdu.load %x to %a after %a : !dataflow.channel<tensor<8xf32>> position %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 8} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// Both ends of a buffer agree: 4 tiles a pass, and 2 passes where the load runs once.
+// CHECK: error: rdu.load puts 4 tiles a call into %a, rdu.store takes 8
+rdu.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) attributes {iterations = 2} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<2xf32>>
+  rdu.load %x to %a {tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>, once} : tensor<8xf32> -> !dataflow.channel<tensor<2xf32>>
+  rdu.store %a into %y {tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<2xf32>> -> memref<8xf32>
+}
+
+// -----
+// The launch is a list of commands whose names exist.
+// CHECK: error: nn.get_global in a launch schedule; only launch commands stand there
+nn.weight @w : tensor<8xf32>
+rdu.schedule @step inputs [] outputs [] {
+  %w = nn.get_global @w : tensor<8xf32>
+}
+
+// -----
+// CHECK: error: 'rdu.execute' expects parent op 'rdu.schedule'
+rdu.execute @k
+
+// -----
+// CHECK: error: @x is no rdu.kernel of this module
+rdu.region @x "input" "hbm" 0 : tensor<8xf32>
+rdu.schedule @step inputs [] outputs [] {
+  rdu.load_program @x
+}
+
+// -----
+// CHECK: error: @k is no region of this module
+rdu.kernel @k() attributes {iterations = 1} {
+}
+rdu.schedule @step inputs [] outputs [] {
+  rdu.observe @k as "k"
+}
+
+// -----
+// CHECK: error: @x is no region of this module
+rdu.schedule @step inputs [@x] outputs [] {
+  ^bb0:
+}
+
+// -----
+// CHECK: error: @y is no region of this module
+rdu.schedule @step inputs [] outputs [@y] {
+  ^bb0:
+}
+
+// -----
+// CHECK: error: input @w is a region of kind 'weight'; the caller fills an 'input'
+rdu.region @w "weight" "hbm" 0 : tensor<8xf32>
+rdu.schedule @step inputs [@w] outputs [] {
+  ^bb0:
+}
+
+// -----
+// An argument load sets all addresses, inside their regions: @k works on 32 bytes.
+// CHECK: error: 0 arguments for @k, which takes 1
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+}
+rdu.schedule @step inputs [] outputs [] {
+  rdu.load_arguments @k [] offsets []
+}
+
+// -----
+// CHECK: error: 2 offsets for 1 arguments
+rdu.region @x "input" "hbm" 0 : tensor<8xf32>
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+}
+rdu.schedule @step inputs [] outputs [] {
+  rdu.load_arguments @k [@x] offsets [0, 0]
+}
+
+// -----
+// CHECK: error: @y is no region of this module
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+}
+rdu.schedule @step inputs [] outputs [] {
+  rdu.load_arguments @k [@y] offsets [0]
+}
+
+// -----
+// CHECK: error: @k works on bytes 4 to 36 of @x, which has 32
+rdu.region @x "input" "hbm" 0 : tensor<8xf32>
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+}
+rdu.schedule @step inputs [] outputs [] {
+  rdu.load_arguments @k [@x] offsets [4]
+}
+
+// -----
+// CHECK: error: @k works on bytes -4 to 28 of @x, which has 32
+rdu.region @x "input" "hbm" 0 : tensor<8xf32>
+rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+}
+rdu.schedule @step inputs [] outputs [] {
+  rdu.load_arguments @k [@x] offsets [-4]
+}

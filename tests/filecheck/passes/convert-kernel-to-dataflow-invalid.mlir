@@ -1,0 +1,112 @@
+// What has no form as a network, and where.
+// RUN: kl-opt %s -p convert-kernel-to-dataflow --split-input-file --verify-diagnostics | filecheck %s
+
+// A gather reads a table in memory; this one is computed.
+// CHECK: convert-kernel-to-dataflow-invalid.mlir:[[# @LINE + 3]]:3: error: nn.embedding needs %table in memory; make it an argument of the kernel
+kernel.func @k(%i: tensor<2xi32>, %x: tensor<9x8xbf16>) -> tensor<2x8xbf16> {
+  %table = nn.silu %x : (tensor<9x8xbf16>) -> tensor<9x8xbf16>
+  %y = nn.embedding %i, %table : (tensor<2xi32>, tensor<9x8xbf16>) -> tensor<2x8xbf16>
+  kernel.return %y : tensor<2x8xbf16>
+}
+
+// -----
+// CHECK: error: embedding from a stack of tables has no form as a stream; give it one table
+kernel.func @k(%i: tensor<2xi32>, %t: tensor<4x9x8xbf16>) -> tensor<2xi32> {
+  %r = kernel.loop 4 carried(%i : tensor<2xi32>) -> tensor<2xi32> stacks(%t : tensor<4x9x8xbf16>) {
+  ^bb0(%j: tensor<2xi32>, %table: tensor<9x8xbf16>):
+    %y = nn.embedding %j, %table : (tensor<2xi32>, tensor<9x8xbf16>) -> tensor<2x8xbf16>
+    %m = nn.argmax %y : (tensor<2x8xbf16>) -> tensor<2xi32>
+    kernel.yield %m : tensor<2xi32>
+  }
+  kernel.return %r : tensor<2xi32>
+}
+
+// -----
+// A read waits for one append, the one before it.
+// CHECK: error: a kernel appends twice to one cache; split it between the two
+kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) {
+  nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+  nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+  kernel.return
+}
+
+// -----
+// CHECK: error: a kernel reads a cache and appends to it afterwards; split it between the two
+kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
+  %a = nn.attention %x, %c, %c, %p scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+  kernel.return %a : tensor<1x8xbf16>
+}
+
+// -----
+// The append of iteration i + 1 must not overtake the read of iteration i: not of one cache in all iterations,
+// CHECK: error: an iteration reads what another one appends to a cache; give each iteration its own
+kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
+  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    nn.cache_append %c[%p], %h : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+    %a = nn.attention %h, %c, %c, %p scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+    kernel.yield %a : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<1x8xbf16>
+}
+
+// -----
+// and not of slice i + 1 of a stack whose slice i is read.
+// CHECK: error: an iteration reads what another one appends to a cache; give each iteration its own
+kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
+  %r = kernel.loop 3 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%c, %c : memref<4x1x2x16x4xbf16>, memref<4x1x2x16x4xbf16>) attributes {starts = array<i64: 1, 0>} {
+  ^bb0(%h: tensor<1x8xbf16>, %ci: memref<1x2x16x4xbf16>, %cj: memref<1x2x16x4xbf16>):
+    nn.cache_append %ci[%p], %h : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+    %a = nn.attention %h, %cj, %cj, %p scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+    kernel.yield %a : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<1x8xbf16>
+}
+
+// -----
+// A network is one loop or none.
+// CHECK: error: @k has operations beside its loop; outline them into kernels
+kernel.func @k(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %y = nn.silu %x : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  %r = kernel.loop 4 carried(%y : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    kernel.yield %h : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<1x8xbf16>
+}
+
+// -----
+// What a carry ends with goes to one store.
+// CHECK: error: a result of the loop is not returned once; return each of them once
+kernel.func @k(%x: tensor<1x8xbf16>) {
+  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    kernel.yield %h : tensor<1x8xbf16>
+  }
+  kernel.return
+}
+
+// -----
+// CHECK: error: a result of the loop is not returned once; return each of them once
+kernel.func @k(%x: tensor<1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x8xbf16>) {
+  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    kernel.yield %h : tensor<1x8xbf16>
+  }
+  kernel.return %r, %r : tensor<1x8xbf16>, tensor<1x8xbf16>
+}
+
+// -----
+// A cache is no value that could flow.
+// CHECK: error: kernel.return takes a memref as a value; only attention and appends work on caches
+kernel.func @k(%c: memref<1x2x16x4xbf16>) -> memref<1x2x16x4xbf16> {
+  kernel.return %c : memref<1x2x16x4xbf16>
+}
+
+// -----
+// CHECK: error: test.op has no form as a stage
+kernel.func @k() {
+  "test.op"() : () -> ()
+  kernel.return
+}

@@ -1,0 +1,153 @@
+// RUN: kl-opt %s -p convert-kernel-to-dataflow --split-input-file | filecheck %s
+
+// A value in memory is loaded once for all its readers, a channel each; a value of a stage goes to each reader
+// through a channel of its own. Everything is whole: one firing, depth 1.
+// CHECK: dataflow.kernel @residual(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1 : i64} {
+// CHECK-NEXT: [[X0:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: [[W:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<8x8xbf16>>
+// CHECK-NEXT: [[A0:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: [[A1:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: [[B:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: [[X1:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: [[Y:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.load %x to [[X0]], [[X1]] : tensor<1x8xbf16>
+// CHECK-NEXT: dataflow.load %w to [[W]] : tensor<8x8xbf16>
+// CHECK-NEXT: dataflow.stage "matmul.a" firings 1 ins([[X0]], [[W]] : {{.*}}) periods [1, 1] outs([[A0]], [[A1]] : {{.*}}) periods [1, 1] {
+// CHECK: dataflow.yield [[R:%.*]], [[R]] : tensor<1x8xbf16>, tensor<1x8xbf16>
+// CHECK: dataflow.stage "mul.b" firings 1 ins([[A0]], [[A1]] :
+// CHECK: dataflow.stage "add.y" firings 1 ins([[B]], [[X1]] :
+// CHECK: dataflow.store [[Y]] result 0 : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NOT: kernel.func
+// The schedule stays as it is.
+// CHECK: kernel.schedule @step
+// CHECK-NEXT: %y = kernel.call @residual(%x, %w)
+kernel.func @residual(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
+  %a = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+  %b = nn.mul %a, %a : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  %y = nn.add %b, %x : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+kernel.schedule @step(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
+  %y = kernel.call @residual(%x, %w) : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+
+// -----
+// An append becomes a store at the position. Attention becomes three stages: the scores of all 16 positions,
+// their softmax, and the sum of the values in f64, rounded once. The reads of the cache wait for a token each.
+// CHECK-LABEL: dataflow.kernel @attend
+// CHECK: [[T0:%.*]] = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
+// CHECK: [[K:%keys.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+// CHECK: [[S:%scores.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x4x16xf32>>
+// CHECK: [[T1:%.*]] = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
+// CHECK: [[P:%weights.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x4x16xf32>>
+// CHECK: dataflow.store %{{.*}} into %c : memref<1x2x16x4xbf16> at %p : tensor<i32> done([[T0]], [[T1]] :
+// CHECK-NEXT: dataflow.load %q to
+// CHECK-NEXT: dataflow.load %c to [[K]] after [[T0]] : !dataflow.channel<!dataflow.token> position %p : tensor<i32> :
+// CHECK-NEXT: dataflow.stage "scores.a" firings 1 ins(%{{.*}}, [[K]] :
+// CHECK: nn.attention_scores %{{.*}} scale 5.000000e-01 : (tensor<1x16xbf16>, tensor<1x2x16x4xbf16>) -> tensor<1x4x16xf32>
+// CHECK: dataflow.stage "softmax.a" firings 1 ins([[S]],
+// CHECK: nn.attention_softmax
+// CHECK: dataflow.load %c to %{{values.*}} after [[T1]]
+// CHECK-NEXT: dataflow.stage "values.a" firings 1 ins([[P]],
+// CHECK-NEXT: ^{{.*}}([[W:%.*]]: tensor<1x4x16xf32>, [[V:%.*]]: tensor<1x2x16x4xbf16>, [[SUM:%.*]]: tensor<1x16xf64>):
+// CHECK-NEXT: [[NEXT:%.*]] = nn.attention_values [[W]], [[V]], [[SUM]]
+// CHECK-NEXT: [[R:%.*]] = nn.cast [[NEXT]] : (tensor<1x16xf64>) -> tensor<1x16xbf16>
+// CHECK-NEXT: dataflow.yield [[R]], [[NEXT]] : tensor<1x16xbf16>, tensor<1x16xf64>
+// CHECK-NOT: nn.attention{{ }}
+// CHECK-NOT: nn.cache_append
+kernel.func @attend(%q: tensor<1x16xbf16>, %x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x16xbf16> {
+  nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+  %a = nn.attention %q, %c, %c, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %a : tensor<1x16xbf16>
+}
+
+// -----
+// Rows of a table come through a gather. The dead branch behind %d has no form: a unit without readers never ends.
+// CHECK-LABEL: dataflow.kernel @rows
+// CHECK: dataflow.gather %table by %{{.*}} to
+// CHECK-NOT: dataflow.gather
+// CHECK-NOT: silu
+kernel.func @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor<2x8xbf16> {
+  %r = nn.embedding %ids, %table : (tensor<2xi32>, tensor<100x8xbf16>) -> tensor<2x8xbf16>
+  %d = nn.embedding %ids, %table : (tensor<2xi32>, tensor<100x8xbf16>) -> tensor<2x8xbf16>
+  %e = nn.silu %d : (tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  kernel.return %r : tensor<2x8xbf16>
+}
+
+// -----
+// A loop gives the network its iterations. Slices become streams that step through their stack, here downwards
+// from slice 3; the carried value enters and leaves once a call, and so does what a stage holds for all 4 firings.
+// CHECK-LABEL: dataflow.kernel @looped
+// CHECK-SAME: attributes {iterations = 4 : i64}
+// CHECK: dataflow.load %x to [[INIT:%.*]] {once} :
+// CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%.*]] final [[FINAL:%.*]] current [[H:%.*]] :
+// CHECK-NEXT: dataflow.load %w to [[W:%.*]] {start = 3 : i64, step = -1 : i64} : tensor<4x8x8xbf16>
+// CHECK-NEXT: dataflow.stage "matmul.a" firings 1 ins([[H]], [[W]] : {{.*}}) periods [1, 1] outs([[A:%.*]] :
+// CHECK: dataflow.load %g to [[G:%.*]] {once} :
+// CHECK-NEXT: dataflow.stage "mul.b" firings 1 ins([[A]], [[G]] : {{.*}}) periods [1, 4] outs([[NEXT]] :
+// CHECK: dataflow.store [[FINAL]] result 0 {once} :
+// CHECK-NOT: kernel.loop
+kernel.func @looped(%x: tensor<1x8xbf16>, %w: tensor<4x8x8xbf16>, %g: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<4x8x8xbf16>) attributes {starts = array<i64: 3>, steps = array<i64: -1>} {
+  ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
+    %a = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+    %b = nn.mul %a, %g : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %b : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<1x8xbf16>
+}
+
+// -----
+// What takes a tile in every iteration and holds none, an append, a gather or a carry, gets a load that runs in
+// every iteration, even of what stays the same: %x is loaded once for the carry, and again and again.
+// CHECK-LABEL: dataflow.kernel @again
+// CHECK: dataflow.load %x to [[INIT:%.*]] {once} :
+// CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%.*]] final
+// CHECK: dataflow.load %x to [[X:%.*]] :
+// CHECK-NEXT: dataflow.store [[X]] into %c : memref<4x1x2x16x4xbf16> at %p : tensor<i32> {start = 0 : i64, step = 1 : i64}
+// CHECK: dataflow.load %x to [[NEXT]] :
+kernel.func @again(%x: tensor<1x8xbf16>, %c: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
+  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%c : memref<4x1x2x16x4xbf16>) {
+  ^bb0(%h: tensor<1x8xbf16>, %ci: memref<1x2x16x4xbf16>):
+    nn.cache_append %ci[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+    kernel.yield %x : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<1x8xbf16>
+}
+
+// -----
+// Every iteration may read a cache and a table that none of them writes, and append to slices of its own.
+// CHECK-LABEL: dataflow.kernel @shared
+// CHECK: dataflow.gather %table by
+// CHECK: dataflow.store %{{.*}} into %c : {{.*}} {start = 0 : i64, step = 2 : i64}
+// CHECK: dataflow.store %{{.*}} into %c : {{.*}} {start = 1 : i64, step = 2 : i64}
+// CHECK: dataflow.load %k to %{{.*}} : memref<2x2x16x4xbf16>
+kernel.func @shared(%i: tensor<2xi32>, %table: tensor<9x8xbf16>, %k: memref<2x2x16x4xbf16>, %c: memref<4x2x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2xi32> {
+  %r = kernel.loop 2 carried(%i : tensor<2xi32>) -> tensor<2xi32> stacks(%c, %c : memref<4x2x2x16x4xbf16>, memref<4x2x2x16x4xbf16>) attributes {starts = array<i64: 0, 1>, steps = array<i64: 2, 2>} {
+  ^bb0(%j: tensor<2xi32>, %even: memref<2x2x16x4xbf16>, %odd: memref<2x2x16x4xbf16>):
+    %x = nn.embedding %j, %table : (tensor<2xi32>, tensor<9x8xbf16>) -> tensor<2x8xbf16>
+    nn.cache_append %even[%p], %x : memref<2x2x16x4xbf16>, tensor<i32>, tensor<2x8xbf16>
+    nn.cache_append %odd[%p], %x : memref<2x2x16x4xbf16>, tensor<i32>, tensor<2x8xbf16>
+    %a = nn.attention %x, %k, %k, %p scale 0.5 : (tensor<2x8xbf16>, memref<2x2x16x4xbf16>, memref<2x2x16x4xbf16>, tensor<i32>) -> tensor<2x8xbf16>
+    %m = nn.argmax %a : (tensor<2x8xbf16>) -> tensor<2xi32>
+    kernel.yield %m : tensor<2xi32>
+  }
+  kernel.return %r : tensor<2xi32>
+}
+
+// -----
+// Layers and networks are no kernels: they stay.
+// CHECK: func.func private @layer
+// CHECK-NEXT: nn.silu
+// CHECK: dataflow.kernel @copy
+// CHECK-NEXT: %a = dataflow.channel 7
+func.func private @layer(%x: tensor<8xbf16>) -> tensor<8xbf16> {
+  %y = nn.silu %x : (tensor<8xbf16>) -> tensor<8xbf16>
+  func.return %y : tensor<8xbf16>
+}
+dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 7 : !dataflow.channel<tensor<8xbf16>>
+  dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+  dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
+}

@@ -1,0 +1,8 @@
+// RUN: not kl-opt %s -p "tile-stages{tile-bytes=0}" 2>&1 | filecheck %s
+// RUN: not kl-opt %s -p "tile-stages{least-tiles=-2}" 2>&1 | filecheck %s --check-prefix=LEAST
+
+// Options without a meaning are refused.
+// CHECK: error: tile-bytes is 0; it must be positive
+// LEAST: error: least-tiles is -2; it must be positive
+builtin.module {
+}
