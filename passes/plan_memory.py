@@ -62,8 +62,9 @@ def _globals_in_order(module: ModuleOp, schedule: kernel.ScheduleOp) -> list[lis
     taken: set[str] = set()
     for stack in [op for op in schedule.body.block.ops if isinstance(op, kernel.StackOp)]:
         names = [_part_name(stack, part) for part in stack.parts]
-        if len({*names}) < len(names) or taken & {*names}:
-            _fail(stack, "a weight stands twice in stacks; it has one place in memory")
+        twice = [name for name in names if name in taken or names.count(name) > 1]
+        if twice:
+            _fail(stack, f"@{twice[0]} stands twice in stacks; it has one place in memory")
         taken |= {*names}
         groups.append([symbols[name] for name in names])
     return groups + [[op] for name, op in symbols.items() if name not in taken]

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from xdsl.utils.exceptions import VerifyException
 
+from ..dialects.nn import WeightOp
 from ..dialects.rdu import MachineAttr, machine_of, set_machine
 from .diagnostics import HELP_MARK, InputError
 from .inputs import ModuleInput, ProgramInput
 from .options import assignments
-
-SOCKETS_BUILT = 1
-"""Tensor parallelism is not built yet, so all programs are for one socket."""
 
 
 def apply_machine_options(arguments: argparse.Namespace, given: ModuleInput | ProgramInput) -> None:
@@ -35,8 +33,21 @@ def apply_machine_options(arguments: argparse.Namespace, given: ModuleInput | Pr
         MachineAttr.of(machine)
     except (ValueError, VerifyException) as error:
         raise InputError(str(error)) from None
+    _check_sockets(given, machine.sockets)
     if changes:
         set_machine(given.module, machine)
+
+
+def _check_sockets(given: ModuleInput, sockets: int) -> None:
+    """Raises: InputError where the work is shared out already, among another number of sockets."""
+    before = machine_of(given.module).sockets
+    weights = (op for op in given.module.ops if isinstance(op, WeightOp))
+    is_shared = given.level != "nn" or any(op.shard_parts is not None for op in weights)
+    if is_shared and sockets != before:
+        raise InputError(
+            f"{given.path} is made for {before} socket{'s' if before > 1 else ''} already{HELP_MARK}"
+            "give another number to the model, or to IR at the nn level before shard-tensors"
+        )
 
 
 def _changes(arguments: argparse.Namespace) -> dict[str, int]:

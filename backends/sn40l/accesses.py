@@ -99,7 +99,8 @@ class OrderCheck:
             a, b = walks[first].unit, walks[second].unit
             self._rivals.setdefault(a, []).append(b)
             self._rivals.setdefault(b, []).append(a)
-        self._done: dict[int, list[_Access]] = {unit: [] for unit in self._rivals}
+        self._cycles: dict[int, list[int]] = {unit: [] for unit in self._rivals}
+        """Of each unit's accesses so far; a unit makes them step by step."""
 
     def record(self, unit: int, step: int, now: int) -> None:
         """A tile is read or written now.
@@ -111,12 +112,45 @@ class OrderCheck:
         walk = self._walks[unit]
         access = _Access((walk.iteration(step), unit, step), walk.address(step), now)
         for rival in self._rivals[unit]:
-            for other in reversed(self._done[rival]):
-                if other.order < access.order:
-                    break
-                if overlap(walk.layout, access.address, self._walks[rival].layout, other.address):
-                    raise self._wrong_order(access, other)
-        self._done[unit].append(access)
+            self._check_against(access, rival)
+        assert len(self._cycles[unit]) == step, "a server takes the first tile of a unit first"
+        self._cycles[unit].append(now)
+
+    def counts(self) -> tuple[int, ...]:
+        """How many accesses of each unit that it watches there have been."""
+        return tuple(map(len, self._cycles.values()))
+
+    def can_repeat(self) -> bool:
+        """Whether later iterations pass if those before did, with the accesses at the same distances.
+
+        So it is where streams that share bytes walk in step. A stream of one pass that reads comes before the
+        later iterations in program order, one that writes comes behind them and must not have begun.
+        """
+        for unit, rivals in self._rivals.items():
+            walk = self._walks[unit]
+            if walk.passes == 1 and walk.writes and self._cycles[unit]:
+                return False
+            looped = (self._walks[rival] for rival in rivals if self._walks[rival].passes > 1)
+            if walk.passes > 1 and any(other.pass_stride != walk.pass_stride for other in looped):
+                return False
+        return True
+
+    def repeat(self, since: Sequence[int], times: int, cycles: int) -> None:
+        """Let the accesses behind the counts `since` happen again, `times` times, each `cycles` later."""
+        for done, first in zip(self._cycles.values(), since, strict=True):
+            again = done[first:]
+            for number in range(1, times + 1):
+                done += [cycle + number * cycles for cycle in again]
+
+    def _check_against(self, access: _Access, rival: int) -> None:
+        walk, cycles = self._walks[rival], self._cycles[rival]
+        layout = self._walks[access.order[1]].layout
+        for step in range(len(cycles) - 1, -1, -1):
+            order, address = (walk.iteration(step), rival, step), walk.address(step)
+            if order < access.order:
+                return
+            if overlap(layout, access.address, walk.layout, address):
+                raise self._wrong_order(access, _Access(order, address, cycles[step]))
 
     def _wrong_order(self, late: _Access, early: _Access) -> HazardError:
         unit = self._kernel.units[early.order[1]]

@@ -90,13 +90,14 @@ class KernelRun:
         self.hbm = Server(self.calendar)
         self.ddr = Server(self.calendar)
         self.link = Server(self.calendar)
+        self.servers = (self.hbm, self.ddr, self.link)
         self.in_flight = InFlight(self.hbm)
         self._links = Links(self.link, self.in_flight, exchange or Exchange())
         self.channels = [ChannelRun(channel, with_data=data is not None) for channel in kernel.channels]
         self._machine = machine
-        order = OrderCheck(kernel, call.walks, call.conflicts, memory)
+        self.order = OrderCheck(kernel, call.walks, call.conflicts, memory)
         latency = machine.hbm_latency_cycles
-        self._around = Surroundings(self.calendar, memory, data, order, latency, socket, machine.sockets)
+        self._around = Surroundings(self.calendar, memory, data, self.order, latency, socket, machine.sockets)
         self._walks = {walk.unit: walk for walk in call.walks}
         self.units = [self._start(unit, index) for index, unit in enumerate(kernel.units)]
         self.now = 0
@@ -111,13 +112,16 @@ class KernelRun:
         if not self.calendar.events:
             self.check_end()
 
-    def proceed(self, until: int | None = None) -> None:
-        """Like `run`, but having nothing to do may only mean that other sockets have to go on first."""
+    def proceed(self, until: int | None = None, marker: UnitRun | None = None, step: int = 0) -> None:
+        """Like `run`, but having nothing to do may only mean that other sockets have to go on first.
+
+        With a `marker` it stops at the end of the cycle in which that unit has taken `step` steps.
+        """
         if self.now == 0:
             for unit in self.units:
                 unit.advance(0)
         events, hbm, ddr, link = self.calendar.events, self.hbm, self.ddr, self.link
-        for server in (hbm, ddr, link):
+        for server in self.servers:
             server.dispatch(self.now)
         while events and (until is None or events[0][0] <= until):
             now = events[0][0]
@@ -131,6 +135,8 @@ class KernelRun:
             if link.queue:
                 link.dispatch(now)
             self.now = now
+            if marker is not None and marker.step >= step:
+                return
 
     def timing(self) -> KernelTiming:
         """What a finished run took."""

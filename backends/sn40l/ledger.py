@@ -86,6 +86,11 @@ class Idle:
     between: int = 0
     after: int = 0
 
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.before + self.between + self.after
+
 
 def split(
     cycles: int, first_busy: int | None, last_busy: int, busy: int, collectives: Idle | None = None
@@ -95,13 +100,12 @@ def split(
     `collectives` are the idle cycles in which tiles are on their way between sockets.
     """
     part = Idle() if collectives is None else collectives
-    total = part.before + part.between + part.after
     if first_busy is None:
-        return Ledger(exposed=cycles - total, collectives=total)
+        return Ledger(exposed=cycles - part.total, collectives=part.total)
     return Ledger(
         memory_busy=busy,
         fill=first_busy - part.before,
         drain=cycles - last_busy - part.after,
         exposed=last_busy - first_busy - busy - part.between,
-        collectives=total,
+        collectives=part.total,
     )

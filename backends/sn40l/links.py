@@ -40,17 +40,11 @@ class InFlight:
         self._tiles -= 1
         if self._tiles > 0:
             return
-        since, first, last = self._since, self._hbm.first_busy, self._hbm.free_at
-        if first is None:
-            self._before += now - since
-            return
         self._settle()
-        before = max(0, min(now, first) - since)
-        after = max(0, now - max(since, last))
-        idle = now - since - (self._hbm.busy_until(now) - self._busy)
-        self._before += before
-        self._after += after
-        self._between += idle - before - after
+        more = self._since_begin(now)
+        self._before += more.before
+        self._after += more.after
+        self._between += more.between
 
     def _settle(self) -> None:
         """What came after a transfer stands between transfers now, if another one has begun."""
@@ -58,7 +52,42 @@ class InFlight:
             self._between += self._after
             self._after, self._after_of = 0, self._hbm.free_at
 
+    def _since_begin(self, now: int) -> Idle:
+        """The cycles since the first of the tiles that are on their way set out."""
+        since, first, last = self._since, self._hbm.first_busy, self._hbm.free_at
+        if first is None:
+            return Idle(before=now - since)
+        before = max(0, min(now, first) - since)
+        after = max(0, now - max(since, last))
+        idle = now - since - (self._hbm.busy_until(now) - self._busy)
+        return Idle(before, idle - before - after, after)
+
     def idle(self) -> Idle:
-        """The cycles so far, when no tile is on its way."""
+        """The cycles up to the last time when no tile was on its way."""
         self._settle()
         return Idle(self._before, self._between, self._after)
+
+    def total(self, now: int) -> int:
+        """All such cycles before `now`."""
+        last = self._since_begin(now) if self._tiles else Idle()
+        return self.idle().total + last.total
+
+    def state(self, now: int) -> tuple[int, int, int]:
+        """The tiles on their way, for how long there have been some, and HBM's busy cycles meanwhile."""
+        if not self._tiles:
+            return 0, 0, 0
+        return self._tiles, now - self._since, self._hbm.busy_until(now) - self._busy
+
+    def repeat(self, since: Idle, times: int, cycles: int, busy_cycles: int) -> None:
+        """Count what came behind `since` another `times` times, before HBM moves on by as much.
+
+        It took `cycles`, for `busy_cycles` of which HBM was busy.
+        """
+        idle = self.idle()
+        self._before += times * (idle.before - since.before)
+        self._between += times * (idle.between - since.between)
+        self._after += times * (idle.after - since.after)
+        self._since += times * cycles
+        self._busy += times * busy_cycles
+        if busy_cycles:
+            self._after_of += times * cycles

@@ -29,7 +29,7 @@ def _fail(op: Operation, message: str) -> NoReturn:
 def _addresses(op: Operation, count: int) -> list[int]:
     given = op.attributes.get("addresses")
     if not isinstance(given, DenseArrayBase) or len(given) != count:
-        _fail(op, f"needs {count} addresses; run plan-memory first")
+        _fail(op, f"{op.name} needs {count} addresses; run plan-memory first")
     return [int(address) for address in given.get_values()]
 
 

@@ -67,8 +67,17 @@ def _edge(channel: QueueOp, numbers: dict[UnitOp, int], iterations: int, machine
     hops = channel.hops.value.data if channel.hops is not None else 0
     total = pass_tiles(channel, iterations)
     needed = min(total, gathered_tiles(channel, consumer))
-    wire = hops * machine.hop_latency_cycles
-    return Edge(numbers[producer], numbers[consumer], needed, total, wire, int(carried))
+    wire, steps = hops * machine.hop_latency_cycles, _steps_per_tile(producer, channel)
+    ends = numbers[producer], numbers[consumer]
+    return Edge(*ends, needed * steps, total * steps, wire, int(carried))
+
+
+def _steps_per_tile(producer: UnitOp, channel: QueueOp) -> int:
+    """Steps of a unit for each tile that it puts into a channel."""
+    if not isinstance(producer, dataflow.StageOp):
+        return 1
+    port = next(i for i, out in enumerate(producer.outs) if out is channel.result)
+    return int(producer.out_periods.get_values()[port])
 
 
 def loop_problem(network: dataflow.KernelOp, machine: Machine) -> tuple[list[Node], list[Edge]]:

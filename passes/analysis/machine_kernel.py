@@ -65,7 +65,7 @@ def _walk(stream: Attribute, channel: SSAValue) -> Properties:
 
 
 def _convert_load(op: dataflow.LoadOp, values: Values) -> rdu.LoadOp:
-    properties = _slices(op, nn.size_bytes_of(op.stream_type)) | _walk(op.stream_type, op.channels[0])
+    properties = _walk(op.stream_type, op.channels[0]) | _slices(op, nn.size_bytes_of(op.stream_type))
     if op.after is not None:
         axis, _ = tiled_axis(nn.shape_of(op.stream_type), _tile_shape(op.channels[0]))
         context = len(nn.shape_of(op.stream_type)) - 2
@@ -110,7 +110,7 @@ def _convert_store(op: dataflow.StoreOp, values: Values, results: Sequence[SSAVa
         destination,
         values[op.position] if op.position is not None else None,
         [values[token] for token in op.done],
-        _slices(op, nn.size_bytes_of(stream)) | walk,
+        walk | _slices(op, nn.size_bytes_of(stream)),
     )
 
 

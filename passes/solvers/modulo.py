@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Node:
-    """A unit: cycles from its start to its first token, between tokens, and for which it is busy."""
+    """A unit: cycles from the start of a step to its tokens, between steps, and for which it is busy."""
 
     name: str
     latency: int
@@ -26,7 +26,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """Tokens from one unit to another; the reader starts when it has `needed` of them.
+    """Tokens from one unit to another; the reader starts after `needed` steps of the source.
 
     `distance` 1 goes to the next iteration (the carried value), 0 stays inside.
     """
@@ -35,7 +35,7 @@ class Edge:
     target: int
     needed: int
     total: int
-    """Tokens an iteration."""
+    """Steps of the source in an iteration."""
     wire: int
     """Cycles on the network."""
     distance: int = 0

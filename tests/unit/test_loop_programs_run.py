@@ -22,17 +22,7 @@ def test_there_are_cases():
     assert len(CASES) > 20
 
 
-def cases():
-    """The cases; those that stack weights wait for the check of a program's arguments.
-
-    It wants an argument within one region, and the parts of a `kernel.stack` are neighbouring regions.
-    """
-    spans_regions = pytest.mark.xfail(strict=True, reason="an argument may not span regions")
-    stacking = {name for name, text in CASES.items() if "kernel.stack" in text}
-    return [pytest.param(name, marks=spans_regions if name in stacking else ()) for name in CASES]
-
-
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", CASES)
 def test_the_program_gives_the_bits_of_the_reference(case: str, tmp_path: Path):
     given, looped = tmp_path / "given.mlir", tmp_path / "looped.mlir"
     given.write_text(CASES[case])

@@ -113,7 +113,11 @@ UNIT = ("program", "kernels", 0, "units", 0)
             ...,
             "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found null",
         ),
-        ((*UNIT, "kind"), [], "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found []"),
+        (
+            (*UNIT, "kind"),
+            [],
+            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found []",
+        ),
         (UNIT, "load", "units[0]: expected an object (Load, Gather, Store, Stage, Carry, Collective), found"),
         (
             ("program", "commands", 0, "kernel"),

@@ -13,7 +13,7 @@ from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.engine import resolve
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError, RoofError
 from kl.backends.sn40l.executor import Executor, time_step
-from kl.backends.sn40l.ledger import Traffic
+from kl.backends.sn40l.ledger import Ledger, Traffic
 from kl.backends.sn40l.memory import Data, MemoryMap
 from kl.backends.sn40l.program import InputPort, Instruction, Observe, OutputPort, Program
 from kl.backends.sn40l.report import Report
@@ -309,7 +309,14 @@ def test_a_deadlock_on_all_sockets_is_that_of_the_first(network: Any) -> None:
         time_step(program, {})
 
 
-# The roof.
+# The ledger and the roof.
+
+
+def test_ledgers_and_traffic_add_up_what_concerns_sockets() -> None:
+    assert Ledger(collectives=3) + Ledger(exposed=1, collectives=4) == Ledger(exposed=1, collectives=7)
+    assert Ledger(1, 2, 3, 4, 5, 6).total == 21
+    assert Traffic(link_sent=3) + Traffic(ddr_read=1, link_sent=4) == Traffic(ddr_read=1, link_sent=7)
+    assert Traffic(link_sent=3).hbm + Traffic(link_sent=3).ddr == 0
 
 
 def test_no_time_beats_what_the_links_send(network: Any) -> None:

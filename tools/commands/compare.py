@@ -63,6 +63,7 @@ def _document(path: str, timed: Timed) -> dict[str, Any]:
         "fusion": choice.fusion,
         "loop": choice.loop,
         "position": timed.position,
+        "sockets": report.machine.sockets,
         "orchestration": report.orchestration,
         "kernel_calls_per_token": kernel_calls_per_token(report),
         "tokens_per_second": report.tokens_per_second,

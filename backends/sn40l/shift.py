@@ -1,0 +1,90 @@
+"""Move a run on by some of its periods at once: all cycles, steps, tokens and counts, nothing by events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heapify
+
+from .channels import EMPTY, ChannelRun
+from .engine import KernelRun
+from .period import Period, shifts_of, waiting
+from .servers import Server
+from .snapshot import Book, ServerState, Snapshot
+from .units import NEVER, InputState, OutputState, UnitRun
+
+
+def move_on(run: KernelRun, since: Snapshot, period: Period, times: int, books: Sequence[Book]) -> None:
+    """Repeat what happened from `since` until now, which was a period, `times` times."""
+    cycles = times * period.cycles
+    busy = run.hbm.busy_cycles - since.servers[0].busy_cycles
+    run.in_flight.repeat(since.idle, times, period.cycles, busy)
+    run.order.repeat(since.accesses, times, period.cycles)
+    for book, counts in zip(books, since.books, strict=True):
+        book.repeat(counts, times, period.cycles)
+    _move_events(run, period, times)
+    served = {unit: unit.step - count for unit, count in waiting(run).items()}
+    for unit in run.units:
+        _move_unit(unit, times * period.steps[unit.index])
+    for index, channel in enumerate(run.channels):
+        _move_channel(channel, times * period.arrived[index], times * period.released[index])
+    for server, before in zip(run.servers, since.servers, strict=True):
+        _move_server(server, before, times, cycles)
+        queued = {unit for _, _, _, unit in server.queue}
+        server.queue.clear()
+        for unit in queued:
+            for step in range(served[unit] + times * period.steps[unit.index], unit.step):
+                server.request(unit.iteration(step), unit, step)
+    run.now += cycles
+
+
+def _move_events(run: KernelRun, period: Period, times: int) -> None:
+    """A shift leaves their order as it is."""
+    cycles, shifts = times * period.cycles, shifts_of(run, period)
+    run.calendar.events[:] = [
+        (cycle + cycles, order, action, number + times * shifts.get(action, 0), tile)
+        for cycle, order, action, number, tile in run.calendar.events
+    ]
+
+
+def _move_unit(unit: UnitRun, steps: int) -> None:
+    """A load that is ahead of its server may come to its end."""
+    unit.step = min(unit.steps, unit.step + steps)
+    for state in unit.inputs:
+        _place_input(state, unit.step)
+    for state in unit.outputs:
+        _place_output(state, unit.step)
+
+
+def _groups_before(state: InputState | OutputState, step: int) -> int:
+    """How many groups a port has begun before a step."""
+    port = state.port
+    return min(port.groups, max(0, -((port.first - step) // port.period)))
+
+
+def _place_input(state: InputState, step: int) -> None:
+    port, groups = state.port, _groups_before(state, step)
+    state.begin = port.first + groups * port.period if groups < port.groups else NEVER
+    state.needed = (groups + 1) * port.size
+    state.held_until = port.first + (groups - 1) * port.period + port.hold - 1 if groups else NEVER
+
+
+def _place_output(state: OutputState, step: int) -> None:
+    port, groups = state.port, _groups_before(state, step)
+    state.begin = port.first + groups * port.period if groups < port.groups else NEVER
+    state.ordinal = state.channel.reserved = groups
+
+
+def _move_channel(channel: ChannelRun, arrived: int, released: int) -> None:
+    channel.arrived += arrived
+    channel.released += released
+    channel.tags = [EMPTY] * channel.depth
+    for token in range(channel.released, channel.arrived):
+        channel.tags[token % channel.depth] = token
+
+
+def _move_server(server: Server, before: ServerState, times: int, cycles: int) -> None:
+    if server.busy_cycles != before.busy_cycles:
+        server.free_at += cycles
+    server.busy_cycles += times * (server.busy_cycles - before.busy_cycles)
+    server.read_bytes += times * (server.read_bytes - before.read_bytes)
+    server.written_bytes += times * (server.written_bytes - before.written_bytes)

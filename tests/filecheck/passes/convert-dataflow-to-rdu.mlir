@@ -1,0 +1,121 @@
+// RUN: kl-opt %s -p convert-dataflow-to-rdu --split-input-file | filecheck %s
+// RUN: kl-opt %s -p convert-dataflow-to-rdu,convert-dataflow-to-rdu --split-input-file | filecheck %s
+
+// Streams walk by bytes. @w is [4, 8, 16] of 2 bytes: a row is 32 bytes, 4 columns 8, a slice 256; iteration i reads slice
+// 3 - i, from byte 768 downwards. A stack of results steps on by what it stores in a pass. What runs once has one pass.
+// Units keep their order, their numbers and the bodies of stages; a result is an argument of its own, behind the others.
+// CHECK-LABEL: rdu.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>, %out0: memref<1x8xbf16>) attributes {iterations = 4 : i64} {
+// CHECK-NEXT: %a = rdu.buffer 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: %b = rdu.buffer 8 {pmus = 2 : i64, pmu_first = 0 : i64, hops = 5 : i64} : !dataflow.channel<tensor<8x4xbf16>>
+// CHECK: rdu.load %x to %a, %d {tiles = 1 : i64, tile_stride = 0 : i64, strides = array<i64: 16, 2>, start = 0 : i64, pass_stride = 0 : i64, once} : tensor<1x8xbf16>
+// CHECK-NEXT: rdu.load %w to %b {tiles = 4 : i64, tile_stride = 8 : i64, strides = array<i64: 32, 2>, start = 768 : i64, pass_stride = -256 : i64} : tensor<4x8x16xbf16>
+// CHECK-NEXT: rdu.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [16, 1] outs(%c : {{.*}}) periods [1] attributes {ii = 10 : i64, latency = 58 : i64, pcus = 3 : i64, pcu_first = 1 : i64} {
+// CHECK: nn.matmul
+// CHECK: rdu.store %c into %o {tiles = 4 : i64, tile_stride = 8 : i64, strides = array<i64: 32, 2>, start = 0 : i64, pass_stride = 32 : i64} : {{.*}} -> memref<4x1x16xbf16>
+// CHECK-NEXT: rdu.store %d into %out0 {tiles = 1 : i64, tile_stride = 0 : i64, strides = array<i64: 16, 2>, start = 0 : i64, pass_stride = 0 : i64, once} : {{.*}} -> memref<1x8xbf16>
+// CHECK-NOT: dataflow.kernel
+dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>) -> tensor<1x8xbf16> attributes {iterations = 4} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 8 {pmus = 2, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<8x4xbf16>>
+  %c = dataflow.channel 4 {pmus = 0, pmu_first = 2, hops = 2} : !dataflow.channel<tensor<1x4xbf16>>
+  %d = dataflow.channel 1 {pmus = 0, pmu_first = 2, hops = 2} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a, %d {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %w to %b {start = 3, step = -1} : tensor<4x8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
+  dataflow.stage "matmul" firings 4 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x4xbf16>>) periods [16, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10, latency = 58, pcus = 3, pcu_first = 1} {
+  ^bb0(%e: tensor<1x8xbf16>, %f: tensor<8x4xbf16>):
+    %g = nn.matmul %e, %f : (tensor<1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x4xbf16>
+    dataflow.yield %g : tensor<1x4xbf16>
+  }
+  dataflow.store %c into %o : memref<4x1x16xbf16> {start = 0, step = 1} : !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.store %d result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+}
+
+// -----
+// At a position of a cache [2, 2, 16, 4] of 2 bytes, positions are 8 bytes apart, heads 128, batches 256. A tile [2, 4]
+// is one head, the next one 128 bytes further. The load waits at tile position / 4, as its tiles have 4 positions.
+// CHECK-LABEL: rdu.kernel @append
+// CHECK: rdu.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 4 : i64, tile_stride = 32 : i64, strides = array<i64: 256, 128, 8, 2>, start = 0 : i64, pass_stride = 0 : i64, positions_per_tile = 4 : i64}
+// CHECK: rdu.store %a into %k at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {tiles = 2 : i64, tile_stride = 128 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64}
+dataflow.kernel @append(%x: tensor<2x8xbf16>, %k: memref<2x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2x2x16x4xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<2x4xbf16>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<2x2x4x4xbf16>>
+  %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<!dataflow.token>
+  dataflow.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> : memref<2x2x16x4xbf16> -> !dataflow.channel<tensor<2x2x4x4xbf16>>
+  dataflow.load %x to %a : tensor<2x8xbf16> -> !dataflow.channel<tensor<2x4xbf16>>
+  dataflow.store %a into %k : memref<2x2x16x4xbf16> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) : !dataflow.channel<tensor<2x4xbf16>>
+  dataflow.store %b result 0 : !dataflow.channel<tensor<2x2x4x4xbf16>>
+}
+
+// -----
+// Carries and gathers keep their channels.
+// CHECK-LABEL: rdu.kernel @rows
+// CHECK: rdu.carry 1 init %i next %m final %f current %c :
+// CHECK: rdu.gather %table by %c to %n :
+dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<9x2xf32>) -> tensor<2xi32> attributes {iterations = 2} {
+  %i = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
+  %n = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2x2xf32>>
+  %m = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
+  %f = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
+  %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
+  dataflow.load %ids to %i {once} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.carry 1 init %i next %m final %f current %c : !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>
+  dataflow.gather %table by %c to %n : tensor<9x2xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x2xf32>>
+  dataflow.stage "argmax" firings 1 ins(%n : !dataflow.channel<tensor<2x2xf32>>) periods [1] outs(%m : !dataflow.channel<tensor<2xi32>>) periods [1] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
+  ^bb0(%0: tensor<2x2xf32>):
+    %1 = nn.argmax %0 : (tensor<2x2xf32>) -> tensor<2xi32>
+    dataflow.yield %1 : tensor<2xi32>
+  }
+  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<2xi32>>
+}
+
+// -----
+// The launch. A program is loaded where the kernel changes; arguments have the address of their region and an offset:
+// slice 3 of @w is 3 x 128 = 384 bytes behind its beginning, a stack is where its first part is. Regions are named as
+// values are, in this module with a number where a name is taken; the step returns the last value.
+// CHECK: rdu.region @w "weight" "hbm" 0 : tensor<4x64xbf16> from "layers.{layer}.w" {transposed, stacked}
+// CHECK-NEXT: rdu.region @v0 "weight" "hbm" 512 : tensor<128xbf16>
+// CHECK-NEXT: rdu.region @v1 "weight" "hbm" 768 : tensor<128xbf16>
+// CHECK-NEXT: rdu.region @k "state" "hbm" 1024 : memref<64xbf16>
+// CHECK-NEXT: rdu.region @x "input" "hbm" 1280 : tensor<64xbf16>
+// CHECK-NEXT: rdu.region @y "value" "hbm" 1536 : memref<64xbf16>
+// CHECK-NEXT: rdu.region @y_1 "value" "hbm" 1792 : memref<64xbf16>
+// CHECK-NEXT: rdu.region @copy.out0 "value" "hbm" 2048 : memref<64xbf16>
+// CHECK: rdu.schedule @step inputs [@x] outputs [@copy.out0, @x] {
+// CHECK-NEXT: rdu.load_program @copy
+// CHECK-NEXT: rdu.load_arguments @copy [@x, @y] offsets [0, 0]
+// CHECK-NEXT: rdu.execute @copy
+// CHECK-NEXT: rdu.load_arguments @copy [@w, @y_1] offsets [384, 0]
+// CHECK-NEXT: rdu.execute @copy
+// CHECK-NEXT: rdu.observe @y_1 as "hidden"
+// CHECK-NEXT: rdu.load_program @none
+// CHECK-NEXT: rdu.load_arguments @none [@v0, @k] offsets [0, 0]
+// CHECK-NEXT: rdu.execute @none
+// CHECK-NEXT: rdu.load_program @copy
+// CHECK-NEXT: rdu.load_arguments @copy [@y_1, @copy.out0] offsets [0, 0]
+// CHECK-NEXT: rdu.execute @copy
+// CHECK-NOT: nn.
+// CHECK-NOT: kernel.schedule
+nn.weight @w : tensor<4x64xbf16> from "layers.{layer}.w" {transposed, stacked, address = 0}
+nn.weight @v0 : tensor<128xbf16> {address = 512}
+nn.weight @v1 : tensor<128xbf16> {address = 768}
+nn.state @k : memref<64xbf16> {address = 1024}
+dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
+  dataflow.load %x to %a : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
+  dataflow.store %a result 0 : !dataflow.channel<tensor<64xbf16>>
+}
+dataflow.kernel @none(%v: tensor<2x128xbf16>, %k: memref<64xbf16>) attributes {iterations = 1} {
+}
+kernel.schedule @step(%x: tensor<64xbf16>) -> (tensor<64xbf16>, tensor<64xbf16>) attributes {addresses = array<i64: 1280>} {
+  %w = nn.get_global @w : tensor<4x64xbf16>
+  %v0 = nn.get_global @v0 : tensor<128xbf16>
+  %v1 = nn.get_global @v1 : tensor<128xbf16>
+  %v = kernel.stack %v0, %v1 : (tensor<128xbf16>, tensor<128xbf16>) -> tensor<2x128xbf16>
+  %k = nn.get_global @k : memref<64xbf16>
+  %y = kernel.call @copy(%x) {addresses = array<i64: 1536>} : (tensor<64xbf16>) -> tensor<64xbf16>
+  %y_1 = kernel.call @copy[3](%w) {addresses = array<i64: 1792>} : (tensor<4x64xbf16>) -> tensor<64xbf16>
+  nn.observe %y_1 as "hidden" : tensor<64xbf16>
+  kernel.call @none(%v, %k) {addresses = array<i64>} : (tensor<2x128xbf16>, memref<64xbf16>) -> ()
+  %0 = kernel.call @copy(%y_1) {addresses = array<i64: 2048>} : (tensor<64xbf16>) -> tensor<64xbf16>
+  kernel.return %0, %x : tensor<64xbf16>, tensor<64xbf16>
+}

@@ -1,0 +1,23 @@
+// Units get places once it is known how many there are.
+// RUN: kl-opt %s -p place-units --split-input-file --verify-diagnostics | filecheck %s
+
+// CHECK: place-units-invalid.mlir:[[# @LINE + 3]]:3: error: a unit without a count; run allocate-units first
+dataflow.kernel @k(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<8xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<8xbf16>>
+  dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+  dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<8xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<8xbf16>>) periods [1] attributes {pcus = 1} {
+  ^bb0(%0: tensor<8xbf16>):
+    %1 = nn.silu %0 : (tensor<8xbf16>) -> tensor<8xbf16>
+    dataflow.yield %1 : tensor<8xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<8xbf16>>
+}
+
+// -----
+// CHECK: place-units-invalid.mlir:[[# @LINE + 2]]:3: error: a unit without a count; run allocate-units first
+dataflow.kernel @k() attributes {iterations = 1} {
+  dataflow.stage "none" firings 1 periods [] periods [] {
+    dataflow.yield
+  }
+}

@@ -1,0 +1,13 @@
+// RUN: not kl-opt %s -p schedule-loop 2>&1 | filecheck %s --check-prefix=ERROR
+// ERROR: error: @unscheduled has stages without schedule; run schedule-stages first
+dataflow.kernel @unscheduled(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
+  ^bb0(%c: tensor<1x8xbf16>):
+    %d = nn.silu %c : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    dataflow.yield %d : tensor<1x8xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8xbf16>>
+}

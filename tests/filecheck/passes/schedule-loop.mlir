@@ -1,0 +1,45 @@
+// RUN: kl-opt %s -p schedule-loop | filecheck %s
+
+builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bandwidth = 1600000000000 : i64, hbm_efficiency_permille = 1000 : i64, hop_latency_cycles = 2 : i64}>} {
+
+// The memory decides: at 1000 bytes a cycle, 8 tiles of 16384 bytes take 8 * 17 = 136 cycles an iteration, and the
+// first load and the last store a quarter of 3 cycles each: 138. The hidden state goes around in 1 (carry) + 50
+// (stage) + 7 * 10 (its other firings) = 121.
+// CHECK-LABEL: dataflow.kernel @memory_bound
+// CHECK-SAME:    ii = 138 : i64
+dataflow.kernel @memory_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>) -> tensor<1x1024xbf16> attributes {iterations = 4} {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %n = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %f = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x8xbf16>>
+  dataflow.load %x to %i {once} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %i next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.load %w to %u {start = 0, step = 1} : tensor<4x1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
+  dataflow.stage "matmul" firings 8 ins(%c, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [8] attributes {ii = 10, latency = 50} {
+  ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x8xbf16>):
+    dataflow.yield %a : tensor<1x1024xbf16>
+  }
+  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x1024xbf16>>
+}
+
+// The chain decides: a stage of 300 cycles latency makes 1 + 300 + 70 = 371 of it, more than the 138 of the memory.
+// CHECK-LABEL: dataflow.kernel @chain_bound
+// CHECK-SAME:    ii = 371 : i64
+dataflow.kernel @chain_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>) -> tensor<1x1024xbf16> attributes {iterations = 4} {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %n = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %f = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x8xbf16>>
+  dataflow.load %x to %i {once} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %i next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.load %w to %u {start = 0, step = 1} : tensor<4x1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
+  dataflow.stage "matmul" firings 8 ins(%c, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [8] attributes {ii = 10, latency = 300} {
+  ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x8xbf16>):
+    dataflow.yield %a : tensor<1x1024xbf16>
+  }
+  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x1024xbf16>>
+}
+
+}
