@@ -83,20 +83,20 @@ class Machine:
         "Assumed: depth of a PCU pipeline with its PMU read and write; Plasticine has 6 stages per PCU",
     )
     program_load_ns: int = parameter(
-        20_000, "ns", "Assumed: load of a whole configuration; SN40 names the command, not its time"
+        2_000, "ns", "Assumed: some 4 MB of configuration, 2 KB for each PCU and PMU, at HBM bandwidth"
     )
     argument_load_ns: int = parameter(
-        4_000,
-        "ns",
-        "Assumed: write of a call's argument words; SN40 names the command, not its time",
+        1_500, "ns", "Assumed: the argument words of a call; SN40 names the command, not its time"
     )
     execute_ns: int = parameter(
-        3_000, "ns", "Assumed: start of a kernel and the synchronisation at its end; not published"
+        9_000,
+        "ns",
+        "Assumed: start of a kernel and synchronisation at its end, fitted to measured decode on 8 sockets",
     )
     host_command_ns: int = parameter(
-        10_000,
+        30_000,
         "ns",
-        "Assumed: extra cost of a command that the host issues (software-orchestrated): driver and PCIe",
+        "Assumed: extra time of a command that the host issues, fitted to the published least gain of 1.4x",
     )
 
     def __post_init__(self) -> None:

@@ -51,16 +51,14 @@ from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp
 from ..dialects.rdu import machine_of
-from .analysis.traffic import held_tiles, pass_tiles, read_bytes, room_bytes, stage_flops
+from .analysis.traffic import needed_pmus, pass_tiles, read_bytes, stage_flops
 from .solvers.allocation import Shortage, Task, share_units
 
 
 def _channel_task(channel: QueueOp, iterations: int, machine: Machine) -> Task:
-    size = channel.type.tile_bytes
-    held = held_tiles(channel, iterations) * size
-    if held <= room_bytes(0, machine):
-        return Task(channel.label, 0, 0)
-    return Task(channel.label, -(-held // machine.pmu_bytes), size * pass_tiles(channel, iterations))
+    minimum = needed_pmus(channel, iterations, machine)
+    work = channel.type.tile_bytes * pass_tiles(channel, iterations) if minimum else 0
+    return Task(channel.label, minimum, work)
 
 
 def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:

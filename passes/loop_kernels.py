@@ -26,7 +26,7 @@ from .analysis.call_arguments import Carried, Gathered, Invariant, Local, Slices
 from .analysis.call_runs import LoopRules, plan_loops
 from .analysis.kernel_memory import Root, root_of
 from .analysis.kernel_names import UniqueNames
-from .analysis.loop_objections import gathered_parts, network_trouble, sram_shortage, stack_trouble
+from .analysis.loop_objections import gathered_parts, machine_trouble, stack_trouble
 from .analysis.looped_kernel import LoopedKernel, build_looped_kernel
 from .analysis.remarks import add_remark, remarks_on
 from .analysis.run_scan import Calls, Run
@@ -173,7 +173,7 @@ class LoopRuns(RewritePattern):
 
     def _objection(self, run: Run, func: kernel.FuncOp, machine: Machine) -> str | None:
         """What speaks against a legal loop; without objection its stacks are taken."""
-        trouble = sram_shortage(func, machine) or network_trouble(func) or stack_trouble(run, self.stacked)
+        trouble = machine_trouble(func, machine) or stack_trouble(run, self.stacked)
         if trouble is None:
             self.stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
         return trouble

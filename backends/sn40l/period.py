@@ -9,17 +9,18 @@ iteration: its last step, a tile that is held for the whole call.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import sub
 
-from .channels import ChannelRun
 from .engine import KernelRun
 from .events import Action
-from .ports import Port, passes_of, steps_per_pass
+from .ports import Port
 from .servers import ServedRun
 from .snapshot import ServerState, Snapshot
 from .streams import LoadRun
 from .units import UnitRun
-
 
 FAR = 1 << 62
 """A step that no unit comes to."""
@@ -27,137 +28,170 @@ FAR = 1 << 62
 
 @dataclass(frozen=True)
 class Period:
-    """What a run does again and again."""
+    """What a run has done, so that it does it again and again."""
 
+    since: Snapshot
+    times: int
+    """How often at most."""
     cycles: int
     steps: list[int]
-    """Of each unit: of what it has been served, where it waits for a server."""
+    """Of each unit: of what it has been served, where it has taken all and requests wait."""
     arrived: list[int]
     """Tokens, per channel."""
     released: list[int]
-    times: int
-    """How often at most."""
+    shifts: Mapping[Action, int]
+    """By how much the numbers of events grow: tags by tokens, steps by steps; counts, not here, by nothing."""
+    waiting: Mapping[ServedRun, int]
+    """How many requests wait at servers."""
 
 
-def period_between(run: KernelRun, before: Snapshot, now: Snapshot) -> Period | None:
-    """The period that ends now and began at `before`; None if the two moments are not alike.
+def period_between(
+    run: KernelRun, before: Snapshot, now: Snapshot, strides: Sequence[int]
+) -> Period | None:
+    """The period that began at `before` and ends now, after whole iterations; None if there is none.
 
-    Their `likeness` is the same.
+    `strides` are the steps of an iteration per unit, 0 of one that runs once a call.
     """
-    steps = _steps(run, before, now)
-    if steps is None or not run.order.can_repeat():
+    if before.likeness != now.likeness:
         return None
-    arrived = [b - a for a, b in zip(before.arrived, now.arrived, strict=True)]
-    released = [b - a for a, b in zip(before.released, now.released, strict=True)]
-    period = Period(now.now - before.now, steps, arrived, released, 0)
-    if not (_channels_alike(run, before, period) and _servers_alike(before, now)):
+    pair = _Pair(run, before, now, strides)
+    if not (pair.steps_fit and pair.channels_fit and pair.servers_fit and pair.events_fit):
         return None
-    if not _events_alike(run, before, now, period):
+    times = min(map(pair.times, run.units)) if run.order.can_repeat() else 0
+    if times <= 0:
         return None
-    times = min(_times(run, unit, before, now, period) for unit in run.units)
-    return Period(period.cycles, steps, arrived, released, times) if times > 0 else None
+    cycles, steps = now.now - before.now, pair.steps
+    return Period(before, times, cycles, steps, pair.arrived, pair.released, pair.shifts, pair.waiting)
 
 
-def waiting(run: KernelRun) -> Counter[ServedRun]:
-    """How many requests of each unit wait at servers."""
-    return Counter(unit for server in run.servers for _, _, _, unit in server.queue)
+def _runs_ahead(unit: UnitRun) -> bool:
+    """Whether it is nobody else's business how far its requests are ahead of the server, if there are any.
 
-
-def runs_ahead(unit: UnitRun) -> bool:
-    """Whether how far its requests are ahead of the server is nobody else's business, as long as there are any.
-
-    A load without a gate takes no tokens, so its requests only wait.
+    A load without a gate takes no tokens: its requests just wait.
     """
     return isinstance(unit, LoadRun) and not unit.inputs
 
 
-def _steps(run: KernelRun, before: Snapshot, now: Snapshot) -> list[int] | None:
-    """The steps of each unit in the period; None if a unit waits for a server out of step with the loop."""
-    steps = [b - a for a, b in zip(before.steps, now.steps, strict=True)]
-    iterations = now.iteration - before.iteration
-    for unit in waiting(run):
-        if passes_of(unit.unit, run.call.kernel.iterations) == 1:
-            return None
-        if steps[unit.index] == 0:
-            if not runs_ahead(unit):
-                return None
-            steps[unit.index] = iterations * steps_per_pass(unit.unit)
-    return steps
+@dataclass(frozen=True)
+class _Pair:
+    """Two moments of a run, the second one now."""
 
+    run: KernelRun
+    before: Snapshot
+    now: Snapshot
+    strides: Sequence[int]
 
-def _channels_alike(run: KernelRun, before: Snapshot, period: Period) -> bool:
-    """Whether as many tokens have come to each channel as have left it.
+    @cached_property
+    def waiting(self) -> Counter[ServedRun]:
+        """How many requests wait at servers now."""
+        return Counter(unit for server in self.run.servers for _, _, _, unit in server.queue)
 
-    It does not matter how many are left in one whose producer has come to its end.
-    """
-    return all(
-        period.arrived[index] == period.released[index] or before.arrived[index] == _total(channel)
-        for index, channel in enumerate(run.channels)
-    )
+    @cached_property
+    def taken(self) -> list[int]:
+        """Steps of each unit."""
+        return [*map(sub, self.now.steps, self.before.steps)]
 
+    @cached_property
+    def steps(self) -> list[int]:
+        """Steps of each unit; where it has taken all, those that it must have been served."""
+        return [
+            self._whole(unit) if unit.is_done and self.waiting[unit] and _runs_ahead(unit) else taken
+            for unit, taken in zip(self.run.units, self.taken, strict=True)
+        ]
 
-def _total(channel: ChannelRun) -> int:
-    """Tokens that pass a channel in a call."""
-    return next(state.port.tokens for state in channel.producer.outputs if state.channel is channel)
+    @cached_property
+    def arrived(self) -> list[int]:
+        """Tokens of each channel that have come."""
+        return [*map(sub, self.now.arrived, self.before.arrived)]
 
+    @cached_property
+    def released(self) -> list[int]:
+        """Tokens of each channel that have gone."""
+        return [*map(sub, self.now.released, self.before.released)]
 
-def _servers_alike(before: Snapshot, now: Snapshot) -> bool:
-    def rest(server: ServerState, cycle: int) -> int:
-        return max(0, server.free_at - cycle)
+    @cached_property
+    def shifts(self) -> dict[Action, int]:
+        """By how much the numbers of events grow."""
+        channels = self.run.channels
+        shifts = {channel.deliver: n for channel, n in zip(channels, self.arrived, strict=True)}
+        for _, _, action, _, _ in self.now.events:
+            unit = getattr(action, "__self__", None)
+            if isinstance(unit, UnitRun):
+                shifts[action] = self.steps[unit.index]
+        return shifts
 
-    servers = zip(before.servers, now.servers, strict=True)
-    if any(rest(a, before.now) != rest(b, now.now) for a, b in servers):
-        return False
-    # What came behind the last transfer counts towards the next one, if there is one in each period.
-    used = before.servers[0].busy_cycles != now.servers[0].busy_cycles
-    return before.in_flight == now.in_flight and (not used or before.idle.after == now.idle.after)
+    def _whole(self, unit: UnitRun) -> int:
+        """Steps of the iterations that lie between."""
+        return (self.now.iteration - self.before.iteration) * self.strides[unit.index]
 
-
-def _events_alike(run: KernelRun, before: Snapshot, now: Snapshot, period: Period) -> bool:
-    if len(before.events) != len(now.events):
-        return False
-    shifts = shifts_of(run, period)
-    return all(
-        cycle - before.now == later - now.now
-        and action == other
-        and moved - number == shifts.get(action, 0)
-        for (cycle, _, action, number, _), (later, _, other, moved, _) in zip(
-            before.events, now.events, strict=True
+    @property
+    def steps_fit(self) -> bool:
+        """Whether all units of the loop are as far, except those at their end; no other request may wait."""
+        return all(
+            taken in (0, self._whole(unit)) and (steps > 0 or not self.waiting[unit])
+            for unit, taken, steps in zip(self.run.units, self.taken, self.steps, strict=True)
         )
-    )
+
+    @property
+    def channels_fit(self) -> bool:
+        """Whether as many tokens have come as have gone; all the same if none are to come any more."""
+        for channel, arrived, released, first in zip(
+            self.run.channels, self.arrived, self.released, self.before.arrived, strict=True
+        ):
+            port = next(state.port for state in channel.producer.outputs if state.channel is channel)
+            if arrived != released and first < port.tokens:
+                return False
+        return True
+
+    @property
+    def servers_fit(self) -> bool:
+        """Whether they are busy for as long, and the books of the links can go on as they did."""
+        before, now = self.before, self.now
+        pairs = zip(before.servers, now.servers, strict=True)
+        if any(_rest(a, before.now) != _rest(b, now.now) for a, b in pairs):
+            return False
+        if before.in_flight != now.in_flight:
+            return False
+        # Idle cycles in front of the first transfer, and behind the last one, are counted for themselves.
+        busy = before.servers[0].busy_cycles
+        return busy == now.servers[0].busy_cycles or (busy > 0 and before.idle.after == now.idle.after)
+
+    @property
+    def events_fit(self) -> bool:
+        """Whether the same is to come after as many cycles, in the same order."""
+        before, now, shifts = self.before, self.now, self.shifts
+        cycles = now.now - before.now
+        return len(before.events) == len(now.events) and all(
+            later - cycle == cycles and other == action and moved - number == shifts.get(action, 0)
+            for (cycle, _, action, number, _), (later, _, other, moved, _) in zip(
+                sorted(before.events), sorted(now.events), strict=True
+            )
+        )
+
+    def times(self, unit: UnitRun) -> int:
+        """How often a unit can do again what it did; 0 if it did not do the same in each iteration."""
+        moved = self.steps[unit.index]
+        taken = [(state.port, self.released[state.port.channel]) for state in unit.inputs]
+        put = [(state.port, self.arrived[state.port.channel]) for state in unit.outputs]
+        if not moved:
+            return 0 if any(tokens for _, tokens in taken + put) else self.run.call.kernel.iterations
+        if _runs_ahead(unit):
+            assert isinstance(unit, ServedRun), "a load is served"
+            served = unit.step - self.waiting[unit]
+            return (unit.steps - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
+        start = self.before.steps[unit.index]
+        last = (_last_step(port, start, moved, tokens) for port, tokens in taken + put)
+        return (min(unit.steps, *last) - unit.step) // moved
 
 
-def shifts_of(run: KernelRun, period: Period) -> dict[Action, int]:
-    """By how much the numbers of events grow in a period: tags by tokens, steps by steps, counts not at all."""
-    shifts: dict[Action, int] = {
-        channel.deliver: tokens for channel, tokens in zip(run.channels, period.arrived, strict=True)
-    }
-    for _, _, action, _, _ in run.calendar.events:
-        unit = getattr(action, "__self__", None)
-        if isinstance(unit, UnitRun):
-            shifts[action] = period.steps[unit.index]
-    return shifts
-
-
-def _times(run: KernelRun, unit: UnitRun, before: Snapshot, now: Snapshot, period: Period) -> int:
-    """How often a unit can repeat the period."""
-    moved = period.steps[unit.index]
-    taken = [(state.port, period.released[state.port.channel]) for state in unit.inputs]
-    put = [(state.port, period.arrived[state.port.channel]) for state in unit.outputs]
-    if not moved:
-        return 0 if any(tokens for _, tokens in taken + put) else run.call.kernel.iterations
-    if runs_ahead(unit):
-        served = unit.step - waiting(run)[unit]
-        return (unit.steps - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
-    start = before.steps[unit.index]
-    last = (_last_step(port, start, moved, tokens) for port, tokens in taken + put)
-    return (min(unit.steps, *last) - now.steps[unit.index]) // moved
+def _rest(server: ServerState, now: int) -> int:
+    return max(0, server.free_at - now)
 
 
 def _last_step(port: Port, start: int, moved: int, tokens: int) -> int:
-    """To which step a unit can come while the port does what it has done from step `start` on.
+    """To which step a unit can come while a port does what it has done from step `start` on.
 
-    That is either a group now and then, or nothing at all.
+    That is a group every now and then, or nothing at all.
     """
     regular = moved % port.period == 0 and tokens == moved // port.period * port.size
     if regular and start > port.first - port.period + port.hold:

@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import heapify
 
 from .channels import EMPTY, ChannelRun
 from .engine import KernelRun
-from .period import Period, shifts_of, waiting
+from .period import Period
 from .servers import Server
-from .snapshot import Book, ServerState, Snapshot
+from .snapshot import Book, ServerState
 from .units import NEVER, InputState, OutputState, UnitRun
 
 
-def move_on(run: KernelRun, since: Snapshot, period: Period, times: int, books: Sequence[Book]) -> None:
-    """Repeat what happened from `since` until now, which was a period, `times` times."""
-    cycles = times * period.cycles
+def move_on(run: KernelRun, period: Period, books: Sequence[Book]) -> None:
+    """Repeat a period that ends now as often as it can be."""
+    times, cycles, since = period.times, period.times * period.cycles, period.since
     busy = run.hbm.busy_cycles - since.servers[0].busy_cycles
     run.in_flight.repeat(since.idle, times, period.cycles, busy)
     run.order.repeat(since.accesses, times, period.cycles)
     for book, counts in zip(books, since.books, strict=True):
         book.repeat(counts, times, period.cycles)
-    _move_events(run, period, times)
-    served = {unit: unit.step - count for unit, count in waiting(run).items()}
-    for unit in run.units:
-        _move_unit(unit, times * period.steps[unit.index])
-    for index, channel in enumerate(run.channels):
-        _move_channel(channel, times * period.arrived[index], times * period.released[index])
+    _move_events(run, period, cycles)
+    served = {unit: unit.step - count for unit, count in period.waiting.items()}
+    for unit, steps in zip(run.units, period.steps, strict=True):
+        _move_unit(unit, times * steps)
+    for channel, arrived, released in zip(run.channels, period.arrived, period.released, strict=True):
+        _move_channel(channel, times * arrived, times * released)
     for server, before in zip(run.servers, since.servers, strict=True):
         _move_server(server, before, times, cycles)
-        queued = {unit for _, _, _, unit in server.queue}
         server.queue.clear()
-        for unit in queued:
-            for step in range(served[unit] + times * period.steps[unit.index], unit.step):
-                server.request(unit.iteration(step), unit, step)
+    for unit, first in served.items():
+        for step in range(first + times * period.steps[unit.index], unit.step):
+            unit.server.request(unit.iteration(step), unit, step)
     run.now += cycles
 
 
-def _move_events(run: KernelRun, period: Period, times: int) -> None:
-    """A shift leaves their order as it is."""
-    cycles, shifts = times * period.cycles, shifts_of(run, period)
+def _move_events(run: KernelRun, period: Period, cycles: int) -> None:
+    """As all events move by as much, they stay a heap."""
     run.calendar.events[:] = [
-        (cycle + cycles, order, action, number + times * shifts.get(action, 0), tile)
+        (cycle + cycles, order, action, number + period.times * period.shifts.get(action, 0), tile)
         for cycle, order, action, number, tile in run.calendar.events
     ]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .engine import KernelRun
 from .events import Event
 from .ledger import Idle
 from .servers import Server
+
+DONE = -(1 << 62)
+"""What stands for the step of a unit that has taken all."""
 
 
 class Book(Protocol):
@@ -24,8 +26,7 @@ class Book(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class ServerState:
+class ServerState(NamedTuple):
     """A server: when it will be free, and its counts."""
 
     free_at: int
@@ -39,8 +40,7 @@ class ServerState:
         return ServerState(server.free_at, server.busy_cycles, server.read_bytes, server.written_bytes)
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """All from which the state of a run follows, once it is known how much each unit has moved on.
 
     Ports and slots are where the steps and the tokens that have passed say; a stage is busy while the event
@@ -49,44 +49,41 @@ class Snapshot:
 
     now: int
     iteration: int
-    likeness: tuple[int, ...]
-    """Per unit the step, counted from the iteration's; different where two states cannot be alike."""
+    likeness: int
+    """Hash of the units' steps from the first one of the iteration on."""
     steps: list[int]
+    """Per unit."""
     arrived: list[int]
     """Per channel, as `released`."""
     released: list[int]
     events: list[Event]
-    """To come, in this order."""
-    servers: tuple[ServerState, ...]
+    """To come, a heap."""
+    servers: list[ServerState]
     idle: Idle
     in_flight: tuple[int, int, int]
     accesses: tuple[int, ...]
-    books: tuple[Sequence[int], ...]
+    books: list[Sequence[int]]
 
     @staticmethod
-    def of(run: KernelRun, iteration: int, starts: Sequence[int], books: Sequence[Book]) -> Snapshot:
-        """As the run is now; `starts` are the units' first steps of the iteration, 0 where they have none."""
-        now, units = run.now, run.units
-        steps = [unit.step for unit in units]
-        likeness = (
-            -1 if unit.step == unit.steps else unit.step - start
-            for unit, start in zip(units, starts, strict=True)
+    def of(run: KernelRun, iteration: int, strides: Sequence[int], books: Sequence[Book]) -> Snapshot:
+        """As the run is now; `strides` are the steps of an iteration per unit, 0 of one that is in no loop."""
+        now = run.now
+        steps = [unit.step for unit in run.units]
+        likeness = tuple(
+            DONE if step == unit.steps else step - iteration * stride
+            for unit, step, stride in zip(run.units, steps, strides, strict=True)
         )
         return Snapshot(
             now,
             iteration,
-            tuple(likeness),
+            hash(likeness),
             steps,
             [channel.arrived for channel in run.channels],
             [channel.released for channel in run.channels],
-            sorted(run.calendar.events, key=_order),
-            tuple(map(ServerState.of, run.servers)),
+            run.calendar.events.copy(),
+            [ServerState.of(server) for server in run.servers],
             run.in_flight.idle(),
             run.in_flight.state(now),
             run.order.counts(),
-            tuple(book.counts(now) for book in books),
+            [book.counts(now) for book in books],
         )
-
-
-def _order(event: Event) -> tuple[int, int]:
-    return event[:2]

@@ -29,9 +29,8 @@ def marker_of(run: KernelRun) -> UnitRun | None:
     The first carry, which waits for what the iteration before has made; without one the first stage, or else
     the first unit that is there.
     """
-    iterations = run.call.kernel.iterations
-    looped = [unit for unit in run.units if passes_of(unit.unit, iterations) > 1]
-    for kind in (Carry, Stage, object):
+    looped = [unit for unit, stride in zip(run.units, strides_of(run.call.kernel), strict=True) if stride]
+    for kind in (Carry, Kernel, Stage, object):
         for unit in looped:
             if isinstance(unit.unit, kind):
                 return unit
@@ -43,21 +42,47 @@ def run_in_iterations(run: KernelRun, books: Sequence[Book] = (), *, jump: bool 
 
     Raises: HazardError, DeadlockError.
     """
+    strides = strides_of(run.call.kernel)
     seen: deque[Snapshot] = deque(maxlen=LONGEST_PERIOD)
+    fruitless = 0
     for iteration in _iterations(run) if jump else ():
-        now = Snapshot.of(run, iteration, _starts(run, iteration), books)
-        if any(_jumped(run, before, now, books) for before in reversed(seen)):
-            seen.clear()
-        else:
+        if not _is_worth_a_look(fruitless):
+            fruitless += 1
+            continue
+        now = Snapshot.of(run, iteration, strides, books)
+        periods = (period_between(run, before, now, strides) for before in reversed(seen))
+        period = next((period for period in periods if period is not None), None)
+        if period is None:
             seen.append(now)
+            fruitless += 1
+        else:
+            move_on(run, period, books)
+            seen.clear()
+            fruitless = 0
     run.run()
+
+
+def _is_worth_a_look(fruitless: int) -> bool:
+    """Whether to look for a period after so many iterations without one: less and less often, for a while."""
+    block = fruitless // LONGEST_PERIOD
+    return block & (block - 1) == 0
 
 
 def _iterations(run: KernelRun) -> Iterator[int]:
     """Run from the beginning of one iteration to that of the next; their numbers, as far as there are any."""
-    marker = marker_of(run)
+    marker, iterations = marker_of(run), run.call.kernel.iterations
     if marker is None:
         return
     steps = steps_per_pass(marker.unit)
-    while marker.step <= (run.call.kernel.iterations - 2) * steps:
-        run.proceed(None, marker, marker.step // steps * steps + 1)
+    while (begun := -(-marker.step // steps)) < iterations:
+        run.proceed(None, marker, begun * steps + 1)
+        if marker.step <= begun * steps:
+            return
+        yield (marker.step - 1) // steps
+
+
+def strides_of(kernel: Kernel) -> list[int]:
+    """The steps of an iteration of each unit; 0 of one that runs once a call."""
+    return [
+        steps_per_pass(unit) if passes_of(unit, kernel.iterations) > 1 else 0 for unit in kernel.units
+    ]

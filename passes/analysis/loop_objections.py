@@ -10,30 +10,29 @@ from ...dialects.machine import Machine
 from ...dialects.nn import size_bytes_of
 from ..solvers.memory import ALIGNMENT
 from .call_arguments import Gathered, describe
-from .footprint import min_sram_bytes
+from .footprint import footprint
 from .kernel_memory import Root, root_of
-from .network_builder import build_network
 from .run_scan import Run
 
 
-def network_trouble(func: FuncOp) -> str | None:
-    """Why a looped kernel has no form as a network of stages."""
+def machine_trouble(func: FuncOp, machine: Machine) -> str | None:
+    """Why a looped kernel has no form as a network of stages, or does not fit the machine.
+
+    The tiles of the next iteration must find room beside those of this one.
+    """
     try:
-        build_network(func)
+        needed = footprint(func, machine)
     except PassFailedException as error:
         return str(error)
+    if needed.pmus > machine.pmus:
+        sram_bytes = needed.pmus * machine.pmu_bytes
+        return (
+            f"with the tiles of the next iteration they need {_size(sram_bytes)} of SRAM, the machine has "
+            f"{_size(machine.sram_bytes)}; raise pmus or pmu_bytes, or exclude the kernel"
+        )
+    if needed.pcus > machine.pcus:
+        return f"together they have {needed.pcus} stages, the machine has {machine.pcus} PCUs; raise pcus"
     return None
-
-
-def sram_shortage(func: FuncOp, machine: Machine) -> str | None:
-    """The tiles of the next iteration must fit beside those of this one."""
-    needed, available = min_sram_bytes(func, machine, looped=True), machine.sram_bytes
-    if needed <= available:
-        return None
-    return (
-        f"with the tiles of the next iteration they need {_size(needed)} of SRAM, the machine has "
-        f"{_size(available)}; raise pmus or pmu_bytes, or exclude the kernel"
-    )
 
 
 def stack_trouble(run: Run, stacked: set[Root]) -> str | None:

@@ -114,7 +114,7 @@ def _convert_store(op: dataflow.StoreOp, values: Values, results: Sequence[SSAVa
     )
 
 
-def _planned(op: dataflow.StageOp | QueueOp, names: Sequence[str], passes: str) -> Properties:
+def _planned(op: dataflow.StageOp | QueueOp, names: Sequence[str], passes: str) -> dict[str, Attribute]:
     """The properties that planning passes have written."""
     for name in names:
         if name not in op.properties:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import lcm, prod
 
 from ...dialects import dataflow, nn
-from ..solvers.tiling import TiledStage
+from ..solvers.tiling import TiledStage, burst_multiple
 from .stage_axes import StageAxes, source_of, stage_axes, streams_tiles, whole_axes
 
 
@@ -54,17 +55,28 @@ class TilingProblem:
                     self.axes[number] = whole_axes(stage)
                     changed = True
 
-    def tiled_stage(self, number: int) -> TiledStage:
-        """A stage for the solver."""
+    def tiled_stage(self, number: int, request_bytes: int) -> TiledStage:
+        """A stage for the solver; what it streams is cut at whole requests of the memory."""
         stage, axes = self.stages[number], self.axes[number]
         cut = [link for link in self.links(number) if link.made is not None and link.read is not None]
         return TiledStage(
             axes.extent,
             self._streamed_bytes(stage, axes),
-            axes.multiple,
+            lcm(axes.multiple, self._burst_multiple(stage, axes, request_bytes)),
             tuple(link.source for link in cut if not link.carried),
             tuple(link.source for link in cut if link.carried),
         )
+
+    def _burst_multiple(self, stage: dataflow.StageOp, axes: StageAxes, request_bytes: int) -> int:
+        """What divides the tiles of streams cut along their last axis, whose elements are neighbours."""
+        multiple = 1
+        ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
+        for channel, argument, axis in ports:
+            shape = nn.shape_of(argument)
+            if axis == len(shape) - 1 and streams_tiles(channel, self.iterations):
+                element_bytes = nn.size_bytes_of(argument) // prod(shape)
+                multiple = lcm(multiple, burst_multiple(axes.extent, element_bytes, request_bytes))
+        return multiple
 
     def _streamed_bytes(self, stage: dataflow.StageOp, axes: StageAxes) -> int:
         """The size per index of the largest tensor that a stage streams from memory."""

@@ -50,6 +50,12 @@ def room_bytes(pmus: int, machine: Machine) -> int:
     return pmus * machine.pmu_bytes if pmus else machine.pcu_fifo_bytes
 
 
+def needed_pmus(channel: QueueOp, iterations: int, machine: Machine) -> int:
+    """Fewest PMUs that hold a channel once it is scheduled; none where its reader's FIFO is enough."""
+    held_bytes = held_tiles(channel, iterations) * channel.type.tile_bytes
+    return 0 if held_bytes <= room_bytes(0, machine) else -(-held_bytes // machine.pmu_bytes)
+
+
 def stage_flops(stage: dataflow.StageOp) -> int:
     """Floating-point operations of one firing."""
     return sum(op.flops() for op in body_ops(stage) if isinstance(op, nn.ComputeOp))

@@ -39,6 +39,20 @@ def possible_counts(extent: int, multiple: int) -> list[int]:
     return [count for count in divisors(extent) if count == 1 or (extent // count) % multiple == 0]
 
 
+def burst_multiple(extent: int, element_bytes: int, request_bytes: int) -> int:
+    """The fewest neighbouring elements that may be read at once without waste along an extent.
+
+    Memory moves whole requests; a run of elements may make it move a tenth more than the run, no more.
+    Where only the whole extent is as good as that, it is not to be cut.
+    """
+
+    def moved(elements: int) -> int:
+        return -(-elements * element_bytes // request_bytes) * request_bytes
+
+    fine = (run for run in divisors(extent) if 10 * moved(run) <= 11 * run * element_bytes)
+    return next(fine, extent)
+
+
 def tile_count(extent: int, bytes_per_index: int, limit_bytes: int, least: int, multiple: int = 1) -> int:
     """The fewest tiles, at least `least` where that many exist, that are no larger than `limit_bytes`.
 

@@ -418,13 +418,13 @@ kernel.schedule @loop_in_loop(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
 }
 
 // -----
-// The weights of the next iteration are loaded while this one computes: their tiles must fit beside its own. Two
-// tiles of 64 bytes take one PMU of 128 bytes here, the carried value another one; the machine has one.
+// The weights of the next iteration are loaded while this one computes: their tiles must fit beside its own. A tile of
+// 512 bytes fits in the reader's FIFO, two of them take 8 PMUs of 128 bytes; the machine has 4.
 // CHECK: kernel.schedule @small_machine(
 // CHECK: kernel.call @layer[0]
-// CHECK-SAME: {kl.remarks = ["2 calls of @layer are not looped: with the tiles of the next iteration they need 256 bytes of SRAM, the machine has 128 bytes; raise pmus or pmu_bytes, or exclude the kernel"]}
+// CHECK-SAME: {kl.remarks = ["2 calls of @layer are not looped: with the tiles of the next iteration they need 1024 bytes of SRAM, the machine has 512 bytes; raise pmus or pmu_bytes, or exclude the kernel"]}
 // CHECK-NEXT: kernel.call @layer[1]
-builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 1 : i64, pmu_bytes = 128 : i64}>} {
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 4 : i64, pmu_bytes = 128 : i64}>} {
   nn.weight @w : tensor<8x16x16xbf16>
   kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
     %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
@@ -435,5 +435,33 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 1 : i64, pmu_bytes
     %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
     %b = kernel.call @layer[1](%a, %w) : (tensor<1x16xbf16>, tensor<8x16x16xbf16>) -> tensor<1x16xbf16>
     kernel.return %b : tensor<1x16xbf16>
+  }
+}
+
+// -----
+// Each round has two stages, and a loop of two kernels four; the machine has three PCUs.
+// CHECK: kernel.schedule @few_pcus(
+// CHECK: kernel.call @first[0]
+// CHECK-SAME: together they have 4 stages, the machine has 3 PCUs; raise pcus
+// CHECK-NOT: kernel.call @first.loop
+builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 3 : i64}>} {
+  nn.weight @w : tensor<2x16x16xbf16>
+  kernel.func @first(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+    %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+    %z = nn.silu %y : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+    kernel.return %z : tensor<1x16xbf16>
+  }
+  kernel.func @second(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+    %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+    %z = nn.gelu %y : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+    kernel.return %z : tensor<1x16xbf16>
+  }
+  kernel.schedule @few_pcus(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+    %w = nn.get_global @w : tensor<2x16x16xbf16>
+    %a = kernel.call @first[0](%x, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+    %b = kernel.call @second[0](%a, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+    %c = kernel.call @first[1](%b, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+    %d = kernel.call @second[1](%c, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+    kernel.return %d : tensor<1x16xbf16>
   }
 }

@@ -1,5 +1,5 @@
-// RUN: kl-opt %s -p "tile-stages{tile-bytes=512 least-tiles=4}" --split-input-file | filecheck %s
-// RUN: kl-opt %s -p "tile-stages{tile-bytes=512 least-tiles=4},tile-stages{tile-bytes=512 least-tiles=4}" --split-input-file | filecheck %s
+// RUN: kl-opt %s -p "tile-stages{tile-bytes=512 least-tiles=4 least-run-bytes=2}" --split-input-file | filecheck %s
+// RUN: kl-opt %s -p "tile-stages{tile-bytes=512 least-tiles=4 least-run-bytes=2},tile-stages{tile-bytes=512 least-tiles=4}" --split-input-file | filecheck %s
 
 // A matmul is cut along the columns of its weight: 64 rows of 2 bytes are 128 bytes a column, 512 / 128 = 4 columns
 // a tile, 32 / 4 = 8 tiles. Its first operand is held for all 8 firings; what follows fires as often; the norm
