@@ -1,7 +1,7 @@
 """How compile time grows with the number of layers: it should grow with the number of different kernels.
 
-Run from the repository root: `.venv/bin/python benchmarks/compile_time.py`. Prints the time from the model's text
-to the program for 8, 32, 126 and 1000 layers of Llama-3.1-8B, the ratio to 8 layers, and the time of
+Run from the repository root: `.venv/bin/python benchmarks/compile_time.py`. Prints the time from the model's
+text to the program for 8, 32, 126 and 1000 layers of Llama-3.1-8B, the ratio to 8 layers, and the time of
 `kl time` on the real model as a whole process. Medians; the machine's speed varies, the ratios hardly.
 """
 
@@ -46,9 +46,7 @@ def seconds_to_program(layers: int) -> float:
 def seconds_to_result() -> float:
     """Seconds of `kl time` on the real model as a process, imports included."""
     start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "kl.tools.kl", "time", str(MODEL)], check=True, capture_output=True
-    )
+    subprocess.run([sys.executable, "-m", "kl.tools.kl", "time", str(MODEL)], check=True, capture_output=True)
     return time.perf_counter() - start
 
 

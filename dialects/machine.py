@@ -89,12 +89,12 @@ class Machine:
         1_500, "ns", "Assumed: the argument words of a call; SN40 names the command, not its time"
     )
     execute_ns: int = parameter(
-        9_000,
+        8_500,
         "ns",
         "Assumed: start of a kernel and synchronisation at its end, fitted to measured decode on 8 sockets",
     )
     host_command_ns: int = parameter(
-        30_000,
+        27_000,
         "ns",
         "Assumed: extra time of a command that the host issues, fitted to the published least gain of 1.4x",
     )

@@ -18,8 +18,6 @@ def move_on(run: KernelRun, period: Period, books: Sequence[Book]) -> None:
     busy = run.hbm.busy_cycles - since.servers[0].busy_cycles
     run.in_flight.repeat(since.idle, times, period.cycles, busy)
     run.order.repeat(since.accesses, times, period.cycles)
-    for book, counts in zip(books, since.books, strict=True):
-        book.repeat(counts, times, period.cycles)
     _move_events(run, period, cycles)
     served = {unit: unit.step - count for unit, count in period.waiting.items()}
     for unit, steps in zip(run.units, period.steps, strict=True):
@@ -33,6 +31,8 @@ def move_on(run: KernelRun, period: Period, books: Sequence[Book]) -> None:
         for step in range(first + times * period.steps[unit.index], unit.step):
             unit.server.request(unit.iteration(step), unit, step)
     run.now += cycles
+    for book, counts in zip(books, since.books, strict=True):
+        book.repeat(counts, times)
 
 
 def _move_events(run: KernelRun, period: Period, cycles: int) -> None:

@@ -15,14 +15,22 @@ DONE = -(1 << 62)
 
 
 class Book(Protocol):
-    """What a run is watched for: counts that grow as it goes on."""
+    """What a run is watched for."""
 
-    def counts(self, now: int) -> Sequence[int]:
-        """All counts up to the end of cycle `now`."""
+    def begin(self, iteration: int) -> None:
+        """In the cycle that is over an iteration has begun."""
         ...
 
-    def repeat(self, since: Sequence[int], times: int, cycles: int) -> None:
-        """Count what came behind the counts `since` another `times` times; it took `cycles`."""
+    def look(self) -> None:
+        """A cycle in which something happened is over."""
+        ...
+
+    def counts(self) -> Sequence[int]:
+        """Numbers that grow as the run goes on."""
+        ...
+
+    def repeat(self, since: Sequence[int], times: int) -> None:
+        """The run has moved on by `times` periods like the last one, which began at the counts `since`."""
         ...
 
 
@@ -85,5 +93,5 @@ class Snapshot(NamedTuple):
             run.in_flight.idle(),
             run.in_flight.state(now),
             run.order.counts(),
-            [book.counts(now) for book in books],
+            [book.counts() for book in books],
         )

@@ -37,28 +37,34 @@ def marker_of(run: KernelRun) -> UnitRun | None:
     return None
 
 
-def run_in_iterations(run: KernelRun, books: Sequence[Book] = (), *, jump: bool = True) -> None:
-    """Run to the end, keeping the books.
+def run_in_iterations(
+    run: KernelRun, books: Sequence[Book] = (), *, jump: bool = True, replayed: int = 0
+) -> None:
+    """Run to the end, keeping the books; the first `replayed` iterations are replayed in any case.
 
     Raises: HazardError, DeadlockError.
     """
     strides = strides_of(run.call.kernel)
     seen: deque[Snapshot] = deque(maxlen=LONGEST_PERIOD)
     fruitless = 0
-    for iteration in _iterations(run) if jump else ():
+    for iteration in _iterations(run, books):
+        for book in books:
+            book.begin(iteration)
+        if not jump or iteration < replayed:
+            continue
+        fruitless += 1
         if not _is_worth_a_look(fruitless):
-            fruitless += 1
             continue
         now = Snapshot.of(run, iteration, strides, books)
         periods = (period_between(run, before, now, strides) for before in reversed(seen))
         period = next((period for period in periods if period is not None), None)
         if period is None:
             seen.append(now)
-            fruitless += 1
         else:
             move_on(run, period, books)
             seen.clear()
             fruitless = 0
+    _go_on(run, books)
     run.run()
 
 
@@ -68,17 +74,32 @@ def _is_worth_a_look(fruitless: int) -> bool:
     return block & (block - 1) == 0
 
 
-def _iterations(run: KernelRun) -> Iterator[int]:
+def _iterations(run: KernelRun, books: Sequence[Book]) -> Iterator[int]:
     """Run from the beginning of one iteration to that of the next; their numbers, as far as there are any."""
     marker, iterations = marker_of(run), run.call.kernel.iterations
     if marker is None:
         return
     steps = steps_per_pass(marker.unit)
     while (begun := -(-marker.step // steps)) < iterations:
-        run.proceed(None, marker, begun * steps + 1)
+        _go_on(run, books, marker, begun * steps + 1)
         if marker.step <= begun * steps:
             return
         yield (marker.step - 1) // steps
+
+
+def _go_on(run: KernelRun, books: Sequence[Book], marker: UnitRun | None = None, step: int = 0) -> None:
+    """Run until a unit has taken `step` steps, or to the end; cycle by cycle where there are books."""
+    if not books:
+        run.proceed(None, marker, step)
+        return
+    run.proceed(run.now)
+    events = run.calendar.events
+    while True:
+        for book in books:
+            book.look()
+        if not events or (marker is not None and marker.step >= step):
+            return
+        run.proceed(events[0][0])
 
 
 def strides_of(kernel: Kernel) -> list[int]:

@@ -1,0 +1,96 @@
+"""What a run of a kernel can be watched for: its iterations and its stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import add
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """Cycles of an iteration of a kernel, from its start to the start of the next one or the end.
+
+    The first one starts with the kernel.
+    """
+
+    cycles: int
+    memory_busy: int
+    """HBM transfers data."""
+    collectives: int
+    """HBM idles while tiles are on their way between sockets."""
+
+    @property
+    def idle(self) -> int:
+        """HBM idles for any other reason: `fill`, `drain` or `exposed` in the ledger."""
+        return self.cycles - self.memory_busy - self.collectives
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Cycles for which a stage waits at one of its ports, for the unit at the other end of the channel."""
+
+    channel: str
+    unit: str
+    cycles: int
+
+
+@dataclass(frozen=True)
+class StageUse:
+    """What a stage does in the cycles of a kernel: it is busy, waits, or has nothing left to do."""
+
+    stage: str
+    location: str
+    pcus: int
+    pmus: int
+    """That hold its input channels."""
+    firings: int
+    ii_cycles: int
+    inputs: tuple[Wait, ...]
+    """Waits for tiles, per input; where several are missing, the first one counts."""
+    outputs: tuple[Wait, ...]
+    """Waits for free slots, per output, with all tiles there."""
+    done_cycles: int
+    """After its last firing."""
+
+    @property
+    def busy_cycles(self) -> int:
+        """In which it computes."""
+        return self.firings * self.ii_cycles
+
+    @property
+    def input_wait_cycles(self) -> int:
+        """In which it waits for tiles."""
+        return sum(wait.cycles for wait in self.inputs)
+
+    @property
+    def output_wait_cycles(self) -> int:
+        """In which it waits for free slots."""
+        return sum(wait.cycles for wait in self.outputs)
+
+    @property
+    def longest_wait(self) -> Wait:
+        """The port where it waits longest."""
+        return max((*self.inputs, *self.outputs), key=lambda wait: wait.cycles)
+
+    @property
+    def cycles(self) -> int:
+        """Of the kernel."""
+        return self.busy_cycles + self.input_wait_cycles + self.output_wait_cycles + self.done_cycles
+
+    def __add__(self, other: StageUse) -> StageUse:
+        return StageUse(
+            self.stage,
+            self.location,
+            self.pcus,
+            self.pmus,
+            self.firings + other.firings,
+            self.ii_cycles,
+            _added(self.inputs, other.inputs),
+            _added(self.outputs, other.outputs),
+            self.done_cycles + other.done_cycles,
+        )
+
+
+def _added(waits: tuple[Wait, ...], others: tuple[Wait, ...]) -> tuple[Wait, ...]:
+    pairs = zip(waits, others, strict=True)
+    return tuple(Wait(a.channel, a.unit, a.cycles + b.cycles) for a, b in pairs)
