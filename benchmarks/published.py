@@ -1,13 +1,13 @@
 """Ours beside the published numbers: kernel looping on the SN40L, and measured decode.
 
-Run from the repository root: `.venv/bin/python benchmarks/published.py`. Every line is one published claim with
-our number, their ratio, the source and the assumed machine parameters it leans on. Two constants are fitted,
-to the rows that say `calibration`; every other row is held out. `--fit` fits them again and prints the result;
-`--json` prints the rows for scripts.
+Run from the repository root: `.venv/bin/python benchmarks/published.py`. Every line is one published claim
+with our number, their ratio, the source and the assumed machine parameters it leans on. Two constants are
+fitted, to the rows that say `calibration`; every other row is held out. `--fit` fits them again and prints
+the result; `--json` prints the rows for scripts.
 
 Sources: KL = Kernel Looping, arXiv 2410.23668. SN40 = SambaNova SN40L, arXiv 2405.07518. DAC25 = DAC 2025
-talk SSSN027. LIB = argonne-lcf/LLM-Inference-Bench, measured request latencies on 8 sockets, in ms per token from
-the slopes between lengths 128 to 2048.
+talk SSSN027. LIB = argonne-lcf/LLM-Inference-Bench, measured request latencies on 8 sockets, in ms per token
+from the slopes between lengths 128 to 2048.
 """
 
 from __future__ import annotations

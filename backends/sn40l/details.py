@@ -1,9 +1,12 @@
-"""What a run of a kernel can be watched for: its iterations and its stages."""
+"""What can be noted of a run of a kernel: its iterations, its stages, all steps of its units."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import add
+from typing import NamedTuple
+
+HBM, DDR, LINKS = -1, -2, -3
+"""Tracks of a trace for the servers; those of units are their places in the kernel."""
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,43 @@ class StageUse:
 def _added(waits: tuple[Wait, ...], others: tuple[Wait, ...]) -> tuple[Wait, ...]:
     pairs = zip(waits, others, strict=True)
     return tuple(Wait(a.channel, a.unit, a.cycles + b.cycles) for a, b in pairs)
+
+
+class Slice(NamedTuple):
+    """A stretch of time on a track of a trace: a firing of a stage, a transfer."""
+
+    track: int
+    unit: int
+    """Whose step it is, by its place in the kernel."""
+    step: int
+    start: int
+    cycles: int
+
+
+class Fill(NamedTuple):
+    """How many tokens a channel, by its place in the kernel, holds from a cycle on."""
+
+    channel: int
+    cycle: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class KernelTrace:
+    """What units and channels do; cycles count from the start of the kernel."""
+
+    slices: tuple[Slice, ...]
+    fills: tuple[Fill, ...]
+    left_out: tuple[int, int] | None
+    """The first and the last iteration of which nothing is noted."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a run was watched for; servers are busy in so many of its cycles."""
+
+    layers: tuple[LayerTime, ...]
+    stages: tuple[StageUse, ...]
+    ddr_busy_cycles: int
+    link_busy_cycles: int
+    trace: KernelTrace | None

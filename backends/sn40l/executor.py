@@ -15,6 +15,7 @@ from .launch import Progress, StepRun
 from .memory import Data, MemoryMap
 from .program import Program, Region
 from .report import Report
+from .timer import Timer
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,16 @@ def time_step(
     progress: Progress | None = None,
     *,
     every_socket: bool = False,
+    jump: bool = True,
+    details: bool = False,
+    trace_iterations: int = 0,
 ) -> Report:
     """Time one step without data; `scalars` are the scalar inputs that decide times: the position.
 
     All sockets do the same at the same time, so one is timed, and the others send their tiles when it does.
-    With `every_socket` each is timed for itself, which gives the same report.
+    With `every_socket` each is timed for itself, which gives the same report. Iterations of a loop that must
+    be like those before are not replayed; without `jump` they are, which gives the same report, too. The other
+    options are those of a `Timer` and need one socket.
 
     Raises: ProgramError if the program is inconsistent, ExecutionError as `Executor.step` does.
     """
@@ -113,7 +119,9 @@ def time_step(
         if name not in program.inputs or not _is_integer(memory.regions[name]):
             raise ExecutionError(f"the program has no scalar input '{name}'")
     memory.begin_step(scalars)
-    run = StepRun(program, memory, [None] * (program.machine.sockets if every_socket else 1), orchestration)
+    sockets = program.machine.sockets if every_socket else 1
+    timer = Timer(jump, details, trace_iterations)
+    run = StepRun(program, memory, [None] * sockets, orchestration, timer)
     report = run.run(progress)
     for name in program.outputs:
         run.read(name)

@@ -15,6 +15,7 @@ from .memory import Data, MemoryMap
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region
 from .report import CallReport, Report
 from .sockets import SocketsRun, same_on_all
+from .timer import Timer
 
 ORCHESTRATIONS = ("hardware", "software")
 """Who issues the commands: the machine's own AGCUs, or the host."""
@@ -42,10 +43,16 @@ class StepRun:
     """One step of a program: the commands, the calls they made and what the host has read.
 
     `sockets` are those that are run, each with its bytes or none. What is where in memory is the same on all.
+    The `timer` is for one socket without data.
     """
 
     def __init__(
-        self, program: Program, memory: MemoryMap, sockets: Sequence[Data | None], orchestration: str
+        self,
+        program: Program,
+        memory: MemoryMap,
+        sockets: Sequence[Data | None],
+        orchestration: str,
+        timer: Timer | None = None,
     ):
         if orchestration not in ORCHESTRATIONS:
             raise ExecutionError(
@@ -57,6 +64,7 @@ class StepRun:
         self._sockets = sockets
         self._has_data = any(data is not None for data in sockets)
         self._orchestration = orchestration
+        self._timer = timer or Timer()
         self._kernels = {kernel.name: kernel for kernel in program.kernels}
         self._born = _births(program)
         self._known: dict[Hashable, KernelTiming] = {}
@@ -123,7 +131,7 @@ class StepRun:
             error.location = error.location or command.location
             raise
         ledger = timing.ledger + Ledger(launch=launch)
-        call = CallReport(command.kernel, self._now, ledger, timing.traffic, timing.flops)
+        call = CallReport(command.kernel, self._now, ledger, timing.traffic, timing.flops, timing.details)
         self._calls.append(call)
         self._now += call.cycles
 
@@ -135,13 +143,19 @@ class StepRun:
         conditions = _conditions(call, machine)
         if not self._has_data and conditions in self._known:
             return self._known[conditions]
-        if len(self._sockets) == 1:
-            run = KernelRun(call, machine, self._memory, self._sockets[0])
-        else:
-            run = SocketsRun(call, machine, self._memory, self._sockets)
-        run.run()
-        self._known[conditions] = run.timing()
+        self._known[conditions] = self._run(call)
         return self._known[conditions]
+
+    def _run(self, call: Call) -> KernelTiming:
+        machine = self.program.machine
+        if len(self._sockets) > 1:
+            run = SocketsRun(call, machine, self._memory, self._sockets)
+        else:
+            run = KernelRun(call, machine, self._memory, self._sockets[0])
+            if not self._has_data:
+                return self._timer.time(run)
+        run.run()
+        return run.timing()
 
 
 def _conditions(call: Call, machine: Machine) -> Hashable:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .details import Details
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -76,6 +78,7 @@ class KernelTiming:
     ledger: Ledger
     traffic: Traffic
     flops: int
+    details: Details | None = None
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,7 @@ class Period:
     """How many requests wait at servers."""
 
 
-def period_between(
-    run: KernelRun, before: Snapshot, now: Snapshot, strides: Sequence[int]
-) -> Period | None:
+def period_between(run: KernelRun, before: Snapshot, now: Snapshot, strides: Sequence[int]) -> Period | None:
     """The period that began at `before` and ends now, after whole iterations; None if there is none.
 
     `strides` are the steps of an iteration per unit, 0 of one that runs once a call.
@@ -57,7 +55,9 @@ def period_between(
     pair = _Pair(run, before, now, strides)
     if not (pair.steps_fit and pair.channels_fit and pair.servers_fit and pair.events_fit):
         return None
-    times = min(map(pair.times, run.units)) if run.order.can_repeat() else 0
+    # The last iteration is always replayed: there is always something to see of it.
+    most = (run.call.kernel.iterations - 2 - now.iteration) // (now.iteration - before.iteration)
+    times = min(most, *map(pair.times, run.units)) if run.order.can_repeat() else 0
     if times <= 0:
         return None
     cycles, steps = now.now - before.now, pair.steps

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ...dialects.machine import Machine
+from .details import Details
 from .ledger import Ledger, Traffic
 from .roof import check_roof, roofline_cycles
 
@@ -21,6 +22,7 @@ class CallReport:
     ledger: Ledger
     traffic: Traffic
     flops: int
+    details: Details | None = None
 
     @property
     def cycles(self) -> int:

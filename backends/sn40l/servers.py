@@ -71,6 +71,7 @@ class Server:
         "calendar",
         "first_busy",
         "free_at",
+        "last",
         "queue",
         "read_bytes",
         "written_bytes",
@@ -81,6 +82,8 @@ class Server:
         self.queue: list[tuple[int, int, int, ServedRun]] = []
         """A heap by iteration, program order of the unit, tile."""
         self.free_at = 0
+        self.last: tuple[ServedRun, int] | None = None
+        """The unit and the step of the last transfer that has begun."""
         self.first_busy: int | None = None
         self.busy_cycles = 0
         self.read_bytes = 0
@@ -95,6 +98,7 @@ class Server:
         if not self.queue or self.free_at > now:
             return
         _, _, step, unit = heappop(self.queue)
+        self.last = unit, step
         cycles = unit.service_cycles
         self.free_at = now + cycles
         self.busy_cycles += cycles

@@ -104,6 +104,4 @@ def _go_on(run: KernelRun, books: Sequence[Book], marker: UnitRun | None = None,
 
 def strides_of(kernel: Kernel) -> list[int]:
     """The steps of an iteration of each unit; 0 of one that runs once a call."""
-    return [
-        steps_per_pass(unit) if passes_of(unit, kernel.iterations) > 1 else 0 for unit in kernel.units
-    ]
+    return [steps_per_pass(unit) if passes_of(unit, kernel.iterations) > 1 else 0 for unit in kernel.units]

