@@ -1,9 +1,9 @@
 """When what happened between two moments of a run must happen again, and how often.
 
-Two moments are alike if all that decides what happens next is the same, relative to the cycle and to what each
-unit has done: the distance of tokens and free slots from what the next steps need, the events to come, the
-requests that wait. Then the run repeats itself, until a unit comes to something that is not the same in every
-iteration: its last step, a tile that is held for the whole call.
+Two moments are alike if all that decides what happens next is the same, relative to the cycle and to what
+each unit has done: how many tokens and free slots there are, the events to come, the requests that wait. Then
+the run repeats itself, until a unit comes to something that is not the same in every iteration: its last step,
+the end of a tile that is held for the whole call.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from operator import sub
 from .engine import KernelRun
 from .events import Action
 from .ports import Port
-from .servers import ServedRun
 from .snapshot import ServerState, Snapshot
 from .streams import LoadRun
 from .units import UnitRun
@@ -40,9 +39,9 @@ class Period:
     """Tokens, per channel."""
     released: list[int]
     shifts: Mapping[Action, int]
-    """By how much the numbers of events grow: tags by tokens, steps by steps; counts, not here, by nothing."""
-    waiting: Mapping[ServedRun, int]
-    """How many requests wait at servers."""
+    """By how much the numbers of events grow: tags by tokens, steps by steps; those of others do not."""
+    waiting: Counter[int]
+    """How many requests of each unit, by its index, wait at servers."""
 
 
 def period_between(run: KernelRun, before: Snapshot, now: Snapshot, strides: Sequence[int]) -> Period | None:
@@ -82,9 +81,9 @@ class _Pair:
     strides: Sequence[int]
 
     @cached_property
-    def waiting(self) -> Counter[ServedRun]:
-        """How many requests wait at servers now."""
-        return Counter(unit for server in self.run.servers for _, _, _, unit in server.queue)
+    def waiting(self) -> Counter[int]:
+        """How many requests of each unit wait at servers now."""
+        return Counter(unit.index for server in self.run.servers for _, _, _, unit in server.queue)
 
     @cached_property
     def taken(self) -> list[int]:
@@ -95,7 +94,7 @@ class _Pair:
     def steps(self) -> list[int]:
         """Steps of each unit; where it has taken all, those that it must have been served."""
         return [
-            self._whole(unit) if unit.is_done and self.waiting[unit] and _runs_ahead(unit) else taken
+            self._whole(unit) if unit.is_done and self.waiting[unit.index] and _runs_ahead(unit) else taken
             for unit, taken in zip(self.run.units, self.taken, strict=True)
         ]
 
@@ -112,8 +111,9 @@ class _Pair:
     @cached_property
     def shifts(self) -> dict[Action, int]:
         """By how much the numbers of events grow."""
-        channels = self.run.channels
-        shifts = {channel.deliver: n for channel, n in zip(channels, self.arrived, strict=True)}
+        shifts: dict[Action, int] = {}
+        for channel, arrived in zip(self.run.channels, self.arrived, strict=True):
+            shifts[channel.deliver] = arrived
         for _, _, action, _, _ in self.now.events:
             unit = getattr(action, "__self__", None)
             if isinstance(unit, UnitRun):
@@ -128,7 +128,7 @@ class _Pair:
     def steps_fit(self) -> bool:
         """Whether all units of the loop are as far, except those at their end; no other request may wait."""
         return all(
-            taken in (0, self._whole(unit)) and (steps > 0 or not self.waiting[unit])
+            taken in (0, self._whole(unit)) and (steps > 0 or not self.waiting[unit.index])
             for unit, taken, steps in zip(self.run.units, self.taken, self.steps, strict=True)
         )
 
@@ -176,8 +176,7 @@ class _Pair:
         if not moved:
             return 0 if any(tokens for _, tokens in taken + put) else self.run.call.kernel.iterations
         if _runs_ahead(unit):
-            assert isinstance(unit, ServedRun), "a load is served"
-            served = unit.step - self.waiting[unit]
+            served = unit.step - self.waiting[unit.index]
             return (unit.steps - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
         start = self.before.steps[unit.index]
         last = (_last_step(port, start, moved, tokens) for port, tokens in taken + put)

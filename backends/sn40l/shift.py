@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .channels import EMPTY, ChannelRun
 from .engine import KernelRun
 from .period import Period
-from .servers import Server
+from .servers import ServedRun, Server
 from .snapshot import Book, ServerState
 from .units import NEVER, InputState, OutputState, UnitRun
 
@@ -19,7 +19,7 @@ def move_on(run: KernelRun, period: Period, books: Sequence[Book]) -> None:
     run.in_flight.repeat(since.idle, times, period.cycles, busy)
     run.order.repeat(since.accesses, times, period.cycles)
     _move_events(run, period, cycles)
-    served = {unit: unit.step - count for unit, count in period.waiting.items()}
+    served = [unit.step - period.waiting[unit.index] for unit in run.units]
     for unit, steps in zip(run.units, period.steps, strict=True):
         _move_unit(unit, times * steps)
     for channel, arrived, released in zip(run.channels, period.arrived, period.released, strict=True):
@@ -27,9 +27,10 @@ def move_on(run: KernelRun, period: Period, books: Sequence[Book]) -> None:
     for server, before in zip(run.servers, since.servers, strict=True):
         _move_server(server, before, times, cycles)
         server.queue.clear()
-    for unit, first in served.items():
-        for step in range(first + times * period.steps[unit.index], unit.step):
-            unit.server.request(unit.iteration(step), unit, step)
+    for unit, first, steps in zip(run.units, served, period.steps, strict=True):
+        if isinstance(unit, ServedRun):
+            for step in range(first + times * steps, unit.step):
+                unit.server.request(unit.iteration(step), unit, step)
     run.now += cycles
     for book, counts in zip(books, since.books, strict=True):
         book.repeat(counts, times)

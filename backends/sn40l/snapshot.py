@@ -74,7 +74,7 @@ class Snapshot(NamedTuple):
 
     @staticmethod
     def of(run: KernelRun, iteration: int, strides: Sequence[int], books: Sequence[Book]) -> Snapshot:
-        """As the run is now; `strides` are the steps of an iteration per unit, 0 of one that is in no loop."""
+        """As the run is now; `strides` are the units' steps of an iteration, 0 of one that is in no loop."""
         now = run.now
         steps = [unit.step for unit in run.units]
         likeness = tuple(

@@ -41,6 +41,7 @@ def f32(*shape: int) -> TensorSpec:
     """A tensor of f32."""
     return TensorSpec(shape, "f32")
 
+
 LAUNCH = {
     "program_load_ns": 20_000,
     "argument_load_ns": 4_000,

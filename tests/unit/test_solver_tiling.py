@@ -5,7 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.solvers.tiling import TiledStage, choose_tiles, divisors, possible_counts, tile_count
+from kl.passes.solvers.tiling import (
+    TiledStage,
+    burst_multiple,
+    choose_tiles,
+    divisors,
+    possible_counts,
+    tile_count,
+)
 
 
 def test_divisors_are_sorted_and_complete() -> None:
@@ -29,6 +36,26 @@ def test_the_fewest_tiles_below_the_limit_but_no_fewer_than_the_least() -> None:
     assert tile_count(7, 10, 5, least=1) == 7
     # A multiple of 16 leaves 4 tiles at most.
     assert tile_count(64, 10, 1, least=1, multiple=16) == 4
+
+
+def test_neighbours_fill_requests_of_the_memory() -> None:
+    # 32 elements of 2 bytes are a request of 64. 30 of them waste 4 bytes of it, less than a tenth; 24 waste more.
+    assert burst_multiple(4096, 2, 64) == 32
+    assert burst_multiple(60, 2, 64) == 30
+    assert burst_multiple(48, 2, 64) == 48
+    assert burst_multiple(13, 2, 64) == 13
+    assert burst_multiple(13, 8, 8) == 1
+
+
+@given(st.integers(1, 3000), st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 32, 64, 128]))
+def test_runs_waste_no_more_than_a_tenth_where_that_is_possible(extent: int, size: int, request: int) -> None:
+    def waste(run: int) -> float:
+        return -(-run * size // request) * request / (run * size) - 1
+
+    run = burst_multiple(extent, size, request)
+    assert extent % run == 0
+    fine = [divisor for divisor in divisors(extent) if waste(divisor) <= 0.1 + 1e-12]
+    assert run == (fine[0] if fine else extent)
 
 
 def test_a_follower_fires_once_per_tile_that_its_producers_share() -> None:

@@ -1,5 +1,6 @@
 // RUN: kl-opt %s -p "tile-stages{tile-bytes=512 least-tiles=4 least-run-bytes=2}" --split-input-file | filecheck %s
 // RUN: kl-opt %s -p "tile-stages{tile-bytes=512 least-tiles=4 least-run-bytes=2},tile-stages{tile-bytes=512 least-tiles=4}" --split-input-file | filecheck %s
+// RUN: kl-opt %s -p tile-stages --split-input-file | filecheck %s --check-prefix=DEFAULT
 
 // A matmul is cut along the columns of its weight: 64 rows of 2 bytes are 128 bytes a column, 512 / 128 = 4 columns
 // a tile, 32 / 4 = 8 tiles. Its first operand is held for all 8 firings; what follows fires as often; the norm
@@ -204,6 +205,28 @@ dataflow.kernel @done(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8x
     dataflow.yield %2 : tensor<1x8xbf16>
   }
   dataflow.store %d result 0 : !dataflow.channel<tensor<1x8xbf16>>
+}
+
+// -----
+// Memory moves 64 bytes at a time, so unless told otherwise no row of a tile is shorter: 8 tiles of 128 columns would have
+// rows of 16 x 2 = 32 bytes, 4 tiles have 64. For 512 bytes a tile, without that, it is 32 tiles of 4 columns.
+// CHECK-LABEL: dataflow.kernel @bursts
+// CHECK: dataflow.stage "matmul" firings 32
+// DEFAULT-LABEL: dataflow.kernel @bursts
+// DEFAULT: dataflow.load %w to %b : tensor<64x128xbf16> -> !dataflow.channel<tensor<64x32xbf16>>
+// DEFAULT-NEXT: dataflow.stage "matmul" firings 4
+dataflow.kernel @bursts(%x: tensor<1x64xbf16>, %w: tensor<64x128xbf16>) -> tensor<1x128xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x64xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<64x128xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x128xbf16>>
+  dataflow.load %x to %a : tensor<1x64xbf16> -> !dataflow.channel<tensor<1x64xbf16>>
+  dataflow.load %w to %b : tensor<64x128xbf16> -> !dataflow.channel<tensor<64x128xbf16>>
+  dataflow.stage "matmul" firings 1 ins(%a, %b : !dataflow.channel<tensor<1x64xbf16>>, !dataflow.channel<tensor<64x128xbf16>>) periods [1, 1] outs(%c : !dataflow.channel<tensor<1x128xbf16>>) periods [1] {
+  ^bb0(%0: tensor<1x64xbf16>, %1: tensor<64x128xbf16>):
+    %2 = nn.matmul %0, %1 : (tensor<1x64xbf16>, tensor<64x128xbf16>) -> tensor<1x128xbf16>
+    dataflow.yield %2 : tensor<1x128xbf16>
+  }
+  dataflow.store %c result 0 : !dataflow.channel<tensor<1x128xbf16>>
 }
 
 // -----
