@@ -84,7 +84,7 @@ def allocate(network: dataflow.KernelOp, machine: Machine, percent: int) -> None
         message = (
             f"@{name} needs {short.needed} PMUs of {machine.pmu_bytes} bytes, {largest.minimum} of them for "
             f"{largest.name}; the machine has {short.available}; lower tile-bytes or least-run-bytes of "
-            f"tile-stages, or split the kernel"
+            "tile-stages, or split the kernel"
         )
         network.emit_error(message, PassFailedException(message))
     work = [_stage_task(stage, machine) for stage in stages]

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+
 from kl.backends.interpreter import Interpreter, weight_specs
 from kl.backends.tensors import Array
 from kl.backends.weights import random_weights
 from kl.frontends import load_model
 from kl.tools.universe import make_context
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.parser import Parser
 
 LLAMA_TEXT = Path(__file__).parents[2] / "examples" / "llama3_8b.kl"
 

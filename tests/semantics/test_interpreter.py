@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from xdsl.dialects.builtin import MemRefType, f32
+
 from kl.backends.interpreter import InterpretationError, Interpreter, tensor_spec, weight_specs
 from kl.backends.numerics import OPERATIONS
 from kl.backends.tensors import TensorSpec
 from kl.backends.weights import WeightSpec
-from numpy.testing import assert_array_equal
-from xdsl.dialects.builtin import MemRefType, f32
 
 ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
 ONE = np.ones((1, 3), np.float32)

@@ -7,10 +7,11 @@ in Hugging Face's Llama and frequencies scaled as in Meta's Llama 3.1 code, grou
 
 import numpy as np
 import pytest
-from kl.backends.interpreter import Interpreter, weight_specs
-from kl.backends.weights import random_weights
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+
+from kl.backends.interpreter import Interpreter, weight_specs
+from kl.backends.weights import random_weights
 
 STEPS = 12
 EPS, THETA = np.float32(1e-5), 500000.0

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from kl.backends.interpreter import InterpretationError, Interpreter
 from numpy.testing import assert_array_equal
+
+from kl.backends.interpreter import InterpretationError, Interpreter
 
 ROW = np.arange(1, 9, dtype=np.float32).reshape(1, 8)
 

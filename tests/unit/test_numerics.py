@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
 from kl.backends import numerics
 from kl.backends.numerics import OPERATIONS, cache_append
 from kl.backends.tensors import TensorSpec, rounded
 from kl.dialects.nn import NN, CacheAppendOp, ComputeOp
-from numpy.testing import assert_allclose, assert_array_equal
-from numpy.typing import NDArray
 
 SEEDS = st.integers(0, 2**32 - 1)
 FLOATS = st.sampled_from(["bf16", "f16", "f32"])

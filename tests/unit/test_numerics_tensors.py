@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kl.backends.tensors import DTYPES, TensorSpec, rounded, spec_of
 from numpy.testing import assert_array_equal
+
+from kl.backends.tensors import DTYPES, TensorSpec, rounded, spec_of
 
 
 @given(st.lists(st.floats(width=64), min_size=1))

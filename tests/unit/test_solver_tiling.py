@@ -39,7 +39,7 @@ def test_the_fewest_tiles_below_the_limit_but_no_fewer_than_the_least() -> None:
 
 
 def test_neighbours_fill_requests_of_the_memory() -> None:
-    # 32 elements of 2 bytes are a request of 64. 30 of them waste 4 bytes of it, less than a tenth; 24 waste more.
+    # 32 elements of 2 bytes are a request of 64. 30 of them waste less than a tenth of it; 24 waste more.
     assert burst_multiple(4096, 2, 64) == 32
     assert burst_multiple(60, 2, 64) == 30
     assert burst_multiple(48, 2, 64) == 48

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kl.backends.tensors import TensorSpec, rounded
-from kl.backends.weights import WeightError, WeightSpec, load_safetensors, random_weights
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+
+from kl.backends.tensors import TensorSpec, rounded
+from kl.backends.weights import WeightError, WeightSpec, load_safetensors, random_weights
 
 CODES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32", "int64": "I64"}
 
