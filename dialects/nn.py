@@ -125,12 +125,11 @@ class WeightOp(IRDLOperation):
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(TensorType[Attribute])
     checkpoint = opt_prop_def(StringAttr)
-    """name in a checkpoint; `{layer}` is the leading index"""
+    """Name in a checkpoint; `{layer}` is the leading index."""
     transposed = opt_prop_def(UnitAttr)
-    """the checkpoint holds the last two dimensions swapped"""
+    """The checkpoint holds the last two dimensions swapped."""
     stacked = opt_prop_def(UnitAttr)
-    """the leading dimension counts layers"""
-
+    """The leading dimension counts layers."""
     shard_axis = opt_prop_def(IntegerAttr.constr(i64))
     """The axis along which the whole tensor is split over the sockets; absent: each has all of it."""
     shard_parts = opt_prop_def(IntegerAttr.constr(i64))
@@ -159,6 +158,16 @@ class WeightOp(IRDLOperation):
             }
         )
 
+    def verify_(self) -> None:
+        expect(self.type.has_static_shape(), f"a weight needs a static shape, got {self.type}")
+        together = (self.shard_axis is None) == (self.shard_parts is None)
+        expect(together, "give `shard_axis` and `shard_parts` together")
+        if self.shard_axis is None or self.shard_parts is None:
+            return
+        axis, parts, rank = self.shard_axis.value.data, self.shard_parts.value.data, self.type.get_num_dims()
+        expect(0 <= axis < rank, f"shard_axis is {axis}; the weight has {rank} dimensions")
+        expect(parts > 0, f"shard_parts is {parts}; it must be positive")
+
 
 @irdl_op_definition
 class StateOp(IRDLOperation):
@@ -172,7 +181,7 @@ class StateOp(IRDLOperation):
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(MemRefType[Attribute])
     stacked = opt_prop_def(UnitAttr)
-    """the leading dimension counts layers"""
+    """The leading dimension counts layers."""
 
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)

@@ -526,3 +526,23 @@ dataflow.yield
 dataflow.kernel @k() attributes {iterations = 1} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<0x8xf32>>
 }
+
+// -----
+// CHECK: error: a collective of 0 tiles
+dataflow.kernel @k(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.collective "all_reduce" 0 %a to %b by "ring" : !dataflow.channel<tensor<1x8xbf16>> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8xbf16>>
+}
+
+// -----
+// CHECK: error: collective 'broadcast', not ('all_reduce', 'all_gather')
+dataflow.kernel @k(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.collective "broadcast" 1 %a to %b by "ring" : !dataflow.channel<tensor<1x8xbf16>> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8xbf16>>
+}

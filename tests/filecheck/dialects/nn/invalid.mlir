@@ -213,3 +213,15 @@ func.func @step(%x: tensor<8xbf16>) {
   %y = nn.call @layer(%x) : (tensor<8xbf16>) -> tensor<8xbf16>
   func.return
 }
+
+// -----
+// CHECK: error: give `shard_axis` and `shard_parts` together
+nn.weight @w : tensor<8x8xbf16> {shard_axis = 1}
+
+// -----
+// CHECK: error: shard_axis is 2; the weight has 2 dimensions
+nn.weight @w : tensor<8x8xbf16> {shard_axis = 2, shard_parts = 4}
+
+// -----
+// CHECK: error: shard_parts is 0; it must be positive
+nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 0}

@@ -22,8 +22,8 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = "many"}>} {
 rdu.region @x "cache" "hbm" 0 : tensor<8xf32>
 
 // -----
-// CHECK: error: memory tier 'sram'; known: hbm, ddr
-rdu.region @x "value" "sram" 0 : tensor<8xf32>
+// CHECK: error: memory tier 'flash'; known: hbm, ddr
+rdu.region @x "value" "flash" 0 : tensor<8xf32>
 
 // -----
 // CHECK: error: @x begins at byte -4
