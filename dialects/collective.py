@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from math import prod
 
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, i64
+from xdsl.dialects.builtin import AnyFloat, IntegerAttr, TensorType, i64
 from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
+from .nn_compute import TableLookupOp
 from .tensors import ComputeOp, element_type_of, expect, shape_of
 
 
@@ -86,7 +87,7 @@ class AllGatherOp(ComputeOp):
 
 
 @irdl_op_definition
-class ShardedEmbeddingOp(ComputeOp):
+class ShardedEmbeddingOp(TableLookupOp):
     """Rows of a table whose rows are split over the sockets: zeros where another socket has the row.
 
     `%p = collective.sharded_embedding %ids, %table : (tensor<1xi32>, tensor<16032x4096xbf16>) -> …`; the sum
@@ -94,27 +95,6 @@ class ShardedEmbeddingOp(ComputeOp):
     """
 
     name = "collective.sharded_embedding"
-
-    ids = operand_def(TensorType[IntegerType])
-    table = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$ids `,` $table attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, ids: SSAValue, table: SSAValue):
-        (batch,), (_, hidden) = shape_of(ids), shape_of(table)
-        result = TensorType(element_type_of(table), [batch, hidden])
-        super().__init__(operands=[ids, table], result_types=[result])
-
-    def verify_shapes(self) -> None:
-        ids, table, result = shape_of(self.ids), shape_of(self.table), shape_of(self.result)
-        expect(len(ids) == 1, f"ids are {ids}; embedding takes one dimension, [batch]")
-        expect(len(table) == 2, f"table is {table}; embedding takes [rows, hidden]")
-        expect(result == (*ids, table[1]), f"result is {result}, should be {(*ids, table[1])}")
-
-    def flops(self) -> int:
-        return 0
 
 
 COLLECTIVE = Dialect("collective", [AllReduceOp, AllGatherOp, ShardedEmbeddingOp])

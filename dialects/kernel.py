@@ -13,14 +13,11 @@ from collections.abc import Sequence
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
-    FlatSymbolRefAttr,
-    FlatSymbolRefAttrConstr,
     FunctionType,
     IntegerAttr,
     MemRefType,
     StringAttr,
     SymbolNameConstraint,
-    SymbolRefAttr,
     TensorType,
     i64,
 )
@@ -52,7 +49,8 @@ from xdsl.traits import (
     SymbolUserOpInterface,
 )
 
-from .nn import GetGlobalOp, ObserveOp, expect, shape_of, slice_type, verify_call_signature
+from .calls import SlicedCallOp, verify_call_signature
+from .nn import GetGlobalOp, ObserveOp, expect, shape_of, slice_type
 
 
 def _listed(types: Sequence[Attribute]) -> str:
@@ -190,7 +188,7 @@ class _KernelExists(SymbolUserOpInterface):
 
 
 @irdl_op_definition
-class CallOp(IRDLOperation):
+class CallOp(SlicedCallOp):
     """Launch of a kernel: `%y = kernel.call @decoder[3](%x, %position, %wq) : (…) -> tensor<…>`.
 
     With an index, every operand with one leading dimension more than the kernel's parameter is sliced there.
@@ -198,34 +196,7 @@ class CallOp(IRDLOperation):
 
     name = "kernel.call"
 
-    callee = prop_def(FlatSymbolRefAttrConstr)
-    index = opt_prop_def(IntegerAttr.constr(i64))
-    """Slice of the stacked operands."""
-    arguments = var_operand_def()
-    res = var_result_def()
-
     traits = traits_def(HasParent(ScheduleOp), _KernelExists())
-    assembly_format = (
-        "$callee (`[` $index^ `]`)? `(` $arguments `)` attr-dict `:` functional-type($arguments, $res)"
-    )
-
-    def __init__(
-        self,
-        callee: str | FlatSymbolRefAttr,
-        arguments: Sequence[SSAValue],
-        result_types: Sequence[Attribute],
-        index: int | None = None,
-    ):
-        if isinstance(callee, str):
-            callee = SymbolRefAttr(callee)
-        super().__init__(
-            operands=[arguments],
-            result_types=[result_types],
-            properties={
-                "callee": callee,
-                "index": IntegerAttr(index, i64) if index is not None else None,
-            },
-        )
 
 
 @irdl_op_definition

@@ -45,6 +45,12 @@ class Machine:
     pmu_port_bytes_per_cycle: int = parameter(
         64, "bytes/cycle", "STeP: PMU read port, and the same for writes"
     )
+    rdn_bytes_per_cycle: int = parameter(
+        64,
+        "bytes/cycle",
+        "Assumed: width of a link of the on-chip vector network, per direction; one vector of 512 bits, "
+        "as in Plasticine",
+    )
     hbm_bytes: int = parameter(64 * 1024**3, "bytes", "SN40 table II: HBM per socket")
     hbm_bandwidth: int = parameter(1_800_000_000_000, "bytes/s", "SN40 table II: HBM bandwidth per socket")
     hbm_efficiency_permille: int = parameter(
@@ -127,20 +133,17 @@ class Machine:
         return self.pmus * self.pmu_bytes
 
     def coordinates(self, unit: int) -> tuple[int, int, int]:
-        """Die, row and column of a PCU or of the PMU of the same number: die by die, snaking row by row."""
-        per_die = -(-max(self.pcus, self.pmus) // self.dies)
-        die, place = divmod(unit, per_die)
-        row, step = divmod(place, self.grid_columns)
-        return die, row, step if row % 2 == 0 else self.grid_columns - 1 - step
+        """Die, row and column of a PCU and of the PMU of the same number.
 
-    def hops(self, unit: int, other: int) -> int:
-        """Network hops between two units: the Manhattan distance, dies side by side."""
-        (die, row, column), (other_die, other_row, other_column) = (
-            self.coordinates(unit),
-            self.coordinates(other),
-        )
-        width = self.grid_columns
-        return abs(row - other_row) + abs(die * width + column - other_die * width - other_column)
+        Numbers follow a snake, column by column, down the first, up the next, from die to die; so units of
+        following numbers are neighbours, and those of a long range lie in all rows.
+        """
+        per_die = -(-max(self.pcus, self.pmus) // self.dies)
+        rows = -(-per_die // self.grid_columns)
+        die, place = divmod(unit, per_die)
+        column, step = divmod(place, rows)
+        down = (die * self.grid_columns + column) % 2 == 0
+        return die, step if down else rows - 1 - step, column
 
     def cycles(self, nanoseconds: int) -> int:
         """Cycles that cover a time, rounded up."""

@@ -12,10 +12,7 @@ leading dimension more than the callee's parameter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from xdsl.dialects.builtin import (
-    FlatSymbolRefAttr,
     FlatSymbolRefAttrConstr,
     IntegerAttr,
     MemRefType,
@@ -37,8 +34,6 @@ from xdsl.irdl import (
     prop_def,
     result_def,
     traits_def,
-    var_operand_def,
-    var_result_def,
 )
 from xdsl.traits import (
     MemoryWriteEffect,
@@ -48,6 +43,7 @@ from xdsl.traits import (
     SymbolUserOpInterface,
 )
 
+from .calls import SlicedCallOp, verify_call_signature
 from .nn_attention import (
     AttentionOp,
     AttentionScoresOp,
@@ -76,7 +72,6 @@ from .tensors import (
     shape_of,
     size_bytes_of,
     slice_type,
-    verify_call_signature,
 )
 
 __all__ = [
@@ -109,7 +104,6 @@ __all__ = [
     "shape_of",
     "size_bytes_of",
     "slice_type",
-    "verify_call_signature",
 ]
 
 
@@ -238,7 +232,7 @@ class _CalleeFits(SymbolUserOpInterface):
 
 
 @irdl_op_definition
-class CallOp(IRDLOperation):
+class CallOp(SlicedCallOp):
     """A layer of the step: `%y = nn.call @decoder[3](%x, %position, %wq) : (…) -> tensor<…>`.
 
     With an index, every operand that has one leading dimension more than the callee's parameter is
@@ -247,34 +241,7 @@ class CallOp(IRDLOperation):
 
     name = "nn.call"
 
-    callee = prop_def(FlatSymbolRefAttrConstr)
-    index = opt_prop_def(IntegerAttr.constr(i64))
-    """slice of the stacked operands"""
-    arguments = var_operand_def()
-    res = var_result_def()
-
     traits = traits_def(_CalleeFits())
-    assembly_format = (
-        "$callee (`[` $index^ `]`)? `(` $arguments `)` attr-dict `:` functional-type($arguments, $res)"
-    )
-
-    def __init__(
-        self,
-        callee: str | FlatSymbolRefAttr,
-        arguments: Sequence[SSAValue],
-        result_types: Sequence[Attribute],
-        index: int | None = None,
-    ):
-        if isinstance(callee, str):
-            callee = SymbolRefAttr(callee)
-        super().__init__(
-            operands=[arguments],
-            result_types=[result_types],
-            properties={
-                "callee": callee,
-                "index": IntegerAttr(index, i64) if index is not None else None,
-            },
-        )
 
 
 @irdl_op_definition

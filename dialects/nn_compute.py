@@ -27,11 +27,8 @@ from xdsl.traits import (
 from .tensors import ComputeOp, element_type_of, expect, shape_of
 
 
-@irdl_op_definition
-class EmbeddingOp(ComputeOp):
-    """Rows of a table: ids `[B]` and a table `[V, H]` give `[B, H]`."""
-
-    name = "nn.embedding"
+class TableLookupOp(ComputeOp, ABC):
+    """Rows of a table `[V, H]` by ids `[B]`, `[B, H]`; the base of the embeddings, whole and split."""
 
     ids = operand_def(TensorType[IntegerType])
     table = operand_def(TensorType[AnyFloat])
@@ -48,11 +45,18 @@ class EmbeddingOp(ComputeOp):
     def verify_shapes(self) -> None:
         ids, table, result = shape_of(self.ids), shape_of(self.table), shape_of(self.result)
         expect(len(ids) == 1, f"ids are {ids}; embedding takes one dimension, [batch]")
-        expect(len(table) == 2, f"table is {table}; embedding takes [vocabulary, hidden]")
+        expect(len(table) == 2, f"table is {table}; embedding takes [rows, hidden]")
         expect(result == (*ids, table[1]), f"result is {result}, should be {(*ids, table[1])}")
 
     def flops(self) -> int:
         return 0
+
+
+@irdl_op_definition
+class EmbeddingOp(TableLookupOp):
+    """Rows of a table: ids `[B]` and a table `[V, H]` give `[B, H]`."""
+
+    name = "nn.embedding"
 
 
 @irdl_op_definition

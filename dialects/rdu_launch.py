@@ -43,7 +43,7 @@ from .rdu_kernel import KernelOp
 from .rdu_machine import machine_of
 
 REGION_KINDS = ("weight", "state", "input", "value")
-TIERS = ("hbm", "ddr")
+TIERS = ("hbm", "ddr", "sram")
 
 Symbols = dict[str, Operation]
 """What the names of a module stand for."""
@@ -111,7 +111,7 @@ class RegionOp(IRDLOperation):
         )
         expect(self.tier.data in TIERS, f"memory tier '{self.tier.data}'; known: {', '.join(TIERS)}")
         machine, tier = machine_of(self), self.tier.data
-        capacity = machine.hbm_bytes if tier == "hbm" else machine.ddr_bytes
+        capacity = {"hbm": machine.hbm_bytes, "ddr": machine.ddr_bytes, "sram": machine.sram_bytes}[tier]
         begin = self.address.value.data
         expect(begin >= 0, f"@{self.sym_name.data} begins at byte {begin}")
         expect(

@@ -1,4 +1,4 @@
-"""Published figures that a change must not lose; `benchmarks/published.py` has them all, with their errors."""
+"""Published figures that a change must not lose; `benchmarks/published.py` has all, with their errors."""
 
 from __future__ import annotations
 

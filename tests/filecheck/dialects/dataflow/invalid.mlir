@@ -528,21 +528,82 @@ dataflow.kernel @k() attributes {iterations = 1} {
 }
 
 // -----
-// CHECK: error: a collective of 0 tiles
-dataflow.kernel @k(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
-  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
-  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.collective "all_reduce" 0 %a to %b by "ring" : !dataflow.channel<tensor<1x8xbf16>> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8xbf16>>
+// An exchange between sockets adds up tiles, or puts them one behind the other.
+// CHECK: error: collective 'scatter'; known: all_reduce, all_gather
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.collective "scatter" 1 %a to %b by "ring" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
 }
 
 // -----
-// CHECK: error: collective 'broadcast', not ('all_reduce', 'all_gather')
-dataflow.kernel @k(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
-  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
-  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.collective "broadcast" 1 %a to %b by "ring" : !dataflow.channel<tensor<1x8xbf16>> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK: error: algorithm 'tree'; known: one_shot, ring
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.collective "all_reduce" 1 %a to %b by "tree" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
+}
+
+// -----
+// CHECK: error: a collective of 0 tiles
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.collective "all_reduce" 0 %a to %b by "ring" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
+}
+
+// -----
+// CHECK: error: `axis` belongs to all_gather, and to nothing else
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.collective "all_reduce" 1 %a to %b by "ring" {axis = 1} : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
+}
+
+// -----
+// CHECK: error: `axis` belongs to all_gather, and to nothing else
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.collective "all_gather" 1 %a to %b by "ring" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
+}
+
+// -----
+// CHECK: error: a collective feeds one or more channels of one tile type
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  "dataflow.collective"(%a) <{kind = "all_reduce", tiles = 1 : i64, algorithm = "ring"}> : (!dataflow.channel<tensor<1x8xf32>>) -> ()
+}
+
+// -----
+// CHECK: error: a collective of tokens; it takes tiles
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
+  %b = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
+  dataflow.collective "all_reduce" 1 %a to %b by "ring" : !dataflow.channel<!dataflow.token> -> !dataflow.channel<!dataflow.token>
+}
+
+// -----
+// CHECK: error: all_reduce keeps the type of tiles; tensor<1x8xf32> becomes tensor<1x12xf32>
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x12xf32>>
+  dataflow.collective "all_reduce" 1 %a to %b by "ring" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x12xf32>>
+}
+
+// -----
+// CHECK: error: tensor<1x8xf32> gathered along axis 1 is no tensor<1x12xf32>
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x12xf32>>
+  dataflow.collective "all_gather" 1 %a to %b by "ring" {axis = 1} : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x12xf32>>
+}
+
+// -----
+// CHECK: error: axis 2 of a tile of rank 2
+dataflow.kernel @k() attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x12xf32>>
+  dataflow.collective "all_gather" 1 %a to %b by "ring" {axis = 2} : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x12xf32>>
 }

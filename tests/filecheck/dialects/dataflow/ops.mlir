@@ -87,6 +87,23 @@ dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %x: tenso
   dataflow.store %d result 1 : !dataflow.channel<tensor<2x8xbf16>>
 }
 
+// Exchanges between sockets: a sum tile by tile, and whole parts one behind the other.
+// CHECK: dataflow.collective "all_reduce" 2 %a to %b by "ring" : !dataflow.channel<tensor<1x4xbf16>> -> !dataflow.channel<tensor<1x4xbf16>>
+// CHECK: dataflow.collective "all_gather" 1 %c to %d by "one_shot" {axis = 1 : i64} : !dataflow.channel<tensor<1x8xbf16>> -> !dataflow.channel<tensor<1x16xbf16>>
+// GENERIC: "dataflow.collective"(%a, %b) <{kind = "all_reduce", tiles = 2 : i64, algorithm = "ring"}>
+dataflow.kernel @exchange(%x: tensor<1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x16xbf16>) attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x4xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x4xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
+  dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.collective "all_reduce" 2 %a to %b by "ring" : !dataflow.channel<tensor<1x4xbf16>> -> !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.load %x to %c : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.collective "all_gather" 1 %c to %d by "one_shot" {axis = 1} : !dataflow.channel<tensor<1x8xbf16>> -> !dataflow.channel<tensor<1x16xbf16>>
+  dataflow.store %d result 1 : !dataflow.channel<tensor<1x16xbf16>>
+}
+
 // A network of nothing.
 // CHECK: dataflow.kernel @nothing() attributes {iterations = 1 : i64} {
 // CHECK-NEXT: }

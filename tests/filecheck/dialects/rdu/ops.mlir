@@ -80,6 +80,16 @@ rdu.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %y: memref<2x8
   rdu.store %b into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>} : !dataflow.channel<tensor<2x8xbf16>> -> memref<2x8xbf16>
 }
 
+// A sum over the sockets.
+// CHECK: rdu.collective "all_reduce" 1 %a to %b by "one_shot" : !dataflow.channel<tensor<8xbf16>> -> !dataflow.channel<tensor<8xbf16>>
+rdu.kernel @sum(%x: tensor<8xbf16>, %y: memref<8xbf16>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<8xbf16>>
+  %b = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<8xbf16>>
+  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+  rdu.collective "all_reduce" 1 %a to %b by "one_shot" : !dataflow.channel<tensor<8xbf16>> -> !dataflow.channel<tensor<8xbf16>>
+  rdu.store %b into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : !dataflow.channel<tensor<8xbf16>> -> memref<8xbf16>
+}
+
 // The launch: three commands, and the host that reads a region. @project works on slice 3 of @w.
 // CHECK: rdu.schedule @step inputs [@x, @p] outputs [@z] {
 // CHECK-NEXT: rdu.load_program @project
