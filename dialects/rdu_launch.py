@@ -72,6 +72,8 @@ class RegionOp(IRDLOperation):
     """The axis along which the whole weight is split over the sockets."""
     shard_parts = opt_prop_def(IntegerAttr.constr(i64))
     """Into how many parts; with fewer parts than sockets, neighbours share a part."""
+    pmus = opt_prop_def(IntegerAttr.constr(i64))
+    """In SRAM: over how many PMUs the bytes are spread, word by word; absent: as many as hold it."""
 
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
@@ -101,8 +103,12 @@ class RegionOp(IRDLOperation):
 
     @property
     def end(self) -> int:
-        """The byte behind its last one."""
-        return self.address.value.data + size_bytes_of(self.type)
+        """The byte behind its last one; in SRAM, behind its last PMU."""
+        return self.address.value.data + max(size_bytes_of(self.type), self._pmus_bytes)
+
+    @property
+    def _pmus_bytes(self) -> int:
+        return 0 if self.pmus is None else self.pmus.value.data * machine_of(self).pmu_bytes
 
     def verify_(self) -> None:
         expect(

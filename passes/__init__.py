@@ -19,11 +19,13 @@ PASSES: tuple[str, ...] = (
     "convert-kernel-to-dataflow",
     "tile-stages",
     "overlap-collectives",
+    "retain-weights",
     "allocate-units",
     "schedule-stages",
     "prefetch-weights",
     "place-units",
     "schedule-loop",
+    "route-channels",
     "plan-memory",
     "convert-dataflow-to-rdu",
 )

@@ -39,7 +39,7 @@ the chain of stages as short as possible (`solvers/allocation.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -51,6 +51,7 @@ from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp
 from ..dialects.rdu import machine_of
+from .analysis.residence import home_of, kernel_units
 from .analysis.traffic import needed_pmus, pass_tiles, read_bytes, stage_flops
 from .solvers.allocation import Shortage, Task, share_units
 
@@ -68,13 +69,21 @@ def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
     return Task(stage.label.data, 1, stage.firings.value.data * max(compute, stream))
 
 
+def _settle(op: dataflow.StageOp | QueueOp) -> bool:
+    """Give what reads a resident weight the units there; whether it does."""
+    _, count = home_of(op)
+    if count > 0:
+        op.properties["pmus" if isinstance(op, QueueOp) else "pcus"] = IntegerAttr(count, i64)
+    return count > 0
+
+
 def allocate(network: dataflow.KernelOp, machine: Machine, percent: int) -> None:
     """Write the unit counts into a network.
 
     Raises: PassFailedException where the channels need more SRAM, or the stages more PCUs, than there are.
     """
-    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
-    stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp)]
+    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp) and not _settle(op)]
+    stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp) and not _settle(op)]
     name = network.sym_name.data
     tasks = [_channel_task(channel, network.iterations, machine) for channel in channels]
     try:
@@ -83,7 +92,7 @@ def allocate(network: dataflow.KernelOp, machine: Machine, percent: int) -> None
         largest = max(tasks, key=lambda task: task.minimum)
         message = (
             f"@{name} needs {short.needed} PMUs of {machine.pmu_bytes} bytes, {largest.minimum} of them for "
-            f"{largest.name}; the machine has {short.available}; lower tile-bytes or least-run-bytes of "
+            f"{largest.name}; the machine has {short.available} free; lower tile-bytes or least-run-bytes of "
             "tile-stages, or split the kernel"
         )
         network.emit_error(message, PassFailedException(message))
@@ -113,6 +122,8 @@ class AllocateUnitsPass(ModulePass):
             message = f"percent is {self.percent}; it must be between 1 and 100"
             op.emit_error(message, PassFailedException(message))
         machine = machine_of(op)
+        pcus, pmus = kernel_units(op, machine)
+        machine = replace(machine, pcus=pcus, pmus=pmus)
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
                 allocate(network, machine, self.percent)

@@ -20,8 +20,8 @@ After:
 
 ```mlir
 dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
-  %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 4} : !dataflow.channel<tensor<1x8192xbf16>>
-  %b = dataflow.channel 1 {pmus = 1, pmu_first = 2, hops = 4} : !dataflow.channel<tensor<1x8192xbf16>>
+  %a = dataflow.channel 1 {pmus = 2, pmu_first = 2, hops = 4} : !dataflow.channel<tensor<1x8192xbf16>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 4, hops = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] attributes {pcus = 8, pcu_first = 0} {
   ^bb0(%c: tensor<1x8192xbf16>):
@@ -32,14 +32,13 @@ dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes
 }
 ```
 
-A legal placement, not yet a good one: stages and the channels they read follow one another along the snake
-of the grid, in program order. A channel's hops go from the middle of its producer to the middle of its PMUs
-to the middle of its reader; an AGCU sits at the first column of the row of the PMUs.
+Stages follow one another along the snake of the grid, in program order, and channels in the order of their
+readers, each as near to its ends as it may be (`solvers/placement.py`). Places decide routes, and so the
+hops of a channel: the longest lane from the producer to its PMUs, and on to its reader.
 """  # noqa: E501
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -52,53 +51,67 @@ from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp, UnitOp
 from ..dialects.rdu import machine_of
+from .analysis.residence import home_of, kernel_units
+from .analysis.routes import Grid, channel_hops, iteration_bytes
+from .solvers.placement import Block, place
 
 
-def _middle(first: IntegerAttr | None, count: IntegerAttr | None) -> int:
-    assert first is not None, "placed before hops are counted"
-    assert count is not None, "placed units have counts"
-    return first.value.data + count.value.data // 2
-
-
-def _units_hops(unit: UnitOp, buffer: int, machine: Machine) -> int:
-    """Hops between a unit and the middle PMU of a channel."""
-    if isinstance(unit, dataflow.StageOp):
-        return machine.hops(_middle(unit.pcu_first, unit.pcus), buffer)
-    return machine.coordinates(buffer)[2]
-
-
-def _channels_in_order(network: dataflow.KernelOp) -> Iterable[QueueOp]:
-    """Channels by the unit that reads them, in program order."""
-    order = {unit: number for number, unit in enumerate(network.body.block.ops)}
-    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
-    return sorted(channels, key=lambda channel: order[channel.consumers()[0]])
-
-
-def place(network: dataflow.KernelOp, machine: Machine) -> None:
-    """Write places and hops into a network.
-
-    Raises: PassFailedException where a unit has no count yet.
-    """
-    next_pcu = next_pmu = 0
-    for stage in network.body.block.ops:
-        if isinstance(stage, dataflow.StageOp):
-            stage.pcu_first = IntegerAttr(next_pcu, i64)
-            next_pcu += _count(stage, stage.pcus)
-    for channel in _channels_in_order(network):
-        channel.pmu_first = IntegerAttr(next_pmu, i64)
-        next_pmu += _count(channel, channel.pmus)
-    for channel in _channels_in_order(network):
-        buffer = min(_middle(channel.pmu_first, channel.pmus), machine.pmus - 1)
-        ends = (channel.producers()[0], channel.consumers()[0])
-        hops = sum(_units_hops(unit, buffer, machine) for unit in ends)
-        channel.hops = IntegerAttr(hops, i64)
-
-
-def _count(op: dataflow.StageOp | QueueOp, count: IntegerAttr | None) -> int:
+def _count(op: dataflow.StageOp | QueueOp) -> int:
+    count = op.pcus if isinstance(op, dataflow.StageOp) else op.pmus
     if count is None:
         message = "a unit without a count; run allocate-units first"
         op.emit_error(message, PassFailedException(message))
     return count.value.data
+
+
+def _check_room(network: dataflow.KernelOp, kind: str, needed: int, available: int) -> None:
+    if needed > available:
+        message = f"@{network.sym_name.data} has {needed} {kind}s, {available} are free; run allocate-units"
+        network.emit_error(message, PassFailedException(message))
+
+
+def _settle(op: dataflow.StageOp | QueueOp) -> bool:
+    """Place what reads a resident weight there; whether it does."""
+    first, count = home_of(op)
+    if not count:
+        return False
+    if isinstance(op, dataflow.StageOp):
+        op.pcu_first = IntegerAttr(first, i64)
+    else:
+        op.pmu_first = IntegerAttr(first, i64)
+    return True
+
+
+def place_network(network: dataflow.KernelOp, machine: Machine, pcus: int, pmus: int) -> None:
+    """Write places and hops into a network, which has the first of the machine's PCUs and PMUs.
+
+    Raises: PassFailedException where a unit has no count yet, or all together are too many.
+    """
+    all_stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp)]
+    all_channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
+    stages = [stage for stage in all_stages if not _settle(stage)]
+    channels = [channel for channel in all_channels if not _settle(channel)]
+    numbers: dict[UnitOp, int] = {stage: number for number, stage in enumerate(stages)}
+    counts = [_count(stage) for stage in stages]
+    blocks = [
+        Block(
+            _count(channel),
+            iteration_bytes(channel, network.iterations),
+            numbers.get(channel.producers()[0]),
+            numbers.get(channel.consumers()[0]),
+        )
+        for channel in channels
+    ]
+    _check_room(network, "PCU", sum(counts), pcus)
+    _check_room(network, "PMU", sum(block.count for block in blocks), pmus)
+    placement = place(counts, blocks, pcus, pmus)
+    for stage, first in zip(stages, placement.stages, strict=True):
+        stage.pcu_first = IntegerAttr(first, i64)
+    for channel, first in zip(channels, placement.blocks, strict=True):
+        channel.pmu_first = IntegerAttr(first, i64)
+    grid = Grid.of(machine)
+    for channel in all_channels:
+        channel.hops = IntegerAttr(channel_hops(channel, grid), i64)
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,7 @@ class PlaceUnitsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         machine = machine_of(op)
+        pcus, pmus = kernel_units(op, machine)
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
-                place(network, machine)
+                place_network(network, machine, pcus, pmus)

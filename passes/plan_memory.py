@@ -30,24 +30,30 @@ kernel.schedule @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {addr
 }
 ```
 
-All of it lies in HBM. The slices of a stack follow one another at a constant stride, and so do the parts of
-a `kernel.stack`; values whose lifetimes do not meet share addresses.
+The slices of a stack follow one another at a constant stride, and so do the parts of a `kernel.stack`; values
+whose lifetimes do not meet share addresses. All of it lies in HBM; with `spill`, what does not fit gets
+`tier = "ddr"`. As every byte that has to leave brings its traffic to the slower memory, those go first of
+which a step moves the least per byte: an embedding table, of which it gathers a row, then what it reads once.
 """  # noqa: E501
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import kernel, nn
 from ..dialects.rdu import machine_of
-from .solvers.memory import ALIGNMENT, Item, plan_addresses
+from .analysis.memory_shortage import without_ddr, without_hbm, without_spill
+from .analysis.memory_traffic import traffic_bytes
+from .analysis.residence import is_resident
+from .solvers.memory import ALIGNMENT, Item, Movable, aligned, choose_spilled, plan_addresses
 
 Global = nn.WeightOp | nn.StateOp
 
@@ -57,7 +63,7 @@ def _globals_in_order(module: ModuleOp, schedule: kernel.ScheduleOp) -> list[lis
 
     Raises: PassFailedException where a stack's part is no whole weight or state, or belongs to two stacks.
     """
-    symbols = {op.sym_name.data: op for op in module.ops if isinstance(op, Global)}
+    symbols = {op.sym_name.data: op for op in module.ops if isinstance(op, Global) and not is_resident(op)}
     groups: list[list[Global]] = []
     taken: set[str] = set()
     for stack in [op for op in schedule.body.block.ops if isinstance(op, kernel.StackOp)]:
@@ -83,7 +89,7 @@ def _part_name(stack: kernel.StackOp, part: SSAValue) -> str:
     return source.global_name.root_reference.data
 
 
-def _fail(op: kernel.StackOp, message: str) -> NoReturn:
+def _fail(op: Operation, message: str) -> NoReturn:
     op.emit_error(message, PassFailedException(message))
 
 
@@ -98,26 +104,60 @@ def _lifetimes(schedule: kernel.ScheduleOp) -> list[tuple[SSAValue, tuple[int, i
     ]
 
 
-def _plan(module: ModuleOp, schedule: kernel.ScheduleOp) -> None:
-    groups = _globals_in_order(module, schedule)
-    fixed = [op for group in groups for op in group]
-    values = _lifetimes(schedule)
-    items = [Item(op.sym_name.data, nn.size_bytes_of(op.type)) for op in fixed]
-    items += [Item("input", nn.size_bytes_of(arg)) for arg in schedule.args]
-    items += [Item("value", nn.size_bytes_of(value), lifetime) for value, lifetime in values]
-    addresses, total = plan_addresses(items)
-    capacity = machine_of(module).hbm_bytes
-    if total > capacity:
-        message = (
-            f"the model needs {total} bytes of HBM ({total / 2**30:.2f} GiB), the machine has {capacity} "
-            f"({capacity / 2**30:.2f} GiB); use a smaller model, a shorter context or a larger hbm_bytes"
-        )
-        schedule.emit_error(message, PassFailedException(message))
-    for op, address in zip(fixed, addresses, strict=False):
+def _in_ddr(
+    module: ModuleOp, schedule: kernel.ScheduleOp, groups: list[list[Global]], rest: int, spill: bool
+) -> frozenset[int]:
+    """The numbers of the groups that leave HBM, where inputs and values take `rest` bytes.
+
+    Raises: PassFailedException where not all fits, with what would hold it.
+    """
+    machine = machine_of(module)
+    sizes = [sum(aligned(nn.size_bytes_of(op.type)) for op in group) for group in groups]
+    needed = sum(sizes) + rest
+    excess = needed - machine.hbm_bytes
+    if excess <= 0:
+        return frozenset()
+    moved = traffic_bytes(module, schedule)
+    traffic = [sum(moved[op.sym_name.data] for op in group) for group in groups]
+    spilled = choose_spilled(list(map(Movable, sizes, traffic)), excess)
+    spilled_bytes = sum(sizes[number] for number in spilled or ())
+    fits = spilled is not None and spilled_bytes <= machine.ddr_bytes
+    if not spill:
+        _fail(schedule, without_spill(needed, fits, machine))
+    if spilled is None:
+        _fail(schedule, without_hbm(rest, machine))
+    if not fits:
+        _fail(schedule, without_ddr(needed, spilled_bytes, machine))
+    return spilled
+
+
+def _place(ops: list[Global], addresses: Sequence[int], tier: str) -> None:
+    for op, address in zip(ops, addresses, strict=True):
         op.attributes["address"] = IntegerAttr(address, i64)
-    inputs = addresses[len(fixed) : len(fixed) + len(schedule.args)]
+        op.attributes.pop("tier", None)
+        if tier != "hbm":
+            op.attributes["tier"] = StringAttr(tier)
+
+
+def _items(ops: list[Global]) -> list[Item]:
+    return [Item(op.sym_name.data, nn.size_bytes_of(op.type)) for op in ops]
+
+
+def _plan(module: ModuleOp, schedule: kernel.ScheduleOp, spill: bool) -> None:
+    groups = _globals_in_order(module, schedule)
+    values = _lifetimes(schedule)
+    others = [Item("input", nn.size_bytes_of(arg)) for arg in schedule.args]
+    others += [Item("value", nn.size_bytes_of(value), lifetime) for value, lifetime in values]
+    spilled = _in_ddr(module, schedule, groups, plan_addresses(others)[1], spill)
+    far = [op for number in sorted(spilled) for op in groups[number]]
+    near = [op for number, group in enumerate(groups) if number not in spilled for op in group]
+    _place(far, plan_addresses(_items(far))[0], "ddr")
+    addresses, _ = plan_addresses([*_items(near), *others])
+    _place(near, addresses[: len(near)], "hbm")
+    first_value = len(near) + len(schedule.args)
+    inputs = addresses[len(near) : first_value]
     schedule.attributes["addresses"] = DenseArrayBase.from_list(i64, inputs)
-    by_value = dict(zip((v for v, _ in values), addresses[len(fixed) + len(inputs) :], strict=True))
+    by_value = dict(zip((v for v, _ in values), addresses[first_value:], strict=True))
     for op in schedule.body.block.ops:
         if isinstance(op, kernel.CallOp):
             places = [by_value[result] for result in op.results]
@@ -126,9 +166,13 @@ def _plan(module: ModuleOp, schedule: kernel.ScheduleOp) -> None:
 
 @dataclass(frozen=True)
 class PlanMemoryPass(ModulePass):
-    """Write `address` on weights and states, `addresses` on the schedule and its calls; in bytes of HBM."""
+    """Write `address`, and where it is not HBM `tier`, on weights and states, `addresses` on the schedule and
+    its calls; in bytes from the beginning of the tier."""
 
     name: ClassVar[str] = "plan-memory"
+
+    spill: bool = False
+    """Let DDR hold what does not fit HBM: the weights and states with the least traffic per byte."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         schedules = [schedule for schedule in op.ops if isinstance(schedule, kernel.ScheduleOp)]
@@ -136,4 +180,4 @@ class PlanMemoryPass(ModulePass):
             message = f"{len(schedules)} schedules in a module; memory is planned for one"
             schedules[1].emit_error(message, PassFailedException(message))
         for schedule in schedules:
-            _plan(op, schedule)
+            _plan(op, schedule, self.spill)

@@ -28,7 +28,8 @@ RUN_LINE = re.compile(r"^\s*//\s*RUN:\s*(.*?)\s*$", re.MULTILINE)
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A file with the right suffix below `tests/filecheck` is a test."""
-    if FILECHECK_ROOT in file_path.parents and file_path.suffix in (".mlir", ".kl"):
+    written_by_lit = file_path.parent.name == "Output"
+    if FILECHECK_ROOT in file_path.parents and file_path.suffix in (".mlir", ".kl") and not written_by_lit:
         return FileCheckFile.from_parent(parent, path=file_path)
     return None
 

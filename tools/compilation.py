@@ -45,15 +45,27 @@ class Compiler:
                 f"{given.path} has its kernels already{HELP_MARK}"
                 "--fusion and --loop choose how a model, or IR at the nn level, becomes kernels"
             )
+        if level in ("rdu", "program") and self.arguments.spill:
+            raise InputError(
+                f"{given.path} has its memory planned already{HELP_MARK}"
+                "--spill says how the memory of a model, or of IR above the rdu level, is planned"
+            )
+        if level not in LEVEL_NAMES[:2] and self.arguments.resident is not None:
+            raise InputError(
+                f"{given.path} has its units already{HELP_MARK}"
+                "--resident chooses how a model, or IR at the nn or kernel level, uses SRAM"
+            )
         apply_machine_options(self.arguments, given)
         return given
 
     def choice(self) -> Choice:
-        """The command line's choice of kernels, with the defaults filled in."""
+        """The command line's choice of kernels and memory, with the defaults filled in."""
         default, arguments = Choice(), self.arguments
         return Choice(
             default.fusion if arguments.fusion is None else arguments.fusion,
             default.loop if arguments.loop is None else arguments.loop,
+            arguments.spill,
+            default.resident if arguments.resident is None else arguments.resident,
         )
 
     def lower(

@@ -24,10 +24,14 @@ FUSIONS = ("op", "block", "layer")
 
 @dataclass(frozen=True)
 class Choice:
-    """What a user chooses about kernels."""
+    """What a user chooses about kernels and memory."""
 
     fusion: str = "layer"
     loop: bool = True
+    spill: bool = False
+    """Whether DDR holds what does not fit HBM."""
+    resident: bool = False
+    """Whether weights stay in the SRAM that kernels leave over."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ def pipeline(level: str, choice: Choice) -> str:
                     "tile-stages",
                     # Once tiles are known: an all-reduce may start with the first of them.
                     "overlap-collectives",
+                    # Before the units are shared out: what it takes, no kernel gets.
+                    *(["retain-weights"] if choice.resident else []),
                     "allocate-units",
                     # Intervals and latencies follow from the units that a stage has got.
                     "schedule-stages",
@@ -93,9 +99,10 @@ def pipeline(level: str, choice: Choice) -> str:
                 )
             )
         case "rdu":
-            # Hops depend on places, the loop's interval on hops, argument addresses on the memory plan; the
-            # conversion writes all of it down.
-            return "place-units,schedule-loop,plan-memory,convert-dataflow-to-rdu"
+            # Hops depend on places, the loop's interval on hops, rates on links on that interval, argument
+            # addresses on the memory plan; the conversion writes all of it down.
+            plan = "plan-memory{spill=true}" if choice.spill else "plan-memory"
+            return f"place-units,schedule-loop,route-channels,{plan},convert-dataflow-to-rdu"
         case _:
             raise AssertionError(f"nothing leads to level {level}")
 

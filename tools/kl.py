@@ -30,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=f"{help.capitalize()}.")
         options.add_input(command)
         options.add_machine(command)
+        options.add_memory(command)
         add_arguments(command)
     return parser
 
@@ -41,6 +42,9 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
         choices=("nn", "kernel", "dataflow", "rdu", "program"),
         default="rdu",
         help="the level to stop at (default: rdu); a program is JSON",
+    )
+    parser.add_argument(
+        "--memory", action="store_true", help="print the map of the memory, not the IR or the program"
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to stdout")
 
@@ -76,19 +80,38 @@ def _add_time(parser: argparse.ArgumentParser) -> None:
     options.add_kernel_choice(parser)
     options.add_orchestration(parser)
     options.add_position(parser)
+    _add_details(parser)
+
+
+def _add_details(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--per-layer",
+        action="store_true",
+        help="show each iteration of loops, and each call of other kernels",
+    )
+    parser.add_argument(
+        "--per-stage", action="store_true", help="show how busy each stage is and what it waits for"
+    )
+    parser.add_argument("--trace", metavar="FILE", help="write a trace for Perfetto or Chrome")
+    parser.add_argument(
+        "--trace-iterations",
+        type=options.positive,
+        metavar="N",
+        help="iterations that the trace begins with, besides the last one (default: 4)",
+    )
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     options.add_orchestration(parser)
     options.add_position(parser)
-    parser.set_defaults(fusion=None, loop=None)  # the variants say that
+    parser.set_defaults(fusion=None, loop=None, resident=None)  # the variants say that
 
 
 COMMANDS = {
     "compile": ("print the IR at a level, or save the program", _add_compile),
     "run": ("run decode steps in numbers", _add_run),
     "time": ("time one step and say where the time goes", _add_time),
-    "compare": ("time the model unfused, fused and looped", _add_compare),
+    "compare": ("time the model unfused, fused, looped and with resident weights", _add_compare),
 }
 """What each subcommand does, and its own options; the rest is in `commands/`."""
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout; all columns but the first are numbers."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int] = (0,)) -> None:
+    """Print a table on stdout; `texts` are the columns of text, all others are numbers."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
+        table.add_column(column, justify="left" if number in texts else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     # What is not a terminal gets all of every row, however long.

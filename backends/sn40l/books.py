@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from .details import LayerTime, StageUse, Wait
 from .engine import KernelRun
@@ -24,7 +25,7 @@ class LayerBook:
     def layers(self) -> tuple[LayerTime, ...]:
         """The iterations of a finished run."""
         edges = [(0, 0, 0), *self._begins[1:], self._now()]
-        differences = zip(edges, edges[1:], strict=False)
+        differences = pairwise(edges)
         return tuple(LayerTime(*(b - a for a, b in zip(*pair, strict=True))) for pair in differences)
 
     def begin(self, iteration: int) -> None:

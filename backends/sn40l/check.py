@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .check_kernel import check_kernel, check_rates, require, require_extents, require_parts
-from .check_machine import check_memory, check_units
+from .check_machine import check_memory, check_residence, check_units
 from .errors import ProgramError
 from .program import REGION_KINDS, TIERS, Execute, LoadArguments, LoadProgram, Observe, Program, Region
 
@@ -24,6 +24,7 @@ def check_program(program: Program) -> None:
         check_rates(kernel)
         check_units(kernel, program.machine)
     check_memory(program)
+    check_residence(program)
 
 
 def check_structure(program: Program) -> None:

@@ -8,7 +8,19 @@ from itertools import pairwise
 
 from ...dialects.machine import Machine
 from .check_kernel import require
-from .program import Execute, Kernel, LoadArguments, Observe, Program, Region, Stage, tier_span
+from .program import (
+    Execute,
+    Gather,
+    Kernel,
+    Load,
+    LoadArguments,
+    Observe,
+    Program,
+    Region,
+    Stage,
+    Store,
+    tier_span,
+)
 
 FOREVER = (-1, 1 << 62)
 
@@ -39,6 +51,67 @@ def check_units(kernel: Kernel, machine: Machine) -> None:
             f"its {stage.pcus[1]} PCUs do {peak} at most",
             stage.location,
         )
+
+
+def check_residence(program: Program) -> None:
+    """That what lies in SRAM is a weight in whole PMUs that no other weight and no channel uses, but those of
+    the loads that read it.
+
+    Raises: ProgramError naming the region.
+    """
+    machine = program.machine
+    begin = tier_span(machine, "sram")[0]
+    resident = [region for region in program.regions if region.tier == "sram"]
+    for region in resident:
+        where = f"region '{region.name}'"
+        require(region.kind == "weight", f"{where}: a {region.kind} in SRAM; only weights are resident there")
+        offset = region.address - begin
+        require(
+            offset % machine.pmu_bytes == 0,
+            f"{where} begins at byte {offset} of SRAM, which is no multiple of the {machine.pmu_bytes} bytes "
+            "of a PMU",
+        )
+    places = [(region.name, region.pmus(machine)) for region in resident]
+    homes = {place for _, place in places}
+    for kernel in program.kernels if resident else ():
+        in_place = {channel for unit in kernel.units if isinstance(unit, Load) for channel in unit.channels}
+        channels = [
+            (channel.name, channel.pmus)
+            for number, channel in enumerate(kernel.channels)
+            if number not in in_place or channel.pmus not in homes
+        ]
+        _check_places([*places, *channels], machine.pmus, f"kernel '{kernel.name}': PMU")
+    _check_in_place(program, resident)
+
+
+def _check_in_place(program: Program, resident: list[Region]) -> None:
+    """That what lies in SRAM is only read by loads whose one channel is its PMUs."""
+    kernels, addresses = {kernel.name: kernel for kernel in program.kernels}, tuple[int, ...]()
+    homes = {region.pmus(program.machine) for region in resident}
+    for command in program.commands if resident else ():
+        if isinstance(command, LoadArguments):
+            addresses = command.addresses
+        if not isinstance(command, Execute):
+            continue
+        kernel = kernels[command.kernel]
+        for unit in kernel.units:
+            if not isinstance(unit, Load | Gather | Store):
+                continue
+            number = unit.parameter if isinstance(unit, Gather) else unit.pattern.parameter
+            home = _home(addresses[number], resident, program.machine)
+            channels = unit.channels if isinstance(unit, Load) else ()
+            places = [kernel.channels[channel].pmus for channel in channels]
+            require(
+                places == [home] if home is not None else homes.isdisjoint(places),
+                f"kernel '{kernel.name}': '{unit.name}' must have one channel in the PMUs of the weight in "
+                "SRAM that it reads, or else none in such PMUs",
+                unit.location,
+            )
+
+
+def _home(address: int, resident: list[Region], machine: Machine) -> tuple[int, int] | None:
+    """The PMUs of the weight at an address; None outside SRAM."""
+    return next((r.pmus(machine) for r in resident if r.address <= address < r.end), None)
 
 
 def _check_places(places: list[tuple[str, tuple[int, int]]], available: int, kind: str) -> None:

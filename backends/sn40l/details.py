@@ -71,6 +71,11 @@ class StageUse:
         return sum(wait.cycles for wait in self.outputs)
 
     @property
+    def utilisation(self) -> float:
+        """Share of the kernel's cycles in which it is busy, 0 to 1."""
+        return self.busy_cycles / self.cycles if self.cycles else 0.0
+
+    @property
     def longest_wait(self) -> Wait:
         """The port where it waits longest."""
         return max((*self.inputs, *self.outputs), key=lambda wait: wait.cycles)

@@ -263,7 +263,7 @@ def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) ->
         op.kind.data,
         op.tier.data,
         tier_span(machine, op.tier.data)[0] + op.address.value.data,
-        nn.size_bytes_of(op.type),
+        op.end - op.address.value.data,
         spec(op.type),
         op.checkpoint.data if op.checkpoint is not None else None,
         op.transposed is not None,

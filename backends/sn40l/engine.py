@@ -6,6 +6,7 @@ take their next requests, so that nothing depends on the order of events within 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heappop
 
@@ -23,7 +24,7 @@ from .memory import Data, MemoryMap
 from .pipelines import CarryRun, StageRun
 from .ports import inputs_of, outputs_of, passes_of, steps_per_pass
 from .program import Carry, Collective, Gather, Kernel, Load, Stage, Store, Unit, tier_span
-from .roof import ddr_cycles
+from .roof import ddr_cycles, sram_cycles
 from .servers import Server, Transfer
 from .streams import GatherRun, LoadRun, StoreRun
 from .units import InputState, OutputState, Place, Surroundings, UnitRun
@@ -90,14 +91,15 @@ class KernelRun:
         self.hbm = Server(self.calendar)
         self.ddr = Server(self.calendar)
         self.link = Server(self.calendar)
-        self.servers = (self.hbm, self.ddr, self.link)
+        self.resident = {name: Server(self.calendar) for name in _resident(call.walks, memory)}
+        """The PMUs of the resident weights that the call reads, by region."""
+        self.servers = (self.hbm, self.ddr, self.link, *self.resident.values())
         self.in_flight = InFlight(self.hbm)
         self._links = Links(self.link, self.in_flight, exchange or Exchange())
         self.channels = [ChannelRun(channel, with_data=data is not None) for channel in kernel.channels]
         self._machine = machine
         self.order = OrderCheck(kernel, call.walks, call.conflicts, memory)
-        latency = machine.hbm_latency_cycles
-        self._around = Surroundings(self.calendar, memory, data, self.order, latency, socket, machine.sockets)
+        self._around = Surroundings(self.calendar, memory, data, self.order, socket, machine.sockets)
         self._walks = {walk.unit: walk for walk in call.walks}
         self.units = [self._start(unit, index) for index, unit in enumerate(kernel.units)]
         self.now = 0
@@ -121,6 +123,7 @@ class KernelRun:
             for unit in self.units:
                 unit.advance(0)
         events, hbm, ddr, link = self.calendar.events, self.hbm, self.ddr, self.link
+        resident = [*self.resident.values()]
         for server in self.servers:
             server.dispatch(self.now)
         while events and (until is None or events[0][0] <= until):
@@ -134,6 +137,9 @@ class KernelRun:
                 ddr.dispatch(now)
             if link.queue:
                 link.dispatch(now)
+            for server in resident:
+                if server.queue:
+                    server.dispatch(now)
             self.now = now
             if marker is not None and marker.step >= step:
                 return
@@ -141,11 +147,12 @@ class KernelRun:
     def timing(self) -> KernelTiming:
         """What a finished run took."""
         kernel, hbm, ddr, sent = self.call.kernel, self.hbm, self.ddr, self.link.written_bytes
+        sram = sum(server.read_bytes for server in self.resident.values())
         stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
         return KernelTiming(
             self.now,
             split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles, self.in_flight.idle()),
-            Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes, sent),
+            Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes, sent, sram),
             sum(stage.flops * stage.firings for stage in stages) * kernel.iterations,
         )
 
@@ -193,11 +200,16 @@ class KernelRun:
         layout, count = walk.layout, 1
         if isinstance(unit, Gather):
             layout, count = packed(unit.table.shape[1:], unit.table.numpy_dtype.itemsize), self._rows_of(unit)
+        size, latency = layout.size_bytes * count, machine.hbm_latency_cycles
+        region = self._around.memory.resident(walk.start)
+        if region is not None:
+            words = layout.burst_bytes(machine.pmu_port_bytes_per_cycle) * count
+            cycles = sram_cycles(machine, words, region.pmus(machine)[1])
+            return Transfer(self.resident[region.name], cycles, size, machine.stage_latency_cycles)
         moved = layout.burst_bytes(machine.agcu_request_bytes) * count
-        size = layout.size_bytes * count
         if is_in_ddr(walk, machine):
-            return Transfer(self.ddr, ddr_cycles(machine, moved), size)
-        return Transfer(self.hbm, machine.hbm_cycles(moved), size)
+            return Transfer(self.ddr, ddr_cycles(machine, moved), size, latency)
+        return Transfer(self.hbm, machine.hbm_cycles(moved), size, latency)
 
     def _rows_of(self, unit: Gather) -> int:
         ids = self.call.kernel.channels[unit.ids].tile
@@ -211,6 +223,13 @@ def _connect(run: UnitRun) -> None:
         state.channel.producer = run
 
 
+def _resident(walks: Iterable[Walk], memory: MemoryMap) -> list[str]:
+    """The resident weights that streams read, each once, in program order."""
+    regions = (memory.resident(walk.start) for walk in walks)
+    return [*dict.fromkeys(region.name for region in regions if region is not None)]
+
+
 def is_in_ddr(walk: Walk, machine: Machine) -> bool:
-    """Whether a stream goes to DDR; its first tile says so, no region lies in both memories."""
-    return walk.start >= tier_span(machine, "ddr")[0]
+    """Whether a stream goes to DDR; its first tile says so, no region lies in two memories."""
+    first, end = tier_span(machine, "ddr")
+    return first <= walk.start < end

@@ -108,8 +108,8 @@ def time_step(
 
     All sockets do the same at the same time, so one is timed, and the others send their tiles when it does.
     With `every_socket` each is timed for itself, which gives the same report. Iterations of a loop that must
-    be like those before are not replayed; without `jump` they are, which gives the same report, too. The other
-    options are those of a `Timer` and need one socket.
+    be like those before are not replayed; without `jump` they are, which gives the same report, too. The
+    other options are those of a `Timer`, which times one socket.
 
     Raises: ProgramError if the program is inconsistent, ExecutionError as `Executor.step` does.
     """

@@ -140,7 +140,7 @@ class StepRun:
         kernel, machine = self._kernels[command.kernel], self.program.machine
         call = resolve(kernel, self._addresses, self._memory)
         check_accesses(kernel, call.walks, self._memory)
-        conditions = _conditions(call, machine)
+        conditions = _conditions(call, machine, self._memory)
         if not self._has_data and conditions in self._known:
             return self._known[conditions]
         self._known[conditions] = self._run(call)
@@ -158,13 +158,13 @@ class StepRun:
         return run.timing()
 
 
-def _conditions(call: Call, machine: Machine) -> Hashable:
+def _conditions(call: Call, machine: Machine, memory: MemoryMap) -> Hashable:
     """All that the timing of a call depends on: two calls with the same take the same cycles.
 
     Addresses matter only as far as they decide which memory serves a stream, and where streams touch.
     """
     walks = call.walks
-    memories = tuple(is_in_ddr(walk, machine) for walk in walks)
+    memories = tuple(memory.resident(walk.start) or is_in_ddr(walk, machine) for walk in walks)
     distances = tuple((a, b, walks[b].start - walks[a].start) for a, b in call.conflicts)
     return call.kernel.name, call.gates, memories, distances
 

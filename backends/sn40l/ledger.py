@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .details import Details
 
@@ -49,6 +49,8 @@ class Traffic:
     ddr_read: int = 0
     ddr_written: int = 0
     link_sent: int = 0
+    sram_read: int = 0
+    """Of resident weights."""
 
     @property
     def hbm(self) -> int:
@@ -60,6 +62,11 @@ class Traffic:
         """Bytes from and to DDR."""
         return self.ddr_read + self.ddr_written
 
+    @property
+    def without_residence(self) -> Traffic:
+        """The same if no weight were resident: HBM brings what comes from SRAM."""
+        return replace(self, hbm_read=self.hbm_read + self.sram_read, sram_read=0)
+
     def __add__(self, other: Traffic) -> Traffic:
         return Traffic(
             self.hbm_read + other.hbm_read,
@@ -67,6 +74,7 @@ class Traffic:
             self.ddr_read + other.ddr_read,
             self.ddr_written + other.ddr_written,
             self.link_sent + other.link_sent,
+            self.sram_read + other.sram_read,
         )
 
 

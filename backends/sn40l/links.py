@@ -72,14 +72,14 @@ class InFlight:
         last = self._since_begin(now) if self._tiles else Idle()
         return self.idle().total + last.total
 
-    def state(self, now: int) -> tuple[int, int, int]:
-        """The tiles on their way, for how long there have been some, and HBM's busy cycles meanwhile."""
-        if not self._tiles:
-            return 0, 0, 0
-        return self._tiles, now - self._since, self._hbm.busy_until(now) - self._busy
+    def state(self) -> tuple[int, int, int]:
+        """The tiles on their way, since when there have been some, and HBM's busy cycles before that."""
+        return (self._tiles, self._since, self._busy) if self._tiles else (0, 0, 0)
 
-    def repeat(self, since: Idle, times: int, cycles: int, busy_cycles: int) -> None:
-        """Count what came behind `since` another `times` times, before HBM moves on by as much.
+    def repeat(
+        self, since: Idle, state: tuple[int, int, int], times: int, cycles: int, busy_cycles: int
+    ) -> None:
+        """Count what came behind `since` and `state` another `times` times, before HBM moves on by as much.
 
         It took `cycles`, for `busy_cycles` of which HBM was busy.
         """
@@ -87,7 +87,8 @@ class InFlight:
         self._before += times * (idle.before - since.before)
         self._between += times * (idle.between - since.between)
         self._after += times * (idle.after - since.after)
-        self._since += times * cycles
-        self._busy += times * busy_cycles
+        if self.state() != state:
+            self._since += times * cycles
+            self._busy += times * busy_cycles
         if busy_cycles:
             self._after_of += times * cycles

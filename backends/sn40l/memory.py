@@ -85,6 +85,7 @@ class MemoryMap:
         self._all = Spans((region.address, region.end) for region in program.regions)
         self._weights = _spans_of(program, "weight")
         self._written = ByteStore(_spans_of(program, "value"))
+        self._resident = [region for region in program.regions if region.tier == "sram"]
         self._scalars: dict[int, int] = {}
 
     def begin_step(self, scalars: Mapping[str, int]) -> None:
@@ -107,6 +108,10 @@ class MemoryMap:
             name = self.name_at(address)
             raise ExecutionError(f"a position is read from {name}, which is no scalar input of known value")
         return self._scalars[address]
+
+    def resident(self, address: int) -> Region | None:
+        """The resident weight at an address in SRAM; None elsewhere."""
+        return next((region for region in self._resident if region.address <= address < region.end), None)
 
     def name_at(self, address: int) -> str:
         """A name for an address in messages."""

@@ -2,8 +2,8 @@
 
 Two moments are alike if all that decides what happens next is the same, relative to the cycle and to what
 each unit has done: how many tokens and free slots there are, the events to come, the requests that wait. Then
-the run repeats itself, until a unit comes to something that is not the same in every iteration: its last step,
-the end of a tile that is held for the whole call.
+the run repeats itself, until a unit comes to something that is not the same in every iteration: its last
+step, the end of a tile that is held for the whole call.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Period:
     since: Snapshot
     times: int
     """How often at most."""
+    iterations: int
     cycles: int
     steps: list[int]
     """Of each unit: of what it has been served, where it has taken all and requests wait."""
@@ -55,12 +56,22 @@ def period_between(run: KernelRun, before: Snapshot, now: Snapshot, strides: Seq
     if not (pair.steps_fit and pair.channels_fit and pair.servers_fit and pair.events_fit):
         return None
     # The last iteration is always replayed: there is always something to see of it.
-    most = (run.call.kernel.iterations - 2 - now.iteration) // (now.iteration - before.iteration)
+    iterations = now.iteration - before.iteration
+    most = (run.call.kernel.iterations - 2 - now.iteration) // iterations
     times = min(most, *map(pair.times, run.units)) if run.order.can_repeat() else 0
     if times <= 0:
         return None
-    cycles, steps = now.now - before.now, pair.steps
-    return Period(before, times, cycles, steps, pair.arrived, pair.released, pair.shifts, pair.waiting)
+    return Period(
+        since=before,
+        times=times,
+        iterations=iterations,
+        cycles=now.now - before.now,
+        steps=pair.steps,
+        arrived=pair.arrived,
+        released=pair.released,
+        shifts=pair.shifts,
+        waiting=pair.waiting,
+    )
 
 
 def _runs_ahead(unit: UnitRun) -> bool:
@@ -150,11 +161,20 @@ class _Pair:
         pairs = zip(before.servers, now.servers, strict=True)
         if any(_rest(a, before.now) != _rest(b, now.now) for a, b in pairs):
             return False
-        if before.in_flight != now.in_flight:
+        if not self.in_flight_fits:
             return False
         # Idle cycles in front of the first transfer, and behind the last one, are counted for themselves.
         busy = before.servers[0].busy_cycles
         return busy == now.servers[0].busy_cycles or (busy > 0 and before.idle.after == now.idle.after)
+
+    @property
+    def in_flight_fits(self) -> bool:
+        """Whether tiles are on their way for as long, or all the time."""
+        tiles, since, busy = self.before.in_flight
+        tiles_now, since_now, busy_now = self.now.in_flight
+        moved = (since_now - since, busy_now - busy)
+        passed = self.now.now - self.before.now, self.run.hbm.busy_cycles - self.before.servers[0].busy_cycles
+        return tiles == tiles_now and (tiles == 0 or moved in ((0, 0), passed))
 
     @property
     def events_fit(self) -> bool:

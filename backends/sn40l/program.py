@@ -16,19 +16,23 @@ from ..tensors import TensorSpec
 VERSION = 1
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
 
-TIERS = ("hbm", "ddr")
-"""The memories of a socket."""
+TIERS = ("hbm", "ddr", "sram")
+"""The memories of a socket; SRAM holds weights that are resident in PMUs from step to step."""
 
 REGION_KINDS = ("weight", "state", "input", "value")
 
 
 def tier_span(machine: Machine, tier: str) -> tuple[int, int]:
-    """First address of a memory and the one behind its last; DDR follows HBM.
+    """First address of a memory and the one behind its last; DDR follows HBM, SRAM follows DDR.
 
-    So an address alone says which memory is meant.
+    So an address alone says which memory is meant, and in SRAM which PMU.
     """
-    hbm_end = machine.hbm_bytes
-    return (0, hbm_end) if tier == "hbm" else (hbm_end, hbm_end + machine.ddr_bytes)
+    begin = 0
+    for name, size in zip(TIERS, (machine.hbm_bytes, machine.ddr_bytes, machine.sram_bytes), strict=True):
+        if name == tier:
+            return begin, begin + size
+        begin += size
+    raise AssertionError(f"{tier} is none of {TIERS}")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,13 @@ class Region:
     def end(self) -> int:
         """The address behind its last byte."""
         return self.address + self.size_bytes
+
+    def pmus(self, machine: Machine) -> tuple[int, int]:
+        """First PMU and number of PMUs that hold it; none outside SRAM."""
+        if self.tier != "sram":
+            return 0, 0
+        first = (self.address - tier_span(machine, "sram")[0]) // machine.pmu_bytes
+        return first, -(-self.size_bytes // machine.pmu_bytes)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,12 @@ class Report:
         return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
 
     @property
+    def roofline_without_residence_tokens_per_second(self) -> float:
+        """The same if HBM brought what comes from SRAM: with resident weights a program can be faster."""
+        cycles = roofline_cycles(self.machine, self.traffic.without_residence, self.flops)
+        return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
+
+    @property
     def roofline_share(self) -> float:
         """Roofline over time, 0 to 1; its denominator is the machine's full HBM bandwidth."""
         return self.roofline_cycles / self.cycles if self.cycles else 1.0
@@ -145,6 +151,9 @@ class Report:
             "roofline_cycles": self.roofline_cycles,
             "roofline_tokens_per_second": self.roofline_tokens_per_second,
             "roofline_share": self.roofline_share,
+            "roofline_without_residence_tokens_per_second": (
+                self.roofline_without_residence_tokens_per_second
+            ),
             "flops": self.flops,
             "bytes": asdict(self.traffic),
             "ledger_cycles": asdict(self.ledger),

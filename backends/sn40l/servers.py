@@ -22,6 +22,8 @@ class Transfer:
     """For which it occupies the server."""
     size_bytes: int
     """That the program asks for; a memory may have to move more."""
+    latency_cycles: int = 0
+    """From the end of a transfer in memory until the tile is on the chip, or a store has landed."""
 
 
 class ServedRun(UnitRun):
@@ -57,6 +59,7 @@ class StreamRun(ServedRun):
     def __init__(self, unit: Unit, place: Place, walk: Walk, transfer: Transfer):
         super().__init__(unit, place, transfer)
         self.walk = walk
+        self.latency = transfer.latency_cycles
         self.writes = walk.writes
 
     def iteration(self, step: int) -> int:

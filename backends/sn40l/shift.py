@@ -16,7 +16,7 @@ def move_on(run: KernelRun, period: Period, books: Sequence[Book]) -> None:
     """Repeat a period that ends now as often as it can be."""
     times, cycles, since = period.times, period.times * period.cycles, period.since
     busy = run.hbm.busy_cycles - since.servers[0].busy_cycles
-    run.in_flight.repeat(since.idle, times, period.cycles, busy)
+    run.in_flight.repeat(since.idle, since.in_flight, times, period.cycles, busy)
     run.order.repeat(since.accesses, times, period.cycles)
     _move_events(run, period, cycles)
     served = [unit.step - period.waiting[unit.index] for unit in run.units]

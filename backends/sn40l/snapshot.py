@@ -91,7 +91,7 @@ class Snapshot(NamedTuple):
             run.calendar.events.copy(),
             [ServerState.of(server) for server in run.servers],
             run.in_flight.idle(),
-            run.in_flight.state(now),
+            run.in_flight.state(),
             run.order.counts(),
             [book.counts() for book in books],
         )

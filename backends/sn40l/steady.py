@@ -1,9 +1,9 @@
 """Run a kernel in time only, without replaying iterations that are like the ones before.
 
-At the beginning of each iteration the state of the run is compared with those of some iterations before. If it
-is the same, relative to the cycle and the iteration, what came between happens again and again, and the run
-moves on by as many such periods as no end effect reaches; from there on it goes event by event again. Cycles
-and counts are those of the full replay, to the last one.
+At the beginning of each iteration the state of the run is compared with those of some iterations before. If
+it is the same, relative to the cycle and the iteration, what came between happens again and again, and the
+run moves on by as many such periods as no end effect reaches; from there on it goes event by event again.
+Cycles and counts are those of the full replay, to the last one.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def marker_of(run: KernelRun) -> UnitRun | None:
     the first unit that is there.
     """
     looped = [unit for unit, stride in zip(run.units, strides_of(run.call.kernel), strict=True) if stride]
-    for kind in (Carry, Kernel, Stage, object):
+    for kind in (Carry, Stage):
         for unit in looped:
             if isinstance(unit.unit, kind):
                 return unit
-    return None
+    return looped[0] if looped else None
 
 
 def run_in_iterations(

@@ -34,7 +34,7 @@ class LoadRun(StreamRun):
             tile = around.data.read(self.walk.address(step), self.walk.layout, self.unit.pattern.tile)
         for port in self.outputs:
             channel = port.channel
-            calendar.at(end + around.memory_latency + channel.latency, channel.deliver, step, tile)
+            calendar.at(end + self.latency + channel.latency, channel.deliver, step, tile)
 
 
 class GatherRun(StreamRun):
@@ -52,7 +52,7 @@ class GatherRun(StreamRun):
         calendar.at(end, self.inputs[0].channel.release, 1)
         for port in self.outputs:
             channel = port.channel
-            calendar.at(end + around.memory_latency + channel.latency, channel.deliver, step, tile)
+            calendar.at(end + self.latency + channel.latency, channel.deliver, step, tile)
 
     def _rows(self, data: Data, now: int, step: int) -> Array:
         """The rows that the indices name, wherever that is in memory.
@@ -98,7 +98,7 @@ class StoreRun(StreamRun):
         around, channel = self.around, self.inputs[0].channel
         tile = channel.tiles(step, 1)[0].copy() if around.data is not None else None
         around.calendar.at(end, channel.release, 1)
-        around.calendar.at(end + around.memory_latency, self.land, step, tile)
+        around.calendar.at(end + self.latency, self.land, step, tile)
 
     def land(self, now: int, step: int, tile: Array | None) -> None:
         """A tile is in memory; after the last one of a pass, say so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from .details import DDR, HBM, LINKS, Fill, KernelTrace, Slice
 from .engine import KernelRun
@@ -68,9 +69,11 @@ class TraceBook:
                 yield Slice(unit.index, unit.index, unit.step - 1, self._run.now, unit.ii)
 
     def _transfers_begun(self) -> Iterator[Slice]:
-        for number, (track, server) in enumerate(zip((HBM, DDR, LINKS), self._run.servers, strict=True)):
+        # Resident weights have no track of their own: each is read by the units that show it.
+        for number, (server, track) in enumerate(zip_longest(self._run.servers, (HBM, DDR, LINKS))):
             if server.busy_cycles != self._busy[number] and server.last is not None:
                 self._busy[number] = server.busy_cycles
                 unit, step = server.last
                 for shown in (track, unit.index):
-                    yield Slice(shown, unit.index, step, self._run.now, unit.service_cycles)
+                    if shown is not None:
+                        yield Slice(shown, unit.index, step, self._run.now, unit.service_cycles)

@@ -30,8 +30,6 @@ class Surroundings:
     data: Data | None
     """None in a run without data."""
     order: OrderCheck
-    memory_latency: int
-    """Cycles from the end of a transfer in memory until the tile is on the chip, or a store has landed."""
     socket: int
     """That the units are on."""
     sockets: int

@@ -64,16 +64,20 @@ def _global_region(op: Global) -> rdu.RegionOp:
     if not isinstance(address, IntegerAttr):
         _fail(op, f"@{op.sym_name.data} has no address; run plan-memory first")
     kind = "weight" if isinstance(op, nn.WeightOp) else "state"
+    tier = op.attributes.get("tier")
     region = rdu.RegionOp(
         op.sym_name.data,
         kind,
-        "hbm",
+        tier.data if isinstance(tier, StringAttr) else "hbm",
         address.value.data,
         op.type,
         op if isinstance(op, nn.WeightOp) else None,
     )
     if isinstance(op, nn.StateOp) and op.stacked is not None:
         region.stacked = op.stacked
+    pmus = op.attributes.get("pmus")
+    if isinstance(pmus, IntegerAttr):
+        region.pmus = pmus
     region.location = op.location
     return region
 

@@ -10,9 +10,10 @@ from xdsl.ir import SSAValue
 
 from ...dialects import dataflow, nn
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp, UnitOp
+from ...dialects.network import QueueOp, UnitOp, channel_of
 from ...dialects.tiles import TokenType, tile_of, tiled_axis
 from ..solvers.modulo import Edge, Node
+from .residence import home_of
 from .traffic import gathered_tiles, pass_tiles
 
 Transfer = dataflow.LoadOp | dataflow.StoreOp | dataflow.GatherOp
@@ -23,16 +24,21 @@ def _tile_bytes(channel: SSAValue) -> int:
     return 0 if isinstance(tile, TokenType) else nn.size_bytes_of(tile)
 
 
-def _transfer(unit: Transfer, iterations: int, machine: Machine) -> Node:
-    """A stream: every tile occupies the memory, then takes its latency."""
+def _transfer(unit: Transfer, number: int, iterations: int, machine: Machine) -> Node:
+    """A stream: every tile occupies the memory, or the ports of a resident weight, then takes its latency."""
     channel = unit.channel if isinstance(unit, dataflow.StoreOp) else unit.channels[0]
     per_call = not isinstance(unit, dataflow.GatherOp) and unit.once is not None
     tiles = 1
     if not isinstance(unit, dataflow.GatherOp):
         tiles = tiled_axis(nn.shape_of(unit.stream_type), nn.shape_of(tile_of(channel)))[1]
-    service = machine.hbm_cycles(_tile_bytes(channel))
+    size, latency, resource = _tile_bytes(channel), machine.hbm_latency_cycles, "hbm"
+    service = machine.hbm_cycles(size)
+    _, pmus = home_of(channel_of(channel))
+    if pmus:
+        service = -(-size // (pmus * machine.pmu_port_bytes_per_cycle))
+        latency, resource = machine.stage_latency_cycles, f"weight {number}"
     busy = -(-service * tiles // iterations) if per_call else service * tiles
-    return Node(unit.name, service + machine.hbm_latency_cycles, service, busy, "hbm")
+    return Node(unit.name, service + latency, service, busy, resource)
 
 
 def _node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> Node:
@@ -49,7 +55,7 @@ def _node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> Node:
         case dataflow.CarryOp():
             return Node("carry", 1, 1, unit.tiles.value.data, f"carry {number}")
         case dataflow.LoadOp() | dataflow.StoreOp() | dataflow.GatherOp():
-            return _transfer(unit, iterations, machine)
+            return _transfer(unit, number, iterations, machine)
         case _:
             raise AssertionError(f"{unit.name} is no unit of a network")
 

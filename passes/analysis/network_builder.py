@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from xdsl.dialects.builtin import FunctionType, IntegerAttr, TensorType, f32, f64, i64
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.dialects.builtin import FunctionType, IntegerAttr, i64
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from ...dialects import collective, dataflow, kernel, nn
-from ...dialects.network import TokenType, UnitOp, YieldOp
-from .network_wires import Memory, NetworkBuilder, Wire, fail
+from .network_caches import convert_append, convert_attention
+from .network_wires import Memory, NetworkBuilder, Wire, add_stage, fail
 
 DEFAULT_ALGORITHM = "one_shot"
 """Of a collective: the one with the least latency; `overlap-collectives` chooses for each."""
-
-Compute = Callable[[Sequence[SSAValue]], tuple[list[Operation], SSAValue, list[SSAValue]]]
-"""Builds the body of a stage from its arguments: the operations, the result, the next states."""
 
 
 def _label(op: Operation) -> str:
     short = op.name.split(".")[-1]
     hint = op.results[0].name_hint if op.results else None
     return f"{short}.{hint}" if hint else short
-
-
-def _add_stage(
-    builder: NetworkBuilder,
-    at: Operation,
-    label: str,
-    inputs: Sequence[tuple[SSAValue, int]],
-    argument_types: Sequence[Attribute],
-    compute: Compute,
-) -> Wire:
-    """A stage of one firing; returns the wire of its result."""
-    block = Block(arg_types=argument_types)
-    operations, result, states = compute(block.args)
-    for op in operations:
-        op.location = at.location
-    block.add_ops(operations)
-    wire = Wire(result.type)
-    channels, periods = [channel for channel, _ in inputs], [period for _, period in inputs]
-
-    def make() -> UnitOp:
-        outs = wire.channels
-        block.add_op(YieldOp([*(result for _ in outs), *states]))
-        return dataflow.StageOp(label, 1, channels, outs, Region(block), periods, [1] * len(outs))
-
-    builder.unit(at, make)
-    return wire
 
 
 def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
@@ -61,7 +32,7 @@ def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
         return [clone], clone.results[0], []
 
     types = [operand.type for operand in op.operands]
-    builder.sources[op.results[0]] = _add_stage(builder, op, _label(op), inputs, types, compute)
+    builder.sources[op.results[0]] = add_stage(builder, op, _label(op), inputs, types, compute)
 
 
 def _convert_embedding(builder: NetworkBuilder, op: nn.EmbeddingOp | collective.ShardedEmbeddingOp) -> None:
@@ -78,7 +49,7 @@ def _convert_embedding(builder: NetworkBuilder, op: nn.EmbeddingOp | collective.
 def _convert_collective(builder: NetworkBuilder, op: collective.AllReduceOp | collective.AllGatherOp) -> None:
     """A stage that collects the whole value, and the exchange of it."""
     inputs = [builder.held(op.x, op)]
-    whole = _add_stage(
+    whole = add_stage(
         builder, op, f"collect.{op.x.name_hint or 'x'}", inputs, [op.x.type], lambda args: ([], args[0], [])
     )
     source, wire = builder.channel(whole, op, op.x.name_hint), Wire(op.result.type)
@@ -88,114 +59,6 @@ def _convert_collective(builder: NetworkBuilder, op: collective.AllReduceOp | co
     builder.sources[op.result] = wire
 
 
-def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
-    """A store at the position; whoever reads the cache after it gets its token."""
-    cache, position = builder.memory(op.cache, op), builder.memory(op.position, op)
-    if any(_meet(cache, other, builder.iterations) for other in builder.appends):
-        fail(op, "a kernel appends twice to one cache; split it between the two")
-    if any(_meet(cache, other, builder.iterations) for other in builder.cache_reads):
-        fail(op, "a kernel reads a cache and appends to it afterwards; split it between the two")
-    channel = builder.fresh(op.x, op)
-    done = builder.appends[cache] = Wire(TokenType())
-    builder.unit(
-        op,
-        lambda: dataflow.StoreOp(
-            channel,
-            destination=cache.argument,
-            position=position.argument,
-            done=done.channels,
-            slices=cache.slices,
-        ),
-    )
-
-
-def _meet(memory: Memory, other: Memory, iterations: int) -> bool:
-    """Whether two memories share a part in any two iterations."""
-    if memory.argument is not other.argument:
-        return False
-    return not memory.parts(iterations).isdisjoint(other.parts(iterations))
-
-
-def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
-    """Stream a cache; after an append in the same kernel, the tile of its position waits for it."""
-    memory, position = builder.memory(cache, op), builder.memory(op.position, op)
-    _expect_own_appends(builder, op, memory)
-    builder.cache_reads.append(memory)
-    wire = Wire(TensorType(nn.element_type_of(cache), nn.shape_of(cache)))
-    append = builder.appends.get(memory)
-    token = builder.channel(append, op) if append is not None else None
-
-    def make() -> UnitOp:
-        return dataflow.LoadOp(
-            memory.argument,
-            wire.channels,
-            slices=memory.slices,
-            after=token,
-            position=position.argument if token is not None else None,
-        )
-
-    builder.unit(op, make)
-    return wire
-
-
-def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Memory) -> None:
-    """A read waits for the append of its own iteration alone, so no other one may touch what it reads."""
-    for other in builder.appends:
-        if _meet(memory, other, builder.iterations) and (
-            memory != other or memory.is_shared(builder.iterations)
-        ):
-            fail(op, "an iteration reads what another one appends to a cache; give each iteration its own")
-
-
-def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
-    """Three stages: scores, softmax over the whole context, weighted sum of the values."""
-    batch, _, context, _ = nn.shape_of(op.keys)
-    row = TensorType(f32, [batch, op.heads, context])
-    accumulator = TensorType(f64, nn.shape_of(op.result))
-    query, keys = builder.held(op.query, op), _read_cache(builder, op, op.keys)
-    hint = op.result.name_hint or "attention"
-
-    def scores(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        made = nn.AttentionScoresOp(args[0], args[1], op.scale, row)
-        return [made], made.result, []
-
-    def softmax(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        made = nn.AttentionSoftmaxOp(args[0], args[1])
-        return [made], made.result, []
-
-    def values(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        made = nn.AttentionValuesOp(args[0], args[1], args[2])
-        rounded = nn.CastOp(made.result, op.result.type)
-        return [made, rounded], rounded.result, [made.result]
-
-    scored = _add_stage(
-        builder,
-        op,
-        f"scores.{hint}",
-        [query, (builder.channel(keys, op, "keys"), 1)],
-        [op.query.type, keys.type],
-        scores,
-    )
-    position = builder.held(op.position, op)
-    weighted = _add_stage(
-        builder,
-        op,
-        f"softmax.{hint}",
-        [(builder.channel(scored, op, "scores"), 1), position],
-        [row, op.position.type],
-        softmax,
-    )
-    cached = _read_cache(builder, op, op.values)
-    builder.sources[op.result] = _add_stage(
-        builder,
-        op,
-        f"values.{hint}",
-        [(builder.channel(weighted, op, "weights"), 1), (builder.channel(cached, op, "values"), 1)],
-        [row, cached.type, accumulator],
-        values,
-    )
-
-
 def _convert_op(builder: NetworkBuilder, op: Operation) -> None:
     match op:
         case nn.EmbeddingOp() | collective.ShardedEmbeddingOp():
@@ -203,9 +66,9 @@ def _convert_op(builder: NetworkBuilder, op: Operation) -> None:
         case collective.AllReduceOp() | collective.AllGatherOp():
             _convert_collective(builder, op)
         case nn.CacheAppendOp():
-            _convert_append(builder, op)
+            convert_append(builder, op)
         case nn.AttentionOp():
-            _convert_attention(builder, op)
+            convert_attention(builder, op)
         case nn.ComputeOp():
             _convert_compute(builder, op)
         case _:

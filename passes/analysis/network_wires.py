@@ -6,16 +6,16 @@ of a carry are therefore known only when all readers have been built; the units 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from xdsl.dialects.builtin import LocationAttr, TensorType
-from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, kernel
-from ...dialects.network import UnitOp
+from ...dialects.network import UnitOp, YieldOp
 
 
 def fail(op: Operation, message: str) -> NoReturn:
@@ -132,3 +132,33 @@ class NetworkBuilder:
             op.location = location
             self.network.body.block.add_op(op)
         return self.network
+
+
+Compute = Callable[[Sequence[SSAValue]], tuple[list[Operation], SSAValue, list[SSAValue]]]
+"""Builds the body of a stage from its arguments: the operations, the result, the next states."""
+
+
+def add_stage(
+    builder: NetworkBuilder,
+    at: Operation,
+    label: str,
+    inputs: Sequence[tuple[SSAValue, int]],
+    argument_types: Sequence[Attribute],
+    compute: Compute,
+) -> Wire:
+    """A stage of one firing; returns the wire of its result."""
+    block = Block(arg_types=argument_types)
+    operations, result, states = compute(block.args)
+    for op in operations:
+        op.location = at.location
+    block.add_ops(operations)
+    wire = Wire(result.type)
+    channels, periods = [channel for channel, _ in inputs], [period for _, period in inputs]
+
+    def make() -> UnitOp:
+        outs = wire.channels
+        block.add_op(YieldOp([*(result for _ in outs), *states]))
+        return dataflow.StageOp(label, 1, channels, outs, Region(block), periods, [1] * len(outs))
+
+    builder.unit(at, make)
+    return wire

@@ -31,11 +31,11 @@ def document(capsys: Capture, *arguments: str) -> Any:
 
 def test_compare_shows_what_looping_does(capsys: Capture):
     variants = document(capsys, "compare", LLAMA)
-    assert [v["variant"] for v in variants] == ["unfused", "fused", "looped"]
-    assert [v["version"] for v in variants] == [JSON_VERSION] * 3
-    assert [v["kernel_calls_per_token"] for v in variants] == [323, 35, 4]
-    unfused, fused, looped = (v["tokens_per_second"] for v in variants)
-    assert unfused < fused < looped
+    assert [v["variant"] for v in variants] == ["unfused", "fused", "looped", "resident"]
+    assert [v["version"] for v in variants] == [JSON_VERSION] * 4
+    assert [v["kernel_calls_per_token"] for v in variants] == [323, 35, 4, 4]
+    unfused, fused, looped, resident = (v["tokens_per_second"] for v in variants)
+    assert unfused < fused < looped < resident
     for v in variants:
         assert v["tokens_per_second"] <= v["roofline_tokens_per_second"]
         assert v["roofline_share"] == pytest.approx(v["tokens_per_second"] / v["roofline_tokens_per_second"])
@@ -45,9 +45,10 @@ def test_compare_shows_what_looping_does(capsys: Capture):
 def test_compare_prints_a_table(capsys: Capture):
     assert main(["compare", TINY]) == 0
     lines = capsys.readouterr().out.splitlines()
-    table = [line.split() for line in lines if line.startswith(("variant", "unfused", "fused", "looped"))]
-    assert [row[0] for row in table] == ["variant", "unfused", "fused", "looped"]
-    assert [row[1] for row in table[1:]] == ["43", "7", "4"]
+    variants = ["unfused", "fused", "looped", "resident"]
+    table = [line.split() for line in lines if line.startswith(("variant", "time goes", *variants))]
+    assert [row[0] for row in table] == ["variant", *variants, "time", *variants]
+    assert [row[1] for row in table[1:5]] == ["43", "7", "4", "4"]
     assert max(map(len, lines)) <= 100
 
 

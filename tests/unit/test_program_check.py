@@ -78,7 +78,7 @@ STRUCTURE: list[tuple[Callable[[Program], Program], str]] = [
     (lambda p: replace(p, regions=(*p.regions, p.regions[0])), "two regions are named 'x'"),
     (lambda p: replace(p, kernels=p.kernels * 2), "two kernels are named 'kernel'"),
     (lambda p: edit_region(p, "x", kind="thing"), "region 'x': kind 'thing'; known: weight, state"),
-    (lambda p: edit_region(p, "x", tier="sram"), "region 'x': tier 'sram'; known: hbm, ddr"),
+    (lambda p: edit_region(p, "x", tier="disk"), "region 'x': tier 'disk'; known: hbm, ddr, sram"),
     (lambda p: edit_region(p, "x", size_bytes=31), "region 'x': 31 bytes, tensor<1x8xf32> takes 32"),
     (
         lambda p: edit_region(p, "x", tensor=TensorSpec((0,), "f32")),

@@ -1,4 +1,4 @@
-"""Routes are dimension-ordered, and the loads of the links add up to bytes times distance."""
+"""Routes are dimension-ordered, and the load of a link is the sum over the lanes that use it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.solvers.routing import Flow, Link, Place, lanes, path, route
+from kl.passes.solvers.routing import Flow, Link, Place, Routes, lanes, path, route, share_on
 
 places = st.tuples(st.integers(0, 9), st.integers(0, 9))
 flows = st.builds(
@@ -37,16 +37,34 @@ def test_a_path_leads_from_end_to_end_row_first(source: Place, target: Place):
     assert at == target
 
 
+@given(flows)
+def test_every_unit_has_a_lane(flow: Flow):
+    between = list(lanes(flow))
+    assert len(between) == max(len(flow.sources), len(flow.targets))
+    assert {source for source, _ in between} == set(flow.sources)
+    assert {target for _, target in between} == set(flow.targets)
+
+
 @given(st.lists(flows, max_size=4))
-def test_loads_are_bytes_times_distance(all_flows: list[Flow]):
+def test_loads_are_those_of_the_paths(all_flows: list[Flow]):
     routes = route(all_flows)
-    moved = sum(
-        flow.bytes_per_cycle / len(lanes(flow)) * sum(distance(a, b) for a, b in lanes(flow))
-        for flow in all_flows
-    )
-    assert sum(routes.loads.values()) == pytest.approx(moved)
+    loads: dict[Link, float] = {}
+    for flow in all_flows:
+        between = list(lanes(flow))
+        for lane in between:
+            for link in path(*lane):
+                loads[link] = loads.get(link, 0.0) + flow.bytes_per_cycle / len(between)
+    assert routes.loads == pytest.approx(loads)
     for flow, hops in zip(all_flows, routes.hops, strict=True):
         assert hops == max(distance(a, b) for a, b in lanes(flow))
+
+
+@given(st.lists(flows, min_size=1, max_size=4))
+def test_the_shares_of_the_flows_make_up_the_load(all_flows: list[Flow]):
+    busiest = route(all_flows).busiest()
+    if busiest is not None:
+        link, load = busiest
+        assert sum(share_on(flow, link) for flow in all_flows) == pytest.approx(load)
 
 
 def test_the_busiest_link_is_the_one_that_two_flows_share():
@@ -57,5 +75,10 @@ def test_the_busiest_link_is_the_one_that_two_flows_share():
     assert route(flows).busiest() == (Link(0, 1, 0, 2), 15)
 
 
+def test_of_equal_links_the_first_is_the_busiest():
+    assert route([Flow("a", ((1, 3),), ((0, 1),), 8)]).busiest() == (Link(1, 1, 0, 1), 8)
+
+
 def test_nothing_flows_nothing_is_busy():
     assert route([Flow("a", ((1, 1),), ((1, 1),), 64)]).busiest() is None
+    assert route([Flow("token", ((1, 1),), ((1, 4),), 0)]) == Routes((3,), {})

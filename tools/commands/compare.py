@@ -1,9 +1,9 @@
-"""`kl compare`: the same model unfused, fused and looped, side by side."""
+"""`kl compare`: the same model unfused, fused, looped and with resident weights, side by side."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ...backends.sn40l.report import Report
@@ -19,8 +19,10 @@ VARIANTS = {
     "unfused": Choice("op", loop=False),
     "fused": Choice("layer", loop=False),
     "looped": Choice("layer", loop=True),
+    "resident": Choice("layer", loop=True, resident=True),
 }
-"""What is compared: one kernel per operator as on a GPU, one per layer, one for all layers."""
+"""What is compared: one kernel per operator as on a GPU, one per layer, one for all layers, and the last with
+weights in the SRAM that is left."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _time(compiler: Compiler, given: ModuleInput, variant: str, arguments: argparse.Namespace) -> Timed:
     """Each variant is lowered from a copy of the module."""
     copy = replace(given, module=given.module.clone())
-    program = compiler.program(copy, VARIANTS[variant])
+    program = compiler.program(copy, replace(VARIANTS[variant], spill=arguments.spill))
     position = timed_position(program, arguments.position)
     return Timed(variant, position, time_program(program, position, arguments.orchestration))
 
@@ -62,6 +64,7 @@ def _document(path: str, timed: Timed) -> dict[str, Any]:
         "variant": timed.variant,
         "fusion": choice.fusion,
         "loop": choice.loop,
+        "resident": choice.resident,
         "position": timed.position,
         "sockets": report.machine.sockets,
         "orchestration": report.orchestration,
@@ -69,17 +72,25 @@ def _document(path: str, timed: Timed) -> dict[str, Any]:
         "tokens_per_second": report.tokens_per_second,
         "roofline_tokens_per_second": report.roofline_tokens_per_second,
         "roofline_share": report.roofline_share,
+        "roofline_without_residence_tokens_per_second": report.roofline_without_residence_tokens_per_second,
         "cycles": report.cycles,
         "seconds": report.seconds,
+        "bytes": asdict(report.traffic),
+        "ledger_cycles": asdict(report.ledger),
     }
 
 
 def _print(timed: list[Timed]) -> None:
-    first, last = timed[0].report, timed[-1].report
+    first = timed[0].report
     print(headline(first, timed[0].position), end="\n\n")
-    columns = ["variant", "calls/token", "time", "tokens/s", "speedup", "of roofline", "launching"]
+    columns = ["variant", "calls/token", "time", "tokens/s", "speedup", "roofline", "reached", "all from HBM"]
     print_table(columns, [_row(one, first) for one in timed])
-    print(f"\nroofline, looped: {roofline(last)}")
+    print()
+    entries = [name.replace("_", " ") for name in asdict(first.ledger)]
+    print_table(["time goes to", *entries], [_ledger(one) for one in timed])
+    for one in timed[-2:]:
+        print(f"\nroofline, {one.variant}: {roofline(one.report)}", end="")
+    print("\nall from HBM: the roofline in tokens/s if no weight were resident in SRAM")
 
 
 def _row(timed: Timed, first: Report) -> list[str]:
@@ -90,6 +101,12 @@ def _row(timed: Timed, first: Report) -> list[str]:
         time_text(report.seconds),
         f"{report.tokens_per_second:.1f}",
         f"{first.cycles / report.cycles:.2f}x" if report.cycles else "",
+        f"{report.roofline_tokens_per_second:.1f}",
         share_text(report.roofline_share),
-        share_text(report.ledger.launch / report.cycles if report.cycles else 0),
+        f"{report.roofline_without_residence_tokens_per_second:.1f}",
     ]
+
+
+def _ledger(timed: Timed) -> list[str]:
+    cycles = timed.report.cycles or 1
+    return [timed.variant, *(share_text(part / cycles) for part in asdict(timed.report.ledger).values())]

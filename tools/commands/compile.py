@@ -1,4 +1,4 @@
-"""`kl compile`: print the IR at a level, or save the program."""
+"""`kl compile`: print the IR at a level, or the map of the memory, or save the program."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..compilation import Compiler
-from ..diagnostics import Diagnostic, InputError
+from ..diagnostics import HELP_MARK, Diagnostic, InputError
 from ..driver import LEVEL_NAMES, levels_between, pipeline
 from ..inputs import PROGRAM, ModuleInput, ProgramInput
+from ..memory_map import memory_document, print_memory
 from ..tables import print_json
 from .options import JSON_VERSION
 
@@ -19,14 +20,32 @@ def run(arguments: argparse.Namespace) -> int:
     """Compile to `--to`; with `--json` the text is part of the document unless `-o` takes it."""
     compiler = Compiler.of(arguments)
     given = compiler.read()
-    document = _compile(compiler, given, arguments.to)
+    target = _target(arguments, given)
+    document = _compile(compiler, given, target)
     if arguments.output is not None:
         Path(arguments.output).write_text(document.pop("text"), encoding="utf-8")
+    program = compiler.program(given, compiler.choice()) if arguments.memory else None
     if arguments.json:
-        print_json(document)
+        print_json(document if program is None else {**document, "memory": memory_document(program)})
+    elif program is not None:
+        print_memory(program)
     elif arguments.output is None:
         sys.stdout.write(document["text"])
     return 0
+
+
+def _target(arguments: argparse.Namespace, given: ModuleInput | ProgramInput) -> str:
+    """The level to stop at; a program has its memory map where it is.
+
+    Raises: InputError for a map of the memory at a level where it is not planned.
+    """
+    if not arguments.memory:
+        return arguments.to
+    if arguments.to not in (LEVEL_NAMES[-1], PROGRAM):
+        raise InputError(
+            f"memory is planned below the level {arguments.to}{HELP_MARK}leave out --to, or give --to rdu"
+        )
+    return PROGRAM if isinstance(given, ProgramInput) else arguments.to
 
 
 def _compile(compiler: Compiler, given: ModuleInput | ProgramInput, target: str) -> dict[str, Any]:

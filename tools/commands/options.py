@@ -53,6 +53,20 @@ def add_kernel_choice(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="turn runs of calls of the same kernels into one looped kernel (default: yes)",
     )
+    parser.add_argument(
+        "--resident",
+        action=argparse.BooleanOptionalAction,
+        help="keep weights in the SRAM that kernels leave over, from step to step (default: no)",
+    )
+
+
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """Where weights and caches lie."""
+    parser.add_argument(
+        "--spill",
+        action="store_true",
+        help="let DDR hold the weights and caches that do not fit HBM, those that are read least first",
+    )
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:

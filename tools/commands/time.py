@@ -6,15 +6,22 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
+from ...backends.sn40l.detail_report import layers_json, stages_json
 from ...backends.sn40l.executor import time_step
 from ...backends.sn40l.program import Program
 from ...backends.sn40l.report import KernelReport, Report
+from ...backends.sn40l.timer import Timer
 from ..compilation import Compiler
+from ..diagnostics import HELP_MARK, InputError
 from ..engine_errors import engine_errors
 from ..execution import check_position, context_length, position_inputs
 from ..progress import progress
 from ..tables import bytes_text, print_json, print_table, share_text, time_text
+from ..time_details import print_layers, print_stages, write_trace
 from .options import JSON_VERSION
+
+TRACE_ITERATIONS = 4
+"""Of each kernel that a trace begins with, if nothing else is said."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,11 +29,34 @@ def run(arguments: argparse.Namespace) -> int:
     compiler = Compiler.of(arguments)
     program = compiler.program(compiler.read(), compiler.choice())
     position = timed_position(program, arguments.position)
-    report = time_program(program, position, arguments.orchestration)
+    iterations = _trace_iterations(arguments)
+    details = arguments.per_layer or arguments.per_stage or iterations > 0
+    timer = Timer(details=details, trace_iterations=iterations)
+    report = time_program(program, position, arguments.orchestration, timer)
+    if arguments.trace is not None:
+        write_trace(arguments.trace, program, report, iterations)
     if arguments.json:
-        print_json(document(arguments.input, position, report))
+        layers = {"layers": layers_json(report)} if arguments.per_layer else {}
+        stages = {"stages": stages_json(report)} if arguments.per_stage else {}
+        print_json(document(arguments.input, position, report) | layers | stages)
     else:
         _print(report, position)
+        _print_details(arguments, report)
+    return 0
+
+
+def _trace_iterations(arguments: argparse.Namespace) -> int:
+    """How many iterations a trace begins with; 0 where none is wanted.
+
+    Raises: InputError if there is a number without a trace.
+    """
+    if arguments.trace is not None:
+        return arguments.trace_iterations or TRACE_ITERATIONS
+    if arguments.trace_iterations is not None:
+        raise InputError(
+            f"--trace-iterations says how much a trace shows, but none is written{HELP_MARK}"
+            "give --trace FILE, too"
+        )
     return 0
 
 
@@ -41,13 +71,14 @@ def timed_position(program: Program, wanted: int | None) -> int:
     return wanted
 
 
-def time_program(program: Program, position: int, orchestration: str) -> Report:
+def time_program(program: Program, position: int, orchestration: str, timer: Timer | None = None) -> Report:
     """Time one step at a position.
 
     Raises: InputError where the program cannot run to its end.
     """
+    timer = timer or Timer()
     with progress(f"timing {program.name}") as advance, engine_errors():
-        return time_step(program, position_inputs(program, position), orchestration, advance)
+        return time_step(program, position_inputs(program, position), orchestration, advance, **asdict(timer))
 
 
 def kernel_calls_per_token(report: Report) -> float | int:
@@ -81,6 +112,8 @@ def roofline(report: Report) -> str:
     reason = f"{report.flops:.3g} FLOPs a step at peak"
     if machine.hbm_roof_cycles(hbm) == step:
         reason = f"{bytes_text(hbm)} of HBM traffic a step at {bytes_text(machine.hbm_bandwidth)}/s"
+    elif report.traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle) == step:
+        reason = f"{bytes_text(report.traffic.sram_read)} of resident weights a step"
     elif machine.compute_roof_cycles(report.flops) != step:
         sent, ddr = report.traffic.link_sent, report.traffic.ddr
         links = sent * machine.ddr_bandwidth > ddr * machine.p2p_bandwidth
@@ -102,6 +135,15 @@ def _print(report: Report, position: int) -> None:
         ["kernel", "calls", "cycles each", "time", "share", "HBM bandwidth"],
         [_kernel_row(kernel, report) for kernel in report.kernels()],
     )
+
+
+def _print_details(arguments: argparse.Namespace, report: Report) -> None:
+    if arguments.per_layer:
+        print()
+        print_layers(report)
+    if arguments.per_stage:
+        print()
+        print_stages(report)
 
 
 def _ledger_row(name: str, cycles: int, report: Report) -> list[str]:

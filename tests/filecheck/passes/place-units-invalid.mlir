@@ -21,3 +21,24 @@ dataflow.kernel @k() attributes {iterations = 1} {
     dataflow.yield
   }
 }
+
+// -----
+// More units than there are.
+// CHECK: error: @wide has 9 PCUs, 8 are free; run allocate-units
+builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
+  dataflow.kernel @wide() attributes {iterations = 1} {
+    dataflow.stage "none" firings 1 periods [] periods [] attributes {pcus = 9} {
+      dataflow.yield
+    }
+  }
+}
+
+// -----
+// CHECK: error: @long has 9 PMUs, 8 are free; run allocate-units
+builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
+  dataflow.kernel @long(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+    %a = dataflow.channel 1 {pmus = 9} : !dataflow.channel<tensor<8xbf16>>
+    dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+    dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
+  }
+}

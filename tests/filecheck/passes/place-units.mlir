@@ -1,20 +1,20 @@
 // RUN: kl-opt %s -p place-units --split-input-file | filecheck %s
 // RUN: kl-opt %s -p place-units,place-units --split-input-file | filecheck %s
 
-// Units are numbered in program order along the snake of the grid, here 4 columns: 0 1 2 3, then backwards 7 6 5 4. A
-// channel comes where its reader does: %b before %a. Hops go from the middle of the producer to the middle PMU to the
-// middle of the reader; an AGCU sits at column 0 of the PMU's row.
-// %b: PMUs 0 to 2, middle 1 at (0, 1). From the AGCU 1, to "first" on PCUs 0 to 4, middle 2 at (0, 2), 1: 2.
-// %a: PMU 3, "middle" 3 at (0, 3). From the AGCU 3, to "second" on PCUs 5 and 6, middle 6 at (1, 1), 1 + 2: 6.
-// %c: in a FIFO, counted as if in PMU 4 at (1, 3). From "first", 1 + 1, to "second", 2: 4.
-// %d: PMUs 4 and 5, middle 5 at (1, 2). From "second" 1, to the AGCU 2: 3.
+// Units are numbered along the snake of the grid, here 4 columns of 4: 0 to 3 down the first, 4 to 7 up the second, and
+// so on. Stages keep their order, and channels have that of their readers: %b before %a. They lie where they are
+// nearest to one another. Hops are those of the longest lane; AGCUs sit at columns 0 and 3.
+// %b: PMUs 8 to 10, (0, 2) to (2, 2). From the AGCUs 1, to "first" on PCUs 7 to 11, (0, 1) and (0, 2) to (3, 2), 1: 2.
+// %a: PMU 11, (3, 2). From the AGCU 1, to "second" on PCUs 12 and 13, (3, 3) and (2, 3), 2: 3.
+// %c: in the FIFO of "second". From PCU 7 at (0, 1) to PCU 12 at (3, 3): 5.
+// %d: PMUs 12 and 13, beside "second" and in the column of the AGCUs: 0.
 // CHECK-LABEL: dataflow.kernel @two
-// CHECK-NEXT: %a = dataflow.channel 1 {pmus = 1 : i64, pmu_first = 3 : i64, hops = 6 : i64}
-// CHECK-NEXT: %b = dataflow.channel 1 {pmus = 3 : i64, pmu_first = 0 : i64, hops = 2 : i64}
-// CHECK-NEXT: %c = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 4 : i64, hops = 4 : i64}
-// CHECK-NEXT: %d = dataflow.channel 1 {pmus = 2 : i64, pmu_first = 4 : i64, hops = 3 : i64}
-// CHECK: dataflow.stage "first" {{.*}} attributes {pcus = 5 : i64, pcu_first = 0 : i64} {
-// CHECK: dataflow.stage "second" {{.*}} attributes {pcus = 2 : i64, pcu_first = 5 : i64} {
+// CHECK-NEXT: %a = dataflow.channel 1 {pmus = 1 : i64, pmu_first = 11 : i64, hops = 3 : i64}
+// CHECK-NEXT: %b = dataflow.channel 1 {pmus = 3 : i64, pmu_first = 8 : i64, hops = 2 : i64}
+// CHECK-NEXT: %c = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 12 : i64, hops = 5 : i64}
+// CHECK-NEXT: %d = dataflow.channel 1 {pmus = 2 : i64, pmu_first = 12 : i64, hops = 0 : i64}
+// CHECK: dataflow.stage "first" {{.*}} attributes {pcus = 5 : i64, pcu_first = 7 : i64} {
+// CHECK: dataflow.stage "second" {{.*}} attributes {pcus = 2 : i64, pcu_first = 12 : i64} {
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 16, pmus = 16, dies = 1, grid_columns = 4}>} {
   dataflow.kernel @two(%x: tensor<8xbf16>, %y: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
     %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<8xbf16>>

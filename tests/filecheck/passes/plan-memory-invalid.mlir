@@ -1,11 +1,42 @@
 // What has no place in memory, and why.
 // RUN: kl-opt %s -p plan-memory --split-input-file --verify-diagnostics | filecheck %s
+// RUN: kl-opt %s -p "plan-memory{spill=true}" --split-input-file --verify-diagnostics | filecheck %s --check-prefix=SPILL
 
-// The weight takes 2048 bytes, the input, rounded up, 256: 2304 of 2048.
-// CHECK: error: the model needs 2304 bytes of HBM (0.00 GiB), the machine has 2048 (0.00 GiB); use a smaller model, a shorter context or a larger hbm_bytes
+// The weight takes 2048 bytes, the input, rounded up, 256: 2304 of 2048. It could be spilled.
+// CHECK: error: the model needs 2.25 KiB of HBM, the machine has 2.00 KiB: 256 bytes short
+// CHECK: help: 2 sockets would hold it, estimated by dividing; or let DDR hold the rest: --spill, or plan-memory{spill=true}
+// SPILL-NOT: error
+// SPILL: nn.weight @w : tensor<1024xbf16> {address = 0 : i64, tier = "ddr"}
 builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 2048}>} {
   nn.weight @w : tensor<1024xbf16>
   kernel.schedule @step(%p: tensor<i32>) {
+    kernel.return
+  }
+}
+
+// -----
+// On several sockets the need of all counts. DDR is too small for the weight: 2048 of 1024 bytes; with both memories 2304
+// x 8 bytes are to lie in 2048 each.
+// CHECK: error: the model needs 2.25 KiB of HBM on each socket, the machine has 1.00 KiB: 1.25 KiB short; on all 8 sockets 18.00 KiB of 8.00 KiB, 10.00 KiB short
+// CHECK: help: 32 sockets would hold it, estimated by dividing; or use a smaller context
+// SPILL: error: what HBM cannot hold needs 2.00 KiB of DDR on each socket, the machine has 1.00 KiB: 1.00 KiB short; on all 8 sockets 16.00 KiB of 8.00 KiB, 8.00 KiB short
+// SPILL: help: 16 sockets would hold it, estimated by dividing; or use a smaller context
+builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 1024, ddr_bytes = 1024, sockets = 8}>} {
+  nn.weight @w : tensor<1024xbf16>
+  kernel.schedule @step(%p: tensor<i32>) {
+    kernel.return
+  }
+}
+
+// -----
+// The inputs alone are too much, so spilling does not help.
+// CHECK: error: the model needs 2.75 KiB of HBM, the machine has 256 bytes: 2.50 KiB short
+// CHECK: help: 16 sockets would hold it, estimated by dividing; or use a smaller context
+// SPILL: error: inputs and values of a step need 768 bytes of HBM, the machine has 256 bytes: 512 bytes short
+// SPILL: help: weights and caches can be spilled, these cannot; use a smaller batch or a larger hbm_bytes
+builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 256}>} {
+  nn.weight @w : tensor<1024xbf16>
+  kernel.schedule @step(%p: tensor<i32>, %x: tensor<256xbf16>) {
     kernel.return
   }
 }

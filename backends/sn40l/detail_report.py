@@ -1,0 +1,163 @@
+"""What a step takes per layer and per stage, from a report with details."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+from .details import Details, LayerTime, StageUse, Wait
+from .report import CallReport, Report
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """Layers of a kernel that follow one another and take the same time.
+
+    A layer is an iteration of a kernel with a loop, or a call of one without; its launch does not count.
+    """
+
+    kernel: str
+    first: int
+    """In the order of the kernel's layers, from 0 on."""
+    last: int
+    start_cycle: int
+    """Of the first one, in the step."""
+    time: LayerTime
+    """Of each."""
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True)
+class KernelUse:
+    """How busy the stages of a kernel and the machine's servers are, in all its calls."""
+
+    kernel: str
+    calls: int
+    cycles: int
+    """Of all calls, without their launch."""
+    stages: tuple[StageUse, ...]
+    servers: dict[str, int]
+    """Busy cycles of `HBM`, `DDR` and `links`."""
+
+    @property
+    def bottleneck(self) -> tuple[str, int]:
+        """What is busy longest, and for how many cycles."""
+        stages = {f"stage {stage.stage}": stage.busy_cycles for stage in self.stages}
+        return max((self.servers | stages).items(), key=lambda item: item[1])
+
+
+def layer_rows(report: Report) -> list[LayerRow]:
+    """All layers, kernel by kernel, each in the order of time."""
+    rows: list[LayerRow] = []
+    for name, calls in _calls(report).items():
+        for number, (start, time) in enumerate(_layers(calls)):
+            if rows and rows[-1].kernel == name and rows[-1].time == time:
+                last = rows.pop()
+                rows.append(LayerRow(name, last.first, number, last.start_cycle, time))
+            else:
+                rows.append(LayerRow(name, number, number, start, time))
+    return rows
+
+
+def kernel_uses(report: Report) -> list[KernelUse]:
+    """All kernels, in the order of their first call."""
+    return [_use(name, calls) for name, calls in _calls(report).items()]
+
+
+def layers_json(report: Report) -> list[dict[str, Any]]:
+    """The rows as plain data."""
+    return [
+        {
+            "kernel": row.kernel,
+            "first": row.first,
+            "last": row.last,
+            "start_cycle": row.start_cycle,
+            "cycles": row.time.cycles,
+            "memory_busy_cycles": row.time.memory_busy,
+            "collectives_cycles": row.time.collectives,
+            "idle_cycles": row.time.idle,
+        }
+        for row in layer_rows(report)
+    ]
+
+
+def stages_json(report: Report) -> list[dict[str, Any]]:
+    """The kernels as plain data."""
+    return [
+        {
+            "kernel": use.kernel,
+            "calls": use.calls,
+            "cycles": use.cycles,
+            "bottleneck": use.bottleneck[0],
+            "bottleneck_share": use.bottleneck[1] / use.cycles if use.cycles else 0,
+            "busy_cycles": use.servers,
+            "stages": [_stage_json(stage) for stage in use.stages],
+        }
+        for use in kernel_uses(report)
+    ]
+
+
+def _stage_json(stage: StageUse) -> dict[str, Any]:
+    return {
+        "stage": stage.stage,
+        "location": stage.location,
+        "pcus": stage.pcus,
+        "pmus": stage.pmus,
+        "firings": stage.firings,
+        "ii_cycles": stage.ii_cycles,
+        "busy_cycles": stage.busy_cycles,
+        "utilisation": stage.utilisation,
+        "input_wait_cycles": stage.input_wait_cycles,
+        "output_wait_cycles": stage.output_wait_cycles,
+        "done_cycles": stage.done_cycles,
+        "inputs": [_wait_json(wait) for wait in stage.inputs],
+        "outputs": [_wait_json(wait) for wait in stage.outputs],
+    }
+
+
+def _wait_json(wait: Wait) -> dict[str, Any]:
+    return {"channel": wait.channel, "unit": wait.unit, "wait_cycles": wait.cycles}
+
+
+def _calls(report: Report) -> dict[str, list[CallReport]]:
+    calls: dict[str, list[CallReport]] = {}
+    for call in report.calls:
+        calls.setdefault(call.kernel, []).append(call)
+    return calls
+
+
+def _details(call: CallReport) -> Details:
+    assert call.details is not None, "the step was timed with details"
+    return call.details
+
+
+def _layers(calls: Sequence[CallReport]) -> Iterator[tuple[int, LayerTime]]:
+    """The layers of a kernel's calls, and where each begins in the step."""
+    for call in calls:
+        start = call.start_cycle + call.ledger.launch
+        for layer in _details(call).layers:
+            yield start, layer
+            start += layer.cycles
+
+
+def _use(name: str, calls: Sequence[CallReport]) -> KernelUse:
+    details = [_details(call) for call in calls]
+    columns = zip(*(one.stages for one in details), strict=True)
+    return KernelUse(
+        name,
+        len(calls),
+        sum(call.cycles - call.ledger.launch for call in calls),
+        tuple(reduce(add, column) for column in columns),
+        {
+            "HBM": sum(call.ledger.memory_busy for call in calls),
+            "DDR": sum(one.ddr_busy_cycles for one in details),
+            "links": sum(one.link_busy_cycles for one in details),
+        },
+    )

@@ -1,0 +1,147 @@
+"""A Gaussian process with a Matern 5/2 kernel and a length for each parameter (ARD).
+
+Inputs are encoded points, rows of numbers from 0 to 1; targets are any numbers, standardised inside. The
+kernel settings maximise the posterior: the likelihood times a log-normal prior on the lengths that grows with
+the square root of the number of parameters (Hvarfner et al., arXiv 2402.02229), so that models of many
+parameters do not see every point as far from all others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, sqrt
+
+import numpy as np
+
+from .extras import load
+
+ROOT_5 = sqrt(5.0)
+LENGTH_SPREAD = sqrt(3.0)
+"""Standard deviation of the logarithm of a length."""
+LOG_BOUNDS = ((-4.0, 4.5), (-3.0, 3.0), (-13.0, -2.0))
+"""Of the logarithms of lengths, signal variance and noise variance, relative to standardised targets."""
+NOISE_START = -9.0
+FIT_STEPS = 25
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What is fitted: logarithms of the length of each parameter, the signal variance, the noise variance."""
+
+    log_settings: np.ndarray
+    owners: np.ndarray
+    """For each input column the number of its parameter: columns of one parameter share a length."""
+
+    def scaled(self, rows: np.ndarray) -> np.ndarray:
+        """Inputs in units of the lengths."""
+        return rows * np.exp(-self.log_settings[:-2])[self.owners]
+
+    @property
+    def signal(self) -> float:
+        """The variance of the function."""
+        return float(np.exp(self.log_settings[-2]))
+
+    @property
+    def noise(self) -> float:
+        """The variance of what a target adds to the function."""
+        return float(np.exp(self.log_settings[-1]))
+
+
+@dataclass(frozen=True)
+class GaussianProcess:
+    """A fitted process."""
+
+    kernel: Kernel
+    inputs: np.ndarray
+    targets: np.ndarray
+    center: float
+    spread: float
+    cholesky: np.ndarray
+    weights: np.ndarray
+
+    def predict(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean and the standard deviation of the function at some inputs."""
+        linalg = load("scipy.linalg")
+        distances = _distances(self.kernel.scaled(rows), self.kernel.scaled(self.inputs))
+        across = self.kernel.signal * _matern(distances)
+        half = linalg.solve_triangular(self.cholesky, across.T, lower=True, check_finite=False)
+        variance = np.maximum(self.kernel.signal - np.einsum("ij,ij->j", half, half), 1e-12)
+        return self.center + self.spread * (across @ self.weights), self.spread * np.sqrt(variance)
+
+    def believe(self, rows: np.ndarray) -> GaussianProcess:
+        """The process if evaluations of some inputs turned out as predicted."""
+        mean, _ = self.predict(rows)
+        inputs, targets = np.concatenate([self.inputs, rows]), np.concatenate([self.targets, mean])
+        return condition(self.kernel, inputs, targets)
+
+
+def fit_kernel(inputs: np.ndarray, targets: np.ndarray, owners: np.ndarray) -> Kernel:
+    """The most probable kernel settings for some data, searched from a fixed start."""
+    parameters = int(owners.max()) + 1
+    prior_mean = sqrt(2.0) + 0.5 * log(parameters) - 1.0
+    start = np.concatenate([np.full(parameters, min(prior_mean, 1.0)), [0.0, NOISE_START]])
+    values = _standardise(targets)[0]
+    bounds = [LOG_BOUNDS[0]] * parameters + list(LOG_BOUNDS[1:])
+    found = load("scipy.optimize").minimize(
+        lambda settings: _loss(Kernel(settings, owners), inputs, values, prior_mean),
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": FIT_STEPS, "maxfun": 2 * FIT_STEPS},
+    )
+    return Kernel(np.asarray(found.x), owners)
+
+
+def condition(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> GaussianProcess:
+    """The process with given kernel settings that has seen some data."""
+    linalg = load("scipy.linalg")
+    values, center, spread = _standardise(targets)
+    cholesky = _cholesky(kernel, _matern(_distances(kernel.scaled(inputs), kernel.scaled(inputs))))
+    weights = linalg.cho_solve((cholesky, True), values, check_finite=False)
+    return GaussianProcess(kernel, inputs, targets, center, spread, cholesky, weights)
+
+
+def _standardise(targets: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Targets with mean 0 and deviation 1, the mean, and the deviation (1 where all are equal)."""
+    center, spread = float(targets.mean()), float(targets.std())
+    spread = spread if spread > 1e-12 * max(abs(center), 1e-300) else 1.0
+    return (targets - center) / spread, center, spread
+
+
+def _distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The distances of all rows of two arrays."""
+    squares = (left**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2.0 * left @ right.T
+    return np.sqrt(np.maximum(squares, 0.0))
+
+
+def _matern(distances: np.ndarray) -> np.ndarray:
+    scaled = ROOT_5 * distances
+    return (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
+
+
+def _cholesky(kernel: Kernel, shape: np.ndarray) -> np.ndarray:
+    covariance = kernel.signal * shape
+    covariance[np.diag_indices_from(covariance)] += kernel.noise + 1e-8 * kernel.signal
+    return load("scipy.linalg").cholesky(covariance, lower=True, check_finite=False)
+
+
+def _loss(
+    kernel: Kernel, inputs: np.ndarray, values: np.ndarray, prior_mean: float
+) -> tuple[float, np.ndarray]:
+    """The negative logarithm of the posterior of kernel settings, and its gradient."""
+    linalg = load("scipy.linalg")
+    scaled = kernel.scaled(inputs)
+    distances = _distances(scaled, scaled)
+    shape = _matern(distances)
+    cholesky = _cholesky(kernel, shape)
+    inverse = linalg.cho_solve((cholesky, True), np.eye(len(values)), check_finite=False)
+    weights = inverse @ values
+    off = (kernel.log_settings[:-2] - prior_mean) / LENGTH_SPREAD
+    loss = 0.5 * values @ weights + np.log(np.diag(cholesky)).sum() + 0.5 * off @ off
+    pull = 0.5 * (inverse - np.outer(weights, weights))
+    slope = pull * kernel.signal * (5.0 / 3.0) * (1.0 + ROOT_5 * distances) * np.exp(-ROOT_5 * distances)
+    columns = 2.0 * (slope.sum(1) @ scaled**2 - np.einsum("ij,ij->j", scaled, slope @ scaled))
+    lengths = np.bincount(kernel.owners, columns, len(off)) + off / LENGTH_SPREAD
+    others = [kernel.signal * (pull * shape).sum(), kernel.noise * np.trace(pull)]
+    return float(loss), np.concatenate([lengths, others])

@@ -1,0 +1,197 @@
+"""The explorer itself, as ask and tell: which points to evaluate next, given what came of those before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+
+from .choice import Chooser
+from .encoding import encode
+from .extras import one_thread
+from .history import Evaluation, Objective, signed_values
+from .parameters import Value
+from .pareto import non_dominated
+from .pool import Pool
+from .space import Point, Space
+from .surrogate import ModelKind, Modeller, Surrogate
+from .wall import choose_wall
+
+Method = Literal["default", "pareto-wall", "random"]
+
+WALL_LIST_LIMIT = 50_000
+"""The Pareto wall predicts all points of spaces up to this size."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an optimizer works; the defaults are for every day, the others for comparisons."""
+
+    method: Method = "default"
+    warm_up: int | None = None
+    """Evaluations drawn from the priors at first; None: twice the parameters plus 2, at least 10."""
+
+    wall_share: float = 0.5
+    """The share of the Pareto wall in the default method; the rest is EHVI times probability."""
+
+    random_share: float = 0.05
+    """The share of random points, so that no region is left out for ever."""
+
+    prior_strength: float = 10.0
+    """After n evaluations, priors count with the power of this over n (piBO, arXiv 2204.11051)."""
+
+    model: ModelKind = "gaussian"
+    use_logs: bool = True
+
+
+class Optimizer:
+    """Chooses points of a space; all that is random comes from the generator."""
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        rng: np.random.Generator,
+        settings: Settings = Settings(),
+    ):
+        """Raises: ValueError where there is no objective."""
+        if not objectives:
+            raise ValueError("an optimizer needs an objective")
+        self.space = space
+        self.objectives = tuple(objectives)
+        self.settings = settings
+        self.history: list[Evaluation] = []
+        self._rng = rng
+        self._pending: dict[object, Point] = {}
+        self._seen: set[object] = set()
+        wall = settings.method == "pareto-wall"
+        self._pool = Pool(space, WALL_LIST_LIMIT) if wall else Pool(space)
+        kind = "forest" if wall else settings.model
+        self._modeller = Modeller(space, self.objectives, kind, settings.use_logs and not wall)
+
+    @property
+    def warm_up(self) -> int:
+        """How many points come from the priors at first."""
+        given = self.settings.warm_up
+        return max(2 * len(self.space.parameters) + 2, 10) if given is None else given
+
+    def front(self) -> list[Evaluation]:
+        """The feasible evaluations that no other dominates."""
+        feasible = [evaluation for evaluation in self.history if evaluation.feasible]
+        mask = non_dominated(signed_values(feasible, self.objectives))
+        return [evaluation for evaluation, best in zip(feasible, mask, strict=True) if best]
+
+    def tell(
+        self,
+        point: Mapping[str, Value],
+        values: Sequence[float] | None,
+        slacks: Mapping[str, float] | None = None,
+        *,
+        feasible: bool = True,
+    ) -> None:
+        """Take in an evaluation: objectives in their order, or None for an infeasible point that has none.
+
+        Objectives of an infeasible point teach the models, too. A slack is what is used of a resource minus
+        what there is: one above 0 makes a point infeasible.
+
+        Raises: SpaceError where the point is none of the space; ValueError for a wrong number of objectives
+        and for numbers that are not finite.
+        """
+        self.space.check(point)
+        slacks = dict(slacks or {})
+        if values is not None and len(values) != len(self.objectives):
+            raise ValueError(f"{len(values)} values for {len(self.objectives)} objectives")
+        if not all(map(isfinite, [*(values or ()), *slacks.values()])):
+            raise ValueError("objectives and slacks must be finite; tell None for an evaluation that failed")
+        feasible = feasible and values is not None and all(slack <= 0 for slack in slacks.values())
+        known = None if values is None else tuple(map(float, values))
+        self.history.append(Evaluation(dict(point), known, slacks, feasible))
+        key = self.space.key(point)
+        self._pending.pop(key, None)
+        self._seen.add(key)
+
+    def ask(self, n: int = 1) -> list[Point]:
+        """Up to `n` points to evaluate next, all different and new; fewer where the space has no more.
+
+        What has been asked for and not been told yet is taken as under evaluation: it is not proposed again,
+        and its surroundings are expected to bring less.
+        """
+        missing = max(self.warm_up - len(self.history) - len(self._pending), 0)
+        chosen = self._draw(min(n, missing), by_prior=True)
+        rest = n - len(chosen)
+        if rest == 0 or len(chosen) < min(n, missing):
+            return chosen
+        match self.settings.method:
+            case "random":
+                return chosen + self._draw(rest, by_prior=False)
+            case "pareto-wall":
+                with one_thread():
+                    return chosen + self._ask_wall(rest)
+            case "default":
+                with one_thread():
+                    return chosen + self._ask_default(rest)
+
+    def _draw(self, n: int, by_prior: bool) -> list[Point]:
+        """New random points."""
+        drawn: list[Point] = []
+        for _ in range(n):
+            point = self._pool.draw_one(self._rng, self._seen, by_prior)
+            if point is None:
+                break
+            drawn.append(self._take(point))
+        return drawn
+
+    def _take(self, point: Point) -> Point:
+        """Note that a point is under evaluation."""
+        key = self.space.key(point)
+        self._pending[key] = point
+        self._seen.add(key)
+        return point
+
+    def _ask_wall(self, n: int) -> list[Point]:
+        """One round of the paper's algorithm: its batch is what is asked for."""
+        candidates = self._pool.draw(self._rng, self._seen, ())
+        if len(candidates) == 0:
+            return []
+        history = [replace(evaluation, slacks={}) for evaluation in self.history]
+        prediction = self._modeller.fit(history, self._rng).predict(candidates.rows)
+        probability = np.exp(prediction.log_probability)
+        chosen = choose_wall(prediction.mean, probability, min(n, len(candidates)), self._rng)
+        return [self._take(candidates.points[index]) for index in chosen]
+
+    def _ask_default(self, n: int) -> list[Point]:
+        """Points chosen one by one, each as if those under evaluation turned out as predicted."""
+        surrogate = self._modeller.fit(self.history, self._rng)
+        if self._pending:
+            surrogate = surrogate.believe(encode(self.space, list(self._pending.values())))
+        chosen: list[Point] = []
+        while len(chosen) < n:
+            if self._rng.random() < self.settings.random_share:
+                point = self._pool.draw_one(self._rng, self._seen, by_prior=False)
+            else:
+                point = self._choose(surrogate)
+            if point is None:
+                break
+            chosen.append(self._take(point))
+            if len(chosen) < n:
+                surrogate = surrogate.believe(encode(self.space, [point]))
+        return chosen
+
+    def _choose(self, surrogate: Surrogate) -> Point | None:
+        """The next point of the default method."""
+        front = self.front()
+        told = [evaluation.point for evaluation in self.history]
+        chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._tilt())
+        if not front:
+            return chooser.hunt(told)
+        anchors = [evaluation.point for evaluation in front]
+        if self._rng.random() < self.settings.wall_share:
+            return chooser.wall(anchors)
+        return chooser.improve(anchors)
+
+    def _tilt(self) -> float:
+        """The power with which priors count now."""
+        return self.settings.prior_strength / len(self.history) if self.space.has_priors else 0.0

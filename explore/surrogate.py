@@ -1,0 +1,164 @@
+"""The models of one moment: what is expected of points that have not been evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from .encoding import column_owners, encode
+from .extras import load
+from .gaussian import GaussianProcess, Kernel, condition, fit_kernel
+from .history import Evaluation, Objective, signed_values
+from .models import TREES, Classifier, Forest, fit_classifier, fit_forest
+from .pareto import non_dominated
+from .space import Space
+
+ModelKind = Literal["gaussian", "forest"]
+
+MOST_ROWS = 400
+"""A Gaussian process sees at most this many evaluations, the latest: its cost grows with their cube."""
+
+KERNEL_ROWS = 200
+"""At most this many evaluations decide the settings of a kernel."""
+
+KERNEL_GROWTH = 1.15
+"""Kernels are fitted again when there are this many times as many evaluations as the last time."""
+
+MORE_TREES = 50
+"""The trees of the classifier next to Gaussian processes: smooth predictions want fine probabilities."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is expected of some candidates, one row each; objectives on the scale of the models, minimised."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    log_probability: np.ndarray
+    """The logarithm of the chance to be feasible."""
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """Models of the objectives and of feasibility, and the front so far on the scale of the models."""
+
+    objectives: tuple[GaussianProcess | Forest, ...]
+    slacks: tuple[GaussianProcess | Forest, ...]
+    classifier: Classifier
+    front: np.ndarray
+    reference: np.ndarray
+
+    def predict(self, rows: np.ndarray) -> Prediction:
+        """Predict for encoded candidates."""
+        answers = [model.predict(rows) for model in self.objectives]
+        means = [mean for mean, _ in answers] or [np.zeros((len(rows), 0))]
+        deviations = [np.maximum(deviation, 1e-9) for _, deviation in answers] or means
+        probability = np.log(np.maximum(self.classifier.probability(rows), 1e-3))
+        for model in self.slacks:
+            mean, deviation = model.predict(rows)
+            probability += load("scipy.special").log_ndtr(-mean / np.maximum(deviation, 1e-9))
+        return Prediction(np.column_stack(means), np.column_stack(deviations), probability)
+
+    def believe(self, rows: np.ndarray) -> Surrogate:
+        """The models if evaluations of some points, still running, turned out as predicted."""
+        if not self.objectives:
+            return self
+        mean = self.predict(rows).mean
+        models = tuple(m.believe(rows) if isinstance(m, GaussianProcess) else m for m in self.objectives)
+        front = np.concatenate([self.front, mean])
+        return replace(self, objectives=models, front=front[non_dominated(front)])
+
+
+@dataclass
+class Modeller:
+    """Fits surrogates; remembers the kernels that it has fitted.
+
+    The settings of a kernel depend on the evaluations only, not on when they were asked for: the same history
+    gives the same models.
+    """
+
+    space: Space
+    goals: Sequence[Objective]
+    kind: ModelKind
+    use_logs: bool
+    _kernels: dict[tuple[str, int, bool], Kernel] = field(default_factory=dict, repr=False)
+
+    def fit(self, history: Sequence[Evaluation], rng: np.random.Generator) -> Surrogate:
+        """Models of all that is known."""
+        measured = [evaluation for evaluation in history if evaluation.values is not None]
+        values = signed_values(measured, self.goals)
+        feasible = np.array([evaluation.feasible for evaluation in measured], dtype=bool)
+        logs = [self._is_log(values[:, k], goal) for k, goal in enumerate(self.goals)]
+        scaled = np.column_stack([_scaled(values[:, k], log) for k, log in enumerate(logs)])
+        rows = encode(self.space, [evaluation.point for evaluation in measured])
+        models = [
+            self._model(goal.name, rows, scaled[:, k], logs[k], rng)
+            for k, goal in enumerate(self.goals)
+            if len(rows)
+        ]
+        front = scaled[feasible][non_dominated(scaled[feasible])]
+        reference = self._reference(scaled[feasible] if feasible.any() else scaled, logs)
+        slacks = self._slack_models(history, rng)
+        return Surrogate(tuple(models), slacks, self._classifier(history, rng), front, reference)
+
+    def _is_log(self, values: np.ndarray, goal: Objective) -> bool:
+        """Whether an objective is modelled by its logarithm: where all of it is above 0."""
+        known = values if goal.capacity is None else np.append(values, goal.capacity * goal.sign)
+        return self.use_logs and len(known) > 0 and bool((known > 0).all())
+
+    def _reference(self, scaled: np.ndarray, logs: Sequence[bool]) -> np.ndarray:
+        """The capacities; where there is none, a tenth of the range beyond the worst value."""
+        if len(scaled) == 0:
+            return np.zeros(len(self.goals))
+        worst, best = scaled.max(0), scaled.min(0)
+        reference = worst + 0.1 * np.where(worst > best, worst - best, 1.0)
+        for k, (goal, log) in enumerate(zip(self.goals, logs, strict=True)):
+            if goal.capacity is not None:
+                reference[k] = _scaled(np.array([goal.capacity * goal.sign]), log)[0]
+        return reference
+
+    def _slack_models(
+        self, history: Sequence[Evaluation], rng: np.random.Generator
+    ) -> tuple[GaussianProcess | Forest, ...]:
+        """A model per resource, of the slack on a scale that keeps its sign and tames its extremes."""
+        models: list[GaussianProcess | Forest] = []
+        for name in sorted({name for evaluation in history for name in evaluation.slacks}):
+            known = [evaluation for evaluation in history if name in evaluation.slacks]
+            slacks = np.array([evaluation.slacks[name] for evaluation in known])
+            usual = float(np.median(np.abs(slacks))) or 1.0
+            rows = encode(self.space, [evaluation.point for evaluation in known])
+            models.append(self._model(f"slack {name}", rows, np.arcsinh(slacks / usual), False, rng))
+        return tuple(models)
+
+    def _classifier(self, history: Sequence[Evaluation], rng: np.random.Generator) -> Classifier:
+        """Learns from what no slack explains."""
+        known = [evaluation for evaluation in history if not evaluation.is_explained]
+        rows = encode(self.space, [evaluation.point for evaluation in known])
+        labels = np.array([evaluation.feasible for evaluation in known], dtype=bool)
+        trees = TREES if self.kind == "forest" else MORE_TREES
+        return fit_classifier(rows, labels, int(rng.integers(2**31)), trees)
+
+    def _model(
+        self, name: str, rows: np.ndarray, targets: np.ndarray, log: bool, rng: np.random.Generator
+    ) -> GaussianProcess | Forest:
+        if self.kind == "forest":
+            return fit_forest(rows, targets, int(rng.integers(2**31)))
+        kernel = self._kernel(name, rows, targets, log)
+        return condition(kernel, rows[-MOST_ROWS:], targets[-MOST_ROWS:])
+
+    def _kernel(self, name: str, rows: np.ndarray, targets: np.ndarray, log: bool) -> Kernel:
+        """The kernel fitted to the first rows, as many as the largest step of growth that there is."""
+        count, step = 1, 1.0
+        while step <= min(len(rows), KERNEL_ROWS):
+            count, step = int(step), max(step * KERNEL_GROWTH, step + 1)
+        key = (name, count, log)
+        if key not in self._kernels:
+            self._kernels[key] = fit_kernel(rows[:count], targets[:count], column_owners(self.space))
+        return self._kernels[key]
+
+
+def _scaled(values: np.ndarray, log: bool) -> np.ndarray:
+    return np.log(values) if log else values

@@ -1,0 +1,118 @@
+// RUN: kl-opt %s -p retain-weights --split-input-file | filecheck %s
+// RUN: kl-opt %s -p retain-weights,retain-weights --split-input-file | filecheck %s
+// RUN: kl-opt %s -p retain-weights,allocate-units --split-input-file | filecheck %s --check-prefix UNITS
+
+// PMUs of 4 KiB, 40 of them; HBM brings 1125 bytes a cycle, which is 18 ports of 64. The channels need 1, 1, 1 and 2
+// PMUs, so 75 % of 40 - 5 = 35 can hold weights. @a takes 4 KiB, 18 PMUs for the sake of its ports; @b as many, so only one
+// stays: @b, which brings more. Its PMUs are 22 to 39; SRAM begins at 0, so its address is 22 x 4096.
+// CHECK: nn.weight @a : tensor<4x512xbf16>{{$}}
+// CHECK-NEXT: nn.weight @b : tensor<4x1024xbf16> {tier = "sram", address = 90112 : i64, pmus = 18 : i64}
+// CHECK-LABEL: dataflow.kernel @silu
+// CHECK: dataflow.load %a to %p :
+// CHECK: dataflow.load %b to %q {resident = array<i64: 22, 18>}
+// The channel of @b lies in its PMUs, its stage beside them; the others share the 22 units that are left.
+// UNITS-LABEL: dataflow.kernel @silu
+// UNITS: %p = dataflow.channel 1 {pmus = {{[0-9]}} : i64}
+// UNITS: %q = dataflow.channel 1 {pmus = 18 : i64}
+// UNITS: dataflow.stage "silu a" {{.*}} attributes {pcus = 19 : i64}
+// UNITS: dataflow.stage "silu b" {{.*}} attributes {pcus = 18 : i64}
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 40, pmu_bytes = 4096}>} {
+  nn.weight @a : tensor<4x512xbf16>
+  nn.weight @b : tensor<4x1024xbf16>
+  dataflow.kernel @silu(%a: tensor<4x512xbf16>, %b: tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) attributes {iterations = 1} {
+    %p = dataflow.channel 1 : !dataflow.channel<tensor<1x512xbf16>>
+    %q = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+    %r = dataflow.channel 1 : !dataflow.channel<tensor<1x512xbf16>>
+    %s = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+    dataflow.load %a to %p : tensor<4x512xbf16> -> !dataflow.channel<tensor<1x512xbf16>>
+    dataflow.load %b to %q : tensor<4x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+    dataflow.stage "silu a" firings 4 ins(%p : !dataflow.channel<tensor<1x512xbf16>>) periods [1] outs(%r : !dataflow.channel<tensor<1x512xbf16>>) periods [1] {
+    ^bb0(%0: tensor<1x512xbf16>):
+      %1 = nn.silu %0 : (tensor<1x512xbf16>) -> tensor<1x512xbf16>
+      dataflow.yield %1 : tensor<1x512xbf16>
+    }
+    dataflow.stage "silu b" firings 4 ins(%q : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] outs(%s : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] {
+    ^bb0(%2: tensor<1x1024xbf16>):
+      %3 = nn.silu %2 : (tensor<1x1024xbf16>) -> tensor<1x1024xbf16>
+      dataflow.yield %3 : tensor<1x1024xbf16>
+    }
+    dataflow.store %r result 0 : !dataflow.channel<tensor<1x512xbf16>>
+    dataflow.store %s result 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  }
+  kernel.schedule @step() -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) {
+    %a = nn.get_global @a : tensor<4x512xbf16>
+    %b = nn.get_global @b : tensor<4x1024xbf16>
+    %y, %z = kernel.call @silu(%a, %b) : (tensor<4x512xbf16>, tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>)
+    kernel.return %y, %z : tensor<4x512xbf16>, tensor<4x1024xbf16>
+  }
+}
+
+// -----
+// Nothing stays where calls of a kernel read different weights, and where no stage reads it.
+// CHECK-LABEL: nn.weight @first
+// CHECK-NOT: tier
+// CHECK-NOT: resident
+// CHECK: kernel.schedule
+nn.weight @first : tensor<4x8192xbf16>
+nn.weight @second : tensor<4x8192xbf16>
+nn.weight @copied : tensor<4x8192xbf16>
+dataflow.kernel @silu(%a: tensor<4x8192xbf16>, %b: tensor<4x8192xbf16>) -> (tensor<4x8192xbf16>, tensor<4x8192xbf16>) attributes {iterations = 1} {
+  %p = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  %q = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  %r = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %a to %p : tensor<4x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %b to %q : tensor<4x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.stage "silu" firings 4 ins(%p : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%r : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] {
+  ^bb0(%0: tensor<1x8192xbf16>):
+    %1 = nn.silu %0 : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>
+    dataflow.yield %1 : tensor<1x8192xbf16>
+  }
+  dataflow.store %r result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.store %q result 1 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+kernel.schedule @step() -> (tensor<4x8192xbf16>, tensor<4x8192xbf16>) {
+  %first = nn.get_global @first : tensor<4x8192xbf16>
+  %second = nn.get_global @second : tensor<4x8192xbf16>
+  %copied = nn.get_global @copied : tensor<4x8192xbf16>
+  %y, %z = kernel.call @silu(%first, %copied) : (tensor<4x8192xbf16>, tensor<4x8192xbf16>) -> (tensor<4x8192xbf16>, tensor<4x8192xbf16>)
+  %v, %w = kernel.call @silu(%second, %copied) : (tensor<4x8192xbf16>, tensor<4x8192xbf16>) -> (tensor<4x8192xbf16>, tensor<4x8192xbf16>)
+  kernel.return %v, %w : tensor<4x8192xbf16>, tensor<4x8192xbf16>
+}
+
+// -----
+// There is no room: 75 % of 20 - 5 = 15 PMUs are less than 18.
+// CHECK-LABEL: pmus = 20
+// CHECK-NOT: tier
+// CHECK-NOT: resident
+// CHECK: kernel.schedule
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 20, pmu_bytes = 4096}>} {
+  nn.weight @a : tensor<4x512xbf16>
+  nn.weight @b : tensor<4x1024xbf16>
+  dataflow.kernel @silu(%a: tensor<4x512xbf16>, %b: tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) attributes {iterations = 1} {
+    %p = dataflow.channel 1 : !dataflow.channel<tensor<1x512xbf16>>
+    %q = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+    %r = dataflow.channel 1 : !dataflow.channel<tensor<1x512xbf16>>
+    %s = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+    dataflow.load %a to %p : tensor<4x512xbf16> -> !dataflow.channel<tensor<1x512xbf16>>
+    dataflow.load %b to %q : tensor<4x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+    dataflow.stage "silu a" firings 4 ins(%p : !dataflow.channel<tensor<1x512xbf16>>) periods [1] outs(%r : !dataflow.channel<tensor<1x512xbf16>>) periods [1] {
+    ^bb0(%0: tensor<1x512xbf16>):
+      %1 = nn.silu %0 : (tensor<1x512xbf16>) -> tensor<1x512xbf16>
+      dataflow.yield %1 : tensor<1x512xbf16>
+    }
+    dataflow.stage "silu b" firings 4 ins(%q : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] outs(%s : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] {
+    ^bb0(%2: tensor<1x1024xbf16>):
+      %3 = nn.silu %2 : (tensor<1x1024xbf16>) -> tensor<1x1024xbf16>
+      dataflow.yield %3 : tensor<1x1024xbf16>
+    }
+    dataflow.store %r result 0 : !dataflow.channel<tensor<1x512xbf16>>
+    dataflow.store %s result 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  }
+  kernel.schedule @step() -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) {
+    %a = nn.get_global @a : tensor<4x512xbf16>
+    %b = nn.get_global @b : tensor<4x1024xbf16>
+    %y, %z = kernel.call @silu(%a, %b) : (tensor<4x512xbf16>, tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>)
+    kernel.return %y, %z : tensor<4x512xbf16>, tensor<4x1024xbf16>
+  }
+}
+

@@ -1,0 +1,118 @@
+"""Models and acquisition against what they must know: data, gradients, Monte Carlo, both kinds of answers."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from kl.explore.acquisition import expected_improvement
+from kl.explore.errors import MissingExtraError
+from kl.explore.extras import load
+from kl.explore.gaussian import Kernel, _loss, condition, fit_kernel  # pyright: ignore[reportPrivateUsage]
+from kl.explore.models import fit_classifier, fit_forest
+from kl.explore.pareto import hypervolume
+from kl.explore.wall import choose_wall, predicted_front
+
+OWNERS = np.arange(3)
+
+
+def sample(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.random.default_rng(seed).random((n, 3))
+    return rows, 100 + np.sin(5 * rows[:, 0]) + rows[:, 1] ** 2
+
+
+def test_the_process_predicts_a_smooth_function():
+    rows, targets = sample(60)
+    model = condition(fit_kernel(rows, targets, OWNERS), rows, targets)
+    assert model.predict(rows)[0] == pytest.approx(targets, abs=0.01)
+    others, expected = sample(40, seed=1)
+    mean, deviation = model.predict(others)
+    assert np.abs(mean - expected).max() < 0.1
+    assert (deviation < 0.2).all()
+
+
+def test_lengths_tell_what_does_not_matter():
+    rows, targets = sample(60)
+    lengths = fit_kernel(rows, targets, OWNERS).log_settings[:3]
+    assert lengths[2] > lengths[0] + 1
+
+
+def test_the_gradient_of_the_fit_is_right():
+    rows, targets = sample(20)
+    values = (targets - targets.mean()) / targets.std()
+    owners = np.array([0, 0, 1])  # two columns share a length
+    settings = np.array([0.3, -0.4, 0.2, -3.0])
+    gradient = _loss(Kernel(settings, owners), rows, values, 0.5)[1]
+    for index in range(4):
+        step = 1e-5 * np.eye(4)[index]
+        above = _loss(Kernel(settings + step, owners), rows, values, 0.5)[0]
+        below = _loss(Kernel(settings - step, owners), rows, values, 0.5)[0]
+        assert gradient[index] == pytest.approx((above - below) / 2e-5, rel=1e-4)
+
+
+def test_what_is_believed_makes_a_place_certain():
+    rows, targets = sample(20)
+    model = condition(fit_kernel(rows, targets, OWNERS), rows, targets)
+    place = np.array([[0.1, 0.9, 0.9]])
+    believed = model.believe(place)
+    assert believed.predict(place)[0] == pytest.approx(model.predict(place)[0], abs=0.01)
+    assert believed.predict(place)[1][0] < 0.5 * model.predict(place)[1][0]
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3])
+def test_expected_improvement_is_the_mean_of_many_draws(objectives: int):
+    rng = np.random.default_rng(objectives)
+    front, reference = rng.random((4, objectives)), np.full(objectives, 1.2)
+    mean, deviation = rng.random((3, objectives)), 0.2 + 0.2 * rng.random((3, objectives))
+    exact = expected_improvement(mean, deviation, front, reference)
+    before = hypervolume(front, reference)
+    for row, center, spread in zip(exact, mean, deviation, strict=True):
+        draws = center + spread * rng.standard_normal((4000, objectives))
+        gains = [hypervolume(np.concatenate([front, draw[None]]), reference) - before for draw in draws]
+        assert row == pytest.approx(np.mean(gains), abs=5 * np.std(gains) / 63)
+
+
+def test_a_forest_predicts_mean_and_spread():
+    rows, targets = sample(80)
+    mean, deviation = fit_forest(rows, targets, seed=0).predict(rows)
+    assert np.corrcoef(mean, targets)[0, 1] > 0.95
+    assert (deviation >= 0).all()
+    again, _ = fit_forest(rows, targets, seed=0).predict(rows)
+    assert (again == mean).all()
+
+
+def test_the_classifier_prefers_recall():
+    rows, _ = sample(200)
+    feasible = rows[:, 0] < 0.1
+    probability = fit_classifier(rows, feasible, seed=0).probability(rows)
+    assert (probability[feasible] >= 0.5).all()
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_the_classifier_with_one_kind_of_answer_is_certain(answer: bool):
+    rows, _ = sample(5)
+    assert fit_classifier(rows, np.full(5, answer), 0).probability(rows).tolist() == [float(answer)] * 5
+
+
+VALUES = np.array([[1.0, 4.0], [2.0, 2.0], [4.0, 1.0], [3.0, 3.0], [0.0, 0.0]])
+PROBABILITY = np.array([0.9, 0.9, 0.6, 0.9, 0.1])
+
+
+def test_the_predicted_front_leaves_out_what_is_probably_infeasible():
+    assert predicted_front(VALUES, PROBABILITY).tolist() == [0, 1, 2]
+    assert predicted_front(VALUES, np.zeros(5)).tolist() == []
+
+
+@pytest.mark.parametrize(("batch", "least"), [(1, 1), (2, 2), (3, 3), (4, 3), (5, 3)])
+def test_a_wall_round_takes_from_the_front_and_fills_up(batch: int, least: int):
+    chosen = choose_wall(VALUES, PROBABILITY, batch, np.random.default_rng(0)).tolist()
+    assert len(set(chosen)) == batch
+    assert len({0, 1, 2} & set(chosen)) == least
+
+
+def test_a_missing_library_is_said_with_its_extra(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(MissingExtraError, match=r"scikit-learn is not installed.*kernel-looping\[tune\]"):
+        load("sklearn.ensemble")
