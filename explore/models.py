@@ -26,7 +26,8 @@ class Forest:
 
     def predict(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean and the standard deviation of what the trees say."""
-        answers = np.stack([tree.predict(rows.astype(np.float32)) for tree in self.regressor.estimators_])
+        rows = rows.astype(np.float32)  # what trees work on; they need not look at it again
+        answers = np.stack([tree.predict(rows, check_input=False) for tree in self.regressor.estimators_])
         return answers.mean(0), answers.std(0)
 
 
@@ -49,7 +50,9 @@ class Classifier:
         """The chance of each row to be feasible."""
         if self.certain is not None:
             return np.full(len(rows), self.certain)
-        return self.forest.predict_proba(rows)[:, 1]
+        rows = rows.astype(np.float32)
+        answers = [tree.predict_proba(rows, check_input=False)[:, 1] for tree in self.forest.estimators_]
+        return np.mean(answers, axis=0)
 
 
 def fit_classifier(rows: np.ndarray, feasible: np.ndarray, seed: int, trees: int = TREES) -> Classifier:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 
@@ -37,18 +38,21 @@ class Pool:
     space: Space
     list_limit: int = LIST_LIMIT
     _listed: Candidates | None = field(default=None, repr=False)
+    _places: dict[object, int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         count = self.space.count() if self.space.is_discrete else None
         if count is not None and count <= self.list_limit:
             points = tuple(self.space.points())
             self._listed = Candidates(points, encode(self.space, points))
+            self._places = {self.space.key(point): place for place, point in enumerate(points)}
 
     def draw(self, rng: np.random.Generator, seen: set[object], anchors: Sequence[Point]) -> Candidates:
         """Candidates that have not been seen: all of a small space, or draws and what is near anchors."""
         if self._listed is not None:
-            keep = [i for i, point in enumerate(self._listed.points) if self.space.key(point) not in seen]
-            return Candidates(tuple(self._listed.points[i] for i in keep), self._listed.rows[keep])
+            keep = np.ones(len(self._listed), dtype=bool)
+            keep[[self._places[key] for key in seen if key in self._places]] = False
+            return Candidates(tuple(compress(self._listed.points, keep)), self._listed.rows[keep])
         near = (moved for anchor in anchors for moved in neighbours(self.space, anchor, rng))
         return self._new([*self.space.sample(rng, DRAWS), *near], seen)
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("dialects", "passes", "frontends", "backends", "tools")
+FOLDERS = ("dialects", "passes", "frontends", "backends", "explore", "tools")
 MAY_IMPORT = {
     "dialects": {"dialects"},
     "passes": {"dialects", "passes"},
     "frontends": {"dialects", "frontends"},
     "backends": {"dialects", "backends"},
+    "explore": {"explore"},
     "tools": set(FOLDERS),
 }
 """Which of our folders the files of a folder import."""

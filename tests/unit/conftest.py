@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kl.backends.sn40l.program import (
+    TIERS,
     AddressPattern,
     Carry,
     Channel,
@@ -61,7 +62,7 @@ class Network:
         self.channels: list[Channel] = []
         self.units: list[Unit] = []
         self.outputs: list[str] = []
-        self._free = {tier: tier_span(self.machine, tier)[0] for tier in ("hbm", "ddr")}
+        self._free = {tier: tier_span(self.machine, tier)[0] for tier in TIERS}
         self._pmus = 0
         self._pcus = 0
 

@@ -124,10 +124,10 @@ def test_a_model_that_does_not_fit_runs_spilled(capsys: Capture):
 
 
 def test_all_variants_are_compared_spilled(capsys: Capture):
-    spilled = document(capsys, "compare", TINY, *SPILL)
-    assert [
-        s["cycles"] > u["cycles"] for s, u in zip(spilled, document(capsys, "compare", TINY), strict=True)
-    ] == [True] * 3
+    """All but the resident one are slower: what SRAM holds is not read from DDR."""
+    spilled, whole = document(capsys, "compare", TINY, *SPILL), document(capsys, "compare", TINY)
+    slower = {s["variant"] for s, w in zip(spilled, whole, strict=True) if s["cycles"] > w["cycles"]}
+    assert slower >= {"unfused", "fused", "looped"}
 
 
 @pytest.mark.parametrize("level", ["rdu", "program"])

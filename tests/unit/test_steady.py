@@ -82,7 +82,7 @@ blocks = st.builds(
     st.sampled_from([4, 8, 16]),
     st.integers(1, 30),
     st.integers(0, 40),
-    st.sampled_from(["hbm", "hbm", "ddr", None]),
+    st.sampled_from(["hbm", "hbm", "ddr", "sram", None]),
     st.integers(1, 40),
     st.sampled_from([0, 0, 0, 1, 2, -1]),
     st.sampled_from([None, None, "hbm", "ddr"]),
@@ -288,6 +288,7 @@ JUMPED = {
     "a tile held for the whole call": loop_of(block(held=-1)),
     "a cache behind a gate": loop_of(block(), cache=True, position=3),
     "a store in each iteration": loop_of(block(stored="hbm")),
+    "weights in SRAM": loop_of(block(weights="sram"), block()),
     "collectives": loop_of(block(reduced=True), block(reduced=True)),
     "tiles on their way all the time": loop_of(
         block(), aside=1, aside_reduced=True, bandwidth=2, latency=200
@@ -312,6 +313,15 @@ def test_what_changes_every_other_iteration_is_a_period_of_two(network: Any, jum
     loop = loop_of(chain, depth=17, bandwidth=8, latency=200)
     report = outcome(build(network, loop), loop, jump=True)
     assert [iterations for iterations, _ in jumps] == [2]
+    assert report == outcome(build(network, loop), loop, jump=False)
+
+
+def test_chains_that_do_not_keep_step_are_replayed(network: Any, jumps: Jumps) -> None:
+    # The chain at the side is faster, and nothing holds it back: it is further ahead in each iteration. When it
+    # has come to its end, the other one is alone and steady.
+    loop = loop_of(block(ii=90), iterations=400, aside=20)
+    report = outcome(build(network, loop), loop, jump=True)
+    assert 0 < skipped(jumps) < 300
     assert report == outcome(build(network, loop), loop, jump=False)
 
 
