@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -14,12 +14,16 @@ from .trees import is_active
 REAL_STEPS = (0.1, 0.02, 0.004)
 """The standard deviations of the steps of a real parameter, in the unit range."""
 
+MOST_STEPS = 8
+"""How many other values of a categorical, or of an order, are neighbours at a time."""
+
 
 def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generator) -> Iterator[Point]:
     """The feasible points that differ in one parameter, and in those that it makes appear.
 
-    Ordered values go one place up or down, categoricals to each other value, two items of an order change
-    places, real values take steps of some sizes. What appears is drawn uniformly.
+    Ordered values go one place up or down, categoricals to another value, two items of an order change
+    places, real values take steps of some sizes. Of many other values or changes some are taken at random.
+    What appears is drawn uniformly.
     """
     for parameter in space.parameters:
         if parameter.name not in point:
@@ -37,12 +41,19 @@ def _steps(parameter: Parameter, value: Value, rng: np.random.Generator) -> Iter
             for size in REAL_STEPS:
                 yield parameter.at(min(max(place + size * rng.standard_normal(), 0.0), 1.0))
         case Categorical():
-            yield from (other for other in parameter.values if other != value)
+            yield from _some([other for other in parameter.values if other != value], rng)
         case Permutation():
-            yield from _swaps(value)
+            yield from _some(list(_swaps(value)), rng)
         case _:
             index = parameter.index(value)
             yield from (parameter.value(i) for i in (index - 1, index + 1) if 0 <= i < parameter.size)
+
+
+def _some(values: Sequence[Value], rng: np.random.Generator) -> Sequence[Value]:
+    """At most `MOST_STEPS` of some values."""
+    if len(values) <= MOST_STEPS:
+        return values
+    return [values[index] for index in rng.choice(len(values), MOST_STEPS, replace=False)]
 
 
 def _swaps(order: Value) -> Iterator[tuple[int, ...]]:

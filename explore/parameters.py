@@ -88,6 +88,9 @@ class Integer:
     when: Condition | None = None
 
     def __post_init__(self) -> None:
+        for bound in (self.low, self.high):
+            if not isinstance(bound, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON may hold others
+                raise SpaceError(f"integer {self.name!r} has the bound {bound!r}")
         _check_range(self.name, self.low, self.high, self.scale, ("linear", "log", "pow2"))
         _check_shape(self.name, self.prior)
         if self.size < 1:
@@ -281,7 +284,7 @@ def _check_shape(name: str, prior: str) -> None:
 def _check_values(name: str, values: tuple[Value, ...]) -> None:
     if not values:
         raise SpaceError(f"parameter {name!r} has no values")
-    if len({(type(value) is bool, value) for value in values}) != len(values):
+    if len(set(values)) != len(values):
         raise SpaceError(f"parameter {name!r} has a value twice")
 
 

@@ -180,6 +180,10 @@ class Space:
         density = prod(prior_density(self.by_name[name], value) for name, value in point.items())
         return log(density) if density > 0 else -700.0  # about the logarithm of the smallest double
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copies for other processes hold what was given; trees are built there again."""
+        return Space, (self.parameters, self.constraints, self.node_limit)
+
     def __str__(self) -> str:
         return describe(self.parameters, [str(constraint) for constraint in self._predicates])
 

@@ -22,6 +22,9 @@ from .units import UnitRun
 LONGEST_PERIOD = 16
 """Iterations between states that are compared; longer periods are replayed."""
 
+LOOKS = 4
+"""Of as many iterations, those that are looked at after a while without a period; the others cost nothing."""
+
 
 def marker_of(run: KernelRun) -> UnitRun | None:
     """The unit whose first step in an iteration is where that begins; None if no unit runs in a loop.
@@ -69,9 +72,8 @@ def run_in_iterations(
 
 
 def _is_worth_a_look(fruitless: int) -> bool:
-    """Whether to look for a period after so many iterations without one: less and less often, for a while."""
-    block = fruitless // LONGEST_PERIOD
-    return block & (block - 1) == 0
+    """Whether to look for a period after so many iterations without one: only now and then after a while."""
+    return fruitless < LONGEST_PERIOD or fruitless % LONGEST_PERIOD < LOOKS
 
 
 def _iterations(run: KernelRun, books: Sequence[Book]) -> Iterator[int]:

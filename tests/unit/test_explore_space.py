@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from collections.abc import Callable
 from itertools import product
@@ -104,6 +105,10 @@ def test_draws_and_neighbours_are_points_with_encodings_in_range(space: Space, s
 @given(spaces())
 def test_saved_spaces_load_equal(space: Space):
     assert load_space(save_space(space)) == space
+
+
+def test_spaces_go_to_other_processes():
+    assert pickle.loads(pickle.dumps(TILES)) == TILES
 
 
 @pytest.mark.parametrize("prior", ["uniform", "gaussian", "decay", "exponential"])
@@ -225,6 +230,8 @@ BAD: dict[str, Callable[[], object]] = {
     "unknown prior 'bell'": lambda: Integer("b", 0, 7, prior="bell"),  # pyright: ignore
     "'o' has no values": lambda: Ordinal("o", ()),
     "'o' has a value twice": lambda: Ordinal("o", (1, 1)),
+    "'c' has a value twice": lambda: Categorical("c", (1, True)),
+    "integer 'b' has the bound 1.5": lambda: Integer("b", 1.5, 2),  # pyright: ignore
     "2 shares for 1 values": lambda: Categorical("c", (1,), (0.5, 0.5)),
     "one above 0": lambda: Categorical("c", (1,), (0.0,)),
     "has length 0": lambda: Permutation("p", 0),

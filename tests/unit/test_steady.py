@@ -317,8 +317,8 @@ def test_what_changes_every_other_iteration_is_a_period_of_two(network: Any, jum
 
 
 def test_chains_that_do_not_keep_step_are_replayed(network: Any, jumps: Jumps) -> None:
-    # The chain at the side is faster, and nothing holds it back: it is further ahead in each iteration. When it
-    # has come to its end, the other one is alone and steady.
+    # The chain at the side is faster, and nothing holds it back: it is further ahead in each iteration.
+    # When it has come to its end, the other one is alone and steady.
     loop = loop_of(block(ii=90), iterations=400, aside=20)
     report = outcome(build(network, loop), loop, jump=True)
     assert 0 < skipped(jumps) < 300
