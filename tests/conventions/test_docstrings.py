@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FILES = sorted(
     path
-    for folder in ("dialects", "passes", "frontends", "backends", "tools", "benchmarks")
+    for folder in ("dialects", "passes", "frontends", "backends", "explore", "tools", "benchmarks")
     for path in (ROOT / folder).rglob("*.py")
 )
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef
