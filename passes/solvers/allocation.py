@@ -2,14 +2,15 @@
 
 At decode the stages of a layer form a chain: each waits for the one before it. A task that moves w units of
 work with n machine units takes w / n, so the chain takes the sum of all w / n, and of all ways to share
-N units the sum is least where n is proportional to the square root of w.
+N units the sum is least where n is proportional to the square root of w. In whole units, each one goes to
+the task that it shortens most: the gain of a further unit falls with every unit, so no other way is shorter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from heapq import heapify, heapreplace
 
 
 @dataclass(frozen=True)
@@ -38,32 +39,13 @@ def share_units(tasks: Sequence[Task], available: int, target: int) -> tuple[int
     if needed > available:
         raise Shortage(needed, available)
     shares = [task.minimum for task in tasks]
-    spare = min(available, max(target, needed)) - needed
-    ideal = _ideal(tasks, needed + spare)
-    for number, wanted in enumerate(ideal):
-        shares[number] = max(shares[number], int(wanted))
-    left = needed + spare - sum(shares)
-    assert left >= 0, "the ideal shares sum to the units there are, and are rounded down"
-    working = [number for number, task in enumerate(tasks) if task.work > 0]
-    for _ in range(left if working else 0):
-        shares[max(working, key=lambda number: _gain(tasks[number].work, shares[number]))] += 1
+    waiting = [(-_gain(task.work, task.minimum), n) for n, task in enumerate(tasks) if task.work > 0]
+    heapify(waiting)
+    for _ in range(min(available, max(target, needed)) - needed if waiting else 0):
+        _, number = waiting[0]
+        shares[number] += 1
+        heapreplace(waiting, (-_gain(tasks[number].work, shares[number]), number))
     return tuple(shares)
-
-
-def _ideal(tasks: Sequence[Task], units: int) -> list[float]:
-    """Real-valued shares: square-root shares, where a task below its minimum is fixed there."""
-    fixed: set[int] = {number for number, task in enumerate(tasks) if task.work <= 0}
-    while True:
-        left = units - sum(tasks[number].minimum for number in fixed)
-        weight = sum(sqrt(task.work) for i, task in enumerate(tasks) if i not in fixed)
-        shares = [
-            float(task.minimum) if i in fixed else left * sqrt(task.work) / weight
-            for i, task in enumerate(tasks)
-        ]
-        below = {i for i, task in enumerate(tasks) if i not in fixed and shares[i] < task.minimum}
-        if not below:
-            return shares
-        fixed |= below
 
 
 def _gain(work: float, units: int) -> float:

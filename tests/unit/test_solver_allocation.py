@@ -50,6 +50,11 @@ def test_without_work_only_the_minima_are_taken() -> None:
     assert share_units([], available=10, target=10) == ()
 
 
+def test_work_without_a_minimum_gets_a_unit_before_others_get_more() -> None:
+    tasks = [Task("a", 0, 1.0), Task("b", 0, 1.0), Task("c", 0, 16.0)]
+    assert share_units(tasks, available=3, target=3) == (1, 1, 1)
+
+
 def test_too_many_minima_are_a_shortage_with_both_numbers() -> None:
     with pytest.raises(Shortage) as caught:
         share_units([Task("a", 6, 1.0), Task("b", 5, 1.0)], available=10, target=9)
