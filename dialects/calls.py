@@ -24,7 +24,7 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from .tensors import shape_of
+from .tensors import listed, shape_of
 
 
 def _is_stack_of(given: Attribute, wanted: Attribute) -> bool:
@@ -68,10 +68,8 @@ def verify_call_signature(
         if fault is not None:
             raise VerifyException(f"operand {number} of the call of @{callee} {fault}")
     if tuple(result_types) != signature.outputs.data:
-        returns, takes = (
-            ", ".join(map(str, types)) or "nothing" for types in (signature.outputs.data, result_types)
-        )
-        raise VerifyException(f"@{callee} returns {returns}, the call {takes}")
+        returns = listed(signature.outputs.data)
+        raise VerifyException(f"@{callee} returns {returns}, the call {listed(result_types)}")
 
 
 class SlicedCallOp(IRDLOperation):

@@ -51,11 +51,7 @@ from xdsl.traits import (
 
 from .calls import SlicedCallOp, verify_call_signature
 from .nn import GetGlobalOp, ObserveOp, expect, shape_of, slice_type
-
-
-def _listed(types: Sequence[Attribute]) -> str:
-    """Types as a user writes them."""
-    return ", ".join(map(str, types)) or "nothing"
+from .tensors import listed
 
 
 class FunctionLikeOp(IRDLOperation, ABC):
@@ -91,7 +87,7 @@ class FunctionLikeOp(IRDLOperation, ABC):
     def verify_(self) -> None:
         inputs = self.function_type.inputs.data
         types = tuple(arg.type for arg in self.args)
-        expect(types == inputs, f"arguments are {_listed(types)}, the signature says {_listed(inputs)}")
+        expect(types == inputs, f"arguments are {listed(types)}, the signature says {listed(inputs)}")
 
     @classmethod
     def parse(cls, parser: Parser) -> FunctionLikeOp:
@@ -154,7 +150,7 @@ def _verify_return(function: FunctionLikeOp) -> None:
     expect(isinstance(last, ReturnOp), f"{function.name} ends without kernel.return")
     assert last is not None
     wanted, types = function.function_type.outputs.data, tuple(last.operand_types)
-    expect(types == wanted, f"kernel.return gives {_listed(types)}, the signature says {_listed(wanted)}")
+    expect(types == wanted, f"kernel.return gives {listed(types)}, the signature says {listed(wanted)}")
 
 
 @irdl_op_definition
@@ -203,7 +199,7 @@ class CallOp(SlicedCallOp):
 class StackOp(IRDLOperation):
     """N tensors or memrefs of one type laid out one behind another, as one stack `[N, …]`.
 
-    A demand on the layout of the memory, not a copy: the parts must be weights, states or inputs.
+    A demand on the layout of the memory, not a copy: the parts must be weights or states.
     """
 
     name = "kernel.stack"
@@ -302,7 +298,7 @@ class LoopOp(IRDLOperation):
         given_types = [arg.type for arg in self.body.block.args]
         expect(
             given_types == arguments,
-            f"body arguments are {_listed(given_types)}, should be {_listed(arguments)}",
+            f"body arguments are {listed(given_types)}, should be {listed(arguments)}",
         )
         last = self.body.block.last_op
         expect(isinstance(last, YieldOp), "the loop body ends without kernel.yield")
@@ -334,7 +330,7 @@ class GroupOp(IRDLOperation):
         expect(isinstance(last, YieldOp), "the group ends without kernel.yield")
         assert last is not None
         wanted, types = list(self.res.types), list(last.operand_types)
-        expect(types == wanted, f"the group yields {_listed(types)}, its results are {_listed(wanted)}")
+        expect(types == wanted, f"the group yields {listed(types)}, its results are {listed(wanted)}")
 
 
 @irdl_op_definition

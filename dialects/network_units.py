@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from xdsl.dialects.builtin import (
     AnyFloat,
@@ -31,11 +31,8 @@ from xdsl.traits import IsTerminator
 
 from .network_kernel import NetworkOp, UnitOp, expect_least, fail_at
 from .nn import ComputeOp, element_type_of, expect, shape_of
+from .tensors import listed
 from .tiles import ChannelType, PortShape, TokenType, port_shape, tile_of
-
-
-def _listed(types: Iterable[Attribute]) -> str:
-    return ", ".join(map(str, types)) or "nothing"
 
 
 class TableGatherOp(UnitOp):
@@ -184,7 +181,7 @@ class PipelineStageOp(UnitOp):
             _verify_body_op(op, block)
         yielded = list(block.last_op.operand_types)
         wanted = [*map(tile_of, self.outs), *(arg.type for arg in block.args[len(self.ins) :])]
-        shown = f"the stage yields {_listed(yielded)}, its outputs and states are {_listed(wanted)}"
+        shown = f"the stage yields {listed(yielded)}, its outputs and states are {listed(wanted)}"
         expect(yielded == wanted, shown)
         periods = [int(period) for period in self.in_periods.get_values()]
         for number, (shape, period) in enumerate(zip(self.ports(), periods, strict=True)):
@@ -263,7 +260,7 @@ class LoopCarryOp(UnitOp):
 
     def verify_(self) -> None:
         types = dict.fromkeys(map(tile_of, self.operands))
-        expect(len(types) == 1, f"the channels of a carry have one type of tiles, not {_listed(types)}")
+        expect(len(types) == 1, f"the channels of a carry have one type of tiles, not {listed(types)}")
         expect(TokenType() not in types, "a carry of tokens; it takes tiles")
         expect(self.tiles.value.data > 0, f"a carry of {self.tiles.value.data} tiles")
 

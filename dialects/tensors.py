@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from math import prod
 
 from xdsl.dialects.builtin import (
@@ -54,6 +55,11 @@ def slice_type(stack: Attribute) -> Attribute:
             return MemRefType(stack.get_element_type(), stack.get_shape()[1:])
         case _:
             raise VerifyException(f"{stack} has no slices")
+
+
+def listed(types: Iterable[Attribute]) -> str:
+    """Types as a user writes them."""
+    return ", ".join(map(str, types)) or "nothing"
 
 
 def _require_static(op: Operation) -> None:
