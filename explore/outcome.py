@@ -1,0 +1,53 @@
+"""What an evaluation gave, and the record that a study keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .history import Evaluation
+from .space import Point
+
+Status = Literal["feasible", "infeasible", "failed", "timed-out"]
+"""How an evaluation ended. A failed one raised an error or ended its process, a timed-out one was stopped."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation of a point gave. Whatever its status, the models learn from it."""
+
+    values: tuple[float, ...] | None = None
+    """The objectives in their order; None where the evaluation has none."""
+
+    slacks: Mapping[str, float] = field(default_factory=dict[str, float])
+    """For each resource what is used minus what there is; above 0 is too much."""
+
+    status: Status = "feasible"
+    message: str = ""
+    """Why the point is not feasible, in the words of who evaluated it."""
+
+    details: Mapping[str, str | float] = field(default_factory=dict[str, "str | float"])
+    """What else is worth keeping, such as the pipeline that was run."""
+
+    def evaluation(self, point: Point) -> Evaluation:
+        """The outcome as the models see it."""
+        within = all(slack <= 0 for slack in self.slacks.values())
+        feasible = self.status == "feasible" and self.values is not None and within
+        return Evaluation(point, self.values, self.slacks, feasible)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An evaluation that has ended, as the study keeps it."""
+
+    number: int
+    """Its place in the study, from 0; places of evaluations still running are missing."""
+
+    point: Point
+    outcome: Outcome
+    start: float
+    """When the evaluation began, in seconds since the epoch."""
+
+    seconds: float
+    """How long it took."""
