@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from itertools import accumulate
 
 import numpy as np
 
@@ -21,13 +22,29 @@ Raises: ValueError for an index that is outside its range.
 """
 
 
-def shards(whole: Array, axis: int, parts: int, sockets: int) -> list[Array]:
+def shards(whole: Array, axis: int, parts: int, sockets: int, runs: Sequence[int] = ()) -> list[Array]:
     """The part that each socket holds of a tensor split along an axis, as views: `socket * parts // sockets`.
+
+    With `runs` the parts are made of so many elements of the axis, so many zeros, and so on in turn.
 
     Raises: ValueError if the sockets cannot share the parts evenly.
     """
     group = _sockets_per_part(sockets, parts)
-    return [part for part in np.split(whole, parts, axis) for _ in range(group)]
+    padded = _padded(whole, axis, runs) if runs else whole
+    return [part for part in np.split(padded, parts, axis) for _ in range(group)]
+
+
+def _padded(whole: Array, axis: int, runs: Sequence[int]) -> Array:
+    """The tensor with zeros put in along an axis."""
+    shape = [*whole.shape]
+    shape[axis] = sum(runs)
+    padded = np.zeros(shape, whole.dtype)
+    taken = [*accumulate(runs[::2], initial=0)]
+    places = [*accumulate(runs, initial=0)][::2]
+    target, source = np.moveaxis(padded, axis, 0), np.moveaxis(whole, axis, 0)
+    for place, first, end in zip(places, taken, taken[1:], strict=False):
+        target[place : place + end - first] = source[first:end]
+    return padded
 
 
 def _sockets_per_part(sockets: int, parts: int) -> int:

@@ -6,7 +6,7 @@ memory does; an `i1` takes a whole byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -67,6 +67,13 @@ class TensorSpec:
 
     def __str__(self) -> str:
         return f"tensor<{'x'.join([*map(str, self.shape), self.dtype])}>"
+
+
+def whole_spec(part: TensorSpec, axis: int, parts: int, runs: Sequence[int]) -> TensorSpec:
+    """The tensor that so many parts along an axis make; `runs` are elements of it and zeros, in turn."""
+    shape = [*part.shape]
+    shape[axis] = sum(runs[::2]) if runs else parts * shape[axis]
+    return TensorSpec(tuple(shape), part.dtype)
 
 
 def spec_of(array: Array) -> TensorSpec:

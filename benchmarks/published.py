@@ -19,7 +19,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from models import timed
+from models import program, timed
 from rich.console import Console
 from rich.table import Table
 from xdsl.utils.exceptions import DiagnosticException
@@ -70,7 +70,7 @@ class Row:
 
 
 def fitting(models: Sequence[str] = MODELS) -> list[tuple[str, int]]:
-    """Models and socket counts that can be compiled: 3B has 24 heads for 16 sockets, 405B too much for 8."""
+    """Models and socket counts that can be compiled: 405B is too much for 8."""
     found: list[tuple[str, int]] = []
     for model in models:
         for sockets in SOCKETS:
@@ -92,6 +92,21 @@ def share(model: str, sockets: int) -> float:
     return timed(model, sockets, "looped").roofline_share
 
 
+def padding(model: str, sockets: int) -> float:
+    """Share of the looped program's traffic that is zeros, of heads that do not divide; sockets' average."""
+    built = program(model, "looped", 4096, SN40L.with_values({"sockets": sockets}))
+    padded = [region for region in built.regions if region.shard_runs]
+    zeros = sum(one.size_bytes * sum(one.shard_runs[1::2]) / sum(one.shard_runs) for one in padded)
+    return zeros / timed(model, sockets, "looped").traffic.hbm_read
+
+
+def padding_note(model: str, sockets: int) -> str:
+    """What of a share of the bandwidth the model has no use for; nothing if there is no such part."""
+    zeros = padding(model, sockets)
+    useful = share(model, sockets) * (1 - zeros)
+    return f"{zeros:.1%} of the bytes are zeros of padded heads; {useful:.3f} without" if zeros else ""
+
+
 def orchestration_gain(model: str, sockets: int, variant: str) -> float:
     """Time with the host's launches to time with the machine's own."""
     software = timed(model, sockets, variant, orchestration="software")
@@ -108,8 +123,6 @@ def layer_kernel(model: str, sockets: int) -> tuple[float, float]:
 
 def units_share(model: str, sockets: int) -> float:
     """Share of the PCUs that the fused layer kernel uses."""
-    from models import program
-
     built = program(model, "fused", 4096, SN40L.with_values({"sockets": sockets}))
     layer = max(built.kernels, key=lambda kernel: len(kernel.units))
     return sum(unit.pcus[1] for unit in layer.units if hasattr(unit, "pcus")) / SN40L.pcus
@@ -207,6 +220,7 @@ def rows() -> list[Row]:
                 "share",
                 "KL" if model in ("llama3_70b", "llama3_405b") else "DAC25",
                 "HBM efficiency",
+                note=padding_note(model, sockets),
             )
             for model, sockets in pairs
         ),

@@ -12,29 +12,22 @@ from abc import ABC
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import (
-    DenseArrayBase,
     FunctionType,
-    IntegerAttr,
     MemRefType,
     StringAttr,
     SymbolNameConstraint,
     TensorType,
-    i64,
 )
 from xdsl.dialects.utils import parse_func_op_like, print_func_op_like
 from xdsl.ir import Attribute, Block, BlockArgument, Dialect, Operation, Region, SSAValue
 from xdsl.irdl import (
-    AttrSizedOperandSegments,
     IRDLOperation,
-    ParsePropInAttrDict,
     irdl_op_definition,
-    opt_prop_def,
     prop_def,
     region_def,
     result_def,
     traits_def,
     var_operand_def,
-    var_result_def,
 )
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -43,13 +36,13 @@ from xdsl.traits import (
     IsolatedFromAbove,
     IsTerminator,
     Pure,
-    RecursiveMemoryEffect,
     SymbolOpInterface,
     SymbolTable,
     SymbolUserOpInterface,
 )
 
 from .calls import SlicedCallOp, verify_call_signature
+from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp, expect, shape_of, slice_type
 from .tensors import listed
 
@@ -226,126 +219,4 @@ class StackOp(IRDLOperation):
         expect(len(self.parts) == length, f"{len(self.parts)} parts in a stack of {length}")
 
 
-@irdl_op_definition
-class LoopOp(IRDLOperation):
-    """A pipelined loop inside a kernel: iteration i works on slice `start + i * step` of each stack.
-
-    The body's arguments are the carried values and then one slice per stack; it yields the next carried
-    values. Whatever it uses from outside is invariant. Iterations may overlap as far as the carried values
-    allow: the next iteration's slices are loaded while this one computes.
-    """
-
-    name = "kernel.loop"
-
-    count = prop_def(IntegerAttr.constr(i64))
-    starts = opt_prop_def(DenseArrayBase.constr(i64))
-    """First slice of each stack; zeros if absent."""
-    steps = opt_prop_def(DenseArrayBase.constr(i64))
-    """Distance of consecutive slices of each stack; ones if absent."""
-    carried = var_operand_def()
-    stacks = var_operand_def(TensorType[Attribute] | MemRefType[Attribute])
-    res = var_result_def()
-    body = region_def("single_block")
-
-    traits = traits_def(RecursiveMemoryEffect())
-    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
-    assembly_format = (
-        "$count (`carried` `(` $carried^ `:` type($carried) `)` `->` type($res))? "
-        "(`stacks` `(` $stacks^ `:` type($stacks) `)`)? attr-dict-with-keyword $body"
-    )
-
-    def __init__(
-        self,
-        count: int,
-        carried: Sequence[SSAValue],
-        stacks: Sequence[SSAValue],
-        body: Region,
-        starts: Sequence[int] | None = None,
-        steps: Sequence[int] | None = None,
-    ):
-        properties: dict[str, Attribute] = {"count": IntegerAttr(count, i64)}
-        if starts is not None and any(start != 0 for start in starts):
-            properties["starts"] = DenseArrayBase.from_list(i64, starts)
-        if steps is not None and any(step != 1 for step in steps):
-            properties["steps"] = DenseArrayBase.from_list(i64, steps)
-        super().__init__(
-            operands=[carried, stacks],
-            result_types=[[value.type for value in carried]],
-            properties=properties,
-            regions=[body],
-        )
-
-    @property
-    def slices(self) -> tuple[tuple[int, int], ...]:
-        """Start and step of each stack."""
-        starts = self.starts.get_values() if self.starts else (0,) * len(self.stacks)
-        steps = self.steps.get_values() if self.steps else (1,) * len(self.stacks)
-        return tuple((int(start), int(step)) for start, step in zip(starts, steps, strict=True))
-
-    def verify_(self) -> None:
-        count = self.count.value.data
-        expect(count > 0, f"a loop of {count} iterations")
-        for array, what in ((self.starts, "starts"), (self.steps, "steps")):
-            given = len(array) if array is not None else len(self.stacks)
-            expect(given == len(self.stacks), f"{given} {what} for {len(self.stacks)} stacks")
-        for stack, (start, step) in zip(self.stacks, self.slices, strict=True):
-            ends, length = (start, start + (count - 1) * step), shape_of(stack)[0]
-            fits = min(ends) >= 0 and max(ends) < length
-            expect(fits, f"the loop reads slices {ends[0]} to {ends[1]} of a stack of {length}")
-        wanted = [value.type for value in self.carried]
-        expect([r.type for r in self.res] == wanted, "results and carried values differ in type")
-        arguments = [*wanted, *(slice_type(stack.type) for stack in self.stacks)]
-        given_types = [arg.type for arg in self.body.block.args]
-        expect(
-            given_types == arguments,
-            f"body arguments are {listed(given_types)}, should be {listed(arguments)}",
-        )
-        last = self.body.block.last_op
-        expect(isinstance(last, YieldOp), "the loop body ends without kernel.yield")
-        assert last is not None
-        expect(list(last.operand_types) == wanted, "the loop yields other types than it carries")
-
-
-@irdl_op_definition
-class GroupOp(IRDLOperation):
-    """Operations of a step or a layer that are to become one kernel; `outline-kernels` makes and ends them.
-
-    `%y = kernel.group -> tensor<1x8xbf16> { … kernel.yield %z : tensor<1x8xbf16> }`
-    """
-
-    name = "kernel.group"
-
-    res = var_result_def()
-    body = region_def("single_block")
-
-    traits = traits_def(RecursiveMemoryEffect())
-    assembly_format = "(`->` type($res)^)? attr-dict-with-keyword $body"
-
-    def __init__(self, body: Region, result_types: Sequence[Attribute]):
-        super().__init__(regions=[body], result_types=[result_types])
-
-    def verify_(self) -> None:
-        expect(len(self.body.block.args) == 0, "a group captures its values, it takes no arguments")
-        last = self.body.block.last_op
-        expect(isinstance(last, YieldOp), "the group ends without kernel.yield")
-        assert last is not None
-        wanted, types = list(self.res.types), list(last.operand_types)
-        expect(types == wanted, f"the group yields {listed(types)}, its results are {listed(wanted)}")
-
-
-@irdl_op_definition
-class YieldOp(IRDLOperation):
-    """End of a loop body, with the carried values of the next iteration, or of a group, with its results."""
-
-    name = "kernel.yield"
-
-    arguments = var_operand_def()
-
-    traits = traits_def(IsTerminator(), Pure(), HasParent(LoopOp, GroupOp))
-    assembly_format = "attr-dict ($arguments^ `:` type($arguments))?"
-
-    def __init__(self, arguments: Sequence[SSAValue]):
-        super().__init__(operands=[arguments])
-
-
-KERNEL = Dialect("kernel", [FuncOp, ScheduleOp, ReturnOp, CallOp, StackOp, LoopOp, GroupOp, YieldOp])
+KERNEL = Dialect("kernel", [FuncOp, ScheduleOp, ReturnOp, CallOp, StackOp, LoopOp, StepsOp, GroupOp, YieldOp])

@@ -13,12 +13,12 @@ firing yielded.
 
 from __future__ import annotations
 
-from .network_kernel import NetworkOp, QueueOp, UnitOp, channel_of, fail_at
+from .network_kernel import NetworkOp, QueueOp, StreamUnitOp, UnitOp, channel_of, fail_at
+from .network_loops import LoopCarryOp, StepCounterOp
 from .network_units import (
     ALGORITHMS,
     COLLECTIVES,
     ExchangeOp,
-    LoopCarryOp,
     PipelineStageOp,
     TableGatherOp,
     YieldOp,
@@ -44,6 +44,8 @@ __all__ = [
     "PipelineStageOp",
     "PortShape",
     "QueueOp",
+    "StepCounterOp",
+    "StreamUnitOp",
     "TableGatherOp",
     "TokenType",
     "UnitOp",

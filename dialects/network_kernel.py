@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-from xdsl.dialects.builtin import FunctionType, IntegerAttr, i64
+from xdsl.dialects.builtin import FunctionType, IntegerAttr, UnitAttr, i64
 from xdsl.ir import Attribute, Operation, Region, SSAValue
 from xdsl.irdl import IRDLOperation, ParsePropInAttrDict, opt_prop_def, prop_def, result_def
 from xdsl.utils.exceptions import VerifyException
@@ -16,7 +16,11 @@ from .tiles import ChannelType
 
 
 class NetworkOp(FunctionLikeOp):
-    """A kernel as a network of units; the base of `dataflow.kernel` and `rdu.kernel`."""
+    """A kernel as a network of units; the base of `dataflow.kernel` and `rdu.kernel`.
+
+    With `steps` it makes so many decode steps in a call: its iterations fall into as many equal parts, and
+    units `per_step` run once in each.
+    """
 
     def __init__(
         self,
@@ -31,21 +35,32 @@ class NetworkOp(FunctionLikeOp):
     @property
     def iterations(self) -> int:
         """How often the network runs in one call."""
-        attribute = self.attributes.get("iterations")
+        return self._count("iterations", absent=0)
+
+    @property
+    def steps(self) -> int:
+        """How many decode steps that are."""
+        return self._count("steps", absent=1)
+
+    def _count(self, name: str, absent: int) -> int:
+        attribute = self.attributes.get(name, IntegerAttr(absent, i64))
         return attribute.value.data if isinstance(attribute, IntegerAttr) else 0
 
     def verify_(self) -> None:
         super().verify_()
         expect(self.iterations > 0, "a kernel needs `iterations`, a positive integer")
+        expect(self.steps > 0, "`steps` of a kernel is a positive integer")
+        even = self.iterations % self.steps == 0
+        expect(even, f"{self.iterations} iterations do not make {self.steps} equal steps")
         for op in self.body.block.ops:
             if not isinstance(op, QueueOp | UnitOp):
                 fail_at(op, f"{op.name} directly inside a {self.name}; only units and channels stand there")
         for channel in self.body.block.ops:
             if isinstance(channel, QueueOp):
-                verify_balance(channel, self.iterations)
+                verify_balance(channel)
 
 
-def verify_balance(channel: QueueOp, iterations: int) -> None:
+def verify_balance(channel: QueueOp) -> None:
     """Check that a channel has two ends which agree on the tiles of a call.
 
     Raises: VerifyException.
@@ -56,8 +71,8 @@ def verify_balance(channel: QueueOp, iterations: int) -> None:
     if len(consumers) != 1:
         fail_at(channel, f"{channel.label} has {len(consumers)} consumers, needs one")
     producer, consumer = producers[0], consumers[0]
-    made = producer.produced_tiles(channel.result, iterations)
-    taken = consumer.consumed_tiles(channel.result, iterations)
+    made = producer.produced_tiles(channel.result)
+    taken = consumer.consumed_tiles(channel.result)
     if made != taken:
         puts = f"{producer.name} puts {made} tiles a call into {channel.label}"
         fail_at(channel, f"{puts}, {consumer.name} takes {taken}")
@@ -71,6 +86,17 @@ def fail_at(op: Operation, message: str) -> NoReturn:
 class UnitOp(IRDLOperation):
     """A unit of the network: it takes tiles from channels and puts tiles into others."""
 
+    per_step = opt_prop_def(UnitAttr)
+    """It runs once a decode step, not once an iteration."""
+
+    @property
+    def passes(self) -> int:
+        """How often it runs in a call."""
+        kernel = self.parent_op()
+        if not isinstance(kernel, NetworkOp):
+            return 1
+        return kernel.iterations if self.per_step is None else kernel.steps
+
     def inputs(self) -> Sequence[SSAValue]:
         """The channels that it takes from."""
         return ()
@@ -79,13 +105,27 @@ class UnitOp(IRDLOperation):
         """The channels that it puts into."""
         return ()
 
-    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+    def consumed_tiles(self, channel: SSAValue) -> int:
         """Tiles taken from one of its inputs in a call."""
         raise NotImplementedError
 
-    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+    def produced_tiles(self, channel: SSAValue) -> int:
         """Tiles put into one of its outputs in a call."""
         raise NotImplementedError
+
+
+class StreamUnitOp(UnitOp):
+    """A stream from or to memory, which may also run just once a call."""
+
+    once = opt_prop_def(UnitAttr)
+
+    @property
+    def passes(self) -> int:
+        return super().passes if self.once is None else 1
+
+    def verify_(self) -> None:
+        both = self.once is not None and self.per_step is not None
+        expect(not both, "a stream runs `once` or `per_step`, not both")
 
 
 class QueueOp(IRDLOperation):

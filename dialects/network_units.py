@@ -29,10 +29,10 @@ from xdsl.irdl import (
 )
 from xdsl.traits import IsTerminator
 
-from .network_kernel import NetworkOp, UnitOp, expect_least, fail_at
+from .network_kernel import UnitOp, expect_least, fail_at
 from .nn import ComputeOp, element_type_of, expect, shape_of
 from .tensors import listed
-from .tiles import ChannelType, PortShape, TokenType, port_shape, tile_of
+from .tiles import ChannelType, PortShape, port_shape, tile_of
 
 
 class TableGatherOp(UnitOp):
@@ -63,11 +63,11 @@ class TableGatherOp(UnitOp):
     def outputs(self) -> Sequence[SSAValue]:
         return self.channels
 
-    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return iterations
+    def consumed_tiles(self, channel: SSAValue) -> int:
+        return self.passes
 
-    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return iterations
+    def produced_tiles(self, channel: SSAValue) -> int:
+        return self.passes
 
     def verify_(self) -> None:
         ids = tile_of(self.ids)
@@ -140,19 +140,18 @@ class PipelineStageOp(UnitOp):
             shapes.append(port_shape(tile_of(channel), argument.type))
         return shapes
 
-    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
+    def consumed_tiles(self, channel: SSAValue) -> int:
         port = next(i for i, value in enumerate(self.ins) if value is channel)
-        groups = self.firings.value.data * iterations // int(self.in_periods.get_values()[port])
+        groups = self.firings.value.data * self.passes // int(self.in_periods.get_values()[port])
         return groups * self.ports()[port].gathered
 
-    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
+    def produced_tiles(self, channel: SSAValue) -> int:
         port = next(i for i, value in enumerate(self.outs) if value is channel)
-        return self.firings.value.data * iterations // int(self.out_periods.get_values()[port])
+        return self.firings.value.data * self.passes // int(self.out_periods.get_values()[port])
 
     def verify_(self) -> None:
         firings = self.firings.value.data
-        kernel = self.parent_op()
-        total = firings * kernel.iterations if isinstance(kernel, NetworkOp) else firings
+        total = firings * self.passes
         expect(firings > 0, f"a stage with {firings} firings")
         for channels, periods, side in (
             (self.ins, self.in_periods, "input"),
@@ -220,51 +219,6 @@ class YieldOp(IRDLOperation):
         expect(isinstance(self.parent_op(), PipelineStageOp), "dataflow.yield stands at the end of a stage")
 
 
-class LoopCarryOp(UnitOp):
-    """A loop-carried value; the base of `dataflow.carry` and `rdu.carry`."""
-
-    init = operand_def(ChannelType)
-    next = operand_def(ChannelType)
-    final = operand_def(ChannelType)
-    current = var_operand_def(ChannelType)
-    """Every tile goes to each of them."""
-    tiles = prop_def(IntegerAttr.constr(i64))
-
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = (
-        "$tiles `init` $init `next` $next `final` $final `current` $current attr-dict `:` type($init)"
-        "`,` type($next) `,` type($final) `,` type($current)"
-    )
-
-    def __init__(
-        self,
-        tiles: int,
-        init: SSAValue,
-        next: SSAValue,
-        final: SSAValue,
-        current: Sequence[SSAValue],
-    ):
-        super().__init__(operands=[init, next, final, current], properties={"tiles": IntegerAttr(tiles, i64)})
-
-    def inputs(self) -> Sequence[SSAValue]:
-        return (self.init, self.next)
-
-    def outputs(self) -> Sequence[SSAValue]:
-        return (self.final, *self.current)
-
-    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return self.tiles.value.data * (1 if channel is self.init else iterations)
-
-    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return self.tiles.value.data * (1 if channel is self.final else iterations)
-
-    def verify_(self) -> None:
-        types = dict.fromkeys(map(tile_of, self.operands))
-        expect(len(types) == 1, f"the channels of a carry have one type of tiles, not {listed(types)}")
-        expect(TokenType() not in types, "a carry of tokens; it takes tiles")
-        expect(self.tiles.value.data > 0, f"a carry of {self.tiles.value.data} tiles")
-
-
 COLLECTIVES = ("all_reduce", "all_gather")
 ALGORITHMS = ("one_shot", "ring")
 
@@ -315,11 +269,11 @@ class ExchangeOp(UnitOp):
     def outputs(self) -> Sequence[SSAValue]:
         return self.channels
 
-    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return self.tiles.value.data * iterations
+    def consumed_tiles(self, channel: SSAValue) -> int:
+        return self.tiles.value.data * self.passes
 
-    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return self.tiles.value.data * iterations
+    def produced_tiles(self, channel: SSAValue) -> int:
+        return self.tiles.value.data * self.passes
 
     def verify_(self) -> None:
         kind, algorithm = self.kind.data, self.algorithm.data

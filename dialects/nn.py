@@ -12,7 +12,10 @@ leading dimension more than the callee's parameter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects.builtin import (
+    DenseArrayBase,
     FlatSymbolRefAttrConstr,
     IntegerAttr,
     MemRefType,
@@ -128,6 +131,8 @@ class WeightOp(IRDLOperation):
     """The axis along which the whole tensor is split over the sockets; absent: each has all of it."""
     shard_parts = opt_prop_def(IntegerAttr.constr(i64))
     """Into how many parts; with fewer parts than sockets, neighbours share a part."""
+    shard_runs = opt_prop_def(DenseArrayBase.constr(i64))
+    """Elements of the whole axis and zeros behind them, in turn, as the parts have them; absent: no zeros."""
 
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
@@ -157,10 +162,19 @@ class WeightOp(IRDLOperation):
         together = (self.shard_axis is None) == (self.shard_parts is None)
         expect(together, "give `shard_axis` and `shard_parts` together")
         if self.shard_axis is None or self.shard_parts is None:
+            expect(self.shard_runs is None, "give `shard_runs` with `shard_axis` and `shard_parts`")
             return
         axis, parts, rank = self.shard_axis.value.data, self.shard_parts.value.data, self.type.get_num_dims()
         expect(0 <= axis < rank, f"shard_axis is {axis}; the weight has {rank} dimensions")
         expect(parts > 0, f"shard_parts is {parts}; it must be positive")
+        if self.shard_runs is not None:
+            _verify_runs(self.shard_runs.get_values(), parts * self.type.get_shape()[axis])
+
+
+def _verify_runs(runs: Sequence[int], padded: int) -> None:
+    """That elements and zeros in turn make up all parts."""
+    expect(min(runs, default=-1) >= 0, f"shard_runs are {[*runs]}; they are one or more numbers from 0")
+    expect(sum(runs) == padded, f"shard_runs make {sum(runs)} elements, the parts {padded}")
 
 
 @irdl_op_definition

@@ -11,7 +11,6 @@ from xdsl.dialects.builtin import (
     IntegerType,
     MemRefType,
     TensorType,
-    UnitAttr,
     i64,
 )
 from xdsl.ir import Attribute, SSAValue
@@ -39,8 +38,9 @@ from .network import (
     NetworkOp,
     PipelineStageOp,
     QueueOp,
+    StepCounterOp,
+    StreamUnitOp,
     TableGatherOp,
-    UnitOp,
 )
 from .nn import expect, shape_of
 from .rdu_machine import machine_of
@@ -129,6 +129,14 @@ class CarryOp(LoopCarryOp):
 
 
 @irdl_op_definition
+class CounterOp(StepCounterOp):
+    """The position of each decode step, as in `dataflow.counter`."""
+
+    name = "rdu.counter"
+    traits = traits_def(HasParent(KernelOp))
+
+
+@irdl_op_definition
 class GatherOp(TableGatherOp):
     """An AGCU that reads rows by index, as in `dataflow.gather`."""
 
@@ -144,11 +152,12 @@ class CollectiveOp(ExchangeOp):
     traits = traits_def(HasParent(KernelOp))
 
 
-class StreamOp(UnitOp):
+class StreamOp(StreamUnitOp):
     """An AGCU stream with its address pattern; the base of `rdu.load` and `rdu.store`.
 
-    Tile t of pass i begins at `start + i * pass_stride + t * tile_stride` bytes from the argument's address,
-    a store at a position `position * position_stride` further; `strides` are those inside the tile.
+    Tile t of the i-th pass of a decode step begins at `start + i * pass_stride + t * tile_stride` bytes from
+    the argument's address, a store at a position `position * position_stride` further; `strides` are those
+    inside the tile. A stream `per_step` goes on with the passes of the step before.
     """
 
     tiles = prop_def(IntegerAttr.constr(i64))
@@ -158,12 +167,6 @@ class StreamOp(UnitOp):
     pass_stride = prop_def(IntegerAttr.constr(i64))
     strides = prop_def(DenseArrayBase.constr(i64))
     """Bytes from one element to the next, per dimension of the tile."""
-    once = opt_prop_def(UnitAttr)
-    """One pass a call instead of one an iteration."""
-
-    def passes(self, iterations: int) -> int:
-        """Passes in a call."""
-        return 1 if self.once is not None else iterations
 
 
 @irdl_op_definition
@@ -202,13 +205,14 @@ class LoadOp(StreamOp):
     def outputs(self) -> Sequence[SSAValue]:
         return self.channels
 
-    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return self.passes(iterations)
+    def consumed_tiles(self, channel: SSAValue) -> int:
+        return self.passes
 
-    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return self.passes(iterations) * self.tiles.value.data
+    def produced_tiles(self, channel: SSAValue) -> int:
+        return self.passes * self.tiles.value.data
 
     def verify_(self) -> None:
+        super().verify_()
         gate = {self.after is None, self.position is None, self.positions_per_tile is None}
         expect(len(gate) == 1, "give `after`, `position` and `positions_per_tile` together")
         if self.positions_per_tile is not None:
@@ -259,13 +263,14 @@ class StoreOp(StreamOp):
     def outputs(self) -> Sequence[SSAValue]:
         return self.done
 
-    def consumed_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return self.passes(iterations) * self.tiles.value.data
+    def consumed_tiles(self, channel: SSAValue) -> int:
+        return self.passes * self.tiles.value.data
 
-    def produced_tiles(self, channel: SSAValue, iterations: int) -> int:
-        return self.passes(iterations)
+    def produced_tiles(self, channel: SSAValue) -> int:
+        return self.passes
 
     def verify_(self) -> None:
+        super().verify_()
         both = (self.position is None) == (self.position_stride is None)
         expect(both, "give `at` and `position_stride` together")
         expect_tokens(self.done, "`done`")

@@ -72,6 +72,8 @@ class RegionOp(IRDLOperation):
     """The axis along which the whole weight is split over the sockets."""
     shard_parts = opt_prop_def(IntegerAttr.constr(i64))
     """Into how many parts; with fewer parts than sockets, neighbours share a part."""
+    shard_runs = opt_prop_def(DenseArrayBase.constr(i64))
+    """Elements of the whole axis and zeros behind them, in turn; absent: no zeros."""
     pmus = opt_prop_def(IntegerAttr.constr(i64))
     """In SRAM: over how many PMUs the bytes are spread, word by word; absent: as many as hold it."""
 
@@ -97,7 +99,7 @@ class RegionOp(IRDLOperation):
             "type": type,
         }
         if weight is not None:
-            kept = ("checkpoint", "transposed", "stacked", "shard_axis", "shard_parts")
+            kept = ("checkpoint", "transposed", "stacked", "shard_axis", "shard_parts", "shard_runs")
             properties |= {name: weight.properties[name] for name in kept if name in weight.properties}
         super().__init__(properties=properties)
 

@@ -16,6 +16,7 @@ PASSES: tuple[str, ...] = (
     "outline-kernels",
     "merge-identical-kernels",
     "loop-kernels",
+    "loop-steps",
     "convert-kernel-to-dataflow",
     "tile-stages",
     "overlap-collectives",

@@ -39,7 +39,7 @@ the chain of stages as short as possible (`solvers/allocation.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -51,15 +51,26 @@ from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp
 from ..dialects.rdu import machine_of
+from .analysis.no_room import NoRoom
 from .analysis.residence import home_of, kernel_units
-from .analysis.traffic import needed_pmus, pass_tiles, read_bytes, stage_flops
+from .analysis.traffic import is_stream, needed_pmus, pass_tiles, read_bytes, stage_flops
+from .knobs import Knob
 from .solvers.allocation import Shortage, Task, share_units
 
 
-def _channel_task(channel: QueueOp, iterations: int, machine: Machine) -> Task:
+@dataclass(frozen=True)
+class Shares:
+    """Per cent of the PMUs and of the PCUs to share out, and what a streamed byte counts."""
+
+    pmus: int
+    pcus: int
+    streams: int
+
+
+def _channel_task(channel: QueueOp, iterations: int, machine: Machine, stream_percent: int) -> Task:
     minimum = needed_pmus(channel, iterations, machine)
-    work = channel.type.tile_bytes * pass_tiles(channel, iterations) if minimum else 0
-    return Task(channel.label, minimum, work)
+    work = channel.type.tile_bytes * pass_tiles(channel) if minimum else 0
+    return Task(channel.label, minimum, work * (stream_percent / 100 if is_stream(channel) else 1))
 
 
 def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
@@ -77,7 +88,7 @@ def _settle(op: dataflow.StageOp | QueueOp) -> bool:
     return count > 0
 
 
-def allocate(network: dataflow.KernelOp, machine: Machine, percent: int) -> None:
+def allocate(network: dataflow.KernelOp, machine: Machine, shares: Shares) -> None:
     """Write the unit counts into a network.
 
     Raises: PassFailedException where the channels need more SRAM, or the stages more PCUs, than there are.
@@ -85,9 +96,9 @@ def allocate(network: dataflow.KernelOp, machine: Machine, percent: int) -> None
     channels = [op for op in network.body.block.ops if isinstance(op, QueueOp) and not _settle(op)]
     stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp) and not _settle(op)]
     name = network.sym_name.data
-    tasks = [_channel_task(channel, network.iterations, machine) for channel in channels]
+    tasks = [_channel_task(channel, network.iterations, machine, shares.streams) for channel in channels]
     try:
-        pmus = share_units(tasks, machine.pmus, machine.pmus * percent // 100)
+        pmus = share_units(tasks, machine.pmus, machine.pmus * shares.pmus // 100)
     except Shortage as short:
         largest = max(tasks, key=lambda task: task.minimum)
         message = (
@@ -95,13 +106,13 @@ def allocate(network: dataflow.KernelOp, machine: Machine, percent: int) -> None
             f"{largest.name}; the machine has {short.available} free; lower tile-bytes or least-run-bytes of "
             "tile-stages, or split the kernel"
         )
-        network.emit_error(message, PassFailedException(message))
+        network.emit_error(message, NoRoom(message, "pmus", short.needed, short.available))
     work = [_stage_task(stage, machine) for stage in stages]
     try:
-        pcus = share_units(work, machine.pcus, machine.pcus * percent // 100)
+        pcus = share_units(work, machine.pcus, machine.pcus * shares.pcus // 100)
     except Shortage as short:
         message = f"@{name} has {short.needed} stages, the machine {short.available} PCUs; split the kernel"
-        network.emit_error(message, PassFailedException(message))
+        network.emit_error(message, NoRoom(message, "pcus", short.needed, short.available))
     for channel, count in zip(channels, pmus, strict=True):
         channel.pmus = IntegerAttr(count, i64)
     for stage, count in zip(stages, pcus, strict=True):
@@ -114,16 +125,31 @@ class AllocateUnitsPass(ModulePass):
 
     name: ClassVar[str] = "allocate-units"
 
-    percent: int = 90
+    percent: int = field(default=90, metadata={"knob": Knob(low=4, high=100, scale="log")})
     """Published: one decoder layer of a 7B model uses almost 90 % of the PCUs and PMUs (SN40)."""
+    pcu_percent: int | None = field(
+        default=None, metadata={"knob": Knob(low=4, high=100, scale="log", default="percent")}
+    )
+    """Of the PCUs; `percent` if absent."""
+    stream_percent: int = field(
+        default=100, metadata={"knob": Knob(low=25, high=800, scale="log", prior="gaussian")}
+    )
+    """What a byte counts that a stream brings, against one that a stage makes. Streams with more PMUs load
+    further ahead (`prefetch-weights`), stages with more exchange their tiles faster."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if not 0 < self.percent <= 100:
-            message = f"percent is {self.percent}; it must be between 1 and 100"
+        pcu_percent = self.percent if self.pcu_percent is None else self.pcu_percent
+        for name, value in (("percent", self.percent), ("pcu-percent", pcu_percent)):
+            if not 0 < value <= 100:
+                message = f"{name} is {value}; it must be between 1 and 100"
+                op.emit_error(message, PassFailedException(message))
+        if self.stream_percent < 1:
+            message = f"stream-percent is {self.stream_percent}; it must be positive"
             op.emit_error(message, PassFailedException(message))
+        shares = Shares(self.percent, pcu_percent, self.stream_percent)
         machine = machine_of(op)
         pcus, pmus = kernel_units(op, machine)
         machine = replace(machine, pcus=pcus, pmus=pmus)
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
-                allocate(network, machine, self.percent)
+                allocate(network, machine, shares)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
@@ -30,6 +30,7 @@ from .analysis.loop_objections import gathered_parts, machine_trouble, stack_tro
 from .analysis.looped_kernel import LoopedKernel, build_looped_kernel
 from .analysis.remarks import add_remark, remarks_on
 from .analysis.run_scan import Calls, Run
+from .knobs import Knob
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class LoopKernelsPass(ModulePass):
     """
 
     name = "loop-kernels"
+    optional: ClassVar[Knob] = Knob((True, False))
 
     min_count: int = 2
     """fewest iterations of a loop"""
@@ -115,7 +117,7 @@ class LoopKernelsPass(ModulePass):
 
 
 def _holds_loop(func: kernel.FuncOp) -> bool:
-    return any(isinstance(op, kernel.LoopOp) for op in func.body.block.ops)
+    return any(isinstance(op, kernel.LoopOp | kernel.StepsOp) for op in func.body.block.ops)
 
 
 def _erase_uncalled(module: ModuleOp, candidates: set[kernel.FuncOp]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 from xdsl.context import Context
@@ -34,6 +34,7 @@ from .analysis.grouping import (
     one_each,
 )
 from .analysis.kernel_names import UniqueNames, role
+from .knobs import Knob
 
 Granularity = Literal["op", "block", "layer"]
 
@@ -92,7 +93,9 @@ class OutlineKernelsPass(ModulePass):
 
     name = "outline-kernels"
 
-    granularity: Granularity = "layer"
+    granularity: Granularity = field(
+        default="layer", metadata={"knob": Knob(("op", "block", "layer"), ordered=True)}
+    )
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, FuncOp)}

@@ -36,7 +36,7 @@ stays as it is. Each collective gets the algorithm that is faster for its tile o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -56,6 +56,10 @@ from ..dialects.network import ALGORITHMS, channel_of
 from ..dialects.rdu import machine_of
 from ..dialects.tiles import ChannelType, tile_of, tiled_axis
 from .analysis.stage_axes import consumer_of, producer_of
+from .knobs import Knob
+
+SEVERAL = ("sockets > 1",)
+"""One socket alone exchanges nothing."""
 
 
 def _collector(op: dataflow.CollectiveOp) -> dataflow.StageOp | None:
@@ -132,8 +136,9 @@ class OverlapCollectivesPass(ModulePass):
     """Stream all-reduces tile by tile; `algorithm` is `auto`, `one_shot` or `ring`."""
 
     name: ClassVar[str] = "overlap-collectives"
+    optional: ClassVar[Knob] = Knob((True, False), where=SEVERAL)
 
-    algorithm: str = "auto"
+    algorithm: str = field(default="auto", metadata={"knob": Knob(("auto", *ALGORITHMS), where=SEVERAL)})
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         known = ("auto", *ALGORITHMS)

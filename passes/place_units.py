@@ -52,7 +52,7 @@ from ..dialects.machine import Machine
 from ..dialects.network import QueueOp, UnitOp
 from ..dialects.rdu import machine_of
 from .analysis.residence import home_of, kernel_units
-from .analysis.routes import Grid, channel_hops, iteration_bytes
+from .analysis.routes import Grid, channel_hops, pass_bytes
 from .solvers.placement import Block, place
 
 
@@ -96,7 +96,7 @@ def place_network(network: dataflow.KernelOp, machine: Machine, pcus: int, pmus:
     blocks = [
         Block(
             _count(channel),
-            iteration_bytes(channel, network.iterations),
+            pass_bytes(channel),
             numbers.get(channel.producers()[0]),
             numbers.get(channel.consumers()[0]),
         )

@@ -52,6 +52,7 @@ from ..dialects import kernel, nn
 from ..dialects.rdu import machine_of
 from .analysis.memory_shortage import without_ddr, without_hbm, without_spill
 from .analysis.memory_traffic import traffic_bytes
+from .analysis.no_room import NoRoom
 from .analysis.residence import is_resident
 from .solvers.memory import ALIGNMENT, Item, Movable, aligned, choose_spilled, plan_addresses
 
@@ -123,11 +124,14 @@ def _in_ddr(
     spilled_bytes = sum(sizes[number] for number in spilled or ())
     fits = spilled is not None and spilled_bytes <= machine.ddr_bytes
     if not spill:
-        _fail(schedule, without_spill(needed, fits, machine))
+        message = without_spill(needed, fits, machine)
+        schedule.emit_error(message, NoRoom(message, "hbm", needed, machine.hbm_bytes))
     if spilled is None:
-        _fail(schedule, without_hbm(rest, machine))
+        message = without_hbm(rest, machine)
+        schedule.emit_error(message, NoRoom(message, "hbm", rest, machine.hbm_bytes))
     if not fits:
-        _fail(schedule, without_ddr(needed, spilled_bytes, machine))
+        message = without_ddr(needed, spilled_bytes, machine)
+        schedule.emit_error(message, NoRoom(message, "ddr", spilled_bytes, machine.ddr_bytes))
     return spilled
 
 

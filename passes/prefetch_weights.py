@@ -27,27 +27,27 @@ of a whole call is no use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp
 from ..dialects.rdu import machine_of
-from .analysis.traffic import room_bytes
+from .analysis.traffic import is_stream, room_bytes
+from .knobs import Knob
 
 
-def _deepen(channel: QueueOp, iterations: int, machine: Machine) -> None:
-    producer = channel.producers()[0]
-    streams = isinstance(producer, dataflow.LoadOp) and len(producer.channels) == 1
-    if not streams or channel.pmus is None:
+def _deepen(channel: QueueOp, machine: Machine, percent: int) -> None:
+    if not is_stream(channel) or channel.pmus is None:
         return
-    room = room_bytes(channel.pmus.value.data, machine) // channel.type.tile_bytes
-    useful = producer.produced_tiles(channel.result, iterations)
+    room = room_bytes(channel.pmus.value.data, machine) * percent // 100 // channel.type.tile_bytes
+    useful = channel.producers()[0].produced_tiles(channel.result)
     channel.depth = IntegerAttr(max(channel.depth.value.data, min(room, useful)), i64)
 
 
@@ -56,11 +56,20 @@ class PrefetchWeightsPass(ModulePass):
     """Use the SRAM that `allocate-units` gave to a stream for tiles that are loaded ahead."""
 
     name: ClassVar[str] = "prefetch-weights"
+    optional: ClassVar[Knob] = Knob((True, False))
+
+    percent: int = field(
+        default=100, metadata={"knob": Knob(low=1, high=100, scale="log", prior="exponential")}
+    )
+    """Of the room in their PMUs that streams fill; what they need at least they have anyway."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if not 0 < self.percent <= 100:
+            message = f"percent is {self.percent}; it must be between 1 and 100"
+            op.emit_error(message, PassFailedException(message))
         machine = machine_of(op)
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
                 for channel in network.body.block.ops:
                     if isinstance(channel, QueueOp):
-                        _deepen(channel, network.iterations, machine)
+                        _deepen(channel, machine, self.percent)

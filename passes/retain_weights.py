@@ -54,7 +54,7 @@ all, always from the same kernels, by a single stage in each; so not tables, nor
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -69,6 +69,7 @@ from ..dialects.rdu import machine_of
 from .analysis.memory_traffic import traffic_bytes
 from .analysis.residence import is_resident, loads_in_place, mark
 from .analysis.traffic import needed_pmus
+from .knobs import Knob
 from .solvers.retention import Candidate, choose_weights
 
 
@@ -123,8 +124,9 @@ class RetainWeightsPass(ModulePass):
     """Keep weights in `percent` of the PMUs that no kernel needs; the others stream what stays in HBM."""
 
     name: ClassVar[str] = "retain-weights"
+    optional: ClassVar[Knob] = Knob((False, True))
 
-    percent: int = 75
+    percent: int = field(default=75, metadata={"knob": Knob(low=5, high=100, prior="exponential")})
     """Tried on the example models, 1 to 16 sockets: they stream the rest at full speed. At 85 some put too
     much on the links by which HBM reaches the few rows that are left."""
 

@@ -54,7 +54,8 @@ from ..dialects import dataflow
 from ..dialects.machine import Machine
 from ..dialects.network import QueueOp
 from ..dialects.rdu import machine_of
-from .analysis.routes import Grid, channel_flows, is_placed, iteration_bytes
+from .analysis.no_room import NoRoom
+from .analysis.routes import Grid, channel_flows, is_placed, pass_bytes
 from .solvers.routing import Flow, Link, route, share_on
 
 SHOWN_FLOWS = 3
@@ -78,6 +79,12 @@ def _cycles_per_iteration(network: dataflow.KernelOp) -> float:
     return max(1, call) / iterations
 
 
+def _step_cycles(network: dataflow.KernelOp) -> int:
+    """Cycles of a decode step for what runs once in it."""
+    latency = network.attributes.get("step_latency")
+    return max(1, latency.value.data) if isinstance(latency, IntegerAttr) else 1
+
+
 def _fail(
     network: dataflow.KernelOp, link: Link, load: float, flows: Sequence[Flow], machine: Machine
 ) -> None:
@@ -92,28 +99,53 @@ def _fail(
         f"its width is {machine.rdn_bytes_per_cycle}; the largest flows on it are {shown}; "
         f"split the kernel or raise rdn_bytes_per_cycle"
     )
-    network.emit_error(message, PassFailedException(message))
+    network.emit_error(message, NoRoom(message, "links", load, machine.rdn_bytes_per_cycle))
 
 
 def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
     """Write hops and the busiest link's load into a network.
 
+    The loop and what runs once a decode step take turns: their flows are no load for one another.
+
     Raises: PassFailedException where a link carries more than its width, or a plan is missing.
     """
-    cycles, grid = _cycles_per_iteration(network), Grid.of(machine)
-    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
-    flows: list[Flow] = []
+    iteration = _cycles_per_iteration(network)
+    loads = [
+        _route(
+            [channel for channel in _channels(network) if _is_per_step(channel) == per_step], cycles, machine
+        )
+        for per_step, cycles in ((False, iteration), (True, _step_cycles(network)))
+    ]
+    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(max(loads), i64)
+
+
+def _channels(network: dataflow.KernelOp) -> list[QueueOp]:
+    return [op for op in network.body.block.ops if isinstance(op, QueueOp)]
+
+
+def _is_per_step(channel: QueueOp) -> bool:
+    return channel.producers()[0].per_step is not None
+
+
+def _route(channels: Sequence[QueueOp], cycles: float, machine: Machine) -> int:
+    """Route channels that are filled once in so many cycles; the load of the busiest link, rounded up.
+
+    Raises: PassFailedException where that is more than its width.
+    """
+    grid, flows = Grid.of(machine), list[Flow]()
     for channel in channels:
-        rate = iteration_bytes(channel, network.iterations) / cycles
-        flows += channel_flows(channel, rate, grid)
+        flows += channel_flows(channel, pass_bytes(channel) / cycles, grid)
     routes = route(flows)
     for number, channel in enumerate(channels):
         channel.hops = IntegerAttr(sum(routes.hops[2 * number : 2 * number + 2]), i64)
     busiest = routes.busiest()
-    if busiest is not None and busiest[1] > machine.rdn_bytes_per_cycle:
+    if busiest is None:
+        return 0
+    if busiest[1] > machine.rdn_bytes_per_cycle:
+        network = channels[0].parent_op()
+        assert isinstance(network, dataflow.KernelOp), "channels stand in kernels"
         _fail(network, *busiest, flows, machine)
-    load = 0 if busiest is None else ceil(busiest[1])
-    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(load, i64)
+    return ceil(busiest[1])
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
 
 @dataclass(frozen=True)
 class ScheduleStagesPass(ModulePass):
-    """Write II, latency and depths that sustain them; needs the counts of `allocate-units`."""
+    """Write II, latency, depths for an iteration, which `schedule-loop` lowers; after `allocate-units`."""
 
     name: ClassVar[str] = "schedule-stages"
 

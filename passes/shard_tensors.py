@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -22,6 +22,7 @@ from ..dialects import nn
 from ..dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
 from ..dialects.kernel import FunctionLikeOp
 from ..dialects.rdu import machine_of, set_machine
+from .analysis.remarks import add_remark
 from .analysis.sharding import PARTIAL, BodySharding, Split, fail, local_type
 from .analysis.sharding_plan import ShardingPlan, plan_sharding
 
@@ -37,9 +38,14 @@ class ShardTensorsPass(ModulePass):
     by rows of the vocabulary, the head by columns. Whatever is split and needed whole, by argmax, a norm,
     the host or the caller, is gathered (`collective.all_gather`).
 
+    Heads that do not divide are padded with heads of zeros: of 3 query heads that share a KV head on 2
+    sockets, each gets 2, one of them zeros (`shard_runs`). The rows of the next product that meet them are
+    zeros as well, so that they add exactly 0; they are stored, read and computed with like any other, and a
+    remark says so. Other columns are padded behind the last one. What is padded cannot be gathered.
+
     Replicated on purpose is what is small: the residual stream, the weights of norms, inputs and results of
-    layers and steps. Nothing else is: what does not split evenly is an error. A model that is split stays
-    as it is.
+    layers and steps. Nothing else is: what does not split evenly and cannot be padded is an error. A model
+    that is split stays as it is.
 
     Before:
 
@@ -78,8 +84,9 @@ class ShardTensorsPass(ModulePass):
     }
     ```
 
-    Raises: PassFailedException for what cannot be split evenly or would have to be split in two ways, for an
-        operation without a rule, and for a module that is outlined, or split over other sockets already.
+    Raises: PassFailedException for what cannot be split evenly or would have to be split in two ways, for
+        what is padded and needed whole, for an operation without a rule, and for a module that is outlined,
+        or split over other sockets already.
     """
 
     name = "shard-tensors"
@@ -116,6 +123,8 @@ def _check_level(module: ModuleOp) -> None:
 
 def _split(module: ModuleOp, plan: ShardingPlan) -> None:
     """Collectives first, then types: retyping makes new values, which the plan does not know."""
+    for op, message in plan.body.remarks:
+        add_remark(op, message)
     for pattern in (
         ShardEmbedding(plan.body),
         ReduceSummands(plan.body),
@@ -212,4 +221,5 @@ class SplitGlobals(RewritePattern):
         if isinstance(op, nn.WeightOp):
             op.shard_axis = IntegerAttr(layout.axis, i64)
             op.shard_parts = IntegerAttr(layout.parts, i64)
+            op.shard_runs = DenseArrayBase.from_list(i64, layout.runs) if layout.runs else None
         rewriter.notify_op_modified(op)

@@ -42,7 +42,7 @@ follows its producers. Tiles keep the numbers: no reduction is cut except where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -53,6 +53,22 @@ from xdsl.utils.exceptions import PassFailedException
 from ..dialects import dataflow
 from ..dialects.rdu import machine_of
 from .analysis.network_tiling import LEAST_TILES, TILE_BYTES, tile_network
+from .knobs import Knob
+
+LEAST_KNOB_BYTES, MOST_KNOB_BYTES = 4096, 4 * TILE_BYTES
+"""Tiles worth trying: a few requests of the memory to a good part of the SRAM."""
+
+
+def _bytes_up_to(size: str, default: str | None = None) -> Knob:
+    """The knob of a tile's size, where there is something to cut that is larger than the smallest tile."""
+    return Knob(
+        low=LEAST_KNOB_BYTES,
+        high=f"min({MOST_KNOB_BYTES}, {size})",
+        scale="pow2",
+        prior="exponential",
+        default=default,
+        where=(f"{size} > {LEAST_KNOB_BYTES}",),
+    )
 
 
 @dataclass(frozen=True)
@@ -61,12 +77,23 @@ class TileStagesPass(ModulePass):
 
     name: ClassVar[str] = "tile-stages"
 
-    tile_bytes: int = TILE_BYTES
+    tile_bytes: int = field(default=TILE_BYTES, metadata={"knob": _bytes_up_to("largest_weight_bytes")})
     """Largest tile that a stage streams, where the extents allow it."""
-    least_tiles: int = LEAST_TILES
+    least_tiles: int = field(
+        default=LEAST_TILES, metadata={"knob": Knob(low=1, high=64, scale="pow2", prior="gaussian")}
+    )
     """Fewest tiles of what a stage streams, where the extents allow it."""
-    least_run_bytes: int | None = None
+    least_run_bytes: int | None = field(
+        default=None,
+        metadata={
+            "knob": Knob(low=16, high=512, scale="pow2", prior="gaussian", default="agcu_request_bytes")
+        },
+    )
     """Neighbouring bytes that a streamed tile should have; the machine's `agcu_request_bytes` if absent."""
+    cache_tile_bytes: int | None = field(
+        default=None, metadata={"knob": _bytes_up_to("largest_cache_bytes", default="tile_bytes")}
+    )
+    """Largest tile of a KV cache; `tile_bytes` if absent."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         run = machine_of(op).agcu_request_bytes if self.least_run_bytes is None else self.least_run_bytes
@@ -74,10 +101,11 @@ class TileStagesPass(ModulePass):
             ("tile-bytes", self.tile_bytes),
             ("least-tiles", self.least_tiles),
             ("least-run-bytes", run),
+            ("cache-tile-bytes", self.tile_bytes if self.cache_tile_bytes is None else self.cache_tile_bytes),
         ):
             if value < 1:
                 message = f"{name} is {value}; it must be positive"
                 op.emit_error(message, PassFailedException(message))
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
-                tile_network(network, self.tile_bytes, self.least_tiles, run)
+                tile_network(network, self.tile_bytes, self.least_tiles, run, self.cache_tile_bytes)

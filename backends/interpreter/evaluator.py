@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import IsTerminator
@@ -17,7 +18,7 @@ from ..tensors import Array
 from .errors import fail
 from .network import run_network
 from .specs import attributes_of, tensor_spec
-from .values import SocketValues, slices_of
+from .values import SocketValues, counter_at, slices_of
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Evaluator:
                 return (list(zip(*operands, strict=True)),)
             case kernel.LoopOp():
                 return self._loop(op, operands, values)
+            case kernel.StepsOp():
+                return self._steps(op, operands, values)
             case kernel.GroupOp():
                 return self.run_block(op.body.block, (), values)
             case _:
@@ -108,6 +111,23 @@ class Evaluator:
             ]
             carried = self.run_block(op.body.block, (*carried, *slices), values)
         return carried
+
+    def _steps(
+        self,
+        op: kernel.StepsOp,
+        operands: Sequence[SocketValues],
+        values: dict[SSAValue, SocketValues],
+    ) -> Sequence[SocketValues]:
+        """What each step yields, stacked, on each socket."""
+        carried, counted = operands[: len(op.carried)], operands[len(op.carried) :]
+        made: list[Sequence[SocketValues]] = []
+        for step in range(op.count.value.data):
+            counters = [counter_at(first, step) for first in counted]
+            carried = self.run_block(op.body.block, (*carried, *counters), values)
+            made.append(carried)
+        return [
+            [np.stack(arrays) for arrays in zip(*steps, strict=True)] for steps in zip(*made, strict=True)
+        ]
 
     def _compute(self, op: Operation, operands: Sequence[SocketValues]) -> Sequence[SocketValues]:
         arrays = [_arrays(op, operands, socket) for socket in range(self.sockets)]

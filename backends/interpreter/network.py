@@ -23,6 +23,7 @@ from ...dialects.network import (
     PipelineStageOp,
     PortShape,
     QueueOp,
+    StepCounterOp,
     TableGatherOp,
     UnitOp,
     tiled_axis,
@@ -33,7 +34,7 @@ from ..collectives import COLLECTIVES, sharded_embedding
 from ..tensors import Array, TensorSpec, spec_of
 from .errors import fail
 from .specs import attributes_of, tensor_spec
-from .values import SocketValues, slices_of
+from .values import SocketValues, arrays_of, counter_at, slices_of
 
 Tile = list[Array]
 """What a channel carries: an array per socket, or none at all for a token."""
@@ -81,7 +82,8 @@ class _Network:
 
     def __init__(self, kernel: NetworkOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody):
         block = kernel.body.block
-        self.iterations = kernel.iterations
+        self.rounds = kernel.iterations // kernel.steps
+        """Iterations of a decode step."""
         self.sockets = sockets
         self.run_body = run_body
         self.memory: dict[SSAValue, SocketValues] = dict(zip(block.args, arguments, strict=True))
@@ -105,6 +107,8 @@ class _Network:
                 return self._stage(op)
             case LoopCarryOp():
                 return self._carry(op)
+            case StepCounterOp():
+                return self._count(op)
             case ExchangeOp():
                 return self._exchange(op)
             case _:
@@ -130,29 +134,33 @@ class _Network:
 
     # Memory.
 
-    def _stream(self, op: LoadOp | StoreOp, memory: SocketValues) -> Generator[Tile, None, None]:
-        """What each pass of a stream works on, as views."""
-        for i in range(1 if op.once is not None else self.iterations):
+    def _stream(
+        self, op: LoadOp | StoreOp, memory: SocketValues
+    ) -> Generator[tuple[Tile, list[Array]], None, None]:
+        """What each pass of a stream works on, as views, and the position of its step on each socket."""
+        for number in range(op.passes):
+            loops = op.per_step is None and op.once is None
+            step, i = divmod(number, self.rounds) if loops else (number, number)
             view = memory
             if op.start is not None and op.step is not None:
                 view = slices_of(memory, op.start.value.data + i * op.step.value.data)
-            yield _arrays(view)
+            positions = [] if op.position is None else arrays_of(counter_at(self.memory[op.position], step))
+            yield arrays_of(view), positions
 
     def _load(self, op: LoadOp) -> Process:
-        for source in self._stream(op, self.memory[op.source]):
+        for source, positions in self._stream(op, self.memory[op.source]):
             axis, tiles = _tiles(source, op.channels[0])
             gate = None
-            if op.position is not None:
-                position = _arrays(self.memory[op.position])[0]
-                gate = 0 if axis is None else int(position) // tiles[0][0].shape[axis]
+            if positions:
+                gate = 0 if axis is None else int(positions[0]) // tiles[0][0].shape[axis]
             for number, tile in enumerate(tiles):
                 if op.after is not None and number == gate:
                     yield from self._take(op.after)
                 self._put(op.channels, [array.copy() for array in tile])
 
     def _gather(self, op: TableGatherOp) -> Process:
-        tables = _arrays(self.memory[op.table])
-        for _ in range(self.iterations):
+        tables = arrays_of(self.memory[op.table])
+        for _ in range(op.passes):
             ids = yield from self._take(op.ids)
             rows = TensorSpec((*ids[0].shape, *tables[0].shape[1:]), spec_of(tables[0]).dtype)
             pairs = list(zip(ids, tables, strict=True))
@@ -167,14 +175,13 @@ class _Network:
         else:
             assert op.result is not None, "verified: a store goes to a result or into a memref"
             memory = self.results[op.result.value.data]
-        for destination in self._stream(op, memory):
+        for destination, positions in self._stream(op, memory):
             whole = destination if op.position is None else self._zeros(op.stream_type)
             for parts in _tiles(whole, op.channel)[1]:
                 tile = yield from self._take(op.channel)
                 for part, array in zip(parts, tile, strict=True):
                     part[...] = array
             if op.position is not None:
-                positions = _arrays(self.memory[op.position])
                 for row in zip(destination, whole, positions, strict=True):
                     numerics.cache_append(*row)
             self._put(op.done, TOKEN)
@@ -187,7 +194,7 @@ class _Network:
         arguments: list[SocketValues] = [[] for _ in ports]
         held: list[Tile] = [[] for _ in ports]
         states: Sequence[SocketValues] = ()
-        for firing in range(firings * self.iterations):
+        for firing in range(firings * op.passes):
             if firing % firings == 0:
                 states = [self._zeros(arg.type) for arg in block.args[len(ports) :]]
             for number, (channel, shape, period) in enumerate(ports):
@@ -198,7 +205,7 @@ class _Network:
             states = yielded[len(op.outs) :]
             for channel, tile, period in zip(op.outs, yielded, op.out_periods.get_values(), strict=False):
                 if (firing + 1) % period == 0:
-                    self._put((channel,), _arrays(tile))
+                    self._put((channel,), arrays_of(tile))
 
     def _collect(self, channel: SSAValue, shape: PortShape) -> Generator[None, None, Tile]:
         tiles: list[Tile] = []
@@ -210,16 +217,22 @@ class _Network:
         return [np.concatenate(row, shape.axis) for row in zip(*tiles, strict=True)]
 
     def _carry(self, op: LoopCarryOp) -> Process:
-        for i in range(self.iterations + 1):
+        length = op.passes // op.rounds
+        for i in [*range(length + 1)] * op.rounds:
             source = op.init if i == 0 else op.next
-            sinks = op.current if i < self.iterations else (op.final,)
+            last = () if op.final is None else (op.final,)
             for _ in range(op.tiles.value.data):
                 tile = yield from self._take(source)
-                self._put(sinks, tile)
+                self._put(op.current if i < length else last, tile)
+
+    def _count(self, op: StepCounterOp) -> Process:
+        for step in range(op.passes):
+            self._put(op.channels, arrays_of(counter_at(self.memory[op.first], step)))
+        yield from ()
 
     def _exchange(self, op: ExchangeOp) -> Process:
         collective, attributes = COLLECTIVES[f"collective.{op.kind.data}"], attributes_of(op)
-        for _ in range(op.tiles.value.data * self.iterations):
+        for _ in range(op.tiles.value.data * op.passes):
             tile = yield from self._take(op.source)
             operands = [[array] for array in tile]
             self._put(op.channels, collective(operands, attributes, _tile_spec(op.channels[0])))
@@ -228,13 +241,6 @@ class _Network:
 def _tile_spec(channel: SSAValue) -> TensorSpec:
     assert isinstance(channel.type, ChannelType), "checked by the op's definition"
     return tensor_spec(channel.type.tile)
-
-
-def _arrays(values: SocketValues) -> Tile:
-    """Values of which none is a stack: those are only read slice by slice."""
-    arrays = [value for value in values if not isinstance(value, tuple)]
-    assert len(arrays) == len(values), "a stream or a stage works on one tensor at a time"
-    return arrays
 
 
 def _tiles(whole: Tile, channel: SSAValue) -> tuple[int | None, list[Tile]]:

@@ -6,7 +6,7 @@ from xdsl.dialects.builtin import FloatAttr, IntegerAttr, MemRefType, ModuleOp, 
 from xdsl.ir import Attribute, Operation
 
 from ...dialects.nn import WeightOp
-from ..tensors import TensorSpec
+from ..tensors import TensorSpec, whole_spec
 from ..weights import WeightSpec
 
 
@@ -33,7 +33,7 @@ def weight_specs(module: ModuleOp) -> list[WeightSpec]:
     return [
         WeightSpec(
             op.sym_name.data,
-            whole_spec(op),
+            spec_of_whole(op),
             op.checkpoint.data if op.checkpoint is not None else None,
             op.transposed is not None,
             op.stacked is not None,
@@ -43,14 +43,17 @@ def weight_specs(module: ModuleOp) -> list[WeightSpec]:
     ]
 
 
-def whole_spec(op: WeightOp) -> TensorSpec:
-    """The spec of a weight with the parts of all sockets.
+def spec_of_whole(op: WeightOp) -> TensorSpec:
+    """The spec of a weight as a checkpoint has it, of which each socket may have a part.
 
     Raises: ValueError if its element type has no counterpart in numpy.
     """
     spec = tensor_spec(op.type)
     if op.shard_axis is None or op.shard_parts is None:
         return spec
-    shape = [*spec.shape]
-    shape[op.shard_axis.value.data] *= op.shard_parts.value.data
-    return TensorSpec(tuple(shape), spec.dtype)
+    return whole_spec(spec, op.shard_axis.value.data, op.shard_parts.value.data, runs_of(op))
+
+
+def runs_of(op: WeightOp) -> tuple[int, ...]:
+    """Elements and zeros in turn along the axis that is split; none if there are no zeros."""
+    return tuple(op.shard_runs.get_values()) if op.shard_runs is not None else ()

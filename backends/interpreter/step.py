@@ -11,8 +11,8 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
-from ...dialects.kernel import FunctionLikeOp, ScheduleOp
-from ...dialects.network import ExchangeOp
+from ...dialects.kernel import FunctionLikeOp, ScheduleOp, StepsOp
+from ...dialects.network import ExchangeOp, NetworkOp
 from ...dialects.nn import StateOp, WeightOp
 from ...dialects.rdu import machine_of
 from .. import numerics
@@ -20,7 +20,7 @@ from ..collectives import COLLECTIVES, shards
 from ..tensors import Array, TensorSpec
 from .errors import fail
 from .evaluator import Evaluator, same_on_all
-from .specs import tensor_spec, whole_spec
+from .specs import runs_of, spec_of_whole, tensor_spec
 from .values import SocketValues
 
 
@@ -58,6 +58,8 @@ class Interpreter:
         zeros = {op.sym_name.data: _spec_of_state(op).zeros for op in module.ops if isinstance(op, StateOp)}
         self.socket_states = [{name: make() for name, make in zeros.items()} for _ in range(self.sockets)]
         self._entry = _entry(module)
+        self.steps = _steps(module)
+        """Decode steps that it makes at a time; its outputs then have those of each, stacked."""
         self._symbols = _symbols(module)
         self._operations = operations
 
@@ -106,6 +108,12 @@ class Interpreter:
         return arrays
 
 
+def _steps(module: ModuleOp) -> int:
+    networks = [op.steps for op in module.ops if isinstance(op, NetworkOp)]
+    loops = [op.count.value.data for op in module.walk() if isinstance(op, StepsOp)]
+    return max((*networks, *loops), default=1)
+
+
 def _is_sharded(module: ModuleOp) -> bool:
     """Whether the sockets of the machine share the work, and do not all do the same."""
     if any(isinstance(op, WeightOp) and op.shard_parts is not None for op in module.ops):
@@ -123,10 +131,11 @@ def _spec_of_state(op: StateOp) -> TensorSpec:
 def _parts_of_weight(op: WeightOp, weights: Mapping[str, Array], sockets: int) -> SocketValues:
     """What each socket has of a weight: its part, or all of it."""
     try:
-        whole = _checked_weight(op, whole_spec(op), weights)
+        whole = _checked_weight(op, spec_of_whole(op), weights)
         if op.shard_axis is None or op.shard_parts is None:
             return [whole] * sockets
-        return shards(whole, op.shard_axis.value.data, op.shard_parts.value.data, sockets)
+        axis, parts = op.shard_axis.value.data, op.shard_parts.value.data
+        return shards(whole, axis, parts, sockets, runs_of(op))
     except ValueError as error:
         fail(op, f"weight @{op.sym_name.data}: {error}")
 

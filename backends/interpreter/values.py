@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import numpy as np
+
 from ..tensors import Array
 
 Value: TypeAlias = "Array | tuple[Value, ...]"
@@ -17,3 +19,15 @@ SocketValues: TypeAlias = "Sequence[Value]"
 def slices_of(stacks: SocketValues, index: int) -> SocketValues:
     """One part of a stack on each socket, as a view."""
     return [stack[index] if isinstance(stack, tuple) else stack[index, ...] for stack in stacks]
+
+
+def counter_at(first: SocketValues, step: int) -> SocketValues:
+    """A counter in a decode step: integers that grow by one from step to step."""
+    return [np.asarray(value + step, value.dtype) for value in arrays_of(first)]
+
+
+def arrays_of(values: SocketValues) -> list[Array]:
+    """Values of which none is a stack: those are only read slice by slice."""
+    arrays = [value for value in values if not isinstance(value, tuple)]
+    assert len(arrays) == len(values), "a stream or a stage works on one tensor at a time"
+    return arrays

@@ -25,13 +25,13 @@ def check_accesses(kernel: Kernel, walks: Sequence[Walk], memory: MemoryMap) -> 
     touching = [walk for walk in walks if memory.touches_values(*walk.span)]
     for iteration in range(kernel.iterations if touching else 0):
         for walk in touching:
-            index = iteration - walk.first_iteration
-            if 0 <= index < walk.passes:
+            index, rest = divmod(iteration - walk.order.first, walk.order.every)
+            if not rest and 0 <= index < walk.passes * walk.steps:
                 _check_pass(kernel, walk, index, memory)
 
 
 def _check_places(kernel: Kernel, walk: Walk, memory: MemoryMap) -> None:
-    whole = walk.pass_layout().repeated(walk.passes, walk.pass_stride)
+    whole = walk.whole_layout
     outside = memory.first_outside(walk.start, whole)
     if outside is not None:
         raise _hazard(kernel, walk, f"{_verb(walk)} address {outside}, which is outside every region")
@@ -41,13 +41,13 @@ def _check_places(kernel: Kernel, walk: Walk, memory: MemoryMap) -> None:
 
 
 def _check_pass(kernel: Kernel, walk: Walk, index: int, memory: MemoryMap) -> None:
-    layout, address = walk.pass_layout(), walk.start + index * walk.pass_stride
+    layout, address = walk.pass_layout(), walk.address(index * walk.tiles)
     if walk.writes:
         memory.mark_written(address, layout)
         return
     unwritten = memory.first_unwritten(address, layout)
     if unwritten is not None:
-        what = f"reads {memory.name_at(unwritten)} in iteration {walk.first_iteration + index}"
+        what = f"reads {memory.name_at(unwritten)} in iteration {walk.order.iteration(index)}"
         raise _hazard(kernel, walk, f"{what}; nothing has written it in this step")
 
 
@@ -69,6 +69,38 @@ def conflicts_of(walks: Sequence[Walk]) -> tuple[tuple[int, int], ...]:
             if not apart and (a.writes or b.writes):
                 pairs.append((first, second))
     return tuple(pairs)
+
+
+def _touch_alike(walk: Walk, other: Walk, first: int, last: int) -> bool:
+    """Whether two streams touch the same tiles of one another in the decode steps from `first` to `last`.
+
+    One must stay where it is from step to step, and both must keep to slices of their own.
+    """
+    moving, still = (walk, other) if walk.step_stride else (other, walk)
+    if still.step_stride or (moving.passes, moving.pass_stride) != (still.passes, still.pass_stride):
+        return False
+    lows, highs = zip(*(_span_of_pass(one) for one in (moving, still)), strict=True)
+    if moving.passes > 1 and abs(moving.pass_stride) < max(highs) - min(lows):
+        return False
+    patterns = (_touched(moving, still, step) for step in range(first, last + 1))
+    wanted = next(patterns)
+    return all(pattern == wanted for pattern in patterns)
+
+
+def _span_of_pass(walk: Walk) -> tuple[int, int]:
+    """First byte and the byte behind the last one of the first passes of all decode steps."""
+    layout = walk.pass_layout().repeated(walk.steps, walk.step_stride)
+    return walk.start + layout.low, walk.start + layout.high
+
+
+def _touched(moving: Walk, still: Walk, step: int) -> list[bool]:
+    """Which tiles of the first pass in a decode step share bytes with which of the other stream."""
+    begin = step * moving.passes * moving.tiles
+    return [
+        overlap(moving.layout, moving.address(begin + a), still.layout, still.address(b))
+        for a in range(moving.tiles)
+        for b in range(still.tiles)
+    ]
 
 
 @dataclass(frozen=True)
@@ -128,11 +160,27 @@ class OrderCheck:
         """
         for unit, rivals in self._rivals.items():
             walk = self._walks[unit]
-            if walk.passes == 1 and walk.writes and self._cycles[unit]:
+            if not walk.is_looped and walk.writes and self._cycles[unit]:
                 return False
-            looped = (self._walks[rival] for rival in rivals if self._walks[rival].passes > 1)
-            if walk.passes > 1 and any(other.pass_stride != walk.pass_stride for other in looped):
+            looped = (self._walks[rival] for rival in rivals if self._walks[rival].is_looped)
+            if walk.is_looped and any(other.pass_stride != walk.pass_stride for other in looped):
                 return False
+        return True
+
+    def can_repeat_steps(self, first: int, last: int) -> bool:
+        """The same for whole decode steps, with those from `first` to `last` the ones in question.
+
+        So it is where streams that share bytes move on together from step to step. A store that moves on
+        alone, to the next position, must keep touching the same tiles of the stream that shares its bytes.
+        """
+        for unit, rivals in self._rivals.items():
+            walk = self._walks[unit]
+            if not walk.is_looped and walk.writes and self._cycles[unit]:
+                return False
+            for other in (self._walks[rival] for rival in rivals):
+                apart = walk.is_looped and other.is_looped and walk.step_stride != other.step_stride
+                if apart and not _touch_alike(walk, other, first, last):
+                    return False
         return True
 
     def repeat(self, since: Sequence[int], times: int, cycles: int) -> None:

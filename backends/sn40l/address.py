@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .ports import passes_of
+from .ports import Order, is_looped, order_of, rounds_of
 from .program import AddressPattern, Gather, Kernel, Load, Store
 
 
@@ -93,7 +93,11 @@ def overlap(a: Layout, a_address: int, b: Layout, b_address: int) -> bool:
 
 @dataclass(frozen=True)
 class Walk:
-    """The tiles of a stream in one call: tile t of pass i at `start + i * pass_stride + t * tile_stride`."""
+    """The tiles of a stream in one call.
+
+    Tile t of the i-th pass of decode step s lies at `start + s * step_stride + i * pass_stride + t *
+    tile_stride`.
+    """
 
     unit: int
     """Index in the kernel: the program order within an iteration."""
@@ -104,24 +108,39 @@ class Walk:
     tiles: int
     tile_stride: int
     passes: int
+    """In a decode step."""
     pass_stride: int
-    first_iteration: int
-    """Iteration of the first pass: a store that runs once belongs to the last iteration."""
+    steps: int
+    """Decode steps; 1 of a stream that runs once a call."""
+    step_stride: int
+    order: Order
 
     def address(self, step: int) -> int:
-        """Address of a tile; steps count tiles through all passes."""
+        """Address of a tile; steps of a unit count tiles through all passes."""
         index, tile = divmod(step, self.tiles)
-        return self.start + index * self.pass_stride + tile * self.tile_stride
+        decode_step, number = divmod(index, self.passes)
+        address = self.start + decode_step * self.step_stride
+        return address + number * self.pass_stride + tile * self.tile_stride
 
     def iteration(self, step: int) -> int:
         """The iteration that a tile belongs to."""
-        return self.first_iteration + step // self.tiles
+        return self.order.iteration(step // self.tiles)
+
+    @property
+    def is_looped(self) -> bool:
+        """Whether there is more than one pass."""
+        return self.passes * self.steps > 1
 
     @cached_property
     def span(self) -> tuple[int, int]:
         """First byte of all tiles and the byte behind the last one."""
-        layout = self.layout.repeated(self.tiles, self.tile_stride).repeated(self.passes, self.pass_stride)
-        return self.start + layout.low, self.start + layout.high
+        return self.start + self.whole_layout.low, self.start + self.whole_layout.high
+
+    @cached_property
+    def whole_layout(self) -> Layout:
+        """The layout of all tiles of all passes, from the address of the first."""
+        passes = self.pass_layout().repeated(self.passes, self.pass_stride)
+        return passes.repeated(self.steps, self.step_stride)
 
     def pass_layout(self) -> Layout:
         """The layout of all tiles of a pass, from the address of its first."""
@@ -135,10 +154,14 @@ def walk_of(kernel: Kernel, index: int, addresses: tuple[int, ...], scalar: Call
     """
     unit = kernel.units[index]
     assert isinstance(unit, Load | Store | Gather), "only streams walk through memory"
-    pattern, passes = _pattern_of(unit), passes_of(unit, kernel.iterations)
-    start = addresses[pattern.parameter] + pattern.start
+    pattern, (rounds, passes) = _pattern_of(unit), rounds_of(unit, kernel)
+    start, step_stride = addresses[pattern.parameter] + pattern.start, 0
     if pattern.position_parameter is not None:
         start += scalar(addresses[pattern.position_parameter]) * pattern.position_stride
+        step_stride = pattern.position_stride
+    if not is_looped(unit):
+        # One pass a step, or one a call: what comes next is the next step.
+        rounds, passes, step_stride = passes, rounds, step_stride + pattern.pass_stride
     return Walk(
         unit=index,
         writes=isinstance(unit, Store),
@@ -148,7 +171,9 @@ def walk_of(kernel: Kernel, index: int, addresses: tuple[int, ...], scalar: Call
         tile_stride=pattern.tile_stride,
         passes=passes,
         pass_stride=pattern.pass_stride,
-        first_iteration=kernel.iterations - passes if isinstance(unit, Store) else 0,
+        steps=rounds,
+        step_stride=step_stride,
+        order=order_of(kernel, index),
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from ..numerics import OPERATIONS
 from ..tensors import TensorSpec
 from .errors import ProgramError
-from .ports import Port, inputs_of, outputs_of, steps_per_pass
+from .ports import Port, inputs_of, outputs_of, passes_of, steps_per_pass
 from .program import (
     AddressPattern,
     Carry,
     Channel,
     Collective,
+    Counter,
     Gather,
     InputPort,
     Kernel,
@@ -52,6 +53,9 @@ def check_kernel(kernel: Kernel, sockets: int) -> None:
     Raises: ProgramError for the first thing that is wrong.
     """
     require(kernel.iterations > 0, f"{kernel.iterations} iterations; it takes one at least")
+    require(kernel.steps > 0, f"{kernel.steps} decode steps; it takes one at least")
+    even = kernel.iterations % kernel.steps == 0
+    require(even, f"{kernel.iterations} iterations do not make {kernel.steps} equal decode steps")
     for channel in kernel.channels:
         depth, latency = channel.depth, channel.latency_cycles
         require(depth > 0, f"channel '{channel.name}' of depth {depth}; it takes one at least")
@@ -74,7 +78,7 @@ def check_rates(kernel: Kernel) -> None:
     """
     for stage in kernel.units:
         if isinstance(stage, Stage):
-            total = stage.firings * kernel.iterations
+            total = stage.firings * passes_of(stage, kernel)
             for port in (*stage.inputs, *stage.outputs):
                 require(
                     total % port.period == 0,
@@ -101,9 +105,9 @@ def _tokens(kernel: Kernel) -> tuple[Ends, Ends]:
     made: Ends = [[] for _ in kernel.channels]
     taken: Ends = [[] for _ in kernel.channels]
     for unit in kernel.units:
-        for port in outputs_of(unit, kernel.iterations):
+        for port in outputs_of(unit, kernel):
             made[port.channel].append((unit, port.tokens))
-        for port in inputs_of(unit, kernel.iterations):
+        for port in inputs_of(unit, kernel):
             taken[port.channel].append((unit, port.tokens))
     return made, taken
 
@@ -118,7 +122,7 @@ def _check_ends(kernel: Kernel) -> None:
 
 def _check_unit(kernel: Kernel, unit: Unit, sockets: int) -> None:
     _check_counts(unit)
-    ports = (*inputs_of(unit, kernel.iterations), *outputs_of(unit, kernel.iterations))
+    ports = (*inputs_of(unit, kernel), *outputs_of(unit, kernel))
     _check_channels(kernel, ports)
     match unit:
         case Load():
@@ -137,14 +141,20 @@ def _check_unit(kernel: Kernel, unit: Unit, sockets: int) -> None:
         case Carry():
             init = kernel.channels[unit.init].tile
             require(init is not None, "it copies bare tokens")
-            for index in (unit.next, unit.final, *unit.current):
+            final = () if unit.final is None else (unit.final,)
+            for index in (unit.next, *final, *unit.current):
                 other = kernel.channels[index]
                 require(other.tile == init, f"channel '{other.name}' holds {other.tile}, `init` {init}")
+        case Counter():
+            _check_scalar(kernel, unit.position_parameter)
+            _check_tiles(kernel, unit.channels, kernel.parameters[unit.position_parameter].tensor)
         case Collective():
             _check_collective(kernel, unit, sockets)
 
 
 def _check_counts(unit: Unit) -> None:
+    twice = isinstance(unit, Load | Store) and unit.once and unit.per_step
+    require(not twice, "it runs once a call, and once a decode step; it can do one")
     require(steps_per_pass(unit) > 0, f"it has {steps_per_pass(unit)} steps; it takes one at least")
     if isinstance(unit, Stage):
         require(unit.ii_cycles > 0, f"an II of {unit.ii_cycles} cycles; it takes one at least")

@@ -29,7 +29,7 @@ class CollectiveRun(ServedRun):
         self._links = links
 
     def iteration(self, step: int) -> int:
-        return step // self.unit.tiles
+        return self.order.iteration(step // self.unit.tiles)
 
     def fire(self, now: int, step: int) -> None:
         self._links.in_flight.begin(now)

@@ -1,260 +1,25 @@
-"""From the `rdu` level to a `Program`: the one file of this backend that reads IR."""
+"""From the `rdu` level to a `Program`: with `emit_kernel.py`, all of this backend that reads IR."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
+from math import prod
 
-from xdsl.dialects.builtin import (
-    ArrayAttr,
-    FileLineColLoc,
-    FlatSymbolRefAttr,
-    FloatAttr,
-    IntegerAttr,
-    ModuleOp,
-)
-from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.utils.exceptions import PassFailedException
+from xdsl.dialects.builtin import ArrayAttr, FlatSymbolRefAttr, ModuleOp
 
-from ...dialects import nn, rdu
+from ...dialects import rdu
 from ...dialects.machine import Machine
-from ...dialects.network import ChannelType, TokenType, YieldOp
-from ..tensors import TensorSpec
+from .emit_kernel import emit_kernel, fail, location_of, spec
 from .program import (
-    AddressPattern,
-    Carry,
-    Channel,
-    Collective,
     Command,
     Execute,
-    Gate,
-    Gather,
-    InputPort,
-    Instruction,
-    Kernel,
-    Load,
     LoadArguments,
     LoadProgram,
     Observe,
-    OutputPort,
-    Parameter,
     Program,
     Region,
-    Stage,
-    Store,
-    Unit,
     tier_span,
 )
-
-
-def _fail(op: Operation, message: str) -> NoReturn:
-    op.emit_error(message, PassFailedException(message))
-
-
-def spec(type_: Attribute) -> TensorSpec:
-    """The spec of a tensor or memref type."""
-    return TensorSpec(nn.shape_of(type_), str(nn.element_type_of(type_)))
-
-
-def _location(op: Operation) -> str:
-    location = op.location
-    if not isinstance(location, FileLineColLoc):
-        return ""
-    return f"{location.filename.data}:{location.line.data}:{location.column.data}"
-
-
-def _value(attribute: IntegerAttr | None) -> int:
-    assert attribute is not None, "the rdu verifiers want it"
-    return attribute.value.data
-
-
-def _attributes(op: Operation) -> dict[str, int | float]:
-    numbers: dict[str, int | float] = {}
-    for name, attribute in op.properties.items():
-        if isinstance(attribute, IntegerAttr | FloatAttr):
-            numbers[name] = attribute.value.data
-    return numbers
-
-
-class _KernelEmitter:
-    """The numbering of a kernel's channels and parameters while its units are written."""
-
-    def __init__(self, kernel: rdu.KernelOp, hop_cycles: int):
-        self.kernel = kernel
-        self.buffers = [op for op in kernel.body.block.ops if isinstance(op, rdu.BufferOp)]
-        self.channel: dict[SSAValue, int] = {op.result: n for n, op in enumerate(self.buffers)}
-        self.parameter: dict[SSAValue, int] = {arg: n for n, arg in enumerate(kernel.args)}
-        self.hop_cycles = hop_cycles
-
-    def indices(self, channels: Sequence[SSAValue]) -> tuple[int, ...]:
-        return tuple(self.channel[channel] for channel in channels)
-
-    def emit(self) -> Kernel:
-        units = [op for op in self.kernel.body.block.ops if not isinstance(op, rdu.BufferOp)]
-        return Kernel(
-            self.kernel.sym_name.data,
-            self.kernel.iterations,
-            tuple(
-                Parameter(argument.name_hint or f"argument{number}", spec(argument.type))
-                for number, argument in enumerate(self.kernel.args)
-            ),
-            tuple(self.emit_channel(op, number) for number, op in enumerate(self.buffers)),
-            tuple(self.emit_unit(op) for op in units),
-        )
-
-    def emit_channel(self, op: rdu.BufferOp, number: int) -> Channel:
-        tile = None if isinstance(op.type.tile, TokenType) else spec(op.type.tile)
-        hops = op.hops.value.data if op.hops is not None else 0
-        return Channel(
-            f"{op.result.name_hint or 'channel'}.{number}",
-            tile,
-            op.depth.value.data,
-            hops * self.hop_cycles,
-            (_value(op.pmu_first), _value(op.pmus)),
-        )
-
-    def emit_unit(self, op: Operation) -> Unit:
-        match op:
-            case rdu.LoadOp():
-                return self.emit_load(op)
-            case rdu.StoreOp():
-                return self.emit_store(op)
-            case rdu.StageOp():
-                return self.emit_stage(op)
-            case rdu.GatherOp():
-                return Gather(
-                    f"gather {self.name(op.table)}",
-                    self.channel[op.ids],
-                    self.indices(op.channels),
-                    self.parameter[op.table],
-                    spec(op.table.type),
-                    op.sharded is not None,
-                    _location(op),
-                )
-            case rdu.CollectiveOp():
-                return Collective(
-                    f"{op.kind.data} {op.source.name_hint or ''}".strip(),
-                    op.kind.data,
-                    op.algorithm.data,
-                    self.channel[op.source],
-                    self.indices(op.channels),
-                    op.tiles.value.data,
-                    op.axis.value.data if op.axis is not None else None,
-                    _location(op),
-                )
-            case rdu.CarryOp():
-                return Carry(
-                    f"carry {op.current[0].name_hint or ''}".strip() if op.current else "carry",
-                    op.tiles.value.data,
-                    self.channel[op.init],
-                    self.channel[op.next],
-                    self.channel[op.final],
-                    self.indices(op.current),
-                    _location(op),
-                )
-            case _:
-                _fail(op, f"{op.name} has no form in a program")
-
-    def name(self, memory: SSAValue) -> str:
-        return memory.name_hint or f"argument{self.parameter[memory]}"
-
-    def pattern(self, op: rdu.LoadOp | rdu.StoreOp, memory: SSAValue, tile: TensorSpec) -> AddressPattern:
-        position = op.position if isinstance(op, rdu.StoreOp) else None
-        position_stride = op.position_stride if isinstance(op, rdu.StoreOp) else None
-        return AddressPattern(
-            self.parameter[memory],
-            tile,
-            tuple(int(stride) for stride in op.strides.get_values()),
-            op.tiles.value.data,
-            op.tile_stride.value.data,
-            op.start.value.data,
-            op.pass_stride.value.data,
-            self.parameter[position] if position is not None else None,
-            position_stride.value.data if position_stride is not None else 0,
-        )
-
-    def emit_load(self, op: rdu.LoadOp) -> Load:
-        gate = None
-        if op.after is not None and op.position is not None:
-            positions = _value(op.positions_per_tile)
-            gate = Gate(self.channel[op.after], self.parameter[op.position], positions)
-        return Load(
-            f"load {self.name(op.source)}",
-            self.indices(op.channels),
-            self.pattern(op, op.source, _tile(op.channels[0])),
-            op.once is not None,
-            gate,
-            _location(op),
-        )
-
-    def emit_store(self, op: rdu.StoreOp) -> Store:
-        tile = _tile(op.channel)
-        if op.position is not None:
-            head_dim = nn.shape_of(op.destination)[-1]
-            batch, columns = tile.shape
-            tile = TensorSpec((batch, columns // head_dim, head_dim), tile.dtype)
-        return Store(
-            f"store {self.name(op.destination)}",
-            self.channel[op.channel],
-            self.pattern(op, op.destination, tile),
-            op.once is not None,
-            self.indices(op.done),
-            _location(op),
-        )
-
-    def emit_stage(self, op: rdu.StageOp) -> Stage:
-        block = op.body.block
-        numbers: dict[SSAValue, int] = {argument: n for n, argument in enumerate(block.args)}
-        body: list[Instruction] = []
-        for inner in block.ops:
-            if isinstance(inner, YieldOp):
-                continue
-            operands = tuple(numbers[operand] for operand in inner.operands)
-            numbers[inner.results[0]] = len(numbers)
-            body.append(Instruction(inner.name, operands, spec(inner.results[0].type), _attributes(inner)))
-        last = block.last_op
-        assert last is not None, "the verifier wants a yield"
-        yielded = [numbers[value] for value in last.operands]
-        return Stage(
-            op.label.data,
-            op.firings.value.data,
-            self.input_ports(op),
-            tuple(
-                OutputPort(self.channel[channel], yielded[number], int(period))
-                for number, (channel, period) in enumerate(
-                    zip(op.outs, op.out_periods.get_values(), strict=True)
-                )
-            ),
-            tuple(spec(argument.type) for argument in block.args[len(op.ins) :]),
-            tuple(yielded[len(op.outs) :]),
-            tuple(body),
-            _value(op.ii),
-            _value(op.latency),
-            sum(inner.flops() for inner in block.ops if isinstance(inner, nn.ComputeOp)),
-            (_value(op.pcu_first), _value(op.pcus)),
-            _location(op),
-        )
-
-    def input_ports(self, op: rdu.StageOp) -> tuple[InputPort, ...]:
-        periods = op.in_periods.get_values()
-        return tuple(
-            InputPort(
-                self.channel[channel],
-                spec(argument.type),
-                int(period),
-                shape.gathered,
-                shape.slices,
-                shape.axis,
-            )
-            for channel, argument, period, shape in zip(
-                op.ins, op.body.block.args, periods, op.ports(), strict=False
-            )
-        )
-
-
-def _tile(channel: SSAValue) -> TensorSpec:
-    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    return spec(channel.type.tile)
 
 
 def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) -> Region:
@@ -270,6 +35,7 @@ def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) ->
         op.stacked is not None,
         op.shard_axis.value.data if op.shard_axis is not None else None,
         op.shard_parts.value.data if op.shard_parts is not None else 1,
+        tuple(op.shard_runs.get_values()) if op.shard_runs is not None else (),
         live,
     )
 
@@ -299,11 +65,11 @@ def _commands(schedule: rdu.ScheduleOp, addresses: dict[str, int]) -> tuple[Comm
                 places = tuple(addresses[region] + offset for region, offset in op.arguments)
                 commands.append(LoadArguments(op.kernel.root_reference.data, places))
             case rdu.ExecuteOp():
-                commands.append(Execute(op.kernel.root_reference.data, _location(op)))
+                commands.append(Execute(op.kernel.root_reference.data, location_of(op)))
             case rdu.ObserveOp():
                 commands.append(Observe(op.label.data, op.region.root_reference.data))
             case _:
-                _fail(op, f"{op.name} is no launch command")
+                fail(op, f"{op.name} is no launch command")
     return tuple(commands)
 
 
@@ -311,12 +77,12 @@ def _names(symbols: ArrayAttr[FlatSymbolRefAttr]) -> tuple[str, ...]:
     return tuple(symbol.root_reference.data for symbol in symbols)
 
 
-def _batch(regions: Sequence[Region], schedule: rdu.ScheduleOp) -> int:
-    """Tokens that a step makes: the leading extent of its first output."""
+def _tokens(regions: Sequence[Region], schedule: rdu.ScheduleOp, steps: int) -> int:
+    """Tokens that the schedule makes: the leading extent of its first output, in all decode steps."""
     shapes = {region.name: region.tensor.shape for region in regions}
     outputs = _names(schedule.outputs)
     shape = shapes[outputs[0]] if outputs else ()
-    return shape[0] if shape else 1
+    return prod(shape[: 1 if steps == 1 else 2])
 
 
 def emit_program(module: ModuleOp, name: str) -> Program:
@@ -327,7 +93,7 @@ def emit_program(module: ModuleOp, name: str) -> Program:
     machine = rdu.machine_of(module)
     schedules = [op for op in module.ops if isinstance(op, rdu.ScheduleOp)]
     if len(schedules) != 1:
-        _fail(module, f"a program needs one rdu.schedule, the module has {len(schedules)}")
+        fail(module, f"a program needs one rdu.schedule, the module has {len(schedules)}")
     lifetimes = _lifetimes(schedules[0])
     regions = tuple(
         _region(op, machine, lifetimes.get(op.sym_name.data) if op.kind.data == "value" else None)
@@ -335,9 +101,7 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         if isinstance(op, rdu.RegionOp)
     )
     kernels = tuple(
-        _KernelEmitter(op, machine.hop_latency_cycles).emit()
-        for op in module.ops
-        if isinstance(op, rdu.KernelOp)
+        emit_kernel(op, machine.hop_latency_cycles) for op in module.ops if isinstance(op, rdu.KernelOp)
     )
     addresses = {region.name: region.address for region in regions}
     return Program(
@@ -348,5 +112,5 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         _commands(schedules[0], addresses),
         _names(schedules[0].inputs),
         _names(schedules[0].outputs),
-        _batch(regions, schedules[0]),
+        _tokens(regions, schedules[0], max((kernel.steps for kernel in kernels), default=1)),
     )

@@ -21,9 +21,9 @@ from .events import Calendar
 from .ledger import KernelTiming, Traffic, split
 from .links import InFlight
 from .memory import Data, MemoryMap
-from .pipelines import CarryRun, StageRun
-from .ports import inputs_of, outputs_of, passes_of, steps_per_pass
-from .program import Carry, Collective, Gather, Kernel, Load, Stage, Store, Unit, tier_span
+from .pipelines import CarryRun, CounterRun, StageRun
+from .ports import inputs_of, order_of, outputs_of, passes_of, steps_per_pass
+from .program import Carry, Collective, Counter, Gather, Kernel, Load, Stage, Store, Unit, tier_span
 from .roof import ddr_cycles, sram_cycles
 from .servers import Server, Transfer
 from .streams import GatherRun, LoadRun, StoreRun
@@ -39,8 +39,10 @@ class Call:
     """Of the streams, in program order."""
     conflicts: tuple[tuple[int, int], ...]
     """Pairs of `walks` that may touch the same bytes."""
-    gates: tuple[int, ...]
-    """Per unit: for a gated load the first tile of a pass that waits for its token, else 0."""
+    gates: tuple[tuple[int, ...], ...]
+    """Per unit: for a gated load the first tile of a pass that waits for its token, in each decode step."""
+    counters: tuple[int, ...]
+    """Per unit: where a counter begins, else 0. No time depends on it."""
 
 
 def resolve(kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> Call:
@@ -53,21 +55,26 @@ def resolve(kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> Ca
         for index, unit in enumerate(kernel.units)
         if isinstance(unit, Load | Store | Gather)
     )
-    gates = tuple(_gate_tile(unit, addresses, memory) for unit in kernel.units)
-    return Call(kernel, walks, conflicts_of(walks), gates)
+    gates = tuple(_gate_tiles(unit, kernel, addresses, memory) for unit in kernel.units)
+    counters = tuple(
+        memory.scalar(addresses[unit.position_parameter]) if isinstance(unit, Counter) else 0
+        for unit in kernel.units
+    )
+    return Call(kernel, walks, conflicts_of(walks), gates, counters)
 
 
-def _gate_tile(unit: Unit, addresses: tuple[int, ...], memory: MemoryMap) -> int:
+def _gate_tiles(unit: Unit, kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> tuple[int, ...]:
     if not isinstance(unit, Load) or unit.gate is None:
-        return 0
-    position = memory.scalar(addresses[unit.gate.position_parameter])
-    tile = position // unit.gate.positions_per_tile
-    if not 0 <= tile < unit.pattern.tiles:
-        last = unit.pattern.tiles * unit.gate.positions_per_tile - 1
-        raise ExecutionError(
-            f"position {position} is outside what load '{unit.name}' reads, 0 to {last}", unit.location
-        )
-    return tile
+        return (0,)
+    first, tiles = memory.scalar(addresses[unit.gate.position_parameter]), unit.pattern.tiles
+    gates: list[int] = []
+    for position in range(first, first + (1 if unit.once else kernel.steps)):
+        gates.append(position // unit.gate.positions_per_tile)
+        if not 0 <= gates[-1] < tiles:
+            last = tiles * unit.gate.positions_per_tile - 1
+            what = f"position {position} is outside what load '{unit.name}' reads, 0 to {last}"
+            raise ExecutionError(what, unit.location)
+    return tuple(gates)
 
 
 class KernelRun:
@@ -153,7 +160,7 @@ class KernelRun:
             self.now,
             split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles, self.in_flight.idle()),
             Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes, sent, sram),
-            sum(stage.flops * stage.firings for stage in stages) * kernel.iterations,
+            sum(stage.flops * stage.firings * passes_of(stage, kernel) for stage in stages),
         )
 
     def check_end(self) -> None:
@@ -172,17 +179,19 @@ class KernelRun:
     def _start(self, unit: Unit, index: int) -> UnitRun:
         """The state of a unit, connected to its channels."""
         kernel, around = self.call.kernel, self._around
-        steps = passes_of(unit, kernel.iterations) * steps_per_pass(unit)
-        ports = inputs_of(unit, kernel.iterations, self.call.gates[index])
+        steps, order = passes_of(unit, kernel) * steps_per_pass(unit), order_of(kernel, index)
+        ports = inputs_of(unit, kernel, self.call.gates[index])
         inputs = tuple(InputState(port, self.channels[port.channel]) for port in ports)
-        ports = outputs_of(unit, kernel.iterations)
+        ports = outputs_of(unit, kernel)
         outputs = tuple(OutputState(port, self.channels[port.channel]) for port in ports)
-        place = Place(index, steps, inputs, outputs, around)
+        place = Place(index, steps, order, inputs, outputs, around)
         match unit:
             case Stage():
                 run = StageRun(unit, place)
             case Carry():
                 run = CarryRun(unit, place)
+            case Counter():
+                run = CounterRun(unit, place, self.call.counters[index])
             case Load():
                 run = LoadRun(unit, place, self._walks[index], self._transfer(unit, index))
             case Gather():

@@ -90,7 +90,7 @@ class Executor:
             raise ExecutionError(f"{region.kind} '{region.name}' is a {whole}, the value given is {given}")
         if region.shard_axis is None:
             return [value] * len(self._sockets)
-        return shards(value, region.shard_axis, region.shard_parts, len(self._sockets))
+        return shards(value, region.shard_axis, region.shard_parts, len(self._sockets), region.shard_runs)
 
 
 def time_step(

@@ -90,7 +90,7 @@ class StepRun:
                 progress(number + 1, len(program.commands))
         rest = self._other_cycles + self._pending
         tokens, calls = program.tokens_per_step, tuple(self._calls)
-        return Report(program.name, machine, self._orchestration, tokens, calls, rest)
+        return Report(program.name, machine, self._orchestration, tokens, calls, rest, program.steps)
 
     def read(self, name: str) -> Array | None:
         """The tensor in a region at this point; None without data.

@@ -8,17 +8,21 @@ step, the end of a tile that is held for the whole call.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise, takewhile
 from operator import sub
 
 from .engine import KernelRun
 from .events import Action
 from .ports import Port
+from .servers import ServedRun
 from .snapshot import ServerState, Snapshot
 from .streams import LoadRun
+from .stretch import Stretch
 from .units import UnitRun
 
 FAR = 1 << 62
@@ -45,21 +49,18 @@ class Period:
     """How many requests of each unit, by its index, wait at servers."""
 
 
-def period_between(run: KernelRun, before: Snapshot, now: Snapshot, strides: Sequence[int]) -> Period | None:
-    """The period that began at `before` and ends now, after whole iterations; None if there is none.
-
-    `strides` are the steps of an iteration per unit, 0 of one that runs once a call.
-    """
+def period_between(run: KernelRun, before: Snapshot, now: Snapshot, stretch: Stretch) -> Period | None:
+    """The period that began at `before` and ends now, after whole iterations; None if there is none."""
     if before.likeness != now.likeness:
         return None
-    pair = _Pair(run, before, now, strides)
+    pair = _Pair(run, before, now, stretch)
     if not (pair.steps_fit and pair.channels_fit and pair.servers_fit and pair.events_fit):
         return None
     # The last iteration is always replayed: there is always something to see of it.
     iterations = now.iteration - before.iteration
-    most = (run.call.kernel.iterations - 2 - now.iteration) // iterations
-    times = min(most, *map(pair.times, run.units)) if run.order.can_repeat() else 0
-    if times <= 0:
+    most = (stretch.end - 2 - now.iteration) // iterations
+    times = min(most, *map(pair.times, run.units))
+    if times <= 0 or not _passes(run, before, now, times, stretch):
         return None
     return Period(
         since=before,
@@ -72,6 +73,15 @@ def period_between(run: KernelRun, before: Snapshot, now: Snapshot, strides: Seq
         shifts=pair.shifts,
         waiting=pair.waiting,
     )
+
+
+def _passes(run: KernelRun, before: Snapshot, now: Snapshot, times: int, stretch: Stretch) -> bool:
+    """Whether a period that is repeated passes all checks of memory, as it did."""
+    if not stretch.is_of_steps:
+        return run.order.can_repeat()
+    # Streams may run ahead of the last step that is repeated, into the one behind it.
+    last = now.iteration + times * (now.iteration - before.iteration) + 1
+    return run.order.can_repeat_steps(before.iteration, min(last, stretch.end - 1))
 
 
 def _runs_ahead(unit: UnitRun) -> bool:
@@ -89,7 +99,7 @@ class _Pair:
     run: KernelRun
     before: Snapshot
     now: Snapshot
-    strides: Sequence[int]
+    stretch: Stretch
 
     @cached_property
     def waiting(self) -> Counter[int]:
@@ -133,15 +143,26 @@ class _Pair:
 
     def _whole(self, unit: UnitRun) -> int:
         """Steps of the iterations that lie between."""
-        return (self.now.iteration - self.before.iteration) * self.strides[unit.index]
+        return (self.now.iteration - self.before.iteration) * self.stretch.strides[unit.index]
 
     @property
     def steps_fit(self) -> bool:
-        """Whether all units of the loop are as far, except those at their end; no other request may wait."""
+        """Whether all units of the loop are as far, except those at their end.
+
+        No request of another unit may wait, unless it has to until the stretch is over.
+        """
         return all(
-            taken in (0, self._whole(unit)) and (steps > 0 or not self.waiting[unit.index])
+            taken in (0, self._whole(unit))
+            and (steps > 0 or not self.waiting[unit.index] or self._waits_for_the_end(unit))
             for unit, taken, steps in zip(self.run.units, self.taken, self.steps, strict=True)
         )
+
+    def _waits_for_the_end(self, unit: UnitRun) -> bool:
+        """Whether all that the loop asks for in this stretch is more urgent than what a unit waits for."""
+        assert isinstance(unit, ServedRun), "no others have requests"
+        looped = [index for index, stride in enumerate(self.stretch.strides) if stride]
+        request = unit.iteration(unit.step - self.waiting[unit.index]), unit.index
+        return request > (self.stretch.last_iteration, max(looped, default=0))
 
     @property
     def channels_fit(self) -> bool:
@@ -195,12 +216,13 @@ class _Pair:
         put = [(state.port, self.arrived[state.port.channel]) for state in unit.outputs]
         if not moved:
             return 0 if any(tokens for _, tokens in taken + put) else self.run.call.kernel.iterations
+        bound = self.stretch.bounds[unit.index]
         if _runs_ahead(unit):
             served = unit.step - self.waiting[unit.index]
-            return (unit.steps - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
+            return (bound - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
         start = self.before.steps[unit.index]
         last = (_last_step(port, start, moved, tokens) for port, tokens in taken + put)
-        return (min(unit.steps, *last) - unit.step) // moved
+        return (min(bound, *last) - unit.step) // moved
 
 
 def _rest(server: ServerState, now: int) -> int:
@@ -212,16 +234,30 @@ def _last_step(port: Port, start: int, moved: int, tokens: int) -> int:
 
     That is a group every now and then, or nothing at all.
     """
+    bursts = _last_step_of_bursts(port, start, moved, tokens)
+    if bursts is not None:
+        return bursts
     regular = moved % port.period == 0 and tokens == moved // port.period * port.size
-    if regular and start > port.first - port.period + port.hold:
-        return port.first + port.groups * port.period - 1
+    first = port.starts[max(0, bisect_left(port.starts, start) - 1)]
+    if regular and start > first - port.period + port.hold:
+        return first + port.burst * port.period - 1
     if tokens:
         return start
     begin, release = _next(port, 0, start), _next(port, port.hold - 1, start - 1)
     return min(begin - 1, release)
 
 
+def _last_step_of_bursts(port: Port, start: int, moved: int, tokens: int) -> int | None:
+    """The same for a port that takes or puts whole bursts, as far as they come at equal distances."""
+    burst = max(0, bisect_left(port.starts, start) - 1)
+    distances = [b - a for a, b in pairwise(port.starts[burst:])]
+    if not distances or moved % distances[0] or tokens != moved // distances[0] * port.burst * port.size:
+        return None
+    equal = sum(1 for _ in takewhile(lambda distance: distance == distances[0], distances))
+    return port.starts[burst + equal] + distances[0] - 1
+
+
 def _next(port: Port, offset: int, step: int) -> int:
     """The first step from `step` on that stands `offset` behind the first one of a group."""
-    group = max(0, -((port.first + offset - step) // port.period))
-    return port.first + offset + group * port.period if group < port.groups else FAR
+    group = port.groups_before(step - offset)
+    return port.step_of(group) + offset if group < port.groups else FAR

@@ -1,4 +1,4 @@
-"""Stages and carries at run time: units that are busy for a while and put out results after a latency."""
+"""Stages, carries and counters at run time: units that are busy for a while, with results after a latency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..numerics import OPERATIONS
 from ..tensors import Array
 from .errors import ExecutionError
-from .program import Carry, InputPort, Stage
+from .program import Carry, Counter, InputPort, Stage
 from .units import Place, UnitRun
 
 
@@ -109,6 +109,27 @@ class CarryRun(PipelineRun):
     ii = 1
     latency = 1
 
+    def __init__(self, unit: Carry, place: Place):
+        super().__init__(unit, place)
+        self._round = place.steps // len(place.inputs[0].port.starts)
+        """Steps from one tile of `init` to the same one of the next decode step."""
+
     def compute(self, step: int) -> list[Array]:
-        source = self.inputs[0] if step < self.unit.tiles else self.inputs[1]
+        source = self.inputs[0] if step % self._round < self.unit.tiles else self.inputs[1]
         return source.tiles() * len(self.outputs)
+
+
+class CounterRun(PipelineRun):
+    """A counter: it puts out one number after the other."""
+
+    unit: Counter
+    ii = 1
+    latency = 1
+
+    def __init__(self, unit: Counter, place: Place, first: int):
+        super().__init__(unit, place)
+        self._first = first
+
+    def compute(self, step: int) -> list[Array]:
+        tiles = [port.channel.channel.tile for port in self.outputs]
+        return [np.asarray(self._first + step, tile.numpy_dtype) for tile in tiles if tile is not None]

@@ -1,17 +1,63 @@
 """A program for the machine: plain data without xDSL, written by `emit`, run by the engine.
 
-A kernel is a network of units joined by bounded channels; the launch schedule is a list of commands.
-Units refer to channels by their index in the kernel and to memory by the index of a kernel parameter,
-whose address an argument load has set. All extents are tiles, firings, bytes or cycles, as named.
+A kernel is a network of units joined by bounded channels (`program_kernel.py`); the launch schedule is a list
+of commands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ...dialects.machine import Machine
-from ..tensors import TensorSpec
+from ..tensors import TensorSpec, whole_spec
+from .program_kernel import (
+    AddressPattern,
+    Carry,
+    Channel,
+    Collective,
+    Counter,
+    Gate,
+    Gather,
+    InputPort,
+    Instruction,
+    Kernel,
+    Load,
+    OutputPort,
+    Parameter,
+    Stage,
+    Store,
+    Unit,
+)
+
+__all__ = [
+    "REGION_KINDS",
+    "TIERS",
+    "VERSION",
+    "AddressPattern",
+    "Carry",
+    "Channel",
+    "Collective",
+    "Command",
+    "Counter",
+    "Execute",
+    "Gate",
+    "Gather",
+    "InputPort",
+    "Instruction",
+    "Kernel",
+    "Load",
+    "LoadArguments",
+    "LoadProgram",
+    "Observe",
+    "OutputPort",
+    "Parameter",
+    "Program",
+    "Region",
+    "Stage",
+    "Store",
+    "Unit",
+    "tier_span",
+]
 
 VERSION = 1
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
@@ -56,6 +102,8 @@ class Region:
     shard_axis: int | None = None
     """The axis along which the whole weight is split over the sockets; None: each socket has all of it."""
     shard_parts: int = 1
+    shard_runs: tuple[int, ...] = ()
+    """Elements of the whole axis and zeros behind them, in turn, as the parts have them; () is no zeros."""
     live: tuple[int, int] | None = None
     """First and last command that need it, where regions share addresses; None is the whole step."""
 
@@ -64,9 +112,7 @@ class Region:
         """The tensor that a socket has a part of: its own where it is not split."""
         if self.shard_axis is None:
             return self.tensor
-        shape = [*self.tensor.shape]
-        shape[self.shard_axis] *= self.shard_parts
-        return TensorSpec(tuple(shape), self.tensor.dtype)
+        return whole_spec(self.tensor, self.shard_axis, self.shard_parts, self.shard_runs)
 
     @property
     def end(self) -> int:
@@ -79,202 +125,6 @@ class Region:
             return 0, 0
         first = (self.address - tier_span(machine, "sram")[0]) // machine.pmu_bytes
         return first, -(-self.size_bytes // machine.pmu_bytes)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """An address that the argument load of a kernel sets, and the tensor found there."""
-
-    name: str
-    tensor: TensorSpec
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A bounded queue in PMUs; `tile` is None where it carries bare tokens."""
-
-    name: str
-    tile: TensorSpec | None
-    depth: int
-    latency_cycles: int = 0
-    """Cycles on the network from producer to buffer to consumer."""
-    pmus: tuple[int, int] = (0, 0)
-    """First PMU and number of PMUs that hold it."""
-
-    @property
-    def tile_bytes(self) -> int:
-        """Bytes of one tile; a token has none."""
-        return 0 if self.tile is None else self.tile.size_bytes
-
-
-@dataclass(frozen=True)
-class AddressPattern:
-    """How a stream walks through memory, all in bytes from the parameter's address.
-
-    `tile` may have another shape than the channel's tile, with as many elements of the same type. Tile t
-    of pass i begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …) of the tile
-    lies at the dot product with `strides`. With `position_stride`, `position * position_stride` is added,
-    position being the scalar that `position_parameter` points to.
-    """
-
-    parameter: int
-    tile: TensorSpec
-    strides: tuple[int, ...]
-    tiles: int
-    tile_stride: int
-    start: int = 0
-    pass_stride: int = 0
-    position_parameter: int | None = None
-    position_stride: int = 0
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A load's tiles from `position // positions_per_tile` on wait for one token an iteration."""
-
-    channel: int
-    position_parameter: int
-    positions_per_tile: int
-
-
-@dataclass(frozen=True)
-class Load:
-    """An AGCU stream from memory: every tile goes to each of `channels`."""
-
-    name: str
-    channels: tuple[int, ...]
-    pattern: AddressPattern
-    once: bool = False
-    """One pass a call instead of one an iteration."""
-    gate: Gate | None = None
-    location: str = ""
-
-
-@dataclass(frozen=True)
-class Gather:
-    """An AGCU stream that reads the rows of a table `[rows, …]` that a tile of indices names."""
-
-    name: str
-    ids: int
-    channels: tuple[int, ...]
-    parameter: int
-    table: TensorSpec
-    sharded: bool = False
-    """The rows are split over the sockets; a row of another socket arrives as zeros."""
-    location: str = ""
-
-
-@dataclass(frozen=True)
-class Store:
-    """An AGCU stream to memory; each of `done` gets a token when a pass's last tile is in memory."""
-
-    name: str
-    channel: int
-    pattern: AddressPattern
-    once: bool = False
-    done: tuple[int, ...] = ()
-    location: str = ""
-
-
-@dataclass(frozen=True)
-class InputPort:
-    """An input of a stage: `gathered` tiles along `axis` make an argument, held for `period` firings.
-
-    With `slices` > 1, one tile is cut along `axis`; firing f sees slice `f mod slices`.
-    """
-
-    channel: int
-    argument: TensorSpec
-    period: int = 1
-    gathered: int = 1
-    slices: int = 1
-    axis: int | None = None
-
-
-@dataclass(frozen=True)
-class OutputPort:
-    """An output of a stage: the value is put out in the last of every `period` firings."""
-
-    channel: int
-    value: int
-    period: int = 1
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One operation of a stage's body; values are numbered: inputs, states, then instruction results."""
-
-    operation: str
-    operands: tuple[int, ...]
-    result: TensorSpec
-    attributes: Mapping[str, int | float] = field(default_factory=dict[str, int | float])
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A pipeline of PCUs: `firings` an iteration, one every `ii_cycles`, results after `latency_cycles`."""
-
-    name: str
-    firings: int
-    inputs: tuple[InputPort, ...]
-    outputs: tuple[OutputPort, ...]
-    states: tuple[TensorSpec, ...]
-    next_states: tuple[int, ...]
-    """Value numbers that become the states of the next firing of the iteration."""
-    body: tuple[Instruction, ...]
-    ii_cycles: int
-    latency_cycles: int
-    flops: int
-    """Of one firing."""
-    pcus: tuple[int, int] = (0, 0)
-    """First PCU and number of PCUs."""
-    location: str = ""
-
-
-@dataclass(frozen=True)
-class Carry:
-    """The carried value of a loop: `init` for iteration 0, `next` after it, `final` after the last."""
-
-    name: str
-    tiles: int
-    """Per iteration."""
-    init: int
-    next: int
-    final: int
-    current: tuple[int, ...]
-    location: str = ""
-
-
-@dataclass(frozen=True)
-class Collective:
-    """An exchange between sockets: every tile of `source` goes to all of them, see `dataflow.collective`."""
-
-    name: str
-    operation: str
-    """`all_reduce` or `all_gather`."""
-    algorithm: str
-    """`one_shot` or `ring`."""
-    source: int
-    channels: tuple[int, ...]
-    tiles: int
-    """Per iteration."""
-    axis: int | None = None
-    """Of an all_gather: along which the tiles stand one behind the other."""
-    location: str = ""
-
-
-Unit = Load | Gather | Store | Stage | Carry | Collective
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A network of units that runs `iterations` times per call. Units stand in program order."""
-
-    name: str
-    iterations: int
-    parameters: tuple[Parameter, ...]
-    channels: tuple[Channel, ...]
-    units: tuple[Unit, ...]
 
 
 @dataclass(frozen=True)
@@ -313,9 +163,9 @@ Command = LoadProgram | LoadArguments | Execute | Observe
 
 @dataclass(frozen=True)
 class Program:
-    """One step of a model: memory, kernels and the launch schedule.
+    """One step of a model, or several in one call: memory, kernels and the launch schedule.
 
-    `inputs` and `outputs` name the regions that the caller fills before and reads after a step, in order.
+    `inputs` and `outputs` name the regions that the caller fills before and reads after it, in order.
     """
 
     name: str
@@ -326,4 +176,9 @@ class Program:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tokens_per_step: int = 1
-    """Tokens that a step makes: the batch."""
+    """Tokens that it makes: the batch, as often as it makes decode steps."""
+
+    @property
+    def steps(self) -> int:
+        """Decode steps that it makes; what it returns has those of each step, one behind another."""
+        return max((kernel.steps for kernel in self.kernels), default=1)

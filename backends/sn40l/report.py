@@ -48,16 +48,18 @@ class KernelReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What one step of a program takes on its machine; all sockets do the same, one is counted."""
+    """What a program takes on its machine; all sockets do the same, one is counted."""
 
     program: str
     machine: Machine
     orchestration: str
     tokens: int
-    """Tokens that the step makes."""
+    """Tokens that it makes."""
     calls: tuple[CallReport, ...]
     other_cycles: int
     """Of commands that launch no kernel: the host's reads."""
+    steps: int = 1
+    """Decode steps that it makes."""
 
     def __post_init__(self) -> None:
         check_roof(f"step '{self.program}'", self.cycles, self.roofline_cycles)
@@ -136,11 +138,12 @@ class Report:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain data; cycles, bytes and FLOPs are per step and socket."""
+        """The report as plain data; cycles, bytes and FLOPs are those of all steps, per socket."""
         return {
             "program": self.program,
             "orchestration": self.orchestration,
-            "tokens_per_step": self.tokens,
+            "steps": self.steps,
+            "tokens_per_step": self.tokens // self.steps,
             "sockets": self.machine.sockets,
             "clock_hz": self.machine.clock_hz,
             "hbm_bandwidth_bytes_per_second": self.machine.hbm_bandwidth,

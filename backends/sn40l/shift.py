@@ -9,7 +9,7 @@ from .engine import KernelRun
 from .period import Period
 from .servers import ServedRun, Server
 from .snapshot import Book, ServerState
-from .units import NEVER, InputState, OutputState, UnitRun
+from .units import UnitRun
 
 
 def move_on(run: KernelRun, period: Period, books: Sequence[Book]) -> None:
@@ -47,29 +47,8 @@ def _move_events(run: KernelRun, period: Period, cycles: int) -> None:
 def _move_unit(unit: UnitRun, steps: int) -> None:
     """A load that is ahead of its server may come to its end."""
     unit.step = min(unit.steps, unit.step + steps)
-    for state in unit.inputs:
-        _place_input(state, unit.step)
-    for state in unit.outputs:
-        _place_output(state, unit.step)
-
-
-def _groups_before(state: InputState | OutputState, step: int) -> int:
-    """How many groups a port has begun before a step."""
-    port = state.port
-    return min(port.groups, max(0, -((port.first - step) // port.period)))
-
-
-def _place_input(state: InputState, step: int) -> None:
-    port, groups = state.port, _groups_before(state, step)
-    state.begin = port.first + groups * port.period if groups < port.groups else NEVER
-    state.needed = (groups + 1) * port.size
-    state.held_until = port.first + (groups - 1) * port.period + port.hold - 1 if groups else NEVER
-
-
-def _place_output(state: OutputState, step: int) -> None:
-    port, groups = state.port, _groups_before(state, step)
-    state.begin = port.first + groups * port.period if groups < port.groups else NEVER
-    state.ordinal = state.channel.reserved = groups
+    for state in (*unit.inputs, *unit.outputs):
+        state.place(unit.step)
 
 
 def _move_channel(channel: ChannelRun, arrived: int, released: int) -> None:

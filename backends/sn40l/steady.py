@@ -1,9 +1,10 @@
 """Run a kernel in time only, without replaying iterations that are like the ones before.
 
-At the beginning of each iteration the state of the run is compared with those of some iterations before. If
-it is the same, relative to the cycle and the iteration, what came between happens again and again, and the
-run moves on by as many such periods as no end effect reaches; from there on it goes event by event again.
-Cycles and counts are those of the full replay, to the last one.
+At the beginning of each iteration the state of the run is compared with those of some iterations before, of
+the same decode step, and at the beginning of each step with those of some steps before. If it is the same,
+relative to the cycle and the iteration, what came between happens again and again, and the run moves on by as
+many such periods as no end effect reaches; from there on it goes event by event again. Cycles and counts are
+those of the full replay, to the last one.
 """
 
 from __future__ import annotations
@@ -13,31 +14,16 @@ from collections.abc import Iterator, Sequence
 
 from .engine import KernelRun
 from .period import period_between
-from .ports import passes_of, steps_per_pass
-from .program import Carry, Kernel, Stage
 from .shift import move_on
 from .snapshot import Book, Snapshot
+from .stretch import Marker, Stretch
 from .units import UnitRun
 
 LONGEST_PERIOD = 16
-"""Iterations between states that are compared; longer periods are replayed."""
+"""Laps between states that are compared; longer periods are replayed."""
 
 LOOKS = 4
 """Of as many iterations, those that are looked at after a while without a period; the others cost nothing."""
-
-
-def marker_of(run: KernelRun) -> UnitRun | None:
-    """The unit whose first step in an iteration is where that begins; None if no unit runs in a loop.
-
-    The first carry, which waits for what the iteration before has made; without one the first stage, or else
-    the first unit that is there.
-    """
-    looped = [unit for unit, stride in zip(run.units, strides_of(run.call.kernel), strict=True) if stride]
-    for kind in (Carry, Stage):
-        for unit in looped:
-            if isinstance(unit.unit, kind):
-                return unit
-    return looped[0] if looped else None
 
 
 def run_in_iterations(
@@ -47,28 +33,49 @@ def run_in_iterations(
 
     Raises: HazardError, DeadlockError.
     """
-    strides = strides_of(run.call.kernel)
-    seen: deque[Snapshot] = deque(maxlen=LONGEST_PERIOD)
-    fruitless = 0
+    kernel = run.call.kernel
+    length = kernel.iterations_per_step
+    steps, layers = _Search(Stretch.of_steps(kernel)), _Search(Stretch.of(kernel, 0))
     for iteration in _iterations(run, books):
         for book in books:
             book.begin(iteration)
         if not jump or iteration < replayed:
             continue
-        fruitless += 1
-        if not _is_worth_a_look(fruitless):
+        step, number = divmod(iteration, length)
+        if number == 0 and step > 0 and steps.move_on(run, step, books):
             continue
-        now = Snapshot.of(run, iteration, strides, books)
-        periods = (period_between(run, before, now, strides) for before in reversed(seen))
-        period = next((period for period in periods if period is not None), None)
-        if period is None:
-            seen.append(now)
-        else:
-            move_on(run, period, books)
-            seen.clear()
-            fruitless = 0
+        if iteration >= layers.stretch.end:
+            layers = _Search(Stretch.of(kernel, step))
+        layers.move_on(run, iteration, books)
     _go_on(run, books)
     run.run()
+
+
+class _Search:
+    """The search for a period among the laps of a stretch."""
+
+    def __init__(self, stretch: Stretch):
+        self.stretch = stretch
+        self._seen: deque[Snapshot] = deque(maxlen=LONGEST_PERIOD)
+        """The states at the beginnings of laps."""
+        self._fruitless = 0
+        """Laps since the last period."""
+
+    def move_on(self, run: KernelRun, lap: int, books: Sequence[Book]) -> bool:
+        """Let a run that begins a lap move on by all periods that it can; whether there are any."""
+        self._fruitless += 1
+        if not _is_worth_a_look(self._fruitless):
+            return False
+        now = Snapshot.of(run, lap, self.stretch.strides, books)
+        periods = (period_between(run, before, now, self.stretch) for before in reversed(self._seen))
+        period = next((period for period in periods if period is not None), None)
+        if period is None:
+            self._seen.append(now)
+            return False
+        move_on(run, period, books)
+        self._seen.clear()
+        self._fruitless = 0
+        return True
 
 
 def _is_worth_a_look(fruitless: int) -> bool:
@@ -78,15 +85,15 @@ def _is_worth_a_look(fruitless: int) -> bool:
 
 def _iterations(run: KernelRun, books: Sequence[Book]) -> Iterator[int]:
     """Run from the beginning of one iteration to that of the next; their numbers, as far as there are any."""
-    marker, iterations = marker_of(run), run.call.kernel.iterations
+    marker, iterations = Marker.of(run), run.call.kernel.iterations
     if marker is None:
         return
-    steps = steps_per_pass(marker.unit)
-    while (begun := -(-marker.step // steps)) < iterations:
-        _go_on(run, books, marker, begun * steps + 1)
-        if marker.step <= begun * steps:
+    while (begun := marker.begun()) < iterations:
+        first = marker.step_of(begun)
+        _go_on(run, books, marker.run, first + 1)
+        if marker.run.step <= first:
             return
-        yield (marker.step - 1) // steps
+        yield marker.begun() - 1
 
 
 def _go_on(run: KernelRun, books: Sequence[Book], marker: UnitRun | None = None, step: int = 0) -> None:
@@ -102,8 +109,3 @@ def _go_on(run: KernelRun, books: Sequence[Book], marker: UnitRun | None = None,
         if not events or (marker is not None and marker.step >= step):
             return
         run.proceed(events[0][0])
-
-
-def strides_of(kernel: Kernel) -> list[int]:
-    """The steps of an iteration of each unit; 0 of one that runs once a call."""
-    return [steps_per_pass(unit) if passes_of(unit, kernel.iterations) > 1 else 0 for unit in kernel.units]

@@ -13,8 +13,8 @@ from ...dialects.machine import Machine
 from .details import DDR, HBM, LINKS, KernelTrace, Slice
 from .launch import command_cycles
 from .ledger import Ledger
-from .ports import passes_of, steps_per_pass
-from .program import Command, Execute, Kernel, LoadArguments, LoadProgram, Observe, Program, Unit
+from .ports import is_looped, passes_of, rounds_of, steps_per_pass
+from .program import Carry, Command, Execute, Kernel, LoadArguments, LoadProgram, Observe, Program, Unit
 from .report import CallReport, Report
 
 LAUNCH = 1
@@ -161,9 +161,16 @@ def _of_kernel(
 
 
 def _step(kernel: Kernel, unit: Unit, one: Slice) -> dict[str, int]:
-    """Which step of which iteration; what runs once a call has no iteration."""
+    """Which step of which iteration, or of which decode step; what runs once a call has neither."""
     index, step = divmod(one.step, steps_per_pass(unit))
-    return {"iteration": index, "step": step} if passes_of(unit, kernel.iterations) > 1 else {"step": step}
+    if passes_of(unit, kernel) == 1:
+        return {"step": step}
+    if not is_looped(unit):
+        return {"decode_step": index, "step": step}
+    rounds, passes = rounds_of(unit, kernel)
+    if isinstance(unit, Carry) and rounds > 1:
+        index -= index // (passes + 1)  # a pass of each decode step puts out the final value
+    return {"iteration": index, "step": step}
 
 
 def _slice(

@@ -14,7 +14,7 @@ from .accesses import OrderCheck
 from .channels import ChannelRun
 from .events import Calendar
 from .memory import Data, MemoryMap
-from .ports import Port, steps_per_pass
+from .ports import Order, Port, steps_per_pass
 from .program import Unit
 
 NEVER = -1
@@ -39,17 +39,24 @@ class Surroundings:
 class InputState:
     """Where an input port is: the step that begins its next group, and the group it holds."""
 
-    __slots__ = ("begin", "channel", "fresh", "held_until", "needed", "port")
+    __slots__ = ("begin", "channel", "fresh", "held_until", "last", "needed", "port")
 
     def __init__(self, port: Port, channel: ChannelRun):
         self.port = port
         self.channel = channel
-        self.begin = port.first if port.groups else NEVER
-        self.needed = port.size
-        """Tokens that must have arrived for the next group."""
-        self.held_until = NEVER
         self.fresh = False
         """Whether the group has not been looked at."""
+        self.place(0)
+
+    def place(self, step: int) -> None:
+        """Be where the port is before a step."""
+        port, groups = self.port, self.port.groups_before(step)
+        self.begin = port.step_of(groups) if groups < port.groups else NEVER
+        self.needed = (groups + 1) * port.size
+        """Tokens that must have arrived for the next group."""
+        self.held_until = port.step_of(groups - 1) + port.hold - 1 if groups else NEVER
+        self.last = (groups // port.burst + 1) * port.burst * port.size
+        """The same for the last group of its burst."""
 
     def take(self, now: int) -> None:
         """Begin a group."""
@@ -57,8 +64,18 @@ class InputState:
         self.channel.take(now, self.needed - port.size, port.size)
         self.held_until = self.begin + port.hold - 1
         self.fresh = True
-        self.begin = self.begin + port.period if self.needed < port.tokens else NEVER
+        if self.needed < self.last:
+            self.begin += port.period
+            self.needed += port.size
+        else:
+            self._begin_burst()
+
+    def _begin_burst(self) -> None:
+        """The next group is the first of the next burst, if there is one."""
+        port, groups = self.port, self.needed // self.port.size
+        self.begin = port.step_of(groups) if groups < port.groups else NEVER
         self.needed += port.size
+        self.last += port.burst * port.size
 
     def tiles(self) -> list[Array]:
         """The tiles of the group that is held."""
@@ -69,21 +86,33 @@ class InputState:
 class OutputState:
     """Where an output port is: the step that puts its next token."""
 
-    __slots__ = ("begin", "channel", "ordinal", "port")
+    __slots__ = ("begin", "channel", "last", "ordinal", "port")
 
     def __init__(self, port: Port, channel: ChannelRun):
         self.port = port
         self.channel = channel
-        self.begin = port.first if port.groups else NEVER
-        self.ordinal = 0
-        """Number of the next token."""
+        self.place(0)
+
+    def place(self, step: int) -> None:
+        """Be where the port is before a step."""
+        port, groups = self.port, self.port.groups_before(step)
+        self.begin = port.step_of(groups) if groups < port.groups else NEVER
+        self.ordinal = self.channel.reserved = groups
+        """Number of the next token; a slot is reserved for those before it."""
+        self.last = (groups // port.burst + 1) * port.burst
+        """The number behind the last one of its burst."""
 
     def reserve(self) -> int:
         """Reserve a slot for the next token; its number."""
         ordinal = self.ordinal
         self.channel.reserved += 1
         self.ordinal = ordinal + 1
-        self.begin = self.begin + self.port.period if self.ordinal < self.port.groups else NEVER
+        if self.ordinal < self.last:
+            self.begin += self.port.period
+        else:
+            port = self.port
+            self.begin = port.step_of(self.ordinal) if self.ordinal < port.groups else NEVER
+            self.last += port.burst
         return ordinal
 
 
@@ -95,6 +124,8 @@ class Place:
     """In the kernel: program order."""
     steps: int
     """In a call."""
+    order: Order
+    """Of its passes among those of all units."""
     inputs: tuple[InputState, ...]
     outputs: tuple[OutputState, ...]
     around: Surroundings
@@ -107,6 +138,7 @@ class UnitRun(ABC):
         self.unit = unit
         self.index = place.index
         self.steps = place.steps
+        self.order = place.order
         self.step = 0
         """The next one."""
         self.busy = False

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.traits import MemoryEffectKind, get_effects
 
-from ...dialects.kernel import FuncOp, LoopOp, StackOp
+from ...dialects.kernel import FuncOp, LoopOp, StackOp, StepsOp
 from ...dialects.nn import GetGlobalOp
 
 
@@ -21,7 +21,7 @@ def written_arguments(kernel: FuncOp) -> frozenset[int]:
 
 def _may_write(op: Operation) -> bool:
     """Whether an operation itself may write memory; one that does not tell its effects may."""
-    if isinstance(op, LoopOp):
+    if isinstance(op, LoopOp | StepsOp):
         return False
     effects = get_effects(op)
     return effects is None or any(effect.kind != MemoryEffectKind.READ for effect in effects)

@@ -1,7 +1,7 @@
 """The outer loop of a scheduled network as a problem for `solvers/modulo.py`.
 
 What streams ahead of the loop has no place in the chain: loads without a gate, and what comes once a call.
-They count as users of the memory only.
+They count as users of the memory only. What runs once in a decode step is a problem of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from xdsl.ir import SSAValue
 
 from ...dialects import dataflow, nn
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp, UnitOp, channel_of
+from ...dialects.network import QueueOp, StepCounterOp, StreamUnitOp, UnitOp, channel_of
 from ...dialects.tiles import TokenType, tile_of, tiled_axis
 from ..solvers.modulo import Edge, Node
 from .residence import home_of
@@ -24,13 +24,19 @@ def _tile_bytes(channel: SSAValue) -> int:
     return 0 if isinstance(tile, TokenType) else nn.size_bytes_of(tile)
 
 
+def stream_tiles(unit: Transfer) -> int:
+    """Tiles that a stream moves in a pass."""
+    if isinstance(unit, dataflow.GatherOp):
+        return 1
+    channel = unit.channel if isinstance(unit, dataflow.StoreOp) else unit.channels[0]
+    return tiled_axis(nn.shape_of(unit.stream_type), nn.shape_of(tile_of(channel)))[1]
+
+
 def _transfer(unit: Transfer, number: int, iterations: int, machine: Machine) -> Node:
     """A stream: every tile occupies the memory, or the ports of a resident weight, then takes its latency."""
     channel = unit.channel if isinstance(unit, dataflow.StoreOp) else unit.channels[0]
-    per_call = not isinstance(unit, dataflow.GatherOp) and unit.once is not None
-    tiles = 1
-    if not isinstance(unit, dataflow.GatherOp):
-        tiles = tiled_axis(nn.shape_of(unit.stream_type), nn.shape_of(tile_of(channel)))[1]
+    per_call = isinstance(unit, StreamUnitOp) and unit.once is not None
+    tiles = stream_tiles(unit)
     size, latency, resource = _tile_bytes(channel), machine.hbm_latency_cycles, "hbm"
     service = machine.hbm_cycles(size)
     _, pmus = home_of(channel_of(channel))
@@ -41,7 +47,8 @@ def _transfer(unit: Transfer, number: int, iterations: int, machine: Machine) ->
     return Node(unit.name, service + latency, service, busy, resource)
 
 
-def _node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> Node:
+def unit_node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> Node:
+    """A unit as a node, with this number where it is a resource of its own."""
     match unit:
         case dataflow.StageOp():
             assert unit.ii is not None and unit.latency is not None, "checked by the caller"  # noqa: PT018
@@ -63,6 +70,8 @@ def _node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> Node:
 def _edge(channel: QueueOp, numbers: dict[UnitOp, int], iterations: int, machine: Machine) -> Edge | None:
     """A channel of the chain; None for what runs ahead of the loop or behind it."""
     producer, consumer = channel.producers()[0], channel.consumers()[0]
+    if producer not in numbers or consumer not in numbers:
+        return None
     if isinstance(producer, dataflow.LoadOp) and producer.after is None:
         return None
     carried = isinstance(consumer, dataflow.CarryOp)
@@ -71,7 +80,7 @@ def _edge(channel: QueueOp, numbers: dict[UnitOp, int], iterations: int, machine
     if isinstance(producer, dataflow.CarryOp) and channel.result is producer.final:
         return None
     hops = channel.hops.value.data if channel.hops is not None else 0
-    total = pass_tiles(channel, iterations)
+    total = pass_tiles(channel)
     needed = min(total, gathered_tiles(channel, consumer))
     wire, steps = hops * machine.hop_latency_cycles, _steps_per_tile(producer, channel)
     ends = numbers[producer], numbers[consumer]
@@ -86,14 +95,24 @@ def _steps_per_tile(producer: UnitOp, channel: QueueOp) -> int:
     return int(producer.out_periods.get_values()[port])
 
 
-def loop_problem(network: dataflow.KernelOp, machine: Machine) -> tuple[list[Node], list[Edge]]:
-    """Units in program order and the channels of the chain between them."""
+def loop_problem(
+    network: dataflow.KernelOp, machine: Machine, *, per_step: bool = False
+) -> tuple[list[Node], list[Edge]]:
+    """Units in program order and the channels of the chain between them.
+
+    They are those of the loop, or those that run once in a decode step.
+    """
     units = [op for op in network.body.block.ops if isinstance(op, UnitOp)]
+    units = [op for op in units if _is_per_step(op) == per_step and not isinstance(op, StepCounterOp)]
     numbers = {unit: number for number, unit in enumerate(units)}
-    nodes = [_node(unit, number, network.iterations, machine) for unit, number in numbers.items()]
+    nodes = [unit_node(unit, number, network.iterations, machine) for unit, number in numbers.items()]
     channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
     edges = [_edge(channel, numbers, network.iterations, machine) for channel in channels]
     return nodes, [edge for edge in edges if edge is not None]
+
+
+def _is_per_step(unit: UnitOp) -> bool:
+    return unit.per_step is not None
 
 
 def is_scheduled(network: dataflow.KernelOp) -> bool:

@@ -145,6 +145,13 @@ def _convert_buffer(op: QueueOp) -> rdu.BufferOp:
     return buffer
 
 
+def _convert_at_its_rate(op: Operation, values: Values, results: Sequence[SSAValue]) -> UnitOp:
+    unit = _convert_unit(op, values, results)
+    if "per_step" in op.properties:
+        unit.properties["per_step"] = op.properties["per_step"]
+    return unit
+
+
 def _convert_unit(op: Operation, values: Values, results: Sequence[SSAValue]) -> UnitOp:
     match op:
         case dataflow.LoadOp():
@@ -163,9 +170,12 @@ def _convert_unit(op: Operation, values: Values, results: Sequence[SSAValue]) ->
             source, tiles = values[op.source], op.tiles.value.data
             return rdu.CollectiveOp(op.kind.data, tiles, source, channels, op.algorithm.data, axis)
         case dataflow.CarryOp():
-            init, following, final = values[op.init], values[op.next], values[op.final]
+            init, following = values[op.init], values[op.next]
+            final = None if op.final is None else values[op.final]
             current = [values[channel] for channel in op.current]
             return rdu.CarryOp(op.tiles.value.data, init, following, final, current)
+        case dataflow.CounterOp():
+            return rdu.CounterOp(values[op.first], [values[channel] for channel in op.channels])
         case _:
             _fail(op, f"{op.name} has no form on the machine")
 
@@ -188,7 +198,7 @@ def build_kernel(network: dataflow.KernelOp) -> rdu.KernelOp:
     for number, result in enumerate(results):
         result.name_hint = f"out{number}"
     for op in list(network.body.block.ops):
-        made = _convert_buffer(op) if isinstance(op, QueueOp) else _convert_unit(op, values, results)
+        made = _convert_buffer(op) if isinstance(op, QueueOp) else _convert_at_its_rate(op, values, results)
         if isinstance(op, QueueOp):
             values[op.result] = made.results[0]
         made.location = op.location

@@ -18,13 +18,13 @@ def _streams(network: dataflow.KernelOp) -> Iterator[tuple[SSAValue, int]]:
         match unit:
             case dataflow.LoadOp():
                 memory, channel = unit.source, unit.channels[0]
-                tiles = unit.produced_tiles(channel, network.iterations)
+                tiles = unit.produced_tiles(channel)
             case dataflow.GatherOp():
                 memory, channel = unit.table, unit.channels[0]
-                tiles = unit.produced_tiles(channel, network.iterations)
+                tiles = unit.produced_tiles(channel)
             case dataflow.StoreOp() if unit.destination is not None:
                 memory, channel = unit.destination, unit.channel
-                tiles = unit.consumed_tiles(channel, network.iterations)
+                tiles = unit.consumed_tiles(channel)
             case _:
                 continue
         yield memory, tiles * nn.size_bytes_of(tile_of(channel))

@@ -14,13 +14,13 @@ from .network_wires import Memory, NetworkBuilder, Wire, add_stage, fail
 
 def convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     """A store at the position; whoever reads the cache after it gets its token."""
-    cache, position = builder.memory(op.cache, op), builder.memory(op.position, op)
-    if any(_meet(cache, other, builder.iterations) for other in builder.appends):
+    cache, position = builder.memory(op.cache, op), _position(builder, op.position, op)
+    if any(_meet(cache, other, builder.rounds) for other in builder.appends):
         fail(op, "a kernel appends twice to one cache; split it between the two")
-    if any(_meet(cache, other, builder.iterations) for other in builder.cache_reads):
+    if any(_meet(cache, other, builder.rounds) for other in builder.cache_reads):
         fail(op, "a kernel reads a cache and appends to it afterwards; split it between the two")
     channel = builder.fresh(op.x, op)
-    done = builder.appends[cache] = Wire(TokenType())
+    done = builder.appends[cache] = Wire(TokenType(), builder.rate)
     builder.unit(
         op,
         lambda: dataflow.StoreOp(
@@ -33,6 +33,14 @@ def convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     )
 
 
+def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory:
+    """Where a position comes from; streams of a kernel of several decode steps count it."""
+    position = builder.memory(value, op)
+    if builder.steps > 1 and not position.counted:
+        fail(op, f"{op.name} is at the same position in every step; count the position")
+    return position
+
+
 def _meet(memory: Memory, other: Memory, iterations: int) -> bool:
     """Whether two memories share a part in any two iterations."""
     if memory.argument is not other.argument:
@@ -42,10 +50,10 @@ def _meet(memory: Memory, other: Memory, iterations: int) -> bool:
 
 def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
     """Stream a cache; after an append in the same kernel, the tile of its position waits for it."""
-    memory, position = builder.memory(cache, op), builder.memory(op.position, op)
+    memory, position = builder.memory(cache, op), _position(builder, op.position, op)
     _expect_own_appends(builder, op, memory)
     builder.cache_reads.append(memory)
-    wire = Wire(TensorType(nn.element_type_of(cache), nn.shape_of(cache)))
+    wire = Wire(TensorType(nn.element_type_of(cache), nn.shape_of(cache)), builder.rate)
     append = builder.appends.get(memory)
     token = builder.channel(append, op) if append is not None else None
 
@@ -65,9 +73,7 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
 def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Memory) -> None:
     """A read waits for the append of its own iteration alone, so no other one may touch what it reads."""
     for other in builder.appends:
-        if _meet(memory, other, builder.iterations) and (
-            memory != other or memory.is_shared(builder.iterations)
-        ):
+        if _meet(memory, other, builder.rounds) and (memory != other or memory.is_shared(builder.rounds)):
             fail(op, "an iteration reads what another one appends to a cache; give each iteration its own")
 
 

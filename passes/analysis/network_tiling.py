@@ -59,7 +59,8 @@ def _cut_carry(carry: dataflow.CarryOp) -> None:
     source = source_of(carry.next)
     if source is None:
         return
-    whole, tile = tile_of(carry.init), tile_of(source.stage.outs[source.port])
+    whole = max(map(tile_of, carry.operands), key=nn.size_bytes_of)
+    tile = tile_of(source.stage.outs[source.port])
     carry.tiles = IntegerAttr(tiled_axis(nn.shape_of(whole), nn.shape_of(tile))[1], i64)
     for channel in list(carry.operands):
         _set_type(channel, ChannelType(tile))
@@ -84,13 +85,25 @@ def _is_whole(stage: dataflow.StageOp) -> bool:
     return stage.firings.value.data == 1 and all(tile_of(c) == arg.type for c, arg in inputs)
 
 
-def tile_network(network: dataflow.KernelOp, tile_bytes: int, least_tiles: int, least_run_bytes: int) -> None:
-    """Cut a network whose stages are all whole; one that is cut already stays as it is."""
+def tile_network(
+    network: dataflow.KernelOp,
+    tile_bytes: int,
+    least_tiles: int,
+    least_run_bytes: int,
+    cache_tile_bytes: int | None = None,
+) -> None:
+    """Cut a network whose stages are all whole; one that is cut already stays as it is.
+
+    Tiles of a KV cache have at most `cache_tile_bytes`, or `tile_bytes` like all others.
+    """
     problem = tiling_problem(network)
     if not all(map(_is_whole, problem.stages)):
         return
-    solver_stages = [problem.tiled_stage(number, least_run_bytes) for number in range(len(problem.stages))]
-    counts = choose_tiles(solver_stages, tile_bytes, least_tiles)
+    numbers = range(len(problem.stages))
+    solver_stages = [problem.tiled_stage(number, least_run_bytes, cache_tile_bytes) for number in numbers]
+    counts = [*choose_tiles(solver_stages, tile_bytes, least_tiles)]
+    for begin, maker in problem.beginnings():
+        counts[begin] = counts[maker]
     cut = [entry for entry in zip(problem.stages, problem.axes, counts, strict=True) if entry[2] > 1]
     for stage, axes, count in cut:
         _cut_body(stage, axes, count)

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import NoReturn
 
-from xdsl.dialects.builtin import LocationAttr, TensorType
+from xdsl.dialects.builtin import AnyFloat, LocationAttr, TensorType, UnitAttr
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects import dataflow, kernel
+from ...dialects import dataflow, nn
 from ...dialects.network import UnitOp, YieldOp
 
 
 def fail(op: Operation, message: str) -> NoReturn:
     """Raises: PassFailedException about an operation that has no form in a network."""
     op.emit_error(message, PassFailedException(message))
+
+
+class Rate(IntEnum):
+    """How often something happens."""
+
+    CALL = 0
+    STEP = 1
+    """Once in each decode step of the call."""
+    ITERATION = 2
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class Memory:
     slices: tuple[int, int] | None = None
     invariant: bool = False
     """The same in all iterations of a loop."""
+    counted: bool = False
+    """A position, at the first decode step; it grows by one with each."""
 
     def parts(self, iterations: int) -> frozenset[int]:
         """The slices that the iterations touch; the whole argument counts as slice 0."""
@@ -47,8 +59,8 @@ class Wire:
     """A value on its way through the network: what makes it and the channels of its readers."""
 
     type: Attribute
-    per_call: bool = False
-    """Its producer makes it once a call although the kernel loops."""
+    rate: Rate = Rate.ITERATION
+    """How often its producer makes it."""
     channels: list[SSAValue] = field(default_factory=list[SSAValue])
 
 
@@ -59,15 +71,28 @@ Source = Memory | Wire
 class NetworkBuilder:
     """The network under construction: channels, then units in program order."""
 
-    func: kernel.FuncOp
     network: dataflow.KernelOp
     iterations: int
+    """Of the loop, in a decode step."""
+    steps: int = 1
+    """Decode steps in a call."""
+    rate: Rate = Rate.ITERATION
+    """How often that runs which is converted now."""
     sources: dict[SSAValue, Source] = field(default_factory=dict[SSAValue, Source])
-    loads: dict[Memory, Wire] = field(default_factory=dict[Memory, Wire])
+    loads: dict[tuple[Memory, Rate], Wire] = field(default_factory=dict[tuple[Memory, Rate], Wire])
     appends: dict[Memory, Wire] = field(default_factory=dict[Memory, Wire])
     cache_reads: list[Memory] = field(default_factory=list[Memory])
     units: list[Callable[[], UnitOp]] = field(default_factory=list[Callable[[], UnitOp]])
     locations: list[LocationAttr] = field(default_factory=list[LocationAttr])
+
+    @property
+    def rounds(self) -> int:
+        """Iterations in a decode step of that which is converted now."""
+        return self.iterations if self.rate is Rate.ITERATION else 1
+
+    def passes(self, rate: Rate) -> int:
+        """How often a call that is."""
+        return (1, self.steps, self.steps * self.iterations)[rate]
 
     def channel(self, wire: Wire, at: Operation, name: str | None = None) -> SSAValue:
         """A new reader of a wire."""
@@ -78,9 +103,17 @@ class NetworkBuilder:
         wire.channels.append(op.result)
         return op.result
 
-    def unit(self, at: Operation, make: Callable[[], UnitOp]) -> None:
-        """Append a unit, made when all channels are known."""
-        self.units.append(make)
+    def unit(self, at: Operation, make: Callable[[], UnitOp], rate: Rate | None = None) -> None:
+        """Append a unit, made when all channels are known; it runs at the rate given, or that of now."""
+        rate = self.rate if rate is None else rate
+
+        def make_at_rate() -> UnitOp:
+            op = make()
+            if rate is not Rate.ITERATION:
+                op.properties["once" if rate is Rate.CALL else "per_step"] = UnitAttr()
+            return op
+
+        self.units.append(make_at_rate)
         self.locations.append(at.location)
 
     def memory(self, value: SSAValue, at: Operation) -> Memory:
@@ -96,34 +129,62 @@ class NetworkBuilder:
         source = self.sources[value]
         if isinstance(source, Wire):
             return source
-        if source not in self.loads:
-            self.loads[source] = self._load(source, value, at, once=source.invariant)
-        return self.loads[source]
+        rate = self.rate
+        if source.counted:
+            rate = Rate.STEP
+        elif source.invariant and rate is Rate.ITERATION:
+            rate = Rate.CALL
+        if (source, rate) not in self.loads:
+            self.loads[source, rate] = self._load(source, value, at, rate)
+        return self.loads[source, rate]
 
-    def _load(self, memory: Memory, value: SSAValue, at: Operation, *, once: bool) -> Wire:
+    def _load(self, memory: Memory, value: SSAValue, at: Operation, rate: Rate) -> Wire:
         if not isinstance(value.type, TensorType):
             fail(at, f"{at.name} takes a memref as a value; only attention and appends work on caches")
-        wire = Wire(value.type, per_call=once)
+        wire = Wire(value.type, rate)
         argument, slices = memory.argument, memory.slices
-        self.unit(at, lambda: dataflow.LoadOp(argument, wire.channels, slices=slices, once=once))
+        if memory.counted:
+            # It counts steps by its nature, whatever runs it.
+            self.unit(at, lambda: dataflow.CounterOp(argument, wire.channels), Rate.ITERATION)
+        else:
+            self.unit(at, lambda: dataflow.LoadOp(argument, wire.channels, slices=slices), rate)
         return wire
 
-    def own_load(self, value: SSAValue, at: Operation, *, once: bool) -> SSAValue:
-        """A channel with a load of its own, that runs once a call or once an iteration."""
-        wire = self._load(self.memory(value, at), value, at, once=once)
+    def own_load(self, value: SSAValue, at: Operation, rate: Rate) -> SSAValue:
+        """A channel with a load of its own."""
+        wire = self._load(self.memory(value, at), value, at, rate)
         return self.channel(wire, at, value.name_hint)
 
     def held(self, value: SSAValue, at: Operation) -> tuple[SSAValue, int]:
         """A channel from which a stage reads a value, and for how many firings it holds each tile."""
         wire = self.wire(value, at)
-        return self.channel(wire, at, value.name_hint), self.iterations if wire.per_call else 1
+        period = self.passes(self.rate) // self.passes(wire.rate)
+        return self.channel(wire, at, value.name_hint), period
 
     def fresh(self, value: SSAValue, at: Operation) -> SSAValue:
-        """A channel that brings a value anew in every iteration, for readers that hold nothing."""
+        """A channel that brings a value anew in every pass, for readers that hold nothing."""
         source = self.sources[value]
-        if isinstance(source, Memory) and source.invariant:
-            return self.own_load(value, at, once=False)
-        return self.channel(self.wire(value, at), at, value.name_hint)
+        if isinstance(source, Memory) and source.invariant and not source.counted:
+            return self.own_load(value, at, self.rate)
+        wire = self.wire(value, at)
+        if wire.rate is not self.rate:
+            name = f"%{value.name_hint}" if value.name_hint else "a value"
+            fail(at, f"{at.name} takes {name} in every iteration, it is made once a step; keep it in memory")
+        return self.channel(wire, at, value.name_hint)
+
+    def copied(self, value: SSAValue, at: Operation, name: str) -> Wire:
+        """A stage of its own that makes the tiles of a value anew.
+
+        Raises: PassFailedException where they are no floats.
+        """
+        if not isinstance(nn.element_type_of(value), AnyFloat):
+            fail(at, f"a loop inside a step carries a {value.type}; it can carry floats alone")
+
+        def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
+            made = nn.CastOp(arguments[0], value.type)
+            return [made], made.result, []
+
+        return add_stage(self, at, name, [self.held(value, at)], [value.type], compute)
 
     def finish(self) -> dataflow.KernelOp:
         """Add the units to the network."""
@@ -152,7 +213,7 @@ def add_stage(
     for op in operations:
         op.location = at.location
     block.add_ops(operations)
-    wire = Wire(result.type)
+    wire = Wire(result.type, builder.rate)
     channels, periods = [channel for channel, _ in inputs], [period for _, period in inputs]
 
     def make() -> UnitOp:

@@ -60,7 +60,7 @@ def _unit_places(unit: UnitOp, grid: Grid) -> tuple[Place, ...]:
             assert unit.pcus is not None, "placed before it is routed"
             return grid.range(unit.pcu_first, unit.pcus.value.data)
         case dataflow.CarryOp():
-            return grid.range(channel_of((*unit.current, unit.final)[0]).pmu_first, 1)
+            return grid.range(channel_of([*unit.current, *unit.outputs()][0]).pmu_first, 1)
         case _:
             return ()
 
@@ -85,9 +85,9 @@ def channel_hops(channel: QueueOp, grid: Grid) -> int:
     return sum(map(hops, channel_flows(channel, 0, grid)))
 
 
-def iteration_bytes(channel: QueueOp, iterations: int) -> int:
-    """Bytes through a channel in an iteration; tokens carry none."""
-    return channel.type.tile_bytes * pass_tiles(channel, iterations)
+def pass_bytes(channel: QueueOp) -> int:
+    """Bytes through a channel in a pass of its producer; tokens carry none."""
+    return channel.type.tile_bytes * pass_tiles(channel)
 
 
 def is_placed(network: dataflow.KernelOp) -> bool:

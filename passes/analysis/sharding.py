@@ -22,13 +22,23 @@ class Replicated:
 
 @dataclass(frozen=True)
 class Split:
-    """Every socket has one of `parts` equal parts along an axis; with fewer parts neighbours share one."""
+    """Every socket has one of `parts` equal parts along an axis; with fewer parts neighbours share one.
+
+    With `runs`, zeros are put between the elements of the axis first: so many of its elements, so many
+    zeros, and so on in turn.
+    """
 
     axis: int
     parts: int
+    runs: tuple[int, ...] = ()
+
+    def extent(self, whole: int) -> int:
+        """The extent of one part; without zeros the parts divide the whole extent."""
+        return (sum(self.runs) or whole) // self.parts
 
     def __str__(self) -> str:
-        return f"in {self.parts} parts along axis {self.axis}"
+        text = f"in {self.parts} parts along axis {self.axis}"
+        return f"{text}, padded from {sum(self.runs[::2])} to {sum(self.runs)}" if self.runs else text
 
 
 @dataclass(frozen=True)
@@ -43,15 +53,15 @@ REPLICATED = Replicated()
 PARTIAL = Partial()
 
 
-def split(axis: int, parts: int) -> Placement:
+def split(axis: int, parts: int, runs: tuple[int, ...] = ()) -> Placement:
     """The split in so many parts; one part is the whole."""
-    return Split(axis, parts) if parts > 1 else REPLICATED
+    return Split(axis, parts, runs) if parts > 1 else REPLICATED
 
 
 def local_type(whole: Attribute, layout: Split) -> TensorType[Attribute] | MemRefType[Attribute]:
-    """The type of one socket's part of a tensor or memref, whose extent the parts divide."""
+    """The type of one socket's part of a tensor or memref."""
     shape = list(shape_of(whole))
-    shape[layout.axis] //= layout.parts
+    shape[layout.axis] = layout.extent(shape[layout.axis])
     kind = MemRefType if isinstance(whole, MemRefType) else TensorType
     return kind(element_type_of(whole), shape)
 
@@ -76,6 +86,8 @@ class BodySharding:
     )
     """of the split values that someone needs whole: by which operations, and as which operand"""
     global_uses: list[GlobalUse] = field(default_factory=list[GlobalUse])
+    remarks: list[tuple[Operation, str]] = field(default_factory=list[tuple[Operation, str]])
+    """what the user should know of an operation"""
 
 
 def describe(op: Operation) -> str:

@@ -103,6 +103,7 @@ def _together(parts: Iterable[BodySharding]) -> BodySharding:
         whole.layouts |= part.layouts
         whole.whole_uses |= part.whole_uses
         whole.global_uses += part.global_uses
+        whole.remarks += part.remarks
     return whole
 
 

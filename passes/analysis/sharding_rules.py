@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, OpResult, SSAValue
@@ -21,6 +21,7 @@ from .sharding import (
     fail,
     split,
 )
+from .sharding_heads import Heads, heads_of_attention, heads_of_cache, wanted_by_heads
 
 
 @dataclass(frozen=True)
@@ -41,48 +42,13 @@ def shard_body(
     `globals` are its values that are weights or states: the analysis chooses how they lie. All other
     arguments are replicated, and so is what the body returns.
 
-    Raises: PassFailedException at an operation that cannot be split evenly or has no rule.
+    Raises: PassFailedException at an operation that cannot be split evenly, that needs what is padded whole,
+        or that has no rule.
     """
-    rules = _Rules(globals, layers, sockets, _parts_of_heads(block, sockets))
+    rules = _Rules(globals, layers, sockets, wanted_by_heads(block, sockets))
     for op in block.ops:
         rules.visit(op)
     return rules.body
-
-
-def _parts_of_heads(block: Block, sockets: int) -> dict[SSAValue, int]:
-    """Into how many parts the values that go to a KV cache are split: found backwards from the cache."""
-    parts: dict[SSAValue, int] = {}
-    for op in reversed(list(block.ops)):
-        match op:
-            case nn.AttentionOp():
-                _check_heads(op, sockets)
-            case nn.CacheAppendOp():
-                parts[op.x] = _kv_parts(op, op.cache, sockets)
-            case nn.RopeOp() | nn.UnaryOp() if op.result in parts:
-                parts.setdefault(op.x, parts[op.result])
-            case nn.BinaryOp() if op.result in parts:
-                for operand in op.operands:
-                    parts.setdefault(operand, parts[op.result])
-            case _:
-                pass
-    return parts
-
-
-def _check_heads(op: nn.AttentionOp, sockets: int) -> None:
-    """Whole query heads for every socket; with whole parts of the KV heads they then are of those."""
-    if op.heads % sockets:
-        message = f"{op.heads} query heads do not split evenly over {sockets} sockets"
-        fail(op, message, "take a number of sockets that divides them")
-    _kv_parts(op, op.keys, sockets)
-
-
-def _kv_parts(op: Operation, cache: SSAValue, sockets: int) -> int:
-    """Into how many parts a KV cache is split: where sockets exceed KV heads, each head is on several."""
-    heads = nn.shape_of(cache)[1]
-    if heads % sockets and sockets % heads:
-        message = f"{heads} KV heads and {sockets} sockets: neither is a multiple of the other"
-        fail(op, message, "take a number of sockets that divides the KV heads or is a multiple of them")
-    return min(heads, sockets)
 
 
 @dataclass
@@ -92,7 +58,8 @@ class _Rules:
     globals: Set[SSAValue]
     layers: Mapping[str, Layer]
     sockets: int
-    parts: Mapping[SSAValue, int]
+    wanted: Mapping[SSAValue, Placement]
+    """how the results of products have to lie for the heads that they hold; else the rules choose"""
     body: BodySharding = field(default_factory=BodySharding)
 
     def visit(self, op: Operation) -> None:
@@ -123,17 +90,24 @@ class _Rules:
 
     def _matmul(self, op: nn.MatmulOp) -> None:
         """A split inner extent gives summands, else the columns of the weight are split."""
-        rows = Split(1, self.sockets)
+        rows = self._placement(op.lhs)
         self._require_global(op, op.rhs, "the right-hand side of the product")
-        if self._placement(op.lhs) == rows:
-            self._need(op, 1, Split(0, self.sockets))
+        if isinstance(rows, Split) and (rows.axis, rows.parts) == (1, self.sockets):
+            self._need(op, 1, replace(rows, axis=0))
             self.body.layouts[op.result] = PARTIAL
             return
-        parts, columns = self.parts.get(op.result, self.sockets), nn.shape_of(op.rhs)[1]
-        self._require_even(op, columns, parts, "columns of the product")
+        columns = self.wanted.get(op.result) or self._columns(op)
         self._need(op, 0, REPLICATED)
-        self._need(op, 1, split(1, parts))
-        self._set(op.result, split(1, parts))
+        self._need(op, 1, columns)
+        self._set(op.result, columns)
+
+    def _columns(self, op: nn.MatmulOp) -> Placement:
+        """The columns of a product in equal parts, with zeros behind the last where they do not divide."""
+        columns = nn.shape_of(op.result)[1]
+        zeros = -columns % self.sockets
+        if zeros:
+            self._remark(op, columns, columns + zeros, "columns of the product")
+        return split(1, self.sockets, (columns, zeros) if zeros else ())
 
     def _embedding(self, op: nn.EmbeddingOp) -> None:
         """Every socket has some rows of the table and gives zeros for the others."""
@@ -156,28 +130,42 @@ class _Rules:
         """Whole heads rotate anywhere."""
         placement = self._placement(op.x)
         if isinstance(placement, Split):
-            heads = nn.shape_of(op.x)[1] // op.head_dim.value.data
-            self._require_even(op, heads, placement.parts, "heads")
+            extent, head = nn.shape_of(op.x)[1], op.head_dim.value.data
+            if any(run % head for run in (placement.extent(extent), *placement.runs)):
+                fail(op, *_uneven(extent // head, placement.parts, "heads"))
         self._need(op, 0, placement)
         self._need(op, 1, REPLICATED)
         self._set(op.result, placement)
 
     def _append(self, op: nn.CacheAppendOp) -> None:
         """A cache is split by KV heads, and so is what is written to it."""
-        heads = split(1, _kv_parts(op, op.cache, self.sockets))
+        heads = heads_of_cache(op.cache, self.sockets)
         self._require_global(op, op.cache, "the cache")
-        for number, placement in enumerate((heads, heads, REPLICATED)):
+        row = heads.kv_placement(nn.shape_of(op.cache)[3])
+        for number, placement in enumerate((heads.kv_placement(1), row, REPLICATED)):
             self._need(op, number, placement)
 
     def _attention(self, op: nn.AttentionOp) -> None:
         """Every socket attends with its query heads to their KV heads."""
-        queries = Split(1, self.sockets)
-        heads = split(1, _kv_parts(op, op.keys, self.sockets))
+        heads = heads_of_attention(op, self.sockets)
+        queries, caches = heads.query_placement(nn.shape_of(op.keys)[3]), heads.kv_placement(1)
         for cache in (op.keys, op.values):
             self._require_global(op, cache, "the cache")
-        for number, placement in enumerate((queries, heads, heads, REPLICATED)):
+        for number, placement in enumerate((queries, caches, caches, REPLICATED)):
             self._need(op, number, placement)
+        self._remark_heads(op, heads)
         self._set(op.result, queries)
+
+    def _remark_heads(self, op: nn.AttentionOp, heads: Heads) -> None:
+        if heads.padded_kv > heads.kv:
+            self._remark(op, heads.kv, heads.padded_kv, "KV heads")
+        if heads.padded_queries > heads.queries:
+            self._remark(op, heads.queries, heads.padded_queries, "query heads")
+
+    def _remark(self, op: Operation, extent: int, padded: int, what: str) -> None:
+        """Note that zeros are stored, read and computed with."""
+        message = f"{extent} {what} do not divide among {self.sockets} sockets: padded with zeros to {padded}"
+        self.body.remarks.append((op, message))
 
     def _call(self, op: nn.CallOp) -> None:
         """A layer needs its weights and states as its body does, everything else whole."""
@@ -212,11 +200,11 @@ class _Rules:
         given = self._placement(value)
         if given == needed:
             return
-        if isinstance(needed, Replicated):
+        if isinstance(needed, Replicated) and isinstance(given, Split) and not given.runs:
             self.body.whole_uses.setdefault(value, []).append((op, number))
             return
         message = f"operand {number} of {op.name} is needed {needed}, and comes {given}"
-        fail(op, message, "compute it from a product with a weight, by operations that keep heads apart")
+        fail(op, message, _PADDED if isinstance(needed, Replicated) else _NOT_SPLIT)
 
     def _use_global(self, value: SSAValue, op: Operation, placement: Placement) -> None:
         self.body.global_uses.append(GlobalUse(value, op, placement))
@@ -230,10 +218,19 @@ class _Rules:
 
     def _require_even(self, op: Operation, extent: int, parts: int, what: str) -> None:
         if extent % parts:
-            message = f"{extent} {what} do not split evenly over {parts} sockets"
-            fail(op, message, "take a number of sockets that divides them, or pad them")
+            fail(op, *_uneven(extent, parts, what))
+
+
+_NOT_SPLIT = "compute it from a product with a weight, by operations that keep heads apart"
+_PADDED = "take a number of sockets that divides the elements: zeros cannot be gathered"
+
+
+def _uneven(extent: int, parts: int, what: str) -> tuple[str, str]:
+    """Message and way out for what would have to be padded, and is not."""
+    message = f"{extent} {what} do not split evenly over {parts} sockets"
+    return message, "take a number of sockets that divides them, or pad them"
 
 
 def _under_axes(placement: Placement, axes: int) -> Placement:
     """The same below so many leading axes."""
-    return Split(placement.axis + axes, placement.parts) if isinstance(placement, Split) else placement
+    return replace(placement, axis=placement.axis + axes) if isinstance(placement, Split) else placement

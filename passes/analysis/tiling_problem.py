@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import lcm, prod
 
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import SSAValue
+
 from ...dialects import dataflow, nn
 from ..solvers.tiling import TiledStage, burst_multiple
-from .stage_axes import StageAxes, source_of, stage_axes, streams_tiles, whole_axes
+from .stage_axes import StageAxes, producer_of, source_of, stage_axes, streams_tiles, whole_axes
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,20 @@ class TilingProblem:
                 maker = numbers[source.stage]
                 yield Link(maker, source.carried, self.axes[maker].yielded[source.port], read)
 
+    def beginnings(self) -> Iterator[tuple[int, int]]:
+        """The stages that make the first values of a carry, each with the stage that makes the next ones.
+
+        They have to agree on the tiles, and the next ones come first: nothing but the carry reads the others.
+        """
+        numbers = {stage: n for n, stage in enumerate(self.stages)}
+        carries = {
+            c for stage in self.stages for c in map(producer_of, stage.ins) if isinstance(c, dataflow.CarryOp)
+        }
+        for carry in carries:
+            begin, maker = producer_of(carry.init), source_of(carry.next)
+            if isinstance(begin, dataflow.StageOp) and maker is not None:
+                yield numbers[begin], numbers[maker.stage]
+
     def leave_disagreeing_whole(self) -> None:
         """A stage that reads along another axis than its producer is cut along gathers whole tensors."""
         changed = True
@@ -55,8 +72,11 @@ class TilingProblem:
                     self.axes[number] = whole_axes(stage)
                     changed = True
 
-    def tiled_stage(self, number: int, request_bytes: int) -> TiledStage:
-        """A stage for the solver; what it streams is cut at whole requests of the memory."""
+    def tiled_stage(self, number: int, request_bytes: int, cache_limit: int | None = None) -> TiledStage:
+        """A stage for the solver; what it streams is cut at whole requests of the memory.
+
+        `cache_limit` is the largest tile of a cache in bytes, where that is not the same as of weights.
+        """
         stage, axes = self.stages[number], self.axes[number]
         cut = [link for link in self.links(number) if link.made is not None and link.read is not None]
         return TiledStage(
@@ -65,6 +85,7 @@ class TilingProblem:
             lcm(axes.multiple, self._burst_multiple(stage, axes, request_bytes)),
             tuple(link.source for link in cut if not link.carried),
             tuple(link.source for link in cut if link.carried),
+            cache_limit if any(map(_streams_cache, stage.ins)) else None,
         )
 
     def _burst_multiple(self, stage: dataflow.StageOp, axes: StageAxes, request_bytes: int) -> int:
@@ -87,6 +108,11 @@ class TilingProblem:
             if axis is not None and streams_tiles(channel, self.iterations)
         ]
         return max(sizes, default=0)
+
+
+def _streams_cache(channel: SSAValue) -> bool:
+    producer = producer_of(channel)
+    return isinstance(producer, dataflow.LoadOp) and isinstance(producer.source.type, MemRefType)
 
 
 def tiling_problem(network: dataflow.KernelOp) -> TilingProblem:

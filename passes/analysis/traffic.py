@@ -16,13 +16,18 @@ def gathered_tiles(channel: QueueOp, consumer: UnitOp) -> int:
     return consumer.ports()[port].gathered
 
 
-def pass_tiles(channel: QueueOp, iterations: int) -> int:
-    """Tiles that go through a channel in one iteration, rounded up; a carry puts its final ones at once."""
+def pass_tiles(channel: QueueOp) -> int:
+    """Tiles that the producer of a channel puts into it in one pass, rounded up."""
     producer = channel.producers()[0]
-    made = producer.produced_tiles(channel.result, iterations)
-    if isinstance(producer, dataflow.CarryOp) and channel.result is producer.final:
-        return made
-    return -(-made // iterations)
+    if isinstance(producer, dataflow.CarryOp):
+        return producer.tiles.value.data
+    return -(-producer.produced_tiles(channel.result) // producer.passes)
+
+
+def is_stream(channel: QueueOp) -> bool:
+    """Whether a load of its own fills a channel, so that more tiles can be loaded ahead into it."""
+    producer = channel.producers()[0]
+    return isinstance(producer, dataflow.LoadOp) and len(producer.channels) == 1
 
 
 def needed_depth(channel: QueueOp, iterations: int) -> int:
@@ -37,7 +42,7 @@ def needed_depth(channel: QueueOp, iterations: int) -> int:
     if isinstance(producer, dataflow.LoadOp):
         return max(gathered, 2 if iterations > 1 else 1)
     carries = isinstance(producer, dataflow.CarryOp) and isinstance(consumer, dataflow.CarryOp)
-    return max(gathered, pass_tiles(channel, iterations) + carries)
+    return max(gathered, pass_tiles(channel) + carries)
 
 
 def held_tiles(channel: QueueOp, iterations: int) -> int:

@@ -26,6 +26,8 @@ class TiledStage:
     multiple: int = 1
     sources: tuple[int, ...] = ()
     carried: tuple[int, ...] = ()
+    limit_bytes: int | None = None
+    """The largest tile that it streams, where that is not the same for all stages."""
 
 
 def divisors(number: int) -> list[int]:
@@ -94,6 +96,7 @@ def _choose(stage: TiledStage, partners: Sequence[int], cap: int | None, limit_b
         if (cap is None or cap % count == 0) and all(_fit(count, other) for other in partners)
     ]
     if stage.streamed_bytes:
+        limit_bytes = limit_bytes if stage.limit_bytes is None else stage.limit_bytes
         wanted = tile_count(stage.extent, stage.streamed_bytes, limit_bytes, least, stage.multiple)
         return next((count for count in fitting if count >= wanted), fitting[-1])
     shared = gcd(*(other for other in partners if other > 1)) or 1

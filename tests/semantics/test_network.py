@@ -88,8 +88,8 @@ CARRY = scheduled(
       dataflow.load %x to %init {once} : tensor<1x4xf32> -> !dataflow.channel<tensor<1x2xf32>>
       dataflow.carry 2 init %init next %next final %final current %a, %b
           : !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x2xf32>>,
-            !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x2xf32>>,
-            !dataflow.channel<tensor<1x2xf32>>
+            !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x2xf32>>
+            final !dataflow.channel<tensor<1x2xf32>>
       dataflow.stage "double" firings 2
           ins(%a, %b : !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x2xf32>>) periods [1, 1]
           outs(%next : !dataflow.channel<tensor<1x2xf32>>) periods [1] {

@@ -47,6 +47,42 @@ def test_sockets_agree_in_f32(kv_heads: int, sockets: int, small_llama):
     assert_allclose(logits(module, weights), wanted, rtol=1e-5, atol=1e-5)
 
 
+UNEVEN = {
+    "3 on 2, each of 8 groups": (16, {"heads": 24, "kv_heads": 8, "hidden": 48}),
+    "3 on 2": (2, {"heads": 3, "kv_heads": 1, "hidden": 12}),
+    "5 on 4, each of 2 groups": (8, {"heads": 10, "kv_heads": 2, "hidden": 40}),
+    "6 KV heads of 2 on 4": (4, {"heads": 12, "kv_heads": 6, "hidden": 48}),
+    "3 KV heads of 3 on 8": (8, {"heads": 9, "kv_heads": 3, "hidden": 36}),
+    "columns": (4, {"ffn": 45}),
+}
+"""Sockets and extents that do not divide, so that zeros fill up."""
+
+
+@pytest.mark.parametrize(("sockets", "extents"), UNEVEN.values(), ids=UNEVEN)
+def test_zeros_fill_up_and_change_nothing(sockets: int, extents: dict[str, int], small_llama):
+    module = small_llama(dtype="f32", **extents)
+    weights = random_weights(weight_specs(module), seed=0)
+    wanted, specs = logits(module, weights), weight_specs(module)
+    shard(module, sockets)
+    assert "shard_runs" in str(module)
+    assert weight_specs(module) == specs
+    assert_allclose(logits(module, weights), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_rows_of_zeros_add_exactly_nothing(small_llama):
+    """What the padded heads attend to has no way into the sum: other columns there, and the same bits."""
+    module = small_llama(heads=3, kv_heads=1, hidden=12)
+    shard(module, 2)
+    weights = random_weights(weight_specs(module), seed=0)
+    wanted, changed = Interpreter(module, weights), Interpreter(module, weights)
+    queries = changed._weights["decoder.wq"][1]  # pyright: ignore[reportPrivateUsage]
+    assert not queries[..., 4:].any()
+    queries[..., 4:] = 3
+    for mine, other in zip(llama_runs(changed), llama_runs(wanted), strict=True):
+        for left, right in zip(mine, other, strict=True):
+            assert left.tobytes() == right.tobytes()
+
+
 @pytest.mark.parametrize("kv_heads", [2, 4, 8])
 @pytest.mark.parametrize("sockets", [2, 4, 8])
 def test_sockets_add_little_to_the_error_of_bf16(kv_heads: int, sockets: int, small_llama):

@@ -17,6 +17,7 @@ from kl.backends.sn40l.errors import ExecutionError
 from kl.backends.sn40l.executor import Executor, time_step
 from kl.backends.sn40l.memory import MemoryMap
 from kl.backends.sn40l.program import AddressPattern, Gate, InputPort, Instruction, Load, OutputPort, Program
+from kl.backends.sn40l.stretch import Marker
 from kl.backends.tensors import TensorSpec
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu import set_machine
@@ -62,6 +63,7 @@ class Loop:
 
     blocks: tuple[Block, ...]
     iterations: int
+    """In a decode step."""
     depth: int
     """Of the channels of the chain, beyond the least."""
     cache: bool
@@ -75,6 +77,12 @@ class Loop:
     """Of the memories, in bytes per cycle."""
     latency: int
     """Of the memories."""
+    steps: int = 1
+    """Decode steps; with several, there are stages and weights around the loop, once a step."""
+    head: tuple[int, int] = (5, 4)
+    """Of the weights of such a stage: its II, and the tiles that their channel holds."""
+    rows: int = 1
+    """Of the cache in a tile."""
 
 
 blocks = st.builds(
@@ -100,6 +108,14 @@ loops = st.builds(
     st.sampled_from([2, 8, 64]),
     st.integers(0, 200),
 )
+step_loops = st.builds(
+    lambda loop, **fields: replace(loop, **fields),
+    loops,
+    iterations=st.integers(1, 16),
+    steps=st.integers(2, 8),
+    head=st.tuples(st.integers(1, 40), st.integers(1, 12)),
+    rows=st.sampled_from([1, 4, 8]),
+)
 
 
 def machine_of(loop: Loop) -> dict[str, int]:
@@ -117,10 +133,15 @@ def machine_of(loop: Loop) -> dict[str, int]:
 
 def build(network: Any, loop: Loop) -> Program:
     """The program of a loop."""
-    net = network(loop.iterations, **machine_of(loop))
-    x, y = net.memory("x", "input", 1, WIDTH), net.memory("y", "value", 1, WIDTH, output=True)
+    net = network(loop.iterations * loop.steps, **machine_of(loop))
+    net.steps = loop.steps
+    x = net.memory("x", "input", 1, WIDTH)
     init, current, final = net.channel(1, WIDTH), net.channel(1, WIDTH, latency=2), net.channel(1, WIDTH)
-    net.load("load x", x, init, once=True)
+    result = None
+    if loop.steps == 1:
+        net.load("load x", x, init, once=True)
+    else:
+        result = begin_step(net, x, init)
     before, width = current, WIDTH
     for number, block in enumerate(loop.blocks):
         before = add_block(net, loop, block, number, before, width)
@@ -130,10 +151,49 @@ def build(network: Any, loop: Loop) -> Program:
     following = net.channel(1, WIDTH, depth=1 + loop.depth)
     add_stage(net, "last", [take(before, width, WIDTH)], [following], WIDTH, 3, 10)
     net.carry("carry", 1, init, following, final, current)
-    net.store("store y", final, y, once=True)
+    if result is None:
+        net.store("store y", final, net.memory("y", "value", 1, WIDTH, output=True), once=True)
     if loop.aside:
         add_aside(net, loop)
+    if result is not None:
+        end_step(net, loop, final, result)
     return net.program()
+
+
+def begin_step(net: Any, x: int, init: int) -> int:
+    """The value that goes from step to step, up to the loop; the channel from which the next step gets it."""
+    first, following, current = net.channel(1, WIDTH), net.channel(1, WIDTH), net.channel(1, WIDTH)
+    net.load("load x", x, first, once=True)
+    net.carry("outer carry", 1, first, following, None, current)
+    net.once_a_step()
+    add_stage(net, "begin", [take(current, WIDTH, WIDTH)], [init], WIDTH, 3, 7)
+    net.once_a_step()
+    return following
+
+
+def end_step(net: Any, loop: Loop, final: int, following: int) -> None:
+    """What comes behind the loop: a stage with weights of its own, which also counts the steps."""
+    ii, depth = loop.head
+    w = net.memory("head", "weight", 1, WIDTH)
+    y = net.memory("y", "value", loop.steps, 1, WIDTH, output=True)
+    weights, made, kept = net.channel(1, 4, depth=depth), net.channel(1, 4, depth=4), net.channel(1, WIDTH)
+    net.load("load head", w, weights)
+    net.once_a_step()
+    inputs = [take(final, WIDTH, 4), take(weights, 4, 4)]
+    add_stage(net, "head", inputs, [made], 4, ii, 15)
+    net.once_a_step()
+    ports = [take(made, 4, WIDTH)]
+    if loop.cache:
+        count = net.channel(dtype="i32", depth=1)
+        names = [region.name for region in net.regions]
+        net.counter("count", names.index("position"), count)
+        ports.append(InputPort(count, TensorSpec((), "i32")))
+    body = [Instruction("nn.add", (0, 0), row())]
+    outputs = [OutputPort(following, len(ports)), OutputPort(kept, len(ports))]
+    net.stage("end", 1, ports, outputs, body, ii=2, latency=9)
+    net.once_a_step()
+    net.store("store y", kept, y, stacked=True)
+    net.once_a_step()
 
 
 def take(channel: int, width: int, wanted: int) -> InputPort:
@@ -165,8 +225,9 @@ def add_block(net: Any, loop: Loop, block: Block, number: int, before: int, widt
         net.load(f"load w{number}", w, channel, stacked=True)
         inputs.append(InputPort(channel, row(wide)))
     if block.held:
-        iterations = loop.iterations if block.held < 0 else block.held
-        tiles = -(-loop.iterations // iterations)
+        total = loop.iterations * loop.steps
+        iterations = total if block.held < 0 else block.held
+        tiles = -(-total // iterations)
         held = net.memory(f"held{number}", "weight", tiles, wide)
         channel = net.channel(1, wide, depth=1)
         net.load(f"load held{number}", held, channel, once=True)
@@ -204,10 +265,11 @@ def add_cache(net: Any, loop: Loop, before: int, width: int) -> int:
         position_stride=4 * WIDTH,
     )
     net.store("append", new, cache, done=(done,), pattern=place)
-    rows, total = net.channel(1, WIDTH, depth=5), net.channel(1, WIDTH)
-    net.load("load rows", cache, rows, stacked=True, gate=Gate(done, position, 1))
+    rows, total = net.channel(loop.rows, WIDTH, depth=5), net.channel(1, WIDTH)
+    net.load("load rows", cache, rows, stacked=True, gate=Gate(done, position, loop.rows))
     body = [Instruction("nn.add", (0, 1), row())]
-    ports = [InputPort(rows, row())], [OutputPort(total, 2, 8)]
+    axis = 0 if loop.rows > 1 else None
+    ports = [InputPort(rows, row(), loop.rows, 1, loop.rows, axis)], [OutputPort(total, 2, 8)]
     net.stage("sum", 8, *ports, body, states=(row(),), next_states=(2,), ii=3, latency=9)
     return total
 
@@ -228,7 +290,7 @@ def add_aside(net: Any, loop: Loop) -> None:
 
 def outcome(program: Program, loop: Loop, *, jump: bool) -> Any:
     """The report with all details, or what is wrong."""
-    scalars = {"position": loop.position} if loop.cache else {}
+    scalars = {"position": min(loop.position, 8 - loop.steps)} if loop.cache else {}
     try:
         return time_step(program, scalars, jump=jump, details=True)
     except ExecutionError as error:
@@ -261,6 +323,18 @@ def jumps(monkeypatch: pytest.MonkeyPatch) -> Jumps:
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(loops)
 def test_every_number_is_that_of_the_full_replay(network: Any, jumps: Jumps, loop: Loop) -> None:
+    program = build(network, loop)
+    before = len(jumps)
+    report = outcome(program, loop, jump=True)
+    event(f"{len(jumps) - before} jumps, {'an error' if isinstance(report, str) else 'no error'}")
+    assert report == outcome(program, loop, jump=False)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(step_loops)
+def test_every_number_of_several_steps_is_that_of_the_full_replay(
+    network: Any, jumps: Jumps, loop: Loop
+) -> None:
     program = build(network, loop)
     before = len(jumps)
     report = outcome(program, loop, jump=True)
@@ -333,12 +407,38 @@ def test_a_stream_that_is_half_through_its_one_pass_is_waited_for(network: Any, 
     assert report == outcome(build(network, loop), loop, jump=False)
 
 
-def compiled(path: Path, layers: int | None) -> Program:
+def test_the_layers_of_each_step_are_not_replayed(network: Any, jumps: Jumps) -> None:
+    loop = loop_of(block(), iterations=60, steps=3)
+    report = outcome(build(network, loop), loop, jump=True)
+    assert [iterations * times for iterations, times in jumps] == [52, 52, 52]
+    assert report == outcome(build(network, loop), loop, jump=False)
+
+
+def test_whole_steps_are_not_replayed(network: Any, jumps: Jumps) -> None:
+    loop = loop_of(block(), iterations=6, steps=60)
+    report = outcome(build(network, loop), loop, jump=True)
+    assert jumps == [(1, 56)]
+    assert report == outcome(build(network, loop), loop, jump=False)
+
+
+def test_a_position_in_the_next_tile_ends_what_steps_have_in_common(jumps: Jumps) -> None:
+    # A tile of the cache has 16 positions: of 56 steps from position 4 on, 12, 16, 16 and 12 lie in one tile.
+    path = next(path for path in EXAMPLES if path.stem == "llama3_tiny")
+    program = compiled(path, 3, Choice(steps_per_call=56), context=128)
+    scalars = position_inputs(program, 4)
+    report = time_step(program, scalars, details=True)
+    assert len(jumps) >= 3
+    assert 20 <= skipped(jumps) < 56
+    assert report == time_step(program, scalars, jump=False, details=True)
+
+
+def compiled(path: Path, layers: int | None, choice: Choice | None = None, **parameters: int) -> Program:
     """An example's looped program, with all its layers or fewer."""
-    parameters = {} if layers is None else {"layers": layers}
+    if layers is not None:
+        parameters["layers"] = layers
     module = load_model(path.read_text(encoding="utf-8"), path.name, parameters)
     set_machine(module, SN40L.with_values({"sockets": SOCKETS.get(path.stem, 1)}))
-    lower(make_context(), module, "rdu", Choice())
+    lower(make_context(), module, "rdu", choice or Choice())
     return emit_program(module, path.stem)
 
 
@@ -353,6 +453,16 @@ def test_examples_take_the_cycles_of_the_full_replay(path: Path, layers: int | N
     longest = max(kernel.iterations for kernel in program.kernels)
     if longest >= 16:
         assert skipped(jumps) > longest // 2
+
+
+@pytest.mark.parametrize("stem", ["llama3_8b", "llama3_2_1b"])
+def test_steps_of_examples_take_the_cycles_of_the_full_replay(stem: str, jumps: Jumps) -> None:
+    path = next(path for path in EXAMPLES if path.stem == stem)
+    program = compiled(path, 5, Choice(steps_per_call=8))
+    scalars = position_inputs(program, 508)  # the tiles of its caches have 512 positions
+    report = time_step(program, scalars, details=True)
+    assert report == time_step(program, scalars, jump=False, details=True)
+    assert jumps
 
 
 def test_data_is_never_jumped_over(decoder: Any, decoder_data: Any, jumps: Jumps) -> None:
@@ -370,14 +480,17 @@ def kernel_run(program: Program) -> KernelRun:
 
 
 def test_an_iteration_begins_with_the_first_carry_else_the_first_stage(network: Any) -> None:
-    marker = steady.marker_of(kernel_run(build(network, loop_of(block()))))
-    assert str(marker) == "carry 'carry'"
+    marker = Marker.of(kernel_run(build(network, loop_of(block()))))
+    assert marker is not None
+    assert str(marker.run) == "carry 'carry'"
     net = network(3)
     add_aside(net, loop_of(block(), iterations=3, aside=4))
-    assert str(steady.marker_of(kernel_run(net.program()))) == "stage 'aside'"
+    marker = Marker.of(kernel_run(net.program()))
+    assert marker is not None
+    assert str(marker.run) == "stage 'aside'"
     once = network(1)
     add_aside(once, loop_of(block(), iterations=1, aside=4))
-    assert steady.marker_of(kernel_run(once.program())) is None
+    assert Marker.of(kernel_run(once.program())) is None
 
 
 def test_an_error_after_a_jump_is_that_of_the_full_replay(network: Any, jumps: Jumps) -> None:

@@ -1,9 +1,13 @@
 // RUN: kl-opt %s -p allocate-units --split-input-file --verify-diagnostics | filecheck %s
 // RUN: not kl-opt %s -p "allocate-units{percent=0}" --split-input-file 2>&1 | filecheck %s --check-prefix=NONE
 // RUN: not kl-opt %s -p "allocate-units{percent=101}" --split-input-file 2>&1 | filecheck %s --check-prefix=MORE
+// RUN: not kl-opt %s -p "allocate-units{pcu-percent=0}" --split-input-file 2>&1 | filecheck %s --check-prefix=PCUS
+// RUN: not kl-opt %s -p "allocate-units{stream-percent=0}" --split-input-file 2>&1 | filecheck %s --check-prefix=STREAMS
 
 // NONE: error: percent is 0; it must be between 1 and 100
 // MORE: error: percent is 101; it must be between 1 and 100
+// PCUS: error: pcu-percent is 0; it must be between 1 and 100
+// STREAMS: error: stream-percent is 0; it must be positive
 
 // What streams from memory in a loop is double-buffered: 2 tiles of 4 KiB are 2 PMUs, 1 tile of 4 KiB that is held
 // between stages one more; the machine has 2.

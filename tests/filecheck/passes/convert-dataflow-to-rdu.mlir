@@ -58,7 +58,7 @@ dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<9x2xf32>) -> tensor<2x
   %f = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
   %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
   dataflow.load %ids to %i {once} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
-  dataflow.carry 1 init %i next %m final %f current %c : !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>
+  dataflow.carry 1 init %i next %m final %f current %c : !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>> final !dataflow.channel<tensor<2xi32>>
   dataflow.gather %table by %c to %n : tensor<9x2xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x2xf32>>
   dataflow.stage "argmax" firings 1 ins(%n : !dataflow.channel<tensor<2x2xf32>>) periods [1] outs(%m : !dataflow.channel<tensor<2xi32>>) periods [1] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
   ^bb0(%0: tensor<2x2xf32>):
@@ -118,4 +118,31 @@ kernel.schedule @step(%x: tensor<64xbf16>) -> (tensor<64xbf16>, tensor<64xbf16>)
   kernel.call @none(%v, %k) {addresses = array<i64>} : (tensor<2x128xbf16>, memref<64xbf16>) -> ()
   %0 = kernel.call @copy(%y_1) {addresses = array<i64: 2048>} : (tensor<64xbf16>) -> tensor<64xbf16>
   kernel.return %0, %x : tensor<64xbf16>, tensor<64xbf16>
+}
+
+// -----
+// Units keep their rate: once a decode step, once a call; a result of the steps is written slice by slice, and a
+// carry that nobody takes the last value of has no final one.
+// CHECK-LABEL: rdu.kernel @steps(
+// CHECK-SAME: attributes {iterations = 2 : i64, steps = 2 : i64}
+// CHECK: rdu.load %x to %a {{{.*}}once}
+// CHECK-NEXT: rdu.carry 1 init %a next %b current %c {per_step} :
+// CHECK-NEXT: rdu.counter %p to %d :
+// CHECK-NEXT: rdu.stage "rope" firings 1 {{.*}} attributes {{{.*}}per_step{{.*}}} {
+// CHECK: rdu.store %e into %out0 {tiles = 1 : i64, tile_stride = 0 : i64, strides = array<i64: 16, 2>, start = 0 : i64, pass_stride = 16 : i64, per_step}
+dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {iterations = 2, steps = 2} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  %d = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<i32>>
+  %e = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %a next %b current %c {per_step} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.counter %p to %d : tensor<i32> -> !dataflow.channel<tensor<i32>>
+  dataflow.stage "rope" firings 1 ins(%c, %d : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<i32>>) periods [1, 1] outs(%b, %e : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 1] attributes {per_step, ii = 1, latency = 2, pcus = 1, pcu_first = 0} {
+  ^bb0(%h: tensor<1x8xbf16>, %at: tensor<i32>):
+    %y = nn.rope %h, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+    dataflow.yield %y, %y : tensor<1x8xbf16>, tensor<1x8xbf16>
+  }
+  dataflow.store %e result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<1x8xbf16>>
 }

@@ -110,3 +110,67 @@ kernel.func @k() {
   "test.op"() : () -> ()
   kernel.return
 }
+
+// -----
+// An append inside of steps whose position nothing counts.
+// CHECK: error: nn.cache_append is at the same position in every step; count the position
+kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> {
+  %r = kernel.steps 2 carried(%x : tensor<1x8xbf16>) -> tensor<2x1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    nn.cache_append %c[%p], %h : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+    %y = nn.silu %h : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %y : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<2x1x8xbf16>
+}
+
+// -----
+// A value of the step that an append inside the loop over layers would take anew each time.
+// CHECK: error: nn.cache_append takes %h in every iteration, it is made once a step; keep it in memory
+kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<2x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> {
+  %r = kernel.steps 2 carried(%x : tensor<1x8xbf16>) counted(%p : tensor<i32>) -> tensor<2x1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>, %q: tensor<i32>):
+    %y = kernel.loop 2 carried(%h : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%c : memref<2x1x2x16x4xbf16>) {
+    ^bb1(%i: tensor<1x8xbf16>, %ci: memref<1x2x16x4xbf16>):
+      nn.cache_append %ci[%q], %h : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+      %z = nn.silu %i : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+      kernel.yield %z : tensor<1x8xbf16>
+    }
+    kernel.yield %y : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<2x1x8xbf16>
+}
+
+// -----
+// A step with two loops over layers.
+// CHECK: error: a step has two loops; its kernel can have one
+kernel.func @k(%x: tensor<1x8xbf16>) -> tensor<2x1x8xbf16> {
+  %r = kernel.steps 2 carried(%x : tensor<1x8xbf16>) -> tensor<2x1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    %y = kernel.loop 2 carried(%h : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+    ^bb1(%i: tensor<1x8xbf16>):
+      %a = nn.silu %i : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+      kernel.yield %a : tensor<1x8xbf16>
+    }
+    %z = kernel.loop 2 carried(%y : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+    ^bb2(%j: tensor<1x8xbf16>):
+      %b = nn.silu %j : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+      kernel.yield %b : tensor<1x8xbf16>
+    }
+    kernel.yield %z : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<2x1x8xbf16>
+}
+
+// -----
+// The results of the steps in another order.
+// CHECK: error: the results of the steps are returned in another order; return them as they are
+kernel.func @k(%x: tensor<1x8xbf16>, %y: tensor<1x8xbf16>) -> (tensor<2x1x8xbf16>, tensor<2x1x8xbf16>) {
+  %r, %s = kernel.steps 2 carried(%x, %y : tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<2x1x8xbf16>, tensor<2x1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>, %i: tensor<1x8xbf16>):
+    %a = nn.silu %h : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    %b = nn.silu %i : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %a, %b : tensor<1x8xbf16>, tensor<1x8xbf16>
+  }
+  kernel.return %s, %r : tensor<2x1x8xbf16>, tensor<2x1x8xbf16>
+}

@@ -81,7 +81,7 @@ kernel.func @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor<2x8
 // CHECK-LABEL: dataflow.kernel @looped
 // CHECK-SAME: attributes {iterations = 4 : i64}
 // CHECK: dataflow.load %x to [[INIT:%.*]] {once} :
-// CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%.*]] final [[FINAL:%.*]] current [[H:%.*]] :
+// CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%[^ ]+]] final [[FINAL:%[^ ]+]] current [[H:%[^ ]+]] :
 // CHECK-NEXT: dataflow.load %w to [[W:%.*]] {start = 3 : i64, step = -1 : i64} : tensor<4x8x8xbf16>
 // CHECK-NEXT: dataflow.stage "matmul.a" firings 1 ins([[H]], [[W]] : {{.*}}) periods [1, 1] outs([[A:%.*]] :
 // CHECK: dataflow.load %g to [[G:%.*]] {once} :
@@ -103,7 +103,7 @@ kernel.func @looped(%x: tensor<1x8xbf16>, %w: tensor<4x8x8xbf16>, %g: tensor<1x8
 // every iteration, even of what stays the same: %x is loaded once for the carry, and again and again.
 // CHECK-LABEL: dataflow.kernel @again
 // CHECK: dataflow.load %x to [[INIT:%.*]] {once} :
-// CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%.*]] final
+// CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%[^ ]+]] final
 // CHECK: dataflow.load %x to [[X:%.*]] :
 // CHECK-NEXT: dataflow.store [[X]] into %c : memref<4x1x2x16x4xbf16> at %p : tensor<i32> {start = 0 : i64, step = 1 : i64}
 // CHECK: dataflow.load %x to [[NEXT]] :
@@ -150,4 +150,75 @@ dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iteratio
   %a = dataflow.channel 7 : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
+}
+
+// -----
+// A loop over decode steps: the token goes from step to step by a carry of its own, the position is counted. What
+// stands around the loop over layers runs once a step, with streams of its own; the layers' value begins anew with
+// what a stage copies from it. Each step puts its token behind those before.
+// CHECK-LABEL: dataflow.kernel @steps
+// CHECK-SAME: attributes {iterations = 8 : i64, steps = 2 : i64}
+// CHECK: dataflow.load %t to [[FIRST:%[^ ]+]] {once} :
+// CHECK-NEXT: dataflow.carry 1 init [[FIRST]] next [[TOKEN:%[^ ]+]] current [[IDS:%[^ ]+]] {per_step} :
+// CHECK-NEXT: dataflow.gather %e by [[IDS]] to [[X:%[^ ]+]] {per_step} :
+// CHECK-NEXT: dataflow.stage "begin.x" firings 1 ins([[X]] : {{.*}}) periods [1] outs([[INIT:%[^ ]+]] : {{.*}} attributes {per_step} {
+// CHECK: dataflow.carry 1 init [[INIT]] next [[NEXT:%[^ ]+]] final [[FINAL:%[^ ]+]] current [[H:%[^ ]+]] :
+// CHECK-NEXT: dataflow.load %w to %{{[^ ]+}} {start = 0 : i64, step = 1 : i64} : tensor<4x8x8xbf16>
+// CHECK: dataflow.counter %p to [[P:%[^ ]+]] :
+// CHECK-NEXT: dataflow.stage "rope.b" firings 1 ins(%{{[^ ]+}}, [[P]] : {{.*}}) periods [1, 4]
+// CHECK: dataflow.load %g to %{{[^ ]+}} {once} :
+// CHECK-NEXT: dataflow.stage "mul.d" firings 1 ins({{.*}}) periods [1, 8] outs([[NEXT]]
+// CHECK: dataflow.load %g to %{{[^ ]+}} {per_step} :
+// CHECK-NEXT: dataflow.stage "mul.f" firings 1 ins([[FINAL]], {{.*}}) periods [1, 1] {{.*}} attributes {per_step} {
+// CHECK: dataflow.stage "argmax.n" firings 1 {{.*}} outs([[TOKEN]], [[MADE:%[^ ]+]] :
+// CHECK: dataflow.store [[MADE]] result 0 {start = 0 : i64, step = 1 : i64, per_step} :
+kernel.func @steps(%t: tensor<1xi32>, %p: tensor<i32>, %e: tensor<16x8xbf16>, %w: tensor<4x8x8xbf16>, %g: tensor<1x8xbf16>) -> tensor<2x1xi32> {
+  %r = kernel.steps 2 carried(%t : tensor<1xi32>) counted(%p : tensor<i32>) -> tensor<2x1xi32> {
+  ^bb0(%ids: tensor<1xi32>, %at: tensor<i32>):
+    %x = nn.embedding %ids, %e : (tensor<1xi32>, tensor<16x8xbf16>) -> tensor<1x8xbf16>
+    %y = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<4x8x8xbf16>) {
+    ^bb1(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
+      %a = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+      %b = nn.rope %a, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+      %d = nn.mul %b, %g : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+      kernel.yield %d : tensor<1x8xbf16>
+    }
+    %f = nn.mul %y, %g : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    %n = nn.argmax %f : (tensor<1x8xbf16>) -> tensor<1xi32>
+    kernel.yield %n : tensor<1xi32>
+  }
+  kernel.return %r : tensor<2x1xi32>
+}
+
+// -----
+// Without a loop over layers every unit runs once a step.
+// CHECK-LABEL: dataflow.kernel @alone
+// CHECK-SAME: attributes {iterations = 3 : i64, steps = 3 : i64}
+// CHECK: dataflow.stage "silu.y" firings 1 {{.*}} attributes {per_step} {
+kernel.func @alone(%x: tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
+  %r = kernel.steps 3 carried(%x : tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    %y = nn.silu %h : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %y : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<3x1x8xbf16>
+}
+
+// -----
+// A carry has one reader: where a step reads what its loop makes twice, or returns it, a stage copies it.
+// CHECK-LABEL: dataflow.kernel @returned
+// CHECK: dataflow.carry 1 init %{{[^ ]+}} next %{{[^ ]+}} final [[FINAL:%[^ ]+]] current
+// CHECK: dataflow.stage "end.y" firings 1 ins([[FINAL]] : {{.*}}) periods [1] outs([[NEXT:%[^ ]+]], [[MADE:%[^ ]+]] : {{.*}} attributes {per_step} {
+// CHECK: dataflow.store [[MADE]] result 0
+kernel.func @returned(%x: tensor<1x8xbf16>) -> tensor<2x1x8xbf16> {
+  %r = kernel.steps 2 carried(%x : tensor<1x8xbf16>) -> tensor<2x1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    %y = kernel.loop 2 carried(%h : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+    ^bb1(%i: tensor<1x8xbf16>):
+      %a = nn.silu %i : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+      kernel.yield %a : tensor<1x8xbf16>
+    }
+    kernel.yield %y : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<2x1x8xbf16>
 }

@@ -1,8 +1,14 @@
 // RUN: kl-opt %s -p prefetch-weights --split-input-file | filecheck %s
 // RUN: kl-opt %s -p prefetch-weights,prefetch-weights --split-input-file | filecheck %s
+// RUN: kl-opt %s -p "prefetch-weights{percent=50}" --split-input-file | filecheck %s --check-prefix=HALF
 
 // A stream fills its PMUs: 512 KiB x 2 / 128 KiB = 8 tiles of the 3 x 4 = 12 that a call takes. More than a call takes
 // is no use: 3 tiles of %b, though 4 would fit. In a FIFO, 512 bytes / 64 = 8 tiles.
+// With half of the room it is half as many tiles, of those that were not too many anyway.
+// HALF-LABEL: dataflow.kernel @streams
+// HALF-NEXT: %a = dataflow.channel 4 {pmus = 2 : i64}
+// HALF-NEXT: %b = dataflow.channel 2 {pmus = 1 : i64}
+// HALF-NEXT: %c = dataflow.channel 4 {pmus = 0 : i64}
 // CHECK-LABEL: dataflow.kernel @streams
 // CHECK-NEXT: %a = dataflow.channel 8 {pmus = 2 : i64}
 // CHECK-NEXT: %b = dataflow.channel 3 {pmus = 1 : i64}

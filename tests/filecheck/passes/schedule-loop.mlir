@@ -14,7 +14,7 @@ dataflow.kernel @memory_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16
   %f = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x8xbf16>>
   dataflow.load %x to %i {once} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
-  dataflow.carry 1 init %i next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %i next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>> final !dataflow.channel<tensor<1x1024xbf16>>
   dataflow.load %w to %u {start = 0, step = 1} : tensor<4x1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
   dataflow.stage "matmul" firings 8 ins(%c, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [8] attributes {ii = 10, latency = 50} {
   ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x8xbf16>):
@@ -33,7 +33,7 @@ dataflow.kernel @chain_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x8xbf16>>
   dataflow.load %x to %i {once} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
-  dataflow.carry 1 init %i next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %i next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>> final !dataflow.channel<tensor<1x1024xbf16>>
   dataflow.load %w to %u {start = 0, step = 1} : tensor<4x1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
   dataflow.stage "matmul" firings 8 ins(%c, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [8] attributes {ii = 10, latency = 300} {
   ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x8xbf16>):
@@ -42,4 +42,33 @@ dataflow.kernel @chain_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>
   dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x1024xbf16>>
 }
 
+// Two decode steps: what runs once a step is scheduled for itself. The loop has a stage alone, 50 cycles around and 1
+// for the carry; the head takes as long as the memory brings 8 tiles of 16384 bytes, 17 cycles each, and the last one
+// goes through the stage in 50: at least 186.
+// CHECK-LABEL: dataflow.kernel @steps
+// CHECK-SAME:    ii = 51 : i64
+// CHECK-SAME:    step_latency = [[#]] : i64
+dataflow.kernel @steps(%x: tensor<1x1024xbf16>, %w: tensor<1024x64xbf16>) -> tensor<2x1x1024xbf16> attributes {iterations = 6, steps = 2} {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %s = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %n = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %f = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x8xbf16>>
+  %m = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %r = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.load %x to %i {once} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %i next %m current %s {per_step} : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %s next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>> final !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.stage "layer" firings 1 ins(%c : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] attributes {ii = 10, latency = 50} {
+  ^bb0(%a: tensor<1x1024xbf16>):
+    dataflow.yield %a : tensor<1x1024xbf16>
+  }
+  dataflow.load %w to %u {per_step} : tensor<1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
+  dataflow.stage "head" firings 8 ins(%f, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%m, %r : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>) periods [8, 8] attributes {per_step, ii = 10, latency = 50} {
+  ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x8xbf16>):
+    dataflow.yield %a, %a : tensor<1x1024xbf16>, tensor<1x1024xbf16>
+  }
+  dataflow.store %r result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<1x1024xbf16>>
+}
 }

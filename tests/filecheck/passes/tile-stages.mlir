@@ -1,6 +1,7 @@
 // RUN: kl-opt %s -p "tile-stages{tile-bytes=512 least-tiles=4 least-run-bytes=2}" --split-input-file | filecheck %s
 // RUN: kl-opt %s -p "tile-stages{tile-bytes=512 least-tiles=4 least-run-bytes=2},tile-stages{tile-bytes=512 least-tiles=4}" --split-input-file | filecheck %s
 // RUN: kl-opt %s -p tile-stages --split-input-file | filecheck %s --check-prefix=DEFAULT
+// RUN: kl-opt %s -p "tile-stages{tile-bytes=512 cache-tile-bytes=32 least-tiles=4 least-run-bytes=2}" --split-input-file | filecheck %s --check-prefix=CACHE
 
 // A matmul is cut along the columns of its weight: 64 rows of 2 bytes are 128 bytes a column, 512 / 128 = 4 columns
 // a tile, 32 / 4 = 8 tiles. Its first operand is held for all 8 firings; what follows fires as often; the norm
@@ -50,6 +51,13 @@ dataflow.kernel @chain(%x: tensor<1x64xbf16>, %w: tensor<64x32xbf16>, %n: tensor
 // Attention is cut along the positions of the cache: 2 heads x 4 elements x 2 bytes are 16 bytes a position, 512
 // allow 32 positions, the least is 4 tiles of 16 / 4 = 4. The softmax needs all scores: it gathers 4 tiles, and its
 // row is sliced again for the sum, which starts at zero, adds tile by tile and comes out once, rounded.
+// With at most 32 bytes for a tile of a cache it is 32 / 16 = 2 positions, so 8 tiles; weights keep theirs, above.
+// CACHE-LABEL: dataflow.kernel @chain
+// CACHE: dataflow.stage "matmul" firings 8
+// CACHE-LABEL: dataflow.kernel @attend
+// CACHE: dataflow.load %c to %k : memref<1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x2x4xbf16>>
+// CACHE-NEXT: dataflow.stage "scores" firings 8
+// CACHE: dataflow.stage "values" firings 8
 // CHECK-LABEL: dataflow.kernel @attend
 // CHECK: dataflow.load %c to %k : memref<1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
 // CHECK-NEXT: dataflow.stage "scores" firings 4 ins(%q, %k : {{.*}}) periods [4, 1] outs(%s : !dataflow.channel<tensor<1x2x4xf32>>) periods [1] {
@@ -106,7 +114,7 @@ dataflow.kernel @looped(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>, %y: tensor
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %h = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %x to %i {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.carry 1 init %i next %n final %f current %a : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %i next %n final %f current %a : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %w to %b {start = 0, step = 1} : tensor<3x8x8xbf16> -> !dataflow.channel<tensor<8x8xbf16>>
   dataflow.stage "matmul" firings 1 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x8xbf16>>) periods [1, 1] outs(%c : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
   ^bb0(%0: tensor<1x8xbf16>, %1: tensor<8x8xbf16>):
@@ -137,7 +145,7 @@ dataflow.kernel @heads(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>, %k: memref<
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8x8xbf16>>
   dataflow.load %x to %i {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.carry 1 init %i next %n final %f current %s, %a : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %i next %n final %f current %s, %a : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
   dataflow.store %s into %k : memref<2x1x2x16x4xbf16> at %p : tensor<i32> {start = 0, step = 1} : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %w to %b {start = 0, step = 1} : tensor<2x8x8xbf16> -> !dataflow.channel<tensor<8x8xbf16>>
   dataflow.stage "matmul" firings 1 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x8xbf16>>) periods [1, 1] outs(%n : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {

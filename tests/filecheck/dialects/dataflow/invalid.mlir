@@ -120,7 +120,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
   %n = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %i, %n {once} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
-  dataflow.carry 1 init %i next %n final %f current : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>,
+  dataflow.carry 1 init %i next %n final %f current : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>, final !dataflow.channel<tensor<8xf32>>
   dataflow.store %f result 0 {once} : !dataflow.channel<tensor<8xf32>>
 }
 
@@ -496,7 +496,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<4xf32>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.carry 1 init %i next %n final %f current : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<4xf32>>, !dataflow.channel<tensor<8xf32>>,
+  dataflow.carry 1 init %i next %n final %f current : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<4xf32>>, final !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
@@ -505,7 +505,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
   %i = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   %n = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   %f = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
-  dataflow.carry 1 init %i next %n final %f current : !dataflow.channel<!dataflow.token>, !dataflow.channel<!dataflow.token>, !dataflow.channel<!dataflow.token>,
+  dataflow.carry 1 init %i next %n final %f current : !dataflow.channel<!dataflow.token>, !dataflow.channel<!dataflow.token>, final !dataflow.channel<!dataflow.token>
 }
 
 // -----
@@ -514,7 +514,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.carry 0 init %i next %n final %f current : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>,
+  dataflow.carry 0 init %i next %n final %f current : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>, final !dataflow.channel<tensor<8xf32>>
 }
 
 // -----

@@ -39,11 +39,11 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<
 // CHECK: dataflow.kernel @append(
 // CHECK: %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
 // CHECK: dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-// CHECK-NEXT: dataflow.carry 1 init %a next %d final %e current %b, %c : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.carry 1 init %a next %d final %e current %b, %c : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {start = 3 : i64, step = -1 : i64} : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3 : i64, step = -1 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
 // CHECK: dataflow.store %e result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
-// GENERIC: "dataflow.carry"(%a, %d, %e, %b, %c) <{tiles = 1 : i64}>
+// GENERIC: "dataflow.carry"(%a, %d, %e, %b, %c) <{tiles = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 2>}>
 // GENERIC: "dataflow.store"(%b, %k, %p, %t) <{start = 3 : i64, step = -1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1>}>
 dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 4} {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
@@ -54,7 +54,7 @@ dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: t
   %f = dataflow.channel 2 : !dataflow.channel<tensor<1x2x4x4xbf16>>
   %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.carry 1 init %a next %d final %e current %b, %c : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %a next %d final %e current %b, %c : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
   dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {start = 3, step = -1} : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3, step = -1} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
   dataflow.stage "values" firings 4 ins(%c, %f : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x2x4x4xbf16>>) periods [4, 1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [4] {
@@ -70,7 +70,7 @@ dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: t
 // Rows by index, a stage without inputs to hold, and a carried value that its iterations do not read.
 // CHECK: dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
 // CHECK-NEXT: dataflow.gather %table by %c to %d {sharded} : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
-// CHECK: dataflow.carry 1 init %e next %b final %f current : !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>
+// CHECK: dataflow.carry 1 init %e next %b final %f current : !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>, final !dataflow.channel<tensor<2x8xbf16>>
 dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %x: tensor<2x8xbf16>) -> (tensor<2x8xbf16>, tensor<2x8xbf16>) attributes {iterations = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<2x8xbf16>>
@@ -82,7 +82,7 @@ dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %x: tenso
   dataflow.load %x to %e {once} : tensor<2x8xbf16> -> !dataflow.channel<tensor<2x8xbf16>>
   dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
   dataflow.gather %table by %c to %d {sharded} : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
-  dataflow.carry 1 init %e next %b final %f current : !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>,
+  dataflow.carry 1 init %e next %b final %f current : !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>, final !dataflow.channel<tensor<2x8xbf16>>
   dataflow.store %f result 0 {once} : !dataflow.channel<tensor<2x8xbf16>>
   dataflow.store %d result 1 : !dataflow.channel<tensor<2x8xbf16>>
 }

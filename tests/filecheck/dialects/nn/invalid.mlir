@@ -225,3 +225,15 @@ nn.weight @w : tensor<8x8xbf16> {shard_axis = 2, shard_parts = 4}
 // -----
 // CHECK: error: shard_parts is 0; it must be positive
 nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 0}
+
+// -----
+// CHECK: error: give `shard_runs` with `shard_axis` and `shard_parts`
+nn.weight @w : tensor<8x8xbf16> {shard_runs = array<i64: 8>}
+
+// -----
+// CHECK: error: shard_runs are [17, -1]; they are one or more numbers from 0
+nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 2, shard_runs = array<i64: 17, -1>}
+
+// -----
+// CHECK: error: shard_runs make 15 elements, the parts 16
+nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 2, shard_runs = array<i64: 12, 3>}

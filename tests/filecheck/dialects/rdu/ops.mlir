@@ -51,7 +51,7 @@ rdu.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>, %y: memref<1x16
 // CHECK-NEXT: rdu.carry 1 init %a next %d final %e current %b :
 // CHECK-NEXT: rdu.store %b into %k at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {tiles = 1 : i64, tile_stride = 256 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64} : !dataflow.channel<tensor<1x8xbf16>> -> memref<4x1x2x16x4xbf16>
 // CHECK-NEXT: rdu.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 1 : i64, tile_stride = 0 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
-// GENERIC: "rdu.carry"(%a, %d, %e, %b) <{tiles = 1 : i64}>
+// GENERIC: "rdu.carry"(%a, %d, %e, %b) <{tiles = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1>}>
 rdu.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>, %y: memref<1x8xbf16>) attributes {iterations = 4} {
   %a = rdu.buffer 2 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %b = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
@@ -60,7 +60,7 @@ rdu.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor
   %f = rdu.buffer 2 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x2x16x4xbf16>>
   %t = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<!dataflow.token>
   rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>, once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  rdu.carry 1 init %a next %d final %e current %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  rdu.carry 1 init %a next %d final %e current %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
   rdu.store %b into %k at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {tiles = 1, tile_stride = 256, start = 768, pass_stride = -256, strides = array<i64: 256, 128, 2>, position_stride = 8} : !dataflow.channel<tensor<1x8xbf16>> -> memref<4x1x2x16x4xbf16>
   rdu.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 768, pass_stride = -256, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
   rdu.stage "values" firings 1 ins(%f : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {

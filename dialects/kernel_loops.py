@@ -1,0 +1,216 @@
+"""The regions inside kernels: the loop over layers, the loop over decode steps, groups to be outlined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    TensorType,
+    i64,
+)
+from xdsl.ir import Attribute, Region, SSAValue
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    traits_def,
+    var_operand_def,
+    var_result_def,
+)
+from xdsl.traits import HasParent, IsTerminator, Pure, RecursiveMemoryEffect
+
+from .nn import expect, shape_of, slice_type
+from .tensors import element_type_of, listed
+
+
+@irdl_op_definition
+class LoopOp(IRDLOperation):
+    """A pipelined loop inside a kernel: iteration i works on slice `start + i * step` of each stack.
+
+    The body's arguments are the carried values and then one slice per stack; it yields the next carried
+    values. Whatever it uses from outside is invariant. Iterations may overlap as far as the carried values
+    allow: the next iteration's slices are loaded while this one computes.
+    """
+
+    name = "kernel.loop"
+
+    count = prop_def(IntegerAttr.constr(i64))
+    starts = opt_prop_def(DenseArrayBase.constr(i64))
+    """First slice of each stack; zeros if absent."""
+    steps = opt_prop_def(DenseArrayBase.constr(i64))
+    """Distance of consecutive slices of each stack; ones if absent."""
+    carried = var_operand_def()
+    stacks = var_operand_def(TensorType[Attribute] | MemRefType[Attribute])
+    res = var_result_def()
+    body = region_def("single_block")
+
+    traits = traits_def(RecursiveMemoryEffect())
+    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
+    assembly_format = (
+        "$count (`carried` `(` $carried^ `:` type($carried) `)` `->` type($res))? "
+        "(`stacks` `(` $stacks^ `:` type($stacks) `)`)? attr-dict-with-keyword $body"
+    )
+
+    def __init__(
+        self,
+        count: int,
+        carried: Sequence[SSAValue],
+        stacks: Sequence[SSAValue],
+        body: Region,
+        starts: Sequence[int] | None = None,
+        steps: Sequence[int] | None = None,
+    ):
+        properties: dict[str, Attribute] = {"count": IntegerAttr(count, i64)}
+        if starts is not None and any(start != 0 for start in starts):
+            properties["starts"] = DenseArrayBase.from_list(i64, starts)
+        if steps is not None and any(step != 1 for step in steps):
+            properties["steps"] = DenseArrayBase.from_list(i64, steps)
+        super().__init__(
+            operands=[carried, stacks],
+            result_types=[[value.type for value in carried]],
+            properties=properties,
+            regions=[body],
+        )
+
+    @property
+    def slices(self) -> tuple[tuple[int, int], ...]:
+        """Start and step of each stack."""
+        starts = self.starts.get_values() if self.starts else (0,) * len(self.stacks)
+        steps = self.steps.get_values() if self.steps else (1,) * len(self.stacks)
+        return tuple((int(start), int(step)) for start, step in zip(starts, steps, strict=True))
+
+    def verify_(self) -> None:
+        count = self.count.value.data
+        expect(count > 0, f"a loop of {count} iterations")
+        for array, what in ((self.starts, "starts"), (self.steps, "steps")):
+            given = len(array) if array is not None else len(self.stacks)
+            expect(given == len(self.stacks), f"{given} {what} for {len(self.stacks)} stacks")
+        for stack, (start, step) in zip(self.stacks, self.slices, strict=True):
+            ends, length = (start, start + (count - 1) * step), shape_of(stack)[0]
+            fits = min(ends) >= 0 and max(ends) < length
+            expect(fits, f"the loop reads slices {ends[0]} to {ends[1]} of a stack of {length}")
+        wanted = [value.type for value in self.carried]
+        expect([r.type for r in self.res] == wanted, "results and carried values differ in type")
+        arguments = [*wanted, *(slice_type(stack.type) for stack in self.stacks)]
+        given_types = [arg.type for arg in self.body.block.args]
+        expect(
+            given_types == arguments,
+            f"body arguments are {listed(given_types)}, should be {listed(arguments)}",
+        )
+        last = self.body.block.last_op
+        expect(isinstance(last, YieldOp), "the loop body ends without kernel.yield")
+        assert last is not None
+        expect(list(last.operand_types) == wanted, "the loop yields other types than it carries")
+
+
+@irdl_op_definition
+class StepsOp(IRDLOperation):
+    """A loop over decode steps around the whole of a step: what one step yields the next one takes.
+
+    ```
+    %tokens = kernel.steps 8 carried(%token : tensor<1xi32>) counted(%position : tensor<i32>)
+        -> tensor<8x1xi32> {
+    ^bb0(%t: tensor<1xi32>, %p: tensor<i32>):
+      …
+      kernel.yield %next : tensor<1xi32>
+    }
+    ```
+    The body's arguments are the carried values and then the counters: `%p` is `%position` plus the number of
+    the step. Each result has what all steps have yielded, stacked.
+    """
+
+    name = "kernel.steps"
+
+    count = prop_def(IntegerAttr.constr(i64))
+    carried = var_operand_def(TensorType[Attribute])
+    counted = var_operand_def(TensorType[IntegerType])
+    res = var_result_def(TensorType[Attribute])
+    body = region_def("single_block")
+
+    traits = traits_def(RecursiveMemoryEffect())
+    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
+    assembly_format = (
+        "$count `carried` `(` $carried `:` type($carried) `)` "
+        "(`counted` `(` $counted^ `:` type($counted) `)`)? `->` type($res) attr-dict-with-keyword $body"
+    )
+
+    def __init__(self, count: int, carried: Sequence[SSAValue], counted: Sequence[SSAValue], body: Region):
+        super().__init__(
+            operands=[carried, counted],
+            result_types=[[stack_type(value.type, count) for value in carried]],
+            properties={"count": IntegerAttr(count, i64)},
+            regions=[body],
+        )
+
+    def verify_(self) -> None:
+        count = self.count.value.data
+        expect(count > 1, f"a loop of {count} steps; it takes two at least")
+        expect(len(self.carried) > 0, "a loop over steps carries what one step hands to the next")
+        for value in self.counted:
+            expect(shape_of(value) == (), f"a counter is a {value.type}, not a scalar")
+        carried = [value.type for value in self.carried]
+        stacks = [stack_type(type_, count) for type_ in carried]
+        given = [result.type for result in self.res]
+        expect(given == stacks, f"results are {listed(given)}, should be {listed(stacks)}")
+        arguments = [*carried, *(value.type for value in self.counted)]
+        types = [arg.type for arg in self.body.block.args]
+        expect(types == arguments, f"body arguments are {listed(types)}, should be {listed(arguments)}")
+        last = self.body.block.last_op
+        expect(isinstance(last, YieldOp), "the body of the steps ends without kernel.yield")
+        assert last is not None
+        expect(list(last.operand_types) == carried, "the step yields other types than it carries")
+
+
+def stack_type(type_: Attribute, count: int) -> TensorType[Attribute]:
+    """The type of `count` tensors of a type, one behind another."""
+    return TensorType(element_type_of(type_), [count, *shape_of(type_)])
+
+
+@irdl_op_definition
+class GroupOp(IRDLOperation):
+    """Operations of a step or a layer that are to become one kernel; `outline-kernels` makes and ends them.
+
+    `%y = kernel.group -> tensor<1x8xbf16> { … kernel.yield %z : tensor<1x8xbf16> }`
+    """
+
+    name = "kernel.group"
+
+    res = var_result_def()
+    body = region_def("single_block")
+
+    traits = traits_def(RecursiveMemoryEffect())
+    assembly_format = "(`->` type($res)^)? attr-dict-with-keyword $body"
+
+    def __init__(self, body: Region, result_types: Sequence[Attribute]):
+        super().__init__(regions=[body], result_types=[result_types])
+
+    def verify_(self) -> None:
+        expect(len(self.body.block.args) == 0, "a group captures its values, it takes no arguments")
+        last = self.body.block.last_op
+        expect(isinstance(last, YieldOp), "the group ends without kernel.yield")
+        assert last is not None
+        wanted, types = list(self.res.types), list(last.operand_types)
+        expect(types == wanted, f"the group yields {listed(types)}, its results are {listed(wanted)}")
+
+
+@irdl_op_definition
+class YieldOp(IRDLOperation):
+    """End of a loop body, with the carried values of the next round, or of a group, with its results."""
+
+    name = "kernel.yield"
+
+    arguments = var_operand_def()
+
+    traits = traits_def(IsTerminator(), Pure(), HasParent(LoopOp, StepsOp, GroupOp))
+    assembly_format = "attr-dict ($arguments^ `:` type($arguments))?"
+
+    def __init__(self, arguments: Sequence[SSAValue]):
+        super().__init__(operands=[arguments])

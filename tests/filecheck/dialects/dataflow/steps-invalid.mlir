@@ -1,0 +1,72 @@
+// Networks of several decode steps that are wrong.
+// RUN: kl-opt %s --split-input-file --verify-diagnostics | filecheck %s
+
+// CHECK: error: `steps` of a kernel is a positive integer
+dataflow.kernel @k() attributes {iterations = 2, steps = 0} {
+}
+
+// -----
+// CHECK: error: `steps` of a kernel is a positive integer
+dataflow.kernel @k() attributes {iterations = 2, steps = "two"} {
+}
+
+// -----
+// CHECK: error: 6 iterations do not make 4 equal steps
+dataflow.kernel @k() attributes {iterations = 6, steps = 4} {
+}
+
+// -----
+// CHECK: error: a stream runs `once` or `per_step`, not both
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 6, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {once, per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {once} : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// What comes once a step, and is taken in every iteration.
+// CHECK: error: dataflow.load puts 2 tiles a call into %a, dataflow.store takes 6
+dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<3x8xf32>) attributes {iterations = 6, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<3x8xf32> {start = 0, step = 1} : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// CHECK: error: steps use slices 0 to 1 of a stack of 1
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<1x8xf32> attributes {iterations = 6, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// Each step begins with slice 0 again.
+// CHECK: error: iterations use slices 0 to 2 of a stack of 2
+dataflow.kernel @k(%x: tensor<2x8xf32>, %y: memref<3x8xf32>) attributes {iterations = 6, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 0, step = 1} : tensor<2x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<3x8xf32> {start = 0, step = 1} : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// CHECK: error: a counter of a tensor<2xi32>; it counts from a scalar on
+dataflow.kernel @k(%p: tensor<2xi32>, %y: memref<2xi32>) attributes {iterations = 2, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
+  dataflow.counter %p to %a : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.store %a into %y : memref<2xi32> : !dataflow.channel<tensor<2xi32>>
+}
+
+// -----
+// CHECK: error: it counts in tensor<i32>, the channel takes tensor<i64>
+dataflow.kernel @k(%p: tensor<i32>, %y: memref<i64>) attributes {iterations = 2, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<i64>>
+  dataflow.counter %p to %a : tensor<i32> -> !dataflow.channel<tensor<i64>>
+  dataflow.store %a into %y : memref<i64> : !dataflow.channel<tensor<i64>>
+}
+
+// -----
+// CHECK: error: a counter feeds at least one channel
+dataflow.kernel @k(%p: tensor<i32>) attributes {iterations = 2, steps = 2} {
+  "dataflow.counter"(%p) : (tensor<i32>) -> ()
+}

@@ -1,0 +1,37 @@
+// Units that run once a decode step are printed as they were read, through the custom and the generic form.
+// RUN: kl-opt %s | kl-opt | filecheck %s
+// RUN: kl-opt %s --print-op-generic | kl-opt | filecheck %s
+
+// Two steps of three iterations: the value goes from step to step, and inside of a step through the layers.
+// CHECK: dataflow.kernel @steps({{.*}} attributes {iterations = 6 : i64, steps = 2 : i64} {
+// CHECK: dataflow.load %x to %a {once}
+// CHECK-NEXT: dataflow.carry 1 init %a next %b current %c {per_step} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.counter %p to %i : tensor<i32> -> !dataflow.channel<tensor<i32>>
+// CHECK-NEXT: dataflow.carry 1 init %c next %d final %f current %e :
+// CHECK-NEXT: dataflow.stage "rope" firings 1 {{.*}} periods [1, 3] {{.*}} periods [1] {
+// CHECK: dataflow.stage "copy" firings 1 {{.*}} attributes {per_step} {
+// CHECK: dataflow.store %g result 0 {start = 0 : i64, step = 1 : i64, per_step}
+dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {iterations = 6, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %e = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %f = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %g = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<i32>>
+  dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %a next %b current %c {per_step} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.counter %p to %i : tensor<i32> -> !dataflow.channel<tensor<i32>>
+  dataflow.carry 1 init %c next %d final %f current %e : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.stage "rope" firings 1 ins(%e, %i : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<i32>>) periods [1, 3] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
+  ^bb0(%h: tensor<1x8xbf16>, %at: tensor<i32>):
+    %y = nn.rope %h, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+    dataflow.yield %y : tensor<1x8xbf16>
+  }
+  dataflow.stage "copy" firings 1 ins(%f : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b, %g : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 1] attributes {per_step} {
+  ^bb0(%h: tensor<1x8xbf16>):
+    dataflow.yield %h, %h : tensor<1x8xbf16>, tensor<1x8xbf16>
+  }
+  dataflow.store %g result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<1x8xbf16>>
+}

@@ -1,0 +1,122 @@
+// Why steps are not looped: each time the schedule stays as it is, and a remark says what is in the way.
+// RUN: kl-opt %s -p loop-steps --split-input-file | filecheck %s
+// RUN: kl-opt %s -p loop-steps{steps=1} --split-input-file --verify-diagnostics | filecheck %s --check-prefix=ONE
+
+// A loop makes two steps at least.
+// ONE: steps is 1; a loop over steps makes 2 or more
+
+// The host reads a value in the middle of each step.
+// CHECK: kernel.schedule @observed(
+// CHECK: nn.observe %y as "hidden" {kl.remarks = ["steps are not looped: the host reads %y as 'hidden' in every step"]}
+kernel.func @silu(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %y = nn.silu %x : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+kernel.schedule @observed(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %y = kernel.call @silu(%x) : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  nn.observe %y as "hidden" : tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+
+// -----
+// Nothing chooses the next token: the step returns numbers for each, which are no token.
+// CHECK: kernel.schedule @logits(
+// CHECK: kernel.return {kl.remarks = ["steps are not looped: the step returns %y, a tensor<1x8xbf16>, and has no input that it becomes"]} %y
+kernel.func @embedding(%ids: tensor<1xi32>, %e: tensor<16x8xbf16>) -> tensor<1x8xbf16> {
+  %x = nn.embedding %ids, %e : (tensor<1xi32>, tensor<16x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %x : tensor<1x8xbf16>
+}
+nn.weight @table : tensor<16x8xbf16>
+kernel.schedule @logits(%token: tensor<1xi32>) -> tensor<1x8xbf16> {
+  %e = nn.get_global @table : tensor<16x8xbf16>
+  %y = kernel.call @embedding(%token, %e) : (tensor<1xi32>, tensor<16x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+
+// -----
+// An input that no result of the step before becomes.
+// CHECK: kernel.schedule @input(
+// CHECK-SAME: attributes {kl.remarks = ["steps are not looped: no result of a step, a tensor<2x8xbf16>, becomes the input %c of the next one"]}
+kernel.func @silu(%x: tensor<1x8xbf16>, %c: tensor<2x8xbf16>) -> tensor<1x8xbf16> {
+  %y = nn.silu %x : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+kernel.schedule @input(%x: tensor<1x8xbf16>, %c: tensor<2x8xbf16>) -> tensor<1x8xbf16> {
+  %y = kernel.call @silu(%x, %c) : (tensor<1x8xbf16>, tensor<2x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+
+// -----
+// Calls for single slices of a stack: the layers are not looped.
+// CHECK: kernel.schedule @unlooped(
+// CHECK: kernel.call @layer[0] (%x, %w)
+// CHECK-SAME: {kl.remarks = ["steps are not looped: @layer is called for one slice of a stack, no loop over layers does it"]}
+nn.weight @w : tensor<2x8x8xbf16>
+kernel.func @layer(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+kernel.schedule @unlooped(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %w = nn.get_global @w : tensor<2x8x8xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x8xbf16>, tensor<2x8x8xbf16>) -> tensor<1x8xbf16>
+  %b = kernel.call @layer[1](%a, %w) : (tensor<1x8xbf16>, tensor<2x8x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %b : tensor<1x8xbf16>
+}
+
+// -----
+// Two loops over layers.
+// CHECK: kernel.schedule @twice(
+// CHECK: %b = kernel.call @layer.loop(%a, %w)
+// CHECK-SAME: {kl.remarks = ["steps are not looped: @layer.loop and @layer.loop both loop; one kernel can hold one loop"]}
+nn.weight @w : tensor<2x8x8xbf16>
+kernel.func @layer.loop(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>) -> tensor<1x8xbf16> {
+  %r = kernel.loop 2 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<2x8x8xbf16>) {
+  ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
+    %y = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %y : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<1x8xbf16>
+}
+kernel.schedule @twice(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %w = nn.get_global @w : tensor<2x8x8xbf16>
+  %a = kernel.call @layer.loop(%x, %w) : (tensor<1x8xbf16>, tensor<2x8x8xbf16>) -> tensor<1x8xbf16>
+  %b = kernel.call @layer.loop(%a, %w) : (tensor<1x8xbf16>, tensor<2x8x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %b : tensor<1x8xbf16>
+}
+
+// -----
+// A machine on which the tiles of head and layers do not fit together.
+// CHECK: kernel.schedule @small(
+// CHECK-SAME: attributes {kl.remarks = ["steps are not looped: with the tiles of the next iteration they need
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 1 : i64, pmu_bytes = 16384 : i64}>} {
+  nn.weight @w : tensor<1024x1024xbf16>
+  kernel.func @layer(%x: tensor<1x1024xbf16>, %w: tensor<1024x1024xbf16>) -> tensor<1x1024xbf16> {
+    %y = nn.matmul %x, %w : (tensor<1x1024xbf16>, tensor<1024x1024xbf16>) -> tensor<1x1024xbf16>
+    kernel.return %y : tensor<1x1024xbf16>
+  }
+  kernel.schedule @small(%x: tensor<1x1024xbf16>) -> tensor<1x1024xbf16> {
+    %w = nn.get_global @w : tensor<1024x1024xbf16>
+    %a = kernel.call @layer(%x, %w) : (tensor<1x1024xbf16>, tensor<1024x1024xbf16>) -> tensor<1x1024xbf16>
+    kernel.return %a : tensor<1x1024xbf16>
+  }
+}
+
+// -----
+// Integers that a loop over layers carries inside a step: no stage cuts them into the tiles of the loop.
+// CHECK: kernel.schedule @integers(
+// CHECK-SAME: attributes {kl.remarks = ["steps are not looped: a loop inside a step carries a tensor<1xi32>; it can carry floats alone"]}
+nn.weight @w : tensor<2x16x8xbf16>
+kernel.func @ids.loop(%x: tensor<1xi32>, %w: tensor<2x16x8xbf16>) -> tensor<1xi32> {
+  %r = kernel.loop 2 carried(%x : tensor<1xi32>) -> tensor<1xi32> stacks(%w : tensor<2x16x8xbf16>) {
+  ^bb0(%h: tensor<1xi32>, %wi: tensor<16x8xbf16>):
+    %e = nn.embedding %h, %wi : (tensor<1xi32>, tensor<16x8xbf16>) -> tensor<1x8xbf16>
+    %n = nn.argmax %e : (tensor<1x8xbf16>) -> tensor<1xi32>
+    kernel.yield %n : tensor<1xi32>
+  }
+  kernel.return %r : tensor<1xi32>
+}
+kernel.schedule @integers(%x: tensor<1xi32>) -> tensor<1xi32> {
+  %w = nn.get_global @w : tensor<2x16x8xbf16>
+  %a = kernel.call @ids.loop(%x, %w) : (tensor<1xi32>, tensor<2x16x8xbf16>) -> tensor<1xi32>
+  kernel.return %a : tensor<1xi32>
+}
