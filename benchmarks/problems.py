@@ -1,6 +1,6 @@
-"""Constrained problems with two objectives on grids, small enough to enumerate: their fronts are exact.
+"""Constrained problems with two objectives, small enough to enumerate: their fronts are exact.
 
-Each comes with a fixed reference point, the worst corner of all feasible points' rounded bounds, so that
+Each comes with a fixed reference point that is worse than all feasible points of interest, so that
 hypervolumes can be compared between tools and runs.
 """
 
@@ -15,47 +15,53 @@ import numpy as np
 
 from kl.explore.parameters import Ordinal, Value
 from kl.explore.pareto import hypervolume, non_dominated
-from kl.explore.space import Space
+from kl.explore.space import Point, Space
 
-Formula = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+Columns = Mapping[str, np.ndarray]
+"""An array for each parameter, with one row per point."""
+
+Formula = Callable[[Columns], tuple[np.ndarray, np.ndarray]]
+"""Objectives and slacks, one column per point; a point is feasible where no slack is above 0."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a point; no objectives where it has none."""
+
+    values: tuple[float, ...] | None
+    slacks: Mapping[str, float]
+    feasible: bool
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem on a grid; both objectives are minimised.
-
-    The formula takes points as columns of an array and gives objectives and slacks as columns; a point is
-    feasible where no slack is above 0.
-    """
+    """A problem on a space without real parameters; both objectives are minimised."""
 
     name: str
-    axes: tuple[tuple[float, ...], ...]
-    formula: Formula
+    space: Space
+    evaluate: Callable[[Mapping[str, Value]], Answer]
+    everything: Callable[[], tuple[np.ndarray, np.ndarray]]
+    """The objectives of all points, one row each, and a mask of those that are feasible."""
+
     reference: tuple[float, float]
 
     @cached_property
-    def space(self) -> Space:
-        """The grid as a search space of ordinals x0, x1, ..."""
-        return Space(tuple(Ordinal(f"x{index}", axis) for index, axis in enumerate(self.axes)))
+    def outcomes(self) -> tuple[np.ndarray, np.ndarray]:
+        """What `everything` gives, kept."""
+        return self.everything()
 
-    def evaluate(self, point: Mapping[str, Value]) -> tuple[tuple[float, ...], dict[str, float]]:
-        """The objectives and the slacks of a point."""
-        column = np.array([[float(point[f"x{index}"])] for index in range(len(self.axes))])  # pyright: ignore[reportArgumentType]  # ordinals of numbers
-        values, slacks = self.formula(column)
-        named = {f"g{index}": float(slack) for index, slack in enumerate(slacks[:, 0])}
-        return tuple(map(float, values[:, 0])), named
-
-    @cached_property
+    @property
     def feasible_values(self) -> np.ndarray:
         """The objectives of all feasible points, one row each."""
-        grids = np.meshgrid(*self.axes, indexing="ij")
-        values, slacks = self.formula(np.stack([grid.ravel() for grid in grids]))
-        return values[:, (slacks <= 0).all(axis=0)].T
+        values, feasible = self.outcomes
+        return values[feasible]
 
     @property
     def size(self) -> int:
-        """How many points the grid has."""
-        return int(np.prod([len(axis) for axis in self.axes]))
+        """How many points satisfy the known constraints."""
+        count = self.space.count()
+        assert count is not None, "the spaces of problems are counted"
+        return count
 
     @cached_property
     def front(self) -> np.ndarray:
@@ -69,19 +75,55 @@ class Problem:
         return hypervolume(self.front, np.array(self.reference))
 
 
-def _axis(low: float, high: float, points: int) -> tuple[float, ...]:
+def _all_columns(space: Space) -> Columns:
+    """All points of a space; grids are not listed one by one."""
+    if space.constraints:
+        points: list[Point] = list(space.points())
+        return {p.name: np.array([point[p.name] for point in points]) for p in space.parameters}
+    axes = [np.array(p.values) for p in space.parameters if isinstance(p, Ordinal)]
+    assert len(axes) == len(space.parameters), "a space without constraints is a grid"
+    grids = np.meshgrid(*axes, indexing="ij")
+    return {p.name: grid.ravel() for p, grid in zip(space.parameters, grids, strict=True)}
+
+
+def by_formula(name: str, space: Space, formula: Formula, reference: tuple[float, float]) -> Problem:
+    """A problem whose objectives and slacks are calculated."""
+
+    def evaluate(point: Mapping[str, Value]) -> Answer:
+        values, slacks = formula({name: np.array([value]) for name, value in point.items()})
+        named = {f"g{index}": float(slack) for index, slack in enumerate(slacks[:, 0])}
+        return Answer(tuple(map(float, values[:, 0])), named, bool((slacks <= 0).all()))
+
+    def everything() -> tuple[np.ndarray, np.ndarray]:
+        values, slacks = formula(_all_columns(space))
+        return values.T, (slacks <= 0).all(axis=0)
+
+    return Problem(name, space, evaluate, everything, reference)
+
+
+def grid(
+    name: str, axes: tuple[tuple[float, ...], ...], formula: Formula, reference: tuple[float, float]
+) -> Problem:
+    """A problem on a grid, with ordinals x0, x1, ..."""
+    space = Space(tuple(Ordinal(f"x{index}", axis) for index, axis in enumerate(axes)))
+    return by_formula(name, space, formula, reference)
+
+
+def axis(low: float, high: float, points: int) -> tuple[float, ...]:
+    """Numbers with equal steps, both ends included."""
     return tuple(np.linspace(low, high, points).tolist())
 
 
-def _srn(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _srn(x: Columns) -> tuple[np.ndarray, np.ndarray]:
     """Srinivas and Deb, 1994."""
-    values = [2 + (x[0] - 2) ** 2 + (x[1] - 1) ** 2, 9 * x[0] - (x[1] - 1) ** 2]
-    slacks = [x[0] ** 2 + x[1] ** 2 - 225, x[0] - 3 * x[1] + 10]
-    return np.stack(values), np.stack(slacks)
+    a, b = x["x0"], x["x1"]
+    values = [2 + (a - 2) ** 2 + (b - 1) ** 2, 9 * a - (b - 1) ** 2]
+    return np.stack(values), np.stack([a**2 + b**2 - 225, a - 3 * b + 10])
 
 
-def _osy(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _osy(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
     """Osyczka and Kundu, 1995."""
+    x = np.stack([columns[f"x{index}"] for index in range(6)])
     center, weights = np.array([2, 2, 1, 4, 1]), np.array([25, 1, 1, 1, 1])
     first = -(weights[:, None] * (x[:5] - center[:, None]) ** 2).sum(axis=0)
     slacks = [
@@ -95,12 +137,12 @@ def _osy(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([first, (x**2).sum(axis=0)]), np.stack(slacks)
 
 
-def _welded_beam(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _welded_beam(x: Columns) -> tuple[np.ndarray, np.ndarray]:
     """Deb, Pratap and Moitra, 2000: cost and deflection of a beam; a load of 6000 lb, 14 in from the weld.
 
     Weld thickness, weld length, beam width and beam thickness are in inches.
     """
-    weld, length, width, thickness = x
+    weld, length, width, thickness = (x[f"x{index}"] for index in range(4))
     cost = 1.10471 * weld**2 * length + 0.04811 * width * thickness * (14 + length)
     deflection = 2.1952 / (thickness * width**3)
     radius = np.sqrt(0.25 * (length**2 + (weld + width) ** 2))
@@ -116,10 +158,10 @@ def _welded_beam(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @cache
 def problems() -> tuple[Problem, ...]:
     """SRN in steps of 0.2, OSY in steps of 1 or 0.5, and the welded beam with 40 values for each size."""
-    unit, half = _axis(0, 10, 11), _axis(1, 5, 9)
-    sizes = (_axis(0.125, 5, 40), _axis(0.1, 10, 40), _axis(0.1, 10, 40), _axis(0.125, 5, 40))
+    unit, half = axis(0, 10, 11), axis(1, 5, 9)
+    sizes = (axis(0.125, 5, 40), axis(0.1, 10, 40), axis(0.1, 10, 40), axis(0.125, 5, 40))
     return (
-        Problem("srn", (_axis(-20, 20, 201),) * 2, _srn, (300.0, 80.0)),
-        Problem("osy", (unit, unit, half, _axis(0, 6, 7), half, unit), _osy, (0.0, 180.0)),
-        Problem("welded-beam", sizes, _welded_beam, (350.0, 0.1)),
+        grid("srn", (axis(-20, 20, 201),) * 2, _srn, (300.0, 80.0)),
+        grid("osy", (unit, unit, half, axis(0, 6, 7), half, unit), _osy, (0.0, 180.0)),
+        grid("welded-beam", sizes, _welded_beam, (40.0, 0.017)),
     )

@@ -14,8 +14,8 @@ from .space import Point
 from .surrogate import Prediction, Surrogate
 from .wall import predicted_front
 
-ANCHORS = 20
-"""From how many points of the front the search for candidates starts."""
+LATEST = 20
+"""The hunt looks near so many points, those told last."""
 
 CLIMBS = 4
 """How often local search goes from the best candidates to their neighbours."""
@@ -43,7 +43,7 @@ class Chooser:
         """The point that is most likely feasible; where nothing is known of that, one far from all told."""
         known = self.surrogate.slacks or self.surrogate.classifier.certain is None
         if known:
-            return self._climb(self.pool.draw(self.rng, self.seen, told[-ANCHORS:]), self._feasibility)
+            return self._climb(self.pool.draw(self.rng, self.seen, told[-LATEST:]), self._feasibility)
         candidates = self.pool.draw(self.rng, self.seen, ())
         if len(candidates) == 0:
             return None
@@ -55,24 +55,26 @@ class Chooser:
 
     def improve(self, front: Sequence[Point]) -> Point | None:
         """The point with the largest EHVI times probability of feasibility."""
-        return self._climb(self.pool.draw(self.rng, self.seen, self._some(front)), self._improvement)
+        return self._climb(self.pool.draw(self.rng, self.seen, front), self._improvement)
 
     def wall(self, front: Sequence[Point]) -> Point | None:
-        """A point of the predicted front; where that is empty, the one most likely feasible."""
-        candidates = self.pool.draw(self.rng, self.seen, self._some(front))
+        """A point of the predicted front that is expected to improve the front there is.
+
+        Where none is, the one with the largest EHVI; where none is expected to be feasible, the likeliest.
+        """
+        candidates = self.pool.draw(self.rng, self.seen, front)
         if len(candidates) == 0:
             return None
         prediction = self.surrogate.predict(candidates.rows)
         best = predicted_front(prediction.mean, np.exp(prediction.log_probability))
         if len(best) == 0:
             return self._climb(candidates, self._feasibility)
+        ahead = (self.surrogate.front[None] <= prediction.mean[best][:, None]).all(axis=2)
+        best = best[np.count_nonzero(ahead, axis=1) == 0]
+        if len(best) == 0:
+            return self._climb(candidates, self._improvement)
         weights = np.exp(self._prior([candidates.points[index] for index in best]))
         return candidates.points[self.rng.choice(best, p=weights / weights.sum())]
-
-    def _some(self, points: Sequence[Point]) -> list[Point]:
-        """A few of some points."""
-        chosen = self.rng.permutation(len(points))[:ANCHORS]
-        return [points[index] for index in chosen]
 
     def _climb(self, candidates: Candidates, score: Score) -> Point | None:
         """The candidate with the best score, after going to better neighbours a few times."""
@@ -99,8 +101,9 @@ class Chooser:
         return prediction.log_probability + self._prior(points)
 
     def _improvement(self, prediction: Prediction, points: Sequence[Point]) -> np.ndarray:
+        models = self.surrogate
         gain = expected_improvement(
-            prediction.mean, prediction.deviation, self.surrogate.front, self.surrogate.reference
+            prediction.mean, prediction.deviation, models.front, models.reference, models.logs
         )
         return np.log(np.maximum(gain, 1e-300)) + prediction.log_probability + self._prior(points)
 

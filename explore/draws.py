@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .parameters import Categorical, Discrete, Parameter, Permutation, Real, Value
-from .priors import BETA_SHAPES, prior_share
+from .priors import BETA_SHAPES, Prior, prior_place, prior_share
 
 
 def draw_uniform(parameter: Parameter, rng: np.random.Generator) -> Value:
@@ -28,9 +28,16 @@ def draw_prior(parameter: Parameter, rng: np.random.Generator) -> Value:
             weights = np.cumsum(np.asarray(shares))
             return parameter.values[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
         case Real():
-            return parameter.at(rng.beta(*BETA_SHAPES[parameter.prior]))
+            return parameter.at(_draw_place(parameter.prior, rng))
         case _:
-            return parameter.value(parameter.nearest(rng.beta(*BETA_SHAPES[parameter.prior])))
+            return parameter.value(parameter.nearest(_draw_place(parameter.prior, rng)))
+
+
+def _draw_place(prior: Prior, rng: np.random.Generator) -> float:
+    """A place of the unit range, drawn from a prior."""
+    if isinstance(prior, tuple):
+        return prior_place(prior, rng.random())
+    return rng.beta(*BETA_SHAPES[prior])
 
 
 def prior_mass(parameter: Discrete, value: Value) -> float:

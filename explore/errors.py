@@ -7,6 +7,14 @@ class SpaceError(ValueError):
     """A search space, or a point of it, that makes no sense; the message says what and names it."""
 
 
+class StudyError(ValueError):
+    """A study that cannot be opened, or cannot go on; the message says why and names the way out."""
+
+
+class ReportError(ValueError):
+    """A report on a study that has nothing to show yet; the message names the study."""
+
+
 class MissingExtraError(ImportError):
     """The libraries of the extra `tune` are not there."""
 

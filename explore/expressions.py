@@ -1,13 +1,15 @@
 """Known constraints: predicates over named parameters, as Python functions or as text.
 
 The text is a Python expression without attributes, keywords, powers and calls other than `abs`, `min`, `max`,
-`len` and `log2`; so a saved space can hold it, and reading one runs nothing else.
+`len` and `log2`; so a saved space can hold it, and reading one runs nothing else. A name that is none in
+Python stands in backquotes: "`tile-stages.tile-bytes` % 64 == 0".
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import log2
@@ -33,6 +35,10 @@ ALLOWED = (
 """The kinds of nodes a text may have."""
 
 
+QUOTED = re.compile(r"`([^`]+)`")
+"""A name in backquotes."""
+
+
 @dataclass(frozen=True)
 class Constraint:
     """A predicate over the parameters `names`; it holds wherever one of them is absent.
@@ -52,12 +58,15 @@ class Constraint:
 
         Raises: SpaceError where it cannot be evaluated.
         """
+        return not all(name in point for name in self.names) or bool(self.value(point))
+
+    def value(self, point: Mapping[str, Value]) -> object:
+        """What it evaluates to at a point that has all its parameters.
+
+        Raises: SpaceError where it cannot be evaluated.
+        """
         try:
-            arguments = [point[name] for name in self.names]
-        except KeyError:
-            return True
-        try:
-            return bool(self.function(*arguments))
+            return self.function(*(point[name] for name in self.names))
         except (ArithmeticError, TypeError, ValueError, IndexError) as error:
             values = ", ".join(f"{name} = {point[name]!r}" for name in self.names)
             raise SpaceError(f"constraint '{self}' fails at {values}: {error}") from error
@@ -70,23 +79,28 @@ def make_constraint(source: str | Callable[..., object]) -> Constraint:
     """
     if not isinstance(source, str):
         return Constraint(tuple(inspect.signature(source).parameters), source, None)
+    stand_ins = {quoted: f"_quoted_{n}" for n, quoted in enumerate(dict.fromkeys(QUOTED.findall(source)))}
+    text = QUOTED.sub(lambda match: stand_ins[match[1]], source).strip()
     try:
-        tree = ast.parse(source.strip(), mode="eval")
+        tree = ast.parse(text, mode="eval")
     except SyntaxError as error:
         raise SpaceError(f"constraint {source!r} is not an expression: {error.msg}") from error
     for node in ast.walk(tree):
         _check_node(source, node)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called)
-    return _compile(source, tree, tuple(dict.fromkeys(names)))
+    return _compile(source, tree, tuple(dict.fromkeys(names)), {v: k for k, v in stand_ins.items()})
 
 
-def _compile(source: str, tree: ast.Expression, names: tuple[str, ...]) -> Constraint:
-    """The constraint that evaluates a tree which has been checked."""
+def _compile(
+    source: str, tree: ast.Expression, names: tuple[str, ...], quoted: Mapping[str, str]
+) -> Constraint:
+    """The constraint that evaluates a tree which has been checked; `quoted` has the names in backquotes."""
     arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
     function = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree.body)))
     code = compile(function, "<constraint>", "eval")
-    return Constraint(names, eval(code, {"__builtins__": {}, **FUNCTIONS}), source.strip())
+    shown = tuple(quoted.get(name, name) for name in names)
+    return Constraint(shown, eval(code, {"__builtins__": {}, **FUNCTIONS}), source.strip())
 
 
 def _check_node(source: str, node: ast.AST) -> None:

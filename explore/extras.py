@@ -10,14 +10,15 @@ from .errors import MissingExtraError
 
 
 def load(module: str) -> Any:
-    """A module of SciPy or scikit-learn.
+    """A module of a library.
 
     Raises: MissingExtraError where the library is not installed.
     """
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        raise MissingExtraError("scipy" if module.startswith("scipy") else "scikit-learn") from error
+        library = module.partition(".")[0]
+        raise MissingExtraError("scikit-learn" if library == "sklearn" else library) from error
 
 
 def one_thread() -> AbstractContextManager[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from .trees import is_active
 REAL_STEPS = (0.1, 0.02, 0.004)
 """The standard deviations of the steps of a real parameter, in the unit range."""
 
+T = TypeVar("T")
+
 MOST_STEPS = 8
 """How many other values of a categorical, or of an order, are neighbours at a time."""
 
@@ -21,9 +24,9 @@ MOST_STEPS = 8
 def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generator) -> Iterator[Point]:
     """The feasible points that differ in one parameter, and in those that it makes appear.
 
-    Ordered values go one place up or down, categoricals to another value, two items of an order change
-    places, real values take steps of some sizes. Of many other values or changes some are taken at random.
-    What appears is drawn uniformly.
+    Ordered values go up or down by one place, two, four and so on, categoricals to another value, two items
+    of an order change places, real values take steps of some sizes. Of many other values or changes some are
+    taken at random. What appears is drawn uniformly.
     """
     for parameter in space.parameters:
         if parameter.name not in point:
@@ -32,6 +35,40 @@ def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generato
             moved = _repair(space, {**point, parameter.name: value}, rng)
             if space.satisfies(moved):
                 yield moved
+
+
+def double_steps(
+    space: Space, point: Mapping[str, Value], rng: np.random.Generator, tries: int
+) -> Iterator[Point]:
+    """Feasible points that differ in two parameters, each by one of its steps at random.
+
+    Where constraints tie parameters, a step of one alone may lead nowhere.
+    """
+    names = list(point)
+    for _ in range(tries if len(names) > 1 else 0):
+        moved = dict(point)
+        for number in rng.choice(len(names), 2, replace=False):
+            name = names[number]
+            values = list(_steps(space.by_name[name], point[name], rng))
+            moved[name] = values[rng.integers(len(values))] if values else point[name]
+        moved = _repair(space, moved, rng)
+        if space.satisfies(moved):
+            yield moved
+
+
+def breadth(space: Space) -> int:
+    """About how many neighbours a point has."""
+    return sum(_breadth(parameter) for parameter in space.parameters)
+
+
+def _breadth(parameter: Parameter) -> int:
+    match parameter:
+        case Real():
+            return len(REAL_STEPS)
+        case Categorical() | Permutation():
+            return min(parameter.size, MOST_STEPS)
+        case _:
+            return 2 * parameter.size.bit_length()
 
 
 def _steps(parameter: Parameter, value: Value, rng: np.random.Generator) -> Iterator[Value]:
@@ -45,11 +82,16 @@ def _steps(parameter: Parameter, value: Value, rng: np.random.Generator) -> Iter
         case Permutation():
             yield from _some(list(_swaps(value)), rng)
         case _:
-            index = parameter.index(value)
-            yield from (parameter.value(i) for i in (index - 1, index + 1) if 0 <= i < parameter.size)
+            yield from map(parameter.value, _places(parameter.index(value), parameter.size))
 
 
-def _some(values: Sequence[Value], rng: np.random.Generator) -> Sequence[Value]:
+def _places(index: int, size: int) -> list[int]:
+    """The places that are one, two, four, eight ... steps away."""
+    lengths = [1 << power for power in range(size.bit_length())]
+    return [index + step for length in lengths for step in (-length, length) if 0 <= index + step < size]
+
+
+def _some(values: Sequence[T], rng: np.random.Generator) -> Sequence[T]:
     """At most `MOST_STEPS` of some values."""
     if len(values) <= MOST_STEPS:
         return values

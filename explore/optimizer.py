@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
@@ -25,6 +26,9 @@ Method = Literal["default", "pareto-wall", "random"]
 WALL_LIST_LIMIT = 50_000
 """The Pareto wall predicts all points of spaces up to this size."""
 
+WALL_DRAWS = 5_000
+"""Of larger ones it predicts so many random points, and the neighbours of the front."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,10 +38,10 @@ class Settings:
     warm_up: int | None = None
     """Evaluations drawn from the priors at first; None: twice the parameters plus 2, at least 10."""
 
-    wall_share: float = 0.5
+    wall_share: float = 0.1
     """The share of the Pareto wall in the default method; the rest is EHVI times probability."""
 
-    random_share: float = 0.05
+    random_share: float = 0.03
     """The share of random points, so that no region is left out for ever."""
 
     prior_strength: float = 10.0
@@ -45,6 +49,8 @@ class Settings:
 
     model: ModelKind = "gaussian"
     use_logs: bool = True
+    use_classifier: bool = True
+    """Whether models learn where points fail that no slack explains."""
 
 
 class Optimizer:
@@ -68,9 +74,10 @@ class Optimizer:
         self._pending: dict[object, Point] = {}
         self._seen: set[object] = set()
         wall = settings.method == "pareto-wall"
-        self._pool = Pool(space, WALL_LIST_LIMIT) if wall else Pool(space)
+        self._pool = Pool(space, WALL_LIST_LIMIT, WALL_DRAWS) if wall else Pool(space)
         kind = "forest" if wall else settings.model
-        self._modeller = Modeller(space, self.objectives, kind, settings.use_logs and not wall)
+        use_logs = settings.use_logs and not wall
+        self._modeller = Modeller(space, self.objectives, kind, use_logs, settings.use_classifier)
 
     @property
     def warm_up(self) -> int:
@@ -122,6 +129,7 @@ class Optimizer:
         missing = max(self.warm_up - len(self.history) - len(self._pending), 0)
         chosen = self._draw(min(n, missing), by_prior=True)
         rest = n - len(chosen)
+        self._pool.begin(self.history[0].point if self.history else None)
         if rest == 0 or len(chosen) < min(n, missing):
             return chosen
         match self.settings.method:
@@ -133,6 +141,23 @@ class Optimizer:
             case "default":
                 with one_thread():
                     return chosen + self._ask_default(rest)
+
+    def expect(self, point: Mapping[str, Value]) -> None:
+        """Note that a point is under evaluation that has not been asked for here.
+
+        Raises: SpaceError where the point is none of the space.
+        """
+        self.space.check(point)
+        self._take(dict(point))
+
+    def renewed(self, rng: np.random.Generator) -> Optimizer:
+        """An optimizer of the same space that has been told nothing, with a generator of its own.
+
+        It shares candidates and fitted kernels, which are dear: its history must begin as that of this one.
+        """
+        other = copy(self)
+        other.history, other._pending, other._seen, other._rng = [], {}, set(), rng
+        return other
 
     def _draw(self, n: int, by_prior: bool) -> list[Point]:
         """New random points."""
@@ -153,7 +178,7 @@ class Optimizer:
 
     def _ask_wall(self, n: int) -> list[Point]:
         """One round of the paper's algorithm: its batch is what is asked for."""
-        candidates = self._pool.draw(self._rng, self._seen, ())
+        candidates = self._pool.draw(self._rng, self._seen, [evaluation.point for evaluation in self.front()])
         if len(candidates) == 0:
             return []
         history = [replace(evaluation, slacks={}) for evaluation in self.history]

@@ -12,7 +12,7 @@ from math import exp, factorial, log
 from typing import Literal
 
 from .errors import SpaceError
-from .priors import BETA_SHAPES, PriorName
+from .priors import Prior, check_prior
 
 Value = float | int | str | bool | tuple[int, ...]
 """What a parameter can be; a tuple is a permutation."""
@@ -40,12 +40,12 @@ class Real:
     low: float
     high: float
     scale: Scale = "linear"
-    prior: PriorName = "uniform"
+    prior: Prior = "uniform"
     when: Condition | None = None
 
     def __post_init__(self) -> None:
         _check_range(self.name, self.low, self.high, self.scale, ("linear", "log"))
-        _check_shape(self.name, self.prior)
+        check_prior(self.name, self.prior)
         if not self.low < self.high:
             raise SpaceError(f"parameter {self.name!r} has an empty range: {self.low} to {self.high}")
 
@@ -84,7 +84,7 @@ class Integer:
     low: int
     high: int
     scale: IntegerScale = "linear"
-    prior: PriorName = "uniform"
+    prior: Prior = "uniform"
     when: Condition | None = None
 
     def __post_init__(self) -> None:
@@ -92,7 +92,7 @@ class Integer:
             if not isinstance(bound, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON may hold others
                 raise SpaceError(f"integer {self.name!r} has the bound {bound!r}")
         _check_range(self.name, self.low, self.high, self.scale, ("linear", "log", "pow2"))
-        _check_shape(self.name, self.prior)
+        check_prior(self.name, self.prior)
         if self.size < 1:
             raise SpaceError(f"parameter {self.name!r} has an empty range: {self.low} to {self.high}")
 
@@ -148,12 +148,12 @@ class Ordinal:
 
     name: str
     values: tuple[float | int | str, ...]
-    prior: PriorName = "uniform"
+    prior: Prior = "uniform"
     when: Condition | None = None
 
     def __post_init__(self) -> None:
         _check_values(self.name, self.values)
-        _check_shape(self.name, self.prior)
+        check_prior(self.name, self.prior)
 
     @property
     def size(self) -> int:
@@ -273,12 +273,6 @@ def _check_range(name: str, low: float, high: float, scale: str, known: tuple[st
         raise SpaceError(f"parameter {name!r} has an empty range: {low} to {high}")
     if scale != "linear" and low <= 0:
         raise SpaceError(f"parameter {name!r} on the scale {scale!r} must begin above 0, begins at {low}")
-
-
-def _check_shape(name: str, prior: str) -> None:
-    if prior not in BETA_SHAPES:
-        known = ", ".join(BETA_SHAPES)
-        raise SpaceError(f"parameter {name!r} has the unknown prior {prior!r}; known are {known}")
 
 
 def _check_values(name: str, values: tuple[Value, ...]) -> None:

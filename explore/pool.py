@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import compress
 
 import numpy as np
 
 from .encoding import encode
-from .moves import neighbours
+from .moves import breadth, double_steps, neighbours
 from .space import Point, Space
+from .stock import Stock
 from .trees import random_below
 
 LIST_LIMIT = 4096
 """Spaces of up to this many points are candidates as a whole."""
 
 DRAWS = 1000
-"""How many candidates are drawn from larger spaces."""
+"""How many random candidates there are of larger spaces."""
+
+FRESH = 50
+"""With every point that has been seen, so many more are in stock: in time a search sees a larger part."""
+
+MOST_STOCK = 10_000
+"""A stock grows no further than this."""
+
+DOUBLES = 16
+"""Of each point, so many changes of two parameters are tried."""
+
+MOST_ANCHORS = 20
+MOST_NEAR = 3000
+"""Candidates are near at most so many points, fewer where they would have more neighbours than this."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +48,17 @@ class Candidates:
 
 @dataclass
 class Pool:
-    """Makes candidates of a space; small spaces are listed and encoded once."""
+    """Makes candidates of a space; small spaces are listed and encoded once.
+
+    Of larger spaces, `draws` of a stock of random points are candidates, and what is near some points.
+    """
 
     space: Space
     list_limit: int = LIST_LIMIT
+    draws: int = DRAWS
     _listed: Candidates | None = field(default=None, repr=False)
     _places: dict[object, int] = field(default_factory=dict, repr=False)
+    _stock: Stock | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         count = self.space.count() if self.space.is_discrete else None
@@ -47,21 +67,50 @@ class Pool:
             self._listed = Candidates(points, encode(self.space, points))
             self._places = {self.space.key(point): place for place, point in enumerate(points)}
 
+    def begin(self, first: Point | None) -> None:
+        """Take the first evaluation as the seed of the stock: the same history meets the same candidates."""
+        if self._stock is None:
+            text = "" if first is None else repr(self.space.key(first))
+            self._stock = Stock(self.space, np.random.default_rng(list(text.encode())))
+
     def draw(self, rng: np.random.Generator, seen: set[object], anchors: Sequence[Point]) -> Candidates:
-        """Candidates that have not been seen: all of a small space, or draws and what is near anchors."""
+        """Candidates that have not been seen: all of a small space, or random ones and neighbours."""
         if self._listed is not None:
             keep = np.ones(len(self._listed), dtype=bool)
             keep[[self._places[key] for key in seen if key in self._places]] = False
             return Candidates(tuple(compress(self._listed.points, keep)), self._listed.rows[keep])
-        near = (moved for anchor in anchors for moved in neighbours(self.space, anchor, rng))
-        return self._new([*self.space.sample(rng, DRAWS), *near], seen)
+        chosen = rng.permutation(len(anchors))[: self._anchors]
+        near = self.near(rng, seen, [anchors[number] for number in chosen])
+        return self._with_stock(near, rng, seen)
+
+    @cached_property
+    def _anchors(self) -> int:
+        """Near how many points candidates are."""
+        return max(1, min(MOST_NEAR // (breadth(self.space) + DOUBLES), MOST_ANCHORS))
+
+    def _with_stock(self, near: Candidates, rng: np.random.Generator, seen: set[object]) -> Candidates:
+        """Candidates and some of the stock that are not among them."""
+        self.begin(None)
+        assert self._stock is not None, "it has begun"
+        size = max(self.draws, min(self.draws + FRESH * len(seen), MOST_STOCK))
+        self._stock.grow(size)
+        known = seen | {self.space.key(point) for point in near.points}
+        numbers: dict[object, int] = {}
+        for number in rng.choice(size, self.draws, replace=False).tolist():
+            key = self._stock.keys[number]
+            if key not in known:
+                numbers[key] = number
+        chosen = list(numbers.values())
+        points = (*(self._stock.points[number] for number in chosen), *near.points)
+        return Candidates(points, np.concatenate([self._stock.rows(chosen), near.rows]))
 
     def near(self, rng: np.random.Generator, seen: set[object], anchors: Sequence[Point]) -> Candidates:
         """The neighbours of some points; none in a small space, where all points are candidates anyway."""
-        if self._listed is not None:
-            return Candidates((), self._listed.rows[:0])
-        near = [moved for anchor in anchors for moved in neighbours(self.space, anchor, rng)]
-        return self._new(near, seen)
+        if self._listed is not None or not anchors:
+            return Candidates((), encode(self.space, ()))
+        moves = [moved for anchor in anchors for moved in neighbours(self.space, anchor, rng)]
+        moves += [moved for anchor in anchors for moved in double_steps(self.space, anchor, rng, DOUBLES)]
+        return self._new(moves, seen)
 
     def draw_one(self, rng: np.random.Generator, seen: set[object], by_prior: bool) -> Point | None:
         """A random point that has not been seen; None where (as far as can be told) there is none."""

@@ -30,6 +30,9 @@ KERNEL_GROWTH = 1.15
 MORE_TREES = 50
 """The trees of the classifier next to Gaussian processes: smooth predictions want fine probabilities."""
 
+LEAST_PROBABILITY = 1e-3
+"""The classifier takes nothing as less likely feasible: its trees say 0 of what they have hardly seen."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -48,19 +51,31 @@ class Surrogate:
     objectives: tuple[GaussianProcess | Forest, ...]
     slacks: tuple[GaussianProcess | Forest, ...]
     classifier: Classifier
+    labels: GaussianProcess | None
+    """A process of 1 where feasible and -1 where not: smooth where the classifier has steps."""
     front: np.ndarray
     reference: np.ndarray
+    logs: tuple[bool, ...]
+    """Which objectives are on a logarithmic scale."""
 
     def predict(self, rows: np.ndarray) -> Prediction:
         """Predict for encoded candidates."""
         answers = [model.predict(rows) for model in self.objectives]
         means = [mean for mean, _ in answers] or [np.zeros((len(rows), 0))]
         deviations = [np.maximum(deviation, 1e-9) for _, deviation in answers] or means
-        probability = np.log(np.maximum(self.classifier.probability(rows), 1e-3))
+        return Prediction(np.column_stack(means), np.column_stack(deviations), self._log_probability(rows))
+
+    def _log_probability(self, rows: np.ndarray) -> np.ndarray:
+        """Of all slacks, and of the geometric mean of what the classifier and the process of labels say."""
+        special = load("scipy.special")
+        probability = np.log(np.maximum(self.classifier.probability(rows), LEAST_PROBABILITY))
+        if self.labels is not None:
+            mean, deviation = self.labels.predict(rows)
+            probability = 0.5 * (probability + special.log_ndtr(mean / np.maximum(deviation, 1e-9)))
         for model in self.slacks:
             mean, deviation = model.predict(rows)
-            probability += load("scipy.special").log_ndtr(-mean / np.maximum(deviation, 1e-9))
-        return Prediction(np.column_stack(means), np.column_stack(deviations), probability)
+            probability += special.log_ndtr(-mean / np.maximum(deviation, 1e-9))
+        return probability
 
     def believe(self, rows: np.ndarray) -> Surrogate:
         """The models if evaluations of some points, still running, turned out as predicted."""
@@ -84,6 +99,7 @@ class Modeller:
     goals: Sequence[Objective]
     kind: ModelKind
     use_logs: bool
+    use_classifier: bool = True
     _kernels: dict[tuple[str, int, bool], Kernel] = field(default_factory=dict, repr=False)
 
     def fit(self, history: Sequence[Evaluation], rng: np.random.Generator) -> Surrogate:
@@ -102,7 +118,8 @@ class Modeller:
         front = scaled[feasible][non_dominated(scaled[feasible])]
         reference = self._reference(scaled[feasible] if feasible.any() else scaled, logs)
         slacks = self._slack_models(history, rng)
-        return Surrogate(tuple(models), slacks, self._classifier(history, rng), front, reference)
+        classifier, labels = self._classifiers(history, rng)
+        return Surrogate(tuple(models), slacks, classifier, labels, front, reference, tuple(logs))
 
     def _is_log(self, values: np.ndarray, goal: Objective) -> bool:
         """Whether an objective is modelled by its logarithm: where all of it is above 0."""
@@ -133,13 +150,22 @@ class Modeller:
             models.append(self._model(f"slack {name}", rows, np.arcsinh(slacks / usual), False, rng))
         return tuple(models)
 
-    def _classifier(self, history: Sequence[Evaluation], rng: np.random.Generator) -> Classifier:
-        """Learns from what no slack explains."""
+    def _classifiers(
+        self, history: Sequence[Evaluation], rng: np.random.Generator
+    ) -> tuple[Classifier, GaussianProcess | None]:
+        """They learn from what no slack explains."""
         known = [evaluation for evaluation in history if not evaluation.is_explained]
+        feasible = np.array([evaluation.feasible for evaluation in known], dtype=bool)
+        if not self.use_classifier:
+            return Classifier((), 1.0), None
         rows = encode(self.space, [evaluation.point for evaluation in known])
-        labels = np.array([evaluation.feasible for evaluation in known], dtype=bool)
         trees = TREES if self.kind == "forest" else MORE_TREES
-        return fit_classifier(rows, labels, int(rng.integers(2**31)), trees)
+        classifier = fit_classifier(rows, feasible, int(rng.integers(2**31)), trees)
+        if self.kind == "forest" or classifier.certain is not None:
+            return classifier, None
+        labels = np.where(feasible, 1.0, -1.0)
+        kernel = self._kernel("", rows, labels, False)
+        return classifier, condition(kernel, rows[-MOST_ROWS:], labels[-MOST_ROWS:])
 
     def _model(
         self, name: str, rows: np.ndarray, targets: np.ndarray, log: bool, rng: np.random.Generator

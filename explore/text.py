@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .parameters import Categorical, Integer, Ordinal, Parameter, Permutation, Real
+from .priors import Prior
 
 
 def describe(parameters: Sequence[Parameter], constraints: Sequence[str]) -> str:
@@ -30,8 +31,10 @@ def _values(parameter: Parameter) -> str:
             return f"order of {parameter.length} items"
 
 
-def _prior(name: str) -> str:
-    return "" if name == "uniform" else f", prior {name}"
+def _prior(prior: Prior) -> str:
+    if isinstance(prior, tuple):
+        return f", prior of {len(prior)} shares"
+    return "" if prior == "uniform" else f", prior {prior}"
 
 
 def _condition(parameter: Parameter) -> str:

@@ -61,6 +61,34 @@ def test_what_is_believed_makes_a_place_certain():
     assert believed.predict(place)[1][0] < 0.5 * model.predict(place)[1][0]
 
 
+def in_units(values: np.ndarray, reference: np.ndarray, logs: tuple[bool, ...]) -> np.ndarray:
+    """Objectives themselves in units of the reference point, where they are given by logarithms."""
+    return np.where(logs, np.exp(np.where(logs, values - reference, 0.0)), values)
+
+
+@pytest.mark.parametrize("logs", [(True,), (True, False), (True, True), (False, True, True)])
+def test_the_improvement_of_logarithms_is_that_of_the_objectives(logs: tuple[bool, ...]):
+    rng = np.random.default_rng(len(logs))
+    front, reference = rng.random((4, len(logs))), np.full(len(logs), 1.2)
+    mean, deviation = rng.random((3, len(logs))), 0.2 + 0.2 * rng.random((3, len(logs)))
+    exact = expected_improvement(mean, deviation, front, reference, logs)
+    units = in_units(reference, reference, logs)
+    before = hypervolume(in_units(front, reference, logs), units)
+    for row, center, spread in zip(exact, mean, deviation, strict=True):
+        draws = in_units(center + spread * rng.standard_normal((4000, len(logs))), reference, logs)
+        known = in_units(front, reference, logs)
+        gains = [hypervolume(np.concatenate([known, draw[None]]), units) - before for draw in draws]
+        assert row == pytest.approx(np.mean(gains), abs=5 * np.std(gains) / 63)
+
+
+def test_the_improvement_of_logarithms_stays_finite():
+    far = expected_improvement(
+        np.array([[300.0], [-300.0]]), np.array([[40.0], [1e-9]]), np.empty((0, 1)), np.zeros(1), (True,)
+    )
+    assert np.isfinite(far).all()
+    assert far[1] == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("objectives", [1, 2, 3])
 def test_expected_improvement_is_the_mean_of_many_draws(objectives: int):
     rng = np.random.default_rng(objectives)

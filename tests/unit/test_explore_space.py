@@ -283,3 +283,15 @@ def test_wrong_points_are_refused(message: str):
     with pytest.raises(SpaceError) as caught:
         TILES.check(point)
     assert message in str(caught.value)
+
+
+def test_names_in_backquotes_may_be_anything():
+    tiles = Integer("stage-1.tile bytes", 1, 12)
+    space = Space(
+        (tiles, Integer("n", 1, 4)), ("12 % `stage-1.tile bytes` == 0", "`stage-1.tile bytes` <= n")
+    )
+    assert [point["stage-1.tile bytes"] for point in space.points()] == [1, 1, 1, 1, 2, 2, 2, 3, 3, 4]
+    assert load_space(save_space(space)) == space
+    assert str(space).endswith("where 12 % `stage-1.tile bytes` == 0\nwhere `stage-1.tile bytes` <= n")
+    with pytest.raises(SpaceError, match="names the unknown parameter 'stage-2'"):
+        Space((tiles,), ("`stage-2` < 3",))

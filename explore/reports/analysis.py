@@ -1,0 +1,77 @@
+"""All that a report says, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ReportError
+from .dependence import Dependence, find_dependences
+from .front import FrontPoint, Volumes, find_front, find_volumes
+from .importance import Importances, find_importances
+from .reasons import Message, Resource, find_messages, find_resources
+from .record import StudyRecord
+from .rules import Rules, find_rules
+from .summary import Summary, find_summary
+from .targets import find_targets
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An evaluation, as far as plots show it."""
+
+    number: int
+    status: str
+    feasible: bool
+    values: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study has found."""
+
+    summary: Summary
+    evaluations: tuple[Seen, ...]
+    front: tuple[FrontPoint, ...]
+    volumes: Volumes | None
+    """The hypervolumes; None where nothing is feasible."""
+
+    importances: tuple[Importances, ...]
+    """For each objective, then for feasibility."""
+
+    rules: Rules
+    resources: tuple[Resource, ...]
+    messages: tuple[Message, ...]
+    dependences: tuple[Dependence, ...]
+
+
+def analyse(record: StudyRecord, seed: int = 0) -> Report:
+    """Look at a study from all sides; forests and samples come from the seed.
+
+    Raises: ReportError where no evaluation has ended; MissingExtraError without scikit-learn.
+    """
+    if not record.trials:
+        raise ReportError(f"study {record.name!r} has no evaluation that has ended; run it first")
+    targets = find_targets(record, seed)
+    importances = [find_importances(record.space, target, seed) for target in targets]
+    dependences = [
+        find_dependences(record.space, target, found, seed)
+        for target, found in zip(targets, importances, strict=True)
+    ]
+    return Report(
+        summary=find_summary(record),
+        evaluations=_seen(record),
+        front=find_front(record),
+        volumes=find_volumes(record, seed),
+        importances=tuple(importances),
+        rules=find_rules(record, seed),
+        resources=find_resources(record),
+        messages=find_messages(record),
+        dependences=tuple(one for found in dependences for one in found),
+    )
+
+
+def _seen(record: StudyRecord) -> tuple[Seen, ...]:
+    return tuple(
+        Seen(trial.number, trial.outcome.status, evaluation.feasible, evaluation.values)
+        for trial, evaluation in zip(record.trials, record.evaluations, strict=True)
+    )

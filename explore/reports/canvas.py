@@ -1,0 +1,178 @@
+"""How figures look, and how they become files: nothing of matplotlib's global state is used or changed."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from math import ceil, floor, log10
+from typing import Any
+
+from ..extras import load
+from .words import number_text
+
+INK = "#1f2430"
+LINES = "#d5d9e1"
+"""The colours of text and of the grid; in a page they follow its light or dark scheme."""
+
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a909c"
+"""Colours that colour-blind people tell apart (Okabe and Ito)."""
+
+WIDTH = 9.0
+"""The width of all figures in inches."""
+
+PAGE_COLORS = {
+    INK: "currentColor",
+    LINES: "var(--lines)",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+    GREEN: "var(--green)",
+    GREY: "var(--grey)",
+}
+"""What stands for each colour in a page."""
+
+LONGEST_LABEL = 18
+MOST_TICKS = 9
+
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": LINES,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 10,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.xmargin": 0.04,
+    "axes.ymargin": 0.06,
+    "axes3d.xaxis.panecolor": (0, 0, 0, 0),
+    "axes3d.yaxis.panecolor": (0, 0, 0, 0),
+    "axes3d.zaxis.panecolor": (0, 0, 0, 0),
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "grid.color": LINES,
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "svg.hashsalt": "kl",
+    "text.color": INK,
+    "text.parse_math": False,  # names may contain any character
+    "xtick.color": LINES,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.color": LINES,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 9,
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of matplotlib, with the name of its file and what it shows in a sentence."""
+
+    name: str
+    text: str
+    figure: Any
+
+
+@contextmanager
+def drawing() -> Generator[None]:
+    """A context in which figures are drawn and written in our style.
+
+    Raises: MissingExtraError without matplotlib.
+    """
+    with load("matplotlib").rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a name in some other script
+        yield
+
+
+def new_figure(height: float) -> Any:
+    """An empty figure; `height` in inches."""
+    return load("matplotlib.figure").Figure(figsize=(WIDTH, height), layout="constrained")
+
+
+def new_panels(count: int, panel_height: float) -> tuple[Any, list[Any]]:
+    """A figure with so many axes, up to three in a row; a lone one is as wide as two."""
+    columns = min(max(count, 2), 3)
+    rows = -(-count // columns)
+    figure = new_figure(panel_height * rows)
+    grid = figure.add_gridspec(rows, columns)
+    return figure, [figure.add_subplot(grid[divmod(index, columns)]) for index in range(count)]
+
+
+def label(text: str) -> str:
+    """A name for an axis: a long one on two lines, broken behind a dot, or else behind a dash."""
+    if len(text) <= LONGEST_LABEL:
+        return text
+    for pattern in (r"\.", r"[-_\s]"):
+        breaks = [found.end() for found in re.finditer(pattern, text)]
+        fitting = [at for at in breaks if at <= LONGEST_LABEL and len(text) - at <= LONGEST_LABEL]
+        if fitting:
+            at = min(fitting, key=lambda at: abs(at - len(text) / 2))
+            return f"{text[:at]}\n{text[at:]}"
+    return f"{text[: LONGEST_LABEL - 1]}…"
+
+
+def number_axis(axes: Any, name: str, low: float, high: float, *, is_log: bool) -> None:
+    """Give the axis x or y readable numbers, of which `low` and `high` are the ends."""
+    ticker = load("matplotlib.ticker")
+    axis = getattr(axes, f"{name}axis")
+    if is_log:
+        getattr(axes, f"set_{name}scale")("log")
+        axis.set_minor_locator(ticker.NullLocator())
+    fixed = ticker.FixedLocator(log_ticks(low, high)) if is_log else ticker.MaxNLocator(6)
+    axis.set_major_locator(fixed)
+    axis.set_major_formatter(ticker.FuncFormatter(lambda number, _: number_text(number)))
+
+
+def log_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
+    """Up to `most` round numbers on a logarithmic axis: 1, 2, 5, 10; where those are too many 1, 3, 10; or
+    powers of ten."""
+    decades = range(floor(log10(low)), ceil(log10(high)) + 1)
+    for factors, step in (((1, 2, 5), 1), ((1, 3), 1), *(((1,), step) for step in range(1, len(decades)))):
+        ticks = [factor * 10.0**decade for decade in decades[::step] for factor in factors]
+        shown = [tick for tick in ticks if low <= tick <= high]
+        if len(shown) <= most:
+            return shown
+    return [low, high]
+
+
+def to_png(plot: Plot) -> bytes:
+    """The figure as a PNG file on white."""
+    stream = BytesIO()
+    with drawing():
+        plot.figure.savefig(stream, format="png", dpi=144, facecolor="white", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def to_svg(plot: Plot) -> str:
+    """The figure as an SVG file on white, letters as shapes; the same figure gives the same text."""
+    return _svg(plot, "path", "white")
+
+
+def to_inline_svg(plot: Plot) -> str:
+    """The figure as an element for a page: transparent, its text as text, its colours those of the page."""
+    text = _svg(plot, "none", "none")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = text[text.index("<svg") :]
+    # Identifiers must differ between the figures of a page.
+    text = re.sub(r'\bid="', f'id="{plot.name}-', text)
+    text = re.sub(r'(url\(#|href="#)', rf"\g<1>{plot.name}-", text)
+    for color, name in PAGE_COLORS.items():
+        text = text.replace(color, name)
+    return text
+
+
+def _svg(plot: Plot, letters: str, background: str) -> str:
+    stream = BytesIO()
+    with drawing(), load("matplotlib").rc_context({"svg.fonttype": letters}):
+        plot.figure.savefig(stream, format="svg", facecolor=background, metadata={"Date": None})
+    return stream.getvalue().decode()

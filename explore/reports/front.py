@@ -1,0 +1,130 @@
+"""The front of a study, and the hypervolume over its evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..history import signed_values
+from ..pareto import hypervolume, non_dominated
+from ..space import Point
+from .record import StudyRecord
+
+MARGIN = 0.1
+"""Without a capacity, the reference point is this share of the range beyond the worst feasible value."""
+
+EXACT_OBJECTIVES = 3
+"""The hypervolume of more objectives is estimated: the exact one takes too long after every evaluation."""
+
+SAMPLES = 20_000
+"""The points that estimate a hypervolume; its error is below half a percent of the box."""
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """An evaluation that no other dominates."""
+
+    number: int
+    point: Point
+    values: tuple[float, ...]
+    details: Mapping[str, str | float]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The point from which hypervolumes are measured, per objective in the objective's own terms."""
+
+    values: tuple[float, ...]
+    is_capacity: tuple[bool, ...]
+    """Whether the value is the objective's capacity; otherwise it lies beyond the worst feasible value."""
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """The hypervolume after each evaluation."""
+
+    reference: Reference
+    values: tuple[float, ...]
+    is_exact: bool
+
+
+def find_front(record: StudyRecord) -> tuple[FrontPoint, ...]:
+    """The feasible evaluations that no other dominates, by their first objective, the best first."""
+    chosen = np.flatnonzero(record.feasible)
+    signed = signed_values([record.evaluations[index] for index in chosen], record.objectives)
+    best = non_dominated(signed)
+    order = np.lexsort(signed[best].T[::-1])
+    return tuple(_front_point(record, int(index)) for index in chosen[best][order])
+
+
+def _front_point(record: StudyRecord, index: int) -> FrontPoint:
+    trial, values = record.trials[index], record.evaluations[index].values
+    assert values is not None, "feasible evaluations have values"
+    return FrontPoint(trial.number, trial.point, values, trial.outcome.details)
+
+
+def find_reference(record: StudyRecord) -> Reference | None:
+    """The capacities, elsewhere somewhat beyond the worst feasible value; None where nothing is feasible."""
+    feasible = [evaluation for evaluation in record.evaluations if evaluation.feasible]
+    if not feasible:
+        return None
+    signed = signed_values(feasible, record.objectives)
+    worst, best = signed.max(0), signed.min(0)
+    beyond = worst + MARGIN * np.where(worst > best, worst - best, np.maximum(np.abs(worst), 1.0))
+    lowest = (signed * record.signs).min(0)
+    own = np.where(lowest >= 0, np.maximum(beyond * record.signs, 0), beyond * record.signs).tolist()
+    capacities = [objective.capacity for objective in record.objectives]
+    values = tuple(own[k] if capacity is None else capacity for k, capacity in enumerate(capacities))
+    return Reference(values, tuple(capacity is not None for capacity in capacities))
+
+
+def find_volumes(record: StudyRecord, seed: int) -> Volumes | None:
+    """The hypervolume after each evaluation, which never falls; None where nothing is feasible."""
+    reference = find_reference(record)
+    if reference is None:
+        return None
+    corner = np.array(reference.values) * record.signs
+    is_exact = len(record.objectives) <= EXACT_OBJECTIVES
+    gains = _exact_gains(record, corner) if is_exact else _estimated_gains(record, corner, seed)
+    return Volumes(reference, tuple(np.cumsum(gains).tolist()), is_exact)
+
+
+def _exact_gains(record: StudyRecord, corner: np.ndarray) -> np.ndarray:
+    """What each evaluation adds: its own box without what the front already has of it."""
+    gains = np.zeros(len(record.evaluations))
+    front = np.empty((0, len(corner)))
+    for index, row in _rows_inside(record, corner):
+        if (front <= row).all(axis=1).any():
+            continue
+        taken = hypervolume(np.maximum(front, row), corner) if len(front) else 0.0
+        gains[index] = max(float((corner - row).prod()) - taken, 0.0)
+        front = np.concatenate([front[~(row <= front).all(axis=1)], row[None]])
+    return gains
+
+
+def _estimated_gains(record: StudyRecord, corner: np.ndarray, seed: int) -> np.ndarray:
+    """The share of random points between the best values and the reference point that become dominated."""
+    gains = np.zeros(len(record.evaluations))
+    inside = _rows_inside(record, corner)
+    if not inside:
+        return gains
+    best = np.stack([row for _, row in inside]).min(0)
+    box = corner - best
+    free = best + box * np.random.default_rng(seed).random((SAMPLES, len(corner)))
+    for index, row in inside:
+        dominated = (row <= free).all(axis=1)
+        gains[index] = dominated.sum() / SAMPLES * box.prod()
+        free = free[~dominated]
+    return gains
+
+
+def _rows_inside(record: StudyRecord, corner: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """The number and the objectives, to be minimised, of feasible evaluations better than the corner."""
+    rows = [
+        (index, np.array(evaluation.values) * record.signs)
+        for index, evaluation in enumerate(record.evaluations)
+        if evaluation.feasible
+    ]
+    return [(index, row) for index, row in rows if (row < corner).all()]

@@ -1,0 +1,128 @@
+"""How much each parameter matters: what a forest loses on points it has not seen when a parameter is
+shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..encoding import column_owners
+from ..space import Point, Space
+from .targets import Target, ask_trees, grow_trees
+from .words import share_text
+
+TREES = 30
+FOLDS = 5
+"""The evaluations are split into this many parts; each is held out once."""
+
+ROUNDS = 2
+"""How often they are split anew."""
+
+SHUFFLES = 5
+"""How often a parameter is shuffled in a part."""
+
+LEAST_SCORE = 0.1
+"""A forest that explains less than this share of the variance says nothing about parameters."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """The share of a parameter in what all parameters explain."""
+
+    parameter: str
+    share: float
+    spread: float
+    """The standard deviation of the share over the held-out parts."""
+
+
+@dataclass(frozen=True)
+class Importances:
+    """The parameters by their importance for a target, the most important first."""
+
+    target: str
+    evaluations: int
+    score: float | None
+    """The share of the variance that forests explain on held-out points (R²); None where none was grown."""
+
+    entries: tuple[Importance, ...]
+    note: str
+    """Why there are no entries; else empty."""
+
+
+def find_importances(space: Space, target: Target, seed: int) -> Importances:
+    """Split, learn, shuffle: the mean loss of each parameter over all held-out parts."""
+    count = len(target.values)
+    if target.obstacle:
+        return Importances(target.name, count, None, (), target.obstacle)
+    rng = np.random.default_rng(seed)
+    parts = [_part(space, target, held, rng) for held in _held_out(target.values, rng)]
+    score = float(1 - np.mean([error for error, _ in parts]) / target.values.var())
+    if score < LEAST_SCORE:
+        note = f"forests explain {share_text(max(score, 0))} of the variance on points they have not seen"
+        return Importances(target.name, count, score, (), note)
+    losses = np.stack([loss for _, loss in parts])
+    return Importances(target.name, count, score, _entries(space, losses), "")
+
+
+def _entries(space: Space, losses: np.ndarray) -> tuple[Importance, ...]:
+    """Shares of the summed mean losses; what loses nothing has none."""
+    means = np.maximum(losses.mean(0), 0)
+    total = means.sum() or 1.0
+    spreads = losses.std(0) / total
+    entries = [
+        Importance(parameter.name, float(mean / total), float(spread))
+        for parameter, mean, spread in zip(space.parameters, means, spreads, strict=True)
+    ]
+    return tuple(sorted(entries, key=lambda entry: -entry.share))
+
+
+def _held_out(values: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Masks of parts that all have low and high values alike."""
+    for _ in range(ROUNDS):
+        mixed = rng.permutation(len(values))
+        ranks = np.empty(len(values), dtype=int)
+        ranks[mixed[np.argsort(values[mixed], kind="stable")]] = np.arange(len(values))
+        yield from (ranks % FOLDS == fold for fold in range(FOLDS))
+
+
+def _part(
+    space: Space, target: Target, held: np.ndarray, rng: np.random.Generator
+) -> tuple[float, np.ndarray]:
+    """The mean squared error on a held-out part, and how much more it is when each parameter is shuffled."""
+    trees = grow_trees(target.rows[~held], target.values[~held], TREES, int(rng.integers(2**31)))
+    rows, values = target.rows[held], target.values[held]
+    points = [point for point, out in zip(target.points, held, strict=True) if out]
+    error = _errors(trees, rows, values, 1)[0]
+    worse = [
+        _errors(trees, _shuffled(rows, columns, present, rng), values, SHUFFLES).mean() - error
+        for columns, present in _columns(space, points)
+    ]
+    return float(error), np.array(worse)
+
+
+def _errors(trees: Any, rows: np.ndarray, values: np.ndarray, copies: int) -> np.ndarray:
+    """The mean squared error on each of so many copies of the same points, which lie one below the other."""
+    answers = ask_trees(trees, rows).mean(0).reshape(copies, -1)
+    return ((answers - values) ** 2).mean(axis=1)
+
+
+def _columns(space: Space, points: Sequence[Point]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For each parameter its columns, and the rows in which it is there."""
+    owners = column_owners(space)
+    for index, parameter in enumerate(space.parameters):
+        present = np.array([parameter.name in point for point in points], dtype=bool)
+        yield np.flatnonzero(owners == index), np.flatnonzero(present)
+
+
+def _shuffled(
+    rows: np.ndarray, columns: np.ndarray, present: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Copies of the rows with the values of one parameter exchanged among those that have it."""
+    changed = np.tile(rows, (SHUFFLES, 1))
+    for copy in range(SHUFFLES):
+        places = copy * len(rows) + present
+        changed[np.ix_(places, columns)] = rows[np.ix_(rng.permutation(present), columns)]
+    return changed

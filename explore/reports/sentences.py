@@ -1,0 +1,60 @@
+"""What a report says in sentences."""
+
+from __future__ import annotations
+
+from .analysis import Report
+from .front import EXACT_OBJECTIVES, SAMPLES
+from .summary import Summary
+from .words import number_text, plural, share_text
+
+SMALLEST_SHARE = 0.001
+"""Smaller shares of a space are not worth a word."""
+
+
+def space_words(summary: Summary) -> str:
+    """How large the space is and how much of it was looked at."""
+    count = plural(len(summary.parameters), "parameter")
+    if summary.points is None:
+        return f"{count}; how many points satisfy the constraints is not known."
+    if not summary.is_discrete:
+        return f"{count}; the real ones apart, {plural(summary.points, 'point')}."
+    text = f"{count}, {plural(summary.points, 'point')}"
+    share = min(summary.evaluations / summary.points, 1.0)
+    return (
+        f"{text}." if share < SMALLEST_SHARE else f"{text}: the evaluations are {share_text(share)} of them."
+    )
+
+
+def status_words(summary: Summary) -> str:
+    """How the evaluations ended."""
+    ended = [f"{count:,} {status}" for status, count in summary.statuses.items() if count]
+    text = f"Of {plural(summary.evaluations, 'evaluation')}, {summary.feasible:,} gave a feasible point."
+    return f"{text} By their status: {', '.join(ended)}."
+
+
+def front_words(report: Report) -> str:
+    """How large the front is, or which point is best."""
+    count = plural(len(report.front), "point")
+    if len(report.summary.objectives) == 1:
+        return f"With one objective the front is what has the best value: {count}."
+    return f"{count} that no other feasible point dominates. A click on a column's head sorts the table."
+
+
+def reference_words(report: Report) -> str:
+    """What the hypervolume is measured from; for one objective nothing."""
+    objectives = report.summary.objectives
+    if report.volumes is None or len(objectives) == 1:
+        return ""
+    reference = report.volumes.reference
+    parts = [
+        f"{objective.name} {number_text(value)} ({'capacity' if capacity else 'a little beyond the worst'})"
+        for objective, value, capacity in zip(
+            objectives, reference.values, reference.is_capacity, strict=True
+        )
+    ]
+    text = f"The hypervolume is what lies between the front and the reference point: {', '.join(parts)}."
+    if report.volumes.is_exact:
+        return text
+    return (
+        f"{text} With more than {EXACT_OBJECTIVES} objectives it is estimated from {SAMPLES:,} random points."
+    )

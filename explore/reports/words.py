@@ -1,0 +1,60 @@
+"""Numbers and values as people read them."""
+
+from __future__ import annotations
+
+from ..parameters import Value
+
+
+def number_text(number: float, digits: int = 4) -> str:
+    """A number with a few digits: `12,346`, `0.0125`, `3.2e-7`."""
+    if number == 0:
+        return "0"
+    size = abs(number)
+    if 1e-4 <= size < 1e6:
+        whole = max(len(str(int(size))), digits) if size >= 1 else digits
+        return f"{number:,.{whole}g}"
+    mantissa, _, exponent = f"{number:.{digits - 1}e}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def value_text(value: Value) -> str:
+    """The value of a parameter; an order as its items in a row."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def share_text(share: float) -> str:
+    """A share in percent: `12.5 %`."""
+    return f"{share * 100:.1f} %"
+
+
+def seconds_text(seconds: float) -> str:
+    """A time in the units that suit it: `350 ms`, `42.0 s`, `3 h 05 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: `1 point`, `2,000 points`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def roundest(low: float, high: float) -> float:
+    """The number from `low` on and below `high` that has the fewest digits; of those the middle one."""
+    assert low < high, "there are numbers between the two"
+    middle = low + (high - low) / 2
+    for digits in range(1, 17):
+        rounded = float(f"{middle:.{digits}g}")
+        if low <= rounded < high:
+            return rounded
+    return low

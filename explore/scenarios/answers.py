@@ -1,0 +1,115 @@
+"""What functions and clients answer, as outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from ..outcome import Outcome
+from .errors import ScenarioError
+from .scenario import Flag, Scenario
+
+
+def read_answer(scenario: Scenario, answer: Any) -> Outcome:
+    """The outcome in what a function gave for one point: a number, or a dictionary of the outputs.
+
+    Raises: ScenarioError where an output is missing or none.
+    """
+    return _outcome(scenario, _outputs(scenario, answer))
+
+
+def read_answers(scenario: Scenario, answer: Any, count: int) -> list[Outcome]:
+    """The outcomes in what a function gave for several points: a list, or a dictionary of lists.
+
+    Raises: ScenarioError where an output is missing, has the wrong length, or is none.
+    """
+    columns = _outputs(scenario, answer)
+    for name, column in columns.items():
+        if not _is_list(column):
+            raise ScenarioError(
+                f"the function got {count} points at once and gave {column!r} as {name!r}",
+                "give a list, or set 'evaluations_per_optimization_iteration' to 1",
+            )
+        if len(column) != count:
+            raise ScenarioError(f"the function got {count} points and gave {len(column)} values of {name!r}")
+    return [_outcome(scenario, {name: columns[name][row] for name in columns}) for row in range(count)]
+
+
+def read_texts(scenario: Scenario, texts: Mapping[str, str]) -> Outcome:
+    """The outcome in the texts of a row: of a client's answer, or of a table.
+
+    Raises: ScenarioError where a text is no number, or none of the two of the flag.
+    """
+    return _outcome(scenario, {name: texts[name] for name in scenario.outputs})
+
+
+def _outputs(scenario: Scenario, answer: Any) -> dict[str, Any]:
+    """The outputs by name, and only those."""
+    names = scenario.outputs
+    if not isinstance(answer, Mapping):
+        if len(names) == 1:
+            return {names[0]: answer}
+        raise ScenarioError(
+            f"the function gave {_short(answer)}", f"give a dictionary with {' and '.join(map(repr, names))}"
+        )
+    missing = next((name for name in names if name not in answer), None)
+    if missing is not None:
+        kind = "objective" if scenario.flag is None or missing != scenario.flag.name else "flag"
+        found = ", ".join(map(repr, answer)) or "nothing"
+        raise ScenarioError(f"the answer lacks the {kind} {missing!r}, it has {found}")
+    return {name: answer[name] for name in names}
+
+
+def _outcome(scenario: Scenario, outputs: Mapping[str, Any]) -> Outcome:
+    """The outcome of one evaluation. Objectives of infeasible points may be missing numbers (`nan`)."""
+    values = tuple(_number(objective.name, outputs[objective.name]) for objective in scenario.objectives)
+    flag = scenario.flag
+    is_feasible = flag is None or _is_true(flag, outputs[flag.name])
+    wrong = next(
+        (o.name for o, value in zip(scenario.objectives, values, strict=True) if not isfinite(value)), None
+    )
+    if not is_feasible:
+        return Outcome(values if wrong is None else None, status="infeasible")
+    if wrong is not None:
+        return Outcome(status="failed", message=f"the objective {wrong!r} is not finite")
+    return Outcome(values)
+
+
+def _number(name: str, value: Any) -> float:
+    """An objective as a number, also from numbers of NumPy and lists with one element."""
+    if _is_list(value) and len(value) == 1:
+        value = value[0]
+    try:
+        if not isinstance(value, (bool, type(None))):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise ScenarioError(f"the objective {name!r} is {_short(value)}, not a number")
+
+
+def _is_true(flag: Flag, value: Any) -> bool:
+    """The flag as true or false: given as such, as 1 or 0, or as one of its texts, in any case."""
+    if _is_list(value) and len(value) == 1:
+        value = value[0]
+    for text, truth in ((flag.true, True), (flag.false, False)):
+        if str(value) == text:
+            return truth
+    text = str(value).lower()
+    known = {"true": True, "1": True, "false": False, "0": False}
+    known |= {flag.true.lower(): True, flag.false.lower(): False}
+    if text not in known:
+        raise ScenarioError(
+            f"the flag {flag.name!r} is {_short(value)}, neither {flag.true!r} nor {flag.false!r}"
+        )
+    return known[text]
+
+
+def _is_list(value: Any) -> bool:
+    """Whether a value has elements: a list, a tuple, an array, and no text."""
+    return (isinstance(value, Sequence) and not isinstance(value, str)) or getattr(value, "ndim", 0) > 0
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

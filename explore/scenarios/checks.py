@@ -1,0 +1,140 @@
+"""Whether a document has the keys of a scenario, each with a value of the right kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any
+
+from .document import Document, Steps
+from .keys import KEYS, Key, Kind
+
+KIND_NAMES: Mapping[Kind, str] = {
+    "text": "a text",
+    "flag": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "list": "a list",
+    "object": "an object",
+    "text or flag": "a text, true or false",
+    "text or list": "a text or a list",
+    "any": "anything",
+}
+
+
+def check_keys(document: Document) -> tuple[str, ...]:
+    """Check all keys and values by the table of keys; the paths of those that are not needed are given back.
+
+    Raises: ScenarioError for what is unknown, of the wrong kind, or refused.
+    """
+    if not isinstance(document.value, dict):
+        raise document.error((), f"a scenario is an object, this is {json_kind(document.value)}")
+    found = dict(_entries(document, document.value, ()))
+    for steps, key in found.items():
+        _check_value(document, steps, key)
+    return tuple(".".join(map(str, steps)) for steps, key in found.items() if key.use == "not needed")
+
+
+def json_kind(value: object) -> str:
+    """What a value of JSON is called."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number" if is_number(value) else "too large a number"
+        case str():
+            return "a text"
+        case dict():
+            return "an object"
+        case _:
+            return "a list"
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of JSON is a number that can be counted with."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    except OverflowError:  # too large for a double
+        return False
+
+
+def _entries(document: Document, value: Mapping[str, Any], steps: Steps) -> Iterator[tuple[Steps, Key]]:
+    """All keys in and below an object, each after the one that it is in."""
+    for name, inner in value.items():
+        here = (*steps, name)
+        key = _find_key(document, here)
+        yield here, key
+        if key.kind == "object" and isinstance(inner, dict):
+            yield from _entries(document, inner, here)
+
+
+def _find_key(document: Document, steps: Steps) -> Key:
+    """The key that a place in a document has.
+
+    Raises: ScenarioError where there is none, with the known one that is most like it.
+    """
+    is_parameter = steps[0] == "input_parameters"
+    general = [*steps[:1], "*", *steps[2:]] if is_parameter and len(steps) > 1 else steps
+    key = KEYS.get(".".join(map(str, general)))
+    if key is not None:
+        return key
+    *around, name = map(str, steps)
+    prefix = "".join(f"{step}." for step in general[:-1])
+    rest = [path.removeprefix(prefix) for path in KEYS if path.startswith(prefix)]
+    siblings = [path for path in rest if "." not in path]
+    close = get_close_matches(name, siblings, 1)
+    where = f" in {around[-1]!r}" if around else ""
+    way_out = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(siblings))}"
+    raise document.error(steps, f"unknown key {name!r}{where}", way_out, key=True)
+
+
+def _check_value(document: Document, steps: Steps, key: Key) -> None:
+    value: Any = document.value
+    for step in steps:
+        value = value[step]
+    name = steps[-1]
+    if not _is_of_kind(value, key.kind):
+        raise document.error(steps, f"{name!r} takes {KIND_NAMES[key.kind]}, this is {json_kind(value)}")
+    if not _is_printable(value):
+        raise document.error(steps, f"{name!r} is {value!r}, which has characters that cannot be printed")
+    if key.least is not None and value < key.least:
+        raise document.error(steps, f"{name!r} is {value}, the least is {key.least:g}")
+    if key.most is not None and value > key.most:
+        raise document.error(steps, f"{name!r} is {value}, the most is {key.most:g}")
+    if isinstance(value, str) and key.choices and value not in key.choices:
+        known = ", ".join(choice for choice in key.choices if choice not in key.refused)
+        raise document.error(steps, f"{name!r} is {value!r}", f"known are {known}")
+    if isinstance(value, (str, bool, int, float)) and value in key.refused:
+        raise document.error(steps, f"{name!r} is {value!r}, which is not supported", key.refused[value])
+
+
+def _is_printable(value: Any) -> bool:
+    """Whether texts, also those in a list, can go into names of files, tables and messages."""
+    if isinstance(value, list):
+        return all(map(_is_printable, value))
+    return not isinstance(value, str) or value.isprintable()
+
+
+def _is_of_kind(value: object, kind: Kind) -> bool:
+    match kind:
+        case "text":
+            return isinstance(value, str)
+        case "flag":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return is_number(value)
+        case "list":
+            return isinstance(value, list)
+        case "object":
+            return isinstance(value, dict)
+        case "text or flag":
+            return isinstance(value, (str, bool))
+        case "text or list":
+            return isinstance(value, (str, list))
+        case "any":
+            return True

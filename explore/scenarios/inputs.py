@@ -1,0 +1,183 @@
+"""The input parameters of a scenario as a search space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import SpaceError
+from ..parameters import Categorical, Integer, Ordinal, Parameter, Permutation, Real, Value
+from ..priors import Prior
+from ..space import Point, Space
+from .checks import is_number, json_kind
+from .document import Document, Steps
+from .errors import ScenarioError
+from .priors import density_shares, gaussian_shares, pmf_shares
+
+COLUMN_FAULTS = "is empty, or has a comma, a quote or blanks around it"
+"""What names may not have, since tables and the protocol have lines of names with commas between them."""
+
+
+def read_inputs(document: Document) -> tuple[Space, Point]:
+    """The space, and the defaults of those parameters that have one.
+
+    Raises: ScenarioError for parameters that make no sense.
+    """
+    given = document.value.get("input_parameters")
+    if not given:
+        raise document.error((), "the scenario has no 'input_parameters'", "name at least one")
+    space = Space(tuple(_read_parameter(document, name) for name in given))
+    defaults: Point = {}
+    for parameter in space.parameters:
+        if "parameter_default" in given[parameter.name]:
+            defaults[parameter.name] = _read_default(document, parameter)
+    return space, defaults
+
+
+def is_column(name: str) -> bool:
+    """Whether a name can be that of a column, see `COLUMN_FAULTS`."""
+    return name == name.strip() != "" and name.isprintable() and not set(name) & {",", '"'}
+
+
+def _read_parameter(document: Document, name: str) -> Parameter:
+    """A parameter of any type, with its prior."""
+    steps = ("input_parameters", name)
+    if not is_column(name):
+        raise document.error(steps, f"the name {name!r} {COLUMN_FAULTS}", key=True)
+    given = document.value["input_parameters"][name]
+    for needed in ("parameter_type", "values"):
+        if needed not in given:
+            raise document.error(steps, f"parameter {name!r} has no {needed!r}", key=True)
+    try:
+        parameter = _make(name, given["parameter_type"], given["values"])
+    except (SpaceError, ScenarioError) as error:
+        raise document.error((*steps, "values"), str(error)) from error
+    return _with_prior(document, parameter, given)
+
+
+def _make(name: str, kind: str, values: Sequence[Any]) -> Parameter:
+    """A parameter without a prior.
+
+    Raises: SpaceError and ScenarioError for values of the wrong kind.
+    """
+    match kind:
+        case "categorical":
+            for value in values:
+                if not isinstance(value, str) and not is_number(value):
+                    raise ScenarioError(f"a value of {name!r} is {json_kind(value)}, not a text or number")
+            return Categorical(name, tuple(values))
+        case "ordinal":
+            return Ordinal(name, tuple(sorted(values, key=lambda value: _to_number(name, value))))
+        case _:
+            return _make_range(name, kind, values)
+
+
+def _make_range(name: str, kind: str, values: Sequence[Any]) -> Parameter:
+    if len(values) != 2 or not all(map(is_number, values)):
+        raise ScenarioError(f"{kind} parameter {name!r} takes two numbers, the bounds, not {list(values)}")
+    if kind == "real":
+        return Real(name, float(values[0]), float(values[1]))
+    low, high = sorted(values)
+    return Integer(name, low, high)
+
+
+def _to_number(name: str, value: object) -> float:
+    """The number by which an ordinal value is sorted; it may be written as a text."""
+    try:
+        if isinstance(value, str) or is_number(value):
+            return float(value)  # pyright: ignore[reportArgumentType]  # a text or a number
+    except ValueError:
+        pass
+    raise ScenarioError(f"a value of ordinal {name!r} is {value!r}, not a number", "make it categorical")
+
+
+def _with_prior(document: Document, parameter: Parameter, given: dict[str, Any]) -> Parameter:
+    """The parameter with the prior that the scenario gives it."""
+    prior = given.get("prior", "uniform")
+    steps: Steps = ("input_parameters", parameter.name, "prior")
+    if isinstance(prior, list) and not all(map(is_number, prior)):
+        raise document.error(steps, "a list as prior has numbers only")
+    try:
+        return _apply_prior(document, parameter, prior)
+    except ScenarioError as error:
+        raise document.error(
+            steps, f"parameter {parameter.name!r}: {error.message}", error.way_out
+        ) from error
+
+
+def _apply_prior(document: Document, parameter: Parameter, prior: Any) -> Parameter:
+    """The parameter with a prior by name or as a list.
+
+    Raises: ScenarioError where the parameter cannot have it.
+    """
+    match parameter:
+        case Categorical():
+            if isinstance(prior, list):
+                return replace(parameter, prior=pmf_shares(prior, parameter.size))
+            if prior != "uniform":
+                raise ScenarioError(f"a categorical has no prior {prior!r}", "give a share for each value")
+            return parameter
+        case Real() if prior == "custom_gaussian":
+            return replace(parameter, prior=_bell_curves(document, parameter))
+        case Real() if isinstance(prior, list):
+            return replace(parameter, prior=density_shares(prior))
+        case Integer() | Ordinal() if isinstance(prior, list):
+            return replace(parameter, prior=_in_order(document, parameter, prior))
+        case _ if prior == "custom_gaussian":
+            raise ScenarioError(
+                "only real parameters have custom_gaussian priors", "give a share for each value"
+            )
+        case _:
+            assert not isinstance(parameter, Permutation), "scenarios have none"
+            return replace(parameter, prior=prior)
+
+
+def _in_order(document: Document, parameter: Integer | Ordinal, shares: Sequence[float]) -> Prior:
+    """The shares in the order of the values: those of an ordinal may be written in another."""
+    checked = pmf_shares(shares, parameter.size)
+    if isinstance(parameter, Integer):
+        return checked
+    written = document.value["input_parameters"][parameter.name]["values"]
+    return tuple(checked[written.index(value)] for value in parameter.values)
+
+
+def _bell_curves(document: Document, parameter: Real) -> Prior:
+    """The prior of means and deviations, of the parameter or else of the scenario."""
+    index = list(document.value["input_parameters"]).index(parameter.name)
+    numbers = [
+        _curve_numbers(document, parameter.name, index, f"custom_gaussian_prior_{what}", default)
+        for what, default in (("means", 0.0), ("stds", -1.0))
+    ]
+    return gaussian_shares(parameter.low, parameter.high, *numbers)
+
+
+def _curve_numbers(document: Document, name: str, index: int, key: str, default: float) -> list[float]:
+    """The means or deviations of a parameter: its own, or the one of the scenario that is meant for it."""
+    entries = document.value["input_parameters"]
+    own = entries[name].get(key, False)
+    others_own = any(entries[name].get(f"custom_gaussian_prior_{what}", False) for what in ("means", "stds"))
+    shared = [default] if others_own else document.value.get(key, [default])
+    chosen = shared if own is False else own
+    if not isinstance(chosen, list) or not chosen or not all(map(is_number, chosen)):
+        raise ScenarioError(f"{key} takes numbers in a list, not {chosen!r}")
+    if own is not False:
+        return chosen
+    if len(chosen) not in (1, len(entries)):
+        raise ScenarioError(f"{key} has {len(chosen)} numbers, 1 or {len(entries)} are needed")
+    return [chosen[index if len(chosen) > 1 else 0]]
+
+
+def _read_default(document: Document, parameter: Parameter) -> Value:
+    """The default of a parameter, as it is in points."""
+    given = document.value["input_parameters"][parameter.name]["parameter_default"]
+    try:
+        if isinstance(parameter, Real):
+            parameter.place(given)
+            return float(given)
+        assert not isinstance(parameter, Permutation), "scenarios have none"
+        whole = int(given) if isinstance(given, float) and given.is_integer() else given
+        return parameter.value(parameter.index(whole))
+    except SpaceError as error:
+        steps = ("input_parameters", parameter.name, "parameter_default")
+        raise document.error(steps, f"the default is none of the values: {error}") from error

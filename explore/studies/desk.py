@@ -1,0 +1,168 @@
+"""Hands out the points of a study and takes in outcomes, for any number of processes on one storage.
+
+All that must not be done twice rests on one thing that every storage does: it gives each number to one trial.
+Who wants a point first makes a trial, which names its owner, and so has a ticket. Tickets choose points in
+the order of their numbers, each seeing those before it; a ticket beyond the budget, or with a point that a
+lower number has, is closed. So no point is evaluated twice, and no evaluation exceeds the budget.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container
+from contextlib import suppress
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from ..outcome import Outcome
+from ..space import Point, Space
+from .crew import Asked
+from .distributions import distributions, suggest, to_params, to_point
+from .owners import is_gone, this_process
+from .records import OUTCOME, constraints_of, kept_outcome, outcome_to_json, state_of
+from .snapshot import CLOSED, OWNER, Reader, Snapshot
+
+TURN_SECONDS = 0.02
+"""How often a ticket looks whether it is its turn."""
+
+PATIENCE_SECONDS = 30.0
+"""How long a ticket waits for its turn; one that chooses too early may meet the point of another."""
+
+
+class Desk:
+    """The trials of one study."""
+
+    def __init__(self, space: Space, study: optuna.Study, storage: BaseStorage, reader: Reader):
+        self._space = space
+        self._study = study
+        self._storage = storage
+        self._reader = reader
+        self._id = storage.get_study_id_from_name(study.study_name)
+        self._distributions = distributions(space)
+
+    def snapshot(self) -> Snapshot:
+        """The state of the study now."""
+        return self._reader.read(self._study.get_trials(deepcopy=False))
+
+    def ask(self, budget: int | None) -> Asked | None:
+        """A point to evaluate, unless as many as the budget have ended or are running.
+
+        Raises: ExhaustedError where the space has no more points.
+        """
+        while True:
+            snapshot = self.snapshot()
+            if budget is not None and len(snapshot.counted) >= budget:
+                return None
+            point = snapshot.wanted[0] if snapshot.wanted else None
+            ticket = self._make_ticket(point)
+            try:
+                snapshot = self._wait_for_turn(ticket.number) if point is None else self.snapshot()
+                before = [number for number in snapshot.counted if number < ticket.number]
+                if budget is not None and len(before) >= budget:
+                    self.close(ticket.number, "others had reached the budget")
+                    return None
+                if point is None:
+                    return Asked(ticket.number, suggest(self._space, ticket), time.time())
+                if not self._is_taken(point, ticket.number, snapshot):
+                    return Asked(ticket.number, point, time.time())
+            except BaseException as error:  # also Ctrl-C: nobody must wait for this ticket
+                self.close(ticket.number, f"{type(error).__name__}: {error}")
+                raise
+            self.close(ticket.number, "another process evaluates its point")
+
+    def keep(self, asked: Asked, outcome: Outcome, seconds: float) -> None:
+        """Write an outcome, and how long it took; what was closed meanwhile stays closed."""
+        with suppress(UpdateFinishedTrialError):
+            document = outcome_to_json(outcome, asked.start, seconds)
+            self._storage.set_trial_user_attr(self._trial_id(asked.number), OUTCOME, document)
+            self._end(asked.number, outcome)
+
+    def close(self, number: int, reason: str) -> None:
+        """End a trial without an outcome; its point is evaluated again, unless another trial has it."""
+        with suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(self._trial_id(number), CLOSED, reason)
+            self._storage.set_trial_state_values(self._trial_id(number), TrialState.FAIL)
+
+    def tidy(self) -> Snapshot:
+        """Close what processes have left behind, and what the queue need not hold any more.
+
+        Gives the state after that.
+        """
+        trials = self._study.get_trials(deepcopy=False)
+        snapshot = self._reader.read(trials)
+        wanted = {self._space.key(point) for point in snapshot.wanted}
+        changes = [self._tidy_running(trial) for trial in snapshot.running]
+        changes += [
+            self._tidy_waiting(trial, wanted) for trial in trials if trial.state == TrialState.WAITING
+        ]
+        return self.snapshot() if any(changes) else snapshot
+
+    def _tidy_running(self, trial: FrozenTrial) -> bool:
+        """End a trial whose process is gone; one that has its outcome keeps it."""
+        owner = trial.user_attrs.get(OWNER)
+        if owner is None or not is_gone(owner):
+            return False
+        if OUTCOME in trial.user_attrs:
+            with suppress(UpdateFinishedTrialError):
+                self._end(trial.number, kept_outcome(trial.user_attrs[OUTCOME]))
+        else:
+            self.close(trial.number, "its process has ended")
+        return True
+
+    def _tidy_waiting(self, trial: FrozenTrial, wanted: Container[object]) -> bool:
+        """Close a trial of the queue whose point is evaluated elsewhere, or that has none."""
+        point = to_point(self._space, trial.system_attrs.get("fixed_params", {}))
+        if point is not None and self._space.key(point) in wanted:
+            return False
+        self.close(trial.number, "taken from the queue" if point else "queued without a point of the space")
+        return True
+
+    def sign(self, number: int) -> None:
+        """Say that the process of a trial is still there."""
+        with suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(self._trial_id(number), OWNER, this_process().record())
+
+    def _end(self, number: int, outcome: Outcome) -> None:
+        constraints = constraints_of(outcome)
+        if constraints:
+            trial = optuna.trial.Trial(self._study, self._trial_id(number))
+            known = trial.constraints  # a process may have ended while it wrote them
+            for name in constraints.keys() - known.keys():
+                trial.set_constraint(name, constraints[name])
+        state = state_of(outcome)
+        values = outcome.values if state == TrialState.COMPLETE else None
+        self._storage.set_trial_state_values(self._trial_id(number), state, values)
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+
+    def _make_ticket(self, point: Point | None) -> optuna.trial.Trial:
+        params = {} if point is None else to_params(self._space, point)
+        template = create_trial(
+            state=TrialState.RUNNING,
+            params=params,
+            distributions={name: self._distributions[name] for name in params},
+            user_attrs={OWNER: this_process().record()},
+        )
+        return optuna.trial.Trial(self._study, self._storage.create_new_trial(self._id, template))
+
+    def _wait_for_turn(self, number: int) -> Snapshot:
+        """The state once all lower tickets have their points, or nothing has been heard of them for long."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            snapshot = self.snapshot()
+            choosing = [t for t in snapshot.running if t.number < number and t.number not in snapshot.pending]
+            if not choosing or time.monotonic() > end:
+                return snapshot
+            self.tidy()
+            time.sleep(TURN_SECONDS)
+
+    def _is_taken(self, point: Point, number: int, snapshot: Snapshot) -> bool:
+        """Whether a trial with a lower number has a point."""
+        ended = {trial.number: trial.point for trial in snapshot.ended}
+        others = {**ended, **snapshot.pending}
+        key = self._space.key(point)
+        return any(self._space.key(other) == key for n, other in others.items() if n < number)

@@ -1,0 +1,82 @@
+"""What the storage holds of an evaluation, and back.
+
+An outcome is one user attribute of its trial, so that it is there as a whole or not at all. For Optuna's own
+plots and lists, its objectives are the values of the trial, and its slacks are constraints; a point that is
+infeasible without any slack above 0 has the constraint `infeasible`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from ..history import Objective
+from ..outcome import Outcome
+from ..tasks import checked
+
+OUTCOME = "outcome"
+"""The user attribute that holds an outcome, with the time that it took."""
+
+INFEASIBLE = "infeasible"
+"""The constraint of points that no slack explains."""
+
+
+def outcome_to_json(outcome: Outcome, start: float, seconds: float) -> dict[str, Any]:
+    """An outcome as it is kept; `start` in seconds since the epoch."""
+    return {
+        "status": outcome.status,
+        "message": outcome.message,
+        "values": outcome.values,
+        "slacks": dict(outcome.slacks),
+        "details": dict(outcome.details),
+        "start": start,
+        "seconds": seconds,
+    }
+
+
+def kept_outcome(document: Mapping[str, Any]) -> Outcome:
+    """The outcome of a document."""
+    values = document["values"]
+    return Outcome(
+        values=None if values is None else tuple(values),
+        slacks=document["slacks"],
+        status=document["status"],
+        message=document["message"],
+        details=document["details"],
+    )
+
+
+def constraints_of(outcome: Outcome) -> dict[str, float]:
+    """The constraints by which Optuna knows whether a point is feasible: above 0 is not."""
+    explained = any(slack > 0 for slack in outcome.slacks.values())
+    unexplained = outcome.status == "infeasible" and not explained
+    return {**outcome.slacks, **({INFEASIBLE: 1.0} if unexplained else {})}
+
+
+def state_of(outcome: Outcome) -> TrialState:
+    """Infeasible points without objectives are pruned trials."""
+    if outcome.status in ("failed", "timed-out"):
+        return TrialState.FAIL
+    return TrialState.PRUNED if outcome.values is None else TrialState.COMPLETE
+
+
+def outcome_of(trial: FrozenTrial, objectives: Sequence[Objective]) -> Outcome:
+    """What came of a trial that has ended, be it kept by us or by plain Optuna.
+
+    A pruned trial of plain Optuna counts as infeasible: its evaluation was not worth ending.
+    """
+    kept = trial.user_attrs.get(OUTCOME)
+    if isinstance(kept, dict):
+        return kept_outcome(kept)
+    slacks = {key: slack for key, slack in trial.constraints.items() if key != INFEASIBLE}
+    match trial.state:
+        case TrialState.COMPLETE:
+            infeasible = any(slack > 0 for slack in trial.constraints.values())
+            status = "infeasible" if infeasible else "feasible"
+            return checked(Outcome(tuple(trial.values), slacks, status), objectives)
+        case TrialState.PRUNED:
+            return checked(Outcome(None, slacks, "infeasible", "pruned"), objectives)
+        case _:
+            return Outcome(status="failed", message=str(trial.system_attrs.get("fail_reason", "")))

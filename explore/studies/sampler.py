@@ -1,0 +1,129 @@
+"""The explorer's method as an Optuna sampler."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from ..errors import StudyError
+from ..history import Evaluation, Objective
+from ..optimizer import Optimizer, Settings
+from ..space import Point, Space
+from .distributions import distributions, to_params
+from .plan import directions
+from .snapshot import Reader, Snapshot
+
+DEFAULTS = Settings()
+
+
+class ExhaustedError(StudyError):
+    """A space has no new points."""
+
+
+class ExplorerSampler(BaseSampler):
+    """Chooses the points of a space for the trials of an Optuna study.
+
+    What is chosen depends on what the study holds, the seed, and the place of the trial in the study: a study
+    that was interrupted goes on as if it had not been. Parameters outside the space are drawn at random.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        settings: Settings = DEFAULTS,
+        seed: int = 0,
+    ):
+        """Raises: StudyError where Optuna cannot hold the points of the space."""
+        self.space = space
+        self.objectives = tuple(objectives)
+        self.settings = settings
+        self.seed = seed
+        self._distributions = distributions(space)
+        self._reader = Reader(space, self.objectives)
+        self._lock = threading.Lock()
+        self._given: dict[tuple[str, int], Point] = {}
+        self._optimizer: Optimizer | None = None
+        self._last: tuple[Evaluation, ...] = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ExplorerSampler, (self.space, self.objectives, self.settings, self.seed)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return dict(self._distributions)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        self._check_directions(study)
+        with self._lock:  # threads of `Study.optimize` must not choose the same point
+            snapshot = self._reader.read(study.get_trials(deepcopy=False))
+            pending = self._pending(snapshot, study.study_name, trial.number)
+            rng = np.random.default_rng([self.seed, snapshot.ordinal(trial.number)])
+            point = self._choose(snapshot, pending, rng)
+            self._given[study.study_name, trial.number] = point
+        return to_params(self.space, point)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        seed = np.random.SeedSequence([self.seed, trial.number, *param_name.encode()]).generate_state(1)
+        other = RandomSampler(int(seed[0]))
+        return other.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """End `Study.optimize` where no point is left."""
+        with self._lock:
+            self._given.pop((study.study_name, trial.number), None)
+        count = self.space.count() if self.space.is_discrete else None
+        if count is None or trial.number + 1 < count:
+            return
+        trials = Reader(self.space, self.objectives).read(study.get_trials(deepcopy=False))
+        points = [*(record.point for record in trials.ended), *trials.pending.values()]
+        if len({self.space.key(point) for point in points}) >= count:
+            with suppress(RuntimeError):  # raised outside of `Study.optimize`
+                study.stop()
+
+    def _check_directions(self, study: optuna.Study) -> None:
+        wanted = directions(self.objectives)
+        if study.directions != wanted:
+            names = ", ".join(direction.name.lower() for direction in wanted)
+            raise StudyError(f"the study {study.study_name!r} needs the directions {names} of the objectives")
+
+    def _pending(self, snapshot: Snapshot, study: str, number: int) -> list[Point]:
+        """The points that others have or will have under evaluation."""
+        running = [trial.number for trial in snapshot.running if trial.number != number]
+        given = (snapshot.pending.get(other) or self._given.get((study, other)) for other in running)
+        return [*(point for point in given if point is not None), *snapshot.wanted]
+
+    def _choose(self, snapshot: Snapshot, pending: Sequence[Point], rng: np.random.Generator) -> Point:
+        optimizer = self._base(snapshot.history).renewed(rng)
+        for evaluation in snapshot.history:
+            values, slacks = evaluation.values, evaluation.slacks
+            optimizer.tell(evaluation.point, values, slacks, feasible=evaluation.feasible)
+        for point in pending:
+            optimizer.expect(point)
+        points = optimizer.ask()
+        if not points:
+            raise ExhaustedError("all points of the space have been evaluated; the study ends here")
+        return points[0]
+
+    def _base(self, history: Sequence[Evaluation]) -> Optimizer:
+        """What the choices share; a history that does not go on from the last one needs new models."""
+        if self._optimizer is None or tuple(history[: len(self._last)]) != self._last:
+            rng = np.random.default_rng()  # each choice brings its own
+            self._optimizer = Optimizer(self.space, self.objectives, rng, self.settings)
+        self._last = tuple(history)
+        return self._optimizer

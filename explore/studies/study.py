@@ -1,0 +1,205 @@
+"""Studies: what is known of them, and how they go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage
+
+from ..errors import StudyError
+from ..outcome import Outcome, Trial
+from ..space import Point
+from ..tasks import Evaluate, Task, checked
+from .crew import Asked, Crew, OwnCrew, ProcessCrew
+from .desk import Desk
+from .distributions import to_params
+from .owners import SIGN_SECONDS
+from .plan import StudyPlan, difference, directions, plan_from_json, plan_to_json
+from .sampler import ExhaustedError, ExplorerSampler
+from .snapshot import Reader
+from .storages import named_errors, open_storage, quiet
+
+PLAN = "plan"
+"""The user attribute of a study that holds its plan."""
+
+POLL_SECONDS = 0.5
+"""How often a process with nothing to do looks for what others have done."""
+
+
+class Study:
+    """A search that is kept in a storage; made by `open_study` and `load_study`."""
+
+    def __init__(self, plan: StudyPlan, storage: BaseStorage, place: str | None):
+        self.plan = plan
+        sampler = ExplorerSampler(plan.space, plan.objectives, plan.settings, plan.seed)
+        self.optuna = optuna.load_study(study_name=plan.name, storage=storage, sampler=sampler)
+        """The study as Optuna has it, for its plots and its dashboard."""
+        self._place = place
+        self._desk = Desk(plan.space, self.optuna, storage, Reader(plan.space, plan.objectives))
+
+    def trials(self) -> list[Trial]:
+        """The evaluations that have ended, by number."""
+        with named_errors(self._place):
+            return list(self._desk.snapshot().ended)
+
+    def enqueue(self, point: Point) -> None:
+        """Have a point evaluated next, unless it has been.
+
+        Raises: SpaceError where it is no point of the space.
+        """
+        self.plan.space.check(point)
+        with named_errors(self._place):
+            self.optuna.enqueue_trial(to_params(self.plan.space, point))
+
+    def ask(self, budget: int | None = None) -> Asked | None:
+        """A point for evaluations that the caller does; None where the budget has been asked for.
+
+        It counts as under evaluation until `tell` or `release`, or until this process ends.
+
+        Raises: ExhaustedError where the space has no more points.
+        """
+        with named_errors(self._place):
+            self._desk.tidy()
+            return self._desk.ask(budget)
+
+    def tell(self, asked: Asked, outcome: Outcome) -> None:
+        """Keep what came of a point that was asked for."""
+        with named_errors(self._place):
+            outcome = checked(outcome, self.plan.objectives)
+            self._desk.keep(asked, outcome, time.time() - asked.start)
+
+    def release(self, asked: Iterable[Asked]) -> None:
+        """Give back points that will not be evaluated here; they are asked for again."""
+        with named_errors(self._place):
+            for one in asked:
+                self._desk.close(one.number, "its evaluation was ended")
+
+    def run(
+        self,
+        evaluate: Evaluate,
+        budget: int,
+        *,
+        jobs: int = 1,
+        timeout: float | None = None,
+        on_trial: Callable[[Trial], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+        isolate: bool = True,
+    ) -> None:
+        """Evaluate points until `budget` evaluations have ended in all, here and in other processes.
+
+        Up to `jobs` processes evaluate at a time, each for at most `timeout` seconds; an evaluation that
+        raises an error, ends its process or takes too long is a result. `isolate=False` evaluates in this
+        process instead: nothing protects it then, and nothing needs to be known to other processes.
+        `on_trial` is told of each evaluation that ends meanwhile, of whichever process. Once `stop` gives
+        True, no evaluation begins any more. Whatever ends it, the study can go on later.
+
+        Raises: StudyError where the evaluation cannot be passed to processes, or the storage fails.
+        """
+        task = Task(evaluate, self.plan.objectives)
+        if isolate:
+            crew: Crew = ProcessCrew(task, jobs, timeout, self._desk.keep)
+        elif jobs == 1 and timeout is None:
+            crew = OwnCrew(task, self._desk.keep)
+        else:
+            raise StudyError("several jobs and a timeout need processes; leave isolate on")
+        with named_errors(self._place):
+            try:
+                self._work(crew, budget, on_trial or (lambda trial: None), stop or (lambda: False))
+            finally:
+                crew.stop()
+                self.release(crew.busy)
+
+    def _work(
+        self, crew: Crew, budget: int, on_trial: Callable[[Trial], None], stop: Callable[[], bool]
+    ) -> None:
+        seen = {trial.number for trial in self.trials()}
+        signed = time.monotonic()
+        ending = idle = False
+        while True:
+            state = self._desk.tidy()
+            for trial in state.ended:
+                if trial.number not in seen:
+                    seen.add(trial.number)
+                    on_trial(trial)
+            if len(state.ended) >= budget:
+                return
+            ending = ending or stop() or not self._hand_out(crew, budget)
+            if not crew.busy:
+                if ending or (idle and not state.awaits_others):
+                    return  # what is left, somebody here has asked for and not told
+                time.sleep(POLL_SECONDS)
+            idle = not crew.busy
+            if time.monotonic() - signed > SIGN_SECONDS:
+                signed = time.monotonic()
+                for asked in crew.busy:
+                    self._desk.sign(asked.number)
+            crew.collect(POLL_SECONDS)
+
+    def _hand_out(self, crew: Crew, budget: int) -> bool:
+        """Give points to whoever is free; False where the space has no more."""
+        try:
+            while crew.is_free and (asked := self._desk.ask(budget)) is not None:
+                crew.start(asked)
+        except ExhaustedError:
+            return False
+        return True
+
+
+def open_study(plan: StudyPlan, storage: str | None, *, must_exist: bool = False) -> Study:
+    """A study with a plan: a new one, or the one of this name that the storage has, if its plan is equal.
+
+    `storage` is the path of an SQLite file, a `*.journal` file, the URL of a database, `grpc://host:port`, or
+    None for memory.
+
+    Raises: StudyError where the storage cannot be opened, the study does not exist and must, or has another
+    plan; SpaceError where a constraint is a Python function.
+    """
+    document = plan_to_json(plan)
+    opened = open_storage(storage, must_exist=must_exist)
+    with named_errors(storage), quiet():
+        names = [study.study_name for study in opened.get_all_studies()]
+        if plan.name not in names:
+            if must_exist:
+                raise StudyError(f"there is no study {plan.name!r} at {storage}{_others(names)}")
+            with suppress(DuplicatedStudyError):  # another process was faster
+                opened.create_new_study(directions(plan.objectives), plan.name)
+        identity = opened.get_study_id_from_name(plan.name)
+        if PLAN not in opened.get_study_user_attrs(identity) and not opened.get_all_trials(identity):
+            opened.set_study_user_attr(identity, PLAN, document)
+        kept = opened.get_study_user_attrs(identity).get(PLAN)
+    if kept is None:
+        raise StudyError(f"the study {plan.name!r} at {storage} has trials and no plan: Optuna has made it")
+    different = difference(kept, document)
+    if different is not None:
+        raise StudyError(
+            f"the study {plan.name!r} at {storage} has another plan: {different}; use that, or another name"
+        )
+    return Study(plan, opened, storage)
+
+
+def load_study(storage: str, name: str | None = None) -> Study:
+    """A study of a storage, with the plan that is kept there; `name` may be left out where there is one.
+
+    Raises: StudyError where there is none, or there are several and no name.
+    """
+    opened = open_storage(storage, must_exist=True)
+    with named_errors(storage), quiet():
+        plans = {study.study_name: study.user_attrs.get(PLAN) for study in opened.get_all_studies()}
+    known = [study for study, plan in plans.items() if plan is not None]
+    if name is None and len(known) == 1:
+        name = known[0]
+    if not known:
+        raise StudyError(f"there is no study at {storage}")
+    if name is None:
+        raise StudyError(f"name one of the studies at {storage}{_others(known)}")
+    if name not in known:
+        raise StudyError(f"there is no study {name!r} at {storage}{_others(known)}")
+    return Study(plan_from_json(name, plans[name]), opened, storage)
+
+
+def _others(names: Sequence[str]) -> str:
+    return f"; it has {', '.join(map(repr, names))}" if names else ""

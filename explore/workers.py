@@ -1,0 +1,173 @@
+"""Processes that evaluate points, one at a time each.
+
+An evaluation that takes too long is stopped with its process and all that it has started; a process that ends
+by itself has failed at its point. Either way the next point gets a new process. What evaluations print goes
+to stderr.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from .errors import StudyError
+from .outcome import Outcome
+from .space import Point
+from .tasks import Task
+
+ENDING_SECONDS = 1.0
+"""How long a process that says nothing any more may take to end."""
+
+METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+"""Forking a process that has threads is not safe; a server without threads forks quickly."""
+
+
+class Worker:
+    """A process for evaluations, begun when first needed."""
+
+    def __init__(self, task: Task, timeout: float | None):
+        """`timeout` in seconds for each evaluation.
+
+        Raises: StudyError where other processes cannot get the task.
+        """
+        self._payload = _pickled(task)
+        self._module = getattr(task.evaluate, "__module__", None) or type(task.evaluate).__module__
+        self._timeout = timeout
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+
+    def evaluate(self, point: Point) -> tuple[Outcome, float]:
+        """Evaluate a point in the process; the seconds do not count what it takes to begin one.
+
+        Raises: StudyError where the process cannot be begun.
+        """
+        process, connection = self._running()
+        start = time.monotonic()
+        return self._ask(process, connection, point), time.monotonic() - start
+
+    def _ask(self, process: BaseProcess, connection: Connection, point: Point) -> Outcome:
+        try:
+            connection.send(point)
+            answer = _receive(process, connection, self._timeout)
+        except (EOFError, OSError):
+            return Outcome(status="failed", message=f"the evaluation ended its process{self._ending()}")
+        if answer is None:
+            self.stop()
+            return Outcome(status="timed-out", message=f"the evaluation took more than {self._timeout:g} s")
+        return answer
+
+    def kill(self) -> None:
+        """End the process, and all that it has started; whoever waits for it is told so."""
+        process = self._process
+        if process is None or process.pid is None:
+            return
+        with suppress(OSError, AttributeError):  # it is gone, or this system has no groups
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+
+    def stop(self) -> None:
+        """End the process; not for other threads than the one that evaluates."""
+        if self._process is not None and self._connection is not None:
+            self.kill()
+            self._process.join()
+            self._connection.close()
+        self._process = self._connection = None
+
+    def _running(self) -> tuple[BaseProcess, Connection]:
+        """The process; a new one where there is none."""
+        if self._process is None or self._connection is None or not self._process.is_alive():
+            self._begin()
+        assert self._process is not None, "it has just begun"
+        assert self._connection is not None, "it has just begun"
+        return self._process, self._connection
+
+    def _begin(self) -> None:
+        context: Any = multiprocessing.get_context(METHOD)
+        if METHOD == "forkserver":
+            context.set_forkserver_preload([__name__, self._module])
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._payload), name="evaluation")
+        process.start()
+        theirs.close()
+        self._process, self._connection = process, ours
+        try:
+            problem = _receive(process, ours, None)
+        except (EOFError, OSError):
+            raise StudyError(
+                f"a process for evaluations ended before its first one{self._ending()};"
+                " processes import the main script, which needs `if __name__ == '__main__':`"
+            ) from None
+        if problem:
+            self.stop()
+            raise StudyError(f"processes cannot load the evaluation ({problem}); define it in a module")
+
+    def _ending(self) -> str:
+        """How the process ended, which is over."""
+        assert self._process is not None, "it was there"
+        process = self._process
+        process.join(ENDING_SECONDS)
+        self.stop()
+        code = process.exitcode or 0
+        return f" ({signal.strsignal(-code)})" if code < 0 else f" with exit code {code}"
+
+
+def _pickled(task: Task) -> bytes:
+    try:
+        return pickle.dumps(task)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise StudyError(
+            f"processes cannot get the evaluation ({error}); define it as a function of a module,"
+            " or evaluate in this process (isolate=False)"
+        ) from error
+
+
+def _receive(process: BaseProcess, connection: Connection, timeout: float | None) -> Any:
+    """The next message of a process; None where it does not come in time.
+
+    Raises: EOFError where the process has ended.
+    """
+    wait([connection, process.sentinel], timeout)
+    if connection.poll():
+        return connection.recv()
+    if process.is_alive():
+        return None
+    raise EOFError
+
+
+def _serve(connection: Connection, payload: bytes) -> None:
+    """The process: load the evaluation, say that it is there, answer points."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # the signals of a terminal are for the parent; children can be stopped as a group
+    os.dup2(2, 1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        task: Task = pickle.loads(payload)
+    except Exception as error:  # whatever a module raises while it is imported
+        connection.send(f"{type(error).__name__}: {error}")
+        return
+    connection.send("")
+    while True:
+        try:
+            point = connection.recv()
+        except EOFError:
+            return
+        connection.send(task(point))
+
+
+def _end_with_parent() -> None:
+    """End, with all that was started here, as soon as the parent has ended: nobody wants the answer."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is a child"
+    parent.join()
+    time.sleep(0.05)
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
