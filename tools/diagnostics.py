@@ -14,6 +14,9 @@ from xdsl.dialects.builtin import ArrayAttr, FileLineColLoc
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
+from ..explore.errors import MissingExtraError, ReportError, SpaceError, StudyError
+from ..explore.scenarios.errors import ScenarioError
+
 EXCERPT_WIDTH = 120
 """Characters of a long source line that are shown."""
 
@@ -110,6 +113,11 @@ def describe(error: BaseException) -> Diagnostic | None:
             return _with_help(str(error), position_of(op) if op is not None else None)
         case InputError():
             return _with_help(str(error), error.position)
+        case ScenarioError():
+            place = Position(error.file, error.line, error.column, error.length) if error.line else None
+            return Diagnostic(error.message, place, help=error.way_out or None)
+        case SpaceError() | StudyError() | ReportError() | MissingExtraError():
+            return Diagnostic(str(error))
         case OSError():
             return Diagnostic(f"{error.filename or 'file'}: {error.strerror or error}")
         case _:
@@ -196,7 +204,7 @@ def guarded(program: str, body: Callable[[], int], sources: Mapping[str, str]) -
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        _discard_output()
+        discard_output()
         return 0
     except KeyboardInterrupt:
         return 130
@@ -211,7 +219,7 @@ def guarded(program: str, body: Callable[[], int], sources: Mapping[str, str]) -
         return 70
 
 
-def _discard_output() -> None:
+def discard_output() -> None:
     """Python flushes stdout once more at exit; let that go nowhere instead of into the closed
     pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -32,14 +32,30 @@ def context_length(program: Program) -> int | None:
 
 
 def check_position(program: Program, position: int) -> None:
-    """Raises: InputError for a position that the caches have no room for."""
-    length = context_length(program)
-    if length is not None and position >= length:
+    """Check that the decode steps of a call from a position on stay inside the context.
+
+    Raises: InputError for a position that the caches have no room for.
+    """
+    length, last = context_length(program), position + program.steps - 1
+    if length is not None and last >= length:
         raise InputError(
-            f"position {position} is asked for; the caches of {program.name} have room for "
+            f"position {last} is asked for; the caches of {program.name} have room for "
             f"positions 0 to {length - 1}{HELP_MARK}a model's parameters can be changed: "
             "--param context=8192"
         )
+
+
+def timed_position(program: Program, wanted: int | None) -> int:
+    """The position to time: the one that is asked for, else the last one of the context.
+
+    Where a call makes several decode steps, it is that of the first of them.
+
+    Raises: InputError for a position outside the context.
+    """
+    if wanted is None:
+        return max(0, (context_length(program) or 1) - program.steps)
+    check_position(program, wanted)
+    return wanted
 
 
 def _positions(cache: TensorSpec, pattern: AddressPattern) -> int:
@@ -85,7 +101,10 @@ def read_weights(program: Program, checkpoint: str | None, seed: int) -> dict[st
 
 @dataclass(frozen=True)
 class Step:
-    """What one step took in, what it gave, and what the host has read, by label and in order."""
+    """What one call took in, what it gave, and what the host has read, by label and in order.
+
+    It is one decode step, or several from `position` on; outputs then have those of all, stacked.
+    """
 
     position: int
     inputs: Mapping[str, Array]
@@ -96,7 +115,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """Decode steps of a program, from position 0 on, each fed with what the one before gave."""
+    """Calls of a program, from position 0 on, each fed with what the one before gave."""
 
     program: Program
     weights: Mapping[str, Array]
@@ -111,16 +130,17 @@ class Run:
             return Executor(self.program, self.weights, self.orchestration)
 
     def steps(self, count: int, progress: Progress) -> Iterator[Step]:
-        """Run `count` steps.
+        """Run `count` calls.
 
         Raises: InputError where the program cannot run to its end.
         """
         inputs, commands = self._first_inputs(), len(self.program.commands)
-        for position in range(count):
+        for call in range(count):
+            position = call * self.program.steps
             for region in input_regions(self.program):
                 if is_position(region):
                     inputs[region.name] = np.asarray(position, region.tensor.numpy_dtype)
-            done = position * commands
+            done = call * commands
 
             def advance(command: int, _: int, done: int = done) -> None:
                 progress(done + command, count * commands)
@@ -128,7 +148,7 @@ class Run:
             with engine_errors():
                 result = self.executor.step(inputs, advance)
             yield Step(position, dict(inputs), result.outputs, result.observed, result.report)
-            inputs |= self._fed_back(result.outputs)
+            inputs |= fed_back(self.program, last_outputs(self.program, result.outputs))
 
     def _first_inputs(self) -> dict[str, Array]:
         """Seeded random numbers: token ids that every table has, and activations near 1."""
@@ -146,12 +166,18 @@ class Run:
         """Rows of a table on all sockets together."""
         return unit.table.shape[0] * (self.program.machine.sockets if unit.sharded else 1)
 
-    def _fed_back(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Each output becomes the first input like it that is no position: tokens go round."""
-        free = [region for region in input_regions(self.program) if not is_position(region)]
-        fed: dict[str, Array] = {}
-        for value in outputs.values():
-            like = (r.name for r in free if r.tensor.fits(value) and r.name not in fed)
-            if (name := next(like, None)) is not None:
-                fed[name] = value
-        return fed
+
+def last_outputs(program: Program, outputs: Mapping[str, Array]) -> dict[str, Array]:
+    """What the last decode step of a call gave."""
+    return {name: value[-1] if program.steps > 1 else value for name, value in outputs.items()}
+
+
+def fed_back(program: Program, outputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Each output becomes the first input like it that is no position: tokens go round."""
+    free = [region for region in input_regions(program) if not is_position(region)]
+    fed: dict[str, Array] = {}
+    for value in outputs.values():
+        like = (r.name for r in free if r.tensor.fits(value) and r.name not in fed)
+        if (name := next(like, None)) is not None:
+            fed[name] = value
+    return fed

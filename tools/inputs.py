@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from .pipeline import check_module, fill_locations
 
 if TYPE_CHECKING:
     from ..backends.sn40l.program import Program
+
+STDIN = "-"
+"""The path of the standard input."""
 
 PROGRAM = "program"
 """The level of a saved program, below all levels of the IR."""
@@ -43,11 +47,11 @@ class ProgramInput:
 
 
 def read_input(ctx: Context, path: str, parameters: Mapping[str, Number]) -> ModuleInput | ProgramInput:
-    """Read a file; its suffix says what it holds.
+    """Read a file; its suffix says what it holds. `-` is IR on the standard input.
 
     Raises: ParseError, VerifyException or InputError where its content is wrong, OSError.
     """
-    suffix = Path(path).suffix
+    suffix = ".mlir" if path == STDIN else Path(path).suffix
     if parameters and suffix != ".kl":
         raise InputError(f"--param changes parameters of a model file (.kl), {path} has none")
     match suffix:
@@ -57,10 +61,12 @@ def read_input(ctx: Context, path: str, parameters: Mapping[str, Number]) -> Mod
             module = load_model(decode(Path(path).read_bytes(), path), path, parameters)
             return ModuleInput(path, Path(path).stem, "nn", module)
         case ".mlir":
-            module = LocatedParser(ctx, decode(Path(path).read_bytes(), path), path).parse_module()
+            data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+            name = "stdin" if path == STDIN else Path(path).stem
+            module = LocatedParser(ctx, decode(data, path), path).parse_module()
             check_module(module)
             fill_locations(module)
-            return ModuleInput(path, Path(path).stem, level_of(module), module)
+            return ModuleInput(path, name, level_of(module), module)
         case ".json":
             return ProgramInput(path, _read_program(path))
         case _:

@@ -21,15 +21,23 @@ def apply_machine_options(arguments: argparse.Namespace, given: ModuleInput | Pr
 
     Raises: InputError for an impossible machine, and where it comes too late to have an effect.
     """
-    changes = _changes(arguments)
+    changes = machine_changes(arguments)
     if isinstance(given, ProgramInput):
         if changes:
             raise InputError(_too_late(given.path))
         return
+    change_machine(given, changes)
+
+
+def change_machine(given: ModuleInput, changes: Mapping[str, int]) -> None:
+    """Change parameters of a module's machine.
+
+    Raises: InputError for an impossible machine, and where it comes too late to have an effect.
+    """
     if changes and given.level not in ("nn", "kernel"):
         raise InputError(_too_late(given.path))
     try:
-        machine = machine_of(given.module).with_values(changes)
+        machine = machine_of(given.module).with_values({**changes})
         MachineAttr.of(machine)
     except (ValueError, VerifyException) as error:
         raise InputError(str(error)) from None
@@ -50,10 +58,10 @@ def _check_sockets(given: ModuleInput, sockets: int) -> None:
         )
 
 
-def _changes(arguments: argparse.Namespace) -> dict[str, int]:
+def machine_changes(arguments: argparse.Namespace) -> dict[str, int]:
     """The parameters that the options change; a later kind of option wins over an earlier one."""
     changes: dict[str, object] = {}
-    if arguments.machine is not None:
+    if isinstance(arguments.machine, str):  # `kl tune` has a bare --machine, too
         changes |= _read_file(arguments.machine)
     changes |= assignments("--set", arguments.set)
     if arguments.sockets is not None:

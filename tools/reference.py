@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ..backends.interpreter import Interpreter
 from ..backends.tensors import Array
-from .execution import Run, Step
+from .execution import Run, Step, fed_back, position_inputs
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,33 @@ class Reference:
 
     def _values(self, step: Step) -> Iterator[tuple[str, Array, Array]]:
         """Name, value of the engine and value of the reference."""
-        result = self._interpreter.step([step.inputs[n] for n in self._run.program.inputs])
-        for (name, mine), wanted in zip(step.outputs.items(), result.outputs, strict=True):
+        outputs, observed = self._steps(step)
+        for (name, mine), wanted in zip(step.outputs.items(), outputs, strict=True):
             yield f"output {name}", mine, wanted
-        for label, values in result.observed.items():
+        for label, values in observed.items():
             mine = [value for read, value in step.observed if read == label]
             yield f"observed {label}", np.array(mine), np.array(values)
         for socket, states in enumerate(self._interpreter.socket_states):
             where = f" of socket {socket}" if self._interpreter.sockets > 1 else ""
             for name, wanted in states.items():
                 yield f"state {name}{where}", self._run.executor.read(name, socket), wanted
+
+    def _steps(self, step: Step) -> tuple[list[Array], dict[str, list[Array]]]:
+        """Outputs of the decode steps of a call, and what the host has read of them."""
+        program, inputs = self._run.program, dict(step.inputs)
+        outputs: list[tuple[Array, ...]] = []
+        observed: dict[str, list[Array]] = {}
+        for number in range(0, program.steps, self._interpreter.steps):
+            at = position_inputs(program, step.position + number)
+            inputs |= {name: np.asarray(value, step.inputs[name].dtype) for name, value in at.items()}
+            result = self._interpreter.step([inputs[name] for name in program.inputs])
+            outputs.append(result.outputs)
+            for label, values in result.observed.items():
+                observed.setdefault(label, []).extend(values)
+            inputs |= fed_back(program, dict(zip(program.outputs, result.outputs, strict=True)))
+        if len(outputs) == 1:
+            return [*outputs[0]], observed
+        return [np.stack(values) for values in zip(*outputs, strict=True)], observed
 
 
 def _difference(position: int, name: str, mine: Array, wanted: Array) -> Difference:

@@ -20,7 +20,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Se
         table.add_row(*row)
     # What is not a terminal gets all of every row, however long.
     width = None if sys.stdout.isatty() else 1000
-    Console(width=width, highlight=False, soft_wrap=not sys.stdout.isatty()).print(table)
+    plain = Console(
+        width=width, highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty()
+    )
+    plain.print(table)
 
 
 def print_json(document: Any) -> None:

@@ -8,7 +8,7 @@ before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 from xdsl.context import Context
 from xdsl.ir import Dialect
@@ -16,6 +16,7 @@ from xdsl.universe import Universe
 from xdsl.utils.target import Target
 
 from ..passes import PASSES, load_pass
+from .pipeline import AvailablePasses
 
 
 def _nn() -> Dialect:
@@ -68,6 +69,12 @@ KL_UNIVERSE = Universe(
     all_passes={name: partial(load_pass, name) for name in PASSES},
     all_targets={"kl-program": _program_target},
 )
+
+
+@cache
+def available_passes() -> AvailablePasses:
+    """The passes of xDSL, of `kl` and of every other installed package."""
+    return Universe.get_multiverse().all_passes
 
 
 def make_context() -> Context:

@@ -16,6 +16,7 @@ from kl.backends.sn40l.program import (
     Channel,
     Collective,
     Command,
+    Counter,
     Execute,
     Gate,
     Gather,
@@ -58,6 +59,8 @@ class Network:
     def __init__(self, iterations: int = 1, **machine: int):
         self.machine = SN40L.with_values(LAUNCH | machine)
         self.iterations = iterations
+        self.steps = 1
+        """Decode steps of a call."""
         self.regions: list[Region] = []
         self.channels: list[Channel] = []
         self.units: list[Unit] = []
@@ -166,7 +169,17 @@ class Network:
         location = f"model.kl:{len(self.units) + 1}:1"
         self.units.append(Collective(name, operation, algorithm, source, channels, tiles, axis, location))
 
-    def carry(self, name: str, tiles: int, init: int, next: int, final: int, *current: int) -> None:
+    def counter(self, name: str, memory: int, *channels: int) -> None:
+        """A counter of decode steps."""
+        self.units.append(Counter(name, channels, memory, f"model.kl:{len(self.units) + 1}:1"))
+
+    def once_a_step(self) -> None:
+        """Let the last unit run once a decode step."""
+        unit = self.units[-1]
+        assert not isinstance(unit, Counter)
+        self.units[-1] = replace(unit, per_step=True)
+
+    def carry(self, name: str, tiles: int, init: int, next: int, final: int | None, *current: int) -> None:
         """A carried value."""
         self.units.append(Carry(name, tiles, init, next, final, current))
 
@@ -198,7 +211,7 @@ class Network:
         """The program that calls the kernel."""
         parameters = tuple(Parameter(region.name, region.tensor) for region in self.regions)
         channels, units = tuple(self.channels), tuple(self.units)
-        kernel = Kernel("kernel", self.iterations, parameters, channels, units)
+        kernel = Kernel("kernel", self.iterations, parameters, channels, units, self.steps)
         addresses = tuple(region.address for region in self.regions)
         commands: list[Command] = [LoadProgram("kernel")]
         for _ in range(calls):

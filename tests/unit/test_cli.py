@@ -31,24 +31,25 @@ def document(capsys: Capture, *arguments: str) -> Any:
 
 def test_compare_shows_what_looping_does(capsys: Capture):
     variants = document(capsys, "compare", LLAMA)
-    assert [v["variant"] for v in variants] == ["unfused", "fused", "looped", "resident"]
-    assert [v["version"] for v in variants] == [JSON_VERSION] * 4
-    assert [v["kernel_calls_per_token"] for v in variants] == [323, 35, 4, 4]
-    unfused, fused, looped, resident = (v["tokens_per_second"] for v in variants)
-    assert unfused < fused < looped < resident
+    assert [v["variant"] for v in variants] == ["unfused", "fused", "looped", "stepped", "resident"]
+    assert [v["version"] for v in variants] == [JSON_VERSION] * 5
+    assert [v["kernel_calls_per_token"] for v in variants] == [323, 35, 4, 1 / 8, 4]
+    assert [v["steps"] for v in variants] == [1, 1, 1, 8, 1]
+    unfused, fused, looped, stepped, resident = (v["tokens_per_second"] for v in variants)
+    assert unfused < fused < looped < stepped < resident
     for v in variants:
         assert v["tokens_per_second"] <= v["roofline_tokens_per_second"]
         assert v["roofline_share"] == pytest.approx(v["tokens_per_second"] / v["roofline_tokens_per_second"])
-        assert v["position"] == 4095
+        assert v["position"] == 4096 - v["steps"]
 
 
 def test_compare_prints_a_table(capsys: Capture):
     assert main(["compare", TINY]) == 0
     lines = capsys.readouterr().out.splitlines()
-    variants = ["unfused", "fused", "looped", "resident"]
+    variants = ["unfused", "fused", "looped", "stepped", "resident"]
     table = [line.split() for line in lines if line.startswith(("variant", "time goes", *variants))]
     assert [row[0] for row in table] == ["variant", *variants, "time", *variants]
-    assert [row[1] for row in table[1:5]] == ["43", "7", "4", "4"]
+    assert [row[1] for row in table[1:6]] == ["43", "7", "4", "0.125", "4"]
     assert max(map(len, lines)) <= 100
 
 
@@ -248,7 +249,7 @@ def test_wrong_input_exits_with_1(name: str, capsys: Capture):
     "arguments",
     [
         [],
-        ["tune", TINY],
+        ["bake", TINY],
         ["time"],
         ["run", TINY, "--steps", "-1"],
         ["run", TINY, "--steps", "few"],

@@ -140,7 +140,7 @@ def test_what_ends_a_tool(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("kl.tools.diagnostics._discard_output", lambda: None)
+    monkeypatch.setattr("kl.tools.diagnostics.discard_output", lambda: None)
     assert guarded("kl", raising(error), {}) == code
     assert capsys.readouterr().err == text
 

@@ -66,7 +66,7 @@ TEXT = dedent("""\
       %v = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x2x4x4xf32>>
       %t = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<!dataflow.token>
       rdu.load %x to %i {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>, once} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
-      rdu.carry 1 init %i next %n final %e current %s, %q : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>
+      rdu.carry 1 init %i next %n final %e current %s, %q : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>> final !dataflow.channel<tensor<1x8xf32>>
       rdu.store %s into %k at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {tiles = 1, tile_stride = 256, strides = array<i64: 256, 128, 4>, position_stride = 16, start = 256, pass_stride = -256} : !dataflow.channel<tensor<1x8xf32>> -> memref<2x1x2x8x4xf32>
       rdu.load %k to %v after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 2, tile_stride = 64, strides = array<i64: 256, 128, 16, 4>, start = 256, pass_stride = -256, positions_per_tile = 4} : memref<2x1x2x8x4xf32> -> !dataflow.channel<tensor<1x2x4x4xf32>>
       rdu.stage "values" firings 2 ins(%q, %v : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x2x4x4xf32>>) periods [2, 1] outs(%n : !dataflow.channel<tensor<1x8xf32>>) periods [2] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 
 PLUGIN = """
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Dialect
@@ -22,6 +23,8 @@ from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def
 from xdsl.passes import ModulePass
 from xdsl.universe import Universe
 from xdsl.utils.target import Target
+
+from kl.passes.knobs import Knob
 
 
 @irdl_op_definition
@@ -34,11 +37,12 @@ class CountOp(IRDLOperation):
 @dataclass(frozen=True)
 class ToyDoublePass(ModulePass):
     name = "toy-double"
+    factor: int = field(default=2, metadata={"knob": Knob(low=1, high=8, scale="pow2")})
 
     def apply(self, ctx, op):
         for count in op.walk():
             if isinstance(count, CountOp):
-                count.value = IntegerAttr(2 * count.value.value.data, i64)
+                count.value = IntegerAttr(self.factor * count.value.value.data, i64)
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,20 @@ def test_a_plugins_pass_works_on_our_ir(plugin: Path):
     out = run("kl-opt", "-p", "toy-double,merge-identical-kernels", stdin=text, path=plugin)
     assert "toy.count 8" in out
     assert "nn.weight @w" in out
+
+
+def test_a_plugins_knob_is_turned_by_kl_tune(plugin: Path, tmp_path: Path):
+    passes = (
+        "toy-double,outline-kernels,convert-kernel-to-dataflow,tile-stages,allocate-units,schedule-stages,"
+    )
+    passes += "place-units,schedule-loop,route-channels,plan-memory,convert-dataflow-to-rdu"
+    arguments = ["--pipeline", passes, "--knobs", "toy-double.factor", "--budget", "2", "--json"]
+    storage = ["--storage", str(tmp_path / "s.db")]
+    model = str(ROOT / "examples/mini.kl")
+    document = json.loads(run("kl", "tune", model, *arguments, *storage, stdin="", path=plugin))
+    assert document["knobs"] == ["toy-double.factor"]
+    assert document["defaults"]["as given"]["point"] == {"toy-double.factor": 2}
+    assert document["evaluations"] == 2
 
 
 def test_our_dialects_and_passes_appear_in_xdsl_opt(tmp_path: Path):

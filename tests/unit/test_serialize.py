@@ -106,19 +106,24 @@ UNIT = ("program", "kernels", 0, "units", 0)
         (
             (*UNIT, "kind"),
             "Loader",
-            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found",
+            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Counter, Collective, found",
         ),
         (
             (*UNIT, "kind"),
             ...,
-            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found null",
+            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Counter, Collective,"
+            " found null",
         ),
         (
             (*UNIT, "kind"),
             [],
-            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Collective, found []",
+            "units[0].kind: expected one of Load, Gather, Store, Stage, Carry, Counter, Collective, found []",
         ),
-        (UNIT, "load", "units[0]: expected an object (Load, Gather, Store, Stage, Carry, Collective), found"),
+        (
+            UNIT,
+            "load",
+            "units[0]: expected an object (Load, Gather, Store, Stage, Carry, Counter, Collective), found",
+        ),
         (
             ("program", "commands", 0, "kernel"),
             None,

@@ -44,6 +44,21 @@ def test_gathered_shards_are_the_whole(axis: int, parts: int):
         assert_array_equal(gathered, whole)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_zeros_are_put_between_the_elements(axis: int):
+    whole = np.arange(1, 13).reshape(6, 2) if axis == 0 else np.arange(1, 13).reshape(2, 6)
+    held = shards(whole, axis, 4, sockets=4, runs=(3, 1, 3, 1))
+    assert len(held) == 4
+    padded = np.concatenate(held, axis)
+    assert not padded.take([3, 7], axis).any()
+    assert_array_equal(np.delete(padded, [3, 7], axis), whole)
+
+
+def test_zeros_can_come_first_and_not_at_all():
+    assert_array_equal(np.concatenate(shards(np.array([1, 2]), 0, 2, 2, (0, 1, 2, 1))), [0, 1, 2, 0])
+    assert_array_equal(np.concatenate(shards(np.array([1, 2]), 0, 2, 2, (1, 2, 1))), [1, 0, 0, 2])
+
+
 def test_shards_are_views():
     whole = np.zeros((4, 8))
     shards(whole, 1, 2, sockets=2)[1][...] = 1

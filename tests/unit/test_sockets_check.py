@@ -100,6 +100,8 @@ WRONG: list[tuple[Callable[[Program], Program], str]] = [
     (sockets(3), "region 'w': split in 2 parts; 3 sockets cannot share them evenly"),
     (sockets(1), "region 'w': split in 2 parts; 1 socket cannot share them evenly"),
     (edit_region("w", shard_parts=0), "region 'w': split in 0 parts; 4 sockets cannot"),
+    (edit_region("w", shard_runs=(17, -1)), "region 'w': shard_runs [17, -1], which are numbers from 0"),
+    (edit_region("w", shard_runs=(12, 3)), "region 'w': shard_runs make 15 elements, the parts 16"),
     (edit_region("w", shard_axis=2), "region 'w': split along axis 2 of a tensor<1x8xf32>"),
     (edit_region("y", shard_axis=0), "region 'y': a value is split over the sockets, not a weight"),
 ]

@@ -15,6 +15,7 @@ from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.executor import Executor, time_step
 from kl.backends.sn40l.program import Collective, Program
+from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.weights import random_weights
 from kl.dialects.rdu import machine_of, set_machine
 from kl.frontends import load_model
@@ -30,9 +31,9 @@ CHOICES = {"unfused": Choice("op", False), "fused": Choice("layer", False), "loo
 Capture = pytest.CaptureFixture[str]
 
 
-def tiny(sockets: int) -> ModuleOp:
+def tiny(sockets: int, **extents: int) -> ModuleOp:
     """The small model for so many sockets, not split yet."""
-    module = load_model(Path(TINY).read_text(encoding="utf-8"), TINY)
+    module = load_model(Path(TINY).read_text(encoding="utf-8"), TINY, extents)
     set_machine(module, machine_of(module).with_values({"sockets": sockets}))
     return module
 
@@ -61,11 +62,15 @@ def test_every_socket_takes_the_time_of_one(sockets: int, variant: str) -> None:
 @pytest.mark.parametrize("variant", CHOICES)
 def test_all_sockets_together_give_the_bits_of_the_reference(sockets: int, variant: str) -> None:
     module = tiny(sockets)
+    assert_same_as_reference(module, program_of(module.clone(), variant), steps=3)
+
+
+def assert_same_as_reference(module: ModuleOp, program: Program, steps: int) -> None:
+    """The program gives the bits of the split model, on every socket, in the time of one."""
     weights = random_weights(weight_specs(module), seed=0)
-    program = program_of(module.clone(), variant)
     ShardTensorsPass().apply(make_context(), module)
     reference, executor = Interpreter(module, weights), Executor(program, weights)
-    for position in range(3):
+    for position in range(steps):
         token, place = np.array([7 * position], np.int32), np.array(position, np.int32)
         inputs = dict(zip(program.inputs, (token, place), strict=True))
         result, wanted = executor.step(inputs), reference.step([token, place])
@@ -75,6 +80,30 @@ def test_all_sockets_together_give_the_bits_of_the_reference(sockets: int, varia
     for socket, states in enumerate(reference.socket_states):
         for name, state in states.items():
             assert executor.read(name, socket).tobytes() == state.tobytes()
+
+
+# Heads that do not divide the sockets.
+
+UNEVEN = {
+    16: {"heads": 24, "kv_heads": 8, "hidden": 48, "layers": 2},
+    2: {"heads": 3, "kv_heads": 1, "hidden": 12, "layers": 2},
+    4: {"heads": 12, "kv_heads": 6, "hidden": 48, "layers": 2},
+}
+
+
+@pytest.mark.parametrize("sockets", UNEVEN)
+@pytest.mark.parametrize("variant", CHOICES)
+def test_padded_heads_give_the_bits_of_the_reference(sockets: int, variant: str) -> None:
+    module = tiny(sockets, **UNEVEN[sockets])
+    program = program_of(module.clone(), variant)
+    assert_same_as_reference(module, program, steps=2)
+    assert time_step(program, {"position": 63}) == time_step(program, {"position": 63}, every_socket=True)
+    assert load_back(program) == program
+
+
+def load_back(program: Program) -> Program:
+    """The program after it was saved."""
+    return parse_program(dump_program(program))
 
 
 # The command line.
@@ -104,7 +133,7 @@ def test_kl_goes_on_from_every_level(level: str, tmp_path: Path, capsys: Capture
 
 
 def test_kl_compares_on_several_sockets(capsys: Capture) -> None:
-    assert [one["sockets"] for one in document(capsys, "compare", TINY, "--sockets", "4")] == [4] * 4
+    assert [one["sockets"] for one in document(capsys, "compare", TINY, "--sockets", "4")] == [4] * 5
     assert main(["compare", TINY, "--sockets", "4"]) == 0
     assert "4 sockets" in capsys.readouterr().out
 

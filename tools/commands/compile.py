@@ -9,7 +9,7 @@ from typing import Any
 
 from ..compilation import Compiler
 from ..diagnostics import HELP_MARK, Diagnostic, InputError
-from ..driver import LEVEL_NAMES, levels_between, pipeline
+from ..driver import LEVEL_NAMES, level_of, levels_between, pipeline
 from ..inputs import PROGRAM, ModuleInput, ProgramInput
 from ..memory_map import memory_document, print_memory
 from ..tables import print_json
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     document = _compile(compiler, given, target)
     if arguments.output is not None:
         Path(arguments.output).write_text(document.pop("text"), encoding="utf-8")
-    program = compiler.program(given, compiler.choice()) if arguments.memory else None
+    program = compiler.emit(given) if arguments.memory else None
     if arguments.json:
         print_json(document if program is None else {**document, "memory": memory_document(program)})
     elif program is not None:
@@ -39,6 +39,8 @@ def _target(arguments: argparse.Namespace, given: ModuleInput | ProgramInput) ->
 
     Raises: InputError for a map of the memory at a level where it is not planned.
     """
+    if arguments.pipeline is not None and arguments.to not in (LEVEL_NAMES[-1], PROGRAM):
+        raise InputError(f"--pipeline says where to stop{HELP_MARK}leave out --to, or give --to program")
     if not arguments.memory:
         return arguments.to
     if arguments.to not in (LEVEL_NAMES[-1], PROGRAM):
@@ -54,7 +56,7 @@ def _compile(compiler: Compiler, given: ModuleInput | ProgramInput, target: str)
     order = [*LEVEL_NAMES, PROGRAM]
     if order.index(start) > order.index(target):
         raise InputError(f"{given.path} is at the level {start} already, below {target}")
-    choice, passes = compiler.choice(), list[dict[str, Any]]()
+    choice, passes, given_pipeline = compiler.choice(), list[dict[str, Any]](), compiler.arguments.pipeline
     remarks: tuple[Diagnostic, ...] = ()
     lowest = LEVEL_NAMES[-1] if target == PROGRAM else target
     levels = levels_between(start, lowest) if isinstance(given, ModuleInput) else []
@@ -69,19 +71,24 @@ def _compile(compiler: Compiler, given: ModuleInput | ProgramInput, target: str)
         "version": JSON_VERSION,
         "input": given.path,
         "input_level": start,
-        "level": target,
-        "pipeline": ",".join(pipeline(level, choice) for level in levels),
+        "level": target if given_pipeline is None else _reached(given, target),
+        "pipeline": given_pipeline or ",".join(pipeline(level, choice) for level in levels),
         "passes": passes,
         "remarks": [_remark(remark) for remark in remarks],
         "text": _text(compiler, given, target),
     }
 
 
+def _reached(given: ModuleInput | ProgramInput, target: str) -> str:
+    """The level to which a pipeline of the user has led."""
+    return level_of(given.module) if isinstance(given, ModuleInput) and target != PROGRAM else target
+
+
 def _text(compiler: Compiler, given: ModuleInput | ProgramInput, target: str) -> str:
     if target == PROGRAM:
         from ...backends.sn40l.serialize import dump_program
 
-        return dump_program(compiler.program(given, compiler.choice()))
+        return dump_program(compiler.emit(given))
     assert isinstance(given, ModuleInput), "a program is below all other levels"
     return f"{given.module!s}\n"
 

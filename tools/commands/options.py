@@ -30,7 +30,9 @@ def _at_least(least: int, text: str, wanted: str) -> int:
 
 def add_input(parser: argparse.ArgumentParser) -> None:
     """The input and the parameters of a model."""
-    parser.add_argument("input", help="a model (.kl), IR at any level (.mlir) or a saved program (.json)")
+    parser.add_argument(
+        "input", help="a model (.kl), IR at any level (.mlir, - for stdin) or a saved program (.json)"
+    )
     parser.add_argument(
         "--param",
         action="append",
@@ -38,6 +40,10 @@ def add_input(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="override a parameter of the model; may be repeated",
     )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The form of what is printed."""
     parser.add_argument("--json", action="store_true", help="print a JSON document on stdout")
 
 
@@ -53,10 +59,27 @@ def add_kernel_choice(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="turn runs of calls of the same kernels into one looped kernel (default: yes)",
     )
+    add_steps_per_call(
+        parser, "make N decode steps in one call: head, argmax and embedding join the loop (default: 1)"
+    )
     parser.add_argument(
         "--resident",
         action=argparse.BooleanOptionalAction,
         help="keep weights in the SRAM that kernels leave over, from step to step (default: no)",
+    )
+
+
+def add_steps_per_call(parser: argparse.ArgumentParser, help: str) -> None:
+    """How many decode steps one call makes."""
+    parser.add_argument("--steps-per-call", type=positive, metavar="N", help=help)
+
+
+def add_pipeline(parser: argparse.ArgumentParser) -> None:
+    """The passes, where they are not those of the default pipeline."""
+    parser.add_argument(
+        "--pipeline",
+        metavar="PASSES",
+        help="run these passes, in the notation of kl-opt -p, instead of the default pipeline",
     )
 
 
@@ -69,9 +92,18 @@ def add_memory(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_machine(parser: argparse.ArgumentParser) -> None:
-    """The machine to compile for."""
-    parser.add_argument("--machine", metavar="FILE", help="machine parameters as TOML")
+def add_machine(parser: argparse.ArgumentParser, *, may_be_bare: bool = False) -> None:
+    """The machine to compile for; where `--machine` may be bare, that tunes the machine alone."""
+    if may_be_bare:
+        parser.add_argument(
+            "--machine",
+            nargs="?",
+            const=True,
+            metavar="FILE",
+            help="machine parameters as TOML; without FILE, tune the machine alone, not the mapping",
+        )
+    else:
+        parser.add_argument("--machine", metavar="FILE", help="machine parameters as TOML")
     parser.add_argument(
         "--set",
         action="append",

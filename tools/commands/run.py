@@ -30,14 +30,20 @@ def run(arguments: argparse.Namespace) -> int:
     given = compiler.read()
     module = _reference_module(compiler, given) if arguments.check else None
     program = compiler.program(given, compiler.choice())
-    check_position(program, arguments.steps - 1)
+    calls, rest = divmod(arguments.steps, program.steps)
+    if rest:
+        raise InputError(
+            f"{arguments.steps} steps are asked for, a call makes {program.steps}{HELP_MARK}"
+            "--steps is a multiple of --steps-per-call"
+        )
+    check_position(program, arguments.steps - program.steps)
     weights = read_weights(program, arguments.weights, arguments.seed)
     steps = Run(program, weights, arguments.seed, arguments.orchestration)
     reference = Reference(module, steps) if module is not None else None
     done: list[Step] = []
     differences: list[Difference] = []
     with progress(f"running {program.name}") as advance:
-        for step in steps.steps(arguments.steps, advance):
+        for step in steps.steps(calls, advance):
             done.append(step)
             differences += reference.differences(step) if reference is not None else []
     checked = None if reference is None else differences
@@ -132,7 +138,7 @@ def _print(program: Program, steps: list[Step], differences: list[Difference] | 
     for one in differences or ():
         print(one)
     if differences is not None and not differences:
-        print(f"equal to the reference, bit for bit: {len(steps)} steps, outputs and states")
+        print(f"equal to the reference, bit for bit: {len(steps) * program.steps} steps, outputs and states")
 
 
 def _row(step: Step, names: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from ...backends.sn40l.timer import Timer
 from ..compilation import Compiler
 from ..diagnostics import HELP_MARK, InputError
 from ..engine_errors import engine_errors
-from ..execution import check_position, context_length, position_inputs
+from ..execution import position_inputs, timed_position
 from ..progress import progress
 from ..tables import bytes_text, print_json, print_table, share_text, time_text
 from ..time_details import print_layers, print_stages, write_trace
@@ -60,17 +60,6 @@ def _trace_iterations(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def timed_position(program: Program, wanted: int | None) -> int:
-    """The position to time: the one that is asked for, else the last in the context.
-
-    Raises: InputError for a position outside the context.
-    """
-    if wanted is None:
-        return (context_length(program) or 1) - 1
-    check_position(program, wanted)
-    return wanted
-
-
 def time_program(program: Program, position: int, orchestration: str, timer: Timer | None = None) -> Report:
     """Time one step at a position.
 
@@ -101,31 +90,34 @@ def document(path: str, position: int, report: Report) -> dict[str, Any]:
 def headline(report: Report, position: int) -> str:
     """What was timed: program, machine, orchestration and position."""
     sockets = f"{report.machine.sockets} socket{'s' if report.machine.sockets > 1 else ''}"
-    return (
-        f"{report.program}: one step at position {position}, {sockets}, {report.orchestration}-orchestrated"
-    )
+    what = f"one step at position {position}"
+    if report.steps > 1:
+        what = f"{report.steps} steps in one call, from position {position} on"
+    return f"{report.program}: {what}, {sockets}, {report.orchestration}-orchestrated"
 
 
 def roofline(report: Report) -> str:
     """The roofline in tokens/s and what it is made of."""
     machine, hbm, step = report.machine, report.traffic.hbm, report.roofline_cycles
-    reason = f"{report.flops:.3g} FLOPs a step at peak"
+    of = "a step" if report.steps == 1 else "a call"
+    reason = f"{report.flops:.3g} FLOPs {of} at peak"
     if machine.hbm_roof_cycles(hbm) == step:
-        reason = f"{bytes_text(hbm)} of HBM traffic a step at {bytes_text(machine.hbm_bandwidth)}/s"
+        reason = f"{bytes_text(hbm)} of HBM traffic {of} at {bytes_text(machine.hbm_bandwidth)}/s"
     elif report.traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle) == step:
-        reason = f"{bytes_text(report.traffic.sram_read)} of resident weights a step"
+        reason = f"{bytes_text(report.traffic.sram_read)} of resident weights {of}"
     elif machine.compute_roof_cycles(report.flops) != step:
         sent, ddr = report.traffic.link_sent, report.traffic.ddr
         links = sent * machine.ddr_bandwidth > ddr * machine.p2p_bandwidth
         what = f"{bytes_text(sent)} sent" if links else f"{bytes_text(ddr)} of DDR traffic"
-        reason = f"{what} a step"
+        reason = f"{what} {of}"
     return f"{report.roofline_tokens_per_second:.1f} tokens/s, {reason}"
 
 
 def _print(report: Report, position: int) -> None:
     print(headline(report, position), end="\n\n")
     print(f"tokens/s      {report.tokens_per_second:.1f}")
-    print(f"step          {time_text(report.seconds)}, {report.cycles} cycles")
+    what = "step" if report.steps == 1 else "call"
+    print(f"{what}          {time_text(report.seconds)}, {report.cycles} cycles")
     print(f"kernel calls  {kernel_calls_per_token(report)} per token")
     print(f"roofline      reached to {share_text(report.roofline_share)}: {roofline(report)}", end="\n\n")
     rows = [_ledger_row(*entry, report) for entry in asdict(report.ledger).items()]

@@ -1,0 +1,135 @@
+"""`kl explore`: run a scenario of HyperMapper, with a Python function, a client, or a table of answers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from typing import Any
+
+from ...explore.scenarios.functions import NamedFunction, load_function
+from ...explore.scenarios.optimizer import run_to_end
+from ...explore.scenarios.protocol import ClientGoneError
+from ...explore.scenarios.reading import load_scenario
+from ...explore.scenarios.recorder import Result
+from ...explore.scenarios.run import Options
+from ...explore.scenarios.scenario import Scenario
+from ...explore.scenarios.table import Row
+from ...explore.scenarios.texts import point_texts
+from ..diagnostics import HELP_MARK, Diagnostic, InputError, discard_output, report
+from ..study_progress import study_progress
+from ..tables import print_json, print_table
+from .options import JSON_VERSION
+
+MOST_ROWS = 20
+"""Longer fronts are printed in part; the file has all of it."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the scenario to its end."""
+    scenario = load_scenario(arguments.input)
+    scenario = replace(scenario, settings=replace(scenario.settings, method=arguments.method))
+    is_client = scenario.mode == "client-server"
+    if is_client and arguments.json:
+        raise InputError(
+            f"in the mode 'client-server' stdout belongs to the client{HELP_MARK}leave out --json"
+        )
+    for remark in scenario.remarks:
+        report(Diagnostic(remark, severity="remark"), {}, "kl")
+    try:
+        result = _run(scenario, arguments, is_client)
+    except ClientGoneError:
+        discard_output()
+        raise
+    except KeyboardInterrupt:
+        kept = arguments.storage or scenario.files.samples
+        print(f"interrupted; --resume goes on with {kept}", file=sys.stderr)
+        raise
+    if arguments.json:
+        print_json(_document(arguments.input, result))
+    elif not is_client:
+        _print(result)
+    return 0
+
+
+def _run(scenario: Scenario, arguments: argparse.Namespace, is_client: bool) -> Result:
+    options = Options(
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+        timeout=arguments.timeout,
+        isolate=True,
+        storage=arguments.storage,
+        budget=arguments.budget,
+        resume=arguments.resume,
+    )
+    output = sys.stdout if is_client else StringIO()  # what is printed below says more
+    budget = arguments.budget or scenario.budget
+    silent = arguments.json or is_client
+    progress = study_progress(scenario.objectives, (), budget, silent=silent)
+    # What functions print is for people, and goes where the progress goes.
+    with progress as on_trial, redirect_stdout(sys.stderr):
+        function = _function(arguments.function)
+        return run_to_end(scenario, function, options, sys.stdin, output, on_trial)
+
+
+def _function(name: str | None) -> NamedFunction | None:
+    """The function by its name, also in other processes; it is this one that says if there is none."""
+    if name is None:
+        return None
+    load_function(name)
+    return NamedFunction(name)
+
+
+def _count(result: Result, status: str) -> int:
+    return sum(row.outcome.status == status for row in result.rows)
+
+
+def _document(path: str, result: Result) -> dict[str, Any]:
+    scenario = result.scenario
+    names = [objective.name for objective in scenario.objectives]
+    files = {"samples": str(scenario.files.samples), "log": str(scenario.files.log)}
+    if len(names) > 1:
+        files["front"] = str(scenario.files.front)
+    return {
+        "version": JSON_VERSION,
+        "input": path,
+        "scenario": scenario.name,
+        "evaluations": len(result.rows),
+        "feasible": _count(result, "feasible"),
+        "failed": sum(row.has_failed for row in result.rows),
+        "objectives": names,
+        "front": [{"point": row.point, "values": list(row.outcome.values or ())} for row in result.front],
+        "files": files,
+        "remarks": list(scenario.remarks),
+    }
+
+
+def _print(result: Result) -> None:
+    scenario = result.scenario
+    front = sorted(result.front, key=lambda row: row.outcome.values or ())
+    names = [parameter.name for parameter in scenario.space.parameters]
+    names += [objective.name for objective in scenario.objectives]
+    print_table(names, [_cells(scenario, row) for row in front[:MOST_ROWS]], texts=())
+    more = len(front) - MOST_ROWS
+    if more > 0:
+        print(f"and {more} more points of the front")
+    failed = sum(row.has_failed for row in result.rows)
+    print(f"{len(result.rows)} evaluations, {_count(result, 'feasible')} feasible, {failed} failed")
+    print(f"all evaluations are in {scenario.files.samples}")
+    if len(scenario.objectives) > 1:
+        print(f"the front is in {scenario.files.front}")
+
+
+def _cells(scenario: Scenario, row: Row) -> list[str]:
+    numbers = [f"{value:.6g}" for value in row.outcome.values or ()]
+    return [*(_short(text) for text in point_texts(scenario, row.point)), *numbers]
+
+
+def _short(text: str) -> str:
+    """A text, with few digits where it is a number that has many."""
+    try:
+        return text if len(text) < 10 else f"{float(text):.6g}"
+    except ValueError:
+        return text

@@ -1,0 +1,130 @@
+"""`kl tune`: search the mappings of a model, or machines for it, for the best trade-offs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...explore.outcome import Trial
+from ..diagnostics import HELP_MARK, InputError
+from ..study_errors import study_errors
+from ..study_progress import study_progress
+from ..tables import bytes_text, print_json, print_table, share_text, time_text
+from ..tuning.front import Found, document
+from ..tuning.session import Session, make_session
+from .options import JSON_VERSION
+
+MOST_ROWS = 20
+"""Longer fronts are printed in part; the file and the JSON form have all of it."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search until the budget is spent, then print the front."""
+    storage = arguments.storage or f"{Path(arguments.input).stem}.tune.db"
+    with study_errors(storage):
+        session = make_session(arguments)
+        found = Found(session, _search(session, storage, arguments))
+    if arguments.output is not None:
+        Path(arguments.output).write_text(_pipelines(found), encoding="utf-8")
+    if arguments.json:
+        print_json({"version": JSON_VERSION, **document(found, arguments.input, storage)})
+    elif found.front:
+        _print(found, arguments.input, storage)
+    if not found.front:
+        raise InputError(
+            f"none of {len(found.trials)} evaluations is feasible; most often: {found.reason}"
+            f"{HELP_MARK}`kl report {storage}` says more; a larger machine or --budget may help"
+        )
+    return 0
+
+
+def _search(session: Session, storage: str, arguments: argparse.Namespace) -> Sequence[Trial]:
+    """Run the study, or go on with it; its trials.
+
+    Raises: StudyError where the storage does not go with it, InputError as an evaluation does.
+    """
+    from ...explore.studies.study import open_study
+
+    for point in [*session.defaults.values()][:1]:
+        session.evaluation(point)  # what is wrong with the options shows here, not in every trial
+    study = open_study(session.plan, storage, must_exist=arguments.resume)
+    for point in session.defaults.values():
+        study.enqueue(point)
+    before = study.trials()
+    objectives = session.plan.objectives
+    with study_progress(objectives, before, arguments.budget, silent=arguments.json) as on_trial:
+        study.run(
+            session.evaluation,
+            arguments.budget,
+            jobs=arguments.jobs,
+            timeout=arguments.timeout,
+            on_trial=on_trial,
+        )
+    return study.trials()
+
+
+def _print(found: Found, path: str, storage: str) -> None:
+    evaluated, feasible = len(found.trials), found.counts["feasible"]
+    share = share_text(feasible / evaluated)
+    print(
+        f"{path}: {evaluated} evaluations, {share} of them feasible, {len(found.front)} on the front",
+        end="\n\n",
+    )
+    _print_rows(found, "by hand", found.defaults)
+    _print_rows(found, "found", {f"#{trial.number}": trial for trial in found.front})
+    for place, name in enumerate(found.names):
+        best = min(found.front, key=lambda trial: (trial.outcome.values or ())[place])
+        print(f"best {name}, #{best.number}:\n  {_command(found, best, path)}\n")
+    print(f"the study is kept in {storage}; `kl report` says what matters and why points are infeasible")
+
+
+def _print_rows(found: Found, title: str, trials: Mapping[str, Trial]) -> None:
+    """A table of trials by name, where there are any, and an empty line."""
+    if not trials:
+        return
+    columns = [title, *found.names, "what is turned"]
+    rows = [_row(found, name, trial) for name, trial in trials.items()]
+    print_table(columns, rows[:MOST_ROWS], texts=(0, len(columns) - 1))
+    if len(rows) > MOST_ROWS:
+        print(f"and {len(rows) - MOST_ROWS} more")
+    print()
+
+
+def _row(found: Found, name: str, trial: Trial) -> list[str]:
+    values = trial.outcome.values
+    cells = ["-"] * len(found.names) if values is None else list(map(_text, found.names, values))
+    return [name, *cells, _turned(found, trial)]
+
+
+def _text(name: str, value: float) -> str:
+    """An objective as people read it."""
+    match name:
+        case "latency":
+            return time_text(value)
+        case "sram" | "hbm":
+            return bytes_text(value)
+        case _:
+            return f"{value:.6g}"
+
+
+def _turned(found: Found, trial: Trial) -> str:
+    """What a trial sets otherwise than the pipeline does by default."""
+    usual = found.session.evaluation.mapping.default_point()
+    explored = found.session.evaluation.machine
+    changed = {name: v for name, v in trial.point.items() if name in explored or usual.get(name) != v}
+    return " ".join(f"{name}={str(v).lower() if isinstance(v, bool) else v}" for name, v in changed.items())
+
+
+def _command(found: Found, trial: Trial, path: str) -> str:
+    return " ".join(["kl time", path, *found.options(trial), f"--pipeline '{found.pipeline(trial)}'"])
+
+
+def _pipelines(found: Found) -> str:
+    """The front as a text: for each point a comment, then its pipeline on a line."""
+    lines: list[str] = []
+    for trial in found.front:
+        values = zip(found.names, trial.outcome.values or (), strict=True)
+        shown = [f"trial {trial.number}", *(f"{name} {value:.17g}" for name, value in values)]
+        lines += [f"# {', '.join([*shown, *found.options(trial)])}", found.pipeline(trial)]
+    return "".join(f"{line}\n" for line in lines)

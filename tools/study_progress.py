@@ -1,0 +1,146 @@
+"""A live display for studies on stderr: how far they are, and what has been found."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import get_args
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from ..explore.history import Objective, signed_values
+from ..explore.outcome import Status, Trial
+from ..explore.pareto import hypervolume
+from .tables import share_text
+
+LINE_SECONDS = 60.0
+"""How often a line is written where there is no terminal."""
+
+BAR_WIDTH = 40
+POINT_WIDTH = 100
+"""Characters of a point that are shown."""
+
+
+@contextmanager
+def study_progress(
+    objectives: Sequence[Objective], before: Sequence[Trial], budget: int, *, silent: bool
+) -> Generator[Callable[[Trial], None]]:
+    """Gives what `Study.run` calls for each trial; `before` are the trials that had ended before.
+
+    Without a terminal, a line is written now and then.
+    """
+    progress = Progress(objectives, before, budget)
+    if silent:
+        yield progress.add
+    elif sys.stderr.isatty():
+        console = Console(stderr=True)
+        with Live(console=console, get_renderable=progress.render, transient=True):
+            yield progress.add
+    else:
+        yield _Lines(progress).add
+
+
+class Progress:
+    """What is known of a study while it runs."""
+
+    def __init__(self, objectives: Sequence[Objective], before: Sequence[Trial], budget: int):
+        self._objectives = objectives
+        self._trials = list(before)
+        self._before = len(before)
+        self._budget = budget
+        self._start = time.monotonic()
+        self._volume = self._hypervolume()
+
+    def add(self, trial: Trial) -> None:
+        """Take in a trial that has ended."""
+        self._trials.append(trial)
+        if trial.outcome.status == "feasible":
+            self._volume = self._hypervolume()
+
+    def render(self) -> RenderableType:
+        """All of it, as the display shows it."""
+        bar = Table.grid(padding=(0, 2))
+        done = min(len(self._trials), self._budget)
+        bar.add_row(ProgressBar(self._budget, done, BAR_WIDTH), self._count(), self._time())
+        best = Table.grid(padding=(0, 2))
+        for place, objective in enumerate(self._objectives):
+            trial = self._best(place)
+            if trial is not None and trial.outcome.values is not None:
+                point = ", ".join(f"{name} {value}" for name, value in trial.point.items())
+                best.add_row(
+                    f"best {objective.name}", f"{trial.outcome.values[place]:.6g}", point[:POINT_WIDTH]
+                )
+        return Group(bar, self._shares(), best)
+
+    def line(self) -> str:
+        """The most important of it."""
+        return f"{self._count()}, {self._shares()}, {self._time()}"
+
+    def _count(self) -> str:
+        return f"{len(self._trials)} of {self._budget} evaluations"
+
+    def _shares(self) -> str:
+        """How many points were feasible, what became of the others, and how good the front is."""
+        counts = Counter(trial.outcome.status for trial in self._trials)
+        feasible = share_text(counts["feasible"] / max(len(self._trials), 1)) + " feasible"
+        others = (f"{counts[s]} {s}" for s in get_args(Status) if s != "feasible" and counts[s])
+        volume = [] if self._volume is None else [f"hypervolume {self._volume:.4g}"]
+        return ", ".join([feasible, *others, *volume])
+
+    def _time(self) -> str:
+        """How long it has been running and will go on, as far as that can be told."""
+        passed = time.monotonic() - self._start
+        done = len(self._trials) - self._before
+        if done == 0:
+            return _clock(passed)
+        return f"{_clock(passed)}, {_clock(passed / done * (self._budget - len(self._trials)))} left"
+
+    def _feasible(self) -> list[Trial]:
+        return [trial for trial in self._trials if trial.outcome.evaluation(trial.point).feasible]
+
+    def _best(self, place: int) -> Trial | None:
+        sign = self._objectives[place].sign
+        feasible = ((t.outcome.values, t) for t in self._feasible())
+        known = [(sign * values[place], t) for values, t in feasible if values is not None]
+        return min(known, key=lambda pair: pair[0])[1] if known else None
+
+    def _hypervolume(self) -> float | None:
+        """The hypervolume of what is feasible, up to the capacities, else to the worst values."""
+        evaluations = [trial.outcome.evaluation(trial.point) for trial in self._feasible()]
+        if not evaluations:
+            return None
+        values = signed_values(evaluations, self._objectives)
+        capacities = [objective.capacity for objective in self._objectives]
+        reference = [
+            worst if capacity is None else capacity * objective.sign
+            for objective, capacity, worst in zip(self._objectives, capacities, values.max(0), strict=True)
+        ]
+        return hypervolume(values, np.array(reference))
+
+
+class _Lines:
+    """A line on stderr now and then."""
+
+    def __init__(self, progress: Progress):
+        self._progress = progress
+        self._next = time.monotonic() + LINE_SECONDS
+
+    def add(self, trial: Trial) -> None:
+        self._progress.add(trial)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LINE_SECONDS
+            print(self._progress.line(), file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    """A time as hours, minutes and seconds."""
+    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,169 @@
+"""The knobs of a pipeline's passes as parameters of a search space, once the module is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ...explore.errors import SpaceError
+from ...explore.expressions import make_constraint
+from ...explore.parameters import Categorical, Condition, Discrete, Integer, Ordinal
+from ...passes.analysis.facts import module_facts
+from ...passes.knobs import Knob, Setting, option_knobs, presence_knob
+from ..diagnostics import InputError
+
+Facts = Mapping[str, int]
+
+WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Dial:
+    """A knob of a pass in a pipeline: `tile-stages.tile-bytes`, or `loop-kernels` for whether a pass runs."""
+
+    pass_name: str
+    option: str | None
+    """The name of the option in a pipeline; None for whether the pass runs."""
+    parameter: Discrete
+    constraints: tuple[str, ...]
+    default: Setting
+    """What it is in the pipeline as it stands."""
+    is_written: bool = False
+    """Whether a pipeline always says it: what an absent option stands for depends on others."""
+
+    @property
+    def name(self) -> str:
+        """The name of its parameter."""
+        return self.parameter.name
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A pass of a pipeline, its options there, and whether it runs if nobody turns a knob."""
+
+    pass_class: type[ModulePass]
+    options: Mapping[str, Setting]
+    runs: bool
+
+    @property
+    def has_knobs(self) -> bool:
+        """Whether there is something to turn."""
+        return presence_knob(self.pass_class) is not None or bool(option_knobs(self.pass_class))
+
+
+def find_dials(slots: Sequence[Slot], module: ModuleOp) -> tuple[Dial, ...]:
+    """The dials of all passes, in their order; of a pass that stands twice, once.
+
+    A pass that does not run and cannot be turned on has none.
+
+    Raises: InputError where a pass declares a knob that makes no sense.
+    """
+    facts = module_facts(module)
+    found: dict[str, Dial] = {}
+    for slot in slots:
+        try:
+            for dial in _dials(slot, facts, module):
+                found.setdefault(dial.name, dial)
+        except (SpaceError, TypeError) as error:
+            name = slot.pass_class.name
+            raise InputError(f"pass {name} declares a knob that makes no sense: {error}") from None
+    return tuple(found.values())
+
+
+def _dials(slot: Slot, facts: Facts, module: ModuleOp) -> Iterator[Dial]:
+    name, knobs = slot.pass_class.name, option_knobs(slot.pass_class)
+    presence, when = presence_knob(slot.pass_class), None
+    if presence is not None and _is_there(presence, facts, module):
+        yield Dial(name, None, _parameter(name, presence, facts, slot.runs), (), slot.runs)
+        when = Condition(name, (True,))
+    elif not slot.runs:
+        return
+    defaults: dict[str, int] = {}
+    for option, (knob, usual) in knobs.items():
+        if not _is_there(knob, facts, module):
+            continue
+        own = {**facts, **_own_facts(knob, module)}
+        default = slot.options.get(option, usual)
+        default = _number(knob.default, {**own, **defaults}) if default is None else default
+        if isinstance(default, int):
+            defaults[option.replace("-", "_")] = default
+        parameter = replace(_parameter(f"{name}.{option}", knob, own, default), when=when)
+        texts = [_named(text, slot, own) for text in knob.where if not _is_about(text, own)]
+        yield Dial(name, option, parameter, tuple(texts), default, usual is None)
+
+
+def _own_facts(knob: Knob, module: ModuleOp) -> dict[str, int]:
+    return {name: read(module) for name, read in knob.facts.items()}
+
+
+def _is_about(text: str, facts: Facts) -> bool:
+    """Whether a predicate is about facts alone."""
+    return all(name in facts for name in make_constraint(text).names)
+
+
+def _is_there(knob: Knob, facts: Facts, module: ModuleOp) -> bool:
+    """Whether a module has a knob: the predicates on facts alone hold."""
+    facts = {**facts, **_own_facts(knob, module)}
+    return all(bool(make_constraint(text).value(facts)) for text in knob.where if _is_about(text, facts))
+
+
+def _number(bound: Any, facts: Facts) -> int:
+    """A bound, which may be a text over facts."""
+    if not isinstance(bound, str):
+        return bound
+    expression = make_constraint(bound)
+    for name in expression.names:
+        if name not in facts:
+            raise SpaceError(f"'{bound}' names {name}, which is no fact; known are {', '.join(facts)}")
+    value: Any = expression.value(facts)
+    return int(value)
+
+
+def _parameter(name: str, knob: Knob, facts: Facts, default: Setting) -> Discrete:
+    """The parameter of a knob; a default outside the range becomes one more value."""
+    if knob.values:
+        values = knob.values if default in knob.values else (default, *knob.values)
+        if knob.ordered:
+            return Ordinal(name, tuple(values), knob.prior)
+        return Categorical(name, tuple(values))
+    numbers = Integer(name, _number(knob.low, facts), _number(knob.high, facts), knob.scale, knob.prior)
+    try:
+        numbers.index(default)
+    except SpaceError:
+        known = [numbers.value(index) for index in range(numbers.size)]
+        return Ordinal(name, tuple(sorted([*known, int(default)])), knob.prior)
+    return numbers
+
+
+def _named(text: str, slot: Slot, facts: Facts) -> str:
+    """A predicate over parameters: facts become numbers, options their full names in backquotes."""
+    knobs = option_knobs(slot.pass_class)
+
+    def full(word: re.Match[str]) -> str:
+        option = word[0].replace("_", "-")
+        if word[0] in facts:
+            return str(facts[word[0]])
+        return f"`{slot.pass_class.name}.{option}`" if option in knobs else word[0]
+
+    return WORD.sub(full, text)
+
+
+def with_settings(text: str, settings: Mapping[str, Setting]) -> str | None:
+    """A predicate in which dials that are not turned are what they are set to; None where that is all.
+
+    Raises: SpaceError where it is all and does not hold.
+    """
+    expression = make_constraint(text)
+    known = [name for name in expression.names if name in settings]
+    if len(known) < len(expression.names):
+        return reduce(lambda text, name: text.replace(f"`{name}`", repr(settings[name])), known, text)
+    if not expression.holds(settings):
+        shown = ", ".join(f"{name} = {settings[name]!r}" for name in known)
+        raise SpaceError(f"'{text}' does not hold for {shown}")
+    return None

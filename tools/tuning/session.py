@@ -1,0 +1,207 @@
+"""From a command line to a study: what is tuned, what for, and the points to begin with."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path
+
+from ...dialects.machine import Machine
+from ...dialects.rdu import machine_of
+from ...explore.errors import SpaceError
+from ...explore.history import Objective
+from ...explore.optimizer import Settings
+from ...explore.parameters import Integer, Ordinal
+from ...explore.space import Point, Space
+from ...explore.studies.study import StudyPlan
+from ...passes.knobs import Setting
+from ..commands.compare import VARIANTS
+from ..diagnostics import HELP_MARK, InputError
+from ..inputs import STDIN
+from ..machine_options import machine_changes
+from ..options import assignments
+from .evaluation import MappingEvaluation, Source, tuned_module, workbench
+from .machines import Cost, machine_parameter, parse_cost
+from .measures import MEASURES
+from .pipelines import PipelineTemplate, choice_pipeline, default_template
+from .space import MappingSpace, mapping_space
+
+FIRST = ("looped", "resident", "fused", "unfused")
+"""What one would try by hand, `kl compare` shows the same: a search begins with it, the best guess first."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A study of mappings or machines."""
+
+    evaluation: MappingEvaluation
+    plan: StudyPlan
+    defaults: Mapping[str, Point]
+    """Points to begin with, by name."""
+
+
+def make_session(arguments: argparse.Namespace) -> Session:
+    """The study that a command line of `kl tune` asks for.
+
+    Raises: InputError for options that make no sense, SpaceError for a space without points,
+    DiagnosticException where the model cannot be split, and what reading a model raises.
+    """
+    machines = _machine_parameters(arguments)
+    names = [parameter.name for parameter in machines]
+    source = _source(arguments)
+    template = _template(arguments, None if "sockets" in names else _machine(source).sockets)
+    alone = arguments.machine is True
+    mapping = MappingSpace(template, ()) if alone else _mapping(arguments, source, template)
+    costs = tuple(parse_cost(text, _machine(source)) for text in arguments.cost)
+    evaluation = MappingEvaluation(
+        source,
+        mapping,
+        _objectives(arguments, costs),
+        arguments.orchestration,
+        arguments.position,
+        tuple(names),
+        costs,
+    )
+    space = Space((*machines, *(dial.parameter for dial in mapping.dials)), mapping.constraints)
+    return Session(evaluation, _plan(arguments, evaluation, space), _defaults(evaluation, space, arguments))
+
+
+def _machine_parameters(arguments: argparse.Namespace) -> tuple[Integer | Ordinal, ...]:
+    """The machine parameters to explore.
+
+    Raises: InputError where there are none and the machine alone is tuned, or a knob is turned with it.
+    """
+    machines = tuple(map(machine_parameter, arguments.explore))
+    names = [parameter.name for parameter in machines]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"--explore has {twice[0]} twice")
+    if arguments.machine is True and not machines:
+        way_out = f"{HELP_MARK}say it with --explore hbm_bandwidth=1e12..4e12:log, or give --machine a FILE"
+        raise InputError(f"--machine tunes the machine, but nothing of it is to be explored{way_out}")
+    if arguments.machine is True and (arguments.knobs is not None or arguments.fix):
+        way_out = f"{HELP_MARK}leave out the bare --machine to turn knobs as well"
+        raise InputError(f"--machine tunes the machine alone, --knobs and --fix are for mappings{way_out}")
+    return machines
+
+
+def _source(arguments: argparse.Namespace) -> Source:
+    if arguments.input == STDIN:
+        raise InputError(f"stdin cannot be tuned{HELP_MARK}give a file, each process reads it again")
+    changes = machine_changes(arguments)
+    parameters = assignments("--param", arguments.param)
+    return Source(arguments.input, tuple(parameters.items()), tuple(changes.items()))
+
+
+def _machine(source: Source) -> Machine:
+    """The machine before anything of it is explored."""
+    return machine_of(workbench(source).module)
+
+
+def _template(arguments: argparse.Namespace, sockets: int | None) -> PipelineTemplate:
+    if arguments.pipeline is None:
+        return default_template(sockets, spill=arguments.spill)
+    if arguments.spill:
+        raise InputError(f"--pipeline says all that is done{HELP_MARK}give plan-memory{{spill=true}} there")
+    return PipelineTemplate(arguments.pipeline)
+
+
+def _mapping(arguments: argparse.Namespace, source: Source, template: PipelineTemplate) -> MappingSpace:
+    only = None if arguments.knobs is None else [name.strip() for name in arguments.knobs.split(",")]
+    fixed = dict(map(_setting, arguments.fix))
+    return mapping_space(template, tuned_module(source, template), only=only, fixed=fixed)
+
+
+def _setting(text: str) -> tuple[str, Setting]:
+    """A knob and its value as a command line says them."""
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not (name and equals and value):
+        raise InputError(f"--fix '{text}' is no assignment{HELP_MARK}write --fix knob=value")
+    known = {"true": True, "false": False}
+    if value in known:
+        return name, known[value]
+    return name, int(value) if value.isdecimal() else value
+
+
+def _objectives(arguments: argparse.Namespace, costs: Sequence[Cost]) -> tuple[str, ...]:
+    """The names of the objectives.
+
+    Raises: InputError for one that there is not, or twice.
+    """
+    known = [*MEASURES, *(cost.name for cost in costs)]
+    for cost in costs:
+        if known.count(cost.name) > 1:
+            raise InputError(f"--cost {cost.name}: there is an objective of this name{HELP_MARK}take another")
+    if arguments.objectives is None:
+        return ("latency", *(cost.name for cost in costs)) if costs else ("latency", "units")
+    names = tuple(name.strip() for name in arguments.objectives.split(","))
+    for name in names:
+        if name not in known:
+            raise InputError(f"unknown objective '{name}'{HELP_MARK}known are {', '.join(known)}")
+        if names.count(name) > 1:
+            raise InputError(f"--objectives has {name} twice")
+    return names
+
+
+def _plan(arguments: argparse.Namespace, evaluation: MappingEvaluation, space: Space) -> StudyPlan:
+    """The plan of a study whose name says what was evaluated, so that no other goes on with it."""
+    source, explored = evaluation.source, evaluation.machine
+    worst = assignments("--worst", arguments.worst)
+    for name, value in worst.items():
+        if name not in evaluation.objectives:
+            known = ", ".join(evaluation.objectives)
+            raise InputError(f"--worst {name}: this is no objective of the search{HELP_MARK}it has {known}")
+        if not 0 < value < inf:
+            raise InputError(f"--worst {name} is {value}; it must be positive")
+    limits = {name: None if explored else _capacity(name, source) for name in evaluation.objectives} | worst
+    objectives = [Objective(name, capacity=limit) for name, limit in limits.items()]
+    what = (
+        str(workbench(source).module),
+        evaluation.mapping.template,
+        evaluation.orchestration,
+        evaluation.position,
+        evaluation.costs,
+    )
+    digest = hashlib.sha256(repr(what).encode()).hexdigest()[:8]
+    settings = Settings(method=arguments.method)
+    return StudyPlan(f"{Path(source.path).stem}-{digest}", space, tuple(objectives), settings, arguments.seed)
+
+
+def _capacity(name: str, source: Source) -> float | None:
+    """The worst value of any use; None where the machine sets none."""
+    capacity = MEASURES[name].capacity if name in MEASURES else None
+    return None if capacity is None else capacity(_machine(source))
+
+
+def _defaults(evaluation: MappingEvaluation, space: Space, arguments: argparse.Namespace) -> dict[str, Point]:
+    """The points of the mappings that one would try by hand, on the machine as it is given.
+
+    Those are left out that the space does not have: a knob is fixed, a machine parameter has other values.
+    """
+    machine = dict(_machine(evaluation.source).items())
+    values: Point = {name: machine[name] for name in evaluation.machine}
+    mapping, points = evaluation.mapping, dict[str, Point | None]()
+    if arguments.pipeline is None and mapping.dials:
+        choices = {name: replace(VARIANTS[name], spill=arguments.spill) for name in FIRST}
+        points = {name: mapping.point(choice_pipeline(choice)) for name, choice in choices.items()}
+    points["as given"] = mapping.default_point()
+    found: dict[str, Point] = {}
+    for name, point in points.items():
+        if (
+            point is not None
+            and {**values, **point} not in found.values()
+            and _has(space, {**values, **point})
+        ):
+            found[name] = {**values, **point}
+    return found
+
+
+def _has(space: Space, point: Point) -> bool:
+    try:
+        space.check(point)
+    except SpaceError:
+        return False
+    return True
