@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from explore_runs import Curve
+from explore_runs import TARGETS, Curve
 
 DATA = Path(__file__).parent / "data" / "explore_curves.jsonl"
+
+LEAST_GROWTH = 0.002
+"""The file has no smaller steps, unless they cross a target."""
 
 Key = tuple[str, str, int]
 """Tool, problem and seed of a run."""
@@ -30,7 +32,7 @@ def _curve(line: dict[str, Any]) -> Curve:
 def append(path: Path, key: Key, version: str, curve: Curve) -> None:
     """Add a run; what has been added is safe whatever comes after."""
     tool, problem, seed = key
-    steps = [[count, round(ratio, 6)] for count, ratio in curve.steps]
+    steps = [[count, round(ratio, 6)] for count, ratio in _marked(curve)]
     line = {
         "tool": tool,
         "version": version,
@@ -44,12 +46,16 @@ def append(path: Path, key: Key, version: str, curve: Curve) -> None:
         file.write(json.dumps(line) + "\n")
 
 
+def _marked(curve: Curve) -> list[tuple[int, float]]:
+    """The steps that cross a target, or are a little above the one before."""
+    marked: list[tuple[int, float]] = []
+    for count, ratio in curve.steps:
+        last = marked[-1][1] if marked else 0.0
+        if ratio - last >= LEAST_GROWTH or any(last < target <= ratio for target in TARGETS):
+            marked.append((count, ratio))
+    return marked
+
+
 def of_tool(curves: dict[Key, Curve], tool: str, problem: str) -> dict[int, Curve]:
     """The runs of a tool on a problem, by seed."""
     return {seed: curve for (name, where, seed), curve in curves.items() if (name, where) == (tool, problem)}
-
-
-def tools(curves: dict[Key, Curve], known: Sequence[str]) -> list[str]:
-    """The tools that have runs, in the order of `known`."""
-    present = {tool for tool, _, _ in curves}
-    return [tool for tool in known if tool in present]

@@ -22,6 +22,9 @@ from kl.explore.space import Point
 
 DEFAULTS = Settings()
 
+TARGETS = (0.90, 0.95, 0.99)
+"""Shares of the exact hypervolume."""
+
 Told = Literal["slacks", "flags", "failures"]
 """What a tool learns of an infeasible point: objectives and slacks, objectives, or only that it failed."""
 

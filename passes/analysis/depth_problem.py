@@ -20,6 +20,10 @@ from .traffic import gathered_tiles, room_bytes
 
 Steps = tuple[int, ...]
 
+MOST_TOKENS = 10_000
+"""Tokens of an iteration, over all channels, up to which depths are searched: about 0.2 s. The time grows with
+their square; beyond, channels keep an iteration's tokens."""
+
 
 @dataclass(frozen=True)
 class DepthProblem:
@@ -41,7 +45,10 @@ class _Place:
 
 
 def depth_problem(network: dataflow.KernelOp, machine: Machine) -> DepthProblem | None:
-    """What the loop of a network does in an iteration; None where a stage's periods reach beyond it."""
+    """What the loop of a network does in an iteration.
+
+    None where a stage's periods reach beyond it, and where it has more than `MOST_TOKENS`.
+    """
     units = [unit for unit in network.body.block.ops if isinstance(unit, UnitOp)]
     builder = _Builder(network.iterations, machine)
     for unit in units:
@@ -56,7 +63,10 @@ def depth_problem(network: dataflow.KernelOp, machine: Machine) -> DepthProblem 
                 return None
             channels.append(channel)
             queues.append(queue)
-    return DepthProblem(builder.all_actors(), [*queues, *builder.orders], channels)
+    queues += builder.orders
+    if sum(len(queue.puts) for queue in queues) > MOST_TOKENS:
+        return None
+    return DepthProblem(builder.all_actors(), queues, channels)
 
 
 def _runs_each_time(unit: UnitOp, iterations: int) -> bool:

@@ -13,6 +13,7 @@ from kl.dialects.network import QueueOp
 from kl.dialects.rdu import machine_of, set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
+from kl.passes.analysis import depth_problem
 from kl.tools.driver import Choice, lower
 from kl.tools.pipeline import parse_passes, run_passes
 from kl.tools.universe import make_context
@@ -69,3 +70,15 @@ def test_fewer_tiles_take_no_longer(model: str, sockets: int, extents: dict[str,
     assert all(now <= then for now, then in zip(planned, before, strict=True))
     assert planned != before or model == "llama3_tiny"
     assert cycles(module, extents["context"] - 1) == cycles(deep, extents["context"] - 1)
+
+
+def test_iterations_of_very_many_tiles_keep_their_room():
+    module = placed("llama3_2_1b", 1, CHOICES["unfused"], {"layers": 1})
+    before = depths(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(depth_problem, "MOST_TOKENS", 3)
+        kept = module.clone()
+        run(kept, "schedule-loop")
+    assert depths(kept) == before
+    run(module, "schedule-loop")
+    assert depths(module) != before
