@@ -67,6 +67,11 @@ def wait_for_rows(path: Path, count: int, process: subprocess.Popen[str]) -> Non
         time.sleep(0.02)
 
 
+def heed_interrupts():
+    """Let a process be interrupted even where the tests run in the background, which would ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_front_is_printed(capsys: Capture):
     scenario = str(EXAMPLES / "chakong_haimes.json")
     assert main(["explore", scenario, "--function", f"{FUNCTIONS}:chakong_haimes", "--budget", "24"]) == 0
@@ -145,7 +150,11 @@ def test_a_client_that_does_not_read_is_gone():
 def test_ctrl_c_keeps_what_was_evaluated(folder: Path):
     table = folder / "slow_output_samples.csv"
     process = subprocess.Popen(
-        write_slow(folder, 200), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        write_slow(folder, 200),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
     wait_for_rows(table, 3, process)
     process.send_signal(signal.SIGINT)

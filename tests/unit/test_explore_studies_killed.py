@@ -30,7 +30,14 @@ def begin(folder: Path, jobs: int, storage: Path, budget: int = BUDGET) -> subpr
     """A process that works on the study, in a group of its own."""
     arguments = [str(folder), str(jobs), str(budget), str(storage)]
     command = [sys.executable, "-W", "error", str(FOLDER / "study_process.py"), *arguments]
-    return subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
+    )
+
+
+def heed_interrupts():
+    """Let a process be interrupted even where the tests run in the background, which would ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def lines(path: Path) -> list[str]:
