@@ -82,7 +82,7 @@ TIGHT = MappingCase(
     (1048576, 2097152, 4194304),
     (5, 8, 12, 16, 20, 30, 50, 75),
     (30, 60, 90),
-    (6e-3, 190.0),
+    (5e-3, 100.0),
 )
 """The same model on a small machine with narrow links: hardly a mapping fits."""
 

@@ -26,6 +26,9 @@ Method = Literal["default", "pareto-wall", "random"]
 WALL_LIST_LIMIT = 50_000
 """The Pareto wall predicts all points of spaces up to this size."""
 
+PATIENCE = 20
+"""After so many points without a feasible one, every second point is random: the models may be wrong."""
+
 WALL_DRAWS = 5_000
 """Of larger ones it predicts so many random points, and the neighbours of the front."""
 
@@ -211,7 +214,10 @@ class Optimizer:
         told = [evaluation.point for evaluation in self.history]
         chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._tilt())
         if not front:
-            return chooser.hunt(told)
+            in_vain = len(told) - self.warm_up > PATIENCE and self._rng.random() < 0.5
+            return (
+                self._pool.draw_one(self._rng, self._seen, by_prior=False) if in_vain else chooser.hunt(told)
+            )
         anchors = [evaluation.point for evaluation in front]
         if self._rng.random() < self.settings.wall_share:
             return chooser.wall(anchors)

@@ -21,8 +21,9 @@ from .traffic import gathered_tiles, room_bytes
 Steps = tuple[int, ...]
 
 MOST_TOKENS = 10_000
-"""Tokens of an iteration, over all channels, up to which depths are searched: about 0.2 s. The time grows with
-their square; beyond, channels keep an iteration's tokens."""
+"""Tokens of an iteration, over all channels, up to which depths are searched: about 0.2 s.
+
+The time grows with their square; beyond, channels keep an iteration's tokens."""
 
 
 @dataclass(frozen=True)
