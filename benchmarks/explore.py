@@ -22,7 +22,7 @@ from pathlib import Path
 from explore_data import DATA, append, load
 from explore_peers import CACHE, ENVIRONMENTS, PEERS, Peer, install, is_installed, run_peer, version
 from explore_runs import Curve, run_optimizer, run_random
-from explore_tables import LAST, print_ablations, print_pooled, print_problem
+from explore_tables import LAST, is_reached, print_ablations, print_pooled, print_problem
 from explore_variants import EXPLORER, VARIANTS, Variant
 from loop_nest import loop_nest
 from mapping_spaces import CASES, mapping_problem
@@ -135,7 +135,13 @@ def report(arguments: argparse.Namespace) -> None:
     names = [name for name in arguments.problems if any(problem == name for _, problem, _ in curves)]
     for name in names:
         print_problem(console, curves, name, [*TOOLS, "pareto-wall"])
-    print_pooled(console, curves, names, [*TOOLS, "pareto-wall"], f"all problems: evaluations to {LAST:.2f}")
+    tools = [*TOOLS, "pareto-wall"]
+    print_pooled(
+        console, curves, names, tools, f"all problems: evaluations to {LAST:.2f}; 0: not reached by us"
+    )
+    solved = [name for name in names if is_reached(curves, name)]
+    if solved != names:
+        print_pooled(console, curves, solved, tools, f"only {', '.join(solved)}")
     print_ablations(console, curves, names, {variant.name: variant.meaning for variant in VARIANTS})
 
 

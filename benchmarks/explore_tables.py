@@ -54,6 +54,11 @@ def _ratio_text(found: Ratio) -> str:
     return f"{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]"
 
 
+def is_reached(curves: Curves, problem: str) -> bool:
+    """Whether a run of ours has reached the last target on a problem."""
+    return any(curve.reaching(LAST) for curve in of_tool(curves, OURS, problem).values())
+
+
 def print_pooled(
     console: Console, curves: Curves, problems: Sequence[str], tools: Sequence[str], title: str
 ) -> None:
