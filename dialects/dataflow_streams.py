@@ -28,7 +28,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
-from .network import NetworkOp, StreamUnitOp
+from .network import LoadStreamOp, NetworkOp, StreamUnitOp
 from .nn import element_type_of, expect, shape_of, slice_type
 from .tiles import ChannelType, data_tile_of, expect_tokens, tile_of, tiled_axis
 
@@ -62,7 +62,7 @@ def _stream_type(memory: SSAValue, start: Attribute | None) -> Attribute:
 
 
 @irdl_op_definition
-class LoadOp(StreamUnitOp):
+class LoadOp(LoadStreamOp):
     """Stream a tensor from memory, tile by tile: `dataflow.load %w to %c {start = 0, step = 1} : …`.
 
     With `start` and `step`, iteration i of a decode step reads slice `start + i * step` of a stack. With
@@ -73,20 +73,10 @@ class LoadOp(StreamUnitOp):
 
     name = "dataflow.load"
 
-    source = operand_def(TensorType[Attribute] | MemRefType[Attribute])
-    after = opt_operand_def(ChannelType)
-    position = opt_operand_def(TensorType[IntegerType])
-    channels = var_operand_def(ChannelType)
-    """Every tile goes to each of them."""
     start = opt_prop_def(IntegerAttr.constr(i64))
     step = opt_prop_def(IntegerAttr.constr(i64))
 
     traits = traits_def(HasParent(KernelOp))
-    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
-    assembly_format = (
-        "$source `to` $channels (`after` $after^ `:` type($after))? "
-        "(`position` $position^ `:` type($position))? attr-dict `:` type($source) `->` type($channels)"
-    )
 
     def __init__(
         self,
@@ -98,24 +88,12 @@ class LoadOp(StreamUnitOp):
         after: SSAValue | None = None,
         position: SSAValue | None = None,
     ):
-        super().__init__(
-            operands=[source, after, position, channels],
-            properties=_stream_properties(slices, once),
-        )
-
-    def inputs(self) -> Sequence[SSAValue]:
-        return () if self.after is None else (self.after,)
-
-    def outputs(self) -> Sequence[SSAValue]:
-        return self.channels
+        super().__init__(source, channels, after, position, {**_stream_properties(slices, once)})
 
     @property
     def stream_type(self) -> Attribute:
         """Type of what one pass reads: the source, or one slice of it."""
         return _stream_type(self.source, self.start)
-
-    def consumed_tiles(self, channel: SSAValue) -> int:
-        return self.passes
 
     def produced_tiles(self, channel: SSAValue) -> int:
         return self.passes * _tiles(self.stream_type, channel)
@@ -125,10 +103,6 @@ class LoadOp(StreamUnitOp):
         _verify_slices(self)
         expect((self.after is None) == (self.position is None), "give `after` and `position` together")
         _verify_scalar(self.position)
-        if self.after is not None:
-            expect_tokens([self.after], "`after`")
-        types = {channel.type for channel in self.channels}
-        expect(len(types) == 1, "a load feeds one or more channels of one tile type")
         _tiles(self.stream_type, self.channels[0])
 
 

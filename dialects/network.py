@@ -13,8 +13,9 @@ firing yielded.
 
 from __future__ import annotations
 
-from .network_kernel import NetworkOp, QueueOp, StreamUnitOp, UnitOp, channel_of, fail_at
+from .network_kernel import NetworkOp, QueueOp, UnitOp, channel_of, fail_at
 from .network_loops import LoopCarryOp, StepCounterOp
+from .network_streams import LoadStreamOp, StreamUnitOp
 from .network_units import (
     ALGORITHMS,
     COLLECTIVES,
@@ -39,6 +40,7 @@ __all__ = [
     "COLLECTIVES",
     "ChannelType",
     "ExchangeOp",
+    "LoadStreamOp",
     "LoopCarryOp",
     "NetworkOp",
     "PipelineStageOp",

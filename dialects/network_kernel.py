@@ -114,20 +114,6 @@ class UnitOp(IRDLOperation):
         raise NotImplementedError
 
 
-class StreamUnitOp(UnitOp):
-    """A stream from or to memory, which may also run just once a call."""
-
-    once = opt_prop_def(UnitAttr)
-
-    @property
-    def passes(self) -> int:
-        return super().passes if self.once is None else 1
-
-    def verify_(self) -> None:
-        both = self.once is not None and self.per_step is not None
-        expect(not both, "a stream runs `once` or `per_step`, not both")
-
-
 class QueueOp(IRDLOperation):
     """A bounded queue of tiles between two units; the base of `dataflow.channel` and `rdu.buffer`."""
 

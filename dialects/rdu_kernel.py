@@ -34,6 +34,7 @@ from xdsl.traits import (
 
 from .network import (
     ExchangeOp,
+    LoadStreamOp,
     LoopCarryOp,
     NetworkOp,
     PipelineStageOp,
@@ -170,43 +171,15 @@ class StreamOp(StreamUnitOp):
 
 
 @irdl_op_definition
-class LoadOp(StreamOp):
+class LoadOp(LoadStreamOp, StreamOp):
     """A stream from memory to channels: `rdu.load %w to %c {tiles = 8, tile_stride = 1024, …} : …`."""
 
     name = "rdu.load"
 
-    source = operand_def(TensorType[Attribute] | MemRefType[Attribute])
-    after = opt_operand_def(ChannelType)
-    position = opt_operand_def(TensorType[IntegerType])
-    channels = var_operand_def(ChannelType)
     positions_per_tile = opt_prop_def(IntegerAttr.constr(i64))
     """With `after`: tiles from `position / positions_per_tile` on wait for its token."""
 
     traits = traits_def(HasParent(KernelOp))
-    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
-    assembly_format = (
-        "$source `to` $channels (`after` $after^ `:` type($after))? "
-        "(`position` $position^ `:` type($position))? attr-dict `:` type($source) `->` type($channels)"
-    )
-
-    def __init__(
-        self,
-        source: SSAValue,
-        channels: Sequence[SSAValue],
-        after: SSAValue | None,
-        position: SSAValue | None,
-        properties: dict[str, Attribute | None],
-    ):
-        super().__init__(operands=[source, after, position, channels], properties=properties)
-
-    def inputs(self) -> Sequence[SSAValue]:
-        return () if self.after is None else (self.after,)
-
-    def outputs(self) -> Sequence[SSAValue]:
-        return self.channels
-
-    def consumed_tiles(self, channel: SSAValue) -> int:
-        return self.passes
 
     def produced_tiles(self, channel: SSAValue) -> int:
         return self.passes * self.tiles.value.data
@@ -218,9 +191,6 @@ class LoadOp(StreamOp):
         if self.positions_per_tile is not None:
             positions = self.positions_per_tile.value.data
             expect(positions > 0, f"positions_per_tile is {positions}; the least is 1")
-        expect_tokens(() if self.after is None else (self.after,), "`after`")
-        types = {channel.type for channel in self.channels}
-        expect(len(types) == 1, "a load feeds one or more channels of one tile type")
         tile = data_tile_of(self.channels[0], self.source.type, "the source")
         _verify_walk(self, len(shape_of(tile)), self.position)
 

@@ -142,18 +142,11 @@ class Integer:
         return min(max(value, self.low), self.high) - self.low
 
 
-@dataclass(frozen=True)
-class Ordinal:
-    """One of some values that have an order; what counts is the order, not the distance."""
+class _Listed:
+    """A parameter whose values are written out."""
 
     name: str
-    values: tuple[float | int | str, ...]
-    prior: Prior = "uniform"
-    when: Condition | None = None
-
-    def __post_init__(self) -> None:
-        _check_values(self.name, self.values)
-        check_prior(self.name, self.prior)
+    values: tuple[float | int | str | bool, ...]
 
     @property
     def size(self) -> int:
@@ -171,6 +164,20 @@ class Ordinal:
         """
         return _find(self.name, self.values, value)
 
+
+@dataclass(frozen=True)
+class Ordinal(_Listed):
+    """One of some values that have an order; what counts is the order, not the distance."""
+
+    name: str
+    values: tuple[float | int | str, ...]
+    prior: Prior = "uniform"
+    when: Condition | None = None
+
+    def __post_init__(self) -> None:
+        _check_values(self.name, self.values)
+        check_prior(self.name, self.prior)
+
     def span(self, value: Value) -> tuple[float, float]:
         """The part of the unit range that belongs to a value."""
         index = self.index(value)
@@ -182,7 +189,7 @@ class Ordinal:
 
 
 @dataclass(frozen=True)
-class Categorical:
+class Categorical(_Listed):
     """One of some values without an order; `prior` has a share for each, by default the same."""
 
     name: str
@@ -200,22 +207,6 @@ class Categorical:
             )
         if min(self.prior) < 0 or not sum(self.prior) > 0:
             raise SpaceError(f"the prior of {self.name!r} needs shares of 0 or more, one above 0")
-
-    @property
-    def size(self) -> int:
-        """How many values there are."""
-        return len(self.values)
-
-    def value(self, index: int) -> Value:
-        """The value with a number."""
-        return self.values[index]
-
-    def index(self, value: Value) -> int:
-        """The number of a value.
-
-        Raises: SpaceError where it is none of the values.
-        """
-        return _find(self.name, self.values, value)
 
 
 @dataclass(frozen=True)
