@@ -23,6 +23,7 @@ from .crew import Asked
 from .distributions import distributions, suggest, to_params, to_point
 from .owners import is_gone, this_process
 from .records import OUTCOME, constraints_of, kept_outcome, outcome_to_json, state_of
+from .sampler import EXHAUSTED, ExhaustedError
 from .snapshot import CLOSED, OWNER, Reader, Snapshot
 
 TURN_SECONDS = 0.02
@@ -64,6 +65,8 @@ class Desk:
                 if budget is not None and len(before) >= budget:
                     self.close(ticket.number, "others had reached the budget")
                     return None
+                if point is None and snapshot.covers(self._space):
+                    raise ExhaustedError(EXHAUSTED)  # Optuna asks no sampler about a single point
                 if point is None:
                     return Asked(ticket.number, suggest(self._space, ticket), time.time())
                 if not self._is_taken(point, ticket.number, snapshot):

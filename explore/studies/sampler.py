@@ -24,6 +24,9 @@ from .snapshot import Reader, Snapshot
 DEFAULTS = Settings()
 
 
+EXHAUSTED = "all points of the space have been evaluated; the study ends here"
+
+
 class ExhaustedError(StudyError):
     """A space has no new points."""
 
@@ -91,8 +94,7 @@ class ExplorerSampler(BaseSampler):
         if count is None or trial.number + 1 < count:
             return
         trials = Reader(self.space, self.objectives).read(study.get_trials(deepcopy=False))
-        points = [*(record.point for record in trials.ended), *trials.pending.values()]
-        if len({self.space.key(point) for point in points}) >= count:
+        if trials.covers(self.space):
             with suppress(RuntimeError):  # raised outside of `Study.optimize`
                 study.stop()
 
@@ -117,7 +119,7 @@ class ExplorerSampler(BaseSampler):
             optimizer.expect(point)
         points = optimizer.ask()
         if not points:
-            raise ExhaustedError("all points of the space have been evaluated; the study ends here")
+            raise ExhaustedError(EXHAUSTED)
         return points[0]
 
     def _base(self, history: Sequence[Evaluation]) -> Optimizer:

@@ -54,6 +54,14 @@ class Snapshot:
         owners = (trial.user_attrs.get(OWNER) for trial in self.running)
         return any(owner is not None and is_other(owner) for owner in owners)
 
+    def covers(self, space: Space) -> bool:
+        """Whether every point of a space has been evaluated, or is being."""
+        count = space.count() if space.is_discrete else None
+        if count is None or len(self.ended) + len(self.pending) < count:
+            return False
+        points = [*(trial.point for trial in self.ended), *self.pending.values()]
+        return len({space.key(point) for point in points}) >= count
+
     def ordinal(self, number: int) -> int:
         """The place of a trial among those not closed: its number, had nothing been interrupted."""
         return number - sum(other < number for other in self.closed)

@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from optuna.distributions import distribution_to_json, json_to_distribution
 
 from kl.explore.errors import StudyError
+from kl.explore.history import Objective
+from kl.explore.outcome import Outcome
 from kl.explore.parameters import Categorical, Condition, Integer, Ordinal, Parameter, Permutation, Real
 from kl.explore.space import Point, Space
 from kl.explore.studies.distributions import distributions, to_params, to_point
+from kl.explore.studies.sampler import ExhaustedError
+from kl.explore.studies.study import StudyPlan, open_study
 
 VALUES: tuple[float | int | str | bool, ...] = (0, 2, -7, 0.1, 1e-300, True, "a", "", "ö", 2**40)
 
@@ -84,3 +88,12 @@ def test_parameters_that_are_no_point_are_none():
     assert to_point(space, {"x": 2, "o[0]": 1, "o[1]": 0}) == {"o": (1, 0), "x": 2}
     for params in ({"x": 2}, {"x": 3, "o[0]": 0, "o[1]": 1}, {"x": 2, "o[0]": 0, "o[1]": 0}):
         assert to_point(space, params) is None
+
+
+def test_a_space_of_one_point_is_evaluated_once():
+    only = Space((Integer("x", 3, 3),))
+    study = open_study(StudyPlan("one", only, (Objective("a"),)), None)
+    study.run(lambda point: Outcome((1.0,)), 5, isolate=False)
+    assert [trial.point for trial in study.trials()] == [{"x": 3}]
+    with pytest.raises(ExhaustedError, match=r"all points of the space have been evaluated"):
+        study.ask()
