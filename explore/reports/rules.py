@@ -21,8 +21,8 @@ SMALLEST_SHARE = 0.02
 """A rule stands for at least this share of the evaluations, and for two."""
 
 CHANCE = 0.05
-"""A split stays if chance alone would bring about one like it, of any feature, more rarely than this
-(Fisher's exact test, Bonferroni's correction)."""
+"""A split stays if chance alone would bring about one like it, of any feature at any threshold and node, more
+rarely than this (Fisher's exact test, Bonferroni's correction)."""
 
 FEWEST = 10
 FEWEST_OF_A_KIND = 3
@@ -82,20 +82,22 @@ class _Tree:
 
     nodes: Any
     counts: list[tuple[int, int]]
+    splits: int
+    """How many splits the tree could choose from: thresholds of all features, at each of its nodes."""
 
     def children(self, node: int) -> tuple[int, int] | None:
         """The nodes below a node where a feature is not above the threshold, and where it is."""
         left, right = int(self.nodes.children_left[node]), int(self.nodes.children_right[node])
         return None if left == right else (left, right)
 
-    def is_sure(self, node: int, features: int) -> bool:
-        """Whether the split of a node, or one below it, is more than chance."""
+    def is_sure(self, node: int) -> bool:
+        """Whether the split of a node, or one below it, is more than chance, as the best of all there are."""
         children = self.children(node)
         if children is None:
             return False
         table = [(bad, count - bad) for bad, count in (self.counts[child] for child in children)]
-        chance = load("scipy.stats").fisher_exact(table).pvalue * features
-        return chance < CHANCE or any(self.is_sure(child, features) for child in children)
+        chance = load("scipy.stats").fisher_exact(table).pvalue * self.splits
+        return chance < CHANCE or any(self.is_sure(child) for child in children)
 
 
 def _grow(columns: np.ndarray, infeasible: np.ndarray, seed: int) -> _Tree:
@@ -108,7 +110,8 @@ def _grow(columns: np.ndarray, infeasible: np.ndarray, seed: int) -> _Tree:
     classifier.fit(columns, infeasible)
     members = classifier.decision_path(columns).toarray().astype(bool)
     counts = [(int(infeasible[inside].sum()), int(inside.sum())) for inside in members.T]
-    return _Tree(classifier.tree_, counts)
+    splits = (2**DEPTH - 1) * sum(len(np.unique(column)) - 1 for column in columns.T)
+    return _Tree(classifier.tree_, counts, splits)
 
 
 def _obstacle(infeasible: np.ndarray) -> str:
@@ -129,7 +132,7 @@ def _paths(
 ) -> Iterator[tuple[int, tuple[Step, ...]]]:
     """The ends of the tree below a node, each with the decisions that lead to it."""
     children = tree.children(node)
-    if children is None or not tree.is_sure(node, len(features)):
+    if children is None or not tree.is_sure(node):
         yield node, steps
         return
     feature, threshold = features[int(tree.nodes.feature[node])], float(tree.nodes.threshold[node])
