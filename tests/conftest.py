@@ -23,6 +23,7 @@ from unittest.mock import patch
 import pytest
 
 FILECHECK_ROOT = Path(__file__).parent / "filecheck"
+sys.path.append(str(Path(__file__).parent / "unit"))  # modules of helpers, which tests share, are there
 RUN_LINE = re.compile(r"^\s*//\s*RUN:\s*(.*?)\s*$", re.MULTILINE)
 
 

@@ -26,7 +26,8 @@ def read_inputs(document: Document) -> tuple[Space, Point]:
     """
     given = document.value.get("input_parameters")
     if not given:
-        raise document.error((), "the scenario has no 'input_parameters'", "name at least one")
+        place = ("input_parameters",) if "input_parameters" in document.value else ()
+        raise document.error(place, "the scenario has no 'input_parameters'", "name at least one")
     space = Space(tuple(_read_parameter(document, name) for name in given))
     defaults: Point = {}
     for parameter in space.parameters:

@@ -92,7 +92,8 @@ def _objectives(document: Document) -> tuple[Objective, ...]:
     """The objectives, with the upper limits of bounding boxes as capacities."""
     names = document.value.get("optimization_objectives")
     if not names:
-        raise document.error((), "the scenario has no 'optimization_objectives'", "name at least one")
+        place = ("optimization_objectives",) if "optimization_objectives" in document.value else ()
+        raise document.error(place, "the scenario has no 'optimization_objectives'", "name at least one")
     for index, name in enumerate(names):
         if not isinstance(name, str):
             raise document.error(("optimization_objectives", index), f"{name!r} is no name of an objective")

@@ -1,6 +1,7 @@
 """Helpers of the semantics tests, as fixtures: tests cannot import one another's files."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,15 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from kl.backends.interpreter import Interpreter, weight_specs
-from kl.backends.tensors import Array
+from kl.backends.sn40l.check import check_program
+from kl.backends.sn40l.emit import emit_program
+from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.program import Program
+from kl.backends.tensors import Array, TensorSpec
 from kl.backends.weights import random_weights
 from kl.frontends import load_model
+from kl.passes import load_pass
+from kl.tools.pipeline import parse_passes, run_passes
 from kl.tools.universe import make_context
 
 LLAMA_TEXT = Path(__file__).parents[2] / "examples" / "llama3_8b.kl"
@@ -105,3 +112,81 @@ def assert_same_bits() -> Callable[[Labelled, Labelled], None]:
             assert a.tobytes() == b.tobytes(), f"{label} differs"
 
     return check
+
+
+STEPS = 3
+
+NETWORK = "convert-kernel-to-dataflow,tile-stages{tile-bytes=64 least-tiles=3 least-run-bytes=1}"
+MACHINE = "allocate-units,schedule-stages,prefetch-weights,plan-memory,place-units,convert-dataflow-to-rdu"
+
+
+def _compiled(module: ModuleOp, pipeline: str) -> None:
+    names = [entry.partition("{")[0] for entry in pipeline.split(",")]
+    passes = parse_passes({name: partial(load_pass, name) for name in names}, pipeline)
+    run_passes(make_context(), module, passes)
+
+
+def _inputs_of_step(specs: list[TensorSpec], step: int) -> list[Array]:
+    """Positions that grow, ids within the smallest table, and normal numbers."""
+    values: list[Array] = []
+    for number, spec in enumerate(specs):
+        if spec.shape == ():
+            values.append(np.array(2 * step, spec.numpy_dtype))
+        elif spec.dtype == "i32":
+            values.append(((np.arange(spec.elements) + 5 * step + 1) % 7).astype(np.int32))
+        else:
+            rng = np.random.default_rng([step, number])
+            values.append(rng.standard_normal(spec.shape, np.float32).astype(spec.numpy_dtype))
+    return values
+
+
+Bits = list[tuple[str, bytes]]
+
+
+def _reference(module: ModuleOp, weights: dict[str, Array]) -> Bits:
+    """What some steps give: outputs, what the host reads, and the states at the end."""
+    interpreter, given = Interpreter(module, weights), Bits()
+    for step in range(STEPS):
+        result = interpreter.step(_inputs_of_step(list(interpreter.inputs), step))
+        given += [(f"output {n} of step {step}", x.tobytes()) for n, x in enumerate(result.outputs)]
+        given += [(f"{label} of step {step}", x.tobytes()) for label, [x] in result.observed.items()]
+    return given + [(name, x.tobytes()) for name, x in sorted(interpreter.states.items())]
+
+
+def _engine(program: Program, weights: dict[str, Array]) -> Bits:
+    """The same from the engine; each step is timed without data as well."""
+    check_program(program)
+    regions = {region.name: region for region in program.regions}
+    specs = [regions[name].tensor for name in program.inputs]
+    executor, given = Executor(program, weights), Bits()
+    for step in range(STEPS):
+        inputs = dict(zip(program.inputs, _inputs_of_step(specs, step), strict=True))
+        result = executor.step(inputs)
+        outputs = [result.outputs[name] for name in program.outputs]
+        given += [(f"output {n} of step {step}", x.tobytes()) for n, x in enumerate(outputs)]
+        given += [(f"{label} of step {step}", x.tobytes()) for label, x in result.observed]
+        scalars = {name: int(x) for name, x in inputs.items() if x.shape == ()}
+        assert time_step(program, scalars) == result.report
+    states = sorted(name for name, region in regions.items() if region.kind == "state")
+    return given + [(name, executor.read(name).tobytes()) for name in states]
+
+
+def _check_down_to_the_machine(module: ModuleOp, kernel_passes: str) -> None:
+    weights = random_weights(weight_specs(module), seed=0)
+    wanted = _reference(module, weights)
+    _compiled(module, kernel_passes + NETWORK)
+    assert _reference(module, weights) == wanted
+    _compiled(module, MACHINE)
+    assert _engine(emit_program(module, "test"), weights) == wanted
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Callable[[ModuleOp, str], None]:
+    """Runs a pipeline on a module."""
+    return _compiled
+
+
+@pytest.fixture(scope="session")
+def check_down_to_the_machine() -> Callable[[ModuleOp, str], None]:
+    """Lowers a model to the machine by way of some passes to kernels; each level gives the same bits."""
+    return _check_down_to_the_machine

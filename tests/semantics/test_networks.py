@@ -6,32 +6,14 @@ thing that networks of stages could get wrong; its name says which.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-from xdsl.dialects.builtin import ModuleOp
 
-from kl.backends.interpreter import Interpreter, weight_specs
-from kl.backends.sn40l.check import check_program
-from kl.backends.sn40l.emit import emit_program
-from kl.backends.sn40l.executor import Executor, time_step
-from kl.backends.sn40l.program import Program
-from kl.backends.tensors import Array, TensorSpec
-from kl.backends.weights import random_weights
 from kl.dialects import kernel
 from kl.frontends import load_model
-from kl.passes import load_pass
-from kl.tools.pipeline import parse_passes, run_passes
-from kl.tools.universe import make_context
-
-STEPS = 3
 
 OUTLINE = "outline-kernels{{granularity={}}},merge-identical-kernels"
-NETWORK = "convert-kernel-to-dataflow,tile-stages{tile-bytes=64 least-tiles=3 least-run-bytes=1}"
-MACHINE = "allocate-units,schedule-stages,prefetch-weights,plan-memory,place-units,convert-dataflow-to-rdu"
-
 LLAMA = (Path(__file__).parents[2] / "examples" / "llama3_tiny.kl").read_text()
 SIZES = {
     "context": 16,
@@ -232,121 +214,6 @@ MODELS = {
         }""",
 }
 
-ROW, MATRIX, STACK = "tensor<1x16xbf16>", "tensor<16x16xbf16>", "tensor<4x16x16xbf16>"
-PRODUCT = f"({ROW}, {MATRIX}) -> {ROW}"
-SUM = f"({ROW}, {ROW}) -> {ROW}"
-
-LOOPS = {
-    "carried values change places": f"""
-        %a, %b = kernel.loop 4 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW} stacks(%w : {STACK}) {{
-        ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}):
-          %z = nn.matmul %h, %wi : {PRODUCT}
-          kernel.yield %g, %z : {ROW}, {ROW}
-        }}""",
-    "a ring of carried values": f"""
-        %a, %b = kernel.loop 3 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW} {{
-        ^bb0(%h: {ROW}, %g: {ROW}):
-          kernel.yield %g, %h : {ROW}, {ROW}
-        }}""",
-    "nobody reads a carried value": f"""
-        %a, %b = kernel.loop 4 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW} stacks(%w : {STACK}) {{
-        ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}):
-          %z = nn.matmul %h, %wi : {PRODUCT}
-          kernel.yield %z, %h : {ROW}, {ROW}
-        }}""",
-    "what stays the same is yielded": f"""
-        %a, %b = kernel.loop 4 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW} stacks(%w : {STACK}) {{
-        ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}):
-          %z = nn.matmul %h, %wi : {PRODUCT}
-          %q = nn.add %z, %g : {SUM}
-          kernel.yield %q, %x : {ROW}, {ROW}
-        }}""",
-    "one value is yielded twice": f"""
-        %a, %b = kernel.loop 4 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW} stacks(%w : {STACK}) {{
-        ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}):
-          %z = nn.matmul %h, %wi : {PRODUCT}
-          %q = nn.add %z, %g : {SUM}
-          kernel.yield %q, %q : {ROW}, {ROW}
-        }}""",
-    "a stack is walked two ways": f"""
-        %a, %b = kernel.loop 2 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW}
-            stacks(%w, %w : {STACK}, {STACK})
-            attributes {{starts = array<i64: 3, 0>, steps = array<i64: -2, 1>}} {{
-        ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}, %vi: {MATRIX}):
-          %z = nn.matmul %h, %wi : {PRODUCT}
-          %q = nn.matmul %g, %vi : {PRODUCT}
-          kernel.yield %q, %z : {ROW}, {ROW}
-        }}""",
-    "one iteration": f"""
-        %a, %b = kernel.loop 1 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW} stacks(%w : {STACK}) {{
-        ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}):
-          %z = nn.matmul %h, %wi : {PRODUCT}
-          %q = nn.add %z, %g : {SUM}
-          kernel.yield %q, %z : {ROW}, {ROW}
-        }}""",
-}
-
-
-def compiled(module: ModuleOp, pipeline: str) -> None:
-    names = [entry.partition("{")[0] for entry in pipeline.split(",")]
-    passes = parse_passes({name: partial(load_pass, name) for name in names}, pipeline)
-    run_passes(make_context(), module, passes)
-
-
-def inputs_of_step(specs: list[TensorSpec], step: int) -> list[Array]:
-    """Positions that grow, ids within the smallest table, and normal numbers."""
-    values: list[Array] = []
-    for number, spec in enumerate(specs):
-        if spec.shape == ():
-            values.append(np.array(2 * step, spec.numpy_dtype))
-        elif spec.dtype == "i32":
-            values.append(((np.arange(spec.elements) + 5 * step + 1) % 7).astype(np.int32))
-        else:
-            rng = np.random.default_rng([step, number])
-            values.append(rng.standard_normal(spec.shape, np.float32).astype(spec.numpy_dtype))
-    return values
-
-
-Bits = list[tuple[str, bytes]]
-
-
-def reference(module: ModuleOp, weights: dict[str, Array]) -> Bits:
-    """What some steps give: outputs, what the host reads, and the states at the end."""
-    interpreter, given = Interpreter(module, weights), Bits()
-    for step in range(STEPS):
-        result = interpreter.step(inputs_of_step(list(interpreter.inputs), step))
-        given += [(f"output {n} of step {step}", x.tobytes()) for n, x in enumerate(result.outputs)]
-        given += [(f"{label} of step {step}", x.tobytes()) for label, [x] in result.observed.items()]
-    return given + [(name, x.tobytes()) for name, x in sorted(interpreter.states.items())]
-
-
-def engine(program: Program, weights: dict[str, Array]) -> Bits:
-    """The same from the engine; each step is timed without data as well."""
-    check_program(program)
-    regions = {region.name: region for region in program.regions}
-    specs = [regions[name].tensor for name in program.inputs]
-    executor, given = Executor(program, weights), Bits()
-    for step in range(STEPS):
-        inputs = dict(zip(program.inputs, inputs_of_step(specs, step), strict=True))
-        result = executor.step(inputs)
-        outputs = [result.outputs[name] for name in program.outputs]
-        given += [(f"output {n} of step {step}", x.tobytes()) for n, x in enumerate(outputs)]
-        given += [(f"{label} of step {step}", x.tobytes()) for label, x in result.observed]
-        scalars = {name: int(x) for name, x in inputs.items() if x.shape == ()}
-        assert time_step(program, scalars) == result.report
-    states = sorted(name for name, region in regions.items() if region.kind == "state")
-    return given + [(name, executor.read(name).tobytes()) for name in states]
-
-
-def check_down_to_the_machine(module: ModuleOp, kernel_passes: str) -> None:
-    weights = random_weights(weight_specs(module), seed=0)
-    wanted = reference(module, weights)
-    compiled(module, kernel_passes + NETWORK)
-    assert reference(module, weights) == wanted
-    compiled(module, MACHINE)
-    assert engine(emit_program(module, "test"), weights) == wanted
-
-
 KERNELS = {
     "op": OUTLINE.format("op") + ",",
     "block, looped": OUTLINE.format("block") + ",loop-kernels,",
@@ -357,7 +224,7 @@ KERNELS = {
 
 @pytest.mark.parametrize("kernels", ["op", "block, looped", "layer, looped"])
 @pytest.mark.parametrize("name", LLAMAS)
-def test_llamas(name: str, kernels: str) -> None:
+def test_llamas(name: str, kernels: str, check_down_to_the_machine) -> None:
     text = LLAMA.replace("dtype bf16", "dtype f32") if name == "f32" else LLAMA
     module = load_model(text, "llama3_tiny.kl", SIZES | LLAMAS[name])
     check_down_to_the_machine(module, KERNELS[kernels])
@@ -365,69 +232,16 @@ def test_llamas(name: str, kernels: str) -> None:
 
 @pytest.mark.parametrize("kernels", ["op", "layer", "layer, looped"])
 @pytest.mark.parametrize("name", MODELS)
-def test_other_models(name: str, kernels: str) -> None:
+def test_other_models(name: str, kernels: str, check_down_to_the_machine) -> None:
     module = load_model(f"model test\n{MODELS[name]}", "test.kl")
     check_down_to_the_machine(module, KERNELS[kernels])
 
 
 @pytest.mark.parametrize("name", ["two carried values", "the same in all layers", "rows in every layer"])
-def test_layers_are_looped(name: str) -> None:
+def test_layers_are_looped(name: str, compiled) -> None:
     # The tests above prove something about loops only if there are some.
     module = load_model(f"model test\n{MODELS[name]}", "test.kl")
     compiled(module, KERNELS["layer, looped"].rstrip(","))
     schedules = [op for op in module.ops if isinstance(op, kernel.ScheduleOp)]
     (calls,) = ([op for op in s.body.block.ops if isinstance(op, kernel.CallOp)] for s in schedules)
     assert [call.callee.root_reference.data for call in calls] == ["l.loop"]
-
-
-@pytest.mark.parametrize("name", LOOPS)
-def test_loops_by_hand(name: str, parse) -> None:
-    module = parse(f"""
-        nn.weight @w : {STACK}
-        kernel.func @k(%x: {ROW}, %y: {ROW}, %w: {STACK}) -> ({ROW}, {ROW}) {{
-          {LOOPS[name]}
-          kernel.return %b, %a : {ROW}, {ROW}
-        }}
-        kernel.schedule @step(%x: {ROW}, %y: {ROW}) -> ({ROW}, {ROW}) {{
-          %w = nn.get_global @w : {STACK}
-          %a, %b = kernel.call @k(%x, %y, %w) : ({ROW}, {ROW}, {STACK}) -> ({ROW}, {ROW})
-          kernel.return %a, %b : {ROW}, {ROW}
-        }}""")
-    check_down_to_the_machine(module, "")
-
-
-def test_a_fused_stage_by_hand(parse) -> None:
-    # Tiles go through all its operations, and the sum of another stage, which no rule cuts, gathers them.
-    channel = f"!dataflow.channel<{ROW}>"
-    module = parse(f"""
-        nn.weight @w : {MATRIX}
-        dataflow.kernel @k(%x: {ROW}, %w: {MATRIX}) -> {ROW} attributes {{iterations = 1}} {{
-          %a = dataflow.channel 1 : {channel}
-          %b = dataflow.channel 1 : !dataflow.channel<{MATRIX}>
-          %c = dataflow.channel 1 : {channel}
-          %d = dataflow.channel 1 : {channel}
-          dataflow.load %x to %a : {ROW} -> {channel}
-          dataflow.load %w to %b : {MATRIX} -> !dataflow.channel<{MATRIX}>
-          dataflow.stage "fused" firings 1
-              ins(%a, %b : {channel}, !dataflow.channel<{MATRIX}>) periods [1, 1]
-              outs(%c : {channel}) periods [1] {{
-          ^bb0(%0: {ROW}, %1: {MATRIX}):
-            %2 = nn.matmul %0, %1 : {PRODUCT}
-            %3 = nn.gelu %2 : ({ROW}) -> {ROW}
-            dataflow.yield %3 : {ROW}
-          }}
-          dataflow.stage "sum" firings 1 ins(%c : {channel}) periods [1] outs(%d : {channel}) periods [1] {{
-          ^bb0(%0: {ROW}, %1: {ROW}):
-            %2 = nn.add %0, %1 : {SUM}
-            dataflow.yield %2, %2 : {ROW}, {ROW}
-          }}
-          dataflow.store %d result 0 : {channel}
-        }}
-        kernel.schedule @step(%x: {ROW}) -> {ROW} {{
-          %w = nn.get_global @w : {MATRIX}
-          %y = kernel.call @k(%x, %w) : ({ROW}, {MATRIX}) -> {ROW}
-          kernel.return %y : {ROW}
-        }}""")
-    check_down_to_the_machine(module, "")
-    stages = [op for op in module.walk() if op.name == "rdu.stage"]
-    assert [op.properties["firings"].value.data for op in stages] == [8, 1]

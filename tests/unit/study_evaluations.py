@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ SPACE = Space(
     ("extent % tile == 0",),
 )
 OBJECTIVES = (Objective("time"), Objective("speed", "maximise"))
+LINE = Space((Integer("x", 0, 9),))
+TWO = (Objective("a"), Objective("b"))
 
 
 def plan(method: str = "random", seed: int = 5) -> StudyPlan:
@@ -37,6 +39,20 @@ def plan(method: str = "random", seed: int = 5) -> StudyPlan:
 
     settings = Settings(method=method, warm_up=8)  # pyright: ignore[reportArgumentType]
     return StudyPlan("small", SPACE, OBJECTIVES, settings, seed)
+
+
+def line_plan(name: str = "line", **changes: object) -> StudyPlan:
+    """The plan of a study of a line of ten points."""
+    from kl.explore.studies.plan import StudyPlan  # not needed by those who evaluate
+
+    return replace(StudyPlan(name, LINE, TWO), **changes)  # pyright: ignore[reportArgumentType]
+
+
+def line(point: Point) -> Outcome:
+    """One objective rises along the line, the other falls; the end is infeasible."""
+    x = point["x"]
+    assert isinstance(x, int)
+    return Outcome((float(x), float(9 - x)), {"room": x - 6.0})
 
 
 def measure(point: Point) -> Outcome:

@@ -93,3 +93,24 @@ def test_without_the_classifier_failures_are_not_learnt_from():
         return float(np.mean(np.array(places[10:]) < 0.3))
 
     assert wasted(True) < 0.5 < wasted(False)
+
+
+def test_a_hunt_in_vain_turns_to_random_points():
+    space = Space((Integer("x", 0, 9999),))
+
+    def hunted(vain: int) -> list[int]:
+        """Points hunted by models to which the low end is next to feasible, after so many in vain."""
+        found: list[int] = []
+        for seed in range(10):
+            settings = Settings(warm_up=4, random_share=0.0)
+            optimizer = Optimizer(space, [Objective("f")], np.random.default_rng(seed), settings)
+            for x in np.linspace(9999, 5, 4 + vain).astype(int).tolist():
+                optimizer.tell({"x": x}, (float(x),), {"room": 1.0 + x / 1000})
+            (point,) = optimizer.ask()
+            assert isinstance(point["x"], int)
+            found.append(point["x"])
+        return found
+
+    assert max(hunted(10)) < 1000
+    late = hunted(30)
+    assert min(late) < 1000 < max(late)

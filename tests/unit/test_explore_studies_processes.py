@@ -12,7 +12,8 @@ import pytest
 from kl.explore.errors import StudyError
 from kl.explore.outcome import Outcome, Trial
 from kl.explore.space import Point
-from kl.explore.studies.study import open_study
+from kl.explore.studies.crew import Asked
+from kl.explore.studies.study import Study, open_study
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +125,35 @@ def test_a_timeout_stops_what_the_evaluation_has_started(tmp_path: Path):
         assert time.monotonic() < end, "the child ends"
         time.sleep(0.02)
     assert study.trials()[0].outcome.status == "timed-out"
+
+
+def overtaken(monkeypatch: pytest.MonkeyPatch, late: Study, early: Study, budget: int | None) -> Asked | None:
+    """What a study is given that looks at the storage, and is overtaken before it has a ticket."""
+    desk = late._desk
+    make_ticket = desk._make_ticket
+
+    def make_late(point: Point | None) -> object:
+        monkeypatch.setattr(desk, "_make_ticket", make_ticket)
+        assert early.ask(budget) is not None
+        return make_ticket(point)
+
+    monkeypatch.setattr(desk, "_make_ticket", make_late)
+    return late.ask(budget)
+
+
+def test_who_is_overtaken_gets_another_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from study_evaluations import plan
+
+    early, late = (open_study(plan(), str(tmp_path / "study.db")) for _ in range(2))
+    wanted: Point = {"extent": 64, "tile": 4, "order": (0, 1, 2), "memory": "hbm"}
+    early.enqueue(wanted)
+    asked = overtaken(monkeypatch, late, early, None)
+    assert asked is not None
+    assert asked.point != wanted
+
+
+def test_who_is_overtaken_keeps_to_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from study_evaluations import plan
+
+    early, late = (open_study(plan(), str(tmp_path / "study.db")) for _ in range(2))
+    assert overtaken(monkeypatch, late, early, 1) is None

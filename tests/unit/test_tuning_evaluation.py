@@ -42,7 +42,7 @@ def test_the_order_of_points_does_not_matter():
     """Modules are kept for points that begin alike; each outcome is that of a fresh start."""
     evaluate = evaluation(MINI)
     points = evaluate.mapping.space.sample(np.random.default_rng(3), 12)
-    points = [*points, *points[::-1], *({**point, "prefetch-weights": False} for point in points)]
+    points = [*points, *points[::-1], *points, *({**point, "prefetch-weights": False} for point in points)]
     for point in points:
         if not point["prefetch-weights"]:
             point.pop("prefetch-weights.percent", None)
@@ -83,6 +83,17 @@ def test_measures_are_those_of_the_program():
     assert default.status == "feasible"
     assert default.slacks.keys() == {"pcus", "pmus", "links", "hbm"}
     assert all(slack < 0 for slack in default.slacks.values())
+
+
+def test_a_call_of_several_steps_is_measured_by_the_step():
+    evaluate = evaluation(TINY, "latency", "hbm")
+    looped = evaluate.mapping.pipeline(evaluate.mapping.default_point())
+    stepped = looped.replace(",convert-kernel", ",loop-steps{steps=8},convert-kernel")
+    one, eight = (evaluate.outcome(TINY, pipeline).values for pipeline in (looped, stepped))
+    assert one is not None
+    assert eight is not None
+    assert eight[0] < one[0]
+    assert eight[1] == pytest.approx(one[1], rel=0.05)
 
 
 def test_fewer_units_are_used_and_less_is_loaded_ahead():

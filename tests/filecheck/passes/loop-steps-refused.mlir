@@ -34,6 +34,20 @@ kernel.schedule @logits(%token: tensor<1xi32>) -> tensor<1x8xbf16> {
 }
 
 // -----
+// Two results of one type, and one input: it becomes the first.
+// CHECK: kernel.schedule @results(
+// CHECK: kernel.return {kl.remarks = ["steps are not looped: the step returns %z, a tensor<1x8xbf16>, and has no input that it becomes"]} %y, %z
+kernel.func @silu(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %y = nn.silu %x : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+kernel.schedule @results(%x: tensor<1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x8xbf16>) {
+  %y = kernel.call @silu(%x) : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  %z = kernel.call @silu(%y) : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y, %z : tensor<1x8xbf16>, tensor<1x8xbf16>
+}
+
+// -----
 // An input that no result of the step before becomes.
 // CHECK: kernel.schedule @input(
 // CHECK-SAME: attributes {kl.remarks = ["steps are not looped: no result of a step, a tensor<2x8xbf16>, becomes the input %c of the next one"]}
