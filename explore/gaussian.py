@@ -78,7 +78,7 @@ class GaussianProcess:
 def fit_kernel(inputs: np.ndarray, targets: np.ndarray, owners: np.ndarray) -> Kernel:
     """The most probable kernel settings for some data, searched from a fixed start."""
     parameters = int(owners.max()) + 1
-    prior_mean = sqrt(2.0) + 0.5 * log(parameters) - 1.0
+    prior_mean = _prior_mean(owners)
     start = np.concatenate([np.full(parameters, min(prior_mean, 1.0)), [0.0, NOISE_START]])
     values = _standardise(targets)[0]
     bounds = [LOG_BOUNDS[0]] * parameters + list(LOG_BOUNDS[1:])
@@ -93,6 +93,28 @@ def fit_kernel(inputs: np.ndarray, targets: np.ndarray, owners: np.ndarray) -> K
     return Kernel(np.asarray(found.x), owners)
 
 
+def log_evidence(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> float:
+    """The logarithm of the density of targets under a kernel, times its prior, but for a constant."""
+    values, _, spread = _standardise(targets)
+    loss, _ = _loss(kernel, inputs, values, _prior_mean(kernel.owners))
+    return -loss - len(targets) * log(spread)
+
+
+def side_score(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> float:
+    """How well a kernel tells on which side of 0 each target is, from all others.
+
+    The sum of the logarithms of the chances given to the right sides (leave-one-out in closed form: Rasmussen
+    and Williams, Gaussian Processes for Machine Learning, section 5.4.2).
+    """
+    linalg, special = load("scipy.linalg"), load("scipy.special")
+    values, center, spread = _standardise(targets)
+    cholesky = _cholesky(kernel, _matern(_distances(kernel.scaled(inputs), kernel.scaled(inputs))))
+    inverse = linalg.cho_solve((cholesky, True), np.eye(len(values)), check_finite=False)
+    variance = 1.0 / np.diag(inverse)
+    gaps = -center / spread - (values - inverse @ values * variance)
+    return float(special.log_ndtr(np.where(targets <= 0, gaps, -gaps) / np.sqrt(variance)).sum())
+
+
 def condition(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> GaussianProcess:
     """The process with given kernel settings that has seen some data."""
     linalg = load("scipy.linalg")
@@ -100,6 +122,11 @@ def condition(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> Gaussi
     cholesky = _cholesky(kernel, _matern(_distances(kernel.scaled(inputs), kernel.scaled(inputs))))
     weights = linalg.cho_solve((cholesky, True), values, check_finite=False)
     return GaussianProcess(kernel, inputs, targets, center, spread, cholesky, weights)
+
+
+def _prior_mean(owners: np.ndarray) -> float:
+    """Of the logarithm of a length."""
+    return sqrt(2.0) + 0.5 * log(int(owners.max()) + 1) - 1.0
 
 
 def _standardise(targets: np.ndarray) -> tuple[np.ndarray, float, float]:

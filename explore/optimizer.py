@@ -27,7 +27,7 @@ WALL_LIST_LIMIT = 50_000
 """The Pareto wall predicts all points of spaces up to this size."""
 
 PATIENCE = 20
-"""After so many points without a feasible one, every second point is random: the models may be wrong."""
+"""After so many evaluations that have brought nothing, models of slacks are not trusted alone any more."""
 
 WALL_DRAWS = 5_000
 """Of larger ones it predicts so many random points, and the neighbours of the front."""
@@ -192,37 +192,57 @@ class Optimizer:
 
     def _ask_default(self, n: int) -> list[Point]:
         """Points chosen one by one, each as if those under evaluation turned out as predicted."""
-        surrogate = self._modeller.fit(self.history, self._rng)
+        minds = self._minds()
         if self._pending:
-            surrogate = surrogate.believe(encode(self.space, list(self._pending.values())))
+            minds = _believing(minds, encode(self.space, list(self._pending.values())))
         chosen: list[Point] = []
         while len(chosen) < n:
-            if self._rng.random() < self.settings.random_share:
-                point = self._pool.draw_one(self._rng, self._seen, by_prior=False)
-            else:
-                point = self._choose(surrogate)
+            at_random = self._rng.random() < self.settings.random_share
+            mind = None if at_random else minds[int(self._rng.integers(len(minds)))]
+            point = self._pool.draw_one(self._rng, self._seen, False) if mind is None else self._choose(mind)
             if point is None:
                 break
             chosen.append(self._take(point))
             if len(chosen) < n:
-                surrogate = surrogate.believe(encode(self.space, [point]))
+                minds = _believing(minds, encode(self.space, [point]))
         return chosen
+
+    def _minds(self) -> list[Surrogate | None]:
+        """The models to choose with, for each point one of them at random; None stands for a random point.
+
+        After evaluations in vain, the limits may have a shape that models of slacks do not learn.
+        """
+        surrogate = self._modeller.fit(self.history, self._rng)
+        if self._in_vain() < PATIENCE:
+            return [surrogate]
+        if not self.settings.use_classifier or not any(evaluation.feasible for evaluation in self.history):
+            return [surrogate, None]
+        return [*self._modeller.doubt(surrogate, self.history, self._rng)]
+
+    def _in_vain(self) -> int:
+        """How many evaluations, the warm-up aside, have come since one that brought a better front."""
+        first: dict[tuple[float, ...] | None, int] = {}
+        for number, evaluation in enumerate(self.history):
+            if evaluation.feasible:
+                first.setdefault(evaluation.values, number)
+        news = [first[evaluation.values] + 1 for evaluation in self.front()]
+        return len(self.history) - max(self.warm_up, *news, 0)
 
     def _choose(self, surrogate: Surrogate) -> Point | None:
         """The next point of the default method."""
-        front = self.front()
-        told = [evaluation.point for evaluation in self.history]
+        front = [evaluation.point for evaluation in self.front()]
         chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._tilt())
         if not front:
-            in_vain = len(told) - self.warm_up > PATIENCE and self._rng.random() < 0.5
-            return (
-                self._pool.draw_one(self._rng, self._seen, by_prior=False) if in_vain else chooser.hunt(told)
-            )
-        anchors = [evaluation.point for evaluation in front]
+            return chooser.hunt([evaluation.point for evaluation in self.history])
         if self._rng.random() < self.settings.wall_share:
-            return chooser.wall(anchors)
-        return chooser.improve(anchors)
+            return chooser.wall(front)
+        return chooser.improve(front)
 
     def _tilt(self) -> float:
         """The power with which priors count now."""
         return self.settings.prior_strength / len(self.history) if self.space.has_priors else 0.0
+
+
+def _believing(minds: Sequence[Surrogate | None], rows: np.ndarray) -> list[Surrogate | None]:
+    """The models if evaluations of some points, still running, turned out as predicted."""
+    return [None if mind is None else mind.believe(rows) for mind in minds]

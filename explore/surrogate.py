@@ -10,10 +10,12 @@ import numpy as np
 
 from .encoding import column_owners, encode
 from .extras import load
-from .gaussian import GaussianProcess, Kernel, condition, fit_kernel
+from .fits import Fit, Score, best_fit, evidence, side
+from .gaussian import GaussianProcess, condition
 from .history import Evaluation, Objective, signed_values
 from .models import TREES, Classifier, Forest, fit_classifier, fit_forest
 from .pareto import non_dominated
+from .scales import LINEAR, Scale, objective_scales, slack_scales
 from .space import Space
 
 ModelKind = Literal["gaussian", "forest"]
@@ -100,54 +102,54 @@ class Modeller:
     kind: ModelKind
     use_logs: bool
     use_classifier: bool = True
-    _kernels: dict[tuple[str, int, bool], Kernel] = field(default_factory=dict, repr=False)
+    _fits: dict[tuple[object, ...], Fit] = field(default_factory=dict, repr=False)
 
     def fit(self, history: Sequence[Evaluation], rng: np.random.Generator) -> Surrogate:
         """Models of all that is known."""
         measured = [evaluation for evaluation in history if evaluation.values is not None]
         values = signed_values(measured, self.goals)
         feasible = np.array([evaluation.feasible for evaluation in measured], dtype=bool)
-        logs = [self._is_log(values[:, k], goal) for k, goal in enumerate(self.goals)]
-        scaled = np.column_stack([_scaled(values[:, k], log) for k, log in enumerate(logs)])
         rows = encode(self.space, [evaluation.point for evaluation in measured])
-        models = [
-            self._model(goal.name, rows, scaled[:, k], logs[k], rng)
-            for k, goal in enumerate(self.goals)
-            if len(rows)
-        ]
+        models: list[GaussianProcess | Forest] = []
+        scales = [LINEAR] * len(self.goals)
+        for k, goal in enumerate(self.goals if len(rows) else ()):
+            offered = objective_scales(self._known(values[:, k], goal), self.use_logs)
+            model, scales[k] = self._model(goal.name, rows, values[:, k], offered, evidence, rng)
+            models.append(model)
+        scaled = np.column_stack([scale.apply(values[:, k]) for k, scale in enumerate(scales)])
         front = scaled[feasible][non_dominated(scaled[feasible])]
-        reference = self._reference(scaled[feasible] if feasible.any() else scaled, logs)
+        reference = self._reference(scaled[feasible] if feasible.any() else scaled, scales)
         slacks = self._slack_models(history, rng)
         classifier, labels = self._classifiers(history, rng)
-        return Surrogate(tuple(models), slacks, classifier, labels, front, reference, tuple(logs))
+        logs = tuple(scale.kind == "log" for scale in scales)
+        return Surrogate(tuple(models), slacks, classifier, labels, front, reference, logs)
 
-    def _is_log(self, values: np.ndarray, goal: Objective) -> bool:
-        """Whether an objective is modelled by its logarithm: where all of it is above 0."""
-        known = values if goal.capacity is None else np.append(values, goal.capacity * goal.sign)
-        return self.use_logs and len(known) > 0 and bool((known > 0).all())
+    def _known(self, values: np.ndarray, goal: Objective) -> np.ndarray:
+        """The values of an objective and its capacity, all to be minimised."""
+        return values if goal.capacity is None else np.append(values, goal.capacity * goal.sign)
 
-    def _reference(self, scaled: np.ndarray, logs: Sequence[bool]) -> np.ndarray:
+    def _reference(self, scaled: np.ndarray, scales: Sequence[Scale]) -> np.ndarray:
         """The capacities; where there is none, a tenth of the range beyond the worst value."""
         if len(scaled) == 0:
             return np.zeros(len(self.goals))
         worst, best = scaled.max(0), scaled.min(0)
         reference = worst + 0.1 * np.where(worst > best, worst - best, 1.0)
-        for k, (goal, log) in enumerate(zip(self.goals, logs, strict=True)):
+        for k, (goal, scale) in enumerate(zip(self.goals, scales, strict=True)):
             if goal.capacity is not None:
-                reference[k] = _scaled(np.array([goal.capacity * goal.sign]), log)[0]
+                reference[k] = scale.apply(np.array([goal.capacity * goal.sign]))[0]
         return reference
 
     def _slack_models(
         self, history: Sequence[Evaluation], rng: np.random.Generator
     ) -> tuple[GaussianProcess | Forest, ...]:
-        """A model per resource, of the slack on a scale that keeps its sign and tames its extremes."""
+        """A model per resource."""
         models: list[GaussianProcess | Forest] = []
         for name in sorted({name for evaluation in history for name in evaluation.slacks}):
             known = [evaluation for evaluation in history if name in evaluation.slacks]
             slacks = np.array([evaluation.slacks[name] for evaluation in known])
-            usual = float(np.median(np.abs(slacks))) or 1.0
             rows = encode(self.space, [evaluation.point for evaluation in known])
-            models.append(self._model(f"slack {name}", rows, np.arcsinh(slacks / usual), False, rng))
+            offered = slack_scales(slacks[: self._first(len(slacks))])
+            models.append(self._model(f"slack {name}", rows, slacks, offered, side, rng)[0])
         return tuple(models)
 
     def _classifiers(
@@ -155,36 +157,58 @@ class Modeller:
     ) -> tuple[Classifier, GaussianProcess | None]:
         """They learn from what no slack explains."""
         known = [evaluation for evaluation in history if not evaluation.is_explained]
-        feasible = np.array([evaluation.feasible for evaluation in known], dtype=bool)
         if not self.use_classifier:
             return Classifier((), 1.0), None
-        rows = encode(self.space, [evaluation.point for evaluation in known])
-        trees = TREES if self.kind == "forest" else MORE_TREES
-        classifier = fit_classifier(rows, feasible, int(rng.integers(2**31)), trees)
+        classifier = self._classifier(known, rng)
         if self.kind == "forest" or classifier.certain is not None:
             return classifier, None
-        labels = np.where(feasible, 1.0, -1.0)
-        kernel = self._kernel("", rows, labels, False)
-        return classifier, condition(kernel, rows[-MOST_ROWS:], labels[-MOST_ROWS:])
+        rows = encode(self.space, [evaluation.point for evaluation in known])
+        labels = np.where([evaluation.feasible for evaluation in known], 1.0, -1.0)
+        fit = self._fit("", rows, labels, (LINEAR,), evidence)
+        return classifier, condition(fit.kernel, rows[-MOST_ROWS:], labels[-MOST_ROWS:])
+
+    def _classifier(self, history: Sequence[Evaluation], rng: np.random.Generator) -> Classifier:
+        rows = encode(self.space, [evaluation.point for evaluation in history])
+        feasible = np.array([evaluation.feasible for evaluation in history], dtype=bool)
+        trees = TREES if self.kind == "forest" else MORE_TREES
+        return fit_classifier(rows, feasible, int(rng.integers(2**31)), trees)
+
+    def doubt(
+        self, surrogate: Surrogate, history: Sequence[Evaluation], rng: np.random.Generator
+    ) -> tuple[Surrogate, Surrogate]:
+        """The models with a classifier of all that is known: beside those of slacks, and in their place."""
+        sceptical = replace(surrogate, classifier=self._classifier(history, rng), labels=None)
+        return sceptical, replace(sceptical, slacks=())
 
     def _model(
-        self, name: str, rows: np.ndarray, targets: np.ndarray, log: bool, rng: np.random.Generator
-    ) -> GaussianProcess | Forest:
+        self,
+        name: str,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        scales: Sequence[Scale],
+        score: Score,
+        rng: np.random.Generator,
+    ) -> tuple[GaussianProcess | Forest, Scale]:
+        """A model and the scale of its targets: for forests the last one, since they have no score."""
         if self.kind == "forest":
-            return fit_forest(rows, targets, int(rng.integers(2**31)))
-        kernel = self._kernel(name, rows, targets, log)
-        return condition(kernel, rows[-MOST_ROWS:], targets[-MOST_ROWS:])
+            return fit_forest(rows, scales[-1].apply(targets), int(rng.integers(2**31))), scales[-1]
+        fit = self._fit(name, rows, targets, scales, score)
+        return condition(fit.kernel, rows[-MOST_ROWS:], fit.scale.apply(targets[-MOST_ROWS:])), fit.scale
 
-    def _kernel(self, name: str, rows: np.ndarray, targets: np.ndarray, log: bool) -> Kernel:
-        """The kernel fitted to the first rows, as many as the largest step of growth that there is."""
+    def _fit(
+        self, name: str, rows: np.ndarray, targets: np.ndarray, scales: Sequence[Scale], score: Score
+    ) -> Fit:
+        """What the first rows say of scale and kernel."""
+        count = self._first(len(rows))
+        key = (name, count, *scales)
+        if key not in self._fits:
+            owners = column_owners(self.space)
+            self._fits[key] = best_fit(rows[:count], targets[:count], owners, scales, score)
+        return self._fits[key]
+
+    def _first(self, rows: int) -> int:
+        """How many rows decide: the largest step of growth that there is."""
         count, step = 1, 1.0
-        while step <= min(len(rows), KERNEL_ROWS):
+        while step <= min(rows, KERNEL_ROWS):
             count, step = int(step), max(step * KERNEL_GROWTH, step + 1)
-        key = (name, count, log)
-        if key not in self._kernels:
-            self._kernels[key] = fit_kernel(rows[:count], targets[:count], column_owners(self.space))
-        return self._kernels[key]
-
-
-def _scaled(values: np.ndarray, log: bool) -> np.ndarray:
-    return np.log(values) if log else values
+        return count
