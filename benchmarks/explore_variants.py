@@ -72,7 +72,7 @@ class Variant:
         return self.change is unchanged or problem.space.has_priors
 
 
-EXPLORER = Variant("explorer", "as it is, told the slacks", budget=200, seeds=20)
+EXPLORER = Variant("explorer", "as it is, told the slacks", budget=400, seeds=20)
 BINARY = Variant("explorer-flags", "told objectives, and feasible or not", told="flags", budget=200, seeds=5)
 
 VARIANTS = (
