@@ -75,11 +75,11 @@ class Peer:
 
 
 PEERS = (
-    Peer("hypermapper", HYPERMAPPER, "run_hypermapper.py", (), "feasible or not", 100, 5, 0.99),
+    Peer("hypermapper", HYPERMAPPER, "run_hypermapper.py", (), "feasible or not", 80, 5, 0.99),
     Peer("optuna-tpe", OPTUNA, "run_optuna.py", ("tpe",), "slacks", 400, 10, 0.99),
     Peer("optuna-gp", OPTUNA, "run_optuna.py", ("gp",), "slacks", 120, 5, 0.99),
     Peer("optuna-nsga2", OPTUNA, "run_optuna.py", ("nsga2",), "slacks", 2000, 5, 0.99),
-    Peer("smac-parego", SMAC, "run_smac.py", (), "the worst values", 100, 5, 0.99),
+    Peer("smac-parego", SMAC, "run_smac.py", (), "the worst values", 80, 5, 0.99),
     Peer("pymoo-nsga2", PYMOO, "run_pymoo.py", (), "slacks", 2000, 20, 0.99),
 )
 

@@ -38,10 +38,11 @@ def check_position(program: Program, position: int) -> None:
     """
     length, last = context_length(program), position + program.steps - 1
     if length is not None and last >= length:
+        many = f" (the last of {program.steps} steps from position {position} on)" if program.steps > 1 else ""
+        fewer = "--steps-per-call can be smaller; " if program.steps > 1 else ""
         raise InputError(
-            f"position {last} is asked for; the caches of {program.name} have room for "
-            f"positions 0 to {length - 1}{HELP_MARK}a model's parameters can be changed: "
-            "--param context=8192"
+            f"position {last} is asked for{many}; the caches of {program.name} have room for positions "
+            f"0 to {length - 1}{HELP_MARK}{fewer}a model's parameters can be changed: --param context=8192"
         )
 
 
@@ -52,10 +53,9 @@ def timed_position(program: Program, wanted: int | None) -> int:
 
     Raises: InputError for a position outside the context.
     """
-    if wanted is None:
-        return max(0, (context_length(program) or 1) - program.steps)
-    check_position(program, wanted)
-    return wanted
+    position = max(0, (context_length(program) or 1) - program.steps) if wanted is None else wanted
+    check_position(program, position)
+    return position
 
 
 def _positions(cache: TensorSpec, pattern: AddressPattern) -> int:

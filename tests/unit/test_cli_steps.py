@@ -123,6 +123,10 @@ WRONG = {
         ["time", TINY, "--steps-per-call", "2", "--position", "63"],
         "position 64 is asked for",
     ),
+    "more steps than the context has": (
+        ["time", TINY, "--steps-per-call", "65"],
+        "(the last of 65 steps from position 0 on)",
+    ),
     "a pipeline": (
         ["time", TINY, "--pipeline", "outline-kernels", "--steps-per-call", "2"],
         "--pipeline says all that is done",
