@@ -38,7 +38,9 @@ def check_position(program: Program, position: int) -> None:
     """
     length, last = context_length(program), position + program.steps - 1
     if length is not None and last >= length:
-        many = f" (the last of {program.steps} steps from position {position} on)" if program.steps > 1 else ""
+        many = (
+            f" (the last of {program.steps} steps from position {position} on)" if program.steps > 1 else ""
+        )
         fewer = "--steps-per-call can be smaller; " if program.steps > 1 else ""
         raise InputError(
             f"position {last} is asked for{many}; the caches of {program.name} have room for positions "
