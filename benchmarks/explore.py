@@ -19,10 +19,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from explore_data import DATA, append, load
+from explore_data import DATA, Key, append, load
 from explore_peers import CACHE, ENVIRONMENTS, PEERS, Peer, install, is_installed, run_peer, version
 from explore_runs import Curve, run_optimizer, run_random
-from explore_tables import LAST, is_reached, print_ablations, print_pooled, print_problem
+from explore_tables import LAST, is_reached, print_ablations, print_duel, print_pooled, print_problem
 from explore_variants import EXPLORER, VARIANTS, Variant
 from loop_nest import loop_nest
 from mapping_spaces import CASES, mapping_problem
@@ -37,6 +37,9 @@ RANDOM_SEEDS = 20
 
 FIRST_SEED = 100
 """Seeds of all runs count from here: smaller ones were used while the explorer was made."""
+
+PAPER = "pareto-wall"
+"""The paper's Algorithm 1: a variant of the explorer."""
 
 TOOLS = (EXPLORER.name, VARIANTS[1].name, RANDOM, *(peer.name for peer in PEERS))
 """What is compared; the other variants are ablations."""
@@ -98,6 +101,13 @@ def version_of(tool: str, peers: Path) -> str:
     return version(found[0].environment, peers) if found else __version__
 
 
+def command_of(key: Key) -> str:
+    """What makes a run again, and those of smaller seeds."""
+    tool, problem, seed = key
+    seeds = seed - FIRST_SEED + 1
+    return f"benchmarks/explore.py run --tools {tool} --problems {problem} --seeds {seeds}"
+
+
 def _run_one(job: tuple[str, str, int, Path]) -> tuple[tuple[str, str, int], Curve]:
     tool, name, seed, peers = job
     return (tool, name, seed), run_tool(tool, find_problem(name), seed, peers)
@@ -119,7 +129,7 @@ def run(arguments: argparse.Namespace) -> None:
     versions = {tool: version_of(tool, arguments.peers) for tool in tools}
     with ProcessPoolExecutor(arguments.jobs) as pool:
         for key, curve in pool.map(_run_one, jobs):
-            append(arguments.data, key, versions[key[0]], curve)
+            append(arguments.data, key, versions[key[0]], command_of(key), curve)
             console.print(*key, curve.reaching(LAST), f"{curve.steps[-1][1] if curve.steps else 0:.4f}")
 
 
@@ -137,14 +147,15 @@ def report(arguments: argparse.Namespace) -> None:
     curves = load(arguments.data)
     names = [name for name in arguments.problems if any(problem == name for _, problem, _ in curves)]
     for name in names:
-        print_problem(console, curves, name, [*TOOLS, "pareto-wall"])
-    tools = [*TOOLS, "pareto-wall"]
+        print_problem(console, curves, name, [*TOOLS, PAPER])
+    tools = [*TOOLS, PAPER]
     print_pooled(
         console, curves, names, tools, f"all problems: evaluations to {LAST:.2f}; 0: not reached by us"
     )
     solved = [name for name in names if is_reached(curves, name)]
     if solved != names:
         print_pooled(console, curves, solved, tools, f"only {', '.join(solved)}")
+    print_duel(console, curves, names, PAPER, RANDOM)
     print_ablations(console, curves, names, {variant.name: variant.meaning for variant in VARIANTS})
 
 

@@ -29,13 +29,14 @@ def _curve(line: dict[str, Any]) -> Curve:
     return Curve(tuple((count, ratio) for count, ratio in line["steps"]), line["evaluations"])
 
 
-def append(path: Path, key: Key, version: str, curve: Curve) -> None:
-    """Add a run; what has been added is safe whatever comes after."""
+def append(path: Path, key: Key, version: str, command: str, curve: Curve) -> None:
+    """Add a run of a version of its tool, made by a command; it is safe whatever comes after."""
     tool, problem, seed = key
     steps = [[count, round(ratio, 6)] for count, ratio in _marked(curve)]
     line = {
         "tool": tool,
         "version": version,
+        "command": command,
         "problem": problem,
         "seed": seed,
         "evaluations": curve.evaluations,

@@ -45,13 +45,30 @@ def _time_text(runs: Runs) -> str:
     return f"{sign}{runs.least_running_time:,.0f}"
 
 
-def _ratio(pairs: Sequence[tuple[Sequence[Curve], Sequence[Curve]]]) -> Ratio:
-    runs = [(runs_to(ours, LAST), runs_to(theirs, LAST)) for ours, theirs in pairs]
+def _ratio(pairs: Sequence[tuple[Sequence[Curve], Sequence[Curve]]], target: float = LAST) -> Ratio:
+    runs = [(runs_to(ours, target), runs_to(theirs, target)) for ours, theirs in pairs]
     return ratio(runs, np.random.default_rng(0))
 
 
 def _ratio_text(found: Ratio) -> str:
     return f"{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]"
+
+
+def print_duel(console: Console, curves: Curves, problems: Sequence[str], one: str, other: str) -> None:
+    """How many times the evaluations of one tool another takes, for each problem and target."""
+    columns = [f"to {target:.2f}" for target in TARGETS]
+    table = Table("problem", "runs", *columns, title=f"{other} against {one}: ERT of both, and the ratio")
+    for problem in problems:
+        ours, theirs = (list(of_tool(curves, tool, problem).values()) for tool in (one, other))
+        if ours and theirs:
+            table.add_row(problem, f"{len(ours)}", *(_duel_text(ours, theirs, target) for target in TARGETS))
+    console.print(table)
+
+
+def _duel_text(ours: Sequence[Curve], theirs: Sequence[Curve], target: float) -> str:
+    pair = runs_to(ours, target), runs_to(theirs, target)
+    text = f"{_time_text(pair[1])} / {_time_text(pair[0])}"
+    return f"{text} = {_ratio_text(_ratio([(ours, theirs)], target))}" if pair[0].reached.any() else text
 
 
 def is_reached(curves: Curves, problem: str) -> bool:

@@ -22,7 +22,7 @@ def main() -> None:
     """Run until the benchmark has enough."""
     driver = Driver()
     parameters = driver.task["parameters"]
-    names = [p["name"] for p in parameters]
+    names = [f"x{k}" for k in range(len(parameters))]  # its schema wants plain words
     goals = [f"f{k}" for k in range(driver.task["objectives"])]
     random.seed(driver.task["seed"])
     np.random.seed(driver.task["seed"])
@@ -52,7 +52,7 @@ def main() -> None:
             "true_value": "True",
             "false_value": "False",
         },
-        "input_parameters": {p["name"]: inputs(p) for p in parameters},
+        "input_parameters": {name: inputs(p) for name, p in zip(names, parameters, strict=True)},
         "optimization_iterations": MANY,
         "design_of_experiment": {"doe_type": "random sampling", "number_of_samples": len(driver.warm_up)},
         "resume_optimization": True,

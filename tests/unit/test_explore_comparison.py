@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ def modules() -> Iterator[Any]:
     import explore_peers
     import explore_runs
     import explore_statistics
+    import explore_tables
     import explore_variants
     import problems
 
@@ -33,6 +35,7 @@ def modules() -> Iterator[Any]:
         peers=explore_peers,
         runs=explore_runs,
         statistics=explore_statistics,
+        tables=explore_tables,
         variants=explore_variants,
         problems=problems,
     )
@@ -176,3 +179,26 @@ def test_curves_are_run_once_and_reported(
 def test_the_kept_curves_can_be_read(modules: Any):
     curves = modules.data.load(modules.data.DATA)
     assert {"explorer", "random"} <= {tool for tool, _, _ in curves}
+    lines = [json.loads(line) for line in modules.data.DATA.read_text().splitlines()]
+    assert all(line["version"] for line in lines)
+    for line in lines:
+        script, *words = line["command"].split()
+        arguments = modules.explore.parse(words)
+        assert script == "benchmarks/explore.py"
+        assert (arguments.tools, arguments.problems) == ([line["tool"]], [line["problem"]])
+        assert modules.explore.FIRST_SEED <= line["seed"] < modules.explore.FIRST_SEED + arguments.seeds
+
+
+def test_a_duel_has_the_ratio_of_each_target_that_was_reached(
+    modules: Any, capsys: pytest.CaptureFixture[str]
+):
+    curve = modules.runs.Curve
+    curves = {
+        **{("one", "p", seed): curve(((10, 0.92), (20, 0.96)), 50) for seed in range(3)},
+        **{("other", "p", seed): curve(((30, 0.92), (80, 1.0)), 100) for seed in range(3)},
+    }
+    modules.tables.print_duel(modules.explore.Console(width=120), curves, ["p"], "one", "other")
+    printed = capsys.readouterr().out
+    assert "30 / 10 = 3.0 [3.0, 3.0]" in printed
+    assert "80 / 20 = 4.0 [4.0, 4.0]" in printed
+    assert "80 / > 150" in printed
