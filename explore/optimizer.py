@@ -192,22 +192,25 @@ class Optimizer:
 
     def _ask_default(self, n: int) -> list[Point]:
         """Points chosen one by one, each as if those under evaluation turned out as predicted."""
-        minds = self._minds()
+        surrogates = self._surrogates()
         if self._pending:
-            minds = _believing(minds, encode(self.space, list(self._pending.values())))
+            surrogates = _believing(surrogates, encode(self.space, list(self._pending.values())))
         chosen: list[Point] = []
         while len(chosen) < n:
             at_random = self._rng.random() < self.settings.random_share
-            mind = None if at_random else minds[int(self._rng.integers(len(minds)))]
-            point = self._pool.draw_one(self._rng, self._seen, False) if mind is None else self._choose(mind)
+            surrogate = None if at_random else surrogates[int(self._rng.integers(len(surrogates)))]
+            if surrogate is None:
+                point = self._pool.draw_one(self._rng, self._seen, by_prior=False)
+            else:
+                point = self._choose(surrogate)
             if point is None:
                 break
             chosen.append(self._take(point))
             if len(chosen) < n:
-                minds = _believing(minds, encode(self.space, [point]))
+                surrogates = _believing(surrogates, encode(self.space, [point]))
         return chosen
 
-    def _minds(self) -> list[Surrogate | None]:
+    def _surrogates(self) -> list[Surrogate | None]:
         """The models to choose with, for each point one of them at random; None stands for a random point.
 
         After evaluations in vain, the limits may have a shape that models of slacks do not learn.
@@ -243,6 +246,6 @@ class Optimizer:
         return self.settings.prior_strength / len(self.history) if self.space.has_priors else 0.0
 
 
-def _believing(minds: Sequence[Surrogate | None], rows: np.ndarray) -> list[Surrogate | None]:
+def _believing(surrogates: Sequence[Surrogate | None], rows: np.ndarray) -> list[Surrogate | None]:
     """The models if evaluations of some points, still running, turned out as predicted."""
-    return [None if mind is None else mind.believe(rows) for mind in minds]
+    return [None if surrogate is None else surrogate.believe(rows) for surrogate in surrogates]
