@@ -202,3 +202,11 @@ def test_a_duel_has_the_ratio_of_each_target_that_was_reached(
     assert "30 / 10 = 3.0 [3.0, 3.0]" in printed
     assert "80 / 20 = 4.0 [4.0, 4.0]" in printed
     assert "80 / > 150" in printed
+    assert "80 / > 150 =" not in printed
+
+
+def test_the_command_of_a_run_makes_it(modules: Any):
+    first = modules.explore.FIRST_SEED
+    words = modules.explore.command_of(("random", "srn", first + 2)).split()[1:]
+    arguments = modules.explore.parse(words)
+    assert (arguments.tools, arguments.problems, arguments.seeds) == (["random"], ["srn"], 3)
