@@ -1,8 +1,12 @@
-"""The passes of `kl`, one file each.
+"""The passes of `kl`, by subject: a folder holds all that decides one thing.
 
-One name everywhere: the pass `loop-kernels` is the class `LoopKernelsPass` in `loop_kernels.py`,
-tested by `tests/filecheck/passes/loop-kernels.mlir`. So a new pass is its file, its test and one
-line in `PASSES`. The default pipeline (`tools/driver.py`) says where each pass stands and why.
+One name everywhere: the pass `loop-kernels` is the class `LoopKernelsPass` in `looping/loop_kernels.py`,
+tested by `tests/filecheck/passes/loop-kernels.mlir`. So a new pass is its file, its test and one line in
+`PASSES`. The default pipeline (`tools/driver.py`) says where each pass stands and why.
+
+    sharding ─► outlining ─► looping ─► network ─► tiling ─► units ─► pacing, placing ─► memory ─► machine
+    a socket's  kernels and  loops in   stages,    pieces    PMUs,    cycles, places,    addresses regions and
+    part        calls        kernels    channels   of work   PCUs     depths, routes               commands
 """
 
 from __future__ import annotations
@@ -11,30 +15,30 @@ from importlib import import_module
 
 from xdsl.passes import ModulePass
 
-PASSES: tuple[str, ...] = (
-    "shard-tensors",
-    "outline-kernels",
-    "merge-identical-kernels",
-    "loop-kernels",
-    "loop-steps",
-    "convert-kernel-to-dataflow",
-    "tile-stages",
-    "overlap-collectives",
-    "retain-weights",
-    "allocate-units",
-    "schedule-stages",
-    "prefetch-weights",
-    "place-units",
-    "schedule-loop",
-    "route-channels",
-    "plan-memory",
-    "convert-dataflow-to-rdu",
-)
-"""The name of every pass, in the order of the levels."""
+PASSES: dict[str, str] = {
+    "shard-tensors": "sharding",
+    "outline-kernels": "outlining",
+    "merge-identical-kernels": "outlining",
+    "loop-kernels": "looping",
+    "loop-steps": "looping",
+    "convert-kernel-to-dataflow": "network",
+    "tile-stages": "tiling",
+    "overlap-collectives": "tiling",
+    "retain-weights": "units",
+    "allocate-units": "units",
+    "schedule-stages": "pacing",
+    "prefetch-weights": "pacing",
+    "place-units": "placing",
+    "schedule-loop": "pacing",
+    "route-channels": "placing",
+    "plan-memory": "memory",
+    "convert-dataflow-to-rdu": "machine",
+}
+"""The subject of every pass, in the order of the levels."""
 
 
 def load_pass(name: str) -> type[ModulePass]:
     """The class of a pass of ours. It is imported here and no sooner, so that tools start
     quickly."""
-    module = import_module(f".{name.replace('-', '_')}", __name__)
+    module = import_module(f".{PASSES[name]}.{name.replace('-', '_')}", __name__)
     return getattr(module, f"{name.title().replace('-', '')}Pass")

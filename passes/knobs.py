@@ -3,8 +3,8 @@
     percent: int = field(default=90, metadata={"knob": Knob(low=4, high=100, scale="log")})
 
 Numbers may be texts: expressions over the facts of a module, once it is known. Facts are the parameters of
-its machine, what `analysis/facts.py` reads off the IR, and what a knob brings with it. A pass that a pipeline
-may do without says so with a knob of its own: `optional: ClassVar[Knob] = Knob((True, False))`.
+its machine, the sizes that `module_facts` reads off the IR, and what a knob brings with it. A pass that a
+pipeline may do without says so with a knob of its own: `optional: ClassVar[Knob] = Knob((True, False))`.
 
 A knob changes what a program costs, never what it computes.
 """
@@ -17,6 +17,9 @@ from typing import Any, Literal
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
+
+from ..dialects import nn
+from ..dialects.rdu import machine_of
 
 Setting = int | str | bool
 """A value of an option that has a knob."""
@@ -66,3 +69,24 @@ def option_knobs(pass_class: type[ModulePass]) -> dict[str, tuple[Knob, Setting 
 def presence_knob(pass_class: type[ModulePass]) -> Knob | None:
     """The knob of whether a pass runs at all; None for one that a pipeline cannot do without."""
     return getattr(pass_class, "optional", None)
+
+
+def module_facts(module: ModuleOp) -> dict[str, int]:
+    """The machine's parameters, and the sizes of what a step reads, of one layer and socket.
+
+    `largest_weight_bytes` and `largest_cache_bytes` are those of the largest weight and state; 0 where there
+    is none.
+    """
+    weights = [op for op in module.ops if isinstance(op, nn.WeightOp)]
+    states = [op for op in module.ops if isinstance(op, nn.StateOp)]
+    return {
+        **dict(machine_of(module).items()),
+        "largest_weight_bytes": max(map(_layer_bytes, weights), default=0),
+        "largest_cache_bytes": max(map(_layer_bytes, states), default=0),
+    }
+
+
+def _layer_bytes(op: nn.WeightOp | nn.StateOp) -> int:
+    """Of a weight or state that is stacked, the bytes of one layer."""
+    layers = nn.shape_of(op.type)[0] if op.stacked is not None else 1
+    return nn.size_bytes_of(op.type) // layers

@@ -13,9 +13,9 @@ from xdsl.passes import ModulePass, get_pass_option_infos
 from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
 
-from ..passes.analysis.dominance import check_dominance
-from ..passes.analysis.remarks import remarks_on
+from ..passes.diagnostics import remarks_on
 from .diagnostics import HELP_MARK, Diagnostic, InputError, PassError, position_of
+from .dominance import check_dominance
 
 AvailablePasses = Mapping[str, Callable[[], type[ModulePass]]]
 ShowPass = Callable[[str, float, ModuleOp], None]

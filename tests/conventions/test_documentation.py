@@ -99,11 +99,11 @@ def test_adding_a_pass_works_as_it_is_described(tmp_path: Path):
     assert len(files) == 2, "the page shows a pass and its test"
     for name, text in files.items():
         (copy / name).write_text(text, encoding="utf-8")
-    line = next(text for _, text in BLOCK.findall(page) if re.fullmatch(r'\s+"[\w-]+",\n', text))
+    line = next(text for _, text in BLOCK.findall(page) if re.fullmatch(r'\s+"[\w-]+": "\w+",\n', text))
     listing = copy / "passes/__init__.py"
     listed = listing.read_text(encoding="utf-8")
-    assert "PASSES: tuple[str, ...] = (\n" in listed
-    listing.write_text(listed.replace("= (\n", f"= (\n{line}", 1), encoding="utf-8")
+    assert "PASSES: dict[str, str] = {\n" in listed
+    listing.write_text(listed.replace("= {\n", f"= {{\n{line}", 1), encoding="utf-8")
     test = next(name for name in files if name.endswith(".mlir"))
     chosen = f"{test} tests/conventions/test_pass_examples.py tests/conventions/test_layering.py"
     pytest_command = f"python -m pytest -q {chosen} -k '{Path(test).stem} or imports'"

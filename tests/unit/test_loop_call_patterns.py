@@ -9,7 +9,7 @@ from time import perf_counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.solvers.call_patterns import Repeat, find_repeats
+from kl.passes.looping.call_patterns import Repeat, find_repeats
 
 
 def fewest_entries(items: str, max_period: int) -> int:

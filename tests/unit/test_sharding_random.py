@@ -10,8 +10,8 @@ from kl.backends.interpreter import Interpreter, StepResult, weight_specs
 from kl.backends.weights import random_weights
 from kl.dialects.collective import AllGatherOp, AllReduceOp
 from kl.frontends import load_model
-from kl.passes.outline_kernels import OutlineKernelsPass
-from kl.passes.shard_tensors import ShardTensorsPass
+from kl.passes.outlining.outline_kernels import OutlineKernelsPass
+from kl.passes.sharding.shard_tensors import ShardTensorsPass
 from kl.tools.pipeline import run_passes
 from kl.tools.universe import make_context
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kl.passes.solvers.depths import Actor, Plan, Queue, plan_depths
+from kl.passes.pacing.depths import Actor, Plan, Queue, plan_depths
 
 ITERATIONS = 24
 CARRY = 1

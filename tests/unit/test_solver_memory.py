@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.solvers.memory import ALIGNMENT, Item, plan_addresses
+from kl.passes.memory.layout import ALIGNMENT, Item, plan_addresses
 
 
 def test_what_is_alive_all_the_time_comes_first_and_in_order() -> None:

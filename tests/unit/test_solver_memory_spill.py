@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.solvers.memory import Item, Movable, aligned, choose_spilled, plan_addresses
+from kl.passes.memory.layout import Item, Movable, aligned, choose_spilled, plan_addresses
 
 
 def test_nothing_leaves_where_all_fits() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.solvers.modulo import Edge, Node, Schedule, solve
+from kl.passes.pacing.modulo import Edge, Node, Schedule, solve
 
 
 @st.composite

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.solvers.tiling import (
+from kl.passes.tiling.solver import (
     TiledStage,
     burst_multiple,
     choose_tiles,

@@ -14,8 +14,7 @@ from xdsl.passes import ModulePass
 from ...explore.errors import SpaceError
 from ...explore.expressions import make_constraint
 from ...explore.parameters import Categorical, Condition, Discrete, Integer, Ordinal
-from ...passes.analysis.facts import module_facts
-from ...passes.knobs import Knob, Setting, option_knobs, presence_knob
+from ...passes.knobs import Knob, Setting, module_facts, option_knobs, presence_knob
 from ..diagnostics import InputError
 
 Facts = Mapping[str, int]

@@ -13,8 +13,8 @@ from ...dialects import dataflow
 from ...dialects.machine import Machine
 from ...dialects.network import QueueOp
 from ...dialects.rdu import machine_of
-from ...passes.analysis.residence import home_of, kernel_units
-from ...passes.analysis.traffic import needed_pmus
+from ...passes.units.residence import home_of, kernel_units
+from ...passes.units.traffic import needed_pmus
 
 
 @dataclass(frozen=True)

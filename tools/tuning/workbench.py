@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException
 
-from ...passes.analysis.no_room import NoRoom
+from ...passes.diagnostics import NoRoom
 from ..pipeline import parse_passes
 from ..universe import available_passes
 from .measures import link_slacks, unit_slacks

@@ -1,0 +1,226 @@
+"""`loop-kernels`: kernel looping; a run of calls becomes one call of a kernel with a pipelined loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar, NoReturn
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+from xdsl.rewriter import InsertPoint
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import kernel
+from ...dialects.machine import Machine
+from ...dialects.rdu import machine_of
+from ..diagnostics import add_remark, remarks_on
+from ..knobs import Knob
+from ..outlining.kernel_names import UniqueNames
+from .call_arguments import Carried, Gathered, Invariant, Local, Slices
+from .call_runs import LoopRules, plan_loops
+from .kernel_memory import Root, root_of
+from .looped_kernel import LoopedKernel, build_looped_kernel
+from .objections import gathered_parts, machine_trouble, stack_trouble
+from .run_scan import Calls, Run
+
+
+@dataclass(frozen=True)
+class LoopKernelsPass(ModulePass):
+    """Replace runs of calls of one kernel, or of a pattern of kernels, by one call of a looped kernel.
+
+    What stays the same in all calls is handed in once, what a call hands to the next one is carried, and the
+    weights and states of the calls become stacks that the loop walks at a constant step; so the loads of the
+    next iteration can run under this one. Runs are chosen so that the fewest calls are left. Where something
+    forbids a loop or cuts a run, a remark on the call says what.
+
+    Before:
+
+    ```mlir
+    nn.weight @w : tensor<3x8x8xbf16>
+    kernel.func @layer(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
+      %y = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+      kernel.return %y : tensor<1x8xbf16>
+    }
+    kernel.schedule @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+      %w = nn.get_global @w : tensor<3x8x8xbf16>
+      %a = kernel.call @layer[0](%x, %w) : (tensor<1x8xbf16>, tensor<3x8x8xbf16>) -> tensor<1x8xbf16>
+      %b = kernel.call @layer[1](%a, %w) : (tensor<1x8xbf16>, tensor<3x8x8xbf16>) -> tensor<1x8xbf16>
+      %c = kernel.call @layer[2](%b, %w) : (tensor<1x8xbf16>, tensor<3x8x8xbf16>) -> tensor<1x8xbf16>
+      kernel.return %c : tensor<1x8xbf16>
+    }
+    ```
+
+    After:
+
+    ```mlir
+    nn.weight @w : tensor<3x8x8xbf16>
+    kernel.func @layer.loop(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>) -> tensor<1x8xbf16> {
+      %r = kernel.loop 3 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16>
+          stacks(%w : tensor<3x8x8xbf16>) {
+      ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
+        %y = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+        kernel.yield %y : tensor<1x8xbf16>
+      }
+      kernel.return %r : tensor<1x8xbf16>
+    }
+    kernel.schedule @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+      %w = nn.get_global @w : tensor<3x8x8xbf16>
+      %c = kernel.call @layer.loop(%x, %w) : (tensor<1x8xbf16>, tensor<3x8x8xbf16>) -> tensor<1x8xbf16>
+      kernel.return %c : tensor<1x8xbf16>
+    }
+    ```
+
+    Raises: PassFailedException for an option that has no meaning here.
+    """
+
+    name = "loop-kernels"
+    optional: ClassVar[Knob] = Knob((True, False))
+
+    min_count: int = 2
+    """fewest iterations of a loop"""
+    exclude: tuple[str, ...] = ()
+    """names of kernels that stay out of loops, with or without `@`"""
+    max_period: int = 64
+    """most kernels in a repeating pattern; the search takes time in proportion"""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        self._check_numbers(op)
+        kernels = {f.sym_name.data: f for f in op.ops if isinstance(f, kernel.FuncOp)}
+        pattern = LoopRuns(self, kernels, self._excluded(op, kernels), UniqueNames(op))
+        PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
+        _erase_uncalled(op, {kernels[name] for name in pattern.looped})
+
+    def _check_numbers(self, module: ModuleOp) -> None:
+        if self.min_count < 2:
+            _fail(module, f"min-count is {self.min_count}; a loop takes the place of 2 calls or more")
+        if self.max_period < 1:
+            _fail(module, f"max-period is {self.max_period}; a pattern has 1 kernel or more")
+
+    def _excluded(self, module: ModuleOp, kernels: dict[str, kernel.FuncOp]) -> dict[str, str]:
+        """The kernels that no loop takes, each with the reason."""
+        names = [name.removeprefix("@") for name in self.exclude]
+        for name in names:
+            if name not in kernels:
+                known = ", ".join(f"@{known}" for known in kernels)
+                _fail(module, f"exclude names @{name}, no kernel of this module\nhelp: it has {known}")
+        loops = [name for name, f in kernels.items() if _holds_loop(f)]
+        return dict.fromkeys(loops, "holds a loop already") | dict.fromkeys(names, "is excluded")
+
+
+def _holds_loop(func: kernel.FuncOp) -> bool:
+    return any(isinstance(op, kernel.LoopOp | kernel.StepsOp) for op in func.body.block.ops)
+
+
+def _erase_uncalled(module: ModuleOp, candidates: set[kernel.FuncOp]) -> None:
+    schedules = [op for op in module.ops if isinstance(op, kernel.ScheduleOp)]
+    called = {callee for schedule in schedules for callee in _callees(schedule)}
+    for func in candidates:
+        if func.sym_name.data not in called:
+            func.detach()
+            func.erase()
+
+
+def _callees(schedule: kernel.ScheduleOp) -> Iterator[str]:
+    return (op.callee.string_value() for op in schedule.body.block.ops if isinstance(op, kernel.CallOp))
+
+
+def _stacked_parts(schedule: kernel.ScheduleOp) -> Iterator[SSAValue]:
+    stacks = (op for op in schedule.body.block.ops if isinstance(op, kernel.StackOp))
+    return (part for stack in stacks for part in stack.parts)
+
+
+@dataclass
+class LoopRuns(RewritePattern):
+    """The runs of calls in a schedule become calls of looped kernels."""
+
+    options: LoopKernelsPass
+    kernels: dict[str, kernel.FuncOp]
+    excluded: dict[str, str]
+    names: UniqueNames
+    looped: set[str] = field(default_factory=set[str])
+    """the kernels that loops have taken the place of"""
+    stacked: set[Root] = field(default_factory=set[Root])
+    """the weights and states that have got a place in a stack"""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: kernel.ScheduleOp, rewriter: PatternRewriter, /):
+        if not all(callee in self.kernels for callee in _callees(op)):
+            return  # the kernels are of a lower level
+        self.stacked |= {root_of(part) for part in _stacked_parts(op)}
+        built: dict[Run, LoopedKernel] = {}
+
+        def objection(run: Run) -> str | None:
+            built[run] = build_looped_kernel(run, self._kernels_of(run))
+            return self._objection(run, built[run].func, machine_of(op))
+
+        rules = LoopRules(self.options.min_count, self.options.max_period, self.excluded, objection)
+        plan = plan_loops(Calls(op, self.kernels), rules)
+        for refusal in plan.refusals:
+            add_remark(refusal.call, refusal.message)
+        for run in plan.runs:
+            func = built[run].func
+            func.sym_name = StringAttr(self.names.take(func.sym_name.data))
+        # From the last to the first: a run's operands may be the results of an earlier one.
+        for run in reversed(plan.runs):
+            self._replace(run, built[run], rewriter)
+
+    def _objection(self, run: Run, func: kernel.FuncOp, machine: Machine) -> str | None:
+        """What speaks against a legal loop; without objection its stacks are taken."""
+        trouble = machine_trouble(func, machine) or stack_trouble(run, self.stacked)
+        if trouble is None:
+            self.stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
+        return trouble
+
+    def _kernels_of(self, run: Run) -> list[kernel.FuncOp]:
+        return [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
+
+    def _replace(self, run: Run, looped: LoopedKernel, rewriter: PatternRewriter) -> None:
+        """Put the new call in the place of the last of the run, behind all that its operands need."""
+        last_round, kernels = run.calls[-run.period :], self._kernels_of(run)
+        rewriter.insert(looped.func, InsertPoint.after(kernels[-1]))
+        place = InsertPoint.before(last_round[-1])
+        operands = _call_operands(run, looped, rewriter, place)
+        outputs = looped.func.function_type.outputs.data
+        call = rewriter.insert(kernel.CallOp(looped.func.sym_name.data, operands, outputs), place)
+        call.location = run.calls[0].location
+        for carried, result in zip(looped.carried, call.res, strict=True):
+            old = last_round[carried.phase].res[carried.result]
+            result.name_hint = old.name_hint
+            rewriter.replace_all_uses_with(old, result)
+        for old in reversed(run.calls):
+            for message in remarks_on(old):
+                add_remark(call, message)
+            rewriter.erase(old)
+        self.looped |= {func.sym_name.data for func in kernels}
+
+
+def _call_operands(
+    run: Run, looped: LoopedKernel, rewriter: PatternRewriter, place: InsertPoint
+) -> list[SSAValue]:
+    """What the call of a looped kernel is given; what it gathers is stacked at `place`."""
+    operands: list[SSAValue] = []
+    for argument, parameter in zip(looped.arguments, looped.func.args, strict=True):
+        match argument:
+            case Carried(initial=value) | Invariant(value) | Slices(stack=value):
+                operands.append(value)
+            case Gathered(parts):
+                stack = rewriter.insert(kernel.StackOp(parts), place)
+                stack.location = run.calls[0].location
+                stack.result.name_hint = parameter.name_hint
+                operands.append(stack.result)
+            case Local():
+                raise AssertionError("it is made inside the loop")
+    return operands
+
+
+def _fail(op: Operation, message: str) -> NoReturn:
+    op.emit_error(message, PassFailedException(message))

@@ -1,0 +1,88 @@
+"""Planned networks become the program for the machine.
+
+Before:
+
+```mlir
+nn.weight @w : tensor<128x64xbf16> {address = 0}
+dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
+  dataflow.load %x to %a : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
+  dataflow.store %a result 0 : !dataflow.channel<tensor<64xbf16>>
+}
+kernel.schedule @step() -> tensor<64xbf16> attributes {addresses = array<i64>} {
+  %w = nn.get_global @w : tensor<128x64xbf16>
+  %y = kernel.call @copy[3](%w) {addresses = array<i64: 16384>} : (tensor<128x64xbf16>) -> tensor<64xbf16>
+  kernel.return %y : tensor<64xbf16>
+}
+```
+
+After:
+
+```mlir
+rdu.kernel @copy(%x: tensor<64xbf16>, %out0: memref<64xbf16>) attributes {iterations = 1} {
+  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
+  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
+  rdu.store %a into %out0 {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : !dataflow.channel<tensor<64xbf16>> -> memref<64xbf16>
+}
+rdu.region @w "weight" "hbm" 0 : tensor<128x64xbf16>
+rdu.region @y "value" "hbm" 16384 : memref<64xbf16>
+rdu.schedule @step inputs [] outputs [@y] {
+  rdu.load_program @copy
+  rdu.load_arguments @copy [@w, @y] offsets [384, 0]
+  rdu.execute @copy
+}
+```
+
+Streams get explicit byte strides, results become arguments, a call becomes launch commands: a program load
+where the kernel changes, an argument load with resolved addresses, an execute.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from ...dialects import dataflow, kernel
+from .launch import build_schedule
+from .machine_kernel import build_kernel
+
+
+class ConvertNetwork(RewritePattern):
+    """Replace a planned `dataflow.kernel` by its `rdu.kernel`."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: dataflow.KernelOp, rewriter: PatternRewriter) -> None:
+        rewriter.replace(op, build_kernel(op), [])
+
+
+class ConvertSchedule(RewritePattern):
+    """Replace the schedule, the weights and the states by regions and launch commands."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: kernel.ScheduleOp, rewriter: PatternRewriter) -> None:
+        regions, schedule, replaced = build_schedule(op)
+        rewriter.replace(op, [*regions, schedule], [])
+        for symbol in replaced:
+            rewriter.erase(symbol)
+
+
+@dataclass(frozen=True)
+class ConvertDataflowToRduPass(ModulePass):
+    """Turn a planned module into the program for the machine; memory, units and places must be planned."""
+
+    name: ClassVar[str] = "convert-dataflow-to-rdu"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        # The schedule first: it reads the signatures of the dataflow kernels.
+        PatternRewriteWalker(ConvertSchedule(), apply_recursively=False).rewrite_module(op)
+        PatternRewriteWalker(ConvertNetwork(), apply_recursively=False).rewrite_module(op)

@@ -1,0 +1,187 @@
+"""Give every weight, state, input and value of a step its address in memory.
+
+Before:
+
+```mlir
+nn.weight @w : tensor<8xbf16>
+kernel.func @norm(%x: tensor<1x8xbf16>, %w: tensor<8xbf16>) -> tensor<1x8xbf16> {
+  %y = nn.rms_norm %x, %w eps 1.0e-5 : (tensor<1x8xbf16>, tensor<8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+kernel.schedule @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %w = nn.get_global @w : tensor<8xbf16>
+  %y = kernel.call @norm(%x, %w) : (tensor<1x8xbf16>, tensor<8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+```
+
+After:
+
+```mlir
+nn.weight @w : tensor<8xbf16> {address = 0}
+kernel.func @norm(%x: tensor<1x8xbf16>, %w: tensor<8xbf16>) -> tensor<1x8xbf16> {
+  %y = nn.rms_norm %x, %w eps 1.0e-5 : (tensor<1x8xbf16>, tensor<8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+kernel.schedule @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {addresses = array<i64: 256>} {
+  %w = nn.get_global @w : tensor<8xbf16>
+  %y = kernel.call @norm(%x, %w) {addresses = array<i64: 512>} : (tensor<1x8xbf16>, tensor<8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %y : tensor<1x8xbf16>
+}
+```
+
+The slices of a stack follow one another at a constant stride, and so do the parts of a `kernel.stack`; values
+whose lifetimes do not meet share addresses. All of it lies in HBM; with `spill`, what does not fit gets
+`tier = "ddr"`. As every byte that has to leave brings its traffic to the slower memory, those go first of
+which a step moves the least per byte: an embedding table, of which it gathers a row, then what it reads once.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NoReturn
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import kernel, nn
+from ...dialects.rdu import machine_of
+from ..diagnostics import NoRoom
+from ..units.residence import is_resident
+from ..units.step_traffic import traffic_bytes
+from .layout import ALIGNMENT, Item, Movable, aligned, choose_spilled, plan_addresses
+from .shortage import without_ddr, without_hbm, without_spill
+
+Global = nn.WeightOp | nn.StateOp
+
+
+def _globals_in_order(module: ModuleOp, schedule: kernel.ScheduleOp) -> list[list[Global]]:
+    """Weights and states; those that a `kernel.stack` joins stand together, in its order.
+
+    Raises: PassFailedException where a stack's part is no whole weight or state, or belongs to two stacks.
+    """
+    symbols = {op.sym_name.data: op for op in module.ops if isinstance(op, Global) and not is_resident(op)}
+    groups: list[list[Global]] = []
+    taken: set[str] = set()
+    for stack in [op for op in schedule.body.block.ops if isinstance(op, kernel.StackOp)]:
+        names = [_part_name(stack, part) for part in stack.parts]
+        twice = [name for name in names if name in taken or names.count(name) > 1]
+        if twice:
+            _fail(stack, f"@{twice[0]} stands twice in stacks; it has one place in memory")
+        taken |= {*names}
+        groups.append([symbols[name] for name in names])
+    return groups + [[op] for name, op in symbols.items() if name not in taken]
+
+
+def _part_name(stack: kernel.StackOp, part: SSAValue) -> str:
+    source = part.owner
+    if not isinstance(source, nn.GetGlobalOp):
+        _fail(stack, "only weights and states can be laid out as a stack")
+    if nn.size_bytes_of(part) % ALIGNMENT:
+        _fail(
+            stack,
+            f"parts of {nn.size_bytes_of(part)} bytes have no constant stride at an alignment of "
+            f"{ALIGNMENT}; declare them as one stacked weight",
+        )
+    return source.global_name.root_reference.data
+
+
+def _fail(op: Operation, message: str) -> NoReturn:
+    op.emit_error(message, PassFailedException(message))
+
+
+def _lifetimes(schedule: kernel.ScheduleOp) -> list[tuple[SSAValue, tuple[int, int]]]:
+    """Results of calls with the steps at which they are written and read last."""
+    step = {op: number for number, op in enumerate(schedule.body.block.ops)}
+    return [
+        (result, (step[op], max((step[use.operation] for use in result.uses), default=step[op])))
+        for op in step
+        if isinstance(op, kernel.CallOp)
+        for result in op.results
+    ]
+
+
+def _in_ddr(
+    module: ModuleOp, schedule: kernel.ScheduleOp, groups: list[list[Global]], rest: int, spill: bool
+) -> frozenset[int]:
+    """The numbers of the groups that leave HBM, where inputs and values take `rest` bytes.
+
+    Raises: PassFailedException where not all fits, with what would hold it.
+    """
+    machine = machine_of(module)
+    sizes = [sum(aligned(nn.size_bytes_of(op.type)) for op in group) for group in groups]
+    needed = sum(sizes) + rest
+    excess = needed - machine.hbm_bytes
+    if excess <= 0:
+        return frozenset()
+    moved = traffic_bytes(module, schedule)
+    traffic = [sum(moved[op.sym_name.data] for op in group) for group in groups]
+    spilled = choose_spilled(list(map(Movable, sizes, traffic)), excess)
+    spilled_bytes = sum(sizes[number] for number in spilled or ())
+    fits = spilled is not None and spilled_bytes <= machine.ddr_bytes
+    if not spill:
+        message = without_spill(needed, fits, machine)
+        schedule.emit_error(message, NoRoom(message, "hbm", needed, machine.hbm_bytes))
+    if spilled is None:
+        message = without_hbm(rest, machine)
+        schedule.emit_error(message, NoRoom(message, "hbm", rest, machine.hbm_bytes))
+    if not fits:
+        message = without_ddr(needed, spilled_bytes, machine)
+        schedule.emit_error(message, NoRoom(message, "ddr", spilled_bytes, machine.ddr_bytes))
+    return spilled
+
+
+def _place(ops: list[Global], addresses: Sequence[int], tier: str) -> None:
+    for op, address in zip(ops, addresses, strict=True):
+        op.attributes["address"] = IntegerAttr(address, i64)
+        op.attributes.pop("tier", None)
+        if tier != "hbm":
+            op.attributes["tier"] = StringAttr(tier)
+
+
+def _items(ops: list[Global]) -> list[Item]:
+    return [Item(op.sym_name.data, nn.size_bytes_of(op.type)) for op in ops]
+
+
+def _plan(module: ModuleOp, schedule: kernel.ScheduleOp, spill: bool) -> None:
+    groups = _globals_in_order(module, schedule)
+    values = _lifetimes(schedule)
+    others = [Item("input", nn.size_bytes_of(arg)) for arg in schedule.args]
+    others += [Item("value", nn.size_bytes_of(value), lifetime) for value, lifetime in values]
+    spilled = _in_ddr(module, schedule, groups, plan_addresses(others)[1], spill)
+    far = [op for number in sorted(spilled) for op in groups[number]]
+    near = [op for number, group in enumerate(groups) if number not in spilled for op in group]
+    _place(far, plan_addresses(_items(far))[0], "ddr")
+    addresses, _ = plan_addresses([*_items(near), *others])
+    _place(near, addresses[: len(near)], "hbm")
+    first_value = len(near) + len(schedule.args)
+    inputs = addresses[len(near) : first_value]
+    schedule.attributes["addresses"] = DenseArrayBase.from_list(i64, inputs)
+    by_value = dict(zip((v for v, _ in values), addresses[first_value:], strict=True))
+    for op in schedule.body.block.ops:
+        if isinstance(op, kernel.CallOp):
+            places = [by_value[result] for result in op.results]
+            op.attributes["addresses"] = DenseArrayBase.from_list(i64, places)
+
+
+@dataclass(frozen=True)
+class PlanMemoryPass(ModulePass):
+    """Write `address`, and where it is not HBM `tier`, on weights and states, `addresses` on the schedule and
+    its calls; in bytes from the beginning of the tier."""
+
+    name: ClassVar[str] = "plan-memory"
+
+    spill: bool = False
+    """Let DDR hold what does not fit HBM: the weights and states with the least traffic per byte."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        schedules = [schedule for schedule in op.ops if isinstance(schedule, kernel.ScheduleOp)]
+        if len(schedules) > 1:
+            message = f"{len(schedules)} schedules in a module; memory is planned for one"
+            schedules[1].emit_error(message, PassFailedException(message))
+        for schedule in schedules:
+            _plan(op, schedule, self.spill)

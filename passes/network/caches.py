@@ -1,0 +1,126 @@
+"""Caches in the network of a kernel: appends, reads that wait for them, attention over what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import TensorType, f32, f64
+from xdsl.ir import Operation, SSAValue
+
+from ...dialects import dataflow, nn
+from ...dialects.network import TokenType, UnitOp
+from .wires import Memory, NetworkBuilder, Wire, add_stage, fail
+
+
+def convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
+    """A store at the position; whoever reads the cache after it gets its token."""
+    cache, position = builder.memory(op.cache, op), _position(builder, op.position, op)
+    if any(_meet(cache, other, builder.rounds) for other in builder.appends):
+        fail(op, "a kernel appends twice to one cache; split it between the two")
+    if any(_meet(cache, other, builder.rounds) for other in builder.cache_reads):
+        fail(op, "a kernel reads a cache and appends to it afterwards; split it between the two")
+    channel = builder.fresh(op.x, op)
+    done = builder.appends[cache] = Wire(TokenType(), builder.rate)
+    builder.unit(
+        op,
+        lambda: dataflow.StoreOp(
+            channel,
+            destination=cache.argument,
+            position=position.argument,
+            done=done.channels,
+            slices=cache.slices,
+        ),
+    )
+
+
+def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory:
+    """Where a position comes from; streams of a kernel of several decode steps count it."""
+    position = builder.memory(value, op)
+    if builder.steps > 1 and not position.counted:
+        fail(op, f"{op.name} is at the same position in every step; count the position")
+    return position
+
+
+def _meet(memory: Memory, other: Memory, iterations: int) -> bool:
+    """Whether two memories share a part in any two iterations."""
+    if memory.argument is not other.argument:
+        return False
+    return not memory.parts(iterations).isdisjoint(other.parts(iterations))
+
+
+def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
+    """Stream a cache; after an append in the same kernel, the tile of its position waits for it."""
+    memory, position = builder.memory(cache, op), _position(builder, op.position, op)
+    _expect_own_appends(builder, op, memory)
+    builder.cache_reads.append(memory)
+    wire = Wire(TensorType(nn.element_type_of(cache), nn.shape_of(cache)), builder.rate)
+    append = builder.appends.get(memory)
+    token = builder.channel(append, op) if append is not None else None
+
+    def make() -> UnitOp:
+        return dataflow.LoadOp(
+            memory.argument,
+            wire.channels,
+            slices=memory.slices,
+            after=token,
+            position=position.argument if token is not None else None,
+        )
+
+    builder.unit(op, make)
+    return wire
+
+
+def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Memory) -> None:
+    """A read waits for the append of its own iteration alone, so no other one may touch what it reads."""
+    for other in builder.appends:
+        if _meet(memory, other, builder.rounds) and (memory != other or memory.is_shared(builder.rounds)):
+            fail(op, "an iteration reads what another one appends to a cache; give each iteration its own")
+
+
+def convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
+    """Three stages: scores, softmax over the whole context, weighted sum of the values."""
+    batch, _, context, _ = nn.shape_of(op.keys)
+    row = TensorType(f32, [batch, op.heads, context])
+    accumulator = TensorType(f64, nn.shape_of(op.result))
+    query, keys = builder.held(op.query, op), _read_cache(builder, op, op.keys)
+    hint = op.result.name_hint or "attention"
+
+    def scores(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
+        made = nn.AttentionScoresOp(args[0], args[1], op.scale, row)
+        return [made], made.result, []
+
+    def softmax(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
+        made = nn.AttentionSoftmaxOp(args[0], args[1])
+        return [made], made.result, []
+
+    def values(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
+        made = nn.AttentionValuesOp(args[0], args[1], args[2])
+        rounded = nn.CastOp(made.result, op.result.type)
+        return [made, rounded], rounded.result, [made.result]
+
+    scored = add_stage(
+        builder,
+        op,
+        f"scores.{hint}",
+        [query, (builder.channel(keys, op, "keys"), 1)],
+        [op.query.type, keys.type],
+        scores,
+    )
+    position = builder.held(op.position, op)
+    weighted = add_stage(
+        builder,
+        op,
+        f"softmax.{hint}",
+        [(builder.channel(scored, op, "scores"), 1), position],
+        [row, op.position.type],
+        softmax,
+    )
+    cached = _read_cache(builder, op, op.values)
+    builder.sources[op.result] = add_stage(
+        builder,
+        op,
+        f"values.{hint}",
+        [(builder.channel(weighted, op, "weights"), 1), (builder.channel(cached, op, "values"), 1)],
+        [row, cached.type, accumulator],
+        values,
+    )

@@ -1,0 +1,205 @@
+"""The channels of a placed network as a problem for `depths.py`.
+
+HBM is one unit that brings the tiles of all streams in the order in which it serves them: load by load, tile
+by tile. A load that waits for a store is held up at its last tile, and HBM goes on; a store is served behind
+the loads and stores before it. What runs once a call or once a decode step is no part of the loop: its
+channels keep their depths, and so do streams, which load ahead as far as their PMUs let them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...dialects import dataflow
+from ...dialects.machine import Machine
+from ...dialects.network import QueueOp, StepCounterOp, StreamUnitOp, UnitOp
+from ..units.traffic import gathered_tiles, room_bytes
+from .depths import Actor, Queue
+from .loop_problem import stream_tiles, unit_node
+
+Steps = tuple[int, ...]
+
+MOST_TOKENS = 10_000
+"""Tokens of an iteration, over all channels, up to which depths are searched: about 0.2 s.
+
+The time grows with their square; beyond, channels keep an iteration's tokens."""
+
+
+@dataclass(frozen=True)
+class DepthProblem:
+    """Units and channels of the loop: `channels[n]` has `queues[n]`; other queues only put in order."""
+
+    actors: Sequence[Actor]
+    queues: Sequence[Queue]
+    channels: Sequence[QueueOp]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a unit's steps are: so many of an actor, from one on; their tokens take `extra` cycles longer."""
+
+    actor: int
+    steps: int
+    first: int = 0
+    extra: int = 0
+
+
+def depth_problem(network: dataflow.KernelOp, machine: Machine) -> DepthProblem | None:
+    """What the loop of a network does in an iteration.
+
+    None where a stage's periods reach beyond it, and where it has more than `MOST_TOKENS`.
+    """
+    units = [unit for unit in network.body.block.ops if isinstance(unit, UnitOp)]
+    builder = _Builder(network.iterations, machine)
+    for unit in units:
+        if _runs_each_time(unit, network.iterations):
+            builder.add(unit)
+    channels: list[QueueOp] = []
+    queues: list[Queue] = []
+    for channel in network.body.block.ops:
+        if isinstance(channel, QueueOp) and builder.has_ends(channel):
+            queue = builder.queue(channel)
+            if queue is None:
+                return None
+            channels.append(channel)
+            queues.append(queue)
+    queues += builder.orders
+    if sum(len(queue.puts) for queue in queues) > MOST_TOKENS:
+        return None
+    return DepthProblem(builder.all_actors(), queues, channels)
+
+
+def _runs_each_time(unit: UnitOp, iterations: int) -> bool:
+    if unit.per_step is not None or isinstance(unit, StepCounterOp):
+        return False
+    once = isinstance(unit, StreamUnitOp) and unit.once is not None
+    return iterations == 1 or not once
+
+
+@dataclass
+class _Builder:
+    """The problem as it grows, unit by unit; actor 0 is HBM."""
+
+    iterations: int
+    machine: Machine
+    places: dict[UnitOp, _Place] = field(default_factory=dict[UnitOp, _Place])
+    streams: list[int] = field(default_factory=list[int])
+    """Cycles of each tile that HBM brings in an iteration."""
+    others: list[Actor] = field(default_factory=list[Actor])
+    orders: list[Queue] = field(default_factory=list[Queue])
+    stored: tuple[int, Sequence[int], Sequence[int], int] | None = None
+    """What comes next in HBM behind the last store."""
+
+    def add(self, unit: UnitOp) -> None:
+        """Add a unit behind all before it."""
+        node, steps = unit_node(unit, len(self.places), self.iterations, self.machine), _steps(unit)
+        busy, ahead = (node.interval,) * steps, 0
+        self.places[unit] = _Place(len(self.others) + 1, steps)
+        if isinstance(unit, dataflow.LoadOp):
+            ahead = steps
+            if node.resource == "hbm":
+                first = len(self.streams)
+                self.streams += busy
+                if unit.after is None:
+                    self.places[unit] = _Place(0, steps, first, node.interval)
+                    return
+                # Its time is that of HBM, which does not wait for the gate.
+                busy, ahead = (0,) * steps, steps - 1
+                self._order(0, range(first, first + steps), range(steps), 0)
+        elif node.resource == "hbm":
+            if self.streams:
+                self._order(0, (len(self.streams) - 1,), (0,), self.streams[-1])
+            if self.stored is not None:
+                self._order(*self.stored)
+            self.stored = len(self.others) + 1, (steps - 1,), (0,), node.interval
+        self.others.append(Actor(node.name, busy, node.latency, ahead))
+
+    def _order(self, source: int, before: Sequence[int], after: Sequence[int], cycles: int) -> None:
+        """Steps of the actor that is added next come so many cycles after those of another."""
+        latency = self.machine.hbm_latency_cycles if source == 0 else self.others[source - 1].latency
+        target, steps = len(self.others) + 1, tuple(after)
+        wire = cycles - latency
+        self.orders.append(Queue(source, target, tuple(before), steps, steps, wire, 0, is_given=True))
+
+    def all_actors(self) -> list[Actor]:
+        """HBM and the others."""
+        busy = tuple(self.streams) or (0,)
+        return [Actor("hbm", busy, self.machine.hbm_latency_cycles, len(busy)), *self.others]
+
+    def has_ends(self, channel: QueueOp) -> bool:
+        """Whether both ends of a channel belong to the loop; what a carry begins and ends with does not."""
+        producer, consumer = channel.producers()[0], channel.consumers()[0]
+        if isinstance(consumer, dataflow.CarryOp) and channel.result is consumer.init:
+            return False
+        if isinstance(producer, dataflow.CarryOp) and channel.result is producer.final:
+            return False
+        return producer in self.places and consumer in self.places
+
+    def queue(self, channel: QueueOp) -> Queue | None:
+        """A channel with the steps of its ends; None where they do not come out even in an iteration."""
+        producer, consumer = channel.producers()[0], channel.consumers()[0]
+        source, target = self.places[producer], self.places[consumer]
+        puts, takes = _puts(producer, channel, source), _takes(consumer, channel, target)
+        if puts is None or takes is None:
+            return None
+        is_stream = isinstance(producer, dataflow.LoadOp)
+        hops = channel.hops.value.data if channel.hops is not None else 0
+        return Queue(
+            source.actor,
+            target.actor,
+            tuple(source.first + step for step in puts),
+            *takes,
+            hops * self.machine.hop_latency_cycles + source.extra,
+            channel.type.tile_bytes,
+            int(isinstance(consumer, dataflow.CarryOp)),
+            channel.depth.value.data if is_stream else self._room(channel),
+            is_stream,
+        )
+
+    def _room(self, channel: QueueOp) -> int | None:
+        """Tiles that fit a channel's PMUs; tokens take no room."""
+        if channel.pmus is None or not channel.type.tile_bytes:
+            return None
+        return room_bytes(channel.pmus.value.data, self.machine) // channel.type.tile_bytes
+
+
+def _steps(unit: UnitOp) -> int:
+    match unit:
+        case dataflow.StageOp():
+            return unit.firings.value.data
+        case dataflow.CollectiveOp() | dataflow.CarryOp():
+            return unit.tiles.value.data
+        case dataflow.LoadOp() | dataflow.StoreOp() | dataflow.GatherOp():
+            return stream_tiles(unit)
+        case _:
+            raise AssertionError(f"{unit.name} is no unit of a loop")
+
+
+def _puts(producer: UnitOp, channel: QueueOp, place: _Place) -> Steps | None:
+    """The step of each tile of an iteration."""
+    match producer:
+        case dataflow.StageOp():
+            port = next(i for i, out in enumerate(producer.outs) if out is channel.result)
+            period = int(producer.out_periods.get_values()[port])
+            return tuple(range(period - 1, place.steps, period)) if place.steps % period == 0 else None
+        case dataflow.StoreOp():
+            return (place.steps - 1,)
+        case _:
+            return tuple(range(place.steps))
+
+
+def _takes(consumer: UnitOp, channel: QueueOp, place: _Place) -> tuple[Steps, Steps] | None:
+    """The steps that take and that free each tile of an iteration."""
+    match consumer:
+        case dataflow.StageOp():
+            port = next(i for i, value in enumerate(consumer.ins) if value is channel.result)
+            period, gathered = int(consumer.in_periods.get_values()[port]), gathered_tiles(channel, consumer)
+            if place.steps % period:
+                return None
+            takes = [step for step in range(0, place.steps, period) for _ in range(gathered)]
+            return tuple(takes), tuple(step + period - 1 for step in takes)
+        case dataflow.LoadOp():
+            return (place.steps - 1,), (place.steps - 1,)
+        case _:
+            return tuple(range(place.steps)), tuple(range(place.steps))

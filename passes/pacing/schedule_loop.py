@@ -1,0 +1,97 @@
+"""Write how often a kernel's outer loop can start an iteration, how long one takes, and the depths for that.
+
+Before:
+
+```mlir
+dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 4 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a {start = 2, step = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {pcus = 8, ii = 10, latency = 50} {
+  ^bb0(%c: tensor<1x8xbf16>):
+    %d = nn.silu %c : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    dataflow.yield %d : tensor<1x8xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8xbf16>>
+}
+```
+
+After:
+
+```mlir
+dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1, ii = 10, latency = 372} {
+  %a = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a {start = 2, step = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {pcus = 8, ii = 10, latency = 50} {
+  ^bb0(%c: tensor<1x8xbf16>):
+    %d = nn.silu %c : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    dataflow.yield %d : tensor<1x8xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8xbf16>>
+}
+```
+
+`ii` is the initiation interval of the loop: the larger of what its busiest resource (memory, links, a stage)
+needs for an iteration and of the time that the carried value takes to go around. `latency` is the time from
+the start of an iteration to the end of its last unit. A kernel of several decode steps also gets
+`step_latency`, that of the units that run once a step. All in cycles; they assume that the streams have
+loaded ahead. Routing takes its bandwidths from them.
+
+Channels get the fewest tiles with which the loop is as fast as with all that their PMUs hold, at the pace of
+the memory as well as when all streams have loaded ahead (`depths.py`). That is fewer than an
+iteration's where producer and reader work side by side, and an iteration's where the reader needs all at
+once. Streams keep what they have.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import dataflow
+from ...dialects.machine import Machine
+from ...dialects.rdu import machine_of
+from .depth_problem import depth_problem
+from .depths import plan_depths
+from .loop_problem import is_scheduled, loop_problem
+from .modulo import solve
+
+
+def _set_depths(network: dataflow.KernelOp, least_interval: int, machine: Machine) -> None:
+    """Give every channel of the loop the fewest tiles that sustain its interval, if any do."""
+    problem = depth_problem(network, machine)
+    if problem is None:
+        return
+    plan = plan_depths(problem.actors, problem.queues, least_interval if network.iterations > 1 else None)
+    if plan is not None:
+        for channel, depth in zip(problem.channels, plan.depths, strict=False):
+            channel.depth = IntegerAttr(depth, i64)
+
+
+@dataclass(frozen=True)
+class ScheduleLoopPass(ModulePass):
+    """Write `ii`, `latency` and the depths of channels on every kernel; needs the stages' schedule."""
+
+    name: ClassVar[str] = "schedule-loop"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        machine = machine_of(op)
+        for network in op.ops:
+            if not isinstance(network, dataflow.KernelOp):
+                continue
+            if not is_scheduled(network):
+                message = f"@{network.sym_name.data} has stages without schedule; run schedule-stages first"
+                network.emit_error(message, PassFailedException(message))
+            schedule = solve(*loop_problem(network, machine))
+            network.attributes["ii"] = IntegerAttr(schedule.interval, i64)
+            network.attributes["latency"] = IntegerAttr(schedule.length, i64)
+            _set_depths(network, schedule.resource_bound, machine)
+            around = loop_problem(network, machine, per_step=True)
+            if around[0]:
+                network.attributes["step_latency"] = IntegerAttr(solve(*around).length, i64)

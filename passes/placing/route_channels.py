@@ -1,0 +1,161 @@
+"""Route every channel over the grid and check that no link carries more than its width.
+
+Before:
+
+```mlir
+dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1, ii = 512, latency = 1024} {
+  %a = dataflow.channel 1 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8192xbf16>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 2} : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] attributes {pcus = 1, pcu_first = 0} {
+  ^bb0(%c: tensor<1x8192xbf16>):
+    %d = nn.silu %c : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>
+    dataflow.yield %d : tensor<1x8192xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+```
+
+After:
+
+```mlir
+dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1, ii = 512, latency = 1024, busiest_link_bytes_per_cycle = 16} {
+  %a = dataflow.channel 1 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8192xbf16>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 1} : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] attributes {pcus = 1, pcu_first = 0} {
+  ^bb0(%c: tensor<1x8192xbf16>):
+    %d = nn.silu %c : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>
+    dataflow.yield %d : tensor<1x8192xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+```
+
+A channel flows from its producer to its PMUs and on to its reader, in parallel lanes, at its average rate in a
+call: its bytes of an iteration over the loop's interval, or over the latency where a kernel runs once. Hops follow from the places alone: they are what
+`place-units` has written, or new ones where places have been changed since. The busiest link's load is
+rounded up.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import dataflow
+from ...dialects.machine import Machine
+from ...dialects.network import QueueOp
+from ...dialects.rdu import machine_of
+from ..diagnostics import NoRoom
+from .routes import Grid, channel_flows, is_placed, pass_bytes
+from .routing import Flow, Link, route, share_on
+
+SHOWN_FLOWS = 3
+"""How many flows an error about a link names."""
+
+
+def _cycles_per_iteration(network: dataflow.KernelOp) -> float:
+    """Cycles of a call over its iterations: about the interval where many overlap, the latency of just one.
+
+    Raises: PassFailedException where the kernel is not scheduled, or not placed.
+    """
+    interval, latency = network.attributes.get("ii"), network.attributes.get("latency")
+    if not (isinstance(interval, IntegerAttr) and isinstance(latency, IntegerAttr)):
+        message = f"@{network.sym_name.data} has no `ii` and `latency`; run schedule-loop first"
+        network.emit_error(message, PassFailedException(message))
+    if not is_placed(network):
+        message = f"@{network.sym_name.data} has units without places; run place-units first"
+        network.emit_error(message, PassFailedException(message))
+    steady, iterations = interval.value.data, network.iterations
+    call = max(iterations * steady, latency.value.data + (iterations - 1) * steady)
+    return max(1, call) / iterations
+
+
+def _step_cycles(network: dataflow.KernelOp) -> int:
+    """Cycles of a decode step for what runs once in it."""
+    latency = network.attributes.get("step_latency")
+    return max(1, latency.value.data) if isinstance(latency, IntegerAttr) else 1
+
+
+def _fail(
+    network: dataflow.KernelOp, link: Link, load: float, flows: Sequence[Flow], machine: Machine
+) -> None:
+    """Raises: PassFailedException about a link that carries too much, with the largest flows on it."""
+    shares: dict[str, float] = {}
+    for flow in flows:
+        shares[flow.name] = shares.get(flow.name, 0.0) + share_on(flow, link)
+    largest = sorted(((share, name) for name, share in shares.items() if share), reverse=True)
+    shown = ", ".join(f"{name} {share:.1f}" for share, name in largest[:SHOWN_FLOWS])
+    message = (
+        f"@{network.sym_name.data} puts {load:.1f} bytes a cycle on the link {Grid.of(machine).show(link)}, "
+        f"its width is {machine.rdn_bytes_per_cycle}; the largest flows on it are {shown}; "
+        f"split the kernel or raise rdn_bytes_per_cycle"
+    )
+    network.emit_error(message, NoRoom(message, "links", load, machine.rdn_bytes_per_cycle))
+
+
+def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
+    """Write hops and the busiest link's load into a network.
+
+    The loop and what runs once a decode step take turns: their flows are no load for one another.
+
+    Raises: PassFailedException where a link carries more than its width, or a plan is missing.
+    """
+    iteration = _cycles_per_iteration(network)
+    loads = [
+        _route(
+            [channel for channel in _channels(network) if _is_per_step(channel) == per_step], cycles, machine
+        )
+        for per_step, cycles in ((False, iteration), (True, _step_cycles(network)))
+    ]
+    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(max(loads), i64)
+
+
+def _channels(network: dataflow.KernelOp) -> list[QueueOp]:
+    return [op for op in network.body.block.ops if isinstance(op, QueueOp)]
+
+
+def _is_per_step(channel: QueueOp) -> bool:
+    return channel.producers()[0].per_step is not None
+
+
+def _route(channels: Sequence[QueueOp], cycles: float, machine: Machine) -> int:
+    """Route channels that are filled once in so many cycles; the load of the busiest link, rounded up.
+
+    Raises: PassFailedException where that is more than its width.
+    """
+    grid, flows = Grid.of(machine), list[Flow]()
+    for channel in channels:
+        flows += channel_flows(channel, pass_bytes(channel) / cycles, grid)
+    routes = route(flows)
+    for number, channel in enumerate(channels):
+        channel.hops = IntegerAttr(sum(routes.hops[2 * number : 2 * number + 2]), i64)
+    busiest = routes.busiest()
+    if busiest is None:
+        return 0
+    if busiest[1] > machine.rdn_bytes_per_cycle:
+        network = channels[0].parent_op()
+        assert isinstance(network, dataflow.KernelOp), "channels stand in kernels"
+        _fail(network, *busiest, flows, machine)
+    return ceil(busiest[1])
+
+
+@dataclass(frozen=True)
+class RouteChannelsPass(ModulePass):
+    """Route the channels of every kernel; needs the places of `place-units` and `ii` of `schedule-loop`."""
+
+    name: ClassVar[str] = "route-channels"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        machine = machine_of(op)
+        for network in op.ops:
+            if isinstance(network, dataflow.KernelOp):
+                route_network(network, machine)

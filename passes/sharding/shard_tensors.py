@@ -1,0 +1,225 @@
+"""`shard-tensors`: tensor parallelism; every socket gets its part of the weights, caches and work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+from xdsl.rewriter import InsertPoint
+
+from ...dialects import nn
+from ...dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
+from ...dialects.kernel import FunctionLikeOp
+from ...dialects.rdu import machine_of, set_machine
+from ..diagnostics import add_remark
+from .layout import PARTIAL, BodySharding, Split, fail, local_type
+from .plan import ShardingPlan, plan_sharding
+
+
+@dataclass(frozen=True)
+class ShardTensorsPass(ModulePass):
+    """Split a model over the sockets of a machine: types become those of one socket, all run the same text.
+
+    A product with a whole left-hand side is split by columns of its weight, one whose left-hand side is
+    split by rows, which leaves a sum over the sockets (`collective.all_reduce`): so one all-reduce ends
+    attention and one the feed-forward block. Attention is split by heads, and the KV cache with it; where
+    there are more sockets than KV heads, neighbours share a head and what makes it. The embedding is split
+    by rows of the vocabulary, the head by columns. Whatever is split and needed whole, by argmax, a norm,
+    the host or the caller, is gathered (`collective.all_gather`).
+
+    Heads that do not divide are padded with heads of zeros: of 3 query heads that share a KV head on 2
+    sockets, each gets 2, one of them zeros (`shard_runs`). The rows of the next product that meet them are
+    zeros as well, so that they add exactly 0; they are stored, read and computed with like any other, and a
+    remark says so. Other columns are padded behind the last one. What is padded cannot be gathered.
+
+    Replicated on purpose is what is small: the residual stream, the weights of norms, inputs and results of
+    layers and steps. Nothing else is: what does not split evenly and cannot be padded is an error. A model
+    that is split stays as it is.
+
+    Before:
+
+    ```mlir
+    builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 4 : i64}>} {
+      nn.weight @up : tensor<8x32xbf16>
+      nn.weight @down : tensor<32x8xbf16>
+      func.func @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+        %up = nn.get_global @up : tensor<8x32xbf16>
+        %down = nn.get_global @down : tensor<32x8xbf16>
+        %h = nn.matmul %x, %up : (tensor<1x8xbf16>, tensor<8x32xbf16>) -> tensor<1x32xbf16>
+        %a = nn.silu %h : (tensor<1x32xbf16>) -> tensor<1x32xbf16>
+        %p = nn.matmul %a, %down : (tensor<1x32xbf16>, tensor<32x8xbf16>) -> tensor<1x8xbf16>
+        %y = nn.add %x, %p : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+        func.return %y : tensor<1x8xbf16>
+      }
+    }
+    ```
+
+    After:
+
+    ```mlir
+    builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 4 : i64}>} {
+      nn.weight @up : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 4}
+      nn.weight @down : tensor<8x8xbf16> {shard_axis = 0, shard_parts = 4}
+      func.func @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+        %up = nn.get_global @up : tensor<8x8xbf16>
+        %down = nn.get_global @down : tensor<8x8xbf16>
+        %h = nn.matmul %x, %up : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+        %a = nn.silu %h : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+        %p = nn.matmul %a, %down : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+        %s = collective.all_reduce %p : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+        %y = nn.add %x, %s : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+        func.return %y : tensor<1x8xbf16>
+      }
+    }
+    ```
+
+    Raises: PassFailedException for what cannot be split evenly or would have to be split in two ways, for
+        what is padded and needed whole, for an operation without a rule, and for a module that is outlined,
+        or split over other sockets already.
+    """
+
+    name = "shard-tensors"
+
+    sockets: int = 0
+    """over how many sockets; those of the module's machine if 0, else the machine is given so many"""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.sockets < 0:
+            fail(op, f"sockets is {self.sockets}", "give 1 or more, or 0 for those of the machine")
+        machine, split_before = machine_of(op), _is_split(op)
+        sockets = self.sockets or machine.sockets
+        if sockets != machine.sockets:
+            if split_before:
+                message = f"the model is split over {machine.sockets} sockets already, not over {sockets}"
+                fail(op, message, "start from the whole model")
+            set_machine(op, machine.with_values({"sockets": sockets}))
+        if sockets > 1 and not split_before:
+            _check_level(op)
+            _split(op, plan_sharding(op, sockets))
+
+
+def _is_split(module: ModuleOp) -> bool:
+    return any(isinstance(op, nn.WeightOp) and op.shard_parts is not None for op in module.ops)
+
+
+def _check_level(module: ModuleOp) -> None:
+    """What has been outlined cannot be split any more."""
+    for op in module.ops:
+        if isinstance(op, FunctionLikeOp):
+            name = op.sym_name.data
+            fail(op, f"@{name} is a {op.name} already", "run shard-tensors before outline-kernels")
+
+
+def _split(module: ModuleOp, plan: ShardingPlan) -> None:
+    """Collectives first, then types: retyping makes new values, which the plan does not know."""
+    for op, message in plan.body.remarks:
+        add_remark(op, message)
+    for pattern in (
+        ShardEmbedding(plan.body),
+        ReduceSummands(plan.body),
+        SplitResults(plan.body),
+        SplitArguments(plan.body),
+        SplitGlobals(plan.globals),
+    ):
+        PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(module)
+
+
+@dataclass
+class ShardEmbedding(RewritePattern):
+    """An embedding becomes the sum of what the sockets find in their rows of the table."""
+
+    body: BodySharding
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.EmbeddingOp, rewriter: PatternRewriter, /):
+        if self.body.layouts.get(op.result) is not PARTIAL:
+            return
+        rows = ShardedEmbeddingOp(op.ids, op.table)
+        reduce = AllReduceOp(rows.result)
+        rows.location = reduce.location = op.location
+        rewriter.replace(op, [rows, reduce])
+
+
+@dataclass
+class ReduceSummands(RewritePattern):
+    """A product whose inner extent is split gives summands; an all-reduce directly behind it adds them up."""
+
+    body: BodySharding
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MatmulOp, rewriter: PatternRewriter, /):
+        if self.body.layouts.get(op.result) is not PARTIAL:
+            return
+        reduce = AllReduceOp(op.result)
+        reduce.location = op.location
+        rewriter.insert(reduce, InsertPoint.after(op))
+        rewriter.replace_uses_with_if(op.result, reduce.result, lambda use: use.operation is not reduce)
+
+
+@dataclass
+class SplitResults(RewritePattern):
+    """A result that is split gets the type of one socket's part; who needs it whole reads an all-gather."""
+
+    body: BodySharding
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /):
+        for result in op.results:
+            layout, whole_uses = self.body.layouts.get(result), self.body.whole_uses.get(result)
+            if isinstance(layout, Split):
+                part = rewriter.replace_value_with_new_type(result, local_type(result.type, layout))
+                if whole_uses:
+                    _gather(part, op, layout, whole_uses, rewriter)
+
+
+def _gather(
+    part: SSAValue, op: Operation, layout: Split, uses: list[tuple[Operation, int]], rewriter: PatternRewriter
+) -> None:
+    """Give these uses of a split result the whole, from one all-gather behind its operation."""
+    gather = AllGatherOp(part, layout.axis, layout.parts)
+    gather.location = op.location
+    rewriter.insert(gather, InsertPoint.after(op))
+    rewriter.replace_uses_with_if(part, gather.result, lambda use: (use.operation, use.index) in uses)
+
+
+@dataclass
+class SplitArguments(RewritePattern):
+    """A layer is given parts of the weights and states that are split."""
+
+    body: BodySharding
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: FuncOp, rewriter: PatternRewriter, /):
+        for argument in [*op.args]:
+            layout = self.body.layouts.get(argument)
+            if isinstance(layout, Split):
+                rewriter.replace_value_with_new_type(argument, local_type(argument.type, layout))
+        op.update_function_type()
+
+
+@dataclass
+class SplitGlobals(RewritePattern):
+    """A weight or state that is split is declared with the type of one socket's part."""
+
+    globals: Mapping[str, Split]
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.WeightOp | nn.StateOp, rewriter: PatternRewriter, /):
+        if (layout := self.globals.get(op.sym_name.data)) is None:
+            return
+        op.properties["type"] = local_type(op.type, layout)
+        if isinstance(op, nn.WeightOp):
+            op.shard_axis = IntegerAttr(layout.axis, i64)
+            op.shard_parts = IntegerAttr(layout.parts, i64)
+            op.shard_runs = DenseArrayBase.from_list(i64, layout.runs) if layout.runs else None
+        rewriter.notify_op_modified(op)

@@ -1,0 +1,149 @@
+"""Exchange tiles between sockets as they are made, instead of whole values.
+
+Before:
+
+```mlir
+dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
+  dataflow.load %x to %a : tensor<1x16xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.stage "collect.x" firings 1 ins(%a : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x16xbf16>>) periods [1] {
+  ^bb0(%d: tensor<1x16xbf16>):
+    dataflow.yield %d : tensor<1x16xbf16>
+  }
+  dataflow.collective "all_reduce" 1 %b to %c by "ring" : !dataflow.channel<tensor<1x16xbf16>> -> !dataflow.channel<tensor<1x16xbf16>>
+  dataflow.store %c result 0 : !dataflow.channel<tensor<1x16xbf16>>
+}
+```
+
+After:
+
+```mlir
+dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a : tensor<1x16xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.collective "all_reduce" 2 %a to %c by "one_shot" : !dataflow.channel<tensor<1x8xbf16>> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %c result 0 : !dataflow.channel<tensor<1x8xbf16>>
+}
+```
+
+An all-reduce works element by element, so it may start with the first tile of the stage that makes its
+operand: what is left to wait for is the last tile. An all-gather puts whole tensors one behind the other and
+stays as it is. Each collective gets the algorithm that is faster for its tile on the machine.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import dataflow, nn
+from ...dialects.network import ALGORITHMS, channel_of
+from ...dialects.rdu import machine_of
+from ...dialects.tiles import ChannelType, tile_of, tiled_axis
+from ..knobs import Knob
+from .axes import consumer_of, producer_of
+
+SEVERAL = ("sockets > 1",)
+"""One socket alone exchanges nothing."""
+
+
+def _collector(op: dataflow.CollectiveOp) -> dataflow.StageOp | None:
+    """The stage before a collective that only collects tiles; None where there is none."""
+    stage = producer_of(op.source)
+    if not isinstance(stage, dataflow.StageOp) or len(stage.ins) != 1 or len(stage.outs) != 1:
+        return None
+    only_yields = stage.body.block.first_op is stage.body.block.last_op
+    return stage if only_yields and int(stage.in_periods.get_values()[0]) == 1 else None
+
+
+def _hold_tiles(channel: SSAValue, tile: ChannelType, rewriter: PatternRewriter) -> None:
+    """Give a channel a smaller tile; a stage that reads it holds as many firings as before."""
+    consumer = consumer_of(channel)
+    port = next((i for i, value in enumerate(consumer.inputs()) if value is channel), 0)
+    slices = consumer.ports()[port].slices if isinstance(consumer, dataflow.StageOp) else 1
+    rewriter.replace_value_with_new_type(channel, tile)
+    if isinstance(consumer, dataflow.StageOp):
+        periods = [int(period) for period in consumer.in_periods.get_values()]
+        periods[port] = periods[port] // slices * consumer.ports()[port].slices
+        consumer.in_periods = DenseArrayBase.from_list(i64, periods)
+
+
+class ExchangeTiles(RewritePattern):
+    """Take the collecting stage out of the way of an all-reduce."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: dataflow.CollectiveOp, rewriter: PatternRewriter) -> None:
+        collector = _collector(op)
+        if op.kind.data != "all_reduce" or collector is None:
+            return
+        tiles_in, whole_channel = collector.ins[0], channel_of(op.source)
+        whole, tile = tile_of(op.source), tile_of(tiles_in)
+        _, count = tiled_axis(nn.shape_of(whole), nn.shape_of(tile))
+        if not all(self._can_hold(channel, count) for channel in op.channels):
+            return
+        op.operands[0] = tiles_in
+        op.tiles = IntegerAttr(count, i64)
+        rewriter.erase(collector)
+        rewriter.erase(whole_channel)
+        for channel in list(op.channels):
+            _hold_tiles(channel, ChannelType(tile), rewriter)
+
+    @staticmethod
+    def _can_hold(channel: SSAValue, count: int) -> bool:
+        """Whether the reader of a channel can do with `count` tiles instead of one whole value."""
+        consumer = consumer_of(channel)
+        if isinstance(consumer, dataflow.StageOp):
+            port = next(i for i, value in enumerate(consumer.ins) if value is channel)
+            slices = consumer.ports()[port].slices
+            return slices % count == 0 or count % slices == 0
+        return isinstance(consumer, dataflow.StoreOp)
+
+
+@dataclass(frozen=True)
+class ChooseAlgorithm(RewritePattern):
+    """Write the given algorithm, or the faster one for the tile, on a collective."""
+
+    algorithm: str
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: dataflow.CollectiveOp, rewriter: PatternRewriter) -> None:
+        machine, size = machine_of(op), nn.size_bytes_of(tile_of(op.source))
+        chosen = self.algorithm
+        if chosen == "auto":
+            chosen = min(ALGORITHMS, key=lambda name: sum(machine.exchange_cycles(op.kind.data, name, size)))
+        if op.algorithm.data != chosen:
+            op.algorithm = StringAttr(chosen)
+            rewriter.has_done_action = True
+
+
+@dataclass(frozen=True)
+class OverlapCollectivesPass(ModulePass):
+    """Stream all-reduces tile by tile; `algorithm` is `auto`, `one_shot` or `ring`."""
+
+    name: ClassVar[str] = "overlap-collectives"
+    optional: ClassVar[Knob] = Knob((True, False), where=SEVERAL)
+
+    algorithm: str = field(default="auto", metadata={"knob": Knob(("auto", *ALGORITHMS), where=SEVERAL)})
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        known = ("auto", *ALGORITHMS)
+        if self.algorithm not in known:
+            message = f"algorithm '{self.algorithm}' of a collective; known: {', '.join(known)}"
+            op.emit_error(message, PassFailedException(message))
+        PatternRewriteWalker(ExchangeTiles()).rewrite_module(op)
+        PatternRewriteWalker(ChooseAlgorithm(self.algorithm)).rewrite_module(op)

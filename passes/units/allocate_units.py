@@ -1,0 +1,155 @@
+"""Give every channel its PMUs and every stage its PCUs.
+
+Before:
+
+```mlir
+dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] {
+  ^bb0(%c: tensor<1x8192xbf16>):
+    %d = nn.silu %c : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>
+    dataflow.yield %d : tensor<1x8192xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+```
+
+After:
+
+```mlir
+dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 468} : !dataflow.channel<tensor<1x8192xbf16>>
+  %b = dataflow.channel 1 {pmus = 468} : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] attributes {pcus = 936} {
+  ^bb0(%c: tensor<1x8192xbf16>):
+    %d = nn.silu %c : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>
+    dataflow.yield %d : tensor<1x8192xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+```
+
+A static bandwidth model shares the units out: a channel's work is the bytes its reader takes in an
+iteration, a stage's the larger of its FLOPs and its streamed bytes in cycles of one PCU. The shares make
+the chain of stages as short as possible (`allocation.py`).
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import dataflow
+from ...dialects.machine import Machine
+from ...dialects.network import QueueOp
+from ...dialects.rdu import machine_of
+from ..diagnostics import NoRoom
+from ..knobs import Knob
+from .allocation import Shortage, Task, share_units
+from .residence import home_of, kernel_units
+from .traffic import is_stream, needed_pmus, pass_tiles, read_bytes, stage_flops
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Per cent of the PMUs and of the PCUs to share out, and what a streamed byte counts."""
+
+    pmus: int
+    pcus: int
+    streams: int
+
+
+def _channel_task(channel: QueueOp, iterations: int, machine: Machine, stream_percent: int) -> Task:
+    minimum = needed_pmus(channel, iterations, machine)
+    work = channel.type.tile_bytes * pass_tiles(channel) if minimum else 0
+    return Task(channel.label, minimum, work * (stream_percent / 100 if is_stream(channel) else 1))
+
+
+def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
+    compute = stage_flops(stage) / machine.pcu_flops_per_cycle
+    streamed = sum(size for size, changes in read_bytes(stage) if changes)
+    stream = streamed / machine.pmu_port_bytes_per_cycle
+    return Task(stage.label.data, 1, stage.firings.value.data * max(compute, stream))
+
+
+def _settle(op: dataflow.StageOp | QueueOp) -> bool:
+    """Give what reads a resident weight the units there; whether it does."""
+    _, count = home_of(op)
+    if count > 0:
+        op.properties["pmus" if isinstance(op, QueueOp) else "pcus"] = IntegerAttr(count, i64)
+    return count > 0
+
+
+def allocate(network: dataflow.KernelOp, machine: Machine, shares: Shares) -> None:
+    """Write the unit counts into a network.
+
+    Raises: PassFailedException where the channels need more SRAM, or the stages more PCUs, than there are.
+    """
+    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp) and not _settle(op)]
+    stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp) and not _settle(op)]
+    name = network.sym_name.data
+    tasks = [_channel_task(channel, network.iterations, machine, shares.streams) for channel in channels]
+    try:
+        pmus = share_units(tasks, machine.pmus, machine.pmus * shares.pmus // 100)
+    except Shortage as short:
+        largest = max(tasks, key=lambda task: task.minimum)
+        message = (
+            f"@{name} needs {short.needed} PMUs of {machine.pmu_bytes} bytes, {largest.minimum} of them for "
+            f"{largest.name}; the machine has {short.available} free; lower tile-bytes or least-run-bytes of "
+            "tile-stages, or split the kernel"
+        )
+        network.emit_error(message, NoRoom(message, "pmus", short.needed, short.available))
+    work = [_stage_task(stage, machine) for stage in stages]
+    try:
+        pcus = share_units(work, machine.pcus, machine.pcus * shares.pcus // 100)
+    except Shortage as short:
+        message = f"@{name} has {short.needed} stages, the machine {short.available} PCUs; split the kernel"
+        network.emit_error(message, NoRoom(message, "pcus", short.needed, short.available))
+    for channel, count in zip(channels, pmus, strict=True):
+        channel.pmus = IntegerAttr(count, i64)
+    for stage, count in zip(stages, pcus, strict=True):
+        stage.pcus = IntegerAttr(count, i64)
+
+
+@dataclass(frozen=True)
+class AllocateUnitsPass(ModulePass):
+    """Share out `percent` of the machine's units; minima may take all of them."""
+
+    name: ClassVar[str] = "allocate-units"
+
+    percent: int = field(default=90, metadata={"knob": Knob(low=4, high=100, scale="log")})
+    """Published: one decoder layer of a 7B model uses almost 90 % of the PCUs and PMUs (SN40)."""
+    pcu_percent: int | None = field(
+        default=None, metadata={"knob": Knob(low=4, high=100, scale="log", default="percent")}
+    )
+    """Of the PCUs; `percent` if absent."""
+    stream_percent: int = field(
+        default=100, metadata={"knob": Knob(low=25, high=800, scale="log", prior="gaussian")}
+    )
+    """What a byte counts that a stream brings, against one that a stage makes. Streams with more PMUs load
+    further ahead (`prefetch-weights`), stages with more exchange their tiles faster."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        pcu_percent = self.percent if self.pcu_percent is None else self.pcu_percent
+        for name, value in (("percent", self.percent), ("pcu-percent", pcu_percent)):
+            if not 0 < value <= 100:
+                message = f"{name} is {value}; it must be between 1 and 100"
+                op.emit_error(message, PassFailedException(message))
+        if self.stream_percent < 1:
+            message = f"stream-percent is {self.stream_percent}; it must be positive"
+            op.emit_error(message, PassFailedException(message))
+        shares = Shares(self.percent, pcu_percent, self.stream_percent)
+        machine = machine_of(op)
+        pcus, pmus = kernel_units(op, machine)
+        machine = replace(machine, pcus=pcus, pmus=pmus)
+        for network in op.ops:
+            if isinstance(network, dataflow.KernelOp):
+                allocate(network, machine, shares)

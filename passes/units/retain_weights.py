@@ -1,0 +1,143 @@
+"""Keep weights in the SRAM that no kernel needs, from step to step.
+
+Before:
+
+```mlir
+nn.weight @w : tensor<8x8192xbf16>
+dataflow.kernel @silu(%w: tensor<8x8192xbf16>) -> tensor<8x8192xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %w to %a : tensor<8x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.stage "silu" firings 8 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] {
+  ^bb0(%c: tensor<1x8192xbf16>):
+    %d = nn.silu %c : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>
+    dataflow.yield %d : tensor<1x8192xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+kernel.schedule @step() -> tensor<8x8192xbf16> {
+  %w = nn.get_global @w : tensor<8x8192xbf16>
+  %y = kernel.call @silu(%w) : (tensor<8x8192xbf16>) -> tensor<8x8192xbf16>
+  kernel.return %y : tensor<8x8192xbf16>
+}
+```
+
+After:
+
+```mlir
+nn.weight @w : tensor<8x8192xbf16> {tier = "sram", address = 535822336, pmus = 18}
+dataflow.kernel @silu(%w: tensor<8x8192xbf16>) -> tensor<8x8192xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %w to %a {resident = array<i64: 1022, 18>} : tensor<8x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.stage "silu" firings 8 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] {
+  ^bb0(%c: tensor<1x8192xbf16>):
+    %d = nn.silu %c : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>
+    dataflow.yield %d : tensor<1x8192xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x8192xbf16>>
+}
+kernel.schedule @step() -> tensor<8x8192xbf16> {
+  %w = nn.get_global @w : tensor<8x8192xbf16>
+  %y = kernel.call @silu(%w) : (tensor<8x8192xbf16>) -> tensor<8x8192xbf16>
+  kernel.return %y : tensor<8x8192xbf16>
+}
+```
+
+It stands behind the tiles, which say how many PMUs each kernel needs, and before `allocate-units`, which
+shares out what is left. The weights lie in whole PMUs at the top end, the same in all kernels; `address` is
+the first byte of the first of them. They are read in place: `resident` says the PMUs, which are those of the
+load's channel. Which weights stay is a knapsack (`retention.py`) among those of which a step reads
+all, always from the same kernels, by a single stage in each; so not tables, nor parts of a `kernel.stack`.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import dataflow, kernel, nn
+from ...dialects.machine import Machine
+from ...dialects.network import QueueOp
+from ...dialects.rdu import machine_of
+from ..knobs import Knob
+from .residence import is_resident, loads_in_place, mark
+from .retention import Candidate, choose_weights
+from .step_traffic import traffic_bytes
+from .traffic import needed_pmus
+
+
+def _needed_pmus(network: dataflow.KernelOp, machine: Machine) -> int:
+    """Fewest PMUs with which a kernel runs."""
+    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
+    return sum(needed_pmus(channel, network.iterations, machine) for channel in channels)
+
+
+def _weight_pmus(weight: nn.WeightOp, machine: Machine) -> int:
+    """PMUs of a weight: so many that hold it, and that it is read no slower than from HBM."""
+    port = machine.pmu_port_bytes_per_cycle * machine.clock_hz
+    return max(-(-nn.size_bytes_of(weight.type) // machine.pmu_bytes), -(-machine.hbm_bandwidth // port))
+
+
+def _traffic(module: ModuleOp) -> Counter[str]:
+    """Bytes that a step moves of each weight and state."""
+    schedules = [op for op in module.ops if isinstance(op, kernel.ScheduleOp)]
+    return sum((traffic_bytes(module, schedule) for schedule in schedules), Counter[str]())
+
+
+def retain(module: ModuleOp, machine: Machine, percent: int) -> None:
+    """Write the tier and the place of the weights that stay into a module, and mark their loads."""
+    for op in [op for op in module.ops if is_resident(op)]:
+        del op.attributes["tier"], op.attributes["address"], op.attributes["pmus"]
+    networks = [op for op in module.ops if isinstance(op, dataflow.KernelOp)]
+    needed = max((_needed_pmus(network, machine) for network in networks), default=0)
+    loads, moved = loads_in_place(module), _traffic(module)
+    weights = [
+        op
+        for op in module.ops
+        if isinstance(op, nn.WeightOp)
+        and op.sym_name.data in loads
+        and moved[op.sym_name.data] >= nn.size_bytes_of(op.type)
+    ]
+    candidates = [
+        Candidate(op.sym_name.data, _weight_pmus(op, machine), moved[op.sym_name.data]) for op in weights
+    ]
+    first, places = min(machine.pcus, machine.pmus), dict[str, tuple[int, int]]()
+    for number in choose_weights(candidates, max(0, first - needed) * percent // 100):
+        op, pmus = weights[number], candidates[number].pmus
+        first -= pmus
+        op.attributes["tier"] = StringAttr("sram")
+        op.attributes["address"] = IntegerAttr(first * machine.pmu_bytes, i64)
+        op.attributes["pmus"] = IntegerAttr(pmus, i64)
+        places[op.sym_name.data] = first, pmus
+    mark(module, places, loads)
+
+
+@dataclass(frozen=True)
+class RetainWeightsPass(ModulePass):
+    """Keep weights in `percent` of the PMUs that no kernel needs; the others stream what stays in HBM."""
+
+    name: ClassVar[str] = "retain-weights"
+    optional: ClassVar[Knob] = Knob((False, True))
+
+    percent: int = field(default=75, metadata={"knob": Knob(low=5, high=100, prior="exponential")})
+    """Tried on the example models, 1 to 16 sockets: they stream the rest at full speed. At 85 some put too
+    much on the links by which HBM reaches the few rows that are left."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if not 0 < self.percent <= 100:
+            message = f"percent is {self.percent}; it must be between 1 and 100"
+            op.emit_error(message, PassFailedException(message))
+        for function in op.ops:
+            if isinstance(function, kernel.FuncOp):
+                message = (
+                    f"@{function.sym_name.data} has no channels yet; run convert-kernel-to-dataflow first"
+                )
+                function.emit_error(message, PassFailedException(message))
+        retain(op, machine_of(op), self.percent)
