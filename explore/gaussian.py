@@ -1,9 +1,9 @@
-"""A Gaussian process with a Matern 5/2 kernel and a length for each parameter (ARD).
+"""A Gaussian process with a Matern 5/2 kernel and a lengthscale for each parameter (ARD).
 
 Inputs are encoded points, rows of numbers from 0 to 1; targets are any numbers, standardised inside. The
-kernel settings maximise the posterior: the likelihood times a log-normal prior on the lengths that grows with
-the square root of the number of parameters (Hvarfner et al., arXiv 2402.02229), so that models of many
-parameters do not see every point as far from all others.
+hyperparameters of the kernel maximise the posterior: the likelihood times a log-normal prior on the
+lengthscales that grows with the square root of the number of parameters (Hvarfner et al., arXiv 2402.02229),
+so that models of many parameters do not see every point as far from all others.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ import numpy as np
 from .extras import load
 
 ROOT_5 = sqrt(5.0)
-LENGTH_SPREAD = sqrt(3.0)
-"""Standard deviation of the logarithm of a length."""
+LENGTHSCALE_SPREAD = sqrt(3.0)
+"""Standard deviation of the logarithm of a lengthscale."""
 LOG_BOUNDS = ((-4.0, 4.5), (-3.0, 3.0), (-13.0, -2.0))
-"""Of the logarithms of lengths, signal variance and noise variance, relative to standardised targets."""
+"""Of the logarithms of lengthscales, signal variance and noise variance, for standardised targets."""
 NOISE_START = -9.0
 FIT_STEPS = 25
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """What is fitted: logarithms of the length of each parameter, the signal variance, the noise variance."""
+    """What is fitted: logarithms of the lengthscales, of the signal variance and of the noise variance."""
 
-    log_settings: np.ndarray
+    log_hyperparameters: np.ndarray
     owners: np.ndarray
-    """For each input column the number of its parameter: columns of one parameter share a length."""
+    """For each input column the number of its parameter: columns of one parameter share a lengthscale."""
 
     def scaled(self, rows: np.ndarray) -> np.ndarray:
-        """Inputs in units of the lengths."""
-        return rows * np.exp(-self.log_settings[:-2])[self.owners]
+        """Inputs in units of the lengthscales."""
+        return rows * np.exp(-self.log_hyperparameters[:-2])[self.owners]
 
     @property
     def signal(self) -> float:
         """The variance of the function."""
-        return float(np.exp(self.log_settings[-2]))
+        return float(np.exp(self.log_hyperparameters[-2]))
 
     @property
     def noise(self) -> float:
         """The variance of what a target adds to the function."""
-        return float(np.exp(self.log_settings[-1]))
+        return float(np.exp(self.log_hyperparameters[-1]))
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,21 @@ class GaussianProcess:
         return self.center + self.spread * (across @ self.weights), self.spread * np.sqrt(variance)
 
     def believe(self, rows: np.ndarray) -> GaussianProcess:
-        """The process if evaluations of some inputs turned out as predicted."""
+        """The process if evaluations of some inputs turned out as predicted: the kriging believer."""
         mean, _ = self.predict(rows)
         inputs, targets = np.concatenate([self.inputs, rows]), np.concatenate([self.targets, mean])
         return condition(self.kernel, inputs, targets)
 
 
 def fit_kernel(inputs: np.ndarray, targets: np.ndarray, owners: np.ndarray) -> Kernel:
-    """The most probable kernel settings for some data, searched from a fixed start."""
+    """The most probable kernel hyperparameters for some data, searched from a fixed start."""
     parameters = int(owners.max()) + 1
     prior_mean = _prior_mean(owners)
     start = np.concatenate([np.full(parameters, min(prior_mean, 1.0)), [0.0, NOISE_START]])
     values = _standardise(targets)[0]
     bounds = [LOG_BOUNDS[0]] * parameters + list(LOG_BOUNDS[1:])
     found = load("scipy.optimize").minimize(
-        lambda settings: _loss(Kernel(settings, owners), inputs, values, prior_mean),
+        lambda hyperparameters: _loss(Kernel(hyperparameters, owners), inputs, values, prior_mean),
         start,
         jac=True,
         method="L-BFGS-B",
@@ -100,7 +100,7 @@ def log_evidence(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> flo
     return -loss - len(targets) * log(spread)
 
 
-def side_score(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> float:
+def leave_one_out_score(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> float:
     """How well a kernel tells on which side of 0 each target is, from all others.
 
     The sum of the logarithms of the chances given to the right sides (leave-one-out in closed form: Rasmussen
@@ -116,7 +116,7 @@ def side_score(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> float
 
 
 def condition(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> GaussianProcess:
-    """The process with given kernel settings that has seen some data."""
+    """The process with given kernel hyperparameters that has seen some data."""
     linalg = load("scipy.linalg")
     values, center, spread = _standardise(targets)
     cholesky = _cholesky(kernel, _matern(_distances(kernel.scaled(inputs), kernel.scaled(inputs))))
@@ -125,7 +125,7 @@ def condition(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> Gaussi
 
 
 def _prior_mean(owners: np.ndarray) -> float:
-    """Of the logarithm of a length."""
+    """Of the logarithm of a lengthscale."""
     return sqrt(2.0) + 0.5 * log(int(owners.max()) + 1) - 1.0
 
 
@@ -156,7 +156,7 @@ def _cholesky(kernel: Kernel, shape: np.ndarray) -> np.ndarray:
 def _loss(
     kernel: Kernel, inputs: np.ndarray, values: np.ndarray, prior_mean: float
 ) -> tuple[float, np.ndarray]:
-    """The negative logarithm of the posterior of kernel settings, and its gradient."""
+    """The negative logarithm of the posterior of kernel hyperparameters, and its gradient."""
     linalg = load("scipy.linalg")
     scaled = kernel.scaled(inputs)
     distances = _distances(scaled, scaled)
@@ -164,11 +164,11 @@ def _loss(
     cholesky = _cholesky(kernel, shape)
     inverse = linalg.cho_solve((cholesky, True), np.eye(len(values)), check_finite=False)
     weights = inverse @ values
-    off = (kernel.log_settings[:-2] - prior_mean) / LENGTH_SPREAD
+    off = (kernel.log_hyperparameters[:-2] - prior_mean) / LENGTHSCALE_SPREAD
     loss = 0.5 * values @ weights + np.log(np.diag(cholesky)).sum() + 0.5 * off @ off
     pull = 0.5 * (inverse - np.outer(weights, weights))
     slope = pull * kernel.signal * (5.0 / 3.0) * (1.0 + ROOT_5 * distances) * np.exp(-ROOT_5 * distances)
     columns = 2.0 * (slope.sum(1) @ scaled**2 - np.einsum("ij,ij->j", scaled, slope @ scaled))
-    lengths = np.bincount(kernel.owners, columns, len(off)) + off / LENGTH_SPREAD
+    lengths = np.bincount(kernel.owners, columns, len(off)) + off / LENGTHSCALE_SPREAD
     others = [kernel.signal * (pull * shape).sum(), kernel.noise * np.trace(pull)]
     return float(loss), np.concatenate([lengths, others])

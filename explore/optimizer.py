@@ -10,26 +10,26 @@ from typing import Literal
 
 import numpy as np
 
-from .choice import Chooser
 from .encoding import encode
 from .extras import one_thread
 from .history import Evaluation, Objective, signed_values
+from .local_search import Chooser
 from .parameters import Value
 from .pareto import non_dominated
 from .pool import Pool
+from .predicted_front import choose_batch
 from .space import Point, Space
 from .surrogate import ModelKind, Modeller, Surrogate
-from .wall import choose_wall
 
 Method = Literal["default", "pareto-wall", "random"]
 
-WALL_LIST_LIMIT = 50_000
-"""The Pareto wall predicts all points of spaces up to this size."""
+FRONT_LIST_LIMIT = 50_000
+"""The method `pareto-wall` predicts all points of spaces up to this size."""
 
 PATIENCE = 20
 """After so many evaluations that have brought nothing, models of slacks are not trusted alone any more."""
 
-WALL_DRAWS = 5_000
+FRONT_DRAWS = 5_000
 """Of larger ones it predicts so many random points, and the neighbours of the front."""
 
 
@@ -42,7 +42,7 @@ class Settings:
     """Evaluations drawn from the priors at first; None: twice the parameters plus 2, at least 10."""
 
     wall_share: float = 0.1
-    """The share of the Pareto wall in the default method; the rest is EHVI times probability."""
+    """The share of the predicted front in the default method; the rest is EHVI times probability."""
 
     random_share: float = 0.03
     """The share of random points, so that no region is left out for ever."""
@@ -76,10 +76,10 @@ class Optimizer:
         self._rng = rng
         self._pending: dict[object, Point] = {}
         self._seen: set[object] = set()
-        wall = settings.method == "pareto-wall"
-        self._pool = Pool(space, WALL_LIST_LIMIT, WALL_DRAWS) if wall else Pool(space)
-        kind = "forest" if wall else settings.model
-        use_logs = settings.use_logs and not wall
+        is_paper = settings.method == "pareto-wall"
+        self._pool = Pool(space, FRONT_LIST_LIMIT, FRONT_DRAWS) if is_paper else Pool(space)
+        kind = "forest" if is_paper else settings.model
+        use_logs = settings.use_logs and not is_paper
         self._modeller = Modeller(space, self.objectives, kind, use_logs, settings.use_classifier)
 
     @property
@@ -140,7 +140,7 @@ class Optimizer:
                 return chosen + self._draw(rest, by_prior=False)
             case "pareto-wall":
                 with one_thread():
-                    return chosen + self._ask_wall(rest)
+                    return chosen + self._ask_predicted_front(rest)
             case "default":
                 with one_thread():
                     return chosen + self._ask_default(rest)
@@ -179,7 +179,7 @@ class Optimizer:
         self._seen.add(key)
         return point
 
-    def _ask_wall(self, n: int) -> list[Point]:
+    def _ask_predicted_front(self, n: int) -> list[Point]:
         """One round of the paper's algorithm: its batch is what is asked for."""
         candidates = self._pool.draw(self._rng, self._seen, [evaluation.point for evaluation in self.front()])
         if len(candidates) == 0:
@@ -187,7 +187,7 @@ class Optimizer:
         history = [replace(evaluation, slacks={}) for evaluation in self.history]
         prediction = self._modeller.fit(history, self._rng).predict(candidates.rows)
         probability = np.exp(prediction.log_probability)
-        chosen = choose_wall(prediction.mean, probability, min(n, len(candidates)), self._rng)
+        chosen = choose_batch(prediction.mean, probability, min(n, len(candidates)), self._rng)
         return [self._take(candidates.points[index]) for index in chosen]
 
     def _ask_default(self, n: int) -> list[Point]:
@@ -213,16 +213,16 @@ class Optimizer:
     def _surrogates(self) -> list[Surrogate | None]:
         """The models to choose with, for each point one of them at random; None stands for a random point.
 
-        After evaluations in vain, the limits may have a shape that models of slacks do not learn.
+        When the front stands still, the limits may have a shape that models of slacks do not learn.
         """
         surrogate = self._modeller.fit(self.history, self._rng)
-        if self._in_vain() < PATIENCE:
+        if self._stagnation() < PATIENCE:
             return [surrogate]
         if not self.settings.use_classifier or not any(evaluation.feasible for evaluation in self.history):
             return [surrogate, None]
-        return [*self._modeller.doubt(surrogate, self.history, self._rng)]
+        return [*self._modeller.limits_by_classifier(surrogate, self.history, self._rng)]
 
-    def _in_vain(self) -> int:
+    def _stagnation(self) -> int:
         """How many evaluations, the warm-up aside, have come since one that brought a better front."""
         first: dict[tuple[float, ...] | None, int] = {}
         for number, evaluation in enumerate(self.history):
@@ -234,14 +234,14 @@ class Optimizer:
     def _choose(self, surrogate: Surrogate) -> Point | None:
         """The next point of the default method."""
         front = [evaluation.point for evaluation in self.front()]
-        chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._tilt())
+        chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._prior_exponent())
         if not front:
-            return chooser.hunt([evaluation.point for evaluation in self.history])
+            return chooser.likeliest([evaluation.point for evaluation in self.history])
         if self._rng.random() < self.settings.wall_share:
-            return chooser.wall(front)
+            return chooser.from_predicted_front(front)
         return chooser.improve(front)
 
-    def _tilt(self) -> float:
+    def _prior_exponent(self) -> float:
         """The power with which priors count now."""
         return self.settings.prior_strength / len(self.history) if self.space.has_priors else 0.0
 

@@ -9,10 +9,10 @@ from itertools import compress
 
 import numpy as np
 
+from .candidate_sample import CandidateSample
 from .encoding import encode
-from .moves import breadth, double_steps, neighbours
+from .neighbourhood import double_moves, neighbour_count, neighbours
 from .space import Point, Space
-from .stock import Stock
 from .trees import random_below
 
 LIST_LIMIT = 4096
@@ -21,11 +21,11 @@ LIST_LIMIT = 4096
 DRAWS = 1000
 """How many random candidates there are of larger spaces."""
 
-FRESH = 50
-"""With every point that has been seen, so many more are in stock: in time a search sees a larger part."""
+SAMPLE_GROWTH = 50
+"""With every point that has been seen, the sample has so many more: in time a search sees a larger part."""
 
-MOST_STOCK = 10_000
-"""A stock grows no further than this."""
+LARGEST_SAMPLE = 10_000
+"""A sample of candidates grows no further than this."""
 
 DOUBLES = 16
 """Of each point, so many changes of two parameters are tried."""
@@ -50,7 +50,7 @@ class Candidates:
 class Pool:
     """Makes candidates of a space; small spaces are listed and encoded once.
 
-    Of larger spaces, `draws` of a stock of random points are candidates, and what is near some points.
+    Of larger spaces, `draws` of a sample of random points are candidates, and what is near some points.
     """
 
     space: Space
@@ -58,7 +58,7 @@ class Pool:
     draws: int = DRAWS
     _listed: Candidates | None = field(default=None, repr=False)
     _places: dict[object, int] = field(default_factory=dict, repr=False)
-    _stock: Stock | None = field(default=None, repr=False)
+    _sample: CandidateSample | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         count = self.space.count() if self.space.is_discrete else None
@@ -68,10 +68,10 @@ class Pool:
             self._places = {self.space.key(point): place for place, point in enumerate(points)}
 
     def begin(self, first: Point | None) -> None:
-        """Take the first evaluation as the seed of the stock: the same history meets the same candidates."""
-        if self._stock is None:
+        """Take the first evaluation as the seed of the sample: the same history meets the same candidates."""
+        if self._sample is None:
             text = "" if first is None else repr(self.space.key(first))
-            self._stock = Stock(self.space, np.random.default_rng(list(text.encode())))
+            self._sample = CandidateSample(self.space, np.random.default_rng(list(text.encode())))
 
     def draw(self, rng: np.random.Generator, seen: set[object], anchors: Sequence[Point]) -> Candidates:
         """Candidates that have not been seen: all of a small space, or random ones and neighbours."""
@@ -81,35 +81,35 @@ class Pool:
             return Candidates(tuple(compress(self._listed.points, keep)), self._listed.rows[keep])
         chosen = rng.permutation(len(anchors))[: self._anchors]
         near = self.near(rng, seen, [anchors[number] for number in chosen])
-        return self._with_stock(near, rng, seen)
+        return self._with_sample(near, rng, seen)
 
     @cached_property
     def _anchors(self) -> int:
         """Near how many points candidates are."""
-        return max(1, min(MOST_NEAR // (breadth(self.space) + DOUBLES), MOST_ANCHORS))
+        return max(1, min(MOST_NEAR // (neighbour_count(self.space) + DOUBLES), MOST_ANCHORS))
 
-    def _with_stock(self, near: Candidates, rng: np.random.Generator, seen: set[object]) -> Candidates:
-        """Candidates and some of the stock that are not among them."""
+    def _with_sample(self, near: Candidates, rng: np.random.Generator, seen: set[object]) -> Candidates:
+        """Candidates and some of the sample that are not among them."""
         self.begin(None)
-        assert self._stock is not None, "it has begun"
-        size = max(self.draws, min(self.draws + FRESH * len(seen), MOST_STOCK))
-        self._stock.grow(size)
+        assert self._sample is not None, "it has begun"
+        size = max(self.draws, min(self.draws + SAMPLE_GROWTH * len(seen), LARGEST_SAMPLE))
+        self._sample.grow(size)
         known = seen | {self.space.key(point) for point in near.points}
         numbers: dict[object, int] = {}
         for number in rng.choice(size, self.draws, replace=False).tolist():
-            key = self._stock.keys[number]
+            key = self._sample.keys[number]
             if key not in known:
                 numbers[key] = number
         chosen = list(numbers.values())
-        points = (*(self._stock.points[number] for number in chosen), *near.points)
-        return Candidates(points, np.concatenate([self._stock.rows(chosen), near.rows]))
+        points = (*(self._sample.points[number] for number in chosen), *near.points)
+        return Candidates(points, np.concatenate([self._sample.rows(chosen), near.rows]))
 
     def near(self, rng: np.random.Generator, seen: set[object], anchors: Sequence[Point]) -> Candidates:
         """The neighbours of some points; none in a small space, where all points are candidates anyway."""
         if self._listed is not None or not anchors:
             return Candidates((), encode(self.space, ()))
         moves = [moved for anchor in anchors for moved in neighbours(self.space, anchor, rng)]
-        moves += [moved for anchor in anchors for moved in double_steps(self.space, anchor, rng, DOUBLES)]
+        moves += [moved for anchor in anchors for moved in double_moves(self.space, anchor, rng, DOUBLES)]
         return self._new(moves, seen)
 
     def draw_one(self, rng: np.random.Generator, seen: set[object], by_prior: bool) -> Point | None:

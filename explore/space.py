@@ -12,11 +12,11 @@ from math import log, prod
 
 import numpy as np
 
-from .draws import draw_prior, draw_uniform, prior_density
 from .errors import SpaceError
 from .expressions import Constraint, make_constraint
 from .groups import Group, find_groups, parents_first
 from .parameters import Parameter, Real, Value
+from .sampling import prior_density, sample_prior, sample_uniform
 from .text import describe
 from .trees import Tree, build_tree, extensions, is_active, schedule
 
@@ -124,7 +124,7 @@ class Space:
         for link in self._chain:
             match link:
                 case Tree():
-                    point.update(link.draw_prior(rng) if by_prior else link.draw(rng))
+                    point.update(link.sample_prior(rng) if by_prior else link.sample(rng))
                 case Group():
                     point.update(_draw_by_trial(link, rng, by_prior))
         return self._in_order(point)
@@ -190,7 +190,7 @@ class Space:
 
 def _draw_by_trial(group: Group, rng: np.random.Generator, by_prior: bool) -> Point:
     """Draw until the constraints hold."""
-    draw = draw_prior if by_prior else draw_uniform
+    draw = sample_prior if by_prior else sample_uniform
     for _ in range(TRIES):
         point: Point = {}
         for parameter in (*group.core, *group.free):

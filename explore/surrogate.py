@@ -10,9 +10,9 @@ import numpy as np
 
 from .encoding import column_owners, encode
 from .extras import load
-from .fits import Fit, Score, best_fit, evidence, side
 from .gaussian import GaussianProcess, condition
 from .history import Evaluation, Objective, signed_values
+from .model_selection import Fit, Score, best_fit, evidence, leave_one_out
 from .models import TREES, Classifier, Forest, fit_classifier, fit_forest
 from .pareto import non_dominated
 from .scales import LINEAR, Scale, objective_scales, slack_scales
@@ -24,7 +24,7 @@ MOST_ROWS = 400
 """A Gaussian process sees at most this many evaluations, the latest: its cost grows with their cube."""
 
 KERNEL_ROWS = 200
-"""At most this many evaluations decide the settings of a kernel."""
+"""At most this many evaluations decide the hyperparameters of a kernel."""
 
 KERNEL_GROWTH = 1.15
 """Kernels are fitted again when there are this many times as many evaluations as the last time."""
@@ -93,8 +93,8 @@ class Surrogate:
 class Modeller:
     """Fits surrogates; remembers the kernels that it has fitted.
 
-    The settings of a kernel depend on the evaluations only, not on when they were asked for: the same history
-    gives the same models.
+    The hyperparameters of a kernel depend on the evaluations only, not on when they were asked for: the same
+    history gives the same models.
     """
 
     space: Space
@@ -149,7 +149,7 @@ class Modeller:
             slacks = np.array([evaluation.slacks[name] for evaluation in known])
             rows = encode(self.space, [evaluation.point for evaluation in known])
             offered = slack_scales(slacks[: self._first(len(slacks))])
-            models.append(self._model(f"slack {name}", rows, slacks, offered, side, rng)[0])
+            models.append(self._model(f"slack {name}", rows, slacks, offered, leave_one_out, rng)[0])
         return tuple(models)
 
     def _classifiers(
@@ -173,12 +173,12 @@ class Modeller:
         trees = TREES if self.kind == "forest" else MORE_TREES
         return fit_classifier(rows, feasible, int(rng.integers(2**31)), trees)
 
-    def doubt(
+    def limits_by_classifier(
         self, surrogate: Surrogate, history: Sequence[Evaluation], rng: np.random.Generator
     ) -> tuple[Surrogate, Surrogate]:
-        """The models with a classifier of all that is known: beside those of slacks, and in their place."""
-        sceptical = replace(surrogate, classifier=self._classifier(history, rng), labels=None)
-        return sceptical, replace(sceptical, slacks=())
+        """The models with a classifier of all that is known: next to models of slacks, and in their place."""
+        by_all = replace(surrogate, classifier=self._classifier(history, rng), labels=None)
+        return by_all, replace(by_all, slacks=())
 
     def _model(
         self,

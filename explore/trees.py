@@ -16,11 +16,11 @@ from math import prod
 
 import numpy as np
 
-from .draws import draw_prior, draw_uniform, prior_mass
 from .errors import SpaceError
 from .expressions import Constraint
 from .groups import Group
 from .parameters import Discrete, Parameter, Real, Value
+from .sampling import prior_mass, sample_prior, sample_uniform
 
 TESTS_PER_NODE = 8
 """A tree is too large, too, where it would take this many tests for each node it may have."""
@@ -87,12 +87,12 @@ class Tree:
         """How many points there are; a real parameter counts as one value."""
         return self._upto[-1]
 
-    def draw(self, rng: np.random.Generator) -> dict[str, Value]:
+    def sample(self, rng: np.random.Generator) -> dict[str, Value]:
         """A point, each with the same chance."""
         leaf = bisect_right(self._upto, random_below(rng, self.count))
         return self._with_free(leaf, rng, by_prior=False)
 
-    def draw_prior(self, rng: np.random.Generator) -> dict[str, Value]:
+    def sample_prior(self, rng: np.random.Generator) -> dict[str, Value]:
         """A point by the priors, given that the constraints hold."""
         total = self._prior_upto[-1]
         if not total > 0:
@@ -101,7 +101,7 @@ class Tree:
         return self._with_free(leaf, rng, by_prior=True)
 
     def _with_free(self, leaf: int, rng: np.random.Generator, by_prior: bool) -> dict[str, Value]:
-        draw = draw_prior if by_prior else draw_uniform
+        draw = sample_prior if by_prior else sample_uniform
         point = dict(self._choices[leaf])
         point.update((p.name, draw(p, rng)) for p in self.group.free if is_active(p, point))
         return point

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..explore.reports.analysis import Report
+from ..explore.reports.formatting import number_text, plural
 from ..explore.reports.front_table import front_columns
 from ..explore.reports.importance import Importances
 from ..explore.reports.sentences import reference_words, space_words, status_words
-from ..explore.reports.words import number_text, plural
 from .tables import print_table, share_text
 
 MOST_ROWS = 20

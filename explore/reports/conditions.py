@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from ..parameters import Categorical, Integer, Permutation, Real
 from .features import Before, Choice, Feature, Rank
-from .words import number_text, roundest, value_text
+from .formatting import number_text, roundest, value_text
 
 
 @dataclass(frozen=True)
-class Step:
+class Split:
     """One decision on a path: a feature is above a threshold, or it is not."""
 
     feature: Feature
@@ -19,32 +19,32 @@ class Step:
     above: bool
 
 
-def path_words(steps: Sequence[Step]) -> tuple[str, ...]:
+def path_words(path: Sequence[Split]) -> tuple[str, ...]:
     """The conditions of a path, one for each parameter, in the order in which they first appear."""
-    by_parameter: dict[str, list[Step]] = {}
-    for step in steps:
-        by_parameter.setdefault(step.feature.parameter.name, []).append(step)
+    by_parameter: dict[str, list[Split]] = {}
+    for split in path:
+        by_parameter.setdefault(split.feature.parameter.name, []).append(split)
     return tuple(words for group in by_parameter.values() for words in _words(group))
 
 
-def _words(steps: Sequence[Step]) -> list[str]:
+def _words(path: Sequence[Split]) -> list[str]:
     """The conditions of one parameter."""
-    match steps[0].feature:
+    match path[0].feature:
         case Rank() as rank:
-            low = max((int(step.threshold) for step in steps if step.above), default=None)
-            high = min((int(step.threshold) for step in steps if not step.above), default=None)
+            low = max((int(split.threshold) for split in path if split.above), default=None)
+            high = min((int(split.threshold) for split in path if not split.above), default=None)
             return [_range_words(rank, low, high)]
         case Choice(parameter=parameter):
-            return [_choice_words(parameter, steps)]
+            return [_choice_words(parameter, path)]
         case Before(parameter=parameter):
-            return [_order_words(parameter, step) for step in steps]
+            return [_order_words(parameter, split) for split in path]
 
 
-def _choice_words(parameter: Categorical, steps: Sequence[Step]) -> str:
-    is_one = [step.feature.value for step in steps if step.above and isinstance(step.feature, Choice)]
+def _choice_words(parameter: Categorical, path: Sequence[Split]) -> str:
+    is_one = [split.feature.value for split in path if split.above and isinstance(split.feature, Choice)]
     if is_one:
         return f"{parameter.name} = {value_text(is_one[0])}"
-    excluded = [step.feature.value for step in steps if isinstance(step.feature, Choice)]
+    excluded = [split.feature.value for split in path if isinstance(split.feature, Choice)]
     left = [value for value in parameter.values if value not in excluded]
     if len(left) == 1 and parameter.when is None:
         return f"{parameter.name} = {value_text(left[0])}"
@@ -52,12 +52,12 @@ def _choice_words(parameter: Categorical, steps: Sequence[Step]) -> str:
     return f"{parameter.name} {none} {', '.join(map(value_text, excluded))}"
 
 
-def _order_words(parameter: Permutation, step: Step) -> str:
-    assert isinstance(step.feature, Before), "an order is split by pairs"
-    first, second = step.feature.first, step.feature.second
-    if not step.above:
+def _order_words(parameter: Permutation, split: Split) -> str:
+    assert isinstance(split.feature, Before), "an order is split by pairs"
+    first, second = split.feature.first, split.feature.second
+    if not split.above:
         first, second = second, first
-    absent = "" if step.above or parameter.when is None else ", or is absent"
+    absent = "" if split.above or parameter.when is None else ", or is absent"
     return f"{parameter.name} has {first} before {second}{absent}"
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..extras import load
 from .analysis import Report, Seen
-from .canvas import BLUE, GREY, INK, ORANGE, Plot, label, log_ticks, new_figure, new_panels, number_axis
-from .words import number_text
+from .figures import BLUE, GREY, INK, ORANGE, Plot, label, log_ticks, new_figure, new_panels, number_axis
+from .formatting import number_text
 
 LOG_RATIO = 10.0
 """Axes of positive values whose largest is this many times the smallest are logarithmic."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..parameters import Value
 from .analysis import Report
-from .words import number_text, value_text
+from .formatting import number_text, value_text
 
 LONGEST_CELL = 40
 

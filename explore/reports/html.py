@@ -7,12 +7,12 @@ from typing import Any
 
 from ..extras import load
 from .analysis import Report
-from .canvas import Plot, drawing, to_inline_svg
+from .figures import Plot, drawing, to_inline_svg
+from .formatting import number_text, seconds_text, share_text
 from .front_plots import front_plots, progress_plots
 from .front_table import front_columns
 from .model_plots import dependence_plots, importance_plots
 from .sentences import front_words, reference_words, space_words, status_words
-from .words import number_text, seconds_text, share_text
 
 TEMPLATE = Path(__file__).with_name("template.html")
 

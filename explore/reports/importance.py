@@ -11,8 +11,8 @@ import numpy as np
 
 from ..encoding import column_owners
 from ..space import Point, Space
+from .formatting import share_text
 from .targets import Target, ask_trees, grow_trees
-from .words import share_text
 
 TREES = 30
 FOLDS = 5

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .analysis import Report
-from .canvas import BLUE, GREEN, INK, LONGEST_LABEL, Plot, label, new_panels, number_axis
 from .dependence import Dependence
+from .figures import BLUE, GREEN, INK, LONGEST_LABEL, Plot, label, new_panels, number_axis
+from .formatting import value_text
 from .importance import Importances
 from .targets import FEASIBILITY
-from .words import value_text
 
 MOST_BARS = 10
 """Parameters shown for each target, the most important ones."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from .analysis import Report
-from .canvas import Plot, drawing, to_png, to_svg
+from .figures import Plot, drawing, to_png, to_svg
 from .front_plots import front_plots, progress_plots
 from .model_plots import dependence_plots, importance_plots
 

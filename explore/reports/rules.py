@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..extras import load
-from .conditions import Step, path_words
+from .conditions import Split, path_words
 from .features import Feature, feature_column, find_features
+from .formatting import plural
 from .record import StudyRecord
-from .words import plural
 
 DEPTH = 3
 """A rule has at most this many conditions."""
@@ -70,7 +70,7 @@ def find_rules(record: StudyRecord, seed: int) -> Rules:
     features = find_features(record.space, points)
     columns = np.column_stack([feature_column(feature, points) for feature in features])
     tree = _grow(columns, infeasible, seed)
-    rules = [Rule(path_words(steps), *tree.counts[node]) for node, steps in _paths(tree, features, 0, ())]
+    rules = [Rule(path_words(path), *tree.counts[node]) for node, path in _paths(tree, features, 0, ())]
     if len(rules) == 1:
         return Rules((), (), "no parameter tells infeasible points from others with certainty")
     return _sorted(rules)
@@ -128,16 +128,16 @@ def _obstacle(infeasible: np.ndarray) -> str:
 
 
 def _paths(
-    tree: _Tree, features: Sequence[Feature], node: int, steps: tuple[Step, ...]
-) -> Iterator[tuple[int, tuple[Step, ...]]]:
+    tree: _Tree, features: Sequence[Feature], node: int, path: tuple[Split, ...]
+) -> Iterator[tuple[int, tuple[Split, ...]]]:
     """The ends of the tree below a node, each with the decisions that lead to it."""
     children = tree.children(node)
     if children is None or not tree.is_sure(node):
-        yield node, steps
+        yield node, path
         return
     feature, threshold = features[int(tree.nodes.feature[node])], float(tree.nodes.threshold[node])
     for child, above in zip(children, (False, True), strict=True):
-        yield from _paths(tree, features, child, (*steps, Step(feature, threshold, above)))
+        yield from _paths(tree, features, child, (*path, Split(feature, threshold, above)))
 
 
 def _sorted(rules: Sequence[Rule]) -> Rules:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .analysis import Report
+from .formatting import number_text, plural, share_text
 from .front import EXACT_OBJECTIVES, SAMPLES
 from .summary import Summary
-from .words import number_text, plural, share_text
 
 SMALLEST_SHARE = 0.001
 """Smaller shares of a space are not worth a word."""

@@ -12,8 +12,8 @@ from ..extras import load
 from ..history import signed_values
 from ..models import FEATURE_SHARE
 from ..space import Point
+from .formatting import plural
 from .record import StudyRecord
-from .words import plural
 
 FEASIBILITY = "feasibility"
 """The name of the target that is 1 for feasible points and 0 for all others."""

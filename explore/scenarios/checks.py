@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
-from .document import Document, Steps
+from .document import Document, Pointer
 from .keys import KEYS, Key, Kind
 
 KIND_NAMES: Mapping[Kind, str] = {
@@ -31,9 +31,9 @@ def check_keys(document: Document) -> tuple[str, ...]:
     if not isinstance(document.value, dict):
         raise document.error((), f"a scenario is an object, this is {json_kind(document.value)}")
     found = dict(_entries(document, document.value, ()))
-    for steps, key in found.items():
-        _check_value(document, steps, key)
-    return tuple(".".join(map(str, steps)) for steps, key in found.items() if key.use == "not needed")
+    for pointer, key in found.items():
+        _check_value(document, pointer, key)
+    return tuple(".".join(map(str, pointer)) for pointer, key in found.items() if key.use == "not needed")
 
 
 def json_kind(value: object) -> str:
@@ -61,54 +61,54 @@ def is_number(value: object) -> bool:
         return False
 
 
-def _entries(document: Document, value: Mapping[str, Any], steps: Steps) -> Iterator[tuple[Steps, Key]]:
+def _entries(document: Document, value: Mapping[str, Any], pointer: Pointer) -> Iterator[tuple[Pointer, Key]]:
     """All keys in and below an object, each after the one that it is in."""
     for name, inner in value.items():
-        here = (*steps, name)
+        here = (*pointer, name)
         key = _find_key(document, here)
         yield here, key
         if key.kind == "object" and isinstance(inner, dict):
             yield from _entries(document, inner, here)
 
 
-def _find_key(document: Document, steps: Steps) -> Key:
+def _find_key(document: Document, pointer: Pointer) -> Key:
     """The key that a place in a document has.
 
     Raises: ScenarioError where there is none, with the known one that is most like it.
     """
-    is_parameter = steps[0] == "input_parameters"
-    general = [*steps[:1], "*", *steps[2:]] if is_parameter and len(steps) > 1 else steps
+    is_parameter = pointer[0] == "input_parameters"
+    general = [*pointer[:1], "*", *pointer[2:]] if is_parameter and len(pointer) > 1 else pointer
     key = KEYS.get(".".join(map(str, general)))
     if key is not None:
         return key
-    *around, name = map(str, steps)
-    prefix = "".join(f"{step}." for step in general[:-1])
+    *around, name = map(str, pointer)
+    prefix = "".join(f"{part}." for part in general[:-1])
     rest = [path.removeprefix(prefix) for path in KEYS if path.startswith(prefix)]
     siblings = [path for path in rest if "." not in path]
     close = get_close_matches(name, siblings, 1)
     where = f" in {around[-1]!r}" if around else ""
     way_out = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(siblings))}"
-    raise document.error(steps, f"unknown key {name!r}{where}", way_out, key=True)
+    raise document.error(pointer, f"unknown key {name!r}{where}", way_out, key=True)
 
 
-def _check_value(document: Document, steps: Steps, key: Key) -> None:
+def _check_value(document: Document, pointer: Pointer, key: Key) -> None:
     value: Any = document.value
-    for step in steps:
-        value = value[step]
-    name = steps[-1]
+    for part in pointer:
+        value = value[part]
+    name = pointer[-1]
     if not _is_of_kind(value, key.kind):
-        raise document.error(steps, f"{name!r} takes {KIND_NAMES[key.kind]}, this is {json_kind(value)}")
+        raise document.error(pointer, f"{name!r} takes {KIND_NAMES[key.kind]}, this is {json_kind(value)}")
     if not _is_printable(value):
-        raise document.error(steps, f"{name!r} is {value!r}, which has characters that cannot be printed")
+        raise document.error(pointer, f"{name!r} is {value!r}, which has characters that cannot be printed")
     if key.least is not None and value < key.least:
-        raise document.error(steps, f"{name!r} is {value}, the least is {key.least:g}")
+        raise document.error(pointer, f"{name!r} is {value}, the least is {key.least:g}")
     if key.most is not None and value > key.most:
-        raise document.error(steps, f"{name!r} is {value}, the most is {key.most:g}")
+        raise document.error(pointer, f"{name!r} is {value}, the most is {key.most:g}")
     if isinstance(value, str) and key.choices and value not in key.choices:
         known = ", ".join(choice for choice in key.choices if choice not in key.refused)
-        raise document.error(steps, f"{name!r} is {value!r}", f"known are {known}")
+        raise document.error(pointer, f"{name!r} is {value!r}", f"known are {known}")
     if isinstance(value, (str, bool, int, float)) and value in key.refused:
-        raise document.error(steps, f"{name!r} is {value!r}, which is not supported", key.refused[value])
+        raise document.error(pointer, f"{name!r} is {value!r}, which is not supported", key.refused[value])
 
 
 def _is_printable(value: Any) -> bool:

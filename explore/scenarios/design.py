@@ -14,9 +14,9 @@ from math import prod
 
 import numpy as np
 
-from ..draws import draw_prior
 from ..parameters import Categorical, Parameter, Permutation, Real, Value
 from ..priors import prior_place
+from ..sampling import sample_prior
 from ..space import Point, Space
 from .scenario import Scenario
 
@@ -32,7 +32,7 @@ def first_points(scenario: Scenario, rng: np.random.Generator) -> list[Point]:
     space, defaults = scenario.space, scenario.defaults
     points: list[Point] = []
     if defaults:
-        points.append({p.name: defaults.get(p.name, draw_prior(p, rng)) for p in space.parameters})
+        points.append({p.name: defaults.get(p.name, sample_prior(p, rng)) for p in space.parameters})
     match scenario.design:
         case "random sampling":
             return points

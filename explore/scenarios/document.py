@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import ScenarioError
 
-Steps = tuple[str | int, ...]
+Pointer = tuple[str | int, ...]
 """How to get to a value: keys of objects and places in lists."""
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
@@ -27,15 +27,15 @@ class Document:
     """The file, for messages."""
 
     text: str = ""
-    keys: dict[Steps, tuple[int, int]] = field(default_factory=dict[Steps, tuple[int, int]])
+    keys: dict[Pointer, tuple[int, int]] = field(default_factory=dict[Pointer, tuple[int, int]])
     """Where keys are: first character and length."""
 
-    values: dict[Steps, tuple[int, int]] = field(default_factory=dict[Steps, tuple[int, int]])
+    values: dict[Pointer, tuple[int, int]] = field(default_factory=dict[Pointer, tuple[int, int]])
     """Where values are; of lists and objects the first character."""
 
-    def error(self, steps: Steps, message: str, way_out: str = "", *, key: bool = False) -> ScenarioError:
-        """An error about the value at some steps, or about its key."""
-        place = (self.keys if key else self.values).get(steps)
+    def error(self, pointer: Pointer, message: str, way_out: str = "", *, key: bool = False) -> ScenarioError:
+        """An error about the value at a pointer, or about its key."""
+        place = (self.keys if key else self.values).get(pointer)
         if place is None:
             return ScenarioError(message, way_out)
         start, length = place
@@ -81,28 +81,28 @@ def make_document(value: object) -> Document:
         raise ScenarioError(f"the scenario is not JSON: {error}") from error
 
 
-def _note_places(document: Document, tokens: Iterator[re.Match[str]], steps: Steps) -> str:
+def _note_places(document: Document, tokens: Iterator[re.Match[str]], pointer: Pointer) -> str:
     """Note where the value is that the tokens begin with; the token it begins with is given back."""
     token = next(tokens)
     if token[0] in "}]":
         return token[0]
-    document.values[steps] = (token.start(), len(token[0]))
+    document.values[pointer] = (token.start(), len(token[0]))
     if token[0] == "{":
-        _note_object(document, tokens, steps)
+        _note_object(document, tokens, pointer)
     elif token[0] == "[":
         place = 0
-        while _note_places(document, tokens, (*steps, place)) != "]" and next(tokens)[0] == ",":
+        while _note_places(document, tokens, (*pointer, place)) != "]" and next(tokens)[0] == ",":
             place += 1
     return token[0]
 
 
-def _note_object(document: Document, tokens: Iterator[re.Match[str]], steps: Steps) -> None:
+def _note_object(document: Document, tokens: Iterator[re.Match[str]], pointer: Pointer) -> None:
     for token in tokens:
         if token[0] == "}":
             return
         if token[0] == ",":
             continue
-        inner = (*steps, json.loads(token[0]))
+        inner = (*pointer, json.loads(token[0]))
         is_twice = inner in document.keys
         document.keys[inner] = (token.start(), len(token[0]))
         if is_twice:

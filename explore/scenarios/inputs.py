@@ -11,7 +11,7 @@ from ..parameters import Categorical, Integer, Ordinal, Parameter, Permutation, 
 from ..priors import Prior
 from ..space import Point, Space
 from .checks import is_number, json_kind
-from .document import Document, Steps
+from .document import Document, Pointer
 from .errors import ScenarioError
 from .priors import density_shares, gaussian_shares, pmf_shares
 
@@ -43,17 +43,17 @@ def is_column(name: str) -> bool:
 
 def _read_parameter(document: Document, name: str) -> Parameter:
     """A parameter of any type, with its prior."""
-    steps = ("input_parameters", name)
+    pointer = ("input_parameters", name)
     if not is_column(name):
-        raise document.error(steps, f"the name {name!r} {COLUMN_FAULTS}", key=True)
+        raise document.error(pointer, f"the name {name!r} {COLUMN_FAULTS}", key=True)
     given = document.value["input_parameters"][name]
     for needed in ("parameter_type", "values"):
         if needed not in given:
-            raise document.error(steps, f"parameter {name!r} has no {needed!r}", key=True)
+            raise document.error(pointer, f"parameter {name!r} has no {needed!r}", key=True)
     try:
         parameter = _make(name, given["parameter_type"], given["values"])
     except (SpaceError, ScenarioError) as error:
-        raise document.error((*steps, "values"), str(error)) from error
+        raise document.error((*pointer, "values"), str(error)) from error
     return _with_prior(document, parameter, given)
 
 
@@ -96,14 +96,14 @@ def _to_number(name: str, value: object) -> float:
 def _with_prior(document: Document, parameter: Parameter, given: dict[str, Any]) -> Parameter:
     """The parameter with the prior that the scenario gives it."""
     prior = given.get("prior", "uniform")
-    steps: Steps = ("input_parameters", parameter.name, "prior")
+    pointer: Pointer = ("input_parameters", parameter.name, "prior")
     if isinstance(prior, list) and not all(map(is_number, prior)):
-        raise document.error(steps, "a list as prior has numbers only")
+        raise document.error(pointer, "a list as prior has numbers only")
     try:
         return _apply_prior(document, parameter, prior)
     except ScenarioError as error:
         raise document.error(
-            steps, f"parameter {parameter.name!r}: {error.message}", error.way_out
+            pointer, f"parameter {parameter.name!r}: {error.message}", error.way_out
         ) from error
 
 
@@ -180,5 +180,5 @@ def _read_default(document: Document, parameter: Parameter) -> Value:
         whole = int(given) if isinstance(given, float) and given.is_integer() else given
         return parameter.value(parameter.index(whole))
     except SpaceError as error:
-        steps = ("input_parameters", parameter.name, "parameter_default")
-        raise document.error(steps, f"the default is none of the values: {error}") from error
+        pointer = ("input_parameters", parameter.name, "parameter_default")
+        raise document.error(pointer, f"the default is none of the values: {error}") from error

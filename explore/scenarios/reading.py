@@ -71,9 +71,9 @@ def _design(document: Document, space: Space) -> tuple[DesignKind, int]:
         return kind, given.get("number_of_samples", 10)
     size = grid_size(space)
     if size > GRID_LIMIT:
-        steps = ("design_of_experiment", "doe_type")
+        pointer = ("design_of_experiment", "doe_type")
         message = f"the grid has {size} points, at most {GRID_LIMIT} are evaluated"
-        raise document.error(steps, message, "name fewer values, or draw points with 'random sampling'")
+        raise document.error(pointer, message, "name fewer values, or draw points with 'random sampling'")
     return kind, size
 
 
@@ -105,11 +105,11 @@ def _limits(document: Document, count: int) -> Sequence[float | None]:
     """The worst value of use of each objective, where the scenario has one."""
     if document.value.get("weight_sampling", "flat") != "bounding_box":
         return [None] * count
-    steps = ("bounding_box_limits",)
-    limits = document.value.get(steps[0], [0, 1])
+    pointer = ("bounding_box_limits",)
+    limits = document.value.get(pointer[0], [0, 1])
     if not all(map(is_number, limits)) or len(limits) not in (2, 2 * count):
         wanted = "2 numbers" if count == 1 else f"2 or {2 * count} numbers"
-        raise document.error(steps, f"'bounding_box_limits' takes {wanted}, two for each objective")
+        raise document.error(pointer, f"'bounding_box_limits' takes {wanted}, two for each objective")
     pairs = [limits[start : start + 2] for start in range(0, len(limits), 2)]
     return [float(max(pair)) for pair in (pairs if len(pairs) == count else pairs * count)]
 
@@ -123,8 +123,8 @@ def _flag(document: Document) -> Flag | None:
         str(given.get(key, default)) for key, default in (("true_value", "true"), ("false_value", "false"))
     )
     if true.lower() == false.lower():
-        steps = ("feasible_output",)
-        raise document.error(steps, f"'true_value' and 'false_value' are both {true!r}", "make them differ")
+        pointer = ("feasible_output",)
+        raise document.error(pointer, f"'true_value' and 'false_value' are both {true!r}", "make them differ")
     return Flag(given.get("name", "Valid"), true, false)
 
 
@@ -149,11 +149,11 @@ def _settings(document: Document, samples: int) -> Settings:
 def _table(document: Document, mode: Mode) -> Path | None:
     """The table of the exhaustive mode."""
     given = document.value.get("hypermapper_mode", {}).get("exhaustive_search_file")
-    steps = ("hypermapper_mode", "exhaustive_search_file")
+    pointer = ("hypermapper_mode", "exhaustive_search_file")
     if mode == "exhaustive" and given is None:
-        raise document.error(steps[:1], "the mode 'exhaustive' needs an 'exhaustive_search_file'", key=True)
+        raise document.error(pointer[:1], "the mode 'exhaustive' needs an 'exhaustive_search_file'", key=True)
     if mode != "exhaustive" and given is not None:
-        raise document.error(steps, f"the mode {mode!r} has no 'exhaustive_search_file'", key=True)
+        raise document.error(pointer, f"the mode {mode!r} has no 'exhaustive_search_file'", key=True)
     return None if given is None else Path(given)
 
 
@@ -182,9 +182,9 @@ def _resume(document: Document, folder: Path, table: Path) -> Path | None:
     places = [table, folder / table]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        steps = ("resume_optimization_data",)
+        pointer = ("resume_optimization_data",)
         way_out = "name the table of an earlier run, or leave out 'resume_optimization'"
-        raise document.error(steps, f"there is no table {table} to resume from", way_out)
+        raise document.error(pointer, f"there is no table {table} to resume from", way_out)
     return found
 
 
@@ -218,6 +218,6 @@ def _check_wire(document: Document, scenario: Scenario) -> None:
             continue
         for value in map(str, parameter.values):
             if value != value.strip() or "," in value:
-                steps = ("input_parameters", parameter.name, "values")
+                pointer = ("input_parameters", parameter.name, "values")
                 message = f"{value!r} has a comma or blanks around it"
-                raise document.error(steps, message, "the mode 'client-server' cannot send it")
+                raise document.error(pointer, message, "the mode 'client-server' cannot send it")

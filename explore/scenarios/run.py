@@ -11,7 +11,7 @@ import numpy as np
 
 from ..outcome import Outcome, Trial
 from ..space import Point
-from ..studies.crew import Asked
+from ..studies.executors import Asked
 from ..studies.plan import StudyPlan
 from ..studies.sampler import ExhaustedError
 from ..studies.study import Study, open_study

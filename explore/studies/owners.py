@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-SILENCE_SECONDS = 600.0
-"""A process of another machine counts as gone after saying nothing for so long."""
+GRACE_SECONDS = 600.0
+"""A process of another machine counts as gone after so long without a heartbeat."""
 
-SIGN_SECONDS = 60.0
-"""How often a process says that it is there."""
+HEARTBEAT_SECONDS = 60.0
+"""How often a process says that it is there: its heartbeat."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def is_gone(record: dict[str, Any]) -> bool:
         return False
     if record["host"] == this_host():
         return start_of(record["pid"]) != record["start"]
-    return time.time() - record["seen"] > SILENCE_SECONDS
+    return time.time() - record["seen"] > GRACE_SECONDS
 
 
 def start_of(pid: int) -> str:

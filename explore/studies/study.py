@@ -14,10 +14,10 @@ from ..errors import StudyError
 from ..outcome import Outcome, Trial
 from ..space import Point
 from ..tasks import Evaluate, Task, checked
-from .crew import Asked, Crew, OwnCrew, ProcessCrew
-from .desk import Desk
+from .dispatch import Dispatcher
 from .distributions import to_params
-from .owners import SIGN_SECONDS
+from .executors import Asked, Executor, InProcessExecutor, ProcessExecutor
+from .owners import HEARTBEAT_SECONDS
 from .plan import StudyPlan, difference, directions, plan_from_json, plan_to_json
 from .sampler import ExhaustedError, ExplorerSampler
 from .snapshot import Reader
@@ -39,12 +39,12 @@ class Study:
         self.optuna = optuna.load_study(study_name=plan.name, storage=storage, sampler=sampler)
         """The study as Optuna has it, for its plots and its dashboard."""
         self._place = place
-        self._desk = Desk(plan.space, self.optuna, storage, Reader(plan.space, plan.objectives))
+        self._dispatcher = Dispatcher(plan.space, self.optuna, storage, Reader(plan.space, plan.objectives))
 
     def trials(self) -> list[Trial]:
         """The evaluations that have ended, by number."""
         with named_errors(self._place):
-            return list(self._desk.snapshot().ended)
+            return list(self._dispatcher.snapshot().ended)
 
     def enqueue(self, point: Point) -> None:
         """Have a point evaluated next, unless it has been.
@@ -63,20 +63,20 @@ class Study:
         Raises: ExhaustedError where the space has no more points.
         """
         with named_errors(self._place):
-            self._desk.tidy()
-            return self._desk.ask(budget)
+            self._dispatcher.tidy()
+            return self._dispatcher.ask(budget)
 
     def tell(self, asked: Asked, outcome: Outcome) -> None:
         """Keep what came of a point that was asked for."""
         with named_errors(self._place):
             outcome = checked(outcome, self.plan.objectives)
-            self._desk.keep(asked, outcome, time.time() - asked.start)
+            self._dispatcher.keep(asked, outcome, time.time() - asked.start)
 
     def release(self, asked: Iterable[Asked]) -> None:
         """Give back points that will not be evaluated here; they are asked for again."""
         with named_errors(self._place):
             for one in asked:
-                self._desk.close(one.number, "its evaluation was ended")
+                self._dispatcher.close(one.number, "its evaluation was ended")
 
     def run(
         self,
@@ -101,49 +101,49 @@ class Study:
         """
         task = Task(evaluate, self.plan.objectives)
         if isolate:
-            crew: Crew = ProcessCrew(task, jobs, timeout, self._desk.keep)
+            executor: Executor = ProcessExecutor(task, jobs, timeout, self._dispatcher.keep)
         elif jobs == 1 and timeout is None:
-            crew = OwnCrew(task, self._desk.keep)
+            executor = InProcessExecutor(task, self._dispatcher.keep)
         else:
             raise StudyError("several jobs and a timeout need processes; leave isolate on")
         with named_errors(self._place):
             try:
-                self._work(crew, budget, on_trial or (lambda trial: None), stop or (lambda: False))
+                self._work(executor, budget, on_trial or (lambda trial: None), stop or (lambda: False))
             finally:
-                crew.stop()
-                self.release(crew.busy)
+                executor.stop()
+                self.release(executor.busy)
 
     def _work(
-        self, crew: Crew, budget: int, on_trial: Callable[[Trial], None], stop: Callable[[], bool]
+        self, executor: Executor, budget: int, on_trial: Callable[[Trial], None], stop: Callable[[], bool]
     ) -> None:
         seen = {trial.number for trial in self.trials()}
         signed = time.monotonic()
         ending = idle = False
         while True:
-            state = self._desk.tidy()
+            state = self._dispatcher.tidy()
             for trial in state.ended:
                 if trial.number not in seen:
                     seen.add(trial.number)
                     on_trial(trial)
             if len(state.ended) >= budget:
                 return
-            ending = ending or stop() or not self._hand_out(crew, budget)
-            if not crew.busy:
+            ending = ending or stop() or not self._hand_out(executor, budget)
+            if not executor.busy:
                 if ending or (idle and not state.awaits_others):
                     return  # what is left, somebody here has asked for and not told
                 time.sleep(POLL_SECONDS)
-            idle = not crew.busy
-            if time.monotonic() - signed > SIGN_SECONDS:
+            idle = not executor.busy
+            if time.monotonic() - signed > HEARTBEAT_SECONDS:
                 signed = time.monotonic()
-                for asked in crew.busy:
-                    self._desk.sign(asked.number)
-            crew.collect(POLL_SECONDS)
+                for asked in executor.busy:
+                    self._dispatcher.heartbeat(asked.number)
+            executor.collect(POLL_SECONDS)
 
-    def _hand_out(self, crew: Crew, budget: int) -> bool:
+    def _hand_out(self, executor: Executor, budget: int) -> bool:
         """Give points to whoever is free; False where the space has no more."""
         try:
-            while crew.is_free and (asked := self._desk.ask(budget)) is not None:
-                crew.start(asked)
+            while executor.is_free and (asked := self._dispatcher.ask(budget)) is not None:
+                executor.start(asked)
         except ExhaustedError:
             return False
         return True

@@ -1,16 +1,16 @@
-"""Where candidates come from: stocks that depend on the history alone, neighbours near and far."""
+"""Where candidates come from: samples that depend on the history alone, neighbours near and far."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from kl.explore.candidate_sample import CandidateSample
 from kl.explore.history import Objective
-from kl.explore.moves import breadth, double_steps, neighbours
+from kl.explore.neighbourhood import double_moves, neighbour_count, neighbours
 from kl.explore.optimizer import Optimizer, Settings
 from kl.explore.parameters import Categorical, Integer, Ordinal, Real
 from kl.explore.pool import DRAWS, Pool
 from kl.explore.space import Point, Space
-from kl.explore.stock import Stock
 
 WIDE = Space((Integer("x", 0, 999), Integer("y", 0, 999), Categorical("c", ("a", "b"))))
 
@@ -18,15 +18,15 @@ WIDE = Space((Integer("x", 0, 999), Integer("y", 0, 999), Categorical("c", ("a",
 def test_neighbours_take_short_and_long_steps():
     space = Space((Ordinal("x", tuple(range(200))),))
     near = [point["x"] for point in neighbours(space, {"x": 100}, np.random.default_rng(0))]
-    assert len(near) == len(set(near)) <= breadth(space)
+    assert len(near) == len(set(near)) <= neighbour_count(space)
     assert set(near) == {100 + sign * step for sign in (-1, 1) for step in (1, 2, 4, 8, 16, 32, 64)}
 
 
-def test_double_steps_go_where_single_ones_cannot():
+def test_double_moves_go_where_single_ones_cannot():
     space = Space((Integer("x", 0, 9), Integer("y", 0, 9)), ("x == y",))
     rng = np.random.default_rng(0)
     assert not list(neighbours(space, {"x": 4, "y": 4}, rng))
-    found = {point["x"] for point in double_steps(space, {"x": 4, "y": 4}, rng, 200)}
+    found = {point["x"] for point in double_moves(space, {"x": 4, "y": 4}, rng, 200)}
     assert found == {0, 2, 3, 5, 6, 8}
 
 
@@ -36,13 +36,13 @@ def test_steps_end_at_the_ends():
     assert sorted(map(str, near)) == ["1", "3", "4"]
 
 
-def test_a_stock_is_the_same_however_it_grows():
-    at_once, in_steps = (Stock(WIDE, np.random.default_rng(3)) for _ in range(2))
+def test_a_sample_is_the_same_however_it_grows():
+    at_once, in_parts = (CandidateSample(WIDE, np.random.default_rng(3)) for _ in range(2))
     at_once.grow(2000)
     for size in (10, 700, 2000):
-        in_steps.grow(size)
-    assert at_once.points == in_steps.points
-    assert (at_once.rows(range(2000)) == in_steps.rows(range(2000))).all()
+        in_parts.grow(size)
+    assert at_once.points == in_parts.points
+    assert (at_once.rows(range(2000)) == in_parts.rows(range(2000))).all()
 
 
 def test_candidates_are_new_and_different():
@@ -95,22 +95,22 @@ def test_without_the_classifier_failures_are_not_learnt_from():
     assert wasted(True) < 0.5 < wasted(False)
 
 
-def test_a_hunt_in_vain_turns_to_random_points():
+def test_a_search_for_feasibility_that_stagnates_turns_to_random_points():
     space = Space((Integer("x", 0, 9999),))
 
-    def hunted(vain: int) -> list[int]:
-        """Points hunted by models to which the low end is next to feasible, after so many in vain."""
+    def chosen(failures: int) -> list[int]:
+        """Points chosen by models to which the low end is next to feasible, after so many without success."""
         found: list[int] = []
         for seed in range(10):
             settings = Settings(warm_up=4, random_share=0.0)
             optimizer = Optimizer(space, [Objective("f")], np.random.default_rng(seed), settings)
-            for x in np.linspace(9999, 5, 4 + vain).astype(int).tolist():
+            for x in np.linspace(9999, 5, 4 + failures).astype(int).tolist():
                 optimizer.tell({"x": x}, (float(x),), {"room": 1.0 + x / 1000})
             (point,) = optimizer.ask()
             assert isinstance(point["x"], int)
             found.append(point["x"])
         return found
 
-    assert max(hunted(10)) < 1000
-    late = hunted(30)
+    assert max(chosen(10)) < 1000
+    late = chosen(30)
     assert min(late) < 1000 < max(late)

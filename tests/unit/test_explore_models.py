@@ -13,7 +13,7 @@ from kl.explore.extras import load
 from kl.explore.gaussian import Kernel, _loss, condition, fit_kernel  # pyright: ignore[reportPrivateUsage]
 from kl.explore.models import fit_classifier, fit_forest
 from kl.explore.pareto import hypervolume
-from kl.explore.wall import choose_wall, predicted_front
+from kl.explore.predicted_front import choose_batch, predicted_front
 
 OWNERS = np.arange(3)
 
@@ -35,7 +35,7 @@ def test_the_process_predicts_a_smooth_function():
 
 def test_lengths_tell_what_does_not_matter():
     rows, targets = sample(60)
-    lengths = fit_kernel(rows, targets, OWNERS).log_settings[:3]
+    lengths = fit_kernel(rows, targets, OWNERS).log_hyperparameters[:3]
     assert lengths[2] > lengths[0] + 1
 
 
@@ -43,12 +43,12 @@ def test_the_gradient_of_the_fit_is_right():
     rows, targets = sample(20)
     values = (targets - targets.mean()) / targets.std()
     owners = np.array([0, 0, 1])  # two columns share a length
-    settings = np.array([0.3, -0.4, 0.2, -3.0])
-    gradient = _loss(Kernel(settings, owners), rows, values, 0.5)[1]
+    hyperparameters = np.array([0.3, -0.4, 0.2, -3.0])
+    gradient = _loss(Kernel(hyperparameters, owners), rows, values, 0.5)[1]
     for index in range(4):
         step = 1e-5 * np.eye(4)[index]
-        above = _loss(Kernel(settings + step, owners), rows, values, 0.5)[0]
-        below = _loss(Kernel(settings - step, owners), rows, values, 0.5)[0]
+        above = _loss(Kernel(hyperparameters + step, owners), rows, values, 0.5)[0]
+        below = _loss(Kernel(hyperparameters - step, owners), rows, values, 0.5)[0]
         assert gradient[index] == pytest.approx((above - below) / 2e-5, rel=1e-4)
 
 
@@ -135,7 +135,7 @@ def test_the_predicted_front_leaves_out_what_is_probably_infeasible():
 
 @pytest.mark.parametrize(("batch", "least"), [(1, 1), (2, 2), (3, 3), (4, 3), (5, 3)])
 def test_a_wall_round_takes_from_the_front_and_fills_up(batch: int, least: int):
-    chosen = choose_wall(VALUES, PROBABILITY, batch, np.random.default_rng(0)).tolist()
+    chosen = choose_batch(VALUES, PROBABILITY, batch, np.random.default_rng(0)).tolist()
     assert len(set(chosen)) == batch
     assert len({0, 1, 2} & set(chosen)) == least
 

@@ -18,14 +18,14 @@ from kl.explore.parameters import Categorical, Condition, Integer, Ordinal, Perm
 from kl.explore.pareto import hypervolume
 from kl.explore.reports import front
 from kl.explore.reports.analysis import Report, analyse
-from kl.explore.reports.conditions import Step, path_words
+from kl.explore.reports.conditions import Split, path_words
 from kl.explore.reports.features import find_features
+from kl.explore.reports.formatting import number_text, roundest, seconds_text
 from kl.explore.reports.front import find_front, find_reference, find_volumes
 from kl.explore.reports.importance import Importances
 from kl.explore.reports.record import StudyRecord
 from kl.explore.reports.rules import find_rules
 from kl.explore.reports.targets import MOST, MOST_NUMBERS, find_targets
-from kl.explore.reports.words import number_text, roundest, seconds_text
 from kl.explore.space import Point, Space
 
 TWO = (Objective("time"), Objective("area"))
@@ -191,7 +191,7 @@ def test_order_and_ordinal_rules():
 def test_paths_in_words(steps: list[tuple[str, float, bool]], words: str):
     points = MAPPING.sample(np.random.default_rng(0), 300)
     features = {f.parameter.name: f for f in reversed(find_features(MAPPING, points))}
-    assert path_words([Step(features[name], at, above) for name, at, above in steps]) == (words,)
+    assert path_words([Split(features[name], at, above) for name, at, above in steps]) == (words,)
 
 
 VALUES = st.lists(

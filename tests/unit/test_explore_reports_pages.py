@@ -18,7 +18,7 @@ from kl.explore.history import Objective
 from kl.explore.outcome import Outcome, Trial
 from kl.explore.parameters import Categorical, Condition, Integer, Ordinal, Permutation, Real, Value
 from kl.explore.reports.analysis import Report, analyse
-from kl.explore.reports.canvas import MOST_TICKS, label, log_ticks
+from kl.explore.reports.figures import MOST_TICKS, label, log_ticks
 from kl.explore.reports.html import render_html
 from kl.explore.reports.plots import draw, write_plots
 from kl.explore.reports.record import StudyRecord

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scenario_documents import REAL, scenario
 
-from kl.explore.draws import draw_prior, prior_mass
 from kl.explore.errors import SpaceError
 from kl.explore.parameters import Categorical, Integer, Ordinal, Real
 from kl.explore.priors import prior_place, prior_share
+from kl.explore.sampling import prior_mass, sample_prior
 from kl.explore.scenarios.design import first_points, grid_size, hypercube, hypercubes
 from kl.explore.scenarios.keys import HONOURED, KEYS
 from kl.explore.scenarios.reading import load_scenario
@@ -69,7 +69,7 @@ def test_lists_are_priors():
     assert [prior_mass(integer, value) for value in range(1, 5)] == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert isinstance(categorical, Categorical)
     assert categorical.prior == (0.25, 0.75)
-    drawn = np.array([draw_prior(real, np.random.default_rng(seed)) for seed in range(400)])
+    drawn = np.array([sample_prior(real, np.random.default_rng(seed)) for seed in range(400)])
     assert drawn.mean() == pytest.approx(10 * 2 / 3, abs=0.5)  # the mean of a density that rises from 0
 
 
@@ -190,7 +190,7 @@ def test_shares_are_priors_of_any_numeric_parameter():
     shares = (0.1, 0.0, 0.3, 0.6)
     ordinal = Ordinal("o", (1, 2, 4, 8), prior=shares)
     assert [prior_mass(ordinal, value) for value in ordinal.values] == pytest.approx(shares)
-    drawn = [draw_prior(ordinal, np.random.default_rng(seed)) for seed in range(300)]
+    drawn = [sample_prior(ordinal, np.random.default_rng(seed)) for seed in range(300)]
     assert 2 not in drawn
     assert drawn.count(8) / 300 == pytest.approx(0.6, abs=0.1)
     assert prior_share(shares, 0.0, 1.0) == 1

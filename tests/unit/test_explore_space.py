@@ -17,7 +17,7 @@ from scipy.stats import chisquare
 from kl.explore.encoding import column_names, encode
 from kl.explore.errors import SpaceError
 from kl.explore.expressions import make_constraint
-from kl.explore.moves import neighbours
+from kl.explore.neighbourhood import neighbours
 from kl.explore.parameters import Categorical, Condition, Integer, Ordinal, Parameter, Permutation, Real
 from kl.explore.space import Space
 from kl.explore.store import load_space, save_space
@@ -114,7 +114,7 @@ def test_spaces_go_to_other_processes():
 @pytest.mark.parametrize("prior", ["uniform", "gaussian", "decay", "exponential"])
 @pytest.mark.parametrize("scale", ["linear", "log"])
 def test_prior_draws_follow_the_prior(prior: str, scale: str):
-    from kl.explore.draws import prior_mass
+    from kl.explore.sampling import prior_mass
 
     parameter = Integer("n", 1, 8, scale, prior)  # pyright: ignore[reportArgumentType]
     rng = np.random.default_rng(2)

@@ -12,7 +12,7 @@ import pytest
 from kl.explore.errors import StudyError
 from kl.explore.outcome import Outcome, Trial
 from kl.explore.space import Point
-from kl.explore.studies.crew import Asked
+from kl.explore.studies.executors import Asked
 from kl.explore.studies.study import Study, open_study
 
 
@@ -129,15 +129,15 @@ def test_a_timeout_stops_what_the_evaluation_has_started(tmp_path: Path):
 
 def overtaken(monkeypatch: pytest.MonkeyPatch, late: Study, early: Study, budget: int | None) -> Asked | None:
     """What a study is given that looks at the storage, and is overtaken before it has a ticket."""
-    desk = late._desk
-    make_ticket = desk._make_ticket
+    dispatcher = late._dispatcher
+    make_ticket = dispatcher._make_ticket
 
     def make_late(point: Point | None) -> object:
-        monkeypatch.setattr(desk, "_make_ticket", make_ticket)
+        monkeypatch.setattr(dispatcher, "_make_ticket", make_ticket)
         assert early.ask(budget) is not None
         return make_ticket(point)
 
-    monkeypatch.setattr(desk, "_make_ticket", make_late)
+    monkeypatch.setattr(dispatcher, "_make_ticket", make_late)
     return late.ask(budget)
 
 

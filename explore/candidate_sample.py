@@ -1,4 +1,4 @@
-"""Random points of a large space, kept with their encodings: drawing new ones for every choice is slow."""
+"""Random candidates of a large space, kept with their encodings: new ones for every choice take long."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CHUNK = 500
 
 
 @dataclass
-class Stock:
-    """The first points of a stream of draws; the generator decides which, whatever the steps it grows in."""
+class CandidateSample:
+    """The first points of a stream of draws; the generator decides which, however it grows."""
 
     space: Space
     rng: np.random.Generator

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .gaussian import Kernel, fit_kernel, log_evidence, side_score
+from .gaussian import Kernel, fit_kernel, leave_one_out_score, log_evidence
 from .scales import LOG, Scale
 
 Score = Callable[[Kernel, np.ndarray, np.ndarray, Scale], float]
@@ -27,9 +27,9 @@ def evidence(kernel: Kernel, rows: np.ndarray, targets: np.ndarray, scale: Scale
     return log_evidence(kernel, rows, targets) - (float(targets.sum()) if scale == LOG else 0.0)
 
 
-def side(kernel: Kernel, rows: np.ndarray, targets: np.ndarray, scale: Scale) -> float:
+def leave_one_out(kernel: Kernel, rows: np.ndarray, targets: np.ndarray, scale: Scale) -> float:
     """How well it is told whether slacks are above 0, which every scale leaves at 0."""
-    return side_score(kernel, rows, targets)
+    return leave_one_out_score(kernel, rows, targets)
 
 
 def best_fit(

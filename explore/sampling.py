@@ -8,7 +8,7 @@ from .parameters import Categorical, Discrete, Parameter, Permutation, Real, Val
 from .priors import BETA_SHAPES, Prior, prior_place, prior_share
 
 
-def draw_uniform(parameter: Parameter, rng: np.random.Generator) -> Value:
+def sample_uniform(parameter: Parameter, rng: np.random.Generator) -> Value:
     """A value, each with the same chance (a real number: uniform on its scale)."""
     match parameter:
         case Real():
@@ -19,21 +19,21 @@ def draw_uniform(parameter: Parameter, rng: np.random.Generator) -> Value:
             return parameter.value(int(rng.integers(parameter.size)))
 
 
-def draw_prior(parameter: Parameter, rng: np.random.Generator) -> Value:
+def sample_prior(parameter: Parameter, rng: np.random.Generator) -> Value:
     """A value from the prior of a parameter."""
     match parameter:
         case Permutation() | Categorical(prior=None):
-            return draw_uniform(parameter, rng)
+            return sample_uniform(parameter, rng)
         case Categorical(prior=shares):
             weights = np.cumsum(np.asarray(shares))
             return parameter.values[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
         case Real():
-            return parameter.at(_draw_place(parameter.prior, rng))
+            return parameter.at(_sample_place(parameter.prior, rng))
         case _:
-            return parameter.value(parameter.nearest(_draw_place(parameter.prior, rng)))
+            return parameter.value(parameter.nearest(_sample_place(parameter.prior, rng)))
 
 
-def _draw_place(prior: Prior, rng: np.random.Generator) -> float:
+def _sample_place(prior: Prior, rng: np.random.Generator) -> float:
     """A place of the unit range, drawn from a prior."""
     if isinstance(prior, tuple):
         return prior_place(prior, rng.random())

@@ -12,7 +12,7 @@ from math import ceil, floor, log10
 from typing import Any
 
 from ..extras import load
-from .words import number_text
+from .formatting import number_text
 
 INK = "#1f2430"
 LINES = "#d5d9e1"

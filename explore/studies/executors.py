@@ -32,7 +32,7 @@ Keep = Callable[[Asked, Outcome, float], None]
 """Writes an outcome into the storage, and the seconds that it took."""
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Takes points to evaluate, and says which are done."""
 
     @property
@@ -61,7 +61,7 @@ class Crew(Protocol):
         ...
 
 
-class ProcessCrew(Crew):
+class ProcessExecutor(Executor):
     """A process for each of several evaluations at a time.
 
     A thread per process waits for it and keeps its outcome at once, whatever else goes on here.
@@ -126,7 +126,7 @@ class ProcessCrew(Crew):
             self._done.put((worker, asked, None))
 
 
-class OwnCrew(Crew):
+class InProcessExecutor(Executor):
     """Evaluates in this process, one at a time; nothing protects it from what evaluations do."""
 
     def __init__(self, task: Task, keep: Keep):

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from .draws import draw_uniform
 from .parameters import Categorical, Parameter, Permutation, Real, Value
+from .sampling import sample_uniform
 from .space import Point, Space
 from .trees import is_active
 
@@ -37,7 +37,7 @@ def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generato
                 yield moved
 
 
-def double_steps(
+def double_moves(
     space: Space, point: Mapping[str, Value], rng: np.random.Generator, tries: int
 ) -> Iterator[Point]:
     """Feasible points that differ in two parameters, each by one of its steps at random.
@@ -56,12 +56,12 @@ def double_steps(
             yield moved
 
 
-def breadth(space: Space) -> int:
+def neighbour_count(space: Space) -> int:
     """About how many neighbours a point has."""
-    return sum(_breadth(parameter) for parameter in space.parameters)
+    return sum(_neighbour_count(parameter) for parameter in space.parameters)
 
 
-def _breadth(parameter: Parameter) -> int:
+def _neighbour_count(parameter: Parameter) -> int:
     match parameter:
         case Real():
             return len(REAL_STEPS)
@@ -113,5 +113,5 @@ def _repair(space: Space, point: Mapping[str, Value], rng: np.random.Generator) 
     for parameter in space.ordered:
         if is_active(parameter, repaired):
             known = parameter.name in point
-            repaired[parameter.name] = point[parameter.name] if known else draw_uniform(parameter, rng)
+            repaired[parameter.name] = point[parameter.name] if known else sample_uniform(parameter, rng)
     return {p.name: repaired[p.name] for p in space.parameters if p.name in repaired}

@@ -19,8 +19,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ..outcome import Outcome
 from ..space import Point, Space
-from .crew import Asked
 from .distributions import distributions, suggest, to_params, to_point
+from .executors import Asked
 from .owners import is_gone, this_process
 from .records import OUTCOME, constraints_of, kept_outcome, outcome_to_json, state_of
 from .sampler import EXHAUSTED, ExhaustedError
@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 30.0
 """How long a ticket waits for its turn; one that chooses too early may meet the point of another."""
 
 
-class Desk:
+class Dispatcher:
     """The trials of one study."""
 
     def __init__(self, space: Space, study: optuna.Study, storage: BaseStorage, reader: Reader):
@@ -123,7 +123,7 @@ class Desk:
         self.close(trial.number, "taken from the queue" if point else "queued without a point of the space")
         return True
 
-    def sign(self, number: int) -> None:
+    def heartbeat(self, number: int) -> None:
         """Say that the process of a trial is still there."""
         with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_user_attr(self._trial_id(number), OWNER, this_process().record())

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kl.explore.extras import load
-from kl.explore.fits import best_fit, evidence, side
-from kl.explore.gaussian import condition, fit_kernel, side_score
+from kl.explore.gaussian import condition, fit_kernel, leave_one_out_score
+from kl.explore.model_selection import best_fit, evidence, leave_one_out
 from kl.explore.scales import LINEAR, LOG, Scale, objective_scales, slack_scales
 
 OWNERS = np.arange(2)
@@ -61,7 +61,7 @@ def test_data_choose_the_scale_on_which_they_are_smooth(unit: float):
 def test_a_fine_scale_is_taken_where_the_limit_is_among_small_numbers():
     rows = rows_of(60)
     slacks = np.sinh(12 * (smooth(rows) - 0.8)) * 1e-3  # from 1e-3 to 1e3, as often above 0 as below
-    taken = best_fit(rows, slacks, OWNERS, slack_scales(slacks), side).scale
+    taken = best_fit(rows, slacks, OWNERS, slack_scales(slacks), leave_one_out).scale
     assert taken.kind == "arcsinh"
     assert taken.unit < 0.1
 
@@ -84,7 +84,7 @@ def test_leaving_one_out_is_what_it_says():
         variance = across[left, left] - weights @ across[others, left]
         gap = (-whole.center / whole.spread - mean) / np.sqrt(variance)
         total += float(load("scipy.special").log_ndtr(gap if targets[left] <= 0 else -gap))
-    assert side_score(kernel, rows, targets) == pytest.approx(total, rel=1e-6)
+    assert leave_one_out_score(kernel, rows, targets) == pytest.approx(total, rel=1e-6)
 
 
 def test_equal_scores_take_the_plainest_scale():

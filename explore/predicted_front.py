@@ -1,4 +1,4 @@
-"""The Pareto wall: Algorithm 1 of "Practical Design Space Exploration" (arXiv 1810.05236), one round of it.
+"""The predicted front: one round of Algorithm 1 of "Practical Design Space Exploration" (arXiv 1810.05236).
 
 Predict all points that have not been evaluated, drop those predicted infeasible, and evaluate the predicted
 Pareto set. Evaluated points are not candidates any more, so the next round finds the layer behind.
@@ -22,7 +22,7 @@ def predicted_front(values: np.ndarray, probability: np.ndarray) -> np.ndarray:
     return feasible[non_dominated(values[feasible])]
 
 
-def choose_wall(
+def choose_batch(
     values: np.ndarray, probability: np.ndarray, batch: int, rng: np.random.Generator
 ) -> np.ndarray:
     """The numbers of the candidates to evaluate next: a draw from the predicted front if it has more than
