@@ -166,7 +166,8 @@ class RunScan:
         """Why the next round cannot follow the rounds taken."""
         refusal = self._host_read()
         if refusal is None and self.rounds > 0:
-            refusal = self._second_reader() or self._misfit(operands) or self._conflict(operands)
+            refusal = self._second_reader() or self._misfit(operands)
+            refusal = refusal or self._conflict(operands) or self._alias(operands)
         return refusal
 
     def _before(self, call: CallOp, reason: str) -> Refusal:
@@ -222,6 +223,27 @@ class RunScan:
     def _is_in(self, op: Operation, *rounds: int) -> bool:
         return isinstance(op, CallOp) and self._window.place(op)[0] in rounds
 
+    def _alias(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
+        """No two arguments of a loop may name the same memory in one iteration, one of them to write it.
+
+        Nothing would order them there: the loop knows its arguments apart.
+        """
+        first = list(self._operands(0)) if self.rounds == 1 else []
+        for entries in (first, operands):
+            touched = TouchedMemory()
+            for argument, (call, number, operand) in zip(self._arguments, entries, strict=False):
+                if not isinstance(operand.value.type, MemRefType):
+                    continue
+                writes = number in self.calls.written[call.callee.string_value()]
+                party = argument if not isinstance(argument, Gathered) else id(argument)
+                if touched.conflicts(operand.value, operand.index, party, writes):
+                    what = f"operand {number} is {_place_name(operand)}"
+                    return self._before(
+                        call, f"{what}, as another argument is in that iteration, and one is written"
+                    )
+                touched.touch(operand.value, operand.index, party, writes)
+        return None
+
     def _conflict(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
         """No round may touch memory that another one writes."""
         for call, number, operand in operands:
@@ -229,7 +251,11 @@ class RunScan:
                 continue
             writes = number in self.calls.written[call.callee.string_value()]
             if self._memory.conflicts(operand.value, operand.index, self.rounds, writes):
-                part = f"slice {operand.index} of " if operand.index is not None else ""
-                what = f"operand {number} is {part}{describe(operand.value)}"
+                what = f"operand {number} is {_place_name(operand)}"
                 return self._before(call, f"{what}, which an iteration before touches, and one writes")
         return None
+
+
+def _place_name(operand: Operand) -> str:
+    part = f"slice {operand.index} of " if operand.index is not None else ""
+    return f"{part}{describe(operand.value)}"

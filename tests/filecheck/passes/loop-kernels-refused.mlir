@@ -470,3 +470,32 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 3 : i64}>} {
     kernel.return %d : tensor<1x16xbf16>
   }
 }
+
+// -----
+// Two arguments that name one slice of a cache in one iteration, here in the first: nothing would order the append
+// of the one and the read of the other. Elsewhere they are apart.
+// CHECK: kernel.schedule @alias(
+// CHECK: %a = kernel.call @layer[0] (%x, %position, %cs)
+// CHECK-NEXT: %b = kernel.call @other[0] (%a, %position, %cs)
+// CHECK-SAME: {kl.remarks = ["run of @layer to @other is cut before @other[0]: operand 2 is slice 0 of @caches, as another argument is in that iteration, and one is written"]}
+// CHECK-NEXT: %c = kernel.call @layer[2] (%b, %position, %cs)
+// CHECK-NEXT: %d = kernel.call @other[1] (%c, %position, %cs)
+nn.state @caches : memref<8x1x1x8x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  nn.cache_append %cache[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  %y = nn.attention %x, %cache, %cache, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @other(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  nn.cache_append %cache[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  %y = nn.attention %x, %cache, %cache, %position scale 0.25 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @alias(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %cs = nn.get_global @caches : memref<8x1x1x8x16xbf16>
+  %a = kernel.call @layer[0](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @other[0](%a, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  %c = kernel.call @layer[2](%b, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @other[1](%c, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %d : tensor<1x16xbf16>
+}
