@@ -160,13 +160,40 @@ def reader_name(op: Operation) -> str:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """What a call takes, wherever a run begins."""
+
+    value: SSAValue
+    index: int | None
+    """the slice of the value that the call takes"""
+    maker: tuple[int, int] | None
+    """position and result of the call that makes it"""
+
+
+def taken_by(call: CallOp, kernel: FuncOp, positions: dict[CallOp, int]) -> tuple[Taken, ...]:
+    """The operands of a call of a kernel; `positions` has those of the calls before it."""
+    index = call.index.value.data if call.index is not None else None
+    pairs = zip(call.arguments, kernel.function_type.inputs, strict=True)
+    return tuple(
+        Taken(value, index if value.type != type_ else None, _maker(value, positions))
+        for value, type_ in pairs
+    )
+
+
+def _maker(value: SSAValue, positions: dict[CallOp, int]) -> tuple[int, int] | None:
+    if not isinstance(value, OpResult) or not isinstance(value.op, CallOp):
+        return None
+    return positions[value.op], value.index
+
+
+@dataclass(frozen=True)
 class Window:
     """Where a run begins in the list of a schedule's calls, and how many calls make a round."""
 
     start: int
     period: int
     positions: dict[CallOp, int]
-    kernels: dict[str, FuncOp]
+    taken: dict[CallOp, tuple[Taken, ...]]
 
     def place(self, call: CallOp) -> tuple[int, int]:
         """Round and phase of a call; the round is negative before the run."""
@@ -174,15 +201,9 @@ class Window:
 
     def operands(self, call: CallOp) -> list[Operand]:
         """The operands of a call of the run."""
-        index = call.index.value.data if call.index is not None else None
-        wanted = self.kernels[call.callee.string_value()].function_type.inputs
-        return [
-            Operand(value, index if value.type != type_ else None, self._source(value))
-            for value, type_ in zip(call.arguments, wanted, strict=True)
-        ]
+        return [Operand(taken.value, taken.index, self._source(taken.maker)) for taken in self.taken[call]]
 
-    def _source(self, value: SSAValue) -> tuple[int, int, int] | None:
-        if not isinstance(value, OpResult) or not isinstance(value.op, CallOp):
+    def _source(self, maker: tuple[int, int] | None) -> tuple[int, int, int] | None:
+        if maker is None or maker[0] < self.start:
             return None
-        round, phase = self.place(value.op)
-        return (round, phase, value.index) if round >= 0 else None
+        return *divmod(maker[0] - self.start, self.period), maker[1]

@@ -6,8 +6,9 @@ it with single items and repeats. No IR here.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,19 @@ class Repeat:
         return self.start + self.period * self.count
 
 
-def find_repeats(items: Sequence[Hashable], max_period: int) -> tuple[Repeat, ...]:
+Ends = Mapping[int, Sequence[Collection[int]]]
+"""Per period, for each item: where a repeat that begins there may end."""
+
+_ANY: Ends = MappingProxyType({})
+
+
+def find_repeats(items: Sequence[Hashable], max_period: int, ends: Ends = _ANY) -> tuple[Repeat, ...]:
     """The repeats, in order and disjoint, that leave the fewest entries: one per repeat and per other item.
 
-    Every repeat has two rounds or more. Among equal covers the earliest items go into repeats, of the
-    smallest period and then of the most rounds. Dynamic programming from the end of the list: time and space
-    grow with the number of items times the number of periods that occur.
+    Every repeat has two rounds or more. The periods that are in `ends` have the repeats that are listed there
+    and no others. Among equal covers the earliest items go into repeats, of the smallest period and then of
+    the most rounds. Dynamic programming from the end of the list: time and space grow with the number of
+    items times the number of periods that occur.
     """
     reaches = _reaches(items, max_period)
     entries = [0] * (len(items) + 1)  # fewest entries that cover the items from here to the end
@@ -38,7 +46,10 @@ def find_repeats(items: Sequence[Hashable], max_period: int) -> tuple[Repeat, ..
     for start in range(len(items) - 1, -1, -1):
         best, entries[start] = None, entries[start + 1] + 1
         for period, reach in reaches.items():
-            end = _best_end(start, period, reach, best_ends[period], entries)
+            if period in ends:
+                end = min(ends[period][start], key=lambda end: (entries[end], -end), default=None)
+            else:
+                end = _best_end(start, period, reach, best_ends[period], entries)
             if end is None:
                 continue
             better = 1 + entries[end] < entries[start]
@@ -47,6 +58,14 @@ def find_repeats(items: Sequence[Hashable], max_period: int) -> tuple[Repeat, ..
                 entries[start] = 1 + entries[end]
         chosen[start] = best
     return _walk(chosen)
+
+
+def rounds_from(items: Sequence[Hashable], start: int, period: int) -> int:
+    """How many times in a row the `period` items from `start` on stand there."""
+    rounds, end = 1, start + period
+    while items[end : end + period] == items[start : start + period]:
+        rounds, end = rounds + 1, end + period
+    return rounds
 
 
 def _reaches(items: Sequence[Hashable], max_period: int) -> dict[int, list[int]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ...dialects.kernel import FuncOp
 from .call_arguments import call_name
-from .call_patterns import Repeat, find_repeats
+from .call_patterns import Repeat, find_repeats, rounds_from
+from .kernel_memory import Root, root_of
+from .objections import gathered_parts, stack_trouble
 from .run_scan import Calls, Refusal, Run, RunScan
 
 
@@ -20,70 +22,151 @@ class LoopRules:
     excluded: Mapping[str, str]
     """kernels that no loop takes, with the reason"""
     objection: Callable[[Run], str | None]
-    """says what else speaks against a legal run, e.g. that its loop does not fit the machine"""
+    """says what else speaks against a legal run: that its loop does not fit the machine"""
+    stacked: Collection[Root] = ()
+    """weights and states that have got a place in a stack already"""
 
 
-@dataclass
+@dataclass(frozen=True)
 class LoopPlan:
     """The runs to replace, disjoint, and what to tell about the calls that stay."""
 
-    runs: list[Run] = field(default_factory=list[Run])
-    """in launch order"""
-    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    runs: list[Run]
+    """In launch order."""
+    refusals: list[Refusal]
 
 
 def plan_loops(calls: Calls, rules: LoopRules) -> LoopPlan:
-    """Choose the runs that leave the fewest calls; in the place of a refused one, try shorter patterns."""
-    plan = LoopPlan()
-    open_parts = [(0, len(calls.all), rules.max_period)]
-    while open_parts:
-        begin, end, max_period = open_parts.pop()
-        repeats = find_repeats(calls.names[begin:end], max_period)
-        if max_period == rules.max_period:  # the whole schedule, and nothing is refused yet
-            plan.refusals += _differing_calls(calls, repeats)
+    """Choose the runs that leave the fewest calls.
+
+    The search first believes that whatever repeats is legal. Each period that it chooses wrongly is then
+    known exactly, from every start, and the search begins anew; so few runs are scanned where all are legal.
+    """
+    legal = LegalRuns(calls, rules)
+    repeats = find_repeats(calls.names, rules.max_period)
+    differing = list(_differing_calls(calls, repeats))
+    while legal.refuse_some(repeats):
+        repeats = find_repeats(calls.names, rules.max_period, legal.ends)
+    runs = [legal.run(repeat) for repeat in repeats]
+    return LoopPlan(runs, [*differing, *legal.refusals(repeats)])
+
+
+class LegalRuns:
+    """Which runs of a schedule may become loops; they are scanned when they are asked for."""
+
+    def __init__(self, calls: Calls, rules: LoopRules):
+        self._calls = calls
+        self._rules = rules
+        self._scans: dict[tuple[int, int], RunScan] = {}
+        self._refused: list[tuple[Repeat, Refusal]] = []
+        self.ends: dict[int, list[list[int]]] = {}
+        """Per period that has been refused somewhere, for each call: where runs from there may end."""
+
+    def refuse_some(self, repeats: Sequence[Repeat]) -> bool:
+        """Whether some of the repeats cannot be loops; `ends` says more than before then."""
+        refused = [repeat.period for repeat in repeats if not self._is_legal(repeat)]
+        for period in refused:
+            self._know(period)
+        return bool(refused) or self._clash(repeats)
+
+    def run(self, repeat: Repeat) -> Run:
+        """The run of a repeat that is not refused."""
+        scan = self._scan(repeat.start, repeat.period)
+        self._refused += [(repeat, refusal) for refusal in scan.refusals]
+        return scan.run(repeat.count)
+
+    def refusals(self, chosen: Sequence[Repeat]) -> list[Refusal]:
+        """Why calls stay calls: each reason once for a call, and none for what another loop has taken."""
+        told: dict[object, Refusal] = {}
+        for repeat, refusal in self._refused:
+            if not any(
+                run.start <= repeat.start and repeat.end <= run.end for run in chosen if run != repeat
+            ):
+                told.setdefault(
+                    (refusal.call, refusal.reason) if refusal.reason else refusal.message, refusal
+                )
+        return [*told.values()]
+
+    def _is_legal(self, repeat: Repeat) -> bool:
+        """Whether a repeat is a legal run; if not, what is in the way along it is noted."""
+        if repeat.period in self.ends:
+            return True
+        at, counts = repeat.start, list[int]()
+        while at < repeat.end:
+            refusals, taken = self._longest(at, repeat.period)
+            self._refused += [(repeat, refusal) for refusal in refusals]
+            counts.append(taken)
+            at += max(taken, 1) * repeat.period
+        return counts == [repeat.count]
+
+    def _longest(self, start: int, period: int) -> tuple[list[Refusal], int]:
+        """What ends the run from here, and its rounds: 0 where there is none."""
+        excluded = self._excluded(start, period)
+        if excluded is not None:
+            return [excluded], 0
+        scan = self._scan(start, period)
+        if not scan.counts:
+            return scan.refusals, 0
+        run = scan.run(scan.counts[-1])
+        reason = self._objection(run)
+        return (
+            (scan.refusals, run.count)
+            if reason is None
+            else ([*scan.refusals, self._refusal(run, reason)], 0)
+        )
+
+    def _clash(self, repeats: Sequence[Repeat]) -> bool:
+        """Whether two legal runs want one weight, each in a stack; then the later one may not end there."""
+        stacked = set(self._rules.stacked)
         for repeat in repeats:
-            moved = Repeat(begin + repeat.start, repeat.period, repeat.count)
-            left = _plan_repeat(calls, moved, rules, plan)
-            open_parts += [(*part, repeat.period - 1) for part in left if repeat.period > 1]
-    plan.runs.sort(key=lambda run: calls.positions[run.calls[0]])
-    return plan
+            run = self._scan(repeat.start, repeat.period).run(repeat.count)
+            reason = stack_trouble(run, stacked)
+            if reason is not None:
+                self._refused.append((repeat, self._refusal(run, reason)))
+                self._know(repeat.period)
+                self.ends[repeat.period][repeat.start].remove(repeat.end)
+                return True
+            stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
+        return False
 
+    def _refusal(self, run: Run, reason: str) -> Refusal:
+        pattern = self._calls.pattern(self._calls.positions[run.calls[0]], run.period)
+        unit = "calls" if run.period == 1 else "rounds"
+        return Refusal(run.calls[0], f"{run.count} {unit} of {pattern} are not looped: {reason}", reason)
 
-def _plan_repeat(calls: Calls, repeat: Repeat, rules: LoopRules, plan: LoopPlan) -> list[tuple[int, int]]:
-    """Plan the legal runs of one repeat; returns the parts that stay calls."""
-    pattern = range(repeat.start, repeat.start + repeat.period)
-    excluded = next((at for at in pattern if calls.names[at] in rules.excluded), None)
-    if excluded is not None:
-        name = calls.names[excluded]
-        message = f"calls of @{name} are not looped: the kernel {rules.excluded[name]}"
-        plan.refusals.append(Refusal(calls.all[excluded], message))
-        return [(repeat.start, repeat.end)]
-    left: list[tuple[int, int]] = []
-    at = repeat.start
-    while at < repeat.end:
-        scan = RunScan(calls, at, repeat.period)
-        scan.extend((repeat.end - at) // repeat.period)
-        plan.refusals += scan.refusals
-        after = at + max(scan.rounds, 1) * repeat.period
-        if not (scan.rounds > 1 and _accept(calls, scan.run(), rules, plan)):
-            joined = left.pop()[0] if left and left[-1][1] == at else at
-            left.append((joined, after))
-        at = after
-    return left
+    def _know(self, period: int) -> None:
+        """Find all runs of a period."""
+        if period not in self.ends:
+            starts = range(len(self._calls.names))
+            self.ends[period] = [self._ends_from(start, period) for start in starts]
 
+    def _ends_from(self, start: int, period: int) -> list[int]:
+        if rounds_from(self._calls.names, start, period) < 2 or self._excluded(start, period) is not None:
+            return []
+        two = self._scan(start, period, 2)
+        if two.rounds < 2 or self._rules.objection(two.run(2)) is not None:
+            return []
+        scan = self._scan(start, period)
+        return [start + n * period for n in scan.counts if self._objection(scan.run(n)) is None]
 
-def _accept(calls: Calls, run: Run, rules: LoopRules, plan: LoopPlan) -> bool:
-    """Add a legal run to the plan, or what speaks against it."""
-    too_short = f"min-count is {rules.min_count}" if run.count < rules.min_count else None
-    objection = too_short or rules.objection(run)
-    if objection is None:
-        plan.runs.append(run)
-        return True
-    pattern = calls.pattern(calls.positions[run.calls[0]], run.period)
-    unit = "calls" if run.period == 1 else "rounds"
-    what = f"{run.count} {unit} of {pattern} are not looped: {objection}"
-    plan.refusals.append(Refusal(run.calls[0], what))
-    return False
+    def _excluded(self, start: int, period: int) -> Refusal | None:
+        names, excluded = self._calls.names, self._rules.excluded
+        at = next((at for at in range(start, start + period) if names[at] in excluded), None)
+        if at is None:
+            return None
+        message = f"calls of @{names[at]} are not looped: the kernel {excluded[names[at]]}"
+        return Refusal(self._calls.all[at], message)
+
+    def _objection(self, run: Run) -> str | None:
+        if run.count < self._rules.min_count:
+            return f"min-count is {self._rules.min_count}"
+        return self._rules.objection(run) or stack_trouble(run, self._rules.stacked)
+
+    def _scan(self, start: int, period: int, most: int | None = None) -> RunScan:
+        """How far the rounds from here are legal, `most` of them or as many as there are."""
+        scan = self._scans.setdefault((start, period), RunScan(self._calls, start, period))
+        scan.extend(rounds_from(self._calls.names, start, period) if most is None else most)
+        return scan
 
 
 def _differing_calls(calls: Calls, repeats: Sequence[Repeat]) -> Iterator[Refusal]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import MemRefType
@@ -58,26 +58,31 @@ def _places(value: SSAValue, index: int | None) -> Iterator[tuple[Root, int | No
 
 @dataclass
 class TouchedMemory:
-    """The memory that the rounds of a run touch: iterations may share what they read, not what one writes."""
+    """The memory that several parties touch: they may share what they read, not what one of them writes.
 
-    _last: dict[Root, dict[int | None, tuple[int, bool]]] = field(
-        default_factory=dict[Root, dict[int | None, tuple[int, bool]]]
+    Parties are the rounds of a run, or the arguments of its loop.
+    """
+
+    _readers: dict[Root, dict[int | None, set[Hashable]]] = field(
+        default_factory=dict[Root, dict[int | None, set[Hashable]]]
     )
-    """per root and slice: the last round that touched it, and whether any has written it"""
+    """Per root and slice, who has touched it."""
+    _writers: dict[Root, dict[int | None, set[Hashable]]] = field(
+        default_factory=dict[Root, dict[int | None, set[Hashable]]]
+    )
 
-    def conflicts(self, value: SSAValue, index: int | None, round: int, writes: bool) -> bool:
-        """Whether a use of a `memref` in a round depends on an earlier round's."""
+    def conflicts(self, value: SSAValue, index: int | None, party: Hashable, writes: bool) -> bool:
+        """Whether a party's use of a `memref` depends on another one's before it."""
         for root, part in _places(value, index):
-            touched = self._last.get(root, {})
-            others = touched if part is None else touched.keys() & {part, None}
-            for before, written in map(touched.__getitem__, others):
-                if before != round and (written or writes):
+            for touched in (self._readers, self._writers) if writes else (self._writers,):
+                known = touched.get(root, {})
+                others = known if part is None else known.keys() & {part, None}
+                if any(len(known[other]) > (party in known[other]) for other in others):
                     return True
         return False
 
-    def touch(self, value: SSAValue, index: int | None, round: int, writes: bool) -> None:
-        """Note a use of a `memref` in a round."""
+    def touch(self, value: SSAValue, index: int | None, party: Hashable, writes: bool) -> None:
+        """Note a use of a `memref`."""
         for root, part in _places(value, index):
-            touched = self._last.setdefault(root, {})
-            _, written = touched.get(part, (round, False))
-            touched[part] = (round, written or writes)
+            for touched in (self._readers, self._writers) if writes else (self._readers,):
+                touched.setdefault(root, {}).setdefault(part, set()).add(party)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, NoReturn
 
@@ -20,16 +20,15 @@ from xdsl.rewriter import InsertPoint
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import kernel
-from ...dialects.machine import Machine
 from ...dialects.rdu import machine_of
 from ..diagnostics import add_remark, remarks_on
 from ..knobs import Knob
 from ..outlining.kernel_names import UniqueNames
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
-from .call_runs import LoopRules, plan_loops
+from .call_runs import LoopPlan, LoopRules, plan_loops
 from .kernel_memory import Root, root_of
 from .looped_kernel import LoopedKernel, build_looped_kernel
-from .objections import gathered_parts, machine_trouble, stack_trouble
+from .objections import gathered_parts, machine_trouble
 from .run_scan import Calls, Run
 
 
@@ -156,29 +155,34 @@ class LoopRuns(RewritePattern):
         if not all(callee in self.kernels for callee in _callees(op)):
             return  # the kernels are of a lower level
         self.stacked |= {root_of(part) for part in _stacked_parts(op)}
-        built: dict[Run, LoopedKernel] = {}
-
-        def objection(run: Run) -> str | None:
-            built[run] = build_looped_kernel(run, self._kernels_of(run))
-            return self._objection(run, built[run].func, machine_of(op))
-
-        rules = LoopRules(self.options.min_count, self.options.max_period, self.excluded, objection)
-        plan = plan_loops(Calls(op, self.kernels), rules)
+        plan = self._plan(op)
         for refusal in plan.refusals:
             add_remark(refusal.call, refusal.message)
-        for run in plan.runs:
-            func = built[run].func
-            func.sym_name = StringAttr(self.names.take(func.sym_name.data))
+        built = [build_looped_kernel(run, self._kernels_of(run)) for run in plan.runs]
+        for looped in built:
+            looped.func.sym_name = StringAttr(self.names.take(looped.func.sym_name.data))
         # From the last to the first: a run's operands may be the results of an earlier one.
-        for run in reversed(plan.runs):
-            self._replace(run, built[run], rewriter)
+        for run, looped in zip(reversed(plan.runs), reversed(built), strict=True):
+            self._replace(run, looped, rewriter)
 
-    def _objection(self, run: Run, func: kernel.FuncOp, machine: Machine) -> str | None:
-        """What speaks against a legal loop; without objection its stacks are taken."""
-        trouble = machine_trouble(func, machine) or stack_trouble(run, self.stacked)
-        if trouble is None:
-            self.stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
-        return trouble
+    def _plan(self, schedule: kernel.ScheduleOp) -> LoopPlan:
+        """The runs that become loops; their stacks are taken."""
+        troubles: dict[Hashable, str | None] = {}
+        machine = machine_of(schedule)
+
+        def objection(run: Run) -> str | None:
+            if run.likeness not in troubles:
+                func = build_looped_kernel(run, self._kernels_of(run)).func
+                troubles[run.likeness] = machine_trouble(func, machine)
+            return troubles[run.likeness]
+
+        options = self.options
+        rules = LoopRules(options.min_count, options.max_period, self.excluded, objection, self.stacked)
+        plan = plan_loops(Calls(schedule, self.kernels), rules)
+        self.stacked |= {
+            root_of(part) for run in plan.runs for parts in gathered_parts(run) for part in parts
+        }
+        return plan
 
     def _kernels_of(self, run: Run) -> list[kernel.FuncOp]:
         return [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
@@ -35,7 +37,7 @@ def machine_trouble(func: FuncOp, machine: Machine) -> str | None:
     return None
 
 
-def stack_trouble(run: Run, stacked: set[Root]) -> str | None:
+def stack_trouble(run: Run, stacked: Collection[Root]) -> str | None:
     """Why the weights and states that a loop gathers cannot stand one behind another in memory.
 
     `stacked` holds those that stand in stacks already.

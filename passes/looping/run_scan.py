@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import MemRefType
@@ -14,6 +14,7 @@ from .call_arguments import (
     Argument,
     Carried,
     Gathered,
+    Local,
     Operand,
     Window,
     call_name,
@@ -21,6 +22,7 @@ from .call_arguments import (
     guess_argument,
     misfit,
     reader_name,
+    taken_by,
 )
 from .kernel_memory import Root, TouchedMemory, root_of, written_arguments
 
@@ -39,6 +41,9 @@ class Calls:
             elif isinstance(op, ObserveOp):
                 self.observed[len(self.all)] = op
         self.positions = {call: number for number, call in enumerate(self.all)}
+        self.taken = {
+            call: taken_by(call, kernels[call.callee.string_value()], self.positions) for call in self.all
+        }
         self.names = [call.callee.string_value() for call in self.all]
         self.written = {name: written_arguments(kernels[name]) for name in set(self.names)}
 
@@ -54,6 +59,8 @@ class Refusal:
 
     call: CallOp
     message: str
+    reason: str = ""
+    """The same reason for another period is no news."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,21 @@ class Run:
         """Number of rounds."""
         return len(self.calls) // self.period
 
+    @property
+    def likeness(self) -> Hashable:
+        """Equal for runs whose looped kernels differ only in how many rounds they make, and of what."""
+        numbers: dict[Argument, int] = {}
+        kinds = [
+            (
+                type(a),
+                (a.phase, a.result) if isinstance(a, Local | Carried) else None,
+                numbers.setdefault(a, len(numbers)),
+            )
+            for row in self.arguments
+            for a in row
+        ]
+        return *(call.callee for call in self.calls[: self.period]), *kinds
+
 
 @dataclass
 class RunScan:
@@ -79,6 +101,8 @@ class RunScan:
     start: int
     period: int
     rounds: int = 0
+    counts: list[int] = field(default_factory=list[int])
+    """How many rounds a loop may have: those after which every result that is read is handed on."""
     refusals: list[Refusal] = field(default_factory=list[Refusal])
     _arguments: list[Argument] = field(default_factory=list[Argument])
     _first: list[Operand] = field(default_factory=list[Operand])
@@ -86,23 +110,27 @@ class RunScan:
     _memory: TouchedMemory = field(default_factory=TouchedMemory)
 
     def __post_init__(self) -> None:
-        self._window = Window(self.start, self.period, self.calls.positions, self.calls.kernels)
+        self._window = Window(self.start, self.period, self.calls.positions, self.calls.taken)
 
     def extend(self, limit: int) -> None:
         """Take as many rounds as are legal, at most `limit`; `refusals` says why no more."""
+        if self.refusals:
+            return
+        lost: Refusal | None = None
         while self.rounds < limit:
             operands = list(self._operands(self.rounds))
             if (refusal := self._next_refusal(operands)) is not None:
                 self.refusals.append(refusal)
                 break
             self._take(operands)
-        if self.rounds > 1 and (refusal := self._lost_result()) is not None:
-            self.refusals.append(refusal)
-            self.rounds -= 1
+            if self.rounds > 1 and (lost := self._lost_result()) is None:
+                self.counts.append(self.rounds)
+        if self.rounds > 1 and lost is not None:
+            self.refusals.append(lost)
 
-    def run(self) -> Run:
-        """The run of the rounds taken, two or more."""
-        calls = self.calls.all[self.start : self.start + self.rounds * self.period]
+    def run(self, count: int) -> Run:
+        """The run of the first `count` rounds, one of `counts`."""
+        calls = self.calls.all[self.start : self.start + count * self.period]
         rows: list[list[Argument]] = [[] for _ in range(self.period)]
         for at, (call, number, _) in enumerate(self._operands(0)):
             argument = self._arguments[at]
@@ -138,12 +166,13 @@ class RunScan:
         """Why the next round cannot follow the rounds taken."""
         refusal = self._host_read()
         if refusal is None and self.rounds > 0:
-            refusal = self._second_reader() or self._misfit(operands) or self._conflict(operands)
+            refusal = self._second_reader() or self._misfit(operands)
+            refusal = refusal or self._conflict(operands) or self._alias(operands)
         return refusal
 
     def _before(self, call: CallOp, reason: str) -> Refusal:
         pattern = self.calls.pattern(self.start, self.period)
-        return Refusal(call, f"run of {pattern} is cut before {call_name(call)}: {reason}")
+        return Refusal(call, f"run of {pattern} is cut before {call_name(call)}: {reason}", reason)
 
     def _host_read(self) -> Refusal | None:
         """The host may read before the first round, and not within or between rounds."""
@@ -171,7 +200,7 @@ class RunScan:
             if not self._is_in(reader, last, last + 1):
                 pattern = self.calls.pattern(self.start, self.period)
                 what = f"its result {number} is also read by {reader_name(reader)}"
-                return Refusal(call, f"run of {pattern} is cut behind {call_name(call)}: {what}")
+                return Refusal(call, f"run of {pattern} is cut behind {call_name(call)}: {what}", what)
         return None
 
     def _lost_result(self) -> Refusal | None:
@@ -194,6 +223,27 @@ class RunScan:
     def _is_in(self, op: Operation, *rounds: int) -> bool:
         return isinstance(op, CallOp) and self._window.place(op)[0] in rounds
 
+    def _alias(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
+        """No two arguments of a loop may name the same memory in one iteration, one of them to write it.
+
+        Nothing would order them there: the loop knows its arguments apart.
+        """
+        first = list(self._operands(0)) if self.rounds == 1 else []
+        for entries in (first, operands):
+            touched = TouchedMemory()
+            for argument, (call, number, operand) in zip(self._arguments, entries, strict=False):
+                if not isinstance(operand.value.type, MemRefType):
+                    continue
+                writes = number in self.calls.written[call.callee.string_value()]
+                party = argument if not isinstance(argument, Gathered) else id(argument)
+                if touched.conflicts(operand.value, operand.index, party, writes):
+                    what = f"operand {number} is {_place_name(operand)}"
+                    return self._before(
+                        call, f"{what}, as another argument is in that iteration, and one is written"
+                    )
+                touched.touch(operand.value, operand.index, party, writes)
+        return None
+
     def _conflict(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
         """No round may touch memory that another one writes."""
         for call, number, operand in operands:
@@ -201,7 +251,11 @@ class RunScan:
                 continue
             writes = number in self.calls.written[call.callee.string_value()]
             if self._memory.conflicts(operand.value, operand.index, self.rounds, writes):
-                part = f"slice {operand.index} of " if operand.index is not None else ""
-                what = f"operand {number} is {part}{describe(operand.value)}"
+                what = f"operand {number} is {_place_name(operand)}"
                 return self._before(call, f"{what}, which an iteration before touches, and one writes")
         return None
+
+
+def _place_name(operand: Operand) -> str:
+    part = f"slice {operand.index} of " if operand.index is not None else ""
+    return f"{part}{describe(operand.value)}"
