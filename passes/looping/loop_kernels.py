@@ -24,12 +24,12 @@ from ...dialects.machine import Machine
 from ...dialects.rdu import machine_of
 from ..diagnostics import add_remark, remarks_on
 from ..knobs import Knob
-from ..outlining.kernel_names import UniqueNames
+from ..units.fit import shortage
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
 from .call_runs import LoopRules, plan_loops
 from .kernel_memory import Root, root_of
 from .looped_kernel import LoopedKernel, build_looped_kernel
-from .objections import gathered_parts, machine_trouble, stack_trouble
+from .objections import gathered_parts, stack_trouble
 from .run_scan import Calls, Run
 
 
@@ -38,9 +38,9 @@ class LoopKernelsPass(ModulePass):
     """Replace runs of calls of one kernel, or of a pattern of kernels, by one call of a looped kernel.
 
     What stays the same in all calls is handed in once, what a call hands to the next one is carried, and the
-    weights and states of the calls become stacks that the loop walks at a constant step; so the loads of the
-    next iteration can run under this one. Runs are chosen so that the fewest calls are left. Where something
-    forbids a loop or cuts a run, a remark on the call says what.
+    weights and states of the calls become stacks that the loop walks at a constant stride; so the loads of
+    the next iteration can run under this one. Runs are chosen so that the fewest calls are left. Where
+    something forbids a loop or cuts a run, a remark on the call says what.
 
     Before:
 
@@ -95,7 +95,7 @@ class LoopKernelsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self._check_numbers(op)
         kernels = {f.sym_name.data: f for f in op.ops if isinstance(f, kernel.FuncOp)}
-        pattern = LoopRuns(self, kernels, self._excluded(op, kernels), UniqueNames(op))
+        pattern = LoopRuns(self, kernels, self._excluded(op, kernels), kernel.UniqueNames(op))
         PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
         _erase_uncalled(op, {kernels[name] for name in pattern.looped})
 
@@ -145,7 +145,7 @@ class LoopRuns(RewritePattern):
     options: LoopKernelsPass
     kernels: dict[str, kernel.FuncOp]
     excluded: dict[str, str]
-    names: UniqueNames
+    names: kernel.UniqueNames
     looped: set[str] = field(default_factory=set[str])
     """the kernels that loops have taken the place of"""
     stacked: set[Root] = field(default_factory=set[Root])
@@ -175,7 +175,7 @@ class LoopRuns(RewritePattern):
 
     def _objection(self, run: Run, func: kernel.FuncOp, machine: Machine) -> str | None:
         """What speaks against a legal loop; without objection its stacks are taken."""
-        trouble = machine_trouble(func, machine) or stack_trouble(run, self.stacked)
+        trouble = shortage(func, machine) or stack_trouble(run, self.stacked)
         if trouble is None:
             self.stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
         return trouble

@@ -43,7 +43,7 @@ LOOPS = {
     "a stack is walked two ways": f"""
         %a, %b = kernel.loop 2 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW}
             stacks(%w, %w : {STACK}, {STACK})
-            attributes {{starts = array<i64: 3, 0>, steps = array<i64: -2, 1>}} {{
+            attributes {{starts = array<i64: 3, 0>, strides = array<i64: -2, 1>}} {{
         ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}, %vi: {MATRIX}):
           %z = nn.matmul %h, %wi : {PRODUCT}
           %q = nn.matmul %g, %vi : {PRODUCT}

@@ -19,8 +19,8 @@ dataflow.kernel @k() attributes {iterations = 6, steps = 4} {
 // CHECK: error: a stream runs `once` or `per_step`, not both
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {once, per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a result 0 {once} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rate = "call", rate = "step"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rate = "call"} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
@@ -28,16 +28,16 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 // CHECK: error: dataflow.load puts 2 tiles a call into %a, dataflow.store takes 6
 dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<3x8xf32>) attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a into %y : memref<3x8xf32> {start = 0, step = 1} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rate = "step"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<3x8xf32> {start = 0, stride = 1} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: steps use slices 0 to 1 of a stack of 1
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<1x8xf32> attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rate = "step"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
@@ -45,8 +45,8 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<1x8xf32> attributes {iterations 
 // CHECK: error: iterations use slices 0 to 2 of a stack of 2
 dataflow.kernel @k(%x: tensor<2x8xf32>, %y: memref<3x8xf32>) attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {start = 0, step = 1} : tensor<2x8xf32> -> !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a into %y : memref<3x8xf32> {start = 0, step = 1} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 0, stride = 1} : tensor<2x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<3x8xf32> {start = 0, stride = 1} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
