@@ -83,7 +83,7 @@ def channel_hops(channel: ChannelOp, grid: Grid) -> int:
 
 
 def pass_bytes(channel: ChannelOp) -> int:
-    """Bytes through a channel in a pass of its producer; tokens carry none."""
+    """Bytes through a channel in a pass of its producer; tokens have none."""
     return channel.type.tile_bytes * pass_tiles(channel)
 
 

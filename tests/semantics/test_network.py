@@ -54,7 +54,8 @@ ROW_SUMS = """
     dataflow.kernel @k(%x: tensor<3x1x4xf32>, %s: memref<3x1x1xf32>) attributes {iterations = 3} {
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1xf32>>
-      dataflow.load %x to %a {start = 2, stride = -1} : tensor<3x1x4xf32> -> !dataflow.channel<tensor<1x1xf32>>
+      dataflow.load %x to %a {start = 2, stride = -1}
+          : tensor<3x1x4xf32> -> !dataflow.channel<tensor<1x1xf32>>
       dataflow.stage "sum" firings 4
           ins(%a : !dataflow.channel<tensor<1x1xf32>>) periods [1]
           outs(%b : !dataflow.channel<tensor<1x1xf32>>) periods [4] {
@@ -62,7 +63,8 @@ ROW_SUMS = """
         %d = nn.add %c, %sum : (tensor<1x1xf32>, tensor<1x1xf32>) -> tensor<1x1xf32>
         dataflow.yield %d, %d : tensor<1x1xf32>, tensor<1x1xf32>
       }
-      dataflow.store %b into %s : memref<3x1x1xf32> {start = 0, stride = 1} : !dataflow.channel<tensor<1x1xf32>>
+      dataflow.store %b into %s : memref<3x1x1xf32> {start = 0, stride = 1}
+          : !dataflow.channel<tensor<1x1xf32>>
     }
     kernel.schedule @step(%x: tensor<3x1x4xf32>) {
       %s = nn.get_global @s : memref<3x1x1xf32>

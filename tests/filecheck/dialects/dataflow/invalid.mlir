@@ -518,7 +518,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
 }
 
 // -----
-// CHECK: error: dataflow.yield stands at the end of a stage
+// CHECK: error: 'dataflow.yield' expects parent op 'dataflow.stage'
 dataflow.yield
 
 // -----

@@ -46,10 +46,10 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<
 
 // A looped kernel carries a value, appends it to slice 3 - i of a cache and reads the slice behind the token.
 // CHECK: dataflow.kernel @append(
-// CHECK: dataflow.load %x to %a {rate = "call", rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 16, 2>}>}
+// CHECK: dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 16, 2>}>, rate = "call"}
 // CHECK-NEXT: dataflow.carry 1 init %a next %d final %e current %b :
-// CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {start = 3 : i64, stride = -1 : i64, rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 256 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64}>} : !dataflow.channel<tensor<1x8xbf16>>
-// CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3 : i64, stride = -1 : i64, rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16 : i64}>} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
+// CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 256 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64}>, start = 3 : i64, stride = -1 : i64} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16 : i64}>, start = 3 : i64, stride = -1 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
 dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 4} {
   %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
