@@ -108,5 +108,5 @@ def test_a_fused_stage_by_hand(parse, check_down_to_the_machine) -> None:
           kernel.return %y : {ROW}
         }}""")
     check_down_to_the_machine(module, "")
-    stages = [op for op in module.walk() if op.name == "rdu.stage"]
+    stages = [op for op in module.walk() if op.name == "dataflow.stage"]
     assert [op.properties["firings"].value.data for op in stages] == [8, 1]

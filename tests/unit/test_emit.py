@@ -179,7 +179,7 @@ def test_a_stage_numbers_its_values(program: Program) -> None:
         60,
         2 * 8 * 4 + 4 * 4,
         (7, 3),
-        place('rdu.stage "mul"'),
+        place('dataflow.stage "mul"'),
     )
 
 
@@ -188,7 +188,7 @@ def test_streams_walk_by_bytes(program: Program) -> None:
         "load w",
         (1,),
         AddressPattern(1, TensorSpec((8, 4), "f32"), (32, 4), 2, 16),
-        location=place("rdu.load %w"),
+        location=place("dataflow.load %w"),
     )
     once, _, append, read, *_, last = program.kernels[1].units
     assert isinstance(once, Load)
@@ -200,7 +200,7 @@ def test_streams_walk_by_bytes(program: Program) -> None:
         3,
         AddressPattern(1, TensorSpec((1, 2, 4), "f32"), (256, 128, 4), 1, 256, 256, -256, 2, 16),
         done=(6,),
-        location=place("rdu.store %s"),
+        location=place("dataflow.store %s"),
     )
     assert isinstance(read, Load)
     assert read.gate == Gate(channel=6, position_parameter=2, positions_per_tile=4)
@@ -211,7 +211,7 @@ def test_streams_walk_by_bytes(program: Program) -> None:
 
 def test_carries_and_states_are_taken_over(program: Program) -> None:
     kernel = program.kernels[1]
-    assert kernel.units[1] == Carry("carry s", 1, 0, 1, 2, (3, 4), place("rdu.carry"))
+    assert kernel.units[1] == Carry("carry s", 1, 0, 1, 2, (3, 4), place("dataflow.carry"))
     stage = kernel.units[4]
     assert isinstance(stage, Stage)
     # Values 0 and 1 are the inputs, 2 is the state; 4 is its next one, 5 goes out.
