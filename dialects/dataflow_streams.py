@@ -1,21 +1,19 @@
-"""Kernels of the `dataflow` dialect and their streams from and to memory; the rest is in `dataflow.py`."""
+"""The streams of networks: loads and stores, which with gathers alone touch memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     MemRefType,
+    StringAttr,
     TensorType,
-    UnitAttr,
     i64,
 )
-from xdsl.ir import (
-    Attribute,
-    SSAValue,
-)
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     ParsePropInAttrDict,
@@ -26,30 +24,13 @@ from xdsl.irdl import (
     traits_def,
     var_operand_def,
 )
-from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
+from xdsl.traits import HasParent
 
-from .network import LoadStreamOp, NetworkOp, StreamUnitOp
+from .dataflow_kernel import KernelOp
+from .dataflow_units import UnitOp
 from .nn import element_type_of, expect, shape_of, slice_type
 from .tiles import ChannelType, data_tile_of, expect_tokens, tile_of, tiled_axis
-
-
-@irdl_op_definition
-class KernelOp(NetworkOp):
-    """A kernel as a network of units; results are stored by `dataflow.store … result N`.
-
-    `dataflow.kernel @decoder(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 32} {…}`
-    """
-
-    name = "dataflow.kernel"
-    traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), NoTerminator())
-
-    def verify_(self) -> None:
-        super().verify_()
-        stores = [op for op in self.body.block.ops if isinstance(op, StoreOp)]
-        stored = [store.result.value.data for store in stores if store.result is not None]
-        for number in range(len(self.function_type.outputs)):
-            count = stored.count(number)
-            expect(count == 1, f"result {number} is stored by {count} units, needs one")
+from .vocabulary import RATES, Rate
 
 
 def _tiles(whole: Attribute, channel: SSAValue) -> int:
@@ -62,21 +43,33 @@ def _stream_type(memory: SSAValue, start: Attribute | None) -> Attribute:
 
 
 @irdl_op_definition
-class LoadOp(LoadStreamOp):
-    """Stream a tensor from memory, tile by tile: `dataflow.load %w to %c {start = 0, step = 1} : …`.
+class LoadOp(UnitOp):
+    """Stream a tensor from memory, tile by tile: `dataflow.load %w to %c {start = 0, stride = 1} : …`.
 
-    With `start` and `step`, iteration i of a decode step reads slice `start + i * step` of a stack. With
-    `once` the stream runs once a call, not once an iteration. With `after` and `position`, the tile that
+    With `start` and `stride`, iteration i of a decode step reads slice `start + i * stride` of a stack. At
+    rate "call" the stream runs once a call. With `after` and `position`, the tile that
     holds the position (along the tiled axis) and those behind it wait for a token of `after`, one an
     iteration. A kernel of several decode steps counts its positions: step s is at `position` plus s.
     """
 
     name = "dataflow.load"
+    LEGAL_RATES: ClassVar[tuple[Rate, ...]] = RATES
+    RESOURCE: ClassVar[str | None] = "hbm"
 
+    source = operand_def(TensorType[Attribute] | MemRefType[Attribute])
+    after = opt_operand_def(ChannelType)
+    position = opt_operand_def(TensorType[IntegerType])
+    channels = var_operand_def(ChannelType)
+    """Every tile goes to each of them."""
     start = opt_prop_def(IntegerAttr.constr(i64))
-    step = opt_prop_def(IntegerAttr.constr(i64))
+    stride = opt_prop_def(IntegerAttr.constr(i64))
 
     traits = traits_def(HasParent(KernelOp))
+    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
+    assembly_format = (
+        "$source `to` $channels (`after` $after^ `:` type($after))? "
+        "(`position` $position^ `:` type($position))? attr-dict `:` type($source) `->` type($channels)"
+    )
 
     def __init__(
         self,
@@ -84,22 +77,52 @@ class LoadOp(LoadStreamOp):
         channels: Sequence[SSAValue],
         *,
         slices: tuple[int, int] | None = None,
-        once: bool = False,
+        rate: Rate = "iteration",
         after: SSAValue | None = None,
         position: SSAValue | None = None,
     ):
-        super().__init__(source, channels, after, position, {**_stream_properties(slices, once)})
+        operands = [source, after, position, channels]
+        super().__init__(operands=operands, properties=_stream_properties(slices, rate))
+
+    def inputs(self) -> Sequence[SSAValue]:
+        return () if self.after is None else (self.after,)
+
+    def outputs(self) -> Sequence[SSAValue]:
+        return self.channels
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has one reader, which decides alone how its tiles are cut and loaded ahead."""
+        return len(self.channels) == 1
 
     @property
     def stream_type(self) -> Attribute:
         """Type of what one pass reads: the source, or one slice of it."""
         return _stream_type(self.source, self.start)
 
-    def produced_tiles(self, channel: SSAValue) -> int:
-        return self.passes * _tiles(self.stream_type, channel)
+    def consumed_tiles(self, channel: SSAValue) -> int:
+        return self.passes
+
+    @property
+    def work(self) -> int:
+        return _tiles(self.stream_type, self.channels[0])
+
+    def take_work(self, channel: SSAValue) -> tuple[Sequence[int], Sequence[int]]:
+        return (self.work - 1,), (self.work - 1,)
+
+    @property
+    def memory(self) -> SSAValue:
+        return self.source
+
+    @property
+    def memory_port(self) -> SSAValue:
+        return self.channels[0]
 
     def verify_(self) -> None:
         super().verify_()
+        expect_tokens(self.inputs(), "`after`")
+        types = {channel.type for channel in self.channels}
+        expect(len(types) == 1, "a load feeds one or more channels of one tile type")
         _verify_slices(self)
         expect((self.after is None) == (self.position is None), "give `after` and `position` together")
         _verify_scalar(self.position)
@@ -107,16 +130,18 @@ class LoadOp(LoadStreamOp):
 
 
 @irdl_op_definition
-class StoreOp(StreamUnitOp):
+class StoreOp(UnitOp):
     """Stream tiles to memory: to result N of the kernel, or into a memref.
 
     `dataflow.store %c result 0 : …` or `dataflow.store %c into %cache at %position done (%t) : …`. With a
-    position, tiles of `[B, G * D]` go to index `position` of a cache `[B, G, context, D]`. `start`, `step`,
-    `once` and the counting are those of `dataflow.load`; `per_step` it is step s that goes to slice
-    `start + s * step` of a result.
+    position, tiles of `[B, G * D]` go to index `position` of a cache `[B, G, context, D]`. `start`, `stride`,
+    the rates and the counting are those of `dataflow.load`; at rate "step" it is step s that goes to slice
+    `start + s * stride` of a result.
     """
 
     name = "dataflow.store"
+    LEGAL_RATES: ClassVar[tuple[Rate, ...]] = RATES
+    RESOURCE: ClassVar[str | None] = "hbm"
 
     channel = operand_def(ChannelType)
     destination = opt_operand_def(MemRefType[Attribute])
@@ -125,7 +150,7 @@ class StoreOp(StreamUnitOp):
     """Each gets a token when the data of an iteration is in memory."""
     result = opt_prop_def(IntegerAttr.constr(i64))
     start = opt_prop_def(IntegerAttr.constr(i64))
-    step = opt_prop_def(IntegerAttr.constr(i64))
+    stride = opt_prop_def(IntegerAttr.constr(i64))
 
     traits = traits_def(HasParent(KernelOp))
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
@@ -144,9 +169,9 @@ class StoreOp(StreamUnitOp):
         position: SSAValue | None = None,
         done: Sequence[SSAValue] = (),
         slices: tuple[int, int] | None = None,
-        once: bool = False,
+        rate: Rate = "iteration",
     ):
-        properties = _stream_properties(slices, once)
+        properties = _stream_properties(slices, rate)
         if result is not None:
             properties["result"] = IntegerAttr(result, i64)
         super().__init__(operands=[channel, destination, position, done], properties=properties)
@@ -178,7 +203,7 @@ class StoreOp(StreamUnitOp):
     def _result_type(self) -> Attribute:
         kernel = self.parent_op()
         number = self.result.value.data if self.result is not None else -1
-        assert isinstance(kernel, NetworkOp), "checked by the op's traits"
+        assert isinstance(kernel, KernelOp), "checked by the op's traits"
         outputs = kernel.function_type.outputs.data
         expect(0 <= number < len(outputs), f"result {number} of a kernel with {len(outputs)}")
         return outputs[number]
@@ -188,13 +213,29 @@ class StoreOp(StreamUnitOp):
         """Type of the memory that it writes slices of."""
         if self.destination is not None:
             return self.destination.type
-        return self._result_type if isinstance(self.parent_op(), NetworkOp) else None
-
-    def consumed_tiles(self, channel: SSAValue) -> int:
-        return self.passes * _tiles(self.stream_type, channel)
+        return self._result_type if isinstance(self.parent_op(), KernelOp) else None
 
     def produced_tiles(self, channel: SSAValue) -> int:
         return self.passes
+
+    @property
+    def work(self) -> int:
+        return _tiles(self.stream_type, self.channel)
+
+    def put_work(self, channel: SSAValue) -> Sequence[int]:
+        return (self.work - 1,)
+
+    @property
+    def memory(self) -> SSAValue | None:
+        return self.destination
+
+    @property
+    def memory_port(self) -> SSAValue:
+        return self.channel
+
+    @property
+    def stored_result(self) -> int | None:
+        return None if self.result is None else self.result.value.data
 
     def verify_(self) -> None:
         super().verify_()
@@ -211,13 +252,13 @@ class StoreOp(StreamUnitOp):
             expect(columns % head_dim == 0, f"tiles of {columns} columns cut heads of {head_dim}")
 
 
-def _stream_properties(slices: tuple[int, int] | None, once: bool) -> dict[str, Attribute]:
+def _stream_properties(slices: tuple[int, int] | None, rate: Rate) -> dict[str, Attribute]:
     properties: dict[str, Attribute] = {}
     if slices is not None:
         properties["start"] = IntegerAttr(slices[0], i64)
-        properties["step"] = IntegerAttr(slices[1], i64)
-    if once:
-        properties["once"] = UnitAttr()
+        properties["stride"] = IntegerAttr(slices[1], i64)
+    if rate != "iteration":
+        properties["rate"] = StringAttr(rate)
     return properties
 
 
@@ -227,19 +268,20 @@ def _verify_scalar(position: SSAValue | None) -> None:
 
 
 def _verify_slices(op: LoadOp | StoreOp) -> None:
-    expect((op.start is None) == (op.step is None), "give `start` and `step` together")
-    if op.start is None or op.step is None:
+    expect((op.start is None) == (op.stride is None), "give `start` and `stride` together")
+    if op.start is None or op.stride is None:
         return
-    in_memory = isinstance(op, LoadOp) or op.destination is not None or op.per_step is not None
-    expect(in_memory, "`start` and `step` need a stack in memory, or a result made step by step")
+    per_step = op.runs == "step"
+    in_memory = isinstance(op, LoadOp) or op.destination is not None or per_step
+    expect(in_memory, "`start` and `stride` need a stack in memory, or a result made step by step")
     memory, kernel = op.source.type if isinstance(op, LoadOp) else op.stack, op.parent_op()
-    if memory is None or not isinstance(kernel, NetworkOp):
+    if memory is None or not isinstance(kernel, KernelOp):
         return
-    expect(len(shape_of(memory)) > 0, f"`start` and `step` need a stack, not a {memory}")
+    expect(len(shape_of(memory)) > 0, f"`start` and `stride` need a stack, not a {memory}")
     first, length = op.start.value.data, shape_of(memory)[0]
-    rounds = kernel.steps if op.per_step is not None else kernel.iterations // kernel.steps
-    last = first + (rounds - 1) * op.step.value.data
-    what = "steps" if op.per_step is not None else "iterations"
+    rounds = kernel.steps if per_step else kernel.iterations // kernel.steps
+    last = first + (rounds - 1) * op.stride.value.data
+    what = "steps" if per_step else "iterations"
     expect(
         min(first, last) >= 0 and max(first, last) < length,
         f"{what} use slices {first} to {last} of a stack of {length}",

@@ -9,11 +9,12 @@ read and written in place.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from xdsl.dialects.builtin import (
     FunctionType,
     MemRefType,
+    ModuleOp,
     StringAttr,
     SymbolNameConstraint,
     TensorType,
@@ -40,6 +41,7 @@ from xdsl.traits import (
     SymbolTable,
     SymbolUserOpInterface,
 )
+from xdsl.utils.symbol_table import get_name_if_symbol
 
 from .calls import SlicedCallOp, verify_call_signature
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
@@ -220,3 +222,21 @@ class StackOp(IRDLOperation):
 
 
 KERNEL = Dialect("kernel", [FuncOp, ScheduleOp, ReturnOp, CallOp, StackOp, LoopOp, StepsOp, GroupOp, YieldOp])
+
+
+class UniqueNames:
+    """Hands out names that no symbol of a module has."""
+
+    def __init__(self, module: ModuleOp, without: Iterable[Operation] = ()):
+        """The symbols `without` give their names free."""
+        kept = set(module.ops) - set(without)
+        self._taken = {get_name_if_symbol(op) for op in kept}
+
+    def take(self, wanted: str) -> str:
+        """The name itself, or with the first free number behind it."""
+        name, number = wanted, 0
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        return name

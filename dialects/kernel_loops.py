@@ -33,7 +33,7 @@ from .tensors import element_type_of, listed
 
 @irdl_op_definition
 class LoopOp(IRDLOperation):
-    """A pipelined loop inside a kernel: iteration i works on slice `start + i * step` of each stack.
+    """A pipelined loop inside a kernel: iteration i works on slice `start + i * stride` of each stack.
 
     The body's arguments are the carried values and then one slice per stack; it yields the next carried
     values. Whatever it uses from outside is invariant. Iterations may overlap as far as the carried values
@@ -45,7 +45,7 @@ class LoopOp(IRDLOperation):
     count = prop_def(IntegerAttr.constr(i64))
     starts = opt_prop_def(DenseArrayBase.constr(i64))
     """First slice of each stack; zeros if absent."""
-    steps = opt_prop_def(DenseArrayBase.constr(i64))
+    strides = opt_prop_def(DenseArrayBase.constr(i64))
     """Distance of consecutive slices of each stack; ones if absent."""
     carried = var_operand_def()
     stacks = var_operand_def(TensorType[Attribute] | MemRefType[Attribute])
@@ -66,13 +66,13 @@ class LoopOp(IRDLOperation):
         stacks: Sequence[SSAValue],
         body: Region,
         starts: Sequence[int] | None = None,
-        steps: Sequence[int] | None = None,
+        strides: Sequence[int] | None = None,
     ):
         properties: dict[str, Attribute] = {"count": IntegerAttr(count, i64)}
         if starts is not None and any(start != 0 for start in starts):
             properties["starts"] = DenseArrayBase.from_list(i64, starts)
-        if steps is not None and any(step != 1 for step in steps):
-            properties["steps"] = DenseArrayBase.from_list(i64, steps)
+        if strides is not None and any(stride != 1 for stride in strides):
+            properties["strides"] = DenseArrayBase.from_list(i64, strides)
         super().__init__(
             operands=[carried, stacks],
             result_types=[[value.type for value in carried]],
@@ -82,19 +82,19 @@ class LoopOp(IRDLOperation):
 
     @property
     def slices(self) -> tuple[tuple[int, int], ...]:
-        """Start and step of each stack."""
+        """Start and stride of each stack."""
         starts = self.starts.get_values() if self.starts else (0,) * len(self.stacks)
-        steps = self.steps.get_values() if self.steps else (1,) * len(self.stacks)
-        return tuple((int(start), int(step)) for start, step in zip(starts, steps, strict=True))
+        strides = self.strides.get_values() if self.strides else (1,) * len(self.stacks)
+        return tuple((int(start), int(stride)) for start, stride in zip(starts, strides, strict=True))
 
     def verify_(self) -> None:
         count = self.count.value.data
         expect(count > 0, f"a loop of {count} iterations")
-        for array, what in ((self.starts, "starts"), (self.steps, "steps")):
+        for array, what in ((self.starts, "starts"), (self.strides, "strides")):
             given = len(array) if array is not None else len(self.stacks)
             expect(given == len(self.stacks), f"{given} {what} for {len(self.stacks)} stacks")
-        for stack, (start, step) in zip(self.stacks, self.slices, strict=True):
-            ends, length = (start, start + (count - 1) * step), shape_of(stack)[0]
+        for stack, (start, stride) in zip(self.stacks, self.slices, strict=True):
+            ends, length = (start, start + (count - 1) * stride), shape_of(stack)[0]
             fits = min(ends) >= 0 and max(ends) < length
             expect(fits, f"the loop reads slices {ends[0]} to {ends[1]} of a stack of {length}")
         wanted = [value.type for value in self.carried]

@@ -1,88 +1,69 @@
-"""The `rdu` dialect: the program for the machine.
+"""The `rdu` dialect: what is the machine's own in a program for it.
 
-**Invariants.** The program fits the machine (`#rdu.machine` on the module): no PCU or PMU has two tasks in
-one kernel, every buffer fits its PMUs, no memory region overlaps another one that is alive, streams walk
-through memory by explicit byte strides, and what is launched is a list of the machine's three commands:
-program load, argument load, execute.
+**Invariants.** What is launched is a list of the machine's three commands: program load, argument load,
+execute. No memory region overlaps another one that is alive. A kernel that is launched is a planned
+`dataflow.kernel`: it fits the machine (`#rdu.machine` on the module), no PCU or PMU has two tasks in it,
+every channel fits its PMUs, and its streams walk through memory by explicit byte strides (`#rdu.walk`).
 """
 
 from __future__ import annotations
 
 from xdsl.ir import Dialect
 
-from .rdu_kernel import (
-    BufferOp,
-    CarryOp,
-    CollectiveOp,
-    CounterOp,
-    GatherOp,
-    KernelOp,
-    LoadOp,
-    StageOp,
-    StoreOp,
-    StreamOp,
-)
 from .rdu_launch import (
-    REGION_KINDS,
-    TIERS,
     ExecuteOp,
     LoadArgumentsOp,
     LoadProgramOp,
     ObserveOp,
-    RegionOp,
     ScheduleOp,
 )
 from .rdu_machine import (
     MACHINE_ATTRIBUTE,
     MachineAttr,
+    RegionOp,
     machine_of,
     set_machine,
+)
+from .rdu_planned import (
+    WALK_ATTRIBUTE,
+    Walk,
+    WalkAttr,
+    missing_plan,
+    set_walk,
+    verify_planned,
+    walk_of,
 )
 
 __all__ = [
     "MACHINE_ATTRIBUTE",
     "RDU",
-    "REGION_KINDS",
-    "TIERS",
-    "BufferOp",
-    "CarryOp",
-    "CollectiveOp",
-    "CounterOp",
+    "WALK_ATTRIBUTE",
     "ExecuteOp",
-    "GatherOp",
-    "KernelOp",
     "LoadArgumentsOp",
-    "LoadOp",
     "LoadProgramOp",
     "MachineAttr",
     "ObserveOp",
     "RegionOp",
     "ScheduleOp",
-    "StageOp",
-    "StoreOp",
-    "StreamOp",
+    "Walk",
+    "WalkAttr",
     "machine_of",
+    "missing_plan",
     "set_machine",
+    "set_walk",
+    "verify_planned",
+    "walk_of",
 ]
 
 RDU = Dialect(
     "rdu",
     [
         RegionOp,
-        KernelOp,
-        BufferOp,
-        StageOp,
-        CarryOp,
-        CounterOp,
-        CollectiveOp,
-        GatherOp,
-        LoadOp,
-        StoreOp,
         ScheduleOp,
         LoadProgramOp,
         LoadArgumentsOp,
         ExecuteOp,
         ObserveOp,
     ],
-    [MachineAttr],
+    [MachineAttr, WalkAttr],
 )

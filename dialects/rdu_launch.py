@@ -1,31 +1,25 @@
-"""The `rdu` operations of memory and launch: regions, the schedule, the three commands."""
+"""The `rdu` operations of launch: the schedule and the three commands."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
     FlatSymbolRefAttr,
     FlatSymbolRefAttrConstr,
-    IntegerAttr,
-    MemRefType,
     ModuleOp,
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,
-    TensorType,
-    UnitAttr,
     i64,
 )
-from xdsl.ir import Attribute, Operation, Region
+from xdsl.ir import Operation, Region
 from xdsl.irdl import (
     IRDLOperation,
-    ParsePropInAttrDict,
     irdl_op_definition,
-    opt_prop_def,
     prop_def,
     region_def,
     traits_def,
@@ -37,100 +31,22 @@ from xdsl.traits import (
     SymbolOpInterface,
 )
 
-from .network import fail_at
-from .nn import WeightOp, expect, size_bytes_of
-from .rdu_kernel import KernelOp
-from .rdu_machine import machine_of
-
-REGION_KINDS = ("weight", "state", "input", "value")
-TIERS = ("hbm", "ddr", "sram")
+from .dataflow_kernel import KernelOp
+from .dataflow_units import fail_at
+from .nn import expect, size_bytes_of
+from .rdu_machine import RegionOp, verify_disjoint
+from .rdu_planned import verify_planned
 
 Symbols = dict[str, Operation]
 """What the names of a module stand for."""
 
 
 @irdl_op_definition
-class RegionOp(IRDLOperation):
-    """A tensor's place in memory: `rdu.region @decoder.wq "weight" "hbm" 4096 : tensor<32x64x64xbf16>`.
-
-    Kinds: `weight` (read only), `state` (outlives a step), `input` (the caller fills it), `value` (the
-    result of a call, alive from there to its last use; values may share addresses).
-    """
-
-    name = "rdu.region"
-
-    sym_name = prop_def(SymbolNameConstraint())
-    kind = prop_def(StringAttr)
-    tier = prop_def(StringAttr)
-    address = prop_def(IntegerAttr.constr(i64))
-    """First byte, from the beginning of the tier."""
-    type = prop_def(TensorType[Attribute] | MemRefType[Attribute])
-    checkpoint = opt_prop_def(StringAttr)
-    transposed = opt_prop_def(UnitAttr)
-    stacked = opt_prop_def(UnitAttr)
-    shard_axis = opt_prop_def(IntegerAttr.constr(i64))
-    """The axis along which the whole weight is split over the sockets."""
-    shard_parts = opt_prop_def(IntegerAttr.constr(i64))
-    """Into how many parts; with fewer parts than sockets, neighbours share a part."""
-    shard_runs = opt_prop_def(DenseArrayBase.constr(i64))
-    """Elements of the whole axis and zeros behind them, in turn; absent: no zeros."""
-    pmus = opt_prop_def(IntegerAttr.constr(i64))
-    """In SRAM: over how many PMUs the bytes are spread, word by word; absent: as many as hold it."""
-
-    traits = traits_def(SymbolOpInterface())
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$sym_name $kind $tier $address `:` $type (`from` $checkpoint^)? attr-dict"
-
-    def __init__(
-        self,
-        sym_name: str,
-        kind: str,
-        tier: str,
-        address: int,
-        type: Attribute,
-        weight: WeightOp | None = None,
-    ):
-        """With `weight`, the region keeps what a loader must know of it."""
-        properties: dict[str, Attribute] = {
-            "sym_name": StringAttr(sym_name),
-            "kind": StringAttr(kind),
-            "tier": StringAttr(tier),
-            "address": IntegerAttr(address, i64),
-            "type": type,
-        }
-        if weight is not None:
-            kept = ("checkpoint", "transposed", "stacked", "shard_axis", "shard_parts", "shard_runs")
-            properties |= {name: weight.properties[name] for name in kept if name in weight.properties}
-        super().__init__(properties=properties)
-
-    @property
-    def end(self) -> int:
-        """The byte behind its last one; in SRAM, behind its last PMU."""
-        return self.address.value.data + max(size_bytes_of(self.type), self._pmus_bytes)
-
-    @property
-    def _pmus_bytes(self) -> int:
-        return 0 if self.pmus is None else self.pmus.value.data * machine_of(self).pmu_bytes
-
-    def verify_(self) -> None:
-        expect(
-            self.kind.data in REGION_KINDS,
-            f"region kind '{self.kind.data}'; known: {', '.join(REGION_KINDS)}",
-        )
-        expect(self.tier.data in TIERS, f"memory tier '{self.tier.data}'; known: {', '.join(TIERS)}")
-        machine, tier = machine_of(self), self.tier.data
-        capacity = {"hbm": machine.hbm_bytes, "ddr": machine.ddr_bytes, "sram": machine.sram_bytes}[tier]
-        begin = self.address.value.data
-        expect(begin >= 0, f"@{self.sym_name.data} begins at byte {begin}")
-        expect(
-            self.end <= capacity,
-            f"@{self.sym_name.data} ends at byte {self.end} of {tier}, which holds {capacity}",
-        )
-
-
-@irdl_op_definition
 class ScheduleOp(IRDLOperation):
-    """The launch commands of a step, in order: `rdu.schedule @step inputs [@token] outputs [@next] { … }`."""
+    """The launch commands of a step, in order: `rdu.schedule @step inputs [@token] outputs [@next] { … }`.
+
+    It makes its module a program: all kernels of the module are planned for the machine.
+    """
 
     name = "rdu.schedule"
 
@@ -164,7 +80,10 @@ class ScheduleOp(IRDLOperation):
             expect(kind == "input", f"input {name} is a region of kind '{kind}'; the caller fills an 'input'")
         for name in self.outputs:
             _region(self, symbols, name)
-        _verify_disjoint(op for op in symbols.values() if isinstance(op, RegionOp))
+        for op in symbols.values():
+            if isinstance(op, KernelOp):
+                verify_planned(op)
+        verify_disjoint(op for op in symbols.values() if isinstance(op, RegionOp))
 
 
 def _symbols_of(module: ModuleOp) -> Symbols:
@@ -190,28 +109,6 @@ def _stacked_bytes(first: RegionOp, symbols: Symbols) -> int:
     return end - first.address.value.data
 
 
-def _verify_disjoint(regions: Iterable[RegionOp]) -> None:
-    """Only values may share addresses; whether they are alive together is checked on the program.
-
-    Raises: VerifyException where a region overlaps one that is alive all the time.
-    """
-    reached: RegionOp | None = None
-    for region in sorted(regions, key=lambda op: (op.tier.data, op.address.value.data)):
-        if reached is None or reached.tier != region.tier:
-            reached = region
-            continue
-        values = reached.kind.data == region.kind.data == "value"
-        begin, end = region.address.value.data, reached.end
-        if begin < end and not values:
-            before, tier = reached.sym_name.data, region.tier.data
-            message = (
-                f"@{region.sym_name.data} begins at byte {begin} of {tier}, @{before} ends at byte {end}"
-            )
-            fail_at(region, message)
-        if region.end > end:
-            reached = region
-
-
 class LaunchOp(IRDLOperation, ABC):
     """A command of a launch schedule; the schedule verifies the symbols of all its commands at once."""
 
@@ -235,7 +132,7 @@ class KernelCommandOp(LaunchOp, ABC):
         """
         kernel = symbols.get(self.kernel.root_reference.data)
         if not isinstance(kernel, KernelOp):
-            fail_at(self, f"{self.kernel} is no rdu.kernel of this module")
+            fail_at(self, f"{self.kernel} is no dataflow.kernel of this module")
         return kernel
 
 
@@ -254,7 +151,10 @@ class LoadProgramOp(KernelCommandOp):
 
 @irdl_op_definition
 class LoadArgumentsOp(KernelCommandOp):
-    """Set a kernel's addresses: `rdu.load_arguments @decoder [@x, @wq] offsets [0, 8192]`."""
+    """Set a kernel's addresses: `rdu.load_arguments @decoder [@x, @wq, @y] offsets [0, 8192, 0]`.
+
+    Those of its arguments come first, those of its results last.
+    """
 
     name = "rdu.load_arguments"
 
@@ -285,7 +185,8 @@ class LoadArgumentsOp(KernelCommandOp):
         expect(given == offsets, f"{offsets} offsets for {given} arguments")
 
     def verify_symbols(self, symbols: Symbols) -> None:
-        types = self.kernel_in(symbols).function_type.inputs.data
+        signature = self.kernel_in(symbols).function_type
+        types = (*signature.inputs, *signature.outputs)
         given, takes = len(self.regions_), len(types)
         if given != takes:
             fail_at(self, f"{given} arguments for {self.kernel}, which takes {takes}")

@@ -1,21 +1,38 @@
-"""The machine of a module, as an attribute: `#rdu.machine`."""
+"""The machine of a module, as an attribute, `#rdu.machine`, and the regions of its memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from xdsl.dialects.builtin import (
+    DenseArrayBase,
     DictionaryAttr,
     IntegerAttr,
+    MemRefType,
     ModuleOp,
+    StringAttr,
+    SymbolNameConstraint,
+    TensorType,
+    UnitAttr,
     i64,
 )
-from xdsl.ir import Operation, ParametrizedAttribute
+from xdsl.ir import Attribute, Operation, ParametrizedAttribute
 from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
     irdl_attr_definition,
+    irdl_op_definition,
+    opt_prop_def,
+    prop_def,
+    traits_def,
 )
+from xdsl.traits import SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
+from .dataflow_units import fail_at
 from .machine import SN40L, Machine
-from .nn import expect
+from .nn import WeightOp, expect, size_bytes_of
+from .vocabulary import REGION_KINDS, TIERS
 
 MACHINE_ATTRIBUTE = "rdu.machine"
 
@@ -68,3 +85,104 @@ def machine_of(op: Operation) -> Machine:
 def set_machine(module: ModuleOp, machine: Machine) -> None:
     """Make `machine` the machine of the module."""
     module.attributes[MACHINE_ATTRIBUTE] = MachineAttr.of(machine)
+
+
+@irdl_op_definition
+class RegionOp(IRDLOperation):
+    """A tensor's place in memory: `rdu.region @decoder.wq "weight" "hbm" 4096 : tensor<32x64x64xbf16>`.
+
+    Kinds: `weight` (read only), `state` (outlives a step), `input` (the caller fills it), `value` (the
+    result of a call, alive from there to its last use; values may share addresses).
+    """
+
+    name = "rdu.region"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    kind = prop_def(StringAttr)
+    tier = prop_def(StringAttr)
+    address = prop_def(IntegerAttr.constr(i64))
+    """First byte, from the beginning of the tier."""
+    type = prop_def(TensorType[Attribute] | MemRefType[Attribute])
+    checkpoint = opt_prop_def(StringAttr)
+    transposed = opt_prop_def(UnitAttr)
+    stacked = opt_prop_def(UnitAttr)
+    shard_axis = opt_prop_def(IntegerAttr.constr(i64))
+    """The axis along which the whole weight is split over the sockets."""
+    shard_parts = opt_prop_def(IntegerAttr.constr(i64))
+    """Into how many parts; with fewer parts than sockets, neighbours share a part."""
+    shard_runs = opt_prop_def(DenseArrayBase.constr(i64))
+    """Elements of the whole axis and zeros behind them, in turn; absent: no zeros."""
+    pmus = opt_prop_def(IntegerAttr.constr(i64))
+    """In SRAM: over how many PMUs the bytes are spread, word by word; absent: as many as hold it."""
+
+    traits = traits_def(SymbolOpInterface())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$sym_name $kind $tier $address `:` $type (`from` $checkpoint^)? attr-dict"
+
+    def __init__(
+        self,
+        sym_name: str,
+        kind: str,
+        tier: str,
+        address: int,
+        type: Attribute,
+        weight: WeightOp | None = None,
+    ):
+        """With `weight`, the region keeps what a loader must know of it."""
+        properties: dict[str, Attribute] = {
+            "sym_name": StringAttr(sym_name),
+            "kind": StringAttr(kind),
+            "tier": StringAttr(tier),
+            "address": IntegerAttr(address, i64),
+            "type": type,
+        }
+        if weight is not None:
+            kept = ("checkpoint", "transposed", "stacked", "shard_axis", "shard_parts", "shard_runs")
+            properties |= {name: weight.properties[name] for name in kept if name in weight.properties}
+        super().__init__(properties=properties)
+
+    @property
+    def end(self) -> int:
+        """The byte behind its last one; in SRAM, behind its last PMU."""
+        return self.address.value.data + max(size_bytes_of(self.type), self._pmus_bytes)
+
+    @property
+    def _pmus_bytes(self) -> int:
+        return 0 if self.pmus is None else self.pmus.value.data * machine_of(self).pmu_bytes
+
+    def verify_(self) -> None:
+        expect(
+            self.kind.data in REGION_KINDS,
+            f"region kind '{self.kind.data}'; known: {', '.join(REGION_KINDS)}",
+        )
+        expect(self.tier.data in TIERS, f"memory tier '{self.tier.data}'; known: {', '.join(TIERS)}")
+        machine, tier = machine_of(self), self.tier.data
+        capacity = {"hbm": machine.hbm_bytes, "ddr": machine.ddr_bytes, "sram": machine.sram_bytes}[tier]
+        begin = self.address.value.data
+        expect(begin >= 0, f"@{self.sym_name.data} begins at byte {begin}")
+        expect(
+            self.end <= capacity,
+            f"@{self.sym_name.data} ends at byte {self.end} of {tier}, which holds {capacity}",
+        )
+
+
+def verify_disjoint(regions: Iterable[RegionOp]) -> None:
+    """Only values may share addresses; whether they are alive together is checked on the program.
+
+    Raises: VerifyException where a region overlaps one that is alive all the time.
+    """
+    reached: RegionOp | None = None
+    for region in sorted(regions, key=lambda op: (op.tier.data, op.address.value.data)):
+        if reached is None or reached.tier != region.tier:
+            reached = region
+            continue
+        values = reached.kind.data == region.kind.data == "value"
+        begin, end = region.address.value.data, reached.end
+        if begin < end and not values:
+            before, tier = reached.sym_name.data, region.tier.data
+            message = (
+                f"@{region.sym_name.data} begins at byte {begin} of {tier}, @{before} ends at byte {end}"
+            )
+            fail_at(region, message)
+        if region.end > end:
+            reached = region

@@ -86,7 +86,7 @@ def _file_position(location: Attribute) -> Position | None:
 def failing_operation(error: BaseException) -> Operation | None:
     """The operation that an error of xDSL is about.
 
-    xDSL's errors do not carry it, but whatever it raises, verifying an operation or
+    xDSL's errors do not have it, but whatever it raises, verifying an operation or
     `Operation.emit_error`, goes through a method of the operation itself: the last such frame of
     the traceback has it as `self`.
     """

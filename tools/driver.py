@@ -57,11 +57,11 @@ LEVELS = (
         frozenset({"builtin", "dataflow", "kernel", "nn", "collective"}),
         frozenset({"nn.call", "kernel.func"}),
     ),
-    # Bodies of stages stay nn operations; their terminator is shared with the dataflow level.
+    # Networks stay as they are, now planned; bodies of their stages stay nn operations.
     Level(
         "rdu",
         frozenset({"builtin", "rdu", "dataflow", "nn", "collective"}),
-        frozenset({"nn.call", "nn.weight", "nn.state", "nn.get_global", "dataflow.kernel"}),
+        frozenset({"nn.call", "nn.weight", "nn.state", "nn.get_global"}),
     ),
 )
 """All levels, from the model to the machine."""
@@ -129,10 +129,10 @@ def level_of(module: ModuleOp) -> str:
         return "nn"
     if "kernel.func" in names:
         return "kernel"
-    if "dataflow.kernel" in names:
-        return "dataflow"
     if any(name.startswith("rdu.") for name in names):
         return "rdu"
+    if "dataflow.kernel" in names:
+        return "dataflow"
     return "kernel" if "kernel.schedule" in names else "nn"
 
 

@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import IsTerminator
 
 from ...dialects import kernel, nn
-from ...dialects.network import NetworkOp
+from ...dialects.dataflow import KernelOp
 from .. import numerics
 from ..collectives import COLLECTIVES
 from ..tensors import Array
@@ -42,7 +42,7 @@ class Evaluator:
     ) -> tuple[SocketValues, ...]:
         """The results of a function, kernel or schedule."""
         match function:
-            case NetworkOp():
+            case KernelOp():
                 return run_network(function, arguments, self.sockets, self.run_block)
             case FuncOp() | kernel.FunctionLikeOp() if len(function.body.blocks) == 1:
                 return self.run_block(function.body.block, arguments)

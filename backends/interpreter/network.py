@@ -14,21 +14,20 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 import numpy as np
 from xdsl.ir import Attribute, Block, SSAValue
 
-from ...dialects.dataflow import LoadOp, StoreOp
-from ...dialects.network import (
+from ...dialects.dataflow import (
+    CarryOp,
     ChannelType,
-    ExchangeOp,
-    LoopCarryOp,
-    NetworkOp,
-    PipelineStageOp,
-    PortShape,
-    QueueOp,
-    StepCounterOp,
-    TableGatherOp,
+    CollectiveOp,
+    CounterOp,
+    GatherOp,
+    KernelOp,
+    LoadOp,
+    StageOp,
+    StoreOp,
     UnitOp,
-    tiled_axis,
 )
 from ...dialects.tensors import shape_of
+from ...dialects.tiles import PortShape, tiled_axis
 from .. import numerics
 from ..collectives import COLLECTIVES, sharded_embedding
 from ..tensors import Array, TensorSpec, spec_of
@@ -48,7 +47,7 @@ RunBody = Callable[[Block, Sequence[SocketValues]], Sequence[SocketValues]]
 
 
 def run_network(
-    kernel: NetworkOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody
+    kernel: KernelOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody
 ) -> tuple[SocketValues, ...]:
     """The results of one call of a dataflow kernel; `run_body` evaluates the body of a stage.
 
@@ -56,8 +55,7 @@ def run_network(
         outside its range.
     """
     network = _Network(kernel, arguments, sockets, run_body)
-    units = [op for op in kernel.body.block.ops if isinstance(op, UnitOp)]
-    waiting = [(op, network.start(op)) for op in units]
+    waiting = [(unit, network.start(unit)) for unit in kernel.units()]
     while waiting:
         moves = network.moves
         waiting = [(op, process) for op, process in waiting if not _done(op, process)]
@@ -80,7 +78,7 @@ def _done(op: UnitOp, process: Process) -> bool:
 class _Network:
     """One call: its memory, its channels and what its units do."""
 
-    def __init__(self, kernel: NetworkOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody):
+    def __init__(self, kernel: KernelOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody):
         block = kernel.body.block
         self.rounds = kernel.iterations // kernel.steps
         """Iterations of a decode step."""
@@ -88,9 +86,7 @@ class _Network:
         self.run_body = run_body
         self.memory: dict[SSAValue, SocketValues] = dict(zip(block.args, arguments, strict=True))
         self.results = [self._zeros(type_) for type_ in kernel.function_type.outputs]
-        self.channels: dict[SSAValue, deque[Tile]] = {
-            op.result: deque() for op in block.ops if isinstance(op, QueueOp)
-        }
+        self.channels: dict[SSAValue, deque[Tile]] = {op.result: deque() for op in kernel.channels()}
         self.moves = 0
         """Tiles put or taken so far."""
 
@@ -99,17 +95,17 @@ class _Network:
         match op:
             case LoadOp():
                 return self._load(op)
-            case TableGatherOp():
+            case GatherOp():
                 return self._gather(op)
             case StoreOp():
                 return self._store(op)
-            case PipelineStageOp():
+            case StageOp():
                 return self._stage(op)
-            case LoopCarryOp():
+            case CarryOp():
                 return self._carry(op)
-            case StepCounterOp():
+            case CounterOp():
                 return self._count(op)
-            case ExchangeOp():
+            case CollectiveOp():
                 return self._exchange(op)
             case _:
                 fail(op, f"{op.name} has no untimed meaning")
@@ -139,11 +135,10 @@ class _Network:
     ) -> Generator[tuple[Tile, list[Array]], None, None]:
         """What each pass of a stream works on, as views, and the position of its step on each socket."""
         for number in range(op.passes):
-            loops = op.per_step is None and op.once is None
-            step, i = divmod(number, self.rounds) if loops else (number, number)
+            step, i = divmod(number, self.rounds) if op.runs == "iteration" else (number, number)
             view = memory
-            if op.start is not None and op.step is not None:
-                view = slices_of(memory, op.start.value.data + i * op.step.value.data)
+            if op.start is not None and op.stride is not None:
+                view = slices_of(memory, op.start.value.data + i * op.stride.value.data)
             positions = [] if op.position is None else arrays_of(counter_at(self.memory[op.position], step))
             yield arrays_of(view), positions
 
@@ -158,7 +153,7 @@ class _Network:
                     yield from self._take(op.after)
                 self._put(op.channels, [array.copy() for array in tile])
 
-    def _gather(self, op: TableGatherOp) -> Process:
+    def _gather(self, op: GatherOp) -> Process:
         tables = arrays_of(self.memory[op.table])
         for _ in range(op.passes):
             ids = yield from self._take(op.ids)
@@ -188,7 +183,7 @@ class _Network:
 
     # Computation.
 
-    def _stage(self, op: PipelineStageOp) -> Process:
+    def _stage(self, op: StageOp) -> Process:
         block, firings = op.body.block, op.firings.value.data
         ports = list(zip(op.ins, op.ports(), op.in_periods.get_values(), strict=True))
         arguments: list[SocketValues] = [[] for _ in ports]
@@ -216,7 +211,7 @@ class _Network:
             return tiles[0]
         return [np.concatenate(row, shape.axis) for row in zip(*tiles, strict=True)]
 
-    def _carry(self, op: LoopCarryOp) -> Process:
+    def _carry(self, op: CarryOp) -> Process:
         length = op.passes // op.rounds
         for i in [*range(length + 1)] * op.rounds:
             source = op.init if i == 0 else op.next
@@ -225,12 +220,12 @@ class _Network:
                 tile = yield from self._take(source)
                 self._put(op.current if i < length else last, tile)
 
-    def _count(self, op: StepCounterOp) -> Process:
+    def _count(self, op: CounterOp) -> Process:
         for step in range(op.passes):
             self._put(op.channels, arrays_of(counter_at(self.memory[op.first], step)))
         yield from ()
 
-    def _exchange(self, op: ExchangeOp) -> Process:
+    def _exchange(self, op: CollectiveOp) -> Process:
         collective, attributes = COLLECTIVES[f"collective.{op.kind.data}"], attributes_of(op)
         for _ in range(op.tiles.value.data * op.passes):
             tile = yield from self._take(op.source)

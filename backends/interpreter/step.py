@@ -11,8 +11,8 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
+from ...dialects.dataflow import KernelOp, UnitOp
 from ...dialects.kernel import FunctionLikeOp, ScheduleOp, StepsOp
-from ...dialects.network import ExchangeOp, NetworkOp
 from ...dialects.nn import StateOp, WeightOp
 from ...dialects.rdu import machine_of
 from .. import numerics
@@ -109,7 +109,7 @@ class Interpreter:
 
 
 def _steps(module: ModuleOp) -> int:
-    networks = [op.steps for op in module.ops if isinstance(op, NetworkOp)]
+    networks = [op.steps for op in module.ops if isinstance(op, KernelOp)]
     loops = [op.count.value.data for op in module.walk() if isinstance(op, StepsOp)]
     return max((*networks, *loops), default=1)
 
@@ -118,7 +118,11 @@ def _is_sharded(module: ModuleOp) -> bool:
     """Whether the sockets of the machine share the work, and do not all do the same."""
     if any(isinstance(op, WeightOp) and op.shard_parts is not None for op in module.ops):
         return True
-    return any(op.name in COLLECTIVES or isinstance(op, ExchangeOp) for op in module.walk())
+    return any(op.name in COLLECTIVES or _uses_links(op) for op in module.walk())
+
+
+def _uses_links(op: Operation) -> bool:
+    return isinstance(op, UnitOp) and op.RESOURCE == "links"
 
 
 def _spec_of_state(op: StateOp) -> TensorSpec:

@@ -7,7 +7,7 @@ from math import prod
 
 from xdsl.dialects.builtin import ArrayAttr, FlatSymbolRefAttr, ModuleOp
 
-from ...dialects import rdu
+from ...dialects import dataflow, rdu
 from ...dialects.machine import Machine
 from .emit_kernel import emit_kernel, fail, location_of, spec
 from .program import (
@@ -101,7 +101,7 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         if isinstance(op, rdu.RegionOp)
     )
     kernels = tuple(
-        emit_kernel(op, machine.hop_latency_cycles) for op in module.ops if isinstance(op, rdu.KernelOp)
+        emit_kernel(op, machine.hop_latency_cycles) for op in module.ops if isinstance(op, dataflow.KernelOp)
     )
     addresses = {region.name: region.address for region in regions}
     return Program(

@@ -1,4 +1,4 @@
-"""From an `rdu.kernel` to a `Kernel`; beside `emit.py`, all of this backend that reads IR."""
+"""From a planned `dataflow.kernel` to a `Kernel`; beside `emit.py`, all of this backend that reads IR."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from xdsl.dialects.builtin import FileLineColLoc, FloatAttr, IntegerAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects import nn, rdu
-from ...dialects.network import ChannelType, TokenType, YieldOp
+from ...dialects import dataflow, nn, rdu
+from ...dialects.dataflow import ChannelType, TokenType
 from ..tensors import TensorSpec
 from .program import (
     AddressPattern,
@@ -52,7 +52,7 @@ def location_of(op: Operation) -> str:
 
 
 def _value(attribute: IntegerAttr | None) -> int:
-    assert attribute is not None, "the rdu verifiers want it"
+    assert attribute is not None, "the check of planned kernels wants it"
     return attribute.value.data
 
 
@@ -67,9 +67,9 @@ def _attributes(op: Operation) -> dict[str, int | float]:
 class _KernelEmitter:
     """The numbering of a kernel's channels and parameters while its units are written."""
 
-    def __init__(self, kernel: rdu.KernelOp, hop_cycles: int):
+    def __init__(self, kernel: dataflow.KernelOp, hop_cycles: int):
         self.kernel = kernel
-        self.buffers = [op for op in kernel.body.block.ops if isinstance(op, rdu.BufferOp)]
+        self.buffers = kernel.channels()
         self.channel: dict[SSAValue, int] = {op.result: n for n, op in enumerate(self.buffers)}
         self.parameter: dict[SSAValue, int] = {arg: n for n, arg in enumerate(kernel.args)}
         self.hop_cycles = hop_cycles
@@ -78,25 +78,26 @@ class _KernelEmitter:
         return tuple(self.channel[channel] for channel in channels)
 
     def emit(self) -> Kernel:
-        units = [op for op in self.kernel.body.block.ops if not isinstance(op, rdu.BufferOp)]
+        signature = self.kernel.function_type
+        names = [argument.name_hint or f"argument{n}" for n, argument in enumerate(self.kernel.args)]
+        names += [f"out{n}" for n in range(len(signature.outputs))]
         return Kernel(
             self.kernel.sym_name.data,
             self.kernel.iterations,
             tuple(
-                Parameter(argument.name_hint or f"argument{number}", spec(argument.type))
-                for number, argument in enumerate(self.kernel.args)
+                Parameter(name, spec(type_))
+                for name, type_ in zip(names, (*signature.inputs, *signature.outputs), strict=True)
             ),
             tuple(self.emit_channel(op, number) for number, op in enumerate(self.buffers)),
-            tuple(self.emit_at_its_rate(op) for op in units),
+            tuple(self.emit_at_its_rate(op) for op in self.kernel.units()),
             self.kernel.steps,
         )
 
-    def emit_at_its_rate(self, op: Operation) -> Unit:
+    def emit_at_its_rate(self, op: dataflow.UnitOp) -> Unit:
         unit = self.emit_unit(op)
-        per_step = "per_step" in op.properties and not isinstance(unit, Counter)
-        return replace(unit, per_step=True) if per_step else unit
+        return replace(unit, per_step=True) if op.rate is not None and op.runs == "step" else unit
 
-    def emit_channel(self, op: rdu.BufferOp, number: int) -> Channel:
+    def emit_channel(self, op: dataflow.ChannelOp, number: int) -> Channel:
         tile = None if isinstance(op.type.tile, TokenType) else spec(op.type.tile)
         hops = op.hops.value.data if op.hops is not None else 0
         return Channel(
@@ -107,15 +108,15 @@ class _KernelEmitter:
             (_value(op.pmu_first), _value(op.pmus)),
         )
 
-    def emit_unit(self, op: Operation) -> Unit:
+    def emit_unit(self, op: dataflow.UnitOp) -> Unit:
         match op:
-            case rdu.LoadOp():
+            case dataflow.LoadOp():
                 return self.emit_load(op)
-            case rdu.StoreOp():
+            case dataflow.StoreOp():
                 return self.emit_store(op)
-            case rdu.StageOp():
+            case dataflow.StageOp():
                 return self.emit_stage(op)
-            case rdu.GatherOp():
+            case dataflow.GatherOp():
                 return Gather(
                     f"gather {self.name(op.table)}",
                     self.channel[op.ids],
@@ -125,7 +126,7 @@ class _KernelEmitter:
                     op.sharded is not None,
                     location_of(op),
                 )
-            case rdu.CollectiveOp():
+            case dataflow.CollectiveOp():
                 return Collective(
                     f"{op.kind.data} {op.source.name_hint or ''}".strip(),
                     op.kind.data,
@@ -136,14 +137,14 @@ class _KernelEmitter:
                     op.axis.value.data if op.axis is not None else None,
                     location_of(op),
                 )
-            case rdu.CounterOp():
+            case dataflow.CounterOp():
                 return Counter(
                     f"count {self.name(op.first)}",
                     self.indices(op.channels),
                     self.parameter[op.first],
                     location_of(op),
                 )
-            case rdu.CarryOp():
+            case dataflow.CarryOp():
                 return Carry(
                     f"carry {op.current[0].name_hint or ''}".strip() if op.current else "carry",
                     op.tiles.value.data,
@@ -159,56 +160,64 @@ class _KernelEmitter:
     def name(self, memory: SSAValue) -> str:
         return memory.name_hint or f"argument{self.parameter[memory]}"
 
-    def pattern(self, op: rdu.LoadOp | rdu.StoreOp, memory: SSAValue, tile: TensorSpec) -> AddressPattern:
-        position = op.position if isinstance(op, rdu.StoreOp) else None
-        position_stride = op.position_stride if isinstance(op, rdu.StoreOp) else None
+    def pattern(
+        self, op: dataflow.LoadOp | dataflow.StoreOp, parameter: int, tile: TensorSpec
+    ) -> AddressPattern:
+        walk = _walk(op)
+        position = op.position if isinstance(op, dataflow.StoreOp) else None
         return AddressPattern(
-            self.parameter[memory],
+            parameter,
             tile,
-            tuple(int(stride) for stride in op.strides.get_values()),
-            op.tiles.value.data,
-            op.tile_stride.value.data,
-            op.start.value.data,
-            op.pass_stride.value.data,
+            walk.strides,
+            walk.tiles,
+            walk.tile_stride,
+            walk.start,
+            walk.pass_stride,
             self.parameter[position] if position is not None else None,
-            position_stride.value.data if position_stride is not None else 0,
+            walk.position_stride or 0,
         )
 
-    def emit_load(self, op: rdu.LoadOp) -> Load:
+    def emit_load(self, op: dataflow.LoadOp) -> Load:
         gate = None
         if op.after is not None and op.position is not None:
-            positions = _value(op.positions_per_tile)
+            positions = _walk(op).positions_per_tile
+            assert positions is not None, "the check of planned kernels wants it"
             gate = Gate(self.channel[op.after], self.parameter[op.position], positions)
         return Load(
             f"load {self.name(op.source)}",
             self.indices(op.channels),
-            self.pattern(op, op.source, _tile(op.channels[0])),
-            op.once is not None,
+            self.pattern(op, self.parameter[op.source], _tile(op.channels[0])),
+            op.runs == "call",
             gate,
             location_of(op),
         )
 
-    def emit_store(self, op: rdu.StoreOp) -> Store:
+    def emit_store(self, op: dataflow.StoreOp) -> Store:
         tile = _tile(op.channel)
-        if op.position is not None:
+        if op.destination is not None:
+            parameter, name = self.parameter[op.destination], self.name(op.destination)
+        else:
+            assert op.result is not None, "a store goes to a result or into a memref"
+            parameter, name = len(self.kernel.args) + op.result.value.data, f"out{op.result.value.data}"
+        if op.position is not None and op.destination is not None:
             head_dim = nn.shape_of(op.destination)[-1]
             batch, columns = tile.shape
             tile = TensorSpec((batch, columns // head_dim, head_dim), tile.dtype)
         return Store(
-            f"store {self.name(op.destination)}",
+            f"store {name}",
             self.channel[op.channel],
-            self.pattern(op, op.destination, tile),
-            op.once is not None,
+            self.pattern(op, parameter, tile),
+            op.runs == "call",
             self.indices(op.done),
             location_of(op),
         )
 
-    def emit_stage(self, op: rdu.StageOp) -> Stage:
+    def emit_stage(self, op: dataflow.StageOp) -> Stage:
         block = op.body.block
         numbers: dict[SSAValue, int] = {argument: n for n, argument in enumerate(block.args)}
         body: list[Instruction] = []
         for inner in block.ops:
-            if isinstance(inner, YieldOp):
+            if isinstance(inner, dataflow.YieldOp):
                 continue
             operands = tuple(numbers[operand] for operand in inner.operands)
             numbers[inner.results[0]] = len(numbers)
@@ -236,7 +245,7 @@ class _KernelEmitter:
             location_of(op),
         )
 
-    def input_ports(self, op: rdu.StageOp) -> tuple[InputPort, ...]:
+    def input_ports(self, op: dataflow.StageOp) -> tuple[InputPort, ...]:
         periods = op.in_periods.get_values()
         return tuple(
             InputPort(
@@ -253,12 +262,18 @@ class _KernelEmitter:
         )
 
 
+def _walk(op: dataflow.LoadOp | dataflow.StoreOp) -> rdu.Walk:
+    walk = rdu.walk_of(op)
+    assert walk is not None, "the check of planned kernels wants it"
+    return walk
+
+
 def _tile(channel: SSAValue) -> TensorSpec:
     assert isinstance(channel.type, ChannelType), "checked by the op's definition"
     return spec(channel.type.tile)
 
 
-def emit_kernel(kernel: rdu.KernelOp, hop_cycles: int) -> Kernel:
+def emit_kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:
     """The kernel of a program; a hop on the network takes so many cycles.
 
     Raises: PassFailedException where a unit has no form in a program.

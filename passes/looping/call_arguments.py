@@ -40,11 +40,11 @@ class Invariant:
 
 @dataclass(frozen=True)
 class Slices:
-    """Slice `start + round * step` of a stack; with a step of 0 the same slice in every round."""
+    """Slice `start + round * stride` of a stack; with a stride of 0 the same slice in every round."""
 
     stack: SSAValue
     start: int
-    step: int
+    stride: int
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def guess_argument(first: Operand, second: Operand) -> Argument:
     if second.source is not None and first.index is None:
         return Carried(*second.source[1:], first.value)
     if first.index is not None:
-        step = second.index - first.index if second.index is not None else 0
-        return Slices(first.value, first.index, step)
+        stride = second.index - first.index if second.index is not None else 0
+        return Slices(first.value, first.index, stride)
     if root_of(first.value) != root_of(second.value) and first.can_be_stacked:
         return Gathered((first.value,))
     return Invariant(first.value)
@@ -102,9 +102,9 @@ def misfit(argument: Argument, operand: Operand, round: int, seen: set[Root]) ->
             return f"is {found}, and was made in the same iteration before"
         case Carried():
             return f"is {found}, no result of the iteration before"
-        case Slices(stack, start, step):
-            wanted = f"slice {start + round * step} of {describe(stack)}"
-            return f"is {found}, a constant step of {step} asks for {wanted}"
+        case Slices(stack, start, stride):
+            wanted = f"slice {start + round * stride} of {describe(stack)}"
+            return f"is {found}, a constant stride of {stride} asks for {wanted}"
         case Gathered() if operand.can_be_stacked:
             return f"is {found} once more, which cannot lie at two places of a stack"
         case Gathered():
@@ -119,9 +119,9 @@ def _fits(argument: Argument, operand: Operand, round: int, seen: set[Root]) -> 
             return operand.index is None and operand.source == (round, phase, result)
         case Carried(phase, result):
             return operand.index is None and operand.source == (round - 1, phase, result)
-        case Slices(stack, start, step):
+        case Slices(stack, start, stride):
             same = root_of(stack) == root_of(operand.value)
-            return same and operand.index == start + round * step
+            return same and operand.index == start + round * stride
         case Gathered():
             return operand.can_be_stacked and root_of(operand.value) not in seen
         case Invariant(value):

@@ -23,12 +23,12 @@ from ...dialects import kernel
 from ...dialects.rdu import machine_of
 from ..diagnostics import add_remark, remarks_on
 from ..knobs import Knob
-from ..outlining.kernel_names import UniqueNames
+from ..units.fit import shortage
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
 from .call_runs import LoopPlan, LoopRules, plan_loops
 from .kernel_memory import Root, root_of
 from .looped_kernel import LoopedKernel, build_looped_kernel
-from .objections import gathered_parts, machine_trouble
+from .objections import gathered_parts
 from .run_scan import Calls, Run
 
 
@@ -37,9 +37,9 @@ class LoopKernelsPass(ModulePass):
     """Replace runs of calls of one kernel, or of a pattern of kernels, by one call of a looped kernel.
 
     What stays the same in all calls is handed in once, what a call hands to the next one is carried, and the
-    weights and states of the calls become stacks that the loop walks at a constant step; so the loads of the
-    next iteration can run under this one. Runs are chosen so that the fewest calls are left. Where something
-    forbids a loop or cuts a run, a remark on the call says what.
+    weights and states of the calls become stacks that the loop walks at a constant stride; so the loads of
+    the next iteration can run under this one. Runs are chosen so that the fewest calls are left. Where
+    something forbids a loop or cuts a run, a remark on the call says what.
 
     Before:
 
@@ -94,7 +94,7 @@ class LoopKernelsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self._check_numbers(op)
         kernels = {f.sym_name.data: f for f in op.ops if isinstance(f, kernel.FuncOp)}
-        pattern = LoopRuns(self, kernels, self._excluded(op, kernels), UniqueNames(op))
+        pattern = LoopRuns(self, kernels, self._excluded(op, kernels), kernel.UniqueNames(op))
         PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
         _erase_uncalled(op, {kernels[name] for name in pattern.looped})
 
@@ -144,7 +144,7 @@ class LoopRuns(RewritePattern):
     options: LoopKernelsPass
     kernels: dict[str, kernel.FuncOp]
     excluded: dict[str, str]
-    names: UniqueNames
+    names: kernel.UniqueNames
     looped: set[str] = field(default_factory=set[str])
     """the kernels that loops have taken the place of"""
     stacked: set[Root] = field(default_factory=set[Root])
@@ -173,7 +173,7 @@ class LoopRuns(RewritePattern):
         def objection(run: Run) -> str | None:
             if run.likeness not in troubles:
                 func = build_looped_kernel(run, self._kernels_of(run)).func
-                troubles[run.likeness] = machine_trouble(func, machine)
+                troubles[run.likeness] = shortage(func, machine)
             return troubles[run.likeness]
 
         options = self.options

@@ -13,7 +13,6 @@ from xdsl.utils.exceptions import PassFailedException
 from ...dialects import kernel
 from ...dialects.rdu import machine_of
 from ..diagnostics import add_remark
-from ..outlining.kernel_names import UniqueNames
 from .step_loop import StepLoop, step_loop
 from .stepped_kernel import build_stepped_kernel
 
@@ -97,7 +96,7 @@ class LoopStepsPass(ModulePass):
             return  # the kernels are of a lower level, or loop over steps already
         found = step_loop(schedule, kernels)
         if isinstance(found, StepLoop):
-            name = UniqueNames(module).take(f"{schedule.sym_name.data}.loop")
+            name = kernel.UniqueNames(module).take(f"{schedule.sym_name.data}.loop")
             func = build_stepped_kernel(name, found, self.steps)
             found = found.machine_objection(func, machine_of(module)) or _replace(module, found, func)
         if found is not None:

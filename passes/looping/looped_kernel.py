@@ -38,9 +38,9 @@ def build_looped_kernel(run: Run, kernels: Sequence[FuncOp]) -> LoopedKernel:
     values |= dict(zip([*carried, *stacked], inner.args, strict=True))
     results = _inline_round(inner, run, kernels, values)
     inner.add_op(YieldOp([results[a.phase][a.result] for a in carried]))
-    ranges = [(a.start, a.step) if isinstance(a, Slices) else (0, 1) for a in stacked]
-    starts, steps = [start for start, _ in ranges], [step for _, step in ranges]
-    loop = LoopOp(run.count, initials, stacks, Region(inner), starts, steps)
+    ranges = [(a.start, a.stride) if isinstance(a, Slices) else (0, 1) for a in stacked]
+    starts, strides = [start for start, _ in ranges], [stride for _, stride in ranges]
+    loop = LoopOp(run.count, initials, stacks, Region(inner), starts, strides)
     for argument, result in zip(inner.args, loop.res, strict=False):
         result.name_hint = argument.name_hint
     outer.add_ops([loop, ReturnOp(loop.res)])

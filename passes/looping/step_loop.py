@@ -10,8 +10,8 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ...dialects import kernel, nn
 from ...dialects.machine import Machine
+from ..units.fit import shortage
 from .kernel_memory import Root, root_of
-from .objections import machine_trouble
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class StepLoop:
 
     def machine_objection(self, func: kernel.FuncOp, machine: Machine) -> StepObjection | None:
         """What the machine or the passes to come have against the kernel of all steps."""
-        trouble = machine_trouble(func, machine)
+        trouble = shortage(func, machine)
         return None if trouble is None else StepObjection(self.schedule, trouble)
 
 

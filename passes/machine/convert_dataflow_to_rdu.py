@@ -19,10 +19,10 @@ kernel.schedule @step() -> tensor<64xbf16> attributes {addresses = array<i64>} {
 After:
 
 ```mlir
-rdu.kernel @copy(%x: tensor<64xbf16>, %out0: memref<64xbf16>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
-  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
-  rdu.store %a into %out0 {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : !dataflow.channel<tensor<64xbf16>> -> memref<64xbf16>
+dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>}>} : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>}>} : !dataflow.channel<tensor<64xbf16>>
 }
 rdu.region @w "weight" "hbm" 0 : tensor<128x64xbf16>
 rdu.region @y "value" "hbm" 16384 : memref<64xbf16>
@@ -33,8 +33,8 @@ rdu.schedule @step inputs [] outputs [@y] {
 }
 ```
 
-Streams get explicit byte strides, results become arguments, a call becomes launch commands: a program load
-where the kernel changes, an argument load with resolved addresses, an execute.
+Streams get explicit byte strides, a call becomes launch commands: a program load where the kernel changes, an
+argument load with the addresses of its arguments and, last, of its results, an execute.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -54,15 +54,7 @@ from xdsl.pattern_rewriter import (
 
 from ...dialects import dataflow, kernel
 from .launch import build_schedule
-from .machine_kernel import build_kernel
-
-
-class ConvertNetwork(RewritePattern):
-    """Replace a planned `dataflow.kernel` by its `rdu.kernel`."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: dataflow.KernelOp, rewriter: PatternRewriter) -> None:
-        rewriter.replace(op, build_kernel(op), [])
+from .walks import set_walks
 
 
 class ConvertSchedule(RewritePattern):
@@ -83,6 +75,7 @@ class ConvertDataflowToRduPass(ModulePass):
     name: ClassVar[str] = "convert-dataflow-to-rdu"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        # The schedule first: it reads the signatures of the dataflow kernels.
         PatternRewriteWalker(ConvertSchedule(), apply_recursively=False).rewrite_module(op)
-        PatternRewriteWalker(ConvertNetwork(), apply_recursively=False).rewrite_module(op)
+        for network in op.ops:
+            if isinstance(network, dataflow.KernelOp):
+                set_walks(network)

@@ -37,21 +37,13 @@ def _addresses(op: Operation, count: int) -> list[int]:
 class _Launch:
     """Regions made so far and where each value of the schedule lies: region and byte offset."""
 
-    names: set[str]
+    names: kernel.UniqueNames
     regions: list[rdu.RegionOp] = field(default_factory=list[rdu.RegionOp])
     places: dict[SSAValue, tuple[str, int]] = field(default_factory=dict[SSAValue, tuple[str, int]])
 
-    def unique(self, name: str) -> str:
-        """A symbol name that nothing else in the module has."""
-        candidate, number = name, 1
-        while candidate in self.names:
-            candidate, number = f"{name}_{number}", number + 1
-        self.names.add(candidate)
-        return candidate
-
     def region(self, value: SSAValue, default: str, kind: str, address: int, at: Operation) -> None:
         """A region for an input or a value of the schedule."""
-        name = self.unique(value.name_hint or default)
+        name = self.names.take(value.name_hint or default)
         type_ = value.type if kind == "input" else MemRefType(nn.element_type_of(value), nn.shape_of(value))
         region = rdu.RegionOp(name, kind, "hbm", address, type_)
         region.location = at.location
@@ -118,11 +110,6 @@ def _kernel_signatures(module: ModuleOp) -> dict[str, FunctionType]:
     return signatures
 
 
-def _symbol_names(module: ModuleOp) -> set[str]:
-    names = (op.properties.get("sym_name") for op in module.ops)
-    return {name.data for name in names if isinstance(name, StringAttr)}
-
-
 def build_schedule(
     schedule: kernel.ScheduleOp,
 ) -> tuple[list[rdu.RegionOp], rdu.ScheduleOp, list[Global]]:
@@ -133,7 +120,7 @@ def build_schedule(
     module = schedule.parent_op()
     assert isinstance(module, ModuleOp), "schedules stand in modules"
     symbols = [op for op in module.ops if isinstance(op, Global)]
-    launch = _Launch(_symbol_names(module))
+    launch = _Launch(kernel.UniqueNames(module))
     launch.regions = [_global_region(op) for op in symbols]
     for number, (arg, address) in enumerate(
         zip(schedule.args, _addresses(schedule, len(schedule.args)), strict=True)

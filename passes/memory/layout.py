@@ -36,6 +36,13 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
+def gap_in_stack(size_bytes: int) -> str | None:
+    """Why tensors of this size, one behind another, leave gaps between them; None where they do not."""
+    if size_bytes == aligned(size_bytes):
+        return None
+    return f"{size_bytes} bytes, no multiple of {ALIGNMENT}"
+
+
 def _lowest(size_bytes: int, live: Sequence[tuple[int, int]], base: int) -> int:
     """The lowest address at or above `base` with so much room between the living spans."""
     address = base

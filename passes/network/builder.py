@@ -9,9 +9,9 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from ...dialects import collective, dataflow, kernel, nn
-from ...dialects.network import UnitOp
+from ...dialects.dataflow import UnitOp
 from .caches import convert_append, convert_attention
-from .wires import Memory, NetworkBuilder, Rate, Wire, add_stage, fail
+from .wires import Memory, NetworkBuilder, Wire, add_stage, fail
 
 DEFAULT_ALGORITHM = "one_shot"
 """Of a collective: the one with the least latency; `overlap-collectives` chooses for each."""
@@ -95,12 +95,12 @@ def _live_ops(block: Block) -> list[Operation]:
 def _convert_steps(builder: NetworkBuilder, steps: kernel.StepsOp) -> None:
     """The step once: its carried values through carries from step to step, its results one behind another."""
     carried, arguments = len(steps.carried), steps.body.block.args
-    builder.rate = Rate.STEP
-    currents = [Wire(argument.type, Rate.STEP) for argument in arguments[:carried]]
+    builder.rate = "step"
+    currents = [Wire(argument.type, "step") for argument in arguments[:carried]]
     builder.sources |= dict(zip(arguments[:carried], currents, strict=True))
     for argument, first in zip(arguments[carried:], steps.counted, strict=True):
         builder.sources[argument] = Memory(builder.memory(first, steps).argument, counted=True)
-    inits = [builder.own_load(value, steps, Rate.CALL) for value in steps.carried]
+    inits = [builder.own_load(value, steps, "call") for value in steps.carried]
     nexts: list[SSAValue] = []
     for number, current in enumerate(currents):
         _carry(builder, steps, (inits, nexts, number), None, current)
@@ -131,7 +131,7 @@ def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
         builder.sources[argument] = Memory(stacked.argument, slices)
     finals = [Wire(result.type, outside) for result in loop.res]
     builder.sources |= dict(zip(loop.res, finals, strict=True))
-    builder.rate = Rate.ITERATION
+    builder.rate = "iteration"
     nexts: list[SSAValue] = []
     for number, (final, current) in enumerate(zip(finals, currents, strict=True)):
         _carry(builder, loop, (inits, nexts, number), final, current)
@@ -141,7 +141,7 @@ def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
     nexts += [builder.fresh(value, last) for value in last.operands]
     builder.rate = outside
     for result in loop.res:
-        if outside is Rate.STEP and _has_many_readers(result):
+        if outside == "step" and _has_many_readers(result):
             builder.sources[result] = builder.copied(result, loop, f"end.{result.name_hint or 'x'}")
 
 
@@ -244,7 +244,7 @@ def build_network(func: kernel.FuncOp) -> dataflow.KernelOp:
         case kernel.StepsOp():
             _convert_steps(builder, loop)
         case kernel.LoopOp():
-            builder.rate = Rate.CALL
+            builder.rate = "call"
             _convert_loop(builder, loop)
             _store_results(builder, terminator)
         case _:

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import TensorType, f32, f64
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import dataflow, nn
-from ...dialects.network import TokenType, UnitOp
+from ...dialects.dataflow import TokenType, UnitOp
 from .wires import Memory, NetworkBuilder, Wire, add_stage, fail
 
 

@@ -27,8 +27,8 @@ dataflow.kernel @square(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {it
 ```
 
 Everything is whole here, one firing an iteration; `tile-stages` cuts it. A `kernel.loop` gives the network
-its iterations: slices of stacks become streams that step through them, invariant arguments are loaded once
-a call, and the carried value runs through `dataflow.carry`.
+its iterations: slices of stacks become streams that stride through them, invariant arguments are loaded once
+a call, and the carried value runs through a unit that hands it from iteration to iteration.
 """  # noqa: E501
 
 from __future__ import annotations

@@ -1,22 +1,22 @@
 """The network of a kernel under construction: where values are, and the channels of their readers.
 
-Channels are made where a value is read, one per reader. The channels of a stage's results, of a load and
-of a carry are therefore known only when all readers have been built; the units are made last.
+Channels are made where a value is read, one per reader. What a unit puts out is therefore known only when
+all readers have been built; the units are made last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import NoReturn
 
-from xdsl.dialects.builtin import AnyFloat, LocationAttr, TensorType, UnitAttr
+from xdsl.dialects.builtin import AnyFloat, LocationAttr, StringAttr, TensorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, nn
-from ...dialects.network import UnitOp, YieldOp
+from ...dialects.dataflow import UnitOp
+from ...dialects.vocabulary import Rate
 
 
 def fail(op: Operation, message: str) -> NoReturn:
@@ -24,18 +24,9 @@ def fail(op: Operation, message: str) -> NoReturn:
     op.emit_error(message, PassFailedException(message))
 
 
-class Rate(IntEnum):
-    """How often something happens."""
-
-    CALL = 0
-    STEP = 1
-    """Once in each decode step of the call."""
-    ITERATION = 2
-
-
 @dataclass(frozen=True)
 class Memory:
-    """A value in memory: a kernel argument, or slices `(start, step)` of one that the loop walks through."""
+    """A value in memory: a kernel argument, or slices `(start, stride)` of one that a loop walks along."""
 
     argument: BlockArgument
     slices: tuple[int, int] | None = None
@@ -46,8 +37,8 @@ class Memory:
 
     def parts(self, iterations: int) -> frozenset[int]:
         """The slices that the iterations touch; the whole argument counts as slice 0."""
-        start, step = self.slices or (0, 0)
-        return frozenset(start + i * step for i in range(iterations))
+        start, stride = self.slices or (0, 0)
+        return frozenset(start + i * stride for i in range(iterations))
 
     def is_shared(self, iterations: int) -> bool:
         """Whether several iterations touch the same part of it."""
@@ -59,7 +50,7 @@ class Wire:
     """A value on its way through the network: what makes it and the channels of its readers."""
 
     type: Attribute
-    rate: Rate = Rate.ITERATION
+    rate: Rate = "iteration"
     """How often its producer makes it."""
     channels: list[SSAValue] = field(default_factory=list[SSAValue])
 
@@ -76,7 +67,7 @@ class NetworkBuilder:
     """Of the loop, in a decode step."""
     steps: int = 1
     """Decode steps in a call."""
-    rate: Rate = Rate.ITERATION
+    rate: Rate = "iteration"
     """How often that runs which is converted now."""
     sources: dict[SSAValue, Source] = field(default_factory=dict[SSAValue, Source])
     loads: dict[tuple[Memory, Rate], Wire] = field(default_factory=dict[tuple[Memory, Rate], Wire])
@@ -88,11 +79,11 @@ class NetworkBuilder:
     @property
     def rounds(self) -> int:
         """Iterations in a decode step of that which is converted now."""
-        return self.iterations if self.rate is Rate.ITERATION else 1
+        return self.iterations if self.rate == "iteration" else 1
 
     def passes(self, rate: Rate) -> int:
         """How often a call that is."""
-        return (1, self.steps, self.steps * self.iterations)[rate]
+        return {"call": 1, "step": self.steps, "iteration": self.steps * self.iterations}[rate]
 
     def channel(self, wire: Wire, at: Operation, name: str | None = None) -> SSAValue:
         """A new reader of a wire."""
@@ -109,8 +100,8 @@ class NetworkBuilder:
 
         def make_at_rate() -> UnitOp:
             op = make()
-            if rate is not Rate.ITERATION:
-                op.properties["once" if rate is Rate.CALL else "per_step"] = UnitAttr()
+            if rate != op.runs:
+                op.rate = StringAttr(rate)
             return op
 
         self.units.append(make_at_rate)
@@ -131,9 +122,9 @@ class NetworkBuilder:
             return source
         rate = self.rate
         if source.counted:
-            rate = Rate.STEP
-        elif source.invariant and rate is Rate.ITERATION:
-            rate = Rate.CALL
+            rate = "step"
+        elif source.invariant and rate == "iteration":
+            rate = "call"
         if (source, rate) not in self.loads:
             self.loads[source, rate] = self._load(source, value, at, rate)
         return self.loads[source, rate]
@@ -144,8 +135,7 @@ class NetworkBuilder:
         wire = Wire(value.type, rate)
         argument, slices = memory.argument, memory.slices
         if memory.counted:
-            # It counts steps by its nature, whatever runs it.
-            self.unit(at, lambda: dataflow.CounterOp(argument, wire.channels), Rate.ITERATION)
+            self.unit(at, lambda: dataflow.CounterOp(argument, wire.channels), "step")
         else:
             self.unit(at, lambda: dataflow.LoadOp(argument, wire.channels, slices=slices), rate)
         return wire
@@ -167,7 +157,7 @@ class NetworkBuilder:
         if isinstance(source, Memory) and source.invariant and not source.counted:
             return self.own_load(value, at, self.rate)
         wire = self.wire(value, at)
-        if wire.rate is not self.rate:
+        if wire.rate != self.rate:
             name = f"%{value.name_hint}" if value.name_hint else "a value"
             fail(at, f"{at.name} takes {name} in every iteration, it is made once a step; keep it in memory")
         return self.channel(wire, at, value.name_hint)
@@ -218,7 +208,7 @@ def add_stage(
 
     def make() -> UnitOp:
         outs = wire.channels
-        block.add_op(YieldOp([*(result for _ in outs), *states]))
+        block.add_op(dataflow.YieldOp([*(result for _ in outs), *states]))
         return dataflow.StageOp(label, 1, channels, outs, Region(block), periods, [1] * len(outs))
 
     builder.unit(at, make)

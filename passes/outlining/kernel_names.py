@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation
-from xdsl.utils.symbol_table import get_name_if_symbol
 
 from ...dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
 from ...dialects.kernel import GroupOp
@@ -41,24 +39,6 @@ ROLES: tuple[tuple[type[Operation], str], ...] = (
     (AddOp, "add"),
 )
 """What a group without products and attention is called, after the first of these that it holds."""
-
-
-class UniqueNames:
-    """Hands out names that no symbol of a module has."""
-
-    def __init__(self, module: ModuleOp, without: Iterable[Operation] = ()):
-        """The symbols `without` give their names free."""
-        kept = set(module.ops) - set(without)
-        self._taken = {get_name_if_symbol(op) for op in kept}
-
-    def take(self, wanted: str) -> str:
-        """The name itself, or with the first free number behind it."""
-        name, number = wanted, 0
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        return name
 
 
 def role(group: GroupOp) -> str:

@@ -34,7 +34,7 @@ from .grouping import (
     members,
     one_each,
 )
-from .kernel_names import UniqueNames, role
+from .kernel_names import role
 
 Granularity = Literal["op", "block", "layer"]
 
@@ -103,7 +103,7 @@ class OutlineKernelsPass(ModulePass):
         steps = [f for f in functions.values() if not _is_private(f)]
         if layers and not steps:
             _fail(next(iter(layers.values())), "all functions are private", "make the step public")
-        names = UniqueNames(op, without=layers.values())
+        names = kernel.UniqueNames(op, without=layers.values())
         called = {name for step in steps for name in _called_layers(step, layers)}
         for name in called:
             self._outline_layer(layers[name], names)
@@ -113,7 +113,7 @@ class OutlineKernelsPass(ModulePass):
             layer.detach()
             layer.erase()
 
-    def _outline_layer(self, layer: FuncOp, names: UniqueNames) -> None:
+    def _outline_layer(self, layer: FuncOp, names: kernel.UniqueNames) -> None:
         for op in _body(layer).ops:
             if isinstance(op, nn.CallOp):
                 _fail(op, "a layer calls a layer", "call both from the step")
@@ -126,14 +126,14 @@ class OutlineKernelsPass(ModulePass):
 
 
 def _named_by_role(
-    groups: list[kernel.GroupOp], function: FuncOp, names: UniqueNames
+    groups: list[kernel.GroupOp], function: FuncOp, names: kernel.UniqueNames
 ) -> dict[kernel.GroupOp, str]:
     prefix = function.sym_name.data
     return {group: names.take(f"{prefix}.{role(group)}") for group in groups}
 
 
 def _outline_step(
-    step: FuncOp, granularity: Granularity, layers: dict[str, FuncOp], names: UniqueNames
+    step: FuncOp, granularity: Granularity, layers: dict[str, FuncOp], names: kernel.UniqueNames
 ) -> None:
     groups = _group(step, "op", OP_RULES if granularity == "op" else STEP_RULES)
     _outline(step, _named_by_role(groups, step, names))

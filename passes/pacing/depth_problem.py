@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...dialects import dataflow
+from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp, StepCounterOp, StreamUnitOp, UnitOp
-from ..units.traffic import gathered_tiles, room_bytes
+from ..units.traffic import room_bytes
 from .depths import Actor, Queue
-from .loop_problem import stream_tiles, unit_node
-
-Steps = tuple[int, ...]
+from .loop_problem import distance_over, unit_node
 
 MOST_TOKENS = 10_000
 """Tokens of an iteration, over all channels, up to which depths are searched: about 0.2 s.
@@ -32,7 +30,7 @@ class DepthProblem:
 
     actors: Sequence[Actor]
     queues: Sequence[Queue]
-    channels: Sequence[QueueOp]
+    channels: Sequence[ChannelOp]
 
 
 @dataclass(frozen=True)
@@ -50,15 +48,14 @@ def depth_problem(network: dataflow.KernelOp, machine: Machine) -> DepthProblem 
 
     None where a stage's periods reach beyond it, and where it has more than `MOST_TOKENS`.
     """
-    units = [unit for unit in network.body.block.ops if isinstance(unit, UnitOp)]
     builder = _Builder(network.iterations, machine)
-    for unit in units:
+    for unit in network.units():
         if _runs_each_time(unit, network.iterations):
             builder.add(unit)
-    channels: list[QueueOp] = []
+    channels: list[ChannelOp] = []
     queues: list[Queue] = []
-    for channel in network.body.block.ops:
-        if isinstance(channel, QueueOp) and builder.has_ends(channel):
+    for channel in network.channels():
+        if builder.has_ends(channel):
             queue = builder.queue(channel)
             if queue is None:
                 return None
@@ -71,10 +68,7 @@ def depth_problem(network: dataflow.KernelOp, machine: Machine) -> DepthProblem 
 
 
 def _runs_each_time(unit: UnitOp, iterations: int) -> bool:
-    if unit.per_step is not None or isinstance(unit, StepCounterOp):
-        return False
-    once = isinstance(unit, StreamUnitOp) and unit.once is not None
-    return iterations == 1 or not once
+    return unit.runs == "iteration" or (unit.runs == "call" and iterations == 1)
 
 
 @dataclass
@@ -93,7 +87,7 @@ class _Builder:
 
     def add(self, unit: UnitOp) -> None:
         """Add a unit behind all before it."""
-        node, steps = unit_node(unit, len(self.places), self.iterations, self.machine), _steps(unit)
+        node, steps = unit_node(unit, len(self.places), self.iterations, self.machine), unit.work
         busy, ahead = (node.interval,) * steps, 0
         self.places[unit] = _Place(len(self.others) + 1, steps)
         if isinstance(unit, dataflow.LoadOp):
@@ -127,20 +121,16 @@ class _Builder:
         busy = tuple(self.streams) or (0,)
         return [Actor("hbm", busy, self.machine.hbm_latency_cycles, len(busy)), *self.others]
 
-    def has_ends(self, channel: QueueOp) -> bool:
-        """Whether both ends of a channel belong to the loop; what a carry begins and ends with does not."""
+    def has_ends(self, channel: ChannelOp) -> bool:
+        """Whether both ends of a channel belong to the loop; how carried values begin and end does not."""
         producer, consumer = channel.producers()[0], channel.consumers()[0]
-        if isinstance(consumer, dataflow.CarryOp) and channel.result is consumer.init:
-            return False
-        if isinstance(producer, dataflow.CarryOp) and channel.result is producer.final:
-            return False
-        return producer in self.places and consumer in self.places
+        return distance_over(channel) is not None and producer in self.places and consumer in self.places
 
-    def queue(self, channel: QueueOp) -> Queue | None:
+    def queue(self, channel: ChannelOp) -> Queue | None:
         """A channel with the steps of its ends; None where they do not come out even in an iteration."""
         producer, consumer = channel.producers()[0], channel.consumers()[0]
         source, target = self.places[producer], self.places[consumer]
-        puts, takes = _puts(producer, channel, source), _takes(consumer, channel, target)
+        puts, takes = producer.put_work(channel.result), consumer.take_work(channel.result)
         if puts is None or takes is None:
             return None
         is_stream = isinstance(producer, dataflow.LoadOp)
@@ -149,57 +139,17 @@ class _Builder:
             source.actor,
             target.actor,
             tuple(source.first + step for step in puts),
-            *takes,
+            tuple(takes[0]),
+            tuple(takes[1]),
             hops * self.machine.hop_latency_cycles + source.extra,
             channel.type.tile_bytes,
-            int(isinstance(consumer, dataflow.CarryOp)),
+            distance_over(channel) or 0,
             channel.depth.value.data if is_stream else self._room(channel),
             is_stream,
         )
 
-    def _room(self, channel: QueueOp) -> int | None:
+    def _room(self, channel: ChannelOp) -> int | None:
         """Tiles that fit a channel's PMUs; tokens take no room."""
         if channel.pmus is None or not channel.type.tile_bytes:
             return None
         return room_bytes(channel.pmus.value.data, self.machine) // channel.type.tile_bytes
-
-
-def _steps(unit: UnitOp) -> int:
-    match unit:
-        case dataflow.StageOp():
-            return unit.firings.value.data
-        case dataflow.CollectiveOp() | dataflow.CarryOp():
-            return unit.tiles.value.data
-        case dataflow.LoadOp() | dataflow.StoreOp() | dataflow.GatherOp():
-            return stream_tiles(unit)
-        case _:
-            raise AssertionError(f"{unit.name} is no unit of a loop")
-
-
-def _puts(producer: UnitOp, channel: QueueOp, place: _Place) -> Steps | None:
-    """The step of each tile of an iteration."""
-    match producer:
-        case dataflow.StageOp():
-            port = next(i for i, out in enumerate(producer.outs) if out is channel.result)
-            period = int(producer.out_periods.get_values()[port])
-            return tuple(range(period - 1, place.steps, period)) if place.steps % period == 0 else None
-        case dataflow.StoreOp():
-            return (place.steps - 1,)
-        case _:
-            return tuple(range(place.steps))
-
-
-def _takes(consumer: UnitOp, channel: QueueOp, place: _Place) -> tuple[Steps, Steps] | None:
-    """The steps that take and that free each tile of an iteration."""
-    match consumer:
-        case dataflow.StageOp():
-            port = next(i for i, value in enumerate(consumer.ins) if value is channel.result)
-            period, gathered = int(consumer.in_periods.get_values()[port]), gathered_tiles(channel, consumer)
-            if place.steps % period:
-                return None
-            takes = [step for step in range(0, place.steps, period) for _ in range(gathered)]
-            return tuple(takes), tuple(step + period - 1 for step in takes)
-        case dataflow.LoadOp():
-            return (place.steps - 1,), (place.steps - 1,)
-        case _:
-            return tuple(range(place.steps)), tuple(range(place.steps))

@@ -37,13 +37,12 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp
 from ...dialects.rdu import machine_of
 from ..knobs import Knob
 from ..units.traffic import is_stream, room_bytes
 
 
-def _deepen(channel: QueueOp, machine: Machine, percent: int) -> None:
+def _deepen(channel: dataflow.ChannelOp, machine: Machine, percent: int) -> None:
     if not is_stream(channel) or channel.pmus is None:
         return
     room = room_bytes(channel.pmus.value.data, machine) * percent // 100 // channel.type.tile_bytes
@@ -70,6 +69,5 @@ class PrefetchWeightsPass(ModulePass):
         machine = machine_of(op)
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
-                for channel in network.body.block.ops:
-                    if isinstance(channel, QueueOp):
-                        _deepen(channel, machine, self.percent)
+                for channel in network.channels():
+                    _deepen(channel, machine, self.percent)

@@ -6,7 +6,7 @@ Before:
 dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
   %a = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 4 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %x to %a {start = 2, step = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a {start = 2, stride = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
   dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {pcus = 8, ii = 10, latency = 50} {
   ^bb0(%c: tensor<1x8xbf16>):
     %d = nn.silu %c : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
@@ -22,7 +22,7 @@ After:
 dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1, ii = 10, latency = 372} {
   %a = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %x to %a {start = 2, step = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a {start = 2, stride = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
   dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {pcus = 8, ii = 10, latency = 50} {
   ^bb0(%c: tensor<1x8xbf16>):
     %d = nn.silu %c : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
@@ -92,6 +92,6 @@ class ScheduleLoopPass(ModulePass):
             network.attributes["ii"] = IntegerAttr(schedule.interval, i64)
             network.attributes["latency"] = IntegerAttr(schedule.length, i64)
             _set_depths(network, schedule.resource_bound, machine)
-            around = loop_problem(network, machine, per_step=True)
-            if around[0]:
-                network.attributes["step_latency"] = IntegerAttr(solve(*around).length, i64)
+            around = loop_problem(network, machine, "step")
+            if latency := solve(*around).length:
+                network.attributes["step_latency"] = IntegerAttr(latency, i64)

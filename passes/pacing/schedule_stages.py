@@ -48,8 +48,8 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
+from ...dialects.dataflow import ChannelOp, channel_of
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp, channel_of
 from ...dialects.rdu import machine_of
 from ..units.traffic import held_tiles, read_bytes, stage_flops
 
@@ -88,13 +88,13 @@ def schedule_stage(stage: dataflow.StageOp, machine: Machine) -> None:
 
 def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
     for op in network.body.block.ops:
-        if not isinstance(op, dataflow.StageOp | QueueOp):
+        if not isinstance(op, dataflow.StageOp | ChannelOp):
             continue
         if (op.pcus if isinstance(op, dataflow.StageOp) else op.pmus) is None:
             message = f"@{network.sym_name.data} has units without counts; run allocate-units first"
             op.emit_error(message, PassFailedException(message))
     for op in network.body.block.ops:
-        if isinstance(op, QueueOp):
+        if isinstance(op, ChannelOp):
             op.depth = IntegerAttr(held_tiles(op, network.iterations), i64)
         elif isinstance(op, dataflow.StageOp):
             schedule_stage(op, machine)

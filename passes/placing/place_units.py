@@ -48,15 +48,15 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
+from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp, UnitOp
 from ...dialects.rdu import machine_of
 from ..units.residence import home_of, kernel_units
 from .placement import Block, place
 from .routes import Grid, channel_hops, pass_bytes
 
 
-def _count(op: dataflow.StageOp | QueueOp) -> int:
+def _count(op: dataflow.StageOp | ChannelOp) -> int:
     count = op.pcus if isinstance(op, dataflow.StageOp) else op.pmus
     if count is None:
         message = "a unit without a count; run allocate-units first"
@@ -70,7 +70,7 @@ def _check_room(network: dataflow.KernelOp, kind: str, needed: int, available: i
         network.emit_error(message, PassFailedException(message))
 
 
-def _settle(op: dataflow.StageOp | QueueOp) -> bool:
+def _settle(op: dataflow.StageOp | ChannelOp) -> bool:
     """Place what reads a resident weight there; whether it does."""
     first, count = home_of(op)
     if not count:
@@ -87,8 +87,8 @@ def place_network(network: dataflow.KernelOp, machine: Machine, pcus: int, pmus:
 
     Raises: PassFailedException where a unit has no count yet, or all together are too many.
     """
-    all_stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp)]
-    all_channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
+    all_stages = [op for op in network.units() if isinstance(op, dataflow.StageOp)]
+    all_channels = network.channels()
     stages = [stage for stage in all_stages if not _settle(stage)]
     channels = [channel for channel in all_channels if not _settle(channel)]
     numbers: dict[UnitOp, int] = {stage: number for number, stage in enumerate(stages)}

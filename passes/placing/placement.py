@@ -17,7 +17,7 @@ ROUNDS = 2
 
 @dataclass(frozen=True)
 class Block:
-    """A channel: PMUs, bytes an iteration, and the stages that it joins (None: a stream or a carry)."""
+    """A channel: PMUs, bytes an iteration, and the stages that it joins (None: a unit that has none)."""
 
     count: int
     weight: float

@@ -51,8 +51,8 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
+from ...dialects.dataflow import ChannelOp
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp
 from ...dialects.rdu import machine_of
 from ..diagnostics import NoRoom
 from .routes import Grid, channel_flows, is_placed, pass_bytes
@@ -112,22 +112,18 @@ def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
     iteration = _cycles_per_iteration(network)
     loads = [
         _route(
-            [channel for channel in _channels(network) if _is_per_step(channel) == per_step], cycles, machine
+            [channel for channel in network.channels() if _is_per_step(channel) == per_step], cycles, machine
         )
         for per_step, cycles in ((False, iteration), (True, _step_cycles(network)))
     ]
     network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(max(loads), i64)
 
 
-def _channels(network: dataflow.KernelOp) -> list[QueueOp]:
-    return [op for op in network.body.block.ops if isinstance(op, QueueOp)]
+def _is_per_step(channel: ChannelOp) -> bool:
+    return channel.producers()[0].runs == "step"
 
 
-def _is_per_step(channel: QueueOp) -> bool:
-    return channel.producers()[0].per_step is not None
-
-
-def _route(channels: Sequence[QueueOp], cycles: float, machine: Machine) -> int:
+def _route(channels: Sequence[ChannelOp], cycles: float, machine: Machine) -> int:
     """Route channels that are filled once in so many cycles; the load of the busiest link, rounded up.
 
     Raises: PassFailedException where that is more than its width.

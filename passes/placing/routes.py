@@ -1,8 +1,9 @@
 """The flows of a placed network over the grid of a socket, read off the IR for `routing.py`.
 
 A channel is two flows: from its producer to its PMUs, and on to its reader. A channel without PMUs lies in
-its reader's FIFO. A stream or a collective comes and goes over AGCUs: for each unit the one at the nearer
-end of its row. A carry sits at the first PMU of the first channel that it feeds.
+its reader's FIFO. What comes from memory or links, or goes there, does so over AGCUs: for each unit the one
+at the nearer end of its row. A unit that hands values on sits at the first PMU of the first channel that it
+feeds.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import IntegerAttr
 
 from ...dialects import dataflow
+from ...dialects.dataflow import ChannelOp, UnitOp, channel_of
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp, UnitOp, channel_of
 from ..units.residence import home_of
 from ..units.traffic import pass_tiles
 from .routing import Flow, Link, Place, hops
@@ -54,18 +55,14 @@ class Grid:
 
 
 def _unit_places(unit: UnitOp, grid: Grid) -> tuple[Place, ...]:
-    """Where a stage or a carry lies; nowhere for what reaches the grid over AGCUs."""
-    match unit:
-        case dataflow.StageOp():
-            assert unit.pcus is not None, "placed before it is routed"
-            return grid.range(unit.pcu_first, unit.pcus.value.data)
-        case dataflow.CarryOp():
-            return grid.range(channel_of([*unit.current, *unit.outputs()][0]).pmu_first, 1)
-        case _:
-            return ()
+    """Where a unit lies; nowhere for what reaches the grid over AGCUs."""
+    if isinstance(unit, dataflow.StageOp):
+        assert unit.pcus is not None, "placed before it is routed"
+        return grid.range(unit.pcu_first, unit.pcus.value.data)
+    return () if unit.beside is None else grid.range(channel_of(unit.beside).pmu_first, 1)
 
 
-def channel_flows(channel: QueueOp, bytes_per_cycle: float, grid: Grid) -> tuple[Flow, Flow]:
+def channel_flows(channel: ChannelOp, bytes_per_cycle: float, grid: Grid) -> tuple[Flow, Flow]:
     """A channel's flows: from the producer to the PMUs, and from there to the reader."""
     assert channel.pmus is not None, "placed before it is routed"
     source = grid.range(channel.pmu_first, home_of(channel)[1])  # a resident weight stays where it is
@@ -80,13 +77,13 @@ def channel_flows(channel: QueueOp, bytes_per_cycle: float, grid: Grid) -> tuple
     )
 
 
-def channel_hops(channel: QueueOp, grid: Grid) -> int:
+def channel_hops(channel: ChannelOp, grid: Grid) -> int:
     """Hops from the producer through the PMUs to the reader."""
     return sum(map(hops, channel_flows(channel, 0, grid)))
 
 
-def pass_bytes(channel: QueueOp) -> int:
-    """Bytes through a channel in a pass of its producer; tokens carry none."""
+def pass_bytes(channel: ChannelOp) -> int:
+    """Bytes through a channel in a pass of its producer; tokens have none."""
     return channel.type.tile_bytes * pass_tiles(channel)
 
 
@@ -95,6 +92,6 @@ def is_placed(network: dataflow.KernelOp) -> bool:
     units = [
         (op.pcus, op.pcu_first) if isinstance(op, dataflow.StageOp) else (op.pmus, op.pmu_first)
         for op in network.body.block.ops
-        if isinstance(op, dataflow.StageOp | QueueOp)
+        if isinstance(op, dataflow.StageOp | ChannelOp)
     ]
     return all(count is not None and first is not None for count, first in units)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lcm
 
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import dataflow, nn
-from ...dialects.network import UnitOp, channel_of
 from .tile_rules import tile_rule
 
 
@@ -36,13 +35,6 @@ def cut_type(type_: Attribute, axis: int | None, count: int) -> Attribute:
     return nn.TensorType(nn.element_type_of(type_), shape)
 
 
-def body_ops(stage: dataflow.StageOp) -> Iterator[Operation]:
-    """The operations of a stage's body without its yield."""
-    for op in stage.body.block.ops:
-        if op is not stage.body.block.last_op:
-            yield op
-
-
 def _propagate(op: Operation, axes: dict[SSAValue, int | None], states: Sequence[SSAValue]) -> int | None:
     """Enter an operation's axes; returns the multiple of its tiles, or None where it cannot be cut."""
     rule = tile_rule(op)
@@ -60,16 +52,9 @@ def _propagate(op: Operation, axes: dict[SSAValue, int | None], states: Sequence
     return rule.multiple
 
 
-def yielded_values(stage: dataflow.StageOp) -> tuple[SSAValue, ...]:
-    """What a stage's body yields: its outputs, then the states of the next firing."""
-    last = stage.body.block.last_op
-    assert last is not None, "the verifier wants a yield"
-    return tuple(last.operands)
-
-
 def whole_axes(stage: dataflow.StageOp) -> StageAxes:
     """The axes of a stage that is not cut."""
-    return StageAxes((None,) * len(stage.body.block.args), (None,) * len(yielded_values(stage)))
+    return StageAxes((None,) * len(stage.body.block.args), (None,) * len(stage.yielded()))
 
 
 def stage_axes(stage: dataflow.StageOp) -> StageAxes:
@@ -78,7 +63,7 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     states = block.args[len(stage.ins) :]
     axes: dict[SSAValue, int | None] = dict.fromkeys(states)
     multiple = 1
-    for op in body_ops(stage):
+    for op in stage.body_ops():
         found = _propagate(op, axes, states)
         if found is None:
             return whole
@@ -91,7 +76,7 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     }
     if len(extents) != 1:
         return whole
-    yielded = tuple(axes.get(value) for value in yielded_values(stage))
+    yielded = tuple(axes.get(value) for value in stage.yielded())
     if any(axis is not None for axis in yielded[len(stage.outs) :]):
         return whole
     return StageAxes(arguments, yielded, extents.pop(), lcm(multiple, _store_multiple(stage)))
@@ -101,62 +86,16 @@ def _store_multiple(stage: dataflow.StageOp) -> int:
     """Tiles that go to a position of a cache must hold whole heads."""
     multiple = 1
     for channel in stage.outs:
-        for reader in _readers_of(channel):
+        for reader in dataflow.readers_of(channel):
             if isinstance(reader, dataflow.StoreOp) and reader.position is not None:
                 assert reader.destination is not None, "checked by the store's verifier"
                 multiple = lcm(multiple, nn.shape_of(reader.destination)[-1])
     return multiple
 
 
-def _readers_of(channel: SSAValue) -> Iterator[UnitOp]:
-    """The units that take a channel's tiles, directly or through carries."""
-    waiting, seen = [channel], {channel}
-    while waiting:
-        reader = consumer_of(waiting.pop())
-        yield reader
-        if isinstance(reader, dataflow.CarryOp):
-            waiting += [following for following in reader.current if following not in seen]
-            seen |= {*reader.current}
-
-
-@dataclass(frozen=True)
-class TileSource:
-    """The result of a stage that a channel's tiles come from."""
-
-    stage: dataflow.StageOp
-    port: int
-    """Number of the output."""
-    carried: bool
-    """It is that of the iteration before, or of an earlier one."""
-
-
-def source_of(channel: SSAValue) -> TileSource | None:
-    """Where a channel's tiles come from, through carries; None where no stage makes them."""
-    seen: set[SSAValue] = set()
-    while isinstance(producer := producer_of(channel), dataflow.CarryOp):
-        channel = producer.next
-        if channel in seen:
-            return None
-        seen.add(channel)
-    if not isinstance(producer, dataflow.StageOp):
-        return None
-    port = next(number for number, out in enumerate(producer.outs) if out is channel)
-    return TileSource(producer, port, bool(seen))
-
-
-def producer_of(channel: SSAValue) -> UnitOp:
-    """The unit that puts tiles into a channel."""
-    return channel_of(channel).producers()[0]
-
-
-def consumer_of(channel: SSAValue) -> UnitOp:
-    """The unit that takes tiles from a channel."""
-    return channel_of(channel).consumers()[0]
-
-
 def streams_tiles(channel: SSAValue, iterations: int) -> bool:
     """Whether a channel is fed by a load of its own that runs every iteration, and so may be cut freely."""
-    producer = producer_of(channel)
-    if not isinstance(producer, dataflow.LoadOp) or len(producer.channels) > 1:
+    producer = dataflow.producer_of(channel)
+    if not isinstance(producer, dataflow.LoadOp) or not producer.is_alone:
         return False
-    return producer.once is None or iterations == 1
+    return producer.runs != "call" or iterations == 1

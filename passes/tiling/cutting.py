@@ -6,16 +6,10 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.rewriter import Rewriter
 
-from ...dialects import dataflow, nn
-from ...dialects.network import ChannelType, tile_of, tiled_axis
-from .axes import (
-    StageAxes,
-    body_ops,
-    cut_type,
-    source_of,
-    streams_tiles,
-    yielded_values,
-)
+from ...dialects import dataflow
+from ...dialects.dataflow import ChannelType
+from ...dialects.tiles import tile_of
+from .axes import StageAxes, cut_type, streams_tiles
 from .problem import tiling_problem
 from .solver import choose_tiles
 from .tile_rules import tile_rule
@@ -36,7 +30,7 @@ def _cut_body(stage: dataflow.StageOp, axes: StageAxes, count: int) -> None:
     kinds: dict[SSAValue, int | None] = {}
     for argument, axis in zip(list(block.args), axes.arguments, strict=True):
         kinds[_set_type(argument, cut_type(argument.type, axis, count))] = axis
-    for op in list(body_ops(stage)):
+    for op in list(stage.body_ops()):
         rule, result = tile_rule(op), op.results[0]
         assert rule is not None, "a stage that is cut has operations with rules"
         is_cut = any(kinds.get(operand) is not None for operand in op.operands)
@@ -46,7 +40,7 @@ def _cut_body(stage: dataflow.StageOp, axes: StageAxes, count: int) -> None:
 
 def _cut_channels(stage: dataflow.StageOp, axes: StageAxes, iterations: int) -> None:
     """Give a stage's channels the tiles that it makes; a stream of its own takes those that it reads."""
-    for channel, value in zip(list(stage.outs), yielded_values(stage), strict=False):
+    for channel, value in zip(list(stage.outs), stage.yielded(), strict=False):
         _set_type(channel, ChannelType(value.type))
     ports = zip(list(stage.ins), stage.body.block.args, axes.arguments, strict=False)
     for channel, argument, axis in ports:
@@ -54,15 +48,15 @@ def _cut_channels(stage: dataflow.StageOp, axes: StageAxes, iterations: int) -> 
             _set_type(channel, ChannelType(argument.type))
 
 
-def _cut_carry(carry: dataflow.CarryOp) -> None:
-    """Give the channels of a carried value the tiles of the stage that makes it."""
-    source = source_of(carry.next)
+def _cut_handed_on(unit: dataflow.UnitOp) -> None:
+    """Give the channels of a unit that hands tiles on those of the stage that makes them."""
+    handed = unit.handed_on()
+    source = None if handed is None else dataflow.source_of(handed.next)
     if source is None:
         return
-    whole = max(map(tile_of, carry.operands), key=nn.size_bytes_of)
     tile = tile_of(source.stage.outs[source.port])
-    carry.tiles = IntegerAttr(tiled_axis(nn.shape_of(whole), nn.shape_of(tile))[1], i64)
-    for channel in list(carry.operands):
+    unit.cut(tile)
+    for channel in list(unit.operands):
         _set_type(channel, ChannelType(tile))
 
 
@@ -109,9 +103,8 @@ def tile_network(
         _cut_body(stage, axes, count)
     for stage, axes, _ in cut:
         _cut_channels(stage, axes, network.iterations)
-    for op in network.body.block.ops:
-        if isinstance(op, dataflow.CarryOp):
-            _cut_carry(op)
+    for unit in network.units():
+        _cut_handed_on(unit)
     # Only now: how an input holds its tiles depends on what their producers make of them.
     for stage, axes, count in cut:
         _retime(stage, axes, count)

@@ -52,11 +52,11 @@ from xdsl.pattern_rewriter import (
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, nn
-from ...dialects.network import ALGORITHMS, channel_of
+from ...dialects.dataflow import channel_of, consumer_of, producer_of
 from ...dialects.rdu import machine_of
 from ...dialects.tiles import ChannelType, tile_of, tiled_axis
+from ...dialects.vocabulary import ALGORITHMS
 from ..knobs import Knob
-from .axes import consumer_of, producer_of
 
 SEVERAL = ("sockets > 1",)
 """One socket alone exchanges nothing."""
@@ -74,13 +74,15 @@ def _collector(op: dataflow.CollectiveOp) -> dataflow.StageOp | None:
 def _hold_tiles(channel: SSAValue, tile: ChannelType, rewriter: PatternRewriter) -> None:
     """Give a channel a smaller tile; a stage that reads it holds as many firings as before."""
     consumer = consumer_of(channel)
-    port = next((i for i, value in enumerate(consumer.inputs()) if value is channel), 0)
-    slices = consumer.ports()[port].slices if isinstance(consumer, dataflow.StageOp) else 1
+    if not isinstance(consumer, dataflow.StageOp):
+        rewriter.replace_value_with_new_type(channel, tile)
+        return
+    port = next(i for i, value in enumerate(consumer.ins) if value is channel)
+    slices = consumer.ports()[port].slices
     rewriter.replace_value_with_new_type(channel, tile)
-    if isinstance(consumer, dataflow.StageOp):
-        periods = [int(period) for period in consumer.in_periods.get_values()]
-        periods[port] = periods[port] // slices * consumer.ports()[port].slices
-        consumer.in_periods = DenseArrayBase.from_list(i64, periods)
+    periods = [int(period) for period in consumer.in_periods.get_values()]
+    periods[port] = periods[port] // slices * consumer.ports()[port].slices
+    consumer.in_periods = DenseArrayBase.from_list(i64, periods)
 
 
 class ExchangeTiles(RewritePattern):
@@ -108,8 +110,7 @@ class ExchangeTiles(RewritePattern):
         """Whether the reader of a channel can do with `count` tiles instead of one whole value."""
         consumer = consumer_of(channel)
         if isinstance(consumer, dataflow.StageOp):
-            port = next(i for i, value in enumerate(consumer.ins) if value is channel)
-            slices = consumer.ports()[port].slices
+            slices = consumer.in_port(channel)[0].slices
             return slices % count == 0 or count % slices == 0
         return isinstance(consumer, dataflow.StoreOp)
 

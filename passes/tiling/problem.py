@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import SSAValue
 
 from ...dialects import dataflow, nn
-from .axes import StageAxes, producer_of, source_of, stage_axes, streams_tiles, whole_axes
+from .axes import StageAxes, stage_axes, streams_tiles, whole_axes
 from .solver import TiledStage, burst_multiple
 
 
@@ -43,22 +43,22 @@ class TilingProblem:
         """The inputs of a stage that other stages feed."""
         numbers = {stage: n for n, stage in enumerate(self.stages)}
         for channel, read in zip(self.stages[number].ins, self.axes[number].arguments, strict=False):
-            source = source_of(channel)
+            source = dataflow.source_of(channel)
             if source is not None:
                 maker = numbers[source.stage]
                 yield Link(maker, source.carried, self.axes[maker].yielded[source.port], read)
 
     def beginnings(self) -> Iterator[tuple[int, int]]:
-        """The stages that make the first values of a carry, each with the stage that makes the next ones.
+        """The stages that make the first of carried values, each with the stage that makes the next ones.
 
-        They have to agree on the tiles, and the next ones come first: nothing but the carry reads the others.
+        They have to agree on the tiles, and the next ones come first: nothing else reads the others.
         """
         numbers = {stage: n for n, stage in enumerate(self.stages)}
-        carries = {
-            c for stage in self.stages for c in map(producer_of, stage.ins) if isinstance(c, dataflow.CarryOp)
-        }
-        for carry in carries:
-            begin, maker = producer_of(carry.init), source_of(carry.next)
+        producers = {dataflow.producer_of(channel) for stage in self.stages for channel in stage.ins}
+        for producer in producers:
+            if (handed := producer.handed_on()) is None:
+                continue
+            begin, maker = dataflow.producer_of(handed.first), dataflow.source_of(handed.next)
             if isinstance(begin, dataflow.StageOp) and maker is not None:
                 yield numbers[begin], numbers[maker.stage]
 
@@ -111,13 +111,13 @@ class TilingProblem:
 
 
 def _streams_cache(channel: SSAValue) -> bool:
-    producer = producer_of(channel)
+    producer = dataflow.producer_of(channel)
     return isinstance(producer, dataflow.LoadOp) and isinstance(producer.source.type, MemRefType)
 
 
 def tiling_problem(network: dataflow.KernelOp) -> TilingProblem:
     """The problem of a network whose stages are whole."""
-    stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp)]
+    stages = [op for op in network.units() if isinstance(op, dataflow.StageOp)]
     problem = TilingProblem(stages, [stage_axes(stage) for stage in stages], network.iterations)
     problem.leave_disagreeing_whole()
     return problem

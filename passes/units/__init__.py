@@ -3,5 +3,5 @@
 tiled network ──► traffic ──► allocation ──► allocate_units     shares of the chip
                   bytes and   a solver
                   FLOPs   └─► retention  ──► retain_weights     SRAM that no kernel needs
-kernel.func ────► fit                                           does it fit at all?
+kernel.func ────► fit: a trial of the passes to come, on a copy  does it fit at all?
 """

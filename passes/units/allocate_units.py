@@ -49,7 +49,6 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp
 from ...dialects.rdu import machine_of
 from ..diagnostics import NoRoom
 from ..knobs import Knob
@@ -67,7 +66,9 @@ class Shares:
     streams: int
 
 
-def _channel_task(channel: QueueOp, iterations: int, machine: Machine, stream_percent: int) -> Task:
+def _channel_task(
+    channel: dataflow.ChannelOp, iterations: int, machine: Machine, stream_percent: int
+) -> Task:
     minimum = needed_pmus(channel, iterations, machine)
     work = channel.type.tile_bytes * pass_tiles(channel) if minimum else 0
     return Task(channel.label, minimum, work * (stream_percent / 100 if is_stream(channel) else 1))
@@ -80,11 +81,11 @@ def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
     return Task(stage.label.data, 1, stage.firings.value.data * max(compute, stream))
 
 
-def _settle(op: dataflow.StageOp | QueueOp) -> bool:
+def _settle(op: dataflow.StageOp | dataflow.ChannelOp) -> bool:
     """Give what reads a resident weight the units there; whether it does."""
     _, count = home_of(op)
     if count > 0:
-        op.properties["pmus" if isinstance(op, QueueOp) else "pcus"] = IntegerAttr(count, i64)
+        op.properties["pmus" if isinstance(op, dataflow.ChannelOp) else "pcus"] = IntegerAttr(count, i64)
     return count > 0
 
 
@@ -93,8 +94,8 @@ def allocate(network: dataflow.KernelOp, machine: Machine, shares: Shares) -> No
 
     Raises: PassFailedException where the channels need more SRAM, or the stages more PCUs, than there are.
     """
-    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp) and not _settle(op)]
-    stages = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp) and not _settle(op)]
+    channels = [channel for channel in network.channels() if not _settle(channel)]
+    stages = [op for op in network.units() if isinstance(op, dataflow.StageOp) and not _settle(op)]
     name = network.sym_name.data
     tasks = [_channel_task(channel, network.iterations, machine, shares.streams) for channel in channels]
     try:

@@ -14,8 +14,8 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringA
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ...dialects import dataflow, kernel, nn
+from ...dialects.dataflow import ChannelOp, channel_of, consumer_of
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp, channel_of
 from .traffic import read_bytes
 
 Place = tuple[int, int]
@@ -34,9 +34,9 @@ def kernel_units(module: ModuleOp, machine: Machine) -> tuple[int, int]:
     return min([machine.pcus, *firsts]), min([machine.pmus, *firsts])
 
 
-def home_of(op: dataflow.StageOp | QueueOp) -> Place:
+def home_of(op: dataflow.StageOp | ChannelOp) -> Place:
     """The units of a channel that lies in a resident weight, or of a stage that reads one; none of others."""
-    channels = [op] if isinstance(op, QueueOp) else [channel_of(value) for value in op.ins]
+    channels = [op] if isinstance(op, ChannelOp) else [channel_of(value) for value in op.ins]
     homes = [_resident(channel.producers()[0]) for channel in channels]
     return max(homes, key=lambda home: home[1], default=(0, 0))
 
@@ -57,10 +57,10 @@ def _weight_of(argument: SSAValue) -> str | None:
 def _load_in_place(argument: BlockArgument) -> dataflow.LoadOp | None:
     """The load that streams an argument of a network to a stage, if that is all that reads it."""
     users = [use.operation for use in argument.uses]
-    if len(users) != 1 or not isinstance(users[0], dataflow.LoadOp) or len(users[0].channels) != 1:
+    if len(users) != 1 or not isinstance(users[0], dataflow.LoadOp) or not users[0].is_alone:
         return None
     channel = users[0].channels[0]
-    stage = channel_of(channel).consumers()[0]
+    stage = consumer_of(channel)
     if not isinstance(stage, dataflow.StageOp):
         return None
     streams = any(
@@ -112,4 +112,4 @@ def mark(module: ModuleOp, places: Mapping[str, Place], loads: Mapping[str, list
 
 def _all_loads(module: ModuleOp) -> Iterator[dataflow.LoadOp]:
     networks = [op for op in module.ops if isinstance(op, dataflow.KernelOp)]
-    return (op for network in networks for op in network.body.block.ops if isinstance(op, dataflow.LoadOp))
+    return (op for network in networks for op in network.units() if isinstance(op, dataflow.LoadOp))

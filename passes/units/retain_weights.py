@@ -64,19 +64,12 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, kernel, nn
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp
 from ...dialects.rdu import machine_of
 from ..knobs import Knob
 from .residence import is_resident, loads_in_place, mark
 from .retention import Candidate, choose_weights
 from .step_traffic import traffic_bytes
-from .traffic import needed_pmus
-
-
-def _needed_pmus(network: dataflow.KernelOp, machine: Machine) -> int:
-    """Fewest PMUs with which a kernel runs."""
-    channels = [op for op in network.body.block.ops if isinstance(op, QueueOp)]
-    return sum(needed_pmus(channel, network.iterations, machine) for channel in channels)
+from .traffic import network_pmus
 
 
 def _weight_pmus(weight: nn.WeightOp, machine: Machine) -> int:
@@ -96,7 +89,7 @@ def retain(module: ModuleOp, machine: Machine, percent: int) -> None:
     for op in [op for op in module.ops if is_resident(op)]:
         del op.attributes["tier"], op.attributes["address"], op.attributes["pmus"]
     networks = [op for op in module.ops if isinstance(op, dataflow.KernelOp)]
-    needed = max((_needed_pmus(network, machine) for network in networks), default=0)
+    needed = max((network_pmus(network, machine) for network in networks), default=0)
     loads, moved = loads_in_place(module), _traffic(module)
     weights = [
         op

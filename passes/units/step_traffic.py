@@ -9,25 +9,14 @@ from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import dataflow, kernel, nn
-from ...dialects.network import tile_of
+from ...dialects.tiles import tile_of
 
 
 def _streams(network: dataflow.KernelOp) -> Iterator[tuple[SSAValue, int]]:
     """What each stream of a network reads or writes in memory, and the bytes that it moves in a call."""
-    for unit in network.body.block.ops:
-        match unit:
-            case dataflow.LoadOp():
-                memory, channel = unit.source, unit.channels[0]
-                tiles = unit.produced_tiles(channel)
-            case dataflow.GatherOp():
-                memory, channel = unit.table, unit.channels[0]
-                tiles = unit.produced_tiles(channel)
-            case dataflow.StoreOp() if unit.destination is not None:
-                memory, channel = unit.destination, unit.channel
-                tiles = unit.consumed_tiles(channel)
-            case _:
-                continue
-        yield memory, tiles * nn.size_bytes_of(tile_of(channel))
+    for unit in network.units():
+        if unit.memory is not None and unit.memory_port is not None:
+            yield unit.memory, unit.passes * unit.work * nn.size_bytes_of(tile_of(unit.memory_port))
 
 
 def _argument_bytes(target: Operation) -> list[int]:

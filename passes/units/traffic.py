@@ -4,48 +4,39 @@ from __future__ import annotations
 
 from ...dialects import dataflow, nn
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp, UnitOp
-from ..tiling.axes import body_ops
 
 
-def gathered_tiles(channel: QueueOp, consumer: UnitOp) -> int:
-    """Tiles that the consumer must find in the channel at once."""
-    if not isinstance(consumer, dataflow.StageOp):
-        return 1
-    port = next(i for i, value in enumerate(consumer.ins) if value is channel.result)
-    return consumer.ports()[port].gathered
+def gathered_tiles(channel: dataflow.ChannelOp) -> int:
+    """Tiles that the reader of a channel must find in it at once."""
+    return channel.consumers()[0].gathered_tiles(channel.result)
 
 
-def pass_tiles(channel: QueueOp) -> int:
+def pass_tiles(channel: dataflow.ChannelOp) -> int:
     """Tiles that the producer of a channel puts into it in one pass, rounded up."""
-    producer = channel.producers()[0]
-    if isinstance(producer, dataflow.CarryOp):
-        return producer.tiles.value.data
-    return -(-producer.produced_tiles(channel.result) // producer.passes)
+    return channel.producers()[0].pass_tiles(channel.result)
 
 
-def is_stream(channel: QueueOp) -> bool:
+def is_stream(channel: dataflow.ChannelOp) -> bool:
     """Whether a load of its own fills a channel, so that more tiles can be loaded ahead into it."""
     producer = channel.producers()[0]
-    return isinstance(producer, dataflow.LoadOp) and len(producer.channels) == 1
+    return isinstance(producer, dataflow.LoadOp) and producer.is_alone
 
 
-def needed_depth(channel: QueueOp, iterations: int) -> int:
+def needed_depth(channel: dataflow.ChannelOp, iterations: int) -> int:
     """Fewest tiles that a channel must hold for a kernel to run, and to run without waiting for itself.
 
     Between stages a whole iteration fits, so that a value read twice never blocks its producer; a stream
-    from memory is double-buffered where the kernel loops. A carry puts a tile before it lets go of the one
-    it has copied, so carries that feed one another need a slot more.
+    from memory is double-buffered where the kernel loops. Units that feed one another and put a tile on
+    before they let go of the one they have taken need a slot more.
     """
     producer, consumer = channel.producers()[0], channel.consumers()[0]
-    gathered = gathered_tiles(channel, consumer)
     if isinstance(producer, dataflow.LoadOp):
-        return max(gathered, 2 if iterations > 1 else 1)
-    carries = isinstance(producer, dataflow.CarryOp) and isinstance(consumer, dataflow.CarryOp)
-    return max(gathered, pass_tiles(channel) + carries)
+        return max(gathered_tiles(channel), 2 if iterations > 1 else 1)
+    late = producer.FREES_LATE and consumer.FREES_LATE
+    return max(gathered_tiles(channel), pass_tiles(channel) + late)
 
 
-def held_tiles(channel: QueueOp, iterations: int) -> int:
+def held_tiles(channel: dataflow.ChannelOp, iterations: int) -> int:
     """The depth of a channel once it is scheduled: what it needs, or more where it has more already."""
     return max(channel.depth.value.data, needed_depth(channel, iterations))
 
@@ -55,15 +46,20 @@ def room_bytes(pmus: int, machine: Machine) -> int:
     return pmus * machine.pmu_bytes if pmus else machine.pcu_fifo_bytes
 
 
-def needed_pmus(channel: QueueOp, iterations: int, machine: Machine) -> int:
+def needed_pmus(channel: dataflow.ChannelOp, iterations: int, machine: Machine) -> int:
     """Fewest PMUs that hold a channel once it is scheduled; none where its reader's FIFO is enough."""
     held_bytes = held_tiles(channel, iterations) * channel.type.tile_bytes
     return 0 if held_bytes <= room_bytes(0, machine) else -(-held_bytes // machine.pmu_bytes)
 
 
+def network_pmus(network: dataflow.KernelOp, machine: Machine) -> int:
+    """Fewest PMUs with which a kernel runs."""
+    return sum(needed_pmus(channel, network.iterations, machine) for channel in network.channels())
+
+
 def stage_flops(stage: dataflow.StageOp) -> int:
     """Floating-point operations of one firing."""
-    return sum(op.flops() for op in body_ops(stage) if isinstance(op, nn.ComputeOp))
+    return sum(op.flops() for op in stage.body_ops())
 
 
 def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:

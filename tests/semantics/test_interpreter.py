@@ -53,8 +53,8 @@ LOOP = """
     ("slices", "order"),
     [
         ("", [0, 1, 2, 3]),
-        ("attributes {starts = array<i64: 1>, steps = array<i64: 2>}", [1, 3]),
-        ("attributes {starts = array<i64: 3>, steps = array<i64: -1>}", [3, 2, 1]),
+        ("attributes {starts = array<i64: 1>, strides = array<i64: 2>}", [1, 3]),
+        ("attributes {starts = array<i64: 3>, strides = array<i64: -1>}", [3, 2, 1]),
     ],
 )
 def test_a_loop_carries_values_and_walks_through_stacks(parse, slices: str, order: list[int]):

@@ -54,7 +54,8 @@ ROW_SUMS = """
     dataflow.kernel @k(%x: tensor<3x1x4xf32>, %s: memref<3x1x1xf32>) attributes {iterations = 3} {
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1xf32>>
-      dataflow.load %x to %a {start = 2, step = -1} : tensor<3x1x4xf32> -> !dataflow.channel<tensor<1x1xf32>>
+      dataflow.load %x to %a {start = 2, stride = -1}
+          : tensor<3x1x4xf32> -> !dataflow.channel<tensor<1x1xf32>>
       dataflow.stage "sum" firings 4
           ins(%a : !dataflow.channel<tensor<1x1xf32>>) periods [1]
           outs(%b : !dataflow.channel<tensor<1x1xf32>>) periods [4] {
@@ -62,7 +63,8 @@ ROW_SUMS = """
         %d = nn.add %c, %sum : (tensor<1x1xf32>, tensor<1x1xf32>) -> tensor<1x1xf32>
         dataflow.yield %d, %d : tensor<1x1xf32>, tensor<1x1xf32>
       }
-      dataflow.store %b into %s : memref<3x1x1xf32> {start = 0, step = 1} : !dataflow.channel<tensor<1x1xf32>>
+      dataflow.store %b into %s : memref<3x1x1xf32> {start = 0, stride = 1}
+          : !dataflow.channel<tensor<1x1xf32>>
     }
     kernel.schedule @step(%x: tensor<3x1x4xf32>) {
       %s = nn.get_global @s : memref<3x1x1xf32>
@@ -85,7 +87,7 @@ CARRY = scheduled(
       %final = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
-      dataflow.load %x to %init {once} : tensor<1x4xf32> -> !dataflow.channel<tensor<1x2xf32>>
+      dataflow.load %x to %init {rate = "call"} : tensor<1x4xf32> -> !dataflow.channel<tensor<1x2xf32>>
       dataflow.carry 2 init %init next %next final %final current %a, %b
           : !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x2xf32>>,
             !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x2xf32>>
@@ -97,7 +99,7 @@ CARRY = scheduled(
         %e = nn.add %c, %d : (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x2xf32>
         dataflow.yield %e : tensor<1x2xf32>
       }
-      dataflow.store %final result 0 {once} : !dataflow.channel<tensor<1x2xf32>>
+      dataflow.store %final result 0 {rate = "call"} : !dataflow.channel<tensor<1x2xf32>>
     }""",
     "(tensor<1x4xf32>) -> tensor<1x4xf32>",
 )

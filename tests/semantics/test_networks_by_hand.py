@@ -43,7 +43,7 @@ LOOPS = {
     "a stack is walked two ways": f"""
         %a, %b = kernel.loop 2 carried(%x, %y : {ROW}, {ROW}) -> {ROW}, {ROW}
             stacks(%w, %w : {STACK}, {STACK})
-            attributes {{starts = array<i64: 3, 0>, steps = array<i64: -2, 1>}} {{
+            attributes {{starts = array<i64: 3, 0>, strides = array<i64: -2, 1>}} {{
         ^bb0(%h: {ROW}, %g: {ROW}, %wi: {MATRIX}, %vi: {MATRIX}):
           %z = nn.matmul %h, %wi : {PRODUCT}
           %q = nn.matmul %g, %vi : {PRODUCT}
@@ -108,5 +108,5 @@ def test_a_fused_stage_by_hand(parse, check_down_to_the_machine) -> None:
           kernel.return %y : {ROW}
         }}""")
     check_down_to_the_machine(module, "")
-    stages = [op for op in module.walk() if op.name == "rdu.stage"]
+    stages = [op for op in module.walk() if op.name == "dataflow.stage"]
     assert [op.properties["firings"].value.data for op in stages] == [8, 1]

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.executor import time_step
-from kl.dialects.network import QueueOp
+from kl.dialects.dataflow import ChannelOp
 from kl.dialects.rdu import machine_of, set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
@@ -40,7 +40,7 @@ def placed(model: str, sockets: int, choice: Choice, extents: dict[str, int]) ->
 
 def depths(module: ModuleOp) -> list[int]:
     """The depths of all channels."""
-    return [op.depth.value.data for op in module.walk() if isinstance(op, QueueOp)]
+    return [op.depth.value.data for op in module.walk() if isinstance(op, ChannelOp)]
 
 
 def cycles(module: ModuleOp, position: int) -> int:
@@ -65,7 +65,7 @@ def test_fewer_tiles_take_no_longer(model: str, sockets: int, extents: dict[str,
     run(module, "schedule-loop")
     planned = depths(module)
     deep = module.clone()
-    for channel, depth in zip((op for op in deep.walk() if isinstance(op, QueueOp)), before, strict=True):
+    for channel, depth in zip((op for op in deep.walk() if isinstance(op, ChannelOp)), before, strict=True):
         channel.depth = IntegerAttr(depth, i64)
     assert all(now <= then for now, then in zip(planned, before, strict=True))
     assert planned != before or model == "llama3_tiny"

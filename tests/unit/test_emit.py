@@ -43,40 +43,40 @@ TEXT = dedent("""\
     rdu.region @a "value" "hbm" 1280 : memref<1x8xf32>
     rdu.region @b "value" "hbm" 1536 : memref<1x8xf32>
     rdu.region @c "value" "hbm" 1280 : memref<1x8xf32>
-    rdu.kernel @mul(%x: tensor<1x8xf32>, %w: tensor<8x8xf32>, %y: memref<1x8xf32>) attributes {iterations = 1} {
-      %0 = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<1x8xf32>>
-      %wide = rdu.buffer 2 {pmus = 1, pmu_first = 0} : !dataflow.channel<tensor<8x4xf32>>
-      %out = rdu.buffer 2 {pmus = 0, pmu_first = 1, hops = 1} : !dataflow.channel<tensor<1x4xf32>>
-      rdu.load %x to %0 {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
-      rdu.load %w to %wide {tiles = 2, tile_stride = 16, start = 0, pass_stride = 0, strides = array<i64: 32, 4>} : tensor<8x8xf32> -> !dataflow.channel<tensor<8x4xf32>>
-      rdu.stage "mul" firings 2 ins(%0, %wide : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<8x4xf32>>) periods [2, 1] outs(%out : !dataflow.channel<tensor<1x4xf32>>) periods [1] attributes {ii = 4, latency = 60, pcus = 3, pcu_first = 7} {
+    dataflow.kernel @mul(%x: tensor<1x8xf32>, %w: tensor<8x8xf32>) -> tensor<1x8xf32> attributes {iterations = 1} {
+      %0 = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<1x8xf32>>
+      %wide = dataflow.channel 2 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8x4xf32>>
+      %out = dataflow.channel 2 {pmus = 0, pmu_first = 1, hops = 1} : !dataflow.channel<tensor<1x4xf32>>
+      dataflow.load %x to %0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
+      dataflow.load %w to %wide {rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 16, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<8x8xf32> -> !dataflow.channel<tensor<8x4xf32>>
+      dataflow.stage "mul" firings 2 ins(%0, %wide : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<8x4xf32>>) periods [2, 1] outs(%out : !dataflow.channel<tensor<1x4xf32>>) periods [1] attributes {ii = 4, latency = 60, pcus = 3, pcu_first = 7} {
       ^bb0(%d: tensor<1x8xf32>, %e: tensor<8x4xf32>):
         %f = nn.matmul %d, %e : (tensor<1x8xf32>, tensor<8x4xf32>) -> tensor<1x4xf32>
         %g = nn.silu %f : (tensor<1x4xf32>) -> tensor<1x4xf32>
         dataflow.yield %g : tensor<1x4xf32>
       }
-      rdu.store %out into %y {tiles = 2, tile_stride = 16, start = 0, pass_stride = 0, strides = array<i64: 32, 4>} : !dataflow.channel<tensor<1x4xf32>> -> memref<1x8xf32>
+      dataflow.store %out result 0 {rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 16, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : !dataflow.channel<tensor<1x4xf32>>
     }
-    rdu.kernel @attend(%x: tensor<1x8xf32>, %k: memref<2x1x2x8x4xf32>, %p: tensor<i32>, %y: memref<1x8xf32>) attributes {iterations = 2} {
-      %i = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-      %n = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-      %e = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-      %s = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-      %q = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-      %v = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x2x4x4xf32>>
-      %t = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<!dataflow.token>
-      rdu.load %x to %i {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>, once} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
-      rdu.carry 1 init %i next %n final %e current %s, %q : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>> final !dataflow.channel<tensor<1x8xf32>>
-      rdu.store %s into %k at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {tiles = 1, tile_stride = 256, strides = array<i64: 256, 128, 4>, position_stride = 16, start = 256, pass_stride = -256} : !dataflow.channel<tensor<1x8xf32>> -> memref<2x1x2x8x4xf32>
-      rdu.load %k to %v after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 2, tile_stride = 64, strides = array<i64: 256, 128, 16, 4>, start = 256, pass_stride = -256, positions_per_tile = 4} : memref<2x1x2x8x4xf32> -> !dataflow.channel<tensor<1x2x4x4xf32>>
-      rdu.stage "values" firings 2 ins(%q, %v : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x2x4x4xf32>>) periods [2, 1] outs(%n : !dataflow.channel<tensor<1x8xf32>>) periods [2] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
+    dataflow.kernel @attend(%x: tensor<1x8xf32>, %k: memref<2x1x2x8x4xf32>, %p: tensor<i32>) -> tensor<1x8xf32> attributes {iterations = 2} {
+      %i = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+      %n = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+      %e = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+      %s = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+      %q = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+      %v = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x4x4xf32>>
+      %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>
+      dataflow.load %x to %i {rate = "call", rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
+      dataflow.carry 1 init %i next %n final %e current %s, %q : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>> final !dataflow.channel<tensor<1x8xf32>>
+      dataflow.store %s into %k : memref<2x1x2x8x4xf32> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {start = 1, stride = -1, rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 256, start = 256, pass_stride = -256, strides = array<i64: 256, 128, 4>, position_stride = 16}>} : !dataflow.channel<tensor<1x8xf32>>
+      dataflow.load %k to %v after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 1, stride = -1, rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 64, start = 256, pass_stride = -256, strides = array<i64: 256, 128, 16, 4>, positions_per_tile = 4}>} : memref<2x1x2x8x4xf32> -> !dataflow.channel<tensor<1x2x4x4xf32>>
+      dataflow.stage "values" firings 2 ins(%q, %v : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x2x4x4xf32>>) periods [2, 1] outs(%n : !dataflow.channel<tensor<1x8xf32>>) periods [2] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
       ^bb0(%d: tensor<1x8xf32>, %e2: tensor<1x2x4x4xf32>, %sum: tensor<1x8xf64>):
         %f = nn.attention_scores %d, %e2 scale 0.5 : (tensor<1x8xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4xf32>
         %g = nn.attention_values %f, %e2, %sum : (tensor<1x2x4xf32>, tensor<1x2x4x4xf32>, tensor<1x8xf64>) -> tensor<1x8xf64>
         %h = nn.cast %g : (tensor<1x8xf64>) -> tensor<1x8xf32>
         dataflow.yield %h, %g : tensor<1x8xf32>, tensor<1x8xf64>
       }
-      rdu.store %e into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>, once} : !dataflow.channel<tensor<1x8xf32>> -> memref<1x8xf32>
+      dataflow.store %e result 0 {rate = "call", rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : !dataflow.channel<tensor<1x8xf32>>
     }
     rdu.schedule @step inputs [@x, @p] outputs [@c] {
       rdu.load_program @mul
@@ -179,7 +179,7 @@ def test_a_stage_numbers_its_values(program: Program) -> None:
         60,
         2 * 8 * 4 + 4 * 4,
         (7, 3),
-        place('rdu.stage "mul"'),
+        place('dataflow.stage "mul"'),
     )
 
 
@@ -188,7 +188,7 @@ def test_streams_walk_by_bytes(program: Program) -> None:
         "load w",
         (1,),
         AddressPattern(1, TensorSpec((8, 4), "f32"), (32, 4), 2, 16),
-        location=place("rdu.load %w"),
+        location=place("dataflow.load %w"),
     )
     once, _, append, read, *_, last = program.kernels[1].units
     assert isinstance(once, Load)
@@ -200,7 +200,7 @@ def test_streams_walk_by_bytes(program: Program) -> None:
         3,
         AddressPattern(1, TensorSpec((1, 2, 4), "f32"), (256, 128, 4), 1, 256, 256, -256, 2, 16),
         done=(6,),
-        location=place("rdu.store %s"),
+        location=place("dataflow.store %s"),
     )
     assert isinstance(read, Load)
     assert read.gate == Gate(channel=6, position_parameter=2, positions_per_tile=4)
@@ -211,7 +211,7 @@ def test_streams_walk_by_bytes(program: Program) -> None:
 
 def test_carries_and_states_are_taken_over(program: Program) -> None:
     kernel = program.kernels[1]
-    assert kernel.units[1] == Carry("carry s", 1, 0, 1, 2, (3, 4), place("rdu.carry"))
+    assert kernel.units[1] == Carry("carry s", 1, 0, 1, 2, (3, 4), place("dataflow.carry"))
     stage = kernel.units[4]
     assert isinstance(stage, Stage)
     # Values 0 and 1 are the inputs, 2 is the state; 4 is its next one, 5 goes out.
@@ -224,18 +224,18 @@ def test_carries_and_states_are_taken_over(program: Program) -> None:
 
 def test_inputs_are_gathered_and_sliced_along_an_axis() -> None:
     text = dedent("""\
-        rdu.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x8xf32>) attributes {iterations = 1} {
-          %a = rdu.buffer 2 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x2xf32>>
-          %b = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-          %c = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x4xf32>>
-          rdu.load %x to %a {tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 32, 4>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x2xf32>>
-          rdu.load %x to %b {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
-          rdu.stage "mul" firings 2 ins(%a, %b : !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x8xf32>>) periods [1, 2] outs(%c : !dataflow.channel<tensor<1x4xf32>>) periods [1] attributes {ii = 1, latency = 1, pcus = 1, pcu_first = 0} {
+        dataflow.kernel @k(%x: tensor<1x8xf32>) -> tensor<1x8xf32> attributes {iterations = 1} {
+          %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2xf32>>
+          %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+          %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x4xf32>>
+          dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x2xf32>>
+          dataflow.load %x to %b {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
+          dataflow.stage "mul" firings 2 ins(%a, %b : !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x8xf32>>) periods [1, 2] outs(%c : !dataflow.channel<tensor<1x4xf32>>) periods [1] attributes {ii = 1, latency = 1, pcus = 1, pcu_first = 0} {
           ^bb0(%d: tensor<1x4xf32>, %e: tensor<1x4xf32>):
             %f = nn.mul %d, %e : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
             dataflow.yield %f : tensor<1x4xf32>
           }
-          rdu.store %c into %y {tiles = 2, tile_stride = 16, start = 0, pass_stride = 0, strides = array<i64: 32, 4>} : !dataflow.channel<tensor<1x4xf32>> -> memref<1x8xf32>
+          dataflow.store %c result 0 {rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 16, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : !dataflow.channel<tensor<1x4xf32>>
         }
         rdu.schedule @step inputs [] outputs [] {
         ^bb0:
@@ -256,12 +256,12 @@ def test_rows_are_gathered_by_index_and_a_step_makes_a_token_per_row() -> None:
         rdu.region @ids "input" "hbm" 0 : tensor<3xi32>
         rdu.region @table "weight" "hbm" 256 : tensor<9x4xf32>
         rdu.region @rows "value" "hbm" 512 : memref<3x4xf32>
-        rdu.kernel @k(%i: tensor<3xi32>, %t: tensor<9x4xf32>, %y: memref<3x4xf32>) attributes {iterations = 1} {
-          %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<3xi32>>
-          %b = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<3x4xf32>>
-          rdu.load %i to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
-          rdu.gather %t by %a to %b : tensor<9x4xf32>, !dataflow.channel<tensor<3xi32>> -> !dataflow.channel<tensor<3x4xf32>>
-          rdu.store %b into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 4>} : !dataflow.channel<tensor<3x4xf32>> -> memref<3x4xf32>
+        dataflow.kernel @k(%i: tensor<3xi32>, %t: tensor<9x4xf32>) -> tensor<3x4xf32> attributes {iterations = 1} {
+          %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<3xi32>>
+          %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<3x4xf32>>
+          dataflow.load %i to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+          dataflow.gather %t by %a to %b : tensor<9x4xf32>, !dataflow.channel<tensor<3xi32>> -> !dataflow.channel<tensor<3x4xf32>>
+          dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 4>}>} : !dataflow.channel<tensor<3x4xf32>>
         }
         rdu.schedule @step inputs [@ids] outputs [@rows] {
           rdu.load_program @k

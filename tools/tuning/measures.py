@@ -11,7 +11,6 @@ from ...backends.sn40l.program import Channel, Kernel, Program, Stage
 from ...backends.sn40l.report import Report
 from ...dialects import dataflow
 from ...dialects.machine import Machine
-from ...dialects.network import QueueOp
 from ...dialects.rdu import machine_of
 from ...passes.units.residence import home_of, kernel_units
 from ...passes.units.traffic import needed_pmus
@@ -95,10 +94,9 @@ def unit_slacks(module: ModuleOp) -> dict[str, float]:
 
 
 def _needs(network: dataflow.KernelOp, machine: Machine) -> tuple[int, int]:
-    units = [op for op in network.body.block.ops if isinstance(op, dataflow.StageOp | QueueOp)]
-    free = [op for op in units if home_of(op)[1] == 0]
-    stages = sum(isinstance(op, dataflow.StageOp) for op in free)
-    return stages, sum(needed_pmus(op, network.iterations, machine) for op in free if isinstance(op, QueueOp))
+    stages = [op for op in network.units() if isinstance(op, dataflow.StageOp) and home_of(op)[1] == 0]
+    channels = [channel for channel in network.channels() if home_of(channel)[1] == 0]
+    return len(stages), sum(needed_pmus(channel, network.iterations, machine) for channel in channels)
 
 
 def link_slacks(module: ModuleOp) -> dict[str, float]:

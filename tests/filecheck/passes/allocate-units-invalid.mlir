@@ -16,13 +16,13 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 2, pmu_bytes = 409
   dataflow.kernel @k(%x: tensor<2x1x1024xf32>, %y: memref<2x1x1024xf32>) attributes {iterations = 2} {
     %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
     %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
-    dataflow.load %x to %a {start = 0, step = 1} : tensor<2x1x1024xf32> -> !dataflow.channel<tensor<1x1024xf32>>
+    dataflow.load %x to %a {start = 0, stride = 1} : tensor<2x1x1024xf32> -> !dataflow.channel<tensor<1x1024xf32>>
     dataflow.stage "silu" firings 1 ins(%a : !dataflow.channel<tensor<1x1024xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<1x1024xf32>>) periods [1] {
     ^bb0(%0: tensor<1x1024xf32>):
       %1 = nn.silu %0 : (tensor<1x1024xf32>) -> tensor<1x1024xf32>
       dataflow.yield %1 : tensor<1x1024xf32>
     }
-    dataflow.store %b into %y : memref<2x1x1024xf32> {start = 0, step = 1} : !dataflow.channel<tensor<1x1024xf32>>
+    dataflow.store %b into %y : memref<2x1x1024xf32> {start = 0, stride = 1} : !dataflow.channel<tensor<1x1024xf32>>
   }
 }
 

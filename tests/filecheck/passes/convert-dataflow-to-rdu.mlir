@@ -2,40 +2,39 @@
 // RUN: kl-opt %s -p convert-dataflow-to-rdu,convert-dataflow-to-rdu --split-input-file | filecheck %s
 
 // Streams walk by bytes. @w is [4, 8, 16] of 2 bytes: a row is 32 bytes, 4 columns 8, a slice 256; iteration i reads slice
-// 3 - i, from byte 768 downwards. A stack of results steps on by what it stores in a pass. What runs once has one pass.
-// Units keep their order, their numbers and the bodies of stages; a result is an argument of its own, behind the others.
-// CHECK-LABEL: rdu.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>, %out0: memref<1x8xbf16>) attributes {iterations = 4 : i64} {
-// CHECK-NEXT: %a = rdu.buffer 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
-// CHECK-NEXT: %b = rdu.buffer 8 {pmus = 2 : i64, pmu_first = 0 : i64, hops = 5 : i64} : !dataflow.channel<tensor<8x4xbf16>>
-// CHECK: rdu.load %x to %a, %d {tiles = 1 : i64, tile_stride = 0 : i64, strides = array<i64: 16, 2>, start = 0 : i64, pass_stride = 0 : i64, once} : tensor<1x8xbf16>
-// CHECK-NEXT: rdu.load %w to %b {tiles = 4 : i64, tile_stride = 8 : i64, strides = array<i64: 32, 2>, start = 768 : i64, pass_stride = -256 : i64} : tensor<4x8x16xbf16>
-// CHECK-NEXT: rdu.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [16, 1] outs(%c : {{.*}}) periods [1] attributes {ii = 10 : i64, latency = 58 : i64, pcus = 3 : i64, pcu_first = 1 : i64} {
+// 3 - i, from byte 768 downwards. A stack of results goes on by what it stores in a pass. What runs once has one pass.
+// Everything else stays as it is; a result has its address behind those of the arguments.
+// CHECK-LABEL: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>) -> tensor<1x8xbf16> attributes {iterations = 4 : i64} {
+// CHECK-NEXT: %a = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: %b = dataflow.channel 8 {pmus = 2 : i64, pmu_first = 0 : i64, hops = 5 : i64} : !dataflow.channel<tensor<8x4xbf16>>
+// CHECK: dataflow.load %x to %a, %d {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 16, 2>}>, rate = "call"} : tensor<1x8xbf16>
+// CHECK-NEXT: dataflow.load %w to %b {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 32, 2>}>, start = 3 : i64, stride = -1 : i64} : tensor<4x8x16xbf16>
+// CHECK-NEXT: dataflow.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [16, 1] outs(%c : {{.*}}) periods [1] attributes {ii = 10 : i64, latency = 58 : i64, pcus = 3 : i64, pcu_first = 1 : i64} {
 // CHECK: nn.matmul
-// CHECK: rdu.store %c into %o {tiles = 4 : i64, tile_stride = 8 : i64, strides = array<i64: 32, 2>, start = 0 : i64, pass_stride = 32 : i64} : {{.*}} -> memref<4x1x16xbf16>
-// CHECK-NEXT: rdu.store %d into %out0 {tiles = 1 : i64, tile_stride = 0 : i64, strides = array<i64: 16, 2>, start = 0 : i64, pass_stride = 0 : i64, once} : {{.*}} -> memref<1x8xbf16>
-// CHECK-NOT: dataflow.kernel
+// CHECK: dataflow.store %c into %o : memref<4x1x16xbf16> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 32 : i64, strides = array<i64: 32, 2>}>, start = 0 : i64, stride = 1 : i64} : {{.*}}
+// CHECK-NEXT: dataflow.store %d result 0 {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 16, 2>}>, rate = "call"} : {{.*}}
 dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>) -> tensor<1x8xbf16> attributes {iterations = 4} {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 8 {pmus = 2, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<8x4xbf16>>
   %c = dataflow.channel 4 {pmus = 0, pmu_first = 2, hops = 2} : !dataflow.channel<tensor<1x4xbf16>>
   %d = dataflow.channel 1 {pmus = 0, pmu_first = 2, hops = 2} : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %x to %a, %d {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %w to %b {start = 3, step = -1} : tensor<4x8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
+  dataflow.load %x to %a, %d {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %w to %b {start = 3, stride = -1} : tensor<4x8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
   dataflow.stage "matmul" firings 4 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x4xbf16>>) periods [16, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10, latency = 58, pcus = 3, pcu_first = 1} {
   ^bb0(%e: tensor<1x8xbf16>, %f: tensor<8x4xbf16>):
     %g = nn.matmul %e, %f : (tensor<1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x4xbf16>
     dataflow.yield %g : tensor<1x4xbf16>
   }
-  dataflow.store %c into %o : memref<4x1x16xbf16> {start = 0, step = 1} : !dataflow.channel<tensor<1x4xbf16>>
-  dataflow.store %d result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %c into %o : memref<4x1x16xbf16> {start = 0, stride = 1} : !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.store %d result 0 {rate = "call"} : !dataflow.channel<tensor<1x8xbf16>>
 }
 
 // -----
 // At a position of a cache [2, 2, 16, 4] of 2 bytes, positions are 8 bytes apart, heads 128, batches 256. A tile [2, 4]
 // is one head, the next one 128 bytes further. The load waits at tile position / 4, as its tiles have 4 positions.
-// CHECK-LABEL: rdu.kernel @append
-// CHECK: rdu.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 4 : i64, tile_stride = 32 : i64, strides = array<i64: 256, 128, 8, 2>, start = 0 : i64, pass_stride = 0 : i64, positions_per_tile = 4 : i64}
-// CHECK: rdu.store %a into %k at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {tiles = 2 : i64, tile_stride = 128 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64}
+// CHECK-LABEL: dataflow.kernel @append
+// CHECK: dataflow.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 32 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 4 : i64}>}
+// CHECK: dataflow.store %a into %k : memref<2x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 2 : i64, tile_stride = 128 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64}>}
 dataflow.kernel @append(%x: tensor<2x8xbf16>, %k: memref<2x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2x2x16x4xbf16> attributes {iterations = 1} {
   %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<2x4xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<2x2x4x4xbf16>>
@@ -47,17 +46,17 @@ dataflow.kernel @append(%x: tensor<2x8xbf16>, %k: memref<2x2x16x4xbf16>, %p: ten
 }
 
 // -----
-// Carries and gathers keep their channels.
-// CHECK-LABEL: rdu.kernel @rows
-// CHECK: rdu.carry 1 init %i next %m final %f current %c :
-// CHECK: rdu.gather %table by %c to %n :
+// Units that stream nothing have no walk.
+// CHECK-LABEL: dataflow.kernel @rows
+// CHECK: dataflow.carry 1 init %i next %m final %f current %c :
+// CHECK: dataflow.gather %table by %c to %n : tensor<9x2xf32>
 dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<9x2xf32>) -> tensor<2xi32> attributes {iterations = 2} {
   %i = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
   %n = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2x2xf32>>
   %m = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
   %f = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
   %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
-  dataflow.load %ids to %i {once} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.load %ids to %i {rate = "call"} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
   dataflow.carry 1 init %i next %m final %f current %c : !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>> final !dataflow.channel<tensor<2xi32>>
   dataflow.gather %table by %c to %n : tensor<9x2xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x2xf32>>
   dataflow.stage "argmax" firings 1 ins(%n : !dataflow.channel<tensor<2x2xf32>>) periods [1] outs(%m : !dataflow.channel<tensor<2xi32>>) periods [1] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
@@ -65,7 +64,7 @@ dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<9x2xf32>) -> tensor<2x
     %1 = nn.argmax %0 : (tensor<2x2xf32>) -> tensor<2xi32>
     dataflow.yield %1 : tensor<2xi32>
   }
-  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<2xi32>>
+  dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<2xi32>>
 }
 
 // -----
@@ -123,26 +122,26 @@ kernel.schedule @step(%x: tensor<64xbf16>) -> (tensor<64xbf16>, tensor<64xbf16>)
 // -----
 // Units keep their rate: once a decode step, once a call; a result of the steps is written slice by slice, and a
 // carry that nobody takes the last value of has no final one.
-// CHECK-LABEL: rdu.kernel @steps(
+// CHECK-LABEL: dataflow.kernel @steps(
 // CHECK-SAME: attributes {iterations = 2 : i64, steps = 2 : i64}
-// CHECK: rdu.load %x to %a {{{.*}}once}
-// CHECK-NEXT: rdu.carry 1 init %a next %b current %c {per_step} :
-// CHECK-NEXT: rdu.counter %p to %d :
-// CHECK-NEXT: rdu.stage "rope" firings 1 {{.*}} attributes {{{.*}}per_step{{.*}}} {
-// CHECK: rdu.store %e into %out0 {tiles = 1 : i64, tile_stride = 0 : i64, strides = array<i64: 16, 2>, start = 0 : i64, pass_stride = 16 : i64, per_step}
+// CHECK: dataflow.load %x to %a {{{.*}}rate = "call"}
+// CHECK-NEXT: dataflow.carry 1 init %a next %b current %c {rate = "step"} :
+// CHECK-NEXT: dataflow.counter %p to %d :
+// CHECK-NEXT: dataflow.stage "rope" firings 1 {{.*}} attributes {{{.*}}rate = "step"{{.*}}} {
+// CHECK: dataflow.store %e result 0 {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 16 : i64, strides = array<i64: 16, 2>}>, start = 0 : i64, stride = 1 : i64, rate = "step"}
 dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {iterations = 2, steps = 2} {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %d = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<i32>>
   %e = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.carry 1 init %a next %b current %c {per_step} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %a next %b current %c {rate = "step"} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
   dataflow.counter %p to %d : tensor<i32> -> !dataflow.channel<tensor<i32>>
-  dataflow.stage "rope" firings 1 ins(%c, %d : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<i32>>) periods [1, 1] outs(%b, %e : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 1] attributes {per_step, ii = 1, latency = 2, pcus = 1, pcu_first = 0} {
+  dataflow.stage "rope" firings 1 ins(%c, %d : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<i32>>) periods [1, 1] outs(%b, %e : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 1] attributes {rate = "step", ii = 1, latency = 2, pcus = 1, pcu_first = 0} {
   ^bb0(%h: tensor<1x8xbf16>, %at: tensor<i32>):
     %y = nn.rope %h, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
     dataflow.yield %y, %y : tensor<1x8xbf16>, tensor<1x8xbf16>
   }
-  dataflow.store %e result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %e result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<1x8xbf16>>
 }

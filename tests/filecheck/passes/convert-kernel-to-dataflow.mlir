@@ -80,16 +80,16 @@ kernel.func @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor<2x8
 // from slice 3; the carried value enters and leaves once a call, and so does what a stage holds for all 4 firings.
 // CHECK-LABEL: dataflow.kernel @looped
 // CHECK-SAME: attributes {iterations = 4 : i64}
-// CHECK: dataflow.load %x to [[INIT:%.*]] {once} :
+// CHECK: dataflow.load %x to [[INIT:%.*]] {rate = "call"} :
 // CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%[^ ]+]] final [[FINAL:%[^ ]+]] current [[H:%[^ ]+]] :
-// CHECK-NEXT: dataflow.load %w to [[W:%.*]] {start = 3 : i64, step = -1 : i64} : tensor<4x8x8xbf16>
+// CHECK-NEXT: dataflow.load %w to [[W:%.*]] {start = 3 : i64, stride = -1 : i64} : tensor<4x8x8xbf16>
 // CHECK-NEXT: dataflow.stage "matmul.a" firings 1 ins([[H]], [[W]] : {{.*}}) periods [1, 1] outs([[A:%.*]] :
-// CHECK: dataflow.load %g to [[G:%.*]] {once} :
+// CHECK: dataflow.load %g to [[G:%.*]] {rate = "call"} :
 // CHECK-NEXT: dataflow.stage "mul.b" firings 1 ins([[A]], [[G]] : {{.*}}) periods [1, 4] outs([[NEXT]] :
-// CHECK: dataflow.store [[FINAL]] result 0 {once} :
+// CHECK: dataflow.store [[FINAL]] result 0 {rate = "call"} :
 // CHECK-NOT: kernel.loop
 kernel.func @looped(%x: tensor<1x8xbf16>, %w: tensor<4x8x8xbf16>, %g: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
-  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<4x8x8xbf16>) attributes {starts = array<i64: 3>, steps = array<i64: -1>} {
+  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<4x8x8xbf16>) attributes {starts = array<i64: 3>, strides = array<i64: -1>} {
   ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
     %a = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
     %b = nn.mul %a, %g : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
@@ -102,10 +102,10 @@ kernel.func @looped(%x: tensor<1x8xbf16>, %w: tensor<4x8x8xbf16>, %g: tensor<1x8
 // What takes a tile in every iteration and holds none, an append, a gather or a carry, gets a load that runs in
 // every iteration, even of what stays the same: %x is loaded once for the carry, and again and again.
 // CHECK-LABEL: dataflow.kernel @again
-// CHECK: dataflow.load %x to [[INIT:%.*]] {once} :
+// CHECK: dataflow.load %x to [[INIT:%.*]] {rate = "call"} :
 // CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%[^ ]+]] final
 // CHECK: dataflow.load %x to [[X:%.*]] :
-// CHECK-NEXT: dataflow.store [[X]] into %c : memref<4x1x2x16x4xbf16> at %p : tensor<i32> {start = 0 : i64, step = 1 : i64}
+// CHECK-NEXT: dataflow.store [[X]] into %c : memref<4x1x2x16x4xbf16> at %p : tensor<i32> {start = 0 : i64, stride = 1 : i64}
 // CHECK: dataflow.load %x to [[NEXT]] :
 kernel.func @again(%x: tensor<1x8xbf16>, %c: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
   %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%c : memref<4x1x2x16x4xbf16>) {
@@ -120,11 +120,11 @@ kernel.func @again(%x: tensor<1x8xbf16>, %c: memref<4x1x2x16x4xbf16>, %p: tensor
 // Every iteration may read a cache and a table that none of them writes, and append to slices of its own.
 // CHECK-LABEL: dataflow.kernel @shared
 // CHECK: dataflow.gather %table by
-// CHECK: dataflow.store %{{.*}} into %c : {{.*}} {start = 0 : i64, step = 2 : i64}
-// CHECK: dataflow.store %{{.*}} into %c : {{.*}} {start = 1 : i64, step = 2 : i64}
+// CHECK: dataflow.store %{{.*}} into %c : {{.*}} {start = 0 : i64, stride = 2 : i64}
+// CHECK: dataflow.store %{{.*}} into %c : {{.*}} {start = 1 : i64, stride = 2 : i64}
 // CHECK: dataflow.load %k to %{{.*}} : memref<2x2x16x4xbf16>
 kernel.func @shared(%i: tensor<2xi32>, %table: tensor<9x8xbf16>, %k: memref<2x2x16x4xbf16>, %c: memref<4x2x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2xi32> {
-  %r = kernel.loop 2 carried(%i : tensor<2xi32>) -> tensor<2xi32> stacks(%c, %c : memref<4x2x2x16x4xbf16>, memref<4x2x2x16x4xbf16>) attributes {starts = array<i64: 0, 1>, steps = array<i64: 2, 2>} {
+  %r = kernel.loop 2 carried(%i : tensor<2xi32>) -> tensor<2xi32> stacks(%c, %c : memref<4x2x2x16x4xbf16>, memref<4x2x2x16x4xbf16>) attributes {starts = array<i64: 0, 1>, strides = array<i64: 2, 2>} {
   ^bb0(%j: tensor<2xi32>, %even: memref<2x2x16x4xbf16>, %odd: memref<2x2x16x4xbf16>):
     %x = nn.embedding %j, %table : (tensor<2xi32>, tensor<9x8xbf16>) -> tensor<2x8xbf16>
     nn.cache_append %even[%p], %x : memref<2x2x16x4xbf16>, tensor<i32>, tensor<2x8xbf16>
@@ -158,20 +158,20 @@ dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iteratio
 // what a stage copies from it. Each step puts its token behind those before.
 // CHECK-LABEL: dataflow.kernel @steps
 // CHECK-SAME: attributes {iterations = 8 : i64, steps = 2 : i64}
-// CHECK: dataflow.load %t to [[FIRST:%[^ ]+]] {once} :
-// CHECK-NEXT: dataflow.carry 1 init [[FIRST]] next [[TOKEN:%[^ ]+]] current [[IDS:%[^ ]+]] {per_step} :
-// CHECK-NEXT: dataflow.gather %e by [[IDS]] to [[X:%[^ ]+]] {per_step} :
-// CHECK-NEXT: dataflow.stage "begin.x" firings 1 ins([[X]] : {{.*}}) periods [1] outs([[INIT:%[^ ]+]] : {{.*}} attributes {per_step} {
+// CHECK: dataflow.load %t to [[FIRST:%[^ ]+]] {rate = "call"} :
+// CHECK-NEXT: dataflow.carry 1 init [[FIRST]] next [[TOKEN:%[^ ]+]] current [[IDS:%[^ ]+]] {rate = "step"} :
+// CHECK-NEXT: dataflow.gather %e by [[IDS]] to [[X:%[^ ]+]] {rate = "step"} :
+// CHECK-NEXT: dataflow.stage "begin.x" firings 1 ins([[X]] : {{.*}}) periods [1] outs([[INIT:%[^ ]+]] : {{.*}} attributes {rate = "step"} {
 // CHECK: dataflow.carry 1 init [[INIT]] next [[NEXT:%[^ ]+]] final [[FINAL:%[^ ]+]] current [[H:%[^ ]+]] :
-// CHECK-NEXT: dataflow.load %w to %{{[^ ]+}} {start = 0 : i64, step = 1 : i64} : tensor<4x8x8xbf16>
+// CHECK-NEXT: dataflow.load %w to %{{[^ ]+}} {start = 0 : i64, stride = 1 : i64} : tensor<4x8x8xbf16>
 // CHECK: dataflow.counter %p to [[P:%[^ ]+]] :
 // CHECK-NEXT: dataflow.stage "rope.b" firings 1 ins(%{{[^ ]+}}, [[P]] : {{.*}}) periods [1, 4]
-// CHECK: dataflow.load %g to %{{[^ ]+}} {once} :
+// CHECK: dataflow.load %g to %{{[^ ]+}} {rate = "call"} :
 // CHECK-NEXT: dataflow.stage "mul.d" firings 1 ins({{.*}}) periods [1, 8] outs([[NEXT]]
-// CHECK: dataflow.load %g to %{{[^ ]+}} {per_step} :
-// CHECK-NEXT: dataflow.stage "mul.f" firings 1 ins([[FINAL]], {{.*}}) periods [1, 1] {{.*}} attributes {per_step} {
+// CHECK: dataflow.load %g to %{{[^ ]+}} {rate = "step"} :
+// CHECK-NEXT: dataflow.stage "mul.f" firings 1 ins([[FINAL]], {{.*}}) periods [1, 1] {{.*}} attributes {rate = "step"} {
 // CHECK: dataflow.stage "argmax.n" firings 1 {{.*}} outs([[TOKEN]], [[MADE:%[^ ]+]] :
-// CHECK: dataflow.store [[MADE]] result 0 {start = 0 : i64, step = 1 : i64, per_step} :
+// CHECK: dataflow.store [[MADE]] result 0 {start = 0 : i64, stride = 1 : i64, rate = "step"} :
 kernel.func @steps(%t: tensor<1xi32>, %p: tensor<i32>, %e: tensor<16x8xbf16>, %w: tensor<4x8x8xbf16>, %g: tensor<1x8xbf16>) -> tensor<2x1xi32> {
   %r = kernel.steps 2 carried(%t : tensor<1xi32>) counted(%p : tensor<i32>) -> tensor<2x1xi32> {
   ^bb0(%ids: tensor<1xi32>, %at: tensor<i32>):
@@ -194,7 +194,7 @@ kernel.func @steps(%t: tensor<1xi32>, %p: tensor<i32>, %e: tensor<16x8xbf16>, %w
 // Without a loop over layers every unit runs once a step.
 // CHECK-LABEL: dataflow.kernel @alone
 // CHECK-SAME: attributes {iterations = 3 : i64, steps = 3 : i64}
-// CHECK: dataflow.stage "silu.y" firings 1 {{.*}} attributes {per_step} {
+// CHECK: dataflow.stage "silu.y" firings 1 {{.*}} attributes {rate = "step"} {
 kernel.func @alone(%x: tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
   %r = kernel.steps 3 carried(%x : tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
   ^bb0(%h: tensor<1x8xbf16>):
@@ -208,7 +208,7 @@ kernel.func @alone(%x: tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
 // A carry has one reader: where a step reads what its loop makes twice, or returns it, a stage copies it.
 // CHECK-LABEL: dataflow.kernel @returned
 // CHECK: dataflow.carry 1 init %{{[^ ]+}} next %{{[^ ]+}} final [[FINAL:%[^ ]+]] current
-// CHECK: dataflow.stage "end.y" firings 1 ins([[FINAL]] : {{.*}}) periods [1] outs([[NEXT:%[^ ]+]], [[MADE:%[^ ]+]] : {{.*}} attributes {per_step} {
+// CHECK: dataflow.stage "end.y" firings 1 ins([[FINAL]] : {{.*}}) periods [1] outs([[NEXT:%[^ ]+]], [[MADE:%[^ ]+]] : {{.*}} attributes {rate = "step"} {
 // CHECK: dataflow.store [[MADE]] result 0
 kernel.func @returned(%x: tensor<1x8xbf16>) -> tensor<2x1x8xbf16> {
   %r = kernel.steps 2 carried(%x : tensor<1x8xbf16>) -> tensor<2x1x8xbf16> {

@@ -152,11 +152,11 @@ kernel.schedule @other_body(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
 }
 
 // -----
-// Slices without a constant step have no address that a loop could count up.
+// Slices without a constant stride have no address that a loop could count up.
 // CHECK: kernel.schedule @no_step(
 // CHECK: %b = kernel.call @layer.loop(%x, %w)
 // CHECK-NEXT: %c = kernel.call @layer[3] (%b, %w)
-// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer[3]: operand 1 is slice 3 of @w, a constant step of 1 asks for slice 2 of @w"]}
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer[3]: operand 1 is slice 3 of @w, a constant stride of 1 asks for slice 2 of @w"]}
 nn.weight @w : tensor<8x16x16xbf16>
 kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
   %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
@@ -196,7 +196,7 @@ kernel.schedule @changing(%x: tensor<1x16xbf16>, %z: tensor<1x16xbf16>) -> tenso
 // CHECK-NEXT: kernel.call @layer[5] (%b, %s)
 // CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer[5]: operand 1 is slice 5 of @s, and only whole weights and states can be stacked"]}
 // CHECK-NEXT: kernel.call @layer(%c, %i)
-// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer: operand 1 is %i, a constant step of 0 asks for slice 5 of @s"]}
+// CHECK-SAME: {kl.remarks = ["run of @layer is cut before @layer: operand 1 is %i, a constant stride of 0 asks for slice 5 of @s"]}
 nn.weight @u : tensor<16x16xbf16>
 nn.weight @v : tensor<16x16xbf16>
 nn.weight @s : tensor<8x16x16xbf16>

@@ -31,15 +31,15 @@ kernel.schedule @layers(%x: tensor<1x16xbf16>, %norm: tensor<16xbf16>) -> tensor
 }
 
 // -----
-// Any constant step does, backwards too, and loops may follow on one another. A slice that stays the same is
+// Any constant stride does, backwards too, and loops may follow on one another. A slice that stays the same is
 // walked with a step of 0.
 // CHECK: kernel.func @layer.loop(
-// CHECK-NEXT: kernel.loop 3 {{.*}} attributes {starts = array<i64: 7>, steps = array<i64: -3>} {
+// CHECK-NEXT: kernel.loop 3 {{.*}} attributes {starts = array<i64: 7>, strides = array<i64: -3>} {
 // CHECK: kernel.func @layer.loop_1(
-// CHECK-NEXT: kernel.loop 2 {{.*}} attributes {starts = array<i64: 5>, steps = array<i64: 0>} {
+// CHECK-NEXT: kernel.loop 2 {{.*}} attributes {starts = array<i64: 5>, strides = array<i64: 0>} {
 // CHECK: kernel.schedule @steps(
 // CHECK: %c = kernel.call @layer.loop(%x, %w)
-// CHECK-NEXT: %e = kernel.call @layer.loop_1(%c, %w) {kl.remarks = ["run of @layer is cut before @layer[5]: operand 1 is slice 5 of @w, a constant step of -3 asks for slice -2 of @w"]}
+// CHECK-NEXT: %e = kernel.call @layer.loop_1(%c, %w) {kl.remarks = ["run of @layer is cut before @layer[5]: operand 1 is slice 5 of @w, a constant stride of -3 asks for slice -2 of @w"]}
 // CHECK-NEXT: kernel.return %e
 nn.weight @w : tensor<8x16x16xbf16>
 kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {

@@ -17,12 +17,12 @@ dataflow.kernel @streams(%x: tensor<3x4x65536xbf16>, %y: tensor<3x65536xbf16>, %
   %a = dataflow.channel 2 {pmus = 2} : !dataflow.channel<tensor<1x65536xbf16>>
   %b = dataflow.channel 2 {pmus = 1} : !dataflow.channel<tensor<65536xbf16>>
   %c = dataflow.channel 2 {pmus = 0} : !dataflow.channel<tensor<1x32xbf16>>
-  dataflow.load %x to %a {start = 0, step = 1} : tensor<3x4x65536xbf16> -> !dataflow.channel<tensor<1x65536xbf16>>
-  dataflow.load %y to %b {start = 0, step = 1} : tensor<3x65536xbf16> -> !dataflow.channel<tensor<65536xbf16>>
-  dataflow.load %z to %c {start = 0, step = 1} : tensor<3x4x32xbf16> -> !dataflow.channel<tensor<1x32xbf16>>
-  dataflow.store %a into %o : memref<3x4x65536xbf16> {start = 0, step = 1} : !dataflow.channel<tensor<1x65536xbf16>>
-  dataflow.store %b into %p : memref<3x65536xbf16> {start = 0, step = 1} : !dataflow.channel<tensor<65536xbf16>>
-  dataflow.store %c into %q : memref<3x4x32xbf16> {start = 0, step = 1} : !dataflow.channel<tensor<1x32xbf16>>
+  dataflow.load %x to %a {start = 0, stride = 1} : tensor<3x4x65536xbf16> -> !dataflow.channel<tensor<1x65536xbf16>>
+  dataflow.load %y to %b {start = 0, stride = 1} : tensor<3x65536xbf16> -> !dataflow.channel<tensor<65536xbf16>>
+  dataflow.load %z to %c {start = 0, stride = 1} : tensor<3x4x32xbf16> -> !dataflow.channel<tensor<1x32xbf16>>
+  dataflow.store %a into %o : memref<3x4x65536xbf16> {start = 0, stride = 1} : !dataflow.channel<tensor<1x65536xbf16>>
+  dataflow.store %b into %p : memref<3x65536xbf16> {start = 0, stride = 1} : !dataflow.channel<tensor<65536xbf16>>
+  dataflow.store %c into %q : memref<3x4x32xbf16> {start = 0, stride = 1} : !dataflow.channel<tensor<1x32xbf16>>
 }
 
 // -----

@@ -89,7 +89,7 @@ dataflow.kernel @every_second(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attrib
   %i = dataflow.channel 7 : !dataflow.channel<tensor<1x8xbf16>>
   %m = dataflow.channel 5 : !dataflow.channel<tensor<1x8xbf16>>
   %o = dataflow.channel 3 : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %x to %i {start = 0, step = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %i {start = 0, stride = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
   dataflow.stage "make" firings 1 ins(%i : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%m : !dataflow.channel<tensor<1x8xbf16>>) periods [2] attributes {ii = 10, latency = 50} {
   ^bb0(%a: tensor<1x8xbf16>):
     dataflow.yield %a : tensor<1x8xbf16>
@@ -98,5 +98,5 @@ dataflow.kernel @every_second(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attrib
   ^bb0(%a: tensor<1x8xbf16>):
     dataflow.yield %a : tensor<1x8xbf16>
   }
-  dataflow.store %o result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %o result 0 {rate = "call"} : !dataflow.channel<tensor<1x8xbf16>>
 }

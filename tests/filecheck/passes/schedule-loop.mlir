@@ -13,14 +13,14 @@ dataflow.kernel @memory_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16
   %n = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x8xbf16>>
-  dataflow.load %x to %i {once} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.load %x to %i {rate = "call"} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
   dataflow.carry 1 init %i next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>> final !dataflow.channel<tensor<1x1024xbf16>>
-  dataflow.load %w to %u {start = 0, step = 1} : tensor<4x1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
+  dataflow.load %w to %u {start = 0, stride = 1} : tensor<4x1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
   dataflow.stage "matmul" firings 8 ins(%c, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [8] attributes {ii = 10, latency = 50} {
   ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x8xbf16>):
     dataflow.yield %a : tensor<1x1024xbf16>
   }
-  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<1x1024xbf16>>
 }
 
 // The chain decides: a stage of 300 cycles latency makes 1 + 300 + 70 = 371 of it, more than the 138 of the memory.
@@ -32,14 +32,14 @@ dataflow.kernel @chain_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x8xbf16>>
-  dataflow.load %x to %i {once} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.load %x to %i {rate = "call"} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
   dataflow.carry 1 init %i next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>> final !dataflow.channel<tensor<1x1024xbf16>>
-  dataflow.load %w to %u {start = 0, step = 1} : tensor<4x1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
+  dataflow.load %w to %u {start = 0, stride = 1} : tensor<4x1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
   dataflow.stage "matmul" firings 8 ins(%c, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [8] attributes {ii = 10, latency = 300} {
   ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x8xbf16>):
     dataflow.yield %a : tensor<1x1024xbf16>
   }
-  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<1x1024xbf16>>
 }
 
 // Two decode steps: what runs once a step is scheduled for itself. The loop has a stage alone, 50 cycles around and 1
@@ -57,18 +57,18 @@ dataflow.kernel @steps(%x: tensor<1x1024xbf16>, %w: tensor<1024x64xbf16>) -> ten
   %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x8xbf16>>
   %m = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %r = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
-  dataflow.load %x to %i {once} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
-  dataflow.carry 1 init %i next %m current %s {per_step} : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.load %x to %i {rate = "call"} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %i next %m current %s {rate = "step"} : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>
   dataflow.carry 1 init %s next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>> final !dataflow.channel<tensor<1x1024xbf16>>
   dataflow.stage "layer" firings 1 ins(%c : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] attributes {ii = 10, latency = 50} {
   ^bb0(%a: tensor<1x1024xbf16>):
     dataflow.yield %a : tensor<1x1024xbf16>
   }
-  dataflow.load %w to %u {per_step} : tensor<1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
-  dataflow.stage "head" firings 8 ins(%f, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%m, %r : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>) periods [8, 8] attributes {per_step, ii = 10, latency = 50} {
+  dataflow.load %w to %u {rate = "step"} : tensor<1024x64xbf16> -> !dataflow.channel<tensor<1024x8xbf16>>
+  dataflow.stage "head" firings 8 ins(%f, %u : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x8xbf16>>) periods [8, 1] outs(%m, %r : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>) periods [8, 8] attributes {rate = "step", ii = 10, latency = 50} {
   ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x8xbf16>):
     dataflow.yield %a, %a : tensor<1x1024xbf16>, tensor<1x1024xbf16>
   }
-  dataflow.store %r result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.store %r result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<1x1024xbf16>>
 }
 }

@@ -89,13 +89,13 @@ dataflow.kernel @rotate(%x: tensor<1x8xbf16>, %y: tensor<1x8xbf16>, %z: memref<5
   %f = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x4xbf16>>
   %g = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x4xbf16>>
   %s = dataflow.channel 7 {pmus = 0} : !dataflow.channel<tensor<1x4xbf16>>
-  dataflow.load %x to %i {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x4xbf16>>
-  dataflow.load %y to %j {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.load %x to %i {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.load %y to %j {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x4xbf16>>
   dataflow.carry 2 init %i next %n final %f current %m, %s : !dataflow.channel<tensor<1x4xbf16>>, !dataflow.channel<tensor<1x4xbf16>>, !dataflow.channel<tensor<1x4xbf16>>, !dataflow.channel<tensor<1x4xbf16>> final !dataflow.channel<tensor<1x4xbf16>>
   dataflow.carry 2 init %j next %m final %g current %n : !dataflow.channel<tensor<1x4xbf16>>, !dataflow.channel<tensor<1x4xbf16>>, !dataflow.channel<tensor<1x4xbf16>> final !dataflow.channel<tensor<1x4xbf16>>
-  dataflow.store %s into %z : memref<5x1x8xbf16> {start = 0, step = 1} : !dataflow.channel<tensor<1x4xbf16>>
-  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x4xbf16>>
-  dataflow.store %g result 1 {once} : !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.store %s into %z : memref<5x1x8xbf16> {start = 0, stride = 1} : !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.store %g result 1 {rate = "call"} : !dataflow.channel<tensor<1x4xbf16>>
 }
 
 // -----

@@ -100,11 +100,11 @@ dataflow.kernel @attend(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %at: te
 // A carried value has the tiles of the stage that makes it, here 4 of 8 / 4 = 2 columns, from its load to its store. What is
 // loaded once a call stays whole: slice f mod 4 of %h is for firing f, in all 3 x 4 firings.
 // CHECK-LABEL: dataflow.kernel @looped
-// CHECK: dataflow.load %x to %i {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x2xbf16>>
+// CHECK: dataflow.load %x to %i {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x2xbf16>>
 // CHECK-NEXT: dataflow.carry 4 init %i next %n final %f current %a : !dataflow.channel<tensor<1x2xbf16>>,
 // CHECK: dataflow.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [4, 1] outs(%c : {{.*}}) periods [1] {
 // CHECK: dataflow.stage "add" firings 4 ins(%c, %h : !dataflow.channel<tensor<1x2xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 12] outs(%n :
-// CHECK: dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x2xbf16>>
+// CHECK: dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<1x2xbf16>>
 dataflow.kernel @looped(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>, %y: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 3} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -113,21 +113,21 @@ dataflow.kernel @looped(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>, %y: tensor
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8x8xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %h = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %x to %i {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %i {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
   dataflow.carry 1 init %i next %n final %f current %a : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %w to %b {start = 0, step = 1} : tensor<3x8x8xbf16> -> !dataflow.channel<tensor<8x8xbf16>>
+  dataflow.load %w to %b {start = 0, stride = 1} : tensor<3x8x8xbf16> -> !dataflow.channel<tensor<8x8xbf16>>
   dataflow.stage "matmul" firings 1 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x8xbf16>>) periods [1, 1] outs(%c : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
   ^bb0(%0: tensor<1x8xbf16>, %1: tensor<8x8xbf16>):
     %2 = nn.matmul %0, %1 : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
     dataflow.yield %2 : tensor<1x8xbf16>
   }
-  dataflow.load %y to %h {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %y to %h {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
   dataflow.stage "add" firings 1 ins(%c, %h : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 3] outs(%n : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
   ^bb0(%0: tensor<1x8xbf16>, %1: tensor<1x8xbf16>):
     %2 = nn.add %0, %1 : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
     dataflow.yield %2 : tensor<1x8xbf16>
   }
-  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<1x8xbf16>>
 }
 
 // -----
@@ -135,7 +135,7 @@ dataflow.kernel @looped(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>, %y: tensor
 // 2 tiles, though 4 is the least.
 // CHECK-LABEL: dataflow.kernel @heads
 // CHECK: dataflow.carry 2 init %i next %n final %f current %s, %a :
-// CHECK-NEXT: dataflow.store %s into %k : memref<2x1x2x16x4xbf16> at %p : tensor<i32> {start = 0 : i64, step = 1 : i64} : !dataflow.channel<tensor<1x4xbf16>>
+// CHECK-NEXT: dataflow.store %s into %k : memref<2x1x2x16x4xbf16> at %p : tensor<i32> {start = 0 : i64, stride = 1 : i64} : !dataflow.channel<tensor<1x4xbf16>>
 // CHECK: dataflow.stage "matmul" firings 2
 dataflow.kernel @heads(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>, %k: memref<2x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 2} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -144,16 +144,16 @@ dataflow.kernel @heads(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>, %k: memref<
   %s = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8x8xbf16>>
-  dataflow.load %x to %i {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %i {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
   dataflow.carry 1 init %i next %n final %f current %s, %a : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.store %s into %k : memref<2x1x2x16x4xbf16> at %p : tensor<i32> {start = 0, step = 1} : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %w to %b {start = 0, step = 1} : tensor<2x8x8xbf16> -> !dataflow.channel<tensor<8x8xbf16>>
+  dataflow.store %s into %k : memref<2x1x2x16x4xbf16> at %p : tensor<i32> {start = 0, stride = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %w to %b {start = 0, stride = 1} : tensor<2x8x8xbf16> -> !dataflow.channel<tensor<8x8xbf16>>
   dataflow.stage "matmul" firings 1 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x8xbf16>>) periods [1, 1] outs(%n : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
   ^bb0(%0: tensor<1x8xbf16>, %1: tensor<8x8xbf16>):
     %2 = nn.matmul %0, %1 : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
     dataflow.yield %2 : tensor<1x8xbf16>
   }
-  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<1x8xbf16>>
 }
 
 // -----

@@ -93,7 +93,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attribut
 // CHECK: error: dataflow.load puts 4 tiles a call into %a, dataflow.store takes 12
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 3} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xf32>>
-  dataflow.load %x to %a {once} : tensor<8xf32> -> !dataflow.channel<tensor<2xf32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<8xf32> -> !dataflow.channel<tensor<2xf32>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<2xf32>>
 }
 
@@ -119,9 +119,9 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
   %i = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %i, %n {once} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %i, %n {rate = "call"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
   dataflow.carry 1 init %i next %n final %f current : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>, final !dataflow.channel<tensor<8xf32>>
-  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<8xf32>>
+  dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
@@ -228,35 +228,35 @@ dataflow.kernel @k(%x: tensor<8xf32>, %p: tensor<2xi32>) attributes {iterations 
 // CHECK: error: iterations use slices 2 to 4 of a stack of 4
 dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {iterations = 3} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {start = 2, step = 1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 2, stride = 1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: iterations use slices 1 to -1 of a stack of 4
 dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {iterations = 3} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {start = 1, step = -1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 1, stride = -1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
-// CHECK: error: give `start` and `step` together
+// CHECK: error: give `start` and `stride` together
 dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {iterations = 1} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {start = 1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
-// CHECK: error: `start` and `step` need a stack, not a tensor<f32>
+// CHECK: error: `start` and `stride` need a stack, not a tensor<f32>
 dataflow.kernel @k(%x: tensor<f32>) attributes {iterations = 1} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<f32>>
-  dataflow.load %x to %a {start = 0, step = 1} : tensor<f32> -> !dataflow.channel<tensor<f32>>
+  dataflow.load %x to %a {start = 0, stride = 1} : tensor<f32> -> !dataflow.channel<tensor<f32>>
 }
 
 // -----
-// CHECK: error: `start` and `step` need a stack in memory
+// CHECK: error: `start` and `stride` need a stack in memory
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a result 0 {start = 0, step = 1} : !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {start = 0, stride = 1} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
@@ -518,7 +518,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
 }
 
 // -----
-// CHECK: error: dataflow.yield stands at the end of a stage
+// CHECK: error: 'dataflow.yield' expects parent op 'dataflow.stage'
 dataflow.yield
 
 // -----

@@ -38,13 +38,13 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<
 // A looped kernel appends to slice 3 - i of a cache and reads it back behind the store's token.
 // CHECK: dataflow.kernel @append(
 // CHECK: %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
-// CHECK: dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+// CHECK: dataflow.load %x to %a {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: dataflow.carry 1 init %a next %d final %e current %b, %c : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
-// CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {start = 3 : i64, step = -1 : i64} : !dataflow.channel<tensor<1x8xbf16>>
-// CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3 : i64, step = -1 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
-// CHECK: dataflow.store %e result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {start = 3 : i64, stride = -1 : i64} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3 : i64, stride = -1 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
+// CHECK: dataflow.store %e result 0 {rate = "call"} : !dataflow.channel<tensor<1x8xbf16>>
 // GENERIC: "dataflow.carry"(%a, %d, %e, %b, %c) <{tiles = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 2>}>
-// GENERIC: "dataflow.store"(%b, %k, %p, %t) <{start = 3 : i64, step = -1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1>}>
+// GENERIC: "dataflow.store"(%b, %k, %p, %t) <{start = 3 : i64, stride = -1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1>}>
 dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 4} {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -53,10 +53,10 @@ dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: t
   %e = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %f = dataflow.channel 2 : !dataflow.channel<tensor<1x2x4x4xbf16>>
   %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
-  dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
   dataflow.carry 1 init %a next %d final %e current %b, %c : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {start = 3, step = -1} : !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3, step = -1} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
+  dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {start = 3, stride = -1} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3, stride = -1} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
   dataflow.stage "values" firings 4 ins(%c, %f : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x2x4x4xbf16>>) periods [4, 1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [4] {
   ^bb0(%g: tensor<1x8xbf16>, %h: tensor<1x2x4x4xbf16>, %s: tensor<1x8xf64>):
     %i = nn.attention_scores %g, %h scale 0.5 : (tensor<1x8xbf16>, tensor<1x2x4x4xbf16>) -> tensor<1x2x4xf32>
@@ -64,7 +64,7 @@ dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: t
     %l = nn.cast %j : (tensor<1x8xf64>) -> tensor<1x8xbf16>
     dataflow.yield %l, %j : tensor<1x8xbf16>, tensor<1x8xf64>
   }
-  dataflow.store %e result 0 {once} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %e result 0 {rate = "call"} : !dataflow.channel<tensor<1x8xbf16>>
 }
 
 // Rows by index, a stage without inputs to hold, and a carried value that its iterations do not read.
@@ -79,11 +79,11 @@ dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %x: tenso
   %e = dataflow.channel 1 : !dataflow.channel<tensor<2x8xbf16>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<2x8xbf16>>
   dataflow.load %ids to %a, %c : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>, !dataflow.channel<tensor<2xi32>>
-  dataflow.load %x to %e {once} : tensor<2x8xbf16> -> !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.load %x to %e {rate = "call"} : tensor<2x8xbf16> -> !dataflow.channel<tensor<2x8xbf16>>
   dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
   dataflow.gather %table by %c to %d {sharded} : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
   dataflow.carry 1 init %e next %b final %f current : !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>, final !dataflow.channel<tensor<2x8xbf16>>
-  dataflow.store %f result 0 {once} : !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<2x8xbf16>>
   dataflow.store %d result 1 : !dataflow.channel<tensor<2x8xbf16>>
 }
 

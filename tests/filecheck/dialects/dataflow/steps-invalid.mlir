@@ -16,11 +16,30 @@ dataflow.kernel @k() attributes {iterations = 6, steps = 4} {
 }
 
 // -----
-// CHECK: error: a stream runs `once` or `per_step`, not both
+// Streams run at any rate, a counter once a step and nothing else, all others in iterations or steps.
+// CHECK: error: dataflow.load at rate 'often'; it runs at rate 'iteration', 'step', 'call'
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {once, per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a result 0 {once} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rate = "often"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rate = "call"} : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// CHECK: error: dataflow.gather at rate 'call'; it runs at rate 'iteration', 'step'
+dataflow.kernel @k(%t: tensor<9x2xf32>, %i: tensor<2xi32>) -> tensor<2x2xf32> attributes {iterations = 6, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<2x2xf32>>
+  dataflow.load %i to %a {rate = "call"} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.gather %t by %a to %b {rate = "call"} : tensor<9x2xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x2xf32>>
+  dataflow.store %b result 0 {rate = "call"} : !dataflow.channel<tensor<2x2xf32>>
+}
+
+// -----
+// CHECK: error: dataflow.counter at rate 'iteration'; it runs at rate 'step'
+dataflow.kernel @k(%p: tensor<i32>, %y: memref<i32>) attributes {iterations = 2, steps = 2} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<i32>>
+  dataflow.counter %p to %a {rate = "iteration"} : tensor<i32> -> !dataflow.channel<tensor<i32>>
+  dataflow.store %a into %y : memref<i32> : !dataflow.channel<tensor<i32>>
 }
 
 // -----
@@ -28,16 +47,16 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 // CHECK: error: dataflow.load puts 2 tiles a call into %a, dataflow.store takes 6
 dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<3x8xf32>) attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a into %y : memref<3x8xf32> {start = 0, step = 1} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rate = "step"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<3x8xf32> {start = 0, stride = 1} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: steps use slices 0 to 1 of a stack of 1
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<1x8xf32> attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {per_step} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rate = "step"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
@@ -45,8 +64,8 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<1x8xf32> attributes {iterations 
 // CHECK: error: iterations use slices 0 to 2 of a stack of 2
 dataflow.kernel @k(%x: tensor<2x8xf32>, %y: memref<3x8xf32>) attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
-  dataflow.load %x to %a {start = 0, step = 1} : tensor<2x8xf32> -> !dataflow.channel<tensor<8xf32>>
-  dataflow.store %a into %y : memref<3x8xf32> {start = 0, step = 1} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 0, stride = 1} : tensor<2x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<3x8xf32> {start = 0, stride = 1} : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----

@@ -4,13 +4,13 @@
 
 // Two steps of three iterations: the value goes from step to step, and inside of a step through the layers.
 // CHECK: dataflow.kernel @steps({{.*}} attributes {iterations = 6 : i64, steps = 2 : i64} {
-// CHECK: dataflow.load %x to %a {once}
-// CHECK-NEXT: dataflow.carry 1 init %a next %b current %c {per_step} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+// CHECK: dataflow.load %x to %a {rate = "call"}
+// CHECK-NEXT: dataflow.carry 1 init %a next %b current %c {rate = "step"} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: dataflow.counter %p to %i : tensor<i32> -> !dataflow.channel<tensor<i32>>
 // CHECK-NEXT: dataflow.carry 1 init %c next %d final %f current %e :
 // CHECK-NEXT: dataflow.stage "rope" firings 1 {{.*}} periods [1, 3] {{.*}} periods [1] {
-// CHECK: dataflow.stage "copy" firings 1 {{.*}} attributes {per_step} {
-// CHECK: dataflow.store %g result 0 {start = 0 : i64, step = 1 : i64, per_step}
+// CHECK: dataflow.stage "copy" firings 1 {{.*}} attributes {rate = "step"} {
+// CHECK: dataflow.store %g result 0 {start = 0 : i64, stride = 1 : i64, rate = "step"}
 dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {iterations = 6, steps = 2} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -20,8 +20,8 @@ dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf
   %f = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %g = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %i = dataflow.channel 1 : !dataflow.channel<tensor<i32>>
-  dataflow.load %x to %a {once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  dataflow.carry 1 init %a next %b current %c {per_step} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %x to %a {rate = "call"} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %a next %b current %c {rate = "step"} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
   dataflow.counter %p to %i : tensor<i32> -> !dataflow.channel<tensor<i32>>
   dataflow.carry 1 init %c next %d final %f current %e : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
   dataflow.stage "rope" firings 1 ins(%e, %i : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<i32>>) periods [1, 3] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
@@ -29,9 +29,9 @@ dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf
     %y = nn.rope %h, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
     dataflow.yield %y : tensor<1x8xbf16>
   }
-  dataflow.stage "copy" firings 1 ins(%f : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b, %g : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 1] attributes {per_step} {
+  dataflow.stage "copy" firings 1 ins(%f : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b, %g : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 1] attributes {rate = "step"} {
   ^bb0(%h: tensor<1x8xbf16>):
     dataflow.yield %h, %h : tensor<1x8xbf16>, tensor<1x8xbf16>
   }
-  dataflow.store %g result 0 {start = 0, step = 1, per_step} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %g result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<1x8xbf16>>
 }

@@ -127,7 +127,7 @@ kernel.func @k(%w: tensor<2x8xbf16>) {
 // -----
 // CHECK: error: the loop reads slices 0 to -1 of a stack of 2
 kernel.func @k(%w: tensor<2x8xbf16>) {
-  kernel.loop 2 stacks(%w : tensor<2x8xbf16>) attributes {steps = array<i64: -1>} {
+  kernel.loop 2 stacks(%w : tensor<2x8xbf16>) attributes {strides = array<i64: -1>} {
   ^bb0(%wi: tensor<8xbf16>):
     kernel.yield
   }

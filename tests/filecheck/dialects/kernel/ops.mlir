@@ -18,13 +18,13 @@ kernel.func @add(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16>
 
 // A loop with carried values and stacks, walked from slice 3 downwards and from slice 0 upwards.
 // CHECK: kernel.func @looped(
-// CHECK-NEXT: %r = kernel.loop 2 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w, %v : tensor<4x8x8xbf16>, tensor<2x8x8xbf16>) attributes {starts = array<i64: 3, 0>, steps = array<i64: -1, 1>} {
+// CHECK-NEXT: %r = kernel.loop 2 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w, %v : tensor<4x8x8xbf16>, tensor<2x8x8xbf16>) attributes {starts = array<i64: 3, 0>, strides = array<i64: -1, 1>} {
 // CHECK-NEXT: ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>, %vi: tensor<8x8xbf16>):
 // CHECK: kernel.yield %b : tensor<1x8xbf16>
 // CHECK: kernel.return %r : tensor<1x8xbf16>
-// GENERIC: "kernel.loop"(%x, %w, %v) <{count = 2 : i64, starts = array<i64: 3, 0>, steps = array<i64: -1, 1>, operandSegmentSizes = array<i32: 1, 2>}> ({
+// GENERIC: "kernel.loop"(%x, %w, %v) <{count = 2 : i64, starts = array<i64: 3, 0>, strides = array<i64: -1, 1>, operandSegmentSizes = array<i32: 1, 2>}> ({
 kernel.func @looped(%x: tensor<1x8xbf16>, %w: tensor<4x8x8xbf16>, %v: tensor<2x8x8xbf16>) -> tensor<1x8xbf16> {
-  %r = kernel.loop 2 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w, %v : tensor<4x8x8xbf16>, tensor<2x8x8xbf16>) attributes {starts = array<i64: 3, 0>, steps = array<i64: -1, 1>} {
+  %r = kernel.loop 2 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w, %v : tensor<4x8x8xbf16>, tensor<2x8x8xbf16>) attributes {starts = array<i64: 3, 0>, strides = array<i64: -1, 1>} {
   ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>, %vi: tensor<8x8xbf16>):
     %a = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
     %b = nn.matmul %a, %vi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>

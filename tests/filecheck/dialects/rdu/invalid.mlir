@@ -1,4 +1,4 @@
-// What the verifiers of the dialect refuse, and what they say; `dataflow/invalid.mlir` has what both levels share.
+// What the verifiers of the dialect refuse, and what they say; `dataflow/invalid.mlir` has what all networks need.
 // RUN: kl-opt %s --split-input-file --verify-diagnostics --parsing-diagnostics | filecheck %s
 
 // A machine has known parameters, positive integers.
@@ -71,195 +71,285 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// Units have one task each and exist.
+// What is launched is planned for the machine: units have one task each and exist.
 // CHECK: error: PCU 5 belongs to 'a' and to 'b'
-rdu.kernel @k() attributes {iterations = 1} {
-  rdu.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 0} {
+dataflow.kernel @k() attributes {iterations = 1} {
+  dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 0} {
     dataflow.yield
   }
-  rdu.stage "b" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 2, pcu_first = 5} {
+  dataflow.stage "b" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 2, pcu_first = 5} {
     dataflow.yield
   }
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
 // CHECK: error: PCU 7 of a machine with 4
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 4}>} {
-  rdu.kernel @k() attributes {iterations = 1} {
-    rdu.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 2} {
+  dataflow.kernel @k() attributes {iterations = 1} {
+    dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 2} {
       dataflow.yield
     }
+  }
+  rdu.schedule @step inputs [] outputs [] {
+  ^bb0:
   }
 }
 
 // -----
-// CHECK: error: 'a' has no PCUs
-rdu.kernel @k() attributes {iterations = 1} {
-  rdu.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6} {
+// CHECK: error: a has no pcu_first; run allocate-units, schedule-stages and place-units first
+dataflow.kernel @k() attributes {iterations = 1} {
+  dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6} {
     dataflow.yield
   }
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
 // CHECK: error: PMU 1 belongs to 'a' and to 'b'
-rdu.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>, %z: memref<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 2, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  %b = rdu.buffer 1 {pmus = 1, pmu_first = 1} : !dataflow.channel<tensor<8xf32>>
-  rdu.load %x to %a, %b {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
-  rdu.store %a into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
-  rdu.store %b into %z {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a, %b {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+  dataflow.store %b result 1 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// A buffer in a FIFO takes no PMU, so it may have the number of another one's.
+// A channel in a FIFO takes no PMU, so it may have the number of another one's.
 // CHECK-NOT: error
-// CHECK: rdu.buffer 1 {pmus = 0 : i64, pmu_first = 1 : i64}
-rdu.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>, %z: memref<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 2, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  %b = rdu.buffer 1 {pmus = 0, pmu_first = 1} : !dataflow.channel<tensor<8xf32>>
-  rdu.load %x to %a, %b {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
-  rdu.store %a into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
-  rdu.store %b into %z {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+// CHECK: dataflow.channel 1 {pmus = 0 : i64, pmu_first = 1 : i64
+dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 1, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a, %b {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+  dataflow.store %b result 1 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// Buffers fit: 129 tiles of 4096 bytes are one too many for a PMU of 512 KiB, 129 of 4 for a FIFO of 512 bytes.
+// Without launch commands a module is no program, and its kernels need not be planned.
+// CHECK-NOT: error
+// CHECK: dataflow.channel 1 {pmus = 1 : i64, pmu_first = 1 : i64
+dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a, %b {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+  dataflow.store %b result 1 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// Channels fit: 129 tiles of 4096 bytes are one too many for a PMU of 512 KiB, 129 of 4 for a FIFO of 512 bytes.
 // CHECK: error: 129 tiles take 528384 bytes, 1 PMUs hold 524288
-rdu.kernel @k() attributes {iterations = 1} {
-  %a = rdu.buffer 129 {pmus = 1, pmu_first = 0} : !dataflow.channel<tensor<1024xf32>>
+dataflow.kernel @k(%x: tensor<1024xf32>) -> tensor<1024xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 129 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1024xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<1024xf32> -> !dataflow.channel<tensor<1024xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<1024xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
 // CHECK: error: 129 tiles take 516 bytes, 0 PMUs hold 512
-rdu.kernel @k() attributes {iterations = 1} {
-  %a = rdu.buffer 129 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1xf32>>
+dataflow.kernel @k(%x: tensor<1xf32>) -> tensor<1xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 129 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<1xf32> -> !dataflow.channel<tensor<1xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<1xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// CHECK: error: a buffer needs `pmus`
-rdu.kernel @k() attributes {iterations = 1} {
-  %a = rdu.buffer 1 : !dataflow.channel<tensor<1xf32>>
+// CHECK: error: %a has no pmus; run allocate-units and place-units first
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// CHECK: error: a stage needs a positive `latency`
-rdu.kernel @k() attributes {iterations = 1} {
-  rdu.stage "a" firings 1 periods [] periods [] attributes {ii = 1, pcus = 1, pcu_first = 0} {
+// CHECK: error: %a has no hops; run allocate-units and place-units first
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// CHECK: error: a has no latency; run allocate-units, schedule-stages and place-units first
+dataflow.kernel @k() attributes {iterations = 1} {
+  dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, pcus = 1, pcu_first = 0} {
     dataflow.yield
   }
 }
-
-// -----
-// CHECK: error: an rdu kernel returns nothing, it stores
-rdu.kernel @k() -> tensor<8xf32> attributes {iterations = 1} {
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// Streams have a stride per dimension of the tile; a tile of a cache is written as [batch, heads, head_dim].
+// Streams have a walk, with a stride per dimension of the tile; a tile of a cache is written as [batch, heads, head_dim].
+// CHECK: error: dataflow.store has no rdu.walk; run convert-dataflow-to-rdu first
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
 // CHECK: error: 2 strides for a tile of rank 1
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
 // CHECK: error: 2 strides for a tile of rank 3
-rdu.kernel @k(%y: memref<1x2x9x4xf32>, %p: tensor<i32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-  rdu.store %a into %y at %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4>, position_stride = 16} : !dataflow.channel<tensor<1x8xf32>> -> memref<1x2x9x4xf32>
+dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x9x4xf32>>
+  %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
+  dataflow.store %a into %y : memref<1x2x9x4xf32> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4>, position_stride = 16}>} : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.load %y to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 288, 144, 16, 4>, positions_per_tile = 9}>} : memref<1x2x9x4xf32> -> !dataflow.channel<tensor<1x2x9x4xf32>>
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 288, 144, 16, 4>}>} : !dataflow.channel<tensor<1x2x9x4xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// CHECK: error: `at` takes tiles [batch, heads * 4], not (1, 6)
-rdu.kernel @k(%y: memref<1x2x9x4xf32>, %p: tensor<i32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x6xf32>>
-  rdu.store %a into %y at %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4, 4>, position_stride = 16} : !dataflow.channel<tensor<1x6xf32>> -> memref<1x2x9x4xf32>
+// CHECK-NOT: error
+// CHECK: positions_per_tile = 9 : i64
+dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x9x4xf32>>
+  %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
+  dataflow.store %a into %y : memref<1x2x9x4xf32> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 288, 144, 4>, position_stride = 16}>} : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.load %y to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 288, 144, 16, 4>, positions_per_tile = 9}>} : memref<1x2x9x4xf32> -> !dataflow.channel<tensor<1x2x9x4xf32>>
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 288, 144, 16, 4>}>} : !dataflow.channel<tensor<1x2x9x4xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// CHECK: error: `at` needs a cache [batch, heads, context, head_dim], got (8,)
-rdu.kernel @k(%y: memref<8xf32>, %p: tensor<i32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-  rdu.store %a into %y at %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4, 4>, position_stride = 16} : !dataflow.channel<tensor<1x8xf32>> -> memref<8xf32>
+// CHECK: error: a walk of 2 tiles for a stream of 4
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<2xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<2xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
 // CHECK: error: give `at` and `position_stride` together
-rdu.kernel @k(%y: memref<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  rdu.store %a into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, position_stride = 16} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, position_stride = 16}>} : !dataflow.channel<tensor<8xf32>>
 }
-
-// -----
-// CHECK: error: a position is a scalar, not a tensor<1xi32>
-rdu.kernel @k(%y: memref<1x2x9x4xf32>, %p: tensor<1xi32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<1x8xf32>>
-  rdu.store %a into %y at %p : tensor<1xi32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4, 4>, position_stride = 16} : !dataflow.channel<tensor<1x8xf32>> -> memref<1x2x9x4xf32>
-}
-
-// -----
-// CHECK: error: the destination is a memref<8xf32>, its channel carries tensor<8xbf16>
-rdu.kernel @k(%y: memref<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xbf16>>
-  rdu.store %a into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xbf16>> -> memref<8xf32>
-}
-
-// -----
-// CHECK: error: `done` needs tokens, not tensor<8xf32>
-rdu.kernel @k(%y: memref<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  rdu.store %a into %y done (%a : !dataflow.channel<tensor<8xf32>>) {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<8xf32>> -> memref<8xf32>
-}
-
-// -----
-// CHECK: error: the source is a tensor<8xf32>, its channel carries !dataflow.token
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<!dataflow.token>
-  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<8xf32> -> !dataflow.channel<!dataflow.token>
-}
-
-// -----
-// CHECK: error: a load feeds one or more channels of one tile type
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
-  "rdu.load"(%x) <{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 4>, operandSegmentSizes = array<i32: 1, 0, 0, 0>}> : (tensor<8xf32>) -> ()
-}
-
-// -----
-// CHECK: error: a stream of 0 tiles
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  rdu.load %x to %a {tiles = 0, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
 // CHECK: error: give `after`, `position` and `positions_per_tile` together
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 8} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 8}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
 // CHECK: error: positions_per_tile is 0; the least is 1
-rdu.kernel @k(%x: tensor<8xf32>, %p: tensor<i32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  %t = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<!dataflow.token>
-  rdu.load %x to %a after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 0} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x9x4xf32>>
+  %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
+  dataflow.store %a into %y : memref<1x2x9x4xf32> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 288, 144, 4>, position_stride = 16}>} : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.load %y to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 288, 144, 16, 4>, positions_per_tile = 0}>} : memref<1x2x9x4xf32> -> !dataflow.channel<tensor<1x2x9x4xf32>>
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 288, 144, 16, 4>}>} : !dataflow.channel<tensor<1x2x9x4xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// CHECK: error: `after` needs tokens, not tensor<8xf32>
-rdu.kernel @k(%x: tensor<8xf32>, %p: tensor<i32>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
-  rdu.load %x to %a after %a : !dataflow.channel<tensor<8xf32>> position %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 8} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+// A walk has all its numbers and no others.
+// CHECK: a walk needs `pass_stride`
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
-// Both ends of a buffer agree: 4 tiles a pass, and 2 passes where the load runs once.
-// CHECK: error: rdu.load puts 4 tiles a call into %a, rdu.store takes 8
-rdu.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) attributes {iterations = 2} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<2xf32>>
-  rdu.load %x to %a {tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>, once} : tensor<8xf32> -> !dataflow.channel<tensor<2xf32>>
-  rdu.store %a into %y {tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>} : !dataflow.channel<tensor<2xf32>> -> memref<8xf32>
+// CHECK: a walk has no number 'steps'
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, steps = 1}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// CHECK: tiles of a walk is "many", not an integer
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = "many", tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// CHECK: a walk needs `strides`, an array of bytes
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = 4}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
 }
 
 // -----
@@ -275,7 +365,7 @@ rdu.schedule @step inputs [] outputs [] {
 rdu.execute @k
 
 // -----
-// CHECK: error: @x is no rdu.kernel of this module
+// CHECK: error: @x is no dataflow.kernel of this module
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_program @x
@@ -283,7 +373,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: @k is no region of this module
-rdu.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() attributes {iterations = 1} {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.observe @k as "k"
@@ -311,7 +401,7 @@ rdu.schedule @step inputs [@w] outputs [] {
 // -----
 // An argument load sets all addresses, inside their regions: @k works on 32 bytes.
 // CHECK: error: 0 arguments for @k, which takes 1
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [] offsets []
@@ -320,7 +410,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // CHECK: error: 2 offsets for 1 arguments
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [@x] offsets [0, 0]
@@ -328,7 +418,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: @y is no region of this module
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [@y] offsets [0]
@@ -337,7 +427,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // CHECK: error: @k works on bytes 4 to 36 of @x, which has 32
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [@x] offsets [4]
@@ -346,7 +436,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // CHECK: error: @k works on bytes -4 to 28 of @x, which has 32
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
-rdu.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [@x] offsets [-4]

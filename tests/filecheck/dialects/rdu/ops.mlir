@@ -22,72 +22,70 @@ rdu.region @p "input" "hbm" 1280 : tensor<i32>
 rdu.region @y "value" "hbm" 1536 : memref<1x16xbf16>
 rdu.region @z "value" "hbm" 1536 : memref<1x8xbf16>
 
-// A placed kernel: buffers, streams with strides, a stage.
-// CHECK: rdu.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>, %y: memref<1x16xbf16>) attributes {iterations = 1 : i64} {
-// CHECK-NEXT: %a = rdu.buffer 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
-// CHECK: rdu.load %w to %b {tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>} : tensor<8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
-// CHECK-NEXT: rdu.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10 : i64, latency = 58 : i64, pcus = 3 : i64, pcu_first = 0 : i64} {
+// A planned kernel: channels with their PMUs, streams with walks, a stage on its PCUs.
+// CHECK: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1 : i64} {
+// CHECK-NEXT: %a = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK: dataflow.load %w to %b {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} : tensor<8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
+// CHECK-NEXT: dataflow.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10 : i64, latency = 58 : i64, pcus = 3 : i64, pcu_first = 0 : i64} {
 // CHECK: dataflow.yield %f : tensor<1x4xbf16>
-// CHECK: rdu.store %c into %y {tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>} : !dataflow.channel<tensor<1x4xbf16>> -> memref<1x16xbf16>
-// GENERIC: "rdu.buffer"() <{depth = 1 : i64, pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64}> : () -> !dataflow.channel<tensor<1x8xbf16>>
-// GENERIC: "rdu.stage"(%a, %b, %c)
-rdu.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>, %y: memref<1x16xbf16>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
-  %b = rdu.buffer 4 {pmus = 1, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<8x4xbf16>>
-  %c = rdu.buffer 2 {pmus = 0, pmu_first = 1, hops = 2} : !dataflow.channel<tensor<1x4xbf16>>
-  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  rdu.load %w to %b {tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 32, 2>} : tensor<8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
-  rdu.stage "matmul" firings 4 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x4xbf16>>) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10, latency = 58, pcus = 3, pcu_first = 0} {
+// CHECK: dataflow.store %c result 0 {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} : !dataflow.channel<tensor<1x4xbf16>>
+// GENERIC: "dataflow.load"(%w, %b) <{operandSegmentSizes = array<i32: 1, 0, 0, 1>}> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} :
+dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 4 {pmus = 1, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<8x4xbf16>>
+  %c = dataflow.channel 2 {pmus = 0, pmu_first = 1, hops = 2} : !dataflow.channel<tensor<1x4xbf16>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>}>} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %w to %b {rdu.walk = #rdu.walk<{tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 32, 2>}>} : tensor<8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
+  dataflow.stage "matmul" firings 4 ins(%a, %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<8x4xbf16>>) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10, latency = 58, pcus = 3, pcu_first = 0} {
   ^bb0(%d: tensor<1x8xbf16>, %e: tensor<8x4xbf16>):
     %f = nn.matmul %d, %e : (tensor<1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x4xbf16>
     dataflow.yield %f : tensor<1x4xbf16>
   }
-  rdu.store %c into %y {tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 32, 2>} : !dataflow.channel<tensor<1x4xbf16>> -> memref<1x16xbf16>
+  dataflow.store %c result 0 {rdu.walk = #rdu.walk<{tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 32, 2>}>} : !dataflow.channel<tensor<1x4xbf16>>
 }
 
 // A looped kernel carries a value, appends it to slice 3 - i of a cache and reads the slice behind the token.
-// CHECK: rdu.kernel @append(
-// CHECK: rdu.load %x to %a {tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 16, 2>, once}
-// CHECK-NEXT: rdu.carry 1 init %a next %d final %e current %b :
-// CHECK-NEXT: rdu.store %b into %k at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {tiles = 1 : i64, tile_stride = 256 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64} : !dataflow.channel<tensor<1x8xbf16>> -> memref<4x1x2x16x4xbf16>
-// CHECK-NEXT: rdu.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 1 : i64, tile_stride = 0 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
-// GENERIC: "rdu.carry"(%a, %d, %e, %b) <{tiles = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1>}>
-rdu.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>, %y: memref<1x8xbf16>) attributes {iterations = 4} {
-  %a = rdu.buffer 2 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
-  %b = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
-  %d = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
-  %e = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
-  %f = rdu.buffer 2 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x2x16x4xbf16>>
-  %t = rdu.buffer 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<!dataflow.token>
-  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>, once} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
-  rdu.carry 1 init %a next %d final %e current %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
-  rdu.store %b into %k at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {tiles = 1, tile_stride = 256, start = 768, pass_stride = -256, strides = array<i64: 256, 128, 2>, position_stride = 8} : !dataflow.channel<tensor<1x8xbf16>> -> memref<4x1x2x16x4xbf16>
-  rdu.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {tiles = 1, tile_stride = 0, start = 768, pass_stride = -256, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
-  rdu.stage "values" firings 1 ins(%f : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
+// CHECK: dataflow.kernel @append(
+// CHECK: dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 16, 2>}>, rate = "call"}
+// CHECK-NEXT: dataflow.carry 1 init %a next %d final %e current %b :
+// CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 256 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64}>, start = 3 : i64, stride = -1 : i64} : !dataflow.channel<tensor<1x8xbf16>>
+// CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16 : i64}>, start = 3 : i64, stride = -1 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
+dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 4} {
+  %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  %d = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  %e = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
+  %f = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>
+  dataflow.load %x to %a {rate = "call", rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>}>} : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.carry 1 init %a next %d final %e current %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {start = 3, stride = -1, rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 256, start = 768, pass_stride = -256, strides = array<i64: 256, 128, 2>, position_stride = 8}>} : !dataflow.channel<tensor<1x8xbf16>>
+  dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3, stride = -1, rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 768, pass_stride = -256, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16}>} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
+  dataflow.stage "values" firings 1 ins(%f : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
   ^bb0(%h: tensor<1x2x16x4xbf16>, %q: tensor<1x8xbf16>):
     dataflow.yield %q, %q : tensor<1x8xbf16>, tensor<1x8xbf16>
   }
-  rdu.store %e into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>, once} : !dataflow.channel<tensor<1x8xbf16>> -> memref<1x8xbf16>
+  dataflow.store %e result 0 {rate = "call", rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>}>} : !dataflow.channel<tensor<1x8xbf16>>
 }
 
 // Rows by index.
-// CHECK: rdu.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
-rdu.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %y: memref<2x8xbf16>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<2xi32>>
-  %b = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<2x8xbf16>>
-  rdu.load %ids to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
-  rdu.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
-  rdu.store %b into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>} : !dataflow.channel<tensor<2x8xbf16>> -> memref<2x8xbf16>
+// CHECK: dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
+dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor<2x8xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<2xi32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.load %ids to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 16, 2>}>} : !dataflow.channel<tensor<2x8xbf16>>
 }
 
 // A sum over the sockets.
-// CHECK: rdu.collective "all_reduce" 1 %a to %b by "one_shot" : !dataflow.channel<tensor<8xbf16>> -> !dataflow.channel<tensor<8xbf16>>
-rdu.kernel @sum(%x: tensor<8xbf16>, %y: memref<8xbf16>) attributes {iterations = 1} {
-  %a = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<8xbf16>>
-  %b = rdu.buffer 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<8xbf16>>
-  rdu.load %x to %a {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
-  rdu.collective "all_reduce" 1 %a to %b by "one_shot" : !dataflow.channel<tensor<8xbf16>> -> !dataflow.channel<tensor<8xbf16>>
-  rdu.store %b into %y {tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>} : !dataflow.channel<tensor<8xbf16>> -> memref<8xbf16>
+// CHECK: dataflow.collective "all_reduce" 1 %a to %b by "one_shot" : !dataflow.channel<tensor<8xbf16>> -> !dataflow.channel<tensor<8xbf16>>
+dataflow.kernel @sum(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<8xbf16>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<8xbf16>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>}>} : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+  dataflow.collective "all_reduce" 1 %a to %b by "one_shot" : !dataflow.channel<tensor<8xbf16>> -> !dataflow.channel<tensor<8xbf16>>
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>}>} : !dataflow.channel<tensor<8xbf16>>
 }
 
 // The launch: three commands, and the host that reads a region. @project works on slice 3 of @w.

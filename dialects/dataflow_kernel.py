@@ -1,26 +1,38 @@
-"""A kernel as a network, its channels, and what all units have in common."""
+"""A kernel as a network, and its channels; who feeds whom."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NoReturn
+from xdsl.dialects.builtin import FunctionType, IntegerAttr, i64
+from xdsl.ir import Attribute, Region, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
-from xdsl.dialects.builtin import FunctionType, IntegerAttr, UnitAttr, i64
-from xdsl.ir import Attribute, Operation, Region, SSAValue
-from xdsl.irdl import IRDLOperation, ParsePropInAttrDict, opt_prop_def, prop_def, result_def
-from xdsl.utils.exceptions import VerifyException
-
+from .dataflow_units import UnitOp, expect_least, fail_at, passes_in
 from .kernel import FunctionLikeOp
 from .nn import expect
 from .tiles import ChannelType
 
 
-class NetworkOp(FunctionLikeOp):
-    """A kernel as a network of units; the base of `dataflow.kernel` and `rdu.kernel`.
+@irdl_op_definition
+class KernelOp(FunctionLikeOp):
+    """A kernel as a network of units; results are stored by `dataflow.store … result N`.
+
+    `dataflow.kernel @decoder(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 32} {…}`
 
     With `steps` it makes so many decode steps in a call: its iterations fall into as many equal parts, and
-    units `per_step` run once in each.
+    units of rate "step" run once in each.
     """
+
+    name = "dataflow.kernel"
+    traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), NoTerminator())
 
     def __init__(
         self,
@@ -35,16 +47,20 @@ class NetworkOp(FunctionLikeOp):
     @property
     def iterations(self) -> int:
         """How often the network runs in one call."""
-        return self._count("iterations", absent=0)
+        return passes_in(self, "iteration")
 
     @property
     def steps(self) -> int:
         """How many decode steps that are."""
-        return self._count("steps", absent=1)
+        return passes_in(self, "step")
 
-    def _count(self, name: str, absent: int) -> int:
-        attribute = self.attributes.get(name, IntegerAttr(absent, i64))
-        return attribute.value.data if isinstance(attribute, IntegerAttr) else 0
+    def channels(self) -> list[ChannelOp]:
+        """Its channels, in program order."""
+        return [op for op in self.body.block.ops if isinstance(op, ChannelOp)]
+
+    def units(self) -> list[UnitOp]:
+        """Its units, in program order."""
+        return [op for op in self.body.block.ops if isinstance(op, UnitOp)]
 
     def verify_(self) -> None:
         super().verify_()
@@ -53,14 +69,17 @@ class NetworkOp(FunctionLikeOp):
         even = self.iterations % self.steps == 0
         expect(even, f"{self.iterations} iterations do not make {self.steps} equal steps")
         for op in self.body.block.ops:
-            if not isinstance(op, QueueOp | UnitOp):
+            if not isinstance(op, ChannelOp | UnitOp):
                 fail_at(op, f"{op.name} directly inside a {self.name}; only units and channels stand there")
-        for channel in self.body.block.ops:
-            if isinstance(channel, QueueOp):
-                verify_balance(channel)
+        for channel in self.channels():
+            _verify_balance(channel)
+        stored = [unit.stored_result for unit in self.units()]
+        for number in range(len(self.function_type.outputs)):
+            count = stored.count(number)
+            expect(count == 1, f"result {number} is stored by {count} units, needs one")
 
 
-def verify_balance(channel: QueueOp) -> None:
+def _verify_balance(channel: ChannelOp) -> None:
     """Check that a channel has two ends which agree on the tiles of a call.
 
     Raises: VerifyException.
@@ -78,44 +97,11 @@ def verify_balance(channel: QueueOp) -> None:
         fail_at(channel, f"{puts}, {consumer.name} takes {taken}")
 
 
-def fail_at(op: Operation, message: str) -> NoReturn:
-    """Raises: VerifyException about an operation inside the one that is verified."""
-    op.emit_error(message, VerifyException(message))
+@irdl_op_definition
+class ChannelOp(IRDLOperation):
+    """A bounded queue of tiles: `%c = dataflow.channel 2 : !dataflow.channel<tensor<1x512xbf16>>`."""
 
-
-class UnitOp(IRDLOperation):
-    """A unit of the network: it takes tiles from channels and puts tiles into others."""
-
-    per_step = opt_prop_def(UnitAttr)
-    """It runs once a decode step, not once an iteration."""
-
-    @property
-    def passes(self) -> int:
-        """How often it runs in a call."""
-        kernel = self.parent_op()
-        if not isinstance(kernel, NetworkOp):
-            return 1
-        return kernel.iterations if self.per_step is None else kernel.steps
-
-    def inputs(self) -> Sequence[SSAValue]:
-        """The channels that it takes from."""
-        return ()
-
-    def outputs(self) -> Sequence[SSAValue]:
-        """The channels that it puts into."""
-        return ()
-
-    def consumed_tiles(self, channel: SSAValue) -> int:
-        """Tiles taken from one of its inputs in a call."""
-        raise NotImplementedError
-
-    def produced_tiles(self, channel: SSAValue) -> int:
-        """Tiles put into one of its outputs in a call."""
-        raise NotImplementedError
-
-
-class QueueOp(IRDLOperation):
-    """A bounded queue of tiles between two units; the base of `dataflow.channel` and `rdu.buffer`."""
+    name = "dataflow.channel"
 
     depth = prop_def(IntegerAttr.constr(i64))
     """Tiles that it holds; a producer waits while it is full."""
@@ -127,6 +113,7 @@ class QueueOp(IRDLOperation):
     """Network hops from producer through buffer to consumer, once placed."""
     result = result_def(ChannelType)
 
+    traits = traits_def(HasParent(KernelOp))
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$depth attr-dict `:` type($result)"
 
@@ -168,15 +155,30 @@ class QueueOp(IRDLOperation):
             expect_least(self, name, 0)
 
 
-def expect_least(op: Operation, name: str, least: int) -> None:
-    """Raises: VerifyException where an integer property is there and below `least`."""
-    value = op.properties.get(name)
-    if isinstance(value, IntegerAttr):
-        expect(value.value.data >= least, f"{name} is {value.value.data}; the least is {least}")
-
-
-def channel_of(value: SSAValue) -> QueueOp:
+def channel_of(value: SSAValue) -> ChannelOp:
     """The channel op that defines a channel value."""
     owner = value.owner
-    assert isinstance(owner, QueueOp), "channels are made by ops"
+    assert isinstance(owner, ChannelOp), "channels are made by ops"
     return owner
+
+
+def producer_of(channel: SSAValue) -> UnitOp:
+    """The unit that puts tiles into a channel."""
+    return channel_of(channel).producers()[0]
+
+
+def consumer_of(channel: SSAValue) -> UnitOp:
+    """The unit that takes tiles from a channel."""
+    return channel_of(channel).consumers()[0]
+
+
+def readers_of(channel: SSAValue) -> list[UnitOp]:
+    """The units that take a channel's tiles, directly or as others hand them on."""
+    readers: list[UnitOp] = []
+    waiting, seen = [channel], {channel}
+    while waiting:
+        readers.append(reader := consumer_of(waiting.pop()))
+        if (handed := reader.handed_on()) is not None:
+            waiting += [following for following in handed.onward if following not in seen]
+            seen |= {*handed.onward}
+    return readers

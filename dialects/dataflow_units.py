@@ -1,0 +1,184 @@
+"""What can be asked of every unit of a network.
+
+Passes and the interpreter ask units through the methods of `UnitOp`, so that they need not know what kinds
+of units there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NoReturn, cast
+
+from xdsl.dialects.builtin import IntegerAttr, StringAttr, i64
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import IRDLOperation, opt_prop_def
+from xdsl.utils.exceptions import VerifyException
+
+from .machine import Machine
+from .nn import expect
+from .tiles import ChannelType
+from .vocabulary import Rate
+
+
+def passes_in(kernel: Operation, rate: Rate) -> int:
+    """How often in a call of a kernel something of this rate runs; 0 where the kernel does not say."""
+    match rate:
+        case "iteration":
+            given = kernel.attributes.get("iterations")
+            return given.value.data if isinstance(given, IntegerAttr) else 0
+        case "step":
+            given = kernel.attributes.get("steps", IntegerAttr(1, i64))
+            return given.value.data if isinstance(given, IntegerAttr) else 0
+        case _:
+            return 1
+
+
+def fail_at(op: Operation, message: str) -> NoReturn:
+    """Raises: VerifyException about an operation inside the one that is verified."""
+    op.emit_error(message, VerifyException(message))
+
+
+def expect_least(op: Operation, name: str, least: int) -> None:
+    """Raises: VerifyException where an integer property is there and below `least`."""
+    value = op.properties.get(name)
+    if isinstance(value, IntegerAttr):
+        expect(value.value.data >= least, f"{name} is {value.value.data}; the least is {least}")
+
+
+@dataclass(frozen=True)
+class HandedOn:
+    """Tiles that a unit passes from iteration to iteration as they are."""
+
+    first: SSAValue
+    """The channel that brings those of the first iteration."""
+    next: SSAValue
+    """The channel that brings those of every later one, from the iteration before."""
+    onward: Sequence[SSAValue]
+    """The channels that get the tiles of every iteration."""
+
+
+class UnitOp(IRDLOperation):
+    """A unit of the network: it takes tiles from channels and puts tiles into others.
+
+    What it does in a pass falls into steps of work, each over a tile: `work` of them.
+    """
+
+    LEGAL_RATES: ClassVar[tuple[Rate, ...]] = ("iteration", "step")
+    """How often units of the kind may run; the first where `rate` does not say."""
+    RESOURCE: ClassVar[str | None] = None
+    """What all units of the kind share, `hbm` or `links`; None where each has units of its own."""
+    FREES_LATE: ClassVar[bool] = False
+    """Whether it puts a tile on before it lets go of the one it has taken."""
+
+    rate = opt_prop_def(StringAttr)
+    """How often it runs, "step" or "call"; absent: in every iteration."""
+
+    @property
+    def runs(self) -> Rate:
+        """How often it runs."""
+        return self.LEGAL_RATES[0] if self.rate is None else cast(Rate, self.rate.data)
+
+    @property
+    def passes(self) -> int:
+        """How often it runs in a call."""
+        kernel = self.parent_op()
+        return 1 if kernel is None else passes_in(kernel, self.runs)
+
+    def verify_(self) -> None:
+        legal = ", ".join(f"'{rate}'" for rate in self.LEGAL_RATES)
+        expect(self.runs in self.LEGAL_RATES, f"{self.name} at rate '{self.runs}'; it runs at rate {legal}")
+
+    # Channels.
+
+    def inputs(self) -> Sequence[SSAValue]:
+        """The channels that it takes from."""
+        return ()
+
+    def outputs(self) -> Sequence[SSAValue]:
+        """The channels that it puts into."""
+        return ()
+
+    def consumed_tiles(self, channel: SSAValue) -> int:
+        """Tiles taken from one of its inputs in a call."""
+        return self.passes * self.work
+
+    def produced_tiles(self, channel: SSAValue) -> int:
+        """Tiles put into one of its outputs in a call."""
+        return self.passes * self.work
+
+    def pass_tiles(self, channel: SSAValue) -> int:
+        """Tiles put into one of its outputs in a pass, rounded up."""
+        return -(-self.produced_tiles(channel) // self.passes)
+
+    def gathered_tiles(self, channel: SSAValue) -> int:
+        """Tiles that it must find in one of its inputs at once."""
+        return 1
+
+    def handed_on(self) -> HandedOn | None:
+        """The tiles that it hands from iteration to iteration; None where it makes new ones."""
+        return None
+
+    def cut(self, tile: Attribute) -> None:
+        """Note that what it hands on now comes in tiles of this type; its channels still have the old one."""
+
+    def distance(self, channel: SSAValue) -> int | None:
+        """Iterations from when a tile is put into one of its channels to when it is used.
+
+        None where that is not within the loop, but before it begins or when it has ended.
+        """
+        return 0
+
+    # Work.
+
+    @property
+    def work(self) -> int:
+        """Steps of work in a pass."""
+        return 1
+
+    def put_work(self, channel: SSAValue) -> Sequence[int] | None:
+        """The steps of a pass at whose ends tiles of an output are there; None where they come out uneven."""
+        return range(self.work)
+
+    def take_work(self, channel: SSAValue) -> tuple[Sequence[int], Sequence[int]] | None:
+        """The steps of a pass that take, and that free, the tiles of an input; None as in `put_work`."""
+        return range(self.work), range(self.work)
+
+    def pace(self, machine: Machine) -> tuple[int, int]:
+        """Cycles from one step of work to the next, and from the start of one to its tiles.
+
+        By default a tile occupies the memory, then takes its latency; a unit without port takes no time.
+        """
+        channel = self.memory_port
+        if channel is None:
+            return 0, 0
+        assert isinstance(channel.type, ChannelType), "checked by the op's definition"
+        service = machine.hbm_cycles(channel.type.tile_bytes)
+        return service, service + machine.hbm_latency_cycles
+
+    @property
+    def title(self) -> str:
+        """What schedules call it."""
+        return self.name
+
+    # Memory and places.
+
+    @property
+    def memory(self) -> SSAValue | None:
+        """The argument of the kernel that it reads or writes tile by tile; None for a result."""
+        return None
+
+    @property
+    def memory_port(self) -> SSAValue | None:
+        """The channel whose tiles it moves from or to memory; None where it moves none."""
+        return None
+
+    @property
+    def stored_result(self) -> int | None:
+        """The number of the kernel's result that it stores."""
+        return None
+
+    @property
+    def beside(self) -> SSAValue | None:
+        """The channel at whose first PMU it lies; None where it has units of its own, or sits in AGCUs."""
+        return None

@@ -1,0 +1,198 @@
+"""What the machine needs of a kernel: walks on its streams, and that it is planned; checked, not assumed.
+
+A planned kernel is a `dataflow.kernel` like any other. Its results are addresses that an argument load sets,
+behind those of its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, IntegerAttr, i64
+from xdsl.ir import Attribute, Operation, ParametrizedAttribute
+from xdsl.irdl import irdl_attr_definition
+
+from .dataflow import ChannelOp, KernelOp, LoadOp, StageOp, StoreOp
+from .dataflow_units import fail_at
+from .machine import Machine
+from .nn import expect, shape_of
+from .rdu_machine import machine_of
+from .tiles import tile_of
+
+WALK_ATTRIBUTE = "rdu.walk"
+
+STAGE_PLAN = ("ii", "latency", "pcus", "pcu_first")
+CHANNEL_PLAN = ("pmus", "pmu_first", "hops")
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The address pattern of a stream, in bytes.
+
+    Tile t of the i-th pass of a decode step begins at `start + i * pass_stride + t * tile_stride` from the
+    argument's address, a store at a position `position * position_stride` further; `strides` are those from
+    one element to the next, per dimension of the tile. A stream of rate "step" goes on with the passes of
+    the step before.
+    """
+
+    tiles: int
+    """Tiles of one pass."""
+    tile_stride: int
+    start: int
+    pass_stride: int
+    strides: tuple[int, ...]
+    positions_per_tile: int | None = None
+    """Of a load that waits: tiles from `position / positions_per_tile` on wait for its token."""
+    position_stride: int | None = None
+    """Of a store at a position of a cache: a tile `[B, n]` is written as `[B, n / head_dim, head_dim]`."""
+
+
+@irdl_attr_definition
+class WalkAttr(ParametrizedAttribute):
+    """The walk of a stream: `#rdu.walk<{tiles = 8, tile_stride = 1024, …, strides = array<i64: 2>}>`."""
+
+    name = "rdu.walk"
+
+    numbers: DictionaryAttr
+
+    def walk(self) -> Walk:
+        """The numbers by name.
+
+        Raises: VerifyException where one is missing, unknown or no integer.
+        """
+        values: dict[str, int] = {}
+        numbers = dict(self.numbers.data)
+        strides = numbers.pop("strides", None)
+        for name, value in numbers.items():
+            expect(name in Walk.__dataclass_fields__, f"a walk has no number '{name}'")
+            expect(isinstance(value, IntegerAttr), f"{name} of a walk is {value}, not an integer")
+            assert isinstance(value, IntegerAttr)
+            values[name] = value.value.data
+        for name in ("tiles", "tile_stride", "start", "pass_stride"):
+            expect(name in values, f"a walk needs `{name}`")
+        expect(isinstance(strides, DenseArrayBase), "a walk needs `strides`, an array of bytes")
+        assert isinstance(strides, DenseArrayBase)
+        return Walk(**values, strides=tuple(int(stride) for stride in strides.get_values()))
+
+    def verify(self) -> None:
+        self.walk()
+
+    @staticmethod
+    def of(walk: Walk) -> WalkAttr:
+        """The attribute that stands for a walk."""
+        numbers: dict[str, Attribute] = {}
+        for name, value in vars(walk).items():
+            if name == "strides":
+                numbers[name] = DenseArrayBase.from_list(i64, walk.strides)
+            elif value is not None:
+                numbers[name] = IntegerAttr(value, i64)
+        return WalkAttr(DictionaryAttr(numbers))
+
+
+def walk_of(op: LoadOp | StoreOp) -> Walk | None:
+    """The walk of a stream; None where it has none yet."""
+    attribute = op.attributes.get(WALK_ATTRIBUTE)
+    return attribute.walk() if isinstance(attribute, WalkAttr) else None
+
+
+def set_walk(op: LoadOp | StoreOp, walk: Walk) -> None:
+    """Put a walk on a stream."""
+    op.attributes[WALK_ATTRIBUTE] = WalkAttr.of(walk)
+
+
+def missing_plan(kernel: KernelOp) -> tuple[Operation, str] | None:
+    """The first stage or channel that is not planned, and what is missing."""
+    for op in kernel.body.block.ops:
+        match op:
+            case StageOp():
+                needed, passes, what = (
+                    STAGE_PLAN,
+                    "allocate-units, schedule-stages and place-units",
+                    op.label.data,
+                )
+            case ChannelOp():
+                needed, passes, what = CHANNEL_PLAN, "allocate-units and place-units", op.label
+            case _:
+                continue
+        for name in needed:
+            if name not in op.properties:
+                return op, f"{what} has no {name}; run {passes} first"
+    return None
+
+
+def verify_planned(kernel: KernelOp) -> None:
+    """Check that a kernel can run on the machine of its module.
+
+    Raises: VerifyException where a unit has no schedule or place, where two have the same, where a channel
+        does not fit its PMUs, or where a stream has no walk, or one of another tile.
+    """
+    missing = missing_plan(kernel)
+    if missing is not None:
+        fail_at(*missing)
+    machine = machine_of(kernel)
+    stages = [op for op in kernel.units() if isinstance(op, StageOp)]
+    _verify_places([(op, op.label.data, op.pcu_first, op.pcus) for op in stages], machine.pcus, "PCU")
+    channels = kernel.channels()
+    buffers = [(op, op.result.name_hint or "buffer", op.pmu_first, op.pmus) for op in channels]
+    _verify_places(buffers, machine.pmus, "PMU")
+    for channel in channels:
+        _verify_room(channel, machine)
+    for unit in kernel.units():
+        if isinstance(unit, LoadOp | StoreOp):
+            _verify_walk(unit)
+
+
+Place = tuple[Operation, str, IntegerAttr | None, IntegerAttr | None]
+
+
+def _verify_places(places: Iterable[Place], available: int, kind: str) -> None:
+    """Raises: VerifyException where a unit has two tasks or lies outside the machine."""
+    spans: list[tuple[int, int, str, Operation]] = []
+    for op, name, first, count in places:
+        assert first is not None, "planned"
+        assert count is not None, "planned"
+        if count.value.data > 0:
+            spans.append((first.value.data, first.value.data + count.value.data, name, op))
+    spans.sort(key=lambda span: span[:3])
+    for (_, end, name, _), (begin, _, other, op) in pairwise(spans):
+        if end > begin:
+            fail_at(op, f"{kind} {begin} belongs to '{name}' and to '{other}'")
+    for _, end, _, op in spans[-1:]:
+        if end > available:
+            fail_at(op, f"{kind} {end - 1} of a machine with {available}")
+
+
+def _verify_room(channel: ChannelOp, machine: Machine) -> None:
+    assert channel.pmus is not None, "planned"
+    depth, count = channel.depth.value.data, channel.pmus.value.data
+    need = depth * channel.type.tile_bytes
+    room = count * machine.pmu_bytes if count else machine.pcu_fifo_bytes
+    if need > room:
+        fail_at(channel, f"{depth} tiles take {need} bytes, {count} PMUs hold {room}")
+
+
+def _verify_walk(op: LoadOp | StoreOp) -> None:
+    walk = walk_of(op)
+    if walk is None:
+        fail_at(op, f"{op.name} has no {WALK_ATTRIBUTE}; run convert-dataflow-to-rdu first")
+    if isinstance(op, LoadOp):
+        _verify_gate(op, walk)
+        rank = len(shape_of(tile_of(op.channels[0])))
+    else:
+        if (op.position is None) != (walk.position_stride is None):
+            fail_at(op, "give `at` and `position_stride` together")
+        rank = len(shape_of(tile_of(op.channel))) if op.position is None else 3
+    if len(walk.strides) != rank:
+        fail_at(op, f"{len(walk.strides)} strides for a tile of rank {rank}")
+    if walk.tiles != op.work:
+        fail_at(op, f"a walk of {walk.tiles} tiles for a stream of {op.work}")
+
+
+def _verify_gate(op: LoadOp, walk: Walk) -> None:
+    positions = walk.positions_per_tile
+    if (op.after is None) != (positions is None):
+        fail_at(op, "give `after`, `position` and `positions_per_tile` together")
+    if positions is not None and positions < 1:
+        fail_at(op, f"positions_per_tile is {positions}; the least is 1")
