@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation
-from xdsl.utils.symbol_table import get_name_if_symbol
+from xdsl.traits import SymbolOpInterface
 
 from ...dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
 from ...dialects.kernel import GroupOp
@@ -49,7 +49,7 @@ class UniqueNames:
     def __init__(self, module: ModuleOp, without: Iterable[Operation] = ()):
         """The symbols `without` give their names free."""
         kept = set(module.ops) - set(without)
-        self._taken = {get_name_if_symbol(op) for op in kept}
+        self._taken = {name for op in kept if (name := _symbol(op)) is not None}
 
     def take(self, wanted: str) -> str:
         """The name itself, or with the first free number behind it."""
@@ -59,6 +59,13 @@ class UniqueNames:
             name = f"{wanted}_{number}"
         self._taken.add(name)
         return name
+
+
+def _symbol(op: Operation) -> str | None:
+    """A symbol's name. xDSL's `get_name_if_symbol` gives text or an attribute, depending on the version."""
+    interface = op.get_trait(SymbolOpInterface)
+    name = None if interface is None else interface.get_sym_attr_name(op)
+    return None if name is None else name.data
 
 
 def role(group: GroupOp) -> str:
