@@ -3,7 +3,7 @@
 Run from the repository root: `.venv/bin/python benchmarks/same_output.py OLD NEW`. Each of the two is a
 checkout with its own `.venv`, or the path of a `kl` (with a `kl-opt` beside it). Both get the same commands
 on the same files, those of the checkout this script is in, and the lines in which stdout, stderr or the
-exit code differ are printed; the exit code is 1 if any do. It takes about eight minutes on two cores.
+exit code differ are printed; the exit code is 1 if any do. It takes about seven minutes on two cores.
 Groups of cases (`--only REGEX` selects by name, `--list` shows the names):
 
 - `time`: every example on 1, 8 and 16 sockets, in every variant (but `ONLY_ON`), each stage and layer of
