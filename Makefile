@@ -25,9 +25,9 @@ $(BASE): pyproject.toml
 	$(BIN)/$(PIP_INSTALL) --editable .
 	@touch $@
 
-# The tools of developers, and what searches need, in the same environment.
+# The tools of developers, and what searches need, in the same environment; tests want the newest xDSL.
 $(DEVELOPER): $(BASE)
-	$(BIN)/$(PIP_INSTALL) --editable '.[dev]'
+	$(BIN)/$(PIP_INSTALL) --upgrade --editable '.[dev]' xdsl
 	@touch $@
 
 $(OLDEST)/.installed: $(BASE)
