@@ -6,25 +6,47 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
+BASE := $(VENV)/.base
+DEVELOPER := $(VENV)/.developer
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install demo test lit check format clean
+# The oldest xDSL that pyproject.toml allows, and an environment with it.
+OLDEST_XDSL := $(shell sed -n 's/.*"xdsl>=\([0-9.]*\),.*/\1/p' pyproject.toml)
+OLDEST := $(VENV)/oldest
 
-install: $(INSTALLED)
+.PHONY: install demo test test-oldest lit check format clean
 
-# Made again only when pyproject.toml changes.
-$(INSTALLED): pyproject.toml
+install: $(DEVELOPER)
+
+# What `kl` itself needs; made again only when pyproject.toml changes.
+$(BASE): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11+ with venv found; give one: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/$(PIP_INSTALL) --editable .
 	@touch $@
 
-demo: install
+# The tools of developers, and what searches need, in the same environment; tests want the newest xDSL.
+$(DEVELOPER): $(BASE)
+	$(BIN)/$(PIP_INSTALL) --upgrade --editable '.[dev]' xdsl
+	@touch $@
+
+$(OLDEST)/.installed: $(BASE)
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/$(PIP_INSTALL) --editable '.[test]' 'xdsl~=$(OLDEST_XDSL).0'
+	@touch $@
+
+demo: $(BASE)
 	$(BIN)/kl compare examples/llama3_8b.kl
 
 # All tests; the FileCheck files run inside pytest.
 test: install
-	$(BIN)/pytest -n 2
+	@$(BIN)/python -c 'import xdsl; print("all tests with xDSL", xdsl.__version__)'
+	$(BIN)/pytest -n 2 -rs
+
+# The FileCheck files with the oldest xDSL.
+test-oldest: $(OLDEST)/.installed
+	@$(OLDEST)/bin/python -c 'import xdsl; print("FileCheck files with xDSL", xdsl.__version__)'
+	$(OLDEST)/bin/pytest -n 2 -rs tests/filecheck
 
 # The FileCheck files alone, as processes, by LLVM's test runner.
 lit: install

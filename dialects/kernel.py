@@ -41,7 +41,6 @@ from xdsl.traits import (
     SymbolTable,
     SymbolUserOpInterface,
 )
-from xdsl.utils.symbol_table import get_name_if_symbol
 
 from .calls import SlicedCallOp, verify_call_signature
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
@@ -230,7 +229,7 @@ class UniqueNames:
     def __init__(self, module: ModuleOp, without: Iterable[Operation] = ()):
         """The symbols `without` give their names free."""
         kept = set(module.ops) - set(without)
-        self._taken = {get_name_if_symbol(op) for op in kept}
+        self._taken = {name for op in kept if (name := _symbol(op)) is not None}
 
     def take(self, wanted: str) -> str:
         """The name itself, or with the first free number behind it."""
@@ -240,3 +239,10 @@ class UniqueNames:
             name = f"{wanted}_{number}"
         self._taken.add(name)
         return name
+
+
+def _symbol(op: Operation) -> str | None:
+    """A symbol's name. xDSL's `get_name_if_symbol` gives text or an attribute, depending on the version."""
+    interface = op.get_trait(SymbolOpInterface)
+    name = None if interface is None else interface.get_sym_attr_name(op)
+    return None if name is None else name.data

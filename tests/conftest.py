@@ -23,7 +23,8 @@ from unittest.mock import patch
 import pytest
 
 FILECHECK_ROOT = Path(__file__).parent / "filecheck"
-sys.path.append(str(Path(__file__).parent / "unit"))  # modules of helpers, which tests share, are there
+for folder in ("unit", "conventions"):  # modules that tests share are there
+    sys.path.append(str(Path(__file__).parent / folder))
 RUN_LINE = re.compile(r"^\s*//\s*RUN:\s*(.*?)\s*$", re.MULTILINE)
 
 

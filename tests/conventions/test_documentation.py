@@ -120,3 +120,17 @@ def test_pages_link_to_what_is_there():
             if not (page.parent / target).exists():
                 missing.append(f"{page.name}: {target}")
     assert missing == []
+
+
+def test_the_readme_states_the_supported_versions_of_xdsl():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    [(oldest, bound)] = re.findall(r'"xdsl>=0\.(\d+),<0\.(\d+)"', project)
+    assert f"xDSL 0.{oldest} and 0.{int(bound) - 1} are supported" in (ROOT / "README.md").read_text()
+
+
+def test_the_makefile_finds_the_oldest_supported_xdsl():
+    done = subprocess.run(
+        ["make", "-B", "-n", "test-oldest"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    [oldest] = re.findall(r'"xdsl>=([\d.]+),', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert f"'xdsl~={oldest}.0'" in done.stdout
