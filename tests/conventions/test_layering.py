@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,48 @@ def test_a_pass_imports_no_pass():
     passes = {name.replace("-", "_") for name in PASSES}
     wrong = wrong_imports("passes", lambda name: name[:2] == ("kl", "passes") and bool({*name[2:]} & passes))
     assert wrong == [], "what two passes share is a file of their subject"
+
+
+ASKS = {
+    "looping": {"memory": {"layout.gap_in_stack"}, "units": {"fit.shortage"}},
+    "memory": {"units": {"residence.is_resident", "step_traffic.traffic_bytes"}},
+    "pacing": {
+        "units": {
+            "residence.home_of",
+            "traffic.gathered_tiles",
+            "traffic.held_tiles",
+            "traffic.is_stream",
+            "traffic.pass_tiles",
+            "traffic.read_bytes",
+            "traffic.room_bytes",
+            "traffic.stage_flops",
+        }
+    },
+    "placing": {"units": {"residence.home_of", "residence.kernel_units", "traffic.pass_tiles"}},
+}
+"""The functions through which one subject of the passes asks another; everything else is its own affair."""
+
+SHARED = {"diagnostics", "knobs", "load_pass"}
+"""What all subjects may use."""
+
+
+def asked(subject: str) -> dict[str, set[str]]:
+    """What the files of a subject import of other subjects."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "passes" / subject).glob("*.py"):
+        for name in imports(path):
+            if name[:2] == ("kl", "passes") and name[2] not in SHARED | {subject}:
+                found.setdefault(name[2], set()).add(".".join(name[3:]))
+    return found
+
+
+@pytest.mark.parametrize("subject", sorted({*PASSES.values()}))
+def test_a_subject_asks_others_through_named_functions(subject: str):
+    assert asked(subject) == ASKS.get(subject, {})
+
+
+def test_the_order_of_the_subjects_has_no_circle():
+    TopologicalSorter({subject: {*others} for subject, others in ASKS.items()}).prepare()
 
 
 SOLVERS = {
