@@ -1,4 +1,4 @@
-"""What can be noted of a run of a kernel: its iterations, its stages, all steps of its units."""
+"""What can be noted of a run of a kernel: its iterations, its stages, all firings of its units."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class StageUse:
     location: str
     pcus: int
     pmus: int
-    """That hold its input channels."""
+    """So many hold its input channels."""
     firings: int
     ii_cycles: int
     inputs: tuple[Wait, ...]
-    """Waits for tiles, per input; where several are missing, the first one counts."""
+    """It waits for tiles, per input; where several are missing, the first one counts."""
     outputs: tuple[Wait, ...]
-    """Waits for free slots, per output, with all tiles there."""
+    """It waits for free slots, per output, with all tiles there."""
     done_cycles: int
-    """After its last firing."""
+    """They come after its last firing."""
 
     @property
     def busy_cycles(self) -> int:
@@ -105,12 +105,12 @@ def _added(waits: tuple[Wait, ...], others: tuple[Wait, ...]) -> tuple[Wait, ...
 
 
 class Slice(NamedTuple):
-    """A stretch of time on a track of a trace: a firing of a stage, a transfer."""
+    """A piece of time on a track of a trace: a firing of a stage, a transfer."""
 
     track: int
     unit: int
-    """Whose step it is, by its place in the kernel."""
-    step: int
+    """It is this unit's firing, by its place in the kernel."""
+    firing: int
     start: int
     cycles: int
 

@@ -1,10 +1,12 @@
-"""Where the time goes: every cycle of a step belongs to one entry."""
+"""Where the time goes: every cycle of a step belongs to one entry; and the roofline, the least it can be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ...dialects.machine import Machine
 from .details import Details
+from .errors import RoofError
 
 
 @dataclass(frozen=True)
@@ -120,3 +122,25 @@ def split(
         exposed=last_busy - first_busy - busy - part.between,
         collectives=part.total,
     )
+
+
+def roofline_cycles(machine: Machine, traffic: Traffic, flops: int) -> int:
+    """Fewest cycles for the bytes that a program's streams ask for or send and the FLOPs of its stages.
+
+    HBM, DDR, the ports of all PMUs, links and PCUs each at their peak, at the same time, without start or
+    end; rounded down. The bytes are those of the program as it stands: a tile that is read twice counts
+    twice, the gaps inside short memory requests do not count.
+    """
+    return max(
+        machine.hbm_roof_cycles(traffic.hbm),
+        traffic.ddr * machine.clock_hz // machine.ddr_bandwidth,
+        traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle),
+        traffic.link_sent * machine.clock_hz // machine.p2p_bandwidth,
+        machine.compute_roof_cycles(flops),
+    )
+
+
+def check_roof(what: str, cycles: int, roof: int) -> None:
+    """Raises: RoofError if a time is below the roofline."""
+    if cycles < roof:
+        raise RoofError(f"{what} takes {cycles} cycles, the roofline of its bytes and FLOPs is {roof} cycles")

@@ -8,8 +8,7 @@ from typing import Any
 
 from ...dialects.machine import Machine
 from .details import Details
-from .ledger import Ledger, Traffic
-from .roof import check_roof, roofline_cycles
+from .ledger import Ledger, Traffic, check_roof, roofline_cycles
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Report:
 
     @cached_property
     def roofline_cycles(self) -> int:
-        """Fewest cycles for what the program moves and computes; see `roof.roofline_cycles`."""
+        """Fewest cycles for what the program moves and computes; see `ledger.roofline_cycles`."""
         return roofline_cycles(self.machine, self.traffic, self.flops)
 
     @property

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.errors import DeadlockError
 from kl.backends.sn40l.executor import Executor, time_step
-from kl.backends.sn40l.program import InputPort, Instruction, OutputPort, Program
+from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
+from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import Array, TensorSpec
 
 WIDTH = 16
