@@ -98,9 +98,7 @@ class ChannelRun:
 
     def tiles(self, first: int, count: int) -> list[Array]:
         """The tiles of `count` tokens, as views of their slots."""
-        assert self.slots is not None, (
-            "only runs with data read tiles, and only from channels that carry them"
-        )
+        assert self.slots is not None, "only runs with data read tiles, and only from channels that have them"
         return [self.slots[tag % self.depth] for tag in range(first, first + count)]
 
     def release(self, now: int, count: int, _: object = None) -> None:

@@ -345,5 +345,5 @@ def test_flags_of_version_1_must_make_a_rate(fields: dict[str, object], message:
 
 @pytest.mark.parametrize("program", [None, [], {"kernels": 3}, {"kernels": [None, {"units": [1, None]}]}])
 def test_a_malformed_document_of_version_1_is_refused(program: object) -> None:
-    with pytest.raises(ProgramError, match="^program"):
+    with pytest.raises(ProgramError, match=r"^program"):
         parse_program(json.dumps({"format": "kl-program", "version": 1, "program": program}))
