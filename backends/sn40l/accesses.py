@@ -132,7 +132,7 @@ class OrderCheck:
             self._rivals.setdefault(a, []).append(b)
             self._rivals.setdefault(b, []).append(a)
         self._cycles: dict[int, list[int]] = {unit: [] for unit in self._rivals}
-        """When the accesses of each unit were, as far as there are any; a unit makes them one by one."""
+        """They say when the accesses of each unit were so far; a unit makes them one by one."""
 
     def record(self, unit: int, firing: int, now: int) -> None:
         """A tile is read or written now.

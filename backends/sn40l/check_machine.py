@@ -182,9 +182,9 @@ class _Alive:
 
     def __init__(self) -> None:
         self._places: list[Place] = []
-        """Sorted."""
+        """They are sorted."""
         self._ends: list[tuple[int, Place]] = []
-        """A heap of the last command of each."""
+        """A heap has the last command of each."""
 
     def add(self, region: Region) -> None:
         """Raises: ProgramError if the region overlaps one that is alive."""

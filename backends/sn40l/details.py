@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 HBM, DDR, LINKS = -1, -2, -3
@@ -86,16 +86,12 @@ class StageUse:
         return self.busy_cycles + self.input_wait_cycles + self.output_wait_cycles + self.done_cycles
 
     def __add__(self, other: StageUse) -> StageUse:
-        return StageUse(
-            self.stage,
-            self.location,
-            self.pcus,
-            self.pmus,
-            self.firings + other.firings,
-            self.ii_cycles,
-            _added(self.inputs, other.inputs),
-            _added(self.outputs, other.outputs),
-            self.done_cycles + other.done_cycles,
+        return replace(
+            self,
+            firings=self.firings + other.firings,
+            inputs=_added(self.inputs, other.inputs),
+            outputs=_added(self.outputs, other.outputs),
+            done_cycles=self.done_cycles + other.done_cycles,
         )
 
 

@@ -17,7 +17,7 @@ from .address import Walk
 from .deadlock import deadlock
 from .errors import ExecutionError, HazardError
 from .firing import ChannelRun, InputState, OutputState, Place, Surroundings, UnitRun
-from .kernel import Bound, Kernel, Unit
+from .kernel import Arguments, Bound, Kernel, Unit
 from .ledger import KernelTiming, Traffic, split
 from .memory import Data, MemoryMap
 from .servers import Calendar, Exchange, InFlight, Server
@@ -30,7 +30,7 @@ class Call:
 
     kernel: Kernel
     bound: tuple[Bound, ...]
-    """There is one for each unit."""
+    """Each unit has one."""
     walks: tuple[Walk, ...]
     """They are those of the streams, in program order."""
     conflicts: tuple[tuple[int, int], ...]
@@ -42,9 +42,8 @@ def resolve(kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> Ca
 
     Raises: ExecutionError if a position is unknown or outside what a unit reads.
     """
-    bound = tuple(
-        unit.bind(kernel, index, addresses, memory.scalar) for index, unit in enumerate(kernel.units)
-    )
+    arguments = Arguments(addresses, memory.scalar)
+    bound = tuple(unit.bind(kernel, index, arguments) for index, unit in enumerate(kernel.units))
     walks = tuple(one.walk for one in bound if one.walk is not None)
     return Call(kernel, bound, walks, conflicts_of(walks))
 

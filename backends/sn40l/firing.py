@@ -129,7 +129,7 @@ class InputState:
         self.port = port
         self.channel = channel
         self.fresh = False
-        """Whether the group has not been looked at."""
+        """It says whether the group has not been looked at."""
         self.place(0)
 
     def place(self, firing: int) -> None:
@@ -207,7 +207,7 @@ class Surroundings:
     calendar: Calendar
     memory: MemoryMap
     data: Data | None
-    """None in a run without data."""
+    """It is None in a run without data."""
     order: OrderCheck
     machine: Machine
     socket: int
@@ -216,7 +216,7 @@ class Surroundings:
     ddr: Server
     link: Server
     resident: Mapping[str, Server]
-    """The PMUs of the resident weights that the call reads, by region."""
+    """These are the PMUs of the resident weights that the call reads, by region."""
     in_flight: InFlight
     exchange: Exchange
 
@@ -230,7 +230,7 @@ class Place:
     firings: int
     """It fires so often in a call."""
     order: Order
-    """Its passes stand like this among those of all units."""
+    """This is where its passes stand among those of all units."""
     inputs: tuple[InputState, ...]
     outputs: tuple[OutputState, ...]
     bound: Bound
@@ -243,7 +243,7 @@ class UnitRun(ABC):
     ii = 0
     """A firing occupies the unit for so many cycles; 0 where it is a server that says when it is done."""
     is_watched = False
-    """Whether reports say what it does in each cycle."""
+    """It says whether reports tell what the unit does in each cycle."""
 
     def __init__(self, unit: Unit, place: Place):
         self.unit = unit

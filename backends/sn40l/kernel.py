@@ -105,11 +105,27 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Arguments:
+    """The arguments of a call: an address for each parameter."""
+
+    addresses: tuple[int, ...]
+    scalar: Callable[[int], int]
+    """It reads the integer at an address.
+
+    Raises: ExecutionError if that is not known.
+    """
+
+    def position(self, parameter: int) -> int:
+        """The scalar that a parameter points to."""
+        return self.scalar(self.addresses[parameter])
+
+
+@dataclass(frozen=True)
 class Bound:
     """What the arguments of a call decide of a unit."""
 
     walk: Walk | None = None
-    """It goes through memory like this; None of a unit without memory."""
+    """It goes through memory like this; a unit without memory has none."""
     gates: tuple[int, ...] = (0,)
     """In each decode step, this tile of a pass is the first that waits for the token of a gate."""
     first: int = 0
@@ -130,11 +146,11 @@ class Unit(ABC):
     """It makes one pass an iteration, one a decode step or one a call."""
 
     op_name: ClassVar[str]
-    """The operation of the IR that it is emitted from."""
+    """It is emitted from this operation of the IR."""
     rates: ClassVar[tuple[Rate, ...]] = ("iteration", "step")
     """It can run at these rates."""
     writes: ClassVar[bool] = False
-    """Whether it puts something into memory."""
+    """It says whether something is put into memory."""
     leads: ClassVar[int] = 0
     """Of the units of a loop, the first with the highest number says when an iteration begins."""
 
@@ -207,10 +223,8 @@ class Unit(ABC):
         """It does something every so many firings, which must end with the call."""
         return ()
 
-    def bind(
-        self, kernel: Kernel, index: int, addresses: Sequence[int], scalar: Callable[[int], int]
-    ) -> Bound:
-        """What the addresses of a call decide, of the unit at `index`; `scalar` reads an integer in memory.
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        """What the arguments of a call decide, of the unit at `index`.
 
         Raises: ExecutionError if a position is unknown or outside what the unit reads.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import add
 
 from ...dialects.machine import Machine
 from .details import Details
@@ -16,7 +17,7 @@ class Ledger:
     memory_busy: int = 0
     """HBM transfers data."""
     launch: int = 0
-    """Commands: program and argument loads, starts with their synchronisation, the host's reads."""
+    """Commands run: program and argument loads, starts with their synchronisation, the host's reads."""
     fill: int = 0
     """A kernel runs and has not used HBM yet."""
     drain: int = 0
@@ -32,14 +33,7 @@ class Ledger:
         return self.memory_busy + self.launch + self.fill + self.drain + self.exposed + self.collectives
 
     def __add__(self, other: Ledger) -> Ledger:
-        return Ledger(
-            self.memory_busy + other.memory_busy,
-            self.launch + other.launch,
-            self.fill + other.fill,
-            self.drain + other.drain,
-            self.exposed + other.exposed,
-            self.collectives + other.collectives,
-        )
+        return Ledger(*map(add, vars(self).values(), vars(other).values()))
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class Traffic:
     ddr_written: int = 0
     link_sent: int = 0
     sram_read: int = 0
-    """Of resident weights."""
+    """These are bytes of resident weights."""
 
     @property
     def hbm(self) -> int:
@@ -70,14 +64,7 @@ class Traffic:
         return replace(self, hbm_read=self.hbm_read + self.sram_read, sram_read=0)
 
     def __add__(self, other: Traffic) -> Traffic:
-        return Traffic(
-            self.hbm_read + other.hbm_read,
-            self.hbm_written + other.hbm_written,
-            self.ddr_read + other.ddr_read,
-            self.ddr_written + other.ddr_written,
-            self.link_sent + other.link_sent,
-            self.sram_read + other.sram_read,
-        )
+        return Traffic(*map(add, vars(self).values(), vars(other).values()))
 
 
 @dataclass(frozen=True)

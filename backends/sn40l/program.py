@@ -55,7 +55,7 @@ class Region:
     transposed: bool = False
     stacked: bool = False
     shard_axis: int | None = None
-    """The axis along which the whole weight is split over the sockets; None: each socket has all of it."""
+    """The whole weight is split over the sockets along this axis; with None each socket has all of it."""
     shard_parts: int = 1
     shard_runs: tuple[int, ...] = ()
     """The parts have elements of the whole axis and zeros behind them, in turn so many; () is no zeros."""

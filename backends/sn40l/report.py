@@ -17,7 +17,7 @@ class CallReport:
 
     kernel: str
     start_cycle: int
-    """When its first command begins."""
+    """Its first command begins then."""
     ledger: Ledger
     traffic: Traffic
     flops: int
@@ -53,12 +53,12 @@ class Report:
     machine: Machine
     orchestration: str
     tokens: int
-    """Tokens that it makes."""
+    """It makes so many tokens."""
     calls: tuple[CallReport, ...]
     other_cycles: int
-    """Of commands that launch no kernel: the host's reads."""
+    """Commands that launch no kernel take so long: the host's reads."""
     steps: int = 1
-    """Decode steps that it makes."""
+    """It makes so many decode steps."""
 
     def __post_init__(self) -> None:
         check_roof(f"step '{self.program}'", self.cycles, self.roofline_cycles)

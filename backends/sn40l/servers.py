@@ -25,7 +25,7 @@ class Calendar:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        """A heap holds them."""
+        """They are a heap."""
         self._numbers = count()
 
     def at(self, cycle: int, action: Action, number: int, tile: Array | None = None) -> None:
@@ -66,7 +66,7 @@ class Server:
     def __init__(self, calendar: Calendar):
         self.calendar = calendar
         self.queue: list[tuple[int, int, int, Served]] = []
-        """A heap by iteration, program order of the unit, tile holds what waits."""
+        """It is a heap by iteration, program order of the unit, tile."""
         self.free_at = 0
         self.last: tuple[Served, int] | None = None
         """The last transfer that has begun is that of this unit and firing."""
@@ -117,15 +117,15 @@ class InFlight:
     def __init__(self, hbm: Server):
         self._hbm = hbm
         self._tiles = 0
-        """On their way now."""
+        """So many are on their way now."""
         self._since = 0
-        """When the first of them set out."""
+        """The first of them set out then."""
         self._busy = 0
-        """HBM's busy cycles before that."""
+        """HBM was busy for so many cycles before that."""
         self._before = 0
         self._between = 0
         self._after = 0
-        """Idle cycles behind the transfer that ended at `_after_of`; they are between if another follows."""
+        """HBM idled so long behind the transfer that ended at `_after_of`; between, if another follows."""
         self._after_of = 0
 
     def begin(self, now: int) -> None:

@@ -6,7 +6,7 @@ https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...dialects.machine import Machine
@@ -134,13 +134,7 @@ def _command_name(command: Command) -> str:
 
 def _ledger(ledger: Ledger) -> dict[str, int]:
     """Where the time of a call goes, without its launch, in cycles."""
-    return {
-        "memory_busy": ledger.memory_busy,
-        "fill": ledger.fill,
-        "drain": ledger.drain,
-        "exposed": ledger.exposed,
-        "collectives": ledger.collectives,
-    }
+    return {name: cycles for name, cycles in asdict(ledger).items() if name != "launch"}
 
 
 def _of_kernel(

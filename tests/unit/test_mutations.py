@@ -255,7 +255,7 @@ def test_a_store_into_a_weight_is_a_hazard(decoder: Any) -> None:
         time_step(wrong, {"position": POSITION})
 
 
-# Broken rings: the engine's own books.
+# Broken rings: what the engine itself keeps.
 
 
 def test_a_slot_that_is_overwritten_is_a_hazard(decoder: Any, decoder_data: Any) -> None:

@@ -23,7 +23,7 @@ class Loop:
     bounds: Sequence[int]
     """With this firing of each unit its part in the loop ends."""
     is_of_steps: bool = False
-    """Whether the turns are decode steps."""
+    """It says whether the turns are decode steps."""
 
     @property
     def last_iteration(self) -> int:

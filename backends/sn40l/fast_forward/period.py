@@ -179,7 +179,7 @@ class _Pair:
 
     @property
     def servers_fit(self) -> bool:
-        """Whether they are busy for as long, and the books of the links can go on as they did."""
+        """Whether they are busy for as long, and the counts of the links can go on as they did."""
         before, now = self.before, self.now
         pairs = zip(before.servers, now.servers, strict=True)
         if any(_rest(a, before.now) != _rest(b, now.now) for a, b in pairs):

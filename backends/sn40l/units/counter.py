@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +11,7 @@ import numpy as np
 from ....dialects.vocabulary import Rate
 from ...tensors import Array
 from ..firing import Place
-from ..kernel import Bound, Kernel, Port, Unit
+from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from .pipelines import PipelineRun
 from .streams import require_scalar, require_tiles
 
@@ -41,10 +41,8 @@ class Counter(Unit):
     def puts(self, kernel: Kernel) -> tuple[Port, ...]:
         return tuple(Port(channel, self.passes(kernel)) for channel in self.channels)
 
-    def bind(
-        self, kernel: Kernel, index: int, addresses: Sequence[int], scalar: Callable[[int], int]
-    ) -> Bound:
-        return Bound(first=scalar(addresses[self.position_parameter]))
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        return Bound(first=arguments.position(self.position_parameter))
 
     def check(self, kernel: Kernel, sockets: int) -> None:
         require_scalar(kernel, self.position_parameter)

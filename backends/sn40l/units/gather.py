@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +12,7 @@ from ...tensors import Array, TensorSpec
 from ..address import packed
 from ..errors import HazardError, ProgramError, require, require_extents
 from ..firing import Place
-from ..kernel import Bound, Kernel, Port, Unit
+from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from ..memory import Data
 from .streams import AddressPattern, StreamRun, require_parameter, require_tiles
 
@@ -53,13 +53,11 @@ class Gather(Unit):
     def puts(self, kernel: Kernel) -> tuple[Port, ...]:
         return tuple(Port(channel, self.passes(kernel)) for channel in self.channels)
 
-    def bind(
-        self, kernel: Kernel, index: int, addresses: Sequence[int], scalar: Callable[[int], int]
-    ) -> Bound:
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
         """It may touch its whole table each time."""
         strides = packed(self.table.shape, self.table.numpy_dtype.itemsize).strides
         pattern = AddressPattern(self.parameter, self.table, strides, tiles=1, tile_stride=0)
-        return Bound(pattern.walk(self, kernel, index, addresses, scalar))
+        return Bound(pattern.walk(self, kernel, index, arguments))
 
     def check(self, kernel: Kernel, sockets: int) -> None:
         require_parameter(kernel, self.parameter)

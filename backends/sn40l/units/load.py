@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ....dialects.vocabulary import RATES, Rate
 from ..errors import ExecutionError, require
-from ..kernel import Bound, Kernel, Port, Unit
+from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from .streams import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
 
 if TYPE_CHECKING:
@@ -76,13 +76,11 @@ class Load(Unit):
     def puts(self, kernel: Kernel) -> tuple[Port, ...]:
         return tuple(Port(channel, self.firings_per_call(kernel)) for channel in self.channels)
 
-    def bind(
-        self, kernel: Kernel, index: int, addresses: Sequence[int], scalar: Callable[[int], int]
-    ) -> Bound:
-        walk = self.pattern.walk(self, kernel, index, addresses, scalar)
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        walk = self.pattern.walk(self, kernel, index, arguments)
         if self.gate is None:
             return Bound(walk)
-        position = scalar(addresses[self.gate.position_parameter])
+        position = arguments.position(self.gate.position_parameter)
         return Bound(walk, self.gate.tiles(self, 1 if self.rate == "call" else kernel.steps, position))
 
     def check(self, kernel: Kernel, sockets: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ....dialects.vocabulary import RATES, Rate
 from ...tensors import Array, TensorSpec
-from ..kernel import Bound, Kernel, Port, Unit
+from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from .streams import AddressPattern, StreamRun, emit_pattern, require_tiles
 
 if TYPE_CHECKING:
@@ -43,10 +43,8 @@ class Store(Unit):
         passes, tiles = self.passes(kernel), self.pattern.tiles
         return tuple(Port(channel, passes, period=tiles, starts=(tiles - 1,)) for channel in self.done)
 
-    def bind(
-        self, kernel: Kernel, index: int, addresses: Sequence[int], scalar: Callable[[int], int]
-    ) -> Bound:
-        return Bound(self.pattern.walk(self, kernel, index, addresses, scalar))
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        return Bound(self.pattern.walk(self, kernel, index, arguments))
 
     def check(self, kernel: Kernel, sockets: int) -> None:
         self.pattern.check(kernel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from ...tensors import TensorSpec
 from ..address import Layout, Walk
 from ..errors import require, require_extents
 from ..firing import Place, Surroundings, UnitRun
-from ..kernel import Kernel, Unit
+from ..kernel import Arguments, Kernel, Unit
 from ..program import is_in_ddr
 from ..servers import Server
 
@@ -53,14 +53,12 @@ class AddressPattern:
         if self.position_parameter is not None:
             require_scalar(kernel, self.position_parameter)
 
-    def walk(
-        self, unit: Unit, kernel: Kernel, index: int, addresses: Sequence[int], scalar: Callable[[int], int]
-    ) -> Walk:
-        """The walk of a unit for the addresses of a call; `scalar` reads the integer at an address."""
+    def walk(self, unit: Unit, kernel: Kernel, index: int, arguments: Arguments) -> Walk:
+        """The walk of a unit for the arguments of a call."""
         rounds, passes = unit.rounds(kernel)
-        start, step_stride = addresses[self.parameter] + self.start, 0
+        start, step_stride = arguments.addresses[self.parameter] + self.start, 0
         if self.position_parameter is not None:
-            start += scalar(addresses[self.position_parameter]) * self.position_stride
+            start += arguments.position(self.position_parameter) * self.position_stride
             step_stride = self.position_stride
         if not unit.is_looped:
             # One pass a step, or one a call: what comes next is the next step.
