@@ -116,7 +116,7 @@ def product(shape: Shape, weights: Mapping[str, Array]) -> Array:
 
 @settings(max_examples=60, deadline=None)
 @given(shapes, timings)
-def test_the_result_is_numpys_and_the_books_are_right(network: Any, shape: Shape, timing: Timing) -> None:
+def test_the_result_is_numpys_and_the_ledger_is_right(network: Any, shape: Shape, timing: Timing) -> None:
     program = build(network(shape.iterations), shape, timing)
     check_program(program)
     assert parse_program(dump_program(program)) == program
