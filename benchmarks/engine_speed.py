@@ -17,9 +17,9 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
-from kl.backends.sn40l import steady
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.fast_forward import steady
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
 from kl.dialects.machine import SN40L

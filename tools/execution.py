@@ -10,8 +10,9 @@ import numpy as np
 
 from ..backends.sn40l.executor import Executor
 from ..backends.sn40l.launch import Progress
-from ..backends.sn40l.program import AddressPattern, Gather, Program, Region, Store
+from ..backends.sn40l.program import Program, Region
 from ..backends.sn40l.report import Report
+from ..backends.sn40l.units import AddressPattern, Gather, Store
 from ..backends.tensors import Array, TensorSpec
 from ..backends.weights import WeightSpec, load_safetensors, random_weights
 from .diagnostics import HELP_MARK, InputError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends.sn40l.program import TIERS, Program, Region, tier_span
+from ..backends.sn40l.program import Program, Region, tier_span
+from ..dialects.vocabulary import TIERS
 from .tables import bytes_text, print_table, share_text
 
 

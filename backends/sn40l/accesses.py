@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from .address import Walk, overlap
 from .errors import HazardError
+from .kernel import Kernel
 from .memory import MemoryMap
-from .program import Kernel
 
 
 def check_accesses(kernel: Kernel, walks: Sequence[Walk], memory: MemoryMap) -> None:
@@ -57,7 +57,7 @@ def _verb(walk: Walk) -> str:
 
 def _hazard(kernel: Kernel, walk: Walk, what: str) -> HazardError:
     unit = kernel.units[walk.unit]
-    return HazardError(f"hazard: {type(unit).__name__.lower()} '{unit.name}' {what}", unit.location)
+    return HazardError(f"hazard: {unit} {what}", unit.location)
 
 
 def conflicts_of(walks: Sequence[Walk]) -> tuple[tuple[int, int], ...]:
@@ -108,7 +108,7 @@ class _Access:
     """A tile that has been read or written."""
 
     order: tuple[int, int, int]
-    """Iteration, unit, step: the program order."""
+    """Iteration, unit and firing make the program order."""
     address: int
     cycle: int
 
@@ -132,9 +132,9 @@ class OrderCheck:
             self._rivals.setdefault(a, []).append(b)
             self._rivals.setdefault(b, []).append(a)
         self._cycles: dict[int, list[int]] = {unit: [] for unit in self._rivals}
-        """Of each unit's accesses so far; a unit makes them step by step."""
+        """They say when the accesses of each unit were so far; a unit makes them one by one."""
 
-    def record(self, unit: int, step: int, now: int) -> None:
+    def record(self, unit: int, firing: int, now: int) -> None:
         """A tile is read or written now.
 
         Raises: HazardError if an access of the same bytes that follows in program order came earlier.
@@ -142,10 +142,10 @@ class OrderCheck:
         if unit not in self._rivals:
             return
         walk = self._walks[unit]
-        access = _Access((walk.iteration(step), unit, step), walk.address(step), now)
+        access = _Access((walk.iteration(firing), unit, firing), walk.address(firing), now)
         for rival in self._rivals[unit]:
             self._check_against(access, rival)
-        assert len(self._cycles[unit]) == step, "a server takes the first tile of a unit first"
+        assert len(self._cycles[unit]) == firing, "a server takes the first tile of a unit first"
         self._cycles[unit].append(now)
 
     def counts(self) -> tuple[int, ...]:
@@ -193,12 +193,12 @@ class OrderCheck:
     def _check_against(self, access: _Access, rival: int) -> None:
         walk, cycles = self._walks[rival], self._cycles[rival]
         layout = self._walks[access.order[1]].layout
-        for step in range(len(cycles) - 1, -1, -1):
-            order, address = (walk.iteration(step), rival, step), walk.address(step)
+        for firing in range(len(cycles) - 1, -1, -1):
+            order, address = (walk.iteration(firing), rival, firing), walk.address(firing)
             if order < access.order:
                 return
             if overlap(layout, access.address, walk.layout, address):
-                raise self._wrong_order(access, _Access(order, address, cycles[step]))
+                raise self._wrong_order(access, _Access(order, address, cycles[firing]))
 
     def _wrong_order(self, late: _Access, early: _Access) -> HazardError:
         unit = self._kernel.units[early.order[1]]
@@ -212,6 +212,6 @@ class OrderCheck:
         iteration, index, _ = access.order
         unit, walk = self._kernel.units[index], self._walks[index]
         return (
-            f"{type(unit).__name__.lower()} '{unit.name}' of iteration {iteration} {_verb(walk)} "
+            f"{unit} of iteration {iteration} {_verb(walk)} "
             f"{self._memory.name_at(access.address)} at cycle {access.cycle}"
         )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
-
-from .ports import Order, is_looped, order_of, rounds_of
-from .program import AddressPattern, Gather, Kernel, Load, Store
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,18 @@ def overlap(a: Layout, a_address: int, b: Layout, b_address: int) -> bool:
 
 
 @dataclass(frozen=True)
+class Order:
+    """Where the passes of a unit stand in program order: from iteration `first` on, every so many."""
+
+    first: int
+    every: int
+
+    def iteration(self, number: int) -> int:
+        """The iteration that a pass belongs to."""
+        return self.first + number * self.every
+
+
+@dataclass(frozen=True)
 class Walk:
     """The tiles of a stream in one call.
 
@@ -100,31 +108,31 @@ class Walk:
     """
 
     unit: int
-    """Index in the kernel: the program order within an iteration."""
+    """The unit's index in the kernel is its program order within an iteration."""
     writes: bool
     layout: Layout
-    """Of one tile."""
+    """One tile lies like this."""
     start: int
     tiles: int
     tile_stride: int
     passes: int
-    """In a decode step."""
+    """There are so many in a decode step."""
     pass_stride: int
     steps: int
-    """Decode steps; 1 of a stream that runs once a call."""
+    """It has passes in so many decode steps; 1 of a stream that runs once a call."""
     step_stride: int
     order: Order
 
-    def address(self, step: int) -> int:
-        """Address of a tile; steps of a unit count tiles through all passes."""
-        index, tile = divmod(step, self.tiles)
+    def address(self, firing: int) -> int:
+        """Address of a tile; firings of a unit count tiles through all passes."""
+        index, tile = divmod(firing, self.tiles)
         decode_step, number = divmod(index, self.passes)
         address = self.start + decode_step * self.step_stride
         return address + number * self.pass_stride + tile * self.tile_stride
 
-    def iteration(self, step: int) -> int:
+    def iteration(self, firing: int) -> int:
         """The iteration that a tile belongs to."""
-        return self.order.iteration(step // self.tiles)
+        return self.order.iteration(firing // self.tiles)
 
     @property
     def is_looped(self) -> bool:
@@ -145,41 +153,3 @@ class Walk:
     def pass_layout(self) -> Layout:
         """The layout of all tiles of a pass, from the address of its first."""
         return self.layout.repeated(self.tiles, self.tile_stride)
-
-
-def walk_of(kernel: Kernel, index: int, addresses: tuple[int, ...], scalar: Callable[[int], int]) -> Walk:
-    """Resolve the stream that is unit `index` for the addresses of a call.
-
-    `scalar` reads the integer at an address: the position of a store into a cache.
-    """
-    unit = kernel.units[index]
-    assert isinstance(unit, Load | Store | Gather), "only streams walk through memory"
-    pattern, (rounds, passes) = _pattern_of(unit), rounds_of(unit, kernel)
-    start, step_stride = addresses[pattern.parameter] + pattern.start, 0
-    if pattern.position_parameter is not None:
-        start += scalar(addresses[pattern.position_parameter]) * pattern.position_stride
-        step_stride = pattern.position_stride
-    if not is_looped(unit):
-        # One pass a step, or one a call: what comes next is the next step.
-        rounds, passes, step_stride = passes, rounds, step_stride + pattern.pass_stride
-    return Walk(
-        unit=index,
-        writes=isinstance(unit, Store),
-        layout=Layout(pattern.tile.shape, pattern.strides, pattern.tile.numpy_dtype.itemsize),
-        start=start,
-        tiles=pattern.tiles,
-        tile_stride=pattern.tile_stride,
-        passes=passes,
-        pass_stride=pattern.pass_stride,
-        steps=rounds,
-        step_stride=step_stride,
-        order=order_of(kernel, index),
-    )
-
-
-def _pattern_of(unit: Load | Store | Gather) -> AddressPattern:
-    """How a stream walks; a gather may touch its whole table each time."""
-    if isinstance(unit, Gather):
-        strides = packed(unit.table.shape, unit.table.numpy_dtype.itemsize).strides
-        return AddressPattern(unit.parameter, unit.table, strides, tiles=1, tile_stride=0)
-    return unit.pattern

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .check_kernel import check_kernel, check_rates, require, require_extents, require_parts
+from ...dialects.vocabulary import REGION_KINDS, TIERS
 from .check_machine import check_memory, check_residence, check_units
-from .errors import ProgramError
-from .program import REGION_KINDS, TIERS, Execute, LoadArguments, LoadProgram, Observe, Program, Region
+from .errors import ProgramError, require, require_extents, require_parts
+from .kernel import Kernel, Port, Unit
+from .program import Execute, LoadArguments, LoadProgram, Observe, Program, Region
 
 
 def check_program(program: Program) -> None:
@@ -21,7 +22,7 @@ def check_program(program: Program) -> None:
     """
     check_structure(program)
     for kernel in program.kernels:
-        check_rates(kernel)
+        _check_rates(kernel)
         check_units(kernel, program.machine)
     check_memory(program)
     check_residence(program)
@@ -40,7 +41,7 @@ def check_structure(program: Program) -> None:
     _check_regions(program)
     for kernel in program.kernels:
         try:
-            check_kernel(kernel, program.machine.sockets)
+            _check_kernel(kernel, program.machine.sockets)
         except ProgramError as error:
             raise ProgramError(f"kernel '{kernel.name}': {error.message}", error.location) from None
     _check_commands(program)
@@ -113,3 +114,79 @@ def _check_commands(program: Program) -> None:
                 require(
                     arguments_of == kernel, f"{where} executes '{kernel}' before its arguments are loaded"
                 )
+
+
+def _check_kernel(kernel: Kernel, sockets: int) -> None:
+    """That units refer to channels and parameters that exist, and that tiles fit, on so many sockets."""
+    require(kernel.iterations > 0, f"{kernel.iterations} iterations; it takes one at least")
+    require(kernel.steps > 0, f"{kernel.steps} decode steps; it takes one at least")
+    even = kernel.iterations % kernel.steps == 0
+    require(even, f"{kernel.iterations} iterations do not make {kernel.steps} equal decode steps")
+    for channel in kernel.channels:
+        depth, latency = channel.depth, channel.latency_cycles
+        require(depth > 0, f"channel '{channel.name}' of depth {depth}; it takes one at least")
+        require(latency >= 0, f"channel '{channel.name}' has a latency of {latency} cycles")
+        if channel.tile is not None:
+            require_extents(channel.tile, f"channel '{channel.name}'")
+    for unit in kernel.units:
+        try:
+            _check_unit(kernel, unit, sockets)
+        except ProgramError as error:
+            raise ProgramError(f"{unit}: {error.message}", unit.location) from None
+    _check_ends(kernel)
+
+
+def _check_unit(kernel: Kernel, unit: Unit, sockets: int) -> None:
+    unit.check_counts()
+    count = len(kernel.channels)
+    for port in (*unit.takes(kernel), *unit.puts(kernel)):
+        require(0 <= port.channel < count, f"channel {port.channel} of a kernel with {count} channels")
+    unit.check(kernel, sockets)
+
+
+def _check_rates(kernel: Kernel) -> None:
+    """That as many tiles go into each channel as come out, and periods end where the call ends."""
+    for unit in kernel.units:
+        _check_periods(kernel, unit)
+    made, taken = _ends(kernel)
+    for index, channel in enumerate(kernel.channels):
+        (producer, put), (consumer, got) = made[index][0], taken[index][0]
+        require(
+            put.tokens == got.tokens,
+            f"kernel '{kernel.name}': '{producer.name}' puts {put.tokens} tiles a call into channel "
+            f"'{channel.name}', '{consumer.name}' takes {got.tokens}",
+            producer.location,
+        )
+
+
+def _check_periods(kernel: Kernel, unit: Unit) -> None:
+    total = unit.firings_per_call(kernel)
+    for period in unit.periods:
+        require(
+            total % period == 0,
+            f"kernel '{kernel.name}', {unit}: period {period} does not divide its {total} firings a call",
+            unit.location,
+        )
+
+
+Ends = list[list[tuple[Unit, Port]]]
+"""Per channel: the units at one of its ends, with their ports there."""
+
+
+def _ends(kernel: Kernel) -> tuple[Ends, Ends]:
+    made: Ends = [[] for _ in kernel.channels]
+    taken: Ends = [[] for _ in kernel.channels]
+    for unit in kernel.units:
+        for port in unit.puts(kernel):
+            made[port.channel].append((unit, port))
+        for port in unit.takes(kernel):
+            taken[port.channel].append((unit, port))
+    return made, taken
+
+
+def _check_ends(kernel: Kernel) -> None:
+    made, taken = _ends(kernel)
+    for ends, what in ((made, "producers"), (taken, "consumers")):
+        for channel, units in zip(kernel.channels, ends, strict=True):
+            names = ", ".join(f"'{unit.name}'" for unit, _ in units) or "none"
+            require(len(units) == 1, f"channel '{channel.name}' has {len(units)} {what} ({names}), needs one")

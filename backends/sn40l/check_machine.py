@@ -7,20 +7,9 @@ from heapq import heappop, heappush
 from itertools import pairwise
 
 from ...dialects.machine import Machine
-from .check_kernel import require
-from .program import (
-    Execute,
-    Gather,
-    Kernel,
-    Load,
-    LoadArguments,
-    Observe,
-    Program,
-    Region,
-    Stage,
-    Store,
-    tier_span,
-)
+from .errors import require
+from .kernel import Kernel
+from .program import Execute, LoadArguments, Observe, Program, Region, tier_span
 
 FOREVER = (-1, 1 << 62)
 
@@ -31,8 +20,7 @@ def check_units(kernel: Kernel, machine: Machine) -> None:
     Raises: ProgramError naming the stage or the channel.
     """
     where = f"kernel '{kernel.name}'"
-    stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
-    _check_places([(s.name, s.pcus) for s in stages], machine.pcus, f"{where}: PCU")
+    _check_places([(unit.name, unit.pcus_taken) for unit in kernel.units], machine.pcus, f"{where}: PCU")
     _check_places([(c.name, c.pmus) for c in kernel.channels], machine.pmus, f"{where}: PMU")
     for channel in kernel.channels:
         # A channel without PMUs lives in the input FIFO of its reader.
@@ -43,13 +31,14 @@ def check_units(kernel: Kernel, machine: Machine) -> None:
             f"{where}: channel '{channel.name}' holds {channel.depth} tiles of {channel.tile_bytes} bytes, "
             f"together {need}, in {pmus} PMUs of {room}; lower its depth or give it more PMUs",
         )
-    for stage in stages:
-        peak = stage.ii_cycles * stage.pcus[1] * machine.pcu_flops_per_cycle
+    for unit in kernel.units:
+        (flops, cycles), pcus = unit.work, unit.pcus_taken[1]
+        peak = cycles * pcus * machine.pcu_flops_per_cycle
         require(
-            stage.flops <= peak,
-            f"{where}: stage '{stage.name}' does {stage.flops} FLOPs in an II of {stage.ii_cycles} cycles, "
-            f"its {stage.pcus[1]} PCUs do {peak} at most",
-            stage.location,
+            flops <= peak,
+            f"{where}: {unit} does {flops} FLOPs in an II of {cycles} cycles, "
+            f"its {pcus} PCUs do {peak} at most",
+            unit.location,
         )
 
 
@@ -74,7 +63,7 @@ def check_residence(program: Program) -> None:
     places = [(region.name, region.pmus(machine)) for region in resident]
     homes = {place for _, place in places}
     for kernel in program.kernels if resident else ():
-        in_place = {channel for unit in kernel.units if isinstance(unit, Load) for channel in unit.channels}
+        in_place = {channel for unit in kernel.units for channel in unit.channels_in_place}
         channels = [
             (channel.name, channel.pmus)
             for number, channel in enumerate(kernel.channels)
@@ -95,12 +84,10 @@ def _check_in_place(program: Program, resident: list[Region]) -> None:
             continue
         kernel = kernels[command.kernel]
         for unit in kernel.units:
-            if not isinstance(unit, Load | Gather | Store):
+            if unit.memory is None:
                 continue
-            number = unit.parameter if isinstance(unit, Gather) else unit.pattern.parameter
-            home = _home(addresses[number], resident, program.machine)
-            channels = unit.channels if isinstance(unit, Load) else ()
-            places = [kernel.channels[channel].pmus for channel in channels]
+            home = _home(addresses[unit.memory], resident, program.machine)
+            places = [kernel.channels[channel].pmus for channel in unit.channels_in_place]
             require(
                 places == [home] if home is not None else homes.isdisjoint(places),
                 f"kernel '{kernel.name}': '{unit.name}' must have one channel in the PMUs of the weight in "
@@ -195,9 +182,9 @@ class _Alive:
 
     def __init__(self) -> None:
         self._places: list[Place] = []
-        """Sorted."""
+        """They are sorted."""
         self._ends: list[tuple[int, Place]] = []
-        """A heap of the last command of each."""
+        """A heap has the last command of each."""
 
     def add(self, region: Region) -> None:
         """Raises: ProgramError if the region overlaps one that is alive."""

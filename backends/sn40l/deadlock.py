@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .channels import ChannelRun
 from .errors import DeadlockError
-from .units import InputState, OutputState, UnitRun
+from .firing import ChannelRun, InputState, OutputState, UnitRun
 
 
 @dataclass(frozen=True)
 class _Wait:
-    """A unit cannot take its next step because a port has no tokens, or no free slot."""
+    """A unit cannot fire because a port has no tokens, or no free slot."""
 
     unit: UnitRun
     port: InputState | OutputState
@@ -36,14 +35,14 @@ class _Wait:
         what = "a token" if size == 1 else f"{size} tokens ({there} there)"
         return f"{self.unit} waits for {what} of {self.other} on {name}, depth {depth}"
 
-    def step_of_other(self) -> int:
-        """The step of the other unit that ends the wait."""
+    def firing_of_other(self) -> int:
+        """The firing of the other unit that ends the wait."""
         channel, other = self.channel, self.other
         if isinstance(self.port, InputState):
             port = next(state.port for state in other.outputs if state.channel is channel)
-            return port.step_putting(self.port.needed - 1)
+            return port.firing_putting(self.port.needed - 1)
         port = next(state.port for state in other.inputs if state.channel is channel)
-        return port.step_freeing(channel.released)
+        return port.firing_freeing(channel.released)
 
 
 def deadlock(units: Sequence[UnitRun], now: int) -> DeadlockError:
@@ -59,9 +58,9 @@ def deadlock(units: Sequence[UnitRun], now: int) -> DeadlockError:
 
 def _wait_of(unit: UnitRun) -> _Wait:
     for port in unit.inputs:
-        if port.begin == unit.step and port.channel.arrived < port.needed:
+        if port.begin == unit.firing and port.channel.arrived < port.needed:
             return _Wait(unit, port)
-    full = (port for port in unit.outputs if port.begin == unit.step and port.channel.is_full)
+    full = (port for port in unit.outputs if port.begin == unit.firing and port.channel.is_full)
     return _Wait(unit, next(full))
 
 
@@ -87,7 +86,7 @@ def _way_out(circle: Sequence[_Wait]) -> str:
     for before, wait in zip((circle[-1], *circle[:-1]), circle, strict=True):
         if isinstance(wait.port, OutputState):
             channel = wait.channel
-            depth = wait.port.port.tokens_by(before.step_of_other()) - channel.released
+            depth = wait.port.port.tokens_by(before.firing_of_other()) - channel.released
             more_bytes = (depth - channel.depth) * channel.channel.tile_bytes
             choices.append((more_bytes, depth, channel.channel.name))
     if not choices:

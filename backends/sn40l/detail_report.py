@@ -21,12 +21,12 @@ class LayerRow:
 
     kernel: str
     first: int
-    """In the order of the kernel's layers, from 0 on."""
+    """They count in the order of the kernel's layers, from 0 on."""
     last: int
     start_cycle: int
-    """Of the first one, in the step."""
+    """The first one starts in this cycle of the step."""
     time: LayerTime
-    """Of each."""
+    """Each takes this."""
 
     @property
     def count(self) -> int:
@@ -41,10 +41,10 @@ class KernelUse:
     kernel: str
     calls: int
     cycles: int
-    """Of all calls, without their launch."""
+    """All calls take so long, without their launch."""
     stages: tuple[StageUse, ...]
     servers: dict[str, int]
-    """Busy cycles of `HBM`, `DDR` and `links`."""
+    """`HBM`, `DDR` and `links` are busy for so many cycles."""
 
     @property
     def bottleneck(self) -> tuple[str, int]:

@@ -1,8 +1,8 @@
-"""What can be noted of a run of a kernel: its iterations, its stages, all steps of its units."""
+"""What can be noted of a run of a kernel: its iterations, its stages, all firings of its units."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 HBM, DDR, LINKS = -1, -2, -3
@@ -45,15 +45,15 @@ class StageUse:
     location: str
     pcus: int
     pmus: int
-    """That hold its input channels."""
+    """So many hold its input channels."""
     firings: int
     ii_cycles: int
     inputs: tuple[Wait, ...]
-    """Waits for tiles, per input; where several are missing, the first one counts."""
+    """It waits for tiles, per input; where several are missing, the first one counts."""
     outputs: tuple[Wait, ...]
-    """Waits for free slots, per output, with all tiles there."""
+    """It waits for free slots, per output, with all tiles there."""
     done_cycles: int
-    """After its last firing."""
+    """They come after its last firing."""
 
     @property
     def busy_cycles(self) -> int:
@@ -86,16 +86,12 @@ class StageUse:
         return self.busy_cycles + self.input_wait_cycles + self.output_wait_cycles + self.done_cycles
 
     def __add__(self, other: StageUse) -> StageUse:
-        return StageUse(
-            self.stage,
-            self.location,
-            self.pcus,
-            self.pmus,
-            self.firings + other.firings,
-            self.ii_cycles,
-            _added(self.inputs, other.inputs),
-            _added(self.outputs, other.outputs),
-            self.done_cycles + other.done_cycles,
+        return replace(
+            self,
+            firings=self.firings + other.firings,
+            inputs=_added(self.inputs, other.inputs),
+            outputs=_added(self.outputs, other.outputs),
+            done_cycles=self.done_cycles + other.done_cycles,
         )
 
 
@@ -105,12 +101,12 @@ def _added(waits: tuple[Wait, ...], others: tuple[Wait, ...]) -> tuple[Wait, ...
 
 
 class Slice(NamedTuple):
-    """A stretch of time on a track of a trace: a firing of a stage, a transfer."""
+    """A piece of time on a track of a trace: a firing of a stage, a transfer."""
 
     track: int
     unit: int
-    """Whose step it is, by its place in the kernel."""
-    step: int
+    """It is this unit's firing, by its place in the kernel."""
+    firing: int
     start: int
     cycles: int
 

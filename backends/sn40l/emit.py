@@ -1,25 +1,24 @@
-"""From the `rdu` level to a `Program`: with `emit_kernel.py`, all of this backend that reads IR."""
+"""From the `rdu` level to a `Program`: regions, kernels, launch commands.
+
+Of this backend, only this file, `numbering.py` and the `emit` of each kind of unit read IR.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from xdsl.dialects.builtin import ArrayAttr, FlatSymbolRefAttr, ModuleOp
+from xdsl.ir import Operation
 
 from ...dialects import dataflow, rdu
 from ...dialects.machine import Machine
-from .emit_kernel import emit_kernel, fail, location_of, spec
-from .program import (
-    Command,
-    Execute,
-    LoadArguments,
-    LoadProgram,
-    Observe,
-    Program,
-    Region,
-    tier_span,
-)
+from ...dialects.tiles import TokenType
+from .kernel import Channel, Kernel, Parameter, Unit
+from .numbering import Numbering, fail, location_of, rate_of, spec
+from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, tier_span
+from .units import KINDS
 
 
 def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) -> Region:
@@ -85,6 +84,40 @@ def _tokens(regions: Sequence[Region], schedule: rdu.ScheduleOp, steps: int) -> 
     return prod(shape[: 1 if steps == 1 else 2])
 
 
+def _channel(op: dataflow.ChannelOp, number: int, numbering: Numbering, hop_cycles: int) -> Channel:
+    tile = None if isinstance(op.type.tile, TokenType) else spec(op.type.tile)
+    hops = op.hops.value.data if op.hops is not None else 0
+    return Channel(
+        f"{op.result.name_hint or 'channel'}.{number}",
+        tile,
+        op.depth.value.data,
+        hops * hop_cycles,
+        (numbering.number(op.pmu_first), numbering.number(op.pmus)),
+    )
+
+
+def _unit(op: Operation, numbering: Numbering) -> Unit:
+    kind = next((kind for kind in KINDS if kind.op_name == op.name), None)
+    if kind is None:
+        fail(op, f"{op.name} has no form in a program")
+    unit = kind.emit(op, numbering)
+    return replace(unit, location=location_of(op), rate=rate_of(op) or unit.rate)
+
+
+def _kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:
+    """The kernel of a program; a hop on the network takes so many cycles."""
+    numbering, signature = Numbering(kernel), kernel.function_type
+    types = (*signature.inputs, *signature.outputs)
+    return Kernel(
+        kernel.sym_name.data,
+        kernel.iterations,
+        tuple(Parameter(name, spec(type_)) for name, type_ in zip(numbering.names, types, strict=True)),
+        tuple(_channel(op, number, numbering, hop_cycles) for number, op in enumerate(kernel.channels())),
+        tuple(_unit(op, numbering) for op in kernel.units()),
+        kernel.steps,
+    )
+
+
 def emit_program(module: ModuleOp, name: str) -> Program:
     """The program of a module at the rdu level.
 
@@ -101,7 +134,7 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         if isinstance(op, rdu.RegionOp)
     )
     kernels = tuple(
-        emit_kernel(op, machine.hop_latency_cycles) for op in module.ops if isinstance(op, dataflow.KernelOp)
+        _kernel(op, machine.hop_latency_cycles) for op in module.ops if isinstance(op, dataflow.KernelOp)
     )
     addresses = {region.name: region.address for region in regions}
     return Program(

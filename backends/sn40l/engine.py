@@ -1,33 +1,27 @@
-"""The engine: one call of a kernel on a socket as discrete events in integer cycles, with data or without.
+"""The engine: a call of a kernel as discrete events in integer cycles, with data or without.
 
 Both run the same events; data only travels along. In a cycle all events happen first, then memories and links
-take their next requests, so that nothing depends on the order of events within a cycle.
+take their next requests, so that nothing depends on the order of events within a cycle. One socket is run
+alone, or several in lock step, each with its own units, channels, memories and links.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop
 
 from ...dialects.machine import Machine
 from .accesses import OrderCheck, conflicts_of
-from .address import Walk, packed, walk_of
-from .channels import ChannelRun
-from .collectives import CollectiveRun, Exchange, Links
+from .address import Walk
 from .deadlock import deadlock
 from .errors import ExecutionError, HazardError
-from .events import Calendar
+from .firing import ChannelRun, InputState, OutputState, Place, Surroundings, UnitRun
+from .kernel import Arguments, Bound, Kernel, Unit
 from .ledger import KernelTiming, Traffic, split
-from .links import InFlight
 from .memory import Data, MemoryMap
-from .pipelines import CarryRun, CounterRun, StageRun
-from .ports import inputs_of, order_of, outputs_of, passes_of, steps_per_pass
-from .program import Carry, Collective, Counter, Gather, Kernel, Load, Stage, Store, Unit, tier_span
-from .roof import ddr_cycles, sram_cycles
-from .servers import Server, Transfer
-from .streams import GatherRun, LoadRun, StoreRun
-from .units import InputState, OutputState, Place, Surroundings, UnitRun
+from .servers import Calendar, Exchange, InFlight, Server
+from .units import KINDS
 
 
 @dataclass(frozen=True)
@@ -35,46 +29,23 @@ class Call:
     """A kernel with all that a call's arguments decide: addresses and gates."""
 
     kernel: Kernel
+    bound: tuple[Bound, ...]
+    """Each unit has one."""
     walks: tuple[Walk, ...]
-    """Of the streams, in program order."""
+    """They are those of the streams, in program order."""
     conflicts: tuple[tuple[int, int], ...]
-    """Pairs of `walks` that may touch the same bytes."""
-    gates: tuple[tuple[int, ...], ...]
-    """Per unit: for a gated load the first tile of a pass that waits for its token, in each decode step."""
-    counters: tuple[int, ...]
-    """Per unit: where a counter begins, else 0. No time depends on it."""
+    """These pairs of `walks` may touch the same bytes."""
 
 
 def resolve(kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> Call:
     """What a call of a kernel with these addresses does to memory.
 
-    Raises: ExecutionError if a position is unknown or outside what a gated load reads.
+    Raises: ExecutionError if a position is unknown or outside what a unit reads.
     """
-    walks = tuple(
-        walk_of(kernel, index, addresses, memory.scalar)
-        for index, unit in enumerate(kernel.units)
-        if isinstance(unit, Load | Store | Gather)
-    )
-    gates = tuple(_gate_tiles(unit, kernel, addresses, memory) for unit in kernel.units)
-    counters = tuple(
-        memory.scalar(addresses[unit.position_parameter]) if isinstance(unit, Counter) else 0
-        for unit in kernel.units
-    )
-    return Call(kernel, walks, conflicts_of(walks), gates, counters)
-
-
-def _gate_tiles(unit: Unit, kernel: Kernel, addresses: tuple[int, ...], memory: MemoryMap) -> tuple[int, ...]:
-    if not isinstance(unit, Load) or unit.gate is None:
-        return (0,)
-    first, tiles = memory.scalar(addresses[unit.gate.position_parameter]), unit.pattern.tiles
-    gates: list[int] = []
-    for position in range(first, first + (1 if unit.once else kernel.steps)):
-        gates.append(position // unit.gate.positions_per_tile)
-        if not 0 <= gates[-1] < tiles:
-            last = tiles * unit.gate.positions_per_tile - 1
-            what = f"position {position} is outside what load '{unit.name}' reads, 0 to {last}"
-            raise ExecutionError(what, unit.location)
-    return tuple(gates)
+    arguments = Arguments(addresses, memory.scalar)
+    bound = tuple(unit.bind(kernel, index, arguments) for index, unit in enumerate(kernel.units))
+    walks = tuple(one.walk for one in bound if one.walk is not None)
+    return Call(kernel, bound, walks, conflicts_of(walks))
 
 
 class KernelRun:
@@ -99,18 +70,28 @@ class KernelRun:
         self.ddr = Server(self.calendar)
         self.link = Server(self.calendar)
         self.resident = {name: Server(self.calendar) for name in _resident(call.walks, memory)}
-        """The PMUs of the resident weights that the call reads, by region."""
+        """The PMUs of the resident weights that the call reads are servers, too, by region."""
         self.servers = (self.hbm, self.ddr, self.link, *self.resident.values())
         self.in_flight = InFlight(self.hbm)
-        self._links = Links(self.link, self.in_flight, exchange or Exchange())
         self.channels = [ChannelRun(channel, with_data=data is not None) for channel in kernel.channels]
-        self._machine = machine
         self.order = OrderCheck(kernel, call.walks, call.conflicts, memory)
-        self._around = Surroundings(self.calendar, memory, data, self.order, socket, machine.sockets)
-        self._walks = {walk.unit: walk for walk in call.walks}
+        self._around = Surroundings(
+            self.calendar,
+            memory,
+            data,
+            self.order,
+            machine,
+            socket,
+            self.hbm,
+            self.ddr,
+            self.link,
+            self.resident,
+            self.in_flight,
+            exchange or Exchange(),
+        )
         self.units = [self._start(unit, index) for index, unit in enumerate(kernel.units)]
         self.now = 0
-        """Cycle of the last event."""
+        """It is the cycle of the last event."""
 
     def run(self, until: int | None = None) -> None:
         """Go on until everything is done, or up to and including cycle `until`.
@@ -121,10 +102,10 @@ class KernelRun:
         if not self.calendar.events:
             self.check_end()
 
-    def proceed(self, until: int | None = None, marker: UnitRun | None = None, step: int = 0) -> None:
+    def proceed(self, until: int | None = None, leader: UnitRun | None = None, firing: int = 0) -> None:
         """Like `run`, but having nothing to do may only mean that other sockets have to go on first.
 
-        With a `marker` it stops at the end of the cycle in which that unit has taken `step` steps.
+        With a `leader` it stops at the end of the cycle in which that unit has fired `firing` times.
         """
         if self.now == 0:
             for unit in self.units:
@@ -148,19 +129,18 @@ class KernelRun:
                 if server.queue:
                     server.dispatch(now)
             self.now = now
-            if marker is not None and marker.step >= step:
+            if leader is not None and leader.firing >= firing:
                 return
 
     def timing(self) -> KernelTiming:
         """What a finished run took."""
         kernel, hbm, ddr, sent = self.call.kernel, self.hbm, self.ddr, self.link.written_bytes
         sram = sum(server.read_bytes for server in self.resident.values())
-        stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
         return KernelTiming(
             self.now,
             split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles, self.in_flight.idle()),
             Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes, sent, sram),
-            sum(stage.flops * stage.firings * passes_of(stage, kernel) for stage in stages),
+            sum(unit.work[0] * unit.firings_per_call(kernel) for unit in kernel.units),
         )
 
     def check_end(self) -> None:
@@ -178,58 +158,17 @@ class KernelRun:
 
     def _start(self, unit: Unit, index: int) -> UnitRun:
         """The state of a unit, connected to its channels."""
-        kernel, around = self.call.kernel, self._around
-        steps, order = passes_of(unit, kernel) * steps_per_pass(unit), order_of(kernel, index)
-        ports = inputs_of(unit, kernel, self.call.gates[index])
-        inputs = tuple(InputState(port, self.channels[port.channel]) for port in ports)
-        ports = outputs_of(unit, kernel)
-        outputs = tuple(OutputState(port, self.channels[port.channel]) for port in ports)
-        place = Place(index, steps, order, inputs, outputs, around)
-        match unit:
-            case Stage():
-                run = StageRun(unit, place)
-            case Carry():
-                run = CarryRun(unit, place)
-            case Counter():
-                run = CounterRun(unit, place, self.call.counters[index])
-            case Load():
-                run = LoadRun(unit, place, self._walks[index], self._transfer(unit, index))
-            case Gather():
-                run = GatherRun(unit, place, self._walks[index], self._transfer(unit, index))
-            case Store():
-                run = StoreRun(unit, place, self._walks[index], self._transfer(unit, index))
-            case Collective():
-                run = CollectiveRun(unit, place, self._links, self._machine)
-        _connect(run)
+        kernel, bound = self.call.kernel, self.call.bound[index]
+        takes, puts = unit.takes(kernel, bound.gates), unit.puts(kernel)
+        inputs = tuple(InputState(port, self.channels[port.channel]) for port in takes)
+        outputs = tuple(OutputState(port, self.channels[port.channel]) for port in puts)
+        firings, order = unit.firings_per_call(kernel), kernel.order(index)
+        run = KINDS[type(unit)](unit, Place(index, firings, order, inputs, outputs, bound, self._around))
+        for state in inputs:
+            state.channel.consumer = run
+        for state in outputs:
+            state.channel.producer = run
         return run
-
-    def _transfer(self, unit: Load | Store | Gather, index: int) -> Transfer:
-        """What one transfer of a stream costs."""
-        machine, walk = self._machine, self._walks[index]
-        layout, count = walk.layout, 1
-        if isinstance(unit, Gather):
-            layout, count = packed(unit.table.shape[1:], unit.table.numpy_dtype.itemsize), self._rows_of(unit)
-        size, latency = layout.size_bytes * count, machine.hbm_latency_cycles
-        region = self._around.memory.resident(walk.start)
-        if region is not None:
-            words = layout.burst_bytes(machine.pmu_port_bytes_per_cycle) * count
-            cycles = sram_cycles(machine, words, region.pmus(machine)[1])
-            return Transfer(self.resident[region.name], cycles, size, machine.stage_latency_cycles)
-        moved = layout.burst_bytes(machine.agcu_request_bytes) * count
-        if is_in_ddr(walk, machine):
-            return Transfer(self.ddr, ddr_cycles(machine, moved), size, latency)
-        return Transfer(self.hbm, machine.hbm_cycles(moved), size, latency)
-
-    def _rows_of(self, unit: Gather) -> int:
-        ids = self.call.kernel.channels[unit.ids].tile
-        return ids.elements if ids is not None else 0
-
-
-def _connect(run: UnitRun) -> None:
-    for state in run.inputs:
-        state.channel.consumer = run
-    for state in run.outputs:
-        state.channel.producer = run
 
 
 def _resident(walks: Iterable[Walk], memory: MemoryMap) -> list[str]:
@@ -238,7 +177,54 @@ def _resident(walks: Iterable[Walk], memory: MemoryMap) -> list[str]:
     return [*dict.fromkeys(region.name for region in regions if region is not None)]
 
 
-def is_in_ddr(walk: Walk, machine: Machine) -> bool:
-    """Whether a stream goes to DDR; its first tile says so, no region lies in two memories."""
-    first, end = tier_span(machine, "ddr")
-    return first <= walk.start < end
+class SocketsRun:
+    """A call of a kernel on several sockets: cycle by cycle, on every socket in order.
+
+    What a socket sends reaches the others in a later cycle, so that their order within a cycle is no matter.
+    """
+
+    def __init__(self, call: Call, machine: Machine, memory: MemoryMap, sockets: Sequence[Data | None]):
+        self._exchange = Exchange(len(sockets))
+        self.runs = [
+            KernelRun(call, machine, memory, data, socket, self._exchange)
+            for socket, data in enumerate(sockets)
+        ]
+
+    def run(self) -> None:
+        """Go on until everything is done.
+
+        Raises: ExecutionError as `KernelRun.run` does; the message names the socket.
+        """
+        now = 0
+        while now is not None:
+            for socket in range(len(self.runs)):
+                self._on(socket, lambda run, now=now: run.proceed(now))
+            pending = (run.calendar.events[0][0] for run in self.runs if run.calendar.events)
+            now = min(pending, default=None)
+        self._check_ends()
+
+    def timing(self) -> KernelTiming:
+        """What a finished run took on each socket."""
+        timing, *others = (run.timing() for run in self.runs)
+        assert all(other == timing for other in others), (
+            "sockets run the same program in lock step, and no time depends on data"
+        )
+        return timing
+
+    def _check_ends(self) -> None:
+        if (waiting := self._exchange.first_waiting()) is not None:
+            firing, sent = waiting
+            here = {one.socket for one in sent}
+            missing = next(socket for socket in range(len(self.runs)) if socket not in here)
+            what = f"socket {min(here)} has sent tile {firing} of {sent[0].unit} and waits for its"
+            self._on(missing, KernelRun.check_end, what)
+        for socket in range(len(self.runs)):
+            self._on(socket, KernelRun.check_end)
+
+    def _on(self, socket: int, action: Callable[[KernelRun], None], note: str = "") -> None:
+        """Do something with a socket's run; errors name the socket."""
+        try:
+            action(self.runs[socket])
+        except ExecutionError as error:
+            error.message = f"socket {socket}: {error.message}{f'; {note}' if note else ''}"
+            raise

@@ -1,6 +1,8 @@
-"""What can be wrong with a program: as a document, or when it runs."""
+"""What can be wrong with a program: as a document, or when it runs; and what checks require of it."""
 
 from __future__ import annotations
+
+from ..tensors import TensorSpec
 
 
 class ProgramError(ValueError):
@@ -40,3 +42,20 @@ class DeadlockError(ExecutionError):
 
 class RoofError(ExecutionError):
     """A time below the roofline: the program or the engine contradicts the machine."""
+
+
+def require(condition: bool, message: str, location: str = "") -> None:
+    """Raises: ProgramError unless the condition holds."""
+    if not condition:
+        raise ProgramError(message, location)
+
+
+def require_extents(spec: TensorSpec, what: str) -> None:
+    """Raises: ProgramError unless all extents are positive."""
+    require(all(extent > 0 for extent in spec.shape), f"{what}: {spec} has an extent that is not positive")
+
+
+def require_parts(parts: int, sockets: int, what: str) -> None:
+    """Raises: ProgramError unless so many sockets can share a tensor in so many parts."""
+    even = 0 < parts <= sockets and sockets % parts == 0
+    require(even, f"{what}; {sockets} socket{'s' if sockets > 1 else ''} cannot share them evenly")

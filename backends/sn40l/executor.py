@@ -11,11 +11,10 @@ from ..collectives import shards
 from ..tensors import Array
 from .check import check_structure
 from .errors import ExecutionError
-from .launch import Progress, StepRun
+from .launch import Progress, StepRun, Timer
 from .memory import Data, MemoryMap
 from .program import Program, Region
 from .report import Report
-from .timer import Timer
 
 
 @dataclass(frozen=True)

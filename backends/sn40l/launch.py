@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 
 from ...dialects.machine import Machine
+from ...dialects.vocabulary import ORCHESTRATIONS
 from ..tensors import Array
 from .accesses import check_accesses
 from .address import packed
-from .engine import Call, KernelRun, is_in_ddr, resolve
+from .details import Details
+from .engine import Call, KernelRun, SocketsRun, resolve
 from .errors import ExecutionError, HazardError
+from .fast_forward import LayerObserver, StageObserver, TraceObserver, run_in_iterations
 from .ledger import KernelTiming, Ledger
 from .memory import Data, MemoryMap
-from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region
+from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, is_in_ddr
 from .report import CallReport, Report
-from .sockets import SocketsRun, same_on_all
-from .timer import Timer
-
-ORCHESTRATIONS = ("hardware", "software")
-"""Who issues the commands: the machine's own AGCUs, or the host."""
 
 Progress = Callable[[int, int], None]
 """Told after each command how many of how many are done."""
@@ -37,6 +36,39 @@ def command_cycles(machine: Machine, command: Command, orchestration: str) -> in
             own = machine.host_command_ns
     host = machine.host_command_ns if orchestration == "software" else 0
     return machine.cycles(own + host)
+
+
+@dataclass(frozen=True)
+class Timer:
+    """How calls are timed without data, and what is noted of them."""
+
+    jump: bool = True
+    """Iterations that are like those before are not replayed; all numbers stay the same."""
+    details: bool = False
+    """The iterations and what stages do are noted."""
+    trace_iterations: int = 0
+    """With details, each firing of each unit is noted in so many first iterations, and in the last one."""
+
+    def time(self, run: KernelRun) -> KernelTiming:
+        """Run a call to its end.
+
+        Raises: HazardError, DeadlockError.
+        """
+        if not self.details:
+            run_in_iterations(run, jump=self.jump)
+            return run.timing()
+        layers, stages = LayerObserver(run), StageObserver(run)
+        trace = TraceObserver(run, self.trace_iterations) if self.trace_iterations else None
+        observers = [layers, stages] if trace is None else [layers, stages, trace]
+        run_in_iterations(run, observers, jump=self.jump, replayed=self.trace_iterations)
+        details = Details(
+            layers.layers(),
+            stages.stages(),
+            run.ddr.busy_cycles,
+            run.link.busy_cycles,
+            None if trace is None else trace.trace(),
+        )
+        return replace(run.timing(), details=details)
 
 
 class StepRun:
@@ -72,7 +104,7 @@ class StepRun:
         self._addresses: tuple[int, ...] = ()
         self._now = 0
         self._pending = 0
-        """Cycles of commands that belong to the next call."""
+        """Commands of so many cycles belong to the next call."""
         self._other_cycles = 0
 
     def run(self, progress: Progress | None = None) -> Report:
@@ -104,7 +136,7 @@ class StepRun:
             where = self._memory.name_at(unwritten)
             raise HazardError(f"hazard: the host reads {where}; nothing has written it in this step")
         arrays = [data.read_region(region) for data in self._sockets if data is not None]
-        return same_on_all(name, arrays) if arrays else None
+        return _same_on_all(name, arrays) if arrays else None
 
     def _issue(self, command: Command, cycles: int) -> None:
         match command:
@@ -164,9 +196,24 @@ def _conditions(call: Call, machine: Machine, memory: MemoryMap) -> Hashable:
     Addresses matter only as far as they decide which memory serves a stream, and where streams touch.
     """
     walks = call.walks
-    memories = tuple(memory.resident(walk.start) or is_in_ddr(walk, machine) for walk in walks)
+    memories = tuple(memory.resident(walk.start) or is_in_ddr(machine, walk.start) for walk in walks)
     distances = tuple((a, b, walks[b].start - walks[a].start) for a, b in call.conflicts)
-    return call.kernel.name, call.gates, memories, distances
+    gates = tuple(one.gates for one in call.bound)
+    return call.kernel.name, gates, memories, distances
+
+
+def _same_on_all(name: str, arrays: Sequence[Array]) -> Array:
+    """What the host reads from a region: the same on all sockets, bit for bit.
+
+    Raises: ExecutionError if it is not.
+    """
+    first, *others = arrays
+    for socket, other in enumerate(others, start=1):
+        if first.tobytes() != other.tobytes():
+            raise ExecutionError(
+                f"the host reads '{name}', which differs between socket 0 and socket {socket}"
+            )
+    return first
 
 
 def _births(program: Program) -> dict[int, list[Region]]:

@@ -1,10 +1,13 @@
-"""Where the time goes: every cycle of a step belongs to one entry."""
+"""Where the time goes: every cycle of a step belongs to one entry; and the roofline, the least it can be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import add
 
+from ...dialects.machine import Machine
 from .details import Details
+from .errors import RoofError
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,7 @@ class Ledger:
     memory_busy: int = 0
     """HBM transfers data."""
     launch: int = 0
-    """Commands: program and argument loads, starts with their synchronisation, the host's reads."""
+    """Commands run: program and argument loads, starts with their synchronisation, the host's reads."""
     fill: int = 0
     """A kernel runs and has not used HBM yet."""
     drain: int = 0
@@ -30,14 +33,7 @@ class Ledger:
         return self.memory_busy + self.launch + self.fill + self.drain + self.exposed + self.collectives
 
     def __add__(self, other: Ledger) -> Ledger:
-        return Ledger(
-            self.memory_busy + other.memory_busy,
-            self.launch + other.launch,
-            self.fill + other.fill,
-            self.drain + other.drain,
-            self.exposed + other.exposed,
-            self.collectives + other.collectives,
-        )
+        return Ledger(*map(add, vars(self).values(), vars(other).values()))
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Traffic:
     ddr_written: int = 0
     link_sent: int = 0
     sram_read: int = 0
-    """Of resident weights."""
+    """These are bytes of resident weights."""
 
     @property
     def hbm(self) -> int:
@@ -68,14 +64,7 @@ class Traffic:
         return replace(self, hbm_read=self.hbm_read + self.sram_read, sram_read=0)
 
     def __add__(self, other: Traffic) -> Traffic:
-        return Traffic(
-            self.hbm_read + other.hbm_read,
-            self.hbm_written + other.hbm_written,
-            self.ddr_read + other.ddr_read,
-            self.ddr_written + other.ddr_written,
-            self.link_sent + other.link_sent,
-            self.sram_read + other.sram_read,
-        )
+        return Traffic(*map(add, vars(self).values(), vars(other).values()))
 
 
 @dataclass(frozen=True)
@@ -120,3 +109,25 @@ def split(
         exposed=last_busy - first_busy - busy - part.between,
         collectives=part.total,
     )
+
+
+def roofline_cycles(machine: Machine, traffic: Traffic, flops: int) -> int:
+    """Fewest cycles for the bytes that a program's streams ask for or send and the FLOPs of its stages.
+
+    HBM, DDR, the ports of all PMUs, links and PCUs each at their peak, at the same time, without start or
+    end; rounded down. The bytes are those of the program as it stands: a tile that is read twice counts
+    twice, the gaps inside short memory requests do not count.
+    """
+    return max(
+        machine.hbm_roof_cycles(traffic.hbm),
+        traffic.ddr * machine.clock_hz // machine.ddr_bandwidth,
+        traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle),
+        traffic.link_sent * machine.clock_hz // machine.p2p_bandwidth,
+        machine.compute_roof_cycles(flops),
+    )
+
+
+def check_roof(what: str, cycles: int, roof: int) -> None:
+    """Raises: RoofError if a time is below the roofline."""
+    if cycles < roof:
+        raise RoofError(f"{what} takes {cycles} cycles, the roofline of its bytes and FLOPs is {roof} cycles")

@@ -1,6 +1,6 @@
 """A program for the machine: plain data without xDSL, written by `emit`, run by the engine.
 
-A kernel is a network of units joined by bounded channels (`program_kernel.py`); the launch schedule is a list
+A kernel is a network of units joined by bounded channels (`kernel.py`); the launch schedule is a list
 of commands.
 """
 
@@ -9,63 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...dialects.machine import Machine
+from ...dialects.vocabulary import TIERS
 from ..tensors import TensorSpec, whole_spec
-from .program_kernel import (
-    AddressPattern,
-    Carry,
-    Channel,
-    Collective,
-    Counter,
-    Gate,
-    Gather,
-    InputPort,
-    Instruction,
-    Kernel,
-    Load,
-    OutputPort,
-    Parameter,
-    Stage,
-    Store,
-    Unit,
-)
+from .kernel import Kernel
 
-__all__ = [
-    "REGION_KINDS",
-    "TIERS",
-    "VERSION",
-    "AddressPattern",
-    "Carry",
-    "Channel",
-    "Collective",
-    "Command",
-    "Counter",
-    "Execute",
-    "Gate",
-    "Gather",
-    "InputPort",
-    "Instruction",
-    "Kernel",
-    "Load",
-    "LoadArguments",
-    "LoadProgram",
-    "Observe",
-    "OutputPort",
-    "Parameter",
-    "Program",
-    "Region",
-    "Stage",
-    "Store",
-    "Unit",
-    "tier_span",
-]
-
-VERSION = 1
+VERSION = 2
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
-
-TIERS = ("hbm", "ddr", "sram")
-"""The memories of a socket; SRAM holds weights that are resident in PMUs from step to step."""
-
-REGION_KINDS = ("weight", "state", "input", "value")
 
 
 def tier_span(machine: Machine, tier: str) -> tuple[int, int]:
@@ -79,6 +28,12 @@ def tier_span(machine: Machine, tier: str) -> tuple[int, int]:
             return begin, begin + size
         begin += size
     raise AssertionError(f"{tier} is none of {TIERS}")
+
+
+def is_in_ddr(machine: Machine, address: int) -> bool:
+    """Whether an address lies in DDR."""
+    first, end = tier_span(machine, "ddr")
+    return first <= address < end
 
 
 @dataclass(frozen=True)
@@ -100,12 +55,12 @@ class Region:
     transposed: bool = False
     stacked: bool = False
     shard_axis: int | None = None
-    """The axis along which the whole weight is split over the sockets; None: each socket has all of it."""
+    """The whole weight is split over the sockets along this axis; with None each socket has all of it."""
     shard_parts: int = 1
     shard_runs: tuple[int, ...] = ()
-    """Elements of the whole axis and zeros behind them, in turn, as the parts have them; () is no zeros."""
+    """The parts have elements of the whole axis and zeros behind them, in turn so many; () is no zeros."""
     live: tuple[int, int] | None = None
-    """First and last command that need it, where regions share addresses; None is the whole step."""
+    """The first and the last command need it, where regions share addresses; None is the whole step."""
 
     @property
     def whole(self) -> TensorSpec:
@@ -176,7 +131,7 @@ class Program:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tokens_per_step: int = 1
-    """Tokens that it makes: the batch, as often as it makes decode steps."""
+    """It makes so many tokens: the batch, as often as it makes decode steps."""
 
     @property
     def steps(self) -> int:

@@ -8,8 +8,7 @@ from typing import Any
 
 from ...dialects.machine import Machine
 from .details import Details
-from .ledger import Ledger, Traffic
-from .roof import check_roof, roofline_cycles
+from .ledger import Ledger, Traffic, check_roof, roofline_cycles
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class CallReport:
 
     kernel: str
     start_cycle: int
-    """When its first command begins."""
+    """Its first command begins then."""
     ledger: Ledger
     traffic: Traffic
     flops: int
@@ -54,12 +53,12 @@ class Report:
     machine: Machine
     orchestration: str
     tokens: int
-    """Tokens that it makes."""
+    """It makes so many tokens."""
     calls: tuple[CallReport, ...]
     other_cycles: int
-    """Of commands that launch no kernel: the host's reads."""
+    """Commands that launch no kernel take so long: the host's reads."""
     steps: int = 1
-    """Decode steps that it makes."""
+    """It makes so many decode steps."""
 
     def __post_init__(self) -> None:
         check_roof(f"step '{self.program}'", self.cycles, self.roofline_cycles)
@@ -101,7 +100,7 @@ class Report:
 
     @cached_property
     def roofline_cycles(self) -> int:
-        """Fewest cycles for what the program moves and computes; see `roof.roofline_cycles`."""
+        """Fewest cycles for what the program moves and computes; see `ledger.roofline_cycles`."""
         return roofline_cycles(self.machine, self.traffic, self.flops)
 
     @property

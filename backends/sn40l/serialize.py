@@ -1,21 +1,26 @@
-"""Programs as JSON: `{"format": "kl-program", "version": 1, "program": {…}}`.
+"""Programs as JSON: `{"format": "kl-program", "version": 2, "program": {…}}`.
 
 The fields of the dataclasses in `program.py` are the keys. Where several classes can stand, `kind` names the
-one that does. Fields with a default may be left out.
+one that does. Fields with a default may be left out. Documents of version 1 are read, too.
+
+cattrs does not pay here: it takes 7 for a string, 1.5 and true for an integer and {} for a list, and its
+messages lack what was expected and what was found, so each check below would come back as a hook of ours.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .errors import ProgramError
-from .program import VERSION, Command, Program, Unit
+from .kernel import Unit
+from .program import VERSION, Command, Program
+from .units import KINDS
 
 FORMAT = "kl-program"
 """Says what a document is."""
@@ -57,9 +62,41 @@ def parse_program(text: str) -> Program:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ProgramError(f'not a {FORMAT} document: it has no "format": "{FORMAT}"')
     version = document.get("version")
-    if version != VERSION:
-        raise ProgramError(f"version {version!r} of {FORMAT}; this reader knows version {VERSION}")
-    return _decode(Program, document.get("program"), "program")
+    if version not in (1, VERSION):
+        raise ProgramError(f"version {version!r} of {FORMAT}; this reader knows versions 1 and {VERSION}")
+    program = document.get("program")
+    if version == 1:
+        for path, unit in _units(program):
+            _set_rate(unit, path)
+    return _decode(Program, program, "program")
+
+
+def _units(program: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The units of a document and their paths, as far as there are any."""
+    for path, kernel in _members(program, "kernels", "program"):
+        yield from _members(kernel, "units", path)
+
+
+def _members(owner: Any, name: str, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a list in a document and their paths."""
+    found: Any = owner.get(name) if isinstance(owner, dict) else None
+    members: list[Any] = found if isinstance(found, list) else []
+    for number, member in enumerate(members):
+        if isinstance(member, dict):
+            yield f"{path}.{name}[{number}]", member
+
+
+def _set_rate(unit: dict[str, Any], path: str) -> None:
+    """Turn the flags `once` and `per_step` of version 1 into a rate.
+
+    Raises: ProgramError if they are no flags, or both are set.
+    """
+    names = {"once": "call", "per_step": "step"}
+    rates = [names[name] for name in names if _decode(bool, unit.pop(name, False), f"{path}.{name}")]
+    if len(rates) > 1:
+        raise ProgramError(f"{path}: it runs once a call, and once a decode step; it can do one")
+    if rates:
+        unit["rate"] = rates[0]
 
 
 def _encode(value: Any) -> Any:
@@ -78,15 +115,21 @@ def _hints(cls: type) -> Mapping[str, Any]:
     return get_type_hints(cls)
 
 
-_TAGGED: tuple[type, ...] = (*get_args(Unit), *get_args(Command))
+_TAGGED: tuple[type, ...] = (Unit, *get_args(Command))
 """The classes that stand where several can."""
 
 
 def _decode(hint: Any, value: Any, path: str) -> Any:
     """The value that JSON stands for where `hint` is expected."""
     origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Unit:
+        return _decode_union(tuple(KINDS), value, path)
     if origin is UnionType:
         return _decode_union(arguments, value, path)
+    if origin is Literal:
+        if value not in arguments:
+            raise _wrong(path, f"one of {', '.join(arguments)}", value)
+        return value
     if origin is tuple:
         return _decode_tuple(arguments, value, path)
     if origin is Mapping:

@@ -6,15 +6,15 @@ https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...dialects.machine import Machine
 from .details import DDR, HBM, LINKS, KernelTrace, Slice
+from .kernel import Kernel, Unit
 from .launch import command_cycles
 from .ledger import Ledger
-from .ports import is_looped, passes_of, rounds_of, steps_per_pass
-from .program import Carry, Command, Execute, Kernel, LoadArguments, LoadProgram, Observe, Program, Unit
+from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program
 from .report import CallReport, Report
 
 LAUNCH = 1
@@ -86,7 +86,7 @@ def _named(thread: int, name: str) -> Iterator[Event]:
 
 
 def _label(unit: Unit) -> str:
-    return f"{type(unit).__name__.lower()} {unit.name}"
+    return f"{unit.kind} {unit.name}"
 
 
 def _in_time(program: Program, report: Report, tracks: _Tracks, calls: int) -> Iterator[Event]:
@@ -134,13 +134,7 @@ def _command_name(command: Command) -> str:
 
 def _ledger(ledger: Ledger) -> dict[str, int]:
     """Where the time of a call goes, without its launch, in cycles."""
-    return {
-        "memory_busy": ledger.memory_busy,
-        "fill": ledger.fill,
-        "drain": ledger.drain,
-        "exposed": ledger.exposed,
-        "collectives": ledger.collectives,
-    }
+    return {name: cycles for name, cycles in asdict(ledger).items() if name != "launch"}
 
 
 def _of_kernel(
@@ -149,7 +143,7 @@ def _of_kernel(
     for one in trace.slices:
         thread = SERVERS[one.track][0] if one.track in SERVERS else first + one.track
         unit = kernel.units[one.unit]
-        yield _slice(machine, thread, _label(unit), start + one.start, one.cycles, _step(kernel, unit, one))
+        yield _slice(machine, thread, _label(unit), start + one.start, one.cycles, _number(kernel, unit, one))
     for fill in trace.fills:
         yield {
             "ph": "C",
@@ -160,17 +154,18 @@ def _of_kernel(
         }
 
 
-def _step(kernel: Kernel, unit: Unit, one: Slice) -> dict[str, int]:
-    """Which step of which iteration, or of which decode step; what runs once a call has neither."""
-    index, step = divmod(one.step, steps_per_pass(unit))
-    if passes_of(unit, kernel) == 1:
-        return {"step": step}
-    if not is_looped(unit):
-        return {"decode_step": index, "step": step}
-    rounds, passes = rounds_of(unit, kernel)
-    if isinstance(unit, Carry) and rounds > 1:
-        index -= index // (passes + 1)  # a pass of each decode step puts out the final value
-    return {"iteration": index, "step": step}
+def _number(kernel: Kernel, unit: Unit, one: Slice) -> dict[str, int]:
+    """Which firing (`step` in traces) of which iteration, or of which decode step; of a call only which."""
+    index, firing = divmod(one.firing, unit.firings_per_pass)
+    if unit.passes(kernel) == 1:
+        return {"step": firing}
+    if not unit.is_looped:
+        return {"decode_step": index, "step": firing}
+    rounds, iterations = unit.rounds(kernel)
+    passes = unit.passes(kernel) // rounds
+    if rounds > 1:
+        index -= index // passes * (passes - iterations)  # the pass that ends a round is no iteration
+    return {"iteration": index, "step": firing}
 
 
 def _slice(

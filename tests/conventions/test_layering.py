@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -127,11 +129,64 @@ def test_solvers_work_on_plain_data(solver: Path):
         assert name[0] not in ("xdsl", "kl") or plain, f"{solver.name} imports {'.'.join(name)}"
 
 
-def test_only_emit_reads_ir_in_the_machine_backend():
-    def is_ir(name: tuple[str, ...]) -> bool:
-        return name[0] == "xdsl" or (name[:2] == ("kl", "dialects") and name[2] != "machine")
+READERS_OF_IR = ("emit.py", "numbering.py")
+"""All of the machine backend that reads IR, beside the `emit` of the units, which is given operations."""
 
-    assert wrong_imports("backends/sn40l", is_ir, but=["emit.py", "emit_kernel.py"]) == []
+
+def test_only_emission_reads_ir_in_the_machine_backend():
+    def is_ir(name: tuple[str, ...]) -> bool:
+        plain = ("machine", "vocabulary")
+        return name[0] == "xdsl" or (name[:2] == ("kl", "dialects") and name[2] not in plain)
+
+    kinds = [path.name for path in (ROOT / "backends/sn40l/units").glob("*.py")]
+    assert wrong_imports("backends/sn40l", is_ir, but=[*READERS_OF_IR, *kinds, "kernel.py"]) == []
+
+
+@pytest.mark.parametrize("module", ["program", "units", "check", "serialize", "engine", "executor"])
+def test_programs_are_checked_read_and_run_without_xdsl(module: str):
+    code = (
+        f"import kl.backends.sn40l.{module}, sys; "
+        "print([name for name in sys.modules if name.split('.')[0] == 'xdsl'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+KIND_WORDS = ("carry", "collective", "counter", "gather")
+
+
+@pytest.mark.parametrize("word", KIND_WORDS)
+def test_a_kind_of_unit_is_a_file_of_the_machine_backend(word: str):
+    named = re.compile(rf"\b{word}\b|\bclass \w*{word}", re.IGNORECASE)
+    paths = [path for path in FILES if path.is_relative_to(ROOT / "backends/sn40l")]
+    found = {
+        path.relative_to(ROOT / "backends/sn40l").as_posix()
+        for path in paths
+        if named.search(path.read_text())
+    }
+    assert found == {"units/__init__.py", f"units/{word}.py"}
+
+
+def test_no_imports_go_round_in_a_circle():
+    """Those for types alone count, too; a package is not its modules."""
+    modules = {_module_of(path): path for path in FILES}
+    graph = {
+        module: {found for name in imports(path) if (found := _ours(name, modules)) not in (None, module)}
+        for module, path in modules.items()
+    }
+    while leaves := {module for module, needed in graph.items() if not needed & graph.keys()}:
+        graph = {module: needed for module, needed in graph.items() if module not in leaves}
+    assert graph == {}
+
+
+def _module_of(path: Path) -> tuple[str, ...]:
+    parts = ("kl", *path.relative_to(ROOT).with_suffix("").parts)
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def _ours(name: tuple[str, ...], modules: Mapping[tuple[str, ...], Path]) -> tuple[str, ...] | None:
+    """The module that an import names, or that holds the name which it imports."""
+    return name if name in modules else name[:-1] if name[:-1] in modules else None
 
 
 def test_the_package_imports_itself_relatively():

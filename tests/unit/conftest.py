@@ -9,34 +9,25 @@ from math import prod
 import numpy as np
 import pytest
 
-from kl.backends.sn40l.program import (
-    TIERS,
+from kl.backends.sn40l.kernel import Channel, Kernel, Parameter, Unit
+from kl.backends.sn40l.program import Command, Execute, LoadArguments, LoadProgram, Program, Region, tier_span
+from kl.backends.sn40l.units import (
     AddressPattern,
     Carry,
-    Channel,
     Collective,
-    Command,
     Counter,
-    Execute,
     Gate,
     Gather,
     InputPort,
     Instruction,
-    Kernel,
     Load,
-    LoadArguments,
-    LoadProgram,
     OutputPort,
-    Parameter,
-    Program,
-    Region,
     Stage,
     Store,
-    Unit,
-    tier_span,
 )
 from kl.backends.tensors import Array, TensorSpec
 from kl.dialects.machine import SN40L
+from kl.dialects.vocabulary import TIERS
 
 
 def f32(*shape: int) -> TensorSpec:
@@ -130,7 +121,7 @@ class Network:
         tile = self.channels[channels[0]].tile
         assert tile is not None
         pattern = self.pattern(memory, tile, stacked=stacked)
-        self.units.append(Load(name, channels, pattern, once, gate, f"model.kl:{len(self.units) + 1}:1"))
+        self._add(Load(name, channels, pattern, gate), once=once)
 
     def store(
         self,
@@ -147,13 +138,12 @@ class Network:
         tile = self.channels[channel].tile
         assert tile is not None
         pattern = pattern or self.pattern(memory, tile, stacked=stacked)
-        self.units.append(Store(name, channel, pattern, once, done, f"model.kl:{len(self.units) + 1}:1"))
+        self._add(Store(name, channel, pattern, done), once=once)
 
     def gather(self, name: str, ids: int, memory: int, *channels: int, sharded: bool = False) -> None:
         """A gather of rows of a region."""
-        location = f"model.kl:{len(self.units) + 1}:1"
         table = self.regions[memory].tensor
-        self.units.append(Gather(name, ids, channels, memory, table, sharded, location))
+        self._add(Gather(name, ids, channels, memory, table, sharded))
 
     def collective(
         self,
@@ -166,18 +156,20 @@ class Network:
         algorithm: str = "one_shot",
     ) -> None:
         """An exchange between sockets."""
-        location = f"model.kl:{len(self.units) + 1}:1"
-        self.units.append(Collective(name, operation, algorithm, source, channels, tiles, axis, location))
+        self._add(Collective(name, operation, algorithm, source, channels, tiles, axis))
 
     def counter(self, name: str, memory: int, *channels: int) -> None:
         """A counter of decode steps."""
-        self.units.append(Counter(name, channels, memory, f"model.kl:{len(self.units) + 1}:1"))
+        self._add(Counter(name, channels, memory))
 
     def once_a_step(self) -> None:
         """Let the last unit run once a decode step."""
-        unit = self.units[-1]
-        assert not isinstance(unit, Counter)
-        self.units[-1] = replace(unit, per_step=True)
+        self.units[-1] = replace(self.units[-1], rate="step")
+
+    def _add(self, unit: Unit, *, once: bool = False) -> None:
+        """A unit whose location says where it stands; `once` a call or at the rate of its kind."""
+        location, rate = f"model.kl:{len(self.units) + 1}:1", "call" if once else unit.rate
+        self.units.append(replace(unit, location=location, rate=rate))
 
     def carry(self, name: str, tiles: int, init: int, next: int, final: int | None, *current: int) -> None:
         """A carried value."""
@@ -199,13 +191,8 @@ class Network:
     ) -> None:
         """A stage on eight PCUs."""
         place, self._pcus = (self._pcus, 8), self._pcus + 8
-        location = f"model.kl:{len(self.units) + 1}:1"
         ports = tuple(inputs), tuple(outputs)
-        self.units.append(
-            Stage(
-                name, firings, *ports, states, next_states, tuple(body), ii, latency, flops, place, location
-            )
-        )
+        self._add(Stage(name, firings, *ports, states, next_states, tuple(body), ii, latency, flops, place))
 
     def program(self, calls: int = 1) -> Program:
         """The program that calls the kernel."""

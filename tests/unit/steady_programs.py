@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from steady_loops import WIDTH, Block, Loop, machine_of
 
-from kl.backends.sn40l import steady
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.errors import ExecutionError
 from kl.backends.sn40l.executor import time_step
-from kl.backends.sn40l.program import AddressPattern, Gate, InputPort, Instruction, OutputPort, Program
+from kl.backends.sn40l.fast_forward import steady
+from kl.backends.sn40l.program import Program
+from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu import set_machine
@@ -196,7 +197,7 @@ def outcome(program: Program, loop: Loop, *, jump: bool) -> Any:
 
 
 Jumps = list[tuple[int, int]]
-"""Iterations of each period that was repeated, and how often it was."""
+"""Turns of each period that was repeated, and how often it was."""
 
 
 def skipped(jumps: Jumps) -> int:
@@ -207,13 +208,13 @@ def skipped(jumps: Jumps) -> int:
 def note_jumps(monkeypatch: pytest.MonkeyPatch) -> Jumps:
     """What runs jump over, from now on."""
     found = Jumps()
-    move_on = steady.move_on
+    fast_forward = steady.fast_forward
 
-    def noted(run: Any, period: Any, books: Any) -> None:
-        found.append((period.iterations, period.times))
-        move_on(run, period, books)
+    def noted(run: Any, period: Any, observers: Any) -> None:
+        found.append((period.turns, period.times))
+        fast_forward(run, period, observers)
 
-    monkeypatch.setattr(steady, "move_on", noted)
+    monkeypatch.setattr(steady, "fast_forward", noted)
     return found
 
 

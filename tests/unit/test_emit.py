@@ -10,22 +10,17 @@ from xdsl.utils.exceptions import PassFailedException
 
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.emit import emit_program
-from kl.backends.sn40l.program import (
+from kl.backends.sn40l.kernel import Channel, Parameter
+from kl.backends.sn40l.program import Execute, LoadArguments, LoadProgram, Observe, Program
+from kl.backends.sn40l.units import (
     AddressPattern,
     Carry,
-    Channel,
-    Execute,
     Gate,
     Gather,
     InputPort,
     Instruction,
     Load,
-    LoadArguments,
-    LoadProgram,
-    Observe,
     OutputPort,
-    Parameter,
-    Program,
     Stage,
     Store,
 )
@@ -179,7 +174,7 @@ def test_a_stage_numbers_its_values(program: Program) -> None:
         60,
         2 * 8 * 4 + 4 * 4,
         (7, 3),
-        place('dataflow.stage "mul"'),
+        location=place('dataflow.stage "mul"'),
     )
 
 
@@ -193,7 +188,7 @@ def test_streams_walk_by_bytes(program: Program) -> None:
     once, _, append, read, *_, last = program.kernels[1].units
     assert isinstance(once, Load)
     assert isinstance(last, Store)
-    assert (once.once, last.once) == (True, True)
+    assert (once.rate, last.rate) == ("call", "call")
     # A tile [1, 8] goes to a position as 2 heads of 4.
     assert append == Store(
         "store k",
@@ -211,7 +206,7 @@ def test_streams_walk_by_bytes(program: Program) -> None:
 
 def test_carries_and_states_are_taken_over(program: Program) -> None:
     kernel = program.kernels[1]
-    assert kernel.units[1] == Carry("carry s", 1, 0, 1, 2, (3, 4), place("dataflow.carry"))
+    assert kernel.units[1] == Carry("carry s", 1, 0, 1, 2, (3, 4), location=place("dataflow.carry"))
     stage = kernel.units[4]
     assert isinstance(stage, Stage)
     # Values 0 and 1 are the inputs, 2 is the state; 4 is its next one, 5 goes out.

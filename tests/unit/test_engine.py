@@ -14,7 +14,8 @@ from kl.backends.sn40l.engine import KernelRun, resolve
 from kl.backends.sn40l.errors import ExecutionError
 from kl.backends.sn40l.executor import Executor, time_step
 from kl.backends.sn40l.memory import MemoryMap
-from kl.backends.sn40l.program import InputPort, Instruction, Observe, OutputPort, Program
+from kl.backends.sn40l.program import Observe, Program
+from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
 
 ROUND = {
@@ -94,12 +95,12 @@ def test_the_next_iterations_weights_are_loaded_while_this_one_computes(decoder:
     # Two slots hold the two tiles of layer 0. The projection lets them go at 332 and 336 (the row arrives at
     # 328, a firing takes 4 cycles), and layer 1 is asked for at once, long before layer 0 is done.
     run = kernel_run(decoder(), {"position": 0})
-    steps = {unit.unit.name: unit for unit in run.units}
+    units = {unit.unit.name: unit for unit in run.units}
     run.run(until=331)
-    assert steps["load w"].step == 2
+    assert units["load w"].firing == 2
     run.run(until=336)
-    assert steps["load w"].step == 4
-    assert steps["combine"].step == 0
+    assert units["load w"].firing == 4
+    assert units["combine"].firing == 0
 
 
 def test_short_runs_of_bytes_cost_whole_requests(network: Any) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.errors import DeadlockError
 from kl.backends.sn40l.executor import Executor, time_step
-from kl.backends.sn40l.program import InputPort, Instruction, OutputPort, Program
+from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
+from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import Array, TensorSpec
 
 WIDTH = 16
@@ -115,7 +116,7 @@ def product(shape: Shape, weights: Mapping[str, Array]) -> Array:
 
 @settings(max_examples=60, deadline=None)
 @given(shapes, timings)
-def test_the_result_is_numpys_and_the_books_are_right(network: Any, shape: Shape, timing: Timing) -> None:
+def test_the_result_is_numpys_and_the_ledger_is_right(network: Any, shape: Shape, timing: Timing) -> None:
     program = build(network(shape.iterations), shape, timing)
     check_program(program)
     assert parse_program(dump_program(program)) == program

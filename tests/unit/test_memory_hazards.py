@@ -10,7 +10,7 @@ import pytest
 
 from kl.backends.sn40l.errors import HazardError
 from kl.backends.sn40l.executor import Executor, time_step
-from kl.backends.sn40l.program import InputPort, OutputPort
+from kl.backends.sn40l.units import InputPort, OutputPort
 from kl.backends.tensors import TensorSpec
 
 TILE = TensorSpec((1, 8), "f32")

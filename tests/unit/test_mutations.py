@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kl.backends.sn40l.channels import EMPTY
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.engine import KernelRun, resolve
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError, ProgramError
 from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.firing import EMPTY
+from kl.backends.sn40l.kernel import Unit
 from kl.backends.sn40l.memory import Data, MemoryMap
-from kl.backends.sn40l.program import AddressPattern, Program, Stage, Unit
+from kl.backends.sn40l.program import Program
+from kl.backends.sn40l.units import AddressPattern, Stage
 from kl.backends.tensors import TensorSpec
 
 POSITION = 3
@@ -253,7 +255,7 @@ def test_a_store_into_a_weight_is_a_hazard(decoder: Any) -> None:
         time_step(wrong, {"position": POSITION})
 
 
-# Broken rings: the engine's own books.
+# Broken rings: what the engine itself keeps.
 
 
 def test_a_slot_that_is_overwritten_is_a_hazard(decoder: Any, decoder_data: Any) -> None:

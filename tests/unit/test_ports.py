@@ -1,4 +1,4 @@
-"""At which steps units take and put tokens, and where their passes stand in program order."""
+"""At which firings units take and put tokens, and where their passes stand in program order."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.backends.sn40l.ports import (
-    Order,
-    Port,
-    inputs_of,
-    order_of,
-    outputs_of,
-    passes_of,
-    rounds_of,
-    steps_per_pass,
-)
-from kl.backends.sn40l.program import Carry, Gate, InputPort, Kernel, OutputPort
+from kl.backends.sn40l.address import Order
+from kl.backends.sn40l.kernel import Kernel, Port
+from kl.backends.sn40l.units import Carry, Gate, InputPort, OutputPort
 from kl.backends.tensors import TensorSpec
 
 ROW = TensorSpec((1, 4), "f32")
@@ -34,12 +26,12 @@ def ports(draw: Any) -> Port:
 
 
 @given(ports(), st.integers(0, 120))
-def test_groups_before_a_step_are_those_that_begin_there(port: Port, step: int) -> None:
-    begins = [port.step_of(group) for group in range(port.groups)]
+def test_groups_before_a_firing_are_those_that_begin_there(port: Port, firing: int) -> None:
+    begins = [port.firing_of(group) for group in range(port.groups)]
     assert begins == sorted({*begins})
-    assert port.groups_before(step) == sum(begin < step for begin in begins)
-    assert port.tokens_by(step) == port.size * sum(begin <= step for begin in begins)
-    assert [port.step_putting(token) for token in range(port.tokens)] == [
+    assert port.groups_before(firing) == sum(begin < firing for begin in begins)
+    assert port.tokens_by(firing) == port.size * sum(begin <= firing for begin in begins)
+    assert [port.firing_putting(token) for token in range(port.tokens)] == [
         b for b in begins for _ in range(port.size)
     ]
 
@@ -98,30 +90,30 @@ ORDER = {
 def test_units_run_at_their_rates(network: Any, number: int) -> None:
     one = kernel(network)
     unit = one.units[number]
-    assert (*rounds_of(unit, one), passes_of(unit, one)) == PASSES[unit.name]
-    assert order_of(one, number) == ORDER[unit.name]
+    assert (*unit.rounds(one), unit.passes(one)) == PASSES[unit.name]
+    assert one.order(number) == ORDER[unit.name]
 
 
 def test_a_carry_begins_anew_in_each_step(network: Any) -> None:
     one = kernel(network)
     carry, outer = (unit for unit in one.units if isinstance(unit, Carry))
-    # Two tiles of `init`, two iterations of two tiles of `next`: six steps of its own a decode step.
-    init, following = inputs_of(carry, one)
-    assert [init.step_of(group) for group in range(init.groups)] == [0, 1, 6, 7, 12, 13]
-    assert [following.step_of(group) for group in range(4)] == [2, 3, 4, 5]
-    assert (following.groups, following.step_of(4)) == (12, 8)
-    current, final = outputs_of(carry, one)
-    assert [current.step_of(group) for group in range(6)] == [0, 1, 2, 3, 6, 7]
-    assert [final.step_of(group) for group in range(final.groups)] == [4, 5, 10, 11, 16, 17]
-    assert [port.channel for port in outputs_of(outer, one)] == [*outer.current]
-    assert inputs_of(outer, one)[1].groups == 3
+    # Two tiles of `init`, two iterations of two tiles of `next`: six firings a decode step.
+    init, following = carry.takes(one)
+    assert [init.firing_of(group) for group in range(init.groups)] == [0, 1, 6, 7, 12, 13]
+    assert [following.firing_of(group) for group in range(4)] == [2, 3, 4, 5]
+    assert (following.groups, following.firing_of(4)) == (12, 8)
+    current, final = carry.puts(one)
+    assert [current.firing_of(group) for group in range(6)] == [0, 1, 2, 3, 6, 7]
+    assert [final.firing_of(group) for group in range(final.groups)] == [4, 5, 10, 11, 16, 17]
+    assert [port.channel for port in outer.puts(one)] == [*outer.current]
+    assert outer.takes(one)[1].groups == 3
 
 
 def test_a_gate_moves_with_the_position(network: Any) -> None:
     one = kernel(network)
     load = next(unit for unit in one.units if unit.name == "gated")
-    tiles = steps_per_pass(load)
-    (gate,) = inputs_of(load, one, (1, 2, 2))
+    tiles = load.firings_per_pass
+    (gate,) = load.takes(one, (1, 2, 2))
     assert tiles == 8
-    begins = [gate.step_of(group) for group in range(gate.groups)]
+    begins = [gate.firing_of(group) for group in range(gate.groups)]
     assert [divmod(begin, tiles) for begin in begins] == [(0, 1), (1, 1), (2, 2), (3, 2), (4, 2), (5, 2)]

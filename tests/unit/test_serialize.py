@@ -10,8 +10,8 @@ import pytest
 
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.executor import time_step
-from kl.backends.sn40l.program import InputPort, Instruction, OutputPort
 from kl.backends.sn40l.serialize import dump_program, load_program, parse_program, save_program
+from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
 
 
@@ -72,8 +72,13 @@ UNIT = ("program", "kernels", 0, "units", 0)
     [
         (("format",), "elf", 'not a kl-program document: it has no "format": "kl-program"'),
         (("format",), ..., "not a kl-program document"),
-        (("version",), 2, "version 2 of kl-program; this reader knows version 1"),
-        (("version",), ..., "version None of kl-program; this reader knows version 1"),
+        (("version",), 3, "version 3 of kl-program; this reader knows versions 1 and 2"),
+        (("version",), ..., "version None of kl-program; this reader knows versions 1 and 2"),
+        (
+            (*UNIT, "rate"),
+            "often",
+            "program.kernels[0].units[0].rate: expected one of iteration, step, call, found",
+        ),
         (("program",), ..., "program: expected an object (Program), found null"),
         (("program",), [1], "program: expected an object (Program), found [1]"),
         (("program", "name"), ..., "program: field 'name' of Program is missing"),

@@ -10,16 +10,15 @@ import pytest
 
 from kl.backends.collectives import shards
 from kl.backends.sn40l.check import check_program
-from kl.backends.sn40l.engine import resolve
+from kl.backends.sn40l.engine import SocketsRun, resolve
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError, RoofError
 from kl.backends.sn40l.executor import Executor, time_step
-from kl.backends.sn40l.ledger import Ledger, Traffic
+from kl.backends.sn40l.ledger import Ledger, Traffic, roofline_cycles
 from kl.backends.sn40l.memory import Data, MemoryMap
-from kl.backends.sn40l.program import InputPort, Instruction, Observe, OutputPort, Program
+from kl.backends.sn40l.program import Observe, Program
 from kl.backends.sn40l.report import Report
-from kl.backends.sn40l.roof import roofline_cycles
 from kl.backends.sn40l.serialize import dump_program, parse_program
-from kl.backends.sn40l.sockets import SocketsRun
+from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
 from kl.dialects.machine import SN40L
 

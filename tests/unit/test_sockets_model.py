@@ -14,8 +14,9 @@ from kl.backends.interpreter import Interpreter, weight_specs
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.executor import Executor, time_step
-from kl.backends.sn40l.program import Collective, Program
+from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
+from kl.backends.sn40l.units import Collective
 from kl.backends.weights import random_weights
 from kl.dialects.rdu import machine_of, set_machine
 from kl.frontends import load_model

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from kl.backends.collectives import all_gather, all_reduce, shards
 from kl.backends.numerics import OPERATIONS
 from kl.backends.sn40l.check import check_program
-from kl.backends.sn40l.events import Calendar
 from kl.backends.sn40l.executor import Executor, time_step
 from kl.backends.sn40l.ledger import Idle, split
-from kl.backends.sn40l.links import InFlight
-from kl.backends.sn40l.program import InputPort, Instruction, OutputPort, Program
+from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
-from kl.backends.sn40l.servers import Server
+from kl.backends.sn40l.servers import Calendar, InFlight, Server
+from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import Array, TensorSpec
 
 WIDTH = 8

@@ -11,8 +11,9 @@ import pytest
 from kl.backends.sn40l.detail_report import KernelUse, kernel_uses, layer_rows, layers_json, stages_json
 from kl.backends.sn40l.details import LayerTime, StageUse, Wait
 from kl.backends.sn40l.executor import time_step
-from kl.backends.sn40l.program import InputPort, Instruction, OutputPort, Program
+from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
+from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
 from kl.tools.kl import main
 

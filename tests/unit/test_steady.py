@@ -13,9 +13,10 @@ from steady_programs import EXAMPLES, Jumps, add_aside, build, compiled, note_ju
 
 from kl.backends.sn40l.engine import KernelRun, resolve
 from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.fast_forward.loop import Leader
 from kl.backends.sn40l.memory import MemoryMap
-from kl.backends.sn40l.program import Load, Program
-from kl.backends.sn40l.stretch import Marker
+from kl.backends.sn40l.program import Program
+from kl.backends.sn40l.units import Load
 from kl.tools.execution import position_inputs
 
 
@@ -116,17 +117,17 @@ def kernel_run(program: Program) -> KernelRun:
 
 
 def test_an_iteration_begins_with_the_first_carry_else_the_first_stage(network: Any) -> None:
-    marker = Marker.of(kernel_run(build(network, loop_of(block()))))
-    assert marker is not None
-    assert str(marker.run) == "carry 'carry'"
+    leader = Leader.of(kernel_run(build(network, loop_of(block()))))
+    assert leader is not None
+    assert str(leader.run) == "carry 'carry'"
     net = network(3)
     add_aside(net, loop_of(block(), iterations=3, aside=4))
-    marker = Marker.of(kernel_run(net.program()))
-    assert marker is not None
-    assert str(marker.run) == "stage 'aside'"
+    leader = Leader.of(kernel_run(net.program()))
+    assert leader is not None
+    assert str(leader.run) == "stage 'aside'"
     once = network(1)
     add_aside(once, loop_of(block(), iterations=1, aside=4))
-    assert Marker.of(kernel_run(once.program())) is None
+    assert Leader.of(kernel_run(once.program())) is None
 
 
 def test_an_error_after_a_jump_is_that_of_the_full_replay(network: Any, jumps: Jumps) -> None:

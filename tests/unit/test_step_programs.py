@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,12 @@ from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.engine import KernelRun, resolve
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError, ProgramError
 from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.kernel import Unit
 from kl.backends.sn40l.memory import MemoryMap
-from kl.backends.sn40l.program import AddressPattern, Gate, InputPort, Instruction, OutputPort, Program, Unit
+from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
-from kl.backends.sn40l.servers import ServedRun
+from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
+from kl.backends.sn40l.units.streams import ServedRun
 from kl.backends.tensors import Array, TensorSpec
 
 LAYERS, CONTEXT, WIDTH = 2, 8, 4
@@ -200,7 +204,7 @@ def test_what_runs_once_a_step_is_as_urgent_as_the_iteration_that_it_belongs_to(
     memory = MemoryMap(program)
     call = resolve(program.kernels[0], tuple(region.address for region in program.regions), memory)
     units = [unit for unit in KernelRun(call, program.machine, memory).units if isinstance(unit, ServedRun)]
-    iterations = {str(unit): [unit.iteration(step) for step in range(unit.steps)] for unit in units}
+    iterations = {str(unit): [unit.iteration(firing) for firing in range(unit.firings)] for unit in units}
     assert iterations == {
         "load 'before'": [0, 0, 2, 2, 4, 4],
         "load 'loop'": [0, 1, 2, 3, 4, 5],
@@ -248,15 +252,19 @@ def rate(**fields: Any) -> Callable[[Any], Unit]:
 WRONG = {
     "no steps": (lambda p: kernel(p, steps=0), "0 decode steps; it takes one at least"),
     "a rest": (lambda p: kernel(p, steps=4), "6 iterations do not make 4 equal decode steps"),
-    "two rates": (lambda p: change(p, "load x", rate(per_step=True)), "once a call, and once a decode step"),
+    "a call's head": (
+        lambda p: change(p, "begin", rate(rate="call")),
+        "stage 'begin': rate 'call'; known: iteration, step",
+    ),
+    "a fast counter": (lambda p: change(p, "count", rate(rate="iteration")), "rate 'iteration'; known: step"),
     "a fast head": (
-        lambda p: change(p, "load head", rate(per_step=False)),
+        lambda p: change(p, "load head", rate(rate="iteration")),
         "'load head' puts 6 tiles a call",
     ),
-    "slow weights": (lambda p: change(p, "load w", rate(per_step=True)), "'load w' puts 3 tiles a call"),
-    "a slow carry": (lambda p: change(p, "carry", rate(per_step=True)), "'begin' puts 3 tiles a call"),
+    "slow weights": (lambda p: change(p, "load w", rate(rate="step")), "'load w' puts 3 tiles a call"),
+    "a slow carry": (lambda p: change(p, "carry", rate(rate="step")), "'begin' puts 3 tiles a call"),
     "a fast carry": (
-        lambda p: change(p, "outer carry", rate(per_step=False)),
+        lambda p: change(p, "outer carry", rate(rate="iteration")),
         "'load x' puts 1 tiles a call",
     ),
     "a counter of rows": (lambda p: change(p, "count", rate(position_parameter=0)), "position 'x' is a"),
@@ -305,3 +313,37 @@ def test_a_wrong_stride_is_seen(network: Any, unit: str, fields: dict[str, int])
     except (HazardError, DeadlockError):
         return
     assert not np.array_equal(result, wanted)
+
+
+VERSION_1 = Path(__file__).parent / "program_version_1.json"
+"""`build(network, 3)` as it was saved when units had flags, `once` and `per_step`, instead of a rate."""
+
+
+def test_a_program_of_version_1_is_read(network: Any) -> None:
+    document = json.loads(VERSION_1.read_text(encoding="utf-8"))
+    assert document["version"] == 1
+    program = build(network, 3)
+    assert parse_program(json.dumps(document)) == program
+    assert json.loads(dump_program(program))["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"once": True, "per_step": True}, "it runs once a call, and once a decode step; it can do one"),
+        ({"once": 1}, "program.kernels[0].units[0].once: expected true or false, found 1"),
+        ({"per_step": "x"}, 'program.kernels[0].units[0].per_step: expected true or false, found "x"'),
+    ],
+)
+def test_flags_of_version_1_must_make_a_rate(fields: dict[str, object], message: str) -> None:
+    document = json.loads(VERSION_1.read_text(encoding="utf-8"))
+    document["program"]["kernels"][0]["units"][0] |= fields
+    with pytest.raises(ProgramError) as caught:
+        parse_program(json.dumps(document))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("program", [None, [], {"kernels": 3}, {"kernels": [None, {"units": [1, None]}]}])
+def test_a_malformed_document_of_version_1_is_refused(program: object) -> None:
+    with pytest.raises(ProgramError, match=r"^program"):
+        parse_program(json.dumps({"format": "kl-program", "version": 1, "program": program}))

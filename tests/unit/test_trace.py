@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from kl.backends.sn40l.executor import time_step
-from kl.backends.sn40l.program import Program, Stage
+from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.trace_events import trace_document
+from kl.backends.sn40l.units import Stage
 from kl.tools.kl import main
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -8,9 +8,9 @@ from typing import Any
 
 from ...backends.sn40l.detail_report import layers_json, stages_json
 from ...backends.sn40l.executor import time_step
+from ...backends.sn40l.launch import Timer
 from ...backends.sn40l.program import Program
 from ...backends.sn40l.report import KernelReport, Report
-from ...backends.sn40l.timer import Timer
 from ..compilation import Compiler
 from ..diagnostics import HELP_MARK, InputError
 from ..engine_errors import engine_errors

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 
-from ...backends.sn40l.program import Channel, Kernel, Program, Stage
+from ...backends.sn40l.kernel import Channel, Kernel
+from ...backends.sn40l.program import Program
 from ...backends.sn40l.report import Report
+from ...backends.sn40l.units import Stage
 from ...dialects import dataflow
 from ...dialects.machine import Machine
 from ...dialects.rdu import machine_of

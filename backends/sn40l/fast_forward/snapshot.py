@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from .engine import KernelRun
-from .events import Event
-from .ledger import Idle
-from .servers import Server
+from ..engine import KernelRun
+from ..ledger import Idle
+from ..servers import Event, Server
 
 DONE = -(1 << 62)
-"""What stands for the step of a unit that has taken all."""
+"""It stands for the firing of a unit that has fired for the last time."""
 
 
-class Book(Protocol):
-    """What a run is watched for."""
+class Observer(Protocol):
+    """What watches a run, and must keep its counts when the run is moved on."""
 
     def begin(self, iteration: int) -> None:
         """In the cycle that is over an iteration has begun."""
@@ -51,41 +50,41 @@ class ServerState(NamedTuple):
 class Snapshot(NamedTuple):
     """All from which the state of a run follows, once it is known how much each unit has moved on.
 
-    Ports and slots are where the steps and the tokens that have passed say; a stage is busy while the event
-    of its finish is to come; of the requests that wait at servers, the steps not yet served are the ones.
+    Ports and slots are where the firings and the tokens that have passed say; a unit is busy while the event
+    of its finish is to come; the requests that wait at servers are the firings not yet served.
     """
 
     now: int
-    iteration: int
-    likeness: int
-    """Hash of the units' steps from the first one of the iteration on."""
-    steps: list[int]
-    """Per unit."""
+    turn: int
+    """It is the one of the loop that begins."""
+    phase: int
+    """It is a hash of the units' firings from the first one of the turn on."""
+    firings: list[int]
+    """There is one for each unit."""
     arrived: list[int]
-    """Per channel, as `released`."""
+    """There is one for each channel, as of `released`."""
     released: list[int]
     events: list[Event]
-    """To come, a heap."""
+    """They are to come, and a heap."""
     servers: list[ServerState]
     idle: Idle
     in_flight: tuple[int, int, int]
     accesses: tuple[int, ...]
-    books: list[Sequence[int]]
+    observed: list[Sequence[int]]
 
     @staticmethod
-    def of(run: KernelRun, iteration: int, strides: Sequence[int], books: Sequence[Book]) -> Snapshot:
-        """As the run is now; `strides` are the units' steps of an iteration, 0 of one that is in no loop."""
-        now = run.now
-        steps = [unit.step for unit in run.units]
-        likeness = tuple(
-            DONE if step == unit.steps else step - iteration * stride
-            for unit, step, stride in zip(run.units, steps, strides, strict=True)
+    def of(run: KernelRun, turn: int, strides: Sequence[int], observers: Sequence[Observer]) -> Snapshot:
+        """As the run is now; `strides` are the units' firings of a turn, 0 of one that is in no loop."""
+        firings = [unit.firing for unit in run.units]
+        phase = tuple(
+            DONE if firing == unit.firings else firing - turn * stride
+            for unit, firing, stride in zip(run.units, firings, strides, strict=True)
         )
         return Snapshot(
-            now,
-            iteration,
-            hash(likeness),
-            steps,
+            run.now,
+            turn,
+            hash(phase),
+            firings,
             [channel.arrived for channel in run.channels],
             [channel.released for channel in run.channels],
             run.calendar.events.copy(),
@@ -93,5 +92,5 @@ class Snapshot(NamedTuple):
             run.in_flight.idle(),
             run.in_flight.state(),
             run.order.counts(),
-            [book.counts() for book in books],
+            [observer.counts() for observer in observers],
         )

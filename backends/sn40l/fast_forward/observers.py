@@ -1,26 +1,25 @@
-"""Watch a run: when its iterations begin, and what each stage does in each cycle."""
+"""What watches a run: when its iterations begin, what each stage does in each cycle, all for a trace."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
-from .details import LayerTime, StageUse, Wait
-from .engine import KernelRun
-from .program import Stage
-from .units import InputState, OutputState, UnitRun
+from ..details import DDR, HBM, LINKS, Fill, KernelTrace, LayerTime, Slice, StageUse, Wait
+from ..engine import KernelRun
+from ..firing import InputState, OutputState, UnitRun
 
 BUSY, DONE, FIRST_PORT = 0, 1, 2
 """What a stage can do, by number; from the third on: wait at that port."""
 
 
-class LayerBook:
+class LayerObserver:
     """The iterations of a run."""
 
     def __init__(self, run: KernelRun):
         self._run = run
         self._begins: list[tuple[int, int, int]] = []
-        """Of each iteration, and HBM's busy cycles and those of collectives before it."""
+        """It has the cycle of each iteration, and HBM's busy cycles and those of exchanges before it."""
 
     def layers(self) -> tuple[LayerTime, ...]:
         """The iterations of a finished run."""
@@ -53,16 +52,16 @@ class LayerBook:
         return run.now, run.hbm.busy_until(run.now), run.in_flight.total(run.now)
 
 
-class StageBook:
+class StageObserver:
     """The stages of a run, by cycle: busy, done, or waiting at a port."""
 
     def __init__(self, run: KernelRun):
         self._run = run
-        self._stages = [unit for unit in run.units if isinstance(unit.unit, Stage)]
+        self._stages = [unit for unit in run.units if unit.is_watched]
         self._cycles = [[0] * (FIRST_PORT + len(_ports(stage))) for stage in self._stages]
         self._doing = [DONE] * len(self._stages)
         self._counted = 0
-        """Cycles that are in the books."""
+        """So many cycles have been counted."""
 
     def stages(self) -> tuple[StageUse, ...]:
         """What they did in a finished run."""
@@ -109,17 +108,16 @@ def _doing(stage: UnitRun) -> int:
     if stage.is_done:
         return DONE
     for number, port in enumerate(stage.inputs):
-        if port.begin == stage.step and port.channel.arrived < port.needed:
+        if port.begin == stage.firing and port.channel.arrived < port.needed:
             return FIRST_PORT + number
     for number, port in enumerate(stage.outputs, len(stage.inputs)):
-        if port.begin == stage.step and port.channel.is_full:
+        if port.begin == stage.firing and port.channel.is_full:
             return FIRST_PORT + number
     raise AssertionError("a stage that is not busy waits for something")
 
 
 def _use(run: UnitRun, cycles: Sequence[int]) -> StageUse:
     stage = run.unit
-    assert isinstance(stage, Stage), "only stages are watched"
     waits = iter(cycles[FIRST_PORT:])
     inputs = tuple(_wait(port, str(port.channel.producer), waits) for port in run.inputs)
     outputs = tuple(_wait(port, str(port.channel.consumer), waits) for port in run.outputs)
@@ -127,10 +125,10 @@ def _use(run: UnitRun, cycles: Sequence[int]) -> StageUse:
     use = StageUse(
         stage.name,
         stage.location,
-        stage.pcus[1],
+        stage.pcus_taken[1],
         pmus,
-        run.steps,
-        stage.ii_cycles,
+        run.firings,
+        run.ii,
         inputs,
         outputs,
         cycles[DONE],
@@ -141,3 +139,72 @@ def _use(run: UnitRun, cycles: Sequence[int]) -> StageUse:
 
 def _wait(port: InputState | OutputState, unit: str, cycles: Iterator[int]) -> Wait:
     return Wait(port.channel.channel.name, unit, next(cycles))
+
+
+class TraceObserver:
+    """All firings of the first iterations of a run and of the last one."""
+
+    def __init__(self, run: KernelRun, iterations: int):
+        self._run = run
+        self._first = iterations
+        self._last = run.call.kernel.iterations - 1
+        self._is_on = True
+        self._pipelines = [unit for unit in run.units if unit.ii]
+        self._firings = [0] * len(self._pipelines)
+        self._busy = [0] * len(run.servers)
+        self._tokens = [0] * len(run.channels)
+        """This has been seen of each pipeline, server and channel."""
+        self._begun: list[Slice] = []
+        """They have begun in the last cycle."""
+        self._slices: list[Slice] = []
+        self._fills: list[Fill] = []
+
+    def trace(self) -> KernelTrace:
+        """What has been noted."""
+        left_out = (self._first, self._last - 1) if self._first < self._last else None
+        return KernelTrace(tuple(self._slices), tuple(self._fills), left_out)
+
+    def begin(self, iteration: int) -> None:
+        """What begins in the same cycle as an iteration belongs to it."""
+        was_on, self._is_on = self._is_on, iteration < self._first or iteration == self._last
+        if self._is_on and not was_on:
+            self._note()
+
+    def look(self) -> None:
+        """A cycle is over."""
+        self._begun = [*self._pipelines_begun(), *self._transfers_begun()]
+        if self._is_on:
+            self._note()
+
+    def counts(self) -> Sequence[int]:
+        """Nothing is counted."""
+        return ()
+
+    def repeat(self, since: Sequence[int], times: int) -> None:
+        """What is repeated is not noted: it is neither among the first iterations nor the last one."""
+        self.look()
+
+    def _note(self) -> None:
+        now = self._run.now
+        self._slices += self._begun
+        for index, channel in enumerate(self._run.channels):
+            tokens = channel.arrived - channel.released
+            if tokens != self._tokens[index]:
+                self._tokens[index] = tokens
+                self._fills.append(Fill(index, now, tokens))
+
+    def _pipelines_begun(self) -> Iterator[Slice]:
+        for number, unit in enumerate(self._pipelines):
+            if unit.firing != self._firings[number]:
+                self._firings[number] = unit.firing
+                yield Slice(unit.index, unit.index, unit.firing - 1, self._run.now, unit.ii)
+
+    def _transfers_begun(self) -> Iterator[Slice]:
+        # Resident weights have no track of their own: each is read by the units that show it.
+        for number, (server, track) in enumerate(zip_longest(self._run.servers, (HBM, DDR, LINKS))):
+            if server.busy_cycles != self._busy[number] and server.last is not None:
+                self._busy[number] = server.busy_cycles
+                unit, firing = server.last
+                for shown in (track, unit.index):
+                    if shown is not None:
+                        yield Slice(shown, unit.index, firing, self._run.now, unit.service_cycles)

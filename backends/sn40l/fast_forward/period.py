@@ -1,32 +1,30 @@
-"""When what happened between two moments of a run must happen again, and how often.
+"""When what happened between two moments of a run must happen again, and how often: its period.
 
 Two moments are alike if all that decides what happens next is the same, relative to the cycle and to what
 each unit has done: how many tokens and free slots there are, the events to come, the requests that wait. Then
-the run repeats itself, until a unit comes to something that is not the same in every iteration: its last
-step, the end of a tile that is held for the whole call.
+the run repeats itself, until a unit comes to something that is not the same in every turn: its last firing,
+the end of a tile that is held for the whole call.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, takewhile
 from operator import sub
 
-from .engine import KernelRun
-from .events import Action
-from .ports import Port
-from .servers import ServedRun
+from ..engine import KernelRun
+from ..firing import UnitRun
+from ..kernel import Port
+from ..servers import Action
+from ..units.streams import ServedRun
+from .loop import Loop
 from .snapshot import ServerState, Snapshot
-from .streams import LoadRun
-from .stretch import Stretch
-from .units import UnitRun
 
 FAR = 1 << 62
-"""A step that no unit comes to."""
+"""A firing that no unit comes to."""
 
 
 @dataclass(frozen=True)
@@ -35,61 +33,61 @@ class Period:
 
     since: Snapshot
     times: int
-    """How often at most."""
-    iterations: int
+    """It can be repeated so often."""
+    turns: int
     cycles: int
-    steps: list[int]
-    """Of each unit: of what it has been served, where it has taken all and requests wait."""
+    firings: list[int]
+    """Each unit fires so often, or is served so often where it has no firing left and requests wait."""
     arrived: list[int]
-    """Tokens, per channel."""
+    """So many tokens come into each channel."""
     released: list[int]
-    shifts: Mapping[Action, int]
-    """By how much the numbers of events grow: tags by tokens, steps by steps; those of others do not."""
-    waiting: Counter[int]
-    """How many requests of each unit, by its index, wait at servers."""
+    growth: Mapping[Action, int]
+    """By so much the numbers of events grow: tags by tokens, firings by firings; those of others do not."""
+    waiting: list[int]
+    """So many requests of each unit wait at servers."""
 
 
-def period_between(run: KernelRun, before: Snapshot, now: Snapshot, stretch: Stretch) -> Period | None:
-    """The period that began at `before` and ends now, after whole iterations; None if there is none."""
-    if before.likeness != now.likeness:
+def period_between(run: KernelRun, before: Snapshot, now: Snapshot, loop: Loop) -> Period | None:
+    """The period that began at `before` and ends now, after whole turns; None if there is none."""
+    if before.phase != now.phase:
         return None
-    pair = _Pair(run, before, now, stretch)
-    if not (pair.steps_fit and pair.channels_fit and pair.servers_fit and pair.events_fit):
+    pair = _Pair(run, before, now, loop)
+    if not (pair.firings_fit and pair.channels_fit and pair.servers_fit and pair.events_fit):
         return None
-    # The last iteration is always replayed: there is always something to see of it.
-    iterations = now.iteration - before.iteration
-    most = (stretch.end - 2 - now.iteration) // iterations
+    # The last turn is always replayed: there is always something to see of it.
+    turns = now.turn - before.turn
+    most = (loop.end - 2 - now.turn) // turns
     times = min(most, *map(pair.times, run.units))
-    if times <= 0 or not _passes(run, before, now, times, stretch):
+    if times <= 0 or not _passes(run, before, now, times, loop):
         return None
     return Period(
         since=before,
         times=times,
-        iterations=iterations,
+        turns=turns,
         cycles=now.now - before.now,
-        steps=pair.steps,
+        firings=pair.firings,
         arrived=pair.arrived,
         released=pair.released,
-        shifts=pair.shifts,
+        growth=pair.growth,
         waiting=pair.waiting,
     )
 
 
-def _passes(run: KernelRun, before: Snapshot, now: Snapshot, times: int, stretch: Stretch) -> bool:
+def _passes(run: KernelRun, before: Snapshot, now: Snapshot, times: int, loop: Loop) -> bool:
     """Whether a period that is repeated passes all checks of memory, as it did."""
-    if not stretch.is_of_steps:
+    if not loop.is_of_steps:
         return run.order.can_repeat()
     # Streams may run ahead of the last step that is repeated, into the one behind it.
-    last = now.iteration + times * (now.iteration - before.iteration) + 1
-    return run.order.can_repeat_steps(before.iteration, min(last, stretch.end - 1))
+    last = now.turn + times * (now.turn - before.turn) + 1
+    return run.order.can_repeat_steps(before.turn, min(last, loop.end - 1))
 
 
 def _runs_ahead(unit: UnitRun) -> bool:
     """Whether it is nobody else's business how far its requests are ahead of the server, if there are any.
 
-    A load without a gate takes no tokens: its requests just wait.
+    A stream that takes no tokens has none to hold: its requests just wait.
     """
-    return isinstance(unit, LoadRun) and not unit.inputs
+    return isinstance(unit, ServedRun) and not unit.inputs
 
 
 @dataclass(frozen=True)
@@ -99,24 +97,28 @@ class _Pair:
     run: KernelRun
     before: Snapshot
     now: Snapshot
-    stretch: Stretch
+    loop: Loop
 
     @cached_property
-    def waiting(self) -> Counter[int]:
+    def waiting(self) -> list[int]:
         """How many requests of each unit wait at servers now."""
-        return Counter(unit.index for server in self.run.servers for _, _, _, unit in server.queue)
+        waiting = [0] * len(self.run.units)
+        for server in self.run.servers:
+            for _, _, _, unit in server.queue:
+                waiting[unit.index] += 1
+        return waiting
 
     @cached_property
-    def taken(self) -> list[int]:
-        """Steps of each unit."""
-        return [*map(sub, self.now.steps, self.before.steps)]
+    def fired(self) -> list[int]:
+        """How often each unit has fired."""
+        return [*map(sub, self.now.firings, self.before.firings)]
 
     @cached_property
-    def steps(self) -> list[int]:
-        """Steps of each unit; where it has taken all, those that it must have been served."""
+    def firings(self) -> list[int]:
+        """How often each unit has fired; where it is done, how often it must have been served."""
         return [
-            self._whole(unit) if unit.is_done and self.waiting[unit.index] and _runs_ahead(unit) else taken
-            for unit, taken in zip(self.run.units, self.taken, strict=True)
+            self._whole(unit) if unit.is_done and self.waiting[unit.index] and _runs_ahead(unit) else fired
+            for unit, fired in zip(self.run.units, self.fired, strict=True)
         ]
 
     @cached_property
@@ -130,39 +132,39 @@ class _Pair:
         return [*map(sub, self.now.released, self.before.released)]
 
     @cached_property
-    def shifts(self) -> dict[Action, int]:
+    def growth(self) -> dict[Action, int]:
         """By how much the numbers of events grow."""
-        shifts: dict[Action, int] = {}
+        growth: dict[Action, int] = {}
         for channel, arrived in zip(self.run.channels, self.arrived, strict=True):
-            shifts[channel.deliver] = arrived
+            growth[channel.deliver] = arrived
         for _, _, action, _, _ in self.now.events:
             unit = getattr(action, "__self__", None)
             if isinstance(unit, UnitRun):
-                shifts[action] = self.steps[unit.index]
-        return shifts
+                growth[action] = self.firings[unit.index]
+        return growth
 
     def _whole(self, unit: UnitRun) -> int:
         """Steps of the iterations that lie between."""
-        return (self.now.iteration - self.before.iteration) * self.stretch.strides[unit.index]
+        return (self.now.turn - self.before.turn) * self.loop.strides[unit.index]
 
     @property
-    def steps_fit(self) -> bool:
+    def firings_fit(self) -> bool:
         """Whether all units of the loop are as far, except those at their end.
 
-        No request of another unit may wait, unless it has to until the stretch is over.
+        No request of another unit may wait, unless it has to until the loop is over.
         """
         return all(
-            taken in (0, self._whole(unit))
-            and (steps > 0 or not self.waiting[unit.index] or self._waits_for_the_end(unit))
-            for unit, taken, steps in zip(self.run.units, self.taken, self.steps, strict=True)
+            fired in (0, self._whole(unit))
+            and (firings > 0 or not self.waiting[unit.index] or self._waits_for_the_end(unit))
+            for unit, fired, firings in zip(self.run.units, self.fired, self.firings, strict=True)
         )
 
     def _waits_for_the_end(self, unit: UnitRun) -> bool:
-        """Whether all that the loop asks for in this stretch is more urgent than what a unit waits for."""
+        """Whether all that the loop asks for in this loop is more urgent than what a unit waits for."""
         assert isinstance(unit, ServedRun), "no others have requests"
-        looped = [index for index, stride in enumerate(self.stretch.strides) if stride]
-        request = unit.iteration(unit.step - self.waiting[unit.index]), unit.index
-        return request > (self.stretch.last_iteration, max(looped, default=0))
+        looped = [index for index, stride in enumerate(self.loop.strides) if stride]
+        request = unit.iteration(unit.firing - self.waiting[unit.index]), unit.index
+        return request > (self.loop.last_iteration, max(looped, default=0))
 
     @property
     def channels_fit(self) -> bool:
@@ -177,7 +179,7 @@ class _Pair:
 
     @property
     def servers_fit(self) -> bool:
-        """Whether they are busy for as long, and the books of the links can go on as they did."""
+        """Whether they are busy for as long, and the counts of the links can go on as they did."""
         before, now = self.before, self.now
         pairs = zip(before.servers, now.servers, strict=True)
         if any(_rest(a, before.now) != _rest(b, now.now) for a, b in pairs):
@@ -200,10 +202,10 @@ class _Pair:
     @property
     def events_fit(self) -> bool:
         """Whether the same is to come after as many cycles, in the same order."""
-        before, now, shifts = self.before, self.now, self.shifts
+        before, now, growth = self.before, self.now, self.growth
         cycles = now.now - before.now
         return len(before.events) == len(now.events) and all(
-            later - cycle == cycles and other == action and moved - number == shifts.get(action, 0)
+            later - cycle == cycles and other == action and moved - number == growth.get(action, 0)
             for (cycle, _, action, number, _), (later, _, other, moved, _) in zip(
                 sorted(before.events), sorted(now.events), strict=True
             )
@@ -211,30 +213,30 @@ class _Pair:
 
     def times(self, unit: UnitRun) -> int:
         """How often a unit can do again what it did; 0 if it did not do the same in each iteration."""
-        moved = self.steps[unit.index]
+        moved = self.firings[unit.index]
         taken = [(state.port, self.released[state.port.channel]) for state in unit.inputs]
         put = [(state.port, self.arrived[state.port.channel]) for state in unit.outputs]
         if not moved:
             return 0 if any(tokens for _, tokens in taken + put) else self.run.call.kernel.iterations
-        bound = self.stretch.bounds[unit.index]
+        bound = self.loop.bounds[unit.index]
         if _runs_ahead(unit):
-            served = unit.step - self.waiting[unit.index]
+            served = unit.firing - self.waiting[unit.index]
             return (bound - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
-        start = self.before.steps[unit.index]
-        last = (_last_step(port, start, moved, tokens) for port, tokens in taken + put)
-        return (min(bound, *last) - unit.step) // moved
+        start = self.before.firings[unit.index]
+        last = (_last_firing(port, start, moved, tokens) for port, tokens in taken + put)
+        return (min(bound, *last) - unit.firing) // moved
 
 
 def _rest(server: ServerState, now: int) -> int:
     return max(0, server.free_at - now)
 
 
-def _last_step(port: Port, start: int, moved: int, tokens: int) -> int:
-    """To which step a unit can come while a port does what it has done from step `start` on.
+def _last_firing(port: Port, start: int, moved: int, tokens: int) -> int:
+    """To which firing a unit can come while a port does what it has done from firing `start` on.
 
     That is a group every now and then, or nothing at all.
     """
-    bursts = _last_step_of_bursts(port, start, moved, tokens)
+    bursts = _last_firing_of_bursts(port, start, moved, tokens)
     if bursts is not None:
         return bursts
     regular = moved % port.period == 0 and tokens == moved // port.period * port.size
@@ -247,7 +249,7 @@ def _last_step(port: Port, start: int, moved: int, tokens: int) -> int:
     return min(begin - 1, release)
 
 
-def _last_step_of_bursts(port: Port, start: int, moved: int, tokens: int) -> int | None:
+def _last_firing_of_bursts(port: Port, start: int, moved: int, tokens: int) -> int | None:
     """The same for a port that takes or puts whole bursts, as far as they come at equal distances."""
     burst = max(0, bisect_left(port.starts, start) - 1)
     distances = [b - a for a, b in pairwise(port.starts[burst:])]
@@ -257,7 +259,7 @@ def _last_step_of_bursts(port: Port, start: int, moved: int, tokens: int) -> int
     return port.starts[burst + equal] + distances[0] - 1
 
 
-def _next(port: Port, offset: int, step: int) -> int:
-    """The first step from `step` on that stands `offset` behind the first one of a group."""
-    group = port.groups_before(step - offset)
-    return port.step_of(group) + offset if group < port.groups else FAR
+def _next(port: Port, offset: int, firing: int) -> int:
+    """The first firing from `firing` on that stands `offset` behind the first one of a group."""
+    group = port.groups_before(firing - offset)
+    return port.firing_of(group) + offset if group < port.groups else FAR

@@ -1,0 +1,286 @@
+"""A kernel of a program: units joined by bounded channels, and what every kind of unit says of itself.
+
+Units refer to channels by their index in the kernel and to memory by the index of a kernel parameter, whose
+address an argument load has set. All extents are tiles, firings, bytes or cycles, as named. A kernel may make
+several decode steps in a call: units then run once an iteration, once a step or once a call. What a unit does
+each time is a pass; a unit of the loop begins a new round of passes with each decode step.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...dialects.vocabulary import Rate
+from ..tensors import TensorSpec
+from .address import Order, Walk
+from .errors import require
+
+if TYPE_CHECKING:
+    from .numbering import Numbering
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An address that the argument load of a kernel sets, and the tensor found there."""
+
+    name: str
+    tensor: TensorSpec
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A bounded queue in PMUs; `tile` is None where it carries bare tokens."""
+
+    name: str
+    tile: TensorSpec | None
+    depth: int
+    latency_cycles: int = 0
+    """It takes so many cycles on the network from producer to buffer to consumer."""
+    pmus: tuple[int, int] = (0, 0)
+    """The first PMU and the number of PMUs that hold it."""
+
+    @property
+    def tile_bytes(self) -> int:
+        """Bytes of one tile; a token has none."""
+        return 0 if self.tile is None else self.tile.size_bytes
+
+
+@dataclass(frozen=True)
+class Port:
+    """One end of a channel: tokens are taken or put in groups, a group every `period` firings.
+
+    The groups come in as many equal bursts as there are `starts`: most ports have one; the value of a loop
+    and a gated stream have one in each decode step.
+    """
+
+    channel: int
+    groups: int
+    """There are so many in a call."""
+    period: int = 1
+    size: int = 1
+    """A group has so many tokens."""
+    hold: int = 1
+    """From a group's begin to its release it takes so many firings."""
+    starts: tuple[int, ...] = (0,)
+    """With these firings the first group of each burst begins."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in a call."""
+        return self.groups * self.size
+
+    @property
+    def burst(self) -> int:
+        """Groups of a burst."""
+        return max(1, self.groups // len(self.starts))
+
+    def firing_of(self, group: int) -> int:
+        """The firing that begins a group."""
+        burst, number = divmod(group, self.burst)
+        return self.starts[burst] + number * self.period
+
+    def groups_before(self, firing: int) -> int:
+        """How many groups have begun before a firing."""
+        burst = bisect_left(self.starts, firing) - 1
+        if burst < 0:
+            return 0
+        begun = -((self.starts[burst] - firing) // self.period)
+        return burst * self.burst + min(self.burst, begun)
+
+    def firing_putting(self, ordinal: int) -> int:
+        """The firing in which an output puts its token number `ordinal`."""
+        return self.firing_of(ordinal // self.size)
+
+    def firing_freeing(self, ordinal: int) -> int:
+        """The firing after which an input lets its token number `ordinal` go."""
+        return self.firing_putting(ordinal) + self.hold - 1
+
+    def tokens_by(self, firing: int) -> int:
+        """Tokens that an output has put once `firing` is done."""
+        return self.groups_before(firing + 1) * self.size
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of a call: an address for each parameter."""
+
+    addresses: tuple[int, ...]
+    scalar: Callable[[int], int]
+    """It reads the integer at an address.
+
+    Raises: ExecutionError if that is not known.
+    """
+
+    def position(self, parameter: int) -> int:
+        """The scalar that a parameter points to."""
+        return self.scalar(self.addresses[parameter])
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What the arguments of a call decide of a unit."""
+
+    walk: Walk | None = None
+    """It goes through memory like this; a unit without memory has none."""
+    gates: tuple[int, ...] = (0,)
+    """In each decode step, this tile of a pass is the first that waits for the token of a gate."""
+    first: int = 0
+    """It counts from this number on; no time depends on it."""
+
+
+@dataclass(frozen=True)
+class Unit(ABC):
+    """A unit of a kernel: plain data, and all that the rest of the backend asks of a kind of unit.
+
+    A kind is a subclass in a file of `units/`, which also has its behaviour at run time.
+    """
+
+    name: str
+    location: str = field(default="", kw_only=True)
+    """It comes from this place in the user's text; empty where that is not known."""
+    rate: Rate = field(default="iteration", kw_only=True)
+    """It makes one pass an iteration, one a decode step or one a call."""
+
+    op_name: ClassVar[str]
+    """It is emitted from this operation of the IR."""
+    rates: ClassVar[tuple[Rate, ...]] = ("iteration", "step")
+    """It can run at these rates."""
+    writes: ClassVar[bool] = False
+    """It says whether something is put into memory."""
+    leads: ClassVar[int] = 0
+    """Of the units of a loop, the first with the highest number says when an iteration begins."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}'"
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind in messages and traces."""
+        return type(self).__name__.lower()
+
+    @property
+    def is_looped(self) -> bool:
+        """Whether it runs in every iteration, not only once a decode step or once a call."""
+        return self.rate == "iteration"
+
+    @property
+    @abstractmethod
+    def firings_per_pass(self) -> int:
+        """Firings of a pass: of a stream or an exchange its tiles, of what copies tiles those of a value."""
+
+    def rounds(self, kernel: Kernel) -> tuple[int, int]:
+        """How often it begins anew in a call, and how often it runs then.
+
+        A unit of the loop begins anew with each decode step; one that runs once a step just goes on.
+        """
+        if self.is_looped:
+            return kernel.steps, kernel.iterations_per_step
+        return 1, kernel.steps if self.rate == "step" else 1
+
+    def passes(self, kernel: Kernel) -> int:
+        """How often its firings are repeated in a call."""
+        rounds, passes = self.rounds(kernel)
+        return rounds * passes
+
+    def firings_per_call(self, kernel: Kernel) -> int:
+        """All its firings in a call."""
+        return self.passes(kernel) * self.firings_per_pass
+
+    @abstractmethod
+    def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
+        """The ports at which it takes tokens; `gates` are those of its `Bound`."""
+
+    @abstractmethod
+    def puts(self, kernel: Kernel) -> tuple[Port, ...]:
+        """The ports at which it puts tokens."""
+
+    @property
+    def memory(self) -> int | None:
+        """The parameter that points to the memory which it reads or writes; None of a unit without."""
+        return None
+
+    @property
+    def channels_in_place(self) -> tuple[int, ...]:
+        """The channels that may lie where a resident weight does, so that nothing is moved."""
+        return ()
+
+    @property
+    def pcus_taken(self) -> tuple[int, int]:
+        """The first PCU and the number of PCUs that it has for itself."""
+        return 0, 0
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """FLOPs of a firing, and the cycles that its PCUs have for them."""
+        return 0, 0
+
+    @property
+    def periods(self) -> tuple[int, ...]:
+        """It does something every so many firings, which must end with the call."""
+        return ()
+
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        """What the arguments of a call decide, of the unit at `index`.
+
+        Raises: ExecutionError if a position is unknown or outside what the unit reads.
+        """
+        return Bound()
+
+    def check_counts(self) -> None:
+        """Raises: ProgramError where it can never fire, or for a rate that its kind does not have."""
+        require(self.rate in self.rates, f"rate '{self.rate}'; known: {', '.join(self.rates)}")
+        count = self.firings_per_pass
+        require(count > 0, f"it has {count} steps; it takes one at least")
+
+    @abstractmethod
+    def check(self, kernel: Kernel, sockets: int) -> None:
+        """That its parameters and tiles fit; its counts are right and its channels are there.
+
+        Raises: ProgramError for the first thing that is wrong.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def emit(op: Any, numbering: Numbering) -> Unit:
+        """The unit that an operation of the kind describes.
+
+        Raises: PassFailedException where it has no form in a program.
+        """
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A network of units that runs `iterations` times per call. Units stand in program order.
+
+    The iterations are those of `steps` decode steps, equally many of each.
+    """
+
+    name: str
+    iterations: int
+    parameters: tuple[Parameter, ...]
+    channels: tuple[Channel, ...]
+    units: tuple[Unit, ...]
+    steps: int = 1
+
+    @property
+    def iterations_per_step(self) -> int:
+        """Iterations of a decode step."""
+        return self.iterations // self.steps
+
+    def order(self, index: int) -> Order:
+        """Where unit `index` stands: what runs once belongs to the first iteration, or the last one.
+
+        What writes once a call stands in its last iteration. What runs once a decode step stands in the
+        first iteration of the step if all units of the loop are behind it, else in the last one.
+        """
+        unit = self.units[index]
+        if unit.is_looped:
+            return Order(0, 1)
+        if unit.rate == "call":
+            return Order(self.iterations - 1 if unit.writes else 0, 1)
+        behind = any(before.is_looped for before in self.units[:index])
+        return Order(self.iterations_per_step - 1 if behind else 0, self.iterations_per_step)

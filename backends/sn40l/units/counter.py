@@ -1,0 +1,71 @@
+"""Counters: where the decode steps of a call stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ....dialects.vocabulary import Rate
+from ...tensors import Array
+from ..firing import Place
+from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from .pipelines import PipelineRun
+from .streams import require_scalar, require_tiles
+
+if TYPE_CHECKING:
+    from ....dialects.dataflow import CounterOp
+    from ..numbering import Numbering
+
+
+@dataclass(frozen=True)
+class Counter(Unit):
+    """Where the decode steps stand: in step s, the scalar at `position_parameter` plus s to all channels."""
+
+    channels: tuple[int, ...]
+    position_parameter: int
+    rate: Rate = field(default="step", kw_only=True)
+
+    op_name: ClassVar[str] = "dataflow.counter"
+    rates: ClassVar[tuple[Rate, ...]] = ("step",)
+
+    @property
+    def firings_per_pass(self) -> int:
+        return 1
+
+    def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
+        return ()
+
+    def puts(self, kernel: Kernel) -> tuple[Port, ...]:
+        return tuple(Port(channel, self.passes(kernel)) for channel in self.channels)
+
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        return Bound(first=arguments.position(self.position_parameter))
+
+    def check(self, kernel: Kernel, sockets: int) -> None:
+        require_scalar(kernel, self.position_parameter)
+        require_tiles(kernel, self.channels, kernel.parameters[self.position_parameter].tensor)
+
+    @staticmethod
+    def emit(op: CounterOp, numbering: Numbering) -> Counter:
+        return Counter(
+            f"count {numbering.name(op.first)}",
+            numbering.channels(op.channels),
+            numbering.parameter(op.first),
+        )
+
+
+class CounterRun(PipelineRun):
+    """A counter: it puts out one number after the other."""
+
+    unit: Counter
+
+    def __init__(self, unit: Counter, place: Place):
+        super().__init__(unit, place)
+        self._first = place.bound.first
+
+    def compute(self, firing: int) -> list[Array]:
+        tiles = [port.channel.channel.tile for port in self.outputs]
+        return [np.asarray(self._first + firing, tile.numpy_dtype) for tile in tiles if tile is not None]

@@ -1,0 +1,130 @@
+"""Loads: streams from memory to channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ....dialects.vocabulary import RATES, Rate
+from ..errors import ExecutionError, require
+from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from .streams import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
+
+if TYPE_CHECKING:
+    from ....dialects.dataflow import LoadOp
+    from ..numbering import Numbering
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A load's tiles from `position // positions_per_tile` on wait for one token a pass.
+
+    The position is the scalar that the parameter points to plus the number of the decode step.
+    """
+
+    channel: int
+    position_parameter: int
+    positions_per_tile: int
+
+    def tiles(self, load: Load, steps: int, position: int) -> tuple[int, ...]:
+        """The first tile of a pass that waits, in each of so many decode steps from a position on.
+
+        Raises: ExecutionError for a position outside what the load reads.
+        """
+        gates: list[int] = []
+        for here in range(position, position + steps):
+            gates.append(here // self.positions_per_tile)
+            if not 0 <= gates[-1] < load.pattern.tiles:
+                last = load.pattern.tiles * self.positions_per_tile - 1
+                what = f"position {here} is outside what load '{load.name}' reads, 0 to {last}"
+                raise ExecutionError(what, load.location)
+        return tuple(gates)
+
+
+@dataclass(frozen=True)
+class Load(Unit):
+    """An AGCU stream from memory: every tile goes to each of `channels`."""
+
+    channels: tuple[int, ...]
+    pattern: AddressPattern
+    gate: Gate | None = None
+
+    op_name: ClassVar[str] = "dataflow.load"
+    rates: ClassVar[tuple[Rate, ...]] = RATES
+
+    @property
+    def firings_per_pass(self) -> int:
+        return self.pattern.tiles
+
+    @property
+    def memory(self) -> int:
+        return self.pattern.parameter
+
+    @property
+    def channels_in_place(self) -> tuple[int, ...]:
+        return self.channels
+
+    def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
+        if self.gate is None:
+            return ()
+        passes, tiles = self.passes(kernel), self.pattern.tiles
+        length = passes // len(gates) * tiles
+        starts = tuple(number * length + gate for number, gate in enumerate(gates))
+        return (Port(self.gate.channel, passes, period=tiles, starts=starts),)
+
+    def puts(self, kernel: Kernel) -> tuple[Port, ...]:
+        return tuple(Port(channel, self.firings_per_call(kernel)) for channel in self.channels)
+
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        walk = self.pattern.walk(self, kernel, index, arguments)
+        if self.gate is None:
+            return Bound(walk)
+        position = arguments.position(self.gate.position_parameter)
+        return Bound(walk, self.gate.tiles(self, 1 if self.rate == "call" else kernel.steps, position))
+
+    def check(self, kernel: Kernel, sockets: int) -> None:
+        self.pattern.check(kernel)
+        require_tiles(kernel, self.channels, self.pattern.tile)
+        if self.gate is not None:
+            require_scalar(kernel, self.gate.position_parameter)
+            require(self.gate.positions_per_tile > 0, "no position per tile")
+
+    @staticmethod
+    def emit(op: LoadOp, numbering: Numbering) -> Load:
+        gate = None
+        if op.after is not None and op.position is not None:
+            positions = numbering.walk(op).positions_per_tile
+            assert positions is not None, "the check of planned kernels wants it"
+            gate = Gate(numbering.channel(op.after), numbering.parameter(op.position), positions)
+        return Load(
+            f"load {numbering.name(op.source)}",
+            numbering.channels(op.channels),
+            emit_pattern(op, numbering, numbering.parameter(op.source), numbering.tile(op.channels[0])),
+            gate,
+        )
+
+
+class LoadRun(StreamRun):
+    """A load: it requests its next tile as soon as all its channels have a slot for it.
+
+    So it runs ahead of its readers, into the next iterations, as far as the channels' depths let it.
+    """
+
+    unit: Load
+
+    def fire(self, now: int, firing: int) -> None:
+        super().fire(now, firing)
+        for port in self.inputs:  # the gate, where there is one
+            if port.held_until == firing:
+                port.channel.release(now, 1)
+
+    def serve(self, now: int, end: int, firing: int) -> None:
+        around, calendar = self.around, self.around.calendar
+        around.order.record(self.index, firing, now)
+        tile = None
+        if around.data is not None:
+            tile = around.data.read(self.walk.address(firing), self.walk.layout, self.unit.pattern.tile)
+        for port in self.outputs:
+            channel = port.channel
+            calendar.at(end + self.latency + channel.latency, channel.deliver, firing, tile)

@@ -1,0 +1,256 @@
+"""Stages: pipelines of PCUs that compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ...numerics import OPERATIONS
+from ...tensors import Array, TensorSpec
+from ..errors import ExecutionError, ProgramError, require, require_extents
+from ..firing import Place
+from ..kernel import Channel, Kernel, Port, Unit
+from .pipelines import PipelineRun
+
+if TYPE_CHECKING:
+    from ....dialects.dataflow import StageOp
+    from ..numbering import Numbering
+
+
+@dataclass(frozen=True)
+class InputPort:
+    """An input of a stage: `gathered` tiles along `axis` make an argument, held for `period` firings.
+
+    With `slices` > 1, one tile is cut along `axis`; firing f sees slice `f mod slices`.
+    """
+
+    channel: int
+    argument: TensorSpec
+    period: int = 1
+    gathered: int = 1
+    slices: int = 1
+    axis: int | None = None
+
+    def check(self, number: int, channel: Channel) -> None:
+        """That the channel's tiles make the argument of input `number`.
+
+        Raises: ProgramError if they do not.
+        """
+        tile = channel.tile
+        if tile is None:
+            raise ProgramError(f"input {number}: channel '{channel.name}' holds bare tokens")
+        shape = list(tile.shape)
+        if self.gathered > 1 or self.slices > 1:
+            axis = self.axis if self.axis is not None else -1
+            require(0 <= axis < len(shape), f"input {number}: axis {self.axis} of a {tile}")
+            cuts = self.gathered == 1 or self.slices == 1
+            what = f"input {number}: {self.slices} slices"
+            require(cuts and shape[axis] % self.slices == 0, f"{what} of a {tile}")
+            shape[axis] = shape[axis] * self.gathered // self.slices
+            require(self.period % self.slices == 0, f"{what} in {self.period} firings")
+        fits = TensorSpec(tuple(shape), tile.dtype) == self.argument
+        made = f"{tuple(shape)} of {tile.dtype}"
+        require(fits, f"input {number} makes {made}, its argument is a {self.argument}")
+
+
+@dataclass(frozen=True)
+class OutputPort:
+    """An output of a stage: the value is put out in the last of every `period` firings."""
+
+    channel: int
+    value: int
+    period: int = 1
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One operation of a stage's body; values are numbered: inputs, states, then instruction results."""
+
+    operation: str
+    operands: tuple[int, ...]
+    result: TensorSpec
+    attributes: Mapping[str, int | float] = field(default_factory=dict[str, int | float])
+
+
+@dataclass(frozen=True)
+class Stage(Unit):
+    """A pipeline of PCUs: `firings` an iteration, one every `ii_cycles`, results after `latency_cycles`."""
+
+    firings: int
+    inputs: tuple[InputPort, ...]
+    outputs: tuple[OutputPort, ...]
+    states: tuple[TensorSpec, ...]
+    next_states: tuple[int, ...]
+    """The values of these numbers become the states of the next firing of the iteration."""
+    body: tuple[Instruction, ...]
+    ii_cycles: int
+    latency_cycles: int
+    flops: int
+    """One firing does so many."""
+    pcus: tuple[int, int] = (0, 0)
+    """The first PCU and the number of PCUs."""
+
+    op_name: ClassVar[str] = "dataflow.stage"
+    leads: ClassVar[int] = 1
+
+    @property
+    def firings_per_pass(self) -> int:
+        return self.firings
+
+    @property
+    def pcus_taken(self) -> tuple[int, int]:
+        return self.pcus
+
+    def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
+        total = self.firings_per_call(kernel)
+        return tuple(
+            Port(p.channel, -(-total // p.period), p.period, p.gathered, p.period) for p in self.inputs
+        )
+
+    def puts(self, kernel: Kernel) -> tuple[Port, ...]:
+        total = self.firings_per_call(kernel)
+        return tuple(
+            Port(p.channel, total // p.period, p.period, starts=(p.period - 1,)) for p in self.outputs
+        )
+
+    @property
+    def work(self) -> tuple[int, int]:
+        return self.flops, self.ii_cycles
+
+    @property
+    def periods(self) -> tuple[int, ...]:
+        return tuple(port.period for port in (*self.inputs, *self.outputs))
+
+    def check_counts(self) -> None:
+        super().check_counts()
+        require(self.ii_cycles > 0, f"an II of {self.ii_cycles} cycles; it takes one at least")
+        require(self.latency_cycles >= 0, f"a latency of {self.latency_cycles} cycles")
+        require(self.flops >= 0, f"{self.flops} FLOPs")
+        for period in self.periods:
+            require(period > 0, f"a period of {period}; it takes one at least")
+        for port in self.inputs:
+            require(port.gathered > 0 and port.slices > 0, "an input takes one tile and one slice at least")
+
+    def check(self, kernel: Kernel, sockets: int) -> None:
+        for number, port in enumerate(self.inputs):
+            port.check(number, kernel.channels[port.channel])
+        specs = self._checked_body()
+        given, wanted = len(self.next_states), len(self.states)
+        require(given == wanted, f"{given} next states for {wanted} states")
+        results = [*((p.value, kernel.channels[p.channel].tile) for p in self.outputs)]
+        for value, spec in (*results, *zip(self.next_states, self.states, strict=True)):
+            require(0 <= value < len(specs), f"it puts out value {value} of {len(specs)}")
+            require(spec is None or specs[value] == spec, f"value {value} is a {specs[value]}, not a {spec}")
+
+    def _checked_body(self) -> list[TensorSpec]:
+        """The values of the body by number: inputs, states, results.
+
+        Raises: ProgramError where an instruction is unknown, or reads a value that is not before it.
+        """
+        specs = [*(port.argument for port in self.inputs), *self.states]
+        for spec in (*specs, *(instruction.result for instruction in self.body)):
+            require_extents(spec, "its body")
+        for number, instruction in enumerate(self.body):
+            what, operation = f"instruction {number}", instruction.operation
+            known = operation in OPERATIONS
+            require(known, f"{what}: unknown operation '{operation}'; known: {', '.join(OPERATIONS)}")
+            for operand in instruction.operands:
+                there = 0 <= operand < len(specs)
+                require(there, f"{what} reads value {operand}, there are {len(specs)} before it")
+            specs.append(instruction.result)
+        return specs
+
+    @staticmethod
+    def emit(op: StageOp, numbering: Numbering) -> Stage:
+        arguments = op.body.block.args
+        inputs = zip(op.ins, arguments, op.in_periods.get_values(), op.ports(), strict=False)
+        body, yielded = numbering.body(op.body.block)
+        outputs = zip(op.outs, yielded, op.out_periods.get_values(), strict=False)
+        return Stage(
+            op.label.data,
+            op.firings.value.data,
+            tuple(
+                InputPort(
+                    numbering.channel(channel),
+                    numbering.spec(argument.type),
+                    int(period),
+                    shape.gathered,
+                    shape.slices,
+                    shape.axis,
+                )
+                for channel, argument, period, shape in inputs
+            ),
+            tuple(
+                OutputPort(numbering.channel(channel), value, int(period))
+                for channel, value, period in outputs
+            ),
+            tuple(numbering.spec(argument.type) for argument in arguments[len(op.ins) :]),
+            tuple(yielded[len(op.outs) :]),
+            tuple(Instruction(*numbers) for numbers in body),
+            numbering.number(op.ii),
+            numbering.number(op.latency),
+            numbering.flops(op.body.block),
+            (numbering.number(op.pcu_first), numbering.number(op.pcus)),
+        )
+
+
+class StageRun(PipelineRun):
+    """A stage: the tiles it holds, as arguments of its body, and its accumulators."""
+
+    unit: Stage
+    is_watched = True
+
+    def __init__(self, unit: Stage, place: Place):
+        super().__init__(unit, place)
+        self.ii = unit.ii_cycles
+        self.latency = unit.latency_cycles
+        self._held: list[Array] = [np.empty(0)] * len(place.inputs)
+        self._states: list[Array] = []
+
+    def compute(self, firing: int) -> list[Array]:
+        stage = self.unit
+        if firing % stage.firings == 0:
+            self._states = [spec.zeros() for spec in stage.states]
+        for number, state in enumerate(self.inputs):
+            if state.fresh:
+                self._held[number] = _joined(stage.inputs[number], state.tiles())
+                state.fresh = False
+        ports = zip(stage.inputs, self._held, strict=True)
+        values = [_slice(port, held, firing) for port, held in ports] + self._states
+        self._run(values, firing)
+        self._states = [values[number].copy() for number in stage.next_states]
+        return [values[port.value] for port in stage.outputs]
+
+    def _run(self, values: list[Array], firing: int) -> None:
+        """Append the results of the body's instructions to the values."""
+        for instruction in self.unit.body:
+            operands = [values[number] for number in instruction.operands]
+            operation = OPERATIONS[instruction.operation]
+            try:
+                result = operation(operands, instruction.attributes, instruction.result)
+            except ValueError as error:
+                iteration, number = divmod(firing, self.unit.firings)
+                raise ExecutionError(
+                    f"{self}, firing {number} of iteration {iteration}: {instruction.operation}: {error}",
+                    self.unit.location,
+                ) from error
+            values.append(result)
+
+
+def _joined(port: InputPort, tiles: list[Array]) -> Array:
+    """The tiles of a group as one array; a single one stays a view of its slot."""
+    return tiles[0] if port.axis is None or len(tiles) == 1 else np.concatenate(tiles, port.axis)
+
+
+def _slice(port: InputPort, held: Array, firing: int) -> Array:
+    """What a firing sees of what the port holds."""
+    if port.slices == 1 or port.axis is None:
+        return held
+    extent = held.shape[port.axis] // port.slices
+    first = firing % port.slices * extent
+    cut = [slice(None)] * held.ndim
+    cut[port.axis] = slice(first, first + extent)
+    return held[tuple(cut)]

@@ -1,0 +1,89 @@
+"""Stores: streams from a channel to memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ....dialects.vocabulary import RATES, Rate
+from ...tensors import Array, TensorSpec
+from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from .streams import AddressPattern, StreamRun, emit_pattern, require_tiles
+
+if TYPE_CHECKING:
+    from ....dialects.dataflow import StoreOp
+    from ..numbering import Numbering
+
+
+@dataclass(frozen=True)
+class Store(Unit):
+    """An AGCU stream to memory; each of `done` gets a token when a pass's last tile is in memory."""
+
+    channel: int
+    pattern: AddressPattern
+    done: tuple[int, ...] = ()
+
+    op_name: ClassVar[str] = "dataflow.store"
+    rates: ClassVar[tuple[Rate, ...]] = RATES
+    writes: ClassVar[bool] = True
+
+    @property
+    def firings_per_pass(self) -> int:
+        return self.pattern.tiles
+
+    @property
+    def memory(self) -> int:
+        return self.pattern.parameter
+
+    def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
+        return (Port(self.channel, self.firings_per_call(kernel)),)
+
+    def puts(self, kernel: Kernel) -> tuple[Port, ...]:
+        passes, tiles = self.passes(kernel), self.pattern.tiles
+        return tuple(Port(channel, passes, period=tiles, starts=(tiles - 1,)) for channel in self.done)
+
+    def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        return Bound(self.pattern.walk(self, kernel, index, arguments))
+
+    def check(self, kernel: Kernel, sockets: int) -> None:
+        self.pattern.check(kernel)
+        require_tiles(kernel, (self.channel,), self.pattern.tile)
+
+    @staticmethod
+    def emit(op: StoreOp, numbering: Numbering) -> Store:
+        tile = numbering.tile(op.channel)
+        parameter = numbering.destination(op)
+        if op.position is not None and op.destination is not None:
+            head_dim = numbering.spec(op.destination.type).shape[-1]
+            batch, columns = tile.shape
+            tile = TensorSpec((batch, columns // head_dim, head_dim), tile.dtype)
+        return Store(
+            f"store {numbering.names[parameter]}",
+            numbering.channel(op.channel),
+            emit_pattern(op, numbering, parameter, tile, op.position),
+            numbering.channels(op.done),
+        )
+
+
+class StoreRun(StreamRun):
+    """A store: a tile's slot is free when memory has taken it; it has landed a latency later."""
+
+    unit: Store
+
+    def serve(self, now: int, end: int, firing: int) -> None:
+        around, channel = self.around, self.inputs[0].channel
+        tile = channel.tiles(firing, 1)[0].copy() if around.data is not None else None
+        around.calendar.at(end, channel.release, 1)
+        around.calendar.at(end + self.latency, self.land, firing, tile)
+
+    def land(self, now: int, firing: int, tile: Array | None) -> None:
+        """A tile is in memory; after the last one of a pass, say so."""
+        around, walk = self.around, self.walk
+        around.order.record(self.index, firing, now)
+        if around.data is not None and tile is not None:
+            around.data.write(walk.address(firing), walk.layout, tile)
+        index, number = divmod(firing, walk.tiles)
+        if number == walk.tiles - 1:
+            for port in self.outputs:
+                around.calendar.at(now + port.channel.latency, port.channel.deliver, index)

@@ -1,0 +1,204 @@
+"""What the streams between memory and channels have in common: address patterns, transfers, their checks."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ....dialects.machine import Machine
+from ...tensors import TensorSpec
+from ..address import Layout, Walk
+from ..errors import require, require_extents
+from ..firing import Place, Surroundings, UnitRun
+from ..kernel import Arguments, Kernel, Unit
+from ..program import is_in_ddr
+from ..servers import Server
+
+if TYPE_CHECKING:
+    from xdsl.ir import SSAValue
+
+    from ....dialects.dataflow import LoadOp, StoreOp
+    from ..numbering import Numbering
+
+
+@dataclass(frozen=True)
+class AddressPattern:
+    """How a stream walks through memory, all in bytes from the parameter's address.
+
+    `tile` may have another shape than the channel's tile, with as many elements of the same type. Tile t
+    of the i-th pass of a decode step begins at `start + i * pass_stride + t * tile_stride`; inside, element
+    (a, b, …) of the tile lies at the dot product with `strides`. A stream with one pass a step goes on to
+    the next pass with each step. With `position_stride`, `position * position_stride` is added, position
+    being the scalar that `position_parameter` points to plus the number of the step.
+    """
+
+    parameter: int
+    tile: TensorSpec
+    strides: tuple[int, ...]
+    tiles: int
+    tile_stride: int
+    start: int = 0
+    pass_stride: int = 0
+    position_parameter: int | None = None
+    position_stride: int = 0
+
+    def check(self, kernel: Kernel) -> None:
+        """Raises: ProgramError where it points to no parameter or its strides do not fit its tile."""
+        require_parameter(kernel, self.parameter)
+        given, rank = len(self.strides), len(self.tile.shape)
+        require(given == rank, f"{given} strides for a tile of rank {rank}")
+        require_extents(self.tile, "its tile")
+        if self.position_parameter is not None:
+            require_scalar(kernel, self.position_parameter)
+
+    def walk(self, unit: Unit, kernel: Kernel, index: int, arguments: Arguments) -> Walk:
+        """The walk of a unit for the arguments of a call."""
+        rounds, passes = unit.rounds(kernel)
+        start, step_stride = arguments.addresses[self.parameter] + self.start, 0
+        if self.position_parameter is not None:
+            start += arguments.position(self.position_parameter) * self.position_stride
+            step_stride = self.position_stride
+        if not unit.is_looped:
+            # One pass a step, or one a call: what comes next is the next step.
+            rounds, passes, step_stride = passes, rounds, step_stride + self.pass_stride
+        return Walk(
+            unit=index,
+            writes=unit.writes,
+            layout=Layout(self.tile.shape, self.strides, self.tile.numpy_dtype.itemsize),
+            start=start,
+            tiles=self.tiles,
+            tile_stride=self.tile_stride,
+            passes=passes,
+            pass_stride=self.pass_stride,
+            steps=rounds,
+            step_stride=step_stride,
+            order=kernel.order(index),
+        )
+
+
+def emit_pattern(
+    op: LoadOp | StoreOp,
+    numbering: Numbering,
+    parameter: int,
+    tile: TensorSpec,
+    position: SSAValue | None = None,
+) -> AddressPattern:
+    """How the stream of an operation walks through the memory of a parameter."""
+    walk = numbering.walk(op)
+    return AddressPattern(
+        parameter,
+        tile,
+        walk.strides,
+        walk.tiles,
+        walk.tile_stride,
+        walk.start,
+        walk.pass_stride,
+        None if position is None else numbering.parameter(position),
+        walk.position_stride or 0,
+    )
+
+
+def require_parameter(kernel: Kernel, index: int) -> None:
+    """Raises: ProgramError unless the kernel has a parameter of this number."""
+    count = len(kernel.parameters)
+    require(0 <= index < count, f"parameter {index} of a kernel with {count} parameters")
+
+
+def require_scalar(kernel: Kernel, index: int) -> None:
+    """Raises: ProgramError unless the parameter of this number points to a scalar."""
+    require_parameter(kernel, index)
+    name, tensor = kernel.parameters[index].name, kernel.parameters[index].tensor
+    require(tensor.shape == (), f"position '{name}' is a {tensor}, not a scalar")
+
+
+def require_tiles(kernel: Kernel, channels: Sequence[int], tile: TensorSpec) -> None:
+    """Raises: ProgramError unless there are channels, with tiles of as many elements of the same type."""
+    require(len(channels) > 0, "it feeds no channel")
+    for index in channels:
+        other = kernel.channels[index].tile
+        fits = other is not None and (other.elements, other.dtype) == (tile.elements, tile.dtype)
+        require(fits, f"its tile is a {tile}, channel '{kernel.channels[index].name}' holds {other}")
+
+
+def ddr_cycles(machine: Machine, size_bytes: int) -> int:
+    """Cycles for which a transfer occupies the DDR of a socket, rounded up."""
+    return -(-size_bytes * machine.clock_hz // machine.ddr_bandwidth)
+
+
+def sram_cycles(machine: Machine, size_bytes: int, pmus: int) -> int:
+    """Cycles for which a transfer occupies the read ports of the PMUs that hold a weight, rounded up."""
+    return -(-size_bytes // (pmus * machine.pmu_port_bytes_per_cycle))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What each firing of a unit moves, and what that costs."""
+
+    server: Server
+    service_cycles: int
+    """It occupies the server for so long."""
+    size_bytes: int
+    """The program asks for so much; a memory may have to move more."""
+    latency_cycles: int = 0
+    """It takes from the end of a transfer in memory until the tile is on the chip, or a store has landed."""
+
+    @staticmethod
+    def of_memory(around: Surroundings, address: int, layout: Layout, count: int = 1) -> Transfer:
+        """The transfer of `count` tiles from or to the memory that has an address."""
+        machine = around.machine
+        size, latency = layout.size_bytes * count, machine.hbm_latency_cycles
+        region = around.memory.resident(address)
+        if region is not None:
+            words = layout.burst_bytes(machine.pmu_port_bytes_per_cycle) * count
+            cycles = sram_cycles(machine, words, region.pmus(machine)[1])
+            return Transfer(around.resident[region.name], cycles, size, machine.stage_latency_cycles)
+        moved = layout.burst_bytes(machine.agcu_request_bytes) * count
+        if is_in_ddr(machine, address):
+            return Transfer(around.ddr, ddr_cycles(machine, moved), size, latency)
+        return Transfer(around.hbm, machine.hbm_cycles(moved), size, latency)
+
+
+class ServedRun(UnitRun):
+    """A unit whose firings are transfers that a server makes."""
+
+    writes: bool
+    """Whether bytes go to the server: into memory, or out to other sockets."""
+
+    def __init__(self, unit: Unit, place: Place, transfer: Transfer):
+        super().__init__(unit, place)
+        self.server = transfer.server
+        self.service_cycles = transfer.service_cycles
+        self.transfer_bytes = transfer.size_bytes
+        self.latency = transfer.latency_cycles
+
+    def fire(self, now: int, firing: int) -> None:
+        for port in self.outputs:
+            if port.begin == firing:
+                port.reserve()
+        self.server.request(self.iteration(firing), self, firing)
+
+    @abstractmethod
+    def iteration(self, firing: int) -> int:
+        """The iteration that a firing belongs to."""
+
+    @abstractmethod
+    def serve(self, now: int, end: int, firing: int) -> None:
+        """The transfer of a firing begins now and occupies the server until `end`."""
+
+
+class StreamRun(ServedRun):
+    """A unit whose firings are transfers of a memory."""
+
+    def __init__(self, unit: Unit, place: Place, layout: Layout | None = None, count: int = 1):
+        walk = place.bound.walk
+        assert walk is not None, "a stream walks through memory"
+        super().__init__(
+            unit, place, Transfer.of_memory(place.around, walk.start, layout or walk.layout, count)
+        )
+        self.walk = walk
+        self.writes = walk.writes
+
+    def iteration(self, firing: int) -> int:
+        return self.walk.iteration(firing)
