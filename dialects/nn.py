@@ -1,8 +1,8 @@
 """The `nn` dialect: what one step of a transformer computes, with static shapes and no hardware.
 
 **Invariants.** Every value is a `tensor` of static shape; state that outlives a step (KV caches) is a
-`memref`, read and written in place. Every operation has a numpy meaning (`backends/interpreter`) and a
-count of floating-point operations (`flops`). Tensors round where the result type says so, and nowhere else.
+`memref`, read and written in place. Every operation brings all that it means (`operation.py`): shapes, FLOPs,
+numbers, rules. Tensors round where the result type says so, and nowhere else.
 
 A module holds weights and states (`nn.weight`, `nn.state`), one public `func.func` (the step) and private
 `func.func`s (layer bodies) that the step calls with `nn.call`. Weights of all layers are stacked in one
@@ -47,35 +47,12 @@ from xdsl.traits import (
 )
 
 from .calls import SlicedCallOp, verify_call_signature
-from .nn_attention import (
-    AttentionOp,
-    AttentionScoresOp,
-    AttentionSoftmaxOp,
-    AttentionValuesOp,
-    CacheAppendOp,
-    RopeOp,
-)
-from .nn_compute import (
-    AddOp,
-    ArgmaxOp,
-    BinaryOp,
-    CastOp,
-    EmbeddingOp,
-    GeluOp,
-    MatmulOp,
-    MulOp,
-    RMSNormOp,
-    SiluOp,
-    UnaryOp,
-)
-from .tensors import (
-    ComputeOp,
-    element_type_of,
-    expect,
-    shape_of,
-    size_bytes_of,
-    slice_type,
-)
+from .nn_attention import AttentionOp, CacheAppendOp, RopeOp
+from .nn_attention_tiles import AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp
+from .nn_compute import ArgmaxOp, EmbeddingOp, MatmulOp, RMSNormOp
+from .nn_elementwise import AddOp, BinaryOp, CastOp, GeluOp, MulOp, SiluOp, UnaryOp
+from .operation import ComputeOp
+from .tensors import element_type_of, expect, shape_of, size_bytes_of, slice_type
 
 __all__ = [
     "NN",
@@ -297,8 +274,8 @@ NN = Dialect(
         MulOp,
         SiluOp,
         GeluOp,
-        CastOp,
         ArgmaxOp,
+        CastOp,
         ObserveOp,
     ],
 )

@@ -1,8 +1,10 @@
-"""The `nn` operations of attention: rotary embedding, KV cache, attention whole and by tiles."""
+"""The `nn` operations of attention: rotary embedding, KV cache, attention."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     AnyFloat,
@@ -30,7 +32,12 @@ from xdsl.traits import (
     Pure,
 )
 
-from .tensors import ComputeOp, element_type_of, expect, shape_of
+from .operation import ComputeOp, Fusion, TileRule, Without
+from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView, Split, uneven
+from .spelling import Arguments, Spelling, conversion, shown
+from .tensors import element_type_of, expect, shape_of
+
+_SCALING = ("factor", "low", "high", "original_context")
 
 
 @irdl_op_definition
@@ -43,6 +50,10 @@ class RopeOp(ComputeOp):
     """
 
     name = "nn.rope"
+
+    NUMPY: ClassVar = ".backends.numerics:rope"
+    SPELLING: ClassVar = Spelling("rope", ("x", "position", "head_dim", "theta"), _SCALING)
+    FUSION: ClassVar = Fusion("rotation")
 
     x = operand_def(TensorType[AnyFloat])
     position = operand_def(TensorType[IntegerType])
@@ -101,12 +112,58 @@ class RopeOp(ComputeOp):
     def flops(self) -> int:
         return 6 * prod(shape_of(self.x))
 
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> RopeOp:
+        x, position = arguments.floats("x", rank=2), arguments.indices("position", rank=0)
+        head_dim, theta = arguments.whole("head_dim"), arguments.positive("theta")
+        if head_dim % 2:
+            message = f"head_dim is {head_dim}, rope needs an even one"
+            raise arguments.wrong("head_dim", message)
+        if shape_of(x)[1] % head_dim:
+            message = f"x is {shown(x.type)}, its rows are no multiple of head_dim {head_dim}"
+            raise arguments.wrong("x", message, "rope takes [batch, heads * head_dim]")
+        return cls(x, position, head_dim, theta, _scaling(arguments))
+
+    def tile_rule(self) -> TileRule:
+        """Whole heads at a time."""
+        return TileRule((1, None), 1, self.head_dim.value.data)
+
+    def shard(self, view: ShardView) -> Sharded:
+        """Whole heads rotate anywhere."""
+        placement = view.operands[0]
+        if isinstance(placement, Split):
+            extent, head = shape_of(self.x)[1], self.head_dim.value.data
+            if any(run % head for run in (placement.extent(extent), *placement.runs)):
+                raise uneven(extent // head, placement.parts, "heads")
+        return Sharded((placement, REPLICATED), placement)
+
+    def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
+        return result, None
+
+
+def _scaling(arguments: Arguments) -> tuple[float, float, float, int] | None:
+    """The frequency scaling of Llama 3.1: all four arguments or none of them."""
+    missing = [name for name in _SCALING if name not in arguments]
+    if len(missing) == len(_SCALING):
+        return None
+    if missing:
+        message = f"rope is scaled without {', '.join(missing)}"
+        raise arguments.refused(message, f"give all of {', '.join(_SCALING)} or none")
+    factor, low, high = (arguments.positive(name) for name in _SCALING[:3])
+    if low >= high:
+        raise arguments.wrong("low", f"low is {low}, it must be below high, {high}")
+    return factor, low, high, arguments.whole("original_context")
+
 
 @irdl_op_definition
 class CacheAppendOp(ComputeOp):
     """Write `[B, kv_heads * head_dim]` into a cache `[B, kv_heads, context, head_dim]` at a position."""
 
     name = "nn.cache_append"
+
+    NUMPY: ClassVar = ".backends.numerics:cache_append"
+    SPELLING: ClassVar = Spelling("append", ("cache", "x", "position"))
+    FUSION: ClassVar = Fusion("append", "append")
 
     cache = operand_def(MemRefType[AnyFloat])
     x = operand_def(TensorType[AnyFloat])
@@ -133,6 +190,35 @@ class CacheAppendOp(ComputeOp):
     def flops(self) -> int:
         return 0
 
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> CacheAppendOp:
+        cache, x = arguments.cache("cache"), arguments.floats("x", rank=2)
+        batch, heads, _, head_dim = shape_of(cache)
+        wanted = TensorType(element_type_of(cache), [batch, heads * head_dim])
+        if x.type != wanted:
+            message = f"x is {shown(x.type)}, this cache takes {shown(wanted)}"
+            shapes = "a cache [batch, kv_heads, context, head_dim] takes [batch, kv_heads * head_dim]"
+            raise arguments.wrong("x", message, conversion(x.type, wanted) or shapes)
+        return cls(cache, x, arguments.indices("position", rank=0))
+
+    def tile_rule(self) -> Without:
+        return Without("it is no stage: it writes to memory")
+
+    def _heads(self, sockets: int) -> Heads:
+        """Nothing is said of queries."""
+        heads = shape_of(self.cache)[1]
+        return Heads(heads, heads, sockets)
+
+    def shard(self, view: ShardView) -> Sharded:
+        """A cache is split by KV heads, and so is what is written to it."""
+        view.require_free(0, "the cache")
+        heads = self._heads(view.sockets)
+        row = heads.kv_placement(shape_of(self.cache)[3])
+        return Sharded((heads.kv_placement(1), row, REPLICATED))
+
+    def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
+        return None, self._heads(sockets).kv_placement(shape_of(self.cache)[3]), None
+
 
 @irdl_op_definition
 class AttentionOp(ComputeOp):
@@ -144,6 +230,10 @@ class AttentionOp(ComputeOp):
     """
 
     name = "nn.attention"
+
+    NUMPY: ClassVar = ".backends.numerics:attention"
+    SPELLING: ClassVar = Spelling("attention", ("query", "keys", "values", "position"), ("scale",))
+    FUSION: ClassVar = Fusion("attention")
 
     query = operand_def(TensorType[AnyFloat])
     keys = operand_def(MemRefType[AnyFloat])
@@ -186,99 +276,34 @@ class AttentionOp(ComputeOp):
         batch, _, context, head_dim = shape_of(self.keys)
         return batch * self.heads * context * (4 * head_dim + 5)
 
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> AttentionOp:
+        query = arguments.floats("query", rank=2)
+        keys, values = arguments.cache("keys"), arguments.cache("values")
+        if shape_of(values) != shape_of(keys):
+            message = f"values are {shown(values.type)}, keys {shown(keys.type)}"
+            raise arguments.wrong("values", message, "both caches need the same shape")
+        batch, heads, _, head_dim = shape_of(keys)
+        if shape_of(query)[0] != batch or shape_of(query)[1] % (heads * head_dim):
+            message = f"query is {shown(query.type)}, keys are {shown(keys.type)}"
+            help = f"a query is [{batch}, heads * {head_dim}], heads a multiple of {heads}"
+            raise arguments.wrong("query", message, help)
+        scale = arguments.number("scale") if "scale" in arguments else head_dim**-0.5
+        return cls(query, keys, values, arguments.indices("position", rank=0), scale)
 
-@irdl_op_definition
-class AttentionScoresOp(ComputeOp):
-    """The scores of a tile of keys: query `[B, H * D]`, keys `[B, G, T, D]`, result `[B, H, T]` f32."""
+    def tile_rule(self) -> Without:
+        return Without("it becomes three stages, each with a rule of its own")
 
-    name = "nn.attention_scores"
+    def shard(self, view: ShardView) -> Sharded:
+        """Every socket attends with its query heads to their KV heads."""
+        heads = Heads(self.heads, shape_of(self.keys)[1], view.sockets)
+        queries, caches = heads.query_placement(shape_of(self.keys)[3]), heads.kv_placement(1)
+        for number in (1, 2):
+            view.require_free(number, "the cache")
+        remarks = view.padding(heads.kv, heads.padded_kv, "KV heads")
+        remarks += view.padding(heads.queries, heads.padded_queries, "query heads")
+        return Sharded((queries, caches, caches, REPLICATED), queries, remarks)
 
-    query = operand_def(TensorType[AnyFloat])
-    keys = operand_def(TensorType[AnyFloat])
-    scale = prop_def(FloatAttr.constr(f64))
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$query `,` $keys `scale` $scale attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, query: SSAValue, keys: SSAValue, scale: FloatAttr, result_type: Attribute):
-        super().__init__(operands=[query, keys], result_types=[result_type], properties={"scale": scale})
-
-    def verify_shapes(self) -> None:
-        query, keys, result = shape_of(self.query), shape_of(self.keys), shape_of(self.result)
-        expect(len(keys) == 4, f"keys are {keys}; they take [batch, kv_heads, tile, head_dim]")
-        expect(
-            len(query) == 2 and query[1] % (keys[1] * keys[3]) == 0,
-            f"query {query} does not fit keys {keys}",
-        )
-        wanted = (keys[0], query[1] // keys[3], keys[2])
-        expect(result == wanted, f"result is {result}, should be {wanted}")
-
-    def flops(self) -> int:
-        return 2 * prod(shape_of(self.result)) * shape_of(self.keys)[3]
-
-
-@irdl_op_definition
-class AttentionSoftmaxOp(ComputeOp):
-    """Softmax over the last dimension of `[B, H, context]`, positions after `position` masked out."""
-
-    name = "nn.attention_softmax"
-
-    scores = operand_def(TensorType[AnyFloat])
-    position = operand_def(TensorType[IntegerType])
-    """scalar: the last position that counts"""
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$scores `,` $position attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, scores: SSAValue, position: SSAValue):
-        super().__init__(operands=[scores, position], result_types=[scores.type])
-
-    def verify_shapes(self) -> None:
-        expect(shape_of(self.position) == (), "attention_softmax takes one position, a scalar")
-        expect(self.result.type == self.scores.type, "attention_softmax keeps the type of the scores")
-
-    def flops(self) -> int:
-        return 5 * prod(shape_of(self.scores))
-
-
-@irdl_op_definition
-class AttentionValuesOp(ComputeOp):
-    """Add a tile's weighted values to an accumulator.
-
-    Probabilities `[B, H, T]`, values `[B, G, T, D]`, accumulator and result `[B, H * D]` f64; positions are
-    added one by one in order, so that the sum does not depend on the tile.
-    """
-
-    name = "nn.attention_values"
-
-    probabilities = operand_def(TensorType[AnyFloat])
-    values = operand_def(TensorType[AnyFloat])
-    accumulator = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = (
-        "$probabilities `,` $values `,` $accumulator attr-dict `:` functional-type(operands, results)"
-    )
-
-    def __init__(self, probabilities: SSAValue, values: SSAValue, accumulator: SSAValue):
-        super().__init__(operands=[probabilities, values, accumulator], result_types=[accumulator.type])
-
-    def verify_shapes(self) -> None:
-        probabilities, values = shape_of(self.probabilities), shape_of(self.values)
-        expect(len(values) == 4, f"values are {values}; they take [batch, kv_heads, tile, head_dim]")
-        fits = (
-            len(probabilities) == 3
-            and probabilities[0] == values[0]
-            and probabilities[1] % values[1] == 0
-            and probabilities[2] == values[2]
-        )
-        expect(fits, f"probabilities {probabilities} do not fit values {values}")
-        wanted = (values[0], probabilities[1] * values[3])
-        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, not {wanted}")
-        expect(self.result.type == self.accumulator.type, "the accumulator keeps its type")
-
-    def flops(self) -> int:
-        return 2 * prod(shape_of(self.probabilities)) * shape_of(self.values)[3]
+    def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
+        heads = Heads(self.heads, shape_of(self.keys)[1], sockets)
+        return heads.query_placement(shape_of(self.keys)[3]), None, None, None

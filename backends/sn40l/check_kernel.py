@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..meanings import is_known
 from ..numerics import OPERATIONS
 from ..tensors import TensorSpec
 from .errors import ProgramError
@@ -248,8 +249,10 @@ def _check_stage(kernel: Kernel, stage: Stage) -> None:
         require_extents(spec, "its body")
     for number, instruction in enumerate(stage.body):
         what = f"instruction {number}"
-        known = instruction.operation in OPERATIONS
-        require(known, f"{what}: unknown operation '{instruction.operation}'; known: {', '.join(OPERATIONS)}")
+        known = f"known: {', '.join(sorted(OPERATIONS))}"
+        require(
+            is_known(instruction.operation), f"{what}: unknown operation '{instruction.operation}'; {known}"
+        )
         for operand in instruction.operands:
             require(
                 0 <= operand < len(specs), f"{what} reads value {operand}, there are {len(specs)} before it"

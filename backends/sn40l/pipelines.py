@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..numerics import OPERATIONS
+from ..meanings import meaning_of
 from ..tensors import Array
 from .errors import ExecutionError
 from .program import Carry, Counter, InputPort, Stage
@@ -74,8 +74,8 @@ class StageRun(PipelineRun):
         """Append the results of the body's instructions to the values."""
         for instruction in self.unit.body:
             operands = [values[number] for number in instruction.operands]
-            operation = OPERATIONS[instruction.operation]
             try:
+                operation = meaning_of(instruction.operation)
                 result = operation(operands, instruction.attributes, instruction.result)
             except ValueError as error:
                 iteration, firing = divmod(step, self.unit.firings)

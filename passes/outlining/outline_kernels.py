@@ -21,6 +21,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import kernel, nn
+from ...dialects.operation import Without, fusion_of
+from ..diagnostics import add_remark
 from ..knobs import Knob
 from .fusion_rules import OP_RULES, STEP_RULES
 from .grouping import (
@@ -184,9 +186,22 @@ def _group(
     erase_dead(block)
     gather_globals(block)
     group_operations(block, DIVISIONS[granularity])
+    rules = list(rules)
     for rule in rules:
         PatternRewriteWalker(rule).rewrite_region(function.body)
-    return [op for op in block.ops if isinstance(op, kernel.GroupOp)]
+    groups = [op for op in block.ops if isinstance(op, kernel.GroupOp)]
+    if rules:
+        for group in groups:
+            _remark_unfused(group)
+    return groups
+
+
+def _remark_unfused(group: kernel.GroupOp) -> None:
+    """Say why no rule could join what the group holds; nothing is silently a kernel of its own."""
+    first, *others = members(group)
+    fusion = fusion_of(first)
+    if not others and isinstance(fusion, Without):
+        add_remark(first, f"{first.name} is a kernel of its own: {fusion.because}")
 
 
 def _outline(function: FuncOp, names: dict[kernel.GroupOp, str]) -> None:

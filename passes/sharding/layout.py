@@ -1,4 +1,4 @@
-"""How the values of a model lie on the sockets, and what the analyses of `shard-tensors` hand to the pass."""
+"""What the analyses of `shard-tensors` hand to the pass: how the values of a model lie on the sockets."""
 
 from __future__ import annotations
 
@@ -9,53 +9,8 @@ from xdsl.dialects.builtin import FileLineColLoc, MemRefType, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects.nn import element_type_of, shape_of
-
-
-@dataclass(frozen=True)
-class Replicated:
-    """Every socket has the whole value."""
-
-    def __str__(self) -> str:
-        return "whole"
-
-
-@dataclass(frozen=True)
-class Split:
-    """Every socket has one of `parts` equal parts along an axis; with fewer parts neighbours share one.
-
-    With `runs`, zeros are put between the elements of the axis first: so many of its elements, so many
-    zeros, and so on in turn.
-    """
-
-    axis: int
-    parts: int
-    runs: tuple[int, ...] = ()
-
-    def extent(self, whole: int) -> int:
-        """The extent of one part; without zeros the parts divide the whole extent."""
-        return (sum(self.runs) or whole) // self.parts
-
-    def __str__(self) -> str:
-        text = f"in {self.parts} parts along axis {self.axis}"
-        return f"{text}, padded from {sum(self.runs[::2])} to {sum(self.runs)}" if self.runs else text
-
-
-@dataclass(frozen=True)
-class Partial:
-    """Every socket has a summand; the value is the sum over the sockets, which still has to be made."""
-
-
-Placement = Replicated | Split
-Layout = Replicated | Split | Partial
-
-REPLICATED = Replicated()
-PARTIAL = Partial()
-
-
-def split(axis: int, parts: int, runs: tuple[int, ...] = ()) -> Placement:
-    """The split in so many parts; one part is the whole."""
-    return Split(axis, parts, runs) if parts > 1 else REPLICATED
+from ...dialects.sharding import Layout, Placement, Split
+from ...dialects.tensors import element_type_of, shape_of
 
 
 def local_type(whole: Attribute, layout: Split) -> TensorType[Attribute] | MemRefType[Attribute]:

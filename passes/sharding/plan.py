@@ -10,7 +10,8 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
 
 from ...dialects.nn import CallOp, GetGlobalOp
-from .layout import REPLICATED, BodySharding, GlobalUse, Split, describe, fail
+from ...dialects.sharding import REPLICATED, Split
+from .layout import BodySharding, GlobalUse, describe, fail
 from .rules import Layer, shard_body
 
 

@@ -14,11 +14,11 @@ from .axes import (
     cut_type,
     source_of,
     streams_tiles,
+    tile_rule,
     yielded_values,
 )
 from .problem import tiling_problem
 from .solver import choose_tiles
-from .tile_rules import tile_rule
 
 TILE_BYTES = 1024 * 1024
 """Largest tile that a stage streams, by default. Assumed: small against SRAM, large against a burst."""
