@@ -47,10 +47,26 @@ from xdsl.traits import (
 )
 
 from .calls import SlicedCallOp, verify_call_signature
-from .nn_attention import AttentionOp, CacheAppendOp, RopeOp
-from .nn_attention_tiles import AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp
-from .nn_compute import ArgmaxOp, EmbeddingOp, MatmulOp, RMSNormOp
-from .nn_elementwise import AddOp, BinaryOp, CastOp, GeluOp, MulOp, SiluOp, UnaryOp
+from .nn_attention import (
+    ATTENTION_OPERATIONS,
+    AttentionOp,
+    AttentionScoresOp,
+    AttentionSoftmaxOp,
+    AttentionValuesOp,
+)
+from .nn_cache import CACHE_OPERATIONS, CacheAppendOp, RopeOp
+from .nn_compute import ROW_OPERATIONS, EmbeddingOp, MatmulOp, RMSNormOp
+from .nn_elementwise import (
+    ELEMENT_OPERATIONS,
+    AddOp,
+    ArgmaxOp,
+    BinaryOp,
+    CastOp,
+    GeluOp,
+    MulOp,
+    SiluOp,
+    UnaryOp,
+)
 from .operation import ComputeOp
 from .tensors import element_type_of, expect, shape_of, size_bytes_of, slice_type
 
@@ -261,21 +277,10 @@ NN = Dialect(
         StateOp,
         GetGlobalOp,
         CallOp,
-        EmbeddingOp,
-        RMSNormOp,
-        MatmulOp,
-        RopeOp,
-        CacheAppendOp,
-        AttentionOp,
-        AttentionScoresOp,
-        AttentionSoftmaxOp,
-        AttentionValuesOp,
-        AddOp,
-        MulOp,
-        SiluOp,
-        GeluOp,
-        ArgmaxOp,
-        CastOp,
+        *ROW_OPERATIONS,
+        *CACHE_OPERATIONS,
+        *ATTENTION_OPERATIONS,
+        *ELEMENT_OPERATIONS,
         ObserveOp,
     ],
 )

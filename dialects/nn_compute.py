@@ -1,4 +1,4 @@
-"""The `nn` operations on rows: embedding, norm, matrix product, argmax."""
+"""The `nn` operations on rows: embedding, norm, matrix product."""
 
 from __future__ import annotations
 
@@ -185,41 +185,5 @@ class MatmulOp(ComputeOp):
         return Sharded((REPLICATED, placement), placement, remarks)
 
 
-@irdl_op_definition
-class ArgmaxOp(ComputeOp):
-    """Index of the largest element of the last dimension, the first of equals: `[B, V] -> [B]`."""
-
-    name = "nn.argmax"
-
-    NUMPY: ClassVar = ".backends.numerics:argmax"
-    SPELLING: ClassVar = Spelling("argmax", ("x",))
-    FUSION: ClassVar = Fusion("selection")
-
-    x = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[IntegerType])
-
-    traits = traits_def(Pure())
-    assembly_format = "$x attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, x: SSAValue, result_type: Attribute | None = None):
-        if result_type is None:
-            result_type = TensorType(IntegerType(32), shape_of(x)[:-1])
-        super().__init__(operands=[x], result_types=[result_type])
-
-    def verify_shapes(self) -> None:
-        x, result = shape_of(self.x), shape_of(self.result)
-        expect(len(x) == 2, f"argmax takes [batch, vocabulary], got {x}")
-        expect(result == x[:-1], f"result is {result}, should be {x[:-1]}")
-
-    def flops(self) -> int:
-        return prod(shape_of(self.x))
-
-    @classmethod
-    def spelled(cls, arguments: Arguments) -> ArgmaxOp:
-        return cls(arguments.floats("x", rank=2))
-
-    def tile_rule(self) -> Without:
-        return Without("it compares whole rows")
-
-    def shard(self, view: ShardView) -> Sharded:
-        return view.whole()
+ROW_OPERATIONS = (EmbeddingOp, RMSNormOp, MatmulOp)
+"""Those of `nn` in this file, in the order of its documents."""

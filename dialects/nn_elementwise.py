@@ -1,4 +1,4 @@
-"""The elementwise `nn` operations: sum, product, activations, conversion."""
+"""The `nn` operations on elements: sum, product, activations, conversion, and the choice of the largest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -136,6 +136,46 @@ class GeluOp(UnaryOp):
 
 
 @irdl_op_definition
+class ArgmaxOp(ComputeOp):
+    """Index of the largest element of the last dimension, the first of equals: `[B, V] -> [B]`."""
+
+    name = "nn.argmax"
+
+    NUMPY: ClassVar = ".backends.numerics:argmax"
+    SPELLING: ClassVar = Spelling("argmax", ("x",))
+    FUSION: ClassVar = Fusion("selection")
+
+    x = operand_def(TensorType[AnyFloat])
+    result = result_def(TensorType[IntegerType])
+
+    traits = traits_def(Pure())
+    assembly_format = "$x attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, x: SSAValue, result_type: Attribute | None = None):
+        if result_type is None:
+            result_type = TensorType(IntegerType(32), shape_of(x)[:-1])
+        super().__init__(operands=[x], result_types=[result_type])
+
+    def verify_shapes(self) -> None:
+        x, result = shape_of(self.x), shape_of(self.result)
+        expect(len(x) == 2, f"argmax takes [batch, vocabulary], got {x}")
+        expect(result == x[:-1], f"result is {result}, should be {x[:-1]}")
+
+    def flops(self) -> int:
+        return prod(shape_of(self.x))
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> ArgmaxOp:
+        return cls(arguments.floats("x", rank=2))
+
+    def tile_rule(self) -> Without:
+        return Without("it compares whole rows")
+
+    def shard(self, view: ShardView) -> Sharded:
+        return view.whole()
+
+
+@irdl_op_definition
 class CastOp(UnaryOp):
     """Conversion between float types, rounding to nearest even."""
 
@@ -149,3 +189,7 @@ class CastOp(UnaryOp):
     def spelled(cls, arguments: Arguments) -> CastOp:
         x = arguments.floats("x")
         return cls(x, TensorType(FLOAT_TYPES[arguments.name], shape_of(x)))
+
+
+ELEMENT_OPERATIONS = (AddOp, MulOp, SiluOp, GeluOp, ArgmaxOp, CastOp)
+"""Those of `nn` in this file."""
