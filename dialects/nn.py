@@ -38,13 +38,7 @@ from xdsl.irdl import (
     result_def,
     traits_def,
 )
-from xdsl.traits import (
-    MemoryWriteEffect,
-    Pure,
-    SymbolOpInterface,
-    SymbolTable,
-    SymbolUserOpInterface,
-)
+from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
 
 from .calls import SlicedCallOp, verify_call_signature
 from .nn_attention import (

@@ -26,10 +26,7 @@ from xdsl.irdl import (
     result_def,
     traits_def,
 )
-from xdsl.traits import (
-    MemoryWriteEffect,
-    Pure,
-)
+from xdsl.traits import MemoryWriteEffect, Pure
 
 from .operation import ComputeOp, Fusion, TileRule, Without
 from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView, Split, uneven

@@ -7,24 +7,10 @@ from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import (
-    AnyFloat,
-    FloatAttr,
-    IntegerType,
-    TensorType,
-    f64,
-)
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerType, TensorType, f64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import (
-    irdl_op_definition,
-    operand_def,
-    prop_def,
-    result_def,
-    traits_def,
-)
-from xdsl.traits import (
-    Pure,
-)
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, TileRule, Without
 from .sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split, split

@@ -13,17 +13,25 @@ from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, TileRule, Without
-from .sharding import Placement, Sharded, ShardView
+from .sharding import Placement, Sharded, ShardView, shifted
 from .spelling import FLOAT_TYPES, LEFT, RIGHT, Arguments, Spelling
 from .tensors import expect, shape_of
 
 
 class ElementwiseOp(ComputeOp, ABC):
-    """An operation on the elements of tensors of one shape, each by itself; the base of all such."""
+    """An operation on elements, each by itself; the base of all such.
+
+    Operands have the shape of the result or, as parameters of columns, the last extents of it.
+    """
 
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(Pure())
+
+    @property
+    def _missing(self) -> list[int]:
+        """Leading axes that each operand has less than the result."""
+        return [len(shape_of(self.result)) - len(shape_of(operand)) for operand in self.operands]
 
     def flops(self) -> int:
         return prod(shape_of(self.result))
@@ -33,15 +41,16 @@ class ElementwiseOp(ComputeOp, ABC):
         last = len(shape_of(self.result)) - 1
         if last < 0:
             return Without("a scalar has no axis")
-        return TileRule((last,) * len(self.operands), last, elementwise=True)
+        axes = (last - axes for axes in self._missing)
+        return TileRule(tuple(axis if axis >= 0 else None for axis in axes), last, elementwise=True)
 
     def shard(self, view: ShardView) -> Sharded | Without:
         """Along any axis, all operands equally."""
-        return view.alike()
+        return view.alike(self._missing)
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         """What it is made of lies as it does."""
-        return [result] * len(self.operands)
+        return [shifted(result, -axes) if result is not None else None for axes in self._missing]
 
 
 class BinaryOp(ElementwiseOp, ABC):

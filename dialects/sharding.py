@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 
 
@@ -50,6 +51,13 @@ PARTIAL = Partial()
 def split(axis: int, parts: int, runs: tuple[int, ...] = ()) -> Placement:
     """The split in so many parts; one part is the whole."""
     return Split(axis, parts, runs) if parts > 1 else REPLICATED
+
+
+def shifted(placement: Placement, axes: int) -> Placement:
+    """The same so many axes further right; whole where a tensor of lower rank has no such axis."""
+    if isinstance(placement, Replicated) or placement.axis + axes < 0:
+        return REPLICATED
+    return replace(placement, axis=placement.axis + axes)
 
 
 class CannotSplit(Exception):
@@ -113,11 +121,15 @@ class ShardView:
         """The rule of an operation that needs all of its operands on every socket."""
         return Sharded((REPLICATED,) * len(self.operands))
 
-    def alike(self) -> Sharded:
-        """Elementwise work: operands that are split alike stay so, and weights follow; else all are whole."""
-        computed = {lies for number, lies in enumerate(self.operands) if number not in self.free}
+    def alike(self, missing: Sequence[int]) -> Sharded:
+        """Elementwise work: operands that are split alike stay so, and weights follow; else all are whole.
+
+        `missing` leading axes each operand has less than the result: a parameter for each column has one.
+        """
+        lies = [shifted(*entry) for entry in zip(self.operands, missing, strict=True)]
+        computed = {placement for number, placement in enumerate(lies) if number not in self.free}
         common = computed.pop() if len(computed) == 1 else REPLICATED
-        return Sharded((common,) * len(self.operands), common)
+        return Sharded(tuple(shifted(common, -axes) for axes in missing), common)
 
 
 @dataclass(frozen=True)

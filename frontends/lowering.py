@@ -16,9 +16,8 @@ from xdsl.utils.lexer import Span
 from ..dialects.nn import GetGlobalOp
 from . import arithmetic, declarations
 from .bodies import Body
-from .declarations import Stack
+from .declarations import ELEMENT_TYPES, Stack
 from .diagnostics import error, location_of
-from .element_types import ELEMENT_TYPES
 from .expressions import Expressions
 from .operators import OUR_NAMES, Operators, Others
 from .scope import Global, LayerKind, Number, Scope

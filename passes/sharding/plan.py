@@ -11,8 +11,7 @@ from xdsl.ir import Block, SSAValue
 
 from ...dialects.nn import CallOp, GetGlobalOp
 from ...dialects.sharding import REPLICATED, Split
-from .layout import BodySharding, GlobalUse, describe, fail
-from .rules import Layer, shard_body
+from .rules import BodySharding, GlobalUse, Layer, describe, fail, shard_body
 
 
 @dataclass(frozen=True)

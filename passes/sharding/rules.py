@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NoReturn
 
+from xdsl.dialects.builtin import FileLineColLoc, MemRefType, TensorType
 from xdsl.dialects.func import ReturnOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.traits import MemoryWriteEffect
+from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import nn
 from ...dialects.sharding import (
@@ -19,8 +22,55 @@ from ...dialects.sharding import (
     Sharded,
     ShardView,
     Split,
+    shifted,
 )
-from .layout import BodySharding, GlobalUse, fail
+from ...dialects.tensors import element_type_of, shape_of
+
+
+def local_type(whole: Attribute, layout: Split) -> TensorType[Attribute] | MemRefType[Attribute]:
+    """The type of one socket's part of a tensor or memref."""
+    shape = list(shape_of(whole))
+    shape[layout.axis] = layout.extent(shape[layout.axis])
+    kind = MemRefType if isinstance(whole, MemRefType) else TensorType
+    return kind(element_type_of(whole), shape)
+
+
+@dataclass(frozen=True)
+class GlobalUse:
+    """What an operation needs of a weight or state, which in its body is an argument or fetched."""
+
+    value: SSAValue
+    op: Operation
+    placement: Placement
+
+
+@dataclass
+class BodySharding:
+    """What the propagation through a body has found."""
+
+    layouts: dict[SSAValue, Layout] = field(default_factory=dict[SSAValue, Layout])
+    """of the values that are not replicated"""
+    whole_uses: dict[SSAValue, list[tuple[Operation, int]]] = field(
+        default_factory=dict[SSAValue, list[tuple[Operation, int]]]
+    )
+    """of the split values that someone needs whole: by which operations, and as which operand"""
+    global_uses: list[GlobalUse] = field(default_factory=list[GlobalUse])
+    remarks: list[tuple[Operation, str]] = field(default_factory=list[tuple[Operation, str]])
+    """what the user should know of an operation"""
+
+
+def describe(op: Operation) -> str:
+    """An operation in words, with its place where it is known."""
+    place = op.location
+    if not isinstance(place, FileLineColLoc):
+        return op.name
+    return f"{op.name} at {place.filename.data}:{place.line.data}:{place.column.data}"
+
+
+def fail(op: Operation, message: str, way_out: str) -> NoReturn:
+    """Raises: PassFailedException about an operation, with the way out."""
+    message = f"{message}\nhelp: {way_out}"
+    op.emit_error(message, PassFailedException(message))
 
 
 @dataclass(frozen=True)
@@ -103,8 +153,8 @@ class _Rules:
             if number not in layer.global_arguments:
                 self._need(op, number, REPLICATED)
             for use in layer.uses.get(number, ()):
-                sliced = len(nn.shape_of(operand)) - len(nn.shape_of(use.value))
-                self._use_global(operand, use.op, _under_axes(use.placement, sliced))
+                sliced = len(shape_of(operand)) - len(shape_of(use.value))
+                self._use_global(operand, use.op, shifted(use.placement, sliced))
 
     # How values lie, and how operations need them.
 
@@ -136,11 +186,6 @@ class _Rules:
 
 _NOT_SPLIT = "compute it from a product with a weight, by operations that keep heads apart"
 _PADDED = "take a number of sockets that divides the elements: zeros cannot be gathered"
-
-
-def _under_axes(placement: Placement, axes: int) -> Placement:
-    """The same below so many leading axes."""
-    return replace(placement, axis=placement.axis + axes) if isinstance(placement, Split) else placement
 
 
 def _wanted(block: Block, sockets: int) -> dict[SSAValue, Placement]:

@@ -24,8 +24,8 @@ from ...dialects.kernel import FunctionLikeOp
 from ...dialects.rdu import machine_of, set_machine
 from ...dialects.sharding import PARTIAL, Split
 from ..diagnostics import add_remark
-from .layout import BodySharding, fail, local_type
 from .plan import ShardingPlan, plan_sharding
+from .rules import BodySharding, fail, local_type
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from inspect import unwrap
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -15,6 +17,7 @@ from kl.dialects.nn import NN
 from kl.dialects.operation import ComputeOp, Fusion, Without, missing_parts
 from kl.dialects.spelling import Spelling
 
+ROOT = Path(__file__).parents[2]
 STRUCTURE = {"nn.weight", "nn.state", "nn.get_global", "nn.call", "nn.observe"}
 """What declares, fetches, calls and is read; it computes nothing."""
 
@@ -32,6 +35,17 @@ def test_what_an_operation_names_as_its_meaning_exists(operation: type[ComputeOp
     assert meaning.__name__ == operation.name.partition(".")[2]
     if operation.name in numerics.OPERATIONS:
         assert unwrap(meaning_of(operation.name)) is meaning, "the engine finds it by the operation's name"
+
+
+def test_no_operation_is_left_out_of_its_dialect():
+    files = (path.stem for path in (ROOT / "dialects").glob("*.py") if path.stem != "__init__")
+    found = {
+        member
+        for module in map(import_module, (f"kl.dialects.{stem}" for stem in files))
+        for member in vars(module).values()
+        if isinstance(member, type) and issubclass(member, ComputeOp) and "name" in vars(member)
+    }
+    assert {op.name for op in found} == {op.name for op in OPERATIONS}
 
 
 def test_reasons_are_sentences():
@@ -81,3 +95,14 @@ def test_a_forgotten_part_is_found():
 
 def test_what_derives_from_nothing_of_ours_brings_nothing():
     assert missing_parts(Operation) == ["ComputeOp"]
+
+
+@pytest.mark.parametrize("reference", ["kl.nowhere:half", "kl.backends.numerics:half"])
+def test_a_meaning_that_is_not_there_is_an_error(reference: str):
+    with pytest.raises(ValueError, match=f"its meaning in numbers is no function {reference}"):
+        load_meaning(reference)
+
+
+def test_an_operation_that_nobody_brings_is_an_error():
+    with pytest.raises(ValueError, match=r"half\.half has no meaning in numbers here"):
+        meaning_of("half.half")

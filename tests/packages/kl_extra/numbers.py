@@ -9,8 +9,9 @@ from kl.backends.tensors import Array, TensorSpec
 
 
 def clamp(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Every element, but at least `low` and at most `high`."""
-    return finish(np.clip(wide(operands[0]), attributes["low"], attributes["high"]), result)
+    """Every element, but at least `low`, and at most what `high` has for its column."""
+    x, high = map(wide, operands)
+    return finish(np.minimum(np.maximum(x, attributes["low"]), high), result)
 
 
 def layer_norm(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:

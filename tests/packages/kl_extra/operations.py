@@ -20,34 +20,34 @@ from kl.dialects.tensors import expect, shape_of
 
 @irdl_op_definition
 class ClampOp(ElementwiseOp):
-    """Every element, but at least `low` and at most `high`; how it is tiled and split is its base's."""
+    """Every element, at least `low` and at most what `high` has for its column; the rules are the base's."""
 
     name = "extra.clamp"
 
     x = operand_def(TensorType[AnyFloat])
+    high = operand_def(TensorType[AnyFloat])
     low = prop_def(FloatAttr.constr(f64))
-    high = prop_def(FloatAttr.constr(f64))
 
     NUMPY: ClassVar = "kl_extra.numbers:clamp"
-    SPELLING: ClassVar = Spelling("clamp", ("x", "low"), optional=("high",))
+    SPELLING: ClassVar = Spelling("clamp", ("x", "high"), optional=("low",))
     FUSION: ClassVar = Fusion("elementwise", "activation")
 
-    assembly_format = "$x `from` $low `to` $high attr-dict `:` functional-type(operands, results)"
+    assembly_format = "$x `,` $high `from` $low attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, x: SSAValue, low: float, high: float):
-        bounds = {"low": FloatAttr(low, f64), "high": FloatAttr(high, f64)}
-        super().__init__(operands=[x], result_types=[x.type], properties=bounds)
+    def __init__(self, x: SSAValue, high: SSAValue, low: float):
+        super().__init__(operands=[x, high], result_types=[x.type], properties={"low": FloatAttr(low, f64)})
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> ClampOp:
-        x, low = arguments.floats("x"), arguments.number("low")
-        high = arguments.number("high") if "high" in arguments else -low
-        if high < low:
-            raise arguments.wrong("low", f"low is {low}, high is {high}", "low comes first")
-        return cls(x, low, high)
+        x, low = arguments.floats("x"), arguments.number("low") if "low" in arguments else 0.0
+        if low > 0:
+            raise arguments.wrong("low", f"low is {low}", "it must not be above zero")
+        return cls(x, arguments.gain("high", x), low)
 
     def verify_shapes(self) -> None:
+        x, high = shape_of(self.x), shape_of(self.high)
         expect(self.x.type == self.result.type, f"clamp keeps the type, {self.x.type}")
+        expect(high == x[-1:], f"high is {high}, the last dimension of x is {x[-1:]}")
 
     def flops(self) -> int:
         return 2 * prod(shape_of(self.result))
