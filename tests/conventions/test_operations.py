@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 from inspect import unwrap
 from pathlib import Path
@@ -46,6 +48,11 @@ def test_no_operation_is_left_out_of_its_dialect():
         if isinstance(member, type) and issubclass(member, ComputeOp) and "name" in vars(member)
     }
     assert {op.name for op in found} == {op.name for op in OPERATIONS}
+
+
+def test_operations_load_no_numpy():
+    code = "import sys, kl.dialects.nn, kl.dialects.collective; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_reasons_are_sentences():

@@ -115,6 +115,18 @@ def test_a_saved_program_is_timed_without_the_package_and_computes_with_it(site:
     )
 
 
+def test_timing_loads_no_numbers(site: Path, tmp_path: Path):
+    lazy = tmp_path / "lazy"
+    shutil.copytree(site, lazy)
+    (lazy / "kl_extra/numbers.py").unlink()
+    assert "cycles" in output("kl", "time", str(MODEL), site=lazy)
+    done = run("kl", "run", str(MODEL), site=lazy)
+    assert done.returncode == 1
+    assert (
+        "extra.layer_norm: its meaning in numbers is no function kl_extra.numbers:layer_norm" in done.stderr
+    )
+
+
 def refused(text: str, site: Path, tmp_path: Path) -> str:
     """What is said of a model that is wrong."""
     path = tmp_path / "wrong.kl"
