@@ -7,6 +7,7 @@ sum of values has the same bits however the rest is cut. That rules out what num
 matrix products (BLAS), `sum` (pairwise) and `einsum` (SIMD lanes) choose an order by shape, and the
 last bit of `exp` depends on the processor, in some builds on the array's length. Multiplication,
 addition, division and square root are safe: IEEE 754 defines each to the last bit.
+Meanings in other packages keep to this with `wide`, `ordered_sum`, `exp` and `finish`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,21 @@ Operation = Callable[[Sequence[Array], Attributes, TensorSpec], Array]
 Raises: ValueError for a position or index that is outside its range.
 """
 
+OPERATIONS: dict[str, Operation] = {}
+"""What each `nn` operation computes, by its name in the IR; `cache_append` alone gives no result."""
+
+
+def _meaning(function: Operation) -> Operation:
+    """A function that is the meaning of the `nn` operation of its name."""
+    OPERATIONS[f"nn.{function.__name__}"] = meaning = ieee(function)
+    return meaning
+
+
+def ieee(function: Operation) -> Operation:
+    """Overflow gives infinities and invalid operations NaNs, as IEEE 754 says, without warnings."""
+    return np.errstate(all="ignore")(function)
+
+
 _NARROW_ELEMENTS = 256
 """Up to so many sums, one numpy call per sum is faster than two per term (measured)."""
 
@@ -34,12 +50,14 @@ _CHUNK_TERMS = 64
 """Rows that are widened to f64 at a time, so that they stay in cache."""
 
 
-def _wide(array: Array) -> Array:
+def wide(array: Array) -> Array:
+    """The array in f64."""
     return array.astype(np.float64, order="C")
 
 
-def _finish(wide: Array, result: TensorSpec) -> Array:
-    return rounded(wide.reshape(result.shape), result.dtype)
+def finish(total: Array, result: TensorSpec) -> Array:
+    """What was computed in f64 as the result, rounded once."""
+    return rounded(total.reshape(result.shape), result.dtype)
 
 
 def _index(position: Array, extent: int, what: str) -> int:
@@ -52,7 +70,7 @@ def _index(position: Array, extent: int, what: str) -> int:
 # Sums, always in order.
 
 
-def _ordered_sum(terms: Array) -> Array:
+def ordered_sum(terms: Array) -> Array:
     """Sum over the last dimension, which stays as 1; `accumulate` goes in order by definition."""
     return np.add.accumulate(terms, axis=-1)[..., -1:]
 
@@ -62,14 +80,14 @@ def _add_products(total: Array, lhs: Array, rhs: Array) -> Array:
 
     Shapes: total `[…, M, N]` f64, lhs `[…, M, K]`, rhs `[…, K, N]`.
     """
-    lhs = _wide(lhs)
+    lhs = wide(lhs)
     if total.size <= _NARROW_ELEMENTS:
-        terms = lhs[..., :, None, :] * _wide(rhs.swapaxes(-1, -2))[..., None, :, :]
+        terms = lhs[..., :, None, :] * wide(rhs.swapaxes(-1, -2))[..., None, :, :]
         terms[..., 0] += total
         return np.add.accumulate(terms, axis=-1)[..., -1]
     total, term = total.copy(), np.empty_like(total)
     for start in range(0, rhs.shape[-2], _CHUNK_TERMS):
-        rows = _wide(rhs[..., start : start + _CHUNK_TERMS, :])
+        rows = wide(rhs[..., start : start + _CHUNK_TERMS, :])
         for k in range(rows.shape[-2]):
             np.multiply(lhs[..., start + k, None], rows[..., None, k, :], out=term)
             total += term
@@ -85,8 +103,8 @@ _EXP_TERMS = np.cumprod([1.0, *(1.0 / k for k in range(1, 14))])[::-1]
 """1/13! down to 1/0!: the series of exp is below half an ulp of f64 for |x| <= ln(2)/2."""
 
 
-def _exp(x: Array) -> Array:
-    """exp in f64 within two ulps, the same bits on every machine and for every array length.
+def exp(x: Array) -> Array:
+    """`exp` in f64 within two ulps, the same bits on every machine and for every array length.
 
     `exp(x) = 2^n * exp(r)` with `r = x - n ln 2` in `[-ln(2)/2, ln(2)/2]`; 0 or infinite beyond
     +-800.
@@ -98,34 +116,39 @@ def _exp(x: Array) -> Array:
     return np.ldexp(series, n.astype(np.int32))
 
 
+@_meaning
 def add(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Elementwise sum."""
     lhs, rhs = operands
-    return _finish(_wide(lhs) + _wide(rhs), result)
+    return finish(wide(lhs) + wide(rhs), result)
 
 
+@_meaning
 def mul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Elementwise product."""
     lhs, rhs = operands
-    return _finish(_wide(lhs) * _wide(rhs), result)
+    return finish(wide(lhs) * wide(rhs), result)
 
 
+@_meaning
 def silu(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """`x / (1 + exp(-x))`."""
-    x = _wide(operands[0])
-    return _finish(x / (1.0 + _exp(-x)), result)
+    x = wide(operands[0])
+    return finish(x / (1.0 + exp(-x)), result)
 
 
+@_meaning
 def gelu(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """`x / 2 * (1 + tanh(u))` with `u = sqrt(2 / pi) * (x + 0.044715 x^3)`.
 
     Written as `x / (1 + exp(-2 u))`, which is the same.
     """
-    x = _wide(operands[0])
+    x = wide(operands[0])
     u = np.sqrt(2.0 / np.pi) * (x + 0.044715 * x * x * x)
-    return _finish(x / (1.0 + _exp(-2.0 * u)), result)
+    return finish(x / (1.0 + exp(-2.0 * u)), result)
 
 
+@_meaning
 def cast(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """The same numbers in another element type."""
     return rounded(operands[0], result.dtype).reshape(result.shape).copy()
@@ -134,29 +157,33 @@ def cast(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) 
 # Rows.
 
 
+@_meaning
 def embedding(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Rows of a table by their index."""
     ids, table = operands
     rows = [table[_index(row, len(table), "row")] for row in ids]
-    return _finish(np.stack(rows), result)
+    return finish(np.stack(rows), result)
 
 
+@_meaning
 def rms_norm(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """`x / sqrt(mean(x^2) + eps) * weight` over the last dimension."""
-    x, weight = map(_wide, operands)
-    mean_square = _ordered_sum(x * x) / x.shape[-1]
-    return _finish(x / np.sqrt(mean_square + attributes["eps"]) * weight, result)
+    x, weight = map(wide, operands)
+    mean_square = ordered_sum(x * x) / x.shape[-1]
+    return finish(x / np.sqrt(mean_square + attributes["eps"]) * weight, result)
 
 
+@_meaning
 def matmul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Matrix product."""
     lhs, rhs = operands
-    return _finish(_add_products(np.zeros(result.shape), lhs, rhs), result)
+    return finish(_add_products(np.zeros(result.shape), lhs, rhs), result)
 
 
+@_meaning
 def argmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Index of the largest element of the last dimension, the first of equals."""
-    return _finish(np.argmax(_wide(operands[0]), axis=-1), result)
+    return finish(np.argmax(wide(operands[0]), axis=-1), result)
 
 
 # Rotary position embedding.
@@ -179,18 +206,19 @@ def _frequencies(attributes: Attributes) -> Array:
     return frequencies * (kept + (1.0 - kept) / attributes["scaling_factor"])
 
 
+@_meaning
 def rope(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Rotate pairs (j, j + head_dim / 2) of every head by an angle that grows with the position.
 
     Sine and cosine are numpy's: of the same array of angles however many heads a tile holds.
     """
     x, position = operands
-    halves = _wide(x).reshape(*x.shape[:-1], -1, 2, int(attributes["head_dim"]) // 2)
+    halves = wide(x).reshape(*x.shape[:-1], -1, 2, int(attributes["head_dim"]) // 2)
     first, second = halves[..., 0, :], halves[..., 1, :]
     angles = int(position) * _frequencies(attributes)
     cos, sin = np.cos(angles), np.sin(angles)
     rotated = np.stack([first * cos - second * sin, second * cos + first * sin], axis=-2)
-    return _finish(rotated, result)
+    return finish(rotated, result)
 
 
 # Attention: of one token over a cache, and by tiles of the cache.
@@ -206,35 +234,39 @@ def cache_append(cache: Array, x: Array, position: Array) -> None:
     cache[:, :, index, :] = x.reshape(batch, groups, head_dim)
 
 
+@_meaning
 def attention_scores(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """`query . key * scale` for a tile: `[B, H * D]` and keys `[B, G, T, D]` give `[B, H, T]`."""
     query, keys = operands
     batch, groups, tile, head_dim = keys.shape
     query = query.reshape(batch, groups, -1, head_dim)
     zeros = np.zeros((*query.shape[:-1], tile))
-    return _finish(_add_products(zeros, query, keys.swapaxes(-1, -2)) * attributes["scale"], result)
+    return finish(_add_products(zeros, query, keys.swapaxes(-1, -2)) * attributes["scale"], result)
 
 
+@_meaning
 def attention_softmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Softmax over the positions up to `position`; exact zeros behind it."""
     scores, position = operands
     count = _index(position, scores.shape[-1], "position") + 1
-    scores = _wide(scores[..., :count])
-    weights = _exp(scores - scores.max(axis=-1, keepdims=True))
+    scores = wide(scores[..., :count])
+    weights = exp(scores - scores.max(axis=-1, keepdims=True))
     probabilities = result.zeros()
-    probabilities[..., :count] = rounded(weights / _ordered_sum(weights), result.dtype)
+    probabilities[..., :count] = rounded(weights / ordered_sum(weights), result.dtype)
     return probabilities
 
 
+@_meaning
 def attention_values(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Accumulator `[B, H * D]` plus values `[B, G, T, D]` weighted by probabilities `[B, H, T]`."""
     probabilities, values, accumulator = operands
     batch, groups, tile, head_dim = values.shape
     probabilities = probabilities.reshape(batch, groups, -1, tile)
-    total = _wide(accumulator).reshape(*probabilities.shape[:-1], head_dim)
-    return _finish(_add_products(total, probabilities, values), result)
+    total = wide(accumulator).reshape(*probabilities.shape[:-1], head_dim)
+    return finish(_add_products(total, probabilities, values), result)
 
 
+@_meaning
 def attention(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """The three operations on tiles in a row: scores and softmax in f32, values in f64.
 
@@ -248,31 +280,4 @@ def attention(operands: Sequence[Array], attributes: Attributes, result: TensorS
     probabilities = attention_softmax((scores, position), {}, row)
     total = TensorSpec(query.shape, "f64")
     operands = (probabilities, values[:, :, :count], total.zeros())
-    return _finish(attention_values(operands, {}, total), result)
-
-
-def _ieee(operation: Operation) -> Operation:
-    """Overflow gives infinities and invalid operations NaNs, as IEEE 754 says, without warnings."""
-    return np.errstate(all="ignore")(operation)
-
-
-OPERATIONS: Mapping[str, Operation] = {
-    f"nn.{operation.__name__}": _ieee(operation)
-    for operation in (
-        add,
-        argmax,
-        attention,
-        attention_scores,
-        attention_softmax,
-        attention_values,
-        cast,
-        embedding,
-        gelu,
-        matmul,
-        mul,
-        rms_norm,
-        rope,
-        silu,
-    )
-}
-"""What each operation computes, by its name in the IR; `cache_append` alone gives no result."""
+    return finish(attention_values(operands, {}, total), result)

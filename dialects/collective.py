@@ -6,7 +6,9 @@ their own shards, and they exchange values through these operations alone.
 
 from __future__ import annotations
 
+from abc import ABC
 from math import prod
+from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, TensorType, i64
 from xdsl.ir import Dialect, SSAValue
@@ -14,11 +16,35 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, tra
 from xdsl.traits import Pure
 
 from .nn_compute import TableLookupOp
-from .tensors import ComputeOp, element_type_of, expect, shape_of
+from .operation import ComputeOp, Fusion, Without
+from .sharding import ShardView
+from .tensors import element_type_of, expect, shape_of
+
+_SHARDED = Without("it stands in models that are split over sockets already")
+
+
+class SocketExchangeOp(ComputeOp, ABC):
+    """What sockets exchange of one tensor; the base of both collectives, which `shard-tensors` inserts."""
+
+    x = operand_def(TensorType[AnyFloat])
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+
+    ACROSS_SOCKETS: ClassVar[bool] = True
+    SPELLING: ClassVar = _SHARDED
+
+    def tile_rule(self) -> Without:
+        """The exchange is cut by `overlap-collectives`."""
+        return Without("it is no stage: it has a unit of its own")
+
+    def shard(self, view: ShardView) -> Without:
+        """The sockets have been dealt with."""
+        return _SHARDED
 
 
 @irdl_op_definition
-class AllReduceOp(ComputeOp):
+class AllReduceOp(SocketExchangeOp):
     """The sum over all sockets, on each of them: summed in socket order, rounded once.
 
     `%s = collective.all_reduce %x : (tensor<1x4096xbf16>) -> tensor<1x4096xbf16>`
@@ -26,10 +52,9 @@ class AllReduceOp(ComputeOp):
 
     name = "collective.all_reduce"
 
-    x = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
+    NUMPY: ClassVar = ".backends.collectives:all_reduce"
+    FUSION: ClassVar = Fusion("socket_sum")
 
-    traits = traits_def(Pure())
     assembly_format = "$x attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, x: SSAValue):
@@ -43,7 +68,7 @@ class AllReduceOp(ComputeOp):
 
 
 @irdl_op_definition
-class AllGatherOp(ComputeOp):
+class AllGatherOp(SocketExchangeOp):
     """The sockets' parts of a tensor one behind the other along an axis, in socket order, on each of them.
 
     `%g = collective.all_gather %x axis 1 : (tensor<1x512xbf16>) -> tensor<1x4096xbf16>` puts 8 parts
@@ -52,11 +77,11 @@ class AllGatherOp(ComputeOp):
 
     name = "collective.all_gather"
 
-    x = operand_def(TensorType[AnyFloat])
     axis = prop_def(IntegerAttr.constr(i64))
-    result = result_def(TensorType[AnyFloat])
 
-    traits = traits_def(Pure())
+    NUMPY: ClassVar = ".backends.collectives:all_gather"
+    FUSION: ClassVar = Fusion("socket_gather", "")
+
     assembly_format = "$x `axis` $axis attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, x: SSAValue, axis: int, parts: int):
@@ -95,6 +120,14 @@ class ShardedEmbeddingOp(TableLookupOp):
     """
 
     name = "collective.sharded_embedding"
+
+    NUMPY: ClassVar = ".backends.collectives:sharded_embedding"
+    ACROSS_SOCKETS: ClassVar[bool] = True
+    SPELLING: ClassVar = _SHARDED
+    FUSION: ClassVar = Fusion("lookup", "embedding")
+
+    def shard(self, view: ShardView) -> Without:
+        return _SHARDED
 
 
 COLLECTIVE = Dialect("collective", [AllReduceOp, AllGatherOp, ShardedEmbeddingOp])

@@ -1,8 +1,8 @@
 """The `nn` dialect: what one step of a transformer computes, with static shapes and no hardware.
 
 **Invariants.** Every value is a `tensor` of static shape; state that outlives a step (KV caches) is a
-`memref`, read and written in place. Every operation has a numpy meaning (`backends/interpreter`) and a
-count of floating-point operations (`flops`). Tensors round where the result type says so, and nowhere else.
+`memref`, read and written in place. Every operation brings all that it means (`operation.py`): shapes, FLOPs,
+numbers, rules. Tensors round where the result type says so, and nowhere else.
 
 A module holds weights and states (`nn.weight`, `nn.state`), one public `func.func` (the step) and private
 `func.func`s (layer bodies) that the step calls with `nn.call`. Weights of all layers are stacked in one
@@ -38,44 +38,31 @@ from xdsl.irdl import (
     result_def,
     traits_def,
 )
-from xdsl.traits import (
-    MemoryWriteEffect,
-    Pure,
-    SymbolOpInterface,
-    SymbolTable,
-    SymbolUserOpInterface,
-)
+from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
 
 from .calls import SlicedCallOp, verify_call_signature
 from .nn_attention import (
+    ATTENTION_OPERATIONS,
     AttentionOp,
     AttentionScoresOp,
     AttentionSoftmaxOp,
     AttentionValuesOp,
-    CacheAppendOp,
-    RopeOp,
 )
-from .nn_compute import (
+from .nn_cache import CACHE_OPERATIONS, CacheAppendOp, RopeOp
+from .nn_compute import ROW_OPERATIONS, EmbeddingOp, MatmulOp, RMSNormOp
+from .nn_elementwise import (
+    ELEMENT_OPERATIONS,
     AddOp,
     ArgmaxOp,
     BinaryOp,
     CastOp,
-    EmbeddingOp,
     GeluOp,
-    MatmulOp,
     MulOp,
-    RMSNormOp,
     SiluOp,
     UnaryOp,
 )
-from .tensors import (
-    ComputeOp,
-    element_type_of,
-    expect,
-    shape_of,
-    size_bytes_of,
-    slice_type,
-)
+from .operation import ComputeOp
+from .tensors import element_type_of, expect, shape_of, size_bytes_of, slice_type
 
 __all__ = [
     "NN",
@@ -284,21 +271,10 @@ NN = Dialect(
         StateOp,
         GetGlobalOp,
         CallOp,
-        EmbeddingOp,
-        RMSNormOp,
-        MatmulOp,
-        RopeOp,
-        CacheAppendOp,
-        AttentionOp,
-        AttentionScoresOp,
-        AttentionSoftmaxOp,
-        AttentionValuesOp,
-        AddOp,
-        MulOp,
-        SiluOp,
-        GeluOp,
-        CastOp,
-        ArgmaxOp,
+        *ROW_OPERATIONS,
+        *CACHE_OPERATIONS,
+        *ATTENTION_OPERATIONS,
+        *ELEMENT_OPERATIONS,
         ObserveOp,
     ],
 )

@@ -1,137 +1,21 @@
-"""The `nn` operations of attention: rotary embedding, KV cache, attention whole and by tiles."""
+"""Attention over a KV cache: whole, and by tiles, as it is cut up where a kernel becomes a network."""
 
 from __future__ import annotations
 
+from abc import ABC
+from collections.abc import Sequence
 from math import prod
+from typing import ClassVar
 
-from xdsl.dialects.builtin import (
-    AnyFloat,
-    FloatAttr,
-    IntegerAttr,
-    IntegerType,
-    MemRefType,
-    TensorType,
-    f64,
-    i64,
-)
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerType, MemRefType, TensorType, f64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import (
-    ParsePropInAttrDict,
-    irdl_op_definition,
-    operand_def,
-    opt_prop_def,
-    prop_def,
-    result_def,
-    traits_def,
-)
-from xdsl.traits import (
-    MemoryReadEffect,
-    MemoryWriteEffect,
-    Pure,
-)
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.traits import MemoryReadEffect, Pure
 
-from .tensors import ComputeOp, element_type_of, expect, shape_of
-
-
-@irdl_op_definition
-class RopeOp(ComputeOp):
-    """Rotary position embedding of `[B, heads * head_dim]` at one position, halves rotated.
-
-    The angle of pair j is `position * theta^(-2j / head_dim)`. With `scaling_factor` the frequencies are
-    stretched as Llama 3.1 does it: wavelengths below `original_context / high_frequency_factor` not at all,
-    above `original_context / low_frequency_factor` by the whole factor, blended between.
-    """
-
-    name = "nn.rope"
-
-    x = operand_def(TensorType[AnyFloat])
-    position = operand_def(TensorType[IntegerType])
-    """scalar: index of the token in its sequence"""
-    head_dim = prop_def(IntegerAttr.constr(i64))
-    theta = prop_def(FloatAttr.constr(f64))
-    scaling_factor = opt_prop_def(FloatAttr.constr(f64))
-    low_frequency_factor = opt_prop_def(FloatAttr.constr(f64))
-    high_frequency_factor = opt_prop_def(FloatAttr.constr(f64))
-    original_context = opt_prop_def(IntegerAttr.constr(i64))
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$x `,` $position attr-dict `:` functional-type(operands, results)"
-
-    def __init__(
-        self,
-        x: SSAValue,
-        position: SSAValue,
-        head_dim: int,
-        theta: float,
-        scaling: tuple[float, float, float, int] | None = None,
-    ):
-        properties: dict[str, Attribute] = {
-            "head_dim": IntegerAttr(head_dim, i64),
-            "theta": FloatAttr(theta, f64),
-        }
-        if scaling is not None:
-            factor, low, high, original = scaling
-            properties |= {
-                "scaling_factor": FloatAttr(factor, f64),
-                "low_frequency_factor": FloatAttr(low, f64),
-                "high_frequency_factor": FloatAttr(high, f64),
-                "original_context": IntegerAttr(original, i64),
-            }
-        super().__init__(operands=[x, position], result_types=[x.type], properties=properties)
-
-    def verify_shapes(self) -> None:
-        x, head_dim = shape_of(self.x), self.head_dim.value.data
-        expect(shape_of(self.position) == (), "rope takes one position, a scalar tensor<i32>")
-        expect(len(x) == 2, f"rope takes [batch, heads * head_dim], got {x}")
-        expect(head_dim > 0 and head_dim % 2 == 0, f"head_dim is {head_dim}; rope needs an even one")
-        expect(x[1] % head_dim == 0, f"extent {x[1]} is no multiple of head_dim {head_dim}")
-        expect(self.result.type == self.x.type, "rope keeps the type of x")
-        given = [self.scaling_factor, self.low_frequency_factor, self.high_frequency_factor]
-        present = {entry is not None for entry in (*given, self.original_context)}
-        expect(len(present) == 1, "give all four of the scaling attributes or none")
-        low, high = self.low_frequency_factor, self.high_frequency_factor
-        if low is not None and high is not None:
-            expect(
-                low.value.data < high.value.data,
-                f"low_frequency_factor {low.value.data} is not below high_frequency_factor {high.value.data}",
-            )
-
-    def flops(self) -> int:
-        return 6 * prod(shape_of(self.x))
-
-
-@irdl_op_definition
-class CacheAppendOp(ComputeOp):
-    """Write `[B, kv_heads * head_dim]` into a cache `[B, kv_heads, context, head_dim]` at a position."""
-
-    name = "nn.cache_append"
-
-    cache = operand_def(MemRefType[AnyFloat])
-    x = operand_def(TensorType[AnyFloat])
-    position = operand_def(TensorType[IntegerType])
-    """scalar: index in the context dimension"""
-
-    traits = traits_def(MemoryWriteEffect())
-    assembly_format = (
-        "$cache `[` $position `]` `,` $x attr-dict `:` type($cache) `,` type($position) `,` type($x)"
-    )
-
-    def __init__(self, cache: SSAValue, x: SSAValue, position: SSAValue):
-        super().__init__(operands=[cache, x, position])
-
-    def verify_shapes(self) -> None:
-        cache, x = shape_of(self.cache), shape_of(self.x)
-        expect(shape_of(self.position) == (), "cache_append takes one position, a scalar tensor<i32>")
-        expect(len(cache) == 4, f"cache is {cache}; it takes [batch, kv_heads, context, head_dim]")
-        wanted = (cache[0], cache[1] * cache[3])
-        expect(x == wanted, f"x is {x}, the cache takes {wanted}")
-        same = element_type_of(self.cache) == element_type_of(self.x)
-        expect(same, f"x is a {self.x.type}, the cache a {self.cache.type}")
-
-    def flops(self) -> int:
-        return 0
+from .operation import ComputeOp, Fusion, TileRule, Without
+from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView
+from .spelling import Arguments, Spelling, shown
+from .tensors import expect, shape_of
 
 
 @irdl_op_definition
@@ -144,6 +28,10 @@ class AttentionOp(ComputeOp):
     """
 
     name = "nn.attention"
+
+    NUMPY: ClassVar = ".backends.numerics:attention"
+    SPELLING: ClassVar = Spelling("attention", ("query", "keys", "values", "position"), ("scale",))
+    FUSION: ClassVar = Fusion("attention")
 
     query = operand_def(TensorType[AnyFloat])
     keys = operand_def(MemRefType[AnyFloat])
@@ -186,12 +74,60 @@ class AttentionOp(ComputeOp):
         batch, _, context, head_dim = shape_of(self.keys)
         return batch * self.heads * context * (4 * head_dim + 5)
 
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> AttentionOp:
+        query = arguments.floats("query", rank=2)
+        keys, values = arguments.cache("keys"), arguments.cache("values")
+        if shape_of(values) != shape_of(keys):
+            message = f"values are {shown(values.type)}, keys {shown(keys.type)}"
+            raise arguments.wrong("values", message, "both caches need the same shape")
+        batch, heads, _, head_dim = shape_of(keys)
+        if shape_of(query)[0] != batch or shape_of(query)[1] % (heads * head_dim):
+            message = f"query is {shown(query.type)}, keys are {shown(keys.type)}"
+            help = f"a query is [{batch}, heads * {head_dim}], heads a multiple of {heads}"
+            raise arguments.wrong("query", message, help)
+        scale = arguments.number("scale") if "scale" in arguments else head_dim**-0.5
+        return cls(query, keys, values, arguments.indices("position", rank=0), scale)
+
+    def tile_rule(self) -> Without:
+        return Without("it becomes three stages, each with a rule of its own")
+
+    def shard(self, view: ShardView) -> Sharded:
+        """Every socket attends with its query heads to their KV heads."""
+        heads = Heads(self.heads, shape_of(self.keys)[1], view.sockets)
+        queries, caches = heads.query_placement(shape_of(self.keys)[3]), heads.kv_placement(1)
+        for number in (1, 2):
+            view.require_free(number, "the cache")
+        remarks = view.padding(heads.kv, heads.padded_kv, "KV heads")
+        remarks += view.padding(heads.queries, heads.padded_queries, "query heads")
+        return Sharded((queries, caches, caches, REPLICATED), queries, remarks)
+
+    def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
+        heads = Heads(self.heads, shape_of(self.keys)[1], sockets)
+        return heads.query_placement(shape_of(self.keys)[3]), None, None, None
+
+
+_INSIDE = Without("it stands inside stages alone, where nn.attention has been cut up")
+
+
+class AttentionTileOp(ComputeOp, ABC):
+    """A part of attention; the base of them all: models, sockets and fusions know the whole alone."""
+
+    SPELLING: ClassVar = _INSIDE
+    FUSION: ClassVar = _INSIDE
+
+    def shard(self, view: ShardView) -> Without:
+        """Sockets split the whole attention."""
+        return _INSIDE
+
 
 @irdl_op_definition
-class AttentionScoresOp(ComputeOp):
+class AttentionScoresOp(AttentionTileOp):
     """The scores of a tile of keys: query `[B, H * D]`, keys `[B, G, T, D]`, result `[B, H, T]` f32."""
 
     name = "nn.attention_scores"
+
+    NUMPY: ClassVar = ".backends.numerics:attention_scores"
 
     query = operand_def(TensorType[AnyFloat])
     keys = operand_def(TensorType[AnyFloat])
@@ -217,12 +153,17 @@ class AttentionScoresOp(ComputeOp):
     def flops(self) -> int:
         return 2 * prod(shape_of(self.result)) * shape_of(self.keys)[3]
 
+    def tile_rule(self) -> TileRule:
+        return TileRule((None, 2), 2)
+
 
 @irdl_op_definition
-class AttentionSoftmaxOp(ComputeOp):
+class AttentionSoftmaxOp(AttentionTileOp):
     """Softmax over the last dimension of `[B, H, context]`, positions after `position` masked out."""
 
     name = "nn.attention_softmax"
+
+    NUMPY: ClassVar = ".backends.numerics:attention_softmax"
 
     scores = operand_def(TensorType[AnyFloat])
     position = operand_def(TensorType[IntegerType])
@@ -242,9 +183,12 @@ class AttentionSoftmaxOp(ComputeOp):
     def flops(self) -> int:
         return 5 * prod(shape_of(self.scores))
 
+    def tile_rule(self) -> Without:
+        return Without("its sum is over the whole context")
+
 
 @irdl_op_definition
-class AttentionValuesOp(ComputeOp):
+class AttentionValuesOp(AttentionTileOp):
     """Add a tile's weighted values to an accumulator.
 
     Probabilities `[B, H, T]`, values `[B, G, T, D]`, accumulator and result `[B, H * D]` f64; positions are
@@ -252,6 +196,8 @@ class AttentionValuesOp(ComputeOp):
     """
 
     name = "nn.attention_values"
+
+    NUMPY: ClassVar = ".backends.numerics:attention_values"
 
     probabilities = operand_def(TensorType[AnyFloat])
     values = operand_def(TensorType[AnyFloat])
@@ -282,3 +228,10 @@ class AttentionValuesOp(ComputeOp):
 
     def flops(self) -> int:
         return 2 * prod(shape_of(self.probabilities)) * shape_of(self.values)[3]
+
+    def tile_rule(self) -> TileRule:
+        return TileRule((2, 2, None), None)
+
+
+ATTENTION_OPERATIONS = (AttentionOp, AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp)
+"""Those of `nn` in this file."""

@@ -1,30 +1,21 @@
-"""The `nn` operations on tensors: embedding, norm, matrix product, elementwise work, argmax."""
+"""The `nn` operations on rows: embedding, norm, matrix product."""
 
 from __future__ import annotations
 
 from abc import ABC
+from dataclasses import replace
 from math import prod
+from typing import ClassVar
 
-from xdsl.dialects.builtin import (
-    AnyFloat,
-    FloatAttr,
-    IntegerType,
-    TensorType,
-    f64,
-)
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerType, TensorType, f64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import (
-    irdl_op_definition,
-    operand_def,
-    prop_def,
-    result_def,
-    traits_def,
-)
-from xdsl.traits import (
-    Pure,
-)
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.traits import Pure
 
-from .tensors import ComputeOp, element_type_of, expect, shape_of
+from .operation import ComputeOp, Fusion, TileRule, Without
+from .sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split, split
+from .spelling import LEFT, RIGHT, Arguments, Spelling, extents
+from .tensors import element_type_of, expect, shape_of
 
 
 class TableLookupOp(ComputeOp, ABC):
@@ -51,6 +42,10 @@ class TableLookupOp(ComputeOp, ABC):
     def flops(self) -> int:
         return 0
 
+    def tile_rule(self) -> Without:
+        """It is an indexed read of memory."""
+        return Without("it is no stage: its rows are read from memory by their index")
+
 
 @irdl_op_definition
 class EmbeddingOp(TableLookupOp):
@@ -58,12 +53,30 @@ class EmbeddingOp(TableLookupOp):
 
     name = "nn.embedding"
 
+    NUMPY: ClassVar = ".backends.numerics:embedding"
+    SPELLING: ClassVar = Spelling("[]", ("table", "ids"))
+    FUSION: ClassVar = Fusion("lookup")
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> EmbeddingOp:
+        return cls(arguments.indices("ids", rank=1), arguments.floats("table", rank=2))
+
+    def shard(self, view: ShardView) -> Sharded:
+        """Every socket has some rows of the table and gives zeros for the others."""
+        view.require_free(1, "the table")
+        view.require_even(shape_of(self.table)[0], view.sockets, "rows of the table")
+        return Sharded((REPLICATED, Split(0, view.sockets)), PARTIAL)
+
 
 @irdl_op_definition
 class RMSNormOp(ComputeOp):
     """Root-mean-square norm over the last dimension: `x / sqrt(mean(x^2) + eps) * weight`."""
 
     name = "nn.rms_norm"
+
+    NUMPY: ClassVar = ".backends.numerics:rms_norm"
+    SPELLING: ClassVar = Spelling("rms_norm", ("x", "gain", "eps"))
+    FUSION: ClassVar = Fusion("norm", "norm")
 
     x = operand_def(TensorType[AnyFloat])
     weight = operand_def(TensorType[AnyFloat])
@@ -85,12 +98,27 @@ class RMSNormOp(ComputeOp):
     def flops(self) -> int:
         return 4 * prod(shape_of(self.x))
 
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> RMSNormOp:
+        x = arguments.floats("x")
+        return cls(x, arguments.gain("gain", x), arguments.eps())
+
+    def tile_rule(self) -> Without:
+        return Without("its mean is over whole rows")
+
+    def shard(self, view: ShardView) -> Sharded:
+        return view.whole()
+
 
 @irdl_op_definition
 class MatmulOp(ComputeOp):
     """Matrix product: `[M, K] x [K, N] -> [M, N]`, accumulated wide and rounded once."""
 
     name = "nn.matmul"
+
+    NUMPY: ClassVar = ".backends.numerics:matmul"
+    SPELLING: ClassVar = Spelling("@", (LEFT, RIGHT))
+    FUSION: ClassVar = Fusion("projection")
 
     lhs = operand_def(TensorType[AnyFloat])
     rhs = operand_def(TensorType[AnyFloat])
@@ -114,110 +142,34 @@ class MatmulOp(ComputeOp):
         rows, inner = shape_of(self.lhs)
         return 2 * rows * inner * shape_of(self.rhs)[1]
 
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> MatmulOp:
+        """Of two matrices; the result has the element type of the left one."""
+        lhs, rhs = arguments.floats(LEFT, rank=2), arguments.floats(RIGHT, rank=2)
+        if shape_of(lhs)[1] != shape_of(rhs)[0]:
+            help = "the right side has one row for each column of the left side"
+            if shape_of(lhs)[1] == shape_of(rhs)[1]:
+                help += "; a weight that is stored as [out, in] is declared [in, out] from transposed"
+            raise arguments.refused(f"inner extents differ: {extents(lhs)} @ {extents(rhs)}", help)
+        return cls(lhs, rhs)
 
-class BinaryOp(ComputeOp, ABC):
-    """An elementwise operation on two tensors of one type."""
+    def tile_rule(self) -> TileRule:
+        return TileRule((None, 1), 1)
 
-    lhs = operand_def(TensorType[AnyFloat])
-    rhs = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, lhs: SSAValue, rhs: SSAValue, result_type: Attribute | None = None):
-        super().__init__(operands=[lhs, rhs], result_types=[result_type or lhs.type])
-
-    def verify_shapes(self) -> None:
-        lhs, rhs, result = shape_of(self.lhs), shape_of(self.rhs), shape_of(self.result)
-        expect(lhs == rhs == result, f"shapes differ: {lhs}, {rhs} -> {result}")
-
-    def flops(self) -> int:
-        return prod(shape_of(self.result))
-
-
-@irdl_op_definition
-class AddOp(BinaryOp):
-    """Elementwise sum, rounded once."""
-
-    name = "nn.add"
-
-
-@irdl_op_definition
-class MulOp(BinaryOp):
-    """Elementwise product, rounded once."""
-
-    name = "nn.mul"
+    def shard(self, view: ShardView) -> Sharded:
+        """A split inner extent gives summands, else the columns of the weight are split."""
+        rows = view.operands[0]
+        view.require_free(1, "the right-hand side of the product")
+        if isinstance(rows, Split) and (rows.axis, rows.parts) == (1, view.sockets):
+            return Sharded((rows, replace(rows, axis=0)), PARTIAL)
+        if view.wanted is not None:
+            return Sharded((REPLICATED, view.wanted), view.wanted)
+        columns = shape_of(self.result)[1]
+        zeros = -columns % view.sockets
+        placement: Placement = split(1, view.sockets, (columns, zeros) if zeros else ())
+        remarks = view.padding(columns, columns + zeros, "columns of the product")
+        return Sharded((REPLICATED, placement), placement, remarks)
 
 
-class UnaryOp(ComputeOp, ABC):
-    """An elementwise operation on one tensor; the result may have another element type."""
-
-    x = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$x attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, x: SSAValue, result_type: Attribute | None = None):
-        super().__init__(operands=[x], result_types=[result_type or x.type])
-
-    def verify_shapes(self) -> None:
-        x, result = shape_of(self.x), shape_of(self.result)
-        expect(x == result, f"shapes differ: {x} -> {result}")
-
-    def flops(self) -> int:
-        return prod(shape_of(self.result))
-
-
-@irdl_op_definition
-class SiluOp(UnaryOp):
-    """Sigmoid-weighted linear unit: `x / (1 + exp(-x))`."""
-
-    name = "nn.silu"
-
-    def flops(self) -> int:
-        return 4 * prod(shape_of(self.result))
-
-
-@irdl_op_definition
-class GeluOp(UnaryOp):
-    """Gaussian error linear unit in its tanh form."""
-
-    name = "nn.gelu"
-
-    def flops(self) -> int:
-        return 8 * prod(shape_of(self.result))
-
-
-@irdl_op_definition
-class CastOp(UnaryOp):
-    """Conversion between float types, rounding to nearest even."""
-
-    name = "nn.cast"
-
-
-@irdl_op_definition
-class ArgmaxOp(ComputeOp):
-    """Index of the largest element of the last dimension, the first of equals: `[B, V] -> [B]`."""
-
-    name = "nn.argmax"
-
-    x = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[IntegerType])
-
-    traits = traits_def(Pure())
-    assembly_format = "$x attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, x: SSAValue, result_type: Attribute | None = None):
-        if result_type is None:
-            result_type = TensorType(IntegerType(32), shape_of(x)[:-1])
-        super().__init__(operands=[x], result_types=[result_type])
-
-    def verify_shapes(self) -> None:
-        x, result = shape_of(self.x), shape_of(self.result)
-        expect(len(x) == 2, f"argmax takes [batch, vocabulary], got {x}")
-        expect(result == x[:-1], f"result is {result}, should be {x[:-1]}")
-
-    def flops(self) -> int:
-        return prod(shape_of(self.x))
+ROW_OPERATIONS = (EmbeddingOp, RMSNormOp, MatmulOp)
+"""Those of `nn` in this file, in the order of its documents."""

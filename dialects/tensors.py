@@ -1,21 +1,12 @@
-"""What the dialects share about tensors: shapes, sizes, slices of stacks, and ops with a numpy meaning."""
+"""What the dialects share about tensors: shapes, sizes, slices of stacks."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from math import prod
 
-from xdsl.dialects.builtin import (
-    AnyFloat,
-    IntegerType,
-    MemRefType,
-    TensorType,
-)
-from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.irdl import (
-    IRDLOperation,
-)
+from xdsl.dialects.builtin import AnyFloat, IntegerType, MemRefType, TensorType
+from xdsl.ir import Attribute, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 
@@ -60,25 +51,3 @@ def slice_type(stack: Attribute) -> Attribute:
 def listed(types: Iterable[Attribute]) -> str:
     """Types as a user writes them."""
     return ", ".join(map(str, types)) or "nothing"
-
-
-def _require_static(op: Operation) -> None:
-    for value in (*op.operands, *op.results):
-        type_ = value.type
-        if isinstance(type_, TensorType | MemRefType) and not type_.has_static_shape():
-            raise VerifyException(f"{op.name} needs static shapes, got {type_}")
-
-
-class ComputeOp(IRDLOperation, ABC):
-    """An operation with a numpy meaning: it verifies its shapes and counts its work."""
-
-    @abstractmethod
-    def flops(self) -> int:
-        """Floating-point operations: a multiply-add counts two, anything else one per element."""
-
-    def verify_(self) -> None:
-        _require_static(self)
-        self.verify_shapes()
-
-    def verify_shapes(self) -> None:
-        """Raises: VerifyException where the operand and result types do not fit together."""

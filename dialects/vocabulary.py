@@ -31,3 +31,28 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 RegionKind = Literal["weight", "state", "input", "value"]
 REGION_KINDS: tuple[RegionKind, ...] = get_args(RegionKind)
 """What lies in a region of memory; a value is a result of a call."""
+
+FusionRole = Literal[
+    "lookup",
+    "socket_sum",
+    "selection",
+    "rotation",
+    "append",
+    "norm",
+    "elementwise",
+    "residual",
+    "conversion",
+    "socket_gather",
+    "attention",
+    "projection",
+]
+FUSION_ROLES: tuple[FusionRole, ...] = get_args(FusionRole)
+"""What an operation is to the rules of fusion; of several in a kernel, the first names it.
+
+- `lookup` reads rows of a table, `selection` picks from a row, `norm` works on whole rows of its operand 0;
+- `elementwise` works element by element, and so do `residual`, the sum of a value and of something made
+  from it, and `conversion`, to another element type;
+- `projection` multiplies its operand 0 by a weight, `rotation` turns its operand 0 by a position;
+- `append` writes to the cache that is its operand 0, `attention` reads those that are its operands 1 and 2;
+- `socket_sum` and `socket_gather` are what sockets exchange.
+"""

@@ -6,15 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType, MemRefType, TensorType
+from xdsl.dialects.builtin import AnyFloat, IntegerType, MemRefType, TensorType, i32
 from xdsl.ir import Attribute
 
 from ..dialects.nn import StateOp, WeightOp
+from ..dialects.spelling import FLOAT_TYPES
 from . import arithmetic
 from .diagnostics import counted, error, location_of, similar
-from .element_types import ELEMENT_TYPES, element_type_named
 from .scope import Global, Number, Scope
-from .syntax import Cache, Declaration, ElementType, Model, Parameter, Source, Text, Weight
+from .syntax import Cache, Declaration, ElementType, Model, Name, Parameter, Source, Text, Weight
+
+ELEMENT_TYPES: dict[str, AnyFloat | IntegerType] = {**FLOAT_TYPES, "i32": i32}
+"""Every element type by name."""
 
 _DEFAULT_ELEMENT_TYPE = "bf16"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -26,6 +29,18 @@ class Stack:
 
     kind: str
     count: int
+
+
+def element_type_named(name: Name) -> AnyFloat | IntegerType:
+    """The element type of a name.
+
+    Raises: ParseError if there is none.
+    """
+    found = ELEMENT_TYPES.get(name.text)
+    if found is None:
+        message = f"unknown element type '{name.text}'{similar(name.text, ELEMENT_TYPES)}"
+        raise error(name.span, message, f"element types are {', '.join(ELEMENT_TYPES)}")
+    return found
 
 
 def default_element_type(model: Model) -> AnyFloat | IntegerType:

@@ -1,4 +1,4 @@
-"""Errors in a model file, and the source locations of what is made from it."""
+"""What errors in a model file say, and the source locations of what is made from it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, StringAttr
-from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
+from ..dialects.spelling import error
 
-def error(span: Span, message: str, help: str = "") -> ParseError:
-    """An error at a place of the text; `help` is the way out and stands on a line of its own."""
-    return ParseError(span, f"{message}\nhelp: {help}" if help else message)
+__all__ = ["counted", "error", "location_of", "similar"]
 
 
 def similar(name: str, known: Iterable[str]) -> str:

@@ -13,16 +13,12 @@ from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
 from ..dialects.nn import CallOp
-from . import arithmetic, operators
-from .arguments import Arguments, described
+from ..dialects.spelling import LEFT, RIGHT, Arguments, Value, conversion, described, shown
+from . import arithmetic
 from .diagnostics import counted, error, location_of, similar
-from .element_types import conversion, shown
-from .operators import LEFT, OPERATORS, RIGHT
-from .scope import Global, LayerKind, Scope, Value, kind_of
+from .operators import Operators, sign
+from .scope import Global, LayerKind, Scope, kind_of
 from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number
-
-_OPERATORS = {operator.name: operator for operator in OPERATORS}
-_BINARY = {"@": operators.matmul, "+": operators.add, "*": operators.mul}
 
 
 class Expressions:
@@ -36,6 +32,7 @@ class Expressions:
         scope: Scope,
         block: Block,
         fetch: Callable[[Global, Span], SSAValue],
+        operators: Operators,
         *,
         in_step: bool,
     ):
@@ -43,6 +40,7 @@ class Expressions:
         self.in_step = in_step
         self._block = block
         self._fetch = fetch
+        self._operators = operators
         self._locations: dict[int, FileLineColLoc] = {}
 
     def emit(self, op: Operation, span: Span) -> Operation:
@@ -92,11 +90,10 @@ class Expressions:
 
     def operation(self, call: Call) -> Operation:
         """Append the operation of an operator's call; it may have no result."""
-        operator = _OPERATORS.get(call.operator.text)
-        if operator is None:
+        if call.operator.text not in self._operators:
             raise self._no_operator(call.operator)
         values = [self.value(argument.value) for argument in call.arguments]
-        return self.emit(operator.build(operator.bind(call, values)), call.span)
+        return self.emit(self._operators.call(call, values), call.span)
 
     def _name(self, name: Name) -> Value:
         meaning = self.scope[name]
@@ -109,18 +106,18 @@ class Expressions:
     def _binary(self, expression: Binary, lhs: Value, rhs: Value) -> Value:
         if isinstance(lhs, int | float) and isinstance(rhs, int | float):
             return arithmetic.combine(expression, lhs, rhs)
-        build = _BINARY.get(expression.operator)
-        if build is None:
+        spans = {LEFT: expression.lhs.span, RIGHT: expression.rhs.span}
+        op = sign(Arguments(expression.operator, expression.span, {LEFT: lhs, RIGHT: rhs}, spans))
+        if op is None:
             message = f"'{expression.operator}' joins numbers, not tensors"
             raise error(expression.span, message, "tensors are joined by + * and @")
-        spans = {LEFT: expression.lhs.span, RIGHT: expression.rhs.span}
-        op = build(Arguments(expression.span, {LEFT: lhs, RIGHT: rhs}, spans))
         return self.emit(op, expression.span).results[0]
 
     def _lookup(self, lookup: Lookup) -> Value:
         table, ids = self._name(lookup.table), self.value(lookup.index)
         spans = {"table": lookup.table.span, "ids": lookup.index.span}
-        op = operators.embedding(Arguments(lookup.span, {"table": table, "ids": ids}, spans))
+        op = sign(Arguments("[]", lookup.span, {"table": table, "ids": ids}, spans))
+        assert op is not None, "nn.embedding has this sign"
         return self.emit(op, lookup.span).results[0]
 
     def _result(self, call: Call) -> Value:
@@ -132,8 +129,9 @@ class Expressions:
 
     def _no_operator(self, name: Name) -> ParseError:
         if name.text not in self.scope:
-            message = f"unknown operator '{name.text}'{similar(name.text, _OPERATORS)}"
-            return error(name.span, message, f"operators are {', '.join(_OPERATORS)}")
+            known = self._operators.names
+            message = f"unknown operator '{name.text}'{similar(name.text, known)}"
+            return error(name.span, message, f"operators are {', '.join(known)}")
         meaning = self.scope[name]
         help = f"say which one: {name.text}[0](…)" if isinstance(meaning, LayerKind) else ""
         return error(name.span, f"'{name.text}' is {kind_of(meaning)}, no operator", help)

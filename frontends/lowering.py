@@ -16,11 +16,10 @@ from xdsl.utils.lexer import Span
 from ..dialects.nn import GetGlobalOp
 from . import arithmetic, declarations
 from .bodies import Body
-from .declarations import Stack
+from .declarations import ELEMENT_TYPES, Stack
 from .diagnostics import error, location_of
-from .element_types import ELEMENT_TYPES
 from .expressions import Expressions
-from .operators import OPERATORS
+from .operators import OUR_NAMES, Operators, Others
 from .scope import Global, LayerKind, Number, Scope
 from .syntax import (
     Cache,
@@ -35,16 +34,16 @@ from .syntax import (
     Weight,
 )
 
-_RESERVED = frozenset(ELEMENT_TYPES) | {operator.name for operator in OPERATORS}
+_RESERVED = frozenset(ELEMENT_TYPES) | {*OUR_NAMES}
 
 
-def lower(model: Model, overrides: Mapping[str, Number]) -> ModuleOp:
-    """The nn module of a model, with some of its parameters given from outside.
+def lower(model: Model, overrides: Mapping[str, Number], others: Others) -> ModuleOp:
+    """The nn module of a model, with some of its parameters given from outside, and operations of `others`.
 
     Raises: ParseError where names, shapes or types are wrong.
     """
     declarations.check_overrides(model, overrides)
-    lowering = _Lowering(model, overrides)
+    lowering = _Lowering(model, overrides, Operators(others))
     for item in model.items:
         try:
             lowering.item(item)
@@ -57,9 +56,10 @@ def lower(model: Model, overrides: Mapping[str, Number]) -> ModuleOp:
 class _Lowering:
     """What is known of the module while the items of its model are read one by one."""
 
-    def __init__(self, model: Model, overrides: Mapping[str, Number]):
+    def __init__(self, model: Model, overrides: Mapping[str, Number], operators: Operators):
         self._model = model
         self._overrides = overrides
+        self._operators = operators
         self._element_type = declarations.default_element_type(model)
         self._scope = Scope(_RESERVED, _names_of(model))
         self._globals: list[Operation] = []
@@ -109,7 +109,7 @@ class _Lowering:
         scope.declare(name, LayerKind(callee, count, (), (), ()))
         parameters = self._parameters(layer.parameters, scope, block)
         fetch = _FromArguments(block)
-        body = Body(Expressions(scope, block, fetch, in_step=False))
+        body = Body(Expressions(scope, block, fetch, self._operators, in_step=False))
         for item in layer.body:
             if isinstance(item, Weight | Cache):
                 stack = Stack(name.text, count)
@@ -128,7 +128,7 @@ class _Lowering:
         self._step = step
         scope, block = self._scope.inner(), Block()
         self._parameters(step.parameters, scope, block)
-        body = Body(Expressions(scope, block, _FromModule(block), in_step=True))
+        body = Body(Expressions(scope, block, _FromModule(block), self._operators, in_step=True))
         for statement in step.body:
             body.statement(statement)
         self._function(step.name, block, body.results("the step", step.name.span))

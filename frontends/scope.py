@@ -12,8 +12,11 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
+from ..dialects.spelling import Number, Value
 from .diagnostics import error, similar
 from .syntax import Name
+
+__all__ = ["Global", "LayerKind", "Meaning", "Number", "Scope", "Value", "kind_of"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,6 @@ class LayerKind:
     results: tuple[Attribute, ...]
 
 
-Number = int | float
-Value = SSAValue | Number
 Meaning = Value | Global | LayerKind
 
 

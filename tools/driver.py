@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import PassFailedException
 
+from ..dialects.operation import ComputeOp
 from ..passes import PASSES, load_pass
 from .pipeline import ShowPass, check_module, parse_passes, run_passes
 
@@ -38,7 +39,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Level:
-    """A level of the IR: operations of its dialects are legal there, but for some."""
+    """A level of the IR: operations of its dialects are legal there, but for some, and all that compute.
+
+    Those of other packages are legal where ours are: whatever their dialect, `nn` computes at all levels.
+    """
 
     name: str
     dialects: frozenset[str]
@@ -46,7 +50,8 @@ class Level:
 
     def allows(self, op: Operation) -> bool:
         """Whether an operation may be left at this level."""
-        return op.name.partition(".")[0] in self.dialects and op.name not in self.illegal
+        known = isinstance(op, ComputeOp) or op.name.partition(".")[0] in self.dialects
+        return known and op.name not in self.illegal
 
 
 LEVELS = (

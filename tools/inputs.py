@@ -17,6 +17,7 @@ from .engine_errors import engine_errors
 from .located_parser import LocatedParser, decode
 from .options import Number
 from .pipeline import check_module, fill_locations
+from .universe import other_operations
 
 if TYPE_CHECKING:
     from ..backends.sn40l.program import Program
@@ -58,7 +59,7 @@ def read_input(ctx: Context, path: str, parameters: Mapping[str, Number]) -> Mod
         case ".kl":
             from ..frontends import load_model
 
-            module = load_model(decode(Path(path).read_bytes(), path), path, parameters)
+            module = load_model(decode(Path(path).read_bytes(), path), path, parameters, other_operations)
             return ModuleInput(path, Path(path).stem, "nn", module)
         case ".mlir":
             data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()

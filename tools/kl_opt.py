@@ -25,7 +25,7 @@ from .diagnostics import Diagnostic, InputError, describe, guarded, render, repo
 from .located_parser import LocatedParser, decode
 from .options import assignments
 from .pipeline import parse_passes, remarks_of, run_passes
-from .universe import make_context
+from .universe import make_context, other_operations
 
 NAME = "kl-opt"
 STDIN = "<stdin>"
@@ -123,7 +123,8 @@ class KlOptMain(xDSLOptMain):
         from ..frontends import load_model
 
         name = self.get_input_name()
-        return load_model(decode(stream.read(), name), name, assignments("--param", self.args.param))
+        parameters = assignments("--param", self.args.param)
+        return load_model(decode(stream.read(), name), name, parameters, other_operations)
 
     def _show(self, name: str, seconds: float, module: ModuleOp) -> None:
         """Whatever of a pass the options ask to see; all of it goes to stderr."""

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from xdsl.context import Context
-from xdsl.ir import Dialect
-from xdsl.universe import Universe
+from xdsl.ir import Dialect, Operation
+from xdsl.universe import XDSL_UNIVERSE, Universe
 from xdsl.utils.target import Target
 
 from ..passes import PASSES, load_pass
@@ -83,3 +83,11 @@ def make_context() -> Context:
     for name, dialect in Universe.get_multiverse().all_dialects.items():
         ctx.register_dialect(name, dialect)
     return ctx
+
+
+@cache
+def other_operations() -> tuple[type[Operation], ...]:
+    """The operations of every other installed package, for the model language."""
+    ours = DIALECTS.keys() | XDSL_UNIVERSE.all_dialects.keys()
+    dialects = Universe.get_multiverse().all_dialects.items()
+    return tuple(op for name, load in dialects if name not in ours for op in load().operations)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xdsl.dialects.func import FuncOp
@@ -13,7 +14,7 @@ from xdsl.traits import IsTerminator
 from ...dialects import kernel, nn
 from ...dialects.dataflow import KernelOp
 from .. import numerics
-from ..collectives import COLLECTIVES
+from ..meanings import load_meaning
 from ..tensors import Array
 from .errors import fail
 from .network import run_network
@@ -34,6 +35,7 @@ class Evaluator:
     memory: Mapping[str, SocketValues]
     """Weights and states by name."""
     operations: Mapping[str, numerics.Operation]
+    """Meanings of operations that bring none, by name."""
     observed: dict[str, list[Array]]
     """What the host has read so far, by label."""
 
@@ -132,26 +134,29 @@ class Evaluator:
     def _compute(self, op: Operation, operands: Sequence[SocketValues]) -> Sequence[SocketValues]:
         arrays = [_arrays(op, operands, socket) for socket in range(self.sockets)]
         try:
-            match op:
-                case nn.ObserveOp():
-                    value = same_on_all(op, "the observed value", [row[0] for row in arrays])
-                    self.observed.setdefault(op.label.data, []).append(value)
-                    return ()
-                case nn.CacheAppendOp():
-                    for row in arrays:
-                        numerics.cache_append(*row)
-                    return ()
-                case _ if op.name in COLLECTIVES:
-                    spec = tensor_spec(op.results[0].type)
-                    return (COLLECTIVES[op.name](arrays, attributes_of(op), spec),)
-                case _ if op.name in self.operations:
-                    operation, attributes = self.operations[op.name], attributes_of(op)
-                    spec = tensor_spec(op.results[0].type)
-                    return ([operation(row, attributes, spec) for row in arrays],)
-                case _:
-                    fail(op, f"{op.name} has no meaning in numbers")
+            if isinstance(op, nn.ObserveOp):
+                value = same_on_all(op, "the observed value", [row[0] for row in arrays])
+                self.observed.setdefault(op.label.data, []).append(value)
+                return ()
+            meaning = self._meaning(op)
+            if not op.results:
+                for row in arrays:
+                    meaning(*row)
+                return ()
+            attributes, spec = attributes_of(op), tensor_spec(op.results[0].type)
+            if isinstance(op, nn.ComputeOp) and op.ACROSS_SOCKETS:
+                return (meaning(arrays, attributes, spec),)
+            return ([meaning(row, attributes, spec) for row in arrays],)
         except ValueError as error:
             fail(op, f"{op.name}: {error}")
+
+    def _meaning(self, op: Operation) -> Callable[..., Any]:
+        """The function that computes an operation; one without results writes to its operands."""
+        if op.name in self.operations:
+            return self.operations[op.name]
+        if isinstance(op, nn.ComputeOp) and op.NUMPY:
+            return load_meaning(op.NUMPY)
+        fail(op, f"{op.name} has no meaning in numbers")
 
 
 def _arrays(op: Operation, operands: Sequence[SocketValues], socket: int) -> list[Array]:

@@ -13,10 +13,10 @@ from xdsl.ir import Operation
 
 from ...dialects.dataflow import KernelOp, UnitOp
 from ...dialects.kernel import FunctionLikeOp, ScheduleOp, StepsOp
-from ...dialects.nn import StateOp, WeightOp
+from ...dialects.nn import ComputeOp, StateOp, WeightOp
 from ...dialects.rdu import machine_of
-from .. import numerics
-from ..collectives import COLLECTIVES, shards
+from ..collectives import shards
+from ..numerics import Operation as Meaning
 from ..tensors import Array, TensorSpec
 from .errors import fail
 from .evaluator import Evaluator, same_on_all
@@ -37,7 +37,7 @@ class Interpreter:
 
     A sharded module runs on all sockets of its machine: weights are given whole and each
     socket takes its part, inputs go to all sockets, and outputs are the same on all.
-    `operations` gives a meaning to further operations: `OPERATIONS | {"mine.op": function}`.
+    `operations` gives a meaning to operations that bring none: `{"mine.op": function}`.
 
     Raises: InterpretationError if a weight is missing or is not what the module declares, or if the
         module has no step.
@@ -47,7 +47,7 @@ class Interpreter:
         self,
         module: ModuleOp,
         weights: Mapping[str, Array],
-        operations: Mapping[str, numerics.Operation] = numerics.OPERATIONS,
+        operations: Mapping[str, Meaning] | None = None,
     ):
         self.sockets = machine_of(module).sockets if _is_sharded(module) else 1
         self._weights = {
@@ -61,7 +61,7 @@ class Interpreter:
         self.steps = _steps(module)
         """Decode steps that it makes at a time; its outputs then have those of each, stacked."""
         self._symbols = _symbols(module)
-        self._operations = operations
+        self._operations = operations or {}
 
     @property
     def inputs(self) -> list[TensorSpec]:
@@ -118,11 +118,13 @@ def _is_sharded(module: ModuleOp) -> bool:
     """Whether the sockets of the machine share the work, and do not all do the same."""
     if any(isinstance(op, WeightOp) and op.shard_parts is not None for op in module.ops):
         return True
-    return any(op.name in COLLECTIVES or _uses_links(op) for op in module.walk())
+    return any(_crosses_sockets(op) for op in module.walk())
 
 
-def _uses_links(op: Operation) -> bool:
-    return isinstance(op, UnitOp) and op.RESOURCE == "links"
+def _crosses_sockets(op: Operation) -> bool:
+    if isinstance(op, UnitOp):
+        return op.RESOURCE == "links"
+    return isinstance(op, ComputeOp) and op.ACROSS_SOCKETS
 
 
 def _spec_of_state(op: StateOp) -> TensorSpec:

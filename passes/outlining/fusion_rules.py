@@ -2,7 +2,8 @@
 
 Each rule is a pattern on `kernel.group` that joins it with another group. A rule runs to its end before the
 next one begins, so their order is part of their meaning: siblings first, so that a projection that reads a
-norm is seen whole before its norm is asked whether it has a single reader.
+norm is seen whole before its norm is asked whether it has a single reader. Rules match the roles that
+operations declare (`dialects/vocabulary.py`), not operations.
 """
 
 from __future__ import annotations
@@ -12,25 +13,16 @@ from collections.abc import Iterable
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from ...dialects.collective import AllGatherOp, AllReduceOp
 from ...dialects.kernel import GroupOp
-from ...dialects.nn import (
-    AddOp,
-    AttentionOp,
-    BinaryOp,
-    CacheAppendOp,
-    CastOp,
-    MatmulOp,
-    RMSNormOp,
-    RopeOp,
-    UnaryOp,
-)
-from .grouping import captured, definition, group_of, join_groups, members, readers
+from ...dialects.vocabulary import FusionRole
+from .grouping import captured, definition, group_of, has_role, join_groups, members, readers
+
+_ELEMENTWISE: tuple[FusionRole, ...] = ("elementwise", "residual", "conversion")
 
 
-def consists_of(group: GroupOp, *kinds: type[Operation]) -> bool:
-    """Whether a group holds operations of these kinds and no others."""
-    return all(isinstance(op, kinds) for op in members(group))
+def consists_of(group: GroupOp, *roles: FusionRole) -> bool:
+    """Whether a group holds operations of these roles and no others."""
+    return all(has_role(op, *roles) for op in members(group))
 
 
 def join_first(group: GroupOp, partners: Iterable[Operation], rewriter: PatternRewriter) -> None:
@@ -41,10 +33,10 @@ def join_first(group: GroupOp, partners: Iterable[Operation], rewriter: PatternR
             return
 
 
-def uses_of(values: Iterable[SSAValue], kind: type[Operation]) -> list[Operation]:
-    """The operations of a kind that use one of the values."""
+def uses_of(values: Iterable[SSAValue], role: FusionRole) -> list[Operation]:
+    """The operations of a role that use one of the values."""
     found = (use.operation for value in values for use in value.uses)
-    return [op for op in found if isinstance(op, kind)]
+    return [op for op in found if has_role(op, role)]
 
 
 class JoinSiblingMatmuls(RewritePattern):
@@ -52,10 +44,10 @@ class JoinSiblingMatmuls(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if not consists_of(op, MatmulOp):
+        if not consists_of(op, "projection"):
             return
-        shared = dict.fromkeys(matmul.lhs for matmul in members(op) if isinstance(matmul, MatmulOp))
-        siblings = uses_of(shared, MatmulOp)
+        shared = dict.fromkeys(product.operands[0] for product in members(op))
+        siblings = uses_of(shared, "projection")
         join_first(op, (s for s in siblings if s.operands[0] in shared), rewriter)
 
 
@@ -64,11 +56,11 @@ class JoinSiblingRopes(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if not consists_of(op, RopeOp):
+        if not consists_of(op, "rotation"):
             return
-        sources = dict.fromkeys(rope.x.owner for rope in members(op) if isinstance(rope, RopeOp))
+        sources = dict.fromkeys(rotation.operands[0].owner for rotation in members(op))
         made = (result for owner in sources if isinstance(owner, GroupOp) for result in owner.res)
-        join_first(op, uses_of(made, RopeOp), rewriter)
+        join_first(op, uses_of(made, "rotation"), rewriter)
 
 
 class JoinSiblingAppends(RewritePattern):
@@ -76,11 +68,11 @@ class JoinSiblingAppends(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if not consists_of(op, CacheAppendOp):
+        if not consists_of(op, "append"):
             return
         caches = _appended(op)
-        read = (cache for attention in uses_of(caches, AttentionOp) for cache in attention.operands[1:3])
-        others = (group_of(append) for append in uses_of(read, CacheAppendOp))
+        read = (cache for attention in uses_of(caches, "attention") for cache in attention.operands[1:3])
+        others = (group_of(append) for append in uses_of(read, "append"))
         apart = [
             group for group in others if group is not None and not caches.keys() & _appended(group).keys()
         ]
@@ -89,7 +81,7 @@ class JoinSiblingAppends(RewritePattern):
 
 def _appended(group: GroupOp) -> dict[SSAValue, None]:
     """The caches that a group appends to, in order."""
-    return dict.fromkeys(append.cache for append in members(group) if isinstance(append, CacheAppendOp))
+    return dict.fromkeys(append.operands[0] for append in members(group) if has_role(append, "append"))
 
 
 class JoinElementwiseChain(RewritePattern):
@@ -97,12 +89,12 @@ class JoinElementwiseChain(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if not consists_of(op, UnaryOp, BinaryOp):
+        if not consists_of(op, *_ELEMENTWISE):
             return
         partners = set(map(group_of, readers(op)))
         if len(partners) != 1 or (partner := partners.pop()) is None:
             return
-        if consists_of(partner, UnaryOp, BinaryOp):
+        if consists_of(partner, *_ELEMENTWISE):
             join_groups(op, partner, rewriter)
 
 
@@ -111,8 +103,8 @@ class JoinAddIntoNorm(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if consists_of(op, UnaryOp, BinaryOp) and any(isinstance(a, AddOp) for a in members(op)):
-            join_first(op, (r for r in readers(op) if isinstance(r, RMSNormOp)), rewriter)
+        if consists_of(op, *_ELEMENTWISE) and any(has_role(a, "residual") for a in members(op)):
+            join_first(op, (r for r in readers(op) if has_role(r, "norm")), rewriter)
 
 
 class JoinAddIntoMatmul(RewritePattern):
@@ -120,11 +112,11 @@ class JoinAddIntoMatmul(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if not consists_of(op, AddOp):
+        if not consists_of(op, "residual"):
             return
         added = [value for value in captured(op) if value.has_one_use()]
-        products = (definition(value) for value in reversed(added))
-        join_first(op, (p for p in products if isinstance(p, MatmulOp | AllReduceOp)), rewriter)
+        products = filter(None, (definition(value) for value in reversed(added)))
+        join_first(op, (p for p in products if has_role(p, "projection", "socket_sum")), rewriter)
 
 
 class JoinNormIntoMatmul(RewritePattern):
@@ -132,9 +124,9 @@ class JoinNormIntoMatmul(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        norms = [norm for norm in members(op) if isinstance(norm, RMSNormOp)]
+        norms = [norm for norm in members(op) if has_role(norm, "norm")]
         reading = list(readers(op))
-        if norms and len(reading) == 1 and isinstance(reading[0], MatmulOp):
+        if norms and len(reading) == 1 and has_role(reading[0], "projection"):
             join_first(op, reading, rewriter)
 
 
@@ -143,7 +135,7 @@ class JoinCastIntoProducer(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if consists_of(op, CastOp):
+        if consists_of(op, "conversion"):
             join_first(op, filter(None, map(definition, captured(op))), rewriter)
 
 
@@ -152,7 +144,7 @@ class JoinCollectiveIntoProducer(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if consists_of(op, AllReduceOp, AllGatherOp):
+        if consists_of(op, "socket_sum", "socket_gather"):
             join_first(op, filter(None, map(definition, captured(op))), rewriter)
 
 

@@ -15,10 +15,18 @@ from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
 from ...dialects.kernel import GroupOp, YieldOp
-from ...dialects.nn import AddOp, CallOp, GetGlobalOp, ObserveOp
+from ...dialects.nn import CallOp, GetGlobalOp, ObserveOp
+from ...dialects.operation import Fusion, fusion_of
+from ...dialects.vocabulary import FusionRole
 
 Division = Callable[[Sequence[Operation]], list[list[Operation]]]
 """Cuts a row of operations into the groups to begin with."""
+
+
+def has_role(op: Operation, *roles: FusionRole) -> bool:
+    """Whether an operation is one of these to the rules of fusion."""
+    fusion = fusion_of(op)
+    return isinstance(fusion, Fusion) and fusion.role in roles
 
 
 def one_each(ops: Sequence[Operation]) -> list[list[Operation]]:
@@ -42,7 +50,7 @@ def after_residual_adds(ops: Sequence[Operation]) -> list[list[Operation]]:
             needed |= sources.setdefault(operand, 1 << len(sources))
         for result in op.results:
             sources[result] = needed | 1 << len(sources)
-        if isinstance(op, AddOp) and needed in (sources[op.lhs], sources[op.rhs]):
+        if has_role(op, "residual") and needed in (sources[operand] for operand in op.operands):
             groups.append([])
     return groups if groups[-1] else groups[:-1]
 

@@ -7,67 +7,57 @@ from collections.abc import Iterable
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation
 
-from ...dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
 from ...dialects.kernel import GroupOp
-from ...dialects.nn import (
-    AddOp,
-    ArgmaxOp,
-    AttentionOp,
-    CacheAppendOp,
-    EmbeddingOp,
-    GeluOp,
-    MatmulOp,
-    MulOp,
-    RMSNormOp,
-    RopeOp,
-    SiluOp,
-)
-from .grouping import definition, members, readers
-
-ACTIVATIONS = (SiluOp, GeluOp, MulOp)
-ROLES: tuple[tuple[type[Operation], str], ...] = (
-    (EmbeddingOp, "embedding"),
-    (ShardedEmbeddingOp, "embedding"),
-    (AllReduceOp, "all_reduce"),
-    (ArgmaxOp, "argmax"),
-    (RopeOp, "rope"),
-    (CacheAppendOp, "append"),
-    (RMSNormOp, "norm"),
-    (SiluOp, "activation"),
-    (GeluOp, "activation"),
-    (MulOp, "activation"),
-    (AddOp, "add"),
-)
-"""What a group without products and attention is called, after the first of these that it holds."""
+from ...dialects.operation import Fusion, fusion_of
+from ...dialects.vocabulary import FUSION_ROLES, FusionRole
+from .grouping import definition, has_role, members, readers
 
 
 def role(group: GroupOp) -> str:
     """One or two words for what a group does, from its main operations and its neighbours."""
     ops = list(members(group))
-    if holds(ops, AttentionOp):
-        return "attention"
-    if holds(ops, MatmulOp):
-        return "mlp" if holds(ops, *ACTIVATIONS) else _product_role(group, ops)
-    word = next((word for kind, word in ROLES if holds(ops, kind)), ops[0].name.split(".")[-1])
-    return "add_norm" if word == "norm" and holds(ops, AddOp) else word
+    if attention := _first(ops, "attention"):
+        return _word(attention)
+    if product := _first(ops, "projection"):
+        return "mlp" if holds(ops, "elementwise") else _product_role(group, ops, product)
+    naming = filter(None, (_first(ops, role) for role in FUSION_ROLES))
+    main = next((op for op in naming if _word(op)), None)
+    if main is None:
+        return _short_name(ops[0])
+    return f"add_{_word(main)}" if has_role(main, "norm") and holds(ops, "residual") else _word(main)
 
 
-def holds(ops: Iterable[Operation], *kinds: type[Operation]) -> bool:
-    """Whether one of the operations is of one of these kinds."""
-    return any(isinstance(op, kinds) for op in ops)
+def holds(ops: Iterable[Operation], *roles: FusionRole) -> bool:
+    """Whether one of the operations has one of these roles."""
+    return any(has_role(op, *roles) for op in ops)
 
 
-def _product_role(group: GroupOp, ops: list[Operation]) -> str:
+def _first(ops: Iterable[Operation], role: FusionRole) -> Operation | None:
+    return next((op for op in ops if has_role(op, role)), None)
+
+
+def _short_name(op: Operation) -> str:
+    return op.name.split(".")[-1]
+
+
+def _word(op: Operation) -> str:
+    """What a kernel is called after an operation; nothing where it gives no name."""
+    fusion = fusion_of(op)
+    return fusion.word if isinstance(fusion, Fusion) and fusion.word is not None else _short_name(op)
+
+
+def _product_role(group: GroupOp, ops: list[Operation], product: Operation) -> str:
     """A matrix product is called after the place it has in a transformer."""
-    products = [op for op in ops if isinstance(op, MatmulOp)]
-    sources = [op for op in (definition(product.lhs) for product in products) if op is not None]
+    products = [op for op in ops if has_role(op, "projection")]
+    sources = [op for op in (definition(product.operands[0]) for product in products) if op is not None]
     after = list(readers(group))
-    if holds(after, RopeOp, CacheAppendOp, AttentionOp):
+    if holds(after, "rotation", "append", "attention"):
         return "qkv"
-    if holds(sources, AttentionOp):
+    if holds(sources, "attention"):
         return "output"
-    if holds(sources, *ACTIVATIONS):
+    if holds(sources, "elementwise"):
         return "down"
-    if holds(after, *ACTIVATIONS):
+    if holds(after, "elementwise"):
         return "gate_up" if len(products) > 1 else "up"
-    return "head" if holds(after, ArgmaxOp, AllGatherOp, ReturnOp) else "matmul"
+    ends = holds(after, "selection", "socket_gather") or any(isinstance(op, ReturnOp) for op in after)
+    return "head" if ends else _word(product)

@@ -21,6 +21,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import kernel, nn
+from ...dialects.operation import Without, fusion_of
+from ..diagnostics import add_remark
 from ..knobs import Knob
 from .fusion_rules import OP_RULES, STEP_RULES
 from .grouping import (
@@ -46,7 +48,8 @@ class OutlineKernelsPass(ModulePass):
     Granularity `op` makes the kernels that a GPU inference library has, ten for a Llama layer; `block` makes
     two kernels of a decoder layer, each up to and with a residual add; `layer` makes one. Operations that
     stand in the step itself become kernels as at `op`. A layer is outlined once, however often it is called.
-    What sockets exchange is a kernel of its own at `op`, else part of the kernel around it.
+    What sockets exchange is a kernel of its own at `op`, else part of the kernel around it. Which operations
+    are fused follows from the roles that they declare; a remark names those that declare none.
 
     Before:
 
@@ -184,9 +187,15 @@ def _group(
     erase_dead(block)
     gather_globals(block)
     group_operations(block, DIVISIONS[granularity])
+    rules = list(rules)
     for rule in rules:
         PatternRewriteWalker(rule).rewrite_region(function.body)
-    return [op for op in block.ops if isinstance(op, kernel.GroupOp)]
+    groups = [op for op in block.ops if isinstance(op, kernel.GroupOp)]
+    for op in (member for group in groups for member in members(group)) if rules else ():
+        fusion = fusion_of(op)
+        if isinstance(fusion, Without):  # else a forgotten role would pass for a slow baseline
+            add_remark(op, f"{op.name} is a kernel of its own: {fusion.because}")
+    return groups
 
 
 def _outline(function: FuncOp, names: dict[kernel.GroupOp, str]) -> None:

@@ -10,8 +10,8 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
 
 from ...dialects.nn import CallOp, GetGlobalOp
-from .layout import REPLICATED, BodySharding, GlobalUse, Split, describe, fail
-from .rules import Layer, shard_body
+from ...dialects.sharding import REPLICATED, Split
+from .rules import BodySharding, GlobalUse, Layer, describe, fail, shard_body
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ from ...dialects import nn
 from ...dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
 from ...dialects.kernel import FunctionLikeOp
 from ...dialects.rdu import machine_of, set_machine
+from ...dialects.sharding import PARTIAL, Split
 from ..diagnostics import add_remark
-from .layout import PARTIAL, BodySharding, Split, fail, local_type
 from .plan import ShardingPlan, plan_sharding
+from .rules import BodySharding, fail, local_type
 
 
 @dataclass(frozen=True)
@@ -153,18 +154,19 @@ class ShardEmbedding(RewritePattern):
 
 @dataclass
 class ReduceSummands(RewritePattern):
-    """A product whose inner extent is split gives summands; an all-reduce directly behind it adds them up."""
+    """What gives summands, as a product whose inner extent is split: an all-reduce behind it adds them up."""
 
     body: BodySharding
 
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: nn.MatmulOp, rewriter: PatternRewriter, /):
-        if self.body.layouts.get(op.result) is not PARTIAL:
-            return
-        reduce = AllReduceOp(op.result)
-        reduce.location = op.location
-        rewriter.insert(reduce, InsertPoint.after(op))
-        rewriter.replace_uses_with_if(op.result, reduce.result, lambda use: use.operation is not reduce)
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /):
+        for result in op.results:
+            if self.body.layouts.get(result) is PARTIAL:
+                reduce = AllReduceOp(result)
+                reduce.location = op.location
+                rewriter.insert(reduce, InsertPoint.after(op))
+                rewriter.replace_uses_with_if(
+                    result, reduce.result, lambda use, own=reduce: use.operation is not own
+                )
 
 
 @dataclass

@@ -9,7 +9,7 @@ from math import lcm
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import dataflow, nn
-from .tile_rules import tile_rule
+from ...dialects.operation import TileRule
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ def cut_type(type_: Attribute, axis: int | None, count: int) -> Attribute:
     return nn.TensorType(nn.element_type_of(type_), shape)
 
 
+def tile_rule(op: Operation) -> TileRule | None:
+    """The rule of an operation, or None where it needs its operands whole."""
+    rule = op.tile_rule() if isinstance(op, nn.ComputeOp) else None
+    return rule if isinstance(rule, TileRule) else None
+
+
 def _propagate(op: Operation, axes: dict[SSAValue, int | None], states: Sequence[SSAValue]) -> int | None:
     """Enter an operation's axes; returns the multiple of its tiles, or None where it cannot be cut."""
     rule = tile_rule(op)
@@ -42,8 +48,7 @@ def _propagate(op: Operation, axes: dict[SSAValue, int | None], states: Sequence
         return None
     wanted, result = rule.operands, rule.result
     known = [axes[operand] for operand in op.operands if operand in axes]
-    elementwise = isinstance(op, nn.BinaryOp | nn.UnaryOp)
-    if elementwise and known and all(axis is None for axis in known):
+    if rule.elementwise and known and all(axis is None for axis in known):
         wanted, result = (None,) * len(wanted), None
     for operand, axis in zip(op.operands, wanted, strict=True):
         if axes.setdefault(operand, axis) != axis:

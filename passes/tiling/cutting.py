@@ -9,10 +9,9 @@ from xdsl.rewriter import Rewriter
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelType
 from ...dialects.tiles import tile_of
-from .axes import StageAxes, cut_type, streams_tiles
+from .axes import StageAxes, cut_type, streams_tiles, tile_rule
 from .problem import tiling_problem
 from .solver import choose_tiles
-from .tile_rules import tile_rule
 
 TILE_BYTES = 1024 * 1024
 """Largest tile that a stage streams, by default. Assumed: small against SRAM, large against a burst."""

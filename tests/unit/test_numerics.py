@@ -56,7 +56,7 @@ def test_every_operation_of_the_dialect_has_a_meaning():
 
 def test_exp_is_within_two_ulps():
     x = np.random.default_rng(0).uniform(-700, 700, 20_000)
-    error = np.abs(numerics._exp(x) / np.exp(x.astype(np.longdouble)) - 1)
+    error = np.abs(numerics.exp(x) / np.exp(x.astype(np.longdouble)) - 1)
     assert error.max() < 2 * np.finfo(np.float64).eps
 
 
@@ -65,7 +65,7 @@ def test_exp_is_within_two_ulps():
 )
 def test_exp_at_the_edges(x: float, wanted: float):
     with np.errstate(all="ignore"):
-        assert_array_equal(numerics._exp(np.array([x])), [wanted])
+        assert_array_equal(numerics.exp(np.array([x])), [wanted])
 
 
 @given(SEEDS, FLOATS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from ...meanings import is_known, meaning_of
 from ...numerics import OPERATIONS
 from ...tensors import Array, TensorSpec
 from ..errors import ExecutionError, ProgramError, require, require_extents
@@ -155,8 +156,8 @@ class Stage(Unit):
             require_extents(spec, "its body")
         for number, instruction in enumerate(self.body):
             what, operation = f"instruction {number}", instruction.operation
-            known = operation in OPERATIONS
-            require(known, f"{what}: unknown operation '{operation}'; known: {', '.join(OPERATIONS)}")
+            known = f"known: {', '.join(sorted(OPERATIONS))}"
+            require(is_known(operation), f"{what}: unknown operation '{operation}'; {known}")
             for operand in instruction.operands:
                 there = 0 <= operand < len(specs)
                 require(there, f"{what} reads value {operand}, there are {len(specs)} before it")
@@ -228,8 +229,8 @@ class StageRun(PipelineRun):
         """Append the results of the body's instructions to the values."""
         for instruction in self.unit.body:
             operands = [values[number] for number in instruction.operands]
-            operation = OPERATIONS[instruction.operation]
             try:
+                operation = meaning_of(instruction.operation)
                 result = operation(operands, instruction.attributes, instruction.result)
             except ValueError as error:
                 iteration, number = divmod(firing, self.unit.firings)

@@ -1,5 +1,6 @@
 // The fusion rules of granularity op, on operations that stand in the step itself: what is joined, what is not.
 // RUN: kl-opt %s -p outline-kernels --split-input-file | filecheck %s
+// RUN: kl-opt %s -p outline-kernels --split-input-file --remarks 2>&1 | filecheck %s --check-prefix=REMARK
 
 // Products of one value are joined although another operation stands between them.
 // CHECK: kernel.func @siblings.gate_up(
@@ -152,4 +153,23 @@ func.func @conversion(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1xi3
   %c = nn.cast %p : (tensor<1x8xbf16>) -> tensor<1x8xf32>
   %n = nn.argmax %c : (tensor<1x8xf32>) -> tensor<1xi32>
   func.return %n : tensor<1xi32>
+}
+
+// -----
+// An operation that declares no role is joined with nothing that it reads or that reads it, and a remark says so;
+// a conversion goes into any kernel that makes its operand.
+// CHECK: kernel.func @foreign.sqrt(
+// CHECK: kernel.func @foreign.activation(
+// CHECK: kernel.func @foreign.absf(
+// CHECK-NEXT: math.absf
+// CHECK-NEXT: nn.cast
+// REMARK: remark: math.sqrt is a kernel of its own: it declares no fusion role
+// REMARK: remark: math.absf is a kernel of its own: it declares no fusion role
+// REMARK-NOT: remark: nn
+func.func @foreign(%x: tensor<1x8xf32>) -> tensor<1x8xbf16> {
+  %a = math.sqrt %x : tensor<1x8xf32>
+  %b = nn.silu %a : (tensor<1x8xf32>) -> tensor<1x8xf32>
+  %c = math.absf %b : tensor<1x8xf32>
+  %d = nn.cast %c : (tensor<1x8xf32>) -> tensor<1x8xbf16>
+  func.return %d : tensor<1x8xbf16>
 }

@@ -153,7 +153,7 @@ func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>, %cache: memref<1x2
 
 // -----
 // CHECK: error: there is no rule for how nn.attention_softmax runs on 4 sockets
-// CHECK: help: run it on one socket, or give it a rule in sharding_rules.py
+// CHECK: help: run it on one socket, or give the operation a method `shard`
 func.func @step(%x: tensor<1x2x8xf32>, %position: tensor<i32>) -> tensor<1x2x8xf32> {
   %y = nn.attention_softmax %x, %position : (tensor<1x2x8xf32>, tensor<i32>) -> tensor<1x2x8xf32>
   func.return %y : tensor<1x2x8xf32>

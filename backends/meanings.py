@@ -1,0 +1,52 @@
+"""Finds the numpy meaning of an operation: ours in `numerics.py`, others in their packages, loaded on use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from .numerics import OPERATIONS, Operation, ieee
+
+_OUR_DIALECTS = ("nn", "collective")
+_PACKAGE = __name__.rpartition(".backends")[0]
+
+
+def is_known(name: str) -> bool:
+    """Whether an operation may stand in a program: one of ours must exist, another package's is not asked."""
+    return name in OPERATIONS or name.partition(".")[0] not in _OUR_DIALECTS
+
+
+@cache
+def meaning_of(name: str) -> Operation:
+    """What an operation computes, by its name in the IR, such as `nn.matmul` or `mine.layer_norm`.
+
+    Only an operation that is not ours needs xDSL and its own package: that brings the dialect, through the
+    entry point `xdsl.universe`.
+
+    Raises: ValueError if nobody brings it.
+    """
+    if name in OPERATIONS:
+        return OPERATIONS[name]
+    from xdsl.universe import Universe
+
+    load = Universe.get_multiverse().all_dialects.get(name.partition(".")[0])
+    found = [op for op in load().operations if op.name == name] if load is not None else []
+    reference = getattr(found[0], "NUMPY", "") if found else ""
+    if not reference:
+        raise ValueError(f"{name} has no meaning in numbers here; install the package that brings it")
+    return load_meaning(reference)
+
+
+@cache
+def load_meaning(reference: str) -> Callable[..., Any]:
+    """The function `package.module:function`; a leading dot stands for this package.
+
+    Raises: ValueError if there is none.
+    """
+    module, _, function = reference.partition(":")
+    try:
+        return ieee(getattr(import_module(module, _PACKAGE), function))
+    except (ImportError, AttributeError) as cause:
+        raise ValueError(f"its meaning in numbers is no function {reference}: {cause}") from cause

@@ -1,0 +1,137 @@
+"""What an operation brings along, so that the compiler asks it and names none: the base of all that compute.
+
+| part | who asks | says |
+|---|---|---|
+| `verify_shapes` | the verifier | which types fit together |
+| `flops` | rooflines, the ledger, unit allocation | how much work it is |
+| `NUMPY` | interpreter, engine | the function that computes it, as `package.module:function`; loaded on use |
+| `SPELLING`, `spelled` | the model language | what it is called, and what it demands of its arguments |
+| `tile_rule` | `tile-stages` | along which axes it may be cut |
+| `shard`, `wants` | `shard-tensors` | how its result lies on the sockets, given how its operands do |
+| `FUSION` | `outline-kernels` | its part in fusions, and its word in the names of kernels |
+
+A part that cannot be is a `Without` that says why; `missing_parts` finds those that are neither. So an
+operation of another package needs no edit of ours: it derives from `ComputeOp`, and its dialect is found
+through the entry point `xdsl.universe`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xdsl.dialects.builtin import MemRefType, TensorType
+from xdsl.ir import Operation
+from xdsl.irdl import IRDLOperation
+from xdsl.utils.exceptions import VerifyException
+
+from .sharding import Placement, Sharded, ShardView
+from .spelling import Arguments, Spelling
+from .vocabulary import FusionRole
+
+
+@dataclass(frozen=True)
+class Without:
+    """A part that an operation cannot have, and why: what follows "because"."""
+
+    because: str
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What an operation is to the rules of fusion."""
+
+    role: FusionRole
+    word: str | None = None
+    """what a kernel around it is called: the operation's own name if None, nothing if empty"""
+
+
+@dataclass(frozen=True)
+class TileRule:
+    """The tiled axis of each operand and of the result; None stands for the whole tensor.
+
+    Every tile's extent is a multiple of `multiple`. Where the result is whole although operands are cut,
+    the operation accumulates over the tiles.
+    """
+
+    operands: tuple[int | None, ...]
+    result: int | None
+    multiple: int = 1
+    elementwise: bool = False
+    """It works on whole operands just as well, in a stage that is cut elsewhere."""
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether the operation adds up its tiles, in order."""
+        return self.result is None and any(axis is not None for axis in self.operands)
+
+
+def _require_static(op: Operation) -> None:
+    for value in (*op.operands, *op.results):
+        type_ = value.type
+        if isinstance(type_, TensorType | MemRefType) and not type_.has_static_shape():
+            raise VerifyException(f"{op.name} needs static shapes, got {type_}")
+
+
+class ComputeOp(IRDLOperation, ABC):
+    """An operation with a numpy meaning: all that the compiler must know of it stands with it."""
+
+    NUMPY: ClassVar[str] = ""
+    """`package.module:function`, below this package if it begins with a dot; operands, attributes and the
+    spec of the result give the result, with bits that do not depend on tiles."""
+    ACROSS_SOCKETS: ClassVar[bool] = False
+    """The function takes the operands of all sockets at once, and gives the result of each."""
+    SPELLING: ClassVar[Spelling | Without] = Without("it declares no spelling")
+    FUSION: ClassVar[Fusion | Without] = Without("it declares no fusion role")
+
+    @abstractmethod
+    def flops(self) -> int:
+        """Floating-point operations: a multiply-add counts two, anything else one per element."""
+
+    def verify_(self) -> None:
+        _require_static(self)
+        self.verify_shapes()
+
+    def verify_shapes(self) -> None:
+        """Raises: VerifyException where the operand and result types do not fit together."""
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> Operation:
+        """The operation of a call in the model language.
+
+        Raises: ParseError if the arguments do not fit.
+        """
+        raise NotImplementedError(f"{cls.name} has a spelling and does not say what it stands for")
+
+    def tile_rule(self) -> TileRule | Without:
+        """Along which axes it may be cut into tiles."""
+        return Without("it declares no tile rule")
+
+    def shard(self, view: ShardView) -> Sharded | Without:
+        """How its operands are needed and its result lies on the sockets.
+
+        Raises: CannotSplit where that does not work out.
+        """
+        return Without("it declares no shard rule")
+
+    def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
+        """How its operands ought to lie, given how its result ought to; None where it does not matter."""
+        return [None] * len(self.operands)
+
+
+def fusion_of(op: Operation) -> Fusion | Without:
+    """What any operation is to the rules of fusion."""
+    return op.FUSION if isinstance(op, ComputeOp) else ComputeOp.FUSION
+
+
+def missing_parts(operation: type[Operation]) -> list[str]:
+    """The parts that an operation neither has nor excludes with a reason, by name."""
+    if not issubclass(operation, ComputeOp):
+        return ["ComputeOp"]
+    declared = {name for base in operation.mro() if base not in ComputeOp.mro() for name in vars(base)}
+    wanted = ["NUMPY", "SPELLING", "FUSION", "flops", "verify_shapes", "tile_rule", "shard"]
+    if isinstance(operation.SPELLING, Spelling):
+        wanted.append("spelled")
+    return [part for part in wanted if part not in declared]

@@ -1,0 +1,182 @@
+"""How values lie on the sockets of a machine: the words in which an operation gives its shard rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+
+@dataclass(frozen=True)
+class Replicated:
+    """Every socket has the whole value."""
+
+    def __str__(self) -> str:
+        return "whole"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Every socket has one of `parts` equal parts along an axis; with fewer parts neighbours share one.
+
+    With `runs`, zeros are put between the elements of the axis first: so many of its elements, so many
+    zeros, and so on in turn.
+    """
+
+    axis: int
+    parts: int
+    runs: tuple[int, ...] = ()
+
+    def extent(self, whole: int) -> int:
+        """The extent of one part; without zeros the parts divide the whole extent."""
+        return (sum(self.runs) or whole) // self.parts
+
+    def __str__(self) -> str:
+        text = f"in {self.parts} parts along axis {self.axis}"
+        return f"{text}, padded from {sum(self.runs[::2])} to {sum(self.runs)}" if self.runs else text
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Every socket has a summand; the value is the sum over the sockets, which still has to be made."""
+
+
+Placement = Replicated | Split
+Layout = Replicated | Split | Partial
+
+REPLICATED = Replicated()
+PARTIAL = Partial()
+
+
+def split(axis: int, parts: int, runs: tuple[int, ...] = ()) -> Placement:
+    """The split in so many parts; one part is the whole."""
+    return Split(axis, parts, runs) if parts > 1 else REPLICATED
+
+
+def shifted(placement: Placement, axes: int) -> Placement:
+    """The same so many axes further right; whole where a tensor of lower rank has no such axis."""
+    if isinstance(placement, Replicated) or placement.axis + axes < 0:
+        return REPLICATED
+    return replace(placement, axis=placement.axis + axes)
+
+
+class CannotSplit(Exception):
+    """A shard rule refuses: the message, and the way out."""
+
+    def __init__(self, message: str, way_out: str):
+        super().__init__(message)
+        self.message = message
+        self.way_out = way_out
+
+
+def uneven(extent: int, parts: int, what: str) -> CannotSplit:
+    """The refusal of what would have to be padded, and is not."""
+    message = f"{extent} {what} do not split evenly over {parts} sockets"
+    return CannotSplit(message, "take a number of sockets that divides them, or pad them")
+
+
+@dataclass(frozen=True)
+class Sharded:
+    """What a shard rule says: how the operands are needed, how the result lies, what the user should know.
+
+    What is split and needed whole is gathered first; a `PARTIAL` result is added up behind its operation.
+    """
+
+    operands: tuple[Placement, ...]
+    result: Layout = REPLICATED
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShardView:
+    """What a shard rule sees of the model around its operation."""
+
+    sockets: int
+    operands: tuple[Placement, ...]
+    """how each operand lies"""
+    free: frozenset[int]
+    """numbers of the operands that are weights or states of the module: they lie as they are needed"""
+    wanted: Placement | None = None
+    """how the result ought to lie for the heads that it holds"""
+
+    def require_free(self, number: int, what: str) -> None:
+        """Raises: CannotSplit unless an operand is a weight or state."""
+        if number not in self.free:
+            message = f"{what} is no weight or state of the module, so it cannot be split over the sockets"
+            raise CannotSplit(message, "declare it as one, or run on one socket")
+
+    def require_even(self, extent: int, parts: int, what: str) -> None:
+        """Raises: CannotSplit for what would have to be padded, and is not."""
+        if extent % parts:
+            raise uneven(extent, parts, what)
+
+    def padding(self, extent: int, padded: int, what: str) -> tuple[str, ...]:
+        """The remark that zeros are stored, read and computed with; none where there are none."""
+        if padded == extent:
+            return ()
+        message = f"{extent} {what} do not divide among {self.sockets} sockets: padded with zeros to {padded}"
+        return (message,)
+
+    def whole(self) -> Sharded:
+        """The rule of an operation that needs all of its operands on every socket."""
+        return Sharded((REPLICATED,) * len(self.operands))
+
+    def alike(self, missing: Sequence[int]) -> Sharded:
+        """Elementwise work: operands that are split alike stay so, and weights follow; else all are whole.
+
+        `missing` leading axes each operand has less than the result: a parameter for each column has one.
+        """
+        lies = [shifted(*entry) for entry in zip(self.operands, missing, strict=True)]
+        computed = {placement for number, placement in enumerate(lies) if number not in self.free}
+        common = computed.pop() if len(computed) == 1 else REPLICATED
+        return Sharded(tuple(shifted(common, -axes) for axes in missing), common)
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Query heads and KV heads over sockets.
+
+    KV heads are padded to the next number that divides the sockets or that they divide; where sockets exceed
+    it, neighbours share a KV head. The query heads of a KV head go to the sockets that have it, as many to
+    each, so that they are padded, too.
+    """
+
+    queries: int
+    kv: int
+    sockets: int
+
+    @property
+    def padded_kv(self) -> int:
+        """KV heads with those of zeros."""
+        fits = (n for n in count(self.kv) if n % self.sockets == 0 or self.sockets % n == 0)
+        return next(fits)
+
+    @property
+    def padded_group(self) -> int:
+        """Query heads of one KV head with those of zeros."""
+        sharing = max(1, self.sockets // self.padded_kv)
+        return -(-self._group // sharing) * sharing
+
+    @property
+    def padded_queries(self) -> int:
+        """Query heads with those of zeros."""
+        return self.padded_kv * self.padded_group
+
+    @property
+    def _group(self) -> int:
+        return self.queries // self.kv
+
+    def kv_placement(self, head: int) -> Placement:
+        """How an axis 1 of KV heads lies, each of `head` elements."""
+        parts = min(self.padded_kv, self.sockets)
+        zeros = self.padded_kv - self.kv
+        return split(1, parts, (self.kv * head, zeros * head) if zeros else ())
+
+    def query_placement(self, head: int) -> Placement:
+        """How an axis 1 of query heads lies, each of `head` elements; zeros end each group and the whole."""
+        if self.padded_queries == self.queries:
+            return split(1, self.sockets)
+        group, zeros = self._group * head, (self.padded_group - self._group) * head
+        behind = (self.padded_kv - self.kv) * self.padded_group * head
+        groups = (group, zeros) * self.kv if zeros else (self.kv * group, 0)
+        return split(1, self.sockets, (*groups[:-1], groups[-1] + behind))
