@@ -37,9 +37,9 @@ class AttentionOp(ComputeOp):
     keys = operand_def(MemRefType[AnyFloat])
     values = operand_def(MemRefType[AnyFloat])
     position = operand_def(TensorType[IntegerType])
-    """scalar: the last position that is read"""
+    """Scalar: the last position that is read."""
     scale = prop_def(FloatAttr.constr(f64))
-    """factor on the scores, usually head_dim^-1/2"""
+    """Factor on the scores, usually head_dim^-1/2."""
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(MemoryReadEffect())
@@ -167,7 +167,7 @@ class AttentionSoftmaxOp(AttentionTileOp):
 
     scores = operand_def(TensorType[AnyFloat])
     position = operand_def(TensorType[IntegerType])
-    """scalar: the last position that counts"""
+    """Scalar: the last position that counts."""
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(Pure())

@@ -53,7 +53,7 @@ class RopeOp(ComputeOp):
 
     x = operand_def(TensorType[AnyFloat])
     position = operand_def(TensorType[IntegerType])
-    """scalar: index of the token in its sequence"""
+    """Scalar: index of the token in its sequence."""
     head_dim = prop_def(IntegerAttr.constr(i64))
     theta = prop_def(FloatAttr.constr(f64))
     scaling_factor = opt_prop_def(FloatAttr.constr(f64))
@@ -164,7 +164,7 @@ class CacheAppendOp(ComputeOp):
     cache = operand_def(MemRefType[AnyFloat])
     x = operand_def(TensorType[AnyFloat])
     position = operand_def(TensorType[IntegerType])
-    """scalar: index in the context dimension"""
+    """Scalar: index in the context dimension."""
 
     traits = traits_def(MemoryWriteEffect())
     assembly_format = (

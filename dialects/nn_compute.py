@@ -80,7 +80,7 @@ class RMSNormOp(ComputeOp):
 
     x = operand_def(TensorType[AnyFloat])
     weight = operand_def(TensorType[AnyFloat])
-    """`[H]`, H the last dimension of x"""
+    """`[H]`, H the last dimension of x."""
     eps = prop_def(FloatAttr.constr(f64))
     result = result_def(TensorType[AnyFloat])
 

@@ -45,7 +45,7 @@ class Fusion:
 
     role: FusionRole
     word: str | None = None
-    """what a kernel around it is called: the operation's own name if None, nothing if empty"""
+    """What a kernel around it is called: the operation's own name if None, nothing if empty."""
 
 
 @dataclass(frozen=True)

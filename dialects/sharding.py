@@ -93,11 +93,11 @@ class ShardView:
 
     sockets: int
     operands: tuple[Placement, ...]
-    """how each operand lies"""
+    """How each operand lies."""
     free: frozenset[int]
-    """numbers of the operands that are weights or states of the module: they lie as they are needed"""
+    """Numbers of the operands that are weights or states of the module: they lie as they are needed."""
     wanted: Placement | None = None
-    """how the result ought to lie for the heads that it holds"""
+    """How the result ought to lie for the heads that it holds."""
 
     def require_free(self, number: int, what: str) -> None:
         """Raises: CannotSplit unless an operand is a weight or state."""

@@ -62,9 +62,9 @@ class Spelling:
     name: str
     parameters: tuple[str, ...]
     optional: tuple[str, ...] = ()
-    """parameters that may be left out; they are given by keyword"""
+    """Parameters that may be left out; they are given by keyword."""
     others: tuple[str, ...] = ()
-    """further names; `Arguments.name` is the one that is called"""
+    """Further names; `Arguments.name` is the one that is called."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,9 +86,9 @@ class Arguments:
     """The values of one call by parameter, and where each stands; each getter checks what it gives."""
 
     name: str
-    """of the operator, as it is called"""
+    """Of the operator, as it is called."""
     call: Span
-    """the place of the whole"""
+    """The place of the whole."""
     values: dict[str, Value]
     spans: dict[str, Span]
 

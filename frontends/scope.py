@@ -25,9 +25,9 @@ class Global:
 
     symbol: str
     type: TensorType[Attribute] | MemRefType[Attribute]
-    """type of the whole symbol: for a weight of a layer kind, with the leading dimension of layers"""
+    """Type of the whole symbol: for a weight of a layer kind, with the leading dimension of layers."""
     sliced: TensorType[Attribute] | MemRefType[Attribute]
-    """type where it is used: one layer's share"""
+    """Type where it is used: one layer's share."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,6 @@ class NoRoom(PassFailedException):
     def __init__(self, message: str, resource: str, needed: float, available: float):
         super().__init__(message)
         self.resource = resource
-        """`pcus`, `pmus`, `links`, `hbm` or `ddr`"""
+        """`pcus`, `pmus`, `links`, `hbm` or `ddr`."""
         self.excess = needed - available
-        """in units, bytes a cycle, or bytes"""
+        """In units, bytes a cycle, or bytes."""

@@ -63,9 +63,9 @@ class Operand:
 
     value: SSAValue
     index: int | None
-    """the slice of the value that the call takes"""
+    """The slice of the value that the call takes."""
     source: tuple[int, int, int] | None
-    """round, phase and result where a call of the run makes the value"""
+    """Round, phase and result where a call of the run makes the value."""
 
     @property
     def can_be_stacked(self) -> bool:
@@ -165,9 +165,9 @@ class Taken:
 
     value: SSAValue
     index: int | None
-    """the slice of the value that the call takes"""
+    """The slice of the value that the call takes."""
     maker: tuple[int, int] | None
-    """position and result of the call that makes it"""
+    """Position and result of the call that makes it."""
 
 
 def taken_by(call: CallOp, kernel: FuncOp, positions: dict[CallOp, int]) -> tuple[Taken, ...]:

@@ -20,11 +20,11 @@ class LoopRules:
     min_count: int
     max_period: int
     excluded: Mapping[str, str]
-    """kernels that no loop takes, with the reason"""
+    """Kernels that no loop takes, with the reason."""
     objection: Callable[[Run], str | None]
-    """says what else speaks against a legal run: that its loop does not fit the machine"""
+    """Says what else speaks against a legal run: that its loop does not fit the machine."""
     stacked: Collection[Root] = ()
-    """weights and states that have got a place in a stack already"""
+    """Weights and states that have got a place in a stack already."""
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,11 @@ class LoopKernelsPass(ModulePass):
     optional: ClassVar[Knob] = Knob((True, False))
 
     min_count: int = 2
-    """fewest iterations of a loop"""
+    """Fewest iterations of a loop."""
     exclude: tuple[str, ...] = ()
-    """names of kernels that stay out of loops, with or without `@`"""
+    """Names of kernels that stay out of loops, with or without `@`."""
     max_period: int = 64
-    """most kernels in a repeating pattern; the search takes time in proportion"""
+    """Most kernels in a repeating pattern; the search takes time in proportion."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self._check_numbers(op)
@@ -146,9 +146,9 @@ class LoopRuns(RewritePattern):
     excluded: dict[str, str]
     names: kernel.UniqueNames
     looped: set[str] = field(default_factory=set[str])
-    """the kernels that loops have taken the place of"""
+    """The kernels that loops have taken the place of."""
     stacked: set[Root] = field(default_factory=set[Root])
-    """the weights and states that have got a place in a stack"""
+    """The weights and states that have got a place in a stack."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: kernel.ScheduleOp, rewriter: PatternRewriter, /):

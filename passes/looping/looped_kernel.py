@@ -20,9 +20,9 @@ class LoopedKernel:
 
     func: FuncOp
     arguments: tuple[Argument, ...]
-    """per argument of the kernel: what it is for the calls of the run"""
+    """Per argument of the kernel: what it is for the calls of the run."""
     carried: tuple[Carried, ...]
-    """per result of the kernel: the result of the last round that it is"""
+    """Per result of the kernel: the result of the last round that it is."""
 
 
 def build_looped_kernel(run: Run, kernels: Sequence[FuncOp]) -> LoopedKernel:

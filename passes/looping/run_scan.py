@@ -34,7 +34,7 @@ class Calls:
         self.kernels = kernels
         self.all: list[CallOp] = []
         self.observed: dict[int, ObserveOp] = {}
-        """by position of a call: what the host reads directly before it"""
+        """By position of a call: what the host reads directly before it."""
         for op in schedule.body.block.ops:
             if isinstance(op, CallOp):
                 self.all.append(op)
@@ -70,7 +70,7 @@ class Run:
     calls: tuple[CallOp, ...]
     period: int
     arguments: tuple[tuple[Argument, ...], ...]
-    """per call of a round: what its operands are over all rounds"""
+    """Per call of a round: what its operands are over all rounds."""
 
     @property
     def count(self) -> int:

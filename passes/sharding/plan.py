@@ -19,9 +19,9 @@ class ShardingPlan:
     """All that `shard-tensors` is to change."""
 
     body: BodySharding
-    """of all bodies together"""
+    """Of all bodies together."""
     globals: Mapping[str, Split]
-    """the weights and states that are split, by name"""
+    """The weights and states that are split, by name."""
 
 
 def plan_sharding(module: ModuleOp, sockets: int) -> ShardingPlan:

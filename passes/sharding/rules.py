@@ -49,14 +49,14 @@ class BodySharding:
     """What the propagation through a body has found."""
 
     layouts: dict[SSAValue, Layout] = field(default_factory=dict[SSAValue, Layout])
-    """of the values that are not replicated"""
+    """Of the values that are not replicated."""
     whole_uses: dict[SSAValue, list[tuple[Operation, int]]] = field(
         default_factory=dict[SSAValue, list[tuple[Operation, int]]]
     )
-    """of the split values that someone needs whole: by which operations, and as which operand"""
+    """Of the split values that someone needs whole: by which operations, and as which operand."""
     global_uses: list[GlobalUse] = field(default_factory=list[GlobalUse])
     remarks: list[tuple[Operation, str]] = field(default_factory=list[tuple[Operation, str]])
-    """what the user should know of an operation"""
+    """What the user should know of an operation."""
 
 
 def describe(op: Operation) -> str:
@@ -78,9 +78,9 @@ class Layer:
     """A layer body that has been propagated through, as its calls see it."""
 
     global_arguments: Set[int]
-    """numbers of the arguments that are weights or states"""
+    """Numbers of the arguments that are weights or states."""
     uses: Mapping[int, list[GlobalUse]]
-    """what the body needs of each of them"""
+    """What the body needs of each of them."""
 
 
 def shard_body(
@@ -108,7 +108,7 @@ class _Rules:
     layers: Mapping[str, Layer]
     sockets: int
     wanted: Mapping[SSAValue, Placement]
-    """how the results of products have to lie for the heads that they hold; else the rules choose"""
+    """How the results of products have to lie for the heads that they hold; else the rules choose."""
     body: BodySharding = field(default_factory=BodySharding)
 
     def visit(self, op: Operation) -> None:

@@ -93,7 +93,7 @@ class ShardTensorsPass(ModulePass):
     name = "shard-tensors"
 
     sockets: int = 0
-    """over how many sockets; those of the module's machine if 0, else the machine is given so many"""
+    """Over how many sockets; those of the module's machine if 0, else the machine is given so many."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.sockets < 0:
