@@ -39,7 +39,7 @@ the chain of stages as short as possible (`allocation.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -149,7 +149,7 @@ class AllocateUnitsPass(ModulePass):
         shares = Shares(self.percent, pcu_percent, self.stream_percent)
         machine = machine_of(op)
         pcus, pmus = kernel_units(op, machine)
-        machine = replace(machine, pcus=pcus, pmus=pmus)
+        machine = machine.with_values({"pcus": pcus, "pmus": pmus})
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
                 allocate(network, machine, shares)
