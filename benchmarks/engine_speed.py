@@ -19,6 +19,7 @@ from rich.table import Table
 
 from kl.backends.sn40l import steady
 from kl.backends.sn40l.emit import emit_program
+from kl.backends.sn40l.execution import context_length, position_inputs
 from kl.backends.sn40l.executor import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
@@ -26,7 +27,6 @@ from kl.dialects.machine import SN40L
 from kl.dialects.rdu import set_machine
 from kl.frontends import load_model
 from kl.tools.driver import Choice, lower
-from kl.tools.execution import context_length, position_inputs
 from kl.tools.universe import make_context
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

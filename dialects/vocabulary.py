@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+IrLevel = Literal["nn", "kernel", "dataflow", "rdu"]
+IR_LEVELS: tuple[IrLevel, ...] = get_args(IrLevel)
+"""The levels of the IR, from the model to the machine."""
+
 Rate = Literal["iteration", "step", "call"]
 RATES: tuple[Rate, ...] = get_args(Rate)
 """How often a unit of a kernel runs: in each iteration, in each decode step, or once in a call."""

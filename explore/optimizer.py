@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Literal
 
 import numpy as np
 
+from . import Method
 from .choice import Chooser
 from .encoding import encode
 from .extras import one_thread
@@ -20,8 +20,6 @@ from .pool import Pool
 from .space import Point, Space
 from .surrogate import ModelKind, Modeller, Surrogate
 from .wall import choose_wall
-
-Method = Literal["default", "pareto-wall", "random"]
 
 WALL_LIST_LIMIT = 50_000
 """The Pareto wall predicts all points of spaces up to this size."""

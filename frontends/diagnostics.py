@@ -9,10 +9,13 @@ from xdsl.dialects.builtin import FileLineColLoc, IntAttr, StringAttr
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
+HELP_MARK = "\nhelp: "
+"""Text behind this mark in a message is the way out."""
+
 
 def error(span: Span, message: str, help: str = "") -> ParseError:
     """An error at a place of the text; `help` is the way out and stands on a line of its own."""
-    return ParseError(span, f"{message}\nhelp: {help}" if help else message)
+    return ParseError(span, f"{message}{HELP_MARK}{help}" if help else message)
 
 
 def similar(name: str, known: Iterable[str]) -> str:

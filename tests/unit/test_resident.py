@@ -13,11 +13,11 @@ import pytest
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.check_machine import check_residence
 from kl.backends.sn40l.errors import ProgramError
+from kl.backends.sn40l.execution import ProgramRun, position_inputs, read_weights
 from kl.backends.sn40l.executor import Executor, time_step
 from kl.backends.sn40l.program import Program, Region, tier_span
 from kl.backends.sn40l.report import Report
 from kl.backends.sn40l.serialize import load_program
-from kl.tools.execution import Run, position_inputs, read_weights
 from kl.tools.kl import main
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def test_numbers_are_those_of_the_reference(sockets: int, capsys: Capture) -> No
 @pytest.mark.parametrize("sockets", [1, 2])
 def test_cycles_with_data_are_those_without(sockets: int, compiled: Any) -> None:
     program = compiled(sockets, True)
-    steps = Run(program, read_weights(program, None, 0), 0, "hardware")
+    steps = ProgramRun(program, read_weights(program, None, 0), 0, "hardware")
     *_, last = steps.steps(4, lambda *_: None)
     assert last.report.cycles == timed(program).cycles == timed(program, jump=False).cycles
     assert timed(program, every_socket=True).cycles == timed(program).cycles

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kl.backends.sn40l.measures import MEASURES
 from kl.explore.outcome import Outcome
 from kl.explore.space import Point
 from kl.tools.diagnostics import InputError
 from kl.tools.driver import Choice
 from kl.tools.tuning.evaluation import MappingEvaluation, Source, tuned_module, workbench
-from kl.tools.tuning.measures import MEASURES
 from kl.tools.tuning.pipelines import choice_pipeline, default_template
 from kl.tools.tuning.space import mapping_space
 from kl.tools.tuning.workbench import KEPT_MODULES, Workbench

@@ -15,6 +15,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from kl.backends.sn40l.measures import MEASURES
 from kl.dialects import nn
 from kl.dialects.rdu import set_machine
 from kl.explore.errors import SpaceError
@@ -28,7 +29,6 @@ from kl.tools.driver import Choice
 from kl.tools.pipeline import parse_passes
 from kl.tools.tuning.dials import Slot, find_dials
 from kl.tools.tuning.evaluation import Source, tuned_module, workbench
-from kl.tools.tuning.measures import MEASURES
 from kl.tools.tuning.pipelines import PipelineTemplate, choice_pipeline, default_template
 from kl.tools.tuning.space import MappingSpace, mapping_space
 from kl.tools.universe import available_passes

@@ -15,7 +15,7 @@ from ...explore.errors import SpaceError
 from ...explore.expressions import make_constraint
 from ...explore.parameters import Categorical, Condition, Discrete, Integer, Ordinal
 from ...passes.knobs import Knob, Setting, module_facts, option_knobs, presence_knob
-from ..diagnostics import InputError
+from ..values import InputError
 
 Facts = Mapping[str, int]
 

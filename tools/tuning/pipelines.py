@@ -11,16 +11,19 @@ from typing import Any
 
 from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
 
+from ...backends.targets import AnyTarget, Choice
+from ...dialects.vocabulary import IR_LEVELS
 from ...passes.knobs import Setting
-from ..driver import LEVEL_NAMES, Choice, pipeline
+from ..driver import levels_between
 from ..pipeline import parse_passes
-from ..universe import available_passes
+from ..universe import available_passes, find_target
 from .dials import Slot
 
 
-def choice_pipeline(choice: Choice) -> str:
-    """The default pipeline from a model to the machine, for a user's choice."""
-    return ",".join(pipeline(level, choice) for level in LEVEL_NAMES[1:])
+def choice_pipeline(choice: Choice, target: AnyTarget | None = None) -> str:
+    """The pipeline of a target, or of the default one, from a model to the machine, for a user's choice."""
+    target = find_target(None) if target is None else target
+    return ",".join(target.pipeline(level, choice) for level in levels_between(IR_LEVELS[0], target.level))
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,13 @@ def _shown(value: Setting) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def default_template(sockets: int | None = None, *, spill: bool = False) -> PipelineTemplate:
-    """The default pipeline with all passes that it may have, for so many sockets, or those of the machine."""
-    everything = choice_pipeline(Choice(spill=spill, resident=True))
+def default_template(
+    sockets: int | None = None, *, spill: bool = False, target: AnyTarget | None = None
+) -> PipelineTemplate:
+    """A target's pipeline with all passes that it may have, for so many sockets, or those of the machine."""
+    everything = choice_pipeline(Choice(spill=spill, resident=True), target)
     if sockets is not None:
         everything = everything.replace("shard-tensors", f"shard-tensors{{sockets={sockets}}}", 1)
-    usual = {spec.name for spec in parse_pipeline(choice_pipeline(Choice(spill=spill)))}
+    usual = {spec.name for spec in parse_pipeline(choice_pipeline(Choice(spill=spill), target))}
     absent = {spec.name for spec in parse_pipeline(everything)} - usual
     return PipelineTemplate(everything, frozenset(absent))

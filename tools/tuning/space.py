@@ -13,7 +13,7 @@ from ...explore.errors import SpaceError
 from ...explore.parameters import Value
 from ...explore.space import Point, Space
 from ...passes.knobs import Setting
-from ..diagnostics import HELP_MARK, InputError
+from ..values import HELP_MARK, InputError
 from .dials import Dial, find_dials, with_settings
 from .pipelines import PipelineTemplate, settings_of
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends.sn40l.program import TIERS, Program, Region, tier_span
-from .tables import bytes_text, print_table, share_text
+from ..tables import Table, bytes_text, share_text
+from ..targets import MemoryMap
+from .program import TIERS, Program, Region, tier_span
 
 
 def _regions(program: Program) -> list[Region]:
@@ -40,30 +41,26 @@ def _tiers(program: Program) -> list[dict[str, Any]]:
     return tiers
 
 
-def memory_document(program: Program) -> dict[str, Any]:
-    """The map as JSON."""
+def memory_map(program: Program) -> MemoryMap:
+    """The map of a socket: a row per region, then a row per memory."""
+    regions, tiers = _regions(program), _tiers(program)
+    columns = ("tier", "addresses", "size", "kind", "name", "alive")
+    tables = (
+        Table(columns, [*map(_row, regions)], texts=(0, 3, 4, 5)),
+        Table(("tier", "size", "used", "free", "share used"), [*map(_total, tiers)]),
+    )
+    return MemoryMap({"regions": [*map(_region_json, regions)], "tiers": tiers}, tables)
+
+
+def _region_json(region: Region) -> dict[str, Any]:
     return {
-        "regions": [
-            {
-                "tier": region.tier,
-                "address": region.address,
-                "size_bytes": region.size_bytes,
-                "kind": region.kind,
-                "name": region.name,
-                "live": None if region.live is None else list(region.live),
-            }
-            for region in _regions(program)
-        ],
-        "tiers": _tiers(program),
+        "tier": region.tier,
+        "address": region.address,
+        "size_bytes": region.size_bytes,
+        "kind": region.kind,
+        "name": region.name,
+        "live": None if region.live is None else list(region.live),
     }
-
-
-def print_memory(program: Program) -> None:
-    """Print the map of a socket: a row per region, then a row per memory."""
-    columns = ["tier", "addresses", "size", "kind", "name", "alive"]
-    print_table(columns, [_row(region) for region in _regions(program)], texts=(0, 3, 4, 5))
-    print()
-    print_table(["tier", "size", "used", "free", "share used"], list(map(_total, _tiers(program))))
 
 
 def _row(region: Region) -> list[str]:
