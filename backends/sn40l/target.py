@@ -125,19 +125,19 @@ def _run(program: Program, options: RunOptions) -> ProgramRun:
 
 
 def _memory(program: Program) -> MemoryMap:
-    from .memory_map import memory_map
+    from .usage import memory_map
 
     return memory_map(program)
 
 
 def _measures() -> Mapping[str, Measure[Machine, Program]]:
-    from .measures import MEASURES
+    from .usage import MEASURES
 
     return MEASURES
 
 
 def _slacks(program: Program) -> Mapping[str, float]:
-    from .measures import memory_slacks
+    from .usage import memory_slacks
 
     return memory_slacks(program)
 

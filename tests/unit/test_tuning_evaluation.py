@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kl.backends.sn40l.measures import MEASURES
+from kl.backends.sn40l.usage import MEASURES
 from kl.explore.outcome import Outcome
 from kl.explore.space import Point
 from kl.tools.diagnostics import InputError

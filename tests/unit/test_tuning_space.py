@@ -15,7 +15,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from kl.backends.sn40l.measures import MEASURES
+from kl.backends.sn40l.usage import MEASURES
 from kl.dialects import nn
 from kl.dialects.rdu import set_machine
 from kl.explore.errors import SpaceError
