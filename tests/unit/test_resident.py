@@ -67,7 +67,7 @@ def test_cycles_with_data_are_those_without(sockets: int, compiled: Any) -> None
     program = compiled(sockets, True)
     steps = ProgramRun(program, read_weights(program, None, 0), 0, "hardware")
     *_, last = steps.steps(4, lambda *_: None)
-    assert last.report.cycles == timed(program).cycles == timed(program, jump=False).cycles
+    assert last.cycles == timed(program).cycles == timed(program, jump=False).cycles
     assert timed(program, every_socket=True).cycles == timed(program).cycles
 
 

@@ -11,7 +11,7 @@ from steady_programs import EXAMPLES, Jumps, build, compiled, note_jumps, outcom
 
 from kl.backends.sn40l.execution import position_inputs
 from kl.backends.sn40l.executor import time_step
-from kl.tools.driver import Choice
+from kl.backends.targets import Choice
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kl.backends.sn40l.usage import MEASURES
+from kl.backends.targets import Choice
 from kl.dialects import nn
 from kl.dialects.rdu import set_machine
 from kl.explore.errors import SpaceError
@@ -25,7 +26,6 @@ from kl.explore.store import load_space, save_space
 from kl.passes import PASSES, load_pass
 from kl.passes.knobs import Knob, option_knobs, presence_knob
 from kl.tools.diagnostics import InputError
-from kl.tools.driver import Choice
 from kl.tools.pipeline import parse_passes
 from kl.tools.tuning.dials import Slot, find_dials
 from kl.tools.tuning.evaluation import Source, tuned_module, workbench
