@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from xdsl.dialects.builtin import ModuleOp
-
 from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
 from .tables import Table
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # so that who reads a command line waits for neither xDSL nor numpy
+    from xdsl.dialects.builtin import ModuleOp
+
     from .tensors import Array
 
 Progress = Callable[[int, int], None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...backends.tables import share_text, time_text
+from ...backends.targets import Choice, TimeOptions, Timing
 from ...dialects.vocabulary import Orchestration
 from ..options import (
     JSON_VERSION,
@@ -25,7 +26,6 @@ from ..values import InputError
 from .time import document, headline, roofline_text, time_program
 
 if TYPE_CHECKING:
-    from ...backends.targets import Choice, Timing
     from ..compilation import Compiler, ModuleInput
 
 HELP = "time the model unfused, fused, looped, over steps, and with resident weights"
@@ -105,8 +105,6 @@ def _time(
     compiler: Compiler, given: ModuleInput, command: CompareCommand, variant: str, choice: Choice
 ) -> Timed:
     """Each variant is lowered from a copy of the module."""
-    from ...backends.targets import TimeOptions
-
     chosen = replace(choice, spill=command.spill)
     if choice.steps_per_call > 1 and command.steps_per_call is not None:
         chosen = replace(chosen, steps_per_call=command.steps_per_call)

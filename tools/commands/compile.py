@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...backends.targets import MemoryMap
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
 from ..options import (
     JSON_VERSION,
@@ -21,7 +22,6 @@ from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
-    from ...backends.targets import MemoryMap
     from ..compilation import Compiler, Input
     from ..diagnostics import Diagnostic
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...backends.targets import Run, RunOptions, Step
 from ...dialects.vocabulary import Orchestration
 from ..options import (
     JSON_VERSION,
@@ -23,7 +24,6 @@ from ..values import HELP_MARK, InputError, not_negative, positive
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from ...backends.targets import Run, Step
     from ...backends.tensors import Array
     from ..compilation import Compiler, Input
     from ..reference import Difference
@@ -126,8 +126,6 @@ def _start(command: RunCommand, given: Input, program: Any) -> Run:
 
     Raises: InputError where the target runs none, TargetError for weights or steps that do not fit.
     """
-    from ...backends.targets import RunOptions
-
     if given.target.run is None:
         raise InputError(f"the target {given.target.name} runs no programs{HELP_MARK}`kl time` times them")
     options = RunOptions(command.steps, command.weights, command.seed, command.orchestration)

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...backends.tables import share_text, time_text
+from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ...dialects.vocabulary import Orchestration
 from ..options import (
     JSON_VERSION,
@@ -23,9 +24,6 @@ from ..options import (
 )
 from ..terminal import print_json, print_tables, progress
 from ..values import HELP_MARK, InputError, positive
-
-if TYPE_CHECKING:
-    from ...backends.targets import AnyTarget, TimeOptions, Timing
 
 HELP = "time one step and say where the time goes"
 
@@ -97,8 +95,6 @@ def _options(command: TimeCommand, target: AnyTarget) -> TimeOptions:
 
     Raises: InputError for details that the target does not know.
     """
-    from ...backends.targets import TimeOptions
-
     iterations = _trace_iterations(command)
     if (command.per_layer or command.per_stage or iterations) and not target.has_details:
         raise InputError(
