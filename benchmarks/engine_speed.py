@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kl.backends.sn40l.emit import emit_program
+from kl.backends.sn40l.execution import context_length, position_inputs
 from kl.backends.sn40l.executor import time_step
 from kl.backends.sn40l.fast_forward import steady
 from kl.backends.sn40l.program import Program
@@ -26,7 +27,6 @@ from kl.dialects.machine import SN40L
 from kl.dialects.rdu import set_machine
 from kl.frontends import load_model
 from kl.tools.driver import Choice, lower
-from kl.tools.execution import context_length, position_inputs
 from kl.tools.universe import make_context
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -8,7 +8,8 @@ and why. No xDSL here: passes and backends share this class, the IR carries it a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import Any
 
 
@@ -115,7 +116,7 @@ class Machine:
         return asdict(self).items()
 
     def with_values(self, values: dict[str, int]) -> Machine:
-        """A copy with some parameters changed.
+        """This machine with some parameters changed; equal machines are one object.
 
         Raises: ValueError for an unknown name (lists the known ones) or a value that is no positive integer.
         """
@@ -125,7 +126,9 @@ class Machine:
                 raise ValueError(f"unknown machine parameter '{name}'; known: {', '.join(known)}")
             if type(value) is not int:
                 raise ValueError(f"machine parameter {name} is {value!r}; it must be an integer")
-        return replace(self, **values)
+        before = dict(self.items())
+        changed = {**before, **values}
+        return self if changed == before else _made(tuple(changed.items()))
 
     @property
     def sram_bytes(self) -> int:
@@ -187,6 +190,12 @@ class Machine:
     def compute_roof_cycles(self, flops: int) -> int:
         """Fewest cycles in which a socket can do this many FLOPs: all PCUs at their peak, rounded down."""
         return flops // (self.pcus * self.pcu_flops_per_cycle)
+
+
+@cache
+def _made(parameters: tuple[tuple[str, int], ...]) -> Machine:
+    """The machine of these parameters, made once: each operation asks for it."""
+    return Machine(**dict(parameters))
 
 
 SN40L = Machine()

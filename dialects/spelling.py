@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeGuard
 
 from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType, bf16, f16, f32, f64, i32
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
 from .tensors import element_type_of, shape_of
+from .vocabulary import HELP_MARK
 
 Number = int | float
 Value = SSAValue | Number
@@ -19,13 +21,21 @@ Value = SSAValue | Number
 FLOAT_TYPES: dict[str, AnyFloat] = {"bf16": bf16, "f16": f16, "f32": f32, "f64": f64}
 """Float types by name; each is also the operator that converts to it."""
 
+Others = Callable[[], Iterable[type[Operation]]]
+"""Gives the operations of other packages."""
+
 LEFT, RIGHT = "the left side", "the right side"
 """The parameters of `+ * @`, as messages name them."""
 
 
+def no_others() -> Iterable[type[Operation]]:
+    """No operations but ours."""
+    return ()
+
+
 def error(span: Span, message: str, help: str = "") -> ParseError:
     """An error at a place of the text; `help` is the way out and stands on a line of its own."""
-    return ParseError(span, f"{message}\nhelp: {help}" if help else message)
+    return ParseError(span, f"{message}{HELP_MARK}{help}" if help else message)
 
 
 def shown(type_: Attribute) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+IrLevel = Literal["nn", "kernel", "dataflow", "rdu"]
+IR_LEVELS: tuple[IrLevel, ...] = get_args(IrLevel)
+"""The levels of the IR, from the model to the machine."""
+
 Rate = Literal["iteration", "step", "call"]
 RATES: tuple[Rate, ...] = get_args(Rate)
 """How often a unit of a kernel runs: in each iteration, in each decode step, or once in a call."""
@@ -56,3 +60,6 @@ FUSION_ROLES: tuple[FusionRole, ...] = get_args(FusionRole)
 - `append` writes to the cache that is its operand 0, `attention` reads those that are its operands 1 and 2;
 - `socket_sum` and `socket_gather` are what sockets exchange.
 """
+
+HELP_MARK = "\nhelp: "
+"""Text behind this mark in an exception's message is the way out."""

@@ -2,3 +2,11 @@
 
 It knows nothing of the compiler: `docs/explore.md` shows its use.
 """
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Method = Literal["default", "pareto-wall", "random"]
+METHODS: tuple[Method, ...] = get_args(Method)
+"""How the optimizer chooses points."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Literal
 
 import numpy as np
 
+from . import Method
 from .encoding import encode
 from .extras import one_thread
 from .history import Evaluation, Objective, signed_values
@@ -20,8 +20,6 @@ from .pool import Pool
 from .predicted_front import choose_batch
 from .space import Point, Space
 from .surrogate import ModelKind, Modeller, Surrogate
-
-Method = Literal["default", "pareto-wall", "random"]
 
 FRONT_LIST_LIMIT = 50_000
 """The method `pareto-wall` predicts all points of spaces up to this size."""

@@ -14,12 +14,13 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.lexer import Span
 
 from ..dialects.nn import GetGlobalOp
+from ..dialects.spelling import Others
 from . import arithmetic, declarations
 from .bodies import Body
 from .declarations import ELEMENT_TYPES, Stack
 from .diagnostics import error, location_of
 from .expressions import Expressions
-from .operators import OUR_NAMES, Operators, Others
+from .operators import OUR_NAMES, Operators
 from .scope import Global, LayerKind, Number, Scope
 from .syntax import (
     Cache,

@@ -7,24 +7,15 @@ installed package takes no name away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from xdsl.ir import Operation
 
 from ..dialects.nn import NN, ComputeOp
-from ..dialects.spelling import Arguments, Spelling, Value
+from ..dialects.spelling import Arguments, Others, Spelling, Value
 from .diagnostics import counted, error, similar
 from .syntax import Argument, Call, Name
-
-Others = Callable[[], Iterable[type[Operation]]]
-"""Gives the operations of other packages."""
-
-
-def no_others() -> Iterable[type[Operation]]:
-    """No operations but ours."""
-    return ()
-
 
 Spelled = dict[str, list[tuple[Spelling, type[ComputeOp]]]]
 """The operations of each name; more than one is an error for who calls it."""

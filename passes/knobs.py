@@ -21,7 +21,7 @@ from xdsl.passes import ModulePass
 from ..dialects import nn
 from ..dialects.rdu import machine_of
 
-Setting = int | str | bool
+KnobValue = int | str | bool
 """A value of an option that has a knob."""
 
 ReadFact = Callable[[ModuleOp], int]
@@ -38,14 +38,14 @@ class Knob:
     On the scale `pow2` the numbers are powers of two.
     """
 
-    values: tuple[Setting, ...] = ()
+    values: tuple[KnobValue, ...] = ()
     low: int | str = 0
     high: int | str = 0
     scale: Scale = "linear"
     ordered: bool = False
     """Whether the order of `values` means something, as it does for numbers."""
     prior: Prior = "uniform"
-    """Where good settings are expected: in the middle, at the low end, at the high end."""
+    """Where good values are expected: in the middle, at the low end, at the high end."""
     default: int | str | None = None
     """What an absent option stands for, where its own default is None: a number, or a text over facts and the
     options before it."""
@@ -56,7 +56,7 @@ class Knob:
     """Further facts by name, and how they are read off a module."""
 
 
-def option_knobs(pass_class: type[ModulePass]) -> dict[str, tuple[Knob, Setting | None]]:
+def option_knobs(pass_class: type[ModulePass]) -> dict[str, tuple[Knob, KnobValue | None]]:
     """The knobs of a pass's options and their defaults, by the option's name in a pipeline."""
     defaults: dict[str, Any] = {entry.name: entry.default for entry in fields(pass_class)}
     return {

@@ -2,22 +2,148 @@
 
 from __future__ import annotations
 
-import argparse
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import VerifyException
 
-from .diagnostics import HELP_MARK, Diagnostic, InputError, report
-from .driver import LEVEL_NAMES, Choice, levels_between, lower
-from .inputs import ModuleInput, ProgramInput, read_input
-from .machine_options import apply_machine_options
-from .options import assignments
-from .pipeline import ShowPass, parse_passes, remarks_of, run_passes
-from .universe import available_passes, make_context
+from ..backends.targets import AnyTarget, Choice, TargetError
+from ..dialects.nn import WeightOp
+from ..dialects.rdu import machine_of
+from ..dialects.vocabulary import IR_LEVELS, IrLevel
+from ..frontends import Frontend, SavedProgram, Text
+from .diagnostics import Diagnostic, report
+from .driver import level_of, levels_between, lower
+from .options import MachineOptions, MappingOptions, ModelOptions
+from .pipeline import ShowPass, check_module, fill_locations, parse_passes, remarks_of, run_passes
+from .universe import available_passes, find_target, frontends, make_context, other_operations
+from .values import HELP_MARK, InputError, Number
 
-if TYPE_CHECKING:
-    from ..backends.sn40l.program import Program
+STDIN = "-"
+"""The path of the standard input."""
+
+PROGRAM = "program"
+"""The level of a saved program, below all levels of the IR."""
+
+
+@dataclass(frozen=True)
+class ModuleInput:
+    """IR, with the name of its model, the level that it was given at, and the target to compile it for."""
+
+    path: str
+    name: str
+    level: IrLevel
+    module: ModuleOp
+    target: AnyTarget
+
+
+@dataclass(frozen=True)
+class ProgramInput:
+    """A saved program, and the target that it is for."""
+
+    path: str
+    program: Any
+    target: AnyTarget
+
+
+Input = ModuleInput | ProgramInput
+
+
+def read_input(ctx: Context, path: str, parameters: Mapping[str, Number], target: str | None = None) -> Input:
+    """Read a file, or the standard input for `-`, in whatever language it is.
+
+    Raises: ParseError, VerifyException, TargetError or InputError where its content is wrong, OSError.
+    """
+    data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+    frontend = find_frontend(path, data)
+    if parameters and not frontend.has_parameters:
+        raise InputError(f"--param changes parameters of a model file (.kl), {path} has none")
+    with _named(path):
+        read = frontend.read(ctx, Text(path, data, parameters, other_operations))
+    if isinstance(read, SavedProgram):
+        if target not in (None, read.target):
+            raise InputError(f"{path} is a program for {read.target} already, --target says {target}")
+        return ProgramInput(path, read.program, find_target(read.target))
+    check_module(read)
+    fill_locations(read)
+    name = "stdin" if path == STDIN else Path(path).stem
+    return ModuleInput(path, name, level_of(read), read, find_target(target))
+
+
+def find_frontend(path: str, data: bytes, *, programs: bool = True) -> Frontend:
+    """The first frontend that recognises what a file holds; else the one that its suffix names.
+
+    Raises: InputError where there is none.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    known: list[Frontend] = []
+    for frontend in frontends(programs=programs):
+        if text is not None and frontend.recognises(text):
+            return frontend
+        known.append(frontend)
+    suffix = ".mlir" if path == STDIN else Path(path).suffix
+    for frontend in known:
+        if suffix in frontend.suffixes:
+            return frontend
+    kinds = [f"{one.description} ({', '.join(one.suffixes)})" for one in known]
+    way_out = f"known are {', '.join(kinds[:-1])} and {kinds[-1]}"
+    raise InputError(f"{path}: unknown kind of file{HELP_MARK}{way_out}")
+
+
+@contextmanager
+def _named(path: str) -> Generator[None]:
+    """Name the file in what a target says of no place."""
+    try:
+        yield
+    except TargetError as error:
+        if error.location:
+            raise
+        raise TargetError(f"{path}: {error.message}", way_out=error.way_out) from error
+
+
+def change_machine(given: ModuleInput, changes: Mapping[str, int]) -> None:
+    """Change parameters of a module's machine.
+
+    Raises: InputError for an impossible machine, and where it comes too late to have an effect.
+    """
+    if changes and given.level not in IR_LEVELS[:2]:
+        raise InputError(_too_late(given.path))
+    before = machine_of(given.module).sockets
+    try:
+        machine = given.target.machine(given.module).with_values({**changes})
+        if changes:
+            given.target.set_machine(given.module, machine)
+        sockets = machine_of(given.module).sockets
+    except (ValueError, VerifyException) as error:
+        raise InputError(str(error)) from None
+    if sockets != before:
+        _check_is_whole(given, before)
+
+
+def _check_is_whole(given: ModuleInput, sockets: int) -> None:
+    """Raises: InputError where the work is shared out already, among so many sockets."""
+    weights = (op for op in given.module.ops if isinstance(op, WeightOp))
+    if given.level != "nn" or any(op.shard_parts is not None for op in weights):
+        raise InputError(
+            f"{given.path} is made for {sockets} socket{'s' if sockets > 1 else ''} already{HELP_MARK}"
+            "give another number to the model, or to IR at the nn level before shard-tensors"
+        )
+
+
+def _too_late(path: str) -> str:
+    return (
+        f"{path} is planned for its machine already{HELP_MARK}"
+        "give another machine to the model, or to IR at the nn or kernel level"
+    )
 
 
 @dataclass(frozen=True)
@@ -25,52 +151,70 @@ class Compiler:
     """A context and the command line's choices, applied to its input."""
 
     ctx: Context
-    arguments: argparse.Namespace
+    model: ModelOptions
+    machine: MachineOptions
+    mapping: MappingOptions
     printed: set[Diagnostic] = field(default_factory=set[Diagnostic], compare=False)
-    """remarks that the user has seen: each is printed once, however often the input is lowered"""
+    """Remarks that the user has seen: each is printed once, however often the input is lowered."""
 
     @staticmethod
-    def of(arguments: argparse.Namespace) -> Compiler:
+    def of(model: ModelOptions, machine: MachineOptions, mapping: MappingOptions) -> Compiler:
         """The compiler that a command line asks for."""
-        return Compiler(make_context(), arguments)
+        return Compiler(make_context(), model, machine, mapping)
 
-    def read(self) -> ModuleInput | ProgramInput:
+    def read(self) -> Input:
         """The input, with the machine that the options say.
 
         Raises: InputError where an option says nothing possible or comes too late; ParseError,
             VerifyException, OSError.
         """
-        given = read_input(self.ctx, self.arguments.input, assignments("--param", self.arguments.param))
-        level = "program" if isinstance(given, ProgramInput) else given.level
-        if self.arguments.pipeline is not None:
-            self._check_pipeline(given.path, level)
-        kernels = (self.arguments.fusion, self.arguments.loop, self.arguments.steps_per_call)
+        given = read_input(self.ctx, self.model.input, self.model.parameters, self.machine.target)
+        level = PROGRAM if isinstance(given, ProgramInput) else given.level
+        self._check_mapping(given.path, level)
+        if isinstance(given, ModuleInput) and IR_LEVELS.index(given.level) > IR_LEVELS.index(
+            given.target.level
+        ):
+            target = given.target
+            raise InputError(
+                f"{given.path} is at the level {level}, {target.name} takes the level {target.level}"
+            )
+        changes = self.machine.changes()
+        if isinstance(given, ModuleInput):
+            change_machine(given, changes)
+        elif changes:
+            raise InputError(_too_late(given.path))
+        return given
+
+    def _check_mapping(self, path: str, level: str) -> None:
+        """Raises: InputError where a choice comes too late for an input at a level."""
+        mapping = self.mapping
+        if mapping.pipeline is not None:
+            self._check_pipeline(path, level)
+        kernels = (mapping.fusion, mapping.loop, mapping.steps_per_call)
         if level != "nn" and any(choice is not None for choice in kernels):
             raise InputError(
-                f"{given.path} has its kernels already{HELP_MARK}"
+                f"{path} has its kernels already{HELP_MARK}"
                 "--fusion, --loop and --steps-per-call choose how a model, or IR at the nn level, "
                 "becomes kernels"
             )
-        if level in ("rdu", "program") and self.arguments.spill:
+        if level in ("rdu", PROGRAM) and mapping.spill:
             raise InputError(
-                f"{given.path} has its memory planned already{HELP_MARK}"
+                f"{path} has its memory planned already{HELP_MARK}"
                 "--spill says how the memory of a model, or of IR above the rdu level, is planned"
             )
-        if level not in LEVEL_NAMES[:2] and self.arguments.resident is not None:
+        if level not in IR_LEVELS[:2] and mapping.resident is not None:
             raise InputError(
-                f"{given.path} has its units already{HELP_MARK}"
+                f"{path} has its units already{HELP_MARK}"
                 "--resident chooses how a model, or IR at the nn or kernel level, uses SRAM"
             )
-        apply_machine_options(self.arguments, given)
-        return given
 
     def _check_pipeline(self, path: str, level: str) -> None:
         """Raises: InputError where --pipeline comes too late, or other options say what it says."""
-        arguments = self.arguments
-        if level == "program":
+        mapping = self.mapping
+        if level == PROGRAM:
             raise InputError(f"{path} is a program already{HELP_MARK}--pipeline says how IR becomes one")
-        chosen = (arguments.fusion, arguments.loop, arguments.resident, arguments.steps_per_call)
-        if arguments.spill or any(choice is not None for choice in chosen):
+        chosen = (mapping.fusion, mapping.loop, mapping.resident, mapping.steps_per_call)
+        if mapping.spill or any(choice is not None for choice in chosen):
             raise InputError(
                 f"--pipeline says all that is done{HELP_MARK}"
                 "give --fusion, --loop, --steps-per-call, --resident and --spill as options of its passes"
@@ -78,29 +222,29 @@ class Compiler:
 
     def choice(self) -> Choice:
         """The command line's choice of kernels and memory, with the defaults filled in."""
-        default, arguments = Choice(), self.arguments
+        default, mapping = Choice(), self.mapping
         return Choice(
-            default.fusion if arguments.fusion is None else arguments.fusion,
-            default.loop if arguments.loop is None else arguments.loop,
-            arguments.spill,
-            default.resident if arguments.resident is None else arguments.resident,
-            default.steps_per_call if arguments.steps_per_call is None else arguments.steps_per_call,
+            default.fusion if mapping.fusion is None else mapping.fusion,
+            default.loop if mapping.loop is None else mapping.loop,
+            mapping.spill,
+            default.resident if mapping.resident is None else mapping.resident,
+            default.steps_per_call if mapping.steps_per_call is None else mapping.steps_per_call,
         )
 
     def lower(
-        self, given: ModuleInput, target: str, choice: Choice, show: ShowPass | None = None
+        self, given: ModuleInput, level: IrLevel, choice: Choice, show: ShowPass | None = None
     ) -> tuple[Diagnostic, ...]:
         """Lower the module of an input in place and print what the passes remark; the remarks.
 
         It is lowered to a level, or as far as the command line's pipeline goes.
         """
         remarks: dict[Diagnostic, None] = {}
-        if self.arguments.pipeline is not None:
-            passes = parse_passes(available_passes(), self.arguments.pipeline)
+        if self.mapping.pipeline is not None:
+            passes = parse_passes(available_passes(), self.mapping.pipeline)
             run_passes(self.ctx, given.module, passes, show=show)
             remarks.update(dict.fromkeys(remarks_of(given.module)))
-        for level in levels_between(given.level, target) if self.arguments.pipeline is None else ():
-            lower(self.ctx, given.module, level, choice, show)
+        for next_level in levels_between(given.level, level) if self.mapping.pipeline is None else ():
+            lower(self.ctx, given.module, next_level, choice, show, given.target)
             remarks.update(dict.fromkeys(remarks_of(given.module)))
         for remark in remarks:
             if remark not in self.printed:
@@ -108,27 +252,22 @@ class Compiler:
         self.printed.update(remarks)
         return tuple(remarks)
 
-    def program(self, given: ModuleInput | ProgramInput, choice: Choice) -> Program:
+    def program(self, given: Input, choice: Choice) -> Any:
         """The program of an input, whose module is lowered on the way.
 
-        Raises: DiagnosticException, InputError.
+        Raises: DiagnosticException, InputError, TargetError.
         """
         if isinstance(given, ModuleInput):
-            self.lower(given, LEVEL_NAMES[-1], choice)
-        return self.emit(given)
+            self.lower(given, given.target.level, choice)
+        return emit(given)
 
-    def emit(self, given: ModuleInput | ProgramInput) -> Program:
-        """The program of an input that is lowered.
 
-        Raises: DiagnosticException for a module at another level, InputError for a program that is wrong.
-        """
-        from ..backends.sn40l.check import check_program
-        from ..backends.sn40l.emit import emit_program
-        from .engine_errors import engine_errors
+def emit(given: Input) -> Any:
+    """The program of an input that is lowered.
 
-        if isinstance(given, ProgramInput):
-            return given.program
-        program = emit_program(given.module, given.name)
-        with engine_errors(given.path):
-            check_program(program)
-        return program
+    Raises: DiagnosticException for a module at another level, TargetError for a program that is wrong.
+    """
+    if isinstance(given, ProgramInput):
+        return given.program
+    with _named(given.path):
+        return given.target.compile(given.module, given.name)

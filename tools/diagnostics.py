@@ -4,6 +4,7 @@ the way out."""
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,37 +15,13 @@ from xdsl.dialects.builtin import ArrayAttr, FileLineColLoc
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
+from ..backends.targets import TargetError
 from ..explore.errors import MissingExtraError, ReportError, SpaceError, StudyError
 from ..explore.scenarios.errors import ScenarioError
+from .values import HELP_MARK, InputError, Position
 
 EXCERPT_WIDTH = 120
 """Characters of a long source line that are shown."""
-
-HELP_MARK = "\nhelp: "
-"""Text behind this mark in an exception's message is the way out."""
-
-
-@dataclass(frozen=True)
-class Position:
-    """A place in a text: lines and columns count from one, columns in characters."""
-
-    file: str
-    line: int
-    column: int
-    length: int = 1
-    text: str | None = None
-    """The source line, where it is at hand."""
-
-
-class InputError(Exception):
-    """Wrong input that no operation or span stands for: an option, a file, a saved program.
-
-    The way out may follow `HELP_MARK` in the message.
-    """
-
-    def __init__(self, message: str, position: Position | None = None):
-        super().__init__(message)
-        self.position = position
 
 
 class PassError(DiagnosticException):
@@ -113,6 +90,8 @@ def describe(error: BaseException) -> Diagnostic | None:
             return _with_help(str(error), position_of(op) if op is not None else None)
         case InputError():
             return _with_help(str(error), error.position)
+        case TargetError():
+            return Diagnostic(error.message, _place(error.location), help=error.way_out or None)
         case ScenarioError():
             place = Position(error.file, error.line, error.column, error.length) if error.line else None
             return Diagnostic(error.message, place, help=error.way_out or None)
@@ -122,6 +101,12 @@ def describe(error: BaseException) -> Diagnostic | None:
             return Diagnostic(f"{error.filename or 'file'}: {error.strerror or error}")
         case _:
             return None
+
+
+def _place(location: str) -> Position | None:
+    """The place that a program's unit carries as `file:line:column`."""
+    match = re.fullmatch(r"(.+):(\d+):(\d+)", location)
+    return Position(match[1], int(match[2]), int(match[3])) if match else None
 
 
 def _with_help(message: str, position: Position | None) -> Diagnostic:

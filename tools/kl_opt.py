@@ -11,7 +11,10 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import IO
 
 from xdsl.dialects.builtin import ModuleOp
@@ -21,14 +24,33 @@ from xdsl.utils.exceptions import DiagnosticException
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from .. import __version__
-from .diagnostics import Diagnostic, InputError, describe, guarded, render, report
-from .located_parser import LocatedParser, decode
-from .options import assignments
+from ..frontends import Frontend, SavedProgram, Text
+from ..frontends.located_parser import LocatedParser, decode
+from .compilation import find_frontend
+from .diagnostics import Diagnostic, describe, guarded, render, report
+from .options import filled
 from .pipeline import parse_passes, remarks_of, run_passes
-from .universe import make_context, other_operations
+from .universe import frontends, make_context, other_operations
+from .values import InputError, assignments
 
 NAME = "kl-opt"
 STDIN = "<stdin>"
+
+
+@dataclass(frozen=True)
+class KlOptCommand:
+    """What a command line of `kl-opt` says, as far as this file reads it."""
+
+    input_file: str | None
+    passes: str
+    param: tuple[str, ...]
+    remarks: bool
+    print_ir_after_all: bool
+    print_between_passes: bool
+    time_passes: bool
+    verify_diagnostics: bool
+    disable_verify: bool
+    no_implicit_module: bool
 
 
 class KlOptMain(xDSLOptMain):
@@ -39,6 +61,7 @@ class KlOptMain(xDSLOptMain):
     def __init__(self, args: Sequence[str] | None, sources: dict[str, str]):
         self.sources = sources
         self.line_offset = 0
+        self.command: KlOptCommand
         self.remarked: set[Diagnostic] = set()
         super().__init__("Run passes on MLIR text or on a model file.", args)
 
@@ -47,8 +70,9 @@ class KlOptMain(xDSLOptMain):
         self.ctx = make_context()
 
     def register_all_frontends(self) -> None:
-        """`.mlir` files through our parser, `.kl` files through the model frontend."""
-        self.available_frontends = {"mlir": self._parse_mlir, "kl": self._parse_model}
+        """Those of all installed packages, IR through our parser with its place in the file."""
+        self.available_frontends = {one.name: partial(self._parse, one) for one in frontends(programs=False)}
+        self.available_frontends["mlir"] = self._parse_mlir
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         """xDSL's arguments and ours."""
@@ -73,28 +97,25 @@ class KlOptMain(xDSLOptMain):
 
     def setup_pipeline(self) -> None:
         """The passes of `-p`."""
-        self.pipeline = PassPipeline(parse_passes(self.available_passes, self.args.passes))
+        self.command = filled(KlOptCommand, self.args)
+        self.pipeline = PassPipeline(parse_passes(self.available_passes, self.command.passes))
 
     def get_input_name(self) -> str:
         """The name in locations and messages."""
-        return self.args.input_file or STDIN
+        return self.command.input_file or STDIN
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
-        """The input; what comes from stdin is kept for diagnostics."""
-        if self.args.input_file is not None:
-            return super().get_input_stream()
-        data = sys.stdin.buffer.read()
-        self.sources[STDIN] = data.decode("utf-8", "replace")
-        return BytesIO(data), "mlir"
+        """The input, and the frontend that it is for; what comes from stdin is kept for diagnostics.
 
-    def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
-        """Raises: InputError for a file of another kind."""
-        try:
-            return super().prepare_input()
-        except ValueError:
-            known = ", ".join(f".{name}" for name in self.available_frontends)
-            name = self.get_input_name()
-            raise InputError(f"{name}: unknown kind of file; known are {known}") from None
+        Raises: InputError for a file of another kind.
+        """
+        name = self.get_input_name()
+        if self.command.input_file is not None:
+            data = Path(name).read_bytes()
+        else:
+            data = sys.stdin.buffer.read()
+            self.sources[STDIN] = data.decode("utf-8", "replace")
+        return BytesIO(data), find_frontend(name, data, programs=False).name
 
     def parse_chunk(self, chunk: IO[bytes], file_extension: str, start_offset: int = 0) -> ModuleOp | None:
         """Parse one piece of the input, which begins `start_offset` lines below its top."""
@@ -104,11 +125,11 @@ class KlOptMain(xDSLOptMain):
     def apply_passes(self, prog: ModuleOp) -> None:
         """With --verify-diagnostics, errors are raised as their whole message, which xDSL
         prints."""
-        verify = not self.args.disable_verify
+        verify = not self.command.disable_verify
         try:
             run_passes(self.ctx, prog, self.pipeline.passes, verify=verify, show=self._show)
         except DiagnosticException as error:
-            if not self.args.verify_diagnostics:
+            if not self.command.verify_diagnostics:
                 raise
             diagnostic = describe(error)
             assert diagnostic is not None, "the input caused it"
@@ -117,25 +138,25 @@ class KlOptMain(xDSLOptMain):
     def _parse_mlir(self, stream: IO[bytes]) -> ModuleOp:
         name = self.get_input_name()
         parser = LocatedParser(self.ctx, decode(stream.read(), name), name, self.line_offset)
-        return parser.parse_module(not self.args.no_implicit_module)
+        return parser.parse_module(not self.command.no_implicit_module)
 
-    def _parse_model(self, stream: IO[bytes]) -> ModuleOp:
-        from ..frontends import load_model
-
-        name = self.get_input_name()
-        parameters = assignments("--param", self.args.param)
-        return load_model(decode(stream.read(), name), name, parameters, other_operations)
+    def _parse(self, frontend: Frontend, stream: IO[bytes]) -> ModuleOp:
+        name, parameters = self.get_input_name(), assignments("--param", self.command.param)
+        read = frontend.read(self.ctx, Text(name, stream.read(), parameters, other_operations))
+        if isinstance(read, SavedProgram):
+            raise InputError(f"{name} is a program for {read.target} already, and has no IR")
+        return read
 
     def _show(self, name: str, seconds: float, module: ModuleOp) -> None:
         """Whatever of a pass the options ask to see; all of it goes to stderr."""
-        if self.args.remarks:
+        if self.command.remarks:
             fresh = [r for r in dict.fromkeys(remarks_of(module)) if r not in self.remarked]
             self.remarked.update(fresh)
             for remark in fresh:
                 report(remark, self.sources, NAME)
-        if self.args.time_passes:
+        if self.command.time_passes:
             print(f"{seconds * 1e3:10.2f} ms  {name}", file=sys.stderr)
-        if self.args.print_ir_after_all or self.args.print_between_passes:
+        if self.command.print_ir_after_all or self.command.print_between_passes:
             print(f"// -----// IR after {name} //----- //", file=sys.stderr)
             Printer(stream=sys.stderr).print_op(module)
             print(file=sys.stderr)

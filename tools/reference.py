@@ -9,8 +9,8 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from ..backends.interpreter import Interpreter
+from ..backends.targets import Run, Step
 from ..backends.tensors import Array
-from .execution import Run, Step, fed_back, position_inputs
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class Reference:
         self._interpreter = Interpreter(module, run.weights)
         self._run = run
 
-    def differences(self, step: Step) -> list[Difference]:
-        """Run a step and compare its outputs, what the host has read of it, and all states.
+    def differences(self, step: Step, count: int) -> list[Difference]:
+        """Run the `count` steps of a call and compare outputs, what the host has read, and all states.
 
         Raises: InterpretationError.
         """
         return [
             _difference(step.position, name, mine, wanted)
-            for name, mine, wanted in self._values(step)
+            for name, mine, wanted in self._values(step, count)
             if mine.shape != wanted.shape or mine.tobytes() != wanted.tobytes()
         ]
 
-    def _values(self, step: Step) -> Iterator[tuple[str, Array, Array]]:
+    def _values(self, step: Step, count: int) -> Iterator[tuple[str, Array, Array]]:
         """Name, value of the engine and value of the reference."""
-        outputs, observed = self._steps(step)
+        outputs, observed = self._steps(step, count)
         for (name, mine), wanted in zip(step.outputs.items(), outputs, strict=True):
             yield f"output {name}", mine, wanted
         for label, values in observed.items():
@@ -59,21 +59,21 @@ class Reference:
         for socket, states in enumerate(self._interpreter.socket_states):
             where = f" of socket {socket}" if self._interpreter.sockets > 1 else ""
             for name, wanted in states.items():
-                yield f"state {name}{where}", self._run.executor.read(name, socket), wanted
+                yield f"state {name}{where}", self._run.read(name, socket), wanted
 
-    def _steps(self, step: Step) -> tuple[list[Array], dict[str, list[Array]]]:
+    def _steps(self, step: Step, count: int) -> tuple[list[Array], dict[str, list[Array]]]:
         """Outputs of the decode steps of a call, and what the host has read of them."""
-        program, inputs = self._run.program, dict(step.inputs)
+        run, inputs = self._run, dict(step.inputs)
         outputs: list[tuple[Array, ...]] = []
         observed: dict[str, list[Array]] = {}
-        for number in range(0, program.steps, self._interpreter.steps):
-            at = position_inputs(program, step.position + number)
+        for number in range(0, count, self._interpreter.steps):
+            at = run.position_inputs(step.position + number)
             inputs |= {name: np.asarray(value, step.inputs[name].dtype) for name, value in at.items()}
-            result = self._interpreter.step([inputs[name] for name in program.inputs])
+            result = self._interpreter.step([inputs[name] for name in run.inputs])
             outputs.append(result.outputs)
             for label, values in result.observed.items():
                 observed.setdefault(label, []).extend(values)
-            inputs |= fed_back(program, dict(zip(program.outputs, result.outputs, strict=True)))
+            inputs |= run.fed_back(dict(zip(step.outputs, result.outputs, strict=True)))
         if len(outputs) == 1:
             return [*outputs[0]], observed
         return [np.stack(values) for values in zip(*outputs, strict=True)], observed

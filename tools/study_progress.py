@@ -15,10 +15,10 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from ..backends.tables import share_text
 from ..explore.history import Objective, signed_values
 from ..explore.outcome import Status, Trial
 from ..explore.pareto import hypervolume
-from .tables import share_text
 
 LINE_SECONDS = 60.0
 """How often a line is written where there is no terminal."""

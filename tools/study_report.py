@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ..backends.tables import share_text
 from ..explore.reports.analysis import Report
 from ..explore.reports.formatting import number_text, plural
 from ..explore.reports.front_table import front_columns
 from ..explore.reports.importance import Importances
 from ..explore.reports.sentences import reference_words, space_words, status_words
-from .tables import print_table, share_text
+from .terminal import print_table
 
 MOST_ROWS = 20
 """Longer fronts are printed in part; the page and the JSON form have all of it."""

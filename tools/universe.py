@@ -1,73 +1,65 @@
-"""What `kl` adds to xDSL: its dialects, passes and targets, found by every xDSL tool through the
-entry point `xdsl.universe`.
+"""What is installed: what `kl` adds to xDSL, and the targets and frontends of `kl` and of other packages.
 
-Everything is imported on first use, so that a tool which needs none of it starts as quickly as
-before.
+Our dialects and passes are found by every xDSL tool through the entry point `xdsl.universe`. Everything is
+imported on first use, so that a tool which needs none of it starts as quickly as before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import IO, ClassVar, TypeVar
 
 from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Dialect, Operation
 from xdsl.universe import XDSL_UNIVERSE, Universe
-from xdsl.utils.target import Target
+from xdsl.utils.target import Target as Writer
 
+from ..backends import DEFAULT_TARGET
+from ..backends.targets import TARGETS, AnyTarget, Target
+from ..frontends import FRONTENDS, Frontend, SavedProgram, Text
 from ..passes import PASSES, load_pass
+from .diagnostics import Diagnostic, report
 from .pipeline import AvailablePasses
+from .values import HELP_MARK, InputError
+
+T = TypeVar("T", AnyTarget, Frontend)
 
 
-def _nn() -> Dialect:
-    from ..dialects.nn import NN
-
-    return NN
-
-
-def _collective() -> Dialect:
-    from ..dialects.collective import COLLECTIVE
-
-    return COLLECTIVE
-
-
-def _kernel() -> Dialect:
-    from ..dialects.kernel import KERNEL
-
-    return KERNEL
-
-
-def _dataflow() -> Dialect:
-    from ..dialects.dataflow import DATAFLOW
-
-    return DATAFLOW
-
-
-def _rdu() -> Dialect:
-    from ..dialects.rdu import RDU
-
-    return RDU
+def _dialect(name: str) -> Dialect:
+    return getattr(import_module(f"..dialects.{name}", __package__), name.upper())
 
 
 DIALECTS: dict[str, Callable[[], Dialect]] = {
-    "nn": _nn,
-    "collective": _collective,
-    "kernel": _kernel,
-    "dataflow": _dataflow,
-    "rdu": _rdu,
+    name: partial(_dialect, name) for name in ("nn", "collective", "kernel", "dataflow", "rdu")
 }
 
 
-def _program_target() -> type[Target]:
-    from .program_target import ProgramTarget
+@dataclass(frozen=True)
+class ProgramWriter(Writer):
+    """`kl-opt … -t kl-program`: a module at the level that its target takes, as a saved program."""
 
-    return ProgramTarget
+    name: ClassVar[str] = "kl-program"
+
+    program: str = "program"
+    """Name of the program in reports."""
+    target: str = DEFAULT_TARGET
+    """Whose program it is."""
+
+    def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
+        """Raises: PassFailedException for a module at another level, InputError for an unknown target."""
+        target = find_target(self.target)
+        output.write(target.dump(target.compile(module, self.program)))
 
 
 KL_UNIVERSE = Universe(
     all_dialects=DIALECTS,
     all_passes={name: partial(load_pass, name) for name in PASSES},
-    all_targets={"kl-program": _program_target},
+    all_targets={ProgramWriter.name: lambda: ProgramWriter},
 )
 
 
@@ -91,3 +83,71 @@ def other_operations() -> tuple[type[Operation], ...]:
     ours = DIALECTS.keys() | XDSL_UNIVERSE.all_dialects.keys()
     dialects = Universe.get_multiverse().all_dialects.items()
     return tuple(op for name, load in dialects if name not in ours for op in load().operations)
+
+
+def find_target(name: str | None) -> AnyTarget:
+    """The target of a name; the default one for None.
+
+    Raises: InputError for an unknown name.
+    """
+    if (ours := TARGETS.get(name or DEFAULT_TARGET)) is not None:
+        return ours()
+    found = {target.name: target for target in targets()}
+    if name not in found:
+        raise InputError(f"unknown target '{name}'{HELP_MARK}known are {', '.join(found)}")
+    return found[name]
+
+
+def targets() -> Iterator[AnyTarget]:
+    """Our targets, then those of other packages, which are imported when they are asked for."""
+    yield from (load() for load in TARGETS.values())
+    yield from _found("kl.targets", Target, tuple(TARGETS))
+
+
+def frontends(*, programs: bool = True) -> Iterator[Frontend]:
+    """Our frontends, then those of other packages, which are imported when they are asked for.
+
+    Without `programs`, that of saved programs is left out.
+    """
+    yield from (*FRONTENDS, PROGRAMS) if programs else FRONTENDS
+    yield from _found("kl.frontends", Frontend, (*(one.name for one in FRONTENDS), PROGRAMS.name))
+
+
+@cache
+def _found(group: str, kind: type[T], taken: tuple[str, ...]) -> tuple[T, ...]:
+    """What other packages bring by entry points, in the order of its names; a warning for what is wrong."""
+    found: dict[str, T] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        try:
+            loaded = entry.load()
+        except Exception as error:  # whatever another package does when it is imported
+            _warn(entry, f"{type(error).__name__}: {error}")
+            continue
+        if not isinstance(loaded, kind):
+            _warn(entry, f"it is no {kind.__name__}")
+        elif loaded.name in (*taken, *found):
+            _warn(entry, f"there is a {kind.__name__.lower()} '{loaded.name}' already")
+        else:
+            found[loaded.name] = loaded
+    return tuple(found.values())
+
+
+def _warn(entry: EntryPoint, reason: str) -> None:
+    package = f" of the package {entry.dist.name}" if entry.dist is not None else ""
+    message = f"{entry.group} '{entry.name}'{package} is left out: {reason}"
+    report(Diagnostic(message, severity="warning"), {}, "kl")
+
+
+def _is_program(text: str) -> bool:
+    return any(target.recognises(text) for target in targets())
+
+
+def _read_program(ctx: Context, text: Text) -> SavedProgram:
+    """The program of whichever target recognises it; the default target says what is wrong with others."""
+    shown = text.data.decode("utf-8", "replace")
+    target = next((one for one in targets() if one.recognises(shown)), find_target(None))
+    return SavedProgram(target.name, target.load(text.data))
+
+
+PROGRAMS = Frontend("program", (".json",), "saved programs", _is_program, _read_program)
+"""Saved programs of all targets."""

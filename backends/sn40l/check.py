@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...dialects.vocabulary import REGION_KINDS, TIERS
-from .check_machine import check_memory, check_residence, check_units
+from .check_machine import check_memory, check_resident_weights, check_units
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
 from .program import Execute, LoadArguments, LoadProgram, Observe, Program, Region
@@ -25,7 +25,7 @@ def check_program(program: Program) -> None:
         _check_rates(kernel)
         check_units(kernel, program.machine)
     check_memory(program)
-    check_residence(program)
+    check_resident_weights(program)
 
 
 def check_structure(program: Program) -> None:

@@ -42,7 +42,7 @@ def check_units(kernel: Kernel, machine: Machine) -> None:
         )
 
 
-def check_residence(program: Program) -> None:
+def check_resident_weights(program: Program) -> None:
     """That what lies in SRAM is a weight in whole PMUs that no other weight and no channel uses, but those of
     the loads that read it.
 
@@ -61,13 +61,13 @@ def check_residence(program: Program) -> None:
             "of a PMU",
         )
     places = [(region.name, region.pmus(machine)) for region in resident]
-    homes = {place for _, place in places}
+    resident_places = {place for _, place in places}
     for kernel in program.kernels if resident else ():
         in_place = {channel for unit in kernel.units for channel in unit.channels_in_place}
         channels = [
             (channel.name, channel.pmus)
             for number, channel in enumerate(kernel.channels)
-            if number not in in_place or channel.pmus not in homes
+            if number not in in_place or channel.pmus not in resident_places
         ]
         _check_places([*places, *channels], machine.pmus, f"kernel '{kernel.name}': PMU")
     _check_in_place(program, resident)
@@ -76,7 +76,7 @@ def check_residence(program: Program) -> None:
 def _check_in_place(program: Program, resident: list[Region]) -> None:
     """That what lies in SRAM is only read by loads whose one channel is its PMUs."""
     kernels, addresses = {kernel.name: kernel for kernel in program.kernels}, tuple[int, ...]()
-    homes = {region.pmus(program.machine) for region in resident}
+    resident_places = {region.pmus(program.machine) for region in resident}
     for command in program.commands if resident else ():
         if isinstance(command, LoadArguments):
             addresses = command.addresses
@@ -86,17 +86,19 @@ def _check_in_place(program: Program, resident: list[Region]) -> None:
         for unit in kernel.units:
             if unit.memory is None:
                 continue
-            home = _home(addresses[unit.memory], resident, program.machine)
+            resident_place = _resident_place(addresses[unit.memory], resident, program.machine)
             places = [kernel.channels[channel].pmus for channel in unit.channels_in_place]
             require(
-                places == [home] if home is not None else homes.isdisjoint(places),
+                places == [resident_place]
+                if resident_place is not None
+                else resident_places.isdisjoint(places),
                 f"kernel '{kernel.name}': '{unit.name}' must have one channel in the PMUs of the weight in "
                 "SRAM that it reads, or else none in such PMUs",
                 unit.location,
             )
 
 
-def _home(address: int, resident: list[Region], machine: Machine) -> tuple[int, int] | None:
+def _resident_place(address: int, resident: list[Region], machine: Machine) -> tuple[int, int] | None:
     """The PMUs of the weight at an address; None outside SRAM."""
     return next((r.pmus(machine) for r in resident if r.address <= address < r.end), None)
 

@@ -59,7 +59,7 @@ class Traffic:
         return self.ddr_read + self.ddr_written
 
     @property
-    def without_residence(self) -> Traffic:
+    def without_resident_weights(self) -> Traffic:
         """The same if no weight were resident: HBM brings what comes from SRAM."""
         return replace(self, hbm_read=self.hbm_read + self.sram_read, sram_read=0)
 

@@ -112,7 +112,7 @@ class Report:
     @property
     def roofline_without_residence_tokens_per_second(self) -> float:
         """The same if HBM brought what comes from SRAM: with resident weights a program can be faster."""
-        cycles = roofline_cycles(self.machine, self.traffic.without_residence, self.flops)
+        cycles = roofline_cycles(self.machine, self.traffic.without_resident_weights, self.flops)
         return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
 
     @property

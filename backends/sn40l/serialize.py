@@ -34,13 +34,20 @@ def save_program(program: Program, path: str | Path) -> None:
 def load_program(path: str | Path) -> Program:
     """Read a program from a file.
 
-    Raises: ProgramError as `parse_program` does, OSError if the file cannot be read.
+    Raises: ProgramError as `decode_program` does, OSError if the file cannot be read.
+    """
+    return decode_program(Path(path).read_bytes())
+
+
+def decode_program(data: bytes) -> Program:
+    """The program in what a file holds.
+
+    Raises: ProgramError as `parse_program` does, and for what is no text.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return parse_program(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ProgramError(f"not a {FORMAT} document: no UTF-8 text at byte {error.start}") from None
-    return parse_program(text)
 
 
 def dump_program(program: Program) -> str:

@@ -51,7 +51,7 @@ from xdsl.utils.exceptions import PassFailedException
 from ...dialects import kernel, nn
 from ...dialects.rdu import machine_of
 from ..diagnostics import NoRoom
-from ..units.residence import is_resident
+from ..units.resident_weights import is_resident
 from ..units.step_traffic import traffic_bytes
 from .layout import ALIGNMENT, Item, Movable, aligned, choose_spilled, plan_addresses
 from .shortage import without_ddr, without_hbm, without_spill

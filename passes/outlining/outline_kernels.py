@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import FunctionType, ModuleOp
@@ -22,6 +22,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import kernel, nn
 from ...dialects.operation import Without, fusion_of
+from ...dialects.vocabulary import GRANULARITIES, Granularity
 from ..diagnostics import add_remark
 from ..knobs import Knob
 from .fusion_rules import OP_RULES, STEP_RULES
@@ -37,8 +38,6 @@ from .grouping import (
     one_each,
 )
 from .kernel_names import role
-
-Granularity = Literal["op", "block", "layer"]
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,7 @@ class OutlineKernelsPass(ModulePass):
 
     name = "outline-kernels"
 
-    granularity: Granularity = field(
-        default="layer", metadata={"knob": Knob(("op", "block", "layer"), ordered=True)}
-    )
+    granularity: Granularity = field(default="layer", metadata={"knob": Knob(GRANULARITIES, ordered=True)})
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, FuncOp)}

@@ -10,7 +10,7 @@ from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp, channel_of
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import Rate
-from ..units.residence import home_of
+from ..units.resident_weights import resident_place
 from ..units.traffic import gathered_tiles, pass_tiles
 from .modulo import Edge, Node
 
@@ -23,7 +23,7 @@ def unit_node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> N
     interval, latency = unit.pace(machine)
     resource = unit.RESOURCE or f"unit {number}"
     channel = unit.memory_port
-    if channel is not None and (pmus := home_of(channel_of(channel))[1]):
+    if channel is not None and (pmus := resident_place(channel_of(channel))[1]):
         size_bytes = channel_of(channel).type.tile_bytes
         interval = -(-size_bytes // (pmus * machine.pmu_port_bytes_per_cycle))
         latency, resource = interval + machine.stage_latency_cycles, f"unit {number}"

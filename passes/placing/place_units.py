@@ -51,7 +51,7 @@ from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.machine import Machine
 from ...dialects.rdu import machine_of
-from ..units.residence import home_of, kernel_units
+from ..units.resident_weights import kernel_units, resident_place
 from .placement import Block, place
 from .routes import Grid, channel_hops, pass_bytes
 
@@ -72,7 +72,7 @@ def _check_room(network: dataflow.KernelOp, kind: str, needed: int, available: i
 
 def _settle(op: dataflow.StageOp | ChannelOp) -> bool:
     """Place what reads a resident weight there; whether it does."""
-    first, count = home_of(op)
+    first, count = resident_place(op)
     if not count:
         return False
     if isinstance(op, dataflow.StageOp):

@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import IntegerAttr
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp, channel_of
 from ...dialects.machine import Machine
-from ..units.residence import home_of
+from ..units.resident_weights import resident_place
 from ..units.traffic import pass_tiles
 from .routing import Flow, Link, Place, hops
 
@@ -65,7 +65,7 @@ def _unit_places(unit: UnitOp, grid: Grid) -> tuple[Place, ...]:
 def channel_flows(channel: ChannelOp, bytes_per_cycle: float, grid: Grid) -> tuple[Flow, Flow]:
     """A channel's flows: from the producer to the PMUs, and from there to the reader."""
     assert channel.pmus is not None, "placed before it is routed"
-    source = grid.range(channel.pmu_first, home_of(channel)[1])  # a resident weight stays where it is
+    source = grid.range(channel.pmu_first, resident_place(channel)[1])  # a resident weight stays where it is
     source = source or _unit_places(channel.producers()[0], grid)
     target = _unit_places(channel.consumers()[0], grid)
     pmus = channel.pmus.value.data

@@ -39,7 +39,7 @@ the chain of stages as short as possible (`allocation.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -53,7 +53,7 @@ from ...dialects.rdu import machine_of
 from ..diagnostics import NoRoom
 from ..knobs import Knob
 from .allocation import Shortage, Task, share_units
-from .residence import home_of, kernel_units
+from .resident_weights import kernel_units, resident_place
 from .traffic import is_stream, needed_pmus, pass_tiles, read_bytes, stage_flops
 
 
@@ -83,7 +83,7 @@ def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
 
 def _settle(op: dataflow.StageOp | dataflow.ChannelOp) -> bool:
     """Give what reads a resident weight the units there; whether it does."""
-    _, count = home_of(op)
+    _, count = resident_place(op)
     if count > 0:
         op.properties["pmus" if isinstance(op, dataflow.ChannelOp) else "pcus"] = IntegerAttr(count, i64)
     return count > 0
@@ -150,7 +150,7 @@ class AllocateUnitsPass(ModulePass):
         shares = Shares(self.percent, pcu_percent, self.stream_percent)
         machine = machine_of(op)
         pcus, pmus = kernel_units(op, machine)
-        machine = replace(machine, pcus=pcus, pmus=pmus)
+        machine = machine.with_values({"pcus": pcus, "pmus": pmus})
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
                 allocate(network, machine, shares)

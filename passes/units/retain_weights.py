@@ -66,7 +66,7 @@ from ...dialects import dataflow, kernel, nn
 from ...dialects.machine import Machine
 from ...dialects.rdu import machine_of
 from ..knobs import Knob
-from .residence import is_resident, loads_in_place, mark
+from .resident_weights import is_resident, loads_in_place, mark
 from .retention import Candidate, choose_weights
 from .step_traffic import traffic_bytes
 from .traffic import network_pmus

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from kl.frontends import load_model
-from kl.tools.located_parser import LocatedParser
+from kl.frontends.located_parser import LocatedParser
 from kl.tools.pipeline import check_module
 from kl.tools.universe import make_context
 

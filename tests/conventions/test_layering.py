@@ -70,10 +70,10 @@ def test_a_pass_imports_no_pass():
 
 ASKS = {
     "looping": {"memory": {"layout.gap_in_stack"}, "units": {"fit.shortage"}},
-    "memory": {"units": {"residence.is_resident", "step_traffic.traffic_bytes"}},
+    "memory": {"units": {"resident_weights.is_resident", "step_traffic.traffic_bytes"}},
     "pacing": {
         "units": {
-            "residence.home_of",
+            "resident_weights.resident_place",
             "traffic.gathered_tiles",
             "traffic.held_tiles",
             "traffic.is_stream",
@@ -83,7 +83,7 @@ ASKS = {
             "traffic.stage_flops",
         }
     },
-    "placing": {"units": {"residence.home_of", "residence.kernel_units", "traffic.pass_tiles"}},
+    "placing": {"units": {"resident_weights.resident_place", "residence.kernel_units", "traffic.pass_tiles"}},
 }
 """The functions through which one subject of the passes asks another; everything else is its own affair."""
 
@@ -130,7 +130,10 @@ def test_solvers_work_on_plain_data(solver: Path):
 
 
 READERS_OF_IR = ("emit.py", "numbering.py")
-"""All of the machine backend that reads IR, beside the `emit` of the units, which is given operations."""
+"""All of the machine backend that reads IR, beside the `emit` of the units, which is given operations.
+
+The target hands modules on to `emit.py`, and asks them for their machine.
+"""
 
 
 def test_only_emission_reads_ir_in_the_machine_backend():
@@ -139,7 +142,9 @@ def test_only_emission_reads_ir_in_the_machine_backend():
         return name[0] == "xdsl" or (name[:2] == ("kl", "dialects") and name[2] not in plain)
 
     kinds = [path.name for path in (ROOT / "backends/sn40l/units").glob("*.py")]
-    assert wrong_imports("backends/sn40l", is_ir, but=[*READERS_OF_IR, *kinds, "kernel.py"]) == []
+    assert (
+        wrong_imports("backends/sn40l", is_ir, but=[*READERS_OF_IR, *kinds, "kernel.py", "target.py"]) == []
+    )
 
 
 @pytest.mark.parametrize("module", ["program", "units", "check", "serialize", "engine", "executor"])
@@ -187,6 +192,33 @@ def _module_of(path: Path) -> tuple[str, ...]:
 def _ours(name: tuple[str, ...], modules: Mapping[tuple[str, ...], Path]) -> tuple[str, ...] | None:
     """The module that an import names, or that holds the name which it imports."""
     return name if name in modules else name[:-1] if name[:-1] in modules else None
+
+
+def test_tools_name_no_target():
+    targets = {path.parent for path in (ROOT / "backends").glob("*/target.py")}
+    assert targets, "there is one at least"
+    for folder in targets:
+        assert wrong_imports("tools", lambda name, own=folder.name: own in name) == []
+        texts = {path: path.read_text(encoding="utf-8").lower() for path in FILES}
+        naming = [path for path, text in texts.items() if folder.name in text]
+        assert [path for path in naming if path.is_relative_to(ROOT / "tools")] == []
+
+
+def test_only_the_file_of_a_command_reads_its_command_line():
+    """Options are read into dataclasses: an argparse Namespace has no attribute read, but for the command."""
+    read = list[str]()
+    for path in (path for path in FILES if path.is_relative_to(ROOT / "tools")):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                names = {one.arg for one in function.args.args if "Namespace" in ast.unparse(one)}
+                read += [
+                    f"{path.name}: {ast.unparse(node)}"
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Attribute)
+                    and isinstance(node.value, ast.Name)
+                    and (node.value.id in names or node.value.id == "arguments")
+                ]
+    assert read == ["kl.py: arguments.command"]
 
 
 def test_the_package_imports_itself_relatively():

@@ -9,8 +9,8 @@ from textwrap import dedent
 
 import pytest
 
+from kl.frontends.located_parser import LocatedParser
 from kl.passes import PASSES, load_pass
-from kl.tools.located_parser import LocatedParser
 from kl.tools.pipeline import check_module
 from kl.tools.universe import make_context
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from kl.backends.weights import WeightSpec, random_weights
-from kl.tools.commands.options import JSON_VERSION
 from kl.tools.kl import main
+from kl.tools.options import JSON_VERSION
 
 ROOT = Path(__file__).parents[2]
 LLAMA = str(ROOT / "examples/llama3_8b.kl")
@@ -335,9 +335,9 @@ def test_kl_opt_imports_what_it_needs():
 
 
 def test_a_display_appears_after_a_second_on_a_terminal(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
-    from kl.tools import progress
+    from kl.tools import terminal
 
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(terminal, "PATIENCE_SECONDS", 0.0)
     assert main(["time", TINY]) == 0
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -44,9 +44,9 @@ def test_run_gives_the_tokens_of_single_steps(sockets: str, capsys: Capture) -> 
 
 def test_a_wrong_number_would_be_seen(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     # The reference repeats single steps: with positions that do not count, states differ.
-    from kl.tools import reference
+    from kl.backends.sn40l.execution import ProgramRun
 
-    monkeypatch.setattr(reference, "position_inputs", lambda program, position: {"position": 0})
+    monkeypatch.setattr(ProgramRun, "position_inputs", lambda run, position: {"position": 0})
     assert main(["run", TINY, "--steps", "4", "--steps-per-call", "4", "--check"]) == 1
     assert "state decoder.keys differs" in capsys.readouterr().out
 

@@ -26,7 +26,7 @@ from kl.backends.sn40l.units import (
 )
 from kl.backends.tensors import TensorSpec
 from kl.dialects.machine import SN40L
-from kl.tools.located_parser import LocatedParser
+from kl.frontends.located_parser import LocatedParser
 from kl.tools.universe import make_context
 
 TEXT = dedent("""\

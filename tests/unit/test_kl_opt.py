@@ -16,9 +16,9 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from kl.dialects import nn
+from kl.frontends.located_parser import LocatedParser
 from kl.passes import load_pass
 from kl.tools import kl_opt
-from kl.tools.located_parser import LocatedParser
 from kl.tools.pipeline import fill_locations, parse_passes
 from kl.tools.universe import make_context
 

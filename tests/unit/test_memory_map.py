@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from kl.dialects.machine import SN40L
-from kl.tools.commands.options import JSON_VERSION
 from kl.tools.kl import main
+from kl.tools.options import JSON_VERSION
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY, LARGE = str(EXAMPLES / "llama3_tiny.kl"), str(EXAMPLES / "llama3_405b.kl")

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from kl.tools.driver import LEVEL_NAMES, Choice, pipeline
+from kl.backends.targets import Choice
 from kl.tools.kl import main
+from kl.tools.tuning.pipelines import choice_pipeline
 
 ROOT = Path(__file__).parents[2]
 MINI = str(ROOT / "examples/mini.kl")
 TINY = str(ROOT / "examples/llama3_tiny.kl")
-DEFAULT = ",".join(pipeline(level, Choice()) for level in LEVEL_NAMES[1:])
+DEFAULT = choice_pipeline(Choice())
 
 Capture = pytest.CaptureFixture[str]
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from kl.backends.sn40l.check import check_program
-from kl.backends.sn40l.check_machine import check_residence
+from kl.backends.sn40l.check_machine import check_resident_weights
 from kl.backends.sn40l.errors import ProgramError
+from kl.backends.sn40l.execution import ProgramRun, position_inputs, read_weights
 from kl.backends.sn40l.executor import Executor, time_step
 from kl.backends.sn40l.program import Program, Region, tier_span
 from kl.backends.sn40l.report import Report
 from kl.backends.sn40l.serialize import load_program
-from kl.tools.execution import Run, position_inputs, read_weights
 from kl.tools.kl import main
 
 ROOT = Path(__file__).parents[2]
@@ -65,9 +65,9 @@ def test_numbers_are_those_of_the_reference(sockets: int, capsys: Capture) -> No
 @pytest.mark.parametrize("sockets", [1, 2])
 def test_cycles_with_data_are_those_without(sockets: int, compiled: Any) -> None:
     program = compiled(sockets, True)
-    steps = Run(program, read_weights(program, None, 0), 0, "hardware")
+    steps = ProgramRun(program, read_weights(program, None, 0), 0, "hardware")
     *_, last = steps.steps(4, lambda *_: None)
-    assert last.report.cycles == timed(program).cycles == timed(program, jump=False).cycles
+    assert last.cycles == timed(program).cycles == timed(program, jump=False).cycles
     assert timed(program, every_socket=True).cycles == timed(program).cycles
 
 
@@ -79,7 +79,7 @@ def test_hbm_reads_less_by_just_what_is_resident(sockets: int, compiled: Any) ->
     assert held > 0
     assert streamed.sram_read == 0
     assert resident.sram_read == held == streamed.hbm_read - resident.hbm_read
-    assert resident.without_residence == streamed
+    assert resident.without_resident_weights == streamed
 
 
 def test_tables_of_which_rows_are_read_stay_in_hbm(compiled: Any) -> None:
@@ -90,11 +90,11 @@ def test_tables_of_which_rows_are_read_stay_in_hbm(compiled: Any) -> None:
 
 def test_no_kernel_has_the_pmus_of_a_weight_that_it_does_not_read(compiled: Any) -> None:
     program = compiled(1, True)
-    homes = {region.pmus(program.machine) for region in resident_regions(program)}
-    lowest = min(first for first, _ in homes)
+    places = {region.pmus(program.machine) for region in resident_regions(program)}
+    lowest = min(first for first, _ in places)
     for kernel in program.kernels:
         for channel in kernel.channels:
-            assert channel.pmus in homes or sum(channel.pmus) <= lowest
+            assert channel.pmus in places or sum(channel.pmus) <= lowest
 
 
 def test_compare_shows_the_roofline_move(capsys: Capture) -> None:
@@ -132,9 +132,9 @@ def test_the_checks_refuse_what_is_not_in_place(compiled: Any) -> None:
 
 def test_a_channel_in_the_pmus_of_a_weight_is_refused(compiled: Any) -> None:
     program: Program = compiled(1, True)
-    home = resident_regions(program)[0].pmus(program.machine)
+    place = resident_regions(program)[0].pmus(program.machine)
     kernel = program.kernels[0]
-    channels = (replace(kernel.channels[0], pmus=home), *kernel.channels[1:])
+    channels = (replace(kernel.channels[0], pmus=place), *kernel.channels[1:])
     kernels = (replace(kernel, channels=channels), *program.kernels[1:])
     with pytest.raises(ProgramError, match="or else none in such PMUs"):
         check_program(replace(program, kernels=kernels))
@@ -158,12 +158,12 @@ def test_resident_comes_too_late_for_networks(tmp_path: Path, capsys: Capture) -
 def test_a_weight_in_sram_is_read_in_place(compiled: Any) -> None:
     program: Program = compiled(1, True)
     last = resident_regions(program)[-1]
-    home, machine = last.pmus(program.machine), program.machine
+    place, machine = last.pmus(program.machine), program.machine
     first = min(region.pmus(machine)[0] for region in resident_regions(program))
-    elsewhere = (first - home[1], home[1])
+    elsewhere = (first - place[1], place[1])
     kernels = tuple(
-        replace(k, channels=tuple(replace(c, pmus=elsewhere) if c.pmus == home else c for c in k.channels))
+        replace(k, channels=tuple(replace(c, pmus=elsewhere) if c.pmus == place else c for c in k.channels))
         for k in program.kernels
     )
     with pytest.raises(ProgramError, match="must have one channel in the PMUs of the weight"):
-        check_residence(replace(program, kernels=kernels))
+        check_resident_weights(replace(program, kernels=kernels))

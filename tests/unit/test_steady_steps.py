@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, event, given, settings
 from steady_loops import Loop, block, loop_of, step_loops
 from steady_programs import EXAMPLES, Jumps, build, compiled, note_jumps, outcome, skipped
 
+from kl.backends.sn40l.execution import position_inputs
 from kl.backends.sn40l.executor import time_step
-from kl.tools.driver import Choice
-from kl.tools.execution import position_inputs
+from kl.backends.targets import Choice
 
 
 @pytest.fixture

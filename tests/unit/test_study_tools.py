@@ -13,9 +13,9 @@ from kl.explore.errors import SpaceError, StudyError
 from kl.explore.history import Objective
 from kl.explore.outcome import Outcome, Trial
 from kl.tools import study_progress
-from kl.tools.diagnostics import InputError
-from kl.tools.study_errors import study_errors
-from kl.tools.study_options import add_method, add_study_options
+from kl.tools.commands.tune import resumable
+from kl.tools.diagnostics import Diagnostic, describe
+from kl.tools.options import StudyOptions, filled
 from kl.tools.study_progress import Progress
 
 OBJECTIVES = (Objective("time", capacity=10.0), Objective("speed", "maximise"))
@@ -26,24 +26,14 @@ def trial(number: int, values: tuple[float, float] | None, status: str = "feasib
     return Trial(number, {"tile": number, "order": (1, 0)}, outcome, 0.0, 1.0)
 
 
-def parse(*words: str) -> argparse.Namespace:
+def parse(*words: str) -> StudyOptions:
     parser = argparse.ArgumentParser(exit_on_error=False)
-    add_study_options(parser, budget=100, storage="study.db")
-    add_method(parser)
-    return parser.parse_args(words)
+    StudyOptions.add(parser, budget=100, storage="study.db")
+    return filled(StudyOptions, parser.parse_args(words))
 
 
 def test_options_have_defaults():
-    assert vars(parse()) == {
-        "storage": None,
-        "budget": 100,
-        "jobs": 1,
-        "timeout": None,
-        "seed": 0,
-        "resume": False,
-        "json": False,
-        "method": "default",
-    }
+    assert parse() == StudyOptions(None, 100, 1, None, 0, False, False, "default")
     given = parse(
         "--storage", "a.journal", "--timeout", "1.5", "--jobs", "3", "--method", "random", "--resume"
     )
@@ -118,11 +108,10 @@ def test_a_terminal_gets_a_live_display(monkeypatch: pytest.MonkeyPatch, capsys:
 
 @pytest.mark.parametrize("error", [StudyError("no such study"), SpaceError("empty")])
 def test_what_the_explorer_refuses_is_wrong_input(error: Exception):
-    with pytest.raises(InputError, match=str(error)), study_errors("study.db"):
-        raise error
+    assert describe(error) == Diagnostic(str(error))
 
 
 def test_after_an_interruption_it_says_how_to_go_on(capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(KeyboardInterrupt), study_errors("study.db"):
+    with pytest.raises(KeyboardInterrupt), resumable("study.db"):
         raise KeyboardInterrupt
     assert "kept in study.db: the same command goes on with it" in capsys.readouterr().err

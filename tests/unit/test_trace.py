@@ -166,9 +166,9 @@ def test_long_loops_show_their_first_iterations_and_the_last_one(network: Any, j
 def tiny() -> tuple[Program, dict[str, int]]:
     """The looped program of thirty small layers, and its position."""
     from kl.backends.sn40l.emit import emit_program
+    from kl.backends.sn40l.execution import position_inputs
     from kl.frontends import load_model
     from kl.tools.driver import Choice, lower
-    from kl.tools.execution import position_inputs
     from kl.tools.universe import make_context
 
     path = Path(TINY)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kl.backends.sn40l.usage import MEASURES
+from kl.backends.targets import Choice, TargetError
 from kl.explore.outcome import Outcome
 from kl.explore.space import Point
 from kl.tools.diagnostics import InputError
-from kl.tools.driver import Choice
 from kl.tools.tuning.evaluation import MappingEvaluation, Source, tuned_module, workbench
-from kl.tools.tuning.measures import MEASURES
 from kl.tools.tuning.pipelines import choice_pipeline, default_template
 from kl.tools.tuning.space import mapping_space
 from kl.tools.tuning.workbench import KEPT_MODULES, Workbench
@@ -171,7 +171,7 @@ def test_a_machine_may_be_part_of_a_point():
 
 def test_a_position_outside_the_context_is_an_error_of_the_command():
     evaluate = replace(evaluation(TINY), position=64)
-    with pytest.raises(InputError, match="positions 0 to 63"):
+    with pytest.raises(TargetError, match="positions 0 to 63"):
         evaluate(evaluate.mapping.default_point())
 
 

@@ -8,6 +8,10 @@ from kl.dialects.machine import SN40L
 from kl.explore.parameters import Integer, Ordinal
 from kl.tools.diagnostics import InputError
 from kl.tools.tuning.machines import Cost, machine_parameter, parse_cost
+from kl.tools.universe import find_target
+
+NAMES = [name for name, _ in SN40L.items()]
+TERMS = find_target("sn40l").terms
 
 
 @pytest.mark.parametrize(
@@ -23,7 +27,7 @@ from kl.tools.tuning.machines import Cost, machine_parameter, parse_cost
     ],
 )
 def test_ranges_and_lists(text: str, parameter: Integer | Ordinal):
-    assert machine_parameter(text) == parameter
+    assert machine_parameter(text, NAMES) == parameter
 
 
 @pytest.mark.parametrize(
@@ -46,14 +50,14 @@ def test_ranges_and_lists(text: str, parameter: Integer | Ordinal):
 )
 def test_what_is_no_range(text: str, message: str):
     with pytest.raises(InputError, match=message):
-        machine_parameter(text)
+        machine_parameter(text, NAMES)
 
 
 def test_a_cost_is_an_expression_over_the_machine():
-    cost = parse_cost("area = 2.5 * sram_bytes + hbm_bandwidth / 1e9", SN40L)
+    cost = parse_cost("area = 2.5 * sram_bytes + hbm_bandwidth / 1e9", TERMS(SN40L))
     assert cost == Cost("area", "2.5 * sram_bytes + hbm_bandwidth / 1e9")
-    assert cost.of(SN40L) == 2.5 * 1040 * 512 * 1024 + 1800
-    assert cost.of(SN40L.with_values({"pmus": 1})) == 2.5 * 512 * 1024 + 1800
+    assert cost.of(TERMS(SN40L)) == 2.5 * 1040 * 512 * 1024 + 1800
+    assert cost.of(TERMS(SN40L.with_values({"pmus": 1}))) == 2.5 * 512 * 1024 + 1800
 
 
 @pytest.mark.parametrize(
@@ -71,4 +75,4 @@ def test_a_cost_is_an_expression_over_the_machine():
 )
 def test_what_is_no_cost(text: str, message: str):
     with pytest.raises(InputError, match=message):
-        parse_cost(text, SN40L)
+        parse_cost(text, TERMS(SN40L))

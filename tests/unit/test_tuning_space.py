@@ -15,6 +15,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from kl.backends.sn40l.usage import MEASURES
+from kl.backends.targets import Choice
 from kl.dialects import nn
 from kl.dialects.rdu import set_machine
 from kl.explore.errors import SpaceError
@@ -24,11 +26,9 @@ from kl.explore.store import load_space, save_space
 from kl.passes import PASSES, load_pass
 from kl.passes.knobs import Knob, option_knobs, presence_knob
 from kl.tools.diagnostics import InputError
-from kl.tools.driver import Choice
 from kl.tools.pipeline import parse_passes
-from kl.tools.tuning.dials import Slot, find_dials
+from kl.tools.tuning.bound_knobs import Slot, bind_knobs
 from kl.tools.tuning.evaluation import Source, tuned_module, workbench
-from kl.tools.tuning.measures import MEASURES
 from kl.tools.tuning.pipelines import PipelineTemplate, choice_pipeline, default_template
 from kl.tools.tuning.space import MappingSpace, mapping_space
 from kl.tools.universe import available_passes
@@ -81,14 +81,14 @@ def module_with(shape: tuple[int, ...], **machine: int) -> ModuleOp:
 
 
 def test_a_pass_of_somebody_else_has_its_knobs():
-    dials = find_dials([Slot(BlockRowsPass, {}, True)], module_with((12, 8)))
-    assert [dial.name for dial in dials] == ["block-rows", "block-rows.block", "block-rows.copies"]
-    presence, block, copies = dials
+    knobs = bind_knobs([Slot(BlockRowsPass, {}, True)], module_with((12, 8)))
+    assert [knob.name for knob in knobs] == ["block-rows", "block-rows.block", "block-rows.copies"]
+    presence, block, copies = knobs
     when = Condition("block-rows", (True,))
     assert presence.parameter == Categorical("block-rows", (True, False))
     assert block.parameter == Integer("block-rows.block", 1, 12, when=when)
     assert copies.parameter == Ordinal("block-rows.copies", (1, 2, 4), when=when)
-    space = MappingSpace(PipelineTemplate("block-rows"), dials).space
+    space = MappingSpace(PipelineTemplate("block-rows"), knobs).space
     points = list(space.points())
     assert {point["block-rows.block"] for point in points if point["block-rows"]} == {1, 2, 3, 4, 6, 12}
     assert all(p["block-rows.copies"] <= p["block-rows.block"] for p in points if p["block-rows"])  # pyright: ignore[reportOperatorIssue]
@@ -96,12 +96,12 @@ def test_a_pass_of_somebody_else_has_its_knobs():
 
 
 def test_a_predicate_on_facts_alone_says_whether_there_is_a_knob():
-    dials = find_dials([Slot(BlockRowsPass, {}, True)], module_with((12, 8), pcus=1))
-    assert [dial.name for dial in dials] == ["block-rows", "block-rows.block"]
+    knobs = bind_knobs([Slot(BlockRowsPass, {}, True)], module_with((12, 8), pcus=1))
+    assert [knob.name for knob in knobs] == ["block-rows", "block-rows.block"]
 
 
-def test_the_pipelines_own_settings_are_the_defaults():
-    _, block, copies = find_dials([Slot(BlockRowsPass, {"block": 5, "copies": 3}, True)], module_with((4, 8)))
+def test_the_pipelines_own_values_are_the_defaults():
+    _, block, copies = bind_knobs([Slot(BlockRowsPass, {"block": 5, "copies": 3}, True)], module_with((4, 8)))
     assert block.default == 5
     assert block.parameter.values == (1, 2, 3, 4, 5), "a default outside the range is one more value"  # pyright: ignore[reportAttributeAccessIssue]
     assert copies.parameter.values == (3, 1, 2, 4)  # pyright: ignore[reportAttributeAccessIssue]
@@ -125,23 +125,23 @@ def test_a_knob_that_makes_no_sense_names_its_pass(knob: Knob, message: str):
         def apply(self, ctx: Context, op: ModuleOp) -> None: ...
 
     with pytest.raises(InputError, match=f"pass wrong declares a knob that makes no sense: .*{message}"):
-        find_dials([Slot(WrongPass, {}, True)], module_with((4, 4)))
+        bind_knobs([Slot(WrongPass, {}, True)], module_with((4, 4)))
 
 
 def test_all_knobs_of_our_passes_are_options_with_a_default_among_their_values():
-    dials = {dial.name: dial for dial in spaces(LLAMA, 8).dials}
-    assert len(dials) >= 12
-    for dial in dials.values():
-        dial.parameter.index(dial.default)
+    knobs = {knob.name: knob for knob in spaces(LLAMA, 8).knobs}
+    assert len(knobs) >= 12
+    for knob in knobs.values():
+        knob.parameter.index(knob.default)
     declared = {f"{name}.{option}" for name in PASSES for option in option_knobs(load_pass(name))} | {
         name for name in PASSES if presence_knob(load_pass(name)) is not None
     }
     in_default = {slot.pass_class.name for slot in default_template(8).slots()}
-    assert {name for name in declared if name.partition(".")[0] in in_default} == {*dials}
+    assert {name for name in declared if name.partition(".")[0] in in_default} == {*knobs}
 
 
 def test_one_socket_and_no_cache_have_fewer_knobs():
-    names = {dial.name for dial in spaces(MINI, 1).dials}
+    names = {knob.name for knob in spaces(MINI, 1).knobs}
     assert "overlap-collectives" not in names
     assert "tile-stages.cache-tile-bytes" not in names
     assert "tile-stages.tile-bytes" in names
@@ -174,8 +174,8 @@ def test_every_point_is_a_pipeline_and_comes_back(seed: int):
 
 
 def test_a_space_of_knobs_can_be_saved():
-    dials = find_dials([Slot(BlockRowsPass, {}, True)], module_with((12, 8)))
-    space = MappingSpace(PipelineTemplate("block-rows"), dials).space
+    knobs = bind_knobs([Slot(BlockRowsPass, {}, True)], module_with((12, 8)))
+    space = MappingSpace(PipelineTemplate("block-rows"), knobs).space
     loaded = load_space(save_space(space))
     assert isinstance(loaded, Space)
     assert loaded == space
@@ -184,7 +184,7 @@ def test_a_space_of_knobs_can_be_saved():
 
 def test_knobs_can_be_chosen_and_fixed():
     mapping = spaces(MINI, 1, only=["allocate-units.percent", "loop-kernels"], fixed={"retain-weights": True})
-    assert [dial.name for dial in mapping.dials] == ["loop-kernels", "allocate-units.percent"]
+    assert [knob.name for knob in mapping.knobs] == ["loop-kernels", "allocate-units.percent"]
     text = mapping.pipeline({"loop-kernels": False, "allocate-units.percent": 20})
     assert "retain-weights," in text
     assert "loop-kernels" not in text
@@ -194,10 +194,10 @@ def test_knobs_can_be_chosen_and_fixed():
 
 def test_options_of_a_pass_that_always_runs_have_no_condition():
     fixed = spaces(MINI, 1, fixed={"retain-weights": True})
-    dial = next(dial for dial in fixed.dials if dial.name == "retain-weights.percent")
-    assert dial.parameter.when is None
+    knob = next(knob for knob in fixed.knobs if knob.name == "retain-weights.percent")
+    assert knob.parameter.when is None
     without = spaces(MINI, 1, fixed={"retain-weights": False})
-    assert "retain-weights.percent" not in {dial.name for dial in without.dials}
+    assert "retain-weights.percent" not in {knob.name for knob in without.knobs}
 
 
 def test_a_fixed_knob_tells_pipelines_apart():
@@ -260,5 +260,5 @@ def test_the_page_lists_all_knobs_and_objectives():
         }
         for title in ("Knobs", "Objectives")
     )
-    assert knobs == {dial.name for dial in spaces(LLAMA, 8).dials}
+    assert knobs == {knob.name for knob in spaces(LLAMA, 8).knobs}
     assert objectives == {*MEASURES}

@@ -3,71 +3,121 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from ...backends.sn40l.report import Report
-from ..compilation import Compiler
-from ..diagnostics import InputError
-from ..driver import Choice
-from ..execution import timed_position
-from ..inputs import ModuleInput
-from ..tables import print_json, print_table, share_text, time_text
-from .options import JSON_VERSION
-from .time import headline, kernel_calls_per_token, roofline, time_program
+from ...backends.tables import share_text, time_text
+from ...backends.targets import Choice, TimeOptions, Timing
+from ...dialects.vocabulary import Orchestration
+from ..options import (
+    JSON_VERSION,
+    MachineOptions,
+    MappingOptions,
+    ModelOptions,
+    add_json,
+    add_orchestration,
+    add_position,
+    add_spill,
+    add_steps_per_call,
+    filled,
+)
+from ..terminal import print_json, print_table
+from ..values import InputError
+from .time import document, headline, roofline_text, time_program
 
-VARIANTS = {
-    "unfused": Choice("op", loop=False),
-    "fused": Choice("layer", loop=False),
-    "looped": Choice("layer", loop=True),
-    "stepped": Choice("layer", loop=True, steps_per_call=8),
-    "resident": Choice("layer", loop=True, resident=True),
-}
-"""What is compared: one kernel per operator as on a GPU, one per layer, one for all layers, one for several
-whole steps, and one for all layers with weights in the SRAM that is left."""
+if TYPE_CHECKING:
+    from ..compilation import Compiler, ModuleInput
+
+HELP = "time the model unfused, fused, looped, over steps, and with resident weights"
+
+SHARED = (
+    "steps",
+    "sockets",
+    "orchestration",
+    "kernel_calls_per_token",
+    "tokens_per_second",
+    "roofline_tokens_per_second",
+    "roofline_share",
+    "roofline_without_residence_tokens_per_second",
+    "cycles",
+    "seconds",
+    "bytes",
+    "ledger_cycles",
+)
+"""What the document of a variant has of that of `kl time`, as far as the target says it."""
+
+
+@dataclass(frozen=True)
+class CompareCommand:
+    """What a command line of `kl compare` says."""
+
+    model: ModelOptions
+    machine: MachineOptions
+    spill: bool
+    orchestration: Orchestration
+    position: int | None
+    steps_per_call: int | None
+    json: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `kl compare`."""
+    ModelOptions.add(parser)
+    add_json(parser)
+    MachineOptions.add(parser)
+    add_spill(parser)
+    add_orchestration(parser)
+    add_position(parser)
+    add_steps_per_call(parser, "decode steps of a call in the variant that loops over them (default: 8)")
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A variant and what one step of it takes."""
+    """A variant and what one call of it takes."""
 
     variant: str
-    position: int
-    report: Report
+    choice: Choice
+    timing: Timing
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile and time all variants."""
-    compiler = Compiler.of(arguments)
+    from ..compilation import Compiler, ModuleInput
+    from ..driver import VARIANTS
+
+    command = filled(CompareCommand, arguments)
+    mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call)
+    compiler = Compiler.of(command.model, command.machine, mapping)
     given = compiler.read()
     if not isinstance(given, ModuleInput) or given.level != "nn":
         raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
-    timed = [_time(compiler, given, variant, arguments) for variant in VARIANTS]
+    timed = [_time(compiler, given, command, name, choice) for name, choice in VARIANTS.items()]
     # Where steps cannot be looped, a remark has said why.
-    timed = [one for one in timed if one.report.steps > 1 or VARIANTS[one.variant].steps_per_call == 1]
-    if arguments.json:
+    timed = [one for one in timed if one.timing.steps > 1 or one.choice.steps_per_call == 1]
+    if command.json:
         print_json([_document(given.path, one) for one in timed])
     else:
         _print(timed)
     return 0
 
 
-def _time(compiler: Compiler, given: ModuleInput, variant: str, arguments: argparse.Namespace) -> Timed:
+def _time(
+    compiler: Compiler, given: ModuleInput, command: CompareCommand, variant: str, choice: Choice
+) -> Timed:
     """Each variant is lowered from a copy of the module."""
-    copy = replace(given, module=given.module.clone())
-    choice = replace(VARIANTS[variant], spill=arguments.spill)
-    if choice.steps_per_call > 1 and arguments.steps_per_call is not None:
-        choice = replace(choice, steps_per_call=arguments.steps_per_call)
-    program = compiler.program(copy, choice)
-    wanted = arguments.position
-    if wanted is not None:
-        wanted = max(0, wanted - program.steps + 1)  # the last of its steps is there
-    position = timed_position(program, wanted)
-    return Timed(variant, position, time_program(program, position, arguments.orchestration))
+    chosen = replace(choice, spill=command.spill)
+    if choice.steps_per_call > 1 and command.steps_per_call is not None:
+        chosen = replace(chosen, steps_per_call=command.steps_per_call)
+    program = compiler.program(replace(given, module=given.module.clone()), chosen)
+    position = command.position
+    if position is not None:
+        position = max(0, position - program.steps + 1)  # the last of its steps is there
+    options = TimeOptions(position, command.orchestration)
+    return Timed(variant, choice, time_program(given.target, program, options))
 
 
 def _document(path: str, timed: Timed) -> dict[str, Any]:
-    report, choice = timed.report, VARIANTS[timed.variant]
+    whole, choice = document(path, timed.timing), timed.choice
     return {
         "version": JSON_VERSION,
         "input": path,
@@ -75,50 +125,41 @@ def _document(path: str, timed: Timed) -> dict[str, Any]:
         "fusion": choice.fusion,
         "loop": choice.loop,
         "resident": choice.resident,
-        "position": timed.position,
-        "steps": report.steps,
-        "sockets": report.machine.sockets,
-        "orchestration": report.orchestration,
-        "kernel_calls_per_token": kernel_calls_per_token(report),
-        "tokens_per_second": report.tokens_per_second,
-        "roofline_tokens_per_second": report.roofline_tokens_per_second,
-        "roofline_share": report.roofline_share,
-        "roofline_without_residence_tokens_per_second": report.roofline_without_residence_tokens_per_second,
-        "cycles": report.cycles,
-        "seconds": report.seconds,
-        "bytes": asdict(report.traffic),
-        "ledger_cycles": asdict(report.ledger),
+        "position": timed.timing.position,
+        **{name: whole[name] for name in SHARED if name in whole},
     }
 
 
 def _print(timed: list[Timed]) -> None:
-    first = timed[0].report
-    print(headline(first, timed[0].position), end="\n\n")
-    columns = ["variant", "calls/token", "time/step", "tokens/s", "speedup", "roofline", "reached"]
-    columns.append("all from HBM")
+    first = timed[0].timing
+    print(headline(first), end="\n\n")
+    columns = ["variant", "calls/token", "time/step", "tokens/s", "speedup"]
+    columns += [*(("roofline", "reached") if first.roofline else ()), *first.columns]
     print_table(columns, [_row(one, first) for one in timed])
-    print()
-    entries = [name.replace("_", " ") for name in asdict(first.ledger)]
-    print_table(["time goes to", *entries], [_ledger(one) for one in timed])
-    for one in (one for one in timed if one.variant in ("looped", "resident")):
-        print(f"\nroofline, {one.variant}: {roofline(one.report)}", end="")
-    print("\nall from HBM: the roofline in tokens/s if no weight were resident in SRAM")
+    if first.parts:
+        print()
+        entries = [name.replace("_", " ") for name in first.parts]
+        print_table(["time goes to", *entries], [_parts(one) for one in timed])
+    for one in timed:
+        if one.variant in ("looped", "resident") and one.timing.roofline is not None:
+            print(f"\nroofline, {one.variant}: {roofline_text(one.timing)}", end="")
+    if first.legend:
+        print(f"\n{first.legend}")
 
 
-def _row(timed: Timed, first: Report) -> list[str]:
-    report = timed.report
+def _row(timed: Timed, first: Timing) -> list[str]:
+    timing, roofline = timed.timing, timed.timing.roofline
+    step = timing.seconds / timing.steps
     return [
         timed.variant,
-        f"{kernel_calls_per_token(report)}",
-        time_text(report.seconds / report.steps),
-        f"{report.tokens_per_second:.1f}",
-        f"{first.cycles * report.steps / report.cycles:.2f}x" if report.cycles else "",
-        f"{report.roofline_tokens_per_second:.1f}",
-        share_text(report.roofline_share),
-        f"{report.roofline_without_residence_tokens_per_second:.1f}",
+        f"{timing.kernel_calls_per_token}",
+        time_text(step),
+        f"{timing.tokens_per_second:.1f}",
+        f"{first.seconds / first.steps / step:.2f}x" if step else "",
+        *((f"{roofline.tokens_per_second:.1f}", share_text(roofline.share)) if roofline else ()),
+        *timing.columns.values(),
     ]
 
 
-def _ledger(timed: Timed) -> list[str]:
-    cycles = timed.report.cycles or 1
-    return [timed.variant, *(share_text(part / cycles) for part in asdict(timed.report.ledger).values())]
+def _parts(timed: Timed) -> list[str]:
+    return [timed.variant, *map(share_text, timed.timing.parts.values())]

@@ -4,91 +4,162 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..compilation import Compiler
-from ..diagnostics import HELP_MARK, Diagnostic, InputError
-from ..driver import LEVEL_NAMES, level_of, levels_between, pipeline
-from ..inputs import PROGRAM, ModuleInput, ProgramInput
-from ..memory_map import memory_document, print_memory
-from ..tables import print_json
-from .options import JSON_VERSION
+from ...backends.targets import MemoryMap
+from ...dialects.vocabulary import IR_LEVELS, IrLevel
+from ..options import (
+    JSON_VERSION,
+    MachineOptions,
+    MappingOptions,
+    ModelOptions,
+    add_json,
+    filled,
+)
+from ..terminal import print_json, print_tables
+from ..values import HELP_MARK, InputError
+
+if TYPE_CHECKING:
+    from ..compilation import Compiler, Input
+    from ..diagnostics import Diagnostic
+
+HELP = "print the IR at a level, or save the program"
+
+Level = IrLevel | Literal["program"]
+LEVELS: tuple[Level, ...] = (*IR_LEVELS, "program")
+
+
+@dataclass(frozen=True)
+class CompileCommand:
+    """What a command line of `kl compile` says."""
+
+    model: ModelOptions
+    machine: MachineOptions
+    mapping: MappingOptions
+    to: Level | None
+    memory: bool
+    output: str | None
+    json: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `kl compile`."""
+    ModelOptions.add(parser)
+    add_json(parser)
+    MachineOptions.add(parser)
+    MappingOptions.add(parser)
+    parser.add_argument(
+        "--to",
+        choices=LEVELS,
+        help="the level to stop at (default: rdu, or what the target takes); a program is JSON",
+    )
+    parser.add_argument(
+        "--memory", action="store_true", help="print the map of the memory, not the IR or the program"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to stdout")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile to `--to`; with `--json` the text is part of the document unless `-o` takes it."""
-    compiler = Compiler.of(arguments)
+    from ..compilation import Compiler
+
+    command = filled(CompileCommand, arguments)
+    compiler = Compiler.of(command.model, command.machine, command.mapping)
     given = compiler.read()
-    target = _target(arguments, given)
-    document = _compile(compiler, given, target)
-    if arguments.output is not None:
-        Path(arguments.output).write_text(document.pop("text"), encoding="utf-8")
-    program = compiler.emit(given) if arguments.memory else None
-    if arguments.json:
-        print_json(document if program is None else {**document, "memory": memory_document(program)})
-    elif program is not None:
-        print_memory(program)
-    elif arguments.output is None:
+    document = _compile(compiler, given, _level(command, given))
+    if command.output is not None:
+        Path(command.output).write_text(document.pop("text"), encoding="utf-8")
+    memory = _memory(given) if command.memory else None
+    if command.json:
+        print_json(document if memory is None else {**document, "memory": memory.document})
+    elif memory is not None:
+        print_tables(memory.tables)
+    elif command.output is None:
         sys.stdout.write(document["text"])
     return 0
 
 
-def _target(arguments: argparse.Namespace, given: ModuleInput | ProgramInput) -> str:
+def _level(command: CompileCommand, given: Input) -> Level:
     """The level to stop at; a program has its memory map where it is.
 
-    Raises: InputError for a map of the memory at a level where it is not planned.
+    Raises: InputError for a level that the target does not have, and for a map of the memory where it is not
+        planned.
     """
-    if arguments.pipeline is not None and arguments.to not in (LEVEL_NAMES[-1], PROGRAM):
-        raise InputError(f"--pipeline says where to stop{HELP_MARK}leave out --to, or give --to program")
-    if not arguments.memory:
-        return arguments.to
-    if arguments.to not in (LEVEL_NAMES[-1], PROGRAM):
+    from ..compilation import ProgramInput
+
+    lowest = given.target.level
+    level = lowest if command.to is None else command.to
+    if LEVELS.index(lowest) < LEVELS.index(level) < LEVELS.index("program"):
         raise InputError(
-            f"memory is planned below the level {arguments.to}{HELP_MARK}leave out --to, or give --to rdu"
+            f"the target {given.target.name} takes the level {lowest}, above {level}{HELP_MARK}"
+            f"give --to {lowest} or --to program"
         )
-    return PROGRAM if isinstance(given, ProgramInput) else arguments.to
+    if command.mapping.pipeline is not None and level not in (lowest, "program"):
+        raise InputError(f"--pipeline says where to stop{HELP_MARK}leave out --to, or give --to program")
+    if not command.memory:
+        return level
+    if level not in (lowest, "program"):
+        raise InputError(
+            f"memory is planned below the level {level}{HELP_MARK}leave out --to, or give --to {lowest}"
+        )
+    return "program" if isinstance(given, ProgramInput) else level
 
 
-def _compile(compiler: Compiler, given: ModuleInput | ProgramInput, target: str) -> dict[str, Any]:
+def _memory(given: Input) -> MemoryMap:
+    """The map of the memory of an input that is lowered.
+
+    Raises: InputError where the target has none.
+    """
+    from ..compilation import emit
+
+    if given.target.memory is None:
+        raise InputError(
+            f"the target {given.target.name} has no map of its memory{HELP_MARK}leave out --memory"
+        )
+    return given.target.memory(emit(given))
+
+
+def _compile(compiler: Compiler, given: Input, level: Level) -> dict[str, Any]:
     """The document that `--json` prints, with the text."""
-    start = PROGRAM if isinstance(given, ProgramInput) else given.level
-    order = [*LEVEL_NAMES, PROGRAM]
-    if order.index(start) > order.index(target):
-        raise InputError(f"{given.path} is at the level {start} already, below {target}")
-    choice, passes, given_pipeline = compiler.choice(), list[dict[str, Any]](), compiler.arguments.pipeline
+    from ..compilation import ModuleInput
+    from ..driver import level_of, levels_between
+
+    start: Level = given.level if isinstance(given, ModuleInput) else "program"
+    if LEVELS.index(start) > LEVELS.index(level):
+        raise InputError(f"{given.path} is at the level {start} already, below {level}")
+    choice, passes, pipeline = compiler.choice(), list[dict[str, Any]](), compiler.mapping.pipeline
     remarks: tuple[Diagnostic, ...] = ()
-    lowest = LEVEL_NAMES[-1] if target == PROGRAM else target
-    levels = levels_between(start, lowest) if isinstance(given, ModuleInput) else []
+    levels: list[str] = []
+    reached = level
     if isinstance(given, ModuleInput):
+        lowest = given.target.level if level == "program" else level
+        levels = [given.target.pipeline(one, choice) for one in levels_between(given.level, lowest)]
         remarks = compiler.lower(
             given,
             lowest,
             choice,
             lambda name, seconds, _: passes.append({"pass": name, "seconds": seconds}),
         )
+        reached = level if pipeline is None or level == "program" else level_of(given.module)
     return {
         "version": JSON_VERSION,
         "input": given.path,
         "input_level": start,
-        "level": target if given_pipeline is None else _reached(given, target),
-        "pipeline": given_pipeline or ",".join(pipeline(level, choice) for level in levels),
+        "level": reached,
+        "pipeline": pipeline or ",".join(levels),
         "passes": passes,
         "remarks": [_remark(remark) for remark in remarks],
-        "text": _text(compiler, given, target),
+        "text": _text(given, level),
     }
 
 
-def _reached(given: ModuleInput | ProgramInput, target: str) -> str:
-    """The level to which a pipeline of the user has led."""
-    return level_of(given.module) if isinstance(given, ModuleInput) and target != PROGRAM else target
+def _text(given: Input, level: Level) -> str:
+    from ..compilation import ModuleInput, emit
 
-
-def _text(compiler: Compiler, given: ModuleInput | ProgramInput, target: str) -> str:
-    if target == PROGRAM:
-        from ...backends.sn40l.serialize import dump_program
-
-        return dump_program(compiler.emit(given))
+    if level == "program":
+        return given.target.dump(emit(given))
     assert isinstance(given, ModuleInput), "a program is below all other levels"
     return f"{given.module!s}\n"
 

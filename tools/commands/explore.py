@@ -5,77 +5,106 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...explore.scenarios.functions import NamedFunction, load_function
-from ...explore.scenarios.optimizer import run_to_end
-from ...explore.scenarios.protocol import ClientGoneError
-from ...explore.scenarios.reading import load_scenario
-from ...explore.scenarios.recorder import Result
-from ...explore.scenarios.run import Options
-from ...explore.scenarios.scenario import Scenario
-from ...explore.scenarios.table import Row
-from ...explore.scenarios.texts import point_texts
-from ..diagnostics import HELP_MARK, Diagnostic, InputError, discard_output, report
-from ..study_progress import study_progress
-from ..tables import print_json, print_table
-from .options import JSON_VERSION
+from ..options import JSON_VERSION, StudyOptions, filled
+from ..terminal import print_json, print_table
+from ..values import HELP_MARK, InputError
+
+if TYPE_CHECKING:
+    from ...explore.scenarios.functions import NamedFunction
+    from ...explore.scenarios.recorder import Result
+    from ...explore.scenarios.scenario import Scenario
+    from ...explore.scenarios.table import Row
+
+HELP = "run a scenario of HyperMapper"
 
 MOST_ROWS = 20
 """Longer fronts are printed in part; the file has all of it."""
 
 
+@dataclass(frozen=True)
+class ExploreCommand:
+    """What a command line of `kl explore` says."""
+
+    input: str
+    function: str | None
+    study: StudyOptions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `kl explore`."""
+    parser.add_argument("input", metavar="SCENARIO", help="a scenario in HyperMapper's JSON")
+    parser.add_argument(
+        "--function",
+        metavar="MODULE:NAME",
+        help="the Python function to minimise, of a module or of a file (FILE.py:NAME)",
+    )
+    StudyOptions.add(parser, budget=None, storage="nowhere, the scenario's table has all evaluations")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the scenario to its end."""
-    scenario = load_scenario(arguments.input)
-    scenario = replace(scenario, settings=replace(scenario.settings, method=arguments.method))
+    from ...explore.scenarios.protocol import ClientGoneError
+    from ...explore.scenarios.reading import load_scenario
+    from ..diagnostics import Diagnostic, discard_output, report
+
+    command = filled(ExploreCommand, arguments)
+    scenario = load_scenario(command.input)
+    scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     is_client = scenario.mode == "client-server"
-    if is_client and arguments.json:
+    if is_client and command.study.json:
         raise InputError(
             f"in the mode 'client-server' stdout belongs to the client{HELP_MARK}leave out --json"
         )
     for remark in scenario.remarks:
         report(Diagnostic(remark, severity="remark"), {}, "kl")
     try:
-        result = _run(scenario, arguments, is_client)
+        result = _run(scenario, command, is_client)
     except ClientGoneError:
         discard_output()
         raise
     except KeyboardInterrupt:
-        kept = arguments.storage or scenario.files.samples
+        kept = command.study.storage or scenario.files.samples
         print(f"interrupted; --resume goes on with {kept}", file=sys.stderr)
         raise
-    if arguments.json:
-        print_json(_document(arguments.input, result))
+    if command.study.json:
+        print_json(_document(command.input, result))
     elif not is_client:
         _print(result)
     return 0
 
 
-def _run(scenario: Scenario, arguments: argparse.Namespace, is_client: bool) -> Result:
+def _run(scenario: Scenario, command: ExploreCommand, is_client: bool) -> Result:
+    from ...explore.scenarios.optimizer import run_to_end
+    from ...explore.scenarios.run import Options
+    from ..study_progress import study_progress
+
+    study = command.study
     options = Options(
-        seed=arguments.seed,
-        jobs=arguments.jobs,
-        timeout=arguments.timeout,
+        seed=study.seed,
+        jobs=study.jobs,
+        timeout=study.timeout,
         isolate=True,
-        storage=arguments.storage,
-        budget=arguments.budget,
-        resume=arguments.resume,
+        storage=study.storage,
+        budget=study.budget,
+        resume=study.resume,
     )
     output = sys.stdout if is_client else StringIO()  # what is printed below says more
-    budget = arguments.budget or scenario.budget
-    silent = arguments.json or is_client
-    progress = study_progress(scenario.objectives, (), budget, silent=silent)
+    budget = study.budget or scenario.budget
+    progress = study_progress(scenario.objectives, (), budget, silent=study.json or is_client)
     # What functions print is for people, and goes where the progress goes.
     with progress as on_trial, redirect_stdout(sys.stderr):
-        function = _function(arguments.function)
+        function = _function(command.function)
         return run_to_end(scenario, function, options, sys.stdin, output, on_trial)
 
 
 def _function(name: str | None) -> NamedFunction | None:
     """The function by its name, also in other processes; it is this one that says if there is none."""
+    from ...explore.scenarios.functions import NamedFunction, load_function
+
     if name is None:
         return None
     load_function(name)
@@ -123,6 +152,8 @@ def _print(result: Result) -> None:
 
 
 def _cells(scenario: Scenario, row: Row) -> list[str]:
+    from ...explore.scenarios.texts import point_texts
+
     numbers = [f"{value:.6g}" for value in row.outcome.values or ()]
     return [*(_short(text) for text in point_texts(scenario, row.point)), *numbers]
 

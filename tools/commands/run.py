@@ -4,63 +4,144 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from xdsl.dialects.builtin import ModuleOp
+from ...backends.targets import Run, RunOptions, Step
+from ...dialects.vocabulary import Orchestration
+from ..options import (
+    JSON_VERSION,
+    MachineOptions,
+    MappingOptions,
+    ModelOptions,
+    add_json,
+    add_orchestration,
+    filled,
+)
+from ..terminal import print_json, print_table, progress
+from ..values import HELP_MARK, InputError, not_negative, positive
 
-from ...backends.sn40l.program import Program
-from ...backends.tensors import Array, spec_of
-from ...passes import load_pass
-from ..compilation import Compiler
-from ..diagnostics import HELP_MARK, InputError
-from ..execution import Run, Step, check_position, input_regions, is_position, read_weights
-from ..inputs import ModuleInput, ProgramInput
-from ..progress import progress
-from ..reference import Difference, Reference
-from ..tables import print_json, print_table
-from .options import JSON_VERSION
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from ...backends.tensors import Array
+    from ..compilation import Compiler, Input
+    from ..reference import Difference
+
+HELP = "run decode steps in numbers"
 
 MOST_VALUES = 1024
 """Larger tensors are printed without their elements."""
 
 
+@dataclass(frozen=True)
+class RunCommand:
+    """What a command line of `kl run` says."""
+
+    model: ModelOptions
+    machine: MachineOptions
+    mapping: MappingOptions
+    orchestration: Orchestration
+    weights: str | None
+    seed: int
+    steps: int
+    check: bool
+    json: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `kl run`."""
+    ModelOptions.add(parser)
+    add_json(parser)
+    MachineOptions.add(parser)
+    MappingOptions.add(parser)
+    add_orchestration(parser)
+    parser.add_argument(
+        "--weights", metavar="PATH", help="a .safetensors file or a folder of them (default: random)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=not_negative,
+        default=0,
+        metavar="N",
+        help="seed of the random weights and of the first token (default: 0)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="decode steps, from position 0 on (default: 1)",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="compare outputs and states with the reference; exit with 1 where they differ",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the steps; 1 if the reference is asked for and differs."""
-    compiler = Compiler.of(arguments)
+    from ..compilation import Compiler
+    from ..reference import Reference
+
+    command = filled(RunCommand, arguments)
+    compiler = Compiler.of(command.model, command.machine, command.mapping)
     given = compiler.read()
-    module = _reference_module(compiler, given) if arguments.check else None
+    module = _reference_module(compiler, given) if command.check else None
     program = compiler.program(given, compiler.choice())
-    calls, rest = divmod(arguments.steps, program.steps)
-    if rest:
-        raise InputError(
-            f"{arguments.steps} steps are asked for, a call makes {program.steps}{HELP_MARK}"
-            "--steps is a multiple of --steps-per-call"
-        )
-    check_position(program, arguments.steps - program.steps)
-    weights = read_weights(program, arguments.weights, arguments.seed)
-    steps = Run(program, weights, arguments.seed, arguments.orchestration)
-    reference = Reference(module, steps) if module is not None else None
+    calls = _calls(command, program.steps)
+    started = _start(command, given, program)
+    reference = Reference(module, started) if module is not None else None
     done: list[Step] = []
     differences: list[Difference] = []
     with progress(f"running {program.name}") as advance:
-        for step in steps.steps(calls, advance):
+        for step in started.steps(calls, advance):
             done.append(step)
-            differences += reference.differences(step) if reference is not None else []
+            differences += reference.differences(step, program.steps) if reference is not None else []
     checked = None if reference is None else differences
-    if arguments.json:
-        print_json(_document(arguments, program, done, checked))
+    if command.json:
+        print_json(_document(command, program, done, checked))
     else:
-        _print(program, done, checked)
+        _print(program, started, done, checked)
     return 1 if differences else 0
 
 
-def _reference_module(compiler: Compiler, given: ModuleInput | ProgramInput) -> ModuleOp:
+def _calls(command: RunCommand, steps: int) -> int:
+    """How many calls of so many steps are asked for.
+
+    Raises: InputError where that is no whole number.
+    """
+    calls, rest = divmod(command.steps, steps)
+    if rest:
+        raise InputError(
+            f"{command.steps} steps are asked for, a call makes {steps}{HELP_MARK}"
+            "--steps is a multiple of --steps-per-call"
+        )
+    return calls
+
+
+def _start(command: RunCommand, given: Input, program: Any) -> Run:
+    """The program in memory.
+
+    Raises: InputError where the target runs none, TargetError for weights or steps that do not fit.
+    """
+    if given.target.run is None:
+        raise InputError(f"the target {given.target.name} runs no programs{HELP_MARK}`kl time` times them")
+    options = RunOptions(command.steps, command.weights, command.seed, command.orchestration)
+    return given.target.run(program, options)
+
+
+def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
     """The input as it was given: it says what the program must compute.
 
     On several sockets the order of the sums over them belongs to that, so a model is split first.
 
     Raises: InputError at the levels that have no meaning without a machine.
     """
+    from ...passes import load_pass
+    from ..compilation import ProgramInput
+
     if isinstance(given, ProgramInput) or given.level == "rdu":
         raise InputError(
             f"{given.path} is a program for the machine, which has no reference{HELP_MARK}"
@@ -73,22 +154,22 @@ def _reference_module(compiler: Compiler, given: ModuleInput | ProgramInput) -> 
 
 
 def _document(
-    arguments: argparse.Namespace,
-    program: Program,
+    command: RunCommand,
+    program: Any,
     steps: list[Step],
     differences: list[Difference] | None,
 ) -> dict[str, Any]:
     return {
         "version": JSON_VERSION,
-        "input": arguments.input,
+        "input": command.model.input,
         "program": program.name,
-        "seed": arguments.seed,
-        "weights": arguments.weights,
-        "orchestration": arguments.orchestration,
+        "seed": command.seed,
+        "weights": command.weights,
+        "orchestration": command.orchestration,
         "steps": [
             {
                 "position": step.position,
-                "cycles": step.report.cycles,
+                "cycles": step.cycles,
                 "inputs": _arrays(step.inputs),
                 "outputs": _arrays(step.outputs),
                 "observed": [{"label": label} | _array(value) for label, value in step.observed],
@@ -119,6 +200,8 @@ def _arrays(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
 
 
 def _array(array: Array) -> dict[str, Any]:
+    from ...backends.tensors import spec_of
+
     spec = spec_of(array)
     data: dict[str, Any] = {"shape": list(spec.shape), "type": spec.dtype}
     if spec.elements <= MOST_VALUES:
@@ -127,8 +210,8 @@ def _array(array: Array) -> dict[str, Any]:
     return data
 
 
-def _print(program: Program, steps: list[Step], differences: list[Difference] | None) -> None:
-    names = [region.name for region in input_regions(program) if not is_position(region)]
+def _print(program: Any, run: Run, steps: list[Step], differences: list[Difference] | None) -> None:
+    names = [name for name in run.inputs if name not in run.position_inputs(0)]
     columns = ["position", *(f"in: {name}" for name in names)]
     columns += [*(f"out: {name}" for name in steps[0].outputs), "cycles"]
     print_table(columns, [_row(step, names) for step in steps])
@@ -143,7 +226,7 @@ def _print(program: Program, steps: list[Step], differences: list[Difference] | 
 
 def _row(step: Step, names: list[str]) -> list[str]:
     values = [step.inputs[name] for name in names] + list(step.outputs.values())
-    return [str(step.position), *map(_short, values), str(step.report.cycles)]
+    return [str(step.position), *map(_short, values), str(step.cycles)]
 
 
 def _short(array: Array) -> str:

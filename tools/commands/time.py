@@ -3,56 +3,117 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ...backends.sn40l.detail_report import layers_json, stages_json
-from ...backends.sn40l.executor import time_step
-from ...backends.sn40l.launch import Timer
-from ...backends.sn40l.program import Program
-from ...backends.sn40l.report import KernelReport, Report
-from ..compilation import Compiler
-from ..diagnostics import HELP_MARK, InputError
-from ..engine_errors import engine_errors
-from ..execution import position_inputs, timed_position
-from ..progress import progress
-from ..tables import bytes_text, print_json, print_table, share_text, time_text
-from ..time_details import print_layers, print_stages, write_trace
-from .options import JSON_VERSION
+from ...backends.tables import share_text, time_text
+from ...backends.targets import AnyTarget, TimeOptions, Timing
+from ...dialects.vocabulary import Orchestration
+from ..options import (
+    JSON_VERSION,
+    MachineOptions,
+    MappingOptions,
+    ModelOptions,
+    add_json,
+    add_orchestration,
+    add_position,
+    filled,
+)
+from ..terminal import print_json, print_tables, progress
+from ..values import HELP_MARK, InputError, positive
+
+HELP = "time one step and say where the time goes"
 
 TRACE_ITERATIONS = 4
 """Of each kernel that a trace begins with, if nothing else is said."""
 
 
+@dataclass(frozen=True)
+class TimeCommand:
+    """What a command line of `kl time` says."""
+
+    model: ModelOptions
+    machine: MachineOptions
+    mapping: MappingOptions
+    orchestration: Orchestration
+    position: int | None
+    per_layer: bool
+    per_stage: bool
+    trace: str | None
+    trace_iterations: int | None
+    json: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `kl time`."""
+    ModelOptions.add(parser)
+    add_json(parser)
+    MachineOptions.add(parser)
+    MappingOptions.add(parser)
+    add_orchestration(parser)
+    add_position(parser)
+    parser.add_argument(
+        "--per-layer",
+        action="store_true",
+        help="show each iteration of loops, and each call of other kernels",
+    )
+    parser.add_argument(
+        "--per-stage", action="store_true", help="show how busy each stage is and what it waits for"
+    )
+    parser.add_argument("--trace", metavar="FILE", help="write a trace for Perfetto or Chrome")
+    parser.add_argument(
+        "--trace-iterations",
+        type=positive,
+        metavar="N",
+        help="iterations that the trace begins with, besides the last one (default: 4)",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Time one step and print the report."""
-    compiler = Compiler.of(arguments)
-    program = compiler.program(compiler.read(), compiler.choice())
-    position = timed_position(program, arguments.position)
-    iterations = _trace_iterations(arguments)
-    details = arguments.per_layer or arguments.per_stage or iterations > 0
-    timer = Timer(details=details, trace_iterations=iterations)
-    report = time_program(program, position, arguments.orchestration, timer)
-    if arguments.trace is not None:
-        write_trace(arguments.trace, program, report, iterations)
-    if arguments.json:
-        layers = {"layers": layers_json(report)} if arguments.per_layer else {}
-        stages = {"stages": stages_json(report)} if arguments.per_stage else {}
-        print_json(document(arguments.input, position, report) | layers | stages)
+    from ..compilation import Compiler
+
+    command = filled(TimeCommand, arguments)
+    compiler = Compiler.of(command.model, command.machine, command.mapping)
+    given = compiler.read()
+    program = compiler.program(given, compiler.choice())
+    timing = time_program(given.target, program, _options(command, given.target))
+    if command.trace is not None and timing.trace is not None:
+        write_trace(command.trace, timing.trace)
+    if command.json:
+        print_json(document(command.model.input, timing))
     else:
-        _print(report, position)
-        _print_details(arguments, report)
+        _print(timing)
     return 0
 
 
-def _trace_iterations(arguments: argparse.Namespace) -> int:
+def _options(command: TimeCommand, target: AnyTarget) -> TimeOptions:
+    """What is timed, and what is noted of it.
+
+    Raises: InputError for details that the target does not know.
+    """
+    iterations = _trace_iterations(command)
+    if (command.per_layer or command.per_stage or iterations) and not target.has_details:
+        raise InputError(
+            f"the target {target.name} knows no details of a step{HELP_MARK}"
+            "leave out --per-layer, --per-stage and --trace"
+        )
+    return TimeOptions(
+        command.position, command.orchestration, command.per_layer, command.per_stage, iterations
+    )
+
+
+def _trace_iterations(command: TimeCommand) -> int:
     """How many iterations a trace begins with; 0 where none is wanted.
 
     Raises: InputError if there is a number without a trace.
     """
-    if arguments.trace is not None:
-        return arguments.trace_iterations or TRACE_ITERATIONS
-    if arguments.trace_iterations is not None:
+    if command.trace is not None:
+        return command.trace_iterations or TRACE_ITERATIONS
+    if command.trace_iterations is not None:
         raise InputError(
             f"--trace-iterations says how much a trace shows, but none is written{HELP_MARK}"
             "give --trace FILE, too"
@@ -60,101 +121,72 @@ def _trace_iterations(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def time_program(program: Program, position: int, orchestration: str, timer: Timer | None = None) -> Report:
-    """Time one step at a position.
+def time_program(target: AnyTarget, program: Any, options: TimeOptions) -> Timing:
+    """Time one call.
 
-    Raises: InputError where the program cannot run to its end.
+    Raises: TargetError where the program cannot run to its end.
     """
-    timer = timer or Timer()
-    with progress(f"timing {program.name}") as advance, engine_errors():
-        return time_step(program, position_inputs(program, position), orchestration, advance, **asdict(timer))
+    with progress(f"timing {program.name}") as advance:
+        return target.time(program, options, advance)
 
 
-def kernel_calls_per_token(report: Report) -> float | int:
-    """Executions of kernels over the tokens that a step makes."""
-    calls = report.kernel_calls / report.tokens
-    return int(calls) if calls.is_integer() else calls
-
-
-def document(path: str, position: int, report: Report) -> dict[str, Any]:
-    """The report as the JSON document of `kl time`."""
+def document(path: str, timing: Timing) -> dict[str, Any]:
+    """The timing as the JSON document of `kl time`: what the target says, and what all targets have."""
+    common = {
+        "program": timing.program,
+        "steps": timing.steps,
+        "tokens_per_step": timing.tokens // timing.steps,
+        "kernel_calls": timing.kernel_calls,
+        "seconds": timing.seconds,
+        "tokens_per_second": timing.tokens_per_second,
+    }
     return {
         "version": JSON_VERSION,
         "input": path,
-        "position": position,
-        "kernel_calls_per_token": kernel_calls_per_token(report),
-        **report.to_json(),
+        "position": timing.position,
+        "kernel_calls_per_token": timing.kernel_calls_per_token,
+        **timing.document,
+        **{name: value for name, value in common.items() if name not in timing.document},
     }
 
 
-def headline(report: Report, position: int) -> str:
+def headline(timing: Timing) -> str:
     """What was timed: program, machine, orchestration and position."""
-    sockets = f"{report.machine.sockets} socket{'s' if report.machine.sockets > 1 else ''}"
-    what = f"one step at position {position}"
-    if report.steps > 1:
-        what = f"{report.steps} steps in one call, from position {position} on"
-    return f"{report.program}: {what}, {sockets}, {report.orchestration}-orchestrated"
+    what = f"one step at position {timing.position}"
+    if timing.steps > 1:
+        what = f"{timing.steps} steps in one call, from position {timing.position} on"
+    return f"{timing.program}: {what}{f', {timing.conditions}' if timing.conditions else ''}"
 
 
-def roofline(report: Report) -> str:
+def roofline_text(timing: Timing) -> str:
     """The roofline in tokens/s and what it is made of."""
-    machine, hbm, step = report.machine, report.traffic.hbm, report.roofline_cycles
-    of = "a step" if report.steps == 1 else "a call"
-    reason = f"{report.flops:.3g} FLOPs {of} at peak"
-    if machine.hbm_roof_cycles(hbm) == step:
-        reason = f"{bytes_text(hbm)} of HBM traffic {of} at {bytes_text(machine.hbm_bandwidth)}/s"
-    elif report.traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle) == step:
-        reason = f"{bytes_text(report.traffic.sram_read)} of resident weights {of}"
-    elif machine.compute_roof_cycles(report.flops) != step:
-        sent, ddr = report.traffic.link_sent, report.traffic.ddr
-        links = sent * machine.ddr_bandwidth > ddr * machine.p2p_bandwidth
-        what = f"{bytes_text(sent)} sent" if links else f"{bytes_text(ddr)} of DDR traffic"
-        reason = f"{what} {of}"
-    return f"{report.roofline_tokens_per_second:.1f} tokens/s, {reason}"
+    assert timing.roofline is not None, "who asks has looked"
+    return f"{timing.roofline.tokens_per_second:.1f} tokens/s, {timing.roofline.reason}"
 
 
-def _print(report: Report, position: int) -> None:
-    print(headline(report, position), end="\n\n")
-    print(f"tokens/s      {report.tokens_per_second:.1f}")
-    what = "step" if report.steps == 1 else "call"
-    print(f"{what}          {time_text(report.seconds)}, {report.cycles} cycles")
-    print(f"kernel calls  {kernel_calls_per_token(report)} per token")
-    print(f"roofline      reached to {share_text(report.roofline_share)}: {roofline(report)}", end="\n\n")
-    rows = [_ledger_row(*entry, report) for entry in asdict(report.ledger).items()]
-    print_table(["where the time goes", "cycles", "time", "share"], rows)
-    print()
-    print_table(
-        ["kernel", "calls", "cycles each", "time", "share", "HBM bandwidth"],
-        [_kernel_row(kernel, report) for kernel in report.kernels()],
-    )
-
-
-def _print_details(arguments: argparse.Namespace, report: Report) -> None:
-    if arguments.per_layer:
+def _print(timing: Timing) -> None:
+    print(headline(timing), end="\n\n")
+    print(f"tokens/s      {timing.tokens_per_second:.1f}")
+    what = "step" if timing.steps == 1 else "call"
+    cycles = "" if timing.cycles is None else f", {timing.cycles} cycles"
+    print(f"{what}          {time_text(timing.seconds)}{cycles}")
+    print(f"kernel calls  {timing.kernel_calls_per_token} per token")
+    if timing.roofline is not None:
+        reached = share_text(timing.roofline.share)
+        print(f"roofline      reached to {reached}: {roofline_text(timing)}")
+    if timing.tables:
         print()
-        print_layers(report)
-    if arguments.per_stage:
-        print()
-        print_stages(report)
+        print_tables(timing.tables)
 
 
-def _ledger_row(name: str, cycles: int, report: Report) -> list[str]:
-    time, share = cycles / report.machine.clock_hz, _share(cycles, report)
-    return [name.replace("_", " "), str(cycles), time_text(time), share]
+def write_trace(path: str, trace: Mapping[str, Any]) -> None:
+    """Write a trace, an event a line.
 
-
-def _share(cycles: int, report: Report) -> str:
-    return share_text(cycles / report.cycles if report.cycles else 0)
-
-
-def _kernel_row(kernel: KernelReport, report: Report) -> list[str]:
-    seconds = kernel.cycles / report.machine.clock_hz
-    bandwidth = kernel.traffic.hbm / seconds if seconds else 0
-    return [
-        kernel.kernel,
-        str(kernel.calls),
-        str(kernel.cycles // kernel.calls),
-        time_text(seconds),
-        _share(kernel.cycles, report),
-        f"{bytes_text(bandwidth)}/s",
-    ]
+    Raises: OSError.
+    """
+    head = json.dumps({name: value for name, value in trace.items() if name != "traceEvents"})[:-1]
+    with Path(path).open("w", encoding="utf-8") as file:
+        file.write(f'{head}, "traceEvents": [\n')
+        for number, event in enumerate(trace["traceEvents"]):
+            file.write(f"{',' if number else ' '}{json.dumps(event)}\n")
+        file.write("]}\n")

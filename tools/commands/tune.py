@@ -3,34 +3,124 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...explore.outcome import Trial
-from ..diagnostics import HELP_MARK, InputError
-from ..study_errors import study_errors
-from ..study_progress import study_progress
-from ..tables import bytes_text, print_json, print_table, share_text, time_text
-from ..tuning.front import Found, document
-from ..tuning.session import Session, make_session
-from .options import JSON_VERSION
+from ...backends.tables import bytes_text, share_text, time_text
+from ..options import (
+    JSON_VERSION,
+    MachineOptions,
+    ModelOptions,
+    StudyOptions,
+    TuningOptions,
+    add_orchestration,
+    add_pipeline,
+    add_position,
+    add_spill,
+    filled,
+)
+from ..terminal import print_json, print_table
+from ..values import HELP_MARK, InputError
+
+if TYPE_CHECKING:
+    from ...explore.outcome import Trial
+    from ..tuning.front import Found
+    from ..tuning.session import Session
+
+HELP = "search the mappings of a model, or machines for it, for the best"
 
 MOST_ROWS = 20
 """Longer fronts are printed in part; the file and the JSON form have all of it."""
 
 
+@dataclass(frozen=True)
+class TuneCommand:
+    """What a command line of `kl tune` says."""
+
+    model: ModelOptions
+    machine: MachineOptions
+    tuning: TuningOptions
+    study: StudyOptions
+    output: str | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `kl tune`."""
+    ModelOptions.add(parser)
+    parser.add_argument(
+        "--objectives",
+        metavar="A,B",
+        help="what to make small: latency, units, pcus, pmus, sram, hbm, and the names of costs"
+        " (default: latency,units, or latency and all costs)",
+    )
+    parser.add_argument(
+        "--worst",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the worst value of an objective that is of any use: search up to there; may be repeated",
+    )
+    _add_knobs(parser)
+    _add_machines(parser)
+    add_spill(parser)
+    add_orchestration(parser)
+    add_position(parser)
+    StudyOptions.add(parser, budget=150, storage="MODEL.tune.db in the current folder")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the pipelines of the front there, too")
+
+
+def _add_knobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--knobs", metavar="A,B", help="turn only these knobs (default: all of the pipeline)")
+    parser.add_argument(
+        "--fix",
+        action="append",
+        default=[],
+        metavar="KNOB=VALUE",
+        help="set a knob instead of turning it; may be repeated",
+    )
+    add_pipeline(parser)
+
+
+def _add_machines(parser: argparse.ArgumentParser) -> None:
+    """Like other commands; without a file, `--machine` says that the machine is what is tuned."""
+    MachineOptions.add(parser, may_be_bare=True)
+    parser.add_argument(
+        "--explore",
+        action="append",
+        default=[],
+        metavar="NAME=VALUES",
+        help="a machine parameter to explore: NAME=LOW..HIGH[:log|pow2] or NAME=A,B,C; may be repeated",
+    )
+    parser.add_argument(
+        "--cost",
+        action="append",
+        default=[],
+        metavar="NAME=EXPRESSION",
+        help="an objective over machine parameters, 'area = 2.5 * pmus + pcus'; may be repeated",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Search until the budget is spent, then print the front."""
-    storage = arguments.storage or f"{Path(arguments.input).stem}.tune.db"
-    with study_errors(storage):
-        session = make_session(arguments)
-        found = Found(session, _search(session, storage, arguments))
-    if arguments.output is not None:
-        Path(arguments.output).write_text(_pipelines(found), encoding="utf-8")
-    if arguments.json:
-        print_json({"version": JSON_VERSION, **document(found, arguments.input, storage)})
+    from ..tuning.front import Found, document
+    from ..tuning.session import make_session
+
+    command = filled(TuneCommand, arguments)
+    path = command.model.input
+    storage = command.study.storage or f"{Path(path).stem}.tune.db"
+    with resumable(storage):
+        session = make_session(command.model, command.machine, command.tuning, command.study)
+        found = Found(session, _search(session, storage, command.study))
+    if command.output is not None:
+        Path(command.output).write_text(_pipelines(found), encoding="utf-8")
+    if command.study.json:
+        print_json({"version": JSON_VERSION, **document(found, path, storage)})
     elif found.front:
-        _print(found, arguments.input, storage)
+        _print(found, path, storage)
     if not found.front:
         raise InputError(
             f"none of {len(found.trials)} evaluations is feasible; most often: {found.reason}"
@@ -39,26 +129,39 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _search(session: Session, storage: str, arguments: argparse.Namespace) -> Sequence[Trial]:
+@contextmanager
+def resumable(storage: str) -> Generator[None]:
+    """After Ctrl-C, say how a kept study goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note = f"interrupted; the study is kept in {storage}: the same command goes on with it"
+        print(note, file=sys.stderr)
+        raise
+
+
+def _search(session: Session, storage: str, options: StudyOptions) -> Sequence[Trial]:
     """Run the study, or go on with it; its trials.
 
     Raises: StudyError where the storage does not go with it, InputError as an evaluation does.
     """
     from ...explore.studies.study import open_study
+    from ..study_progress import study_progress
 
+    assert options.budget is not None, "the command line has a default"
     for point in [*session.defaults.values()][:1]:
         session.evaluation(point)  # what is wrong with the options shows here, not in every trial
-    study = open_study(session.plan, storage, must_exist=arguments.resume)
+    study = open_study(session.plan, storage, must_exist=options.resume)
     for point in session.defaults.values():
         study.enqueue(point)
     before = study.trials()
     objectives = session.plan.objectives
-    with study_progress(objectives, before, arguments.budget, silent=arguments.json) as on_trial:
+    with study_progress(objectives, before, options.budget, silent=options.json) as on_trial:
         study.run(
             session.evaluation,
-            arguments.budget,
-            jobs=arguments.jobs,
-            timeout=arguments.timeout,
+            options.budget,
+            jobs=options.jobs,
+            timeout=options.timeout,
             on_trial=on_trial,
         )
     return study.trials()

@@ -8,24 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from ...backends.sn40l.check import check_program
-from ...backends.sn40l.emit import emit_program
-from ...backends.sn40l.executor import time_step
-from ...backends.sn40l.program import Program
-from ...backends.sn40l.report import Report
+from ...backends import DEFAULT_TARGET
+from ...backends.targets import AnyTarget, TimeOptions, Timing
+from ...dialects.vocabulary import Orchestration
 from ...explore.outcome import Outcome
 from ...explore.parameters import Value
-from ..diagnostics import HELP_MARK, InputError
-from ..execution import position_inputs, timed_position
-from ..inputs import ModuleInput, read_input
-from ..machine_options import change_machine
-from ..options import Number
-from ..universe import make_context
+from ..compilation import ModuleInput, change_machine, read_input
+from ..universe import find_target, make_context
+from ..values import HELP_MARK, InputError, Number
 from .machines import Cost
-from .measures import MEASURES, memory_slacks
 from .pipelines import PipelineTemplate
 from .space import MappingSpace
 from .workbench import Workbench
@@ -38,19 +33,25 @@ class Source:
     path: str
     parameters: tuple[tuple[str, Number], ...] = ()
     machine: tuple[tuple[str, int], ...] = ()
+    target: str = DEFAULT_TARGET
+
+    @property
+    def found(self) -> AnyTarget:
+        """The target of its name."""
+        return find_target(self.target)
 
     def changed(self, machine: Mapping[str, int]) -> Source:
         """The same model on another machine."""
-        return Source(self.path, self.parameters, tuple({**dict(self.machine), **machine}.items()))
+        return replace(self, machine=tuple({**dict(self.machine), **machine}.items()))
 
 
 @lru_cache(maxsize=4)
-def read_source(path: str, parameters: tuple[tuple[str, Number], ...]) -> ModuleInput:
+def read_source(path: str, parameters: tuple[tuple[str, Number], ...], target: str) -> ModuleInput:
     """The model at the nn level; whoever changes it takes a copy.
 
     Raises: InputError for an input of another level, and as `read_input`.
     """
-    given = read_input(make_context(), path, dict(parameters))
+    given = read_input(make_context(), path, dict(parameters), target)
     if not isinstance(given, ModuleInput) or given.level != "nn":
         raise InputError(f"{path} has its kernels already{HELP_MARK}tune a model, or IR at the nn level")
     return given
@@ -62,7 +63,7 @@ def workbench(source: Source) -> Workbench:
 
     Raises: InputError for a machine that cannot be.
     """
-    given = read_source(source.path, source.parameters)
+    given = read_source(source.path, source.parameters, source.target)
     changed = replace(given, module=given.module.clone())
     change_machine(changed, dict(source.machine))
     return Workbench(make_context(), changed.module)
@@ -87,8 +88,8 @@ class MappingEvaluation:
     source: Source
     mapping: MappingSpace
     objectives: tuple[str, ...]
-    """names of `MEASURES` and of costs"""
-    orchestration: str = "hardware"
+    """Names of the target's measures and of costs."""
+    orchestration: Orchestration = "hardware"
     position: int | None = None
     """Of the token; the last in the context if None."""
     machine: tuple[str, ...] = ()
@@ -98,8 +99,7 @@ class MappingEvaluation:
     def __call__(self, point: Mapping[str, Value]) -> Outcome:
         """The outcome of a point. What a pass refuses is infeasible, with its message.
 
-        Raises: InputError for a position that there is not, ProgramError and ExecutionError for a program
-        that is wrong.
+        Raises: TargetError for a position that there is not, and for a program that is wrong.
         """
         return self.outcome(self.changed_source(point), self.mapping.pipeline(point))
 
@@ -117,19 +117,18 @@ class MappingEvaluation:
         if lowered.error is not None:
             message = str(lowered.error)
             return Outcome(None, lowered.slacks, "infeasible", message, {"pipeline": pipeline})
-        program = emit_program(lowered.module, source.path)
-        check_program(program)
-        measured = measure(program, self._time(program))
-        measured |= {cost.name: cost.of(program.machine) for cost in self.costs}
+        target = source.found
+        program = target.compile(lowered.module, source.path)
+        options = TimeOptions(self.position, self.orchestration)
+        timing = target.time(program, options, lambda done, total: None)
+        terms = target.terms(target.machine(lowered.module))
+        measured = measure(target, program, timing)
+        measured |= {cost.name: cost.of(terms) for cost in self.costs}
         values = tuple(measured[name] for name in self.objectives)
-        slacks = {**lowered.slacks, **memory_slacks(program)}
+        slacks = {**lowered.slacks, **target.slacks(program)}
         return Outcome(values, slacks, details={"pipeline": pipeline, **measured})
 
-    def _time(self, program: Program) -> Report:
-        position = timed_position(program, self.position)
-        return time_step(program, position_inputs(program, position), self.orchestration)
 
-
-def measure(program: Program, report: Report) -> dict[str, float]:
+def measure(target: AnyTarget, program: Any, timing: Timing) -> dict[str, float]:
     """All measures of a timed program."""
-    return {name: float(one.of(program, report)) for name, one in MEASURES.items()}
+    return {name: float(one.of(program, timing)) for name, one in target.measures().items()}

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from ...backends import DEFAULT_TARGET
+from ...dialects.vocabulary import ORCHESTRATIONS
 from ...explore.history import signed_values
 from ...explore.outcome import Status, Trial
 from ...explore.pareto import non_dominated
-from .measures import MEASURES
 from .session import Session
 
 
@@ -68,9 +69,10 @@ class Found:
         """What `kl time` needs to be told beside the pipeline: model, machine and step of a trial."""
         evaluation = self.session.evaluation
         source = evaluation.changed_source(trial.point)
-        options = [f"--param {name}={value}" for name, value in source.parameters]
+        options = [] if source.target == DEFAULT_TARGET else [f"--target {source.target}"]
+        options += [f"--param {name}={value}" for name, value in source.parameters]
         options += [f"--set {name}={value}" for name, value in source.machine]
-        if evaluation.orchestration != "hardware":
+        if evaluation.orchestration != ORCHESTRATIONS[0]:
             options.append(f"--orchestration {evaluation.orchestration}")
         if evaluation.position is not None:
             options.append(f"--position {evaluation.position}")
@@ -89,13 +91,14 @@ def _kind(message: str) -> str:
 def document(found: Found, path: str, storage: str) -> dict[str, Any]:
     """All of it as JSON, without the version."""
     plan, mapping = found.session.plan, found.session.evaluation.mapping
+    measures = found.session.evaluation.source.found.measures()
     return {
         "input": path,
         "storage": storage,
         "study": plan.name,
         "objectives": list(found.names),
-        "units": {name: MEASURES[name].description for name in found.names if name in MEASURES},
-        "knobs": [dial.name for dial in mapping.dials],
+        "units": {name: measures[name].description for name in found.names if name in measures},
+        "knobs": [knob.name for knob in mapping.knobs],
         "machine": list(found.session.evaluation.machine),
         "evaluations": len(found.trials),
         "outcomes": found.counts,

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from ...dialects.machine import Machine
 from ...explore.errors import SpaceError
 from ...explore.expressions import make_constraint
 from ...explore.parameters import Integer, IntegerScale, Ordinal
-from ..diagnostics import HELP_MARK, InputError
+from ..values import HELP_MARK, InputError
 
 SCALES: Mapping[str, IntegerScale] = {"linear": "linear", "log": "log", "pow2": "pow2"}
-NAMES = tuple(field.name for field in fields(Machine))
 RANGE = re.compile(r"(?P<low>[^.:]+(?:\.\d[^.:]*)?)\.\.(?P<high>[^:]+)(?::(?P<scale>\w+))?")
 FORM = f"{HELP_MARK}write name=low..high, name=low..high:{'|'.join(SCALES)}, or name=a,b,c"
 
 
-def machine_parameter(text: str) -> Integer | Ordinal:
-    """The parameter of `hbm_bandwidth=1e12..4e12:log` or `sockets=8,16`.
+def machine_parameter(text: str, known: Sequence[str]) -> Integer | Ordinal:
+    """The parameter of `hbm_bandwidth=1e12..4e12:log` or `sockets=8,16`; `known` are those that there are.
 
     Raises: InputError for a text of another form, an unknown parameter, values that are no positive integers.
     """
     name, equals, values = (part.strip() for part in text.partition("="))
     if not equals:
         raise InputError(f"--explore '{text}' says no values{FORM}")
-    if name not in NAMES:
-        raise InputError(f"unknown machine parameter '{name}'{HELP_MARK}known are {', '.join(NAMES)}")
+    if name not in known:
+        raise InputError(f"unknown machine parameter '{name}'{HELP_MARK}known are {', '.join(known)}")
     try:
         if (match := RANGE.fullmatch(values)) is None:
             return Ordinal(name, tuple(sorted(_whole(name, value) for value in values.split(","))))
@@ -55,13 +53,13 @@ class Cost:
     name: str
     expression: str
 
-    def of(self, machine: Machine) -> float:
-        """What a machine costs.
+    def of(self, terms: Mapping[str, int]) -> float:
+        """What a machine costs; `terms` are its parameters and what else a target's expressions may name.
 
         Raises: InputError where the expression has no value there.
         """
         try:
-            value = make_constraint(self.expression).value(dict(cost_terms(machine)))
+            value = make_constraint(self.expression).value(dict(terms))
         except SpaceError as error:
             raise InputError(f"--cost {self.name}: {error}") from None
         if not isinstance(value, int | float):
@@ -69,12 +67,7 @@ class Cost:
         return float(value)
 
 
-def cost_terms(machine: Machine) -> Mapping[str, int]:
-    """What the expression of a cost may name: all machine parameters, and `sram_bytes`."""
-    return {**dict(machine.items()), "sram_bytes": machine.sram_bytes}
-
-
-def parse_cost(text: str, machine: Machine) -> Cost:
+def parse_cost(text: str, terms: Mapping[str, int]) -> Cost:
     """The cost of `area = 2.5 * sram_bytes + hbm_bandwidth / 1e9`.
 
     Raises: InputError for a text of another form, and for an expression with unknown names or no number.
@@ -83,12 +76,12 @@ def parse_cost(text: str, machine: Machine) -> Cost:
     if not (equals and name.isidentifier() and expression):
         raise InputError(f"--cost '{text}' is no cost{HELP_MARK}write --cost 'area = 2.5 * pmus + pcus'")
     try:
-        unknown = set(make_constraint(expression).names) - {*cost_terms(machine)}
+        unknown = set(make_constraint(expression).names) - {*terms}
     except SpaceError as error:
         raise InputError(f"--cost {name}: {error}") from None
     if unknown:
-        known = ", ".join(cost_terms(machine))
+        known = ", ".join(terms)
         raise InputError(f"--cost {name} names '{min(unknown)}'{HELP_MARK}it may name {known}")
     cost = Cost(name, expression)
-    cost.of(machine)
+    cost.of(terms)
     return cost

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
-from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
+from xdsl.dialects.builtin import ModuleOp
+
+from ...backends import DEFAULT_TARGET
+from ...backends.targets import AnyTarget, Parameters
 from ...explore.errors import SpaceError
 from ...explore.history import Objective
 from ...explore.optimizer import Settings
 from ...explore.parameters import Integer, Ordinal
 from ...explore.space import Point, Space
 from ...explore.studies.study import StudyPlan
-from ...passes.knobs import Setting
-from ..commands.compare import VARIANTS
-from ..diagnostics import HELP_MARK, InputError
-from ..inputs import STDIN
-from ..machine_options import machine_changes
-from ..options import assignments
+from ...passes.knobs import KnobValue
+from ..compilation import STDIN
+from ..driver import VARIANTS
+from ..options import MachineOptions, ModelOptions, StudyOptions, TuningOptions
+from ..universe import find_target
+from ..values import HELP_MARK, InputError, assignments
 from .evaluation import MappingEvaluation, Source, tuned_module, workbench
 from .machines import Cost, machine_parameter, parse_cost
-from .measures import MEASURES
 from .pipelines import PipelineTemplate, choice_pipeline, default_template
 from .space import MappingSpace, mapping_space
 
@@ -43,79 +43,86 @@ class Session:
     """Points to begin with, by name."""
 
 
-def make_session(arguments: argparse.Namespace) -> Session:
+def make_session(
+    model: ModelOptions, machine: MachineOptions, tuning: TuningOptions, study: StudyOptions
+) -> Session:
     """The study that a command line of `kl tune` asks for.
 
     Raises: InputError for options that make no sense, SpaceError for a space without points,
     DiagnosticException where the model cannot be split, and what reading a model raises.
     """
-    machines = _machine_parameters(arguments)
+    alone = machine.machine is True
+    machines = _machine_parameters(tuning, find_target(machine.target), alone)
     names = [parameter.name for parameter in machines]
-    source = _source(arguments)
-    template = _template(arguments, None if "sockets" in names else _machine(source).sockets)
-    alone = arguments.machine is True
-    mapping = MappingSpace(template, ()) if alone else _mapping(arguments, source, template)
-    costs = tuple(parse_cost(text, _machine(source)) for text in arguments.cost)
+    source = _source(model, machine)
+    given, terms = _machine(source), source.found.terms(_machine(source))
+    template = _template(tuning, source, None if "sockets" in names else dict(given.items()).get("sockets"))
+    mapping = MappingSpace(template, ()) if alone else _mapping(tuning, source, template)
+    costs = tuple(parse_cost(text, terms) for text in tuning.cost)
     evaluation = MappingEvaluation(
         source,
         mapping,
-        _objectives(arguments, costs),
-        arguments.orchestration,
-        arguments.position,
+        _objectives(tuning, source, costs),
+        tuning.orchestration,
+        tuning.position,
         tuple(names),
         costs,
     )
-    space = Space((*machines, *(dial.parameter for dial in mapping.dials)), mapping.constraints)
-    return Session(evaluation, _plan(arguments, evaluation, space), _defaults(evaluation, space, arguments))
+    space = Space((*machines, *(knob.parameter for knob in mapping.knobs)), mapping.constraints)
+    plan = _plan(tuning, study, evaluation, space)
+    return Session(evaluation, plan, _defaults(evaluation, space, tuning))
 
 
-def _machine_parameters(arguments: argparse.Namespace) -> tuple[Integer | Ordinal, ...]:
+def _machine_parameters(
+    tuning: TuningOptions, target: AnyTarget, alone: bool
+) -> tuple[Integer | Ordinal, ...]:
     """The machine parameters to explore.
 
     Raises: InputError where there are none and the machine alone is tuned, or a knob is turned with it.
     """
-    machines = tuple(map(machine_parameter, arguments.explore))
+    known = [name for name, _ in target.machine(ModuleOp([])).items()]
+    machines = tuple(machine_parameter(text, known) for text in tuning.explore)
     names = [parameter.name for parameter in machines]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InputError(f"--explore has {twice[0]} twice")
-    if arguments.machine is True and not machines:
+    if alone and not machines:
         way_out = f"{HELP_MARK}say it with --explore hbm_bandwidth=1e12..4e12:log, or give --machine a FILE"
         raise InputError(f"--machine tunes the machine, but nothing of it is to be explored{way_out}")
-    if arguments.machine is True and (arguments.knobs is not None or arguments.fix):
+    if alone and (tuning.knobs is not None or tuning.fix):
         way_out = f"{HELP_MARK}leave out the bare --machine to turn knobs as well"
         raise InputError(f"--machine tunes the machine alone, --knobs and --fix are for mappings{way_out}")
     return machines
 
 
-def _source(arguments: argparse.Namespace) -> Source:
-    if arguments.input == STDIN:
+def _source(model: ModelOptions, machine: MachineOptions) -> Source:
+    if model.input == STDIN:
         raise InputError(f"stdin cannot be tuned{HELP_MARK}give a file, each process reads it again")
-    changes = machine_changes(arguments)
-    parameters = assignments("--param", arguments.param)
-    return Source(arguments.input, tuple(parameters.items()), tuple(changes.items()))
+    changes = machine.changes()
+    parameters, name = model.parameters, find_target(machine.target).name
+    return Source(model.input, tuple(parameters.items()), tuple(changes.items()), name)
 
 
-def _machine(source: Source) -> Machine:
+def _machine(source: Source) -> Parameters:
     """The machine before anything of it is explored."""
-    return machine_of(workbench(source).module)
+    return source.found.machine(workbench(source).module)
 
 
-def _template(arguments: argparse.Namespace, sockets: int | None) -> PipelineTemplate:
-    if arguments.pipeline is None:
-        return default_template(sockets, spill=arguments.spill)
-    if arguments.spill:
+def _template(tuning: TuningOptions, source: Source, sockets: int | None) -> PipelineTemplate:
+    if tuning.pipeline is None:
+        return default_template(sockets, spill=tuning.spill, target=source.found)
+    if tuning.spill:
         raise InputError(f"--pipeline says all that is done{HELP_MARK}give plan-memory{{spill=true}} there")
-    return PipelineTemplate(arguments.pipeline)
+    return PipelineTemplate(tuning.pipeline)
 
 
-def _mapping(arguments: argparse.Namespace, source: Source, template: PipelineTemplate) -> MappingSpace:
-    only = None if arguments.knobs is None else [name.strip() for name in arguments.knobs.split(",")]
-    fixed = dict(map(_setting, arguments.fix))
+def _mapping(tuning: TuningOptions, source: Source, template: PipelineTemplate) -> MappingSpace:
+    only = None if tuning.knobs is None else [name.strip() for name in tuning.knobs.split(",")]
+    fixed = dict(map(_knob_value, tuning.fix))
     return mapping_space(template, tuned_module(source, template), only=only, fixed=fixed)
 
 
-def _setting(text: str) -> tuple[str, Setting]:
+def _knob_value(text: str) -> tuple[str, KnobValue]:
     """A knob and its value as a command line says them."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not (name and equals and value):
@@ -126,18 +133,20 @@ def _setting(text: str) -> tuple[str, Setting]:
     return name, int(value) if value.isdecimal() else value
 
 
-def _objectives(arguments: argparse.Namespace, costs: Sequence[Cost]) -> tuple[str, ...]:
+def _objectives(tuning: TuningOptions, source: Source, costs: Sequence[Cost]) -> tuple[str, ...]:
     """The names of the objectives.
 
     Raises: InputError for one that there is not, or twice.
     """
-    known = [*MEASURES, *(cost.name for cost in costs)]
+    measures = source.found.measures()
+    known = [*measures, *(cost.name for cost in costs)]
     for cost in costs:
         if known.count(cost.name) > 1:
             raise InputError(f"--cost {cost.name}: there is an objective of this name{HELP_MARK}take another")
-    if arguments.objectives is None:
-        return ("latency", *(cost.name for cost in costs)) if costs else ("latency", "units")
-    names = tuple(name.strip() for name in arguments.objectives.split(","))
+    if tuning.objectives is None:
+        usual = [name for name in ("latency", "units") if name in measures]
+        return ("latency", *(cost.name for cost in costs)) if costs else tuple(usual)
+    names = tuple(name.strip() for name in tuning.objectives.split(","))
     for name in names:
         if name not in known:
             raise InputError(f"unknown objective '{name}'{HELP_MARK}known are {', '.join(known)}")
@@ -146,10 +155,12 @@ def _objectives(arguments: argparse.Namespace, costs: Sequence[Cost]) -> tuple[s
     return names
 
 
-def _plan(arguments: argparse.Namespace, evaluation: MappingEvaluation, space: Space) -> StudyPlan:
+def _plan(
+    tuning: TuningOptions, study: StudyOptions, evaluation: MappingEvaluation, space: Space
+) -> StudyPlan:
     """The plan of a study whose name says what was evaluated, so that no other goes on with it."""
     source, explored = evaluation.source, evaluation.machine
-    worst = assignments("--worst", arguments.worst)
+    worst = assignments("--worst", tuning.worst)
     for name, value in worst.items():
         if name not in evaluation.objectives:
             known = ", ".join(evaluation.objectives)
@@ -164,19 +175,21 @@ def _plan(arguments: argparse.Namespace, evaluation: MappingEvaluation, space: S
         evaluation.orchestration,
         evaluation.position,
         evaluation.costs,
+        *(() if source.target == DEFAULT_TARGET else (source.target,)),
     )
     digest = hashlib.sha256(repr(what).encode()).hexdigest()[:8]
-    settings = Settings(method=arguments.method)
-    return StudyPlan(f"{Path(source.path).stem}-{digest}", space, tuple(objectives), settings, arguments.seed)
+    settings = Settings(method=study.method)
+    return StudyPlan(f"{Path(source.path).stem}-{digest}", space, tuple(objectives), settings, study.seed)
 
 
 def _capacity(name: str, source: Source) -> float | None:
     """The worst value of any use; None where the machine sets none."""
-    capacity = MEASURES[name].capacity if name in MEASURES else None
+    measure = source.found.measures().get(name)
+    capacity = measure.capacity if measure is not None else None
     return None if capacity is None else capacity(_machine(source))
 
 
-def _defaults(evaluation: MappingEvaluation, space: Space, arguments: argparse.Namespace) -> dict[str, Point]:
+def _defaults(evaluation: MappingEvaluation, space: Space, tuning: TuningOptions) -> dict[str, Point]:
     """The points of the mappings that one would try by hand, on the machine as it is given.
 
     Those are left out that the space does not have: a knob is fixed, a machine parameter has other values.
@@ -184,9 +197,10 @@ def _defaults(evaluation: MappingEvaluation, space: Space, arguments: argparse.N
     machine = dict(_machine(evaluation.source).items())
     values: Point = {name: machine[name] for name in evaluation.machine}
     mapping, points = evaluation.mapping, dict[str, Point | None]()
-    if arguments.pipeline is None and mapping.dials:
-        choices = {name: replace(VARIANTS[name], spill=arguments.spill) for name in FIRST}
-        points = {name: mapping.point(choice_pipeline(choice)) for name, choice in choices.items()}
+    if tuning.pipeline is None and mapping.knobs:
+        choices = {name: replace(VARIANTS[name], spill=tuning.spill) for name in FIRST}
+        target = evaluation.source.found
+        points = {name: mapping.point(choice_pipeline(choice, target)) for name, choice in choices.items()}
     points["as given"] = mapping.default_point()
     found: dict[str, Point] = {}
     for name, point in points.items():

@@ -12,20 +12,20 @@ from xdsl.utils.arg_spec import parse_pipeline
 from ...explore.errors import SpaceError
 from ...explore.parameters import Value
 from ...explore.space import Point, Space
-from ...passes.knobs import Setting
-from ..diagnostics import HELP_MARK, InputError
-from .dials import Dial, find_dials, with_settings
-from .pipelines import PipelineTemplate, settings_of
+from ...passes.knobs import KnobValue
+from ..values import HELP_MARK, InputError
+from .bound_knobs import BoundKnob, bind_knobs, with_values
+from .pipelines import PipelineTemplate, options_of
 
 
 @dataclass(frozen=True)
 class MappingSpace:
-    """A pipeline and those of its dials that are turned; everything else stays as the pipeline has it."""
+    """A pipeline and those of its knobs that are turned; everything else stays as the pipeline has it."""
 
     template: PipelineTemplate
-    dials: tuple[Dial, ...]
-    stuck: tuple[tuple[Dial, Setting], ...] = ()
-    """The dials that are not turned, as the pipeline has them, and what they are set to."""
+    knobs: tuple[BoundKnob, ...]
+    stuck: tuple[tuple[BoundKnob, KnobValue], ...] = ()
+    """The knobs that are not turned, as the pipeline has them, and what they are set to."""
 
     @cached_property
     def space(self) -> Space:
@@ -33,51 +33,51 @@ class MappingSpace:
 
         Raises: SpaceError where nothing satisfies the predicates.
         """
-        return Space(tuple(dial.parameter for dial in self.dials), self.constraints)
+        return Space(tuple(knob.parameter for knob in self.knobs), self.constraints)
 
     @property
     def constraints(self) -> tuple[str, ...]:
-        """The predicates of all dials, each once, as far as they say something about those that are turned.
+        """The predicates of all knobs, each once, as far as they say something about those that are turned.
 
         Raises: SpaceError where what is not turned does not go together.
         """
-        settings = {dial.name: setting for dial, setting in self.stuck}
-        dials = (*self.dials, *(dial for dial, _ in self.stuck))
-        texts = dict.fromkeys(text for dial in dials for text in dial.constraints)
-        return tuple(filter(None, (with_settings(text, settings) for text in texts)))
+        values = {knob.name: value for knob, value in self.stuck}
+        knobs = (*self.knobs, *(knob for knob, _ in self.stuck))
+        texts = dict.fromkeys(text for knob in knobs for text in knob.constraints)
+        return tuple(filter(None, (with_values(text, values) for text in texts)))
 
     def pipeline(self, point: Mapping[str, Value]) -> str:
         """The pipeline of a point, as `kl-opt -p` takes it; what a pass does by itself is left out."""
-        settings: dict[str, Setting] = {}
+        values: dict[str, KnobValue] = {}
         runs: dict[str, bool] = {}
-        for dial in self.dials:
-            value = point.get(dial.name)
-            if dial.option is None:
-                runs[dial.pass_name] = bool(value)
-            elif value is not None and (dial.is_written or value != dial.default):
+        for knob in self.knobs:
+            value = point.get(knob.name)
+            if knob.option is None:
+                runs[knob.pass_name] = bool(value)
+            elif value is not None and (knob.is_written or value != knob.default):
                 assert isinstance(value, int | str), "knobs have such values"
-                settings[dial.name] = value
-        return self.template.fill(settings, runs)
+                values[knob.name] = value
+        return self.template.fill(values, runs)
 
     def point(self, pipeline: str) -> Point | None:
-        """The point of a pipeline with the same passes; None where dials that are not turned differ."""
-        specs = {spec.name: settings_of(spec) for spec in parse_pipeline(pipeline)}
-        if any(_value(dial, specs) not in (None, setting) for dial, setting in self.stuck):
+        """The point of a pipeline with the same passes; None where knobs that are not turned differ."""
+        specs = {spec.name: options_of(spec) for spec in parse_pipeline(pipeline)}
+        if any(_value(knob, specs) not in (None, value) for knob, value in self.stuck):
             return None
-        values = {dial.name: _value(dial, specs) for dial in self.dials}
+        values = {knob.name: _value(knob, specs) for knob in self.knobs}
         return {name: value for name, value in values.items() if value is not None}
 
     def default_point(self) -> Point:
         """The point of the pipeline as it stands."""
-        runs = {dial.pass_name: bool(dial.default) for dial in self.dials if dial.option is None}
-        return {d.name: d.default for d in self.dials if d.option is None or runs.get(d.pass_name, True)}
+        runs = {knob.pass_name: bool(knob.default) for knob in self.knobs if knob.option is None}
+        return {d.name: d.default for d in self.knobs if d.option is None or runs.get(d.pass_name, True)}
 
 
-def _value(dial: Dial, specs: Mapping[str, Mapping[str, Setting]]) -> Setting | None:
-    """What a dial is set to in a pipeline; None for an option of a pass that does not run."""
-    if dial.option is None:
-        return dial.pass_name in specs
-    return specs[dial.pass_name].get(dial.option, dial.default) if dial.pass_name in specs else None
+def _value(knob: BoundKnob, specs: Mapping[str, Mapping[str, KnobValue]]) -> KnobValue | None:
+    """What a knob is set to in a pipeline; None for an option of a pass that does not run."""
+    if knob.option is None:
+        return knob.pass_name in specs
+    return specs[knob.pass_name].get(knob.option, knob.default) if knob.pass_name in specs else None
 
 
 def mapping_space(
@@ -85,67 +85,67 @@ def mapping_space(
     module: ModuleOp,
     *,
     only: Collection[str] | None = None,
-    fixed: Mapping[str, Setting] | None = None,
+    fixed: Mapping[str, KnobValue] | None = None,
 ) -> MappingSpace:
     """The space of a pipeline's knobs for a module at the nn level, split over its sockets.
 
     `only` names the knobs to turn, all others stay at their defaults; `fixed` are knobs to set for good.
 
-    Raises: InputError for an unknown knob, for a setting that it does not have, and where no knob is left.
+    Raises: InputError for an unknown knob, for a value that it does not have, and where no knob is left.
     """
-    given = find_dials(template.slots(), module)
-    known, fixed = {dial.name: dial for dial in given}, fixed or {}
+    given = bind_knobs(template.slots(), module)
+    known, fixed = {knob.name: knob for knob in given}, fixed or {}
     for name in [*(only or ()), *fixed]:
         if name not in known:
             raise InputError(f"unknown knob '{name}'{_known(given)}")
     for name, value in fixed.items():
         template = _fix(template, known[name], value)
-    dials = find_dials(template.slots(), module)
-    wanted = [dial for dial in dials if dial.name not in fixed and (only is None or dial.name in only)]
-    free = _freed(wanted, dials)
+    knobs = bind_knobs(template.slots(), module)
+    wanted = [knob for knob in knobs if knob.name not in fixed and (only is None or knob.name in only)]
+    free = _freed(wanted, knobs)
     if only is not None and len(free) < len(wanted):
         raise InputError(_lost(wanted, free))
     if not free:
         raise InputError(f"no knob is left to turn{_known(given)}")
-    settings, names = {d.name: d.default for d in dials} | {**fixed}, {dial.name for dial in free}
-    stuck = [dial for dial in given if dial.name in settings and dial.name not in names]
-    return MappingSpace(template, tuple(free), tuple((dial, settings[dial.name]) for dial in stuck))
+    values, names = {d.name: d.default for d in knobs} | {**fixed}, {knob.name for knob in free}
+    stuck = [knob for knob in given if knob.name in values and knob.name not in names]
+    return MappingSpace(template, tuple(free), tuple((knob, values[knob.name]) for knob in stuck))
 
 
-def _known(dials: Sequence[Dial]) -> str:
-    return f"{HELP_MARK}this model has {', '.join(dial.name for dial in dials)}"
+def _known(knobs: Sequence[BoundKnob]) -> str:
+    return f"{HELP_MARK}this model has {', '.join(knob.name for knob in knobs)}"
 
 
-def _lost(wanted: Sequence[Dial], free: Sequence[Dial]) -> str:
-    """The message about a dial that is to be turned and has no effect."""
-    lost = next(dial for dial in wanted if dial.name not in {one.name for one in free})
+def _lost(wanted: Sequence[BoundKnob], free: Sequence[BoundKnob]) -> str:
+    """The message about a knob that is to be turned and has no effect."""
+    lost = next(knob for knob in wanted if knob.name not in {one.name for one in free})
     way_out = f"{HELP_MARK}turn {lost.pass_name}, too, or fix it to true"
     return f"{lost.name} has no effect: its pass does not run{way_out}"
 
 
-def _fix(template: PipelineTemplate, dial: Dial, value: Setting) -> PipelineTemplate:
+def _fix(template: PipelineTemplate, knob: BoundKnob, value: KnobValue) -> PipelineTemplate:
     """The pipeline with a knob set for good.
 
-    Raises: InputError for a setting that the knob does not have.
+    Raises: InputError for a value that the knob does not have.
     """
     try:
-        dial.parameter.index(value)
+        knob.parameter.index(value)
     except SpaceError as error:
         raise InputError(str(error)) from None
-    if dial.option is not None:
-        return template.setting(dial.name, value)
-    return template.running(dial.pass_name) if value else template.without(dial.pass_name)
+    if knob.option is not None:
+        return template.with_option(knob.name, value)
+    return template.running(knob.pass_name) if value else template.without(knob.pass_name)
 
 
-def _freed(turned: Sequence[Dial], dials: Sequence[Dial]) -> list[Dial]:
-    """The dials to turn without conditions on what is not turned; those of passes that do not run go."""
-    names = {dial.name for dial in turned}
-    runs = {dial.pass_name: bool(dial.default) for dial in dials if dial.option is None}
-    freed: list[Dial] = []
-    for dial in turned:
-        when = dial.parameter.when
+def _freed(turned: Sequence[BoundKnob], knobs: Sequence[BoundKnob]) -> list[BoundKnob]:
+    """The knobs to turn without conditions on what is not turned; those of passes that do not run go."""
+    names = {knob.name for knob in turned}
+    runs = {knob.pass_name: bool(knob.default) for knob in knobs if knob.option is None}
+    freed: list[BoundKnob] = []
+    for knob in turned:
+        when = knob.parameter.when
         if when is None or when.parent in names:
-            freed.append(dial)
+            freed.append(knob)
         elif runs[when.parent]:
-            freed.append(replace(dial, parameter=replace(dial.parameter, when=None)))
+            freed.append(replace(knob, parameter=replace(knob.parameter, when=None)))
     return freed

@@ -12,20 +12,50 @@ from dataclasses import dataclass, field
 from math import inf
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException
 
+from ...dialects import dataflow
+from ...dialects.machine import Machine
+from ...dialects.rdu import machine_of
 from ...passes.diagnostics import NoRoom
+from ...passes.units.resident_weights import kernel_units, resident_place
+from ...passes.units.traffic import needed_pmus
 from ..pipeline import parse_passes
 from ..universe import available_passes
-from .measures import link_slacks, unit_slacks
 
 KEPT_MODULES = 24
 """Modules that are kept, some megabytes each: the last used of those that pipelines have in common."""
 
 Passes = tuple[ModulePass, ...]
 Gauge = Callable[[ModuleOp], Mapping[str, float]]
+
+
+def unit_slacks(module: ModuleOp) -> dict[str, float]:
+    """PCUs and PMUs that the kernels need at least, minus those there are; before units are shared out."""
+    machine = machine_of(module)
+    pcus, pmus = kernel_units(module, machine)
+    networks = [op for op in module.ops if isinstance(op, dataflow.KernelOp)]
+    needs = [_needs(network, machine) for network in networks]
+    return {
+        "pcus": float(max((need[0] for need in needs), default=0) - pcus),
+        "pmus": float(max((need[1] for need in needs), default=0) - pmus),
+    }
+
+
+def _needs(network: dataflow.KernelOp, machine: Machine) -> tuple[int, int]:
+    stages = [op for op in network.units() if isinstance(op, dataflow.StageOp) and resident_place(op)[1] == 0]
+    channels = [channel for channel in network.channels() if resident_place(channel)[1] == 0]
+    return len(stages), sum(needed_pmus(channel, network.iterations, machine) for channel in channels)
+
+
+def link_slacks(module: ModuleOp) -> dict[str, float]:
+    """Bytes a cycle on the busiest link of the network on the chip, minus its width; after routing."""
+    found = [op.attributes.get("busiest_link_bytes_per_cycle") for op in module.ops]
+    loads = [load.value.data for load in found if isinstance(load, IntegerAttr)]
+    return {"links": float(max(loads, default=0) - machine_of(module).rdn_bytes_per_cycle)}
+
 
 BEFORE: Mapping[str, Gauge] = {"allocate-units": unit_slacks}
 AFTER: Mapping[str, Gauge] = {"route-channels": link_slacks}

@@ -1,22 +1,36 @@
-"""Steps of a program in numbers: what goes in, and how one step follows another."""
+"""Steps of a program in numbers: what goes in, how one step follows another, and what can go wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from ..backends.sn40l.executor import Executor
-from ..backends.sn40l.launch import Progress
-from ..backends.sn40l.program import Program, Region
-from ..backends.sn40l.report import Report
-from ..backends.sn40l.units import AddressPattern, Gather, Store
-from ..backends.tensors import Array, TensorSpec
-from ..backends.weights import WeightSpec, load_safetensors, random_weights
-from .diagnostics import HELP_MARK, InputError
-from .engine_errors import engine_errors
+from ..targets import RunOptions, Step, TargetError
+from ..tensors import Array, TensorSpec
+from ..weights import WeightError, WeightSpec, load_safetensors, random_weights
+from .errors import ExecutionError, ProgramError
+from .executor import Executor
+from .launch import Progress
+from .program import Program, Region
+from .units import AddressPattern, Gather, Store
+
+
+@contextmanager
+def target_errors() -> Generator[None]:
+    """Turn what a program or a checkpoint does wrong into what tools understand.
+
+    Raises: TargetError.
+    """
+    try:
+        yield
+    except (ExecutionError, ProgramError) as error:
+        raise TargetError(error.message, error.location) from error
+    except WeightError as error:
+        raise TargetError(str(error)) from error
 
 
 def context_length(program: Program) -> int | None:
@@ -35,7 +49,7 @@ def context_length(program: Program) -> int | None:
 def check_position(program: Program, position: int) -> None:
     """Check that the decode steps of a call from a position on stay inside the context.
 
-    Raises: InputError for a position that the caches have no room for.
+    Raises: TargetError for a position that the caches have no room for.
     """
     length, last = context_length(program), position + program.steps - 1
     if length is not None and last >= length:
@@ -43,9 +57,10 @@ def check_position(program: Program, position: int) -> None:
             f" (the last of {program.steps} steps from position {position} on)" if program.steps > 1 else ""
         )
         fewer = "--steps-per-call can be smaller; " if program.steps > 1 else ""
-        raise InputError(
+        raise TargetError(
             f"position {last} is asked for{many}; the caches of {program.name} have room for positions "
-            f"0 to {length - 1}{HELP_MARK}{fewer}a model's parameters can be changed: --param context=8192"
+            f"0 to {length - 1}",
+            way_out=f"{fewer}a model's parameters can be changed: --param context=8192",
         )
 
 
@@ -54,7 +69,7 @@ def timed_position(program: Program, wanted: int | None) -> int:
 
     Where a call makes several decode steps, it is that of the first of them.
 
-    Raises: InputError for a position outside the context.
+    Raises: TargetError for a position outside the context.
     """
     position = max(0, (context_length(program) or 1) - program.steps) if wanted is None else wanted
     check_position(program, position)
@@ -91,33 +106,18 @@ def read_weights(program: Program, checkpoint: str | None, seed: int) -> dict[st
     """The program's weights, with the parts of all sockets: from safetensors, or seeded random
     numbers.
 
-    Raises: InputError where the checkpoint does not fit, OSError.
+    Raises: WeightError where the checkpoint does not fit, OSError.
     """
     specs = [
         WeightSpec(r.name, r.whole, r.checkpoint, r.transposed, r.stacked)
         for r in program.regions
         if r.kind == "weight"
     ]
-    with engine_errors():
-        return load_safetensors(checkpoint, specs) if checkpoint else random_weights(specs, seed)
+    return load_safetensors(checkpoint, specs) if checkpoint else random_weights(specs, seed)
 
 
 @dataclass(frozen=True)
-class Step:
-    """What one call took in, what it gave, and what the host has read, by label and in order.
-
-    It is one decode step, or several from `position` on; outputs then have those of all, stacked.
-    """
-
-    position: int
-    inputs: Mapping[str, Array]
-    outputs: Mapping[str, Array]
-    observed: tuple[tuple[str, Array], ...]
-    report: Report
-
-
-@dataclass(frozen=True)
-class Run:
+class ProgramRun:
     """Calls of a program, from position 0 on, each fed with what the one before gave."""
 
     program: Program
@@ -129,13 +129,17 @@ class Run:
     @cached_property
     def executor(self) -> Executor:
         """The program in memory."""
-        with engine_errors():
-            return Executor(self.program, self.weights, self.orchestration)
+        return Executor(self.program, self.weights, self.orchestration)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of what a call takes, in order."""
+        return self.program.inputs
 
     def steps(self, count: int, progress: Progress) -> Iterator[Step]:
         """Run `count` calls.
 
-        Raises: InputError where the program cannot run to its end.
+        Raises: TargetError where the program cannot run to its end.
         """
         inputs, commands = self._first_inputs(), len(self.program.commands)
         for call in range(count):
@@ -148,10 +152,28 @@ class Run:
             def advance(command: int, _: int, done: int = done) -> None:
                 progress(done + command, count * commands)
 
-            with engine_errors():
+            with target_errors():
                 result = self.executor.step(inputs, advance)
-            yield Step(position, dict(inputs), result.outputs, result.observed, result.report)
-            inputs |= fed_back(self.program, last_outputs(self.program, result.outputs))
+            yield Step(position, dict(inputs), result.outputs, result.observed, result.report.cycles)
+            inputs |= self.fed_back(last_outputs(self.program, result.outputs))
+
+    def position_inputs(self, position: int) -> dict[str, int]:
+        """The inputs that are the position of a token."""
+        return position_inputs(self.program, position)
+
+    def fed_back(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Each output becomes the first input like it that is no position: tokens go round."""
+        free = [region for region in input_regions(self.program) if not is_position(region)]
+        fed: dict[str, Array] = {}
+        for value in outputs.values():
+            like = (r.name for r in free if r.tensor.fits(value) and r.name not in fed)
+            if (name := next(like, None)) is not None:
+                fed[name] = value
+        return fed
+
+    def read(self, state: str, socket: int) -> Array:
+        """A state as it is now, on a socket."""
+        return self.executor.read(state, socket)
 
     def _first_inputs(self) -> dict[str, Array]:
         """Seeded random numbers: token ids that every table has, and activations near 1."""
@@ -175,12 +197,12 @@ def last_outputs(program: Program, outputs: Mapping[str, Array]) -> dict[str, Ar
     return {name: value[-1] if program.steps > 1 else value for name, value in outputs.items()}
 
 
-def fed_back(program: Program, outputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Each output becomes the first input like it that is no position: tokens go round."""
-    free = [region for region in input_regions(program) if not is_position(region)]
-    fed: dict[str, Array] = {}
-    for value in outputs.values():
-        like = (r.name for r in free if r.tensor.fits(value) and r.name not in fed)
-        if (name := next(like, None)) is not None:
-            fed[name] = value
-    return fed
+def start_run(program: Program, options: RunOptions) -> ProgramRun:
+    """A program with its weights, before its first call.
+
+    Raises: TargetError for more steps than there is room for, or a checkpoint that does not fit; OSError.
+    """
+    check_position(program, options.steps - program.steps)
+    with target_errors():
+        weights = read_weights(program, options.weights, options.seed)
+        return ProgramRun(program, weights, options.seed, options.orchestration)

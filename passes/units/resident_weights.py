@@ -34,11 +34,11 @@ def kernel_units(module: ModuleOp, machine: Machine) -> tuple[int, int]:
     return min([machine.pcus, *firsts]), min([machine.pmus, *firsts])
 
 
-def home_of(op: dataflow.StageOp | ChannelOp) -> Place:
+def resident_place(op: dataflow.StageOp | ChannelOp) -> Place:
     """The units of a channel that lies in a resident weight, or of a stage that reads one; none of others."""
     channels = [op] if isinstance(op, ChannelOp) else [channel_of(value) for value in op.ins]
-    homes = [_resident(channel.producers()[0]) for channel in channels]
-    return max(homes, key=lambda home: home[1], default=(0, 0))
+    places = [_resident(channel.producers()[0]) for channel in channels]
+    return max(places, key=lambda place: place[1], default=(0, 0))
 
 
 def _resident(unit: Operation) -> Place:

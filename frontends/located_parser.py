@@ -20,7 +20,7 @@ from xdsl.utils.exceptions import (
 from xdsl.utils.lexer import Input, Span
 from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind
 
-from .diagnostics import HELP_MARK
+from ..dialects.vocabulary import HELP_MARK
 
 PARSER_FAILURES = (ValueError, VerifyException, UnregisteredConstructException)
 """What xDSL's parser lets through on malformed text, beside ParseError."""

@@ -14,8 +14,8 @@ from xdsl.passes import ModulePass
 from ...explore.errors import SpaceError
 from ...explore.expressions import make_constraint
 from ...explore.parameters import Categorical, Condition, Discrete, Integer, Ordinal
-from ...passes.knobs import Knob, Setting, module_facts, option_knobs, presence_knob
-from ..diagnostics import InputError
+from ...passes.knobs import Knob, KnobValue, module_facts, option_knobs, presence_knob
+from ..values import InputError
 
 Facts = Mapping[str, int]
 
@@ -23,15 +23,15 @@ WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
-class Dial:
-    """A knob of a pass in a pipeline: `tile-stages.tile-bytes`, or `loop-kernels` for whether a pass runs."""
+class BoundKnob:
+    """A knob bound to a module: `tile-stages.tile-bytes`, or `loop-kernels` for whether a pass runs."""
 
     pass_name: str
     option: str | None
     """The name of the option in a pipeline; None for whether the pass runs."""
     parameter: Discrete
     constraints: tuple[str, ...]
-    default: Setting
+    default: KnobValue
     """What it is in the pipeline as it stands."""
     is_written: bool = False
     """Whether a pipeline always says it: what an absent option stands for depends on others."""
@@ -47,7 +47,7 @@ class Slot:
     """A pass of a pipeline, its options there, and whether it runs if nobody turns a knob."""
 
     pass_class: type[ModulePass]
-    options: Mapping[str, Setting]
+    options: Mapping[str, KnobValue]
     runs: bool
 
     @property
@@ -56,30 +56,30 @@ class Slot:
         return presence_knob(self.pass_class) is not None or bool(option_knobs(self.pass_class))
 
 
-def find_dials(slots: Sequence[Slot], module: ModuleOp) -> tuple[Dial, ...]:
-    """The dials of all passes, in their order; of a pass that stands twice, once.
+def bind_knobs(slots: Sequence[Slot], module: ModuleOp) -> tuple[BoundKnob, ...]:
+    """The knobs of all passes, in their order; of a pass that stands twice, once.
 
     A pass that does not run and cannot be turned on has none.
 
     Raises: InputError where a pass declares a knob that makes no sense.
     """
     facts = module_facts(module)
-    found: dict[str, Dial] = {}
+    found: dict[str, BoundKnob] = {}
     for slot in slots:
         try:
-            for dial in _dials(slot, facts, module):
-                found.setdefault(dial.name, dial)
+            for knob in _bound_knobs(slot, facts, module):
+                found.setdefault(knob.name, knob)
         except (SpaceError, TypeError) as error:
             name = slot.pass_class.name
             raise InputError(f"pass {name} declares a knob that makes no sense: {error}") from None
     return tuple(found.values())
 
 
-def _dials(slot: Slot, facts: Facts, module: ModuleOp) -> Iterator[Dial]:
+def _bound_knobs(slot: Slot, facts: Facts, module: ModuleOp) -> Iterator[BoundKnob]:
     name, knobs = slot.pass_class.name, option_knobs(slot.pass_class)
     presence, when = presence_knob(slot.pass_class), None
     if presence is not None and _is_there(presence, facts, module):
-        yield Dial(name, None, _parameter(name, presence, facts, slot.runs), (), slot.runs)
+        yield BoundKnob(name, None, _parameter(name, presence, facts, slot.runs), (), slot.runs)
         when = Condition(name, (True,))
     elif not slot.runs:
         return
@@ -94,7 +94,7 @@ def _dials(slot: Slot, facts: Facts, module: ModuleOp) -> Iterator[Dial]:
             defaults[option.replace("-", "_")] = default
         parameter = replace(_parameter(f"{name}.{option}", knob, own, default), when=when)
         texts = [_named(text, slot, own) for text in knob.where if not _is_about(text, own)]
-        yield Dial(name, option, parameter, tuple(texts), default, usual is None)
+        yield BoundKnob(name, option, parameter, tuple(texts), default, usual is None)
 
 
 def _own_facts(knob: Knob, module: ModuleOp) -> dict[str, int]:
@@ -124,7 +124,7 @@ def _number(bound: Any, facts: Facts) -> int:
     return int(value)
 
 
-def _parameter(name: str, knob: Knob, facts: Facts, default: Setting) -> Discrete:
+def _parameter(name: str, knob: Knob, facts: Facts, default: KnobValue) -> Discrete:
     """The parameter of a knob; a default outside the range becomes one more value."""
     if knob.values:
         values = knob.values if default in knob.values else (default, *knob.values)
@@ -153,16 +153,16 @@ def _named(text: str, slot: Slot, facts: Facts) -> str:
     return WORD.sub(full, text)
 
 
-def with_settings(text: str, settings: Mapping[str, Setting]) -> str | None:
-    """A predicate in which dials that are not turned are what they are set to; None where that is all.
+def with_values(text: str, values: Mapping[str, KnobValue]) -> str | None:
+    """A predicate in which knobs that are not turned are what they are set to; None where that is all.
 
     Raises: SpaceError where it is all and does not hold.
     """
     expression = make_constraint(text)
-    known = [name for name in expression.names if name in settings]
+    known = [name for name in expression.names if name in values]
     if len(known) < len(expression.names):
-        return reduce(lambda text, name: text.replace(f"`{name}`", repr(settings[name])), known, text)
-    if not expression.holds(settings):
-        shown = ", ".join(f"{name} = {settings[name]!r}" for name in known)
+        return reduce(lambda text, name: text.replace(f"`{name}`", repr(values[name])), known, text)
+    if not expression.holds(values):
+        shown = ", ".join(f"{name} = {values[name]!r}" for name in known)
         raise SpaceError(f"'{text}' does not hold for {shown}")
     return None

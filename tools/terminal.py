@@ -1,17 +1,55 @@
-"""A progress display on stderr for work that turns out to take longer than a second."""
+"""What `kl` prints: tables and JSON on stdout, and a progress display on stderr for what takes longer."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+from ..backends.tables import Table
 
 PATIENCE_SECONDS = 1.0
 """How long work may take before anything is displayed."""
 
 Advance = Callable[[int, int], None]
 """Told how many parts of how many are done."""
+
+
+def print_tables(tables: Sequence[Table]) -> None:
+    """Print tables on stdout, with empty lines between them."""
+    for number, table in enumerate(tables):
+        if number:
+            print()
+        if table.title:
+            print(table.title)
+        if table.columns:
+            print_table(table.columns, table.rows, table.texts)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int] = (0,)) -> None:
+    """Print a table on stdout; `texts` are the columns of text, all others are numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number in texts else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    # What is not a terminal gets all of every row, however long.
+    width = None if sys.stdout.isatty() else 1000
+    plain = Console(
+        width=width, highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty()
+    )
+    plain.print(table)
+
+
+def print_json(document: Any) -> None:
+    """Print a document on stdout."""
+    print(json.dumps(document, indent=2))
 
 
 @contextmanager

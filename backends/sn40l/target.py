@@ -1,0 +1,166 @@
+"""The SN40L as a target: what the tools do with it, each part imported on first use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from xdsl.dialects.builtin import ModuleOp
+
+from ...dialects.machine import Machine
+from ...dialects.rdu import machine_of, set_machine
+from ...dialects.vocabulary import IrLevel
+from ..targets import Choice, Measure, MemoryMap, Progress, RunOptions, Target, TimeOptions, Timing
+
+if TYPE_CHECKING:
+    from .execution import ProgramRun
+    from .program import Program
+
+DOCUMENT = re.compile(r'\s*\{\s*"format"\s*:\s*"kl-program"')
+"""How a saved program begins."""
+
+
+def pipeline(level: IrLevel, choice: Choice) -> str:
+    """The passes that lead to a level from the one before it: which, in which order, and why."""
+    match level:
+        case "kernel":
+            return ",".join(_kernel_passes(choice))
+        case "dataflow":
+            return ",".join(_dataflow_passes(choice))
+        case "rdu":
+            # Hops depend on places, the loop's interval on hops, rates on links on that interval, argument
+            # addresses on the memory plan; the conversion writes all of it down.
+            plan = "plan-memory{spill=true}" if choice.spill else "plan-memory"
+            return f"place-units,schedule-loop,route-channels,{plan},convert-dataflow-to-rdu"
+        case "nn":
+            raise AssertionError("nothing leads to level nn")
+
+
+def _kernel_passes(choice: Choice) -> list[str]:
+    passes = [
+        # Before there are kernels, while a layer's body stands once; one socket needs nothing.
+        "shard-tensors",
+        # It decides what one launch does; all that follows works on kernels.
+        f"outline-kernels{{granularity={choice.fusion}}}",
+        # A run of calls can only be seen once equal layers call one and the same kernel.
+        "merge-identical-kernels",
+    ]
+    # While calls are still a plain list and kernels still whole operations.
+    if choice.loop:
+        passes.append("loop-kernels")
+    # Last: the loop over layers is its body, all of a step fits one kernel only as such.
+    if choice.steps_per_call > 1:
+        passes.append(f"loop-steps{{steps={choice.steps_per_call}}}")
+    return passes
+
+
+def _dataflow_passes(choice: Choice) -> list[str]:
+    return [
+        "convert-kernel-to-dataflow",
+        # Tiles first: how much work and SRAM a stage needs depends on them.
+        "tile-stages",
+        # Once tiles are known: an all-reduce may start with the first of them.
+        "overlap-collectives",
+        # Before the units are shared out: what it takes, no kernel gets.
+        *([_retention(choice)] if choice.resident else []),
+        "allocate-units",
+        # Intervals and latencies follow from the units that a stage has got.
+        "schedule-stages",
+        # Last: it fills the SRAM that all others have left.
+        "prefetch-weights",
+    ]
+
+
+def _retention(choice: Choice) -> str:
+    """A kernel of whole steps streams more weights over the rows that are left: it leaves more of them.
+
+    Tried on the example models, 1 to 16 sockets, as the default of the pass is for kernels of layers.
+    """
+    return "retain-weights{percent=50}" if choice.steps_per_call > 1 else "retain-weights"
+
+
+def _compile(module: ModuleOp, name: str) -> Program:
+    from .check import check_program
+    from .emit import emit_program
+    from .execution import target_errors
+
+    program = emit_program(module, name)
+    with target_errors():
+        check_program(program)
+    return program
+
+
+def _time(program: Program, options: TimeOptions, progress: Progress) -> Timing:
+    from .timing import time_program
+
+    return time_program(program, options, progress)
+
+
+def _dump(program: Program) -> str:
+    from .serialize import dump_program
+
+    return dump_program(program)
+
+
+def _recognises(text: str) -> bool:
+    return DOCUMENT.match(text) is not None
+
+
+def _load(data: bytes) -> Program:
+    from .check import check_program
+    from .execution import target_errors
+    from .serialize import decode_program
+
+    with target_errors():
+        program = decode_program(data)
+        check_program(program)
+    return program
+
+
+def _run(program: Program, options: RunOptions) -> ProgramRun:
+    from .execution import start_run
+
+    return start_run(program, options)
+
+
+def _memory(program: Program) -> MemoryMap:
+    from .usage import memory_map
+
+    return memory_map(program)
+
+
+def _measures() -> Mapping[str, Measure[Machine, Program]]:
+    from .usage import MEASURES
+
+    return MEASURES
+
+
+def _slacks(program: Program) -> Mapping[str, float]:
+    from .usage import memory_slacks
+
+    return memory_slacks(program)
+
+
+def _terms(machine: Machine) -> Mapping[str, int]:
+    return {**dict(machine.items()), "sram_bytes": machine.sram_bytes}
+
+
+SN40L_TARGET = Target["Machine", "Program"](
+    name="sn40l",
+    level="rdu",
+    pipeline=pipeline,
+    machine=machine_of,
+    set_machine=set_machine,
+    compile=_compile,
+    time=_time,
+    dump=_dump,
+    recognises=_recognises,
+    load=_load,
+    run=_run,
+    memory=_memory,
+    has_details=True,
+    measures=_measures,
+    slacks=_slacks,
+    terms=_terms,
+)

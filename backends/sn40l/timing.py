@@ -1,0 +1,148 @@
+"""The time of a step as tools show it: numbers in words that all targets share, tables, and the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from ..tables import Table, bytes_text, share_text, time_text
+from ..targets import Progress, Roofline, TimeOptions, Timing
+from .detail_report import KernelUse, LayerRow, kernel_uses, layer_rows, layers_json, stages_json
+from .details import StageUse
+from .execution import position_inputs, target_errors, timed_position
+from .executor import time_step
+from .program import Program
+from .report import KernelReport, Report
+from .trace_events import trace_document
+
+
+def time_program(program: Program, options: TimeOptions, progress: Progress) -> Timing:
+    """Time one call.
+
+    Raises: TargetError for a position outside the context, and where the program cannot run to its end.
+    """
+    position = timed_position(program, options.position)
+    details = options.layers or options.stages or options.trace_iterations > 0
+    with target_errors():
+        report = time_step(
+            program,
+            position_inputs(program, position),
+            options.orchestration,
+            progress,
+            details=details,
+            trace_iterations=options.trace_iterations,
+        )
+    return _timing(program, position, report, options)
+
+
+def _timing(program: Program, position: int, report: Report, options: TimeOptions) -> Timing:
+    sockets = f"{report.machine.sockets} socket{'s' if report.machine.sockets > 1 else ''}"
+    layers = {"layers": layers_json(report)} if options.layers else {}
+    stages = {"stages": stages_json(report)} if options.stages else {}
+    iterations = options.trace_iterations
+    return Timing(
+        report.program,
+        position,
+        report.seconds,
+        report.steps,
+        report.tokens,
+        report.kernel_calls,
+        report.cycles,
+        f"{sockets}, {report.orchestration}-orchestrated",
+        {name: part / (report.cycles or 1) for name, part in asdict(report.ledger).items()},
+        Roofline(report.roofline_tokens_per_second, report.roofline_share, _reason(report)),
+        {"all from HBM": f"{report.roofline_without_residence_tokens_per_second:.1f}"},
+        "all from HBM: the roofline in tokens/s if no weight were resident in SRAM",
+        tuple(_tables(report, options)),
+        report.to_json() | layers | stages,
+        trace_document(program, report, iterations) if iterations else None,
+        report,
+    )
+
+
+def _reason(report: Report) -> str:
+    """What sets the roofline."""
+    machine, hbm, step = report.machine, report.traffic.hbm, report.roofline_cycles
+    of = "a step" if report.steps == 1 else "a call"
+    if machine.hbm_roof_cycles(hbm) == step:
+        return f"{bytes_text(hbm)} of HBM traffic {of} at {bytes_text(machine.hbm_bandwidth)}/s"
+    if report.traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle) == step:
+        return f"{bytes_text(report.traffic.sram_read)} of resident weights {of}"
+    if machine.compute_roof_cycles(report.flops) == step:
+        return f"{report.flops:.3g} FLOPs {of} at peak"
+    sent, ddr = report.traffic.link_sent, report.traffic.ddr
+    links = sent * machine.ddr_bandwidth > ddr * machine.p2p_bandwidth
+    return f"{bytes_text(sent)} sent {of}" if links else f"{bytes_text(ddr)} of DDR traffic {of}"
+
+
+def _tables(report: Report, options: TimeOptions) -> Iterator[Table]:
+    """Where the time goes, the kernels, and the details that are asked for."""
+    rows = [_ledger_row(*entry, report) for entry in asdict(report.ledger).items()]
+    yield Table(("where the time goes", "cycles", "time", "share"), rows)
+    columns = ("kernel", "calls", "cycles each", "time", "share", "HBM bandwidth")
+    yield Table(columns, [_kernel_row(kernel, report) for kernel in report.kernels()])
+    if options.layers:
+        columns = ("kernel", "layer", "cycles each", "time each", "HBM busy", "collectives", "HBM idles")
+        yield Table(columns, [_layer_row(row, report) for row in layer_rows(report)])
+    if options.stages:
+        yield from map(_stages, kernel_uses(report))
+
+
+def _ledger_row(name: str, cycles: int, report: Report) -> list[str]:
+    time, share = cycles / report.machine.clock_hz, _share(cycles, report.cycles)
+    return [name.replace("_", " "), str(cycles), time_text(time), share]
+
+
+def _kernel_row(kernel: KernelReport, report: Report) -> list[str]:
+    seconds = kernel.cycles / report.machine.clock_hz
+    bandwidth = kernel.traffic.hbm / seconds if seconds else 0
+    return [
+        kernel.kernel,
+        str(kernel.calls),
+        str(kernel.cycles // kernel.calls),
+        time_text(seconds),
+        _share(kernel.cycles, report.cycles),
+        f"{bytes_text(bandwidth)}/s",
+    ]
+
+
+def _layer_row(row: LayerRow, report: Report) -> list[str]:
+    time = row.time
+    return [
+        row.kernel,
+        f"{row.first}" if row.count == 1 else f"{row.first}-{row.last}",
+        f"{time.cycles}",
+        time_text(time.cycles / report.machine.clock_hz),
+        _share(time.memory_busy, time.cycles),
+        f"{time.collectives}",
+        f"{time.idle}",
+    ]
+
+
+def _stages(use: KernelUse) -> Table:
+    """The stages of a kernel, with what holds it up."""
+    name, cycles = use.bottleneck
+    title = f"{use.kernel}: busiest is {name}, for {_share(cycles, use.cycles)} of the time"
+    if not use.stages:
+        return Table(title=title)
+    columns = ("stage", "PCUs", "PMUs", "firings", "II", "busy", "waits: input", "output", "mostly for")
+    return Table(columns, [_stage_row(stage, use) for stage in use.stages], title=title)
+
+
+def _stage_row(stage: StageUse, use: KernelUse) -> list[str]:
+    longest = stage.longest_wait
+    return [
+        stage.stage,
+        f"{stage.pcus}",
+        f"{stage.pmus}",
+        f"{stage.firings}",
+        f"{stage.ii_cycles}",
+        share_text(stage.utilisation),
+        _share(stage.input_wait_cycles, use.cycles),
+        _share(stage.output_wait_cycles, use.cycles),
+        longest.unit if longest.cycles else "",
+    ]
+
+
+def _share(cycles: int, whole: int) -> str:
+    return share_text(cycles / whole if whole else 0)

@@ -1,0 +1,40 @@
+"""What targets show to people, as plain data: tables of texts, and numbers as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts below their columns; without columns, the title alone."""
+
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    texts: Sequence[int] = (0,)
+    """The columns of text; all others are numbers, and stand to the right."""
+    title: str = ""
+    """A line above."""
+
+
+def bytes_text(count: float) -> str:
+    """Bytes in the unit that leaves a small number: `15.5 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def time_text(seconds: float) -> str:
+    """A time in the unit that leaves a small number: `9.72 ms`."""
+    for unit, factor in (("s", 1), ("ms", 1e3)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.4g} {unit}"
+    return f"{seconds * 1e6:.4g} µs"
+
+
+def share_text(share: float) -> str:
+    """A share in percent."""
+    return f"{share * 100:.1f} %"

@@ -1,0 +1,290 @@
+"""What a target machine is to the tools: how IR is lowered to it, becomes a program, and is timed or run.
+
+The tools know no machine but through a `Target`. Ours are in `TARGETS`; other packages bring theirs by an
+entry point of the group `kl.targets`, which names a `Target` (`docs/adding.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
+from .tables import Table
+
+if TYPE_CHECKING:  # so that who reads a command line waits for neither xDSL nor numpy
+    from xdsl.dialects.builtin import ModuleOp
+
+    from .tensors import Array
+
+Progress = Callable[[int, int], None]
+"""Told how many parts of how many are done."""
+
+
+class TargetError(Exception):
+    """What a target refuses: a program that is wrong or cannot run to its end, a position, a checkpoint."""
+
+    def __init__(self, message: str, location: str = "", way_out: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        """The place in a source file at fault, `file:line:column`; empty where none is known."""
+        self.way_out = way_out
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user chooses about kernels and memory."""
+
+    fusion: Granularity = "layer"
+    loop: bool = True
+    spill: bool = False
+    """Whether DDR holds what does not fit HBM."""
+    resident: bool = False
+    """Whether weights stay in the SRAM that kernels leave over."""
+    steps_per_call: int = 1
+    """Decode steps that one call makes; more than one loops over them."""
+
+
+class Parameters(Protocol):
+    """The parameters of a machine: positive integers by name."""
+
+    def items(self) -> Iterable[tuple[str, int]]:
+        """Name and value of each."""
+        ...
+
+    def with_values(self, values: dict[str, int]) -> Any:
+        """The machine with some parameters changed.
+
+        Raises: ValueError for an unknown name or a value that cannot be.
+        """
+        ...
+
+
+class Compiled(Protocol):
+    """A program for a target."""
+
+    @property
+    def name(self) -> str:
+        """Stands in reports."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Decode steps that a call makes."""
+        ...
+
+
+M = TypeVar("M", bound=Parameters)
+P = TypeVar("P", bound=Compiled)
+
+
+@dataclass(frozen=True)
+class TimeOptions:
+    """What is timed, and what is noted of it."""
+
+    position: int | None = None
+    """Of the token of the first step; the last one that there is room for if None."""
+    orchestration: Orchestration = "hardware"
+    layers: bool = False
+    """Whether each iteration of a loop is noted."""
+    stages: bool = False
+    """Whether the stages of kernels are."""
+    trace_iterations: int = 0
+    """Iterations that a trace shows; 0 for no trace."""
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """What a step could reach at best."""
+
+    tokens_per_second: float
+    share: float
+    """What is reached of it, 0 to 1."""
+    reason: str
+    """What sets it, in words."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a call takes, in words that every target shares and in its own."""
+
+    program: str
+    position: int
+    """Of the first step."""
+    seconds: float
+    """Of the whole call."""
+    steps: int = 1
+    """Decode steps of the call."""
+    tokens: int = 1
+    """That all of them make."""
+    kernel_calls: int = 0
+    """Executions of kernels in all of them."""
+    cycles: int | None = None
+    conditions: str = ""
+    """Under which it was timed: `8 sockets, hardware-orchestrated`."""
+    parts: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Where the time goes: shares of it by name."""
+    roofline: Roofline | None = None
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    """More columns of `kl compare`."""
+    legend: str = ""
+    """What these columns mean."""
+    tables: tuple[Table, ...] = ()
+    """What `kl time` shows below the numbers above."""
+    document: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """All of it as JSON."""
+    trace: Mapping[str, Any] | None = None
+    """In the Trace Event Format, if one was wanted."""
+    report: Any = None
+    """What the target's own measures read."""
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of a loop of such calls; infinite for one that takes no time."""
+        return self.tokens / self.seconds if self.seconds else float("inf")
+
+    @property
+    def kernel_calls_per_token(self) -> float | int:
+        """Executions of kernels over the tokens that they make."""
+        calls = self.kernel_calls / self.tokens
+        return int(calls) if calls.is_integer() else calls
+
+
+@dataclass(frozen=True)
+class Measure(Generic[M, P]):
+    """Something about a timed program that a search can make small."""
+
+    description: str
+    of: Callable[[P, Timing], float]
+    capacity: Callable[[M], float] | None = None
+    """The worst value of any use; None where the machine sets none."""
+
+
+LATENCY = Measure[Any, Any]("seconds of a decode step", lambda program, timing: timing.seconds / timing.steps)
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """What lies where in the memory of a machine."""
+
+    document: Mapping[str, Any]
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What decode steps begin with."""
+
+    steps: int = 1
+    """In all; there must be room for them."""
+    weights: str | None = None
+    """A checkpoint; seeded random numbers if None."""
+    seed: int = 0
+    """Of random weights and of the first inputs."""
+    orchestration: Orchestration = "hardware"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one call took in, what it gave, and what the host has read, by label and in order.
+
+    It is one decode step, or several from `position` on; outputs then have those of all, stacked.
+    """
+
+    position: int
+    inputs: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+    observed: tuple[tuple[str, Array], ...]
+    cycles: int
+
+
+class Run(Protocol):
+    """A program in memory, from position 0 on; what a call gave goes into the next one."""
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """The names of what a call takes, in order."""
+        ...
+
+    @property
+    def weights(self) -> Mapping[str, Array]:
+        """By name, with the parts of all sockets."""
+        ...
+
+    def steps(self, count: int, progress: Progress) -> Iterator[Step]:
+        """Run `count` calls.
+
+        Raises: TargetError where the program cannot run to its end.
+        """
+        ...
+
+    def position_inputs(self, position: int) -> Mapping[str, int]:
+        """The inputs that are the position of a token."""
+        ...
+
+    def fed_back(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The inputs of the next decode step that are outputs of one."""
+        ...
+
+    def read(self, state: str, socket: int) -> Array:
+        """A state as it is now, on a socket."""
+        ...
+
+
+def _terms(machine: Parameters) -> Mapping[str, int]:
+    return dict(machine.items())
+
+
+def _latency() -> Mapping[str, Measure[Any, Any]]:
+    return {"latency": LATENCY}
+
+
+@dataclass(frozen=True)
+class Target(Generic[M, P]):
+    """A machine to compile for; all that it raises for what the user gives it is a TargetError."""
+
+    name: str
+    level: IrLevel
+    """The level of the IR that it takes."""
+    pipeline: Callable[[IrLevel, Choice], str]
+    """The passes that lead to a level from the one before it, in the notation of `kl-opt -p`."""
+    machine: Callable[[ModuleOp], M]
+    """The parameters of the machine that a module is for; the default machine's where it says nothing."""
+    set_machine: Callable[[ModuleOp, M], None]
+    """Write the parameters on a module; raises ValueError or VerifyException where they cannot be."""
+    compile: Callable[[ModuleOp, str], P]
+    """The program of a module at the target's level, by a name; raises DiagnosticException, too."""
+    time: Callable[[P, TimeOptions, Progress], Timing]
+    """Time one call."""
+    dump: Callable[[P], str]
+    """A program as a text to save."""
+    recognises: Callable[[str], bool]
+    """Whether a text is a saved program of this target, be it a wrong one."""
+    load: Callable[[bytes], P]
+    """The program that was saved."""
+    run: Callable[[P, RunOptions], Run] | None = None
+    """Run a program with data, where that can be."""
+    memory: Callable[[P], MemoryMap] | None = None
+    """The map of a program's memory, where there is one."""
+    has_details: bool = False
+    """Whether it can note layers and stages and make traces."""
+    measures: Callable[[], Mapping[str, Measure[M, P]]] = _latency
+    """What searches can make small, by name; `latency` is one of them."""
+    slacks: Callable[[P], Mapping[str, float]] = lambda program: {}
+    """What a program uses of a resource minus what there is, by the resource."""
+    terms: Callable[[M], Mapping[str, int]] = _terms
+    """What expressions over a machine may name."""
+
+
+AnyTarget = Target[Any, Any]
+
+
+def _sn40l() -> AnyTarget:
+    return import_module(".sn40l.target", __package__).SN40L_TARGET
+
+
+TARGETS: Mapping[str, Callable[[], AnyTarget]] = {"sn40l": _sn40l}
+"""Our own targets by name, imported on first use."""

@@ -1,0 +1,115 @@
+"""Values as command lines write them, and the error for wrong ones; of the standard library alone."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..dialects.vocabulary import HELP_MARK as HELP_MARK
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a text: lines and columns count from one, columns in characters."""
+
+    file: str
+    line: int
+    column: int
+    length: int = 1
+    text: str | None = None
+    """The source line, where it is at hand."""
+
+
+class InputError(Exception):
+    """Wrong input that no operation or span stands for: an option, a file, a saved program.
+
+    The way out may follow `HELP_MARK` in the message.
+    """
+
+    def __init__(self, message: str, position: Position | None = None):
+        super().__init__(message)
+        self.position = position
+
+
+def positive(text: str) -> int:
+    """An integer above zero, for argparse."""
+    return _at_least(1, text, "positive")
+
+
+def not_negative(text: str) -> int:
+    """An integer not below zero, for argparse."""
+    return _at_least(0, text, "zero or positive")
+
+
+def _at_least(least: int, text: str, wanted: str) -> int:
+    try:
+        number = int(text, 0)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no integer") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{number} is not {wanted}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time above zero, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds") from None
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no time above 0")
+    return number
+
+
+def assignments(option: str, pairs: Iterable[str]) -> dict[str, Number]:
+    """Read the `name=value` pairs of an option; values are integers (`8192`, `1_000`, `0x20`) or
+    decimal fractions.
+
+    Raises: InputError for a pair that is none, or a value that is no number.
+    """
+    values: dict[str, Number] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name.strip() and equals):
+            raise InputError(f"{option} '{pair}' is no assignment{HELP_MARK}write {option} name=value")
+        values[name.strip()] = _number(option, name.strip(), text.strip())
+    return values
+
+
+def _number(option: str, name: str, text: str) -> Number:
+    for read in (lambda: int(text, 0), lambda: float(text)):
+        try:
+            return read()
+        except ValueError:
+            continue
+    raise InputError(f"{option} {name}: '{text}' is no number")
+
+
+def read_toml(path: str) -> Mapping[str, object]:
+    """The values of a machine file.
+
+    Raises: InputError for what is no TOML, OSError.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        way_out = f"{HELP_MARK}a machine file has lines like `hbm_bandwidth = 1_800_000_000_000`"
+        raise InputError(f"{path} is no TOML: {error}{way_out}") from None
+
+
+def whole(name: str, value: object) -> int:
+    """A number as an integer, `1.8e12` too.
+
+    Raises: InputError for any other value.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if type(value) is not int:
+        raise InputError(f"machine parameter {name} is {value!r}; it must be an integer")
+    return value
