@@ -21,7 +21,7 @@ from ..outcome import Outcome
 from ..space import Point, Space
 from .distributions import distributions, suggest, to_params, to_point
 from .executors import Asked
-from .owners import is_gone, this_process
+from .owners import is_gone, is_other, this_process
 from .records import OUTCOME, constraints_of, kept_outcome, outcome_to_json, state_of
 from .sampler import EXHAUSTED, ExhaustedError
 from .snapshot import CLOSED, OWNER, Reader, Snapshot
@@ -88,6 +88,17 @@ class Dispatcher:
         with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_user_attr(self._trial_id(number), CLOSED, reason)
             self._storage.set_trial_state_values(self._trial_id(number), TrialState.FAIL)
+
+    def next_number(self) -> int:
+        """The number that the next trial gets, or a lower one where others make trials meanwhile."""
+        return len(self._study.get_trials(deepcopy=False))
+
+    def close_own(self, first: int) -> None:
+        """Close what this process has begun from a number on and not told: Ctrl-C may come at any moment."""
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            owner = trial.user_attrs.get(OWNER)
+            if trial.number >= first and owner is not None and not is_other(owner):
+                self.close(trial.number, "interrupted")
 
     def tidy(self) -> Snapshot:
         """Close what processes have left behind, and what the queue need not hold any more.

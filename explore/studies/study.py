@@ -107,11 +107,13 @@ class Study:
         else:
             raise StudyError("several jobs and a timeout need processes; leave isolate on")
         with named_errors(self._place):
+            first = self._dispatcher.next_number()
             try:
                 self._work(executor, budget, on_trial or (lambda trial: None), stop or (lambda: False))
             finally:
                 executor.stop()
                 self.release(executor.busy)
+                self._dispatcher.close_own(first)
 
     def _work(
         self, executor: Executor, budget: int, on_trial: Callable[[Trial], None], stop: Callable[[], bool]

@@ -14,6 +14,7 @@ from kl.explore.errors import SpaceError, StudyError
 from kl.explore.outcome import Outcome, Trial
 from kl.explore.parameters import Integer
 from kl.explore.space import Point, Space
+from kl.explore.studies.dispatch import Dispatcher
 from kl.explore.studies.distributions import suggest
 from kl.explore.studies.owners import this_process
 from kl.explore.studies.sampler import ExhaustedError, ExplorerSampler
@@ -60,6 +61,24 @@ def test_what_an_interruption_ends_is_evaluated_again():
     assert sequence(study) == sequence(whole)
     assert len(calls) == 18
     assert len(study.optuna.trials) == 18, "what was interrupted stays in the books"
+
+
+def test_an_interruption_right_after_a_trial_was_made_leaves_none_open(monkeypatch: pytest.MonkeyPatch):
+    made = Dispatcher._make_ticket
+
+    def interrupted(self: Dispatcher, point: Point | None) -> optuna.trial.Trial:
+        if made(self, point).number == 2:
+            raise KeyboardInterrupt
+        return optuna.trial.Trial(self._study, self._trial_id(self.next_number() - 1))
+
+    monkeypatch.setattr(Dispatcher, "_make_ticket", interrupted)
+    study = open_study(plan("default"), None)
+    mine = study.ask()
+    with pytest.raises(KeyboardInterrupt):
+        study.run(measure, 15, isolate=False)
+    running = [trial.number for trial in study.optuna.trials if trial.state.name == "RUNNING"]
+    assert mine is not None
+    assert running == [mine.number], "what was asked for before the run is not its own"
 
 
 def test_the_sampler_does_in_plain_optuna_what_it_does_in_a_study():
