@@ -19,8 +19,8 @@ from rich.table import Table
 
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.execution import context_length, position_inputs
-from kl.backends.sn40l.executor import time_step
 from kl.backends.sn40l.fast_forward import steady
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
 from kl.dialects.machine import SN40L

@@ -10,8 +10,8 @@ from steady_loops import WIDTH, Block, Loop, machine_of
 
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.errors import ExecutionError
-from kl.backends.sn40l.executor import time_step
 from kl.backends.sn40l.fast_forward import steady
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
