@@ -21,7 +21,7 @@ from kl.backends.sn40l.memory import MemoryMap
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
-from kl.backends.sn40l.units.streams import ServedRun
+from kl.backends.sn40l.units.common import ServedRun
 from kl.backends.tensors import Array, TensorSpec
 
 LAYERS, CONTEXT, WIDTH = 2, 8, 4

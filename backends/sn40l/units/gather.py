@@ -14,7 +14,7 @@ from ..errors import HazardError, ProgramError, require, require_extents
 from ..firing import Place
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from ..memory import Data
-from .streams import AddressPattern, StreamRun, require_parameter, require_tiles
+from .common import AddressPattern, StreamRun, require_parameter, require_tiles
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import GatherOp
