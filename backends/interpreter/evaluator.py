@@ -15,11 +15,10 @@ from ...dialects import kernel, nn
 from ...dialects.dataflow import KernelOp
 from .. import numerics
 from ..meanings import load_meaning
+from ..specs import attributes_of, tensor_spec
 from ..tensors import Array
-from .errors import fail
 from .network import run_network
-from .specs import attributes_of, tensor_spec
-from .values import SocketValues, counter_at, slices_of
+from .values import SocketValues, counter_at, fail, slices_of
 
 
 @dataclass(frozen=True)
