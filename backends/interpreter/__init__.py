@@ -51,10 +51,7 @@ class Interpreter:
     """
 
     def __init__(
-        self,
-        module: ModuleOp,
-        weights: Mapping[str, Array],
-        operations: Mapping[str, Meaning] | None = None,
+        self, module: ModuleOp, weights: Mapping[str, Array], operations: Mapping[str, Meaning] | None = None
     ):
         self.sockets = machine_of(module).sockets if _is_sharded(module) else 1
         self._weights = {

@@ -99,10 +99,7 @@ class Evaluator:
         return self.run_function(callee, arguments)
 
     def _loop(
-        self,
-        op: kernel.LoopOp,
-        operands: Sequence[SocketValues],
-        values: dict[SSAValue, SocketValues],
+        self, op: kernel.LoopOp, operands: Sequence[SocketValues], values: dict[SSAValue, SocketValues]
     ) -> Sequence[SocketValues]:
         carried, stacks = operands[: len(op.carried)], operands[len(op.carried) :]
         for i in range(op.count.value.data):
@@ -114,10 +111,7 @@ class Evaluator:
         return carried
 
     def _steps(
-        self,
-        op: kernel.StepsOp,
-        operands: Sequence[SocketValues],
-        values: dict[SSAValue, SocketValues],
+        self, op: kernel.StepsOp, operands: Sequence[SocketValues], values: dict[SSAValue, SocketValues]
     ) -> Sequence[SocketValues]:
         """What each step yields, stacked, on each socket."""
         carried, counted = operands[: len(op.carried)], operands[len(op.carried) :]

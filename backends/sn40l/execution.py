@@ -228,7 +228,7 @@ class ProgramRun:
             with target_errors():
                 result = self.executor.step(inputs, advance)
             yield Step(position, dict(inputs), result.outputs, result.observed, result.report.cycles)
-            inputs |= self.fed_back(last_outputs(self.program, result.outputs))
+            inputs |= self.fed_back(self._of_last_step(result.outputs))
 
     def position_inputs(self, position: int) -> dict[str, int]:
         """The inputs that are the position of a token."""
@@ -248,6 +248,10 @@ class ProgramRun:
         """A state as it is now, on a socket."""
         return self.executor.read(state, socket)
 
+    def _of_last_step(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """What the last decode step of a call gave."""
+        return {name: value[-1] for name, value in outputs.items()} if self.program.steps > 1 else outputs
+
     def _first_inputs(self) -> dict[str, Array]:
         """Seeded random numbers: token ids that every table has, and activations near 1."""
         rng, inputs = np.random.default_rng(self.seed), dict[str, Array]()
@@ -260,11 +264,6 @@ class ProgramRun:
             numbers = rng.integers(ids, size=spec.shape) if is_ids else rng.normal(size=spec.shape)
             inputs[region.name] = np.asarray(numbers).astype(spec.numpy_dtype)
         return inputs
-
-
-def last_outputs(program: Program, outputs: Mapping[str, Array]) -> dict[str, Array]:
-    """What the last decode step of a call gave."""
-    return {name: value[-1] if program.steps > 1 else value for name, value in outputs.items()}
 
 
 def start_run(program: Program, options: RunOptions) -> ProgramRun:
