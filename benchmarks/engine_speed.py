@@ -17,10 +17,10 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
+from kl.backends.sn40l import fast_forward
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.execution import context_length, position_inputs
-from kl.backends.sn40l.executor import time_step
-from kl.backends.sn40l.fast_forward import steady
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
 from kl.dialects.machine import SN40L
@@ -60,7 +60,7 @@ def measure(name: str, sockets: int) -> list[str]:
     scalars = position_inputs(program, (context_length(program) or 1) - 1)
     full, replayed = best(lambda: time_step(program, scalars, jump=False))
     jumping, jumped = best(lambda: time_step(program, scalars))
-    with patch.object(steady, "period_between", lambda *_: None):
+    with patch.object(fast_forward, "period_between", lambda *_: None):
         searching, _ = best(lambda: time_step(program, scalars))
     assert replayed == jumped, "jumps change nothing"
     layers = max(kernel.iterations for kernel in program.kernels)

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from kl.backends.sn40l.emit import emit_program
-from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
 from kl.dialects.machine import SN40L, Machine

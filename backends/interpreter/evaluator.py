@@ -15,11 +15,10 @@ from ...dialects import kernel, nn
 from ...dialects.dataflow import KernelOp
 from .. import numerics
 from ..meanings import load_meaning
+from ..specs import attributes_of, tensor_spec
 from ..tensors import Array
-from .errors import fail
 from .network import run_network
-from .specs import attributes_of, tensor_spec
-from .values import SocketValues, counter_at, slices_of
+from .values import SocketValues, counter_at, fail, slices_of
 
 
 @dataclass(frozen=True)
@@ -100,10 +99,7 @@ class Evaluator:
         return self.run_function(callee, arguments)
 
     def _loop(
-        self,
-        op: kernel.LoopOp,
-        operands: Sequence[SocketValues],
-        values: dict[SSAValue, SocketValues],
+        self, op: kernel.LoopOp, operands: Sequence[SocketValues], values: dict[SSAValue, SocketValues]
     ) -> Sequence[SocketValues]:
         carried, stacks = operands[: len(op.carried)], operands[len(op.carried) :]
         for i in range(op.count.value.data):
@@ -115,10 +111,7 @@ class Evaluator:
         return carried
 
     def _steps(
-        self,
-        op: kernel.StepsOp,
-        operands: Sequence[SocketValues],
-        values: dict[SSAValue, SocketValues],
+        self, op: kernel.StepsOp, operands: Sequence[SocketValues], values: dict[SSAValue, SocketValues]
     ) -> Sequence[SocketValues]:
         """What each step yields, stacked, on each socket."""
         carried, counted = operands[: len(op.carried)], operands[len(op.carried) :]

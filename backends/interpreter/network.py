@@ -30,10 +30,9 @@ from ...dialects.tensors import shape_of
 from ...dialects.tiles import PortShape, tiled_axis
 from .. import numerics
 from ..collectives import COLLECTIVES, sharded_embedding
+from ..specs import attributes_of, tensor_spec
 from ..tensors import Array, TensorSpec, spec_of
-from .errors import fail
-from .specs import attributes_of, tensor_spec
-from .values import SocketValues, arrays_of, counter_at, slices_of
+from .values import SocketValues, arrays_of, counter_at, fail, slices_of
 
 Tile = list[Array]
 """What a channel carries: an array per socket, or none at all for a token."""

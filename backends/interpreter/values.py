@@ -1,13 +1,25 @@
-"""What a value of the IR is while it is interpreted."""
+"""What a value of the IR is while it is interpreted, and the error about an operation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import numpy as np
+from xdsl.ir import Operation
+from xdsl.utils.exceptions import DiagnosticException
 
 from ..tensors import Array
+
+
+class InterpretationError(DiagnosticException):
+    """An operation that has no meaning here, or data that it cannot work on."""
+
+
+def fail(op: Operation, message: str) -> NoReturn:
+    """Raises: InterpretationError about an operation."""
+    op.emit_error(message, InterpretationError(message))
+
 
 Value: TypeAlias = "Array | tuple[Value, ...]"
 """An array, or a stack of separate ones: `kernel.stack` must not copy what is written in place."""

@@ -117,11 +117,7 @@ class OrderCheck:
     """Watches streams that share bytes: no access may come after one that follows it in program order."""
 
     def __init__(
-        self,
-        kernel: Kernel,
-        walks: Sequence[Walk],
-        conflicts: Sequence[tuple[int, int]],
-        memory: MemoryMap,
+        self, kernel: Kernel, walks: Sequence[Walk], conflicts: Sequence[tuple[int, int]], memory: MemoryMap
     ):
         self._kernel = kernel
         self._memory = memory

@@ -15,8 +15,9 @@ from xdsl.ir import Operation
 from ...dialects import dataflow, rdu
 from ...dialects.machine import Machine
 from ...dialects.tiles import TokenType
+from ..specs import tensor_spec
 from .kernel import Channel, Kernel, Parameter, Unit
-from .numbering import Numbering, fail, location_of, rate_of, spec
+from .numbering import Numbering, fail, location_of, rate_of
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, tier_span
 from .units import KINDS
 
@@ -28,7 +29,7 @@ def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) ->
         op.tier.data,
         tier_span(machine, op.tier.data)[0] + op.address.value.data,
         op.end - op.address.value.data,
-        spec(op.type),
+        tensor_spec(op.type),
         op.checkpoint.data if op.checkpoint is not None else None,
         op.transposed is not None,
         op.stacked is not None,
@@ -85,7 +86,7 @@ def _tokens(regions: Sequence[Region], schedule: rdu.ScheduleOp, steps: int) -> 
 
 
 def _channel(op: dataflow.ChannelOp, number: int, numbering: Numbering, hop_cycles: int) -> Channel:
-    tile = None if isinstance(op.type.tile, TokenType) else spec(op.type.tile)
+    tile = None if isinstance(op.type.tile, TokenType) else tensor_spec(op.type.tile)
     hops = op.hops.value.data if op.hops is not None else 0
     return Channel(
         f"{op.result.name_hint or 'channel'}.{number}",
@@ -111,7 +112,9 @@ def _kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:
     return Kernel(
         kernel.sym_name.data,
         kernel.iterations,
-        tuple(Parameter(name, spec(type_)) for name, type_ in zip(numbering.names, types, strict=True)),
+        tuple(
+            Parameter(name, tensor_spec(type_)) for name, type_ in zip(numbering.names, types, strict=True)
+        ),
         tuple(_channel(op, number, numbering, hop_cycles) for number, op in enumerate(kernel.channels())),
         tuple(_unit(op, numbering) for op in kernel.units()),
         kernel.steps,

@@ -5,23 +5,8 @@ from __future__ import annotations
 from ..tensors import TensorSpec
 
 
-class ProgramError(ValueError):
-    """A program that is malformed, inconsistent or does not fit its machine.
-
-    `location` is the source location of the unit at fault, empty where none is known.
-    """
-
-    def __init__(self, message: str, location: str = ""):
-        super().__init__(message)
-        self.message = message
-        self.location = location
-
-
-class ExecutionError(Exception):
-    """A program that cannot run to its end as it is meant to; the base of all that the engine reports.
-
-    `location` is the source location of the unit at fault, empty where none is known.
-    """
+class _Located(Exception):
+    """`location` is the source location of the unit at fault, empty where none is known."""
 
     def __init__(self, message: str, location: str = ""):
         super().__init__(message)
@@ -30,6 +15,14 @@ class ExecutionError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class ProgramError(_Located, ValueError):
+    """A program that is malformed, inconsistent or does not fit its machine."""
+
+
+class ExecutionError(_Located):
+    """A program that cannot run to its end as it is meant to; the base of all that the engine reports."""
 
 
 class HazardError(ExecutionError):

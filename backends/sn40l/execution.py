@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from ..collectives import shards
 from ..targets import RunOptions, Step, TargetError
 from ..tensors import Array, TensorSpec
 from ..weights import WeightError, WeightSpec, load_safetensors, random_weights
+from .check import check_structure
 from .errors import ExecutionError, ProgramError
-from .executor import Executor
-from .launch import Progress
+from .launch import Progress, StepRun
+from .memory import Data, MemoryMap
 from .program import Program, Region
-from .units import AddressPattern, Gather, Store
+from .report import Report
+from .units import AddressPattern, Store
 
 
 @contextmanager
@@ -92,14 +95,9 @@ def input_regions(program: Program) -> list[Region]:
     return [by_name[name] for name in program.inputs]
 
 
-def is_position(region: Region) -> bool:
-    """Whether an input says where in its sequence a token stands: an integer scalar does."""
-    return region.tensor.shape == () and region.tensor.numpy_dtype.kind == "i"
-
-
 def position_inputs(program: Program, position: int) -> dict[str, int]:
     """The inputs of a step that are its position."""
-    return {r.name: position for r in input_regions(program) if is_position(r)}
+    return {r.name: position for r in input_regions(program) if r.is_scalar}
 
 
 def read_weights(program: Program, checkpoint: str | None, seed: int) -> dict[str, Array]:
@@ -114,6 +112,81 @@ def read_weights(program: Program, checkpoint: str | None, seed: int) -> dict[st
         if r.kind == "weight"
     ]
     return load_safetensors(checkpoint, specs) if checkpoint else random_weights(specs, seed)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step gives: outputs by region name, what the host has read by label and in order, the times."""
+
+    outputs: Mapping[str, Array]
+    observed: tuple[tuple[str, Array], ...]
+    report: Report
+
+
+class Executor:
+    """A program in the memories of its sockets with its weights; states stay from step to step."""
+
+    def __init__(self, program: Program, weights: Mapping[str, Array], orchestration: str = "hardware"):
+        """Load the weights, by region name: whole ones, of which each socket gets its part; states are zeros.
+
+        Raises: ProgramError if the program is inconsistent. ExecutionError if a weight is missing or does not
+            fit its region.
+        """
+        check_structure(program)
+        self.program = program
+        self._orchestration = orchestration
+        self._memory = MemoryMap(program)
+        self._sockets = [Data(program) for _ in range(program.machine.sockets)]
+        self._fill([region for region in program.regions if region.kind == "weight"], weights)
+
+    def step(self, inputs: Mapping[str, Array], progress: Progress | None = None) -> StepResult:
+        """Run one step on the inputs, by region name; every socket gets all of them.
+
+        Raises: ExecutionError (HazardError, DeadlockError, RoofError among them), also for an input that is
+            missing or does not fit, and for an output that is not the same on all sockets.
+        """
+        program, memory = self.program, self._memory
+        regions = [memory.regions[name] for name in program.inputs]
+        self._fill(regions, inputs)
+        memory.begin_step({r.name: int(inputs[r.name]) for r in regions if r.is_scalar})
+        run = StepRun(program, memory, self._sockets, self._orchestration)
+        report = run.run(progress)
+        outputs = {name: run.read(name) for name in program.outputs}
+        arrays = {name: value for name, value in outputs.items() if value is not None}
+        return StepResult(arrays, tuple(run.observed), report)
+
+    def read(self, name: str, socket: int = 0) -> Array:
+        """A copy of the tensor that a region of a socket holds now: a state, a weight.
+
+        Raises: ExecutionError for an unknown name or socket.
+        """
+        if name not in self._memory.regions:
+            raise ExecutionError(f"the program has no region '{name}'")
+        count = len(self._sockets)
+        if not 0 <= socket < count:
+            raise ExecutionError(f"socket {socket} of a program for {count}, which are 0 to {count - 1}")
+        return self._sockets[socket].read_region(self._memory.regions[name])
+
+    def _fill(self, regions: Iterable[Region], values: Mapping[str, Array]) -> None:
+        for region in regions:
+            for data, part in zip(self._sockets, self._parts(region, values), strict=True):
+                data.write_region(region, part)
+
+    def _parts(self, region: Region, values: Mapping[str, Array]) -> list[Array]:
+        """What each socket gets of the value that is given for a region.
+
+        Raises: ExecutionError if none is given or it does not fit.
+        """
+        whole = region.whole
+        if region.name not in values:
+            raise ExecutionError(f"no value for {region.kind} '{region.name}', a {whole}")
+        value = np.asarray(values[region.name])
+        if not whole.fits(value):
+            given = f"{value.dtype}{list(value.shape)}"
+            raise ExecutionError(f"{region.kind} '{region.name}' is a {whole}, the value given is {given}")
+        if region.shard_axis is None:
+            return [value] * len(self._sockets)
+        return shards(value, region.shard_axis, region.shard_parts, len(self._sockets), region.shard_runs)
 
 
 @dataclass(frozen=True)
@@ -145,7 +218,7 @@ class ProgramRun:
         for call in range(count):
             position = call * self.program.steps
             for region in input_regions(self.program):
-                if is_position(region):
+                if region.is_scalar:
                     inputs[region.name] = np.asarray(position, region.tensor.numpy_dtype)
             done = call * commands
 
@@ -155,7 +228,7 @@ class ProgramRun:
             with target_errors():
                 result = self.executor.step(inputs, advance)
             yield Step(position, dict(inputs), result.outputs, result.observed, result.report.cycles)
-            inputs |= self.fed_back(last_outputs(self.program, result.outputs))
+            inputs |= self.fed_back(self._of_last_step(result.outputs))
 
     def position_inputs(self, position: int) -> dict[str, int]:
         """The inputs that are the position of a token."""
@@ -163,7 +236,7 @@ class ProgramRun:
 
     def fed_back(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
         """Each output becomes the first input like it that is no position: tokens go round."""
-        free = [region for region in input_regions(self.program) if not is_position(region)]
+        free = [region for region in input_regions(self.program) if not region.is_scalar]
         fed: dict[str, Array] = {}
         for value in outputs.values():
             like = (r.name for r in free if r.tensor.fits(value) and r.name not in fed)
@@ -175,26 +248,22 @@ class ProgramRun:
         """A state as it is now, on a socket."""
         return self.executor.read(state, socket)
 
+    def _of_last_step(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """What the last decode step of a call gave."""
+        return {name: value[-1] for name, value in outputs.items()} if self.program.steps > 1 else outputs
+
     def _first_inputs(self) -> dict[str, Array]:
         """Seeded random numbers: token ids that every table has, and activations near 1."""
         rng, inputs = np.random.default_rng(self.seed), dict[str, Array]()
         units = (unit for kernel in self.program.kernels for unit in kernel.units)
-        ids = min((self._rows_of(unit) for unit in units if isinstance(unit, Gather)), default=1)
+        rows = (unit.rows(self.program.machine.sockets) for unit in units)
+        ids = min((count for count in rows if count is not None), default=1)
         for region in input_regions(self.program):
             spec = region.tensor
             is_ids = spec.numpy_dtype.kind == "i"
             numbers = rng.integers(ids, size=spec.shape) if is_ids else rng.normal(size=spec.shape)
             inputs[region.name] = np.asarray(numbers).astype(spec.numpy_dtype)
         return inputs
-
-    def _rows_of(self, unit: Gather) -> int:
-        """Rows of a table on all sockets together."""
-        return unit.table.shape[0] * (self.program.machine.sockets if unit.sharded else 1)
-
-
-def last_outputs(program: Program, outputs: Mapping[str, Array]) -> dict[str, Array]:
-    """What the last decode step of a call gave."""
-    return {name: value[-1] if program.steps > 1 else value for name, value in outputs.items()}
 
 
 def start_run(program: Program, options: RunOptions) -> ProgramRun:

@@ -223,6 +223,10 @@ class Unit(ABC):
         """It does something every so many firings, which must end with the call."""
         return ()
 
+    def rows(self, sockets: int) -> int | None:
+        """It reads rows by their number, of so many on all sockets together; None of a unit that does not."""
+        return None
+
     def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
         """What the arguments of a call decide, of the unit at `index`.
 

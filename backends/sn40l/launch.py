@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...dialects.machine import Machine
@@ -10,11 +10,11 @@ from ...dialects.vocabulary import ORCHESTRATIONS
 from ..tensors import Array
 from .accesses import check_accesses
 from .address import packed
-from .details import Details
+from .check import check_structure
 from .engine import Call, KernelRun, SocketsRun, resolve
 from .errors import ExecutionError, HazardError
 from .fast_forward import LayerObserver, StageObserver, TraceObserver, run_in_iterations
-from .ledger import KernelTiming, Ledger
+from .ledger import Details, KernelTiming, Ledger
 from .memory import Data, MemoryMap
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, is_in_ddr
 from .report import CallReport, Report
@@ -223,3 +223,38 @@ def _births(program: Program) -> dict[int, list[Region]]:
         if region.kind == "value" and region.live is not None:
             births.setdefault(region.live[0], []).append(region)
     return births
+
+
+def time_step(
+    program: Program,
+    scalars: Mapping[str, int],
+    orchestration: str = "hardware",
+    progress: Progress | None = None,
+    *,
+    every_socket: bool = False,
+    jump: bool = True,
+    details: bool = False,
+    trace_iterations: int = 0,
+) -> Report:
+    """Time one step without data; `scalars` are the scalar inputs that decide times: the position.
+
+    All sockets do the same at the same time, so one is timed, and the others send their tiles when it does.
+    With `every_socket` each is timed for itself, which gives the same report. Iterations of a loop that must
+    be like those before are not replayed; without `jump` they are, which gives the same report, too. The
+    other options are those of a `Timer`, which times one socket.
+
+    Raises: ProgramError if the program is inconsistent, ExecutionError as `Executor.step` does.
+    """
+    check_structure(program)
+    memory = MemoryMap(program)
+    for name in scalars:
+        if name not in program.inputs or not memory.regions[name].is_scalar:
+            raise ExecutionError(f"the program has no scalar input '{name}'")
+    memory.begin_step(scalars)
+    sockets = program.machine.sockets if every_socket else 1
+    timer = Timer(jump, details, trace_iterations)
+    run = StepRun(program, memory, [None] * sockets, orchestration, timer)
+    report = run.run(progress)
+    for name in program.outputs:
+        run.read(name)
+    return report

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-from xdsl.dialects.builtin import FileLineColLoc, FloatAttr, IntegerAttr
+from xdsl.dialects.builtin import FileLineColLoc, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, nn, rdu
 from ...dialects.tiles import ChannelType
 from ...dialects.vocabulary import Rate
+from ..specs import attributes_of, tensor_spec
 from ..tensors import TensorSpec
 
 
 def fail(op: Operation, message: str) -> NoReturn:
     """Raises: PassFailedException about an operation that has no form in a program."""
     op.emit_error(message, PassFailedException(message))
-
-
-def spec(type_: Attribute) -> TensorSpec:
-    """The spec of a tensor or memref type."""
-    return TensorSpec(nn.shape_of(type_), str(nn.element_type_of(type_)))
 
 
 def location_of(op: Operation) -> str:
@@ -81,12 +77,12 @@ class Numbering:
 
     def spec(self, type_: Attribute) -> TensorSpec:
         """The spec of a tensor or memref type."""
-        return spec(type_)
+        return tensor_spec(type_)
 
     def tile(self, channel: SSAValue) -> TensorSpec:
         """The tiles of a channel."""
         assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-        return spec(channel.type.tile)
+        return tensor_spec(channel.type.tile)
 
     def number(self, attribute: IntegerAttr | None) -> int:
         """The value of an attribute that has one at this level."""
@@ -107,18 +103,9 @@ class Numbering:
         for op in ops:
             operands = tuple(numbers[operand] for operand in op.operands)
             numbers[op.results[0]] = len(numbers)
-            parts.append((op.name, operands, spec(op.results[0].type), _attributes(op)))
+            parts.append((op.name, operands, tensor_spec(op.results[0].type), attributes_of(op)))
         return parts, [numbers[value] for value in last.operands]
 
     def flops(self, block: Block) -> int:
         """What the operations of a body do once."""
         return sum(op.flops() for op in block.ops if isinstance(op, nn.ComputeOp))
-
-
-def _attributes(op: Operation) -> dict[str, int | float]:
-    """The numbers among the properties of an operation."""
-    return {
-        name: attribute.value.data
-        for name, attribute in op.properties.items()
-        if isinstance(attribute, IntegerAttr | FloatAttr)
-    }

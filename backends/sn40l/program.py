@@ -70,6 +70,11 @@ class Region:
         return whole_spec(self.tensor, self.shard_axis, self.shard_parts, self.shard_runs)
 
     @property
+    def is_scalar(self) -> bool:
+        """Whether it is one integer: as an input, it says where in its sequence a token stands."""
+        return self.tensor.shape == () and self.tensor.numpy_dtype.kind == "i"
+
+    @property
     def end(self) -> int:
         """The address behind its last byte."""
         return self.address + self.size_bytes

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects.machine import Machine
 from ...dialects.rdu import machine_of, set_machine
 from ...dialects.vocabulary import IrLevel
-from ..targets import Choice, Measure, MemoryMap, Progress, RunOptions, Target, TimeOptions, Timing
+from ..targets import Choice, Target
 
 if TYPE_CHECKING:
-    from .execution import ProgramRun
     from .program import Program
 
 DOCUMENT = re.compile(r'\s*\{\s*"format"\s*:\s*"kl-program"')
@@ -80,6 +80,11 @@ def _retention(choice: Choice) -> str:
     return "retain-weights{percent=50}" if choice.steps_per_call > 1 else "retain-weights"
 
 
+def _late(module: str, name: str) -> Callable[..., Any]:
+    """A function of a file of this folder, which is imported when the function is first called."""
+    return lambda *arguments: getattr(import_module(f".{module}", __package__), name)(*arguments)
+
+
 def _compile(module: ModuleOp, name: str) -> Program:
     from .check import check_program
     from .emit import emit_program
@@ -89,18 +94,6 @@ def _compile(module: ModuleOp, name: str) -> Program:
     with target_errors():
         check_program(program)
     return program
-
-
-def _time(program: Program, options: TimeOptions, progress: Progress) -> Timing:
-    from .timing import time_program
-
-    return time_program(program, options, progress)
-
-
-def _dump(program: Program) -> str:
-    from .serialize import dump_program
-
-    return dump_program(program)
 
 
 def _recognises(text: str) -> bool:
@@ -118,30 +111,6 @@ def _load(data: bytes) -> Program:
     return program
 
 
-def _run(program: Program, options: RunOptions) -> ProgramRun:
-    from .execution import start_run
-
-    return start_run(program, options)
-
-
-def _memory(program: Program) -> MemoryMap:
-    from .usage import memory_map
-
-    return memory_map(program)
-
-
-def _measures() -> Mapping[str, Measure[Machine, Program]]:
-    from .usage import MEASURES
-
-    return MEASURES
-
-
-def _slacks(program: Program) -> Mapping[str, float]:
-    from .usage import memory_slacks
-
-    return memory_slacks(program)
-
-
 def _terms(machine: Machine) -> Mapping[str, int]:
     return {**dict(machine.items()), "sram_bytes": machine.sram_bytes}
 
@@ -153,14 +122,14 @@ SN40L_TARGET = Target["Machine", "Program"](
     machine=machine_of,
     set_machine=set_machine,
     compile=_compile,
-    time=_time,
-    dump=_dump,
+    time=_late("timing", "time_program"),
+    dump=_late("serialize", "dump_program"),
     recognises=_recognises,
     load=_load,
-    run=_run,
-    memory=_memory,
+    run=_late("execution", "start_run"),
+    memory=_late("usage", "memory_map"),
     has_details=True,
-    measures=_measures,
-    slacks=_slacks,
+    measures=_late("usage", "measures"),
+    slacks=_late("usage", "memory_slacks"),
     terms=_terms,
 )

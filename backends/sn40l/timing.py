@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 from ..tables import Table, bytes_text, share_text, time_text
 from ..targets import Progress, Roofline, TimeOptions, Timing
-from .detail_report import KernelUse, LayerRow, kernel_uses, layer_rows, layers_json, stages_json
-from .details import StageUse
 from .execution import position_inputs, target_errors, timed_position
-from .executor import time_step
+from .launch import time_step
+from .ledger import StageUse, Wait
 from .program import Program
-from .report import KernelReport, Report
+from .report import KernelReport, KernelUse, LayerRow, Report, kernel_uses, layer_rows
 from .trace_events import trace_document
 
 
@@ -58,6 +58,61 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
         trace_document(program, report, iterations) if iterations else None,
         report,
     )
+
+
+def layers_json(report: Report) -> list[dict[str, Any]]:
+    """The rows as plain data."""
+    return [
+        {
+            "kernel": row.kernel,
+            "first": row.first,
+            "last": row.last,
+            "start_cycle": row.start_cycle,
+            "cycles": row.time.cycles,
+            "memory_busy_cycles": row.time.memory_busy,
+            "collectives_cycles": row.time.collectives,
+            "idle_cycles": row.time.idle,
+        }
+        for row in layer_rows(report)
+    ]
+
+
+def stages_json(report: Report) -> list[dict[str, Any]]:
+    """The kernels as plain data."""
+    return [
+        {
+            "kernel": use.kernel,
+            "calls": use.calls,
+            "cycles": use.cycles,
+            "bottleneck": use.bottleneck[0],
+            "bottleneck_share": use.bottleneck[1] / use.cycles if use.cycles else 0,
+            "busy_cycles": use.servers,
+            "stages": [_stage_json(stage) for stage in use.stages],
+        }
+        for use in kernel_uses(report)
+    ]
+
+
+def _stage_json(stage: StageUse) -> dict[str, Any]:
+    return {
+        "stage": stage.stage,
+        "location": stage.location,
+        "pcus": stage.pcus,
+        "pmus": stage.pmus,
+        "firings": stage.firings,
+        "ii_cycles": stage.ii_cycles,
+        "busy_cycles": stage.busy_cycles,
+        "utilisation": stage.utilisation,
+        "input_wait_cycles": stage.input_wait_cycles,
+        "output_wait_cycles": stage.output_wait_cycles,
+        "done_cycles": stage.done_cycles,
+        "inputs": [_wait_json(wait) for wait in stage.inputs],
+        "outputs": [_wait_json(wait) for wait in stage.outputs],
+    }
+
+
+def _wait_json(wait: Wait) -> dict[str, Any]:
+    return {"channel": wait.channel, "unit": wait.unit, "wait_cycles": wait.cycles}
 
 
 def _reason(report: Report) -> str:

@@ -10,12 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...dialects.machine import Machine
-from .details import DDR, HBM, LINKS, KernelTrace, Slice
 from .kernel import Kernel, Unit
 from .launch import command_cycles
-from .ledger import Ledger
+from .ledger import DDR, HBM, LINKS, KernelTrace, Ledger, Slice
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program
-from .report import CallReport, Report
+from .report import Report
 
 LAUNCH = 1
 """Thread of the launch commands."""
@@ -189,10 +188,7 @@ def _microseconds(machine: Machine, cycle: int) -> float:
 
 def _left_out(report: Report, calls: int) -> Iterator[dict[str, Any]]:
     """The iterations, and the calls, of which units and channels are not shown; numbers are inclusive."""
-    by_kernel: dict[str, list[CallReport]] = {}
-    for call in report.calls:
-        by_kernel.setdefault(call.kernel, []).append(call)
-    for name, of_kernel in by_kernel.items():
+    for name, of_kernel in report.calls_by_kernel.items():
         if calls < len(of_kernel) - 1:
             yield {"kernel": name, "first_call": calls, "last_call": len(of_kernel) - 2}
         details = of_kernel[0].details

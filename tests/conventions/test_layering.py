@@ -147,7 +147,7 @@ def test_only_emission_reads_ir_in_the_machine_backend():
     )
 
 
-@pytest.mark.parametrize("module", ["program", "units", "check", "serialize", "engine", "executor"])
+@pytest.mark.parametrize("module", ["program", "units", "check", "serialize", "engine", "execution"])
 def test_programs_are_checked_read_and_run_without_xdsl(module: str):
     code = (
         f"import kl.backends.sn40l.{module}, sys; "

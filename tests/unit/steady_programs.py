@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from steady_loops import WIDTH, Block, Loop, machine_of
 
+from kl.backends.sn40l import fast_forward
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.errors import ExecutionError
-from kl.backends.sn40l.executor import time_step
-from kl.backends.sn40l.fast_forward import steady
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
@@ -208,13 +208,13 @@ def skipped(jumps: Jumps) -> int:
 def note_jumps(monkeypatch: pytest.MonkeyPatch) -> Jumps:
     """What runs jump over, from now on."""
     found = Jumps()
-    fast_forward = steady.fast_forward
+    repeat = fast_forward.fast_forward
 
     def noted(run: Any, period: Any, observers: Any) -> None:
         found.append((period.turns, period.times))
-        fast_forward(run, period, observers)
+        repeat(run, period, observers)
 
-    monkeypatch.setattr(steady, "fast_forward", noted)
+    monkeypatch.setattr(fast_forward, "fast_forward", noted)
     return found
 
 

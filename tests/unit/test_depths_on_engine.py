@@ -8,7 +8,7 @@ import pytest
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 
 from kl.backends.sn40l.emit import emit_program
-from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.launch import time_step
 from kl.dialects.dataflow import ChannelOp
 from kl.dialects.rdu import machine_of, set_machine
 from kl.frontends import load_model

@@ -12,7 +12,8 @@ import pytest
 from kl.backends.sn40l import launch
 from kl.backends.sn40l.engine import KernelRun, resolve
 from kl.backends.sn40l.errors import ExecutionError
-from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.execution import Executor
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.memory import MemoryMap
 from kl.backends.sn40l.program import Observe, Program
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import Ledger, Traffic, split
 from kl.backends.sn40l.program import Observe
 

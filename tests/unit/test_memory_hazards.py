@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kl.backends.sn40l.errors import HazardError
-from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.execution import Executor
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.units import InputPort, OutputPort
 from kl.backends.tensors import TensorSpec
 

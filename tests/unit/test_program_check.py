@@ -10,7 +10,7 @@ import pytest
 
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.errors import ProgramError
-from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Execute, LoadArguments, LoadProgram, Observe, Program, tier_span
 from kl.backends.tensors import TensorSpec
 from kl.dialects.machine import SN40L

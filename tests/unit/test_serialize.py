@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kl.backends.sn40l.errors import ProgramError
-from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.serialize import dump_program, load_program, parse_program, save_program
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec

@@ -12,7 +12,8 @@ from kl.backends.collectives import shards
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.engine import SocketsRun, resolve
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError, RoofError
-from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.execution import Executor
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import Ledger, Traffic, roofline_cycles
 from kl.backends.sn40l.memory import Data, MemoryMap
 from kl.backends.sn40l.program import Observe, Program

@@ -10,8 +10,8 @@ import pytest
 
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.errors import ProgramError
-from kl.backends.sn40l.executor import time_step
 from kl.backends.sn40l.kernel import Channel
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.tensors import TensorSpec
 

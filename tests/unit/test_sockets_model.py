@@ -13,7 +13,8 @@ from xdsl.dialects.builtin import ModuleOp
 from kl.backends.interpreter import Interpreter, weight_specs
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.emit import emit_program
-from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.execution import Executor
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import Collective

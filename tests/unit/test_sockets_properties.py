@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from kl.backends.collectives import all_gather, all_reduce, shards
 from kl.backends.numerics import OPERATIONS
 from kl.backends.sn40l.check import check_program
-from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.execution import Executor
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import Idle, split
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from kl.backends.sn40l.detail_report import KernelUse, kernel_uses, layer_rows, layers_json, stages_json
-from kl.backends.sn40l.details import LayerTime, StageUse, Wait
-from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.launch import time_step
+from kl.backends.sn40l.ledger import LayerTime, StageUse, Wait
 from kl.backends.sn40l.program import Program
-from kl.backends.sn40l.report import Report
+from kl.backends.sn40l.report import KernelUse, Report, kernel_uses, layer_rows
+from kl.backends.sn40l.timing import layers_json, stages_json
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
 from kl.tools.kl import main

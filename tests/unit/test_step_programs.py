@@ -14,13 +14,14 @@ import pytest
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.engine import KernelRun, resolve
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError, ProgramError
-from kl.backends.sn40l.executor import Executor, time_step
+from kl.backends.sn40l.execution import Executor
 from kl.backends.sn40l.kernel import Unit
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.memory import MemoryMap
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
-from kl.backends.sn40l.units.streams import ServedRun
+from kl.backends.sn40l.units.common import ServedRun
 from kl.backends.tensors import Array, TensorSpec
 
 LAYERS, CONTEXT, WIDTH = 2, 8, 4

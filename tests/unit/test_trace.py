@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kl.backends.sn40l.executor import time_step
+from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.trace_events import trace_document
 from kl.backends.sn40l.units import Stage

@@ -25,13 +25,169 @@ nothing is rounded. Memory checks hold for what is passed over, as streams that 
 An **observer** watches a run (layers, stages, a trace). It sees each cycle that is replayed, and is told what
 the counts that it kept have grown by where a run is moved on.
 
-`loop.py` has the loops and says where a turn begins, `snapshot.py` what is compared, `period.py` what makes a
-period and how often it can be repeated, `steady.py` searches and moves on, `observers.py` watches.
+`turns.py` says where a turn of which loop begins, and what is compared there, `period.py` what makes a period
+and how often it can be repeated, `observers.py` watches; this file searches and moves on. Snapshots are
+compared with those of some turns before: of iterations in the same decode step, and of whole steps.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from ..engine import KernelRun
+from ..firing import EMPTY, ChannelRun, UnitRun
+from ..servers import Server
+from ..units.common import ServedRun
 from .observers import LayerObserver, StageObserver, TraceObserver
-from .steady import run_in_iterations
+from .period import Period, period_between
+from .turns import Leader, Loop, Observer, ServerState, Snapshot
 
 __all__ = ["LayerObserver", "StageObserver", "TraceObserver", "run_in_iterations"]
+
+LONGEST_PERIOD = 16
+"""Turns between states that are compared; longer periods are replayed."""
+
+LOOKS = 4
+"""Of as many turns, those that are looked at after a while without a period; the others cost nothing."""
+
+
+def run_in_iterations(
+    run: KernelRun, observers: Sequence[Observer] = (), *, jump: bool = True, replayed: int = 0
+) -> None:
+    """Run to the end under observation; the first `replayed` iterations are replayed in any case.
+
+    Raises: HazardError, DeadlockError.
+    """
+    kernel = run.call.kernel
+    length = kernel.iterations_per_step
+    steps, layers = _Search(Loop.of_steps(kernel)), _Search(Loop.of_iterations(kernel, 0))
+    for iteration in _iterations(run, observers):
+        for observer in observers:
+            observer.begin(iteration)
+        if not jump or iteration < replayed:
+            continue
+        step, number = divmod(iteration, length)
+        if number == 0 and step > 0 and steps.forward(run, step, observers):
+            continue
+        if iteration >= layers.loop.end:
+            layers = _Search(Loop.of_iterations(kernel, step))
+        layers.forward(run, iteration, observers)
+    _go_on(run, observers)
+    run.run()
+
+
+class _Search:
+    """The search for a period among the turns of a loop."""
+
+    def __init__(self, loop: Loop):
+        self.loop = loop
+        self._seen: deque[Snapshot] = deque(maxlen=LONGEST_PERIOD)
+        """They are the states at the beginnings of turns."""
+        self._fruitless = 0
+        """So many turns have come since the last period."""
+
+    def forward(self, run: KernelRun, turn: int, observers: Sequence[Observer]) -> bool:
+        """Let a run that begins a turn move on by all periods that it can; whether there are any."""
+        self._fruitless += 1
+        if not _is_worth_a_look(self._fruitless):
+            return False
+        now = Snapshot.of(run, turn, self.loop.strides, observers)
+        periods = (period_between(run, before, now, self.loop) for before in reversed(self._seen))
+        period = next((period for period in periods if period is not None), None)
+        if period is None:
+            self._seen.append(now)
+            return False
+        fast_forward(run, period, observers)
+        self._seen.clear()
+        self._fruitless = 0
+        return True
+
+
+def _is_worth_a_look(fruitless: int) -> bool:
+    """Whether to look for a period after so many turns without one: only now and then after a while."""
+    return fruitless < LONGEST_PERIOD or fruitless % LONGEST_PERIOD < LOOKS
+
+
+def _iterations(run: KernelRun, observers: Sequence[Observer]) -> Iterator[int]:
+    """Run from the beginning of one iteration to that of the next; their numbers, as far as there are any."""
+    leader, iterations = Leader.of(run), run.call.kernel.iterations
+    if leader is None:
+        return
+    while (begun := leader.begun()) < iterations:
+        first = leader.firing_of(begun)
+        _go_on(run, observers, leader.run, first + 1)
+        if leader.run.firing <= first:
+            return
+        yield leader.begun() - 1
+
+
+def _go_on(
+    run: KernelRun, observers: Sequence[Observer], leader: UnitRun | None = None, firing: int = 0
+) -> None:
+    """Run until a unit has fired `firing` times, or to the end; cycle by cycle where there are observers."""
+    if not observers:
+        run.proceed(None, leader, firing)
+        return
+    run.proceed(run.now)
+    events = run.calendar.events
+    while True:
+        for observer in observers:
+            observer.look()
+        if not events or (leader is not None and leader.firing >= firing):
+            return
+        run.proceed(events[0][0])
+
+
+def fast_forward(run: KernelRun, period: Period, observers: Sequence[Observer]) -> None:
+    """Repeat a period that ends now as often as it can be: all cycles, firings, tokens and counts at once."""
+    times, cycles, since = period.times, period.times * period.cycles, period.since
+    run.in_flight.repeat(since.idle, since.in_flight, times, period.cycles, period.busy_cycles)
+    run.order.repeat(since.accesses, times, period.cycles)
+    _move_events(run, period, cycles)
+    served = [unit.firing - waiting for unit, waiting in zip(run.units, period.waiting, strict=True)]
+    for unit, firings in zip(run.units, period.firings, strict=True):
+        _move_unit(unit, times * firings)
+    for channel, arrived, released in zip(run.channels, period.arrived, period.released, strict=True):
+        _move_channel(channel, times * arrived, times * released)
+    for server, before in zip(run.servers, since.servers, strict=True):
+        _move_server(server, before, times, cycles)
+        server.queue.clear()
+    for unit, first, firings in zip(run.units, served, period.firings, strict=True):
+        if isinstance(unit, ServedRun):
+            for firing in range(first + times * firings, unit.firing):
+                unit.server.request(unit.iteration(firing), unit, firing)
+    run.now += cycles
+    for observer, counts in zip(observers, since.observed, strict=True):
+        observer.repeat(counts, times)
+
+
+def _move_events(run: KernelRun, period: Period, cycles: int) -> None:
+    """As all events move by as much, they stay a heap."""
+    run.calendar.events[:] = [
+        (cycle + cycles, order, action, number + period.times * period.growth.get(action, 0), tile)
+        for cycle, order, action, number, tile in run.calendar.events
+    ]
+
+
+def _move_unit(unit: UnitRun, firings: int) -> None:
+    """A stream that is ahead of its server may come to its end."""
+    unit.firing = min(unit.firings, unit.firing + firings)
+    for state in (*unit.inputs, *unit.outputs):
+        state.place(unit.firing)
+
+
+def _move_channel(channel: ChannelRun, arrived: int, released: int) -> None:
+    channel.arrived += arrived
+    channel.released += released
+    channel.tags = [EMPTY] * channel.depth
+    for token in range(channel.released, channel.arrived):
+        channel.tags[token % channel.depth] = token
+
+
+def _move_server(server: Server, before: ServerState, times: int, cycles: int) -> None:
+    if server.busy_cycles != before.busy_cycles:
+        server.free_at += cycles
+    server.busy_cycles += times * (server.busy_cycles - before.busy_cycles)
+    server.read_bytes += times * (server.read_bytes - before.read_bytes)
+    server.written_bytes += times * (server.written_bytes - before.written_bytes)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, zip_longest
 
-from ..details import DDR, HBM, LINKS, Fill, KernelTrace, LayerTime, Slice, StageUse, Wait
 from ..engine import KernelRun
 from ..firing import InputState, OutputState, UnitRun
+from ..ledger import DDR, HBM, LINKS, Fill, KernelTrace, LayerTime, Slice, StageUse, Wait
 
 BUSY, DONE, FIRST_PORT = 0, 1, 2
 """What a stage can do, by number; from the third on: wait at that port."""

@@ -9,7 +9,6 @@ the end of a tile that is held for the whole call.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, takewhile
@@ -19,67 +18,20 @@ from ..engine import KernelRun
 from ..firing import UnitRun
 from ..kernel import Port
 from ..servers import Action
-from ..units.streams import ServedRun
-from .loop import Loop
-from .snapshot import ServerState, Snapshot
+from ..units.common import ServedRun
+from .turns import Loop, ServerState, Snapshot
 
 FAR = 1 << 62
 """A firing that no unit comes to."""
-
-
-@dataclass(frozen=True)
-class Period:
-    """What a run has done, so that it does it again and again."""
-
-    since: Snapshot
-    times: int
-    """It can be repeated so often."""
-    turns: int
-    cycles: int
-    firings: list[int]
-    """Each unit fires so often, or is served so often where it has no firing left and requests wait."""
-    arrived: list[int]
-    """So many tokens come into each channel."""
-    released: list[int]
-    growth: Mapping[Action, int]
-    """By so much the numbers of events grow: tags by tokens, firings by firings; those of others do not."""
-    waiting: list[int]
-    """So many requests of each unit wait at servers."""
 
 
 def period_between(run: KernelRun, before: Snapshot, now: Snapshot, loop: Loop) -> Period | None:
     """The period that began at `before` and ends now, after whole turns; None if there is none."""
     if before.phase != now.phase:
         return None
-    pair = _Pair(run, before, now, loop)
-    if not (pair.firings_fit and pair.channels_fit and pair.servers_fit and pair.events_fit):
-        return None
-    # The last turn is always replayed: there is always something to see of it.
-    turns = now.turn - before.turn
-    most = (loop.end - 2 - now.turn) // turns
-    times = min(most, *map(pair.times, run.units))
-    if times <= 0 or not _passes(run, before, now, times, loop):
-        return None
-    return Period(
-        since=before,
-        times=times,
-        turns=turns,
-        cycles=now.now - before.now,
-        firings=pair.firings,
-        arrived=pair.arrived,
-        released=pair.released,
-        growth=pair.growth,
-        waiting=pair.waiting,
-    )
-
-
-def _passes(run: KernelRun, before: Snapshot, now: Snapshot, times: int, loop: Loop) -> bool:
-    """Whether a period that is repeated passes all checks of memory, as it did."""
-    if not loop.is_of_steps:
-        return run.order.can_repeat()
-    # Streams may run ahead of the last step that is repeated, into the one behind it.
-    last = now.turn + times * (now.turn - before.turn) + 1
-    return run.order.can_repeat_steps(before.turn, min(last, loop.end - 1))
+    period = Period(run, before, now, loop)
+    fits = period.firings_fit and period.channels_fit and period.servers_fit and period.events_fit
+    return period if fits and period.times > 0 and period.passes_checks else None
 
 
 def _runs_ahead(unit: UnitRun) -> bool:
@@ -91,13 +43,37 @@ def _runs_ahead(unit: UnitRun) -> bool:
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """Two moments of a run, the second one now."""
+class Period:
+    """What a run has done between two moments, the second one now, so that it does it again and again.
+
+    That it does is for the properties named `…fit` to say. What they have read of the run stays as it was.
+    """
 
     run: KernelRun
-    before: Snapshot
+    since: Snapshot
     now: Snapshot
     loop: Loop
+
+    @property
+    def turns(self) -> int:
+        """It takes so many."""
+        return self.now.turn - self.since.turn
+
+    @property
+    def cycles(self) -> int:
+        """It takes so long."""
+        return self.now.now - self.since.now
+
+    @property
+    def busy_cycles(self) -> int:
+        """HBM transfers data in so many of them."""
+        return self.now.servers[0].busy_cycles - self.since.servers[0].busy_cycles
+
+    @cached_property
+    def times(self) -> int:
+        """It can be repeated so often; the last turn is always replayed: there is always something to see."""
+        most = (self.loop.end - 2 - self.now.turn) // self.turns
+        return min(most, *map(self._times, self.run.units))
 
     @cached_property
     def waiting(self) -> list[int]:
@@ -111,7 +87,7 @@ class _Pair:
     @cached_property
     def fired(self) -> list[int]:
         """How often each unit has fired."""
-        return [*map(sub, self.now.firings, self.before.firings)]
+        return [*map(sub, self.now.firings, self.since.firings)]
 
     @cached_property
     def firings(self) -> list[int]:
@@ -124,16 +100,16 @@ class _Pair:
     @cached_property
     def arrived(self) -> list[int]:
         """Tokens of each channel that have come."""
-        return [*map(sub, self.now.arrived, self.before.arrived)]
+        return [*map(sub, self.now.arrived, self.since.arrived)]
 
     @cached_property
     def released(self) -> list[int]:
         """Tokens of each channel that have gone."""
-        return [*map(sub, self.now.released, self.before.released)]
+        return [*map(sub, self.now.released, self.since.released)]
 
     @cached_property
     def growth(self) -> dict[Action, int]:
-        """By how much the numbers of events grow."""
+        """By how much events' numbers grow: tags by tokens, firings by firings; those of others do not."""
         growth: dict[Action, int] = {}
         for channel, arrived in zip(self.run.channels, self.arrived, strict=True):
             growth[channel.deliver] = arrived
@@ -145,7 +121,7 @@ class _Pair:
 
     def _whole(self, unit: UnitRun) -> int:
         """Steps of the iterations that lie between."""
-        return (self.now.turn - self.before.turn) * self.loop.strides[unit.index]
+        return self.turns * self.loop.strides[unit.index]
 
     @property
     def firings_fit(self) -> bool:
@@ -170,7 +146,7 @@ class _Pair:
     def channels_fit(self) -> bool:
         """Whether as many tokens have come as have gone; all the same if none are to come any more."""
         for channel, arrived, released, first in zip(
-            self.run.channels, self.arrived, self.released, self.before.arrived, strict=True
+            self.run.channels, self.arrived, self.released, self.since.arrived, strict=True
         ):
             port = next(state.port for state in channel.producer.outputs if state.channel is channel)
             if arrived != released and first < port.tokens:
@@ -180,30 +156,26 @@ class _Pair:
     @property
     def servers_fit(self) -> bool:
         """Whether they are busy for as long, and the counts of the links can go on as they did."""
-        before, now = self.before, self.now
+        before, now = self.since, self.now
         pairs = zip(before.servers, now.servers, strict=True)
-        if any(_rest(a, before.now) != _rest(b, now.now) for a, b in pairs):
-            return False
-        if not self.in_flight_fits:
+        if any(_rest(a, before.now) != _rest(b, now.now) for a, b in pairs) or not self.in_flight_fits:
             return False
         # Idle cycles in front of the first transfer, and behind the last one, are counted for themselves.
-        busy = before.servers[0].busy_cycles
-        return busy == now.servers[0].busy_cycles or (busy > 0 and before.idle.after == now.idle.after)
+        was_used = before.servers[0].busy_cycles > 0
+        return self.busy_cycles == 0 or (was_used and before.idle.after == now.idle.after)
 
     @property
     def in_flight_fits(self) -> bool:
         """Whether tiles are on their way for as long, or all the time."""
-        tiles, since, busy = self.before.in_flight
+        tiles, since, busy = self.since.in_flight
         tiles_now, since_now, busy_now = self.now.in_flight
-        moved = (since_now - since, busy_now - busy)
-        passed = self.now.now - self.before.now, self.run.hbm.busy_cycles - self.before.servers[0].busy_cycles
+        moved, passed = (since_now - since, busy_now - busy), (self.cycles, self.busy_cycles)
         return tiles == tiles_now and (tiles == 0 or moved in ((0, 0), passed))
 
     @property
     def events_fit(self) -> bool:
         """Whether the same is to come after as many cycles, in the same order."""
-        before, now, growth = self.before, self.now, self.growth
-        cycles = now.now - before.now
+        before, now, growth, cycles = self.since, self.now, self.growth, self.cycles
         return len(before.events) == len(now.events) and all(
             later - cycle == cycles and other == action and moved - number == growth.get(action, 0)
             for (cycle, _, action, number, _), (later, _, other, moved, _) in zip(
@@ -211,7 +183,16 @@ class _Pair:
             )
         )
 
-    def times(self, unit: UnitRun) -> int:
+    @property
+    def passes_checks(self) -> bool:
+        """Whether all checks of memory, which it passes, are passed by its repetitions."""
+        if not self.loop.is_of_steps:
+            return self.run.order.can_repeat()
+        # Streams may run ahead of the last step that is repeated, into the one behind it.
+        last = self.now.turn + self.times * self.turns + 1
+        return self.run.order.can_repeat_steps(self.since.turn, min(last, self.loop.end - 1))
+
+    def _times(self, unit: UnitRun) -> int:
         """How often a unit can do again what it did; 0 if it did not do the same in each iteration."""
         moved = self.firings[unit.index]
         taken = [(state.port, self.released[state.port.channel]) for state in unit.inputs]
@@ -222,7 +203,7 @@ class _Pair:
         if _runs_ahead(unit):
             served = unit.firing - self.waiting[unit.index]
             return (bound - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
-        start = self.before.firings[unit.index]
+        start = self.since.firings[unit.index]
         last = (_last_firing(port, start, moved, tokens) for port, tokens in taken + put)
         return (min(bound, *last) - unit.firing) // moved
 

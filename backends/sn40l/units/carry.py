@@ -10,7 +10,7 @@ from ...tensors import Array
 from ..errors import require
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
-from .pipelines import PipelineRun
+from .common import PipelineRun
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import CarryOp

@@ -13,7 +13,7 @@ from ..errors import ProgramError, require, require_parts
 from ..firing import Place
 from ..kernel import Channel, Kernel, Port, Unit
 from ..servers import Sent
-from .streams import ServedRun, Transfer
+from .common import ServedRun, Transfer
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import CollectiveOp

@@ -12,8 +12,7 @@ from ....dialects.vocabulary import Rate
 from ...tensors import Array
 from ..firing import Place
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
-from .pipelines import PipelineRun
-from .streams import require_scalar, require_tiles
+from .common import PipelineRun, require_scalar, require_tiles
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import CounterOp

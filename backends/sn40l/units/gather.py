@@ -14,7 +14,7 @@ from ..errors import HazardError, ProgramError, require, require_extents
 from ..firing import Place
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from ..memory import Data
-from .streams import AddressPattern, StreamRun, require_parameter, require_tiles
+from .common import AddressPattern, StreamRun, require_parameter, require_tiles
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import GatherOp
@@ -46,6 +46,9 @@ class Gather(Unit):
     def row(self) -> TensorSpec:
         """A row of the table."""
         return TensorSpec(self.table.shape[1:], self.table.dtype)
+
+    def rows(self, sockets: int) -> int:
+        return self.table.shape[0] * (sockets if self.sharded else 1)
 
     def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
         return (Port(self.ids, self.passes(kernel)),)
@@ -127,11 +130,10 @@ class GatherRun(StreamRun):
 
     def _owner(self, now: int, index: int) -> tuple[int, int]:
         """The socket that has a row, and the row's number there."""
-        rows, sockets = self.unit.table.shape[0], self.around.machine.sockets
-        if not 0 <= index < sockets * rows:
-            last = sockets * rows - 1
-            raise self._outside(now, f"row {index}; the sockets together have rows 0 to {last}")
-        return divmod(index, rows)
+        rows = self.unit.rows(self.around.machine.sockets)
+        if not 0 <= index < rows:
+            raise self._outside(now, f"row {index}; the sockets together have rows 0 to {rows - 1}")
+        return divmod(index, self.unit.table.shape[0])
 
     def _outside(self, now: int, what: str) -> HazardError:
         return HazardError(f"hazard at cycle {now}: {self} reads {what}", self.unit.location)

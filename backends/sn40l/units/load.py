@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ....dialects.vocabulary import RATES, Rate
 from ..errors import ExecutionError, require
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
-from .streams import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
+from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import LoadOp

@@ -14,7 +14,7 @@ from ...tensors import Array, TensorSpec
 from ..errors import ExecutionError, ProgramError, require, require_extents
 from ..firing import Place
 from ..kernel import Channel, Kernel, Port, Unit
-from .pipelines import PipelineRun
+from .common import PipelineRun
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import StageOp

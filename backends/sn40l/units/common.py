@@ -1,4 +1,4 @@
-"""What the streams between memory and channels have in common: address patterns, transfers, their checks."""
+"""What kinds of units have in common: pipelines, and streams with address patterns, transfers and checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ....dialects.machine import Machine
-from ...tensors import TensorSpec
+from ...tensors import Array, TensorSpec
 from ..address import Layout, Walk
 from ..errors import require, require_extents
 from ..firing import Place, Surroundings, UnitRun
@@ -158,6 +158,36 @@ class Transfer:
         if is_in_ddr(machine, address):
             return Transfer(around.ddr, ddr_cycles(machine, moved), size, latency)
         return Transfer(around.hbm, machine.hbm_cycles(moved), size, latency)
+
+
+class PipelineRun(UnitRun):
+    """A unit that is busy for `ii` cycles per firing; what it puts leaves after `latency` cycles."""
+
+    ii = 1
+    latency = 1
+
+    def fire(self, now: int, firing: int) -> None:
+        calendar = self.around.calendar
+        self.busy = True
+        calendar.at(now + self.ii, self.finish, firing)
+        tiles = self.compute(firing) if self.around.data is not None else None
+        for number, port in enumerate(self.outputs):
+            if port.begin == firing:
+                tile = tiles[number].copy() if tiles is not None else None
+                channel, leaves = port.channel, now + self.latency
+                calendar.at(leaves + channel.latency, channel.deliver, port.reserve(), tile)
+
+    def finish(self, now: int, firing: int, _: object) -> None:
+        """A firing is over: release the groups that it was the last to hold, fire again."""
+        for port in self.inputs:
+            if port.held_until == firing:
+                port.channel.release(now, port.port.size)
+        self.busy = False
+        self.advance(now)
+
+    @abstractmethod
+    def compute(self, firing: int) -> Sequence[Array]:
+        """A tile per output, also for those that put none in this firing; it may be a view of a slot."""
 
 
 class ServedRun(UnitRun):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, MemRefType, ModuleOp, TensorType
 from xdsl.ir import Attribute, Operation
 
-from ...dialects.nn import WeightOp
-from ..tensors import TensorSpec, whole_spec
-from ..weights import WeightSpec
+from ..dialects.nn import WeightOp
+from .tensors import TensorSpec, whole_spec
+from .weights import WeightSpec
 
 
 def tensor_spec(type_: Attribute) -> TensorSpec:
