@@ -17,8 +17,8 @@ from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInte
 
 from .dataflow_units import UnitOp, expect_least, fail_at, passes_in
 from .kernel import FunctionLikeOp
-from .nn import expect
-from .tiles import ChannelType
+from .tensors import expect
+from .tensors import ChannelType
 
 
 @irdl_op_definition

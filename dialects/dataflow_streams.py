@@ -28,8 +28,8 @@ from xdsl.traits import HasParent
 
 from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp
-from .nn import element_type_of, expect, shape_of, slice_type
-from .tiles import ChannelType, data_tile_of, expect_tokens, tile_of, tiled_axis
+from .tensors import element_type_of, expect, shape_of, slice_type
+from .tensors import ChannelType, data_tile_of, expect_tokens, tile_of, tiled_axis
 from .vocabulary import RATES, Rate
 
 

@@ -14,7 +14,7 @@ from xdsl.ir import Operation
 from ...dialects.dataflow import KernelOp, UnitOp
 from ...dialects.kernel import FunctionLikeOp, ScheduleOp, StepsOp
 from ...dialects.nn import ComputeOp, StateOp, WeightOp
-from ...dialects.rdu import machine_of
+from ...dialects.rdu_machine import machine_of
 from ..collectives import shards
 from ..numerics import Operation as Meaning
 from ..tensors import Array, TensorSpec
