@@ -19,7 +19,7 @@ from rich.table import Table
 
 from kl.backends.sn40l.emit import emit_program
 from kl.dialects.machine import SN40L
-from kl.dialects.rdu import set_machine
+from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
 from kl.tools.driver import Choice, lower
 from kl.tools.universe import make_context

@@ -24,7 +24,7 @@ from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
 from kl.dialects.machine import SN40L
-from kl.dialects.rdu import set_machine
+from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
 from kl.tools.driver import Choice, lower
 from kl.tools.universe import make_context

@@ -6,41 +6,17 @@ their own shards, and they exchange values through these operations alone.
 
 from __future__ import annotations
 
-from abc import ABC
 from math import prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
 from xdsl.ir import Dialect, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
-from xdsl.traits import Pure
+from xdsl.irdl import irdl_op_definition, prop_def
 
 from .nn_compute import TableLookupOp
-from .operation import ComputeOp, Fusion, Without
-from .sharding import ShardView
+from .operation import SPLIT_ALREADY, Fusion, SocketExchangeOp, Without
+from .sharding import Partial, ShardView, Split
 from .tensors import element_type_of, expect, shape_of
-
-_SHARDED = Without("it stands in models that are split over sockets already")
-
-
-class SocketExchangeOp(ComputeOp, ABC):
-    """What sockets exchange of one tensor; the base of both collectives, which `shard-tensors` inserts."""
-
-    x = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-
-    ACROSS_SOCKETS: ClassVar[bool] = True
-    SPELLING: ClassVar = _SHARDED
-
-    def tile_rule(self) -> Without:
-        """The exchange is cut by `overlap-collectives`."""
-        return Without("it is no stage: it has a unit of its own")
-
-    def shard(self, view: ShardView) -> Without:
-        """The sockets have been dealt with."""
-        return _SHARDED
 
 
 @irdl_op_definition
@@ -123,11 +99,16 @@ class ShardedEmbeddingOp(TableLookupOp):
 
     NUMPY: ClassVar = ".backends.collectives:sharded_embedding"
     ACROSS_SOCKETS: ClassVar[bool] = True
-    SPELLING: ClassVar = _SHARDED
+    SPELLING: ClassVar = SPLIT_ALREADY
     FUSION: ClassVar = Fusion("lookup", "embedding")
 
     def shard(self, view: ShardView) -> Without:
-        return _SHARDED
+        return SPLIT_ALREADY
+
+
+def made_whole(value: SSAValue, layout: Split | Partial) -> SocketExchangeOp:
+    """The exchange that gives every socket the whole of a value that lies so."""
+    return AllGatherOp(value, layout.axis, layout.parts) if isinstance(layout, Split) else AllReduceOp(value)
 
 
 COLLECTIVE = Dialect("collective", [AllReduceOp, AllGatherOp, ShardedEmbeddingOp])

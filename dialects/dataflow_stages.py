@@ -31,9 +31,8 @@ from xdsl.traits import HasParent, IsTerminator
 from .dataflow_kernel import KernelOp, producer_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
-from .nn import ComputeOp, expect
-from .tensors import listed
-from .tiles import ChannelType, PortShape, port_shape, tile_of
+from .nn import ComputeOp
+from .tensors import ChannelType, PortShape, end_of, ending_types, expect, listed, port_shape, tile_of
 
 
 @irdl_op_definition
@@ -116,9 +115,7 @@ class StageOp(UnitOp):
 
     def yielded(self) -> tuple[SSAValue, ...]:
         """What the body yields: its outputs, then the states of the next firing."""
-        last = self.body.block.last_op
-        assert last is not None, "the verifier wants a yield"
-        return tuple(last.operands)
+        return tuple(end_of(self.body.block).operands)
 
     def in_port(self, channel: SSAValue) -> tuple[PortShape, int]:
         """How an input's tiles become the body's argument, and for how many firings they are held."""
@@ -186,15 +183,13 @@ class StageOp(UnitOp):
 
     def _verify_body(self) -> None:
         block = self.body.block
-        expect(isinstance(block.last_op, YieldOp), "the stage body ends without dataflow.yield")
-        assert block.last_op is not None
+        yielded = ending_types(block, YieldOp, "the stage body")
         states = len(block.args) - len(self.ins)
         expect(states >= 0, f"{len(block.args)} arguments for {len(self.ins)} input channels")
         for state in block.args[len(self.ins) :]:
             expect(isinstance(state.type, TensorType), f"a state is a {state.type}, not a tensor")
         for op in block.ops:
             _verify_body_op(op, block)
-        yielded = list(block.last_op.operand_types)
         wanted = [*map(tile_of, self.outs), *(arg.type for arg in block.args[len(self.ins) :])]
         shown = f"the stage yields {listed(yielded)}, its outputs and states are {listed(wanted)}"
         expect(yielded == wanted, shown)

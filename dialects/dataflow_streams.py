@@ -28,8 +28,17 @@ from xdsl.traits import HasParent
 
 from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp
-from .nn import element_type_of, expect, shape_of, slice_type
-from .tiles import ChannelType, data_tile_of, expect_tokens, tile_of, tiled_axis
+from .tensors import (
+    ChannelType,
+    data_tile_of,
+    element_type_of,
+    expect,
+    expect_tokens,
+    shape_of,
+    slice_type,
+    tile_of,
+    tiled_axis,
+)
 from .vocabulary import RATES, Rate
 
 

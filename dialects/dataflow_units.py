@@ -16,8 +16,7 @@ from xdsl.irdl import IRDLOperation, opt_prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from .machine import Machine
-from .nn import expect
-from .tiles import ChannelType
+from .tensors import ChannelType, element_type_of, expect, shape_of
 from .vocabulary import Rate
 
 
@@ -44,6 +43,16 @@ def expect_least(op: Operation, name: str, least: int) -> None:
     value = op.properties.get(name)
     if isinstance(value, IntegerAttr):
         expect(value.value.data >= least, f"{name} is {value.value.data}; the least is {least}")
+
+
+def expect_gathered(source: Attribute, result: Attribute, axis: int) -> None:
+    """Raises: VerifyException unless a tile is made of tiles one behind the other along an axis."""
+    shape, whole = list(shape_of(source)), list(shape_of(result))
+    expect(0 <= axis < len(shape), f"axis {axis} of a tile of rank {len(shape)}")
+    grown = len(whole) == len(shape) and whole[axis] % shape[axis] == 0
+    shape[axis] = whole[axis] if grown else shape[axis]
+    fits = grown and shape == whole and element_type_of(source) == element_type_of(result)
+    expect(fits, f"{source} gathered along axis {axis} is no {result}")
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,9 @@ from xdsl.traits import (
     SymbolUserOpInterface,
 )
 
-from .calls import SlicedCallOp, verify_call_signature
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
-from .nn import GetGlobalOp, ObserveOp, expect, shape_of, slice_type
-from .tensors import listed
+from .nn import GetGlobalOp, ObserveOp
+from .tensors import SlicedCallOp, ending_types, expect, listed, shape_of, slice_type, verify_call_signature
 
 
 class FunctionLikeOp(IRDLOperation, ABC):
@@ -140,10 +139,8 @@ class ScheduleOp(FunctionLikeOp):
 
 
 def _verify_return(function: FunctionLikeOp) -> None:
-    last = function.body.block.last_op
-    expect(isinstance(last, ReturnOp), f"{function.name} ends without kernel.return")
-    assert last is not None
-    wanted, types = function.function_type.outputs.data, tuple(last.operand_types)
+    wanted = list(function.function_type.outputs)
+    types = ending_types(function.body.block, ReturnOp, function.name)
     expect(types == wanted, f"kernel.return gives {listed(types)}, the signature says {listed(wanted)}")
 
 

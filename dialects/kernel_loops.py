@@ -27,8 +27,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent, IsTerminator, Pure, RecursiveMemoryEffect
 
-from .nn import expect, shape_of, slice_type
-from .tensors import element_type_of, listed
+from .tensors import element_type_of, ending_types, expect, listed, shape_of, slice_type
 
 
 @irdl_op_definition
@@ -105,10 +104,8 @@ class LoopOp(IRDLOperation):
             given_types == arguments,
             f"body arguments are {listed(given_types)}, should be {listed(arguments)}",
         )
-        last = self.body.block.last_op
-        expect(isinstance(last, YieldOp), "the loop body ends without kernel.yield")
-        assert last is not None
-        expect(list(last.operand_types) == wanted, "the loop yields other types than it carries")
+        yielded = ending_types(self.body.block, YieldOp, "the loop body")
+        expect(yielded == wanted, "the loop yields other types than it carries")
 
 
 @irdl_op_definition
@@ -163,10 +160,8 @@ class StepsOp(IRDLOperation):
         arguments = [*carried, *(value.type for value in self.counted)]
         types = [arg.type for arg in self.body.block.args]
         expect(types == arguments, f"body arguments are {listed(types)}, should be {listed(arguments)}")
-        last = self.body.block.last_op
-        expect(isinstance(last, YieldOp), "the body of the steps ends without kernel.yield")
-        assert last is not None
-        expect(list(last.operand_types) == carried, "the step yields other types than it carries")
+        yielded = ending_types(self.body.block, YieldOp, "the body of the steps")
+        expect(yielded == carried, "the step yields other types than it carries")
 
 
 def stack_type(type_: Attribute, count: int) -> TensorType[Attribute]:
@@ -194,10 +189,7 @@ class GroupOp(IRDLOperation):
 
     def verify_(self) -> None:
         expect(len(self.body.block.args) == 0, "a group captures its values, it takes no arguments")
-        last = self.body.block.last_op
-        expect(isinstance(last, YieldOp), "the group ends without kernel.yield")
-        assert last is not None
-        wanted, types = list(self.res.types), list(last.operand_types)
+        types, wanted = ending_types(self.body.block, YieldOp, "the group"), list(self.res.types)
         expect(types == wanted, f"the group yields {listed(types)}, its results are {listed(wanted)}")
 
 

@@ -40,7 +40,6 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
 
-from .calls import SlicedCallOp, verify_call_signature
 from .nn_attention import (
     ATTENTION_OPERATIONS,
     AttentionOp,
@@ -62,7 +61,15 @@ from .nn_elementwise import (
     UnaryOp,
 )
 from .operation import ComputeOp
-from .tensors import element_type_of, expect, shape_of, size_bytes_of, slice_type
+from .tensors import (
+    SlicedCallOp,
+    element_type_of,
+    expect,
+    shape_of,
+    size_bytes_of,
+    slice_type,
+    verify_call_signature,
+)
 
 __all__ = [
     "NN",
@@ -243,6 +250,11 @@ class CallOp(SlicedCallOp):
     name = "nn.call"
 
     traits = traits_def(_CalleeFits())
+
+
+def is_layer(function: FuncOp) -> bool:
+    """Whether a function is the body of layers: private, where the step is public."""
+    return function.sym_visibility is not None and function.sym_visibility.data == "private"
 
 
 @irdl_op_definition

@@ -22,9 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xdsl.dialects.builtin import MemRefType, TensorType
+from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType
 from xdsl.ir import Operation
-from xdsl.irdl import IRDLOperation
+from xdsl.irdl import IRDLOperation, operand_def, result_def, traits_def
+from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from .sharding import Placement, Sharded, ShardView
@@ -119,6 +120,29 @@ class ComputeOp(IRDLOperation, ABC):
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         """How its operands ought to lie, given how its result ought to; None where it does not matter."""
         return [None] * len(self.operands)
+
+
+SPLIT_ALREADY = Without("it stands in models that are split over sockets already")
+
+
+class SocketExchangeOp(ComputeOp, ABC):
+    """What sockets exchange of one tensor; the base of all exchanges, which `shard-tensors` inserts."""
+
+    x = operand_def(TensorType[AnyFloat])
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+
+    ACROSS_SOCKETS: ClassVar[bool] = True
+    SPELLING: ClassVar = SPLIT_ALREADY
+
+    def tile_rule(self) -> Without:
+        """The exchange is cut by `overlap-collectives`."""
+        return Without("it is no stage: it has a unit of its own")
+
+    def shard(self, view: ShardView) -> Without:
+        """The sockets have been dealt with."""
+        return SPLIT_ALREADY
 
 
 def fusion_of(op: Operation) -> Fusion | Without:

@@ -8,62 +8,224 @@ every channel fits its PMUs, and its streams walk through memory by explicit byt
 
 from __future__ import annotations
 
-from xdsl.ir import Dialect
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
-from .rdu_launch import (
-    ExecuteOp,
-    LoadArgumentsOp,
-    LoadProgramOp,
-    ObserveOp,
-    ScheduleOp,
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseArrayBase,
+    FlatSymbolRefAttr,
+    FlatSymbolRefAttrConstr,
+    ModuleOp,
+    StringAttr,
+    SymbolNameConstraint,
+    SymbolRefAttr,
+    i64,
 )
-from .rdu_machine import (
-    MACHINE_ATTRIBUTE,
-    MachineAttr,
-    RegionOp,
-    machine_of,
-    set_machine,
-)
-from .rdu_planned import (
-    WALK_ATTRIBUTE,
-    Walk,
-    WalkAttr,
-    missing_plan,
-    set_walk,
-    verify_planned,
-    walk_of,
-)
+from xdsl.ir import Dialect, Operation, Region
+from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, traits_def
+from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
-__all__ = [
-    "MACHINE_ATTRIBUTE",
-    "RDU",
-    "WALK_ATTRIBUTE",
-    "ExecuteOp",
-    "LoadArgumentsOp",
-    "LoadProgramOp",
-    "MachineAttr",
-    "ObserveOp",
-    "RegionOp",
-    "ScheduleOp",
-    "Walk",
-    "WalkAttr",
-    "machine_of",
-    "missing_plan",
-    "set_machine",
-    "set_walk",
-    "verify_planned",
-    "walk_of",
-]
+from .dataflow_kernel import KernelOp
+from .dataflow_units import fail_at
+from .rdu_machine import MachineAttr, RegionOp, verify_disjoint
+from .rdu_planned import WalkAttr, verify_planned
+from .tensors import expect, size_bytes_of
+
+Symbols = dict[str, Operation]
+"""What the names of a module stand for."""
+
+
+@irdl_op_definition
+class ScheduleOp(IRDLOperation):
+    """The launch commands of a step, in order: `rdu.schedule @step inputs [@token] outputs [@next] { … }`.
+
+    It makes its module a program: all kernels of the module are planned for the machine.
+    """
+
+    name = "rdu.schedule"
+
+    sym_name = prop_def(SymbolNameConstraint())
+    inputs = prop_def(ArrayAttr[FlatSymbolRefAttr])
+    outputs = prop_def(ArrayAttr[FlatSymbolRefAttr])
+    body = region_def("single_block")
+
+    traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), NoTerminator())
+    assembly_format = "$sym_name `inputs` $inputs `outputs` $outputs attr-dict-with-keyword $body"
+
+    def __init__(self, sym_name: str, inputs: Sequence[str], outputs: Sequence[str], body: Region):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(sym_name),
+                "inputs": ArrayAttr([SymbolRefAttr(name) for name in inputs]),
+                "outputs": ArrayAttr([SymbolRefAttr(name) for name in outputs]),
+            },
+            regions=[body],
+        )
+
+    def verify_(self) -> None:
+        module = self.parent_op()
+        symbols = _symbols_of(module) if isinstance(module, ModuleOp) else {}
+        for op in self.body.block.ops:
+            if not isinstance(op, LaunchOp):
+                fail_at(op, f"{op.name} in a launch schedule; only launch commands stand there")
+            op.verify_symbols(symbols)
+        for name in self.inputs:
+            kind = _region(self, symbols, name).kind.data
+            expect(kind == "input", f"input {name} is a region of kind '{kind}'; the caller fills an 'input'")
+        for name in self.outputs:
+            _region(self, symbols, name)
+        for op in symbols.values():
+            if isinstance(op, KernelOp):
+                verify_planned(op)
+        verify_disjoint(op for op in symbols.values() if isinstance(op, RegionOp))
+
+
+def _symbols_of(module: ModuleOp) -> Symbols:
+    """What the names of a module stand for; looking each up by itself would be quadratic."""
+    named = ((op, op.properties.get("sym_name")) for op in module.ops)
+    return {name.data: op for op, name in named if isinstance(name, StringAttr)}
+
+
+def _region(at: Operation, symbols: Symbols, name: SymbolRefAttr) -> RegionOp:
+    region = symbols.get(name.root_reference.data)
+    if not isinstance(region, RegionOp):
+        fail_at(at, f"{name} is no region of this module")
+    return region
+
+
+def _stacked_bytes(first: RegionOp, symbols: Symbols) -> int:
+    """Bytes of a region and of those like it that follow without a gap: the parts of a `kernel.stack`."""
+    like = [op for op in symbols.values() if isinstance(op, RegionOp) and op.type == first.type]
+    ends = {op.address.value.data: op.end for op in like if (op.kind, op.tier) == (first.kind, first.tier)}
+    end = first.end
+    while end in ends:
+        end = ends[end]
+    return end - first.address.value.data
+
+
+class LaunchOp(IRDLOperation, ABC):
+    """A command of a launch schedule; the schedule verifies the symbols of all its commands at once."""
+
+    @abstractmethod
+    def verify_symbols(self, symbols: Symbols) -> None:
+        """Raises: VerifyException where a name stands for nothing, or for something of another kind."""
+
+
+class KernelCommandOp(LaunchOp, ABC):
+    """A command about a kernel."""
+
+    kernel = prop_def(FlatSymbolRefAttrConstr)
+
+    def verify_symbols(self, symbols: Symbols) -> None:
+        self.kernel_in(symbols)
+
+    def kernel_in(self, symbols: Symbols) -> KernelOp:
+        """The kernel that it names.
+
+        Raises: VerifyException where there is none.
+        """
+        kernel = symbols.get(self.kernel.root_reference.data)
+        if not isinstance(kernel, KernelOp):
+            fail_at(self, f"{self.kernel} is no dataflow.kernel of this module")
+        return kernel
+
+
+@irdl_op_definition
+class LoadProgramOp(KernelCommandOp):
+    """Configure the machine for a kernel: `rdu.load_program @decoder`."""
+
+    name = "rdu.load_program"
+
+    traits = traits_def(HasParent(ScheduleOp))
+    assembly_format = "$kernel attr-dict"
+
+    def __init__(self, kernel: str):
+        super().__init__(properties={"kernel": SymbolRefAttr(kernel)})
+
+
+@irdl_op_definition
+class LoadArgumentsOp(KernelCommandOp):
+    """Set a kernel's addresses: `rdu.load_arguments @decoder [@x, @wq, @y] offsets [0, 8192, 0]`.
+
+    Those of its arguments come first, those of its results last.
+    """
+
+    name = "rdu.load_arguments"
+
+    regions_ = prop_def(ArrayAttr[FlatSymbolRefAttr], prop_name="memory_regions")
+    offsets = prop_def(DenseArrayBase.constr(i64))
+    """Bytes from the beginning of each region."""
+
+    traits = traits_def(HasParent(ScheduleOp))
+    assembly_format = "$kernel $memory_regions `offsets` $offsets attr-dict"
+
+    def __init__(self, kernel: str, arguments: Sequence[tuple[str, int]]):
+        super().__init__(
+            properties={
+                "kernel": SymbolRefAttr(kernel),
+                "memory_regions": ArrayAttr([SymbolRefAttr(name) for name, _ in arguments]),
+                "offsets": DenseArrayBase.from_list(i64, [offset for _, offset in arguments]),
+            }
+        )
+
+    @property
+    def arguments(self) -> list[tuple[str, int]]:
+        """Region name and byte offset of each argument."""
+        names = [region.root_reference.data for region in self.regions_]
+        return list(zip(names, (int(o) for o in self.offsets.get_values()), strict=True))
+
+    def verify_(self) -> None:
+        given, offsets = len(self.regions_), len(self.offsets)
+        expect(given == offsets, f"{offsets} offsets for {given} arguments")
+
+    def verify_symbols(self, symbols: Symbols) -> None:
+        signature = self.kernel_in(symbols).function_type
+        types = (*signature.inputs, *signature.outputs)
+        given, takes = len(self.regions_), len(types)
+        if given != takes:
+            fail_at(self, f"{given} arguments for {self.kernel}, which takes {takes}")
+        for name, type_, (_, offset) in zip(self.regions_, types, self.arguments, strict=True):
+            region = _region(self, symbols, name)
+            size, end = size_bytes_of(region.type), offset + size_bytes_of(type_)
+            if offset < 0 or (end > size and end > _stacked_bytes(region, symbols)):
+                fail_at(self, f"{self.kernel} works on bytes {offset} to {end} of {name}, which has {size}")
+
+
+@irdl_op_definition
+class ExecuteOp(KernelCommandOp):
+    """Run the loaded kernel with the loaded arguments: `rdu.execute @decoder`."""
+
+    name = "rdu.execute"
+
+    traits = traits_def(HasParent(ScheduleOp))
+    assembly_format = "$kernel attr-dict"
+
+    def __init__(self, kernel: str):
+        super().__init__(properties={"kernel": SymbolRefAttr(kernel)})
+
+
+@irdl_op_definition
+class ObserveOp(LaunchOp):
+    """The host reads a region: `rdu.observe @hidden as "hidden"`; the step waits for it."""
+
+    name = "rdu.observe"
+
+    region = prop_def(FlatSymbolRefAttrConstr)
+    label = prop_def(StringAttr)
+
+    traits = traits_def(HasParent(ScheduleOp))
+    assembly_format = "$region `as` $label attr-dict"
+
+    def __init__(self, region: str, label: str):
+        super().__init__(properties={"region": SymbolRefAttr(region), "label": StringAttr(label)})
+
+    def verify_symbols(self, symbols: Symbols) -> None:
+        _region(self, symbols, self.region)
+
 
 RDU = Dialect(
     "rdu",
-    [
-        RegionOp,
-        ScheduleOp,
-        LoadProgramOp,
-        LoadArgumentsOp,
-        ExecuteOp,
-        ObserveOp,
-    ],
+    [RegionOp, ScheduleOp, LoadProgramOp, LoadArgumentsOp, ExecuteOp, ObserveOp],
     [MachineAttr, WalkAttr],
 )

@@ -31,7 +31,8 @@ from xdsl.utils.exceptions import VerifyException
 
 from .dataflow_units import fail_at
 from .machine import SN40L, Machine
-from .nn import WeightOp, expect, size_bytes_of
+from .nn import WeightOp
+from .tensors import expect, size_bytes_of
 from .vocabulary import REGION_KINDS, TIERS
 
 MACHINE_ATTRIBUTE = "rdu.machine"

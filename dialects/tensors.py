@@ -1,12 +1,37 @@
-"""What the dialects share about tensors: shapes, sizes, slices of stacks."""
+"""What the dialects share: shapes and sizes of tensors, slices of stacks, ends of bodies, tiles, and calls.
+
+**Tiles.** Through the channels of a network flow tiles, which cut tensors along one axis; or tokens.
+
+**Calls.** The operands of a call, of a layer or of a kernel, may be stacks, sliced at the index of the call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType, MemRefType, TensorType
-from xdsl.ir import Attribute, SSAValue
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    FlatSymbolRefAttr,
+    FlatSymbolRefAttrConstr,
+    FunctionType,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    SymbolRefAttr,
+    TensorType,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, ParametrizedAttribute, SSAValue, TypeAttribute
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_attr_definition,
+    opt_prop_def,
+    prop_def,
+    var_operand_def,
+    var_result_def,
+)
 from xdsl.utils.exceptions import VerifyException
 
 
@@ -48,6 +73,200 @@ def slice_type(stack: Attribute) -> Attribute:
             raise VerifyException(f"{stack} has no slices")
 
 
+def end_of(block: Block) -> Operation:
+    """The operation that ends a body which has been verified."""
+    assert block.last_op is not None, "the verifier wants a terminator"
+    return block.last_op
+
+
+def ending_types(block: Block, end: type[Operation], what: str) -> list[Attribute]:
+    """The types that a body hands out where it ends.
+
+    Raises: VerifyException where another operation ends it.
+    """
+    expect(isinstance(block.last_op, end), f"{what} ends without {end.name}")
+    return list(end_of(block).operand_types)
+
+
 def listed(types: Iterable[Attribute]) -> str:
     """Types as a user writes them."""
     return ", ".join(map(str, types)) or "nothing"
+
+
+@irdl_attr_definition
+class TokenType(ParametrizedAttribute, TypeAttribute):
+    """A tile without data: it says that something has happened."""
+
+    name = "dataflow.token"
+
+
+@irdl_attr_definition
+class ChannelType(ParametrizedAttribute, TypeAttribute):
+    """A queue of tiles of one type: `!dataflow.channel<tensor<1x512xbf16>>`."""
+
+    name = "dataflow.channel"
+
+    tile: Attribute
+
+    def verify(self) -> None:
+        if isinstance(self.tile, TokenType):
+            return
+        static = isinstance(self.tile, TensorType) and self.tile.has_static_shape()
+        expect(static, f"a channel of {self.tile}; it takes static tensors or tokens")
+        expect(self.tile_bytes > 0, f"a channel of {self.tile}, which has no elements")
+
+    @property
+    def tile_bytes(self) -> int:
+        """Bytes of one tile, packed; a token has none."""
+        return 0 if isinstance(self.tile, TokenType) else size_bytes_of(self.tile)
+
+
+def tiled_axis(whole: Sequence[int], tile: Sequence[int]) -> tuple[int | None, int]:
+    """The axis along which `tile` cuts `whole`, and into how many; (None, 1) where they are equal.
+
+    Raises: VerifyException if they differ in rank, in several axes, or do not divide.
+    """
+    expect(len(whole) == len(tile), f"tile {tuple(tile)} and {tuple(whole)} differ in rank")
+    axes = [axis for axis, (a, b) in enumerate(zip(whole, tile, strict=True)) if a != b]
+    if not axes:
+        return None, 1
+    expect(len(axes) == 1, f"tile {tuple(tile)} cuts {tuple(whole)} along several axes")
+    large, small = whole[axes[0]], tile[axes[0]]
+    expect(
+        0 < small <= large and large % small == 0,
+        f"tile extent {small} does not divide extent {large}",
+    )
+    return axes[0], large // small
+
+
+@dataclass(frozen=True)
+class PortShape:
+    """How a stage's input port turns tiles into arguments: `gathered` tiles per group, or `slices` of one."""
+
+    axis: int | None
+    gathered: int
+    slices: int
+
+
+def tile_of(channel: SSAValue) -> Attribute:
+    """The type of the tiles in a channel."""
+    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
+    return channel.type.tile
+
+
+def data_tile_of(channel: SSAValue, whole: Attribute, what: str) -> TensorType[Attribute]:
+    """The type of the tiles in a channel that carries parts of `whole`.
+
+    Raises: VerifyException where it carries tokens or tiles of another element type.
+    """
+    tile = tile_of(channel)
+    fits = isinstance(tile, TensorType) and tile.get_element_type() == element_type_of(whole)
+    expect(fits, f"{what} is a {whole}, its channel carries {tile}")
+    assert isinstance(tile, TensorType), "just checked"
+    return tile
+
+
+def expect_tokens(channels: Sequence[SSAValue], what: str) -> None:
+    """Raises: VerifyException where a channel carries anything but tokens."""
+    for channel in channels:
+        expect(isinstance(tile_of(channel), TokenType), f"{what} needs tokens, not {tile_of(channel)}")
+
+
+def port_shape(tile: Attribute, argument: Attribute) -> PortShape:
+    """Compare a channel's tile with the body's argument; see the dialect's **Ports**.
+
+    Raises: VerifyException where neither divides the other along one axis.
+    """
+    if tile == argument:
+        return PortShape(None, 1, 1)
+    message = f"a tile {tile} for an argument {argument}"
+    if not isinstance(tile, TensorType) or not isinstance(argument, TensorType):
+        raise VerifyException(message)
+    expect(tile.get_element_type() == argument.get_element_type(), message)
+    tile_shape, argument_shape = shape_of(tile), shape_of(argument)
+    expect(len(tile_shape) == len(argument_shape), message)
+    if any(a > b for a, b in zip(argument_shape, tile_shape, strict=True)):
+        axis, factor = tiled_axis(argument_shape, tile_shape)
+        return PortShape(axis, factor, 1)
+    axis, factor = tiled_axis(tile_shape, argument_shape)
+    return PortShape(axis, 1, factor)
+
+
+def _is_stack_of(given: Attribute, wanted: Attribute) -> bool:
+    """Whether `given` is a stack of `wanted`; asked for each operand of each call, so it builds no type."""
+    if not isinstance(given, TensorType | MemRefType) or type(given) is not type(wanted):
+        return False
+    assert isinstance(wanted, TensorType | MemRefType), "of the same class as `given`"
+    shapes_fit = given.get_num_dims() > 0 and given.get_shape()[1:] == wanted.get_shape()
+    return shapes_fit and given.get_element_type() == wanted.get_element_type()
+
+
+def _operand_fault(given: Attribute, wanted: Attribute, index: int | None, callee: str) -> str | None:
+    """What is wrong with an operand of a call, or None."""
+    if given == wanted:
+        return None
+    if not _is_stack_of(given, wanted):
+        return f"is a {given}, not a {wanted}"
+    if index is None:
+        return f"is a stack of {wanted}; give the slice: @{callee}[0]"
+    length = shape_of(given)[0]
+    return None if 0 <= index < length else f"is a stack of {length}; slice {index} is outside"
+
+
+def verify_call_signature(
+    operand_types: Sequence[Attribute],
+    result_types: Sequence[Attribute],
+    index: int | None,
+    callee: str,
+    signature: FunctionType,
+) -> None:
+    """Check a call against the callee's signature; an operand may be a stack, sliced at `index`.
+
+    Raises: VerifyException naming the callee and the operand that does not fit.
+    """
+    expected = signature.inputs.data
+    given_count, wanted_count = len(operand_types), len(expected)
+    if given_count != wanted_count:
+        raise VerifyException(f"@{callee} takes {wanted_count} operands, the call has {given_count}")
+    for number, (given, wanted) in enumerate(zip(operand_types, expected, strict=True)):
+        fault = _operand_fault(given, wanted, index, callee)
+        if fault is not None:
+            raise VerifyException(f"operand {number} of the call of @{callee} {fault}")
+    if tuple(result_types) != signature.outputs.data:
+        returns = listed(signature.outputs.data)
+        raise VerifyException(f"@{callee} returns {returns}, the call {listed(result_types)}")
+
+
+class SlicedCallOp(IRDLOperation):
+    """A call; the base of `nn.call` and `kernel.call`.
+
+    With an index, every operand with one leading dimension more than the callee's parameter is sliced there.
+    """
+
+    callee = prop_def(FlatSymbolRefAttrConstr)
+    index = opt_prop_def(IntegerAttr.constr(i64))
+    """Slice of the stacked operands."""
+    arguments = var_operand_def()
+    res = var_result_def()
+
+    assembly_format = (
+        "$callee (`[` $index^ `]`)? `(` $arguments `)` attr-dict `:` functional-type($arguments, $res)"
+    )
+
+    def __init__(
+        self,
+        callee: str | FlatSymbolRefAttr,
+        arguments: Sequence[SSAValue],
+        result_types: Sequence[Attribute],
+        index: int | None = None,
+    ):
+        if isinstance(callee, str):
+            callee = SymbolRefAttr(callee)
+        super().__init__(
+            operands=[arguments],
+            result_types=[result_types],
+            properties={
+                "callee": callee,
+                "index": IntegerAttr(index, i64) if index is not None else None,
+            },
+        )

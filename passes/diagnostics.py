@@ -1,4 +1,4 @@
-"""What passes tell users: remarks on single operations, and the error of a machine that is too small.
+"""What passes tell users: remarks on single operations, and errors.
 
 Remarks say what a pass did not do, and why. They are discardable attributes, an array of strings that the
 tools print on stderr with the operation's place; the meaning of the program does not depend on them.
@@ -6,9 +6,13 @@ tools print on stderr with the operation's place; the meaning of the program doe
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import ArrayAttr, StringAttr
+from typing import NoReturn
+
+from xdsl.dialects.builtin import ArrayAttr, FileLineColLoc, StringAttr
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import PassFailedException
+
+from ..dialects.vocabulary import HELP_MARK
 
 REMARKS = "kl.remarks"
 
@@ -25,6 +29,20 @@ def remarks_on(op: Operation) -> tuple[str, ...]:
     if not isinstance(remarks, ArrayAttr):
         return ()
     return tuple(remark.data for remark in remarks if isinstance(remark, StringAttr))
+
+
+def describe(op: Operation) -> str:
+    """An operation in words, with its place where it is known."""
+    place = op.location
+    if not isinstance(place, FileLineColLoc):
+        return op.name
+    return f"{op.name} at {place.filename.data}:{place.line.data}:{place.column.data}"
+
+
+def fail(op: Operation, message: str, way_out: str = "") -> NoReturn:
+    """Raises: PassFailedException about an operation, with the way out where the message does not say it."""
+    message = f"{message}{HELP_MARK}{way_out}" if way_out else message
+    op.emit_error(message, PassFailedException(message))
 
 
 class NoRoom(PassFailedException):

@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ..dialects import nn
-from ..dialects.rdu import machine_of
+from ..dialects.rdu_machine import machine_of
 
 KnobValue = int | str | bool
 """A value of an option that has a knob."""

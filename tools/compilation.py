@@ -15,7 +15,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..backends.targets import AnyTarget, Choice, TargetError
 from ..dialects.nn import WeightOp
-from ..dialects.rdu import machine_of
+from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..frontends import Frontend, SavedProgram, Text
 from .diagnostics import Diagnostic, report

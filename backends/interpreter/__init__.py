@@ -20,7 +20,7 @@ from xdsl.ir import Operation
 from ...dialects.dataflow import KernelOp, UnitOp
 from ...dialects.kernel import FunctionLikeOp, ScheduleOp, StepsOp
 from ...dialects.nn import ComputeOp, StateOp, WeightOp
-from ...dialects.rdu import machine_of
+from ...dialects.rdu_machine import machine_of
 from ..collectives import shards
 from ..numerics import Operation as Meaning
 from ..specs import attributes_of, runs_of, spec_of_whole, tensor_spec, weight_specs

@@ -17,8 +17,8 @@ from xdsl.ir import Attribute, Block, SSAValue
 from ...dialects.dataflow import (
     CarryOp,
     ChannelType,
-    CollectiveOp,
     CounterOp,
+    ExchangeOp,
     GatherOp,
     KernelOp,
     LoadOp,
@@ -26,8 +26,7 @@ from ...dialects.dataflow import (
     StoreOp,
     UnitOp,
 )
-from ...dialects.tensors import shape_of
-from ...dialects.tiles import PortShape, tiled_axis
+from ...dialects.tensors import PortShape, shape_of, tiled_axis
 from .. import numerics
 from ..collectives import COLLECTIVES, sharded_embedding
 from ..specs import attributes_of, tensor_spec
@@ -104,7 +103,7 @@ class _Network:
                 return self._carry(op)
             case CounterOp():
                 return self._count(op)
-            case CollectiveOp():
+            case ExchangeOp():
                 return self._exchange(op)
             case _:
                 fail(op, f"{op.name} has no untimed meaning")
@@ -224,7 +223,7 @@ class _Network:
             self._put(op.channels, arrays_of(counter_at(self.memory[op.first], step)))
         yield from ()
 
-    def _exchange(self, op: CollectiveOp) -> Process:
+    def _exchange(self, op: ExchangeOp) -> Process:
         collective, attributes = COLLECTIVES[f"collective.{op.kind.data}"], attributes_of(op)
         for _ in range(op.tiles.value.data * op.passes):
             tile = yield from self._take(op.source)

@@ -14,7 +14,8 @@ from xdsl.ir import Operation
 
 from ...dialects import dataflow, rdu
 from ...dialects.machine import Machine
-from ...dialects.tiles import TokenType
+from ...dialects.rdu_machine import machine_of
+from ...dialects.tensors import TokenType
 from ..specs import tensor_spec
 from .kernel import Channel, Kernel, Parameter, Unit
 from .numbering import Numbering, fail, location_of, rate_of
@@ -126,7 +127,7 @@ def emit_program(module: ModuleOp, name: str) -> Program:
 
     Raises: PassFailedException where the module has no launch schedule or something has no form there.
     """
-    machine = rdu.machine_of(module)
+    machine = machine_of(module)
     schedules = [op for op in module.ops if isinstance(op, rdu.ScheduleOp)]
     if len(schedules) != 1:
         fail(module, f"a program needs one rdu.schedule, the module has {len(schedules)}")

@@ -9,8 +9,9 @@ from xdsl.dialects.builtin import FileLineColLoc, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects import dataflow, nn, rdu
-from ...dialects.tiles import ChannelType
+from ...dialects import dataflow, nn
+from ...dialects.rdu_planned import Walk, walk_of
+from ...dialects.tensors import ChannelType
 from ...dialects.vocabulary import Rate
 from ..specs import attributes_of, tensor_spec
 from ..tensors import TensorSpec
@@ -89,9 +90,9 @@ class Numbering:
         assert attribute is not None, "the check of planned kernels wants it"
         return attribute.value.data
 
-    def walk(self, op: dataflow.LoadOp | dataflow.StoreOp) -> rdu.Walk:
+    def walk(self, op: dataflow.LoadOp | dataflow.StoreOp) -> Walk:
         """How the stream of an operation walks through memory."""
-        walk = rdu.walk_of(op)
+        walk = walk_of(op)
         assert walk is not None, "the check of planned kernels wants it"
         return walk
 

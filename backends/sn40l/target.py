@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of, set_machine
+from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.vocabulary import IrLevel
 from ..targets import Choice, Target
 

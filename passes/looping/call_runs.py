@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from xdsl.ir import SSAValue
+
 from ...dialects.kernel import FuncOp
-from .call_arguments import call_name
+from ...dialects.nn import size_bytes_of
+from ..memory.layout import gap_in_stack
+from .call_arguments import Gathered, Root, call_name, describe, root_of
 from .call_patterns import Repeat, find_repeats, rounds_from
-from .kernel_memory import Root, root_of
-from .objections import gathered_parts, stack_trouble
 from .run_scan import Calls, Refusal, Run, RunScan
 
 
@@ -221,3 +223,29 @@ def _difference(other: FuncOp, wanted: FuncOp) -> str:
         if one != two:
             return f"its operand {number} is a {one} where @{name} takes a {two}"
     return f"its body is not that of @{name}"
+
+
+def stack_trouble(run: Run, stacked: Collection[Root]) -> str | None:
+    """Why the weights and states that a loop gathers cannot stand one behind another in memory.
+
+    `stacked` holds those that stand in stacks already.
+    """
+    found = set(stacked)
+    for parts in gathered_parts(run):
+        gap = gap_in_stack(size_bytes_of(parts[0]))
+        if gap is not None:
+            return (
+                f"{describe(parts[0])} and the like have {gap}, and cannot stand at a constant stride; "
+                "declare one stacked weight"
+            )
+        for part in parts:
+            if root_of(part) in found:
+                return f"{describe(part)} would stand in two stacks; it has one place in memory"
+        found |= set(map(root_of, parts))
+    return None
+
+
+def gathered_parts(run: Run) -> list[tuple[SSAValue, ...]]:
+    """The stacks that a loop gathers, each once."""
+    arguments = dict.fromkeys(argument for row in run.arguments for argument in row)
+    return [argument.parts for argument in arguments if isinstance(argument, Gathered)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -16,19 +16,16 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
-from xdsl.rewriter import InsertPoint
-from xdsl.utils.exceptions import PassFailedException
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...dialects import kernel
-from ...dialects.rdu import machine_of
-from ..diagnostics import add_remark, remarks_on
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import add_remark, fail, remarks_on
 from ..knobs import Knob
-from ..units.fit import shortage
-from .call_arguments import Carried, Gathered, Invariant, Local, Slices
-from .call_runs import LoopPlan, LoopRules, plan_loops
-from .kernel_memory import Root, root_of
+from ..units.traffic import shortage
+from .call_arguments import Carried, Gathered, Invariant, Local, Root, Slices, root_of
+from .call_runs import LoopPlan, LoopRules, gathered_parts, plan_loops
 from .looped_kernel import LoopedKernel, build_looped_kernel
-from .objections import gathered_parts
 from .run_scan import Calls, Run
 
 
@@ -100,9 +97,9 @@ class LoopKernelsPass(ModulePass):
 
     def _check_numbers(self, module: ModuleOp) -> None:
         if self.min_count < 2:
-            _fail(module, f"min-count is {self.min_count}; a loop takes the place of 2 calls or more")
+            fail(module, f"min-count is {self.min_count}; a loop takes the place of 2 calls or more")
         if self.max_period < 1:
-            _fail(module, f"max-period is {self.max_period}; a pattern has 1 kernel or more")
+            fail(module, f"max-period is {self.max_period}; a pattern has 1 kernel or more")
 
     def _excluded(self, module: ModuleOp, kernels: dict[str, kernel.FuncOp]) -> dict[str, str]:
         """The kernels that no loop takes, each with the reason."""
@@ -110,7 +107,7 @@ class LoopKernelsPass(ModulePass):
         for name in names:
             if name not in kernels:
                 known = ", ".join(f"@{known}" for known in kernels)
-                _fail(module, f"exclude names @{name}, no kernel of this module\nhelp: it has {known}")
+                fail(module, f"exclude names @{name}, no kernel of this module\nhelp: it has {known}")
         loops = [name for name, f in kernels.items() if _holds_loop(f)]
         return dict.fromkeys(loops, "holds a loop already") | dict.fromkeys(names, "is excluded")
 
@@ -124,8 +121,7 @@ def _erase_uncalled(module: ModuleOp, candidates: set[kernel.FuncOp]) -> None:
     called = {callee for schedule in schedules for callee in _callees(schedule)}
     for func in candidates:
         if func.sym_name.data not in called:
-            func.detach()
-            func.erase()
+            Rewriter.erase_op(func)
 
 
 def _callees(schedule: kernel.ScheduleOp) -> Iterator[str]:
@@ -224,7 +220,3 @@ def _call_operands(
             case Local():
                 raise AssertionError("it is made inside the loop")
     return operands
-
-
-def _fail(op: Operation, message: str) -> NoReturn:
-    op.emit_error(message, PassFailedException(message))

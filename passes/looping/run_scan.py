@@ -16,15 +16,18 @@ from .call_arguments import (
     Gathered,
     Local,
     Operand,
+    Root,
+    TouchedMemory,
     Window,
     call_name,
     describe,
     guess_argument,
     misfit,
     reader_name,
+    root_of,
     taken_by,
+    written_arguments,
 )
-from .kernel_memory import Root, TouchedMemory, root_of, written_arguments
 
 
 class Calls:

@@ -53,8 +53,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from ...dialects import dataflow, kernel
-from .launch import build_schedule
-from .walks import set_walks
+from .launch import build_schedule, set_walks
 
 
 class ConvertSchedule(RewritePattern):

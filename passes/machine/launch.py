@@ -1,35 +1,26 @@
-"""Build the launch side of a program: memory regions and the commands of one step."""
+"""Build a program: memory regions, the commands of one step, and how streams walk through memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NoReturn
+from dataclasses import dataclass, field, replace
+from math import prod
 
-from xdsl.dialects.builtin import (
-    DenseArrayBase,
-    FunctionType,
-    IntegerAttr,
-    MemRefType,
-    ModuleOp,
-    StringAttr,
-)
-from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.utils.exceptions import PassFailedException
+from xdsl.dialects.builtin import DenseArrayBase, FunctionType, IntegerAttr, MemRefType, ModuleOp, StringAttr
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from ...dialects import kernel, nn, rdu
+from ...dialects import dataflow, kernel, nn, rdu
+from ...dialects.rdu_planned import Walk, missing_plan, set_walk
+from ...dialects.tensors import tile_of, tiled_axis
+from ..diagnostics import fail
 
 Global = nn.WeightOp | nn.StateOp
-
-
-def _fail(op: Operation, message: str) -> NoReturn:
-    op.emit_error(message, PassFailedException(message))
 
 
 def _addresses(op: Operation, count: int) -> list[int]:
     given = op.attributes.get("addresses")
     if not isinstance(given, DenseArrayBase) or len(given) != count:
-        _fail(op, f"{op.name} needs {count} addresses; run plan-memory first")
+        fail(op, f"{op.name} needs {count} addresses; run plan-memory first")
     return [int(address) for address in given.get_values()]
 
 
@@ -54,7 +45,7 @@ class _Launch:
 def _global_region(op: Global) -> rdu.RegionOp:
     address = op.attributes.get("address")
     if not isinstance(address, IntegerAttr):
-        _fail(op, f"@{op.sym_name.data} has no address; run plan-memory first")
+        fail(op, f"@{op.sym_name.data} has no address; run plan-memory first")
     kind = "weight" if isinstance(op, nn.WeightOp) else "state"
     tier = op.attributes.get("tier")
     region = rdu.RegionOp(
@@ -147,3 +138,83 @@ def build_schedule(
     made = rdu.ScheduleOp(schedule.sym_name.data, inputs, outputs, Region(body))
     made.location = schedule.location
     return launch.regions, made, symbols
+
+
+def byte_strides(type_: Attribute) -> tuple[int, ...]:
+    """Bytes from one index to the next, per dimension, of a packed row-major tensor."""
+    shape = nn.shape_of(type_)
+    stride = nn.size_bytes_of(type_) // max(1, prod(shape))
+    strides: list[int] = []
+    for extent in reversed(shape):
+        strides.append(stride)
+        stride *= extent
+    return tuple(strides[::-1])
+
+
+def _tile_shape(channel: SSAValue) -> tuple[int, ...]:
+    return nn.shape_of(tile_of(channel))
+
+
+def _walk(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute, channel: SSAValue) -> Walk:
+    """Tiles, their distance and the strides inside of the passes over a packed tensor, or its slices."""
+    strides = byte_strides(stream)
+    axis, tiles = tiled_axis(nn.shape_of(stream), _tile_shape(channel))
+    distance = 0 if axis is None else _tile_shape(channel)[axis] * strides[axis]
+    return Walk(tiles, distance, *_slices(op, stream), strides)
+
+
+def _slices(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute) -> tuple[int, int]:
+    """Bytes to the first pass, and from one pass to the next."""
+    slice_bytes = nn.size_bytes_of(stream)
+    start = op.start.value.data if op.start is not None else 0
+    stride = op.stride.value.data if op.stride is not None else 0
+    return start * slice_bytes, stride * slice_bytes
+
+
+def _load_walk(op: dataflow.LoadOp) -> Walk:
+    walk = _walk(op, op.stream_type, op.channels[0])
+    if op.after is None:
+        return walk
+    axis, _ = tiled_axis(nn.shape_of(op.stream_type), _tile_shape(op.channels[0]))
+    context = len(nn.shape_of(op.stream_type)) - 2
+    if axis not in (None, context):
+        fail(op, f"a gated load is tiled along axis {axis}; its positions lie along axis {context}")
+    return replace(walk, positions_per_tile=_tile_shape(op.channels[0])[context])
+
+
+def _store_walk(op: dataflow.StoreOp) -> Walk:
+    if op.position is None:
+        return _walk(op, op.stream_type, op.channel)
+    # A tile `[B, n]` at one position of a cache `[B, G, context, D]`.
+    cache = op.memory_type
+    batch, heads, position, element = byte_strides(cache)
+    _, groups, _, head_dim = nn.shape_of(cache)
+    columns = _tile_shape(op.channel)[1]
+    assert columns % head_dim == 0, "tile-stages cuts these tiles at whole heads"
+    count = columns // head_dim
+    return Walk(
+        groups // count,
+        count * heads,
+        *_slices(op, cache),
+        (batch, heads, element),
+        position_stride=position,
+    )
+
+
+def set_walks(network: dataflow.KernelOp) -> None:
+    """Give every stream of a planned network its walk.
+
+    Raises: PassFailedException where a unit has no schedule, count or place, and where a load that waits
+        for a store is cut so that it has no walk.
+    """
+    missing = missing_plan(network)
+    if missing is not None:
+        fail(*missing)
+    for unit in network.units():
+        match unit:
+            case dataflow.LoadOp():
+                set_walk(unit, _load_walk(unit))
+            case dataflow.StoreOp():
+                set_walk(unit, _store_walk(unit))
+            case _:
+                pass

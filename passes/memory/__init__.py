@@ -1,5 +1,5 @@
 """Memory: where every weight, state, input and value has its address, and what is spilled.
 
-module ──► plan_memory ──► layout ──► addresses
-                          a solver └► shortage: what is short, and what would hold it
+module ──► plan_memory ──► layout ──► addresses, or what is short and what would hold it
+                           a solver
 """

@@ -40,21 +40,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import kernel, nn
-from ...dialects.rdu import machine_of
-from ..diagnostics import NoRoom
+from ...dialects.machine import Machine
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import NoRoom, fail
 from ..units.resident_weights import is_resident
-from ..units.step_traffic import traffic_bytes
+from ..units.traffic import traffic_bytes
 from .layout import ALIGNMENT, Item, Movable, aligned, choose_spilled, plan_addresses
-from .shortage import without_ddr, without_hbm, without_spill
 
 Global = nn.WeightOp | nn.StateOp
 
@@ -71,7 +70,7 @@ def _globals_in_order(module: ModuleOp, schedule: kernel.ScheduleOp) -> list[lis
         names = [_part_name(stack, part) for part in stack.parts]
         twice = [name for name in names if name in taken or names.count(name) > 1]
         if twice:
-            _fail(stack, f"@{twice[0]} stands twice in stacks; it has one place in memory")
+            fail(stack, f"@{twice[0]} stands twice in stacks; it has one place in memory")
         taken |= {*names}
         groups.append([symbols[name] for name in names])
     return groups + [[op] for name, op in symbols.items() if name not in taken]
@@ -80,18 +79,14 @@ def _globals_in_order(module: ModuleOp, schedule: kernel.ScheduleOp) -> list[lis
 def _part_name(stack: kernel.StackOp, part: SSAValue) -> str:
     source = part.owner
     if not isinstance(source, nn.GetGlobalOp):
-        _fail(stack, "only weights and states can be laid out as a stack")
+        fail(stack, "only weights and states can be laid out as a stack")
     if nn.size_bytes_of(part) % ALIGNMENT:
-        _fail(
+        fail(
             stack,
             f"parts of {nn.size_bytes_of(part)} bytes have no constant stride at an alignment of "
             f"{ALIGNMENT}; declare them as one stacked weight",
         )
     return source.global_name.root_reference.data
-
-
-def _fail(op: Operation, message: str) -> NoReturn:
-    op.emit_error(message, PassFailedException(message))
 
 
 def _lifetimes(schedule: kernel.ScheduleOp) -> list[tuple[SSAValue, tuple[int, int]]]:
@@ -181,7 +176,68 @@ class PlanMemoryPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         schedules = [schedule for schedule in op.ops if isinstance(schedule, kernel.ScheduleOp)]
         if len(schedules) > 1:
-            message = f"{len(schedules)} schedules in a module; memory is planned for one"
-            schedules[1].emit_error(message, PassFailedException(message))
+            fail(schedules[1], f"{len(schedules)} schedules in a module; memory is planned for one")
         for schedule in schedules:
             _plan(op, schedule, self.spill)
+
+
+def size_text(size_bytes: int) -> str:
+    """Bytes in a binary unit, at most GiB: `94.75 GiB`."""
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size_bytes >= 1 << power:
+            return f"{size_bytes / (1 << power):.2f} {unit}"
+    return f"{size_bytes} bytes"
+
+
+def _short(what: str, needed: int, held: int, machine: Machine, tier: str) -> str:
+    """Both numbers and the difference, of a socket and, where there are several, of all."""
+    sockets = machine.sockets
+    per_socket = "" if sockets == 1 else " on each socket"
+    text = (
+        f"{what} {size_text(needed)} of {tier}{per_socket}, the machine has {size_text(held)}: "
+        f"{size_text(needed - held)} short"
+    )
+    if sockets == 1:
+        return text
+    needed, held = needed * sockets, held * sockets
+    return (
+        f"{text}; on all {sockets} sockets {size_text(needed)} of {size_text(held)}, "
+        f"{size_text(needed - held)} short"
+    )
+
+
+def _sockets(needed: int, held: int, machine: Machine) -> int:
+    """The least power of two above the machine's sockets among which the need, shared out, fits."""
+    count = 1
+    while count <= machine.sockets or needed * machine.sockets > held * count:
+        count *= 2
+    return count
+
+
+def without_spill(needed: int, spills: bool, machine: Machine) -> str:
+    """The message where HBM is too small; `spills` says that DDR has room for the rest."""
+    sockets = _sockets(needed, machine.hbm_bytes, machine)
+    other = (
+        "let DDR hold the rest: --spill, or plan-memory{spill=true}" if spills else "use a smaller context"
+    )
+    return (
+        f"{_short('the model needs', needed, machine.hbm_bytes, machine, 'HBM')}\n"
+        f"help: {sockets} sockets would hold it, estimated by dividing; or {other}"
+    )
+
+
+def without_hbm(needed: int, machine: Machine) -> str:
+    """The message where HBM cannot hold even what has to lie there."""
+    return (
+        f"{_short('inputs and values of a step need', needed, machine.hbm_bytes, machine, 'HBM')}\n"
+        "help: weights and caches can be spilled, these cannot; use a smaller batch or a larger hbm_bytes"
+    )
+
+
+def without_ddr(needed: int, spilled: int, machine: Machine) -> str:
+    """The message where DDR is too small for what HBM cannot hold."""
+    sockets = _sockets(needed, machine.hbm_bytes + machine.ddr_bytes, machine)
+    return (
+        f"{_short('what HBM cannot hold needs', spilled, machine.ddr_bytes, machine, 'DDR')}\n"
+        f"help: {sockets} sockets would hold it, estimated by dividing; or use a smaller context"
+    )

@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
-from xdsl.dialects.builtin import AnyFloat, LocationAttr, StringAttr, TensorType
+from xdsl.dialects.builtin import LocationAttr, StringAttr, TensorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
-from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects import dataflow, nn
+from ...dialects import dataflow
 from ...dialects.dataflow import UnitOp
 from ...dialects.vocabulary import Rate
-
-
-def fail(op: Operation, message: str) -> NoReturn:
-    """Raises: PassFailedException about an operation that has no form in a network."""
-    op.emit_error(message, PassFailedException(message))
+from ..diagnostics import fail
 
 
 @dataclass(frozen=True)
@@ -161,20 +155,6 @@ class NetworkBuilder:
             name = f"%{value.name_hint}" if value.name_hint else "a value"
             fail(at, f"{at.name} takes {name} in every iteration, it is made once a step; keep it in memory")
         return self.channel(wire, at, value.name_hint)
-
-    def copied(self, value: SSAValue, at: Operation, name: str) -> Wire:
-        """A stage of its own that makes the tiles of a value anew.
-
-        Raises: PassFailedException where they are no floats.
-        """
-        if not isinstance(nn.element_type_of(value), AnyFloat):
-            fail(at, f"a loop inside a step carries a {value.type}; it can carry floats alone")
-
-        def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-            made = nn.CastOp(arguments[0], value.type)
-            return [made], made.result, []
-
-        return add_stage(self, at, name, [self.held(value, at)], [value.type], compute)
 
     def finish(self) -> dataflow.KernelOp:
         """Add the units to the network."""

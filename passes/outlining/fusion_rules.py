@@ -1,20 +1,23 @@
-"""Which groups of operations become one kernel at granularity `op`: the fusions of GPU inference libraries.
+"""What groups of operations are by the roles of these: which ones become one kernel, and what it is called.
 
-Each rule is a pattern on `kernel.group` that joins it with another group. A rule runs to its end before the
-next one begins, so their order is part of their meaning: siblings first, so that a projection that reads a
-norm is seen whole before its norm is asked whether it has a single reader. Rules match the roles that
-operations declare (`dialects/vocabulary.py`), not operations.
+At granularity `op` the fusions are those of GPU inference libraries. Each rule is a pattern on `kernel.group`
+that joins it with another group. A rule runs to its end before the next one begins, so their order is part of
+their meaning: siblings first, so that a projection that reads a norm is seen whole before its norm is asked
+whether it has a single reader. Rules match the roles that operations declare (`dialects/vocabulary.py`), not
+operations. Names say what a kernel does: `decoder.qkv`, `decoder.attention`, `head`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ...dialects.kernel import GroupOp
-from ...dialects.vocabulary import FusionRole
+from ...dialects.operation import Fusion, fusion_of
+from ...dialects.vocabulary import FUSION_ROLES, FusionRole
 from .grouping import captured, definition, group_of, has_role, join_groups, members, readers
 
 _ELEMENTWISE: tuple[FusionRole, ...] = ("elementwise", "residual", "conversion")
@@ -139,7 +142,7 @@ class JoinCastIntoProducer(RewritePattern):
             join_first(op, filter(None, map(definition, captured(op))), rewriter)
 
 
-class JoinCollectiveIntoProducer(RewritePattern):
+class JoinExchangeIntoProducer(RewritePattern):
     """What sockets exchange goes into the kernel that makes it: on this machine it streams out of there."""
 
     @op_type_rewrite_pattern
@@ -160,5 +163,55 @@ _CHAINS = (
 OP_RULES: tuple[RewritePattern, ...] = (*_SIBLINGS, *_CHAINS)
 """The rules in the order in which they run; what sockets exchange is a kernel of its own, as on GPUs."""
 
-STEP_RULES: tuple[RewritePattern, ...] = (*_SIBLINGS, JoinCollectiveIntoProducer(), *_CHAINS)
+STEP_RULES: tuple[RewritePattern, ...] = (*_SIBLINGS, JoinExchangeIntoProducer(), *_CHAINS)
 """The rules for what stands in the step itself where layers become kernels of many operations."""
+
+
+def role(group: GroupOp) -> str:
+    """One or two words for what a group does, from its main operations and its neighbours."""
+    ops = list(members(group))
+    if attention := _first(ops, "attention"):
+        return _word(attention)
+    if product := _first(ops, "projection"):
+        return "mlp" if holds(ops, "elementwise") else _product_role(group, ops, product)
+    naming = filter(None, (_first(ops, role) for role in FUSION_ROLES))
+    main = next((op for op in naming if _word(op)), None)
+    if main is None:
+        return _short_name(ops[0])
+    return f"add_{_word(main)}" if has_role(main, "norm") and holds(ops, "residual") else _word(main)
+
+
+def holds(ops: Iterable[Operation], *roles: FusionRole) -> bool:
+    """Whether one of the operations has one of these roles."""
+    return any(has_role(op, *roles) for op in ops)
+
+
+def _first(ops: Iterable[Operation], role: FusionRole) -> Operation | None:
+    return next((op for op in ops if has_role(op, role)), None)
+
+
+def _short_name(op: Operation) -> str:
+    return op.name.split(".")[-1]
+
+
+def _word(op: Operation) -> str:
+    """What a kernel is called after an operation; nothing where it gives no name."""
+    fusion = fusion_of(op)
+    return fusion.word if isinstance(fusion, Fusion) and fusion.word is not None else _short_name(op)
+
+
+def _product_role(group: GroupOp, ops: list[Operation], product: Operation) -> str:
+    """A matrix product is called after the place it has in a transformer."""
+    products = [op for op in ops if has_role(op, "projection")]
+    sources = [op for op in (definition(product.operands[0]) for product in products) if op is not None]
+    after = list(readers(group))
+    if holds(after, "rotation", "append", "attention"):
+        return "qkv"
+    if holds(sources, "attention"):
+        return "output"
+    if holds(sources, "elementwise"):
+        return "down"
+    if holds(after, "elementwise"):
+        return "gate_up" if len(products) > 1 else "up"
+    ends = holds(after, "selection", "socket_gather") or any(isinstance(op, ReturnOp) for op in after)
+    return "head" if ends else _word(product)

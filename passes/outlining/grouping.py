@@ -65,8 +65,7 @@ def gather_globals(block: Block) -> None:
         if first is not op:
             op.result.replace_all_uses_with(first.result)
         if first is not op or op.result.first_use is None:
-            op.detach()
-            op.erase()
+            Rewriter.erase_op(op)
     kept = [op for op in fetched.values() if op.parent is block]
     for op in kept:
         op.detach()
@@ -78,8 +77,7 @@ def erase_dead(block: Block) -> None:
     """Drop operations that have no effect and whose results nobody reads."""
     for op in reversed(list(block.ops)):
         if is_trivially_dead(op):
-            op.detach()
-            op.erase()
+            Rewriter.erase_op(op)
 
 
 def group_operations(block: Block, divide: Division) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 
 from ...dialects.kernel import CallOp, FuncOp, ScheduleOp
 
@@ -58,8 +59,7 @@ class MergeIdenticalKernelsPass(ModulePass):
             for call in (c for c in schedule.body.block.ops if isinstance(c, CallOp)):
                 call.callee = callees.get(call.callee.string_value(), call.callee)
         for kernel in equals:
-            kernel.detach()
-            kernel.erase()
+            Rewriter.erase_op(kernel)
 
 
 def _first_equals(module: ModuleOp) -> dict[FuncOp, FuncOp]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import FunctionType, ModuleOp
@@ -18,14 +17,13 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import kernel, nn
 from ...dialects.operation import Without, fusion_of
 from ...dialects.vocabulary import GRANULARITIES, Granularity
-from ..diagnostics import add_remark
+from ..diagnostics import add_remark, fail
 from ..knobs import Knob
-from .fusion_rules import OP_RULES, STEP_RULES
+from .fusion_rules import OP_RULES, STEP_RULES, role
 from .grouping import (
     Division,
     after_residual_adds,
@@ -37,7 +35,6 @@ from .grouping import (
     members,
     one_each,
 )
-from .kernel_names import role
 
 
 @dataclass(frozen=True)
@@ -99,10 +96,10 @@ class OutlineKernelsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         functions = {f.sym_name.data: f for f in op.ops if isinstance(f, FuncOp)}
-        layers = {name: f for name, f in functions.items() if _is_private(f)}
-        steps = [f for f in functions.values() if not _is_private(f)]
+        layers = {name: f for name, f in functions.items() if nn.is_layer(f)}
+        steps = [f for f in functions.values() if not nn.is_layer(f)]
         if layers and not steps:
-            _fail(next(iter(layers.values())), "all functions are private", "make the step public")
+            fail(next(iter(layers.values())), "all functions are private", "make the step public")
         names = kernel.UniqueNames(op, without=layers.values())
         called = {name for step in steps for name in _called_layers(step, layers)}
         for name in called:
@@ -110,13 +107,12 @@ class OutlineKernelsPass(ModulePass):
         for step in steps:
             _outline_step(step, self.granularity, layers, names)
         for layer in layers.values():
-            layer.detach()
-            layer.erase()
+            Rewriter.erase_op(layer)
 
     def _outline_layer(self, layer: FuncOp, names: kernel.UniqueNames) -> None:
         for op in _body(layer).ops:
             if isinstance(op, nn.CallOp):
-                _fail(op, "a layer calls a layer", "call both from the step")
+                fail(op, "a layer calls a layer", "call both from the step")
         groups = _group(layer, self.granularity, OP_RULES if self.granularity == "op" else ())
         if len(groups) == 1:
             groups[0].location = layer.location
@@ -145,8 +141,7 @@ def _outline_step(
     new_end = kernel.ReturnOp(end.arguments)
     new_end.location = end.location
     body.insert_op_before(new_end, end)
-    end.detach()
-    end.erase()
+    Rewriter.erase_op(end)
     schedule = kernel.ScheduleOp(
         step.sym_name.data, step.function_type, step.detach_region(step.body), step.attributes
     )
@@ -154,16 +149,11 @@ def _outline_step(
     Rewriter.replace_op(step, schedule)
 
 
-def _is_private(function: FuncOp) -> bool:
-    visibility = function.sym_visibility
-    return visibility is not None and visibility.data == "private"
-
-
 def _body(function: FuncOp) -> Block:
     """The only block of a function."""
     if len(function.body.blocks) != 1:
         blocks = len(function.body.blocks)
-        _fail(function, f"@{function.sym_name.data} has {blocks} blocks", "give it a body of one block")
+        fail(function, f"@{function.sym_name.data} has {blocks} blocks", "give it a body of one block")
     return function.body.block
 
 
@@ -172,7 +162,7 @@ def _called_layers(step: FuncOp, layers: dict[str, FuncOp]) -> list[str]:
     calls = [op for op in _body(step).ops if isinstance(op, nn.CallOp)]
     for call in calls:
         if (name := call.callee.string_value()) not in layers:
-            _fail(call, f"@{name} is public and called like a layer", f"make @{name} private")
+            fail(call, f"@{name} is public and called like a layer", f"make @{name} private")
     return list(dict.fromkeys(call.callee.string_value() for call in calls))
 
 
@@ -256,9 +246,7 @@ def _refuse_slices(user: Operation, values: dict[SSAValue, SSAValue], call: nn.C
     for value in user.operands:
         if value.type != values[value].type:
             name, verb = call.callee.string_value(), user.name
-            _fail(
-                call, f"@{name} hands a slice of a stack to {verb}", "let an operation of the layer read it"
-            )
+            fail(call, f"@{name} hands a slice of a stack to {verb}", "let an operation of the layer read it")
 
 
 DIVISIONS: dict[Granularity, Division] = {
@@ -267,8 +255,3 @@ DIVISIONS: dict[Granularity, Division] = {
     "layer": all_together,
 }
 """How the operations of a layer are grouped, for `op` before the fusion rules."""
-
-
-def _fail(op: Operation, message: str, way_out: str) -> NoReturn:
-    message = f"{message}\nhelp: {way_out}"
-    op.emit_error(message, PassFailedException(message))

@@ -2,6 +2,6 @@
 
 stages ──► schedule_stages     II and latency of each stage
 streams ─► prefetch_weights    as many tiles ahead as their PMUs hold
-loop ────► loop_problem ──► modulo  ┐
-           depth_problem ─► depths  ┴─► schedule_loop
+loop ────► loop_problem ─┬► modulo  ┐
+                         └► depths  ┴─► schedule_loop
 """

@@ -1,17 +1,28 @@
-"""The outer loop of a scheduled network as a problem for `modulo.py`.
+"""The loop of a scheduled network as problems for `modulo.py`, and once it is placed for `depths.py`.
 
-What streams ahead of the loop has no place in the chain: loads without a gate, and what comes once a call.
-They count as users of the memory only. What runs once in a decode step is a problem of its own.
+For the interval, what streams ahead of the loop has no place in the chain: loads without a gate, and what
+comes once a call. They count as users of the memory only. What runs once in a decode step is a problem of its
+own.
+
+For depths, HBM is one unit that brings the tiles of all streams in the order in which it serves them: load by
+load, tile by tile. A load that waits for a store is held up at its last tile, and HBM goes on; a store is
+served behind the loads and stores before it. What runs once a call or once a decode step is no part of the
+loop: its channels keep their depths, and so do streams, which load ahead as far as their PMUs let them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 from ...dialects import dataflow
-from ...dialects.dataflow import ChannelOp, UnitOp, channel_of
+from ...dialects.dataflow import ChannelOp, UnitOp
+from ...dialects.dataflow_kernel import channel_of
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import Rate
 from ..units.resident_weights import resident_place
-from ..units.traffic import gathered_tiles, pass_tiles
+from ..units.traffic import gathered_tiles, pass_tiles, room_bytes
+from .depths import Actor, Queue
 from .modulo import Edge, Node
 
 
@@ -79,3 +90,140 @@ def is_scheduled(network: dataflow.KernelOp) -> bool:
     """Whether every stage of a network has an interval and a latency."""
     stages = [op for op in network.units() if isinstance(op, dataflow.StageOp)]
     return all(stage.ii is not None and stage.latency is not None for stage in stages)
+
+
+MOST_TOKENS = 10_000
+"""Tokens of an iteration, over all channels, up to which depths are searched: about 0.2 s.
+
+The time grows with their square; beyond, channels keep an iteration's tokens."""
+
+
+@dataclass(frozen=True)
+class DepthProblem:
+    """Units and channels of the loop: `channels[n]` has `queues[n]`; other queues only put in order."""
+
+    actors: Sequence[Actor]
+    queues: Sequence[Queue]
+    channels: Sequence[ChannelOp]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a unit's steps are: so many of an actor, from one on; their tokens take `extra` cycles longer."""
+
+    actor: int
+    steps: int
+    first: int = 0
+    extra: int = 0
+
+
+def depth_problem(network: dataflow.KernelOp, machine: Machine) -> DepthProblem | None:
+    """What the loop of a network does in an iteration.
+
+    None where a stage's periods reach beyond it, and where it has more than `MOST_TOKENS`.
+    """
+    builder = _Builder(network.iterations, machine)
+    for unit in network.units():
+        if _runs_each_time(unit, network.iterations):
+            builder.add(unit)
+    channels: list[ChannelOp] = []
+    queues: list[Queue] = []
+    for channel in network.channels():
+        if builder.has_ends(channel):
+            queue = builder.queue(channel)
+            if queue is None:
+                return None
+            channels.append(channel)
+            queues.append(queue)
+    queues += builder.orders
+    if sum(len(queue.puts) for queue in queues) > MOST_TOKENS:
+        return None
+    return DepthProblem(builder.all_actors(), queues, channels)
+
+
+def _runs_each_time(unit: UnitOp, iterations: int) -> bool:
+    return unit.runs == "iteration" or (unit.runs == "call" and iterations == 1)
+
+
+@dataclass
+class _Builder:
+    """The problem as it grows, unit by unit; actor 0 is HBM."""
+
+    iterations: int
+    machine: Machine
+    places: dict[UnitOp, _Place] = field(default_factory=dict[UnitOp, _Place])
+    streams: list[int] = field(default_factory=list[int])
+    """Cycles of each tile that HBM brings in an iteration."""
+    others: list[Actor] = field(default_factory=list[Actor])
+    orders: list[Queue] = field(default_factory=list[Queue])
+    stored: tuple[int, Sequence[int], Sequence[int], int] | None = None
+    """What comes next in HBM behind the last store."""
+
+    def add(self, unit: UnitOp) -> None:
+        """Add a unit behind all before it."""
+        node, steps = unit_node(unit, len(self.places), self.iterations, self.machine), unit.work
+        busy, ahead = (node.interval,) * steps, 0
+        self.places[unit] = _Place(len(self.others) + 1, steps)
+        if isinstance(unit, dataflow.LoadOp):
+            ahead = steps
+            if node.resource == "hbm":
+                first = len(self.streams)
+                self.streams += busy
+                if unit.after is None:
+                    self.places[unit] = _Place(0, steps, first, node.interval)
+                    return
+                # Its time is that of HBM, which does not wait for the gate.
+                busy, ahead = (0,) * steps, steps - 1
+                self._order(0, range(first, first + steps), range(steps), 0)
+        elif node.resource == "hbm":
+            if self.streams:
+                self._order(0, (len(self.streams) - 1,), (0,), self.streams[-1])
+            if self.stored is not None:
+                self._order(*self.stored)
+            self.stored = len(self.others) + 1, (steps - 1,), (0,), node.interval
+        self.others.append(Actor(node.name, busy, node.latency, ahead))
+
+    def _order(self, source: int, before: Sequence[int], after: Sequence[int], cycles: int) -> None:
+        """Steps of the actor that is added next come so many cycles after those of another."""
+        latency = self.machine.hbm_latency_cycles if source == 0 else self.others[source - 1].latency
+        target, steps = len(self.others) + 1, tuple(after)
+        wire = cycles - latency
+        self.orders.append(Queue(source, target, tuple(before), steps, steps, wire, 0, is_given=True))
+
+    def all_actors(self) -> list[Actor]:
+        """HBM and the others."""
+        busy = tuple(self.streams) or (0,)
+        return [Actor("hbm", busy, self.machine.hbm_latency_cycles, len(busy)), *self.others]
+
+    def has_ends(self, channel: ChannelOp) -> bool:
+        """Whether both ends of a channel belong to the loop; how carried values begin and end does not."""
+        producer, consumer = channel.producers()[0], channel.consumers()[0]
+        return distance_over(channel) is not None and producer in self.places and consumer in self.places
+
+    def queue(self, channel: ChannelOp) -> Queue | None:
+        """A channel with the steps of its ends; None where they do not come out even in an iteration."""
+        producer, consumer = channel.producers()[0], channel.consumers()[0]
+        source, target = self.places[producer], self.places[consumer]
+        puts, takes = producer.put_work(channel.result), consumer.take_work(channel.result)
+        if puts is None or takes is None:
+            return None
+        is_stream = isinstance(producer, dataflow.LoadOp)
+        hops = channel.hops.value.data if channel.hops is not None else 0
+        return Queue(
+            source.actor,
+            target.actor,
+            tuple(source.first + step for step in puts),
+            tuple(takes[0]),
+            tuple(takes[1]),
+            hops * self.machine.hop_latency_cycles + source.extra,
+            channel.type.tile_bytes,
+            distance_over(channel) or 0,
+            channel.depth.value.data if is_stream else self._room(channel),
+            is_stream,
+        )
+
+    def _room(self, channel: ChannelOp) -> int | None:
+        """Tiles that fit a channel's PMUs; tokens take no room."""
+        if channel.pmus is None or not channel.type.tile_bytes:
+            return None
+        return room_bytes(channel.pmus.value.data, self.machine) // channel.type.tile_bytes

@@ -33,11 +33,11 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import fail
 from ..knobs import Knob
 from ..units.traffic import is_stream, room_bytes
 
@@ -64,8 +64,7 @@ class PrefetchWeightsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 0 < self.percent <= 100:
-            message = f"percent is {self.percent}; it must be between 1 and 100"
-            op.emit_error(message, PassFailedException(message))
+            fail(op, f"percent is {self.percent}; it must be between 1 and 100")
         machine = machine_of(op)
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):

@@ -52,14 +52,13 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
-from .depth_problem import depth_problem
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import fail
 from .depths import plan_depths
-from .loop_problem import is_scheduled, loop_problem
+from .loop_problem import depth_problem, is_scheduled, loop_problem
 from .modulo import solve
 
 
@@ -86,8 +85,10 @@ class ScheduleLoopPass(ModulePass):
             if not isinstance(network, dataflow.KernelOp):
                 continue
             if not is_scheduled(network):
-                message = f"@{network.sym_name.data} has stages without schedule; run schedule-stages first"
-                network.emit_error(message, PassFailedException(message))
+                fail(
+                    network,
+                    f"@{network.sym_name.data} has stages without schedule; run schedule-stages first",
+                )
             schedule = solve(*loop_problem(network, machine))
             network.attributes["ii"] = IntegerAttr(schedule.interval, i64)
             network.attributes["latency"] = IntegerAttr(schedule.length, i64)

@@ -45,12 +45,13 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
-from ...dialects.dataflow import ChannelOp, channel_of
+from ...dialects.dataflow import ChannelOp
+from ...dialects.dataflow_kernel import channel_of
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import fail
 from ..units.traffic import held_tiles, read_bytes, stage_flops
 
 
@@ -91,8 +92,7 @@ def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
         if not isinstance(op, dataflow.StageOp | ChannelOp):
             continue
         if (op.pcus if isinstance(op, dataflow.StageOp) else op.pmus) is None:
-            message = f"@{network.sym_name.data} has units without counts; run allocate-units first"
-            op.emit_error(message, PassFailedException(message))
+            fail(op, f"@{network.sym_name.data} has units without counts; run allocate-units first")
     for op in network.body.block.ops:
         if isinstance(op, ChannelOp):
             op.depth = IntegerAttr(held_tiles(op, network.iterations), i64)

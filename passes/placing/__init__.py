@@ -1,5 +1,5 @@
 """Placing: where on the grid everything lies, and which way tiles go.
 
-allocated network ──► placement ──► place_units ──► routes ──► routing ──► route_channels
-                      a solver      coordinates     flows      a solver    link loads
+allocated network ──► floorplan ──► place_units ──► routes ──► floorplan ──► route_channels
+                      a solver      coordinates     flows      a solver      link loads
 """

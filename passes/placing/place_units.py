@@ -33,7 +33,7 @@ dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes
 ```
 
 Stages follow one another along the snake of the grid, in program order, and channels in the order of their
-readers, each as near to its ends as it may be (`placement.py`). Places decide routes, and so the
+readers, each as near to its ends as it may be (`floorplan.py`). Places decide routes, and so the
 hops of a channel: the longest lane from the producer to its PMUs, and on to its reader.
 """  # noqa: E501
 
@@ -45,29 +45,30 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import fail
 from ..units.resident_weights import kernel_units, resident_place
-from .placement import Block, place
+from .floorplan import Block, place
 from .routes import Grid, channel_hops, pass_bytes
 
 
 def _count(op: dataflow.StageOp | ChannelOp) -> int:
     count = op.pcus if isinstance(op, dataflow.StageOp) else op.pmus
     if count is None:
-        message = "a unit without a count; run allocate-units first"
-        op.emit_error(message, PassFailedException(message))
+        fail(op, "a unit without a count; run allocate-units first")
     return count.value.data
 
 
 def _check_room(network: dataflow.KernelOp, kind: str, needed: int, available: int) -> None:
     if needed > available:
-        message = f"@{network.sym_name.data} has {needed} {kind}s, {available} are free; run allocate-units"
-        network.emit_error(message, PassFailedException(message))
+        fail(
+            network,
+            f"@{network.sym_name.data} has {needed} {kind}s, {available} are free; run allocate-units",
+        )
 
 
 def _settle(op: dataflow.StageOp | ChannelOp) -> bool:

@@ -48,15 +48,14 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
-from ..diagnostics import NoRoom
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import NoRoom, fail
+from .floorplan import Flow, Link, route, share_on
 from .routes import Grid, channel_flows, is_placed, pass_bytes
-from .routing import Flow, Link, route, share_on
 
 SHOWN_FLOWS = 3
 """How many flows an error about a link names."""
@@ -69,11 +68,9 @@ def _cycles_per_iteration(network: dataflow.KernelOp) -> float:
     """
     interval, latency = network.attributes.get("ii"), network.attributes.get("latency")
     if not (isinstance(interval, IntegerAttr) and isinstance(latency, IntegerAttr)):
-        message = f"@{network.sym_name.data} has no `ii` and `latency`; run schedule-loop first"
-        network.emit_error(message, PassFailedException(message))
+        fail(network, f"@{network.sym_name.data} has no `ii` and `latency`; run schedule-loop first")
     if not is_placed(network):
-        message = f"@{network.sym_name.data} has units without places; run place-units first"
-        network.emit_error(message, PassFailedException(message))
+        fail(network, f"@{network.sym_name.data} has units without places; run place-units first")
     steady, iterations = interval.value.data, network.iterations
     call = max(iterations * steady, latency.value.data + (iterations - 1) * steady)
     return max(1, call) / iterations
@@ -85,7 +82,7 @@ def _step_cycles(network: dataflow.KernelOp) -> int:
     return max(1, latency.value.data) if isinstance(latency, IntegerAttr) else 1
 
 
-def _fail(
+def _overloaded(
     network: dataflow.KernelOp, link: Link, load: float, flows: Sequence[Flow], machine: Machine
 ) -> None:
     """Raises: PassFailedException about a link that carries too much, with the largest flows on it."""
@@ -140,7 +137,7 @@ def _route(channels: Sequence[ChannelOp], cycles: float, machine: Machine) -> in
     if busiest[1] > machine.rdn_bytes_per_cycle:
         network = channels[0].parent_op()
         assert isinstance(network, dataflow.KernelOp), "channels stand in kernels"
-        _fail(network, *busiest, flows, machine)
+        _overloaded(network, *busiest, flows, machine)
     return ceil(busiest[1])
 
 

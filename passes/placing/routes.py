@@ -1,4 +1,4 @@
-"""The flows of a placed network over the grid of a socket, read off the IR for `routing.py`.
+"""The flows of a placed network over the grid of a socket, read off the IR for `floorplan.py`.
 
 A channel is two flows: from its producer to its PMUs, and on to its reader. A channel without PMUs lies in
 its reader's FIFO. What comes from memory or links, or goes there, does so over AGCUs: for each unit the one
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import IntegerAttr
 
 from ...dialects import dataflow
-from ...dialects.dataflow import ChannelOp, UnitOp, channel_of
+from ...dialects.dataflow import ChannelOp, UnitOp
+from ...dialects.dataflow_kernel import channel_of
 from ...dialects.machine import Machine
 from ..units.resident_weights import resident_place
 from ..units.traffic import pass_tiles
-from .routing import Flow, Link, Place, hops
+from .floorplan import Flow, Link, Place, hops
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,6 @@
 The pass asks a plan how the whole model lies on the sockets; the plan walks through the layer bodies and asks
 each operation how its result lies when its operands do so (`dialects/sharding.py` has the words).
 
-    shard_tensors ──► plan ──► rules ──► the operations' own `shard` and `wants`
-    (rewrites)        (model)  (a body)
+    shard_tensors ──► plan ────────────► the operations' own `shard` and `wants`
+    (rewrites)        (model, bodies)
 """

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, ModuleOp, TensorType, i64
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -19,13 +19,13 @@ from xdsl.pattern_rewriter import (
 from xdsl.rewriter import InsertPoint
 
 from ...dialects import nn
-from ...dialects.collective import AllGatherOp, AllReduceOp, ShardedEmbeddingOp
+from ...dialects.collective import ShardedEmbeddingOp, made_whole
 from ...dialects.kernel import FunctionLikeOp
-from ...dialects.rdu import machine_of, set_machine
+from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.sharding import PARTIAL, Split
-from ..diagnostics import add_remark
-from .plan import ShardingPlan, plan_sharding
-from .rules import BodySharding, fail, local_type
+from ...dialects.tensors import element_type_of, shape_of
+from ..diagnostics import add_remark, fail
+from .plan import BodySharding, ShardingPlan, plan_sharding
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class ShardEmbedding(RewritePattern):
         if self.body.layouts.get(op.result) is not PARTIAL:
             return
         rows = ShardedEmbeddingOp(op.ids, op.table)
-        reduce = AllReduceOp(rows.result)
+        reduce = made_whole(rows.result, PARTIAL)
         rows.location = reduce.location = op.location
         rewriter.replace(op, [rows, reduce])
 
@@ -161,12 +161,20 @@ class ReduceSummands(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /):
         for result in op.results:
             if self.body.layouts.get(result) is PARTIAL:
-                reduce = AllReduceOp(result)
+                reduce = made_whole(result, PARTIAL)
                 reduce.location = op.location
                 rewriter.insert(reduce, InsertPoint.after(op))
                 rewriter.replace_uses_with_if(
                     result, reduce.result, lambda use, own=reduce: use.operation is not own
                 )
+
+
+def _local_type(whole: Attribute, layout: Split) -> TensorType[Attribute] | MemRefType[Attribute]:
+    """The type of one socket's part of a tensor or memref."""
+    shape = list(shape_of(whole))
+    shape[layout.axis] = layout.extent(shape[layout.axis])
+    kind = MemRefType if isinstance(whole, MemRefType) else TensorType
+    return kind(element_type_of(whole), shape)
 
 
 @dataclass
@@ -179,19 +187,14 @@ class SplitResults(RewritePattern):
         for result in op.results:
             layout, whole_uses = self.body.layouts.get(result), self.body.whole_uses.get(result)
             if isinstance(layout, Split):
-                part = rewriter.replace_value_with_new_type(result, local_type(result.type, layout))
+                part = rewriter.replace_value_with_new_type(result, _local_type(result.type, layout))
                 if whole_uses:
-                    _gather(part, op, layout, whole_uses, rewriter)
-
-
-def _gather(
-    part: SSAValue, op: Operation, layout: Split, uses: list[tuple[Operation, int]], rewriter: PatternRewriter
-) -> None:
-    """Give these uses of a split result the whole, from one all-gather behind its operation."""
-    gather = AllGatherOp(part, layout.axis, layout.parts)
-    gather.location = op.location
-    rewriter.insert(gather, InsertPoint.after(op))
-    rewriter.replace_uses_with_if(part, gather.result, lambda use: (use.operation, use.index) in uses)
+                    whole = made_whole(part, layout)
+                    whole.location = op.location
+                    rewriter.insert(whole, InsertPoint.after(op))
+                    rewriter.replace_uses_with_if(
+                        part, whole.result, lambda use, uses=whole_uses: (use.operation, use.index) in uses
+                    )
 
 
 @dataclass
@@ -205,7 +208,7 @@ class SplitArguments(RewritePattern):
         for argument in [*op.args]:
             layout = self.body.layouts.get(argument)
             if isinstance(layout, Split):
-                rewriter.replace_value_with_new_type(argument, local_type(argument.type, layout))
+                rewriter.replace_value_with_new_type(argument, _local_type(argument.type, layout))
         op.update_function_type()
 
 
@@ -219,7 +222,7 @@ class SplitGlobals(RewritePattern):
     def match_and_rewrite(self, op: nn.WeightOp | nn.StateOp, rewriter: PatternRewriter, /):
         if (layout := self.globals.get(op.sym_name.data)) is None:
             return
-        op.properties["type"] = local_type(op.type, layout)
+        op.properties["type"] = _local_type(op.type, layout)
         if isinstance(op, nn.WeightOp):
             op.shard_axis = IntegerAttr(layout.axis, i64)
             op.shard_parts = IntegerAttr(layout.parts, i64)

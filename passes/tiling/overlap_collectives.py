@@ -49,20 +49,20 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, nn
-from ...dialects.dataflow import channel_of, consumer_of, producer_of
-from ...dialects.rdu import machine_of
-from ...dialects.tiles import ChannelType, tile_of, tiled_axis
+from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
+from ...dialects.rdu_machine import machine_of
+from ...dialects.tensors import ChannelType, tile_of, tiled_axis
 from ...dialects.vocabulary import ALGORITHMS
+from ..diagnostics import fail
 from ..knobs import Knob
 
 SEVERAL = ("sockets > 1",)
 """One socket alone exchanges nothing."""
 
 
-def _collector(op: dataflow.CollectiveOp) -> dataflow.StageOp | None:
+def _collector(op: dataflow.ExchangeOp) -> dataflow.StageOp | None:
     """The stage before a collective that only collects tiles; None where there is none."""
     stage = producer_of(op.source)
     if not isinstance(stage, dataflow.StageOp) or len(stage.ins) != 1 or len(stage.outs) != 1:
@@ -89,7 +89,7 @@ class ExchangeTiles(RewritePattern):
     """Take the collecting stage out of the way of an all-reduce."""
 
     @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: dataflow.CollectiveOp, rewriter: PatternRewriter) -> None:
+    def match_and_rewrite(self, op: dataflow.ExchangeOp, rewriter: PatternRewriter) -> None:
         collector = _collector(op)
         if op.kind.data != "all_reduce" or collector is None:
             return
@@ -122,7 +122,7 @@ class ChooseAlgorithm(RewritePattern):
     algorithm: str
 
     @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: dataflow.CollectiveOp, rewriter: PatternRewriter) -> None:
+    def match_and_rewrite(self, op: dataflow.ExchangeOp, rewriter: PatternRewriter) -> None:
         machine, size = machine_of(op), nn.size_bytes_of(tile_of(op.source))
         chosen = self.algorithm
         if chosen == "auto":
@@ -144,7 +144,6 @@ class OverlapCollectivesPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         known = ("auto", *ALGORITHMS)
         if self.algorithm not in known:
-            message = f"algorithm '{self.algorithm}' of a collective; known: {', '.join(known)}"
-            op.emit_error(message, PassFailedException(message))
+            fail(op, f"algorithm '{self.algorithm}' of a collective; known: {', '.join(known)}")
         PatternRewriteWalker(ExchangeTiles()).rewrite_module(op)
         PatternRewriteWalker(ChooseAlgorithm(self.algorithm)).rewrite_module(op)

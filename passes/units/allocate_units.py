@@ -34,7 +34,7 @@ dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attribut
 
 A static bandwidth model shares the units out: a channel's work is the bytes its reader takes in an
 iteration, a stage's the larger of its FLOPs and its streamed bytes in cycles of one PCU. The shares make
-the chain of stages as short as possible (`allocation.py`).
+the chain of stages as short as possible (`solvers.py`).
 """  # noqa: E501
 
 from __future__ import annotations
@@ -45,15 +45,14 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
-from ..diagnostics import NoRoom
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import NoRoom, fail
 from ..knobs import Knob
-from .allocation import Shortage, Task, share_units
 from .resident_weights import kernel_units, resident_place
+from .solvers import Shortage, Task, share_units
 from .traffic import is_stream, needed_pmus, pass_tiles, read_bytes, stage_flops
 
 
@@ -142,11 +141,9 @@ class AllocateUnitsPass(ModulePass):
         pcu_percent = self.percent if self.pcu_percent is None else self.pcu_percent
         for name, value in (("percent", self.percent), ("pcu-percent", pcu_percent)):
             if not 0 < value <= 100:
-                message = f"{name} is {value}; it must be between 1 and 100"
-                op.emit_error(message, PassFailedException(message))
+                fail(op, f"{name} is {value}; it must be between 1 and 100")
         if self.stream_percent < 1:
-            message = f"stream-percent is {self.stream_percent}; it must be positive"
-            op.emit_error(message, PassFailedException(message))
+            fail(op, f"stream-percent is {self.stream_percent}; it must be positive")
         shares = Shares(self.percent, pcu_percent, self.stream_percent)
         machine = machine_of(op)
         pcus, pmus = kernel_units(op, machine)

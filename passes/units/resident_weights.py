@@ -14,7 +14,8 @@ from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringA
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ...dialects import dataflow, kernel, nn
-from ...dialects.dataflow import ChannelOp, channel_of, consumer_of
+from ...dialects.dataflow import ChannelOp
+from ...dialects.dataflow_kernel import channel_of, consumer_of
 from ...dialects.machine import Machine
 from .traffic import read_bytes
 

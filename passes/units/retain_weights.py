@@ -47,7 +47,7 @@ kernel.schedule @step() -> tensor<8x8192xbf16> {
 It stands behind the tiles, which say how many PMUs each kernel needs, and before `allocate-units`, which
 shares out what is left. The weights lie in whole PMUs at the top end, the same in all kernels; `address` is
 the first byte of the first of them. They are read in place: `resident` says the PMUs, which are those of the
-load's channel. Which weights stay is a knapsack (`retention.py`) among those of which a step reads
+load's channel. Which weights stay is a knapsack (`solvers.py`) among those of which a step reads
 all, always from the same kernels, by a single stage in each; so not tables, nor parts of a `kernel.stack`.
 """  # noqa: E501
 
@@ -60,16 +60,15 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, kernel, nn
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
+from ...dialects.rdu_machine import machine_of
+from ..diagnostics import fail
 from ..knobs import Knob
 from .resident_weights import is_resident, loads_in_place, mark
-from .retention import Candidate, choose_weights
-from .step_traffic import traffic_bytes
-from .traffic import network_pmus
+from .solvers import Candidate, choose_weights
+from .traffic import network_pmus, traffic_bytes
 
 
 def _weight_pmus(weight: nn.WeightOp, machine: Machine) -> int:
@@ -125,12 +124,11 @@ class RetainWeightsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 0 < self.percent <= 100:
-            message = f"percent is {self.percent}; it must be between 1 and 100"
-            op.emit_error(message, PassFailedException(message))
+            fail(op, f"percent is {self.percent}; it must be between 1 and 100")
         for function in op.ops:
             if isinstance(function, kernel.FuncOp):
-                message = (
-                    f"@{function.sym_name.data} has no channels yet; run convert-kernel-to-dataflow first"
+                fail(
+                    function,
+                    f"@{function.sym_name.data} has no channels yet; run convert-kernel-to-dataflow first",
                 )
-                function.emit_error(message, PassFailedException(message))
         retain(op, machine_of(op), self.percent)

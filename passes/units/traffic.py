@@ -1,9 +1,25 @@
-"""What the units of a tiled network move and compute, read off the IR for the planning passes."""
+"""What the units of a tiled network move, compute and need, read off the IR for the planning passes.
+
+Whether a kernel fits the machine at all is found by a trial of the passes to come, on a copy, with their
+defaults. What a step moves of each weight and state is what it costs to keep them in a slow memory.
+"""
 
 from __future__ import annotations
 
-from ...dialects import dataflow, nn
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr
+from xdsl.ir import Operation, SSAValue
+from xdsl.utils.exceptions import PassFailedException
+
+from ...dialects import dataflow, kernel, nn
 from ...dialects.machine import Machine
+from ...dialects.rdu_machine import set_machine
+from ...dialects.tensors import tile_of
+from .. import load_pass
 
 
 def gathered_tiles(channel: dataflow.ChannelOp) -> int:
@@ -71,3 +87,109 @@ def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:
     return [
         (nn.size_bytes_of(argument), int(period) == 1 or port.slices > 1) for argument, port, period in ports
     ]
+
+
+def _streams(network: dataflow.KernelOp) -> Iterator[tuple[SSAValue, int]]:
+    """What each stream of a network reads or writes in memory, and the bytes that it moves in a call."""
+    for unit in network.units():
+        if unit.memory is not None and unit.memory_port is not None:
+            yield unit.memory, unit.passes * unit.work * nn.size_bytes_of(tile_of(unit.memory_port))
+
+
+def _argument_bytes(target: Operation) -> list[int]:
+    """Bytes that a call moves of each argument; all of it in a kernel that is no network yet."""
+    if isinstance(target, dataflow.KernelOp):
+        moved = Counter[SSAValue]()
+        for memory, size in _streams(target):
+            moved[memory] += size
+        return [moved[argument] for argument in target.args]
+    signature = target.properties["function_type"]
+    assert isinstance(signature, FunctionType), "calls are verified to name kernels"
+    return [nn.size_bytes_of(type_) for type_ in signature.inputs]
+
+
+def _owners(value: SSAValue) -> list[str]:
+    """The weights and states that an argument of a call is made of; none for an input or a value."""
+    match value.owner:
+        case nn.GetGlobalOp() as source:
+            return [source.global_name.root_reference.data]
+        case kernel.StackOp() as stack:
+            return [name for part in stack.parts for name in _owners(part)]
+        case _:
+            return []
+
+
+def traffic_bytes(module: ModuleOp, schedule: kernel.ScheduleOp) -> Counter[str]:
+    """Bytes that a step moves of each weight and state; parts of a stack have equal shares of it.
+
+    A weight counts as often as it is read, a table the rows that are gathered, a cache what attention reads
+    of it and what is appended.
+    """
+    named = ((op.properties.get("sym_name"), op) for op in module.ops)
+    targets = {name.data: op for name, op in named if isinstance(name, StringAttr)}
+    arguments: dict[str, list[int]] = {}
+    moved = Counter[str]()
+    for call in schedule.body.block.ops:
+        if not isinstance(call, kernel.CallOp):
+            continue
+        callee = call.callee.root_reference.data
+        if callee not in arguments:
+            arguments[callee] = _argument_bytes(targets[callee])
+        for value, size in zip(call.arguments, arguments[callee], strict=True):
+            owners = _owners(value)
+            for owner in owners:
+                moved[owner] += size // len(owners)
+    return moved
+
+
+TRIAL = ("convert-kernel-to-dataflow", "tile-stages")
+"""The passes that make the units which are counted."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Fewest units of a kernel: PMUs that hold its channels, and a PCU per stage."""
+
+    pmus: int
+    pcus: int
+
+
+def footprint(func: kernel.FuncOp, machine: Machine) -> Footprint:
+    """What `allocate-units` will need for a kernel.
+
+    Raises: PassFailedException where the kernel has no form as a network.
+    """
+    trial = ModuleOp([func.clone()])
+    set_machine(trial, machine)
+    for name in TRIAL:
+        load_pass(name)().apply(Context(), trial)
+    (network,) = trial.ops
+    assert isinstance(network, dataflow.KernelOp), "the trial makes networks of kernels"
+    stages = sum(isinstance(unit, dataflow.StageOp) for unit in network.units())
+    return Footprint(network_pmus(network, machine), stages)
+
+
+def shortage(func: kernel.FuncOp, machine: Machine) -> str | None:
+    """Why a looped kernel has no form as a network of stages, or does not fit the machine; None if it does.
+
+    The tiles of the next iteration must find room beside those of this one.
+    """
+    try:
+        needed = footprint(func, machine)
+    except PassFailedException as error:
+        return str(error)
+    if needed.pmus > machine.pmus:
+        sram_bytes = needed.pmus * machine.pmu_bytes
+        return (
+            f"with the tiles of the next iteration they need {_size(sram_bytes)} of SRAM, the machine has "
+            f"{_size(machine.sram_bytes)}; raise pmus or pmu_bytes, or exclude the kernel"
+        )
+    if needed.pcus > machine.pcus:
+        return f"together they have {needed.pcus} stages, the machine has {machine.pcus} PCUs; raise pcus"
+    return None
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < 1024 * 1024:
+        return f"{size_bytes} bytes"
+    return f"{size_bytes / 1024**2:.1f} MiB"

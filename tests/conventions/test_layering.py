@@ -69,8 +69,8 @@ def test_a_pass_imports_no_pass():
 
 
 ASKS = {
-    "looping": {"memory": {"layout.gap_in_stack"}, "units": {"fit.shortage"}},
-    "memory": {"units": {"resident_weights.is_resident", "step_traffic.traffic_bytes"}},
+    "looping": {"memory": {"layout.gap_in_stack"}, "units": {"traffic.shortage"}},
+    "memory": {"units": {"resident_weights.is_resident", "traffic.traffic_bytes"}},
     "pacing": {
         "units": {
             "resident_weights.resident_place",
@@ -83,7 +83,9 @@ ASKS = {
             "traffic.stage_flops",
         }
     },
-    "placing": {"units": {"resident_weights.resident_place", "residence.kernel_units", "traffic.pass_tiles"}},
+    "placing": {
+        "units": {"resident_weights.resident_place", "resident_weights.kernel_units", "traffic.pass_tiles"}
+    },
 }
 """The functions through which one subject of the passes asks another; everything else is its own affair."""
 

@@ -15,7 +15,7 @@ from kl.backends.sn40l.launch import time_step
 from kl.backends.tensors import Array
 from kl.backends.weights import random_weights
 from kl.dialects.machine import SN40L
-from kl.dialects.rdu import set_machine
+from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
 from kl.tools.driver import Choice, lower

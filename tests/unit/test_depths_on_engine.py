@@ -10,10 +10,10 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.launch import time_step
 from kl.dialects.dataflow import ChannelOp
-from kl.dialects.rdu import machine_of, set_machine
+from kl.dialects.rdu_machine import machine_of, set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
-from kl.passes.pacing import depth_problem
+from kl.passes.pacing import loop_problem
 from kl.tools.driver import Choice, lower
 from kl.tools.pipeline import parse_passes, run_passes
 from kl.tools.universe import make_context
@@ -76,7 +76,7 @@ def test_iterations_of_very_many_tiles_keep_their_room():
     module = placed("llama3_2_1b", 1, CHOICES["unfused"], {"layers": 1})
     before = depths(module)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(depth_problem, "MOST_TOKENS", 3)
+        patch.setattr(loop_problem, "MOST_TOKENS", 3)
         kept = module.clone()
         run(kept, "schedule-loop")
     assert depths(kept) == before

@@ -12,9 +12,9 @@ from xdsl.utils.exceptions import PassFailedException
 
 from kl.dialects.kernel import FuncOp
 from kl.dialects.machine import SN40L, Machine
-from kl.dialects.rdu import set_machine
+from kl.dialects.rdu_machine import set_machine
 from kl.passes import load_pass
-from kl.passes.units.fit import Footprint, footprint
+from kl.passes.units.traffic import Footprint, footprint
 from kl.tools.universe import make_context
 
 PLANNING = ("convert-kernel-to-dataflow", "tile-stages", "allocate-units")

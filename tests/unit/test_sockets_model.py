@@ -19,7 +19,7 @@ from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import Collective
 from kl.backends.weights import random_weights
-from kl.dialects.rdu import machine_of, set_machine
+from kl.dialects.rdu_machine import machine_of, set_machine
 from kl.frontends import load_model
 from kl.passes.sharding.shard_tensors import ShardTensorsPass
 from kl.tools.driver import Choice, lower

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.units.allocation import Shortage, Task, share_units
+from kl.passes.units.solvers import Shortage, Task, share_units
 
 
 def length(tasks: Sequence[Task], shares: Sequence[int]) -> float:

@@ -7,7 +7,7 @@ from itertools import pairwise, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.placing.placement import Block, Placement, nearest_starts, place
+from kl.passes.placing.floorplan import Block, Placement, nearest_starts, place
 
 counts = st.lists(st.integers(0, 5), min_size=1, max_size=6)
 

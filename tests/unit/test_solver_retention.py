@@ -8,7 +8,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.units.retention import Candidate, choose_weights
+from kl.passes.units.solvers import Candidate, choose_weights
 
 
 def pmus(candidates: Sequence[Candidate], numbers: Sequence[int]) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.placing.routing import Flow, Link, Place, Routes, lanes, path, route, share_on
+from kl.passes.placing.floorplan import Flow, Link, Place, Routes, lanes, path, route, share_on
 
 places = st.tuples(st.integers(0, 9), st.integers(0, 9))
 flows = st.builds(

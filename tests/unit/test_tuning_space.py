@@ -18,7 +18,7 @@ from xdsl.passes import ModulePass
 from kl.backends.sn40l.usage import MEASURES
 from kl.backends.targets import Choice
 from kl.dialects import nn
-from kl.dialects.rdu import set_machine
+from kl.dialects.rdu_machine import set_machine
 from kl.explore.errors import SpaceError
 from kl.explore.parameters import Categorical, Condition, Integer, Ordinal
 from kl.explore.space import Space

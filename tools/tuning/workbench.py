@@ -18,7 +18,7 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from ...dialects import dataflow
 from ...dialects.machine import Machine
-from ...dialects.rdu import machine_of
+from ...dialects.rdu_machine import machine_of
 from ...passes.diagnostics import NoRoom
 from ...passes.units.resident_weights import kernel_units, resident_place
 from ...passes.units.traffic import needed_pmus

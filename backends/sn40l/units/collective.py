@@ -16,7 +16,7 @@ from ..servers import Sent
 from .common import ServedRun, Transfer
 
 if TYPE_CHECKING:
-    from ....dialects.dataflow import CollectiveOp
+    from ....dialects.dataflow import ExchangeOp
     from ..numbering import Numbering
 
 
@@ -74,7 +74,7 @@ class Collective(Unit):
         return TensorSpec(shape, part.dtype)
 
     @staticmethod
-    def emit(op: CollectiveOp, numbering: Numbering) -> Collective:
+    def emit(op: ExchangeOp, numbering: Numbering) -> Collective:
         return Collective(
             f"{op.kind.data} {op.source.name_hint or ''}".strip(),
             op.kind.data,

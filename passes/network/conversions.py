@@ -1,18 +1,43 @@
-"""Caches in the network of a kernel: appends, reads that wait for them, attention over what they hold."""
+"""Operations that become more than a stage, or something else: caches, rows of tables, exchanges of sockets.
+
+A cache is appended to by a store and read by loads that wait for it; attention is three stages over it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import TensorType, f32, f64
+from xdsl.dialects.builtin import IntegerAttr, TensorType, f32, f64
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import dataflow, nn
 from ...dialects.dataflow import TokenType, UnitOp
-from .wires import Memory, NetworkBuilder, Wire, add_stage, fail
+from ...dialects.nn_compute import TableLookupOp
+from ...dialects.operation import SocketExchangeOp
+from ..diagnostics import fail
+from .wires import Memory, NetworkBuilder, Wire, add_stage
+
+DEFAULT_ALGORITHM = "one_shot"
+"""Of a collective: the one with the least latency; `overlap-collectives` chooses for each."""
 
 
-def convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
+def convert_special(builder: NetworkBuilder, op: Operation) -> bool:
+    """Convert an operation that is not just a stage; whether it is such a one."""
+    match op:
+        case TableLookupOp():
+            _convert_lookup(builder, op)
+        case SocketExchangeOp():
+            _convert_exchange(builder, op)
+        case nn.CacheAppendOp():
+            _convert_append(builder, op)
+        case nn.AttentionOp():
+            _convert_attention(builder, op)
+        case _:
+            return False
+    return True
+
+
+def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     """A store at the position; whoever reads the cache after it gets its token."""
     cache, position = builder.memory(op.cache, op), _position(builder, op.position, op)
     if any(_meet(cache, other, builder.rounds) for other in builder.appends):
@@ -77,7 +102,7 @@ def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Mem
             fail(op, "an iteration reads what another one appends to a cache; give each iteration its own")
 
 
-def convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
+def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
     """Three stages: scores, softmax over the whole context, weighted sum of the values."""
     batch, _, context, _ = nn.shape_of(op.keys)
     row = TensorType(f32, [batch, op.heads, context])
@@ -124,3 +149,26 @@ def convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
         [row, cached.type, accumulator],
         values,
     )
+
+
+def _convert_lookup(builder: NetworkBuilder, op: TableLookupOp) -> None:
+    """An indexed read of the table."""
+    ids, table = builder.fresh(op.ids, op), builder.memory(op.table, op)
+    if table.slices is not None:
+        fail(op, "embedding from a stack of tables has no form as a stream; give it one table")
+    wire = Wire(op.result.type, builder.rate)
+    builder.unit(op, lambda: dataflow.GatherOp(table.argument, ids, wire.channels, sharded=op.ACROSS_SOCKETS))
+    builder.sources[op.result] = wire
+
+
+def _convert_exchange(builder: NetworkBuilder, op: SocketExchangeOp) -> None:
+    """A stage that collects the whole value, and the exchange of it."""
+    inputs = [builder.held(op.x, op)]
+    whole = add_stage(
+        builder, op, f"collect.{op.x.name_hint or 'x'}", inputs, [op.x.type], lambda args: ([], args[0], [])
+    )
+    source, wire = builder.channel(whole, op, op.x.name_hint), Wire(op.result.type, builder.rate)
+    kind, along = op.name.split(".")[-1], op.properties.get("axis")
+    axis = along.value.data if isinstance(along, IntegerAttr) else None
+    builder.unit(op, lambda: dataflow.ExchangeOp(kind, 1, source, wire.channels, DEFAULT_ALGORITHM, axis))
+    builder.sources[op.result] = wire
