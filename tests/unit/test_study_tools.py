@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,7 @@ from kl.explore.outcome import Outcome, Trial
 from kl.tools import study_progress
 from kl.tools.commands.tune import resumable
 from kl.tools.diagnostics import Diagnostic, describe
-from kl.tools.options import StudyOptions, filled
+from kl.tools.options import StudyOptions, add_options, filled, study_group
 from kl.tools.study_progress import Progress
 
 OBJECTIVES = (Objective("time", capacity=10.0), Objective("speed", "maximise"))
@@ -26,10 +27,15 @@ def trial(number: int, values: tuple[float, float] | None, status: str = "feasib
     return Trial(number, {"tile": number, "order": (1, 0)}, outcome, 0.0, 1.0)
 
 
+@dataclass(frozen=True)
+class Study:
+    study: StudyOptions = study_group("study.db", 100)  # noqa: RUF009
+
+
 def parse(*words: str) -> StudyOptions:
     parser = argparse.ArgumentParser(exit_on_error=False)
-    StudyOptions.add(parser, budget=100, storage="study.db")
-    return filled(StudyOptions, parser.parse_args(words))
+    add_options(parser, Study)
+    return filled(Study, parser.parse_args(words)).study
 
 
 def test_options_have_defaults():
