@@ -30,7 +30,7 @@ from .compilation import find_frontend
 from .diagnostics import Diagnostic, describe, guarded, render, report
 from .options import add_options, filled, option
 from .pipeline import parse_passes, remarks_of, run_passes
-from .universe import frontends, make_context, other_operations
+from .universe import frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments
 
 NAME = "kl-opt"
@@ -70,6 +70,14 @@ class KlOptMain(xDSLOptMain):
     def register_all_dialects(self) -> None:
         """Dialects of all installed packages."""
         self.ctx = make_context()
+
+    def register_all_passes(self) -> None:
+        """Passes of all installed packages."""
+        self.available_passes = multiverse().all_passes
+
+    def register_all_targets(self) -> None:
+        """Targets of all installed packages."""
+        self.available_targets.update(multiverse().all_targets)
 
     def register_all_frontends(self) -> None:
         """Those of all installed packages, IR through our parser with its place in the file."""
