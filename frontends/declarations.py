@@ -11,9 +11,8 @@ from xdsl.ir import Attribute
 
 from ..dialects.nn import StateOp, WeightOp
 from ..dialects.spelling import FLOAT_TYPES
-from . import arithmetic
 from .diagnostics import counted, error, location_of, similar
-from .scope import Global, Number, Scope
+from .scope import Global, Number, Scope, checked, evaluate, extent
 from .syntax import Cache, Declaration, ElementType, Model, Name, Parameter, Source, Text, Weight
 
 ELEMENT_TYPES: dict[str, AnyFloat | IntegerType] = {**FLOAT_TYPES, "i32": i32}
@@ -75,8 +74,8 @@ def parameter_value(parameter: Parameter, overrides: Mapping[str, Number], scope
     """
     given = overrides.get(parameter.name.text)
     if given is not None:
-        return arithmetic.checked(given, parameter.span)
-    return arithmetic.evaluate(parameter.value, scope)
+        return checked(given, parameter.span)
+    return evaluate(parameter.value, scope)
 
 
 def declared_type(declaration: Declaration, scope: Scope, default: Attribute) -> TensorType[Attribute]:
@@ -84,7 +83,7 @@ def declared_type(declaration: Declaration, scope: Scope, default: Attribute) ->
 
     Raises: ParseError if an extent is no whole number from one, or the element type unknown.
     """
-    extents = [arithmetic.extent(expression, scope) for expression in declaration.extents]
+    extents = [extent(expression, scope) for expression in declaration.extents]
     named = declaration.element_type
     return TensorType(element_type_named(named) if named else default, extents)
 

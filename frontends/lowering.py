@@ -15,13 +15,12 @@ from xdsl.utils.lexer import Span
 
 from ..dialects.nn import GetGlobalOp
 from ..dialects.spelling import Others
-from . import arithmetic, declarations
+from . import declarations
 from .bodies import Body
 from .declarations import ELEMENT_TYPES, Stack
 from .diagnostics import error, location_of
-from .expressions import Expressions
-from .operators import OUR_NAMES, Operators
-from .scope import Global, LayerKind, Number, Scope
+from .expressions import OUR_NAMES, Expressions, Operators
+from .scope import Global, LayerKind, Number, Scope, extent
 from .syntax import (
     Cache,
     Declaration,
@@ -104,7 +103,7 @@ class _Lowering:
         return entry
 
     def _layer(self, layer: Layer) -> None:
-        name, count = layer.name, arithmetic.extent(layer.count, self._scope)
+        name, count = layer.name, extent(layer.count, self._scope)
         callee = SymbolRefAttr(name.text)
         scope, block = self._scope.inner(), Block()
         scope.declare(name, LayerKind(callee, count, (), (), ()))

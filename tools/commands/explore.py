@@ -69,7 +69,7 @@ def run(command: Command) -> int:
 def _run(scenario: Scenario, command: Command, is_client: bool) -> Result:
     from ...explore.scenarios.optimizer import run_to_end
     from ...explore.scenarios.run import Options
-    from ..study_progress import study_progress
+    from ..study_display import study_progress
 
     study = command.study
     options = Options(

@@ -36,7 +36,7 @@ def run(command: Command) -> int:
     from ...explore.reports.analysis import analyse
     from ...explore.reports.record import StudyRecord
     from ...explore.studies.study import load_study
-    from ..study_report import print_report
+    from ..study_display import print_report
 
     study = load_study(command.study, command.name)
     plan = study.plan

@@ -78,7 +78,7 @@ def _search(session: Session, storage: str, options: StudyOptions) -> Sequence[T
     Raises: StudyError where the storage does not go with it, InputError as an evaluation does.
     """
     from ...explore.studies.study import open_study
-    from ..study_progress import study_progress
+    from ..study_display import study_progress
 
     assert options.budget is not None, "the command line has a default"
     for point in [*session.defaults.values()][:1]:

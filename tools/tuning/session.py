@@ -25,9 +25,8 @@ from ..options import MachineOptions, ModelOptions, StudyOptions, TuningOptions
 from ..universe import find_target
 from ..values import HELP_MARK, InputError, assignments
 from .evaluation import MappingEvaluation, Source, tuned_module, workbench
-from .machines import Cost, machine_parameter, parse_cost
-from .pipelines import PipelineTemplate, choice_pipeline, default_template
-from .space import MappingSpace, mapping_space
+from .parameters import Cost, machine_parameter, parse_cost
+from .space import MappingSpace, PipelineTemplate, choice_pipeline, default_template, mapping_space
 
 FIRST = ("looped", "resident", "fused", "unfused")
 """What one would try by hand, `kl compare` shows the same: a search begins with it, the best guess first."""
