@@ -2,8 +2,8 @@
 
 Numbers are worked out here and never become values of the IR. Operators are the operations that have a
 spelling: ours are known from the start, and their names belong to the language. Those of other packages are
-looked up when a call asks for a name that ours do not have; so a model that calls none does not wait for them,
-and an installed package takes no name away.
+looked up when a call asks for a name that ours do not have; so a model that calls none does not wait for
+them, and an installed package takes no name away.
 """
 
 from __future__ import annotations

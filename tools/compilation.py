@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -221,14 +221,9 @@ class Compiler:
 
     def choice(self) -> Choice:
         """The command line's choice of kernels and memory, with the defaults filled in."""
-        default, mapping = Choice(), self.options.mapping
-        return Choice(
-            default.fusion if mapping.fusion is None else mapping.fusion,
-            default.loop if mapping.loop is None else mapping.loop,
-            mapping.spill,
-            default.resident if mapping.resident is None else mapping.resident,
-            default.steps_per_call if mapping.steps_per_call is None else mapping.steps_per_call,
-        )
+        said = {name: value for name, value in asdict(self.options.mapping).items() if value is not None}
+        said.pop("pipeline", None)
+        return Choice(**said)
 
     def lower(
         self, given: ModuleInput, level: IrLevel, choice: Choice, show: ShowPass | None = None
