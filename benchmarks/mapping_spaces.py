@@ -126,8 +126,7 @@ def mapping_problem(case: MappingCase) -> Problem:
 def measure(case: MappingCase) -> Results:
     """Compile and time every point."""
     from kl.tools.tuning.evaluation import MappingEvaluation, Source, workbench
-    from kl.tools.tuning.pipelines import default_template
-    from kl.tools.tuning.space import mapping_space
+    from kl.tools.tuning.space import default_template, mapping_space
 
     source = Source(str(ROOT / "examples" / "llama3_2_1b.kl"), (("layers", 2),), case.machine)
     template = default_template(sockets=dict(case.machine).get("sockets", 1))

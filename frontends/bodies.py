@@ -9,9 +9,9 @@ from xdsl.ir import SSAValue
 from xdsl.utils.lexer import Span
 
 from ..dialects.nn import ObserveOp
-from . import arithmetic
 from .diagnostics import counted, error
 from .expressions import Expressions
+from .scope import evaluate, whole
 from .syntax import Assign, Call, Discard, Expression, Loop, Name, Observe, Return, Statement, Text
 
 _MOST_ITERATIONS = 100_000
@@ -72,8 +72,8 @@ class Body:
         raise error(value.span, "this value is not used", f"give it a name: y = {value.span.text}")
 
     def _loop(self, loop: Loop) -> None:
-        start = arithmetic.whole(loop.start, self._scope)
-        stop = arithmetic.whole(loop.stop, self._scope)
+        start = whole(loop.start, self._scope)
+        stop = whole(loop.stop, self._scope)
         if not start < stop <= start + _MOST_ITERATIONS:
             message = f"the loop from {start} to {stop} runs {max(stop - start, 0)} times"
             help = f"the end is not reached; it runs at least once and at most {_MOST_ITERATIONS} times"
@@ -102,7 +102,7 @@ class Body:
         def number(match: re.Match[str]) -> str:
             start = text.span.start + 1 + match.start(1)
             span = Span(start, start + len(match[1]), text.span.input)
-            return str(arithmetic.evaluate(Name(span, match[1]), self._scope))
+            return str(evaluate(Name(span, match[1]), self._scope))
 
         return re.sub(r"\{([^{}]*)\}", number, text.text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import AnyFloat, IntegerType, MemRefType, TensorType, i32
@@ -11,9 +11,8 @@ from xdsl.ir import Attribute
 
 from ..dialects.nn import StateOp, WeightOp
 from ..dialects.spelling import FLOAT_TYPES
-from . import arithmetic
 from .diagnostics import counted, error, location_of, similar
-from .scope import Global, Number, Scope
+from .scope import Global, Number, Scope, checked, evaluate, extent
 from .syntax import Cache, Declaration, ElementType, Model, Name, Parameter, Source, Text, Weight
 
 ELEMENT_TYPES: dict[str, AnyFloat | IntegerType] = {**FLOAT_TYPES, "i32": i32}
@@ -75,8 +74,8 @@ def parameter_value(parameter: Parameter, overrides: Mapping[str, Number], scope
     """
     given = overrides.get(parameter.name.text)
     if given is not None:
-        return arithmetic.checked(given, parameter.span)
-    return arithmetic.evaluate(parameter.value, scope)
+        return checked(given, parameter.span)
+    return evaluate(parameter.value, scope)
 
 
 def declared_type(declaration: Declaration, scope: Scope, default: Attribute) -> TensorType[Attribute]:
@@ -84,59 +83,39 @@ def declared_type(declaration: Declaration, scope: Scope, default: Attribute) ->
 
     Raises: ParseError if an extent is no whole number from one, or the element type unknown.
     """
-    extents = [arithmetic.extent(expression, scope) for expression in declaration.extents]
+    extents = [extent(expression, scope) for expression in declaration.extents]
     named = declaration.element_type
     return TensorType(element_type_named(named) if named else default, extents)
 
 
-def declare_weight(
-    weight: Weight, scope: Scope, default: Attribute, stack: Stack | None
-) -> tuple[Global, WeightOp]:
-    """Declare a weight of the module, or of a layer kind with one slice per layer.
+def declare(
+    item: Weight | Cache, scope: Scope, default: Attribute, stack: Stack | None
+) -> tuple[Global, WeightOp | StateOp]:
+    """Declare a weight or cache of the module, or of a layer kind with one slice per layer.
 
     Raises: ParseError if its name is taken, or its shape or source is wrong.
     """
-    name, sliced = weight.declaration.name, declared_type(weight.declaration, scope, default)
-    source = weight.source
+    name, sliced = item.declaration.name, declared_type(item.declaration, scope, default)
+    source = item.source if isinstance(item, Weight) else None
     if source is not None:
         _check_source(source, len(sliced.get_shape()), stack)
-    whole = TensorType(sliced.get_element_type(), [*_leading(stack), *sliced.get_shape()])
-    entry = Global(_symbol(name.text, stack), whole, sliced)
+    leading = () if stack is None else (stack.count,)
+    whole = TensorType(sliced.get_element_type(), [*leading, *sliced.get_shape()])
+    symbol, stacked = name.text if stack is None else f"{stack.kind}.{name.text}", stack is not None
+    if isinstance(item, Weight):
+        entry, origin = Global(symbol, whole, sliced), source.tensor.text if source else None
+        transposed = source is not None and source.transposed
+        op = WeightOp(symbol, whole, origin, transposed=transposed, stacked=stacked)
+    else:
+        entry = Global(symbol, _memory(whole), _memory(sliced))
+        op = StateOp(symbol, _memory(whole), stacked=stacked)
     scope.declare(name, entry)
-    op = WeightOp(
-        entry.symbol,
-        whole,
-        source.tensor.text if source else None,
-        transposed=source is not None and source.transposed,
-        stacked=stack is not None,
-    )
-    op.location = location_of(weight.span)
+    op.location = location_of(item.span)
     return entry, op
 
 
-def declare_cache(
-    cache: Cache, scope: Scope, default: Attribute, stack: Stack | None
-) -> tuple[Global, StateOp]:
-    """Declare a cache of the module, or of a layer kind with one slice per layer.
-
-    Raises: ParseError if its name is taken or its shape is wrong.
-    """
-    name, type_ = cache.declaration.name, declared_type(cache.declaration, scope, default)
-    element_type, shape = type_.get_element_type(), type_.get_shape()
-    whole = MemRefType(element_type, [*_leading(stack), *shape])
-    entry = Global(_symbol(name.text, stack), whole, MemRefType(element_type, shape))
-    scope.declare(name, entry)
-    op = StateOp(entry.symbol, whole, stacked=stack is not None)
-    op.location = location_of(cache.span)
-    return entry, op
-
-
-def _leading(stack: Stack | None) -> Sequence[int]:
-    return () if stack is None else (stack.count,)
-
-
-def _symbol(name: str, stack: Stack | None) -> str:
-    return name if stack is None else f"{stack.kind}.{name}"
+def _memory(type_: TensorType[Attribute]) -> MemRefType[Attribute]:
+    return MemRefType(type_.get_element_type(), type_.get_shape())
 
 
 def _check_source(source: Source, rank: int, stack: Stack | None) -> None:

@@ -1,24 +1,116 @@
 """From expressions to nn operations; names, shapes and types are checked on the way.
 
-Numbers are worked out here and never become values of the IR.
+Numbers are worked out here and never become values of the IR. Operators are the operations that have a
+spelling: ours are known from the start, and their names belong to the language. Those of other packages are
+looked up when a call asks for a name that ours do not have; so a model that calls none does not wait for
+them, and an installed package takes no name away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 from xdsl.dialects.builtin import FileLineColLoc, TensorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from ..dialects.nn import CallOp
-from ..dialects.spelling import LEFT, RIGHT, Arguments, Value, conversion, described, shown
-from . import arithmetic
+from ..dialects.nn import NN, CallOp, ComputeOp
+from ..dialects.spelling import LEFT, RIGHT, Arguments, Others, Spelling, Value, conversion, described, shown
 from .diagnostics import counted, error, location_of, similar
-from .operators import Operators, sign
-from .scope import Global, LayerKind, Scope, kind_of
+from .scope import Global, LayerKind, Scope, combine, evaluate, kind_of, literal, whole
 from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number
+
+Spelled = dict[str, list[tuple[Spelling, type[ComputeOp]]]]
+"""The operations of each name; more than one is an error for who calls it."""
+
+
+def _spelled(operations: Iterable[type[Operation]]) -> Spelled:
+    found: Spelled = {}
+    for operation in operations:
+        if issubclass(operation, ComputeOp) and isinstance(operation.SPELLING, Spelling):
+            for name in operation.SPELLING.names:
+                found.setdefault(name, []).append((operation.SPELLING, operation))
+    return found
+
+
+OURS = _spelled(NN.operations)
+OUR_NAMES = tuple(name for name in OURS if name.isidentifier())
+"""The operators that belong to the language; signs are no names."""
+
+
+class Operators:
+    """Ours, and those of other packages."""
+
+    def __init__(self, others: Others):
+        self._give_others = others
+
+    @cached_property
+    def _others(self) -> Spelled:
+        return _spelled(self._give_others())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What can be called."""
+        return tuple(dict.fromkeys((*OUR_NAMES, *self._others)))
+
+    def __contains__(self, name: str) -> bool:
+        return name in OURS or name in self._others
+
+    def call(self, call: Call, values: Sequence[Value]) -> Operation:
+        """The operation of a call by name.
+
+        Raises: ParseError if the arguments do not fit, or if two packages have the name.
+        """
+        name = call.operator.text
+        found = OURS.get(name) or self._others[name]
+        if len(found) > 1:
+            owners = " and ".join(operation.name for _, operation in found)
+            raise error(call.operator.span, f"'{name}' is {owners}", "keep one of their packages installed")
+        spelling, operation = found[0]
+        return operation.spelled(_bind(spelling, call, values))
+
+
+def sign(arguments: Arguments) -> Operation | None:
+    """The operation of a sign between two values, or of `table[ids]`; None where tensors have no such sign.
+
+    Raises: ParseError if the arguments do not fit.
+    """
+    found = OURS.get(arguments.name)
+    return found[0][1].spelled(arguments) if found else None
+
+
+def _bind(spelling: Spelling, call: Call, values: Sequence[Value]) -> Arguments:
+    """The values of a call's arguments by parameter.
+
+    Raises: ParseError if an argument is missing, unknown or given twice.
+    """
+    name = call.operator.text
+    usage, bound = spelling.usage(name), Arguments(name, call.span, {}, {})
+    for number, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
+        parameter = _parameter(spelling, call.operator, argument, number)
+        if parameter in bound:
+            raise error(argument.span, f"'{parameter}' is given twice", usage)
+        bound.values[parameter], bound.spans[parameter] = value, argument.value.span
+    missing = [parameter for parameter in spelling.parameters if parameter not in bound]
+    if missing:
+        raise error(call.span, f"{name} lacks {', '.join(missing)}", usage)
+    return bound
+
+
+def _parameter(spelling: Spelling, operator: Name, argument: Argument, number: int) -> str:
+    name, parameters, usage = operator.text, spelling.parameters, spelling.usage(operator.text)
+    if argument.keyword is None:
+        if number >= len(parameters):
+            message = f"{name} takes {counted(len(parameters), 'argument')} without keyword"
+            raise error(argument.span, message, usage)
+        return parameters[number]
+    keyword, known = argument.keyword, (*parameters, *spelling.optional)
+    if keyword.text not in known:
+        message = f"{name} has no '{keyword.text}'{similar(keyword.text, known)}"
+        raise error(keyword.span, message, usage)
+    return keyword.text
 
 
 class Expressions:
@@ -74,11 +166,11 @@ class Expressions:
         """The tensor, cache or number an expression stands for."""
         match expression:
             case Number():
-                return arithmetic.literal(expression)
+                return literal(expression)
             case Name():
                 return self._name(expression)
             case Negate(operand=operand):
-                return -arithmetic.evaluate(operand, self.scope)
+                return -evaluate(operand, self.scope)
             case Binary(lhs=lhs, rhs=rhs):
                 return self._binary(expression, self.value(lhs), self.value(rhs))
             case Lookup():
@@ -105,7 +197,7 @@ class Expressions:
 
     def _binary(self, expression: Binary, lhs: Value, rhs: Value) -> Value:
         if isinstance(lhs, int | float) and isinstance(rhs, int | float):
-            return arithmetic.combine(expression, lhs, rhs)
+            return combine(expression, lhs, rhs)
         spans = {LEFT: expression.lhs.span, RIGHT: expression.rhs.span}
         op = sign(Arguments(expression.operator, expression.span, {LEFT: lhs, RIGHT: rhs}, spans))
         if op is None:
@@ -145,7 +237,7 @@ class Expressions:
 
     def _layer_call(self, call: LayerCall) -> tuple[SSAValue, ...]:
         kind = self._kind(call.layer)
-        index = arithmetic.whole(call.index, self.scope)
+        index = whole(call.index, self.scope)
         if not 0 <= index < kind.count:
             message = f"layer {index} of '{call.layer.text}' does not exist"
             raise error(call.index.span, message, f"its layers are 0 to {kind.count - 1}")

@@ -6,7 +6,7 @@ its weights and caches in the order of their declaration, then what else of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr, SymbolRefAttr
 from xdsl.dialects.func import FuncOp
@@ -15,13 +15,12 @@ from xdsl.utils.lexer import Span
 
 from ..dialects.nn import GetGlobalOp
 from ..dialects.spelling import Others
-from . import arithmetic, declarations
+from . import declarations
 from .bodies import Body
 from .declarations import ELEMENT_TYPES, Stack
 from .diagnostics import error, location_of
-from .expressions import Expressions
-from .operators import OUR_NAMES, Operators
-from .scope import Global, LayerKind, Number, Scope
+from .expressions import OUR_NAMES, Expressions, Operators
+from .scope import Global, LayerKind, Number, Scope, extent
 from .syntax import (
     Cache,
     Declaration,
@@ -96,20 +95,17 @@ class _Lowering:
         return module
 
     def _declare(self, item: Weight | Cache, scope: Scope, stack: Stack | None) -> Global:
-        if isinstance(item, Weight):
-            entry, op = declarations.declare_weight(item, scope, self._element_type, stack)
-        else:
-            entry, op = declarations.declare_cache(item, scope, self._element_type, stack)
+        entry, op = declarations.declare(item, scope, self._element_type, stack)
         self._globals.append(op)
         return entry
 
     def _layer(self, layer: Layer) -> None:
-        name, count = layer.name, arithmetic.extent(layer.count, self._scope)
+        name, count = layer.name, extent(layer.count, self._scope)
         callee = SymbolRefAttr(name.text)
         scope, block = self._scope.inner(), Block()
         scope.declare(name, LayerKind(callee, count, (), (), ()))
         parameters = self._parameters(layer.parameters, scope, block)
-        fetch = _FromArguments(block)
+        fetch = _Fetch(block, _argument)
         body = Body(Expressions(scope, block, fetch, self._operators, in_step=False))
         for item in layer.body:
             if isinstance(item, Weight | Cache):
@@ -118,7 +114,7 @@ class _Lowering:
             else:
                 body.statement(item)
         results = self._function(name, block, body.results(f"layer '{name.text}'", name.span))
-        kind = LayerKind(callee, count, parameters, tuple(fetch.entries), results)
+        kind = LayerKind(callee, count, parameters, fetch.entries, results)
         self._scope.declare(name, kind)
 
     def _add_step(self, step: Step) -> None:
@@ -129,7 +125,7 @@ class _Lowering:
         self._step = step
         scope, block = self._scope.inner(), Block()
         self._parameters(step.parameters, scope, block)
-        body = Body(Expressions(scope, block, _FromModule(block), self._operators, in_step=True))
+        body = Body(Expressions(scope, block, _Fetch(block, _get_global), self._operators, in_step=True))
         for statement in step.body:
             body.statement(statement)
         self._function(step.name, block, body.results("the step", step.name.span))
@@ -162,36 +158,36 @@ def _append_argument(block: Block, type_: Attribute, name: str, span: Span) -> S
     return argument
 
 
-class _FromArguments:
-    """Weights and caches inside a layer: further arguments of its function, `entries` in their order."""
+class _Fetch:
+    """Weights and caches inside a body, each made where it is first needed: `entries` in their order."""
 
-    def __init__(self, block: Block):
-        self.entries: list[Global] = []
-        self._values: dict[str, SSAValue] = {}
+    def __init__(self, block: Block, make: Callable[[Block, Global, Span], SSAValue]):
+        self._values: dict[Global, SSAValue] = {}
         self._block = block
+        self._make = make
+
+    @property
+    def entries(self) -> tuple[Global, ...]:
+        """What was needed."""
+        return tuple(self._values)
 
     def __call__(self, entry: Global, span: Span) -> SSAValue:
-        if entry.symbol not in self._values:
-            name = entry.symbol.rpartition(".")[2]
-            self.entries.append(entry)
-            self._values[entry.symbol] = _append_argument(self._block, entry.sliced, name, span)
-        return self._values[entry.symbol]
+        if entry not in self._values:
+            self._values[entry] = self._make(self._block, entry, span)
+        return self._values[entry]
 
 
-class _FromModule:
-    """Weights and caches inside the step: an `nn.get_global` for each, where it is first needed."""
+def _argument(block: Block, entry: Global, span: Span) -> SSAValue:
+    """Inside a layer: a further argument of its function."""
+    return _append_argument(block, entry.sliced, entry.symbol.rpartition(".")[2], span)
 
-    def __init__(self, block: Block):
-        self._values: dict[str, SSAValue] = {}
-        self._block = block
 
-    def __call__(self, entry: Global, span: Span) -> SSAValue:
-        if entry.symbol not in self._values:
-            op = GetGlobalOp(entry.symbol, entry.type)
-            op.location, op.result.name_hint = location_of(span), entry.symbol
-            self._block.add_op(op)
-            self._values[entry.symbol] = op.result
-        return self._values[entry.symbol]
+def _get_global(block: Block, entry: Global, span: Span) -> SSAValue:
+    """Inside the step: an `nn.get_global`."""
+    op = GetGlobalOp(entry.symbol, entry.type)
+    op.location, op.result.name_hint = location_of(span), entry.symbol
+    block.add_op(op)
+    return op.result
 
 
 def _names_of(model: Model) -> dict[str, Span]:

@@ -14,7 +14,7 @@ from lark.visitors import Transformer_NonRecursive
 from xdsl.utils.lexer import Input, Span
 
 from . import syntax
-from .syntax_errors import unexpected_character, unexpected_token
+from .diagnostics import unexpected_character, unexpected_token
 
 LINE_END = "_NL"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..frontends import Frontend, SavedProgram, Text
 from .diagnostics import Diagnostic, report
 from .driver import level_of, levels_between, lower
-from .options import MachineOptions, MappingOptions, ModelOptions
+from .options import CompilerOptions
 from .pipeline import ShowPass, check_module, fill_locations, parse_passes, remarks_of, run_passes
 from .universe import available_passes, find_target, frontends, make_context, other_operations
 from .values import HELP_MARK, InputError, Number
@@ -151,16 +151,14 @@ class Compiler:
     """A context and the command line's choices, applied to its input."""
 
     ctx: Context
-    model: ModelOptions
-    machine: MachineOptions
-    mapping: MappingOptions
+    options: CompilerOptions
     printed: set[Diagnostic] = field(default_factory=set[Diagnostic], compare=False)
     """Remarks that the user has seen: each is printed once, however often the input is lowered."""
 
     @staticmethod
-    def of(model: ModelOptions, machine: MachineOptions, mapping: MappingOptions) -> Compiler:
+    def of(options: CompilerOptions) -> Compiler:
         """The compiler that a command line asks for."""
-        return Compiler(make_context(), model, machine, mapping)
+        return Compiler(make_context(), options)
 
     def read(self) -> Input:
         """The input, with the machine that the options say.
@@ -168,7 +166,8 @@ class Compiler:
         Raises: InputError where an option says nothing possible or comes too late; ParseError,
             VerifyException, OSError.
         """
-        given = read_input(self.ctx, self.model.input, self.model.parameters, self.machine.target)
+        model, machine = self.options.model, self.options.machine
+        given = read_input(self.ctx, model.input, model.parameters, machine.target)
         level = PROGRAM if isinstance(given, ProgramInput) else given.level
         self._check_mapping(given.path, level)
         if isinstance(given, ModuleInput) and IR_LEVELS.index(given.level) > IR_LEVELS.index(
@@ -178,7 +177,7 @@ class Compiler:
             raise InputError(
                 f"{given.path} is at the level {level}, {target.name} takes the level {target.level}"
             )
-        changes = self.machine.changes()
+        changes = machine.changes()
         if isinstance(given, ModuleInput):
             change_machine(given, changes)
         elif changes:
@@ -187,7 +186,7 @@ class Compiler:
 
     def _check_mapping(self, path: str, level: str) -> None:
         """Raises: InputError where a choice comes too late for an input at a level."""
-        mapping = self.mapping
+        mapping = self.options.mapping
         if mapping.pipeline is not None:
             self._check_pipeline(path, level)
         kernels = (mapping.fusion, mapping.loop, mapping.steps_per_call)
@@ -210,7 +209,7 @@ class Compiler:
 
     def _check_pipeline(self, path: str, level: str) -> None:
         """Raises: InputError where --pipeline comes too late, or other options say what it says."""
-        mapping = self.mapping
+        mapping = self.options.mapping
         if level == PROGRAM:
             raise InputError(f"{path} is a program already{HELP_MARK}--pipeline says how IR becomes one")
         chosen = (mapping.fusion, mapping.loop, mapping.resident, mapping.steps_per_call)
@@ -222,14 +221,9 @@ class Compiler:
 
     def choice(self) -> Choice:
         """The command line's choice of kernels and memory, with the defaults filled in."""
-        default, mapping = Choice(), self.mapping
-        return Choice(
-            default.fusion if mapping.fusion is None else mapping.fusion,
-            default.loop if mapping.loop is None else mapping.loop,
-            mapping.spill,
-            default.resident if mapping.resident is None else mapping.resident,
-            default.steps_per_call if mapping.steps_per_call is None else mapping.steps_per_call,
-        )
+        said = {name: value for name, value in asdict(self.options.mapping).items() if value is not None}
+        said.pop("pipeline", None)
+        return Choice(**said)
 
     def lower(
         self, given: ModuleInput, level: IrLevel, choice: Choice, show: ShowPass | None = None
@@ -239,11 +233,11 @@ class Compiler:
         It is lowered to a level, or as far as the command line's pipeline goes.
         """
         remarks: dict[Diagnostic, None] = {}
-        if self.mapping.pipeline is not None:
-            passes = parse_passes(available_passes(), self.mapping.pipeline)
+        if self.options.mapping.pipeline is not None:
+            passes = parse_passes(available_passes(), self.options.mapping.pipeline)
             run_passes(self.ctx, given.module, passes, show=show)
             remarks.update(dict.fromkeys(remarks_of(given.module)))
-        for next_level in levels_between(given.level, level) if self.mapping.pipeline is None else ():
+        for next_level in levels_between(given.level, level) if self.options.mapping.pipeline is None else ():
             lower(self.ctx, given.module, next_level, choice, show, given.target)
             remarks.update(dict.fromkeys(remarks_of(given.module)))
         for remark in remarks:

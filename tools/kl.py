@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from .commands import compare, compile, explore, report, run, time, tune
+from .options import add_options, filled
 
 EPILOG = """\
 exit codes: 0 all is well; 1 the input is wrong, cannot run, or a check has failed;
@@ -38,7 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         description = f"{command.HELP.capitalize()}."
-        command.add_arguments(commands.add_parser(name, help=command.HELP, description=description))
+        add_options(commands.add_parser(name, help=command.HELP, description=description), command.Command)
     return parser
 
 
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     # IR is many small objects that all live on; collecting early finds nothing.
     gc.set_threshold(100_000)
-    return guarded("kl", lambda: COMMANDS[arguments.command].run(arguments), {})
+    command = COMMANDS[arguments.command]
+    return guarded("kl", lambda: command.run(filled(command.Command, arguments)), {})
 
 
 if __name__ == "__main__":

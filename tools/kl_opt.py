@@ -28,9 +28,9 @@ from ..frontends import Frontend, SavedProgram, Text
 from ..frontends.located_parser import LocatedParser, decode
 from .compilation import find_frontend
 from .diagnostics import Diagnostic, describe, guarded, render, report
-from .options import filled
+from .options import add_options, filled, option
 from .pipeline import parse_passes, remarks_of, run_passes
-from .universe import frontends, make_context, other_operations
+from .universe import frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments
 
 NAME = "kl-opt"
@@ -43,14 +43,16 @@ class KlOptCommand:
 
     input_file: str | None
     passes: str
-    param: tuple[str, ...]
-    remarks: bool
-    print_ir_after_all: bool
     print_between_passes: bool
     time_passes: bool
     verify_diagnostics: bool
     disable_verify: bool
     no_implicit_module: bool
+    param: tuple[str, ...] = option(
+        "Override a parameter of a model file; may be repeated.", default=(), metavar="NAME=VALUE"
+    )
+    print_ir_after_all: bool = option("Print the IR after every pass, on stderr.", default=False)
+    remarks: bool = option("Print what passes remark on single operations, on stderr.", default=False)
 
 
 class KlOptMain(xDSLOptMain):
@@ -69,6 +71,14 @@ class KlOptMain(xDSLOptMain):
         """Dialects of all installed packages."""
         self.ctx = make_context()
 
+    def register_all_passes(self) -> None:
+        """Passes of all installed packages."""
+        self.available_passes = multiverse().all_passes
+
+    def register_all_targets(self) -> None:
+        """Targets of all installed packages."""
+        self.available_targets.update(multiverse().all_targets)
+
     def register_all_frontends(self) -> None:
         """Those of all installed packages, IR through our parser with its place in the file."""
         self.available_frontends = {one.name: partial(self._parse, one) for one in frontends(programs=False)}
@@ -77,23 +87,7 @@ class KlOptMain(xDSLOptMain):
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         """xDSL's arguments and ours."""
         super().register_all_arguments(arg_parser)
-        arg_parser.add_argument(
-            "--param",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="Override a parameter of a model file; may be repeated.",
-        )
-        arg_parser.add_argument(
-            "--print-ir-after-all",
-            action="store_true",
-            help="Print the IR after every pass, on stderr.",
-        )
-        arg_parser.add_argument(
-            "--remarks",
-            action="store_true",
-            help="Print what passes remark on single operations, on stderr.",
-        )
+        add_options(arg_parser, KlOptCommand)
 
     def setup_pipeline(self) -> None:
         """The passes of `-p`."""

@@ -1,18 +1,20 @@
 """Command lines as frozen dataclasses: groups of options that several commands take, and how they are read.
 
-Each command declares a dataclass of its own whose fields are groups and single options; `filled` fills it.
+A field made by `option` is an option: its name is the flag and its type says the form, so that what is read
+and what `--help` shows cannot differ. A field that is a dataclass itself is a group.
 Nothing here imports more than the standard library and the vocabulary, so that wrong usage answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..backends import DEFAULT_TARGET
-from ..dialects.vocabulary import GRANULARITIES, ORCHESTRATIONS, Granularity, Orchestration
-from ..explore import METHODS, Method
+from ..dialects.vocabulary import Granularity, Orchestration
+from ..explore import Method
 from .values import Number, assignments, not_negative, positive, read_toml, seconds, whole
 
 JSON_VERSION = 1
@@ -21,41 +23,108 @@ JSON_VERSION = 1
 T = TypeVar("T")
 
 
+def option(help: str, *names: str, default: Any = None, **form: Any) -> Any:
+    """A field that is an option; `names` are its flags if it is not `--` and the field's name.
+
+    `form` goes to `add_argument`, unless the type says it: `bool` is a flag, `bool | None` has a `--no-`
+    form, too, a tuple may be repeated, and a `Literal` has its choices.
+    """
+    return field(default=default, metadata={"names": names, "form": {"help": help, **form}})
+
+
+def group(**changed: Mapping[str, Any]) -> Any:
+    """A field that is a group of options, some of which have another help, form or default than usual."""
+    return field(metadata={"changed": changed})
+
+
+def add_options(
+    parser: argparse.ArgumentParser, kind: type, changed: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
+    """Add the options of a dataclass to a command line, in the order of its fields."""
+    for one, hint, inner in _fields(kind):
+        if inner is not None:
+            add_options(parser, inner, one.metadata.get("changed"))
+        elif "form" in one.metadata:
+            names = one.metadata["names"] or (f"--{one.name.replace('_', '-')}",)
+            form = {"default": one.default} | _form(hint) | one.metadata["form"]
+            parser.add_argument(*names, **form | (changed or {}).get(one.name, {}))
+
+
 def filled(kind: type[T], arguments: argparse.Namespace) -> T:
     """A dataclass of options as a command line says them: a field is the option of its name, or a group."""
-    hints, values = get_type_hints(kind), dict[str, Any]()
-    assert is_dataclass(kind), "options are declared as dataclasses"
-    for field in fields(kind):
-        hint = hints[field.name]
-        if is_dataclass(hint):
-            assert isinstance(hint, type), "hints name classes, not instances"
-            values[field.name] = filled(hint, arguments)
-        else:
-            value = getattr(arguments, field.name)
-            values[field.name] = tuple(value) if isinstance(value, list) else value
+    values: dict[str, Any] = {}
+    for one, _, inner in _fields(kind):
+        value = getattr(arguments, one.name) if inner is None else filled(inner, arguments)
+        values[one.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def _fields(kind: type) -> Iterator[tuple[Field[Any], Any, type | None]]:
+    """The fields of a dataclass with their types; the last is the type once more where it is a group."""
+    assert is_dataclass(kind), "options are declared as dataclasses"
+    hints = get_type_hints(kind)
+    for one in fields(kind):
+        hint = hints[one.name]
+        yield one, hint, hint if isinstance(hint, type) and is_dataclass(hint) else None
+
+
+def _form(hint: Any) -> dict[str, Any]:
+    """What the type of an option says of its form."""
+    if hint is bool:
+        return {"action": "store_true"}
+    if hint == bool | None:
+        return {"action": argparse.BooleanOptionalAction}
+    if get_origin(hint) is tuple:
+        return {"action": "append", "default": []}
+    choices = _choices(hint)
+    return {"choices": choices} if choices else {}
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """The words of a `Literal`, alone or in a union."""
+    parts = get_args(hint)
+    return (
+        parts if get_origin(hint) is Literal else tuple(choice for one in parts for choice in _choices(one))
+    )
+
+
+def spill_option() -> Any:
+    """Where weights and caches lie."""
+    return option(
+        "let DDR hold the weights and caches that do not fit HBM, those that are read least first",
+        default=False,
+    )
+
+
+def pipeline_option() -> Any:
+    """The passes, where they are not those of the default pipeline."""
+    return option(
+        "run these passes, in the notation of kl-opt -p, instead of the default pipeline", metavar="PASSES"
+    )
+
+
+def json_option() -> Any:
+    """The form of what is printed."""
+    return option("print a JSON document on stdout", default=False)
+
+
+def orchestration_option() -> Any:
+    """Who launches kernels."""
+    return option(
+        "who issues the launch commands: the machine itself (default) or the host", default="hardware"
+    )
 
 
 @dataclass(frozen=True)
 class ModelOptions:
     """What is compiled."""
 
-    input: str
-    param: tuple[str, ...]
-
-    @staticmethod
-    def add(parser: argparse.ArgumentParser) -> None:
-        """Add the options to a command line."""
-        parser.add_argument(
-            "input", help="a model (.kl), IR at any level (.mlir, - for stdin) or a saved program (.json)"
-        )
-        parser.add_argument(
-            "--param",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="override a parameter of the model; may be repeated",
-        )
+    input: str = option(
+        "a model (.kl), IR at any level (.mlir, - for stdin) or a saved program (.json)", "input"
+    )
+    param: tuple[str, ...] = option(
+        "override a parameter of the model; may be repeated", default=(), metavar="NAME=VALUE"
+    )
 
     @property
     def parameters(self) -> dict[str, Number]:
@@ -70,36 +139,15 @@ class ModelOptions:
 class MachineOptions:
     """The machine to compile for."""
 
-    target: str | None
-    machine: str | bool | None
+    target: str | None = option(f"the kind of machine (default: {DEFAULT_TARGET})", metavar="NAME")
+    machine: str | bool | None = option("machine parameters as TOML", metavar="FILE")
     """A file; True for a bare `--machine`, where that may be."""
-    set: tuple[str, ...]
-    sockets: int | None
-
-    @staticmethod
-    def add(parser: argparse.ArgumentParser, *, may_be_bare: bool = False) -> None:
-        """Add the options to a command line; where `--machine` may be bare, that tunes the machine alone."""
-        parser.add_argument(
-            "--target", metavar="NAME", help=f"the kind of machine (default: {DEFAULT_TARGET})"
-        )
-        if may_be_bare:
-            parser.add_argument(
-                "--machine",
-                nargs="?",
-                const=True,
-                metavar="FILE",
-                help="machine parameters as TOML; without FILE, tune the machine alone, not the mapping",
-            )
-        else:
-            parser.add_argument("--machine", metavar="FILE", help="machine parameters as TOML")
-        parser.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="change a machine parameter (docs/machine.md lists them); may be repeated",
-        )
-        parser.add_argument("--sockets", type=positive, metavar="N", help="sockets of the machine")
+    set: tuple[str, ...] = option(
+        "change a machine parameter (docs/machine.md lists them); may be repeated",
+        default=(),
+        metavar="NAME=VALUE",
+    )
+    sockets: int | None = option("sockets of the machine", type=positive, metavar="N")
 
     def changes(self) -> dict[str, int]:
         """The parameters that are changed; a later kind of option wins over an earlier one.
@@ -119,156 +167,111 @@ class MachineOptions:
 class MappingOptions:
     """How the model becomes kernels, and kernels a program; None where nothing is said."""
 
-    spill: bool = False
-    fusion: Granularity | None = None
-    loop: bool | None = None
-    steps_per_call: int | None = None
-    resident: bool | None = None
-    pipeline: str | None = None
+    spill: bool = spill_option()
+    fusion: Granularity | None = option(
+        "how much one kernel holds: about an operator, half a layer, a layer (default)"
+    )
+    loop: bool | None = option("turn runs of calls of the same kernels into one looped kernel (default: yes)")
+    steps_per_call: int | None = option(
+        "make N decode steps in one call: head, argmax and embedding join the loop (default: 1)",
+        type=positive,
+        metavar="N",
+    )
+    resident: bool | None = option(
+        "keep weights in the SRAM that kernels leave over, from step to step (default: no)"
+    )
+    pipeline: str | None = pipeline_option()
 
-    @staticmethod
-    def add(parser: argparse.ArgumentParser) -> None:
-        """Add the options to a command line."""
-        add_spill(parser)
-        parser.add_argument(
-            "--fusion",
-            choices=GRANULARITIES,
-            help="how much one kernel holds: about an operator, half a layer, a layer (default)",
-        )
-        parser.add_argument(
-            "--loop",
-            action=argparse.BooleanOptionalAction,
-            help="turn runs of calls of the same kernels into one looped kernel (default: yes)",
-        )
-        add_steps_per_call(
-            parser, "make N decode steps in one call: head, argmax and embedding join the loop (default: 1)"
-        )
-        parser.add_argument(
-            "--resident",
-            action=argparse.BooleanOptionalAction,
-            help="keep weights in the SRAM that kernels leave over, from step to step (default: no)",
-        )
-        add_pipeline(parser)
+
+@dataclass(frozen=True, kw_only=True)
+class CompilerOptions:
+    """What is compiled, for which machine and how, and the form of what is printed."""
+
+    model: ModelOptions
+    json: bool = json_option()
+    machine: MachineOptions
+    mapping: MappingOptions
 
 
 @dataclass(frozen=True)
+class TimingOptions:
+    """Under which conditions a program is timed."""
+
+    orchestration: Orchestration = orchestration_option()
+    position: int | None = option(
+        "position of the token in its sequence (default: the last in the context)",
+        type=not_negative,
+        metavar="N",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TuningOptions:
     """What a search turns, and what it makes small."""
 
-    objectives: str | None
-    worst: tuple[str, ...]
-    knobs: str | None
-    fix: tuple[str, ...]
-    pipeline: str | None
-    explore: tuple[str, ...]
-    cost: tuple[str, ...]
-    spill: bool
-    orchestration: Orchestration
-    position: int | None
+    objectives: str | None = option(
+        "what to make small: latency, units, pcus, pmus, sram, hbm, and the names of costs"
+        " (default: latency,units, or latency and all costs)",
+        metavar="A,B",
+    )
+    worst: tuple[str, ...] = option(
+        "the worst value of an objective that is of any use: search up to there; may be repeated",
+        default=(),
+        metavar="NAME=VALUE",
+    )
+    knobs: str | None = option("turn only these knobs (default: all of the pipeline)", metavar="A,B")
+    fix: tuple[str, ...] = option(
+        "set a knob instead of turning it; may be repeated", default=(), metavar="KNOB=VALUE"
+    )
+    pipeline: str | None = pipeline_option()
+    machine: MachineOptions = group(
+        machine={
+            "nargs": "?",
+            "const": True,
+            "help": "machine parameters as TOML; without FILE, tune the machine alone, not the mapping",
+        }
+    )
+    explore: tuple[str, ...] = option(
+        "a machine parameter to explore: NAME=LOW..HIGH[:log|pow2] or NAME=A,B,C; may be repeated",
+        default=(),
+        metavar="NAME=VALUES",
+    )
+    cost: tuple[str, ...] = option(
+        "an objective over machine parameters, 'area = 2.5 * pmus + pcus'; may be repeated",
+        default=(),
+        metavar="NAME=EXPRESSION",
+    )
+    spill: bool = spill_option()
+    timing: TimingOptions
 
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """How a study is kept and run."""
+    """How a study is kept and run; commands say themselves where that is, and how long, by default."""
 
-    storage: str | None
-    budget: int | None
-    jobs: int
-    timeout: float | None
-    seed: int
-    resume: bool
-    json: bool
-    method: Method
-
-    @staticmethod
-    def add(parser: argparse.ArgumentParser, *, budget: int | None, storage: str) -> None:
-        """Add the options to a command line; `budget` is the default, None where the input says it.
-
-        `storage` says in words where the study is kept by default.
-        """
-        usual = "what the input says" if budget is None else budget
-        parser.add_argument(
-            "--storage",
-            metavar="FILE|URL",
-            help=f"where the study is kept: an SQLite file, FILE.journal, a database URL, grpc://host:port"
-            f" (default: {storage})",
-        )
-        parser.add_argument(
-            "--budget",
-            type=positive,
-            default=budget,
-            metavar="N",
-            help=f"end after N evaluations in all, also those of earlier runs (default: {usual})",
-        )
-        parser.add_argument(
-            "--jobs", type=positive, default=1, metavar="N", help="evaluate N points at a time (default: 1)"
-        )
-        parser.add_argument(
-            "--timeout",
-            type=seconds,
-            metavar="SECONDS",
-            help="stop an evaluation that takes longer; it counts as timed out",
-        )
-        parser.add_argument(
-            "--seed", type=not_negative, default=0, metavar="N", help="seed of all choices (default: 0)"
-        )
-        parser.add_argument(
-            "--resume",
-            action="store_true",
-            help="refuse to begin a new study; without it, a study that is there goes on as well",
-        )
-        add_json(parser)
-        parser.add_argument(
-            "--method",
-            choices=METHODS,
-            default=METHODS[0],
-            help="how points are chosen (default: default); docs/explore.md describes them",
-        )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """The form of what is printed."""
-    parser.add_argument("--json", action="store_true", help="print a JSON document on stdout")
-
-
-def add_steps_per_call(parser: argparse.ArgumentParser, help: str) -> None:
-    """How many decode steps one call makes."""
-    parser.add_argument("--steps-per-call", type=positive, metavar="N", help=help)
-
-
-def add_pipeline(parser: argparse.ArgumentParser) -> None:
-    """The passes, where they are not those of the default pipeline."""
-    parser.add_argument(
-        "--pipeline",
-        metavar="PASSES",
-        help="run these passes, in the notation of kl-opt -p, instead of the default pipeline",
+    storage: str | None = option("where the study is kept", metavar="FILE|URL")
+    budget: int | None = option("end after N evaluations", type=positive, metavar="N")
+    """None where the input says it."""
+    jobs: int = option("evaluate N points at a time (default: 1)", type=positive, default=1, metavar="N")
+    timeout: float | None = option(
+        "stop an evaluation that takes longer; it counts as timed out", type=seconds, metavar="SECONDS"
+    )
+    seed: int = option("seed of all choices (default: 0)", type=not_negative, default=0, metavar="N")
+    resume: bool = option(
+        "refuse to begin a new study; without it, a study that is there goes on as well", default=False
+    )
+    json: bool = json_option()
+    method: Method = option(
+        "how points are chosen (default: default); docs/explore.md describes them", default="default"
     )
 
 
-def add_spill(parser: argparse.ArgumentParser) -> None:
-    """Where weights and caches lie."""
-    parser.add_argument(
-        "--spill",
-        action="store_true",
-        help="let DDR hold the weights and caches that do not fit HBM, those that are read least first",
-    )
-
-
-def add_orchestration(parser: argparse.ArgumentParser) -> None:
-    """Who launches kernels."""
-    parser.add_argument(
-        "--orchestration",
-        choices=ORCHESTRATIONS,
-        default=ORCHESTRATIONS[0],
-        help="who issues the launch commands: the machine itself (default) or the host",
-    )
-
-
-def add_position(parser: argparse.ArgumentParser) -> None:
-    """The position of the token to time."""
-    parser.add_argument(
-        "--position",
-        type=not_negative,
-        metavar="N",
-        help="position of the token in its sequence (default: the last in the context)",
+def study_group(storage: str, budget: int | None) -> Any:
+    """The group of `StudyOptions` with the defaults of storage, in words, and budget."""
+    usual = "what the input says" if budget is None else budget
+    kept = "where the study is kept: an SQLite file, FILE.journal, a database URL, grpc://host:port"
+    end = "end after N evaluations in all, also those of earlier runs"
+    return group(
+        storage={"help": f"{kept} (default: {storage})"},
+        budget={"help": f"{end} (default: {usual})", "default": budget},
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import IO, ClassVar, TypeVar
+from typing import IO, Any, ClassVar, TypeVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -64,15 +64,31 @@ KL_UNIVERSE = Universe(
 
 
 @cache
+def multiverse() -> Universe:
+    """What xDSL, `kl` and every other installed package bring; xDSL's own would end at the first broken one.
+
+    A package that takes a name which is there already is left out, with a warning as for what is broken.
+    """
+    known = Universe()
+    for entry, universe in _loaded("xdsl.universe", Universe):
+        kinds = [(vars(known)[kind], names) for kind, names in vars(universe).items()]
+        if taken := [name for there, names in kinds for name in names if name in there]:
+            _warn(entry, f"there is a '{taken[0]}' already")
+            continue
+        for there, names in kinds:
+            there.update(names)
+    return known
+
+
 def available_passes() -> AvailablePasses:
     """The passes of xDSL, of `kl` and of every other installed package."""
-    return Universe.get_multiverse().all_passes
+    return multiverse().all_passes
 
 
 def make_context() -> Context:
     """A context that knows the dialects of xDSL, of `kl` and of every other installed package."""
     ctx = Context()
-    for name, dialect in Universe.get_multiverse().all_dialects.items():
+    for name, dialect in multiverse().all_dialects.items():
         ctx.register_dialect(name, dialect)
     return ctx
 
@@ -81,7 +97,7 @@ def make_context() -> Context:
 def other_operations() -> tuple[type[Operation], ...]:
     """The operations of every other installed package, for the model language."""
     ours = DIALECTS.keys() | XDSL_UNIVERSE.all_dialects.keys()
-    dialects = Universe.get_multiverse().all_dialects.items()
+    dialects = multiverse().all_dialects.items()
     return tuple(op for name, load in dialects if name not in ours for op in load().operations)
 
 
@@ -117,19 +133,27 @@ def frontends(*, programs: bool = True) -> Iterator[Frontend]:
 def _found(group: str, kind: type[T], taken: tuple[str, ...]) -> tuple[T, ...]:
     """What other packages bring by entry points, in the order of its names; a warning for what is wrong."""
     found: dict[str, T] = {}
-    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+    for entry, loaded in _loaded(group, kind):
+        if loaded.name in (*taken, *found):
+            _warn(entry, f"there is a {kind.__name__.lower()} '{loaded.name}' already")
+        else:
+            found[loaded.name] = loaded
+    return tuple(found.values())
+
+
+def _loaded(group: str, kind: type[Any]) -> Iterator[tuple[EntryPoint, Any]]:
+    """The entry points of a group and what they name, ours and xDSL's first; a warning for what is wrong."""
+    entries = entry_points(group=group)
+    for entry in sorted(entries, key=lambda entry: (entry.name not in ("kl", "xdsl"), entry.name)):
         try:
             loaded = entry.load()
         except Exception as error:  # whatever another package does when it is imported
             _warn(entry, f"{type(error).__name__}: {error}")
             continue
-        if not isinstance(loaded, kind):
-            _warn(entry, f"it is no {kind.__name__}")
-        elif loaded.name in (*taken, *found):
-            _warn(entry, f"there is a {kind.__name__.lower()} '{loaded.name}' already")
+        if isinstance(loaded, kind):
+            yield entry, loaded
         else:
-            found[loaded.name] = loaded
-    return tuple(found.values())
+            _warn(entry, f"it is no {kind.__name__}")
 
 
 def _warn(entry: EntryPoint, reason: str) -> None:

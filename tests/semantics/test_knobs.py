@@ -9,8 +9,7 @@ import pytest
 
 from kl.tools.kl import main
 from kl.tools.tuning.evaluation import Source, tuned_module
-from kl.tools.tuning.pipelines import default_template
-from kl.tools.tuning.space import mapping_space
+from kl.tools.tuning.space import default_template, mapping_space
 
 TINY = str(Path(__file__).parents[2] / "examples/llama3_tiny.kl")
 

@@ -26,7 +26,7 @@ from kl.explore.space import Point, Space
 from kl.explore.studies.plan import StudyPlan
 from kl.explore.studies.study import open_study
 from kl.tools.kl import main
-from kl.tools.study_report import print_report
+from kl.tools.study_display import print_report
 
 ROOT = Path(__file__).parents[2]
 VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -11,7 +11,7 @@ import pytest
 
 from kl.backends.targets import Choice
 from kl.tools.kl import main
-from kl.tools.tuning.pipelines import choice_pipeline
+from kl.tools.tuning.space import choice_pipeline
 
 ROOT = Path(__file__).parents[2]
 MINI = str(ROOT / "examples/mini.kl")

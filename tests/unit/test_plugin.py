@@ -136,3 +136,32 @@ def test_our_target_appears_in_xdsl_opt(tmp_path: Path):
     text = "rdu.schedule @step inputs [] outputs [] {\n^bb0:\n}"
     out = run("xdsl-opt", "-t", "kl-program", stdin=text, path=tmp_path)
     assert '"format": "kl-program"' in out
+
+
+def test_what_is_broken_costs_a_warning_each(tmp_path: Path):
+    """`kl` and `kl-opt` go on without it, where xDSL's own tools end in a traceback."""
+    metadata = tmp_path / "kl_broken-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: kl-broken\nVersion: 1.0\n")
+    entries = "gone = kl_gone:UNIVERSE\nnonsense = kl_broken:NONSENSE\ntwice = kl_broken:TWICE\n"
+    (metadata / "entry_points.txt").write_text(f"[xdsl.universe]\n{entries}")
+    text = "from xdsl.universe import Universe\nNONSENSE = 1\nTWICE = Universe(all_passes={'cse': None})\n"
+    (tmp_path / "kl_broken.py").write_text(text)
+    model = str(ROOT / "examples/mini.kl")
+    for command in (["kl", "compile", model, "--to", "kernel"], ["kl-opt", model]):
+        done = subprocess.run(
+            [str(TOOLS / command[0]), *command[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        )
+        assert done.returncode == 0
+        assert "nn.weight" in done.stdout
+        assert done.stderr.splitlines() == [
+            "kl: warning: xdsl.universe 'gone' of the package kl-broken is left out: "
+            "ModuleNotFoundError: No module named 'kl_gone'",
+            "kl: warning: xdsl.universe 'nonsense' of the package kl-broken is left out: it is no Universe",
+            "kl: warning: xdsl.universe 'twice' of the package kl-broken is left out: "
+            "there is a 'cse' already",
+        ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 from rich.console import Console
@@ -12,11 +13,11 @@ from rich.console import Console
 from kl.explore.errors import SpaceError, StudyError
 from kl.explore.history import Objective
 from kl.explore.outcome import Outcome, Trial
-from kl.tools import study_progress
+from kl.tools import study_display
 from kl.tools.commands.tune import resumable
 from kl.tools.diagnostics import Diagnostic, describe
-from kl.tools.options import StudyOptions, filled
-from kl.tools.study_progress import Progress
+from kl.tools.options import StudyOptions, add_options, filled, study_group
+from kl.tools.study_display import Progress
 
 OBJECTIVES = (Objective("time", capacity=10.0), Objective("speed", "maximise"))
 
@@ -26,10 +27,15 @@ def trial(number: int, values: tuple[float, float] | None, status: str = "feasib
     return Trial(number, {"tile": number, "order": (1, 0)}, outcome, 0.0, 1.0)
 
 
+@dataclass(frozen=True)
+class Study:
+    study: StudyOptions = study_group("study.db", 100)  # noqa: RUF009
+
+
 def parse(*words: str) -> StudyOptions:
     parser = argparse.ArgumentParser(exit_on_error=False)
-    StudyOptions.add(parser, budget=100, storage="study.db")
-    return filled(StudyOptions, parser.parse_args(words))
+    add_options(parser, Study)
+    return filled(Study, parser.parse_args(words)).study
 
 
 def test_options_have_defaults():
@@ -86,14 +92,14 @@ def test_the_display_works_when_nothing_is_known():
 def test_without_a_terminal_a_line_is_written_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    with study_progress.study_progress(OBJECTIVES, [], 8, silent=False) as on_trial:
+    with study_display.study_progress(OBJECTIVES, [], 8, silent=False) as on_trial:
         on_trial(trial(0, (4.0, 1.0)))
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(study_progress, "LINE_SECONDS", 0.0)
-    with study_progress.study_progress(OBJECTIVES, [], 8, silent=False) as on_trial:
+    monkeypatch.setattr(study_display, "LINE_SECONDS", 0.0)
+    with study_display.study_progress(OBJECTIVES, [], 8, silent=False) as on_trial:
         on_trial(trial(0, (4.0, 1.0)))
     assert capsys.readouterr().err.startswith("1 of 8 evaluations, 100.0 % feasible, hypervolume")
-    with study_progress.study_progress(OBJECTIVES, [], 8, silent=True) as on_trial:
+    with study_display.study_progress(OBJECTIVES, [], 8, silent=True) as on_trial:
         on_trial(trial(0, (4.0, 1.0)))
     assert capsys.readouterr().err == ""
 
@@ -101,7 +107,7 @@ def test_without_a_terminal_a_line_is_written_now_and_then(
 def test_a_terminal_gets_a_live_display(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    with study_progress.study_progress(OBJECTIVES, [], 8, silent=False) as on_trial:
+    with study_display.study_progress(OBJECTIVES, [], 8, silent=False) as on_trial:
         on_trial(trial(0, (4.0, 1.0)))
     assert "of 8 evaluations" in capsys.readouterr().err
 

@@ -14,10 +14,15 @@ from kl.backends.targets import Choice, TargetError
 from kl.explore.outcome import Outcome
 from kl.explore.space import Point
 from kl.tools.diagnostics import InputError
-from kl.tools.tuning.evaluation import MappingEvaluation, Source, tuned_module, workbench
-from kl.tools.tuning.pipelines import choice_pipeline, default_template
-from kl.tools.tuning.space import mapping_space
-from kl.tools.tuning.workbench import KEPT_MODULES, Workbench
+from kl.tools.tuning.evaluation import (
+    KEPT_MODULES,
+    MappingEvaluation,
+    Source,
+    Workbench,
+    tuned_module,
+    workbench,
+)
+from kl.tools.tuning.space import choice_pipeline, default_template, mapping_space
 
 ROOT = Path(__file__).parents[2]
 TINY = Source(str(ROOT / "examples/llama3_tiny.kl"))

@@ -7,7 +7,7 @@ import pytest
 from kl.dialects.machine import SN40L
 from kl.explore.parameters import Integer, Ordinal
 from kl.tools.diagnostics import InputError
-from kl.tools.tuning.machines import Cost, machine_parameter, parse_cost
+from kl.tools.tuning.parameters import Cost, machine_parameter, parse_cost
 from kl.tools.universe import find_target
 
 NAMES = [name for name, _ in SN40L.items()]

@@ -27,10 +27,15 @@ from kl.passes import PASSES, load_pass
 from kl.passes.knobs import Knob, option_knobs, presence_knob
 from kl.tools.diagnostics import InputError
 from kl.tools.pipeline import parse_passes
-from kl.tools.tuning.bound_knobs import Slot, bind_knobs
 from kl.tools.tuning.evaluation import Source, tuned_module, workbench
-from kl.tools.tuning.pipelines import PipelineTemplate, choice_pipeline, default_template
-from kl.tools.tuning.space import MappingSpace, mapping_space
+from kl.tools.tuning.parameters import Slot, bind_knobs
+from kl.tools.tuning.space import (
+    MappingSpace,
+    PipelineTemplate,
+    choice_pipeline,
+    default_template,
+    mapping_space,
+)
 from kl.tools.universe import available_passes
 
 ROOT = Path(__file__).parents[2]
@@ -208,7 +213,7 @@ def test_a_fixed_knob_tells_pipelines_apart():
 
 def test_predicates_hold_for_what_is_fixed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        "kl.tools.tuning.pipelines.available_passes", lambda: {"block-rows": lambda: BlockRowsPass}
+        "kl.tools.tuning.space.available_passes", lambda: {"block-rows": lambda: BlockRowsPass}
     )
     template, module = PipelineTemplate("block-rows{block=2}"), module_with((12, 8))
     free = mapping_space(template, module, only=["block-rows.copies"])

@@ -1,1 +1,1 @@
-"""The subcommands of `kl`, one file each: `add_arguments` says its options, `run` does it."""
+"""The subcommands of `kl`, one file each: `Command` is what a command line says, `run` does it."""

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...backends.tables import share_text, time_text
 from ...backends.targets import Choice, TimeOptions, Timing
-from ...dialects.vocabulary import Orchestration
 from ..options import (
     JSON_VERSION,
+    CompilerOptions,
     MachineOptions,
     MappingOptions,
     ModelOptions,
-    add_json,
-    add_orchestration,
-    add_position,
-    add_spill,
-    add_steps_per_call,
-    filled,
+    TimingOptions,
+    json_option,
+    option,
+    spill_option,
 )
 from ..terminal import print_json, print_table
-from ..values import InputError
+from ..values import InputError, positive
 from .time import document, headline, roofline_text, time_program
 
 if TYPE_CHECKING:
@@ -47,28 +44,18 @@ SHARED = (
 """What the document of a variant has of that of `kl time`, as far as the target says it."""
 
 
-@dataclass(frozen=True)
-class CompareCommand:
+@dataclass(frozen=True, kw_only=True)
+class Command:
     """What a command line of `kl compare` says."""
 
     model: ModelOptions
+    json: bool = json_option()
     machine: MachineOptions
-    spill: bool
-    orchestration: Orchestration
-    position: int | None
-    steps_per_call: int | None
-    json: bool
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `kl compare`."""
-    ModelOptions.add(parser)
-    add_json(parser)
-    MachineOptions.add(parser)
-    add_spill(parser)
-    add_orchestration(parser)
-    add_position(parser)
-    add_steps_per_call(parser, "decode steps of a call in the variant that loops over them (default: 8)")
+    spill: bool = spill_option()
+    timing: TimingOptions
+    steps_per_call: int | None = option(
+        "decode steps of a call in the variant that loops over them (default: 8)", type=positive, metavar="N"
+    )
 
 
 @dataclass(frozen=True)
@@ -80,14 +67,14 @@ class Timed:
     timing: Timing
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(command: Command) -> int:
     """Compile and time all variants."""
     from ..compilation import Compiler, ModuleInput
     from ..driver import VARIANTS
 
-    command = filled(CompareCommand, arguments)
     mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call)
-    compiler = Compiler.of(command.model, command.machine, mapping)
+    options = CompilerOptions(model=command.model, machine=command.machine, mapping=mapping)
+    compiler = Compiler.of(options)
     given = compiler.read()
     if not isinstance(given, ModuleInput) or given.level != "nn":
         raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
@@ -101,18 +88,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _time(
-    compiler: Compiler, given: ModuleInput, command: CompareCommand, variant: str, choice: Choice
-) -> Timed:
+def _time(compiler: Compiler, given: ModuleInput, command: Command, variant: str, choice: Choice) -> Timed:
     """Each variant is lowered from a copy of the module."""
     chosen = replace(choice, spill=command.spill)
     if choice.steps_per_call > 1 and command.steps_per_call is not None:
         chosen = replace(chosen, steps_per_call=command.steps_per_call)
     program = compiler.program(replace(given, module=given.module.clone()), chosen)
-    position = command.position
+    position = command.timing.position
     if position is not None:
         position = max(0, position - program.steps + 1)  # the last of its steps is there
-    options = TimeOptions(position, command.orchestration)
+    options = TimeOptions(position, command.timing.orchestration)
     return Timed(variant, choice, time_program(given.target, program, options))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...backends.targets import MemoryMap
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
-from ..options import (
-    JSON_VERSION,
-    MachineOptions,
-    MappingOptions,
-    ModelOptions,
-    add_json,
-    filled,
-)
+from ..options import JSON_VERSION, CompilerOptions, option
 from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
 
@@ -32,47 +24,28 @@ LEVELS: tuple[Level, ...] = (*IR_LEVELS, "program")
 
 
 @dataclass(frozen=True)
-class CompileCommand:
+class Command:
     """What a command line of `kl compile` says."""
 
-    model: ModelOptions
-    machine: MachineOptions
-    mapping: MappingOptions
-    to: Level | None
-    memory: bool
-    output: str | None
-    json: bool
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `kl compile`."""
-    ModelOptions.add(parser)
-    add_json(parser)
-    MachineOptions.add(parser)
-    MappingOptions.add(parser)
-    parser.add_argument(
-        "--to",
-        choices=LEVELS,
-        help="the level to stop at (default: rdu, or what the target takes); a program is JSON",
+    compiler: CompilerOptions
+    to: Level | None = option(
+        "the level to stop at (default: rdu, or what the target takes); a program is JSON"
     )
-    parser.add_argument(
-        "--memory", action="store_true", help="print the map of the memory, not the IR or the program"
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to stdout")
+    memory: bool = option("print the map of the memory, not the IR or the program", default=False)
+    output: str | None = option("write there instead of to stdout", "-o", "--output", metavar="FILE")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(command: Command) -> int:
     """Compile to `--to`; with `--json` the text is part of the document unless `-o` takes it."""
     from ..compilation import Compiler
 
-    command = filled(CompileCommand, arguments)
-    compiler = Compiler.of(command.model, command.machine, command.mapping)
+    compiler = Compiler.of(command.compiler)
     given = compiler.read()
     document = _compile(compiler, given, _level(command, given))
     if command.output is not None:
         Path(command.output).write_text(document.pop("text"), encoding="utf-8")
     memory = _memory(given) if command.memory else None
-    if command.json:
+    if command.compiler.json:
         print_json(document if memory is None else {**document, "memory": memory.document})
     elif memory is not None:
         print_tables(memory.tables)
@@ -81,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _level(command: CompileCommand, given: Input) -> Level:
+def _level(command: Command, given: Input) -> Level:
     """The level to stop at; a program has its memory map where it is.
 
     Raises: InputError for a level that the target does not have, and for a map of the memory where it is not
@@ -96,7 +69,7 @@ def _level(command: CompileCommand, given: Input) -> Level:
             f"the target {given.target.name} takes the level {lowest}, above {level}{HELP_MARK}"
             f"give --to {lowest} or --to program"
         )
-    if command.mapping.pipeline is not None and level not in (lowest, "program"):
+    if command.compiler.mapping.pipeline is not None and level not in (lowest, "program"):
         raise InputError(f"--pipeline says where to stop{HELP_MARK}leave out --to, or give --to program")
     if not command.memory:
         return level
@@ -129,7 +102,7 @@ def _compile(compiler: Compiler, given: Input, level: Level) -> dict[str, Any]:
     start: Level = given.level if isinstance(given, ModuleInput) else "program"
     if LEVELS.index(start) > LEVELS.index(level):
         raise InputError(f"{given.path} is at the level {start} already, below {level}")
-    choice, passes, pipeline = compiler.choice(), list[dict[str, Any]](), compiler.mapping.pipeline
+    choice, passes, pipeline = compiler.choice(), list[dict[str, Any]](), compiler.options.mapping.pipeline
     remarks: tuple[Diagnostic, ...] = ()
     levels: list[str] = []
     reached = level

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from ..options import JSON_VERSION, StudyOptions, filled
+from ..options import JSON_VERSION, StudyOptions, option, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
 
@@ -25,33 +24,23 @@ MOST_ROWS = 20
 """Longer fronts are printed in part; the file has all of it."""
 
 
-@dataclass(frozen=True)
-class ExploreCommand:
+@dataclass(frozen=True, kw_only=True)
+class Command:
     """What a command line of `kl explore` says."""
 
-    input: str
-    function: str | None
-    study: StudyOptions
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `kl explore`."""
-    parser.add_argument("input", metavar="SCENARIO", help="a scenario in HyperMapper's JSON")
-    parser.add_argument(
-        "--function",
-        metavar="MODULE:NAME",
-        help="the Python function to minimise, of a module or of a file (FILE.py:NAME)",
+    input: str = option("a scenario in HyperMapper's JSON", "input", metavar="SCENARIO")
+    function: str | None = option(
+        "the Python function to minimise, of a module or of a file (FILE.py:NAME)", metavar="MODULE:NAME"
     )
-    StudyOptions.add(parser, budget=None, storage="nowhere, the scenario's table has all evaluations")
+    study: StudyOptions = study_group("nowhere, the scenario's table has all evaluations", None)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(command: Command) -> int:
     """Run the scenario to its end."""
     from ...explore.scenarios.protocol import ClientGoneError
     from ...explore.scenarios.reading import load_scenario
     from ..diagnostics import Diagnostic, discard_output, report
 
-    command = filled(ExploreCommand, arguments)
     scenario = load_scenario(command.input)
     scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     is_client = scenario.mode == "client-server"
@@ -77,10 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run(scenario: Scenario, command: ExploreCommand, is_client: bool) -> Result:
+def _run(scenario: Scenario, command: Command, is_client: bool) -> Result:
     from ...explore.scenarios.optimizer import run_to_end
     from ...explore.scenarios.run import Options
-    from ..study_progress import study_progress
+    from ..study_display import study_progress
 
     study = command.study
     options = Options(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..options import JSON_VERSION, add_json, filled
+from ..options import JSON_VERSION, json_option, option
 from ..terminal import print_json
 
 if TYPE_CHECKING:
@@ -17,39 +16,28 @@ HELP = "say what a study has found, and why points are infeasible"
 
 
 @dataclass(frozen=True)
-class ReportCommand:
+class Command:
     """What a command line of `kl report` says."""
 
-    study: str
-    name: str | None
-    output: str | None
-    plots: str | None
-    format: Literal["svg", "png"]
-    json: bool
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `kl report`."""
-    parser.add_argument(
-        "study", metavar="STUDY", help="where the study is kept: a file or URL, as --storage names it"
+    study: str = option(
+        "where the study is kept: a file or URL, as --storage names it", "study", metavar="STUDY"
     )
-    parser.add_argument("--name", help="the study's name, where several are kept there")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write one HTML page that needs no other file")
-    parser.add_argument("--plots", metavar="DIR", help="write each plot to a file of its own")
-    parser.add_argument(
-        "--format", choices=("svg", "png"), default="svg", help="the format of these files (default: svg)"
+    name: str | None = option("the study's name, where several are kept there")
+    output: str | None = option(
+        "write one HTML page that needs no other file", "-o", "--output", metavar="FILE"
     )
-    add_json(parser)
+    plots: str | None = option("write each plot to a file of its own", metavar="DIR")
+    format: Literal["svg", "png"] = option("the format of these files (default: svg)", default="svg")
+    json: bool = json_option()
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(command: Command) -> int:
     """Analyse the study and write what is asked for; without any file, print it."""
     from ...explore.reports.analysis import analyse
     from ...explore.reports.record import StudyRecord
     from ...explore.studies.study import load_study
-    from ..study_report import print_report
+    from ..study_display import print_report
 
-    command = filled(ReportCommand, arguments)
     study = load_study(command.study, command.name)
     plan = study.plan
     report = analyse(StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials())))
@@ -64,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write(report: Report, command: ReportCommand) -> list[Path]:
+def _write(report: Report, command: Command) -> list[Path]:
     """The files that are asked for."""
     from ...explore.reports.html import render_html
     from ...explore.reports.plots import write_plots

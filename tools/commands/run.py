@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...backends.targets import Run, RunOptions, Step
 from ...dialects.vocabulary import Orchestration
-from ..options import (
-    JSON_VERSION,
-    MachineOptions,
-    MappingOptions,
-    ModelOptions,
-    add_json,
-    add_orchestration,
-    filled,
-)
+from ..options import JSON_VERSION, CompilerOptions, option, orchestration_option
 from ..terminal import print_json, print_table, progress
 from ..values import HELP_MARK, InputError, not_negative, positive
 
@@ -35,58 +26,32 @@ MOST_VALUES = 1024
 
 
 @dataclass(frozen=True)
-class RunCommand:
+class Command:
     """What a command line of `kl run` says."""
 
-    model: ModelOptions
-    machine: MachineOptions
-    mapping: MappingOptions
-    orchestration: Orchestration
-    weights: str | None
-    seed: int
-    steps: int
-    check: bool
-    json: bool
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `kl run`."""
-    ModelOptions.add(parser)
-    add_json(parser)
-    MachineOptions.add(parser)
-    MappingOptions.add(parser)
-    add_orchestration(parser)
-    parser.add_argument(
-        "--weights", metavar="PATH", help="a .safetensors file or a folder of them (default: random)"
-    )
-    parser.add_argument(
-        "--seed",
+    compiler: CompilerOptions
+    orchestration: Orchestration = orchestration_option()
+    weights: str | None = option("a .safetensors file or a folder of them (default: random)", metavar="PATH")
+    seed: int = option(
+        "seed of the random weights and of the first token (default: 0)",
         type=not_negative,
         default=0,
         metavar="N",
-        help="seed of the random weights and of the first token (default: 0)",
     )
-    parser.add_argument(
-        "--steps",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="decode steps, from position 0 on (default: 1)",
+    steps: int = option(
+        "decode steps, from position 0 on (default: 1)", type=positive, default=1, metavar="N"
     )
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="compare outputs and states with the reference; exit with 1 where they differ",
+    check: bool = option(
+        "compare outputs and states with the reference; exit with 1 where they differ", default=False
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(command: Command) -> int:
     """Run the steps; 1 if the reference is asked for and differs."""
     from ..compilation import Compiler
     from ..reference import Reference
 
-    command = filled(RunCommand, arguments)
-    compiler = Compiler.of(command.model, command.machine, command.mapping)
+    compiler = Compiler.of(command.compiler)
     given = compiler.read()
     module = _reference_module(compiler, given) if command.check else None
     program = compiler.program(given, compiler.choice())
@@ -100,14 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
             done.append(step)
             differences += reference.differences(step, program.steps) if reference is not None else []
     checked = None if reference is None else differences
-    if command.json:
+    if command.compiler.json:
         print_json(_document(command, program, done, checked))
     else:
         _print(program, started, done, checked)
     return 1 if differences else 0
 
 
-def _calls(command: RunCommand, steps: int) -> int:
+def _calls(command: Command, steps: int) -> int:
     """How many calls of so many steps are asked for.
 
     Raises: InputError where that is no whole number.
@@ -121,7 +86,7 @@ def _calls(command: RunCommand, steps: int) -> int:
     return calls
 
 
-def _start(command: RunCommand, given: Input, program: Any) -> Run:
+def _start(command: Command, given: Input, program: Any) -> Run:
     """The program in memory.
 
     Raises: InputError where the target runs none, TargetError for weights or steps that do not fit.
@@ -154,14 +119,14 @@ def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
 
 
 def _document(
-    command: RunCommand,
+    command: Command,
     program: Any,
     steps: list[Step],
     differences: list[Difference] | None,
 ) -> dict[str, Any]:
     return {
         "version": JSON_VERSION,
-        "input": command.model.input,
+        "input": command.compiler.model.input,
         "program": program.name,
         "seed": command.seed,
         "weights": command.weights,
@@ -176,22 +141,9 @@ def _document(
             }
             for step in steps
         ],
-        "check": None if differences is None else _check_document(differences),
-    }
-
-
-def _check_document(differences: list[Difference]) -> dict[str, Any]:
-    return {
-        "equal": not differences,
-        "differences": [
-            {
-                "position": one.position,
-                "value": one.value,
-                "elements": one.elements,
-                "largest": one.largest,
-            }
-            for one in differences
-        ],
+        "check": None
+        if differences is None
+        else {"equal": not differences, "differences": [asdict(one) for one in differences]},
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +10,7 @@ from typing import Any
 
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
-from ...dialects.vocabulary import Orchestration
-from ..options import (
-    JSON_VERSION,
-    MachineOptions,
-    MappingOptions,
-    ModelOptions,
-    add_json,
-    add_orchestration,
-    add_position,
-    filled,
-)
+from ..options import JSON_VERSION, CompilerOptions, TimingOptions, option
 from ..terminal import print_json, print_tables, progress
 from ..values import HELP_MARK, InputError, positive
 
@@ -32,65 +21,37 @@ TRACE_ITERATIONS = 4
 
 
 @dataclass(frozen=True)
-class TimeCommand:
+class Command:
     """What a command line of `kl time` says."""
 
-    model: ModelOptions
-    machine: MachineOptions
-    mapping: MappingOptions
-    orchestration: Orchestration
-    position: int | None
-    per_layer: bool
-    per_stage: bool
-    trace: str | None
-    trace_iterations: int | None
-    json: bool
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `kl time`."""
-    ModelOptions.add(parser)
-    add_json(parser)
-    MachineOptions.add(parser)
-    MappingOptions.add(parser)
-    add_orchestration(parser)
-    add_position(parser)
-    parser.add_argument(
-        "--per-layer",
-        action="store_true",
-        help="show each iteration of loops, and each call of other kernels",
-    )
-    parser.add_argument(
-        "--per-stage", action="store_true", help="show how busy each stage is and what it waits for"
-    )
-    parser.add_argument("--trace", metavar="FILE", help="write a trace for Perfetto or Chrome")
-    parser.add_argument(
-        "--trace-iterations",
-        type=positive,
-        metavar="N",
-        help="iterations that the trace begins with, besides the last one (default: 4)",
+    compiler: CompilerOptions
+    timing: TimingOptions
+    per_layer: bool = option("show each iteration of loops, and each call of other kernels", default=False)
+    per_stage: bool = option("show how busy each stage is and what it waits for", default=False)
+    trace: str | None = option("write a trace for Perfetto or Chrome", metavar="FILE")
+    trace_iterations: int | None = option(
+        "iterations that the trace begins with, besides the last one (default: 4)", type=positive, metavar="N"
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(command: Command) -> int:
     """Time one step and print the report."""
     from ..compilation import Compiler
 
-    command = filled(TimeCommand, arguments)
-    compiler = Compiler.of(command.model, command.machine, command.mapping)
+    compiler = Compiler.of(command.compiler)
     given = compiler.read()
     program = compiler.program(given, compiler.choice())
     timing = time_program(given.target, program, _options(command, given.target))
     if command.trace is not None and timing.trace is not None:
         write_trace(command.trace, timing.trace)
-    if command.json:
-        print_json(document(command.model.input, timing))
+    if command.compiler.json:
+        print_json(document(command.compiler.model.input, timing))
     else:
         _print(timing)
     return 0
 
 
-def _options(command: TimeCommand, target: AnyTarget) -> TimeOptions:
+def _options(command: Command, target: AnyTarget) -> TimeOptions:
     """What is timed, and what is noted of it.
 
     Raises: InputError for details that the target does not know.
@@ -102,11 +63,15 @@ def _options(command: TimeCommand, target: AnyTarget) -> TimeOptions:
             "leave out --per-layer, --per-stage and --trace"
         )
     return TimeOptions(
-        command.position, command.orchestration, command.per_layer, command.per_stage, iterations
+        command.timing.position,
+        command.timing.orchestration,
+        command.per_layer,
+        command.per_stage,
+        iterations,
     )
 
 
-def _trace_iterations(command: TimeCommand) -> int:
+def _trace_iterations(command: Command) -> int:
     """How many iterations a trace begins with; 0 where none is wanted.
 
     Raises: InputError if there is a number without a trace.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,18 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...backends.tables import bytes_text, share_text, time_text
-from ..options import (
-    JSON_VERSION,
-    MachineOptions,
-    ModelOptions,
-    StudyOptions,
-    TuningOptions,
-    add_orchestration,
-    add_pipeline,
-    add_position,
-    add_spill,
-    filled,
-)
+from ..options import JSON_VERSION, ModelOptions, StudyOptions, TuningOptions, option, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
 
@@ -37,83 +25,27 @@ MOST_ROWS = 20
 """Longer fronts are printed in part; the file and the JSON form have all of it."""
 
 
-@dataclass(frozen=True)
-class TuneCommand:
+@dataclass(frozen=True, kw_only=True)
+class Command:
     """What a command line of `kl tune` says."""
 
     model: ModelOptions
-    machine: MachineOptions
     tuning: TuningOptions
-    study: StudyOptions
-    output: str | None
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `kl tune`."""
-    ModelOptions.add(parser)
-    parser.add_argument(
-        "--objectives",
-        metavar="A,B",
-        help="what to make small: latency, units, pcus, pmus, sram, hbm, and the names of costs"
-        " (default: latency,units, or latency and all costs)",
-    )
-    parser.add_argument(
-        "--worst",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the worst value of an objective that is of any use: search up to there; may be repeated",
-    )
-    _add_knobs(parser)
-    _add_machines(parser)
-    add_spill(parser)
-    add_orchestration(parser)
-    add_position(parser)
-    StudyOptions.add(parser, budget=150, storage="MODEL.tune.db in the current folder")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the pipelines of the front there, too")
-
-
-def _add_knobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--knobs", metavar="A,B", help="turn only these knobs (default: all of the pipeline)")
-    parser.add_argument(
-        "--fix",
-        action="append",
-        default=[],
-        metavar="KNOB=VALUE",
-        help="set a knob instead of turning it; may be repeated",
-    )
-    add_pipeline(parser)
-
-
-def _add_machines(parser: argparse.ArgumentParser) -> None:
-    """Like other commands; without a file, `--machine` says that the machine is what is tuned."""
-    MachineOptions.add(parser, may_be_bare=True)
-    parser.add_argument(
-        "--explore",
-        action="append",
-        default=[],
-        metavar="NAME=VALUES",
-        help="a machine parameter to explore: NAME=LOW..HIGH[:log|pow2] or NAME=A,B,C; may be repeated",
-    )
-    parser.add_argument(
-        "--cost",
-        action="append",
-        default=[],
-        metavar="NAME=EXPRESSION",
-        help="an objective over machine parameters, 'area = 2.5 * pmus + pcus'; may be repeated",
+    study: StudyOptions = study_group("MODEL.tune.db in the current folder", 150)
+    output: str | None = option(
+        "write the pipelines of the front there, too", "-o", "--output", metavar="FILE"
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(command: Command) -> int:
     """Search until the budget is spent, then print the front."""
     from ..tuning.front import Found, document
     from ..tuning.session import make_session
 
-    command = filled(TuneCommand, arguments)
     path = command.model.input
     storage = command.study.storage or f"{Path(path).stem}.tune.db"
     with resumable(storage):
-        session = make_session(command.model, command.machine, command.tuning, command.study)
+        session = make_session(command.model, command.tuning, command.study)
         found = Found(session, _search(session, storage, command.study))
     if command.output is not None:
         Path(command.output).write_text(_pipelines(found), encoding="utf-8")
@@ -146,7 +78,7 @@ def _search(session: Session, storage: str, options: StudyOptions) -> Sequence[T
     Raises: StudyError where the storage does not go with it, InputError as an evaluation does.
     """
     from ...explore.studies.study import open_study
-    from ..study_progress import study_progress
+    from ..study_display import study_progress
 
     assert options.budget is not None, "the command line has a default"
     for point in [*session.defaults.values()][:1]:

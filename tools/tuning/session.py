@@ -25,9 +25,8 @@ from ..options import MachineOptions, ModelOptions, StudyOptions, TuningOptions
 from ..universe import find_target
 from ..values import HELP_MARK, InputError, assignments
 from .evaluation import MappingEvaluation, Source, tuned_module, workbench
-from .machines import Cost, machine_parameter, parse_cost
-from .pipelines import PipelineTemplate, choice_pipeline, default_template
-from .space import MappingSpace, mapping_space
+from .parameters import Cost, machine_parameter, parse_cost
+from .space import MappingSpace, PipelineTemplate, choice_pipeline, default_template, mapping_space
 
 FIRST = ("looped", "resident", "fused", "unfused")
 """What one would try by hand, `kl compare` shows the same: a search begins with it, the best guess first."""
@@ -43,18 +42,16 @@ class Session:
     """Points to begin with, by name."""
 
 
-def make_session(
-    model: ModelOptions, machine: MachineOptions, tuning: TuningOptions, study: StudyOptions
-) -> Session:
+def make_session(model: ModelOptions, tuning: TuningOptions, study: StudyOptions) -> Session:
     """The study that a command line of `kl tune` asks for.
 
     Raises: InputError for options that make no sense, SpaceError for a space without points,
     DiagnosticException where the model cannot be split, and what reading a model raises.
     """
-    alone = machine.machine is True
-    machines = _machine_parameters(tuning, find_target(machine.target), alone)
+    alone = tuning.machine.machine is True
+    machines = _machine_parameters(tuning, find_target(tuning.machine.target), alone)
     names = [parameter.name for parameter in machines]
-    source = _source(model, machine)
+    source = _source(model, tuning.machine)
     given, terms = _machine(source), source.found.terms(_machine(source))
     template = _template(tuning, source, None if "sockets" in names else dict(given.items()).get("sockets"))
     mapping = MappingSpace(template, ()) if alone else _mapping(tuning, source, template)
@@ -63,8 +60,8 @@ def make_session(
         source,
         mapping,
         _objectives(tuning, source, costs),
-        tuning.orchestration,
-        tuning.position,
+        tuning.timing.orchestration,
+        tuning.timing.position,
         tuple(names),
         costs,
     )
