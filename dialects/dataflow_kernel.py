@@ -17,8 +17,7 @@ from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInte
 
 from .dataflow_units import UnitOp, expect_least, fail_at, passes_in
 from .kernel import FunctionLikeOp
-from .tensors import expect
-from .tensors import ChannelType
+from .tensors import ChannelType, expect
 
 
 @irdl_op_definition

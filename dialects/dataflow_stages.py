@@ -31,9 +31,8 @@ from xdsl.traits import HasParent, IsTerminator
 from .dataflow_kernel import KernelOp, producer_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
-from .nn import ComputeOp
-from .tensors import expect
-from .tensors import ChannelType, PortShape, end_of, ending_types, listed, port_shape, tile_of
+from .operation import ComputeOp
+from .tensors import ChannelType, PortShape, end_of, ending_types, expect, listed, port_shape, tile_of
 
 
 @irdl_op_definition

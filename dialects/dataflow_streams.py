@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import (
-    IntegerAttr,
-    IntegerType,
-    MemRefType,
-    StringAttr,
-    TensorType,
-    i64,
-)
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, MemRefType, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -28,8 +21,17 @@ from xdsl.traits import HasParent
 
 from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp
-from .tensors import element_type_of, expect, shape_of, slice_type
-from .tensors import ChannelType, data_tile_of, expect_tokens, tile_of, tiled_axis
+from .tensors import (
+    ChannelType,
+    data_tile_of,
+    element_type_of,
+    expect,
+    expect_tokens,
+    shape_of,
+    slice_type,
+    tile_of,
+    tiled_axis,
+)
 from .vocabulary import RATES, Rate
 
 

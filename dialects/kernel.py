@@ -44,8 +44,7 @@ from xdsl.traits import (
 
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp
-from .tensors import expect, shape_of, slice_type
-from .tensors import SlicedCallOp, ending_types, listed, verify_call_signature
+from .tensors import SlicedCallOp, ending_types, expect, listed, shape_of, slice_type, verify_call_signature
 
 
 class FunctionLikeOp(IRDLOperation, ABC):

@@ -40,68 +40,11 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
 
-from .nn_attention import (
-    ATTENTION_OPERATIONS,
-    AttentionOp,
-    AttentionScoresOp,
-    AttentionSoftmaxOp,
-    AttentionValuesOp,
-)
-from .nn_cache import CACHE_OPERATIONS, CacheAppendOp, RopeOp
-from .nn_compute import ROW_OPERATIONS, EmbeddingOp, MatmulOp, RMSNormOp
-from .nn_elementwise import (
-    ELEMENT_OPERATIONS,
-    AddOp,
-    ArgmaxOp,
-    BinaryOp,
-    CastOp,
-    GeluOp,
-    MulOp,
-    SiluOp,
-    UnaryOp,
-)
-from .operation import ComputeOp
-from .tensors import (
-    SlicedCallOp,
-    element_type_of,
-    expect,
-    shape_of,
-    size_bytes_of,
-    slice_type,
-    verify_call_signature,
-)
-
-__all__ = [
-    "NN",
-    "AddOp",
-    "ArgmaxOp",
-    "AttentionOp",
-    "AttentionScoresOp",
-    "AttentionSoftmaxOp",
-    "AttentionValuesOp",
-    "BinaryOp",
-    "CacheAppendOp",
-    "CallOp",
-    "CastOp",
-    "ComputeOp",
-    "EmbeddingOp",
-    "GeluOp",
-    "GetGlobalOp",
-    "MatmulOp",
-    "MulOp",
-    "ObserveOp",
-    "RMSNormOp",
-    "RopeOp",
-    "SiluOp",
-    "StateOp",
-    "UnaryOp",
-    "WeightOp",
-    "element_type_of",
-    "expect",
-    "shape_of",
-    "size_bytes_of",
-    "slice_type",
-]
+from .nn_attention import AttentionOp, AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp
+from .nn_cache import CacheAppendOp, RopeOp
+from .nn_compute import EmbeddingOp, MatmulOp, RMSNormOp
+from .nn_elementwise import AddOp, ArgmaxOp, CastOp, GeluOp, MulOp, SiluOp
+from .tensors import SlicedCallOp, expect, verify_call_signature
 
 
 @irdl_op_definition
@@ -283,10 +226,21 @@ NN = Dialect(
         StateOp,
         GetGlobalOp,
         CallOp,
-        *ROW_OPERATIONS,
-        *CACHE_OPERATIONS,
-        *ATTENTION_OPERATIONS,
-        *ELEMENT_OPERATIONS,
+        EmbeddingOp,
+        RMSNormOp,
+        MatmulOp,
+        RopeOp,
+        CacheAppendOp,
+        AttentionOp,
+        AttentionScoresOp,
+        AttentionSoftmaxOp,
+        AttentionValuesOp,
+        AddOp,
+        MulOp,
+        SiluOp,
+        GeluOp,
+        ArgmaxOp,
+        CastOp,
         ObserveOp,
     ],
 )

@@ -28,9 +28,9 @@ from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInte
 
 from .dataflow_kernel import KernelOp
 from .dataflow_units import fail_at
-from .tensors import expect, size_bytes_of
 from .rdu_machine import MachineAttr, RegionOp, verify_disjoint
 from .rdu_planned import WalkAttr, verify_planned
+from .tensors import expect, size_bytes_of
 
 Symbols = dict[str, Operation]
 """What the names of a module stand for."""

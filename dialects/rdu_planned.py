@@ -17,9 +17,8 @@ from xdsl.irdl import irdl_attr_definition
 from .dataflow import ChannelOp, KernelOp, LoadOp, StageOp, StoreOp
 from .dataflow_units import fail_at
 from .machine import Machine
-from .tensors import expect, shape_of
 from .rdu_machine import machine_of
-from .tensors import tile_of
+from .tensors import expect, shape_of, tile_of
 
 WALK_ATTRIBUTE = "rdu.walk"
 

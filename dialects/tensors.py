@@ -62,6 +62,11 @@ def expect(condition: bool, message: str) -> None:
         raise VerifyException(message)
 
 
+def expect_known(what: str, word: str, known: Sequence[str]) -> None:
+    """Raises: VerifyException unless a word belongs to a closed vocabulary."""
+    expect(word in known, f"{what} '{word}'; known: {', '.join(known)}")
+
+
 def slice_type(stack: Attribute) -> Attribute:
     """The type of one slice of a stack: the same tensor or memref without its leading dimension."""
     match stack:

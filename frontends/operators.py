@@ -12,7 +12,8 @@ from functools import cached_property
 
 from xdsl.ir import Operation
 
-from ..dialects.nn import NN, ComputeOp
+from ..dialects.nn import NN
+from ..dialects.operation import ComputeOp
 from ..dialects.spelling import Arguments, Others, Spelling, Value
 from .diagnostics import counted, error, similar
 from .syntax import Argument, Call, Name

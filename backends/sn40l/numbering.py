@@ -9,9 +9,10 @@ from xdsl.dialects.builtin import FileLineColLoc, FloatAttr, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects import dataflow, nn
+from ...dialects import dataflow
+from ...dialects.operation import ComputeOp
 from ...dialects.rdu_planned import Walk, walk_of
-from ...dialects.tensors import ChannelType
+from ...dialects.tensors import ChannelType, element_type_of, shape_of
 from ...dialects.vocabulary import Rate
 from ..tensors import TensorSpec
 
@@ -23,7 +24,7 @@ def fail(op: Operation, message: str) -> NoReturn:
 
 def spec(type_: Attribute) -> TensorSpec:
     """The spec of a tensor or memref type."""
-    return TensorSpec(nn.shape_of(type_), str(nn.element_type_of(type_)))
+    return TensorSpec(shape_of(type_), str(element_type_of(type_)))
 
 
 def location_of(op: Operation) -> str:
@@ -113,7 +114,7 @@ class Numbering:
 
     def flops(self, block: Block) -> int:
         """What the operations of a body do once."""
-        return sum(op.flops() for op in block.ops if isinstance(op, nn.ComputeOp))
+        return sum(op.flops() for op in block.ops if isinstance(op, ComputeOp))
 
 
 def _attributes(op: Operation) -> dict[str, int | float]:

@@ -51,7 +51,8 @@ from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from ...dialects import dataflow, kernel, nn
 from ...dialects.dataflow import UnitOp
-from ...dialects.tensors import end_of
+from ...dialects.operation import ComputeOp
+from ...dialects.tensors import element_type_of, end_of
 from ..diagnostics import fail
 from .conversions import convert_special
 from .wires import Memory, NetworkBuilder, Wire, add_stage
@@ -97,7 +98,7 @@ def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
 def _convert_op(builder: NetworkBuilder, op: Operation) -> None:
     if convert_special(builder, op):
         return
-    if not isinstance(op, nn.ComputeOp):
+    if not isinstance(op, ComputeOp):
         fail(op, f"{op.name} has no form as a stage")
     _convert_compute(builder, op)
 
@@ -192,7 +193,7 @@ def _copied(builder: NetworkBuilder, value: SSAValue, at: Operation, name: str) 
 
     Raises: PassFailedException where they are no floats.
     """
-    if not isinstance(nn.element_type_of(value), AnyFloat):
+    if not isinstance(element_type_of(value), AnyFloat):
         fail(at, f"a loop inside a step carries a {value.type}; it can carry floats alone")
 
     def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
