@@ -196,8 +196,7 @@ class StageOp(UnitOp):
         periods = [int(period) for period in self.in_periods.get_values()]
         for number, (shape, period) in enumerate(zip(self.ports(), periods, strict=True)):
             expect(
-                period % shape.slices == 0,
-                f"input {number} has {shape.slices} slices in {period} firings",
+                period % shape.slices == 0, f"input {number} has {shape.slices} slices in {period} firings"
             )
 
 

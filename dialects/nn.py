@@ -143,14 +143,10 @@ class _GlobalExists(SymbolUserOpInterface):
         assert isinstance(op, GetGlobalOp)
         target = SymbolTable.lookup_symbol(op, op.global_name)
         expect(
-            isinstance(target, WeightOp | StateOp),
-            f"{op.global_name} is no weight or state of this module",
+            isinstance(target, WeightOp | StateOp), f"{op.global_name} is no weight or state of this module"
         )
         assert isinstance(target, WeightOp | StateOp)
-        expect(
-            target.type == op.result.type,
-            f"{op.global_name} is a {target.type}, not a {op.result.type}",
-        )
+        expect(target.type == op.result.type, f"{op.global_name} is a {target.type}, not a {op.result.type}")
 
 
 @irdl_op_definition

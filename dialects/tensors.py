@@ -137,10 +137,7 @@ def tiled_axis(whole: Sequence[int], tile: Sequence[int]) -> tuple[int | None, i
         return None, 1
     expect(len(axes) == 1, f"tile {tuple(tile)} cuts {tuple(whole)} along several axes")
     large, small = whole[axes[0]], tile[axes[0]]
-    expect(
-        0 < small <= large and large % small == 0,
-        f"tile extent {small} does not divide extent {large}",
-    )
+    expect(0 < small <= large and large % small == 0, f"tile extent {small} does not divide extent {large}")
     return axes[0], large // small
 
 
@@ -270,8 +267,5 @@ class SlicedCallOp(IRDLOperation):
         super().__init__(
             operands=[arguments],
             result_types=[result_types],
-            properties={
-                "callee": callee,
-                "index": IntegerAttr(index, i64) if index is not None else None,
-            },
+            properties={"callee": callee, "index": IntegerAttr(index, i64) if index is not None else None},
         )

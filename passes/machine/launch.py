@@ -101,9 +101,7 @@ def _kernel_signatures(module: ModuleOp) -> dict[str, FunctionType]:
     return signatures
 
 
-def build_schedule(
-    schedule: kernel.ScheduleOp,
-) -> tuple[list[rdu.RegionOp], rdu.ScheduleOp, list[Global]]:
+def build_schedule(schedule: kernel.ScheduleOp) -> tuple[list[rdu.RegionOp], rdu.ScheduleOp, list[Global]]:
     """The regions and the launch schedule of a step, and the weights and states that they replace.
 
     Raises: PassFailedException where memory is not planned.
@@ -193,11 +191,7 @@ def _store_walk(op: dataflow.StoreOp) -> Walk:
     assert columns % head_dim == 0, "tile-stages cuts these tiles at whole heads"
     count = columns // head_dim
     return Walk(
-        groups // count,
-        count * heads,
-        *_slices(op, cache),
-        (batch, heads, element),
-        position_stride=position,
+        groups // count, count * heads, *_slices(op, cache), (batch, heads, element), position_stride=position
     )
 
 

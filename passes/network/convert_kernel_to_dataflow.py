@@ -41,12 +41,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import AnyFloat, FunctionType, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import (
-    PatternRewriter,
-    PatternRewriteWalker,
-    RewritePattern,
-    op_type_rewrite_pattern,
-)
+from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from ...dialects import dataflow, kernel, nn
@@ -58,14 +53,6 @@ from .conversions import convert_special
 from .wires import Memory, NetworkBuilder, Wire, add_stage
 
 
-class ConvertKernel(RewritePattern):
-    """Replace a `kernel.func` by the network that computes the same."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: kernel.FuncOp, rewriter: PatternRewriter) -> None:
-        rewriter.replace(op, build_network(op))
-
-
 @dataclass(frozen=True)
 class ConvertKernelToDataflowPass(ModulePass):
     """Turn every `kernel.func` into a `dataflow.kernel`; the schedule stays as it is."""
@@ -73,7 +60,8 @@ class ConvertKernelToDataflowPass(ModulePass):
     name: ClassVar[str] = "convert-kernel-to-dataflow"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(ConvertKernel(), apply_recursively=False).rewrite_module(op)
+        for func in [func for func in op.ops if isinstance(func, kernel.FuncOp)]:
+            Rewriter.replace_op(func, build_network(func))
 
 
 def _label(op: Operation) -> str:
