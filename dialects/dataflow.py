@@ -31,13 +31,14 @@ from xdsl.traits import HasParent
 from .dataflow_kernel import ChannelOp, KernelOp
 from .dataflow_stages import StageOp, YieldOp
 from .dataflow_streams import LoadOp, StoreOp
-from .dataflow_units import HandedOn, UnitOp, expect_gathered
+from .dataflow_units import HandedOn, UnitOp, expect_exchanged
 from .machine import Machine
 from .tensors import (
     ChannelType,
     TokenType,
     element_type_of,
     expect,
+    expect_known,
     listed,
     shape_of,
     size_bytes_of,
@@ -164,8 +165,7 @@ class CounterOp(UnitOp):
         super().verify_()
         expect(shape_of(self.first) == (), f"a counter of a {self.first.type}; it counts from a scalar on")
         expect(len(self.channels) > 0, "a counter feeds at least one channel")
-        for channel in self.channels:
-            tile = tile_of(channel)
+        for tile in map(tile_of, self.channels):
             expect(tile == self.first.type, f"it counts in {self.first.type}, the channel takes {tile}")
 
 
@@ -192,9 +192,8 @@ class GatherOp(UnitOp):
     def __init__(
         self, table: SSAValue, ids: SSAValue, channels: Sequence[SSAValue], *, sharded: bool = False
     ):
-        super().__init__(
-            operands=[table, ids, channels], properties={"sharded": UnitAttr() if sharded else None}
-        )
+        flag = UnitAttr() if sharded else None
+        super().__init__(operands=[table, ids, channels], properties={"sharded": flag})
 
     def inputs(self) -> Sequence[SSAValue]:
         return (self.ids,)
@@ -217,8 +216,8 @@ class GatherOp(UnitOp):
         expect(integers, f"rows are named by integers, not by {ids}")
         rows = TensorType(element_type_of(self.table), [*shape_of(ids), *shape_of(self.table)[1:]])
         expect(len(self.channels) > 0, "a gather feeds at least one channel")
-        for channel in self.channels:
-            expect(tile_of(channel) == rows, f"rows arrive as {rows}, the channel takes {tile_of(channel)}")
+        for tile in map(tile_of, self.channels):
+            expect(tile == rows, f"rows arrive as {rows}, the channel takes {tile}")
 
 
 @irdl_op_definition
@@ -257,13 +256,9 @@ class ExchangeOp(UnitOp):
         algorithm: str,
         axis: int | None = None,
     ):
-        properties = {
-            "kind": StringAttr(kind),
-            "tiles": IntegerAttr(tiles, i64),
-            "algorithm": StringAttr(algorithm),
-            "axis": None if axis is None else IntegerAttr(axis, i64),
-        }
-        super().__init__(operands=[source, channels], properties=properties)
+        words = {"kind": StringAttr(kind), "algorithm": StringAttr(algorithm)}
+        numbers = {"tiles": IntegerAttr(tiles, i64), "axis": None if axis is None else IntegerAttr(axis, i64)}
+        super().__init__(operands=[source, channels], properties={**words, **numbers})
 
     def inputs(self) -> Sequence[SSAValue]:
         return (self.source,)
@@ -286,21 +281,16 @@ class ExchangeOp(UnitOp):
 
     def verify_(self) -> None:
         super().verify_()
-        kind, algorithm = self.kind.data, self.algorithm.data
         types = dict.fromkeys(map(tile_of, self.channels))
         expect(len(types) == 1, "a collective feeds one or more channels of one tile type")
         expect(self.tiles.value.data > 0, f"a collective of {self.tiles.value.data} tiles")
-        expect(kind in EXCHANGES, f"collective '{kind}'; known: {', '.join(EXCHANGES)}")
-        expect(algorithm in ALGORITHMS, f"algorithm '{algorithm}'; known: {', '.join(ALGORITHMS)}")
-        gathers = kind == "all_gather"
+        expect_known("collective", self.kind.data, EXCHANGES)
+        expect_known("algorithm", self.algorithm.data, ALGORITHMS)
+        gathers = self.kind.data == "all_gather"
         expect(gathers == (self.axis is not None), "`axis` belongs to all_gather, and to nothing else")
         source, (result,) = tile_of(self.source), types
-        tiles = isinstance(source, TensorType) and isinstance(result, TensorType)
-        expect(tiles, "a collective of tokens; it takes tiles")
-        if self.axis is None:
-            expect(source == result, f"all_reduce keeps the type of tiles; {source} becomes {result}")
-        else:
-            expect_gathered(source, result, self.axis.value.data)
+        expect(TokenType() not in (source, result), "a collective of tokens; it takes tiles")
+        expect_exchanged(source, result, None if self.axis is None else self.axis.value.data)
 
 
 DATAFLOW = Dialect(

@@ -31,7 +31,7 @@ from xdsl.traits import HasParent, IsTerminator
 from .dataflow_kernel import KernelOp, producer_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
-from .nn import ComputeOp
+from .operation import ComputeOp
 from .tensors import ChannelType, PortShape, end_of, ending_types, expect, listed, port_shape, tile_of
 
 
@@ -196,8 +196,7 @@ class StageOp(UnitOp):
         periods = [int(period) for period in self.in_periods.get_values()]
         for number, (shape, period) in enumerate(zip(self.ports(), periods, strict=True)):
             expect(
-                period % shape.slices == 0,
-                f"input {number} has {shape.slices} slices in {period} firings",
+                period % shape.slices == 0, f"input {number} has {shape.slices} slices in {period} firings"
             )
 
 

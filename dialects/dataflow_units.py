@@ -45,8 +45,11 @@ def expect_least(op: Operation, name: str, least: int) -> None:
         expect(value.value.data >= least, f"{name} is {value.value.data}; the least is {least}")
 
 
-def expect_gathered(source: Attribute, result: Attribute, axis: int) -> None:
-    """Raises: VerifyException unless a tile is made of tiles one behind the other along an axis."""
+def expect_exchanged(source: Attribute, result: Attribute, axis: int | None) -> None:
+    """Raises: VerifyException unless a tile is the sum of such tiles, or has them one behind the other."""
+    if axis is None:
+        expect(source == result, f"all_reduce keeps the type of tiles; {source} becomes {result}")
+        return
     shape, whole = list(shape_of(source)), list(shape_of(result))
     expect(0 <= axis < len(shape), f"axis {axis} of a tile of rank {len(shape)}")
     grown = len(whole) == len(shape) and whole[axis] % shape[axis] == 0

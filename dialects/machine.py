@@ -60,9 +60,7 @@ class Machine:
         "Assumed: share of the HBM bandwidth that streams reach; 0.92 fits measured decode on 8 sockets",
     )
     hbm_latency_cycles: int = parameter(
-        320,
-        "cycles",
-        "Assumed: 200 ns from request to first byte, as usual for HBM behind a network on chip",
+        320, "cycles", "Assumed: 200 ns from request to first byte, as usual for HBM behind a network on chip"
     )
     ddr_bytes: int = parameter(1536 * 1024**3, "bytes", "SN40 table II: DDR per socket, up to 1.5 TiB")
     ddr_bandwidth: int = parameter(
@@ -80,9 +78,7 @@ class Machine:
         64, "bytes", "Assumed: smallest burst an AGCU moves; shorter requests cost as much"
     )
     hop_latency_cycles: int = parameter(
-        2,
-        "cycles",
-        "Assumed: per hop of the on-chip network; not published, one switch and one wire stage",
+        2, "cycles", "Assumed: per hop of the on-chip network; not published, one switch and one wire stage"
     )
     stage_latency_cycles: int = parameter(
         48,

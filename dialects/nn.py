@@ -40,68 +40,11 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
 
-from .nn_attention import (
-    ATTENTION_OPERATIONS,
-    AttentionOp,
-    AttentionScoresOp,
-    AttentionSoftmaxOp,
-    AttentionValuesOp,
-)
-from .nn_cache import CACHE_OPERATIONS, CacheAppendOp, RopeOp
-from .nn_compute import ROW_OPERATIONS, EmbeddingOp, MatmulOp, RMSNormOp
-from .nn_elementwise import (
-    ELEMENT_OPERATIONS,
-    AddOp,
-    ArgmaxOp,
-    BinaryOp,
-    CastOp,
-    GeluOp,
-    MulOp,
-    SiluOp,
-    UnaryOp,
-)
-from .operation import ComputeOp
-from .tensors import (
-    SlicedCallOp,
-    element_type_of,
-    expect,
-    shape_of,
-    size_bytes_of,
-    slice_type,
-    verify_call_signature,
-)
-
-__all__ = [
-    "NN",
-    "AddOp",
-    "ArgmaxOp",
-    "AttentionOp",
-    "AttentionScoresOp",
-    "AttentionSoftmaxOp",
-    "AttentionValuesOp",
-    "BinaryOp",
-    "CacheAppendOp",
-    "CallOp",
-    "CastOp",
-    "ComputeOp",
-    "EmbeddingOp",
-    "GeluOp",
-    "GetGlobalOp",
-    "MatmulOp",
-    "MulOp",
-    "ObserveOp",
-    "RMSNormOp",
-    "RopeOp",
-    "SiluOp",
-    "StateOp",
-    "UnaryOp",
-    "WeightOp",
-    "element_type_of",
-    "expect",
-    "shape_of",
-    "size_bytes_of",
-    "slice_type",
-]
+from .nn_attention import AttentionOp, AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp
+from .nn_cache import CacheAppendOp, RopeOp
+from .nn_compute import EmbeddingOp, MatmulOp, RMSNormOp
+from .nn_elementwise import AddOp, ArgmaxOp, CastOp, GeluOp, MulOp, SiluOp
+from .tensors import SlicedCallOp, expect, verify_call_signature
 
 
 @irdl_op_definition
@@ -200,14 +143,10 @@ class _GlobalExists(SymbolUserOpInterface):
         assert isinstance(op, GetGlobalOp)
         target = SymbolTable.lookup_symbol(op, op.global_name)
         expect(
-            isinstance(target, WeightOp | StateOp),
-            f"{op.global_name} is no weight or state of this module",
+            isinstance(target, WeightOp | StateOp), f"{op.global_name} is no weight or state of this module"
         )
         assert isinstance(target, WeightOp | StateOp)
-        expect(
-            target.type == op.result.type,
-            f"{op.global_name} is a {target.type}, not a {op.result.type}",
-        )
+        expect(target.type == op.result.type, f"{op.global_name} is a {target.type}, not a {op.result.type}")
 
 
 @irdl_op_definition
@@ -283,10 +222,21 @@ NN = Dialect(
         StateOp,
         GetGlobalOp,
         CallOp,
-        *ROW_OPERATIONS,
-        *CACHE_OPERATIONS,
-        *ATTENTION_OPERATIONS,
-        *ELEMENT_OPERATIONS,
+        EmbeddingOp,
+        RMSNormOp,
+        MatmulOp,
+        RopeOp,
+        CacheAppendOp,
+        AttentionOp,
+        AttentionScoresOp,
+        AttentionSoftmaxOp,
+        AttentionValuesOp,
+        AddOp,
+        MulOp,
+        SiluOp,
+        GeluOp,
+        ArgmaxOp,
+        CastOp,
         ObserveOp,
     ],
 )

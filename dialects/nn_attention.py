@@ -144,8 +144,7 @@ class AttentionScoresOp(AttentionTileOp):
         query, keys, result = shape_of(self.query), shape_of(self.keys), shape_of(self.result)
         expect(len(keys) == 4, f"keys are {keys}; they take [batch, kv_heads, tile, head_dim]")
         expect(
-            len(query) == 2 and query[1] % (keys[1] * keys[3]) == 0,
-            f"query {query} does not fit keys {keys}",
+            len(query) == 2 and query[1] % (keys[1] * keys[3]) == 0, f"query {query} does not fit keys {keys}"
         )
         wanted = (keys[0], query[1] // keys[3], keys[2])
         expect(result == wanted, f"result is {result}, should be {wanted}")
@@ -231,7 +230,3 @@ class AttentionValuesOp(AttentionTileOp):
 
     def tile_rule(self) -> TileRule:
         return TileRule((2, 2, None), None)
-
-
-ATTENTION_OPERATIONS = (AttentionOp, AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp)
-"""Those of `nn` in this file."""

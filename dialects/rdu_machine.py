@@ -32,7 +32,7 @@ from xdsl.utils.exceptions import VerifyException
 from .dataflow_units import fail_at
 from .machine import SN40L, Machine
 from .nn import WeightOp
-from .tensors import expect, size_bytes_of
+from .tensors import expect, expect_known, size_bytes_of
 from .vocabulary import REGION_KINDS, TIERS
 
 MACHINE_ATTRIBUTE = "rdu.machine"
@@ -152,11 +152,8 @@ class RegionOp(IRDLOperation):
         return 0 if self.pmus is None else self.pmus.value.data * machine_of(self).pmu_bytes
 
     def verify_(self) -> None:
-        expect(
-            self.kind.data in REGION_KINDS,
-            f"region kind '{self.kind.data}'; known: {', '.join(REGION_KINDS)}",
-        )
-        expect(self.tier.data in TIERS, f"memory tier '{self.tier.data}'; known: {', '.join(TIERS)}")
+        expect_known("region kind", self.kind.data, REGION_KINDS)
+        expect_known("memory tier", self.tier.data, TIERS)
         machine, tier = machine_of(self), self.tier.data
         capacity = {"hbm": machine.hbm_bytes, "ddr": machine.ddr_bytes, "sram": machine.sram_bytes}[tier]
         begin = self.address.value.data

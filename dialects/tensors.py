@@ -62,6 +62,11 @@ def expect(condition: bool, message: str) -> None:
         raise VerifyException(message)
 
 
+def expect_known(what: str, word: str, known: Sequence[str]) -> None:
+    """Raises: VerifyException unless a word belongs to a closed vocabulary."""
+    expect(word in known, f"{what} '{word}'; known: {', '.join(known)}")
+
+
 def slice_type(stack: Attribute) -> Attribute:
     """The type of one slice of a stack: the same tensor or memref without its leading dimension."""
     match stack:
@@ -132,10 +137,7 @@ def tiled_axis(whole: Sequence[int], tile: Sequence[int]) -> tuple[int | None, i
         return None, 1
     expect(len(axes) == 1, f"tile {tuple(tile)} cuts {tuple(whole)} along several axes")
     large, small = whole[axes[0]], tile[axes[0]]
-    expect(
-        0 < small <= large and large % small == 0,
-        f"tile extent {small} does not divide extent {large}",
-    )
+    expect(0 < small <= large and large % small == 0, f"tile extent {small} does not divide extent {large}")
     return axes[0], large // small
 
 
@@ -265,8 +267,5 @@ class SlicedCallOp(IRDLOperation):
         super().__init__(
             operands=[arguments],
             result_types=[result_types],
-            properties={
-                "callee": callee,
-                "index": IntegerAttr(index, i64) if index is not None else None,
-            },
+            properties={"callee": callee, "index": IntegerAttr(index, i64) if index is not None else None},
         )

@@ -20,6 +20,7 @@ from xdsl.passes import ModulePass
 
 from ..dialects import nn
 from ..dialects.rdu_machine import machine_of
+from ..dialects.tensors import shape_of, size_bytes_of
 
 KnobValue = int | str | bool
 """A value of an option that has a knob."""
@@ -88,5 +89,5 @@ def module_facts(module: ModuleOp) -> dict[str, int]:
 
 def _layer_bytes(op: nn.WeightOp | nn.StateOp) -> int:
     """Of a weight or state that is stacked, the bytes of one layer."""
-    layers = nn.shape_of(op.type)[0] if op.stacked is not None else 1
-    return nn.size_bytes_of(op.type) // layers
+    layers = shape_of(op.type)[0] if op.stacked is not None else 1
+    return size_bytes_of(op.type) // layers

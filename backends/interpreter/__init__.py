@@ -19,7 +19,8 @@ from xdsl.ir import Operation
 
 from ...dialects.dataflow import KernelOp, UnitOp
 from ...dialects.kernel import FunctionLikeOp, ScheduleOp, StepsOp
-from ...dialects.nn import ComputeOp, StateOp, WeightOp
+from ...dialects.nn import StateOp, WeightOp
+from ...dialects.operation import ComputeOp
 from ...dialects.rdu_machine import machine_of
 from ..collectives import shards
 from ..numerics import Operation as Meaning

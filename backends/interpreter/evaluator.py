@@ -13,6 +13,7 @@ from xdsl.traits import IsTerminator
 
 from ...dialects import kernel, nn
 from ...dialects.dataflow import KernelOp
+from ...dialects.operation import ComputeOp
 from .. import numerics
 from ..meanings import load_meaning
 from ..specs import attributes_of, tensor_spec
@@ -137,7 +138,7 @@ class Evaluator:
                     meaning(*row)
                 return ()
             attributes, spec = attributes_of(op), tensor_spec(op.results[0].type)
-            if isinstance(op, nn.ComputeOp) and op.ACROSS_SOCKETS:
+            if isinstance(op, ComputeOp) and op.ACROSS_SOCKETS:
                 return (meaning(arrays, attributes, spec),)
             return ([meaning(row, attributes, spec) for row in arrays],)
         except ValueError as error:
@@ -147,7 +148,7 @@ class Evaluator:
         """The function that computes an operation; one without results writes to its operands."""
         if op.name in self.operations:
             return self.operations[op.name]
-        if isinstance(op, nn.ComputeOp) and op.NUMPY:
+        if isinstance(op, ComputeOp) and op.NUMPY:
             return load_meaning(op.NUMPY)
         fail(op, f"{op.name} has no meaning in numbers")
 

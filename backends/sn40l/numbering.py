@@ -9,7 +9,8 @@ from xdsl.dialects.builtin import FileLineColLoc, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
-from ...dialects import dataflow, nn
+from ...dialects import dataflow
+from ...dialects.operation import ComputeOp
 from ...dialects.rdu_planned import Walk, walk_of
 from ...dialects.tensors import ChannelType
 from ...dialects.vocabulary import Rate
@@ -109,4 +110,4 @@ class Numbering:
 
     def flops(self, block: Block) -> int:
         """What the operations of a body do once."""
-        return sum(op.flops() for op in block.ops if isinstance(op, nn.ComputeOp))
+        return sum(op.flops() for op in block.ops if isinstance(op, ComputeOp))

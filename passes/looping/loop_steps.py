@@ -15,7 +15,7 @@ from ...dialects import kernel, nn
 from ...dialects.kernel import FuncOp, ReturnOp, StepsOp, YieldOp
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
-from ...dialects.tensors import end_of
+from ...dialects.tensors import element_type_of, end_of, shape_of
 from ..diagnostics import add_remark, fail
 from ..units.traffic import shortage
 from .call_arguments import Root, root_of
@@ -184,7 +184,7 @@ class StepLoop:
 
 def is_counter(value: SSAValue) -> bool:
     """Whether an input is a position: an integer scalar."""
-    return nn.shape_of(value) == () and isinstance(nn.element_type_of(value), IntegerType)
+    return shape_of(value) == () and isinstance(element_type_of(value), IntegerType)
 
 
 def step_loop(schedule: kernel.ScheduleOp, kernels: Mapping[str, kernel.FuncOp]) -> StepLoop | StepObjection:

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import FunctionType, MemRefType, TensorType
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, YieldOp
-from ...dialects.nn import slice_type
+from ...dialects.tensors import slice_type
 from .call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices
 from .run_scan import Run
 

@@ -45,26 +45,10 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import (
-    PatternRewriter,
-    PatternRewriteWalker,
-    RewritePattern,
-    op_type_rewrite_pattern,
-)
+from xdsl.rewriter import Rewriter
 
 from ...dialects import dataflow, kernel
 from .launch import build_schedule, set_walks
-
-
-class ConvertSchedule(RewritePattern):
-    """Replace the schedule, the weights and the states by regions and launch commands."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: kernel.ScheduleOp, rewriter: PatternRewriter) -> None:
-        regions, schedule, replaced = build_schedule(op)
-        rewriter.replace(op, [*regions, schedule], [])
-        for symbol in replaced:
-            rewriter.erase(symbol)
 
 
 @dataclass(frozen=True)
@@ -74,7 +58,11 @@ class ConvertDataflowToRduPass(ModulePass):
     name: ClassVar[str] = "convert-dataflow-to-rdu"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(ConvertSchedule(), apply_recursively=False).rewrite_module(op)
+        for schedule in [schedule for schedule in op.ops if isinstance(schedule, kernel.ScheduleOp)]:
+            regions, launched, replaced = build_schedule(schedule)
+            Rewriter.replace_op(schedule, [*regions, launched], [])
+            for symbol in replaced:
+                Rewriter.erase_op(symbol)
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
                 set_walks(network)

@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from ...dialects import dataflow, kernel, nn, rdu
 from ...dialects.rdu_planned import Walk, missing_plan, set_walk
-from ...dialects.tensors import tile_of, tiled_axis
+from ...dialects.tensors import element_type_of, shape_of, size_bytes_of, tile_of, tiled_axis
 from ..diagnostics import fail
 
 Global = nn.WeightOp | nn.StateOp
@@ -35,7 +35,7 @@ class _Launch:
     def region(self, value: SSAValue, default: str, kind: str, address: int, at: Operation) -> None:
         """A region for an input or a value of the schedule."""
         name = self.names.take(value.name_hint or default)
-        type_ = value.type if kind == "input" else MemRefType(nn.element_type_of(value), nn.shape_of(value))
+        type_ = value.type if kind == "input" else MemRefType(element_type_of(value), shape_of(value))
         region = rdu.RegionOp(name, kind, "hbm", address, type_)
         region.location = at.location
         self.regions.append(region)
@@ -71,7 +71,7 @@ def _arguments(call: kernel.CallOp, signature: FunctionType, launch: _Launch) ->
     for value, wanted in zip(call.arguments, signature.inputs.data, strict=True):
         name, offset = launch.places[value]
         sliced = value.type != wanted
-        yield name, offset + (index * nn.size_bytes_of(wanted) if sliced else 0)
+        yield name, offset + (index * size_bytes_of(wanted) if sliced else 0)
     for result in call.results:
         yield launch.places[result]
 
@@ -101,9 +101,7 @@ def _kernel_signatures(module: ModuleOp) -> dict[str, FunctionType]:
     return signatures
 
 
-def build_schedule(
-    schedule: kernel.ScheduleOp,
-) -> tuple[list[rdu.RegionOp], rdu.ScheduleOp, list[Global]]:
+def build_schedule(schedule: kernel.ScheduleOp) -> tuple[list[rdu.RegionOp], rdu.ScheduleOp, list[Global]]:
     """The regions and the launch schedule of a step, and the weights and states that they replace.
 
     Raises: PassFailedException where memory is not planned.
@@ -142,8 +140,8 @@ def build_schedule(
 
 def byte_strides(type_: Attribute) -> tuple[int, ...]:
     """Bytes from one index to the next, per dimension, of a packed row-major tensor."""
-    shape = nn.shape_of(type_)
-    stride = nn.size_bytes_of(type_) // max(1, prod(shape))
+    shape = shape_of(type_)
+    stride = size_bytes_of(type_) // max(1, prod(shape))
     strides: list[int] = []
     for extent in reversed(shape):
         strides.append(stride)
@@ -152,20 +150,20 @@ def byte_strides(type_: Attribute) -> tuple[int, ...]:
 
 
 def _tile_shape(channel: SSAValue) -> tuple[int, ...]:
-    return nn.shape_of(tile_of(channel))
+    return shape_of(tile_of(channel))
 
 
 def _walk(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute, channel: SSAValue) -> Walk:
     """Tiles, their distance and the strides inside of the passes over a packed tensor, or its slices."""
     strides = byte_strides(stream)
-    axis, tiles = tiled_axis(nn.shape_of(stream), _tile_shape(channel))
+    axis, tiles = tiled_axis(shape_of(stream), _tile_shape(channel))
     distance = 0 if axis is None else _tile_shape(channel)[axis] * strides[axis]
     return Walk(tiles, distance, *_slices(op, stream), strides)
 
 
 def _slices(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute) -> tuple[int, int]:
     """Bytes to the first pass, and from one pass to the next."""
-    slice_bytes = nn.size_bytes_of(stream)
+    slice_bytes = size_bytes_of(stream)
     start = op.start.value.data if op.start is not None else 0
     stride = op.stride.value.data if op.stride is not None else 0
     return start * slice_bytes, stride * slice_bytes
@@ -175,8 +173,8 @@ def _load_walk(op: dataflow.LoadOp) -> Walk:
     walk = _walk(op, op.stream_type, op.channels[0])
     if op.after is None:
         return walk
-    axis, _ = tiled_axis(nn.shape_of(op.stream_type), _tile_shape(op.channels[0]))
-    context = len(nn.shape_of(op.stream_type)) - 2
+    axis, _ = tiled_axis(shape_of(op.stream_type), _tile_shape(op.channels[0]))
+    context = len(shape_of(op.stream_type)) - 2
     if axis not in (None, context):
         fail(op, f"a gated load is tiled along axis {axis}; its positions lie along axis {context}")
     return replace(walk, positions_per_tile=_tile_shape(op.channels[0])[context])
@@ -188,16 +186,12 @@ def _store_walk(op: dataflow.StoreOp) -> Walk:
     # A tile `[B, n]` at one position of a cache `[B, G, context, D]`.
     cache = op.memory_type
     batch, heads, position, element = byte_strides(cache)
-    _, groups, _, head_dim = nn.shape_of(cache)
+    _, groups, _, head_dim = shape_of(cache)
     columns = _tile_shape(op.channel)[1]
     assert columns % head_dim == 0, "tile-stages cuts these tiles at whole heads"
     count = columns // head_dim
     return Walk(
-        groups // count,
-        count * heads,
-        *_slices(op, cache),
-        (batch, heads, element),
-        position_stride=position,
+        groups // count, count * heads, *_slices(op, cache), (batch, heads, element), position_stride=position
     )
 
 

@@ -50,6 +50,7 @@ from xdsl.passes import ModulePass
 from ...dialects import kernel, nn
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
+from ...dialects.tensors import size_bytes_of
 from ..diagnostics import NoRoom, fail
 from ..units.resident_weights import is_resident
 from ..units.traffic import traffic_bytes
@@ -80,10 +81,10 @@ def _part_name(stack: kernel.StackOp, part: SSAValue) -> str:
     source = part.owner
     if not isinstance(source, nn.GetGlobalOp):
         fail(stack, "only weights and states can be laid out as a stack")
-    if nn.size_bytes_of(part) % ALIGNMENT:
+    if size_bytes_of(part) % ALIGNMENT:
         fail(
             stack,
-            f"parts of {nn.size_bytes_of(part)} bytes have no constant stride at an alignment of "
+            f"parts of {size_bytes_of(part)} bytes have no constant stride at an alignment of "
             f"{ALIGNMENT}; declare them as one stacked weight",
         )
     return source.global_name.root_reference.data
@@ -108,7 +109,7 @@ def _in_ddr(
     Raises: PassFailedException where not all fits, with what would hold it.
     """
     machine = machine_of(module)
-    sizes = [sum(aligned(nn.size_bytes_of(op.type)) for op in group) for group in groups]
+    sizes = [sum(aligned(size_bytes_of(op.type)) for op in group) for group in groups]
     needed = sum(sizes) + rest
     excess = needed - machine.hbm_bytes
     if excess <= 0:
@@ -139,14 +140,14 @@ def _place(ops: list[Global], addresses: Sequence[int], tier: str) -> None:
 
 
 def _items(ops: list[Global]) -> list[Item]:
-    return [Item(op.sym_name.data, nn.size_bytes_of(op.type)) for op in ops]
+    return [Item(op.sym_name.data, size_bytes_of(op.type)) for op in ops]
 
 
 def _plan(module: ModuleOp, schedule: kernel.ScheduleOp, spill: bool) -> None:
     groups = _globals_in_order(module, schedule)
     values = _lifetimes(schedule)
-    others = [Item("input", nn.size_bytes_of(arg)) for arg in schedule.args]
-    others += [Item("value", nn.size_bytes_of(value), lifetime) for value, lifetime in values]
+    others = [Item("input", size_bytes_of(arg)) for arg in schedule.args]
+    others += [Item("value", size_bytes_of(value), lifetime) for value, lifetime in values]
     spilled = _in_ddr(module, schedule, groups, plan_addresses(others)[1], spill)
     far = [op for number in sorted(spilled) for op in groups[number]]
     near = [op for number, group in enumerate(groups) if number not in spilled for op in group]

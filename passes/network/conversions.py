@@ -14,6 +14,7 @@ from ...dialects import dataflow, nn
 from ...dialects.dataflow import TokenType, UnitOp
 from ...dialects.nn_compute import TableLookupOp
 from ...dialects.operation import SocketExchangeOp
+from ...dialects.tensors import element_type_of, shape_of
 from ..diagnostics import fail
 from .wires import Memory, NetworkBuilder, Wire, add_stage
 
@@ -78,7 +79,7 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
     memory, position = builder.memory(cache, op), _position(builder, op.position, op)
     _expect_own_appends(builder, op, memory)
     builder.cache_reads.append(memory)
-    wire = Wire(TensorType(nn.element_type_of(cache), nn.shape_of(cache)), builder.rate)
+    wire = Wire(TensorType(element_type_of(cache), shape_of(cache)), builder.rate)
     append = builder.appends.get(memory)
     token = builder.channel(append, op) if append is not None else None
 
@@ -104,9 +105,9 @@ def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Mem
 
 def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
     """Three stages: scores, softmax over the whole context, weighted sum of the values."""
-    batch, _, context, _ = nn.shape_of(op.keys)
+    batch, _, context, _ = shape_of(op.keys)
     row = TensorType(f32, [batch, op.heads, context])
-    accumulator = TensorType(f64, nn.shape_of(op.result))
+    accumulator = TensorType(f64, shape_of(op.result))
     query, keys = builder.held(op.query, op), _read_cache(builder, op, op.keys)
     hint = op.result.name_hint or "attention"
 

@@ -41,28 +41,16 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import AnyFloat, FunctionType, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import (
-    PatternRewriter,
-    PatternRewriteWalker,
-    RewritePattern,
-    op_type_rewrite_pattern,
-)
+from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from ...dialects import dataflow, kernel, nn
 from ...dialects.dataflow import UnitOp
-from ...dialects.tensors import end_of
+from ...dialects.operation import ComputeOp
+from ...dialects.tensors import element_type_of, end_of
 from ..diagnostics import fail
 from .conversions import convert_special
 from .wires import Memory, NetworkBuilder, Wire, add_stage
-
-
-class ConvertKernel(RewritePattern):
-    """Replace a `kernel.func` by the network that computes the same."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: kernel.FuncOp, rewriter: PatternRewriter) -> None:
-        rewriter.replace(op, build_network(op))
 
 
 @dataclass(frozen=True)
@@ -72,7 +60,8 @@ class ConvertKernelToDataflowPass(ModulePass):
     name: ClassVar[str] = "convert-kernel-to-dataflow"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(ConvertKernel(), apply_recursively=False).rewrite_module(op)
+        for func in [func for func in op.ops if isinstance(func, kernel.FuncOp)]:
+            Rewriter.replace_op(func, build_network(func))
 
 
 def _label(op: Operation) -> str:
@@ -97,7 +86,7 @@ def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
 def _convert_op(builder: NetworkBuilder, op: Operation) -> None:
     if convert_special(builder, op):
         return
-    if not isinstance(op, nn.ComputeOp):
+    if not isinstance(op, ComputeOp):
         fail(op, f"{op.name} has no form as a stage")
     _convert_compute(builder, op)
 
@@ -192,7 +181,7 @@ def _copied(builder: NetworkBuilder, value: SSAValue, at: Operation, name: str) 
 
     Raises: PassFailedException where they are no floats.
     """
-    if not isinstance(nn.element_type_of(value), AnyFloat):
+    if not isinstance(element_type_of(value), AnyFloat):
         fail(at, f"a loop inside a step carries a {value.type}; it can carry floats alone")
 
     def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:

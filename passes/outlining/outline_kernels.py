@@ -249,9 +249,5 @@ def _refuse_slices(user: Operation, values: dict[SSAValue, SSAValue], call: nn.C
             fail(call, f"@{name} hands a slice of a stack to {verb}", "let an operation of the layer read it")
 
 
-DIVISIONS: dict[Granularity, Division] = {
-    "op": one_each,
-    "block": after_residual_adds,
-    "layer": all_together,
-}
+DIVISIONS: dict[Granularity, Division] = {"op": one_each, "block": after_residual_adds, "layer": all_together}
 """How the operations of a layer are grouped, for `op` before the fusion rules."""

@@ -14,6 +14,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import MemoryWriteEffect
 
 from ...dialects import nn
+from ...dialects.operation import ComputeOp
 from ...dialects.sharding import (
     REPLICATED,
     CannotSplit,
@@ -222,7 +223,7 @@ class _Rules:
         wanted = self.wanted.get(op.results[0]) if op.results else None
         view = ShardView(self.sockets, operands, free, wanted)
         try:
-            sharded = op.shard(view) if isinstance(op, nn.ComputeOp) else None
+            sharded = op.shard(view) if isinstance(op, ComputeOp) else None
         except CannotSplit as refusal:
             fail(op, refusal.message, refusal.way_out)
         if not isinstance(sharded, Sharded):
@@ -286,7 +287,7 @@ def _wanted(block: Block, sockets: int) -> dict[SSAValue, Placement]:
     """
     wanted: dict[SSAValue, Placement] = {}
     for op in reversed(list(block.ops)):
-        if not isinstance(op, nn.ComputeOp):
+        if not isinstance(op, ComputeOp):
             continue
         wants = op.wants(wanted.get(op.results[0]) if op.results else None, sockets)
         for operand, placement in zip(op.operands, wants, strict=True):

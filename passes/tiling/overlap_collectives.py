@@ -50,10 +50,10 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from ...dialects import dataflow, nn
+from ...dialects import dataflow
 from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
 from ...dialects.rdu_machine import machine_of
-from ...dialects.tensors import ChannelType, tile_of, tiled_axis
+from ...dialects.tensors import ChannelType, shape_of, size_bytes_of, tile_of, tiled_axis
 from ...dialects.vocabulary import ALGORITHMS
 from ..diagnostics import fail
 from ..knobs import Knob
@@ -95,7 +95,7 @@ class ExchangeTiles(RewritePattern):
             return
         tiles_in, whole_channel = collector.ins[0], channel_of(op.source)
         whole, tile = tile_of(op.source), tile_of(tiles_in)
-        _, count = tiled_axis(nn.shape_of(whole), nn.shape_of(tile))
+        _, count = tiled_axis(shape_of(whole), shape_of(tile))
         if not all(self._can_hold(channel, count) for channel in op.channels):
             return
         op.operands[0] = tiles_in
@@ -123,7 +123,7 @@ class ChooseAlgorithm(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: dataflow.ExchangeOp, rewriter: PatternRewriter) -> None:
-        machine, size = machine_of(op), nn.size_bytes_of(tile_of(op.source))
+        machine, size = machine_of(op), size_bytes_of(tile_of(op.source))
         chosen = self.algorithm
         if chosen == "auto":
             chosen = min(ALGORITHMS, key=lambda name: sum(machine.exchange_cycles(op.kind.data, name, size)))

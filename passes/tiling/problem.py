@@ -15,7 +15,8 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from ...dialects import dataflow, nn
 from ...dialects.dataflow_kernel import producer_of, readers_of
 from ...dialects.dataflow_stages import source_of
-from ...dialects.operation import TileRule
+from ...dialects.operation import ComputeOp, TileRule
+from ...dialects.tensors import element_type_of, shape_of, size_bytes_of
 from .solver import TiledStage, burst_multiple
 
 
@@ -98,9 +99,9 @@ class TilingProblem:
         multiple = 1
         ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
         for channel, argument, axis in ports:
-            shape = nn.shape_of(argument)
+            shape = shape_of(argument)
             if axis == len(shape) - 1 and streams_tiles(channel, self.iterations):
-                element_bytes = nn.size_bytes_of(argument) // prod(shape)
+                element_bytes = size_bytes_of(argument) // prod(shape)
                 multiple = lcm(multiple, burst_multiple(axes.extent, element_bytes, request_bytes))
         return multiple
 
@@ -108,7 +109,7 @@ class TilingProblem:
         """The size per index of the largest tensor that a stage streams from memory."""
         ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
         sizes = [
-            nn.size_bytes_of(argument) // axes.extent
+            size_bytes_of(argument) // axes.extent
             for channel, argument, axis in ports
             if axis is not None and streams_tiles(channel, self.iterations)
         ]
@@ -145,15 +146,15 @@ def cut_type(type_: Attribute, axis: int | None, count: int) -> Attribute:
     """The type of one of `count` tiles along `axis`; the type itself where the axis is None."""
     if axis is None or count == 1:
         return type_
-    shape = list(nn.shape_of(type_))
+    shape = list(shape_of(type_))
     shape[axis] //= count
     assert isinstance(type_, nn.TensorType), "tiles are tensors"
-    return nn.TensorType(nn.element_type_of(type_), shape)
+    return nn.TensorType(element_type_of(type_), shape)
 
 
 def tile_rule(op: Operation) -> TileRule | None:
     """The rule of an operation, or None where it needs its operands whole."""
-    rule = op.tile_rule() if isinstance(op, nn.ComputeOp) else None
+    rule = op.tile_rule() if isinstance(op, ComputeOp) else None
     return rule if isinstance(rule, TileRule) else None
 
 
@@ -191,7 +192,7 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
         multiple = lcm(multiple, found)
     arguments = tuple(axes.get(argument) for argument in block.args)
     extents = {
-        nn.shape_of(argument)[axis]
+        shape_of(argument)[axis]
         for argument, axis in zip(block.args, arguments, strict=True)
         if axis is not None
     }
@@ -210,7 +211,7 @@ def _store_multiple(stage: dataflow.StageOp) -> int:
         for reader in readers_of(channel):
             if isinstance(reader, dataflow.StoreOp) and reader.position is not None:
                 assert reader.destination is not None, "checked by the store's verifier"
-                multiple = lcm(multiple, nn.shape_of(reader.destination)[-1])
+                multiple = lcm(multiple, shape_of(reader.destination)[-1])
     return multiple
 
 

@@ -64,6 +64,7 @@ from xdsl.passes import ModulePass
 from ...dialects import dataflow, kernel, nn
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
+from ...dialects.tensors import size_bytes_of
 from ..diagnostics import fail
 from ..knobs import Knob
 from .resident_weights import is_resident, loads_in_place, mark
@@ -74,7 +75,7 @@ from .traffic import network_pmus, traffic_bytes
 def _weight_pmus(weight: nn.WeightOp, machine: Machine) -> int:
     """PMUs of a weight: so many that hold it, and that it is read no slower than from HBM."""
     port = machine.pmu_port_bytes_per_cycle * machine.clock_hz
-    return max(-(-nn.size_bytes_of(weight.type) // machine.pmu_bytes), -(-machine.hbm_bandwidth // port))
+    return max(-(-size_bytes_of(weight.type) // machine.pmu_bytes), -(-machine.hbm_bandwidth // port))
 
 
 def _traffic(module: ModuleOp) -> Counter[str]:
@@ -95,7 +96,7 @@ def retain(module: ModuleOp, machine: Machine, percent: int) -> None:
         for op in module.ops
         if isinstance(op, nn.WeightOp)
         and op.sym_name.data in loads
-        and moved[op.sym_name.data] >= nn.size_bytes_of(op.type)
+        and moved[op.sym_name.data] >= size_bytes_of(op.type)
     ]
     candidates = [
         Candidate(op.sym_name.data, _weight_pmus(op, machine), moved[op.sym_name.data]) for op in weights

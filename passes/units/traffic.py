@@ -18,7 +18,7 @@ from xdsl.utils.exceptions import PassFailedException
 from ...dialects import dataflow, kernel, nn
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import set_machine
-from ...dialects.tensors import tile_of
+from ...dialects.tensors import size_bytes_of, tile_of
 from .. import load_pass
 
 
@@ -85,7 +85,7 @@ def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:
     """
     ports = zip(stage.body.block.args, stage.ports(), stage.in_periods.get_values(), strict=False)
     return [
-        (nn.size_bytes_of(argument), int(period) == 1 or port.slices > 1) for argument, port, period in ports
+        (size_bytes_of(argument), int(period) == 1 or port.slices > 1) for argument, port, period in ports
     ]
 
 
@@ -93,7 +93,7 @@ def _streams(network: dataflow.KernelOp) -> Iterator[tuple[SSAValue, int]]:
     """What each stream of a network reads or writes in memory, and the bytes that it moves in a call."""
     for unit in network.units():
         if unit.memory is not None and unit.memory_port is not None:
-            yield unit.memory, unit.passes * unit.work * nn.size_bytes_of(tile_of(unit.memory_port))
+            yield unit.memory, unit.passes * unit.work * size_bytes_of(tile_of(unit.memory_port))
 
 
 def _argument_bytes(target: Operation) -> list[int]:
@@ -105,7 +105,7 @@ def _argument_bytes(target: Operation) -> list[int]:
         return [moved[argument] for argument in target.args]
     signature = target.properties["function_type"]
     assert isinstance(signature, FunctionType), "calls are verified to name kernels"
-    return [nn.size_bytes_of(type_) for type_ in signature.inputs]
+    return [size_bytes_of(type_) for type_ in signature.inputs]
 
 
 def _owners(value: SSAValue) -> list[str]:

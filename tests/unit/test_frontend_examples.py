@@ -13,7 +13,8 @@ from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.dialects.func import Func, FuncOp
 from xdsl.parser import Parser
 
-from kl.dialects.nn import NN, CallOp, StateOp, WeightOp, size_bytes_of
+from kl.dialects.nn import NN, CallOp, StateOp, WeightOp
+from kl.dialects.tensors import size_bytes_of
 from kl.frontends import load_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from kl.backends import numerics
 from kl.backends.numerics import OPERATIONS, cache_append
 from kl.backends.tensors import TensorSpec, rounded
-from kl.dialects.nn import NN, CacheAppendOp, ComputeOp
+from kl.dialects.nn import NN, CacheAppendOp
+from kl.dialects.operation import ComputeOp
 
 SEEDS = st.integers(0, 2**32 - 1)
 FLOATS = st.sampled_from(["bf16", "f16", "f32"])

@@ -19,6 +19,7 @@ from kl.backends.sn40l.usage import MEASURES
 from kl.backends.targets import Choice
 from kl.dialects import nn
 from kl.dialects.rdu_machine import set_machine
+from kl.dialects.tensors import shape_of
 from kl.explore.errors import SpaceError
 from kl.explore.parameters import Categorical, Condition, Integer, Ordinal
 from kl.explore.space import Space
@@ -51,7 +52,7 @@ def spaces(source: Source, sockets: int, **options: object) -> MappingSpace:
 
 def rows(module: ModuleOp) -> int:
     """A fact of a module: the rows of its first weight."""
-    return next(nn.shape_of(op.type)[0] for op in module.ops if isinstance(op, nn.WeightOp))
+    return next(shape_of(op.type)[0] for op in module.ops if isinstance(op, nn.WeightOp))
 
 
 @dataclass(frozen=True)
