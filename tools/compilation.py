@@ -19,9 +19,18 @@ from ..dialects.rdu import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..frontends import Frontend, SavedProgram, Text
 from .diagnostics import Diagnostic, report
-from .driver import level_of, levels_between, lower
+from .driver import (
+    ShowPass,
+    check_module,
+    fill_locations,
+    level_of,
+    levels_between,
+    lower,
+    parse_passes,
+    remarks_of,
+    run_passes,
+)
 from .options import CompilerOptions
-from .pipeline import ShowPass, check_module, fill_locations, parse_passes, remarks_of, run_passes
 from .universe import available_passes, find_target, frontends, make_context, other_operations
 from .values import HELP_MARK, InputError, Number
 

@@ -32,7 +32,7 @@ from ...passes.diagnostics import NoRoom
 from ...passes.units.resident_weights import kernel_units, resident_place
 from ...passes.units.traffic import needed_pmus
 from ..compilation import ModuleInput, change_machine, read_input
-from ..pipeline import parse_passes
+from ..driver import parse_passes
 from ..universe import available_passes, find_target, make_context
 from ..values import HELP_MARK, InputError, Number
 from .parameters import Cost
