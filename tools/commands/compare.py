@@ -13,13 +13,14 @@ from ..options import (
     MachineOptions,
     MappingOptions,
     ModelOptions,
+    Positive,
     TimingOptions,
     json_option,
     option,
     spill_option,
 )
 from ..terminal import print_json, print_table
-from ..values import InputError, positive
+from ..values import InputError
 from .time import document, headline, roofline_text, time_program
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Command:
     machine: MachineOptions
     spill: bool = spill_option()
     timing: TimingOptions
-    steps_per_call: int | None = option(
-        "decode steps of a call in the variant that loops over them (default: 8)", type=positive, metavar="N"
+    steps_per_call: Positive | None = option(
+        "decode steps of a call in the variant that loops over them (default: 8)"
     )
 
 
