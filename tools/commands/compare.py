@@ -70,14 +70,14 @@ class Timed:
 
 def run(command: Command) -> int:
     """Compile and time all variants."""
-    from ..compilation import Compiler, ModuleInput
+    from ..compilation import Compiler
     from ..driver import VARIANTS
 
     mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call)
     options = CompilerOptions(model=command.model, machine=command.machine, mapping=mapping)
     compiler = Compiler.of(options)
     given = compiler.read()
-    if not isinstance(given, ModuleInput) or given.level != "nn":
+    if given.level != "nn":
         raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
     timed = [_time(compiler, given, command, name, choice) for name, choice in VARIANTS.items()]
     # Where steps cannot be looped, a remark has said why.

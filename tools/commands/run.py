@@ -98,9 +98,8 @@ def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
     Raises: InputError at the levels that have no meaning without a machine.
     """
     from ...passes import load_pass
-    from ..compilation import ProgramInput
 
-    if isinstance(given, ProgramInput) or given.level == "rdu":
+    if given.level == "program" or given.level == "rdu":
         raise InputError(
             f"{given.path} is a program for the machine, which has no reference{HELP_MARK}"
             "--check works from a model, or from IR at the nn, kernel or dataflow level"

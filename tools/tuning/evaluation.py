@@ -162,7 +162,7 @@ def read_source(path: str, parameters: tuple[tuple[str, Number], ...], target: s
     Raises: InputError for an input of another level, and as `read_input`.
     """
     given = read_input(make_context(), path, dict(parameters), target)
-    if not isinstance(given, ModuleInput) or given.level != "nn":
+    if given.level != "nn":
         raise InputError(f"{path} has its kernels already{HELP_MARK}tune a model, or IR at the nn level")
     return given
 
