@@ -22,7 +22,7 @@ JSON_VERSION = 1
 
 T = TypeVar("T")
 Positive = Annotated[int, positive]
-"""A number above zero; its form has the reader of its type."""
+"""A number above zero; what reads it stands in the type."""
 Natural = Annotated[int, not_negative]
 """A number not below zero."""
 
