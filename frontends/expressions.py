@@ -16,7 +16,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from ..dialects.nn import NN
+from ..dialects.nn import NN, CallOp
 from ..dialects.operation import ComputeOp
 from ..dialects.spelling import LEFT, RIGHT, Arguments, Others, Spelling, Value, conversion, described, shown
 from .diagnostics import counted, error, location_of, similar

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -19,17 +19,23 @@ from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..frontends import Frontend, SavedProgram, Text
 from .diagnostics import Diagnostic, report
-from .driver import level_of, levels_between, lower
+from .driver import (
+    ShowPass,
+    check_module,
+    fill_locations,
+    level_of,
+    levels_between,
+    lower,
+    parse_passes,
+    remarks_of,
+    run_passes,
+)
 from .options import CompilerOptions
-from .pipeline import ShowPass, check_module, fill_locations, parse_passes, remarks_of, run_passes
 from .universe import available_passes, find_target, frontends, make_context, other_operations
 from .values import HELP_MARK, InputError, Number
 
 STDIN = "-"
 """The path of the standard input."""
-
-PROGRAM = "program"
-"""The level of a saved program, below all levels of the IR."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class ProgramInput:
     path: str
     program: Any
     target: AnyTarget
+    level: Literal["program"] = "program"
+    """Below all levels of the IR; tells it from a module."""
 
 
 Input = ModuleInput | ProgramInput
@@ -168,17 +176,14 @@ class Compiler:
         """
         model, machine = self.options.model, self.options.machine
         given = read_input(self.ctx, model.input, model.parameters, machine.target)
-        level = PROGRAM if isinstance(given, ProgramInput) else given.level
-        self._check_mapping(given.path, level)
-        if isinstance(given, ModuleInput) and IR_LEVELS.index(given.level) > IR_LEVELS.index(
-            given.target.level
-        ):
-            target = given.target
+        self._check_mapping(given.path, given.level)
+        level, target = given.level, given.target
+        if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):
             raise InputError(
                 f"{given.path} is at the level {level}, {target.name} takes the level {target.level}"
             )
         changes = machine.changes()
-        if isinstance(given, ModuleInput):
+        if given.level != "program":
             change_machine(given, changes)
         elif changes:
             raise InputError(_too_late(given.path))
@@ -196,7 +201,7 @@ class Compiler:
                 "--fusion, --loop and --steps-per-call choose how a model, or IR at the nn level, "
                 "becomes kernels"
             )
-        if level in ("rdu", PROGRAM) and mapping.spill:
+        if level in ("rdu", "program") and mapping.spill:
             raise InputError(
                 f"{path} has its memory planned already{HELP_MARK}"
                 "--spill says how the memory of a model, or of IR above the rdu level, is planned"
@@ -210,7 +215,7 @@ class Compiler:
     def _check_pipeline(self, path: str, level: str) -> None:
         """Raises: InputError where --pipeline comes too late, or other options say what it says."""
         mapping = self.options.mapping
-        if level == PROGRAM:
+        if level == "program":
             raise InputError(f"{path} is a program already{HELP_MARK}--pipeline says how IR becomes one")
         chosen = (mapping.fusion, mapping.loop, mapping.resident, mapping.steps_per_call)
         if mapping.spill or any(choice is not None for choice in chosen):
@@ -251,7 +256,7 @@ class Compiler:
 
         Raises: DiagnosticException, InputError, TargetError.
         """
-        if isinstance(given, ModuleInput):
+        if given.level != "program":
             self.lower(given, given.target.level, choice)
         return emit(given)
 
@@ -261,7 +266,7 @@ def emit(given: Input) -> Any:
 
     Raises: DiagnosticException for a module at another level, TargetError for a program that is wrong.
     """
-    if isinstance(given, ProgramInput):
+    if given.level == "program":
         return given.program
     with _named(given.path):
         return given.target.compile(given.module, given.name)

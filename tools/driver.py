@@ -1,23 +1,34 @@
-"""Lowering: from any level down to that which a target takes, by the target's own passes.
+"""Lowering: running passes, and from any level down to that which a target takes, by the target's own passes.
 
-Each phase ends at a level that one can stop at, print, edit by hand and go on from.
+Each phase ends at a level that one can stop at, print, edit by hand and go on from;
+all is checked on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
-from xdsl.utils.exceptions import PassFailedException
+from xdsl.dialects.builtin import ModuleOp, UnknownLoc
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.irdl.dominance import DominanceInfo
+from xdsl.passes import ModulePass, get_pass_option_infos
+from xdsl.traits import IsolatedFromAbove
+from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, PassFailedException, VerifyException
 
 from ..backends.targets import AnyTarget, Choice
 from ..dialects.operation import ComputeOp
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
-from .pipeline import ShowPass, check_module, parse_passes, run_passes
-from .universe import available_passes, find_target
+from ..passes.diagnostics import remarks_on
+from .diagnostics import Diagnostic, PassError, position_of
+from .universe import AvailablePasses, available_passes, find_target
+from .values import HELP_MARK, InputError
 
 VARIANTS = {
     "unfused": Choice("op", loop=False),
@@ -116,3 +127,154 @@ def check_level(module: ModuleOp, name: IrLevel) -> None:
 
 def _illegal(module: ModuleOp, level: Level) -> Iterator[Operation]:
     return (op for op in module.walk() if not level.allows(op))
+
+
+ShowPass = Callable[[str, float, ModuleOp], None]
+"""Sees a pass's name, the seconds it took and the module it made."""
+
+
+def parse_passes(available: AvailablePasses, text: str) -> tuple[ModulePass, ...]:
+    """The passes of a pipeline in xDSL's notation:
+    `outline-kernels{granularity=layer},loop-kernels`.
+
+    Raises: InputError for a malformed text, an unknown pass or a wrong option.
+    """
+    try:
+        specs = tuple(parse_pipeline(text))
+    except ArgSpecParseError as error:
+        shown = "\n  ".join(str(error).splitlines()[2:])
+        raise InputError(f"malformed pass pipeline\n  {shown}") from None
+    return tuple(_make_pass(available, spec) for spec in specs)
+
+
+def _make_pass(available: AvailablePasses, spec: ArgSpec) -> ModulePass:
+    if spec.name not in available:
+        close = get_close_matches(spec.name, available, 3)
+        way_out = f"did you mean {' or '.join(close)}?" if close else "--help lists all passes"
+        raise InputError(f"unknown pass '{spec.name}'{HELP_MARK}{way_out}")
+    pass_class = available[spec.name]()
+    options = {info.name.replace("_", "-"): info for info in get_pass_option_infos(pass_class)}
+    listed = ", ".join(f"{name} ({info.expected_type})" for name, info in options.items())
+    way_out = f"{HELP_MARK}its options are {listed}" if options else f"{HELP_MARK}it has none"
+    for name in spec.parameters:
+        if name.replace("_", "-") not in options:
+            raise InputError(f"pass {spec.name} has no option '{name}'{way_out}")
+    try:
+        return pass_class.from_spec(spec)
+    except ValueError as error:
+        raise InputError(f"pass {spec.name}: {error}{way_out}") from None
+
+
+def run_passes(
+    ctx: Context,
+    module: ModuleOp,
+    passes: Iterable[ModulePass],
+    *,
+    verify: bool = True,
+    show: ShowPass | None = None,
+) -> None:
+    """Run passes and check the module before the first and after each; `show` sees each one's
+    result.
+
+    Raises: DiagnosticException, a PassError that names the pass once one has begun.
+    """
+    if verify:
+        check_module(module)
+    fill_locations(module)
+    for module_pass in passes:
+        start = time.perf_counter()
+        with _blaming(f"in the pass {module_pass.name}"):
+            module_pass.apply(ctx, module)
+        seconds = time.perf_counter() - start
+        with _blaming(f"found after the pass {module_pass.name}"):
+            if verify:
+                check_module(module)
+        fill_locations(module)
+        if show is not None:
+            show(module_pass.name, seconds, module)
+
+
+@contextmanager
+def _blaming(where: str) -> Generator[None]:
+    try:
+        yield
+    except DiagnosticException as error:
+        raise PassError(where) from error
+
+
+def check_module(module: ModuleOp) -> None:
+    """Verify the module and that every value dominates its uses, which `verify` leaves out.
+
+    Raises: VerifyException.
+    """
+    module.verify()
+    check_dominance(module)
+
+
+def fill_locations(module: ModuleOp) -> None:
+    """Give every operation that a pass has left without a location that of the operation before
+    it."""
+    nearest = module.location
+    for op in module.walk():
+        if isinstance(op.location, UnknownLoc):
+            op.location = nearest
+        else:
+            nearest = op.location
+
+
+def remarks_of(module: ModuleOp) -> Iterator[Diagnostic]:
+    """What the passes have to say to the user about single operations."""
+    for op in module.walk():
+        for remark in remarks_on(op):
+            yield Diagnostic(remark, position_of(op), "remark")
+
+
+def check_dominance(root: Operation) -> None:
+    """Check every use below `root`, in time linear in the operations of single-block regions.
+
+    xDSL's own verifier does not.
+
+    Raises: VerifyException at the first operation that uses a value which does not dominate it.
+    """
+    for region in root.regions:
+        _check_region(region, set())
+
+
+def _check_region(region: Region, outside: set[SSAValue]) -> None:
+    """`outside` holds the values that are visible where the region begins; it is left as it was."""
+    blocks = tuple(region.blocks)
+    if len(blocks) == 1:
+        _check_block(blocks[0], outside)
+        return
+    dominance = DominanceInfo(region)
+    for block in blocks:
+        if not dominance.dominates(blocks[0], block):
+            continue  # nothing reaches this block, so every value dominates it
+        before = (b for b in blocks if dominance.strictly_dominates(b, block))
+        _check_block(block, outside.union(*map(_definitions, before)))
+
+
+def _definitions(block: Block) -> list[SSAValue]:
+    return [*block.args, *(result for op in block.ops for result in op.results)]
+
+
+def _check_block(block: Block, visible: set[SSAValue]) -> None:
+    """Adds the block's own values to `visible` while it walks, and takes them out again at the
+    end."""
+    visible.update(block.args)
+    for op in block.ops:
+        for number, operand in enumerate(op.operands):
+            if operand not in visible:
+                _fail(op, number)
+        isolated = op.has_trait(IsolatedFromAbove)
+        for region in op.regions:
+            _check_region(region, set() if isolated else visible)
+        visible.update(op.results)
+    visible.difference_update(_definitions(block))
+
+
+def _fail(op: Operation, number: int) -> NoReturn:
+    hint = op.operands[number].name_hint
+    name = f" (%{hint})" if hint else ""
+    message = f"operand {number} of {op.name}{name} is used where its definition does not dominate"
+    op.emit_error(message, VerifyException(message))

@@ -28,8 +28,8 @@ from ..frontends import Frontend, SavedProgram, Text
 from ..frontends.located_parser import LocatedParser, decode
 from .compilation import find_frontend
 from .diagnostics import Diagnostic, describe, guarded, render, report
+from .driver import parse_passes, remarks_of, run_passes
 from .options import add_options, filled, option
-from .pipeline import parse_passes, remarks_of, run_passes
 from .universe import frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments
 

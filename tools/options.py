@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
@@ -21,13 +21,17 @@ JSON_VERSION = 1
 """Version of all JSON forms; it grows when a form changes in a way that old readers misread."""
 
 T = TypeVar("T")
+Positive = Annotated[int, positive]
+"""A number above zero; what reads it stands in the type."""
+Natural = Annotated[int, not_negative]
+"""A number not below zero."""
 
 
 def option(help: str, *names: str, default: Any = None, **form: Any) -> Any:
     """A field that is an option; `names` are its flags if it is not `--` and the field's name.
 
     `form` goes to `add_argument`, unless the type says it: `bool` is a flag, `bool | None` has a `--no-`
-    form, too, a tuple may be repeated, and a `Literal` has its choices.
+    form, too, a tuple may be repeated, `Positive` and `Natural` are N, and a `Literal` has its choices.
     """
     return field(default=default, metadata={"names": names, "form": {"help": help, **form}})
 
@@ -62,7 +66,7 @@ def filled(kind: type[T], arguments: argparse.Namespace) -> T:
 def _fields(kind: type) -> Iterator[tuple[Field[Any], Any, type | None]]:
     """The fields of a dataclass with their types; the last is the type once more where it is a group."""
     assert is_dataclass(kind), "options are declared as dataclasses"
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     for one in fields(kind):
         hint = hints[one.name]
         yield one, hint, hint if isinstance(hint, type) and is_dataclass(hint) else None
@@ -76,6 +80,9 @@ def _form(hint: Any) -> dict[str, Any]:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(hint) is tuple:
         return {"action": "append", "default": []}
+    for part in (hint, *get_args(hint)):
+        if get_origin(part) is Annotated:
+            return {"type": part.__metadata__[0], "metavar": "N"}
     choices = _choices(hint)
     return {"choices": choices} if choices else {}
 
@@ -147,7 +154,7 @@ class MachineOptions:
         default=(),
         metavar="NAME=VALUE",
     )
-    sockets: int | None = option("sockets of the machine", type=positive, metavar="N")
+    sockets: Positive | None = option("sockets of the machine")
 
     def changes(self) -> dict[str, int]:
         """The parameters that are changed; a later kind of option wins over an earlier one.
@@ -172,10 +179,8 @@ class MappingOptions:
         "how much one kernel holds: about an operator, half a layer, a layer (default)"
     )
     loop: bool | None = option("turn runs of calls of the same kernels into one looped kernel (default: yes)")
-    steps_per_call: int | None = option(
-        "make N decode steps in one call: head, argmax and embedding join the loop (default: 1)",
-        type=positive,
-        metavar="N",
+    steps_per_call: Positive | None = option(
+        "make N decode steps in one call: head, argmax and embedding join the loop (default: 1)"
     )
     resident: bool | None = option(
         "keep weights in the SRAM that kernels leave over, from step to step (default: no)"
@@ -198,10 +203,8 @@ class TimingOptions:
     """Under which conditions a program is timed."""
 
     orchestration: Orchestration = orchestration_option()
-    position: int | None = option(
-        "position of the token in its sequence (default: the last in the context)",
-        type=not_negative,
-        metavar="N",
+    position: Natural | None = option(
+        "position of the token in its sequence (default: the last in the context)"
     )
 
 
@@ -250,13 +253,13 @@ class StudyOptions:
     """How a study is kept and run; commands say themselves where that is, and how long, by default."""
 
     storage: str | None = option("where the study is kept", metavar="FILE|URL")
-    budget: int | None = option("end after N evaluations", type=positive, metavar="N")
+    budget: Positive | None = option("end after N evaluations")
     """None where the input says it."""
-    jobs: int = option("evaluate N points at a time (default: 1)", type=positive, default=1, metavar="N")
+    jobs: Positive = option("evaluate N points at a time (default: 1)", default=1)
     timeout: float | None = option(
         "stop an evaluation that takes longer; it counts as timed out", type=seconds, metavar="SECONDS"
     )
-    seed: int = option("seed of all choices (default: 0)", type=not_negative, default=0, metavar="N")
+    seed: Natural = option("seed of all choices (default: 0)", default=0)
     resume: bool = option(
         "refuse to begin a new study; without it, a study that is there goes on as well", default=False
     )

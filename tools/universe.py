@@ -6,7 +6,7 @@ imported on first use, so that a tool which needs none of it starts as quickly a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -16,6 +16,7 @@ from typing import IO, Any, ClassVar, TypeVar
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Dialect, Operation
+from xdsl.passes import ModulePass
 from xdsl.universe import XDSL_UNIVERSE, Universe
 from xdsl.utils.target import Target as Writer
 
@@ -24,10 +25,10 @@ from ..backends.targets import TARGETS, AnyTarget, Target
 from ..frontends import FRONTENDS, Frontend, SavedProgram, Text
 from ..passes import PASSES, load_pass
 from .diagnostics import Diagnostic, report
-from .pipeline import AvailablePasses
 from .values import HELP_MARK, InputError
 
 T = TypeVar("T", AnyTarget, Frontend)
+AvailablePasses = Mapping[str, Callable[[], type[ModulePass]]]
 
 
 def _dialect(name: str) -> Dialect:

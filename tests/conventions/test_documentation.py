@@ -19,7 +19,7 @@ import pytest
 
 from kl.frontends import load_model
 from kl.frontends.located_parser import LocatedParser
-from kl.tools.pipeline import check_module
+from kl.tools.driver import check_module
 from kl.tools.universe import make_context
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 
 from kl.frontends.located_parser import LocatedParser
 from kl.passes import PASSES, load_pass
-from kl.tools.pipeline import check_module
+from kl.tools.driver import check_module
 from kl.tools.universe import make_context
 
 EXAMPLE = re.compile(r"^Before:\n(.*?)^After:\n(.*)", re.DOTALL | re.MULTILINE)

@@ -19,7 +19,7 @@ from kl.backends.tensors import Array, TensorSpec
 from kl.backends.weights import random_weights
 from kl.frontends import load_model
 from kl.passes import load_pass
-from kl.tools.pipeline import parse_passes, run_passes
+from kl.tools.driver import parse_passes, run_passes
 from kl.tools.universe import make_context
 
 LLAMA_TEXT = Path(__file__).parents[2] / "examples" / "llama3_8b.kl"

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from kl.passes import load_pass
-from kl.tools.pipeline import parse_passes, run_passes
+from kl.tools.driver import parse_passes, run_passes
 from kl.tools.universe import make_context
 
 STEPS = 6

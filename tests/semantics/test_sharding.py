@@ -11,7 +11,7 @@ from kl.backends.weights import random_weights
 from kl.dialects.collective import AllGatherOp, AllReduceOp
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
-from kl.tools.pipeline import parse_passes, run_passes
+from kl.tools.driver import parse_passes, run_passes
 from kl.tools.universe import make_context
 
 STEPS = 6

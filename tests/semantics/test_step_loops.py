@@ -18,8 +18,7 @@ from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
-from kl.tools.driver import Choice, lower
-from kl.tools.pipeline import parse_passes, run_passes
+from kl.tools.driver import Choice, lower, parse_passes, run_passes
 from kl.tools.universe import make_context
 
 STEPS = 3

@@ -14,8 +14,7 @@ from kl.dialects.rdu_machine import machine_of, set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
 from kl.passes.pacing import loop_problem
-from kl.tools.driver import Choice, lower
-from kl.tools.pipeline import parse_passes, run_passes
+from kl.tools.driver import Choice, lower, parse_passes, run_passes
 from kl.tools.universe import make_context
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -19,7 +19,7 @@ from kl.dialects import nn
 from kl.frontends.located_parser import LocatedParser
 from kl.passes import load_pass
 from kl.tools import kl_opt
-from kl.tools.pipeline import fill_locations, parse_passes
+from kl.tools.driver import fill_locations, parse_passes
 from kl.tools.universe import make_context
 
 SILU = """\

@@ -14,7 +14,7 @@ from xdsl.parser import Parser
 from kl.backends.interpreter import Interpreter, weight_specs
 from kl.backends.weights import random_weights
 from kl.passes import load_pass
-from kl.tools.pipeline import parse_passes, run_passes
+from kl.tools.driver import parse_passes, run_passes
 from kl.tools.universe import make_context
 
 X, W, NORM, CACHE, POSITION = (

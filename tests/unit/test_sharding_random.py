@@ -12,7 +12,7 @@ from kl.dialects.collective import AllGatherOp, AllReduceOp
 from kl.frontends import load_model
 from kl.passes.outlining.outline_kernels import OutlineKernelsPass
 from kl.passes.sharding.shard_tensors import ShardTensorsPass
-from kl.tools.pipeline import run_passes
+from kl.tools.driver import run_passes
 from kl.tools.universe import make_context
 
 WIDTHS = (8, 16)

@@ -27,7 +27,7 @@ from kl.explore.store import load_space, save_space
 from kl.passes import PASSES, load_pass
 from kl.passes.knobs import Knob, option_knobs, presence_knob
 from kl.tools.diagnostics import InputError
-from kl.tools.pipeline import parse_passes
+from kl.tools.driver import parse_passes
 from kl.tools.tuning.evaluation import Source, tuned_module, workbench
 from kl.tools.tuning.parameters import Slot, bind_knobs
 from kl.tools.tuning.space import (

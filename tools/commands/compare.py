@@ -13,13 +13,14 @@ from ..options import (
     MachineOptions,
     MappingOptions,
     ModelOptions,
+    Positive,
     TimingOptions,
     json_option,
     option,
     spill_option,
 )
 from ..terminal import print_json, print_table
-from ..values import InputError, positive
+from ..values import InputError
 from .time import document, headline, roofline_text, time_program
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Command:
     machine: MachineOptions
     spill: bool = spill_option()
     timing: TimingOptions
-    steps_per_call: int | None = option(
-        "decode steps of a call in the variant that loops over them (default: 8)", type=positive, metavar="N"
+    steps_per_call: Positive | None = option(
+        "decode steps of a call in the variant that loops over them (default: 8)"
     )
 
 
@@ -69,14 +70,14 @@ class Timed:
 
 def run(command: Command) -> int:
     """Compile and time all variants."""
-    from ..compilation import Compiler, ModuleInput
+    from ..compilation import Compiler
     from ..driver import VARIANTS
 
     mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call)
     options = CompilerOptions(model=command.model, machine=command.machine, mapping=mapping)
     compiler = Compiler.of(options)
     given = compiler.read()
-    if not isinstance(given, ModuleInput) or given.level != "nn":
+    if given.level != "nn":
         raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
     timed = [_time(compiler, given, command, name, choice) for name, choice in VARIANTS.items()]
     # Where steps cannot be looped, a remark has said why.

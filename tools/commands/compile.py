@@ -60,8 +60,6 @@ def _level(command: Command, given: Input) -> Level:
     Raises: InputError for a level that the target does not have, and for a map of the memory where it is not
         planned.
     """
-    from ..compilation import ProgramInput
-
     lowest = given.target.level
     level = lowest if command.to is None else command.to
     if LEVELS.index(lowest) < LEVELS.index(level) < LEVELS.index("program"):
@@ -77,7 +75,7 @@ def _level(command: Command, given: Input) -> Level:
         raise InputError(
             f"memory is planned below the level {level}{HELP_MARK}leave out --to, or give --to {lowest}"
         )
-    return "program" if isinstance(given, ProgramInput) else level
+    return given.level if given.level == "program" else level
 
 
 def _memory(given: Input) -> MemoryMap:
@@ -96,17 +94,16 @@ def _memory(given: Input) -> MemoryMap:
 
 def _compile(compiler: Compiler, given: Input, level: Level) -> dict[str, Any]:
     """The document that `--json` prints, with the text."""
-    from ..compilation import ModuleInput
     from ..driver import level_of, levels_between
 
-    start: Level = given.level if isinstance(given, ModuleInput) else "program"
+    start = given.level
     if LEVELS.index(start) > LEVELS.index(level):
         raise InputError(f"{given.path} is at the level {start} already, below {level}")
     choice, passes, pipeline = compiler.choice(), list[dict[str, Any]](), compiler.options.mapping.pipeline
     remarks: tuple[Diagnostic, ...] = ()
     levels: list[str] = []
     reached = level
-    if isinstance(given, ModuleInput):
+    if given.level != "program":
         lowest = given.target.level if level == "program" else level
         levels = [given.target.pipeline(one, choice) for one in levels_between(given.level, lowest)]
         remarks = compiler.lower(
@@ -129,11 +126,11 @@ def _compile(compiler: Compiler, given: Input, level: Level) -> dict[str, Any]:
 
 
 def _text(given: Input, level: Level) -> str:
-    from ..compilation import ModuleInput, emit
+    from ..compilation import emit
 
     if level == "program":
         return given.target.dump(emit(given))
-    assert isinstance(given, ModuleInput), "a program is below all other levels"
+    assert given.level != "program", "a program is below all other levels"
     return f"{given.module!s}\n"
 
 

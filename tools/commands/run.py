@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...backends.targets import Run, RunOptions, Step
 from ...dialects.vocabulary import Orchestration
-from ..options import JSON_VERSION, CompilerOptions, option, orchestration_option
+from ..options import JSON_VERSION, CompilerOptions, Natural, Positive, option, orchestration_option
 from ..terminal import print_json, print_table, progress
-from ..values import HELP_MARK, InputError, not_negative, positive
+from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -32,15 +32,8 @@ class Command:
     compiler: CompilerOptions
     orchestration: Orchestration = orchestration_option()
     weights: str | None = option("a .safetensors file or a folder of them (default: random)", metavar="PATH")
-    seed: int = option(
-        "seed of the random weights and of the first token (default: 0)",
-        type=not_negative,
-        default=0,
-        metavar="N",
-    )
-    steps: int = option(
-        "decode steps, from position 0 on (default: 1)", type=positive, default=1, metavar="N"
-    )
+    seed: Natural = option("seed of the random weights and of the first token (default: 0)", default=0)
+    steps: Positive = option("decode steps, from position 0 on (default: 1)", default=1)
     check: bool = option(
         "compare outputs and states with the reference; exit with 1 where they differ", default=False
     )
@@ -105,9 +98,8 @@ def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
     Raises: InputError at the levels that have no meaning without a machine.
     """
     from ...passes import load_pass
-    from ..compilation import ProgramInput
 
-    if isinstance(given, ProgramInput) or given.level == "rdu":
+    if given.level == "program" or given.level == "rdu":
         raise InputError(
             f"{given.path} is a program for the machine, which has no reference{HELP_MARK}"
             "--check works from a model, or from IR at the nn, kernel or dataflow level"

@@ -10,9 +10,9 @@ from typing import Any
 
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
-from ..options import JSON_VERSION, CompilerOptions, TimingOptions, option
+from ..options import JSON_VERSION, CompilerOptions, Positive, TimingOptions, option
 from ..terminal import print_json, print_tables, progress
-from ..values import HELP_MARK, InputError, positive
+from ..values import HELP_MARK, InputError
 
 HELP = "time one step and say where the time goes"
 
@@ -29,8 +29,8 @@ class Command:
     per_layer: bool = option("show each iteration of loops, and each call of other kernels", default=False)
     per_stage: bool = option("show how busy each stage is and what it waits for", default=False)
     trace: str | None = option("write a trace for Perfetto or Chrome", metavar="FILE")
-    trace_iterations: int | None = option(
-        "iterations that the trace begins with, besides the last one (default: 4)", type=positive, metavar="N"
+    trace_iterations: Positive | None = option(
+        "iterations that the trace begins with, besides the last one (default: 4)"
     )
 
 

@@ -32,7 +32,7 @@ from ...passes.diagnostics import NoRoom
 from ...passes.units.resident_weights import kernel_units, resident_place
 from ...passes.units.traffic import needed_pmus
 from ..compilation import ModuleInput, change_machine, read_input
-from ..pipeline import parse_passes
+from ..driver import parse_passes
 from ..universe import available_passes, find_target, make_context
 from ..values import HELP_MARK, InputError, Number
 from .parameters import Cost
@@ -162,7 +162,7 @@ def read_source(path: str, parameters: tuple[tuple[str, Number], ...], target: s
     Raises: InputError for an input of another level, and as `read_input`.
     """
     given = read_input(make_context(), path, dict(parameters), target)
-    if not isinstance(given, ModuleInput) or given.level != "nn":
+    if given.level != "nn":
         raise InputError(f"{path} has its kernels already{HELP_MARK}tune a model, or IR at the nn level")
     return given
 

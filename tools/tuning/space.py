@@ -19,8 +19,7 @@ from ...explore.errors import SpaceError
 from ...explore.parameters import Value
 from ...explore.space import Point, Space
 from ...passes.knobs import KnobValue
-from ..driver import levels_between
-from ..pipeline import parse_passes
+from ..driver import levels_between, parse_passes
 from ..universe import available_passes, find_target
 from ..values import HELP_MARK, InputError
 from .parameters import BoundKnob, Slot, bind_knobs, with_values
