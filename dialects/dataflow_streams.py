@@ -273,17 +273,17 @@ def _verify_slices(op: LoadOp | StoreOp) -> None:
     expect((op.start is None) == (op.stride is None), "give `start` and `stride` together")
     if op.start is None or op.stride is None:
         return
-    per_step = op.runs == "step"
-    in_memory = isinstance(op, LoadOp) or op.destination is not None or per_step
+    once_a_step = op.runs == "step"
+    in_memory = isinstance(op, LoadOp) or op.destination is not None or once_a_step
     expect(in_memory, "`start` and `stride` need a stack in memory, or a result made step by step")
     memory, kernel = op.source.type if isinstance(op, LoadOp) else op.stack, op.parent_op()
     if memory is None or not isinstance(kernel, KernelOp):
         return
     expect(len(shape_of(memory)) > 0, f"`start` and `stride` need a stack, not a {memory}")
     first, length = op.start.value.data, shape_of(memory)[0]
-    rounds = kernel.steps if per_step else kernel.iterations // kernel.steps
+    rounds = kernel.steps if once_a_step else kernel.iterations // kernel.steps
     last = first + (rounds - 1) * op.stride.value.data
-    what = "steps" if per_step else "iterations"
+    what = "steps" if once_a_step else "iterations"
     expect(
         min(first, last) >= 0 and max(first, last) < length,
         f"{what} use slices {first} to {last} of a stack of {length}",

@@ -2,7 +2,7 @@
 
 One name everywhere: the pass `loop-kernels` is the class `LoopKernelsPass` in `looping/loop_kernels.py`,
 tested by `tests/filecheck/passes/loop-kernels.mlir`. So a new pass is its file, its test and one line in
-`PASSES`. The default pipeline (`tools/driver.py`) says where each pass stands and why.
+`PASSES`. A target (`backends/sn40l/target.py`) says where each pass stands and why.
 
     sharding ─► outlining ─► looping ─► network ─► tiling ─► units ─► pacing, placing ─► memory ─► machine
     a socket's  kernels and  loops in   stages,    pieces    PMUs,    cycles, places,    addresses regions and

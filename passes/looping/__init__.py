@@ -7,5 +7,7 @@ builder makes the looped kernel, and the machine is asked whether it fits. Only 
                  what repeats      is it legal  which to take   the loop          calls replaced
                                    └─ call_arguments: what calls are given, and do to memory
 
-`loop_steps` does the same one level up, for whole steps that follow one another.
+`loop_steps` does the same one level up, for whole steps that follow one another. That the loop is a pipeline,
+whose next iteration loads under this one, is made further on: `network` carries values from iteration to
+iteration, `pacing` says when iterations begin and how deep channels are.
 """

@@ -109,14 +109,16 @@ def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
     iteration = _cycles_per_iteration(network)
     loads = [
         _route(
-            [channel for channel in network.channels() if _is_per_step(channel) == per_step], cycles, machine
+            [channel for channel in network.channels() if _runs_once_a_step(channel) == once_a_step],
+            cycles,
+            machine,
         )
-        for per_step, cycles in ((False, iteration), (True, _step_cycles(network)))
+        for once_a_step, cycles in ((False, iteration), (True, _step_cycles(network)))
     ]
     network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(max(loads), i64)
 
 
-def _is_per_step(channel: ChannelOp) -> bool:
+def _runs_once_a_step(channel: ChannelOp) -> bool:
     return channel.producers()[0].runs == "step"
 
 
