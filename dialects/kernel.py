@@ -1,8 +1,8 @@
 """The `kernel` dialect: what the machine is told to launch, and in which order.
 
-**Invariants.** A `kernel.func` holds nn operations (and `kernel.loop`s and `kernel.steps` of them) and calls nothing. A
-`kernel.schedule` is one step as a straight list of `kernel.call`s: exactly what stands there is launched,
-nothing else runs on the machine. Tensors that pass between calls live in memory; a `memref` operand is
+**Invariants.** A `kernel.func` holds nn operations (and `kernel.loop`s and `kernel.steps` of them) and calls
+nothing. A `kernel.schedule` is one step as a straight list of `kernel.call`s: exactly what stands there is
+launched, nothing else runs on the machine. Tensors that pass between calls live in memory; a `memref` operand is
 read and written in place.
 """
 
