@@ -2,8 +2,8 @@
 
 **Invariants.** A `kernel.func` holds nn operations (and `kernel.loop`s and `kernel.steps` of them) and calls
 nothing. A `kernel.schedule` is one step as a straight list of `kernel.call`s: exactly what stands there is
-launched, nothing else runs on the machine. Tensors that pass between calls live in memory; a `memref` operand is
-read and written in place.
+launched, nothing else runs on the machine. Tensors that pass between calls live in memory; a `memref`
+operand is read and written in place.
 """
 
 from __future__ import annotations
