@@ -40,10 +40,25 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
 
-from .nn_attention import AttentionOp, AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp
-from .nn_cache import CacheAppendOp, RopeOp
-from .nn_compute import EmbeddingOp, MatmulOp, RMSNormOp
-from .nn_elementwise import AddOp, ArgmaxOp, CastOp, GeluOp, MulOp, SiluOp
+from .nn_attention import ATTENTION_OPERATIONS
+from .nn_attention import AttentionOp as AttentionOp
+from .nn_attention import AttentionScoresOp as AttentionScoresOp
+from .nn_attention import AttentionSoftmaxOp as AttentionSoftmaxOp
+from .nn_attention import AttentionValuesOp as AttentionValuesOp
+from .nn_cache import CACHE_OPERATIONS
+from .nn_cache import CacheAppendOp as CacheAppendOp
+from .nn_cache import RopeOp as RopeOp
+from .nn_compute import ROW_OPERATIONS
+from .nn_compute import EmbeddingOp as EmbeddingOp
+from .nn_compute import MatmulOp as MatmulOp
+from .nn_compute import RMSNormOp as RMSNormOp
+from .nn_elementwise import ELEMENT_OPERATIONS
+from .nn_elementwise import AddOp as AddOp
+from .nn_elementwise import ArgmaxOp as ArgmaxOp
+from .nn_elementwise import CastOp as CastOp
+from .nn_elementwise import GeluOp as GeluOp
+from .nn_elementwise import MulOp as MulOp
+from .nn_elementwise import SiluOp as SiluOp
 from .tensors import SlicedCallOp, expect, verify_call_signature
 
 
@@ -222,21 +237,10 @@ NN = Dialect(
         StateOp,
         GetGlobalOp,
         CallOp,
-        EmbeddingOp,
-        RMSNormOp,
-        MatmulOp,
-        RopeOp,
-        CacheAppendOp,
-        AttentionOp,
-        AttentionScoresOp,
-        AttentionSoftmaxOp,
-        AttentionValuesOp,
-        AddOp,
-        MulOp,
-        SiluOp,
-        GeluOp,
-        ArgmaxOp,
-        CastOp,
+        *ROW_OPERATIONS,
+        *CACHE_OPERATIONS,
+        *ATTENTION_OPERATIONS,
+        *ELEMENT_OPERATIONS,
         ObserveOp,
     ],
 )

@@ -230,3 +230,7 @@ class AttentionValuesOp(AttentionTileOp):
 
     def tile_rule(self) -> TileRule:
         return TileRule((2, 2, None), None)
+
+
+ATTENTION_OPERATIONS = (AttentionOp, AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp)
+"""Those of `nn` in this file."""

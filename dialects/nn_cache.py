@@ -214,3 +214,7 @@ class CacheAppendOp(ComputeOp):
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         return None, self._heads(sockets).kv_placement(shape_of(self.cache)[3]), None
+
+
+CACHE_OPERATIONS = (RopeOp, CacheAppendOp)
+"""Those of `nn` in this file."""

@@ -169,3 +169,7 @@ class MatmulOp(ComputeOp):
         placement: Placement = split(1, view.sockets, (columns, zeros) if zeros else ())
         remarks = view.padding(columns, columns + zeros, "columns of the product")
         return Sharded((REPLICATED, placement), placement, remarks)
+
+
+ROW_OPERATIONS = (EmbeddingOp, RMSNormOp, MatmulOp)
+"""Those of `nn` in this file."""

@@ -198,3 +198,7 @@ class CastOp(UnaryOp):
     def spelled(cls, arguments: Arguments) -> CastOp:
         x = arguments.floats("x")
         return cls(x, TensorType(FLOAT_TYPES[arguments.name], shape_of(x)))
+
+
+ELEMENT_OPERATIONS = (AddOp, MulOp, SiluOp, GeluOp, ArgmaxOp, CastOp)
+"""Those of `nn` in this file."""
