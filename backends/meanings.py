@@ -33,9 +33,11 @@ def meaning_of(name: str) -> Operation:
 
     load = Universe.get_multiverse().all_dialects.get(name.partition(".")[0])
     found = [op for op in load().operations if op.name == name] if load is not None else []
-    reference = getattr(found[0], "NUMPY", "") if found else ""
+    if not found:
+        raise ValueError(f"{name} is no operation of an installed package; install the one that brings it")
+    reference = getattr(found[0], "NUMPY", "")
     if not reference:
-        raise ValueError(f"{name} has no meaning in numbers here; install the package that brings it")
+        raise ValueError(f"{name} cannot be computed: its class has no NUMPY")
     return load_meaning(reference)
 
 

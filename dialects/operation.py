@@ -30,7 +30,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .sharding import Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
-from .vocabulary import FusionRole
+from .vocabulary import FUSION_ROLES, FusionRole
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Fusion:
     role: FusionRole
     word: str | None = None
     """What a kernel around it is called: the operation's own name if None, nothing if empty."""
+
+    def __post_init__(self) -> None:
+        """Raises: ValueError for a role that no rule knows: the operation would silently stay unfused."""
+        if self.role not in FUSION_ROLES:
+            raise ValueError(f"fusion role '{self.role}'; known: {', '.join(FUSION_ROLES)}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 from ..backends.tables import Table
@@ -48,8 +49,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Se
 
 
 def print_json(document: Any) -> None:
-    """Print a document on stdout."""
-    print(json.dumps(document, indent=2))
+    """Print a document on stdout; JSON has no infinity, it is null there."""
+    print(json.dumps(_finite(document), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """The same document with null for each number that is not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @contextmanager

@@ -137,6 +137,8 @@ def _found(group: str, kind: type[T], taken: tuple[str, ...]) -> tuple[T, ...]:
     for entry, loaded in _loaded(group, kind):
         if loaded.name in (*taken, *found):
             _warn(entry, f"there is a {kind.__name__.lower()} '{loaded.name}' already")
+        elif loaded.name != entry.name:
+            _warn(entry, f"it calls itself '{loaded.name}'")
         else:
             found[loaded.name] = loaded
     return tuple(found.values())
@@ -148,7 +150,7 @@ def _loaded(group: str, kind: type[Any]) -> Iterator[tuple[EntryPoint, Any]]:
     for entry in sorted(entries, key=lambda entry: (entry.name not in ("kl", "xdsl"), entry.name)):
         try:
             loaded = entry.load()
-        except Exception as error:  # whatever another package does when it is imported
+        except (Exception, SystemExit) as error:  # whatever another package does when it is imported
             _warn(entry, f"{type(error).__name__}: {error}")
             continue
         if isinstance(loaded, kind):

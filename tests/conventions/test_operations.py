@@ -111,5 +111,15 @@ def test_a_meaning_that_is_not_there_is_an_error(reference: str):
 
 
 def test_an_operation_that_nobody_brings_is_an_error():
-    with pytest.raises(ValueError, match=r"half\.half has no meaning in numbers here"):
+    with pytest.raises(ValueError, match=r"half\.half is no operation of an installed package"):
         meaning_of("half.half")
+
+
+def test_an_operation_without_numbers_is_an_error_that_says_so():
+    with pytest.raises(ValueError, match=r"arith\.addf cannot be computed: its class has no NUMPY"):
+        meaning_of("arith.addf")
+
+
+def test_a_role_that_no_rule_knows_is_an_error():
+    with pytest.raises(ValueError, match=r"fusion role 'normalization'; known: .*norm"):
+        Fusion("normalization")  # pyright: ignore[reportArgumentType] what a package may write

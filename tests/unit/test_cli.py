@@ -15,6 +15,7 @@ import pytest
 from kl.backends.weights import WeightSpec, random_weights
 from kl.tools.kl import main
 from kl.tools.options import JSON_VERSION
+from kl.tools.terminal import print_json
 
 ROOT = Path(__file__).parents[2]
 LLAMA = str(ROOT / "examples/llama3_8b.kl")
@@ -343,3 +344,12 @@ def test_a_display_appears_after_a_second_on_a_terminal(capsys: Capture, monkeyp
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert main(["time", TINY]) == 0
     assert "timing llama3_tiny" in capsys.readouterr().err
+
+
+def test_json_has_no_infinity(capsys: pytest.CaptureFixture[str]):
+    print_json({"a": float("inf"), "b": [1.5, float("nan")], "c": ("x", 2)})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "a": None,
+        "b": [1.5, None],
+        "c": ["x", 2],
+    }
