@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Operation
 
-from ...dialects.kernel import CallOp, FuncOp, ScheduleOp
+from ...dialects.kernel import CallOp, FuncOp, ScheduleOp, StackOp
 from ...dialects.nn import ObserveOp
 from .call_arguments import (
     Argument,
@@ -206,12 +207,16 @@ class RunScan:
                 return Refusal(call, f"run of {pattern} is cut behind {call_name(call)}: {what}", what)
         return None
 
+    @cached_property
+    def _carried(self) -> set[tuple[int, int]]:
+        """Phase and number of the results that the loop hands on; asked once the arguments are known."""
+        return {(a.phase, a.result) for a in self._arguments if isinstance(a, Carried)}
+
     def _lost_result(self) -> Refusal | None:
         """A loop hands out what it carries; no other result of the last round may be read outside."""
         last = self.rounds - 1
-        carried = {(a.phase, a.result) for a in self._arguments if isinstance(a, Carried)}
         for call, number, reader in self._readers(last):
-            if not self._is_in(reader, last) and (self._window.place(call)[1], number) not in carried:
+            if not self._is_in(reader, last) and (self._window.place(call)[1], number) not in self._carried:
                 what = f"{reader_name(reader)} reads its result {number}, which no iteration hands on"
                 return self._before(call, what)
         return None
@@ -226,11 +231,22 @@ class RunScan:
     def _is_in(self, op: Operation, *rounds: int) -> bool:
         return isinstance(op, CallOp) and self._window.place(op)[0] in rounds
 
+    @cached_property
+    def _share_memory(self) -> bool:
+        """Whether different arguments of the loop may name one state; asked once the arguments are known."""
+        rows = zip(self._arguments, self._first, strict=True)
+        named = {(argument, root_of(o.value)) for argument, o in rows if isinstance(o.value.type, MemRefType)}
+        gathered = any(isinstance(argument, Gathered) for argument, _ in named)
+        stacked = any(isinstance(operand.value.owner, StackOp) for operand in self._first)
+        return gathered or stacked or len({root for _, root in named}) < len(named)
+
     def _alias(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
         """No two arguments of a loop may name the same memory in one iteration, one of them to write it.
 
         Nothing would order them there: the loop knows its arguments apart.
         """
+        if self.rounds > 1 and not self._share_memory:
+            return None
         first = list(self._operands(0)) if self.rounds == 1 else []
         for entries in (first, operands):
             touched = TouchedMemory()
