@@ -107,7 +107,7 @@ def find_target(name: str | None) -> AnyTarget:
 
     Raises: InputError for an unknown name.
     """
-    if (ours := TARGETS.get(name or DEFAULT_TARGET)) is not None:
+    if (ours := TARGETS.get(DEFAULT_TARGET if name is None else name)) is not None:
         return ours()
     found = {target.name: target for target in targets()}
     if name not in found:

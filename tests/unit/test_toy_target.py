@@ -279,12 +279,11 @@ def test_what_a_toy_cannot_do_is_said(toy: Path, model: str, arguments: list[str
     assert done.stderr.startswith(f"kl: error: {message}")
 
 
-def test_an_unknown_target(toy: Path):
-    done = kl(toy, "time", TINY, "--target", "gpu")
-    assert (done.returncode, done.stderr) == (
-        1,
-        "kl: error: unknown target 'gpu'\nhelp: known are sn40l, toy\n",
-    )
+@pytest.mark.parametrize("name", ["gpu", ""])
+def test_an_unknown_target(toy: Path, name: str):
+    done = kl(toy, "time", TINY, "--target", name)
+    message = f"kl: error: unknown target '{name}'\nhelp: known are sn40l, toy\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
 def test_kl_opt_takes_both(toy: Path, model: str):
