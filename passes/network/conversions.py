@@ -41,11 +41,11 @@ def convert_special(builder: NetworkBuilder, op: Operation) -> bool:
 def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     """A store at the position; whoever reads the cache after it gets its token."""
     cache, position = builder.memory(op.cache, op), _position(builder, op.position, op)
-    if any(_meet(cache, other, builder.rounds) for other in builder.appends):
+    if any(_meet(builder, cache, other) for other in builder.appends):
         fail(op, "a kernel appends twice to one cache; split it between the two")
-    if any(_meet(cache, other, builder.rounds) for other in builder.cache_reads):
+    if any(_meet(builder, cache, other) for other in builder.cache_reads):
         fail(op, "a kernel reads a cache and appends to it afterwards; split it between the two")
-    channel = builder.fresh(op.x, op)
+    channel, slices = builder.fresh(op.x, op), cache.slices(builder.tree, builder.rate)
     done = builder.appends[cache] = Wire(TokenType(), builder.rate)
     builder.unit(
         op,
@@ -54,7 +54,7 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
             destination=cache.argument,
             position=position.argument,
             done=done.channels,
-            slices=cache.slices,
+            slices=slices,
         ),
     )
 
@@ -62,16 +62,17 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
 def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory:
     """Where a position comes from; streams of a kernel of several decode steps count it."""
     position = builder.memory(value, op)
-    if builder.steps > 1 and not position.counted:
+    if builder.tree.steps > 1 and not position.counted:
         fail(op, f"{op.name} is at the same position in every step; count the position")
     return position
 
 
-def _meet(memory: Memory, other: Memory, iterations: int) -> bool:
+def _meet(builder: NetworkBuilder, memory: Memory, other: Memory) -> bool:
     """Whether two memories share a part in any two iterations."""
     if memory.argument is not other.argument:
         return False
-    return not memory.parts(iterations).isdisjoint(other.parts(iterations))
+    parts = (set(one.parts(builder.tree, one.rate)) for one in (memory, other))
+    return not set.isdisjoint(*parts)
 
 
 def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
@@ -87,7 +88,7 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
         return dataflow.LoadOp(
             memory.argument,
             wire.channels,
-            slices=memory.slices,
+            slices=memory.slices(builder.tree, builder.rate),
             after=token,
             position=position.argument if token is not None else None,
         )
@@ -99,7 +100,8 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
 def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Memory) -> None:
     """A read waits for the append of its own iteration alone, so no other one may touch what it reads."""
     for other in builder.appends:
-        if _meet(memory, other, builder.rounds) and (memory != other or memory.is_shared(builder.rounds)):
+        parts = memory.parts(builder.tree, builder.rate)
+        if _meet(builder, memory, other) and (memory != other or len(set(parts)) < len(parts)):
             fail(op, "an iteration reads what another one appends to a cache; give each iteration its own")
 
 
@@ -155,7 +157,7 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
 def _convert_lookup(builder: NetworkBuilder, op: TableLookupOp) -> None:
     """An indexed read of the table."""
     ids, table = builder.fresh(op.ids, op), builder.memory(op.table, op)
-    if table.slices is not None:
+    if table.start is not None:
         fail(op, "embedding from a stack of tables has no form as a stream; give it one table")
     wire = Wire(op.result.type, builder.rate)
     builder.unit(op, lambda: dataflow.GatherOp(table.argument, ids, wire.channels, sharded=op.ACROSS_SOCKETS))

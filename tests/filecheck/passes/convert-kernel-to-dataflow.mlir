@@ -2,7 +2,7 @@
 
 // A value in memory is loaded once for all its readers, a channel each; a value of a stage goes to each reader
 // through a channel of its own. Everything is whole: one firing, depth 1.
-// CHECK: dataflow.kernel @residual(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1 : i64} {
+// CHECK: dataflow.kernel @residual(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
 // CHECK-NEXT: [[X0:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: [[W:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<8x8xbf16>>
 // CHECK-NEXT: [[A0:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -79,7 +79,7 @@ kernel.func @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor<2x8
 // A loop gives the network its iterations. Slices become streams that step through their stack, here downwards
 // from slice 3; the carried value enters and leaves once a call, and so does what a stage holds for all 4 firings.
 // CHECK-LABEL: dataflow.kernel @looped
-// CHECK-SAME: attributes {iterations = 4 : i64}
+// CHECK-SAME: attributes {loops = #dataflow.loops<iteration 4>}
 // CHECK: dataflow.load %x to [[INIT:%.*]] {rate = "call"} :
 // CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%[^ ]+]] final [[FINAL:%[^ ]+]] current [[H:%[^ ]+]] :
 // CHECK-NEXT: dataflow.load %w to [[W:%.*]] {start = 3 : i64, stride = -1 : i64} : tensor<4x8x8xbf16>
@@ -146,7 +146,7 @@ func.func private @layer(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %y = nn.silu %x : (tensor<8xbf16>) -> tensor<8xbf16>
   func.return %y : tensor<8xbf16>
 }
-dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %a = dataflow.channel 7 : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
@@ -157,7 +157,7 @@ dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iteratio
 // stands around the loop over layers runs once a step, with streams of its own; the layers' value begins anew with
 // what a stage copies from it. Each step puts its token behind those before.
 // CHECK-LABEL: dataflow.kernel @steps
-// CHECK-SAME: attributes {iterations = 8 : i64, steps = 2 : i64}
+// CHECK-SAME: attributes {loops = #dataflow.loops<step 2, iteration 4 in step>}
 // CHECK: dataflow.load %t to [[FIRST:%[^ ]+]] {rate = "call"} :
 // CHECK-NEXT: dataflow.carry 1 init [[FIRST]] next [[TOKEN:%[^ ]+]] current [[IDS:%[^ ]+]] {rate = "step"} :
 // CHECK-NEXT: dataflow.gather %e by [[IDS]] to [[X:%[^ ]+]] {rate = "step"} :
@@ -193,7 +193,7 @@ kernel.func @steps(%t: tensor<1xi32>, %p: tensor<i32>, %e: tensor<16x8xbf16>, %w
 // -----
 // Without a loop over layers every unit runs once a step.
 // CHECK-LABEL: dataflow.kernel @alone
-// CHECK-SAME: attributes {iterations = 3 : i64, steps = 3 : i64}
+// CHECK-SAME: attributes {loops = #dataflow.loops<step 3, iteration 1 in step>}
 // CHECK: dataflow.stage "silu.y" firings 1 {{.*}} attributes {rate = "step"} {
 kernel.func @alone(%x: tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
   %r = kernel.steps 3 carried(%x : tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
