@@ -46,7 +46,7 @@ from .tensors import (
     tile_of,
     tiled_axis,
 )
-from .vocabulary import ALGORITHMS, EXCHANGES, STEP
+from .vocabulary import ALGORITHMS, EXCHANGES, STEP, Rate
 
 
 @irdl_op_definition
@@ -140,6 +140,7 @@ class CounterOp(UnitOp):
     """
 
     name = "dataflow.counter"
+    OWN_RATE: ClassVar[Rate | None] = STEP
 
     first = operand_def(TensorType[IntegerType])
     channels = var_operand_def(ChannelType)

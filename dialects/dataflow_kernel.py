@@ -61,6 +61,8 @@ class KernelOp(FunctionLikeOp):
         super().verify_()
         given = self.attributes.get(LOOPS)
         expect(given is None or isinstance(given, LoopsAttr), f"`{LOOPS}` is {given}, no `#dataflow.loops`")
+        for name in ("iterations", "steps"):
+            expect(name not in self.attributes, f"`{name}` of a kernel; its `{LOOPS}` say how often it runs")
         for op in self.body.block.ops:
             if not isinstance(op, ChannelOp | UnitOp):
                 fail_at(op, f"{op.name} directly inside a {self.name}; only units and channels stand there")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import DenseArrayBase, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerType, i64
 from xdsl.ir import Attribute, Data, Operation
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
@@ -42,8 +42,8 @@ class LoopsAttr(Data[LoopTree]):
 
 
 def _parse_loop(parser: AttrParser) -> Loop:
-    name, count = parser.parse_identifier(" of a loop"), parser.parse_integer(allow_boolean=False)
-    around = parser.parse_identifier(" of the loop around") if parser.parse_optional_keyword("in") else CALL
+    name, count = parser.parse_identifier(), parser.parse_integer(allow_boolean=False)
+    around = parser.parse_identifier() if parser.parse_optional_keyword("in") else CALL
     return Loop(name, count, around)
 
 
@@ -66,11 +66,11 @@ def set_loops(attributes: dict[str, Attribute], tree: LoopTree) -> None:
         attributes.pop(LOOPS, None)
 
 
-def outer_strides(values: DenseArrayBase | None) -> tuple[int, ...]:
+def outer_strides(values: DenseArrayBase[IntegerType] | None) -> tuple[int, ...]:
     """The strides of a stream in the loops around that of its rate, the outermost first."""
     return () if values is None else tuple(int(value) for value in values.get_values())
 
 
-def outer_strides_attribute(strides: Sequence[int]) -> DenseArrayBase | None:
+def outer_strides_attribute(strides: Sequence[int]) -> DenseArrayBase[IntegerType] | None:
     """The attribute for them; None where they are all 0."""
     return DenseArrayBase.from_list(i64, list(strides)) if any(strides) else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from operator import mul
 from typing import ClassVar
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, MemRefType, TensorType, i64
@@ -301,5 +303,10 @@ def _verify_slices(op: LoadOp | StoreOp) -> None:
     expect(len(given) in (0, around), f"{len(given)} outer strides in {around} loops around")
     moves = [(n - 1) * stride for n, stride in zip(counts, slice_strides(op), strict=True)]
     first, length = op.start.value.data, shape_of(memory)[0]
+    if isinstance(op, StoreOp) and op.result is not None:
+        touched = {
+            first + sum(map(mul, numbers, slice_strides(op))) for numbers in product(*map(range, counts))
+        }
+        expect(len(touched) == length, f"it stores {len(touched)} slices of a result of {length}")
     low, high = first + sum(min(0, move) for move in moves), first + sum(max(0, move) for move in moves)
     expect(low >= 0 and high < length, f"it uses slices {low} to {high} of a stack of {length}")

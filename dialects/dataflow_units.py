@@ -65,6 +65,8 @@ class UnitOp(IRDLOperation):
     What it does in a pass falls into steps of work, each over a tile: `work` of them.
     """
 
+    OWN_RATE: ClassVar[Rate | None] = None
+    """The rate of the kind where `rate` does not say; None for that of the innermost loop."""
     NEEDS_LOOP: ClassVar[bool] = False
     """Whether it has a meaning in a loop only."""
     RESOURCE: ClassVar[str | None] = None
@@ -83,7 +85,7 @@ class UnitOp(IRDLOperation):
     @property
     def runs(self) -> Rate:
         """How often it runs."""
-        return (self.loops.innermost or CALL) if self.rate is None else self.rate.data
+        return (self.OWN_RATE or self.loops.innermost or CALL) if self.rate is None else self.rate.data
 
     @property
     def passes(self) -> int:
@@ -99,7 +101,7 @@ class UnitOp(IRDLOperation):
         if self.parent_op() is None:
             return
         tree = self.loops
-        if self.rate is None:
+        if self.rate is None and self.OWN_RATE is None:
             several = " and ".join(f"'{name}'" for name in tree.leaves)
             expect(tree.innermost is not None, f"{self.name} runs in one of the loops {several}; give `rate`")
         known = ", ".join(f"'{rate}'" for rate in tree.rates)

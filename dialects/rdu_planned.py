@@ -30,9 +30,9 @@ CHANNEL_PLAN = ("pmus", "pmu_first", "hops")
 class Walk:
     """The address pattern of a stream, in bytes.
 
-    Tile t in iteration i of its loop begins at `start + i * pass_stride + t * tile_stride` from the argument's
-    address, a store at a position `position * position_stride` further; `strides` are those from one element
-    to the next, per dimension of the tile.
+    Tile t in iteration i of its loop begins at `start + i * pass_stride + t * tile_stride` from the address
+    of the argument, a store at a position `position * position_stride` further; `strides` are those from one
+    element to the next, per dimension of the tile.
     """
 
     tiles: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +90,8 @@ def overlap(a: Layout, a_address: int, b: Layout, b_address: int) -> bool:
     return bool(np.any(hits))
 
 
-class Level(NamedTuple):
+@dataclass(frozen=True)
+class Level:
     """How a stream moves with a loop."""
 
     loop: Rate

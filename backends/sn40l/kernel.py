@@ -1,9 +1,9 @@
 """A kernel of a program: units joined by bounded channels, and what every kind of unit says of itself.
 
 Units refer to channels by their index in the kernel and to memory by the index of a kernel parameter, whose
-address an argument load has set. All extents are tiles, firings, bytes or cycles, as named. A kernel has loops,
-in one another and in a row; a unit runs once in each iteration of the loop that its rate names, or once a call.
-What it does each time is a pass; it begins a new round of passes whenever its loop begins anew.
+address an argument load has set. All extents are tiles, firings, bytes or cycles, as named. A kernel has
+loops, in one another and in a row; a unit runs once in each iteration of the loop that its rate names, or
+once a call. What it does each time is a pass; it begins a new round of passes when its loop begins anew.
 """
 
 from __future__ import annotations

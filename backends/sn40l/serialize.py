@@ -122,9 +122,8 @@ def _set_loops(kernel: dict[str, Any], path: str) -> None:
     iterations, steps = (_decode(int, kernel.pop(name, 1), f"{path}.{name}") for name in names)
     if steps < 1 or iterations % steps:
         raise ProgramError(f"{path}: {iterations} iterations do not make {steps} equal decode steps")
-    steps_loop = [(STEP, steps)] if steps > 1 else []
-    inner = [(ITERATION, iterations // steps)] if iterations > 1 else []
-    kernel["loops"] = _encode(LoopTree.chain([*steps_loop, *inner]).loops)
+    around = [(STEP, steps)] if steps > 1 else []
+    kernel["loops"] = _encode(LoopTree.chain([*around, (ITERATION, iterations // steps)]).loops)
     for _, unit in _members(kernel, "units", path):
         if unit.get("rate") == ITERATION:
             del unit["rate"]

@@ -111,7 +111,7 @@ class NetworkBuilder:
 
         def make_at_rate() -> UnitOp:
             op = make()
-            if rate != self.tree.innermost:
+            if rate != (op.OWN_RATE or self.tree.innermost):
                 op.rate = StringAttr(rate)
             return op
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp
-from ...dialects.dataflow_kernel import channel_of, consumer_of
+from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import Rate
 from ..units.resident_weights import resident_place
@@ -76,9 +76,10 @@ def _steps_per_tile(producer: UnitOp, channel: ChannelOp) -> int:
 def loop_problem(network: dataflow.KernelOp, machine: Machine, rate: Rate) -> tuple[list[Node], list[Edge]]:
     """Units in program order and the channels of the chain between them.
 
-    They are those of a loop, with the loads around it that feed it, or those that run once a call.
+    They are those of a loop, with the streams around it that feed it or store what it ends with, or those
+    that run once a call.
     """
-    units = [unit for unit in network.units() if unit.runs == rate or _feeds(unit, rate)]
+    units = [unit for unit in network.units() if unit.runs == rate or _serves(unit, rate)]
     numbers = {unit: number for number, unit in enumerate(units)}
     passes = network.loops.passes(rate)
     nodes = [unit_node(unit, number, machine, passes) for unit, number in numbers.items()]
@@ -86,10 +87,15 @@ def loop_problem(network: dataflow.KernelOp, machine: Machine, rate: Rate) -> tu
     return nodes, [edge for edge in edges if edge is not None]
 
 
-def _feeds(unit: UnitOp, rate: Rate) -> bool:
-    """Whether something that runs at a rate holds what a load around its loop brings."""
-    loads = isinstance(unit, dataflow.LoadOp) and unit.runs != rate
-    return loads and any(consumer_of(channel).runs == rate for channel in unit.channels)
+def _serves(unit: UnitOp, rate: Rate) -> bool:
+    """Whether a stream around a loop brings or stores what runs in it at a rate."""
+    match unit:
+        case dataflow.LoadOp(channels=channels):
+            return any(consumer_of(channel).runs == rate for channel in channels)
+        case dataflow.StoreOp(channel=channel):
+            return producer_of(channel).runs == rate
+        case _:
+            return False
 
 
 def is_scheduled(network: dataflow.KernelOp) -> bool:

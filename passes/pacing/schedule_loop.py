@@ -95,15 +95,16 @@ class ScheduleLoopPass(ModulePass):
                     network,
                     f"@{network.sym_name.data} has stages without schedule; run schedule-stages first",
                 )
-            for rate in network.loops.rates:
+            for rate in reversed(network.loops.rates):
                 _schedule(network, rate, machine)
 
 
 def _schedule(network: dataflow.KernelOp, rate: Rate, machine: Machine) -> None:
     """Write the interval and the latency of what runs at a rate; iterations with loops inside have none."""
     schedule, repeats = solve(*loop_problem(network, machine, rate)), rate in network.loops.leaves
+    if repeats:
+        network.attributes[network.schedule_name("ii", rate)] = IntegerAttr(schedule.interval, i64)
     if repeats or any(isinstance(unit, dataflow.StageOp) and unit.runs == rate for unit in network.units()):
         network.attributes[network.schedule_name("latency", rate)] = IntegerAttr(schedule.length, i64)
     if repeats:
-        network.attributes[network.schedule_name("ii", rate)] = IntegerAttr(schedule.interval, i64)
         _set_depths(network, rate, schedule.resource_bound, machine)

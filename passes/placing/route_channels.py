@@ -115,7 +115,7 @@ def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
 
 
 def _rate(channel: ChannelOp) -> Rate:
-    """How often a channel is filled; what is loaded around a loop counts as if that were in each iteration."""
+    """How often a channel is filled; what is loaded around a loop counts as if it came in each iteration."""
     producer, consumer = channel.producers()[0], channel.consumers()[0]
     is_held = isinstance(producer, dataflow.LoadOp) and producer.runs != consumer.runs
     return consumer.runs if is_held else producer.runs

@@ -51,7 +51,8 @@ def test_ports_gather_small_tiles_and_slice_large_ones(parse):
 
 ROW_SUMS = """
     nn.state @s : memref<3x1x1xf32>
-    dataflow.kernel @k(%x: tensor<3x1x4xf32>, %s: memref<3x1x1xf32>) attributes {loops = #dataflow.loops<iteration 3>} {
+    dataflow.kernel @k(%x: tensor<3x1x4xf32>, %s: memref<3x1x1xf32>)
+        attributes {loops = #dataflow.loops<iteration 3>} {
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1xf32>>
       dataflow.load %x to %a {start = 2, stride = -1}
@@ -81,7 +82,8 @@ def test_states_are_zero_in_each_iteration_and_outputs_come_last_in_their_period
 
 
 CARRY = scheduled(
-    """dataflow.kernel @k(%x: tensor<1x4xf32>) -> tensor<1x4xf32> attributes {loops = #dataflow.loops<iteration 3>} {
+    """dataflow.kernel @k(%x: tensor<1x4xf32>) -> tensor<1x4xf32>
+        attributes {loops = #dataflow.loops<iteration 3>} {
       %init = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %next = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %final = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>

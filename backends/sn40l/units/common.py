@@ -29,8 +29,8 @@ class AddressPattern:
     """How a stream walks through memory, all in bytes from the parameter's address.
 
     `tile` may have another shape than the channel's tile, with as many elements of the same type. Tile t in
-    iteration i of its loop begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …) of
-    the tile lies at the dot product with `strides`. With `outer_strides` it moves with the loops around as
+    iteration i of its loop begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …)
+    of the tile lies at the dot product with `strides`. With `outer_strides` it moves with the loops around as
     well, the outermost first. With `position_stride`, `position * position_stride` is added, position being
     the scalar that `position_parameter` points to plus the number of the decode step.
     """
@@ -47,7 +47,7 @@ class AddressPattern:
     outer_strides: tuple[int, ...] = ()
 
     def check(self, kernel: Kernel, unit: Unit) -> None:
-        """Raises: ProgramError where it points to no parameter or its strides do not fit its tile or loops."""
+        """Raises: ProgramError where it points to no parameter or its strides do not fit."""
         require_parameter(kernel, self.parameter)
         given, rank = len(self.strides), len(self.tile.shape)
         require(given == rank, f"{given} strides for a tile of rank {rank}")

@@ -30,14 +30,71 @@ dataflow.kernel @k() {
 %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
 
 // -----
-// An empty network is one, but a kernel runs at least once and holds units and channels alone.
-// CHECK: error: a kernel needs `iterations`, a positive integer
-dataflow.kernel @k() {
+// An empty network is one, but a kernel holds units and channels alone, and its loops have a form of their own.
+// CHECK: error: `iterations` of a kernel; its `loops` say how often it runs
+dataflow.kernel @k() attributes {iterations = 4} {
 }
 
 // -----
-// CHECK: error: a kernel needs `iterations`, a positive integer
-dataflow.kernel @k() attributes {iterations = "four"} {
+// CHECK: error: `loops` is "four", no `#dataflow.loops`
+dataflow.kernel @k() attributes {loops = "four"} {
+}
+
+// -----
+// CHECK: loop 'iteration' has 0 iterations; it takes one at least
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 0>} {
+}
+
+// -----
+// CHECK: two loops are named 'iteration'; 'call' is the call itself
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2, iteration 3>} {
+}
+
+// -----
+// CHECK: loop 'inner' is in 'outer', no loop before it
+dataflow.kernel @k() attributes {loops = #dataflow.loops<inner 2 in outer, outer 3>} {
+}
+
+// -----
+// CHECK: the loop over decode steps is in 'outer'; it has to be the outermost
+dataflow.kernel @k() attributes {loops = #dataflow.loops<outer 2, step 3 in outer>} {
+}
+
+// -----
+// Where several loops are innermost, a unit says in which it runs.
+// CHECK: error: dataflow.load runs in one of the loops 'first' and 'second'; give `rate`
+dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) attributes {loops = #dataflow.loops<first 2, second 3>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<8xf32> : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// What is carried is carried through a loop.
+// CHECK: error: dataflow.carry at rate 'call'; it belongs to a loop
+dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.carry 1 init %a next %b current %b : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// Two loops around, and strides for three.
+// CHECK: error: 2 outer strides in 1 loops around
+dataflow.kernel @k(%x: tensor<9x8xf32>, %y: memref<8xf32>) attributes {loops = #dataflow.loops<outer 3, inner 2 in outer>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 0, stride = 1, outer_strides = array<i64: 1, 2>} : tensor<9x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<8xf32> : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// Slices 1, 3, 0, 2, -1, 1.
+// CHECK: error: it uses slices -1 to 3 of a stack of 9
+dataflow.kernel @k(%x: tensor<9x8xf32>, %y: memref<8xf32>) attributes {loops = #dataflow.loops<outer 3, inner 2 in outer>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 1, stride = 2, outer_strides = array<i64: -1>} : tensor<9x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<8xf32> : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
@@ -225,14 +282,14 @@ dataflow.kernel @k(%x: tensor<8xf32>, %p: tensor<2xi32>) {
 
 // -----
 // Iterations stay inside the stack: 3 iterations from slice 2 on, step 1, read slices 2 to 4 of 4.
-// CHECK: error: iterations use slices 2 to 4 of a stack of 4
+// CHECK: error: it uses slices 2 to 4 of a stack of 4
 dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {loops = #dataflow.loops<iteration 3>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {start = 2, stride = 1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
-// CHECK: error: iterations use slices 1 to -1 of a stack of 4
+// CHECK: error: it uses slices -1 to 1 of a stack of 4
 dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {loops = #dataflow.loops<iteration 3>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {start = 1, stride = -1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -253,7 +310,8 @@ dataflow.kernel @k(%x: tensor<f32>) {
 }
 
 // -----
-// CHECK: error: `start` and `stride` need a stack in memory
+// A result has to be stored whole.
+// CHECK: error: it stores 1 slices of a result of 8
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {start = 0, stride = 1} : !dataflow.channel<tensor<8xf32>>

@@ -20,7 +20,7 @@
 // GENERIC: "dataflow.channel"() <{depth = 1 : i64, pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64}> : () -> !dataflow.channel<tensor<1x8xbf16>>
 // GENERIC: "dataflow.load"(%x, %a) <{operandSegmentSizes = array<i32: 1, 0, 0, 1>}>
 // GENERIC: "dataflow.stage"(%a, %b, %c) <{label = "matmul", firings = 4 : i64, in_periods = array<i64: 4, 1>, out_periods = array<i64: 1>, ii = 10 : i64
-// GENERIC: }) {iterations = 1 : i64, note = "kept"} : () -> ()
+// GENERIC: }) {note = "kept"} : () -> ()
 dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {note = "kept"} {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 4 {pmus = 2} : !dataflow.channel<tensor<8x4xbf16>>
