@@ -80,7 +80,10 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
     memory, position = builder.memory(cache, op), _position(builder, op.position, op)
     _expect_own_appends(builder, op, memory)
     builder.cache_reads.append(memory)
-    wire = Wire(TensorType(element_type_of(cache), shape_of(cache)), builder.rate)
+    wire, slices = (
+        Wire(TensorType(element_type_of(cache), shape_of(cache)), builder.rate),
+        memory.slices(builder.tree, builder.rate),
+    )
     append = builder.appends.get(memory)
     token = builder.channel(append, op) if append is not None else None
 
@@ -88,7 +91,7 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
         return dataflow.LoadOp(
             memory.argument,
             wire.channels,
-            slices=memory.slices(builder.tree, builder.rate),
+            slices=slices,
             after=token,
             position=position.argument if token is not None else None,
         )
