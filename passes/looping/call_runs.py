@@ -78,15 +78,13 @@ class LegalRuns:
         return scan.run(repeat.count)
 
     def refusals(self, chosen: Sequence[Repeat]) -> list[Refusal]:
-        """Why calls stay calls: each reason once for a call, and none for what another loop has taken."""
+        """Why calls stay calls: what is no news once, and nothing about what another loop has taken."""
         told: dict[object, Refusal] = {}
         for repeat, refusal in self._refused:
             if not any(
                 run.start <= repeat.start and repeat.end <= run.end for run in chosen if run != repeat
             ):
-                told.setdefault(
-                    (refusal.call, refusal.reason) if refusal.reason else refusal.message, refusal
-                )
+                told.setdefault(refusal.news, refusal)
         return [*told.values()]
 
     def _is_legal(self, repeat: Repeat) -> bool:

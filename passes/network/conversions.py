@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import IntegerAttr, TensorType, f32, f64
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import dataflow, nn
+from ...dialects.accesses import Access, Loop, Meeting, conflicts
 from ...dialects.dataflow import TokenType, UnitOp
 from ...dialects.nn_compute import TableLookupOp
 from ...dialects.operation import SocketExchangeOp
@@ -41,10 +42,7 @@ def convert_special(builder: NetworkBuilder, op: Operation) -> bool:
 def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     """A store at the position; whoever reads the cache after it gets its token."""
     cache, position = builder.memory(op.cache, op), _position(builder, op.position, op)
-    if any(_meet(cache, other, builder.rounds) for other in builder.appends):
-        fail(op, "a kernel appends twice to one cache; split it between the two")
-    if any(_meet(cache, other, builder.rounds) for other in builder.cache_reads):
-        fail(op, "a kernel reads a cache and appends to it afterwards; split it between the two")
+    _touch(builder, op, cache, position, writes=True)
     channel = builder.fresh(op.x, op)
     done = builder.appends[cache] = Wire(TokenType(), builder.rate)
     builder.unit(
@@ -67,18 +65,41 @@ def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory
     return position
 
 
-def _meet(memory: Memory, other: Memory, iterations: int) -> bool:
-    """Whether two memories share a part in any two iterations."""
-    if memory.argument is not other.argument:
-        return False
-    return not memory.parts(iterations).isdisjoint(other.parts(iterations))
+def _touch(
+    builder: NetworkBuilder, op: nn.CacheAppendOp | nn.AttentionOp, cache: Memory, at: Memory, *, writes: bool
+) -> None:
+    """Note a use of a cache.
+
+    Raises: PassFailedException where no token can order it and one before it.
+    """
+    start, stride = cache.slices or (0, 0)
+    loops = (Loop("iterations", builder.rounds, stride),)
+    where = at.argument
+    access = Access(writes, loops, start, position=where if writes else None, waits=None if writes else where)
+    for other, earlier in builder.touched:
+        if other is cache.argument:
+            for meeting in conflicts(earlier, access):
+                fail(op, _unordered(op, earlier, access, meeting))
+    builder.touched.append((cache.argument, access))
+
+
+def _unordered(
+    op: nn.CacheAppendOp | nn.AttentionOp, earlier: Access, later: Access, meeting: Meeting
+) -> str:
+    """Why a network cannot keep the order of two uses of a cache, and the way out."""
+    if meeting.level is not None:
+        return "an iteration reads what another one appends to a cache; give each iteration its own"
+    if earlier.writes and later.writes:
+        return "a kernel appends twice to one cache; split it between the two"
+    if later.writes:
+        return "a kernel reads a cache and appends to it afterwards; split it between the two"
+    return f"{op.name} reads a cache at another position than a kernel appends at; split it between the two"
 
 
 def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
     """Stream a cache; after an append in the same kernel, the tile of its position waits for it."""
     memory, position = builder.memory(cache, op), _position(builder, op.position, op)
-    _expect_own_appends(builder, op, memory)
-    builder.cache_reads.append(memory)
+    _touch(builder, op, memory, position, writes=False)
     wire = Wire(TensorType(element_type_of(cache), shape_of(cache)), builder.rate)
     append = builder.appends.get(memory)
     token = builder.channel(append, op) if append is not None else None
@@ -94,13 +115,6 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
 
     builder.unit(op, make)
     return wire
-
-
-def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Memory) -> None:
-    """A read waits for the append of its own iteration alone, so no other one may touch what it reads."""
-    for other in builder.appends:
-        if _meet(memory, other, builder.rounds) and (memory != other or memory.is_shared(builder.rounds)):
-            fail(op, "an iteration reads what another one appends to a cache; give each iteration its own")
 
 
 def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:

@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import LocationAttr, StringAttr, TensorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 
 from ...dialects import dataflow
+from ...dialects.accesses import Access
 from ...dialects.dataflow import UnitOp
 from ...dialects.vocabulary import Rate
 from ..diagnostics import fail
@@ -28,15 +29,6 @@ class Memory:
     """The same in all iterations of a loop."""
     counted: bool = False
     """A position, at the first decode step; it grows by one with each."""
-
-    def parts(self, iterations: int) -> frozenset[int]:
-        """The slices that the iterations touch; the whole argument counts as slice 0."""
-        start, stride = self.slices or (0, 0)
-        return frozenset(start + i * stride for i in range(iterations))
-
-    def is_shared(self, iterations: int) -> bool:
-        """Whether several iterations touch the same part of it."""
-        return len(self.parts(iterations)) < iterations
 
 
 @dataclass
@@ -66,7 +58,8 @@ class NetworkBuilder:
     sources: dict[SSAValue, Source] = field(default_factory=dict[SSAValue, Source])
     loads: dict[tuple[Memory, Rate], Wire] = field(default_factory=dict[tuple[Memory, Rate], Wire])
     appends: dict[Memory, Wire] = field(default_factory=dict[Memory, Wire])
-    cache_reads: list[Memory] = field(default_factory=list[Memory])
+    touched: list[tuple[BlockArgument, Access]] = field(default_factory=list[tuple[BlockArgument, Access]])
+    """The caches that are read or appended to, in program order."""
     units: list[Callable[[], UnitOp]] = field(default_factory=list[Callable[[], UnitOp]])
     locations: list[LocationAttr] = field(default_factory=list[LocationAttr])
 

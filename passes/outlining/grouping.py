@@ -15,9 +15,11 @@ from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
 from ...dialects.kernel import GroupOp, YieldOp
+from ...dialects.kernel_accesses import Touch, ordered_pieces
 from ...dialects.nn import CallOp, GetGlobalOp, ObserveOp
 from ...dialects.operation import Fusion, fusion_of
 from ...dialects.vocabulary import FusionRole
+from ..diagnostics import add_remark
 
 Division = Callable[[Sequence[Operation]], list[list[Operation]]]
 """Cuts a row of operations into the groups to begin with."""
@@ -93,7 +95,19 @@ def group_operations(block: Block, divide: Division) -> None:
 
 def _group_row(row: Sequence[Operation], divide: Division) -> None:
     for ops in divide(row) if row else ():
-        _make_group(ops)
+        for piece in ordered_pieces(ops):
+            _explain(piece.cut)
+            _make_group(piece.ops)
+
+
+def _explain(cut: tuple[Touch, Touch] | None) -> None:
+    """Say at the first operation of a piece why it does not follow those before."""
+    if cut is not None:
+        earlier, later = cut
+        verb = "writes" if earlier.access.writes else "reads"
+        cache = f"%{later.memory.name_hint}" if later.memory.name_hint else "a cache"
+        what = f"{earlier.op.name} {verb} {cache} before, and nothing in a kernel would order the two"
+        add_remark(later.op, f"a new kernel begins with this {later.op.name}: {what}")
 
 
 def _make_group(ops: Sequence[Operation]) -> None:
@@ -149,12 +163,14 @@ def captured(group: GroupOp) -> list[SSAValue]:
 def join_groups(one: GroupOp, other: GroupOp, rewriter: PatternRewriter) -> bool:
     """Make one group of two, where that changes no dependence and no order of effects; say whether it did.
 
+    Nor may it hold uses of a cache that nothing in one kernel orders.
+
     The later group moves up behind the earlier one, or else the earlier one down. Where what stands between
     allows neither, it would have to run both before and after the joint group.
     """
     first, second, between = _in_order(one, other)
     passed = [op for op in between if isinstance(op, GroupOp)]
-    if len(passed) < len(between):
+    if len(passed) < len(between) or len(ordered_pieces([*members(first), *members(second)])) > 1:
         return False
     if not _reads_any(second, passed) and not _conflicts(second, passed):
         _join(first, second, first, rewriter)

@@ -327,8 +327,8 @@ kernel.schedule @cache_before(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> 
 // A loop that the machine cannot build: one kernel would read a cache before it appends to it.
 // CHECK: kernel.schedule @unbuildable(
 // CHECK: kernel.call @read[0]
-// CHECK-SAME: {kl.remarks = ["2 rounds of @read to @append are not looped: a kernel reads a cache and appends to it afterwards; split it between the two"]}
 // CHECK-NEXT: kernel.call @append[0]
+// CHECK-SAME: {kl.remarks = ["run of @read to @append is cut before @append[0]: operand 0 is slice 0 of @caches, which the iteration reads before, and nothing in a loop would order the two"]}
 // CHECK-NEXT: kernel.call @read[1]
 // CHECK-NEXT: kernel.call @append[1]
 nn.state @caches : memref<8x1x1x8x16xbf16>
