@@ -15,6 +15,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
+from .dataflow_accesses import unordered_accesses
 from .dataflow_units import UnitOp, expect_least, fail_at, passes_in
 from .kernel import FunctionLikeOp
 from .tensors import ChannelType, expect
@@ -76,6 +77,8 @@ class KernelOp(FunctionLikeOp):
         for number in range(len(self.function_type.outputs)):
             count = stored.count(number)
             expect(count == 1, f"result {number} is stored by {count} units, needs one")
+        for unordered in unordered_accesses(self.units()):
+            fail_at(unordered.later.unit, str(unordered))
 
 
 def _verify_balance(channel: ChannelOp) -> None:
