@@ -58,6 +58,16 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where something lies in memory."""
+
+    root: Hashable
+    """What it is part of."""
+    start: int = 0
+    """So much of the root is before it."""
+
+
+@dataclass(frozen=True)
 class Meeting:
     """Two accesses touch the same."""
 

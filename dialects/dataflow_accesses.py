@@ -17,20 +17,10 @@ from math import prod
 from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.ir import SSAValue
 
-from .accesses import Access, Loop, Meeting, meetings
+from .accesses import Access, Loop, Meeting, Place, meetings
 from .dataflow_units import UnitOp, passes_in
 from .tensors import ChannelType, TokenType, shape_of, tile_of
 from .vocabulary import Rate
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an argument of a kernel lies."""
-
-    root: Hashable
-    """The memory that it is part of."""
-    start: int = 0
-    """Elements of it before the argument."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +81,12 @@ class Unordered:
     """In program order of an iteration."""
     meeting: Meeting
 
+    @property
+    def memories(self) -> list[SSAValue]:
+        """The arguments that the two access."""
+        found = (access.unit.memory for access in (self.earlier, self.later))
+        return [memory for memory in found if memory is not None]
+
     def __str__(self) -> str:
         one, other = self.earlier, self.later
         return (
@@ -114,7 +110,7 @@ def unordered_accesses(
 ) -> Iterator[Unordered]:
     """All accesses of memrefs, by the units of a kernel, that meet and that nothing orders.
 
-    `places` says where arguments of the kernel lie; each of the others is a memory of its own.
+    `places` says where arguments of the kernel lie, in elements; each of the others is a memory of its own.
     """
     readers = {channel: unit for unit in units for channel in unit.inputs()}
     for earlier, later in combinations(_accesses(units, places or {}), 2):

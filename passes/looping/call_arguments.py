@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from ...dialects.kernel import CallOp, FuncOp, ReturnOp
+from ...dialects.kernel import CallOp, FuncOp, ReturnOp, Root, root_of
 from ...dialects.nn import GetGlobalOp, ObserveOp
 
 
@@ -207,13 +207,3 @@ class Window:
         if maker is None or maker[0] < self.start:
             return None
         return *divmod(maker[0] - self.start, self.period), maker[1]
-
-
-Root = SSAValue | str
-"""A value that calls are given; a weight or state is known by its name, however often it is fetched."""
-
-
-def root_of(value: SSAValue) -> Root:
-    """What a value of a schedule is, in the same way for every use of it."""
-    owner = value.owner
-    return owner.global_name.string_value() if isinstance(owner, GetGlobalOp) else value

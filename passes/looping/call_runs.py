@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
 
-from ...dialects.kernel import FuncOp
+from ...dialects.kernel import FuncOp, Root, root_of
 from ...dialects.tensors import size_bytes_of
 from ..memory.layout import gap_in_stack
-from .call_arguments import Gathered, Root, call_name, describe, root_of
+from .call_arguments import Gathered, call_name, describe
 from .call_patterns import Repeat, find_repeats, rounds_from
 from .run_scan import Calls, Refusal, Run, RunScan
 

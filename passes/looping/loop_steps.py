@@ -12,13 +12,13 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects import kernel, nn
-from ...dialects.kernel import FuncOp, ReturnOp, StepsOp, YieldOp
+from ...dialects.kernel import FuncOp, ReturnOp, Root, StepsOp, YieldOp, root_of
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import element_type_of, end_of, shape_of
 from ..diagnostics import add_remark, fail
 from ..units.traffic import shortage
-from .call_arguments import Root, root_of
+from .run_memory import parts_taken
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,8 @@ def _objections(
                 f"no result of a step, a {argument.type}, becomes the input {_name(argument)} of the next one"
             )
             yield StepObjection(schedule, what)
+    for call, value in parts_taken(schedule):
+        yield StepObjection(call, f"it takes {_name(value)} by itself, which also stands in a stack")
     yield from _kernel_objections(calls, kernels)
 
 

@@ -16,28 +16,10 @@ from math import prod
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import BlockArgument, SSAValue
 
-from ...dialects.accesses import Access, Loop, Meeting, awaits, meetings
-from ...dialects.kernel import FuncOp, LoopOp, ScheduleOp, StackOp
+from ...dialects.accesses import Access, Loop, Meeting, Place, awaits, meetings
+from ...dialects.kernel import CallOp, FuncOp, LoopOp, Root, ScheduleOp, place_of, root_of, stacked_places
 from ...dialects.kernel_accesses import touches
-from ...dialects.tensors import shape_of
-from .call_arguments import Argument, Gathered, Root, Slices, root_of
-
-Places = Mapping[Root, tuple[Root, int]]
-"""Of weights and states that stand in a stack: the stack, and how many elements are before them there."""
-
-
-def stacked_places(schedule: ScheduleOp) -> Places:
-    """The parts of the stacks of a schedule."""
-    stacks = (op for op in schedule.body.block.ops if isinstance(op, StackOp))
-    return {
-        root_of(part): (stack.result, number * _elements(part))
-        for stack in stacks
-        for number, part in enumerate(stack.parts)
-    }
-
-
-def _elements(value: SSAValue) -> int:
-    return prod(shape_of(value))
+from .call_arguments import Argument, Gathered, Slices
 
 
 @dataclass(frozen=True)
@@ -88,28 +70,23 @@ class RunUse:
 
 
 def run_uses(
-    at: int, argument: Argument, values: Sequence[SSAValue], type_: MemRefType, places: Places
-) -> Iterator[tuple[Root, RunUse]]:
+    at: int, argument: Argument, values: Sequence[SSAValue], type_: MemRefType, parts: Mapping[Root, Place]
+) -> Iterator[tuple[Hashable, RunUse]]:
     """The memory that an operand names over the rounds, and how it walks there; it only reads so far.
 
-    `values` has the operand in each round, `type_` is that of the kernel's argument.
+    `values` has the operand in each round, `type_` is that of the kernel's argument, `parts` has the places
+    of what stands in stacks.
     """
     rounds, size = len(values), prod(type_.get_shape())
     if isinstance(argument, Gathered):
         party = tuple(map(root_of, values))
         for number, value in enumerate(values):
-            root, begin = _place(value, places)
-            loop = Loop("rounds", 1, first=number)
-            yield root, RunUse(at, party, Access(False, (loop,), begin, size))
+            place, loop = place_of(value, parts), Loop("rounds", 1, first=number)
+            yield place.root, RunUse(at, party, Access(False, (loop,), place.start, size))
         return
     start, stride = (argument.start, argument.stride) if isinstance(argument, Slices) else (0, 0)
-    root, begin = _place(values[0], places)
-    loops = (Loop("rounds", rounds, stride * size),)
-    yield root, RunUse(at, argument, Access(False, loops, begin + start * size, size))
-
-
-def _place(value: SSAValue, places: Places) -> tuple[Root, int]:
-    return places.get(root_of(value), (root_of(value), 0))
+    place, loop = place_of(values[0], parts), Loop("rounds", rounds, stride * size)
+    yield place.root, RunUse(at, argument, Access(False, (loop,), place.start + start * size, size))
 
 
 @dataclass(frozen=True)
@@ -163,3 +140,12 @@ def _unordered(earlier: RunUse, later: RunUse, rounds: int) -> Iterator[Meeting]
 def _first_rounds(access: Access, rounds: int) -> Access:
     (loop,) = access.loops
     return replace(access, loops=(replace(loop, count=max(0, min(loop.count, rounds - loop.first))),))
+
+
+def parts_taken(schedule: ScheduleOp) -> Iterator[tuple[CallOp, SSAValue]]:
+    """The calls that take a state by itself which stands in a stack as well."""
+    parts = stacked_places(schedule.body.block.ops)
+    for call in schedule.body.block.ops:
+        if isinstance(call, CallOp):
+            states = (value for value in call.arguments if isinstance(value.type, MemRefType))
+            yield from ((call, value) for value in states if root_of(value) in parts)

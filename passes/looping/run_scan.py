@@ -9,7 +9,7 @@ from functools import cached_property
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Operation
 
-from ...dialects.kernel import CallOp, FuncOp, ScheduleOp
+from ...dialects.kernel import CallOp, FuncOp, Root, ScheduleOp, root_of, stacked_places
 from ...dialects.nn import ObserveOp
 from .call_arguments import (
     Argument,
@@ -17,18 +17,16 @@ from .call_arguments import (
     Gathered,
     Local,
     Operand,
-    Root,
     Window,
     call_name,
     describe,
     guess_argument,
     misfit,
     reader_name,
-    root_of,
     taken_by,
 )
 from .call_patterns import rounds_from
-from .run_memory import RunConflict, RunUse, kernel_uses, run_conflicts, run_uses, stacked_places
+from .run_memory import RunConflict, RunUse, kernel_uses, run_conflicts, run_uses
 
 
 class Calls:
@@ -50,7 +48,7 @@ class Calls:
         }
         self.names = [call.callee.string_value() for call in self.all]
         self.uses = {name: kernel_uses(kernels[name]) for name in set(self.names)}
-        self.places = stacked_places(schedule)
+        self.parts = stacked_places(schedule.body.block.ops)
 
     def pattern(self, start: int, period: int) -> str:
         """The kernels of a round in words: `@decoder`, or `@norm to @down`."""
@@ -241,7 +239,7 @@ class RunScan:
     def _conflicts(self) -> dict[int, RunConflict]:
         """By round, what is in its way in memory; asked once the arguments are known."""
         rounds = rounds_from(self.calls.names, self.start, self.period)
-        uses: dict[Root, list[RunUse]] = {}
+        uses: dict[Hashable, list[RunUse]] = {}
         for root, use in self._uses(rounds):
             uses.setdefault(root, []).append(use)
         found = (one for row in uses.values() for one in run_conflicts(row, rounds))
@@ -250,7 +248,7 @@ class RunScan:
             first.setdefault(conflict.round, conflict)
         return first
 
-    def _uses(self, rounds: int) -> Iterator[tuple[Root, RunUse]]:
+    def _uses(self, rounds: int) -> Iterator[tuple[Hashable, RunUse]]:
         """What a round does to memory, in program order."""
         at = 0
         for call in self._round(0):
@@ -262,7 +260,7 @@ class RunScan:
                 calls = self.calls.all[self.start + phase :: self.period][:rounds]
                 values = [call.arguments[use.argument] for call in calls]
                 where = None if use.position is None else self._arguments[at + use.position]
-                for root, named in run_uses(at + use.argument, argument, values, type_, self.calls.places):
+                for root, named in run_uses(at + use.argument, argument, values, type_, self.calls.parts):
                     how = {"position" if use.writes else "waits": where}
                     yield root, replace(named, access=replace(named.access, writes=use.writes, **how))
             at += len(inputs)
