@@ -163,14 +163,12 @@ def captured(group: GroupOp) -> list[SSAValue]:
 def join_groups(one: GroupOp, other: GroupOp, rewriter: PatternRewriter) -> bool:
     """Make one group of two, where that changes no dependence and no order of effects; say whether it did.
 
-    Nor may it hold uses of a cache that nothing in one kernel orders.
-
     The later group moves up behind the earlier one, or else the earlier one down. Where what stands between
     allows neither, it would have to run both before and after the joint group.
     """
     first, second, between = _in_order(one, other)
     passed = [op for op in between if isinstance(op, GroupOp)]
-    if len(passed) < len(between) or len(ordered_pieces([*members(first), *members(second)])) > 1:
+    if len(passed) < len(between):
         return False
     if not _reads_any(second, passed) and not _conflicts(second, passed):
         _join(first, second, first, rewriter)

@@ -39,6 +39,14 @@ kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>)
 }
 
 // -----
+// CHECK: error: nn.attention reads a cache at another position than a kernel appends at; split it between the two
+kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>, %q: tensor<i32>) -> tensor<1x8xbf16> {
+  nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+  %a = nn.attention %x, %c, %c, %q scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  kernel.return %a : tensor<1x8xbf16>
+}
+
+// -----
 // The append of iteration i + 1 must not overtake the read of iteration i: not of one cache in all iterations,
 // CHECK: error: an iteration reads what another one appends to a cache; give each iteration its own
 kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
