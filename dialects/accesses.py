@@ -110,23 +110,26 @@ def may_meet(one: Access, other: Access) -> bool:
     return next(meetings(one, other), None) is not None
 
 
-def awaits(read: Access, write: Access) -> bool:
-    """Whether a read that follows a write in program order can wait for it in each iteration.
+def is_orderable(earlier: Access, later: Access) -> bool:
+    """Whether a network can let an access wait for one before it, in program order, of its own iteration.
 
-    So it is where both walk alike and the write touches the position at which the read waits, no other one.
+    A write can wait for data that a read has brought. A read can wait for the token of a write where both
+    walk alike and the write touches the position at which the read waits, no other one.
     """
-    alike = (read.loops, read.start, read.extent) == (write.loops, write.start, write.extent)
-    waits = write.position is not None and read.waits == write.position
-    return write.writes and not read.writes and alike and waits
+    if not earlier.writes:
+        return later.writes
+    alike = (later.loops, later.start, later.extent) == (earlier.loops, earlier.start, earlier.extent)
+    waits = earlier.position is not None and later.waits == earlier.position
+    return not later.writes and alike and waits
 
 
 def conflicts(earlier: Access, later: Access) -> Iterator[Meeting]:
-    """The meetings of two accesses, in program order, that no token of a network orders.
+    """The meetings of two accesses, in program order, that a network cannot order.
 
-    A read can wait for a write of its own iteration, and then runs behind those of the iterations before.
+    What waits in its own iteration runs behind the iterations before as well.
     """
     for meeting in meetings(earlier, later):
-        if not (awaits(later, earlier) and (meeting.level is None or meeting.one_first)):
+        if not (is_orderable(earlier, later) and (meeting.level is None or meeting.one_first)):
             yield meeting
 
 

@@ -74,12 +74,13 @@ def _position(unit: UnitOp, memory: SSAValue) -> SSAValue | None:
 
 @dataclass(frozen=True)
 class Unordered:
-    """Two accesses that meet, and that nothing orders."""
+    """Two accesses that meet, in program order, and that nothing orders."""
 
     earlier: UnitAccess
     later: UnitAccess
-    """In program order of an iteration."""
-    meeting: Meeting
+    earlier_at: tuple[int, ...]
+    """The decode step and the iteration in which they meet, as far as that is known."""
+    later_at: tuple[int, ...]
 
     @property
     def memories(self) -> list[SSAValue]:
@@ -88,11 +89,10 @@ class Unordered:
         return [memory for memory in found if memory is not None]
 
     def __str__(self) -> str:
-        one, other = self.earlier, self.later
+        one, other = _title(self.earlier, self.earlier_at), _title(self.later, self.later_at)
         return (
-            f"{_title(other, self.meeting.other)} and {_title(one, self.meeting.one)} touch the same, and "
-            "nothing makes the later one wait; let it wait for what the earlier one is done with, or split "
-            "the kernel between the two"
+            f"{one} and then {other} touch the same, and nothing makes the later one wait for the other; "
+            "order them by data or a token, or split the kernel between the two"
         )
 
 
@@ -117,8 +117,12 @@ def unordered_accesses(
         if earlier.root != later.root:
             continue
         for meeting in meetings(earlier.access, later.access):
-            if not _is_ordered(earlier, later, meeting, readers):
-                yield Unordered(earlier, later, meeting)
+            if _is_ordered(earlier, later, meeting, readers):
+                continue
+            if meeting.level is None or meeting.one_first:
+                yield Unordered(earlier, later, meeting.one, meeting.other)
+            else:
+                yield Unordered(later, earlier, meeting.other, meeting.one)
 
 
 Readers = Mapping[SSAValue, UnitOp]

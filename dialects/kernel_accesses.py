@@ -1,7 +1,7 @@
 """What the operations of kernels do to memory, and which of them cannot stand in one kernel.
 
-In a network everything runs at once. An append gives a token to the reads behind it that walk as it does;
-nothing else that touches one cache is ordered there.
+In a network everything runs at once. An append gives a token to the reads behind it that walk as it does, and
+waits for what reads before it have brought; two appends to one cache are not ordered there.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Piece:
 
 
 def ordered_pieces(ops: Iterable[Operation]) -> list[Piece]:
-    """Cut a row of operations as rarely as tokens can keep the order in which they touch memory."""
+    """Cut a row of operations as rarely as a network can keep the order in which they touch memory."""
     pieces, before = [Piece([])], list[Touch]()
     for op in ops:
         found = list(touches(op))

@@ -1,8 +1,8 @@
 """Which rounds of a run touch memory that others write, so that a loop would not keep their order.
 
 A round may touch no memory that another one writes. Within a round a loop knows its arguments apart, so that
-no two of them may name one memory that is written; and of one argument, a token orders reads behind an
-append, and nothing else.
+no two of them may name one memory that is written; and of one argument, reads can wait for an append, and an
+append for reads, but not an append for another one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from math import prod
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import BlockArgument, SSAValue
 
-from ...dialects.accesses import Access, Loop, Meeting, Place, awaits, meetings
+from ...dialects.accesses import Access, Loop, Meeting, Place, is_orderable, meetings
 from ...dialects.kernel import CallOp, FuncOp, LoopOp, Root, ScheduleOp, place_of, root_of, stacked_places
 from ...dialects.kernel_accesses import touches
 from .call_arguments import Argument, Gathered, Slices
@@ -132,7 +132,7 @@ def _unordered(earlier: RunUse, later: RunUse, rounds: int) -> Iterator[Meeting]
     one, other = _first_rounds(earlier.access, rounds), _first_rounds(later.access, rounds)
     found = list(meetings(one, other))
     yield from (meeting for meeting in found if meeting.level is not None)
-    ordered = earlier.argument == later.argument and awaits(other, one)
+    ordered = earlier.argument == later.argument and is_orderable(one, other)
     if earlier is not later and not ordered:
         yield from (meeting for meeting in found if meeting.level is None)
 

@@ -11,13 +11,13 @@ from xdsl.dialects.builtin import IntegerAttr, TensorType, f32, f64
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import dataflow, nn
-from ...dialects.accesses import Access, Loop, Meeting, conflicts
+from ...dialects.accesses import Access, Loop, Meeting, conflicts, may_meet
 from ...dialects.dataflow import TokenType, UnitOp
 from ...dialects.nn_compute import TableLookupOp
 from ...dialects.operation import SocketExchangeOp
 from ...dialects.tensors import element_type_of, shape_of
 from ..diagnostics import fail
-from .wires import Memory, NetworkBuilder, Wire, add_stage
+from .wires import Memory, NetworkBuilder, Touched, Wire, add_copy, add_stage
 
 DEFAULT_ALGORITHM = "one_shot"
 """Of a collective: the one with the least latency; `overlap-collectives` chooses for each."""
@@ -40,10 +40,18 @@ def convert_special(builder: NetworkBuilder, op: Operation) -> bool:
 
 
 def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
-    """A store at the position; whoever reads the cache after it gets its token."""
+    """A store at the position; whoever reads the cache after it gets its token.
+
+    It waits for what has read the cache before: for all tiles of the results, which need all of the cache.
+    """
     cache, position = builder.memory(op.cache, op), _position(builder, op.position, op)
-    _touch(builder, op, cache, position, writes=True)
-    channel = builder.fresh(op.x, op)
+    reads = _touch(builder, op, cache, position, writes=True)
+    behind = [result for read in dict.fromkeys(reads) if not _uses(op.x, read) for result in read.results]
+    if behind:
+        label = f"wait.{op.x.name_hint or 'x'}"
+        channel = builder.channel(add_copy(builder, op, label, op.x, behind), op, op.x.name_hint)
+    else:
+        channel = builder.fresh(op.x, op)
     done = builder.appends[cache] = Wire(TokenType(), builder.rate)
     builder.unit(
         op,
@@ -57,6 +65,19 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     )
 
 
+def _uses(value: SSAValue, op: Operation) -> bool:
+    """Whether a value is computed from the results of an operation of its block."""
+    waiting, seen = [value], set[SSAValue]()
+    while waiting:
+        owner = (value := waiting.pop()).owner
+        if owner is op:
+            return True
+        if isinstance(owner, Operation) and value not in seen:
+            waiting += owner.operands
+        seen.add(value)
+    return False
+
+
 def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory:
     """Where a position comes from; streams of a kernel of several decode steps count it."""
     position = builder.memory(value, op)
@@ -67,20 +88,23 @@ def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory
 
 def _touch(
     builder: NetworkBuilder, op: nn.CacheAppendOp | nn.AttentionOp, cache: Memory, at: Memory, *, writes: bool
-) -> None:
-    """Note a use of a cache.
+) -> list[Operation]:
+    """Note a use of a cache; returns those before it that it has to wait for.
 
-    Raises: PassFailedException where no token can order it and one before it.
+    Raises: PassFailedException where waiting does not help.
     """
     start, stride = cache.slices or (0, 0)
     loops = (Loop("iterations", builder.rounds, stride),)
-    where = at.argument
-    access = Access(writes, loops, start, position=where if writes else None, waits=None if writes else where)
-    for other, earlier in builder.touched:
-        if other is cache.argument:
-            for meeting in conflicts(earlier, access):
-                fail(op, _unordered(op, earlier, access, meeting))
-    builder.touched.append((cache.argument, access))
+    where = (at.argument, None) if writes else (None, at.argument)
+    access = Access(writes, loops, start, 1, *where)
+    met: list[Operation] = []
+    for other in builder.touched:
+        if other.argument is cache.argument and may_meet(other.access, access):
+            for meeting in conflicts(other.access, access):
+                fail(op, _unordered(op, other.access, access, meeting))
+            met.append(other.op)
+    builder.touched.append(Touched(cache.argument, access, op))
+    return met
 
 
 def _unordered(
@@ -91,8 +115,6 @@ def _unordered(
         return "an iteration reads what another one appends to a cache; give each iteration its own"
     if earlier.writes and later.writes:
         return "a kernel appends twice to one cache; split it between the two"
-    if later.writes:
-        return "a kernel reads a cache and appends to it afterwards; split it between the two"
     return f"{op.name} reads a cache at another position than a kernel appends at; split it between the two"
 
 

@@ -143,7 +143,12 @@ STEPS = (Loop("steps", 3, 0, 1), Loop("layers", 4, 1))
     [
         (append(), read(), []),
         (append(), read("q"), [None]),
-        (read(), append(), [None]),
+        # Its data wait for what the read has brought, wherever that is.
+        (read(), append(), []),
+        (read("q"), append("p"), []),
+        (read(loops=LAYERS), append(loops=LAYERS, start=1), [0]),
+        (read(loops=LAYERS, start=1), append(loops=LAYERS), []),
+        (read(loops=ONE_CACHE), append(loops=ONE_CACHE), [0]),
         (append(), append(), [None]),
         (append("p"), append("q"), [None]),
         (read(), read(), []),
@@ -158,5 +163,5 @@ STEPS = (Loop("steps", 3, 0, 1), Loop("layers", 4, 1))
         (append(loops=STEPS), append(loops=STEPS), [None]),
     ],
 )
-def test_what_a_token_orders_is_no_conflict(earlier: Access, later: Access, levels: list[int | None]):
+def test_what_can_wait_is_no_conflict(earlier: Access, later: Access, levels: list[int | None]):
     assert [meeting.level for meeting in conflicts(earlier, later)] == levels

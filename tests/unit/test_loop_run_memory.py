@@ -42,10 +42,10 @@ def slices(use: RunUse, round: int) -> set[int]:
 
 
 def waits(earlier: RunUse, later: RunUse) -> bool:
-    """Whether a token of the earlier use holds the later one up, in one iteration."""
-    append_and_read = earlier.access.writes and not later.access.writes
-    one_argument = earlier.argument == later.argument
-    return append_and_read and one_argument and earlier.access.position == later.access.waits
+    """Whether the later use can wait for the earlier one of its iteration, by a token or by data."""
+    if earlier.argument != later.argument or earlier.access.writes == later.access.writes:
+        return False
+    return later.access.writes or earlier.access.position == later.access.waits
 
 
 def first_bad_round(uses: list[RunUse]) -> int | None:

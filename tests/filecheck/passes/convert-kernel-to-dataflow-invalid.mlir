@@ -31,14 +31,6 @@ kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>)
 }
 
 // -----
-// CHECK: error: a kernel reads a cache and appends to it afterwards; split it between the two
-kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
-  %a = nn.attention %x, %c, %c, %p scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
-  nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
-  kernel.return %a : tensor<1x8xbf16>
-}
-
-// -----
 // CHECK: error: nn.attention reads a cache at another position than a kernel appends at; split it between the two
 kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>, %q: tensor<i32>) -> tensor<1x8xbf16> {
   nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>

@@ -324,32 +324,6 @@ kernel.schedule @cache_before(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> 
 }
 
 // -----
-// A loop that the machine cannot build: one kernel would read a cache before it appends to it.
-// CHECK: kernel.schedule @unbuildable(
-// CHECK: kernel.call @read[0]
-// CHECK-NEXT: kernel.call @append[0]
-// CHECK-SAME: {kl.remarks = ["run of @read to @append is cut before @append[0]: operand 0 is slice 0 of @caches, which the iteration reads before, and nothing in a loop would order the two"]}
-// CHECK-NEXT: kernel.call @read[1]
-// CHECK-NEXT: kernel.call @append[1]
-nn.state @caches : memref<8x1x1x8x16xbf16>
-kernel.func @read(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
-  %y = nn.attention %x, %cache, %cache, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
-  kernel.return %y : tensor<1x16xbf16>
-}
-kernel.func @append(%cache: memref<1x1x8x16xbf16>, %position: tensor<i32>, %x: tensor<1x16xbf16>) {
-  nn.cache_append %cache[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
-  kernel.return
-}
-kernel.schedule @unbuildable(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
-  %cs = nn.get_global @caches : memref<8x1x1x8x16xbf16>
-  %a = kernel.call @read[0](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
-  kernel.call @append[0](%cs, %position, %a) : (memref<8x1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
-  %b = kernel.call @read[1](%a, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
-  kernel.call @append[1](%cs, %position, %b) : (memref<8x1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
-  kernel.return %b : tensor<1x16xbf16>
-}
-
-// -----
 // A weight has one place in memory: it stands in one stack, once.
 // CHECK: kernel.schedule @two_stacks(
 // CHECK: %w = kernel.stack %u, %v

@@ -168,7 +168,7 @@ kernel.schedule @part(%x: tensor<1x16xbf16>, %p: tensor<i32>) -> tensor<1x16xbf1
 // -----
 // What is appended in the next step does not depend on what is read in this one, so that it could overtake it.
 // CHECK: kernel.schedule @overtaking(
-// CHECK-SAME: attributes {kl.remarks = ["steps are not looped: dataflow.load from %k in step 0 and dataflow.store into %k in step 1 touch the same, and nothing makes the later one wait;
+// CHECK-SAME: attributes {kl.remarks = ["steps are not looped: dataflow.load from %k in step 0 and then dataflow.store into %k in step 1 touch the same, and nothing makes
 nn.state @k : memref<1x1x8x16xbf16>
 kernel.func @layer(%x: tensor<1x16xbf16>, %y: tensor<1x16xbf16>, %p: tensor<i32>, %k: memref<1x1x8x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
   nn.cache_append %k[%p], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
