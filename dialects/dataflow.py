@@ -3,9 +3,9 @@
 **Invariants.** Values cross stages only through channels; every channel has one producer, one consumer, a
 depth in tiles and a tile type, and both ends agree on how many tiles pass in a call. Every unit runs
 `iterations` times per call (the loop of a looped kernel), those of rate "step" once in each of its decode
-`steps`, those of rate "call" once. Memory is touched by loads, gathers and stores alone; a load that must see
-a store of the same iteration waits for that store's token. See `dataflow_stages.py` for the firing rule of a
-stage. Planning adds properties; what a kernel needs for the machine is checked in `rdu_planned.py`.
+`steps`, those of rate "call" once. Memory is touched by loads, gathers and stores alone; those that touch the
+same, one of them a store, wait for one another (`dataflow_accesses.py`). See `dataflow_stages.py` for the
+firing rule of a stage. Planning adds properties; what the machine needs is checked in `rdu_planned.py`.
 """
 
 from __future__ import annotations
