@@ -554,3 +554,29 @@ kernel.schedule @gathered(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tens
   %b = kernel.call @read(%a, %position, %k1) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
   kernel.return %b : tensor<1x16xbf16>
 }
+
+// -----
+// An append could wait for a read of its own argument; these are two, which coincide in the first iteration.
+// CHECK: kernel.schedule @two_arguments(
+// CHECK: kernel.call @read[0]
+// CHECK-NEXT: kernel.call @append[0]
+// CHECK-SAME: {kl.remarks = ["run of @read to @append is cut before @append[0]: operand 2 is slice 0 of @caches, as another argument is in that iteration, and one is written"]}
+// CHECK-NEXT: kernel.call @read[2]
+// CHECK-NEXT: kernel.call @append[1]
+nn.state @caches : memref<8x1x1x8x16xbf16>
+kernel.func @append(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) {
+  nn.cache_append %cache[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  kernel.return
+}
+kernel.func @read(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.attention %x, %cache, %cache, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @two_arguments(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %cs = nn.get_global @caches : memref<8x1x1x8x16xbf16>
+  %a = kernel.call @read[0](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.call @append[0](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> ()
+  %b = kernel.call @read[2](%a, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.call @append[1](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> ()
+  kernel.return %b : tensor<1x16xbf16>
+}

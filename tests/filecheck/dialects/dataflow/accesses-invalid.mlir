@@ -207,3 +207,43 @@ kernel.schedule @step(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4x
   %y = kernel.call @k(%x, %a, %s, %p) : (tensor<1x8xbf16>, memref<2x1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x2x16x4xbf16>
   kernel.return %y : tensor<1x2x16x4xbf16>
 }
+
+// -----
+// What is read in a step is done before the next step begins, and not before the next iteration of its own step.
+// CHECK: error: dataflow.load from %k in step 0, iteration 0 and then dataflow.store into %k in step 0, iteration 1 touch
+dataflow.kernel @k(%x: tensor<1x2x16x4xbf16>, %k: memref<3x1x2x16x4xbf16>, %p: tensor<i32>) attributes {iterations = 4, steps = 2} {
+  %x0 = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %next = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %mine = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %theirs = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %a1 = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %a2 = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %an = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %af = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %b0 = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %bn = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %bf = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
+  dataflow.load %x to %x0 {rate = "call"} : tensor<1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
+  dataflow.carry 1 init %x0 next %next current %mine, %theirs {rate = "step"} : !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>>
+  dataflow.carry 1 init %mine next %an final %af current %a1, %a2 : !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>> final !dataflow.channel<tensor<1x2x16x4xbf16>>
+  dataflow.carry 1 init %theirs next %bn final %bf current %b0 : !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>> final !dataflow.channel<tensor<1x2x16x4xbf16>>
+  dataflow.stage "walk" firings 1 ins(%a1 : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] outs(%an : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] {
+  ^bb0(%d: tensor<1x2x16x4xbf16>):
+    %g = nn.silu %d : (tensor<1x2x16x4xbf16>) -> tensor<1x2x16x4xbf16>
+    dataflow.yield %g : tensor<1x2x16x4xbf16>
+  }
+  dataflow.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 1, stride = 1} : memref<3x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
+  dataflow.stage "sum" firings 1 ins(%b, %b0 : !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1, 1] outs(%bn : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] {
+  ^bb0(%d: tensor<1x2x16x4xbf16>, %e: tensor<1x2x16x4xbf16>):
+    %g = nn.add %d, %e : (tensor<1x2x16x4xbf16>, tensor<1x2x16x4xbf16>) -> tensor<1x2x16x4xbf16>
+    dataflow.yield %g : tensor<1x2x16x4xbf16>
+  }
+  dataflow.store %a2 into %k : memref<3x1x2x16x4xbf16> done (%t : !dataflow.channel<!dataflow.token>) {start = 0, stride = 1} : !dataflow.channel<tensor<1x2x16x4xbf16>>
+  dataflow.stage "end" firings 1 ins(%af, %bf : !dataflow.channel<tensor<1x2x16x4xbf16>>, !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1, 1] outs(%next : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%d: tensor<1x2x16x4xbf16>, %e: tensor<1x2x16x4xbf16>):
+    %g = nn.add %d, %e : (tensor<1x2x16x4xbf16>, tensor<1x2x16x4xbf16>) -> tensor<1x2x16x4xbf16>
+    dataflow.yield %g : tensor<1x2x16x4xbf16>
+  }
+}
