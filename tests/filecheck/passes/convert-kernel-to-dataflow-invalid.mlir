@@ -174,3 +174,18 @@ kernel.func @k(%x: tensor<1x8xbf16>, %y: tensor<1x8xbf16>) -> (tensor<2x1x8xbf16
   }
   kernel.return %s, %r : tensor<2x1x8xbf16>, tensor<2x1x8xbf16>
 }
+
+// -----
+// One cache as two arguments: nothing in the network orders the two.
+// CHECK: error: @layer is given one memory as %mine and %before: dataflow.store into %mine and then dataflow.load from %before touch the same
+nn.state @s : memref<1x1x8x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %position: tensor<i32>, %mine: memref<1x1x8x16xbf16>, %before: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  nn.cache_append %mine[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  %y = nn.attention %x, %before, %before, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @step(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %c = nn.get_global @s : memref<1x1x8x16xbf16>
+  %a = kernel.call @layer(%x, %position, %c, %c) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %a : tensor<1x16xbf16>
+}
