@@ -3,8 +3,8 @@
 **Invariants.** Values cross stages only through channels; every channel has one producer, one consumer, a
 depth in tiles and a tile type, and both ends agree on how many tiles pass in a call. A kernel has loops, in
 one another and in a row (`#dataflow.loops`); every unit runs once in each iteration of the loop that its rate
-names, or once a call. Memory is touched by loads, gathers and stores alone; a load that must see
-a store of the same iteration waits for that store's token. See `dataflow_stages.py` for the firing rule of a
+names, or once a call. Memory is touched by loads, gathers and stores alone; those that touch the same, one of
+them a store, wait for one another (`dataflow_accesses.py`). See `dataflow_stages.py` for the firing rule of a
 stage. Planning adds properties; what a kernel needs for the machine is checked in `rdu_planned.py`.
 """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
@@ -15,6 +17,8 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
+from .accesses import Place
+from .dataflow_accesses import unordered_accesses
 from .dataflow_loops import LOOPS, LoopsAttr, loops_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .kernel import FunctionLikeOp
@@ -72,6 +76,14 @@ class KernelOp(FunctionLikeOp):
         for number in range(len(self.function_type.outputs)):
             count = stored.count(number)
             expect(count == 1, f"result {number} is stored by {count} units, needs one")
+        for unordered in unordered_accesses(self.units()):
+            fail_at(unordered.later.unit, str(unordered))
+
+    def verify_places(self, places: Mapping[SSAValue, Place]) -> None:
+        unordered = next(unordered_accesses(self.units(), places), None)
+        if unordered is not None:
+            names = " and ".join(f"%{unit.name_hint or 'a cache'}" for unit in unordered.memories)
+            expect(False, f"@{self.sym_name.data} is given one memory as {names}: {unordered}")
 
 
 def _verify_balance(channel: ChannelOp) -> None:

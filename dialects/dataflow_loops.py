@@ -66,9 +66,11 @@ def set_loops(attributes: dict[str, Attribute], tree: LoopTree) -> None:
         attributes.pop(LOOPS, None)
 
 
-def outer_strides(values: DenseArrayBase[IntegerType] | None) -> tuple[int, ...]:
+def outer_strides(values: Attribute | None) -> tuple[int, ...]:
     """The strides of a stream in the loops around that of its rate, the outermost first."""
-    return () if values is None else tuple(int(value) for value in values.get_values())
+    if not isinstance(values, DenseArrayBase):
+        return ()
+    return tuple(int(value) for value in values.get_values())
 
 
 def outer_strides_attribute(strides: Sequence[int]) -> DenseArrayBase[IntegerType] | None:

@@ -275,15 +275,6 @@ def _stream_properties(slices: Slices | None) -> dict[str, Attribute | None]:
     }
 
 
-def slice_strides(op: LoadOp | StoreOp) -> tuple[int, ...]:
-    """By how many slices a stream moves in an iteration of each loop around it, the outermost first."""
-    loops = len(op.loops.path(op.runs))
-    if op.stride is None or not loops:
-        return (0,) * loops
-    outer = outer_strides(op.outer_strides) or (0,) * (loops - 1)
-    return (*outer, op.stride.value.data)
-
-
 def _verify_scalar(position: SSAValue | None) -> None:
     if position is not None:
         expect(shape_of(position) == (), f"a position is a scalar, not a {position.type}")
@@ -301,12 +292,12 @@ def _verify_slices(op: LoadOp | StoreOp) -> None:
     counts, given = op.loops.counts(op.runs), outer_strides(op.outer_strides)
     around = max(0, len(counts) - 1)
     expect(len(given) in (0, around), f"{len(given)} outer strides in {around} loops around")
-    moves = [(n - 1) * stride for n, stride in zip(counts, slice_strides(op), strict=True)]
+    moves = [(n - 1) * stride for n, stride in zip(counts, op.slice_strides(), strict=True)]
     first, length = op.start.value.data, shape_of(memory)[0]
-    if isinstance(op, StoreOp) and op.result is not None:
-        touched = {
-            first + sum(map(mul, numbers, slice_strides(op))) for numbers in product(*map(range, counts))
-        }
-        expect(len(touched) == length, f"it stores {len(touched)} slices of a result of {length}")
     low, high = first + sum(min(0, move) for move in moves), first + sum(max(0, move) for move in moves)
     expect(low >= 0 and high < length, f"it uses slices {low} to {high} of a stack of {length}")
+    if isinstance(op, StoreOp) and op.result is not None:
+        touched = {
+            first + sum(map(mul, numbers, op.slice_strides())) for numbers in product(*map(range, counts))
+        }
+        expect(len(touched) == length, f"it stores {len(touched)} slices of a result of {length}")

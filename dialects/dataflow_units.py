@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, opt_prop_def
 from xdsl.utils.exceptions import VerifyException
 
-from .dataflow_loops import loops_of
+from .dataflow_loops import loops_of, outer_strides
 from .loop_tree import LoopTree
 from .machine import Machine
 from .tensors import ChannelType, element_type_of, expect, shape_of
@@ -91,6 +91,15 @@ class UnitOp(IRDLOperation):
     def passes(self) -> int:
         """How often it runs in a call."""
         return self.loops.passes(self.runs)
+
+    def slice_strides(self) -> tuple[int, ...]:
+        """By how many slices of its memory it moves in an iteration of each loop, the outermost first."""
+        around = len(self.loops.path(self.runs))
+        stride = self.properties.get("stride")
+        if not around or not isinstance(stride, IntegerAttr):
+            return (0,) * around
+        outer = outer_strides(self.properties.get("outer_strides")) or (0,) * (around - 1)
+        return (*outer, stride.value.data)
 
     @property
     def rounds(self) -> tuple[int, int]:

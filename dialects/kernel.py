@@ -9,7 +9,8 @@ between calls live in memory; a `memref` operand is read and written in place.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from math import prod
 
 from xdsl.dialects.builtin import (
     FunctionType,
@@ -42,6 +43,7 @@ from xdsl.traits import (
     SymbolUserOpInterface,
 )
 
+from .accesses import Place
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp
 from .tensors import SlicedCallOp, ending_types, expect, listed, shape_of, slice_type, verify_call_signature
@@ -81,6 +83,12 @@ class FunctionLikeOp(IRDLOperation, ABC):
         inputs = self.function_type.inputs.data
         types = tuple(arg.type for arg in self.args)
         expect(types == inputs, f"arguments are {listed(types)}, the signature says {listed(inputs)}")
+
+    def verify_places(self, places: Mapping[SSAValue, Place]) -> None:
+        """Check a call whose arguments overlap in memory, in elements; what runs in order may take any.
+
+        Raises: VerifyException.
+        """
 
     @classmethod
     def parse(cls, parser: Parser) -> FunctionLikeOp:
@@ -172,6 +180,25 @@ class _KernelExists(SymbolUserOpInterface):
         assert isinstance(signature, FunctionType)
         index = op.index.value.data if op.index is not None else None
         verify_call_signature(op.arguments.types, op.result_types, index, name, signature)
+        if isinstance(kernel, FunctionLikeOp):
+            _verify_places(op, kernel)
+
+
+def _verify_places(call: CallOp, kernel: FunctionLikeOp) -> None:
+    """Check that a kernel can be given one memory as several arguments, where a call does so."""
+    parts = stacked_places(value.owner for value in call.arguments)
+    places: dict[SSAValue, Place] = {}
+    named: dict[Hashable, int] = {}
+    for value, argument in zip(call.arguments, kernel.args, strict=True):
+        place = place_of(value, parts)
+        if value.type != argument.type and call.index is not None:
+            slice_ = call.index.value.data * prod(shape_of(argument))
+            place = Place(place.root, place.start + slice_)
+        places[argument] = place
+        if isinstance(value.type, MemRefType):
+            named[place.root] = named.get(place.root, 0) + 1
+    if any(count > 1 for count in named.values()):
+        kernel.verify_places(places)
 
 
 @irdl_op_definition
@@ -215,6 +242,32 @@ class StackOp(IRDLOperation):
             expect(part.type == wanted, f"part {number} is a {part.type}, not a {wanted}")
         length = shape_of(self.result)[0]
         expect(len(self.parts) == length, f"{len(self.parts)} parts in a stack of {length}")
+
+
+Root = SSAValue | str
+"""A value that calls are given; a weight or state is known by its name, however often it is fetched."""
+
+
+def root_of(value: SSAValue) -> Root:
+    """What a value of a schedule is, in the same way for every use of it."""
+    owner = value.owner
+    return owner.global_name.string_value() if isinstance(owner, GetGlobalOp) else value
+
+
+def stacked_places(makers: Iterable[Operation | Block]) -> dict[Root, Place]:
+    """Where the parts of stacks lie in them, in elements; what else makes values has no parts."""
+    return {
+        root_of(part): Place(stack.result, number * prod(shape_of(part)))
+        for stack in makers
+        if isinstance(stack, StackOp)
+        for number, part in enumerate(stack.parts)
+    }
+
+
+def place_of(value: SSAValue, parts: Mapping[Root, Place]) -> Place:
+    """Where a value of a schedule lies; `parts` has those that stand in stacks."""
+    root = root_of(value)
+    return parts.get(root, Place(root))
 
 
 KERNEL = Dialect("kernel", [FuncOp, ScheduleOp, ReturnOp, CallOp, StackOp, LoopOp, StepsOp, GroupOp, YieldOp])

@@ -28,7 +28,6 @@ from ...dialects.dataflow import (
     StoreOp,
     UnitOp,
 )
-from ...dialects.dataflow_streams import slice_strides
 from ...dialects.tensors import PortShape, shape_of, tiled_axis
 from ...dialects.vocabulary import STEP
 from .. import numerics
@@ -134,7 +133,7 @@ class _Network:
         self, op: LoadOp | StoreOp, memory: SocketValues
     ) -> Generator[tuple[Tile, list[Array]], None, None]:
         """What each pass of a stream works on, as views, and the position of its step on each socket."""
-        path, strides = op.loops.path(op.runs), slice_strides(op)
+        path, strides = op.loops.path(op.runs), op.slice_strides()
         for iterations in product(*(range(loop.count) for loop in path)):
             view, step = memory, iterations[0] if path and path[0].name == STEP else 0
             if op.start is not None:

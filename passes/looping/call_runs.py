@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
 
-from ...dialects.kernel import FuncOp
+from ...dialects.kernel import FuncOp, Root, root_of
 from ...dialects.tensors import size_bytes_of
 from ..memory.layout import gap_in_stack
-from .call_arguments import Gathered, Root, call_name, describe, root_of
+from .call_arguments import Gathered, call_name, describe
 from .call_patterns import Repeat, find_repeats, rounds_from
 from .run_scan import Calls, Refusal, Run, RunScan
 
@@ -78,15 +78,13 @@ class LegalRuns:
         return scan.run(repeat.count)
 
     def refusals(self, chosen: Sequence[Repeat]) -> list[Refusal]:
-        """Why calls stay calls: each reason once for a call, and none for what another loop has taken."""
+        """Why calls stay calls: what is no news once, and nothing about what another loop has taken."""
         told: dict[object, Refusal] = {}
         for repeat, refusal in self._refused:
             if not any(
                 run.start <= repeat.start and repeat.end <= run.end for run in chosen if run != repeat
             ):
-                told.setdefault(
-                    (refusal.call, refusal.reason) if refusal.reason else refusal.message, refusal
-                )
+                told.setdefault(refusal.news, refusal)
         return [*told.values()]
 
     def _is_legal(self, repeat: Repeat) -> bool:

@@ -10,12 +10,11 @@ from xdsl.ir import BlockArgument, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import kernel
-from ...dialects.kernel import CallOp, FuncOp, ReturnOp
+from ...dialects.kernel import CallOp, FuncOp, ReturnOp, Root, root_of
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import end_of
 from ..diagnostics import add_remark
 from ..units.traffic import shortage
-from .call_arguments import Root, root_of
 from .joined_calls import JoinedCalls, Objection, block_like, returned_by
 
 

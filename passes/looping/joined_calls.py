@@ -11,8 +11,8 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
 from ...dialects import kernel, nn
-from ...dialects.kernel import CallOp, FuncOp, LoopOp, ReturnOp, YieldOp
-from .call_arguments import Root, root_of
+from ...dialects.kernel import CallOp, FuncOp, LoopOp, ReturnOp, Root, YieldOp, root_of
+from .run_memory import parts_taken
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class JoinedCalls:
                 yield Objection(op, f"the host reads {name_of(op.value)} as '{op.label.data}' in every step")
         if not self.calls:
             yield Objection(self.schedule, "it calls no kernel")
+        for call, value in parts_taken(self.schedule):
+            yield Objection(call, f"it takes {name_of(value)} by itself, which also stands in a stack")
         for call, func in zip(self.calls, self.kernels, strict=True):
             if _sliced(call, func) and _inits(call, func) is None:
                 name = func.sym_name.data

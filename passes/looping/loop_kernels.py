@@ -19,11 +19,12 @@ from xdsl.pattern_rewriter import (
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...dialects import kernel
+from ...dialects.kernel import Root, root_of
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import add_remark, fail, remarks_on
 from ..knobs import Knob
 from ..units.traffic import shortage
-from .call_arguments import Carried, Gathered, Invariant, Local, Root, Slices, root_of
+from .call_arguments import Carried, Gathered, Invariant, Local, Slices
 from .call_runs import LoopPlan, LoopRules, gathered_parts, plan_loops
 from .looped_kernel import LoopedKernel, build_looped_kernel
 from .run_scan import Calls, Run

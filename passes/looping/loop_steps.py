@@ -12,12 +12,11 @@ from xdsl.ir import BlockArgument, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import kernel
-from ...dialects.kernel import FuncOp, ReturnOp, StepsOp, YieldOp
+from ...dialects.kernel import FuncOp, ReturnOp, Root, StepsOp, YieldOp, root_of
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import element_type_of, end_of, shape_of
 from ..diagnostics import add_remark, fail
 from ..units.traffic import shortage
-from .call_arguments import Root, root_of
 from .joined_calls import JoinedCalls, Objection, block_like, name_of, returned_by
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Operation
 
-from ...dialects.kernel import CallOp, FuncOp, ScheduleOp, StackOp
+from ...dialects.kernel import CallOp, FuncOp, Root, ScheduleOp, root_of, stacked_places
 from ...dialects.nn import ObserveOp
 from .call_arguments import (
     Argument,
@@ -17,18 +17,16 @@ from .call_arguments import (
     Gathered,
     Local,
     Operand,
-    Root,
-    TouchedMemory,
     Window,
     call_name,
     describe,
     guess_argument,
     misfit,
     reader_name,
-    root_of,
     taken_by,
-    written_arguments,
 )
+from .call_patterns import rounds_from
+from .run_memory import RunConflict, RunUse, kernel_uses, run_conflicts, run_uses
 
 
 class Calls:
@@ -49,7 +47,8 @@ class Calls:
             call: taken_by(call, kernels[call.callee.string_value()], self.positions) for call in self.all
         }
         self.names = [call.callee.string_value() for call in self.all]
-        self.written = {name: written_arguments(kernels[name]) for name in set(self.names)}
+        self.uses = {name: kernel_uses(kernels[name]) for name in set(self.names)}
+        self.parts = stacked_places(schedule.body.block.ops)
 
     def pattern(self, start: int, period: int) -> str:
         """The kernels of a round in words: `@decoder`, or `@norm to @down`."""
@@ -65,6 +64,15 @@ class Refusal:
     message: str
     reason: str = ""
     """The same reason for another period is no news."""
+    cause: Hashable = None
+    """Refusals of one cause are one piece of news, whatever call they are about."""
+
+    @property
+    def news(self) -> Hashable:
+        """Equal for refusals of which one is enough to be told."""
+        if self.cause is not None:
+            return self.cause
+        return (self.call, self.reason) if self.reason else self.message
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,6 @@ class RunScan:
     _arguments: list[Argument] = field(default_factory=list[Argument])
     _first: list[Operand] = field(default_factory=list[Operand])
     _seen: list[set[Root]] = field(default_factory=list[set[Root]])
-    _memory: TouchedMemory = field(default_factory=TouchedMemory)
 
     def __post_init__(self) -> None:
         self._window = Window(self.start, self.period, self.calls.positions, self.calls.taken)
@@ -158,12 +165,9 @@ class RunScan:
         if self.rounds == 0:
             self._first = [operand for _, _, operand in operands]
             self._seen = [{root_of(operand.value)} for operand in self._first]
-        for at, (call, number, operand) in enumerate(operands):
+        for at, (_, _, operand) in enumerate(operands):
             if self.rounds > 0 and isinstance(self._arguments[at], Gathered):
                 self._seen[at].add(root_of(operand.value))
-            if isinstance(operand.value.type, MemRefType):
-                writes = number in self.calls.written[call.callee.string_value()]
-                self._memory.touch(operand.value, operand.index, self.rounds, writes)
         self.rounds += 1
 
     def _next_refusal(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
@@ -171,12 +175,12 @@ class RunScan:
         refusal = self._host_read()
         if refusal is None and self.rounds > 0:
             refusal = self._second_reader() or self._misfit(operands)
-            refusal = refusal or self._conflict(operands) or self._alias(operands)
+            refusal = refusal or self._conflict(operands)
         return refusal
 
-    def _before(self, call: CallOp, reason: str) -> Refusal:
+    def _before(self, call: CallOp, reason: str, cause: Hashable = None) -> Refusal:
         pattern = self.calls.pattern(self.start, self.period)
-        return Refusal(call, f"run of {pattern} is cut before {call_name(call)}: {reason}", reason)
+        return Refusal(call, f"run of {pattern} is cut before {call_name(call)}: {reason}", reason, cause)
 
     def _host_read(self) -> Refusal | None:
         """The host may read before the first round, and not within or between rounds."""
@@ -232,47 +236,45 @@ class RunScan:
         return isinstance(op, CallOp) and self._window.place(op)[0] in rounds
 
     @cached_property
-    def _share_memory(self) -> bool:
-        """Whether different arguments of the loop may name one state; asked once the arguments are known."""
-        rows = zip(self._arguments, self._first, strict=True)
-        named = {(argument, root_of(o.value)) for argument, o in rows if isinstance(o.value.type, MemRefType)}
-        gathered = any(isinstance(argument, Gathered) for argument, _ in named)
-        stacked = any(isinstance(operand.value.owner, StackOp) for operand in self._first)
-        return gathered or stacked or len({root for _, root in named}) < len(named)
+    def _conflicts(self) -> dict[int, RunConflict]:
+        """By round, what is in its way in memory; asked once the arguments are known."""
+        rounds = rounds_from(self.calls.names, self.start, self.period)
+        uses: dict[Hashable, list[RunUse]] = {}
+        for root, use in self._uses(rounds):
+            uses.setdefault(root, []).append(use)
+        found = (one for row in uses.values() for one in run_conflicts(row, rounds))
+        first: dict[int, RunConflict] = {}
+        for conflict in sorted(found, key=lambda one: (one.at, one.other)):
+            first.setdefault(conflict.round, conflict)
+        return first
 
-    def _alias(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
-        """No two arguments of a loop may name the same memory in one iteration, one of them to write it.
-
-        Nothing would order them there: the loop knows its arguments apart.
-        """
-        if self.rounds > 1 and not self._share_memory:
-            return None
-        first = list(self._operands(0)) if self.rounds == 1 else []
-        for entries in (first, operands):
-            touched = TouchedMemory()
-            for argument, (call, number, operand) in zip(self._arguments, entries, strict=False):
-                if not isinstance(operand.value.type, MemRefType):
-                    continue
-                writes = number in self.calls.written[call.callee.string_value()]
-                party = argument if not isinstance(argument, Gathered) else id(argument)
-                if touched.conflicts(operand.value, operand.index, party, writes):
-                    what = f"operand {number} is {_place_name(operand)}"
-                    return self._before(
-                        call, f"{what}, as another argument is in that iteration, and one is written"
-                    )
-                touched.touch(operand.value, operand.index, party, writes)
-        return None
+    def _uses(self, rounds: int) -> Iterator[tuple[Hashable, RunUse]]:
+        """What a round does to memory, in program order."""
+        at = 0
+        for call in self._round(0):
+            name, phase = call.callee.string_value(), self._window.place(call)[1]
+            inputs = self.calls.kernels[name].function_type.inputs.data
+            for use in self.calls.uses[name]:
+                type_, argument = inputs[use.argument], self._arguments[at + use.argument]
+                assert isinstance(type_, MemRefType), "it is a use of memory"
+                calls = self.calls.all[self.start + phase :: self.period][:rounds]
+                values = [call.arguments[use.argument] for call in calls]
+                where = None if use.position is None else self._arguments[at + use.position]
+                for root, named in run_uses(at + use.argument, argument, values, type_, self.calls.parts):
+                    how = {"position" if use.writes else "waits": where}
+                    yield root, replace(named, access=replace(named.access, writes=use.writes, **how))
+            at += len(inputs)
 
     def _conflict(self, operands: list[tuple[CallOp, int, Operand]]) -> Refusal | None:
-        """No round may touch memory that another one writes."""
-        for call, number, operand in operands:
-            if not isinstance(operand.value.type, MemRefType):
-                continue
-            writes = number in self.calls.written[call.callee.string_value()]
-            if self._memory.conflicts(operand.value, operand.index, self.rounds, writes):
-                what = f"operand {number} is {_place_name(operand)}"
-                return self._before(call, f"{what}, which an iteration before touches, and one writes")
-        return None
+        """No two uses of memory, one of them a write, that a loop would not keep in order."""
+        rounds = (0, 1) if self.rounds == 1 else (self.rounds,)
+        found = next((self._conflicts[round] for round in rounds if round in self._conflicts), None)
+        if found is None:
+            return None
+        entries = operands if found.round else list(self._operands(0))
+        call, number, operand = entries[found.at]
+        cause = root_of(operand.value), call.callee, entries[found.other][0].callee
+        return self._before(call, f"operand {number} is {_place_name(operand)}, {found.why}", cause)
 
 
 def _place_name(operand: Operand) -> str:

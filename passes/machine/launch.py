@@ -10,7 +10,6 @@ from xdsl.dialects.builtin import DenseArrayBase, FunctionType, IntegerAttr, Mem
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from ...dialects import dataflow, kernel, nn, rdu
-from ...dialects.dataflow_streams import slice_strides
 from ...dialects.rdu_planned import Walk, missing_plan, set_walk
 from ...dialects.tensors import element_type_of, shape_of, size_bytes_of, tile_of, tiled_axis
 from ..diagnostics import fail
@@ -167,7 +166,7 @@ def _slices(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute) -> tuple[
     """Bytes to the first pass, from one pass to the next, and with the iterations of the loops around."""
     slice_bytes = size_bytes_of(stream)
     start = op.start.value.data if op.start is not None else 0
-    *outer, stride = (stride * slice_bytes for stride in slice_strides(op) or (0,))
+    *outer, stride = (stride * slice_bytes for stride in op.slice_strides() or (0,))
     return start * slice_bytes, stride, tuple(outer) if any(outer) else ()
 
 

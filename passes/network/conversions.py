@@ -11,12 +11,14 @@ from xdsl.dialects.builtin import IntegerAttr, TensorType, f32, f64
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import dataflow, nn
+from ...dialects.accesses import Access, Loop, Meeting, conflicts, may_meet
 from ...dialects.dataflow import TokenType, UnitOp
 from ...dialects.nn_compute import TableLookupOp
 from ...dialects.operation import SocketExchangeOp
 from ...dialects.tensors import element_type_of, shape_of
+from ...dialects.vocabulary import STEP
 from ..diagnostics import fail
-from .wires import Memory, NetworkBuilder, Wire, add_stage
+from .wires import Memory, NetworkBuilder, Touched, Wire, add_copy, add_stage
 
 DEFAULT_ALGORITHM = "one_shot"
 """Of a collective: the one with the least latency; `overlap-collectives` chooses for each."""
@@ -39,13 +41,19 @@ def convert_special(builder: NetworkBuilder, op: Operation) -> bool:
 
 
 def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
-    """A store at the position; whoever reads the cache after it gets its token."""
+    """A store at the position; whoever reads the cache after it gets its token.
+
+    It waits for what has read the cache before: for all tiles of the results, which need all of the cache.
+    """
     cache, position = builder.memory(op.cache, op), _position(builder, op.position, op)
-    if any(_meet(builder, cache, other) for other in builder.appends):
-        fail(op, "a kernel appends twice to one cache; split it between the two")
-    if any(_meet(builder, cache, other) for other in builder.cache_reads):
-        fail(op, "a kernel reads a cache and appends to it afterwards; split it between the two")
-    channel, slices = builder.fresh(op.x, op), cache.slices(builder.tree, builder.rate)
+    reads = _touch(builder, op, cache, position, writes=True)
+    slices = cache.slices(builder.tree, builder.rate)
+    behind = [result for read in dict.fromkeys(reads) if not _uses(op.x, read) for result in read.results]
+    if behind:
+        label = f"wait.{op.x.name_hint or 'x'}"
+        channel = builder.channel(add_copy(builder, op, label, op.x, behind), op, op.x.name_hint)
+    else:
+        channel = builder.fresh(op.x, op)
     done = builder.appends[cache] = Wire(TokenType(), builder.rate)
     builder.unit(
         op,
@@ -59,6 +67,19 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     )
 
 
+def _uses(value: SSAValue, op: Operation) -> bool:
+    """Whether a value is computed from the results of an operation of its block."""
+    waiting, seen = [value], set[SSAValue]()
+    while waiting:
+        owner = (value := waiting.pop()).owner
+        if owner is op:
+            return True
+        if isinstance(owner, Operation) and value not in seen:
+            waiting += owner.operands
+        seen.add(value)
+    return False
+
+
 def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory:
     """Where a position comes from; streams of a kernel of several decode steps count it."""
     position = builder.memory(value, op)
@@ -67,23 +88,46 @@ def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory
     return position
 
 
-def _meet(builder: NetworkBuilder, memory: Memory, other: Memory) -> bool:
-    """Whether two memories share a part in any two iterations."""
-    if memory.argument is not other.argument:
-        return False
-    parts = (set(one.parts(builder.tree, one.rate)) for one in (memory, other))
-    return not set.isdisjoint(*parts)
+def _touch(
+    builder: NetworkBuilder, op: nn.CacheAppendOp | nn.AttentionOp, cache: Memory, at: Memory, *, writes: bool
+) -> list[Operation]:
+    """Note a use of a cache; returns those before it that it has to wait for.
+
+    Raises: PassFailedException where waiting does not help.
+    """
+    strides = dict(cache.strides)
+    around = (loop for loop in builder.tree.path(builder.rate) if loop.name != STEP)
+    loops = tuple(Loop(loop.name, loop.count, strides.get(loop.name, 0)) for loop in around)
+    where = (at.argument, None) if writes else (None, at.argument)
+    access = Access(writes, loops, cache.start or 0, 1, *where)
+    met: list[Operation] = []
+    for other in builder.touched:
+        if other.argument is cache.argument and may_meet(other.access, access):
+            for meeting in conflicts(other.access, access):
+                fail(op, _unordered(op, other.access, access, meeting))
+            if other.rate == builder.rate:
+                met.append(other.op)
+    builder.touched.append(Touched(cache.argument, access, op, builder.rate))
+    return met
+
+
+def _unordered(
+    op: nn.CacheAppendOp | nn.AttentionOp, earlier: Access, later: Access, meeting: Meeting
+) -> str:
+    """Why a network cannot keep the order of two uses of a cache, and the way out."""
+    if meeting.level is not None:
+        return "an iteration reads what another one appends to a cache; give each iteration its own"
+    if earlier.writes and later.writes:
+        return "a kernel appends twice to one cache; split it between the two"
+    return f"{op.name} reads a cache at another position than a kernel appends at; split it between the two"
 
 
 def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
     """Stream a cache; after an append in the same kernel, the tile of its position waits for it."""
     memory, position = builder.memory(cache, op), _position(builder, op.position, op)
-    _expect_own_appends(builder, op, memory)
-    builder.cache_reads.append(memory)
-    wire, slices = (
-        Wire(TensorType(element_type_of(cache), shape_of(cache)), builder.rate),
-        memory.slices(builder.tree, builder.rate),
-    )
+    _touch(builder, op, memory, position, writes=False)
+    wire = Wire(TensorType(element_type_of(cache), shape_of(cache)), builder.rate)
+    slices = memory.slices(builder.tree, builder.rate)
     append = builder.appends.get(memory)
     token = builder.channel(append, op) if append is not None else None
 
@@ -98,14 +142,6 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
 
     builder.unit(op, make)
     return wire
-
-
-def _expect_own_appends(builder: NetworkBuilder, op: nn.AttentionOp, memory: Memory) -> None:
-    """A read waits for the append of its own iteration alone, so no other one may touch what it reads."""
-    for other in builder.appends:
-        parts = memory.parts(builder.tree, builder.rate)
-        if _meet(builder, memory, other) and (memory != other or len(set(parts)) < len(parts)):
-            fail(op, "an iteration reads what another one appends to a cache; give each iteration its own")
 
 
 def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:

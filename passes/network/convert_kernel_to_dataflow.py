@@ -39,23 +39,23 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import AnyFloat, FunctionType, ModuleOp
+from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
-from ...dialects import dataflow, kernel, nn
+from ...dialects import dataflow, kernel
 from ...dialects.dataflow import UnitOp
 from ...dialects.dataflow_loops import set_loops
 from ...dialects.dataflow_streams import Slices
 from ...dialects.loop_tree import Loop, LoopTree
 from ...dialects.operation import ComputeOp
-from ...dialects.tensors import element_type_of, end_of
+from ...dialects.tensors import end_of
 from ...dialects.vocabulary import CALL, ITERATION, STEP, Rate
 from ..diagnostics import fail
 from .conversions import convert_special
-from .wires import Memory, NetworkBuilder, Wire, add_stage
+from .wires import Memory, NetworkBuilder, Wire, add_copy, add_stage
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
     builder.rate = outside
     for result in loop.res:
         if _has_many_readers(result):
-            builder.sources[result] = _copied(builder, result, loop, f"end.{result.name_hint or 'x'}")
+            builder.sources[result] = add_copy(builder, loop, f"end.{result.name_hint or 'x'}", result)
 
 
 def _walked(
@@ -206,24 +206,9 @@ def _inits(builder: NetworkBuilder, loop: kernel.LoopOp) -> list[SSAValue]:
         if isinstance(builder.sources[value], Memory):
             inits.append(builder.own_load(value, loop, builder.rate))
         else:
-            begin = _copied(builder, value, loop, f"begin.{value.name_hint or 'x'}")
+            begin = add_copy(builder, loop, f"begin.{value.name_hint or 'x'}", value)
             inits.append(builder.channel(begin, loop, value.name_hint))
     return inits
-
-
-def _copied(builder: NetworkBuilder, value: SSAValue, at: Operation, name: str) -> Wire:
-    """A stage of its own that makes the tiles of a value anew.
-
-    Raises: PassFailedException where they are no floats.
-    """
-    if not isinstance(element_type_of(value), AnyFloat):
-        fail(at, f"a loop inside a step carries a {value.type}; it can carry floats alone")
-
-    def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        made = nn.CastOp(arguments[0], value.type)
-        return [made], made.result, []
-
-    return add_stage(builder, at, name, [builder.held(value, at)], [value.type], compute)
 
 
 def _carry(

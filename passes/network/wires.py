@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from xdsl.dialects.builtin import LocationAttr, StringAttr, TensorType
+from xdsl.dialects.builtin import AnyFloat, LocationAttr, StringAttr, TensorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 
-from ...dialects import dataflow
+from ...dialects import dataflow, nn
+from ...dialects.accesses import Access
 from ...dialects.dataflow import UnitOp
 from ...dialects.dataflow_streams import Slices
 from ...dialects.loop_tree import LoopTree
+from ...dialects.tensors import element_type_of
 from ...dialects.vocabulary import CALL, STEP, Rate
 from ..diagnostics import fail
 
@@ -52,15 +54,6 @@ class Memory:
         *outer, stride = (strides.get(loop.name, 0) for loop in tree.path(rate)) if rate != CALL else (0,)
         return Slices(self.start, stride, tuple(outer))
 
-    def parts(self, tree: LoopTree, rate: Rate) -> list[int]:
-        """The slices that the iterations of a decode step touch; the whole argument counts as slice 0."""
-        strides, parts = dict(self.strides), [self.start or 0]
-        for loop in tree.path(rate):
-            if loop.name != STEP:
-                stride = strides.get(loop.name, 0)
-                parts = [part + number * stride for part in parts for number in range(loop.count)]
-        return parts
-
 
 @dataclass
 class Wire:
@@ -75,6 +68,16 @@ class Wire:
 Source = Memory | Wire
 
 
+@dataclass(frozen=True)
+class Touched:
+    """A use of a cache."""
+
+    argument: BlockArgument
+    access: Access
+    op: Operation
+    rate: Rate
+
+
 @dataclass
 class NetworkBuilder:
     """The network under construction: channels, then units in program order."""
@@ -87,7 +90,8 @@ class NetworkBuilder:
     sources: dict[SSAValue, Source] = field(default_factory=dict[SSAValue, Source])
     loads: dict[tuple[Memory, Rate], Wire] = field(default_factory=dict[tuple[Memory, Rate], Wire])
     appends: dict[Memory, Wire] = field(default_factory=dict[Memory, Wire])
-    cache_reads: list[Memory] = field(default_factory=list[Memory])
+    touched: list[Touched] = field(default_factory=list["Touched"])
+    """The caches that are read or appended to, in program order."""
     units: list[Callable[[], UnitOp]] = field(default_factory=list[Callable[[], UnitOp]])
     locations: list[LocationAttr] = field(default_factory=list[LocationAttr])
 
@@ -210,3 +214,26 @@ def add_stage(
 
     builder.unit(at, make)
     return wire
+
+
+def add_copy(
+    builder: NetworkBuilder,
+    at: Operation,
+    label: str,
+    value: SSAValue,
+    behind: Sequence[SSAValue] = (),
+) -> Wire:
+    """A stage of its own that makes the tiles of a value anew, once it has all of the values `behind`.
+
+    Raises: PassFailedException where they are no floats.
+    """
+    if not isinstance(element_type_of(value), AnyFloat):
+        fail(at, f"a loop inside a step carries a {value.type}; it can carry floats alone")
+    values = [value, *behind]
+
+    def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
+        made = nn.CastOp(arguments[0], value.type)
+        return [made], made.result, []
+
+    inputs = [builder.held(one, at) for one in values]
+    return add_stage(builder, at, label, inputs, [one.type for one in values], compute)

@@ -15,9 +15,11 @@ from xdsl.traits import IsTerminator, MemoryEffectKind, get_effects
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
 from ...dialects.kernel import GroupOp, YieldOp
+from ...dialects.kernel_accesses import Touch, ordered_pieces
 from ...dialects.nn import CallOp, GetGlobalOp, ObserveOp
 from ...dialects.operation import Fusion, fusion_of
 from ...dialects.vocabulary import FusionRole
+from ..diagnostics import add_remark
 
 Division = Callable[[Sequence[Operation]], list[list[Operation]]]
 """Cuts a row of operations into the groups to begin with."""
@@ -93,7 +95,19 @@ def group_operations(block: Block, divide: Division) -> None:
 
 def _group_row(row: Sequence[Operation], divide: Division) -> None:
     for ops in divide(row) if row else ():
-        _make_group(ops)
+        for piece in ordered_pieces(ops):
+            _explain(piece.cut)
+            _make_group(piece.ops)
+
+
+def _explain(cut: tuple[Touch, Touch] | None) -> None:
+    """Say at the first operation of a piece why it does not follow those before."""
+    if cut is not None:
+        earlier, later = cut
+        verb = "writes" if earlier.access.writes else "reads"
+        cache = f"%{later.memory.name_hint}" if later.memory.name_hint else "a cache"
+        what = f"{earlier.op.name} {verb} {cache} before, and nothing in a kernel would order the two"
+        add_remark(later.op, f"a new kernel begins with this {later.op.name}: {what}")
 
 
 def _make_group(ops: Sequence[Operation]) -> None:

@@ -16,6 +16,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, kernel, nn
+from ...dialects.dataflow_accesses import unordered_accesses
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import set_machine
 from ...dialects.tensors import size_bytes_of, tile_of
@@ -158,7 +159,7 @@ class Footprint:
 def footprint(func: kernel.FuncOp, machine: Machine) -> Footprint:
     """What `allocate-units` will need for a kernel.
 
-    Raises: PassFailedException where the kernel has no form as a network.
+    Raises: PassFailedException where the kernel has no form as a network that keeps its order.
     """
     trial = ModuleOp([func.clone()])
     set_machine(trial, machine)
@@ -166,6 +167,8 @@ def footprint(func: kernel.FuncOp, machine: Machine) -> Footprint:
         load_pass(name)().apply(Context(), trial)
     (network,) = trial.ops
     assert isinstance(network, dataflow.KernelOp), "the trial makes networks of kernels"
+    for unordered in unordered_accesses(network.units()):
+        raise PassFailedException(str(unordered))
     stages = sum(isinstance(unit, dataflow.StageOp) for unit in network.units())
     return Footprint(network_pmus(network, machine), stages)
 

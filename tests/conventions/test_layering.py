@@ -120,7 +120,7 @@ SOLVERS = {
 
 def test_planning_subjects_have_solvers():
     subjects = {path.parent.name for path in SOLVERS}
-    assert subjects == {"looping", "tiling", "units", "placing", "pacing", "memory"}
+    assert subjects == {"dialects", "looping", "tiling", "units", "placing", "pacing", "memory"}
 
 
 @pytest.mark.parametrize("solver", sorted(SOLVERS), ids=lambda path: path.stem)

@@ -118,11 +118,11 @@ APPEND_THEN_READ = """
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1x2x2xf32>>
       %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
+      dataflow.store %a into %s : memref<1x1x4x2xf32> at %p : tensor<i32>
+          done (%t : !dataflow.channel<!dataflow.token>) : !dataflow.channel<tensor<1x2xf32>>
       dataflow.load %s to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32>
           : memref<1x1x4x2xf32> -> !dataflow.channel<tensor<1x1x2x2xf32>>
       dataflow.load %x to %a : tensor<1x2xf32> -> !dataflow.channel<tensor<1x2xf32>>
-      dataflow.store %a into %s : memref<1x1x4x2xf32> at %p : tensor<i32>
-          done (%t : !dataflow.channel<!dataflow.token>) : !dataflow.channel<tensor<1x2xf32>>
       dataflow.store %b result 0 : !dataflow.channel<tensor<1x1x2x2xf32>>
     }
     kernel.schedule @step(%x: tensor<1x2xf32>, %p: tensor<i32>) -> tensor<1x1x4x2xf32> {

@@ -33,15 +33,15 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memr
 // At a position of a cache [2, 2, 16, 4] of 2 bytes, positions are 8 bytes apart, heads 128, batches 256. A tile [2, 4]
 // is one head, the next one 128 bytes further. The load waits at tile position / 4, as its tiles have 4 positions.
 // CHECK-LABEL: dataflow.kernel @append
-// CHECK: dataflow.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 32 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 4 : i64}>}
 // CHECK: dataflow.store %a into %k : memref<2x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 2 : i64, tile_stride = 128 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64}>}
+// CHECK: dataflow.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 32 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 4 : i64}>}
 dataflow.kernel @append(%x: tensor<2x8xbf16>, %k: memref<2x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2x2x16x4xbf16> {
   %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<2x4xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<2x2x4x4xbf16>>
   %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<!dataflow.token>
-  dataflow.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> : memref<2x2x16x4xbf16> -> !dataflow.channel<tensor<2x2x4x4xbf16>>
   dataflow.load %x to %a : tensor<2x8xbf16> -> !dataflow.channel<tensor<2x4xbf16>>
   dataflow.store %a into %k : memref<2x2x16x4xbf16> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) : !dataflow.channel<tensor<2x4xbf16>>
+  dataflow.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> : memref<2x2x16x4xbf16> -> !dataflow.channel<tensor<2x2x4x4xbf16>>
   dataflow.store %b result 0 : !dataflow.channel<tensor<2x2x4x4xbf16>>
 }
 

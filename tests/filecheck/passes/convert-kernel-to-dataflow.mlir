@@ -279,3 +279,24 @@ kernel.func @row(%x: tensor<1x8xbf16>, %g: tensor<1x8xbf16>) -> tensor<1x8xbf16>
   %o = nn.silu %c : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
   kernel.return %o : tensor<1x8xbf16>
 }
+
+// -----
+// An append behind a read waits for what the read has brought: a stage takes all of the attention's result before it
+// hands the first tile on. A value that is made of that result waits by itself.
+// CHECK-LABEL: dataflow.kernel @read_first
+// CHECK: dataflow.stage "values.a" {{.*}} outs([[BEHIND:%[a-z0-9_]+]], %
+// CHECK: dataflow.stage "wait.x" firings 1 ins(%{{[a-z0-9_]+}}, [[BEHIND]] : {{.*}} periods [1, 1] outs([[X:%[a-z0-9_]+]] :
+// CHECK: dataflow.store [[X]] into %c
+// CHECK-LABEL: dataflow.kernel @read_into_append
+// CHECK-NOT: "wait
+// CHECK: dataflow.store %{{.*}} into %c
+kernel.func @read_first(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
+  %a = nn.attention %x, %c, %c, %p scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+  kernel.return %a : tensor<1x8xbf16>
+}
+kernel.func @read_into_append(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> {
+  %a = nn.attention %x, %c, %c, %p scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  nn.cache_append %c[%p], %a : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+  kernel.return %a : tensor<1x8xbf16>
+}

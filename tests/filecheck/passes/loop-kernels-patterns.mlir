@@ -90,3 +90,30 @@ kernel.schedule @shorter(%x: tensor<1x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x
   %u = kernel.call @b(%t) : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
   kernel.return %r, %u : tensor<1x16xbf16>, tensor<1x16xbf16>
 }
+
+// -----
+// A kernel that reads a cache, and one that appends to it: in the loop the append waits for the read.
+// CHECK: kernel.func @read.loop(
+// CHECK: kernel.loop 2
+// CHECK: nn.attention
+// CHECK-NEXT: nn.cache_append
+// CHECK: kernel.schedule @read_then_append(
+// CHECK: kernel.call @read.loop(
+// CHECK-NEXT: kernel.return
+nn.state @caches : memref<8x1x1x8x16xbf16>
+kernel.func @read(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.attention %x, %cache, %cache, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @append(%cache: memref<1x1x8x16xbf16>, %position: tensor<i32>, %x: tensor<1x16xbf16>) {
+  nn.cache_append %cache[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  kernel.return
+}
+kernel.schedule @read_then_append(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %cs = nn.get_global @caches : memref<8x1x1x8x16xbf16>
+  %a = kernel.call @read[0](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.call @append[0](%cs, %position, %a) : (memref<8x1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
+  %b = kernel.call @read[1](%a, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.call @append[1](%cs, %position, %b) : (memref<8x1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
+  kernel.return %b : tensor<1x16xbf16>
+}

@@ -61,41 +61,24 @@ kernel.schedule @input(%x: tensor<1x8xbf16>, %c: tensor<2x8xbf16>) -> tensor<1x8
 }
 
 // -----
-// Calls for single slices of a stack: the layers are not looped.
+// Calls for single slices of a stack: the layers are not looped, and the first one makes another type.
 // CHECK: kernel.schedule @unlooped(
 // CHECK: kernel.call @layer[0] (%x, %w)
-// CHECK-SAME: {kl.remarks = ["steps are not looped: @layer is called for one slice of a stack, no loop over layers does it"]}
-nn.weight @w : tensor<2x8x8xbf16>
-kernel.func @layer(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
-  %y = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
-  kernel.return %y : tensor<1x8xbf16>
+// CHECK-SAME: {kl.remarks = ["steps are not looped: @layer is called for one slice of a stack, no loop over layers does it, and it carries no value that one could"]}
+nn.weight @w : tensor<2x8x16xbf16>
+kernel.func @layer(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
 }
-kernel.schedule @unlooped(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
-  %w = nn.get_global @w : tensor<2x8x8xbf16>
-  %a = kernel.call @layer[0](%x, %w) : (tensor<1x8xbf16>, tensor<2x8x8xbf16>) -> tensor<1x8xbf16>
-  %b = kernel.call @layer[1](%a, %w) : (tensor<1x8xbf16>, tensor<2x8x8xbf16>) -> tensor<1x8xbf16>
-  kernel.return %b : tensor<1x8xbf16>
+kernel.func @first(%x: tensor<1x16xbf16>) -> tensor<1xi32> {
+  %y = nn.argmax %x : (tensor<1x16xbf16>) -> tensor<1xi32>
+  kernel.return %y : tensor<1xi32>
 }
-
-// -----
-// Two loops over layers.
-// CHECK: kernel.schedule @twice(
-// CHECK: %b = kernel.call @layer.loop(%a, %w)
-// CHECK-SAME: {kl.remarks = ["steps are not looped: @layer.loop and @layer.loop both loop; one kernel can hold one loop"]}
-nn.weight @w : tensor<2x8x8xbf16>
-kernel.func @layer.loop(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>) -> tensor<1x8xbf16> {
-  %r = kernel.loop 2 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<2x8x8xbf16>) {
-  ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
-    %y = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
-    kernel.yield %y : tensor<1x8xbf16>
-  }
-  kernel.return %r : tensor<1x8xbf16>
-}
-kernel.schedule @twice(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
-  %w = nn.get_global @w : tensor<2x8x8xbf16>
-  %a = kernel.call @layer.loop(%x, %w) : (tensor<1x8xbf16>, tensor<2x8x8xbf16>) -> tensor<1x8xbf16>
-  %b = kernel.call @layer.loop(%a, %w) : (tensor<1x8xbf16>, tensor<2x8x8xbf16>) -> tensor<1x8xbf16>
-  kernel.return %b : tensor<1x8xbf16>
+kernel.schedule @unlooped(%x: tensor<1x8xbf16>, %t: tensor<1xi32>) -> tensor<1xi32> {
+  %w = nn.get_global @w : tensor<2x8x16xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x8xbf16>, tensor<2x8x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @first(%a) : (tensor<1x16xbf16>) -> tensor<1xi32>
+  kernel.return %b : tensor<1xi32>
 }
 
 // -----
@@ -133,4 +116,68 @@ kernel.schedule @integers(%x: tensor<1xi32>) -> tensor<1xi32> {
   %w = nn.get_global @w : tensor<2x16x8xbf16>
   %a = kernel.call @ids.loop(%x, %w) : (tensor<1xi32>, tensor<2x16x8xbf16>) -> tensor<1xi32>
   kernel.return %a : tensor<1xi32>
+}
+
+// -----
+// A cache by itself that also stands in a stack: one kernel would know the two apart.
+// CHECK: kernel.schedule @part(
+// CHECK: kernel.call @layer(%b, %p, %k0)
+// CHECK-SAME: {kl.remarks = ["steps are not looped: it takes %k0 by itself, which also stands in a stack"]}
+nn.state @k0 : memref<1x1x8x16xbf16>
+nn.state @k1 : memref<1x1x8x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %p: tensor<i32>, %k: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  nn.cache_append %k[%p], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  %y = nn.attention %x, %k, %k, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @layer.loop(%x: tensor<1x16xbf16>, %p: tensor<i32>, %k: memref<2x1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  %r = kernel.loop 2 carried(%x : tensor<1x16xbf16>) -> tensor<1x16xbf16> stacks(%k : memref<2x1x1x8x16xbf16>) {
+  ^bb0(%h: tensor<1x16xbf16>, %ki: memref<1x1x8x16xbf16>):
+    nn.cache_append %ki[%p], %h : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+    %y = nn.attention %h, %ki, %ki, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+    kernel.yield %y : tensor<1x16xbf16>
+  }
+  kernel.return %r : tensor<1x16xbf16>
+}
+kernel.schedule @part(%x: tensor<1x16xbf16>, %p: tensor<i32>) -> tensor<1x16xbf16> {
+  %k0 = nn.get_global @k0 : memref<1x1x8x16xbf16>
+  %k1 = nn.get_global @k1 : memref<1x1x8x16xbf16>
+  %k = kernel.stack %k0, %k1 : (memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>) -> memref<2x1x1x8x16xbf16>
+  %b = kernel.call @layer.loop(%x, %p, %k) : (tensor<1x16xbf16>, tensor<i32>, memref<2x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  %y = kernel.call @layer(%b, %p, %k0) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+
+// -----
+// What is appended in the next step does not depend on what is read in this one, so that it could overtake it.
+// CHECK: kernel.schedule @overtaking(
+// CHECK-SAME: attributes {kl.remarks = ["steps are not looped: dataflow.load from %k in step 0 and then dataflow.store into %k in step 1 touch the same, and nothing makes
+nn.state @k : memref<1x1x8x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %y: tensor<1x16xbf16>, %p: tensor<i32>, %k: memref<1x1x8x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  nn.cache_append %k[%p], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  %z = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %a = nn.attention %y, %k, %k, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %z, %a : tensor<1x16xbf16>, tensor<1x16xbf16>
+}
+kernel.schedule @overtaking(%x: tensor<1x16xbf16>, %y: tensor<1x16xbf16>, %p: tensor<i32>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  %k = nn.get_global @k : memref<1x1x8x16xbf16>
+  %z, %a = kernel.call @layer(%x, %y, %p, %k) : (tensor<1x16xbf16>, tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>)
+  kernel.return %z, %a : tensor<1x16xbf16>, tensor<1x16xbf16>
+}
+
+// -----
+// It does where the next step begins with what this one has read.
+// CHECK: kernel.func @chained.loop(
+// CHECK: kernel.schedule @chained(
+nn.state @k : memref<1x1x8x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %y: tensor<1x16xbf16>, %p: tensor<i32>, %k: memref<1x1x8x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  nn.cache_append %k[%p], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  %z = nn.silu %x : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  %a = nn.attention %y, %k, %k, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %a, %z : tensor<1x16xbf16>, tensor<1x16xbf16>
+}
+kernel.schedule @chained(%x: tensor<1x16xbf16>, %y: tensor<1x16xbf16>, %p: tensor<i32>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>) {
+  %k = nn.get_global @k : memref<1x1x8x16xbf16>
+  %a, %z = kernel.call @layer(%x, %y, %p, %k) : (tensor<1x16xbf16>, tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> (tensor<1x16xbf16>, tensor<1x16xbf16>)
+  kernel.return %a, %z : tensor<1x16xbf16>, tensor<1x16xbf16>
 }

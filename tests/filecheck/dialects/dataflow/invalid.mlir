@@ -32,7 +32,7 @@ dataflow.kernel @k() {
 // -----
 // An empty network is one, but a kernel holds units and channels alone, and its loops have a form of their own.
 // CHECK: error: `iterations` of a kernel; its `loops` say how often it runs
-dataflow.kernel @k() attributes {iterations = 4} {
+dataflow.kernel @k() attributes {iterations = 4 : i64} {
 }
 
 // -----

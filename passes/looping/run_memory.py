@@ -1,0 +1,151 @@
+"""Which rounds of a run touch memory that others write, so that a loop would not keep their order.
+
+A round may touch no memory that another one writes. Within a round a loop knows its arguments apart, so that
+no two of them may name one memory that is written; and of one argument, reads can wait for an append, and an
+append for reads, but not an append for another one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
+from math import prod
+
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import BlockArgument, SSAValue
+
+from ...dialects.accesses import Access, Loop, Meeting, Place, is_orderable, meetings
+from ...dialects.kernel import CallOp, FuncOp, LoopOp, Root, ScheduleOp, place_of, root_of, stacked_places
+from ...dialects.kernel_accesses import touches
+from .call_arguments import Argument, Gathered, Slices
+
+
+@dataclass(frozen=True)
+class KernelUse:
+    """A use of a memref by a kernel; its arguments go by their numbers."""
+
+    argument: int
+    writes: bool
+    position: int | None
+    """The argument that says at which position a use is; None: another one, or all."""
+
+
+def kernel_uses(kernel: FuncOp) -> tuple[KernelUse, ...]:
+    """What a kernel does to its `memref` arguments, in program order."""
+    found = (touch for op in kernel.body.walk() for touch in touches(op))
+    return tuple(
+        KernelUse(
+            _memory_argument(touch.memory),
+            touch.access.writes,
+            _argument(touch.access.position if touch.access.writes else touch.access.waits, kernel),
+        )
+        for touch in found
+    )
+
+
+def _argument(value: Hashable, kernel: FuncOp) -> int | None:
+    return value.index if isinstance(value, BlockArgument) and value.block is kernel.body.block else None
+
+
+def _memory_argument(value: SSAValue) -> int:
+    """The number of the kernel's argument that a `memref` in its body is, or is a slice of."""
+    assert isinstance(value, BlockArgument), "no operation makes a memref"
+    loop = value.block.parent_op()
+    if not isinstance(loop, LoopOp):
+        return value.index
+    return _memory_argument((*loop.carried, *loop.stacks)[value.index])
+
+
+@dataclass(frozen=True)
+class RunUse:
+    """A use of memory in every round of a run."""
+
+    at: int
+    """The operand that names it, of all operands of a round."""
+    argument: Hashable
+    """Equal for uses of what is one argument of the loop."""
+    access: Access
+
+
+def run_uses(
+    at: int, argument: Argument, values: Sequence[SSAValue], type_: MemRefType, parts: Mapping[Root, Place]
+) -> Iterator[tuple[Hashable, RunUse]]:
+    """The memory that an operand names over the rounds, and how it walks there; it only reads so far.
+
+    `values` has the operand in each round, `type_` is that of the kernel's argument, `parts` has the places
+    of what stands in stacks.
+    """
+    rounds, size = len(values), prod(type_.get_shape())
+    if isinstance(argument, Gathered):
+        party = tuple(map(root_of, values))
+        for number, value in enumerate(values):
+            place, loop = place_of(value, parts), Loop("rounds", 1, first=number)
+            yield place.root, RunUse(at, party, Access(False, (loop,), place.start, size))
+        return
+    start, stride = (argument.start, argument.stride) if isinstance(argument, Slices) else (0, 0)
+    place, loop = place_of(values[0], parts), Loop("rounds", rounds, stride * size)
+    yield place.root, RunUse(at, argument, Access(False, (loop,), place.start + start * size, size))
+
+
+@dataclass(frozen=True)
+class RunConflict:
+    """Two uses that a loop would not keep in order."""
+
+    round: int
+    """The first round with which they are in the way."""
+    at: int
+    """The operand that comes later."""
+    other: int
+    """The operand that comes before."""
+    why: str
+    """What the operand is besides, in words."""
+
+
+def run_conflicts(uses: Sequence[RunUse], rounds: int) -> Iterator[RunConflict]:
+    """The conflicts between uses of one memory, in program order within a round."""
+    for earlier, later in combinations_with_replacement(uses, 2):
+        if not _is_conflict(earlier, later, rounds):
+            continue
+        counts = range(1, rounds + 1)
+        least = counts[bisect_left(counts, True, key=lambda count: _is_conflict(earlier, later, count))]
+        meeting = next(_unordered(earlier, later, least))
+        yield RunConflict(least - 1, later.at, earlier.at, _reason(earlier, later, meeting))
+
+
+def _reason(earlier: RunUse, later: RunUse, meeting: Meeting) -> str:
+    if meeting.level is not None:
+        return "which an iteration before touches, and one writes"
+    if earlier.argument != later.argument:
+        return "as another argument is in that iteration, and one is written"
+    verb = "writes" if earlier.access.writes else "reads"
+    return f"which the iteration {verb} before, and nothing in a loop would order the two"
+
+
+def _is_conflict(earlier: RunUse, later: RunUse, rounds: int) -> bool:
+    return any(_unordered(earlier, later, rounds))
+
+
+def _unordered(earlier: RunUse, later: RunUse, rounds: int) -> Iterator[Meeting]:
+    """Meetings in so many rounds that nothing orders; another round's first, which is the simpler reason."""
+    one, other = _first_rounds(earlier.access, rounds), _first_rounds(later.access, rounds)
+    found = list(meetings(one, other))
+    yield from (meeting for meeting in found if meeting.level is not None)
+    ordered = earlier.argument == later.argument and is_orderable(one, other)
+    if earlier is not later and not ordered:
+        yield from (meeting for meeting in found if meeting.level is None)
+
+
+def _first_rounds(access: Access, rounds: int) -> Access:
+    (loop,) = access.loops
+    return replace(access, loops=(replace(loop, count=max(0, min(loop.count, rounds - loop.first))),))
+
+
+def parts_taken(schedule: ScheduleOp) -> Iterator[tuple[CallOp, SSAValue]]:
+    """The calls that take a state by itself which stands in a stack as well."""
+    parts = stacked_places(schedule.body.block.ops)
+    for call in schedule.body.block.ops:
+        if isinstance(call, CallOp):
+            states = (value for value in call.arguments if isinstance(value.type, MemRefType))
+            yield from ((call, value) for value in states if root_of(value) in parts)
