@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
@@ -16,6 +17,9 @@ from xdsl.traits import MemoryEffectKind, get_effects
 
 from ...dialects.kernel import CallOp, FuncOp, LoopOp, ReturnOp, StackOp, StepsOp
 from ...dialects.nn import GetGlobalOp, ObserveOp
+
+Source = TypeVar("Source", covariant=True)
+"""What things outside a loop are known as; for a run in a schedule they are its values."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +31,30 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Carried:
+class Carried(Generic[Source]):
     """A result of a call of the round before, in the first round `initial`."""
 
     phase: int
     result: int
-    initial: SSAValue
+    initial: Source
 
 
 @dataclass(frozen=True)
-class Invariant:
+class Invariant(Generic[Source]):
     """The same value in every round."""
 
-    value: SSAValue
+    value: Source
 
 
 @dataclass(frozen=True)
-class Slices:
+class Slices(Generic[Source]):
     """Slice `start + round * stride` of a stack; with a stride of 0 the same slice in every round."""
 
-    stack: SSAValue
+    stack: Source
     start: int
     stride: int
+    length: int = 0
+    """Slices of the window from there on that a loop inside walks; 0 for a slice by itself."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Gathered:
     parts: tuple[SSAValue, ...]
 
 
-Argument = Local | Carried | Invariant | Slices | Gathered
+Argument = Local | Carried[SSAValue] | Invariant[SSAValue] | Slices[SSAValue] | Gathered
 
 
 @dataclass(frozen=True)

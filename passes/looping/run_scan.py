@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 
 from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from ...dialects.kernel import CallOp, FuncOp, ScheduleOp, StackOp
 from ...dialects.nn import ObserveOp
@@ -50,6 +51,13 @@ class Calls:
         }
         self.names = [call.callee.string_value() for call in self.all]
         self.written = {name: written_arguments(kernels[name]) for name in set(self.names)}
+        self.last_reads = [max(map(self._reader_at, call.res), default=-1) for call in self.all]
+        """Per call: the position of the last call that reads a result of it; behind all for other readers."""
+
+    def _reader_at(self, result: SSAValue) -> int:
+        readers = (use.operation for use in result.uses)
+        places = (self.positions[op] if isinstance(op, CallOp) else len(self.all) for op in readers)
+        return max(places, default=-1)
 
     def pattern(self, start: int, period: int) -> str:
         """The kernels of a round in words: `@decoder`, or `@norm to @down`."""
@@ -69,7 +77,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Run:
-    """Calls that one loop may replace: `period` kernels, over and over."""
+    """Calls that loops may replace: `period` kernels, over and over, and the first few of them again."""
 
     calls: tuple[CallOp, ...]
     period: int
@@ -78,8 +86,13 @@ class Run:
 
     @property
     def count(self) -> int:
-        """Number of rounds."""
+        """Number of full rounds."""
         return len(self.calls) // self.period
+
+    @property
+    def tail(self) -> int:
+        """Calls of the round that is cut short behind the full ones."""
+        return len(self.calls) % self.period
 
     @property
     def likeness(self) -> Hashable:
@@ -94,7 +107,7 @@ class Run:
             for row in self.arguments
             for a in row
         ]
-        return *(call.callee for call in self.calls[: self.period]), *kinds
+        return self.tail, *(call.callee for call in self.calls[: self.period]), *kinds
 
 
 @dataclass
@@ -132,9 +145,29 @@ class RunScan:
         if self.rounds > 1 and lost is not None:
             self.refusals.append(lost)
 
-    def run(self, count: int) -> Run:
-        """The run of the first `count` rounds, one of `counts`."""
-        calls = self.calls.all[self.start : self.start + count * self.period]
+    def cut_short(self) -> tuple[int, Refusal | None]:
+        """How many calls of the round behind those taken may follow, not all; and what is against more."""
+        behind, names = self.start + self.rounds * self.period, self.calls.names
+        pairs = zip(names[behind : behind + self.period - 1], names[self.start :], strict=False)
+        limit, why = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)), None
+        operands = [entry for entry in self._operands(self.rounds) if self._window.place(entry[0])[1] < limit]
+        checks = (self._misfit(operands), self._conflict(operands), self._alias(operands))
+        for refusal in (self._host_read(), *checks):
+            if refusal is not None and (phase := self._window.place(refusal.call)[1]) < limit:
+                limit, why = phase, refusal
+        return limit, why
+
+    def carried_by(self, tail: int) -> list[Carried[SSAValue]]:
+        """What the first calls of a round take from the round before, each thing once."""
+        pairs = zip(self._arguments, self._operands(0), strict=False)
+        phases = ((argument, self._window.place(call)[1]) for argument, (call, _, _) in pairs)
+        return [
+            *dict.fromkeys(a for a, phase in phases if isinstance(a, Carried) and phase < tail),
+        ]
+
+    def run_to(self, end: int) -> Run:
+        """The run of the calls before `end`: behind one of `counts`, or within the round that follows it."""
+        calls = self.calls.all[self.start : end]
         rows: list[list[Argument]] = [[] for _ in range(self.period)]
         for at, (call, number, _) in enumerate(self._operands(0)):
             argument = self._arguments[at]
