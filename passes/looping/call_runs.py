@@ -12,7 +12,8 @@ from ...dialects.tensors import size_bytes_of
 from ..memory.layout import gap_in_stack
 from .call_arguments import Gathered, Root, call_name, describe, root_of
 from .call_patterns import Repeat, find_repeats, rounds_from
-from .run_scan import Calls, Refusal, Run, RunScan
+from .calls import Calls
+from .run_scan import Refusal, Run, RunScan
 from .run_tails import possible_ends, tail_refusal
 
 

@@ -24,9 +24,9 @@ from ..diagnostics import add_remark, fail, remarks_on
 from ..knobs import Knob
 from .call_arguments import Gathered, Root, root_of
 from .call_runs import LoopPlan, LoopRules, gathered_parts, plan_loops
-from .fitting import LoopFitter
-from .looped_kernel import LoopedKernel
-from .run_scan import Calls, Run
+from .calls import Calls
+from .looped_kernel import LoopedKernel, LoopFitter
+from .run_scan import Run
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ class LoopKernelsPass(ModulePass):
 
     What stays the same in all calls is handed in once, what a call hands to the next one is carried, and the
     weights and states of the calls become stacks that the loop walks at a constant stride; so the loads of
-    the next iteration can run under this one. Runs are chosen so that the fewest calls are left. Where
-    something forbids a loop or cuts a run, a remark on the call says what.
+    the next iteration can run under this one. What repeats within a round of a pattern is a loop inside the
+    loop, so that the body holds each kind of layer once; where that does not fit, it holds all calls of the
+    round. A run may end within a round: that is a loop behind the loop. Runs are chosen so that the fewest
+    calls are left. Where something forbids a loop or cuts a run, a remark on the call says what.
 
     Before:
 

@@ -1,18 +1,21 @@
-"""Builds the kernel that does a run of calls in one: loops over the bodies of the run's kernels."""
+"""Builds the kernel that does a run of calls in one: loops over the bodies of the run's kernels, if they fit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import FunctionType
 from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 
 from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, YieldOp
+from ...dialects.machine import Machine
 from ...dialects.tensors import slice_type, stack_type
+from ..units.traffic import shortage
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
-from .nests import Handed, Item, LevelArgument, Nest, Phase, Source, first_uses, outside, source_of
-from .run_loops import RunLoops, tail_results
+from .level_arguments import Handed, LevelArgument, Source, outside, source_of
+from .nests import Item, Nest, Phase, first_uses
+from .run_loops import RunLoops, flat_loops, nested_loops, tail_results
 from .run_scan import Run
 
 
@@ -166,3 +169,47 @@ def _loop_name(kernels: Sequence[FuncOp]) -> str:
     names = [kernel.sym_name.data.split(".") for kernel in kernels]
     common = [parts[0] for parts in zip(*names, strict=False) if len(set(parts)) == 1]
     return ".".join([*(common or names[0]), "loop"])
+
+
+@dataclass
+class LoopFitter:
+    """Builds looped kernels and asks whether they fit; it asks once for all runs that are alike."""
+
+    kernels: Mapping[str, FuncOp]
+    machine: Machine
+    _troubles: dict[Hashable, str | None] = field(default_factory=dict[Hashable, str | None])
+
+    def objection(self, run: Run) -> str | None:
+        """Why neither loops of loops nor a loop over all calls of the round fit; None if one of them does."""
+        flat = self._trouble(run, None)
+        if flat is None or (loops := self._nested(run)) is None:
+            return flat
+        nested = self._trouble(run, loops)
+        return nested and f"{flat}; as loops of loops: {nested}"
+
+    def build(self, run: Run) -> LoopedKernel:
+        """The looped kernel of a run that nothing speaks against, with loops of loops where they fit."""
+        loops = self._nested(run)
+        if loops is None or self._trouble(run, loops) is not None:
+            loops = flat_loops(run)
+        return build_looped_kernel(run, self._of(run), loops)
+
+    def _of(self, run: Run) -> Sequence[FuncOp]:
+        """The kernels of a round."""
+        return [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
+
+    def _nested(self, run: Run) -> RunLoops | None:
+        """The loops of loops of a run, if there are any."""
+        kernels = self._of(run)
+        if len(set(kernels)) == len(kernels):
+            return None
+        loops = nested_loops(run, kernels)
+        return None if loops.is_flat else loops
+
+    def _trouble(self, run: Run, loops: RunLoops | None) -> str | None:
+        """What the machine has against these loops; None stands for the flat ones."""
+        likeness = run.likeness, loops and loops.shape
+        if likeness not in self._troubles:
+            func = build_looped_kernel(run, self._of(run), loops or flat_loops(run)).func
+            self._troubles[likeness] = shortage(func, self.machine)
+        return self._troubles[likeness]

@@ -1,40 +1,21 @@
-"""Loops inside the loop of a run: what repeats within its round is a loop of its own. A pure solver.
+"""Loops inside the loop of a run: what repeats within its round is a loop of its own.
 
 The problem is a level: the calls of a round, what each of them is given over the rounds, and the memory that
 they touch. The answer is the level's items, calls and loops, with as few calls in them as there can be: the
 body then holds the distinct kinds of layers, not every layer. No IR is made here.
-
-What a loop takes from outside is described from its own level, one level after another: slices of a window
-that are slices of a stack; a carried value that begins with an invariant one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
 from typing import TypeAlias
 
 from xdsl.ir import SSAValue
 
-from .call_arguments import Carried, Gathered, Invariant, Local, Slices, TouchedMemory
-
-
-@dataclass(frozen=True)
-class Handed:
-    """What the loop before takes from outside too, or, where it is carried, what it hands on at its end."""
-
-    argument: LevelArgument
-
-
-Source: TypeAlias = "SSAValue | Gathered | Handed | LevelArgument"
-"""Where what a loop takes comes from: the schedule, the loop before, or the round of the loop around."""
-
-LevelArgument: TypeAlias = "Local | Carried[Source] | Invariant[Source] | Slices[Source]"
-"""What an operand of a call is over the rounds of the loop that it stands in."""
-
-Row: TypeAlias = tuple[LevelArgument, ...]
+from .call_arguments import Carried, Local, TouchedMemory
+from .level_arguments import LevelArgument, Row, gathered_by, outside, over_rounds, source_of
 
 
 @dataclass(frozen=True)
@@ -90,22 +71,6 @@ def first_uses(items: Sequence[Item]) -> dict[LevelArgument, tuple[int, int]]:
             if not isinstance(argument, Local):
                 found.setdefault(argument, use)
     return found
-
-
-def outside(argument: LevelArgument) -> LevelArgument:
-    """What an argument of an inner loop is in the round around it."""
-    source = source_of(argument)
-    assert isinstance(source, Local | Carried | Invariant | Slices), "an inner loop takes from a round"
-    return source
-
-
-def source_of(argument: LevelArgument) -> Source:
-    """What a loop's argument is outside it."""
-    match argument:
-        case Carried(initial=source) | Invariant(source) | Slices(stack=source):
-            return source
-        case Local():
-            raise AssertionError("it is made inside the loop")
 
 
 @dataclass(frozen=True)
@@ -189,7 +154,7 @@ class Level:
         """Whether each weight and state has one place: in one stack of the loop or the calls outside."""
         outside = (a for row in (*self.rows[:start], *self.rows[end:]) for a in row)
         inside = (source_of(a) for row in rows for a in row if not isinstance(a, Local))
-        stacks = {stack for a in (*outside, *inside) if (stack := _gathered(a)) is not None}
+        stacks = {stack for a in (*outside, *inside) if (stack := gathered_by(a)) is not None}
         parts = [part for stack in stacks for part in stack.parts]
         return len(set(parts)) == len(parts)
 
@@ -236,62 +201,3 @@ class Level:
         """A number for each argument, the same for equal ones."""
         numbers: dict[LevelArgument, int] = {}
         return [[numbers.setdefault(argument, len(numbers)) for argument in row] for row in self.rows]
-
-
-def over_rounds(column: Sequence[LevelArgument], start: int, period: int) -> LevelArgument | None:
-    """What an operand is over the rounds of a loop, from what it is in each of them one level up.
-
-    The rounds begin with call `start` of the level above, `period` calls each; None if there is no rule.
-    """
-    first, second = column[:2]
-    if isinstance(first, Local) and first.phase >= start:
-        moved = {_moved_back(argument, period * round) for round, argument in enumerate(column)}
-        return Local(first.phase - start, first.result) if moved == {first} else None
-    if all(argument == first for argument in column):
-        return Invariant(first)
-    if isinstance(second, Local):
-        moved = {_moved_back(argument, period * round) for round, argument in enumerate(column[1:])}
-        is_before = start <= second.phase < start + period
-        return (
-            Carried(second.phase - start, second.result, first) if moved == {second} and is_before else None
-        )
-    return _walked(column)
-
-
-def _moved_back(argument: LevelArgument, calls: int) -> LevelArgument:
-    return replace(argument, phase=argument.phase - calls) if isinstance(argument, Local) else argument
-
-
-def _walked(column: Sequence[LevelArgument]) -> Slices[Source] | None:
-    """The slices that a loop walks through: of a window of the stack, or of a stack made of several."""
-    slices = [argument for argument in column if isinstance(argument, Slices)]
-    if len(slices) < len(column):
-        return None
-    first, second = slices[:2]
-    distance = second.start - first.start
-    if slices == [replace(first, start=first.start + n * distance) for n in range(len(slices))]:
-        lowest = min(first.start, slices[-1].start)
-        window = replace(first, start=lowest, length=abs(distance) * (len(slices) - 1) + 1)
-        return Slices(window, first.start - lowest, distance)
-    stacks = [stack for one in slices if (stack := _gathered(one)) is not None]
-    alike = [_restacked(one, stacks[0], 1) for one in slices] if len(stacks) == len(slices) else []
-    if len(set(alike)) != 1 or len(set(stacks)) < len(stacks):
-        return None
-    rows = zip_longest(*(stack.parts for stack in stacks))
-    merged = Gathered(tuple(part for row in rows for part in row if part is not None))
-    return Slices(_restacked(first, merged, len(stacks)), 0, 1)
-
-
-def _gathered(source: Source) -> Gathered | None:
-    """The stack that is yet to be made, of which something is a slice or window."""
-    while isinstance(source, Slices):
-        source = source.stack
-    return source if isinstance(source, Gathered) else None
-
-
-def _restacked(slices: Slices[Source], stack: Gathered, factor: int) -> Slices[Source]:
-    """The same slices of a stack in which each has become a window of `factor`; with 1 they stay slices."""
-    below = slices.stack
-    outer = _restacked(below, stack, factor) if isinstance(below, Slices) else stack
-    length = slices.length * factor if slices.length else (factor if factor > 1 else 0)
-    return Slices(outer, slices.start * factor, slices.stride * factor, length)

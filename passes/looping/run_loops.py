@@ -1,6 +1,6 @@
 """The loops that a run becomes: one over its rounds, and one behind it where it ends within a round.
 
-A pure solver: it reads the schedule and changes nothing.
+It reads the schedule and changes nothing: the loops are data, which `looped_kernel` builds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from xdsl.ir import OpResult
 
 from ...dialects.kernel import CallOp, FuncOp
 from .call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices, root_of, written_arguments
-from .nests import Handed, Item, Level, LevelArgument, Nest, Phase, Row, Touch, first_uses, outside
+from .level_arguments import Handed, LevelArgument, Row, outside
+from .nests import Item, Level, Nest, Phase, Touch, first_uses
 from .run_scan import Run
 from .run_tails import free_places, results_read_behind
 

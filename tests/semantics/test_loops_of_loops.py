@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType, f32
+from xdsl.ir import Block
 from xdsl.parser import Parser
+from xdsl.utils.test_value import create_ssa_value
 
 from kl.backends.interpreter import Interpreter
-from kl.dialects.kernel import CallOp, LoopOp
+from kl.dialects.kernel import CallOp, FuncOp, LoopOp, StackOp
 from kl.passes import load_pass
+from kl.passes.looping.call_arguments import Carried, Local, Slices
+from kl.passes.looping.level_arguments import LevelArgument
+from kl.passes.looping.nests import Level, Nest
 from kl.tools.universe import make_context
 
 X, W, C = "tensor<1x8xf32>", "tensor<8x8xf32>", "memref<1x1x8x8xf32>"
@@ -119,7 +127,7 @@ def parsed(calls: Sequence[Call]) -> ModuleOp:
 def looped(calls: Sequence[Call]) -> ModuleOp:
     """The schedule after `loop-kernels`, for a machine with room for any loop."""
     module = parsed(calls)
-    with patch("kl.passes.looping.fitting.shortage", return_value=None):
+    with patch("kl.passes.looping.looped_kernel.shortage", return_value=None):
         load_pass("loop-kernels")().apply(make_context(), module)
     module.verify()
     return module
@@ -156,3 +164,201 @@ def test_looped_schedules_give_the_same_bits(calls: list[Call]):
     ):
         event("tails")
     assert executed(module, calls) == executed(parsed(calls), calls)
+
+
+KINDS = {"nn.silu": "a", "nn.add": "b", "nn.attention": "c"}
+
+
+def tree(block: Block) -> list[object]:
+    """The loops of a body, each with its count, and the kinds of layers between them."""
+    found: list[object] = []
+    for op in block.ops:
+        if isinstance(op, LoopOp):
+            found.append([op.count.value.data, *tree(op.body.block)])
+        elif op.name in KINDS:
+            found.append(KINDS[op.name])
+    return found
+
+
+def trees(module: ModuleOp) -> list[list[object]]:
+    """Of each kernel that loops."""
+    found = [tree(func.body.block) for func in module.ops if isinstance(func, FuncOp)]
+    return [loops for loops in found if any(isinstance(loop, list) for loop in loops)]
+
+
+def chain(kinds: str, indices: Sequence[int] | None = None, own: bool = False) -> list[Call]:
+    """A call takes what the one before has made, and its slice of the stacks."""
+    indices = range(len(kinds)) if indices is None else indices
+    return [
+        Call(kind, at - 1, -1, index, own, own)
+        for at, (kind, index) in enumerate(zip(kinds, indices, strict=True))
+    ]
+
+
+def header(loop: LoopOp) -> tuple[int, tuple[tuple[int, int], ...], tuple[int, ...]]:
+    return loop.count.value.data, loop.slices, loop.window_lengths
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(
+    ("kinds", "wanted"),
+    [
+        ("aab" * 3, [[3, [2, "a"], "b"]]),
+        ("aabaabc" * 2, [[2, [2, [2, "a"], "b"], "c"]]),
+        ("abac" * 2, [[2, "a", "b", "a", "c"]]),
+        ("aaabbb" * 2, [[2, [3, "a"], [3, "b"]]]),
+        ("aaaaabab" * 2, [[2, [4, "a"], [2, "a", "b"]]]),
+        ("aaaaab" * 4 + "aa", [[4, [5, "a"], "b"], [2, "a"]]),
+        ("ab" * 3 + "a", [[3, "a", "b"], [1, "a"]]),
+        ("aabc" * 2 + "aab", [[2, [2, "a"], "b", "c"], [1, [2, "a"], "b"]]),
+        ("aabaabc" * 2 + "aabaa", [[2, [2, [2, "a"], "b"], "c"], [1, [2, "a"], "b", [2, "a"]]]),
+        ("aabaabc" * 2 + "aabaab", [[2, [2, [2, "a"], "b"], "c"], [2, [2, "a"], "b"]]),
+    ],
+)
+def test_the_body_holds_what_repeats_once(kinds: str, wanted: list[object], own: bool):
+    calls = chain(kinds, own=own)
+    module = looped(calls)
+    assert trees(module) == [wanted]
+    assert executed(module, calls) == executed(parsed(calls), calls)
+
+
+def test_windows_and_what_a_tail_walks_on():
+    module = looped(chain("aaaaab" * 4 + "aa"))
+    loops = [header(loop) for loop in loops_in(module)]
+    assert loops == [
+        (4, ((0, 6), (0, 6), (5, 6), (5, 6)), (5, 5, 0, 0)),
+        (5, ((0, 1), (0, 1)), (0, 0)),
+        (2, ((24, 1), (24, 1)), (0, 0)),
+    ]
+
+
+def test_what_is_gathered_stands_in_the_order_of_the_calls():
+    module = looped(chain("aaaaab" * 4 + "aa", own=True))
+    stack, *_ = [op for op in module.walk() if isinstance(op, StackOp)]
+    names = [part.owner.global_name.string_value() for part in stack.parts]
+    assert names == [f"w{at}" for at in range(26) if at % 6 != 5]
+    main, inner, tail = map(header, loops_in(module))
+    assert main == (4, ((0, 5), (0, 5), (0, 1), (0, 1)), (5, 5, 0, 0))
+    assert (inner, tail) == ((5, ((0, 1),) * 2, (0, 0)), (2, ((20, 1),) * 2, (0, 0)))
+
+
+@pytest.mark.parametrize(
+    ("indices", "window", "inner"),
+    [
+        ((0, 2, 4, 30), 5, (0, 2)),
+        ((4, 2, 0, 30), 5, (4, -2)),
+        ((7, 6, 5, 30), 3, (2, -1)),
+    ],
+)
+def test_an_inner_loop_strides_and_walks_backwards(indices: tuple[int, ...], window: int, inner: object):
+    calls = chain("aaab" * 3, [index + 8 * round for round in range(3) for index in indices])
+    module = looped(calls)
+    outer, nested = map(header, loops_in(module))
+    assert outer == (3, ((min(indices), 8),) * 2 + ((30, 8),) * 2, (window, window, 0, 0))
+    assert nested == (3, (inner,) * 2, (0, 0))
+    assert executed(module, calls) == executed(parsed(calls), calls)
+
+
+def test_the_same_slice_is_invariant_inside():
+    module = looped(chain("bbc" * 3, [0, 0, 40, 1, 1, 41, 2, 2, 42]))
+    assert trees(module) == [[[3, [2, "b"], "c"]]]
+    assert all(loop.windows is None for loop in loops_in(module))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "indices"),
+    [
+        ("aac", (0, 0, 40)),
+        ("aac", (0, 1, 1)),
+        ("acacb", (0, 1, 1, 2, 9)),
+        ("acacb", (0, 0, 1, 2, 9)),
+    ],
+    ids=["written twice", "read behind the loop", "read by the next round", "one slice in two walks"],
+)
+def test_calls_stay_side_by_side_where_no_loop_does_the_same(kinds: str, indices: tuple[int, ...]):
+    calls = chain(kinds * 3, [index + 10 * round for round in range(3) for index in indices])
+    assert trees(looped(calls)) == [[[3, *kinds]]]
+
+
+def test_calls_whose_slices_drift_apart_stay_side_by_side():
+    indices = [index for round in range(3) for index in (round, 30 + 2 * round, 60 + round)]
+    assert trees(looped(chain("aab" * 3, indices))) == [[[3, "a", "a", "b"]]]
+
+
+def test_a_result_that_a_later_call_reads_keeps_the_calls_side_by_side():
+    calls = chain("aab" * 3)
+    read = [replace(call, z=at - 2) if call.kernel == "b" else call for at, call in enumerate(calls)]
+    assert trees(looped(read)) == [[[3, "a", "a", "b"]]]
+
+
+def remarks(module: ModuleOp) -> str:
+    return "\n".join(
+        str(op.attributes["kl.remarks"]) for op in module.walk() if "kl.remarks" in op.attributes
+    )
+
+
+def looped_where(refused: Callable[[list[object]], str | None], calls: Sequence[Call]) -> ModuleOp:
+    """The schedule for a machine that refuses some loops."""
+    module = parsed(calls)
+
+    def shortage(func: FuncOp, machine: object) -> str | None:
+        return refused(tree(func.body.block))
+
+    with patch("kl.passes.looping.looped_kernel.shortage", shortage):
+        load_pass("loop-kernels")().apply(make_context(), module)
+    module.verify()
+    return module
+
+
+def depth(loops: object) -> int:
+    return 1 + max(map(depth, loops), default=0) if isinstance(loops, list) else 0
+
+
+def test_a_tail_that_does_not_fit_leaves_the_whole_rounds():
+    module = looped_where(
+        lambda loops: "a tail is too much" if len(loops) > 1 else None, chain("ab" * 3 + "a")
+    )
+    assert trees(module) == [[[3, "a", "b"]]]
+    assert "3 rounds of @a to @b and 1 more calls are not looped: a tail is too much" in remarks(module)
+
+
+def test_the_flat_loop_stands_in_where_loops_of_loops_do_not_fit():
+    calls = chain("aab" * 3)
+    assert trees(looped_where(lambda loops: "deep" if depth(loops) > 2 else None, calls)) == [
+        [[3, "a", "a", "b"]]
+    ]
+    assert trees(looped_where(lambda loops: "flat" if depth(loops) == 2 else None, calls)) == [
+        [[3, [2, "a"], "b"]]
+    ]
+    module = looped_where(lambda loops: "deep" if depth(loops) > 2 else "flat", calls)
+    assert trees(module) == []
+    assert "3 rounds of @a to @b are not looped: flat; as loops of loops: deep" in remarks(module)
+
+
+def fewest_kinds(kinds: str) -> int:
+    """The fewest calls in loops of loops that spell the kinds, by trying every repeat anywhere."""
+
+    @cache
+    def fewest(text: str) -> int:
+        best = len(text)
+        for start, period in product(range(len(text)), range(1, len(text) // 2 + 1)):
+            group, end = text[start : start + period], start + period
+            while len(group) == period and text[end : end + period] == group:
+                end += period
+                best = min(best, fewest(text[:start]) + fewest(group) + fewest(text[end:]))
+        return best
+
+    return fewest(kinds)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.text("ab", min_size=1, max_size=10), groups(2).map(lambda kinds: kinds[:10])))
+def test_a_round_has_the_fewest_calls(kinds: str):
+    stack = create_ssa_value(TensorType(f32, [99, 8]))
+    before: list[LevelArgument] = [
+        Carried(len(kinds) - 1, 0, stack),
+        *(Local(at, 0) for at in range(len(kinds))),
+    ]
+    rows = [(before[at], Slices(stack, at, len(kinds))) for at in range(len(kinds))]
+    level = Level(kinds, range(len(kinds)), rows, [[[]] * len(kinds)])
+    assert Nest(2, level.items(), 0, len(kinds)).calls == fewest_kinds(kinds)

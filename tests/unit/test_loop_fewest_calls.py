@@ -133,7 +133,7 @@ def looped(calls: Sequence[Call]) -> ModuleOp:
     """The schedule after `loop-kernels`, for a machine with room for any loop."""
     ctx = make_context()
     module = Parser(ctx, schedule_text(calls)).parse_module()
-    with patch("kl.passes.looping.fitting.shortage", return_value=None):
+    with patch("kl.passes.looping.looped_kernel.shortage", return_value=None):
         load_pass("loop-kernels")().apply(ctx, module)
     module.verify()
     return module
