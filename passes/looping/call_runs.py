@@ -162,20 +162,24 @@ class LegalRuns:
         if two.rounds < 2 or self._rules.objection(two.run_to(start + 2 * period)) is not None:
             return []
         scan = self._scan(start, period)
-        ends = possible_ends(scan)
-        tails = {(end - start) % period for end in ends}
-        return sorted(end for tail in tails for end in self._allowed(scan, ends, tail))
+        return self._allowed(scan, possible_ends(scan))
 
-    def _allowed(self, scan: RunScan, ends: Sequence[int], tail: int) -> list[int]:
-        """Those of the ends with such a tail that nothing else speaks against.
+    def _allowed(self, scan: RunScan, ends: Sequence[int]) -> list[int]:
+        """Those of the ends that nothing else speaks against.
 
-        What has nothing against a run has nothing against a shorter one with the same tail.
+        What has nothing against a run has nothing against one of no more rounds with no longer a tail.
         """
-        alike = [end for end in ends if (end - scan.start) % scan.period == tail]
-        fewest = scan.start + self._rules.min_count * scan.period
-        while alike and self._objection(scan.run_to(alike[-1])) is not None:
-            alike.pop()
-        return [end for end in alike if end >= fewest]
+        places = {end: divmod(end - scan.start, scan.period) for end in ends}
+        largest, allowed = list[tuple[int, int]](), list[int]()
+        for end, (count, tail) in reversed(places.items()):
+            if count < self._rules.min_count:
+                break
+            if not any(count <= rounds and tail <= more for rounds, more in largest):
+                if self._objection(scan.run_to(end)) is not None:
+                    continue
+                largest.append((count, tail))
+            allowed.append(end)
+        return allowed[::-1]
 
     def _excluded(self, start: int, period: int) -> Refusal | None:
         names, excluded = self._calls.names, self._rules.excluded

@@ -1,4 +1,4 @@
-"""Builds the kernel that does a run of calls in one: loops over the bodies of the run's kernels, if they fit."""
+"""Builds the kernel that does a run of calls in one: loops over the bodies of the run's kernels."""
 
 from __future__ import annotations
 

@@ -122,25 +122,37 @@ class RunScan:
                 limit, why = phase, refusal
         return limit, why
 
-    def carried_by(self, tail: int) -> list[Carried[SSAValue]]:
-        """What the first calls of a round take from the round before, each thing once."""
-        pairs = zip(self._arguments, self._operands(0), strict=False)
-        phases = ((argument, self._window.place(call)[1]) for argument, (call, _, _) in pairs)
-        return [
-            *dict.fromkeys(a for a, phase in phases if isinstance(a, Carried) and phase < tail),
-        ]
+    @cached_property
+    def carried_phases(self) -> list[tuple[Carried[SSAValue], int]]:
+        """What a round takes from the one before, each thing once, with the phase that takes it first.
+
+        Asked once the arguments are known.
+        """
+        phases: dict[Carried[SSAValue], int] = {}
+        for phase, row in enumerate(self._rows):
+            for argument in row:
+                if isinstance(argument, Carried):
+                    phases.setdefault(argument, phase)
+        return list(phases.items())
+
+    @cached_property
+    def _rows(self) -> tuple[tuple[Argument, ...], ...]:
+        """The arguments of each phase; asked once they are known."""
+        rows: list[list[Argument]] = [[] for _ in range(self.period)]
+        for argument, (call, _, _) in zip(self._arguments, self._operands(0), strict=True):
+            rows[self._window.place(call)[1]].append(argument)
+        return tuple(map(tuple, rows))
 
     def run_to(self, end: int) -> Run:
         """The run of the calls before `end`: behind one of `counts`, or within the round that follows it."""
         calls = self.calls.all[self.start : end]
-        rows: list[list[Argument]] = [[] for _ in range(self.period)]
-        for at, (call, number, _) in enumerate(self._operands(0)):
-            argument = self._arguments[at]
-            phase = self._window.place(call)[1]
-            if isinstance(argument, Gathered):
-                argument = Gathered(tuple(c.arguments[number] for c in calls[phase :: self.period]))
-            rows[phase].append(argument)
-        return Run(tuple(calls), self.period, tuple(map(tuple, rows)))
+        rows = self._rows
+        if any(isinstance(argument, Gathered) for argument in self._arguments):
+            rows = tuple(
+                tuple(_all_parts(a, number, calls[phase :: self.period]) for number, a in enumerate(row))
+                for phase, row in enumerate(rows)
+            )
+        return Run(tuple(calls), self.period, rows)
 
     def _round(self, round: int) -> list[CallOp]:
         begin = self.start + round * self.period
@@ -271,6 +283,13 @@ class RunScan:
                 what = f"operand {number} is {_place_name(operand)}"
                 return self._before(call, f"{what}, which an iteration before touches, and one writes")
         return None
+
+
+def _all_parts(argument: Argument, operand: int, calls: list[CallOp]) -> Argument:
+    """An operand of these calls, one a round; what it gathers is known once they are."""
+    if not isinstance(argument, Gathered):
+        return argument
+    return Gathered(tuple(call.arguments[operand] for call in calls))
 
 
 def _place_name(operand: Operand) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from xdsl.ir import Attribute, OpResult, SSAValue
 
 from ...dialects.kernel import CallOp
-from .call_arguments import call_name, reader_name
+from .call_arguments import Carried, call_name, reader_name
 from .run_scan import Refusal, RunScan
 
 Place = TypeVar("Place", bound=Hashable)
@@ -71,8 +71,13 @@ def _tails(scan: RunScan, count: int) -> Iterator[int]:
     for tail in range(1, fitting + 1):
         end = behind + tail
         read = [at for at in (*read, end - 1) if last_reads[at] >= end]
-        if len(read) <= len(scan.carried_by(tail)) and _lost(scan, count, tail) is None:
+        if len(read) <= len(_places(scan, tail)) and _lost(scan, count, tail) is None:
             yield tail
+
+
+def _places(scan: RunScan, tail: int) -> list[tuple[Carried[SSAValue], Attribute]]:
+    """What the first calls of a round take from the round before, with its type."""
+    return [(argument, argument.initial.type) for argument, phase in scan.carried_phases if phase < tail]
 
 
 def _lost(scan: RunScan, count: int, tail: int) -> tuple[CallOp, int] | None:
@@ -80,6 +85,6 @@ def _lost(scan: RunScan, count: int, tail: int) -> tuple[CallOp, int] | None:
     behind = scan.start + count * scan.period
     calls = scan.calls.all[behind : behind + tail]
     results = results_read_behind(calls)
-    found = free_places([(a, a.initial.type) for a in scan.carried_by(tail)], results)
+    found = free_places(_places(scan, tail), results)
     lost = next((key for key in results if key not in found), None)
     return None if lost is None else (calls[lost[0]], lost[1])

@@ -59,6 +59,8 @@ class Call:
     index: int
     own_weight: bool
     own_cache: bool
+    lender: int | None = None
+    """The call whose own weight it takes."""
 
 
 def schedule_text(calls: Sequence[Call]) -> str:
@@ -70,9 +72,10 @@ def schedule_text(calls: Sequence[Call]) -> str:
     for at, call in enumerate(calls):
         w, c, types = "%w", "%c", [stack(W), stack(C)]
         if call.own_weight:
-            lines.append(f"nn.weight @w{at} : {W}")
-            body.append(f"%w{at} = nn.get_global @w{at} : {W}")
-            w, types[0] = f"%w{at}", W
+            if call.lender is None:
+                lines.append(f"nn.weight @w{at} : {W}")
+                body.append(f"%w{at} = nn.get_global @w{at} : {W}")
+            w, types[0] = f"%w{at if call.lender is None else call.lender}", W
         if call.own_cache:
             lines.append(f"nn.state @c{at} : {C}")
             body.append(f"%c{at} = nn.get_global @c{at} : {C}")
@@ -289,6 +292,12 @@ def test_a_result_that_a_later_call_reads_keeps_the_calls_side_by_side():
     calls = chain("aab" * 3)
     read = [replace(call, z=at - 2) if call.kernel == "b" else call for at, call in enumerate(calls)]
     assert trees(looped(read)) == [[[3, "a", "a", "b"]]]
+
+
+def test_a_weight_that_a_call_beside_the_loop_takes_too_has_one_place():
+    calls = chain("aab" * 3, own=True)
+    lent = [replace(call, lender=at - 2) if call.kernel == "b" else call for at, call in enumerate(calls)]
+    assert trees(looped(lent)) == [[[3, "a", "a", "b"]]]
 
 
 def remarks(module: ModuleOp) -> str:
