@@ -7,11 +7,15 @@ a loop takes the place of the calls, its operands follow a rule from round to ro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from ...dialects.kernel import CallOp, FuncOp, ReturnOp, Root, root_of
 from ...dialects.nn import GetGlobalOp, ObserveOp
+
+Source = TypeVar("Source", covariant=True)
+"""What things outside a loop are known as; for a run in a schedule they are its values."""
 
 
 @dataclass(frozen=True)
@@ -23,28 +27,30 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Carried:
+class Carried(Generic[Source]):
     """A result of a call of the round before, in the first round `initial`."""
 
     phase: int
     result: int
-    initial: SSAValue
+    initial: Source
 
 
 @dataclass(frozen=True)
-class Invariant:
+class Invariant(Generic[Source]):
     """The same value in every round."""
 
-    value: SSAValue
+    value: Source
 
 
 @dataclass(frozen=True)
-class Slices:
+class Slices(Generic[Source]):
     """Slice `start + round * stride` of a stack; with a stride of 0 the same slice in every round."""
 
-    stack: SSAValue
+    stack: Source
     start: int
     stride: int
+    length: int = 0
+    """Slices of the window from there on that a loop inside walks; 0 for a slice by itself."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Gathered:
     parts: tuple[SSAValue, ...]
 
 
-Argument = Local | Carried | Invariant | Slices | Gathered
+Argument = Local | Carried[SSAValue] | Invariant[SSAValue] | Slices[SSAValue] | Gathered
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,17 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Repeat:
-    """`count` times in a row the same `period` items, from item `start` on."""
+    """`count` times in a row the same `period` items, from item `start` on, and the first `tail` again."""
 
     start: int
     period: int
     count: int
+    tail: int = 0
 
     @property
     def end(self) -> int:
         """The first item behind the repeat."""
-        return self.start + self.period * self.count
+        return self.start + self.period * self.count + self.tail
 
 
 Ends = Mapping[int, Sequence[Collection[int]]]
@@ -31,31 +32,29 @@ Ends = Mapping[int, Sequence[Collection[int]]]
 _ANY: Ends = MappingProxyType({})
 
 
+Cost = tuple[int, int]
+"""Entries, and how many of them are repeats that end within a round."""
+
+
 def find_repeats(items: Sequence[Hashable], max_period: int, ends: Ends = _ANY) -> tuple[Repeat, ...]:
     """The repeats, in order and disjoint, that leave the fewest entries: one per repeat and per other item.
 
     Every repeat has two rounds or more. The periods that are in `ends` have the repeats that are listed there
-    and no others. Among equal covers the earliest items go into repeats, of the smallest period and then of
-    the most rounds. Dynamic programming from the end of the list: time and space grow with the number of
-    items times the number of periods that occur.
+    and no others. Among equal covers the fewest repeats end within a round; then the earliest items go into
+    repeats, of the smallest period and then of the most rounds. Dynamic programming from the end of the list:
+    time and space grow with the number of items times the number of periods that occur.
     """
     reaches = _reaches(items, max_period)
-    entries = [0] * (len(items) + 1)  # fewest entries that cover the items from here to the end
+    costs: list[Cost] = [(0, 0)] * (len(items) + 1)  # of the items from here to the end
     chosen: list[Repeat | None] = [None] * len(items)
-    best_ends = {period: [0] * (len(items) + 1) for period in reaches}
+    searches = {period: _EndSearch(period, reach, costs) for period, reach in reaches.items()}
     for start in range(len(items) - 1, -1, -1):
-        best, entries[start] = None, entries[start + 1] + 1
-        for period, reach in reaches.items():
-            if period in ends:
-                end = min(ends[period][start], key=lambda end: (entries[end], -end), default=None)
-            else:
-                end = _best_end(start, period, reach, best_ends[period], entries)
-            if end is None:
-                continue
-            better = 1 + entries[end] < entries[start]
-            if better or (best is None and 1 + entries[end] == entries[start]):
-                best = Repeat(start, period, (end - start) // period)
-                entries[start] = 1 + entries[end]
+        best, costs[start] = None, (costs[start + 1][0] + 1, costs[start + 1][1])
+        for period, search in searches.items():
+            found = search.best(start, ends[period][start] if period in ends else None)
+            if found is not None and (found[0] < costs[start] or (best is None and found[0] == costs[start])):
+                costs[start], end = found
+                best = Repeat(start, period, *divmod(end - start, period))
         chosen[start] = best
     return _walk(chosen)
 
@@ -86,23 +85,51 @@ def _reaches(items: Sequence[Hashable], max_period: int) -> dict[int, list[int]]
     return found
 
 
-def _best_end(
-    start: int, period: int, reach: list[int], best_ends: list[int], entries: list[int]
-) -> int | None:
-    """Where a repeat from `start` had best end, the later of equals; None if there is none.
+class _EndSearch:
+    """Where repeats of a period had best end, asked for from the last item to the first."""
 
-    `best_ends[t]` answers the same for a repeat from item `t`; it is known one period further on.
-    """
-    if reach[start] < period:
-        return None
-    second = start + period
-    nearest = second + period
-    if reach[second] < period:
-        best_ends[start] = nearest
-    else:
-        further = best_ends[second]
-        best_ends[start] = further if entries[further] <= entries[nearest] else nearest
-    return best_ends[start]
+    def __init__(self, period: int, reach: Sequence[int], costs: Sequence[Cost]):
+        self._period = period
+        self._reach = reach
+        self._costs = costs
+        self._whole = [0] * len(reach)
+        """Best end of whole rounds from each item; it answers for the item a period before as well."""
+        self._any = [0] * len(reach)
+        """Best end of two rounds and more from each item; it answers for the item before as well."""
+
+    def best(self, start: int, listed: Collection[int] | None) -> tuple[Cost, int] | None:
+        """What a repeat from `start` costs with all behind it, and its end, the later of equals.
+
+        None if there is no repeat; it ends where it can, or in one of the places that are `listed`.
+        """
+        if listed is None:
+            if self._reach[start] < self._period:
+                return None
+            listed = self._ends(start)
+        found: tuple[Cost, int] | None = None
+        for end in listed:
+            cost = self._cost(start, end)
+            if found is None or cost < found[0] or (cost == found[0] and end > found[1]):
+                found = cost, end
+        return found
+
+    def _ends(self, start: int) -> tuple[int, ...]:
+        """The best ends of whole rounds and of any."""
+        nearest = start + 2 * self._period
+        whole = self._better(nearest, self._whole[start + self._period], start + self._period)
+        some = self._better(nearest, self._any[start + 1], start + 1)
+        self._whole[start], self._any[start] = whole, some
+        return (whole,) if whole == some else (whole, some)
+
+    def _better(self, nearest: int, further: int, before: int) -> int:
+        """The better of two ends; there is no further one where no repeat begins at item `before`."""
+        if self._reach[before] < self._period:
+            return nearest
+        return further if self._costs[further] <= self._costs[nearest] else nearest
+
+    def _cost(self, start: int, end: int) -> Cost:
+        entries, tails = self._costs[end]
+        return entries + 1, tails + ((end - start) % self._period > 0)
 
 
 def _walk(chosen: list[Repeat | None]) -> tuple[Repeat, ...]:

@@ -12,7 +12,9 @@ from ...dialects.tensors import size_bytes_of
 from ..memory.layout import gap_in_stack
 from .call_arguments import Gathered, call_name, describe
 from .call_patterns import Repeat, find_repeats, rounds_from
-from .run_scan import Calls, Refusal, Run, RunScan
+from .calls import Calls
+from .run_scan import Refusal, Run, RunScan
+from .run_tails import possible_ends, tail_refusal
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class LegalRuns:
         self._rules = rules
         self._scans: dict[tuple[int, int], RunScan] = {}
         self._refused: list[tuple[Repeat, Refusal]] = []
+        self._cut_tails: dict[tuple[int, int], Refusal] = {}
+        """By start and period: why no round follows that is cut short. It is news where a run ends there."""
         self.ends: dict[int, list[list[int]]] = {}
         """Per period that has been refused somewhere, for each call: where runs from there may end."""
 
@@ -74,8 +78,11 @@ class LegalRuns:
     def run(self, repeat: Repeat) -> Run:
         """The run of a repeat that is not refused."""
         scan = self._scan(repeat.start, repeat.period)
-        self._refused += [(repeat, refusal) for refusal in scan.refusals]
-        return scan.run(repeat.count)
+        behind = [r for r in scan.refusals if not repeat.tail or self._calls.positions[r.call] >= repeat.end]
+        if (cut := self._cut_tails.get((repeat.start, repeat.period))) is not None and not behind:
+            behind.append(cut)
+        self._refused += [(repeat, refusal) for refusal in behind]
+        return scan.run_to(repeat.end)
 
     def refusals(self, chosen: Sequence[Repeat]) -> list[Refusal]:
         """Why calls stay calls: what is no news once, and nothing about what another loop has taken."""
@@ -91,35 +98,38 @@ class LegalRuns:
         """Whether a repeat is a legal run; if not, what is in the way along it is noted."""
         if repeat.period in self.ends:
             return True
-        at, counts = repeat.start, list[int]()
-        while at < repeat.end:
-            refusals, taken = self._longest(at, repeat.period)
+        at, ends = repeat.start, list[int]()
+        while at + repeat.period <= repeat.end:
+            refusals, end = self._longest(at, repeat.period)
             self._refused += [(repeat, refusal) for refusal in refusals]
-            counts.append(taken)
-            at += max(taken, 1) * repeat.period
-        return counts == [repeat.count]
+            ends.append(end)
+            at = max(end, at + repeat.period)
+        if ends[0] != repeat.end and repeat.tail:
+            scan = self._scan(repeat.start, repeat.period)
+            why = tail_refusal(scan, repeat.count, repeat.tail) if repeat.count in scan.counts else None
+            self._cut_tails |= {(repeat.start, repeat.period): why} if why is not None else {}
+        return ends[0] == repeat.end
 
     def _longest(self, start: int, period: int) -> tuple[list[Refusal], int]:
-        """What ends the run from here, and its rounds: 0 where there is none."""
+        """What ends the run from here, and the call behind it: `start` where there is none."""
         excluded = self._excluded(start, period)
         if excluded is not None:
-            return [excluded], 0
+            return [excluded], start
         scan = self._scan(start, period)
-        if not scan.counts:
-            return scan.refusals, 0
-        run = scan.run(scan.counts[-1])
+        ends = possible_ends(scan)
+        if not ends:
+            return scan.refusals, start
+        run = scan.run_to(ends[-1])
         reason = self._objection(run)
-        return (
-            (scan.refusals, run.count)
-            if reason is None
-            else ([*scan.refusals, self._refusal(run, reason)], 0)
-        )
+        if reason is None:
+            return scan.refusals, ends[-1]
+        return [*scan.refusals, self._refusal(run, reason)], start
 
     def _clash(self, repeats: Sequence[Repeat]) -> bool:
         """Whether two legal runs want one weight, each in a stack; then the later one may not end there."""
         stacked = set(self._rules.stacked)
         for repeat in repeats:
-            run = self._scan(repeat.start, repeat.period).run(repeat.count)
+            run = self._scan(repeat.start, repeat.period).run_to(repeat.end)
             reason = stack_trouble(run, stacked)
             if reason is not None:
                 self._refused.append((repeat, self._refusal(run, reason)))
@@ -132,7 +142,10 @@ class LegalRuns:
     def _refusal(self, run: Run, reason: str) -> Refusal:
         pattern = self._calls.pattern(self._calls.positions[run.calls[0]], run.period)
         unit = "calls" if run.period == 1 else "rounds"
-        return Refusal(run.calls[0], f"{run.count} {unit} of {pattern} are not looped: {reason}", reason)
+        more = f" and {run.tail} more calls" if run.tail else ""
+        return Refusal(
+            run.calls[0], f"{run.count} {unit} of {pattern}{more} are not looped: {reason}", reason
+        )
 
     def _know(self, period: int) -> None:
         """Find all runs of a period."""
@@ -144,10 +157,27 @@ class LegalRuns:
         if rounds_from(self._calls.names, start, period) < 2 or self._excluded(start, period) is not None:
             return []
         two = self._scan(start, period, 2)
-        if two.rounds < 2 or self._rules.objection(two.run(2)) is not None:
+        if two.rounds < 2 or self._rules.objection(two.run_to(start + 2 * period)) is not None:
             return []
         scan = self._scan(start, period)
-        return [start + n * period for n in scan.counts if self._objection(scan.run(n)) is None]
+        return self._allowed(scan, possible_ends(scan))
+
+    def _allowed(self, scan: RunScan, ends: Sequence[int]) -> list[int]:
+        """Those of the ends that nothing else speaks against.
+
+        What has nothing against a run has nothing against one of no more rounds with no longer a tail.
+        """
+        places = {end: divmod(end - scan.start, scan.period) for end in ends}
+        largest, allowed = list[tuple[int, int]](), list[int]()
+        for end, (count, tail) in reversed(places.items()):
+            if count < self._rules.min_count:
+                break
+            if not any(count <= rounds and tail <= more for rounds, more in largest):
+                if self._objection(scan.run_to(end)) is not None:
+                    continue
+                largest.append((count, tail))
+            allowed.append(end)
+        return allowed[::-1]
 
     def _excluded(self, start: int, period: int) -> Refusal | None:
         names, excluded = self._calls.names, self._rules.excluded

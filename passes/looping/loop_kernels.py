@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -23,11 +23,11 @@ from ...dialects.kernel import Root, root_of
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import add_remark, fail, remarks_on
 from ..knobs import Knob
-from ..units.traffic import shortage
-from .call_arguments import Carried, Gathered, Invariant, Local, Slices
+from .call_arguments import Gathered
 from .call_runs import LoopPlan, LoopRules, gathered_parts, plan_loops
-from .looped_kernel import LoopedKernel, build_looped_kernel
-from .run_scan import Calls, Run
+from .calls import Calls
+from .looped_kernel import LoopedKernel, LoopFitter
+from .run_scan import Run
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,10 @@ class LoopKernelsPass(ModulePass):
 
     What stays the same in all calls is handed in once, what a call hands to the next one is carried, and the
     weights and states of the calls become stacks that the loop walks at a constant stride; so the loads of
-    the next iteration can run under this one. Runs are chosen so that the fewest calls are left. Where
-    something forbids a loop or cuts a run, a remark on the call says what.
+    the next iteration can run under this one. What repeats within a round of a pattern is a loop inside the
+    loop, so that the body holds each kind of layer once; where that does not fit, it holds all calls of the
+    round. A run may end within a round: that is a loop behind the loop. Runs are chosen so that the fewest
+    calls are left. Where something forbids a loop or cuts a run, a remark on the call says what.
 
     Before:
 
@@ -152,49 +154,39 @@ class LoopRuns(RewritePattern):
         if not all(callee in self.kernels for callee in _callees(op)):
             return  # the kernels are of a lower level
         self.stacked |= {root_of(part) for part in _stacked_parts(op)}
-        plan = self._plan(op)
+        fitter = LoopFitter(self.kernels, machine_of(op))
+        plan = self._plan(op, fitter)
         for refusal in plan.refusals:
             add_remark(refusal.call, refusal.message)
-        built = [build_looped_kernel(run, self._kernels_of(run)) for run in plan.runs]
+        built = [fitter.build(run) for run in plan.runs]
         for looped in built:
             looped.func.sym_name = StringAttr(self.names.take(looped.func.sym_name.data))
         # From the last to the first: a run's operands may be the results of an earlier one.
         for run, looped in zip(reversed(plan.runs), reversed(built), strict=True):
             self._replace(run, looped, rewriter)
 
-    def _plan(self, schedule: kernel.ScheduleOp) -> LoopPlan:
+    def _plan(self, schedule: kernel.ScheduleOp, fitter: LoopFitter) -> LoopPlan:
         """The runs that become loops; their stacks are taken."""
-        troubles: dict[Hashable, str | None] = {}
-        machine = machine_of(schedule)
-
-        def objection(run: Run) -> str | None:
-            if run.likeness not in troubles:
-                func = build_looped_kernel(run, self._kernels_of(run)).func
-                troubles[run.likeness] = shortage(func, machine)
-            return troubles[run.likeness]
-
         options = self.options
-        rules = LoopRules(options.min_count, options.max_period, self.excluded, objection, self.stacked)
+        rules = LoopRules(
+            options.min_count, options.max_period, self.excluded, fitter.objection, self.stacked
+        )
         plan = plan_loops(Calls(schedule, self.kernels), rules)
         self.stacked |= {
             root_of(part) for run in plan.runs for parts in gathered_parts(run) for part in parts
         }
         return plan
 
-    def _kernels_of(self, run: Run) -> list[kernel.FuncOp]:
-        return [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
-
     def _replace(self, run: Run, looped: LoopedKernel, rewriter: PatternRewriter) -> None:
         """Put the new call in the place of the last of the run, behind all that its operands need."""
-        last_round, kernels = run.calls[-run.period :], self._kernels_of(run)
+        kernels = [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
         rewriter.insert(looped.func, InsertPoint.after(kernels[-1]))
-        place = InsertPoint.before(last_round[-1])
+        place = InsertPoint.before(run.calls[-1])
         operands = _call_operands(run, looped, rewriter, place)
         outputs = looped.func.function_type.outputs.data
         call = rewriter.insert(kernel.CallOp(looped.func.sym_name.data, operands, outputs), place)
         call.location = run.calls[0].location
-        for carried, result in zip(looped.carried, call.res, strict=True):
-            old = last_round[carried.phase].res[carried.result]
+        for old, result in zip(looped.results, call.res, strict=True):
             result.name_hint = old.name_hint
             rewriter.replace_all_uses_with(old, result)
         for old in reversed(run.calls):
@@ -209,15 +201,11 @@ def _call_operands(
 ) -> list[SSAValue]:
     """What the call of a looped kernel is given; what it gathers is stacked at `place`."""
     operands: list[SSAValue] = []
-    for argument, parameter in zip(looped.arguments, looped.func.args, strict=True):
-        match argument:
-            case Carried(initial=value) | Invariant(value) | Slices(stack=value):
-                operands.append(value)
-            case Gathered(parts):
-                stack = rewriter.insert(kernel.StackOp(parts), place)
-                stack.location = run.calls[0].location
-                stack.result.name_hint = parameter.name_hint
-                operands.append(stack.result)
-            case Local():
-                raise AssertionError("it is made inside the loop")
+    for operand, parameter in zip(looped.operands, looped.func.args, strict=True):
+        if isinstance(operand, Gathered):
+            stack = rewriter.insert(kernel.StackOp(operand.parts), place)
+            stack.location = run.calls[0].location
+            stack.result.name_hint = parameter.name_hint
+            operand = stack.result
+        operands.append(operand)
     return operands

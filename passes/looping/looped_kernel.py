@@ -1,16 +1,21 @@
-"""Builds the kernel that does a run of calls in one: a loop over the bodies of the run's kernels."""
+"""Builds the kernel that does a run of calls in one: loops over the bodies of the run's kernels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from xdsl.dialects.builtin import FunctionType, MemRefType, TensorType
-from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.dialects.builtin import FunctionType
+from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 
 from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, YieldOp
-from ...dialects.tensors import slice_type
-from .call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices
+from ...dialects.machine import Machine
+from ...dialects.tensors import slice_type, stack_type
+from ..units.traffic import shortage
+from .call_arguments import Carried, Gathered, Invariant, Local, Slices
+from .level_arguments import Handed, LevelArgument, Source, outside, source_of
+from .nests import Item, Nest, Phase, first_uses
+from .run_loops import RunLoops, flat_loops, nested_loops, tail_results
 from .run_scan import Run
 
 
@@ -19,86 +24,144 @@ class LoopedKernel:
     """A kernel for a run, not yet in a module, and what its call is to be given."""
 
     func: FuncOp
-    arguments: tuple[Argument, ...]
-    """Per argument of the kernel: what it is for the calls of the run."""
-    carried: tuple[Carried, ...]
-    """Per result of the kernel: the result of the last round that it is."""
+    operands: tuple[SSAValue | Gathered, ...]
+    """Per argument of the kernel: a value of the schedule, or what is to be stacked."""
+    results: tuple[OpResult, ...]
+    """Per result of the kernel: the result of a call of the run that it is."""
 
 
-def build_looped_kernel(run: Run, kernels: Sequence[FuncOp]) -> LoopedKernel:
-    """The looped kernel of a run whose rounds call these kernels; it hands out all that it carries."""
-    arguments = _distinct_arguments(run)
-    carried = [a for a in arguments if isinstance(a, Carried)]
-    stacked = [a for a in arguments if isinstance(a, Slices | Gathered)]
-    outer = _block([_type(a) for a in arguments], arguments, run, kernels)
-    inner_types = [_type(a) for a in carried] + [slice_type(_type(a)) for a in stacked]
-    inner = _block(inner_types, [*carried, *stacked], run, kernels)
-    values: dict[Argument, SSAValue] = dict(zip(arguments, outer.args, strict=True))
-    initials, stacks = [values[a] for a in carried], [values[a] for a in stacked]
-    values |= dict(zip([*carried, *stacked], inner.args, strict=True))
-    results = _inline_round(inner, run, kernels, values)
-    inner.add_op(YieldOp([results[a.phase][a.result] for a in carried]))
-    ranges = [(a.start, a.stride) if isinstance(a, Slices) else (0, 1) for a in stacked]
-    starts, strides = [start for start, _ in ranges], [stride for _, stride in ranges]
-    loop = LoopOp(run.count, initials, stacks, Region(inner), starts, strides)
-    for argument, result in zip(inner.args, loop.res, strict=False):
-        result.name_hint = argument.name_hint
-    outer.add_ops([loop, ReturnOp(loop.res)])
-    for op in (*outer.ops, *inner.ops):
-        if isinstance(op, LoopOp | ReturnOp | YieldOp):
-            op.location = kernels[0].location
-    type_ = FunctionType.from_lists([a.type for a in outer.args], [r.type for r in loop.res])
-    func = FuncOp(_loop_name(kernels), type_, Region(outer))
-    func.location = kernels[0].location
-    return LoopedKernel(func, tuple(arguments), tuple(carried))
+def build_looped_kernel(run: Run, kernels: Sequence[FuncOp], loops: RunLoops) -> LoopedKernel:
+    """The looped kernel of a run whose rounds call these kernels.
+
+    It hands out all that its loop carries; where a tail follows, what the tail hands on, and of the rest
+    what somebody reads.
+    """
+    builder = _LoopBuilder(kernels)
+    arguments = first_uses(loops.main.items)
+    operands = [_operand(argument) for argument in arguments]
+    block = Block(arg_types=map(_type, operands))
+    builder.name(block.args, arguments.values())
+    values = dict(zip(arguments, block.args, strict=True))
+    finals = builder.add_loop(block, loops.main, values.__getitem__)
+    last_round = run.calls[run.period * (run.count - 1) : run.period * run.count]
+    results = [(last_round[a.phase].res[a.result], final) for a, final in finals]
+    if loops.tail is not None:
+        handed: dict[LevelArgument, SSAValue] = {**values, **dict(finals)}
+        tail = builder.add_loop(block, loops.tail, lambda argument: _handed(argument, handed))
+        results = [*_read_outside(run, results), *_of_tail(run, loops.tail, tail)]
+    block.add_op(end := ReturnOp([value for _, value in results]))
+    type_ = FunctionType.from_lists([a.type for a in block.args], end.operand_types)
+    func = FuncOp(_loop_name(kernels), type_, Region(block))
+    end.location = func.location = kernels[0].location
+    return LoopedKernel(func, tuple(operands), tuple(result for result, _ in results))
 
 
-def _distinct_arguments(run: Run) -> list[Argument]:
-    """What comes from outside an iteration, each thing once, in the order of its first use."""
-    given = (a for row in run.arguments for a in row if not isinstance(a, Local))
-    return list(dict.fromkeys(given))
+def _operand(argument: LevelArgument) -> SSAValue | Gathered:
+    """What the schedule gives for an argument of the outermost loop."""
+    source = source_of(argument)
+    assert isinstance(source, SSAValue | Gathered), "the outermost loop takes from the schedule"
+    return source
 
 
-def _type(argument: Argument) -> Attribute:
-    """The type of an argument of the looped kernel."""
-    match argument:
-        case Carried(initial=value) | Invariant(value) | Slices(stack=value):
-            return value.type
-        case Gathered(parts):
-            part = parts[0].type
-            assert isinstance(part, TensorType | MemRefType), "weights and states have shapes"
-            kind = TensorType if isinstance(part, TensorType) else MemRefType
-            return kind(part.get_element_type(), [len(parts), *part.get_shape()])
-        case Local():
-            raise AssertionError("it is made inside the loop")
+def _type(operand: SSAValue | Gathered) -> Attribute:
+    if isinstance(operand, Gathered):
+        return stack_type(operand.parts[0].type, len(operand.parts))
+    return operand.type
 
 
-def _block(
-    types: Iterable[Attribute], arguments: Iterable[Argument], run: Run, kernels: Sequence[FuncOp]
-) -> Block:
-    """A block with arguments named as in the kernels that use them."""
-    rows = zip(reversed(kernels), reversed(run.arguments), strict=True)
-    names = {a: arg.name_hint for func, row in rows for arg, a in zip(func.args, row, strict=True)}
-    block = Block(arg_types=types)
-    for argument, value in zip(arguments, block.args, strict=True):
-        value.name_hint = names[argument]
-    return block
+def _handed(argument: LevelArgument, handed: dict[LevelArgument, SSAValue]) -> SSAValue:
+    """What the main loop gives for an argument of the tail."""
+    source = source_of(argument)
+    assert isinstance(source, Handed), "the tail takes what the main loop has"
+    return handed[source.argument]
 
 
-def _inline_round(
-    block: Block, run: Run, kernels: Sequence[FuncOp], values: dict[Argument, SSAValue]
-) -> list[list[SSAValue]]:
-    """Append the bodies of the kernels of a round; returns the results of each."""
-    results: list[list[SSAValue]] = []
-    for func, row in zip(kernels, run.arguments, strict=True):
-        given = (results[a.phase][a.result] if isinstance(a, Local) else values[a] for a in row)
+Results = list[tuple[OpResult, SSAValue]]
+"""Results of calls of the run, and what they are in the looped kernel."""
+
+
+def _read_outside(run: Run, results: Results) -> Results:
+    """Those that somebody else than the run's calls reads, each once."""
+    calls: set[Operation] = {*run.calls}
+    once = dict(reversed(results))
+    return [(old, once[old]) for old in once if any(use.operation not in calls for use in old.uses)][::-1]
+
+
+def _of_tail(run: Run, tail: Nest, finals: list[tuple[Carried[Source], SSAValue]]) -> Results:
+    made = {_last(tail, argument): final for argument, final in finals}
+    return [(old, made[Local(*place)]) for place, old in tail_results(run).items()]
+
+
+def _last(loop: Nest, argument: Carried[Source]) -> Local:
+    """What a loop hands on of a carried value, as the result of a call in the round around it."""
+    return Local(loop.start + loop.period * (loop.count - 1) + argument.phase, argument.result)
+
+
+@dataclass(frozen=True)
+class _LoopBuilder:
+    """Appends loops over the bodies of kernels to blocks."""
+
+    kernels: Sequence[FuncOp]
+    """Of a round of the run."""
+
+    def add_loop(
+        self, block: Block, loop: Nest, given: Callable[[LevelArgument], SSAValue]
+    ) -> list[tuple[Carried[Source], SSAValue]]:
+        """Append a loop, `given` what it takes; returns what it carries, and that at its end."""
+        uses = first_uses(loop.items)
+        carried = [argument for argument in uses if isinstance(argument, Carried)]
+        stacked = [argument for argument in uses if isinstance(argument, Slices)]
+        initials, stacks = [given(a) for a in carried], [given(a) for a in stacked]
+        parts = [_part_type(stack, a.length) for stack, a in zip(stacks, stacked, strict=True)]
+        body = Block(arg_types=[*(value.type for value in initials), *parts])
+        self.name(body.args, [uses[argument] for argument in (*carried, *stacked)])
+        values: dict[LevelArgument, SSAValue] = {a: given(a) for a in uses if isinstance(a, Invariant)}
+        values |= dict(zip([*carried, *stacked], body.args, strict=True))
+        self._add_items(body, loop.items, values)
+        body.add_op(end := YieldOp([values[Local(a.phase, a.result)] for a in carried]))
+        walks = ([a.start for a in stacked], [a.stride for a in stacked], [a.length for a in stacked])
+        block.add_op(made := LoopOp(loop.count, initials, stacks, Region(body), *walks))
+        made.location = end.location = self.kernels[0].location
+        for argument, result in zip(body.args, made.res, strict=False):
+            result.name_hint = argument.name_hint
+        return list(zip(carried, made.res, strict=True))
+
+    def name(self, values: Iterable[SSAValue], uses: Iterable[tuple[int, int]]) -> None:
+        """Name values as the operands of the kernels that they are first used as."""
+        for value, (number, operand) in zip(values, uses, strict=True):
+            value.name_hint = self.kernels[number].args[operand].name_hint
+
+    def _add_items(self, block: Block, items: Sequence[Item], values: dict[LevelArgument, SSAValue]) -> None:
+        """Append the calls and loops of a round; `values` get their results."""
+        at = 0
+        for item in items:
+            if isinstance(item, Phase):
+                results = self._add_body(block, item, values)
+                values.update({Local(at, number): result for number, result in enumerate(results)})
+                at += 1
+            else:
+                finals = self.add_loop(block, item, lambda argument: values[outside(argument)])
+                values.update({_last(item, argument): final for argument, final in finals})
+                at += item.period * item.count
+
+    def _add_body(
+        self, block: Block, phase: Phase, values: dict[LevelArgument, SSAValue]
+    ) -> Sequence[SSAValue]:
+        """Append the body of a kernel; returns its results."""
+        func = self.kernels[phase.number]
+        given = [values[argument] for argument in phase.row]
         mapping: dict[SSAValue, SSAValue] = dict(zip(func.args, given, strict=True))
         for op in func.body.block.ops:
             if isinstance(op, ReturnOp):
-                results.append([mapping[value] for value in op.arguments])
-            else:
-                block.add_op(op.clone(mapping))
-    return results
+                return [mapping[value] for value in op.arguments]
+            block.add_op(op.clone(mapping))
+        raise AssertionError("a verified kernel returns")
+
+
+def _part_type(stack: SSAValue, length: int) -> Attribute:
+    """The type of a slice of a stack, or of a window of so many."""
+    part = slice_type(stack.type)
+    return stack_type(part, length) if length else part
 
 
 def _loop_name(kernels: Sequence[FuncOp]) -> str:
@@ -106,3 +169,47 @@ def _loop_name(kernels: Sequence[FuncOp]) -> str:
     names = [kernel.sym_name.data.split(".") for kernel in kernels]
     common = [parts[0] for parts in zip(*names, strict=False) if len(set(parts)) == 1]
     return ".".join([*(common or names[0]), "loop"])
+
+
+@dataclass
+class LoopFitter:
+    """Builds looped kernels and asks whether they fit; it asks once for all runs that are alike."""
+
+    kernels: Mapping[str, FuncOp]
+    machine: Machine
+    _troubles: dict[Hashable, str | None] = field(default_factory=dict[Hashable, str | None])
+
+    def objection(self, run: Run) -> str | None:
+        """Why neither loops of loops nor a loop over all calls of the round fit; None if one of them does."""
+        flat = self._trouble(run, None)
+        if flat is None or (loops := self._nested(run)) is None:
+            return flat
+        nested = self._trouble(run, loops)
+        return nested and f"{flat}; as loops of loops: {nested}"
+
+    def build(self, run: Run) -> LoopedKernel:
+        """The looped kernel of a run that nothing speaks against, with loops of loops where they fit."""
+        loops = self._nested(run)
+        if loops is None or self._trouble(run, loops) is not None:
+            loops = flat_loops(run)
+        return build_looped_kernel(run, self._of(run), loops)
+
+    def _of(self, run: Run) -> Sequence[FuncOp]:
+        """The kernels of a round."""
+        return [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
+
+    def _nested(self, run: Run) -> RunLoops | None:
+        """The loops of loops of a run, if there are any."""
+        kernels = self._of(run)
+        if len(set(kernels)) == len(kernels):
+            return None
+        loops = nested_loops(run, kernels)
+        return None if loops.is_flat else loops
+
+    def _trouble(self, run: Run, loops: RunLoops | None) -> str | None:
+        """What the machine has against these loops; None stands for the flat ones."""
+        likeness = run.likeness, loops and loops.shape
+        if likeness not in self._troubles:
+            func = build_looped_kernel(run, self._of(run), loops or flat_loops(run)).func
+            self._troubles[likeness] = shortage(func, self.machine)
+        return self._troubles[likeness]

@@ -45,6 +45,11 @@ def kernel_uses(kernel: FuncOp) -> tuple[KernelUse, ...]:
     )
 
 
+def written_arguments(kernel: FuncOp) -> frozenset[int]:
+    """Numbers of the `memref` arguments that a kernel may write."""
+    return frozenset(use.argument for use in kernel_uses(kernel) if use.writes)
+
+
 def _argument(value: Hashable, kernel: FuncOp) -> int | None:
     return value.index if isinstance(value, BlockArgument) and value.block is kernel.body.block else None
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import takewhile
 
 from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
-from ...dialects.kernel import CallOp, FuncOp, Root, ScheduleOp, root_of, stacked_places
-from ...dialects.nn import ObserveOp
+from ...dialects.kernel import CallOp, Root, root_of
 from .call_arguments import (
     Argument,
     Carried,
@@ -23,37 +23,10 @@ from .call_arguments import (
     guess_argument,
     misfit,
     reader_name,
-    taken_by,
 )
 from .call_patterns import rounds_from
-from .run_memory import RunConflict, RunUse, kernel_uses, run_conflicts, run_uses
-
-
-class Calls:
-    """The calls of a schedule, in launch order, and what is needed to compare them."""
-
-    def __init__(self, schedule: ScheduleOp, kernels: dict[str, FuncOp]):
-        self.kernels = kernels
-        self.all: list[CallOp] = []
-        self.observed: dict[int, ObserveOp] = {}
-        """By position of a call: what the host reads directly before it."""
-        for op in schedule.body.block.ops:
-            if isinstance(op, CallOp):
-                self.all.append(op)
-            elif isinstance(op, ObserveOp):
-                self.observed[len(self.all)] = op
-        self.positions = {call: number for number, call in enumerate(self.all)}
-        self.taken = {
-            call: taken_by(call, kernels[call.callee.string_value()], self.positions) for call in self.all
-        }
-        self.names = [call.callee.string_value() for call in self.all]
-        self.uses = {name: kernel_uses(kernels[name]) for name in set(self.names)}
-        self.parts = stacked_places(schedule.body.block.ops)
-
-    def pattern(self, start: int, period: int) -> str:
-        """The kernels of a round in words: `@decoder`, or `@norm to @down`."""
-        first, last = self.names[start], self.names[start + period - 1]
-        return f"@{first}" if period == 1 else f"@{first} to @{last}"
+from .calls import Calls
+from .run_memory import RunConflict, RunUse, run_conflicts, run_uses
 
 
 @dataclass(frozen=True)
@@ -77,7 +50,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Run:
-    """Calls that one loop may replace: `period` kernels, over and over."""
+    """Calls that loops may replace: `period` kernels, over and over, and the first few of them again."""
 
     calls: tuple[CallOp, ...]
     period: int
@@ -86,8 +59,13 @@ class Run:
 
     @property
     def count(self) -> int:
-        """Number of rounds."""
+        """Number of full rounds."""
         return len(self.calls) // self.period
+
+    @property
+    def tail(self) -> int:
+        """Calls of the round that is cut short behind the full ones."""
+        return len(self.calls) % self.period
 
     @property
     def likeness(self) -> Hashable:
@@ -102,7 +80,7 @@ class Run:
             for row in self.arguments
             for a in row
         ]
-        return *(call.callee for call in self.calls[: self.period]), *kinds
+        return self.tail, *(call.callee for call in self.calls[: self.period]), *kinds
 
 
 @dataclass
@@ -139,17 +117,48 @@ class RunScan:
         if self.rounds > 1 and lost is not None:
             self.refusals.append(lost)
 
-    def run(self, count: int) -> Run:
-        """The run of the first `count` rounds, one of `counts`."""
-        calls = self.calls.all[self.start : self.start + count * self.period]
+    def cut_short(self) -> tuple[int, Refusal | None]:
+        """How many calls of the round behind those taken may follow, not all; and what is against more."""
+        behind, names = self.start + self.rounds * self.period, self.calls.names
+        pairs = zip(names[behind : behind + self.period - 1], names[self.start :], strict=False)
+        limit, why = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)), None
+        operands = [entry for entry in self._operands(self.rounds) if self._window.place(entry[0])[1] < limit]
+        for refusal in (self._host_read(), self._misfit(operands), self._conflict_cut_short(limit)):
+            if refusal is not None and (phase := self._window.place(refusal.call)[1]) < limit:
+                limit, why = phase, refusal
+        return limit, why
+
+    @cached_property
+    def carried_phases(self) -> list[tuple[Carried[SSAValue], int]]:
+        """What a round takes from the one before, each thing once, with the phase that takes it first.
+
+        Asked once the arguments are known.
+        """
+        phases: dict[Carried[SSAValue], int] = {}
+        for phase, row in enumerate(self._rows):
+            for argument in row:
+                if isinstance(argument, Carried):
+                    phases.setdefault(argument, phase)
+        return list(phases.items())
+
+    @cached_property
+    def _rows(self) -> tuple[tuple[Argument, ...], ...]:
+        """The arguments of each phase; asked once they are known."""
         rows: list[list[Argument]] = [[] for _ in range(self.period)]
-        for at, (call, number, _) in enumerate(self._operands(0)):
-            argument = self._arguments[at]
-            phase = self._window.place(call)[1]
-            if isinstance(argument, Gathered):
-                argument = Gathered(tuple(c.arguments[number] for c in calls[phase :: self.period]))
-            rows[phase].append(argument)
-        return Run(tuple(calls), self.period, tuple(map(tuple, rows)))
+        for argument, (call, _, _) in zip(self._arguments, self._operands(0), strict=True):
+            rows[self._window.place(call)[1]].append(argument)
+        return tuple(map(tuple, rows))
+
+    def run_to(self, end: int) -> Run:
+        """The run of the calls before `end`: behind one of `counts`, or within the round that follows it."""
+        calls = self.calls.all[self.start : end]
+        rows = self._rows
+        if any(isinstance(argument, Gathered) for argument in self._arguments):
+            rows = tuple(
+                tuple(_all_parts(a, number, calls[phase :: self.period]) for number, a in enumerate(row))
+                for phase, row in enumerate(rows)
+            )
+        return Run(tuple(calls), self.period, rows)
 
     def _round(self, round: int) -> list[CallOp]:
         begin = self.start + round * self.period
@@ -238,18 +247,27 @@ class RunScan:
     @cached_property
     def _conflicts(self) -> dict[int, RunConflict]:
         """By round, what is in its way in memory; asked once the arguments are known."""
-        rounds = rounds_from(self.calls.names, self.start, self.period)
+        return self._conflicts_in(rounds_from(self.calls.names, self.start, self.period), 0)
+
+    def _conflicts_in(self, rounds: int, tail: int) -> dict[int, RunConflict]:
         uses: dict[Hashable, list[RunUse]] = {}
-        for root, use in self._uses(rounds):
+        for root, use in self._uses(rounds, tail):
             uses.setdefault(root, []).append(use)
-        found = (one for row in uses.values() for one in run_conflicts(row, rounds))
+        found = (one for row in uses.values() for one in run_conflicts(row, rounds + (tail > 0)))
         first: dict[int, RunConflict] = {}
         for conflict in sorted(found, key=lambda one: (one.at, one.other)):
             first.setdefault(conflict.round, conflict)
         return first
 
-    def _uses(self, rounds: int) -> Iterator[tuple[Hashable, RunUse]]:
-        """What a round does to memory, in program order."""
+    def _conflict_cut_short(self, tail: int) -> Refusal | None:
+        """The first conflict of `tail` calls of the next round with what is before them."""
+        if not tail:
+            return None
+        found = self._conflicts_in(self.rounds, tail).get(self.rounds)
+        return None if found is None else self._refusal_of(found, list(self._operands(self.rounds)))
+
+    def _uses(self, rounds: int, tail: int) -> Iterator[tuple[Hashable, RunUse]]:
+        """What a round does to memory, in program order; it comes so often, its first calls once more."""
         at = 0
         for call in self._round(0):
             name, phase = call.callee.string_value(), self._window.place(call)[1]
@@ -257,7 +275,7 @@ class RunScan:
             for use in self.calls.uses[name]:
                 type_, argument = inputs[use.argument], self._arguments[at + use.argument]
                 assert isinstance(type_, MemRefType), "it is a use of memory"
-                calls = self.calls.all[self.start + phase :: self.period][:rounds]
+                calls = self.calls.all[self.start + phase :: self.period][: rounds + (phase < tail)]
                 values = [call.arguments[use.argument] for call in calls]
                 where = None if use.position is None else self._arguments[at + use.position]
                 for root, named in run_uses(at + use.argument, argument, values, type_, self.calls.parts):
@@ -271,10 +289,19 @@ class RunScan:
         found = next((self._conflicts[round] for round in rounds if round in self._conflicts), None)
         if found is None:
             return None
-        entries = operands if found.round else list(self._operands(0))
+        return self._refusal_of(found, operands if found.round else list(self._operands(0)))
+
+    def _refusal_of(self, found: RunConflict, entries: list[tuple[CallOp, int, Operand]]) -> Refusal:
         call, number, operand = entries[found.at]
         cause = root_of(operand.value), call.callee, entries[found.other][0].callee
         return self._before(call, f"operand {number} is {_place_name(operand)}, {found.why}", cause)
+
+
+def _all_parts(argument: Argument, operand: int, calls: list[CallOp]) -> Argument:
+    """An operand of these calls, one a round; what it gathers is known once they are."""
+    if not isinstance(argument, Gathered):
+        return argument
+    return Gathered(tuple(call.arguments[operand] for call in calls))
 
 
 def _place_name(operand: Operand) -> str:

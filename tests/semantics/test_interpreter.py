@@ -10,7 +10,7 @@ from kl.backends.numerics import OPERATIONS
 from kl.backends.tensors import TensorSpec
 from kl.backends.weights import WeightSpec
 from kl.dialects.kernel import FuncOp
-from kl.passes.looping.call_arguments import written_arguments
+from kl.passes.looping.run_memory import written_arguments
 
 ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
 ONE = np.ones((1, 3), np.float32)

@@ -13,7 +13,7 @@ from kl.passes.looping.call_patterns import Repeat, find_repeats
 
 
 def fewest_entries(items: str, max_period: int) -> int:
-    """The fewest entries of any cover, by trying every repeat of every period and count."""
+    """The fewest entries of any cover, by trying every repeat of every period and length."""
 
     @cache
     def cover(at: int) -> int:
@@ -21,17 +21,16 @@ def fewest_entries(items: str, max_period: int) -> int:
             return 0
         best = 1 + cover(at + 1)
         for period in range(1, max_period + 1):
-            pattern, end = items[at : at + period], at + period
-            while len(pattern) == period and items[end : end + period] == pattern:
-                end += period
-                best = min(best, 1 + cover(end))
+            for end in range(at + 2 * period, len(items) + 1):
+                if items[at + period : end] == items[at : end - period]:
+                    best = min(best, 1 + cover(end))
         return best
 
     return cover(0)
 
 
 def entries_left(items: str, repeats: tuple[Repeat, ...]) -> int:
-    return len(items) - sum(repeat.period * repeat.count - 1 for repeat in repeats)
+    return len(items) - sum(repeat.end - repeat.start - 1 for repeat in repeats)
 
 
 calls = st.text(alphabet="abc", max_size=24)
@@ -58,8 +57,8 @@ def test_repeats_are_true_disjoint_and_in_order(parts: list[tuple[str, int]], ma
     for repeat in repeats:
         pattern = items[repeat.start : repeat.start + repeat.period]
         assert repeat.count >= 2
-        assert repeat.period <= max_period
-        assert items[repeat.start : repeat.end] == pattern * repeat.count
+        assert repeat.tail < repeat.period <= max_period
+        assert items[repeat.start : repeat.end] == pattern * repeat.count + pattern[: repeat.tail]
     assert all(a.end <= b.start for a, b in pairwise(repeats))
 
 
@@ -75,6 +74,24 @@ def test_a_longer_period_wins_where_it_leaves_fewer_calls():
 
 def test_a_shorter_repeat_wins_where_the_next_one_needs_its_end():
     assert find_repeats("ababababc" + "ababc", 5) == (Repeat(0, 2, 2), Repeat(4, 5, 2))
+
+
+def test_a_repeat_may_end_within_a_round():
+    assert find_repeats("ababa", 4) == (Repeat(0, 2, 2, 1),)
+    assert find_repeats("x" + "lllllg" * 4 + "ll" + "y", 8) == (Repeat(1, 6, 4, 2),)
+
+
+def test_of_equal_covers_the_one_of_whole_rounds_is_taken():
+    assert find_repeats("xabababa", 4) == (Repeat(1, 2, 3, 1),)
+    assert find_repeats("aaaaa", 4) == (Repeat(0, 1, 5),)
+    assert find_repeats("aabab" + "c", 4) == (Repeat(1, 2, 2),)
+    assert find_repeats("ababa" + "aaa", 4) == (Repeat(0, 2, 2), Repeat(4, 1, 4))
+
+
+def test_listed_ends_may_lie_within_a_round():
+    ends = {2: [[4, 5], [], [], [], []]}
+    assert find_repeats("ababa", 2, ends) == (Repeat(0, 2, 2, 1),)
+    assert find_repeats("ababa", 2, {2: [[4], [], [], [], []]}) == (Repeat(0, 2, 2),)
 
 
 def test_nothing_repeats():
