@@ -34,12 +34,16 @@ kernel.schedule @two(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
 }
 
 // -----
-// Fewest calls win: a pattern of three kernels with two equal neighbours makes one call, not four.
+// Fewest calls win: a pattern of three kernels with two equal neighbours makes one call, not four. The two are a
+// loop inside the loop, so that the body holds one of them.
 // CHECK: kernel.func @a.loop(
 // CHECK-NEXT: kernel.loop 2
 // CHECK-NEXT: ^bb0
+// CHECK-NEXT: kernel.loop 2
+// CHECK-NEXT: ^bb0
 // CHECK-NEXT: nn.silu
-// CHECK-NEXT: nn.silu
+// CHECK-NEXT: kernel.yield
+// CHECK-NEXT: }
 // CHECK-NEXT: nn.gelu
 // CHECK-NEXT: kernel.yield
 // CHECK: kernel.schedule @three(
@@ -116,4 +120,48 @@ kernel.schedule @read_then_append(%x: tensor<1x16xbf16>, %position: tensor<i32>)
   %b = kernel.call @read[1](%a, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
   kernel.call @append[1](%cs, %position, %b) : (memref<8x1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>) -> ()
   kernel.return %b : tensor<1x16xbf16>
+}
+
+// -----
+// Five local layers and a global one, over and over, and two local ones behind: one call. The outer loop hands the
+// inner one a window of five slices of the stack; what is left is a loop behind the loop.
+// CHECK: kernel.func @local.loop(%x: tensor<1x16xbf16>, %w: tensor<14x16x16xbf16>, %w_1: tensor<14x16x16xbf16>) -> tensor<1x16xbf16> {
+// CHECK-NEXT: %{{.*}} = kernel.loop 2 carried(%x : tensor<1x16xbf16>) -> tensor<1x16xbf16> stacks(%w, %w_1 : tensor<14x16x16xbf16>, tensor<14x16x16xbf16>) attributes {starts = array<i64: 0, 5>, strides = array<i64: 6, 6>, windows = array<i64: 5, 0>} {
+// CHECK: kernel.loop 5 carried
+// CHECK: nn.matmul
+// CHECK: kernel.yield
+// CHECK: nn.matmul
+// CHECK: nn.silu
+// CHECK: kernel.loop 2 carried({{.*}} attributes {starts = array<i64: 12>} {
+// CHECK: kernel.schedule @step(
+// CHECK-NEXT: nn.get_global
+// CHECK-NEXT: kernel.call @local.loop(%x, %w, %w)
+// CHECK-NEXT: kernel.return
+nn.weight @w : tensor<14x16x16xbf16>
+kernel.func @local(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.func @global(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %p = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  %y = nn.silu %p : (tensor<1x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @step(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<14x16x16xbf16>
+  %h0 = kernel.call @local[0](%x, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h1 = kernel.call @local[1](%h0, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h2 = kernel.call @local[2](%h1, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h3 = kernel.call @local[3](%h2, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h4 = kernel.call @local[4](%h3, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h5 = kernel.call @global[5](%h4, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h6 = kernel.call @local[6](%h5, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h7 = kernel.call @local[7](%h6, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h8 = kernel.call @local[8](%h7, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h9 = kernel.call @local[9](%h8, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h10 = kernel.call @local[10](%h9, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h11 = kernel.call @global[11](%h10, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h12 = kernel.call @local[12](%h11, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  %h13 = kernel.call @local[13](%h12, %w) : (tensor<1x16xbf16>, tensor<14x16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %h13 : tensor<1x16xbf16>
 }
