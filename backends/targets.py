@@ -105,6 +105,12 @@ class Roofline:
     """What is reached of it, 0 to 1."""
     reason: str
     """What sets it, in words."""
+    attainable_tokens_per_second: float
+    """The same at the bandwidth that memory streams can attain, which is less than the full one."""
+    attainable_share: float
+    """What is reached of that, 0 to 1."""
+    attainable: str
+    """What that bandwidth is, in words."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,10 @@ class Timing:
     """In the Trace Event Format, if one was wanted."""
     report: Any = None
     """What the target's own measures read."""
+    context_read: int | None = None
+    """Positions of its caches that a step reads, whatever its own; None where there is no cache."""
+    first_step_extra_seconds: float = 0.0
+    """The very first call takes so long besides: nothing is loaded yet."""
 
     @property
     def tokens_per_second(self) -> float:

@@ -265,6 +265,15 @@ def roofline_cycles(machine: Machine, traffic: Traffic, flops: int) -> int:
     )
 
 
+def attainable_cycles(machine: Machine, traffic: Traffic, flops: int) -> int:
+    """Fewest cycles with HBM at the share of its bandwidth that streams reach; all else as for the roofline.
+
+    The share is `hbm_efficiency_permille`; what a step takes beyond is launches, starts, ends and waiting.
+    """
+    reached = machine.hbm_bandwidth * machine.hbm_efficiency_permille
+    return max(traffic.hbm * machine.clock_hz * 1000 // reached, roofline_cycles(machine, traffic, flops))
+
+
 def check_roof(what: str, cycles: int, roof: int) -> None:
     """Raises: RoofError if a time is below the roofline."""
     if cycles < roof:
