@@ -46,6 +46,10 @@ class Choice:
     """Whether weights stay in the SRAM that kernels leave over."""
     steps_per_call: int = 1
     """Decode steps that one call makes; more than one loops over them."""
+    retained: int | None = None
+    """Of the SRAM that kernels leave over, the percentage that weights get; None for the target's own."""
+    unlooped: tuple[str, ...] = ()
+    """Names of kernels that no loop takes, as far as there are such kernels."""
 
 
 class Parameters(Protocol):

@@ -15,7 +15,17 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
 from ..explore import Method
-from .values import Number, assignments, not_negative, positive, read_toml, seconds, whole
+from .values import (
+    LEVELS_TEXT,
+    Number,
+    assignments,
+    not_negative,
+    optimization,
+    positive,
+    read_toml,
+    seconds,
+    whole,
+)
 
 JSON_VERSION = 1
 """Version of all JSON forms; it grows when a form changes in a way that old readers misread."""
@@ -25,6 +35,10 @@ Positive = Annotated[int, positive]
 """A number above zero; what reads it stands in the type."""
 Natural = Annotated[int, not_negative]
 """A number not below zero."""
+
+
+Optimization = Annotated[int, optimization]
+"""One of the levels of optimisation."""
 
 
 def option(help: str, *names: str, default: Any = None, **form: Any) -> Any:
@@ -170,11 +184,20 @@ class MachineOptions:
         return {name: whole(name, value) for name, value in changes.items()}
 
 
+OPTIMIZED = ("fusion", "loop", "steps_per_call", "resident")
+"""The options that a level of optimisation stands for, and that win over it."""
+
+
 @dataclass(frozen=True)
 class MappingOptions:
     """How the model becomes kernels, and kernels a program; None where nothing is said."""
 
     spill: bool = spill_option()
+    optimize: Optimization | None = option(
+        f"how much is done, {LEVELS_TEXT}; options like --fusion and --loop win over it (default: 2)",
+        "-O",
+        dest="optimize",
+    )
     fusion: Granularity | None = option(
         "how much one kernel holds: about an operator, half a layer, a layer (default)"
     )
@@ -204,7 +227,8 @@ class TimingOptions:
 
     orchestration: Orchestration = orchestration_option()
     position: Natural | None = option(
-        "position of the token in its sequence (default: the last in the context)"
+        "position of the token in its sequence (default: the last in the context): where it is written,"
+        " and what waits for that; the whole compiled context is read at any position"
     )
 
 
