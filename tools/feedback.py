@@ -55,17 +55,14 @@ class LoopsFound:
 def retreats(choice: Choice, demanded: frozenset[str], loops: LoopsFound) -> Iterator[Retreat]:
     """The ways to take back a choice by one step, the one that costs least first.
 
-    `demanded` are the fields that the user has chosen; a loop that is asked for may go while another is left,
-    and of weights that must stay some may go.
+    `demanded` are the fields that the user has chosen; a loop that is asked for may go while another is left.
+    Weights stay only where that is asked for, so some of them are kept.
     """
     if choice.resident:
         fewer = (percent for percent in RETAINED if percent < (choice.retained or 100))
         for percent in fewer:
             what = f"weights get {percent} % of the SRAM that kernels leave over"
             yield Retreat("resident", replace(choice, retained=percent), what)
-        if "resident" not in demanded:
-            given_up = replace(choice, resident=False, retained=None)
-            yield Retreat("resident", given_up, "no weights stay in SRAM")
     new = [name for name in loops.members if name not in choice.unlooped]
     if new and choice.loop and choice.steps_per_call == 1 and (loops.others or "loop" not in demanded):
         names = " and ".join(f"@{name}" for name in new)
@@ -181,5 +178,5 @@ def _restore(module: ModuleOp, original: ModuleOp) -> None:
 def _remark(retreat: Retreat, error: DiagnosticException) -> Diagnostic:
     objection = describe(error)
     assert objection is not None, "it is about the input"
-    message = f"{retreat.what}, as else {first_clause(objection.message)}"
+    message = f"{retreat.what}, as otherwise {first_clause(objection.message)}"
     return replace(objection, message=message, severity="remark", help=None)
