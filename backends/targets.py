@@ -47,9 +47,9 @@ class Choice:
     steps_per_call: int = 1
     """Decode steps that one call makes; more than one loops over them."""
     retained: int | None = None
-    """Of the SRAM that kernels leave over, the percentage that weights get; None for the target's own."""
+    """Percentage of the SRAM that kernels leave over which weights get; the target's own if None."""
     unlooped: tuple[str, ...] = ()
-    """Names of kernels that no loop takes, as far as there are such kernels."""
+    """Names of kernels that no loop takes."""
 
 
 class Parameters(Protocol):
@@ -109,12 +109,6 @@ class Roofline:
     """What is reached of it, 0 to 1."""
     reason: str
     """What sets it, in words."""
-    attainable_tokens_per_second: float
-    """The same at the bandwidth that memory streams can attain, which is less than the full one."""
-    attainable_share: float
-    """What is reached of that, 0 to 1."""
-    attainable: str
-    """What that bandwidth is, in words."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +148,8 @@ class Timing:
     """Positions of its caches that a step reads, whatever its own; None where there is no cache."""
     first_step_extra_seconds: float = 0.0
     """The very first call takes so long besides: nothing is loaded yet."""
+    attainable: Roofline | None = None
+    """The roofline at the bandwidth that memory streams attain; there where the roofline is."""
 
     @property
     def tokens_per_second(self) -> float:

@@ -37,10 +37,6 @@ Natural = Annotated[int, not_negative]
 """A number not below zero."""
 
 
-Optimization = Annotated[int, optimization]
-"""One of the levels of optimisation."""
-
-
 def option(help: str, *names: str, default: Any = None, **form: Any) -> Any:
     """A field that is an option; `names` are its flags if it is not `--` and the field's name.
 
@@ -193,7 +189,7 @@ class MappingOptions:
     """How the model becomes kernels, and kernels a program; None where nothing is said."""
 
     spill: bool = spill_option()
-    optimize: Optimization | None = option(
+    optimize: Annotated[int, optimization] | None = option(
         f"how much is done, {LEVELS_TEXT}; options like --fusion and --loop win over it (default: 2)",
         "-O",
         dest="optimize",

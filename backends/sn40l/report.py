@@ -9,16 +9,7 @@ from operator import add
 from typing import Any
 
 from ...dialects.machine import Machine
-from .ledger import (
-    Details,
-    LayerTime,
-    Ledger,
-    StageUse,
-    Traffic,
-    attainable_cycles,
-    check_roof,
-    roofline_cycles,
-)
+from .ledger import Details, LayerTime, Ledger, StageUse, Traffic, check_roof, roofline_cycles
 
 
 @dataclass(frozen=True)
@@ -126,19 +117,17 @@ class Report:
     @property
     def roofline_tokens_per_second(self) -> float:
         """Tokens per second at the roofline."""
-        cycles = self.roofline_cycles
-        return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
+        return self._tokens_per_second(self.roofline_cycles)
 
     @cached_property
     def attainable_cycles(self) -> int:
-        """Fewest cycles with HBM as fast as streams can have it; see `ledger.attainable_cycles`."""
-        return attainable_cycles(self.machine, self.traffic, self.flops)
+        """The same with HBM as fast as streams can have it."""
+        return roofline_cycles(self.machine, self.traffic, self.flops, attainable=True)
 
     @property
     def attainable_tokens_per_second(self) -> float:
         """Tokens per second at the bandwidth that streams can attain."""
-        cycles = self.attainable_cycles
-        return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
+        return self._tokens_per_second(self.attainable_cycles)
 
     @property
     def attainable_share(self) -> float:
@@ -148,7 +137,10 @@ class Report:
     @property
     def roofline_without_residence_tokens_per_second(self) -> float:
         """The same if HBM brought what comes from SRAM: with resident weights a program can be faster."""
-        cycles = roofline_cycles(self.machine, self.traffic.without_resident_weights, self.flops)
+        whole = self.traffic.without_resident_weights
+        return self._tokens_per_second(roofline_cycles(self.machine, whole, self.flops))
+
+    def _tokens_per_second(self, cycles: int) -> float:
         return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
 
     @property

@@ -9,7 +9,7 @@ import pytest
 
 from kl.backends.sn40l.errors import RoofError
 from kl.backends.sn40l.launch import time_step
-from kl.backends.sn40l.ledger import Ledger, Traffic, attainable_cycles, roofline_cycles
+from kl.backends.sn40l.ledger import Ledger, Traffic, roofline_cycles
 from kl.backends.sn40l.report import CallReport, Report
 from kl.backends.sn40l.units.common import ddr_cycles
 from kl.dialects.machine import SN40L
@@ -25,11 +25,11 @@ def test_the_roofline_is_the_slowest_of_hbm_ddr_and_compute() -> None:
 
 def test_what_streams_attain_is_a_share_of_hbm_alone() -> None:
     # 92 % of 1125 bytes a cycle are 1035; DDR, links, ports and PCUs are at their peak.
-    assert attainable_cycles(SN40L, Traffic(hbm_read=103_500), 0) == 100
-    assert attainable_cycles(SN40L, Traffic(hbm_written=103_500, ddr_read=25_000), 0) == 200
-    assert attainable_cycles(SN40L, Traffic(hbm_read=103_500), 399_360 * 300) == 300
+    assert roofline_cycles(SN40L, Traffic(hbm_read=103_500), 0, attainable=True) == 100
+    assert roofline_cycles(SN40L, Traffic(hbm_written=103_500, ddr_read=25_000), 0, attainable=True) == 200
+    assert roofline_cycles(SN40L, Traffic(hbm_read=103_500), 399_360 * 300, attainable=True) == 300
     whole = SN40L.with_values({"hbm_efficiency_permille": 1000})
-    assert attainable_cycles(whole, Traffic(hbm_read=112_500), 0) == 100
+    assert roofline_cycles(whole, Traffic(hbm_read=112_500), 0, attainable=True) == 100
 
 
 def report(cycles: int) -> Report:

@@ -190,17 +190,11 @@ def _row(result: Timed, first: Timed, results: list[Timed | Refused]) -> list[st
 
 def _bounds(timed: Timed) -> list[str]:
     """What a variant could reach, its share of that, and by how much a step takes longer than attainable."""
-    timing, bound = timed.timing, timed.timing.roofline
-    assert bound is not None, "a target has a roofline for all variants or for none"
-    return [
-        timed.name,
-        f"{bound.tokens_per_second:.1f}",
-        share_text(bound.share),
-        f"{bound.attainable_tokens_per_second:.1f}",
-        share_text(bound.attainable_share),
-        time_text(timed.step_seconds * (1 - bound.attainable_share)),
-        *timing.columns.values(),
-    ]
+    timing, cells = timed.timing, list[str]()
+    for bound in (timing.roofline, timing.attainable):
+        cells += ["", ""] if bound is None else [f"{bound.tokens_per_second:.1f}", share_text(bound.share)]
+    rest = "" if timing.attainable is None else time_text(timed.step_seconds * (1 - timing.attainable.share))
+    return [timed.name, *cells, rest, *timing.columns.values()]
 
 
 def _parts(timed: Timed) -> list[str]:
@@ -224,8 +218,8 @@ def _notes(timed: list[Timed], results: list[Timed | Refused]) -> list[str]:
     for one in timed:
         if one.name in ("looped", "resident") and one.timing.roofline is not None:
             lines.append(f"roofline, {one.name}: {roofline_text(one.timing)}")
-    if first.roofline is not None:
-        lines.append(f"attainable: {first.roofline.attainable}; above it: time of a step over that")
+    if first.attainable is not None:
+        lines.append(f"attainable: {first.attainable.reason}; above it: time of a step over that")
     lines += [first.legend] if first.legend else []
     lines += [f"context: {context_text(first)}"] if first.context_read is not None else []
     single = [one for one in timed if one.timing.first_step_extra_seconds]

@@ -146,10 +146,12 @@ def _print(timing: Timing) -> None:
     print(f"{what}          {time_text(timing.seconds)}{cycles}")
     print(f"kernel calls  {timing.kernel_calls_per_token} per token")
     if timing.roofline is not None:
-        bound = timing.roofline
-        print(f"roofline      reached to {share_text(bound.share)}: {roofline_text(timing)}")
-        attainable = f"{bound.attainable_tokens_per_second:.1f} tokens/s, {bound.attainable}"
-        print(f"attainable    reached to {share_text(bound.attainable_share)}: {attainable}")
+        reached = share_text(timing.roofline.share)
+        print(f"roofline      reached to {reached}: {roofline_text(timing)}")
+    if timing.attainable is not None:
+        bound = timing.attainable
+        attainable = f"{bound.tokens_per_second:.1f} tokens/s, {bound.reason}"
+        print(f"attainable    reached to {share_text(bound.share)}: {attainable}")
     if timing.context_read is not None:
         print(f"context       {context_text(timing)}")
     if timing.first_step_extra_seconds:
