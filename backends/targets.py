@@ -48,6 +48,15 @@ class Choice:
     """Decode steps that one call makes; more than one loops over them."""
     single_call: bool = False
     """Whether one call does all of a step, as it does anyway where it makes several steps."""
+    retained: int | None = None
+    """Percentage of the SRAM that kernels leave over which weights get; the target's own if None."""
+    unlooped: tuple[str, ...] = ()
+    """Names of kernels that no loop takes."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether one call does whole steps."""
+        return self.single_call or self.steps_per_call > 1
 
 
 class Parameters(Protocol):
@@ -142,6 +151,12 @@ class Timing:
     """In the Trace Event Format, if one was wanted."""
     report: Any = None
     """What the target's own measures read."""
+    context_read: int | None = None
+    """Positions of its caches that a step reads, whatever its own; None where there is no cache."""
+    first_step_extra_seconds: float = 0.0
+    """The very first call takes so long besides: nothing is loaded yet."""
+    attainable: Roofline | None = None
+    """The roofline at the bandwidth that memory streams attain; there where the roofline is."""
 
     @property
     def tokens_per_second(self) -> float:

@@ -12,17 +12,11 @@ from kl.backends.sn40l.report import Report
 from kl.dialects.machine import SN40L, Machine
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
-from kl.tools.driver import Choice, lower
+from kl.tools.driver import lower
 from kl.tools.universe import make_context
+from kl.tools.variants import VARIANTS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-
-VARIANTS = {
-    "unfused": Choice("op", loop=False),
-    "fused": Choice("layer", loop=False),
-    "looped": Choice("layer", loop=True),
-}
-"""As in `kl compare`."""
 
 
 @cache
@@ -34,7 +28,7 @@ def program(model: str, variant: str, context: int, machine: Machine) -> Program
     path = EXAMPLES / f"{model}.kl"
     module = load_model(path.read_text(encoding="utf-8"), path.name, {"context": context})
     set_machine(module, machine)
-    lower(make_context(), module, "rdu", VARIANTS[variant])
+    lower(make_context(), module, "rdu", VARIANTS[variant].choice)
     return emit_program(module, model)
 
 

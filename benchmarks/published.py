@@ -92,6 +92,14 @@ def share(model: str, sockets: int) -> float:
     return timed(model, sockets, "looped").roofline_share
 
 
+def attainable_note(model: str, sockets: int) -> str:
+    """The same with another denominator: the bandwidth that streams attain."""
+    reached = SN40L.hbm_efficiency_permille / 1000
+    return (
+        f"{timed(model, sockets, 'looped').attainable_share:.3f} of what streams attain, {reached:.3f} of it"
+    )
+
+
 def padding(model: str, sockets: int) -> float:
     """Share of the looped program's traffic that is zeros, of heads that do not divide; sockets' average."""
     built = program(model, "looped", 4096, SN40L.with_values({"sockets": sockets}))
@@ -220,7 +228,7 @@ def rows() -> list[Row]:
                 "share",
                 "KL" if model in ("llama3_70b", "llama3_405b") else "DAC25",
                 "HBM efficiency",
-                note=padding_note(model, sockets),
+                note="; ".join(filter(None, (attainable_note(model, sockets), padding_note(model, sockets)))),
             )
             for model, sockets in pairs
         ),

@@ -20,7 +20,7 @@ from .tensors import expect, shape_of
 
 @irdl_op_definition
 class AttentionOp(ComputeOp):
-    """Attention of one token over a KV cache up to and including `position`.
+    """Attention of one token over the positions of a KV cache up to and including `position`.
 
     Query `[B, heads * head_dim]`, caches `[B, kv_heads, context, head_dim]`, result like the query; query
     heads share KV heads in groups. Scores are scaled by `scale`, rounded to f32, their softmax to f32, and
@@ -37,7 +37,7 @@ class AttentionOp(ComputeOp):
     keys = operand_def(MemRefType[AnyFloat])
     values = operand_def(MemRefType[AnyFloat])
     position = operand_def(TensorType[IntegerType])
-    """Scalar: the last position that is read."""
+    """Scalar: the last position that counts; what lies behind it is masked."""
     scale = prop_def(FloatAttr.constr(f64))
     """Factor on the scores, usually head_dim^-1/2."""
     result = result_def(TensorType[AnyFloat])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,24 +13,16 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
-from ..backends.targets import AnyTarget, Choice, TargetError
+from ..backends.targets import AnyTarget, Choice, TargetError, TimeOptions, Timing
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..frontends import Frontend, SavedProgram, Text
 from .diagnostics import Diagnostic, report
-from .driver import (
-    ShowPass,
-    check_module,
-    fill_locations,
-    level_of,
-    levels_between,
-    lower,
-    parse_passes,
-    remarks_of,
-    run_passes,
-)
-from .options import CompilerOptions
+from .driver import check_module, fill_locations, level_of, parse_passes, remarks_of, run_passes
+from .feedback import Feedback, Lowered
+from .options import OPTIMIZED, CompilerOptions
+from .terminal import progress
 from .universe import available_passes, find_target, frontends, make_context, other_operations
 from .values import HELP_MARK, InputError, Number
 
@@ -194,11 +186,17 @@ class Compiler:
         mapping = self.options.mapping
         if mapping.pipeline is not None:
             self._check_pipeline(path, level)
-        kernels = (mapping.fusion, mapping.loop, mapping.steps_per_call)
+        kernels = (
+            mapping.optimize,
+            mapping.fusion,
+            mapping.loop,
+            mapping.single_call,
+            mapping.steps_per_call,
+        )
         if level != "nn" and any(choice is not None for choice in kernels):
             raise InputError(
                 f"{path} has its kernels already{HELP_MARK}"
-                "--fusion, --loop and --steps-per-call choose how a model, or IR at the nn level, "
+                "-O, --fusion, --loop and --steps-per-call choose how a model, or IR at the nn level, "
                 "becomes kernels"
             )
         if level in ("rdu", "program") and mapping.spill:
@@ -217,39 +215,58 @@ class Compiler:
         mapping = self.options.mapping
         if level == "program":
             raise InputError(f"{path} is a program already{HELP_MARK}--pipeline says how IR becomes one")
-        chosen = (mapping.fusion, mapping.loop, mapping.resident, mapping.steps_per_call)
+        chosen = (mapping.optimize, *(getattr(mapping, name) for name in OPTIMIZED))
         if mapping.spill or any(choice is not None for choice in chosen):
             raise InputError(
                 f"--pipeline says all that is done{HELP_MARK}"
-                "give --fusion, --loop, --steps-per-call, --resident and --spill as options of its passes"
+                "give -O, --fusion, --loop, --steps-per-call, --resident and --spill as options of its passes"
             )
 
-    def choice(self) -> Choice:
-        """The command line's choice of kernels and memory, with the defaults filled in."""
-        said = {name: value for name, value in asdict(self.options.mapping).items() if value is not None}
-        said.pop("pipeline", None)
-        return Choice(**said)
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the command line says of a choice, without its level, by the field's name."""
+        return {
+            name: value
+            for name, value in asdict(self.options.mapping).items()
+            if value is not None and name in ("spill", *OPTIMIZED)
+        }
 
     def lower(
-        self, given: ModuleInput, level: IrLevel, choice: Choice, show: ShowPass | None = None
-    ) -> tuple[Diagnostic, ...]:
-        """Lower the module of an input in place and print what the passes remark; the remarks.
+        self,
+        given: ModuleInput,
+        level: IrLevel,
+        choice: Choice,
+        demanded: Iterable[str] | None = None,
+        *,
+        quiet: bool = False,
+    ) -> Lowered:
+        """Lower the module of an input in place and print what the passes remark, unless it is `quiet`.
 
-        It is lowered to a level, or as far as the command line's pipeline goes.
+        It is lowered to a level, or as far as the command line's pipeline goes. Of the choice, the fields
+        that are `demanded` are not taken back; those that the command line says if that is None.
         """
-        remarks: dict[Diagnostic, None] = {}
-        if self.options.mapping.pipeline is not None:
-            passes = parse_passes(available_passes(), self.options.mapping.pipeline)
-            run_passes(self.ctx, given.module, passes, show=show)
-            remarks.update(dict.fromkeys(remarks_of(given.module)))
-        for next_level in levels_between(given.level, level) if self.options.mapping.pipeline is None else ():
-            lower(self.ctx, given.module, next_level, choice, show, given.target)
-            remarks.update(dict.fromkeys(remarks_of(given.module)))
+        pipeline = self.options.mapping.pipeline
+        if pipeline is not None:
+            lowered = self._run(given, choice, pipeline)
+        else:
+            kept = frozenset(self.said if demanded is None else demanded)
+            lowered = Feedback(self.ctx, given.target, kept).lower(given.module, given.level, level, choice)
+        if not quiet:
+            self.show(lowered.remarks)
+        return lowered
+
+    def _run(self, given: ModuleInput, choice: Choice, pipeline: str) -> Lowered:
+        took: list[tuple[str, float]] = []
+        passes = parse_passes(available_passes(), pipeline)
+        run_passes(self.ctx, given.module, passes, show=lambda name, seconds, _: took.append((name, seconds)))
+        return Lowered(choice, tuple(dict.fromkeys(remarks_of(given.module))), tuple(took))
+
+    def show(self, remarks: Iterable[Diagnostic]) -> None:
+        """Print remarks that the user has not seen."""
         for remark in remarks:
             if remark not in self.printed:
                 report(remark, {}, "kl")
-        self.printed.update(remarks)
-        return tuple(remarks)
+            self.printed.add(remark)
 
     def program(self, given: Input, choice: Choice) -> Any:
         """The program of an input, whose module is lowered on the way.
@@ -270,3 +287,12 @@ def emit(given: Input) -> Any:
         return given.program
     with _named(given.path):
         return given.target.compile(given.module, given.name)
+
+
+def time_program(target: AnyTarget, program: Any, options: TimeOptions) -> Timing:
+    """Time one call.
+
+    Raises: TargetError where the program cannot run to its end.
+    """
+    with progress(f"timing {program.name}") as advance:
+        return target.time(program, options, advance)

@@ -103,6 +103,11 @@ def describe(error: BaseException) -> Diagnostic | None:
             return None
 
 
+def first_clause(message: str) -> str:
+    """What is wrong, without what more a message says behind it."""
+    return message.partition(HELP_MARK)[0].partition("; ")[0].strip()
+
+
 def _place(location: str) -> Position | None:
     """The place that a program's unit carries as `file:line:column`."""
     match = re.fullmatch(r"(.+):(\d+):(\d+)", location)

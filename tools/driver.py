@@ -30,16 +30,6 @@ from .diagnostics import Diagnostic, PassError, position_of
 from .universe import AvailablePasses, available_passes, find_target
 from .values import HELP_MARK, InputError
 
-VARIANTS = {
-    "unfused": Choice("op", loop=False),
-    "fused": Choice("layer", loop=False),
-    "looped": Choice("layer", loop=True),
-    "stepped": Choice("layer", loop=True, steps_per_call=8),
-    "resident": Choice("layer", loop=True, resident=True),
-}
-"""What one would try by hand: one kernel per operator as on a GPU, one per layer, one for all layers, one for
-several whole steps, and one for all layers with weights in the SRAM that is left."""
-
 
 @dataclass(frozen=True)
 class Level:

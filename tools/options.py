@@ -15,7 +15,17 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
 from ..explore import Method
-from .values import Number, assignments, not_negative, positive, read_toml, seconds, whole
+from .values import (
+    LEVELS_TEXT,
+    Number,
+    assignments,
+    not_negative,
+    optimization,
+    positive,
+    read_toml,
+    seconds,
+    whole,
+)
 
 JSON_VERSION = 1
 """Version of all JSON forms; it grows when a form changes in a way that old readers misread."""
@@ -170,15 +180,27 @@ class MachineOptions:
         return {name: whole(name, value) for name, value in changes.items()}
 
 
+OPTIMIZED = ("fusion", "loop", "single_call", "steps_per_call", "resident")
+"""The options that a level of optimisation stands for, and that win over it."""
+
+
 @dataclass(frozen=True)
 class MappingOptions:
     """How the model becomes kernels, and kernels a program; None where nothing is said."""
 
     spill: bool = spill_option()
+    optimize: Annotated[int, optimization] | None = option(
+        f"how much is done, {LEVELS_TEXT}; options like --fusion and --loop win over it (default: 2)",
+        "-O",
+        dest="optimize",
+    )
     fusion: Granularity | None = option(
         "how much one kernel holds: about an operator, half a layer, a layer (default)"
     )
     loop: bool | None = option("turn runs of calls of the same kernels into one looped kernel (default: yes)")
+    single_call: bool | None = option(
+        "make one call of a step: embedding, head and argmax join the loops over layers (default: no)"
+    )
     steps_per_call: Positive | None = option(
         "make N decode steps in one call: head, argmax and embedding join the loop (default: 1)"
     )
@@ -204,7 +226,8 @@ class TimingOptions:
 
     orchestration: Orchestration = orchestration_option()
     position: Natural | None = option(
-        "position of the token in its sequence (default: the last in the context)"
+        "position of the token in its sequence (default: the last in the context): where it is written,"
+        " and what waits for that; the whole compiled context is read at any position"
     )
 
 

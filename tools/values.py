@@ -46,6 +46,18 @@ def not_negative(text: str) -> int:
     return _at_least(0, text, "zero or positive")
 
 
+OPTIMIZATIONS = ("unfused", "fused", "looped", "the fastest of all, by timing them")
+"""What each level of optimisation stands for, from 0 on."""
+LEVELS_TEXT = ", ".join(f"-O{level} {what}" for level, what in enumerate(OPTIMIZATIONS))
+
+
+def optimization(text: str) -> int:
+    """A level of optimisation, for argparse."""
+    if text not in map(str, range(len(OPTIMIZATIONS))):
+        raise argparse.ArgumentTypeError(f"there is no -O{text}; the levels are {LEVELS_TEXT}")
+    return int(text)
+
+
 def _at_least(least: int, text: str, wanted: str) -> int:
     try:
         number = int(text, 0)

@@ -38,6 +38,27 @@ def command_cycles(machine: Machine, command: Command, orchestration: str) -> in
     return machine.cycles(own + host)
 
 
+def step_cycles(program: Program, orchestration: str) -> list[int]:
+    """Cycles of each command of a step that is one of many.
+
+    What the step before loaded last is loaded when it begins, and loading it once more is left out.
+    """
+    loads = [command.kernel for command in program.commands if isinstance(command, LoadProgram)]
+    loaded, cycles = loads[-1] if loads else None, list[int]()
+    for command in program.commands:
+        stays = isinstance(command, LoadProgram) and command.kernel == loaded
+        cycles.append(0 if stays else command_cycles(program.machine, command, orchestration))
+        loaded = command.kernel if isinstance(command, LoadProgram) else loaded
+    return cycles
+
+
+def first_step_extra_cycles(program: Program, orchestration: str) -> int:
+    """Cycles that the very first step takes besides, as nothing is loaded when it begins."""
+    loads = [command for command in program.commands if isinstance(command, LoadProgram)]
+    stays = bool(loads) and loads[0].kernel == loads[-1].kernel
+    return command_cycles(program.machine, loads[0], orchestration) if stays else 0
+
+
 @dataclass(frozen=True)
 class Timer:
     """How calls are timed without data, and what is noted of them."""
@@ -72,7 +93,7 @@ class Timer:
 
 
 class StepRun:
-    """One step of a program: the commands, the calls they made and what the host has read.
+    """One step of many of a program: the commands, the calls they made and what the host has read.
 
     `sockets` are those that are run, each with its bytes or none. What is where in memory is the same on all.
     The `timer` is for one socket without data.
@@ -112,17 +133,26 @@ class StepRun:
 
         Raises: ExecutionError where the program cannot run to its end.
         """
-        program, machine = self.program, self.program.machine
-        for number, command in enumerate(program.commands):
+        program, orchestration = self.program, self._orchestration
+        timed = zip(program.commands, step_cycles(program, orchestration), strict=True)
+        for number, (command, cycles) in enumerate(timed):
             self._memory.command = number
             for region in self._born.get(number, ()):
                 self._memory.forget(region)
-            self._issue(command, command_cycles(machine, command, self._orchestration))
+            self._issue(command, cycles)
             if progress is not None:
                 progress(number + 1, len(program.commands))
         rest = self._other_cycles + self._pending
-        tokens, calls = program.tokens_per_step, tuple(self._calls)
-        return Report(program.name, machine, self._orchestration, tokens, calls, rest, program.steps)
+        return Report(
+            program.name,
+            program.machine,
+            orchestration,
+            program.tokens_per_step,
+            tuple(self._calls),
+            rest,
+            program.steps,
+            first_step_extra_cycles(program, orchestration),
+        )
 
     def read(self, name: str) -> Array | None:
         """The tensor in a region at this point; None without data.

@@ -68,6 +68,8 @@ class Report:
     """Commands that launch no kernel take so long: the host's reads."""
     steps: int = 1
     """It makes so many decode steps."""
+    first_step_extra_cycles: int = 0
+    """The very first step takes so long besides: its kernel is not loaded yet."""
 
     def __post_init__(self) -> None:
         check_roof(f"step '{self.program}'", self.cycles, self.roofline_cycles)
@@ -115,13 +117,30 @@ class Report:
     @property
     def roofline_tokens_per_second(self) -> float:
         """Tokens per second at the roofline."""
-        cycles = self.roofline_cycles
-        return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
+        return self._tokens_per_second(self.roofline_cycles)
+
+    @cached_property
+    def attainable_cycles(self) -> int:
+        """The same with HBM as fast as streams can have it."""
+        return roofline_cycles(self.machine, self.traffic, self.flops, attainable=True)
+
+    @property
+    def attainable_tokens_per_second(self) -> float:
+        """Tokens per second at the bandwidth that streams can attain."""
+        return self._tokens_per_second(self.attainable_cycles)
+
+    @property
+    def attainable_share(self) -> float:
+        """The attainable time over the time taken, 0 to 1."""
+        return self.attainable_cycles / self.cycles if self.cycles else 1.0
 
     @property
     def roofline_without_residence_tokens_per_second(self) -> float:
         """The same if HBM brought what comes from SRAM: with resident weights a program can be faster."""
-        cycles = roofline_cycles(self.machine, self.traffic.without_resident_weights, self.flops)
+        whole = self.traffic.without_resident_weights
+        return self._tokens_per_second(roofline_cycles(self.machine, whole, self.flops))
+
+    def _tokens_per_second(self, cycles: int) -> float:
         return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
 
     @property
@@ -160,6 +179,11 @@ class Report:
             "roofline_cycles": self.roofline_cycles,
             "roofline_tokens_per_second": self.roofline_tokens_per_second,
             "roofline_share": self.roofline_share,
+            "hbm_efficiency": self.machine.hbm_efficiency_permille / 1000,
+            "attainable_cycles": self.attainable_cycles,
+            "attainable_tokens_per_second": self.attainable_tokens_per_second,
+            "attainable_share": self.attainable_share,
+            "first_step_extra_cycles": self.first_step_extra_cycles,
             "roofline_without_residence_tokens_per_second": (
                 self.roofline_without_residence_tokens_per_second
             ),

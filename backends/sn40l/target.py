@@ -48,7 +48,8 @@ def _kernel_passes(choice: Choice) -> list[str]:
     ]
     # While calls are still a plain list and kernels still whole operations.
     if choice.loop:
-        passes.append("loop-kernels")
+        excluded = ",".join(f'"{name}"' for name in choice.unlooped)
+        passes.append(f"loop-kernels{{exclude={excluded}}}" if excluded else "loop-kernels")
     # Last: the loop over layers is its body, all of a step fits one kernel only as such.
     if choice.steps_per_call > 1:
         passes.append(f"loop-steps{{steps={choice.steps_per_call}}}")
@@ -79,8 +80,8 @@ def _retention(choice: Choice) -> str:
 
     Tried on the example models, 1 to 16 sockets, as the default of the pass is for kernels of layers.
     """
-    whole = choice.single_call or choice.steps_per_call > 1
-    return "retain-weights{percent=50}" if whole else "retain-weights"
+    percent = choice.retained or (50 if choice.is_whole else None)
+    return "retain-weights" if percent is None else f"retain-weights{{percent={percent}}}"
 
 
 def _late(module: str, name: str) -> Callable[..., Any]:

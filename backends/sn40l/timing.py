@@ -8,7 +8,7 @@ from typing import Any
 
 from ..tables import Table, bytes_text, share_text, time_text
 from ..targets import Progress, Roofline, TimeOptions, Timing
-from .execution import position_inputs, target_errors, timed_position
+from .execution import context_length, position_inputs, target_errors, timed_position
 from .launch import time_step
 from .ledger import StageUse, Wait
 from .program import Program
@@ -39,7 +39,7 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
     sockets = f"{report.machine.sockets} socket{'s' if report.machine.sockets > 1 else ''}"
     layers = {"layers": layers_json(report)} if options.layers else {}
     stages = {"stages": stages_json(report)} if options.stages else {}
-    iterations = options.trace_iterations
+    iterations, machine = options.trace_iterations, report.machine
     return Timing(
         report.program,
         position,
@@ -57,6 +57,13 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
         report.to_json() | layers | stages,
         trace_document(program, report, iterations) if iterations else None,
         report,
+        context_length(program),
+        report.first_step_extra_cycles / machine.clock_hz,
+        Roofline(
+            report.attainable_tokens_per_second,
+            report.attainable_share,
+            f"streams reach {share_text(machine.hbm_efficiency_permille / 1000)} of HBM's bandwidth",
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import STEP
 from .kernel import Kernel, Unit
-from .launch import command_cycles
+from .launch import step_cycles
 from .ledger import DDR, HBM, LINKS, KernelTrace, Ledger, Slice
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program
 from .report import Report
@@ -95,8 +95,7 @@ def _in_time(program: Program, report: Report, tracks: _Tracks, calls: int) -> I
     kernels = {kernel.name: kernel for kernel in program.kernels}
     shown = _shown(report, calls)
     reports = iter(enumerate(report.calls))
-    for command in program.commands:
-        cycles = command_cycles(machine, command, report.orchestration)
+    for command, cycles in zip(program.commands, step_cycles(program, report.orchestration), strict=True):
         if cycles:
             yield _slice(machine, LAUNCH, _command_name(command), now, cycles)
         now += cycles

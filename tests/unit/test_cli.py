@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -16,6 +17,7 @@ from kl.backends.weights import WeightSpec, random_weights
 from kl.tools.kl import main
 from kl.tools.options import JSON_VERSION
 from kl.tools.terminal import print_json
+from kl.tools.variants import VARIANTS
 
 ROOT = Path(__file__).parents[2]
 LLAMA = str(ROOT / "examples/llama3_8b.kl")
@@ -32,11 +34,11 @@ def document(capsys: Capture, *arguments: str) -> Any:
 
 def test_compare_shows_what_looping_does(capsys: Capture):
     variants = document(capsys, "compare", LLAMA)
-    assert [v["variant"] for v in variants] == ["unfused", "fused", "looped", "stepped", "resident"]
-    assert [v["version"] for v in variants] == [JSON_VERSION] * 5
-    assert [v["kernel_calls_per_token"] for v in variants] == [323, 35, 4, 1 / 8, 4]
-    assert [v["steps"] for v in variants] == [1, 1, 1, 8, 1]
-    unfused, fused, looped, stepped, resident = (v["tokens_per_second"] for v in variants)
+    assert [v["variant"] for v in variants] == [*VARIANTS]
+    assert [v["version"] for v in variants] == [JSON_VERSION] * 6
+    assert [v["kernel_calls_per_token"] for v in variants] == [323, 35, 4, 1 / 8, 4, 1 / 8]
+    assert [v["steps"] for v in variants] == [1, 1, 1, 8, 1, 8]
+    unfused, fused, looped, stepped, resident, _ = (v["tokens_per_second"] for v in variants)
     assert unfused < fused < looped < stepped < resident
     for v in variants:
         assert v["tokens_per_second"] <= v["roofline_tokens_per_second"]
@@ -46,12 +48,13 @@ def test_compare_shows_what_looping_does(capsys: Capture):
 
 def test_compare_prints_a_table(capsys: Capture):
     assert main(["compare", TINY]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    variants = ["unfused", "fused", "looped", "stepped", "resident"]
-    table = [line.split() for line in lines if line.startswith(("variant", "time goes", *variants))]
-    assert [row[0] for row in table] == ["variant", *variants, "time", *variants]
-    assert [row[1] for row in table[1:6]] == ["43", "7", "4", "0.125", "4"]
-    assert max(map(len, lines)) <= 100
+    out = capsys.readouterr().out
+    _, variants, bounds, times, _ = out.split("\n\n")
+    for head, table in (("variant", variants), ("bounds", bounds), ("time", times)):
+        assert [line.split()[0] for line in table.splitlines()] == [head, *VARIANTS]
+        assert max(map(len, table.splitlines())) <= 100
+    calls = re.findall(r"^[a-z+]+ +(?:-O\d *)*([\d.]+) ", variants, re.MULTILINE)
+    assert calls == ["43", "7", "4", "0.125", "4", "0.125"]
 
 
 def test_the_ledger_of_time_sums_up(capsys: Capture):

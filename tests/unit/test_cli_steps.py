@@ -99,15 +99,15 @@ def test_a_model_that_cannot_says_why(capsys: Capture) -> None:
     shown = capsys.readouterr()
     assert "remark: steps are not looped: the step returns a value, a tensor<1xi32>" in shown.err
     assert "one step at position 0" in shown.out
-    variants = [one["variant"] for one in document(capsys, "compare", MINI)]
-    assert variants == ["unfused", "fused", "looped", "resident"]
+    refused = [one["variant"] for one in document(capsys, "compare", MINI) if "refused" in one]
+    assert refused == ["stepped", "stepped+resident"]
 
 
 def test_compare_takes_the_number_of_steps(capsys: Capture) -> None:
     variants = document(capsys, "compare", TINY, "--steps-per-call", "2", "--position", "9")
-    assert Counter(one["steps"] for one in variants) == {1: 4, 2: 1}
+    assert Counter(one["steps"] for one in variants) == {1: 4, 2: 2}
     assert {one["variant"]: one["position"] for one in variants}["stepped"] == 8
-    assert Counter(one["position"] for one in variants) == {9: 4, 8: 1}
+    assert Counter(one["position"] for one in variants) == {9: 4, 8: 2}
 
 
 WRONG = {

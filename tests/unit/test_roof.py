@@ -23,6 +23,15 @@ def test_the_roofline_is_the_slowest_of_hbm_ddr_and_compute() -> None:
     assert ddr_cycles(SN40L, 126) == 2
 
 
+def test_what_streams_attain_is_a_share_of_hbm_alone() -> None:
+    # 92 % of 1125 bytes a cycle are 1035; DDR, links, ports and PCUs are at their peak.
+    assert roofline_cycles(SN40L, Traffic(hbm_read=103_500), 0, attainable=True) == 100
+    assert roofline_cycles(SN40L, Traffic(hbm_written=103_500, ddr_read=25_000), 0, attainable=True) == 200
+    assert roofline_cycles(SN40L, Traffic(hbm_read=103_500), 399_360 * 300, attainable=True) == 300
+    whole = SN40L.with_values({"hbm_efficiency_permille": 1000})
+    assert roofline_cycles(whole, Traffic(hbm_read=112_500), 0, attainable=True) == 100
+
+
 def report(cycles: int) -> Report:
     """A step of one call that moves what HBM can in 100 cycles."""
     call = CallReport("kernel", 0, Ledger(memory_busy=cycles), Traffic(hbm_read=112_500), 0)
@@ -37,6 +46,9 @@ def test_a_report_above_the_roof_is_refused() -> None:
 def test_a_report_says_what_share_of_the_roofline_it_reaches() -> None:
     assert report(100).roofline_share == 1
     assert report(400).roofline_share == 0.25
+    # 112,500 bytes at 1035 bytes a cycle are 108 cycles.
+    assert report(400).attainable_share == 108 / 400
+    assert report(400).attainable_tokens_per_second == pytest.approx(2 * 1.6e9 / 108)
     assert report(400).tokens_per_second == pytest.approx(2 * 1.6e9 / 400)
     assert report(400).roofline_tokens_per_second == pytest.approx(2 * 1.6e9 / 100)
 

@@ -108,7 +108,7 @@ def test_commands_follow_one_another_to_the_end_of_the_step(decoder: Any) -> Non
     program = decoder()
     report, trace = trace_of(program, {"position": 0}, 1)
     launch = slices(trace)["launch"]
-    names = ["load program kernel", "load arguments kernel", "execute kernel", "run kernel"]
+    names = ["load arguments kernel", "execute kernel", "run kernel"]
     assert [event["name"] for event in launch] == names
     assert all(abs(a["ts"] + a["dur"] - b["ts"]) < PICOSECOND for a, b in pairwise(launch))
     assert cycles(program, launch) == report.cycles == trace["otherData"]["cycles"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...backends.targets import MemoryMap
+from ...backends.targets import MemoryMap, TimeOptions
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
 from ..options import JSON_VERSION, CompilerOptions, option
 from ..terminal import print_json, print_tables
@@ -95,23 +95,22 @@ def _memory(given: Input) -> MemoryMap:
 def _compile(compiler: Compiler, given: Input, level: Level) -> dict[str, Any]:
     """The document that `--json` prints, with the text."""
     from ..driver import level_of, levels_between
+    from ..variants import chosen
 
     start = given.level
     if LEVELS.index(start) > LEVELS.index(level):
         raise InputError(f"{given.path} is at the level {start} already, below {level}")
-    choice, passes, pipeline = compiler.choice(), list[dict[str, Any]](), compiler.options.mapping.pipeline
+    pipeline = compiler.options.mapping.pipeline
+    passes: tuple[tuple[str, float], ...] = ()
     remarks: tuple[Diagnostic, ...] = ()
     levels: list[str] = []
     reached = level
     if given.level != "program":
         lowest = given.target.level if level == "program" else level
-        levels = [given.target.pipeline(one, choice) for one in levels_between(given.level, lowest)]
-        remarks = compiler.lower(
-            given,
-            lowest,
-            choice,
-            lambda name, seconds, _: passes.append({"pass": name, "seconds": seconds}),
-        )
+        lowered = compiler.lower(given, lowest, chosen(compiler, given, TimeOptions()))
+        passes, remarks = lowered.passes, lowered.remarks
+        between = levels_between(start, lowest) if start != "program" else ()
+        levels = [given.target.pipeline(one, lowered.choice) for one in between]
         reached = level if pipeline is None or level == "program" else level_of(given.module)
     return {
         "version": JSON_VERSION,
@@ -119,7 +118,7 @@ def _compile(compiler: Compiler, given: Input, level: Level) -> dict[str, Any]:
         "input_level": start,
         "level": reached,
         "pipeline": pipeline or ",".join(levels),
-        "passes": passes,
+        "passes": [{"pass": name, "seconds": seconds} for name, seconds in passes],
         "remarks": [_remark(remark) for remark in remarks],
         "text": _text(given, level),
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...backends.targets import Run, RunOptions, Step
+from ...backends.targets import Run, RunOptions, Step, TimeOptions
 from ...dialects.vocabulary import Orchestration
 from ..options import JSON_VERSION, CompilerOptions, Natural, Positive, option, orchestration_option
 from ..terminal import print_json, print_table, progress
@@ -43,11 +43,13 @@ def run(command: Command) -> int:
     """Run the steps; 1 if the reference is asked for and differs."""
     from ..compilation import Compiler
     from ..reference import Reference
+    from ..variants import chosen
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
     module = _reference_module(compiler, given) if command.check else None
-    program = compiler.program(given, compiler.choice())
+    options = TimeOptions(orchestration=command.orchestration)
+    program = compiler.program(given, chosen(compiler, given, options))
     calls = _calls(command, program.steps)
     started = _start(command, given, program)
     reference = Reference(module, started) if module is not None else None

@@ -11,7 +11,7 @@ from typing import Any
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..options import JSON_VERSION, CompilerOptions, Positive, TimingOptions, option
-from ..terminal import print_json, print_tables, progress
+from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
 
 HELP = "time one step and say where the time goes"
@@ -36,12 +36,15 @@ class Command:
 
 def run(command: Command) -> int:
     """Time one step and print the report."""
-    from ..compilation import Compiler
+    from ..compilation import Compiler, time_program
+    from ..variants import chosen
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
-    program = compiler.program(given, compiler.choice())
-    timing = time_program(given.target, program, _options(command, given.target))
+    options = _options(command, given.target)
+    briefly = TimeOptions(options.position, options.orchestration)
+    program = compiler.program(given, chosen(compiler, given, briefly, may_step=True))
+    timing = time_program(given.target, program, options)
     if command.trace is not None and timing.trace is not None:
         write_trace(command.trace, timing.trace)
     if command.compiler.json:
@@ -86,15 +89,6 @@ def _trace_iterations(command: Command) -> int:
     return 0
 
 
-def time_program(target: AnyTarget, program: Any, options: TimeOptions) -> Timing:
-    """Time one call.
-
-    Raises: TargetError where the program cannot run to its end.
-    """
-    with progress(f"timing {program.name}") as advance:
-        return target.time(program, options, advance)
-
-
 def document(path: str, timing: Timing) -> dict[str, Any]:
     """The timing as the JSON document of `kl time`: what the target says, and what all targets have."""
     common = {
@@ -109,6 +103,7 @@ def document(path: str, timing: Timing) -> dict[str, Any]:
         "version": JSON_VERSION,
         "input": path,
         "position": timing.position,
+        "context_read": timing.context_read,
         "kernel_calls_per_token": timing.kernel_calls_per_token,
         **timing.document,
         **{name: value for name, value in common.items() if name not in timing.document},
@@ -129,6 +124,20 @@ def roofline_text(timing: Timing) -> str:
     return f"{timing.roofline.tokens_per_second:.1f} tokens/s, {timing.roofline.reason}"
 
 
+def context_text(timing: Timing) -> str:
+    """What is read of the caches, whatever the position."""
+    return (
+        f"attention reads all {timing.context_read} positions that it is compiled for; "
+        "--position says where the token is written, and what waits for that"
+    )
+
+
+def first_call_text(timing: Timing) -> str:
+    """What the first call takes besides."""
+    extra = time_text(timing.first_step_extra_seconds)
+    return f"takes {extra} more: its only kernel is loaded once, and stays loaded"
+
+
 def _print(timing: Timing) -> None:
     print(headline(timing), end="\n\n")
     print(f"tokens/s      {timing.tokens_per_second:.1f}")
@@ -139,6 +148,14 @@ def _print(timing: Timing) -> None:
     if timing.roofline is not None:
         reached = share_text(timing.roofline.share)
         print(f"roofline      reached to {reached}: {roofline_text(timing)}")
+    if timing.attainable is not None:
+        bound = timing.attainable
+        attainable = f"{bound.tokens_per_second:.1f} tokens/s, {bound.reason}"
+        print(f"attainable    reached to {share_text(bound.share)}: {attainable}")
+    if timing.context_read is not None:
+        print(f"context       {context_text(timing)}")
+    if timing.first_step_extra_seconds:
+        print(f"first call    {first_call_text(timing)}")
     if timing.tables:
         print()
         print_tables(timing.tables)

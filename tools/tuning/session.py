@@ -20,10 +20,10 @@ from ...explore.space import Point, Space
 from ...explore.studies.study import StudyPlan
 from ...passes.knobs import KnobValue
 from ..compilation import STDIN
-from ..driver import VARIANTS
 from ..options import MachineOptions, ModelOptions, StudyOptions, TuningOptions
 from ..universe import find_target
 from ..values import HELP_MARK, InputError, assignments
+from ..variants import VARIANTS
 from .evaluation import MappingEvaluation, Source, tuned_module, workbench
 from .parameters import Cost, machine_parameter, parse_cost
 from .space import MappingSpace, PipelineTemplate, choice_pipeline, default_template, mapping_space
@@ -195,7 +195,7 @@ def _defaults(evaluation: MappingEvaluation, space: Space, tuning: TuningOptions
     values: Point = {name: machine[name] for name in evaluation.machine}
     mapping, points = evaluation.mapping, dict[str, Point | None]()
     if tuning.pipeline is None and mapping.knobs:
-        choices = {name: replace(VARIANTS[name], spill=tuning.spill) for name in FIRST}
+        choices = {name: replace(VARIANTS[name].choice, spill=tuning.spill) for name in FIRST}
         target = evaluation.source.found
         points = {name: mapping.point(choice_pipeline(choice, target)) for name, choice in choices.items()}
     points["as given"] = mapping.default_point()

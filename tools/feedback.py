@@ -1,0 +1,182 @@
+"""Feedback: what a later pass finds too much is an objection to an earlier choice, which is taken back.
+
+Most limits of the machine are known late: routes when units have places, units when tiles have sizes. The
+choices that lead there come first: how much a kernel holds, which calls become a loop, how many weights stay
+in SRAM. So where a pass finds that a kernel needs more units or links than there are, the module is lowered
+once more with one of these choices taken back a step, until it fits, and a remark says what and why. A choice
+that the user has made is never taken back: then the objection is the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.ir import Operation
+from xdsl.utils.exceptions import DiagnosticException
+
+from ..backends.targets import AnyTarget, Choice
+from ..dialects import kernel
+from ..dialects.vocabulary import GRANULARITIES, Granularity, IrLevel
+from ..passes.diagnostics import NoRoom
+from .diagnostics import Diagnostic, describe, failing_operation, first_clause, position_of
+from .driver import levels_between, lower, remarks_of
+
+RETAINED = (50, 33, 20, 10)
+"""Percentages of the spare SRAM that are tried one after another where weights are in the way."""
+OF_A_KERNEL = ("pcus", "pmus", "links")
+"""Resources that a kernel needs; of others, the memories, no choice of ours saves any."""
+HOLDS: dict[Granularity, str] = {"block": "half a layer", "op": "about an operator"}
+
+
+@dataclass(frozen=True)
+class Retreat:
+    """A choice with one part of it taken back."""
+
+    part: str
+    """The field of the choice."""
+    choice: Choice
+    what: str
+    """What holds instead, in words."""
+
+
+@dataclass(frozen=True)
+class LoopsFound:
+    """What an objection to a kernel says about the loops of a schedule."""
+
+    members: tuple[str, ...] = ()
+    """Kernels in the loop that the objection is about, those that are known; none where it is no loop."""
+    others: int = 0
+    """So many other loops there are."""
+
+
+def retreats(choice: Choice, demanded: frozenset[str], loops: LoopsFound) -> Iterator[Retreat]:
+    """The ways to take back a choice by one step, the one that costs least first.
+
+    `demanded` are the fields that the user has chosen; a loop that is asked for may go while another is left.
+    Weights stay only where that is asked for, so some of them are kept.
+    """
+    if choice.resident:
+        fewer = (percent for percent in RETAINED if percent < (choice.retained or 100))
+        for percent in fewer:
+            what = f"weights get {percent} % of the SRAM that kernels leave over"
+            yield Retreat("resident", replace(choice, retained=percent), what)
+    new = [name for name in loops.members if name not in choice.unlooped]
+    if new and choice.loop and not choice.is_whole and (loops.others or "loop" not in demanded):
+        names = " and ".join(f"@{name}" for name in new)
+        yield Retreat("loop", replace(choice, unlooped=(*choice.unlooped, *new)), f"{names} is not looped")
+    finer = GRANULARITIES[: GRANULARITIES.index(choice.fusion)]
+    if finer and "fusion" not in demanded:
+        fusion = finer[-1]
+        what = f"a kernel holds {HOLDS[fusion]}"
+        yield Retreat("fusion", replace(choice, fusion=fusion, unlooped=()), what)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """How a module was lowered."""
+
+    choice: Choice
+    """The one that it was lowered with in the end."""
+    remarks: tuple[Diagnostic, ...]
+    """What the passes have to say, and what was taken back."""
+    passes: tuple[tuple[str, float], ...]
+    """The passes and the seconds that each took."""
+    taken_back: tuple[Diagnostic, ...] = ()
+    """Those of the remarks that say what was taken back, and why."""
+
+
+@dataclass
+class Feedback:
+    """Lowers a module, and takes choices back where a pass objects to what they lead to."""
+
+    ctx: Context
+    target: AnyTarget
+    demanded: frozenset[str]
+    """Fields of the choice that the user has made."""
+
+    def lower(self, module: ModuleOp, start: IrLevel, end: IrLevel, choice: Choice) -> Lowered:
+        """Lower a module in place from a level to another.
+
+        Raises: DiagnosticException where a pass fails, and the first objection if nothing can be taken back.
+        """
+        levels, original = levels_between(start, end), module.clone()
+        taken: dict[str, Diagnostic] = {}
+        first: DiagnosticException | None = None
+        while True:
+            try:
+                lowered = self._attempt(module, levels, choice)
+                back = tuple(taken.values())
+                return replace(lowered, remarks=(*lowered.remarks, *back), taken_back=back)
+            except DiagnosticException as error:
+                first = first or error
+                retreat = self._retreat(error, levels, original, choice)
+                if retreat is None:
+                    raise first from first.__cause__
+                taken[retreat.part] = _remark(retreat, error)
+                if retreat.part == "fusion":  # loops are tried anew
+                    taken.pop("loop", None)
+                choice = retreat.choice
+                _restore(module, original)
+
+    def _attempt(self, module: ModuleOp, levels: Sequence[IrLevel], choice: Choice) -> Lowered:
+        passes, remarks = list[tuple[str, float]](), dict[Diagnostic, None]()
+        show: Callable[[str, float, ModuleOp], None] = lambda name, took, _: passes.append((name, took))  # noqa: E731
+        for level in levels:
+            lower(self.ctx, module, level, choice, show, self.target)
+            remarks.update(dict.fromkeys(remarks_of(module)))
+        return Lowered(choice, tuple(remarks), tuple(passes))
+
+    def _retreat(
+        self, error: DiagnosticException, levels: Sequence[IrLevel], original: ModuleOp, choice: Choice
+    ) -> Retreat | None:
+        """The next choice that runs other passes; None where the error is no objection to any."""
+        objection = error.__cause__ if isinstance(error.__cause__, NoRoom) else error
+        if not isinstance(objection, NoRoom) or objection.resource not in OF_A_KERNEL:
+            return None
+        demanded = self.demanded
+        if "kernel" not in levels:  # the input has its kernels already
+            demanded |= {"fusion", "loop"}
+        named = failing_operation(objection)
+        loops = self._loops(named, original, choice) if named is not None and "kernel" in levels else None
+        found = retreats(choice, demanded, loops or LoopsFound())
+        before = self._pipeline(levels, choice)
+        return next((one for one in found if self._pipeline(levels, one.choice) != before), None)
+
+    def _pipeline(self, levels: Sequence[IrLevel], choice: Choice) -> list[str]:
+        return [self.target.pipeline(level, choice) for level in levels]
+
+    def _loops(self, named: Operation, original: ModuleOp, choice: Choice) -> LoopsFound:
+        """The kernels that a loop was made of: without loops they stand where it says it comes from."""
+        whole, unlooped = original.clone(), original.clone()
+        lower(self.ctx, whole, "kernel", choice, None, self.target)
+        lower(self.ctx, unlooped, "kernel", replace(choice, loop=False), None, self.target)
+        plain = {_name(func): func for func in unlooped.ops if isinstance(func, kernel.FuncOp)}
+        loops = {_name(op) for op in whole.ops if isinstance(op, kernel.FuncOp)} - {*plain}
+        if _name(named) not in loops:
+            return LoopsFound()
+        place = position_of(named)
+        members = tuple(name for name, func in plain.items() if position_of(func) == place)
+        return LoopsFound(members, len(loops) - 1)
+
+
+def _name(op: Operation) -> str:
+    name = op.properties.get("sym_name")
+    return name.data if isinstance(name, StringAttr) else ""
+
+
+def _restore(module: ModuleOp, original: ModuleOp) -> None:
+    """Make a module what it was."""
+    copy = original.clone()
+    module.detach_region(module.body)
+    module.add_region(copy.detach_region(copy.body))
+    module.attributes = dict(copy.attributes)
+
+
+def _remark(retreat: Retreat, error: DiagnosticException) -> Diagnostic:
+    objection = describe(error)
+    assert objection is not None, "it is about the input"
+    message = f"{retreat.what}, as otherwise {first_clause(objection.message)}"
+    return replace(objection, message=message, severity="remark", help=None)

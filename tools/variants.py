@@ -1,0 +1,176 @@
+"""The variants that `kl compare` shows, the levels of optimisation, and the choice of the fastest.
+
+A variant that cannot be built is no failure: it is refused, with the reason, and the others stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from xdsl.utils.exceptions import DiagnosticException
+
+from ..backends.tables import time_text
+from ..backends.targets import Choice, TargetError, TimeOptions, Timing
+from .compilation import Compiler, Input, ModuleInput, emit, time_program
+from .diagnostics import Diagnostic, describe, first_clause
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A choice that one would try by hand."""
+
+    choice: Choice
+    built_on: str | None = None
+    """The variant that it adds something to: it is offered as faster than that."""
+    level: int | None = None
+    """The level of optimisation that stands for it."""
+
+
+VARIANTS: Mapping[str, Variant] = {
+    # One kernel per operator, as on a GPU.
+    "unfused": Variant(Choice("op", loop=False), level=0),
+    # One per layer.
+    "fused": Variant(Choice("layer", loop=False), "unfused", 1),
+    # One for all layers.
+    "looped": Variant(Choice("layer", loop=True), "fused", 2),
+    # One for all of a step.
+    "single": Variant(Choice("layer", loop=True, single_call=True), "looped"),
+    # One for several whole steps.
+    "stepped": Variant(Choice("layer", loop=True, steps_per_call=8), "single"),
+    # One for all layers, with weights in the SRAM that is left.
+    "resident": Variant(Choice("layer", loop=True, resident=True), "looped"),
+    # Both.
+    "stepped+resident": Variant(Choice("layer", loop=True, resident=True, steps_per_call=8), "stepped"),
+}
+"""By name, each behind the one that it is built on."""
+SEARCHED = 3
+"""The level of optimisation that takes the fastest variant."""
+DEFAULT_LEVEL = 2
+DEMANDED = frozenset({"fusion", "loop", "resident", "single_call", "steps_per_call"})
+"""What makes a variant what it is, and is not taken back."""
+NOT_STEPPED, NOT_SINGLE = "steps are not looped: ", "calls are not joined: "
+"""How the remarks of passes begin that leave single steps, and several calls of a step."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A variant and what one call of it takes."""
+
+    name: str
+    choice: Choice
+    timing: Timing
+    level: int | None = None
+    taken_back: tuple[Diagnostic, ...] = ()
+    """What is less than the variant wanted, and why."""
+
+    @property
+    def step_seconds(self) -> float:
+        """Of one decode step."""
+        return self.timing.seconds / self.timing.steps
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A variant that cannot be built or timed, and why."""
+
+    name: str
+    choice: Choice
+    diagnostic: Diagnostic
+    shown: bool = False
+    """Whether the user has seen the diagnostic, as a remark."""
+    level: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in short."""
+        return first_clause(self.diagnostic.message)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Builds and times variants of an input, each from a copy of it."""
+
+    compiler: Compiler
+    given: ModuleInput
+    options: Callable[[Any], TimeOptions]
+    """What is timed of a program."""
+    quiet: bool = field(default=False, kw_only=True)
+    """Whether remarks are not printed."""
+
+    def attempt(self, name: str, choice: Choice, level: int | None = None) -> Timed | Refused:
+        """Build and time a variant."""
+        given = replace(self.given, module=self.given.module.clone())
+        try:
+            lowered = self.compiler.lower(given, given.target.level, choice, DEMANDED, quiet=self.quiet)
+            program = emit(given)
+            if program.steps < choice.steps_per_call:
+                return Refused(name, choice, _left(NOT_STEPPED, lowered.remarks), not self.quiet, level)
+            timing = time_program(given.target, program, self.options(program))
+            if choice.single_call and timing.kernel_calls > 1:
+                return Refused(name, choice, _left(NOT_SINGLE, lowered.remarks), not self.quiet, level)
+            return Timed(name, lowered.choice, timing, level, lowered.taken_back)
+        except (DiagnosticException, TargetError) as error:
+            diagnostic = describe(error)
+            assert diagnostic is not None, "both are about the input"
+            return Refused(name, choice, diagnostic, level=level)
+
+
+def _left(what: str, remarks: tuple[Diagnostic, ...]) -> Diagnostic:
+    """The remark that begins so; a target without such a pass has none."""
+    found = (remark for remark in remarks if remark.message.startswith(what))
+    return next(found, Diagnostic(f"{what}this target does not"))
+
+
+def fastest(results: list[Timed | Refused]) -> Timed | None:
+    """The variant with the shortest step, the first of equal ones; None if all are refused."""
+    timed = (one for one in results if isinstance(one, Timed))
+    return min(timed, key=lambda one: one.step_seconds, default=None)
+
+
+def base_of(name: str, results: list[Timed | Refused]) -> Timed | None:
+    """What a variant is built on, or what that is built on where it is refused; None for the first."""
+    by_name = {one.name: one for one in results}
+    base = VARIANTS[name].built_on
+    while base is not None:
+        found = by_name.get(base)
+        if isinstance(found, Timed):
+            return found
+        base = VARIANTS[base].built_on
+    return None
+
+
+def chosen(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: bool = False) -> Choice:
+    """The choice that a command line stands for.
+
+    The level that takes the fastest variant times all of them, with what the command line says in each; those
+    of several steps a call, which return several tokens, only where they may or are asked for.
+
+    Raises: DiagnosticException, TargetError where all are refused.
+    """
+    level, said = compiler.options.mapping.optimize, compiler.said
+    if level != SEARCHED or given.level == "program":
+        wanted = DEFAULT_LEVEL if level is None else level
+        return next(replace(one.choice, **said) for one in VARIANTS.values() if one.level == wanted)
+    candidates: dict[Choice, str] = {}
+    for name, variant in VARIANTS.items():
+        if may_step or "steps_per_call" in said or variant.choice.steps_per_call == 1:
+            candidates.setdefault(replace(variant.choice, **said), name)
+    trial = Trial(compiler, given, lambda program: options, quiet=True)
+    results = [trial.attempt(name, choice) for choice, name in candidates.items()]
+    best = fastest(results)
+    if best is None:  # the error of the usual choice is what there is to say
+        return replace(VARIANTS["looped"].choice, **said)
+    compiler.show([_verdict(best, results)])
+    return next(choice for choice, name in candidates.items() if name == best.name)
+
+
+def _verdict(best: Timed, results: list[Timed | Refused]) -> Diagnostic:
+    others = [f"{one.name} {_outcome(one)}" for one in results if one is not best]
+    rest = f"; {', '.join(others)}" if others else ""
+    return Diagnostic(f"-O{SEARCHED} is {best.name}, {_outcome(best)} a step{rest}", severity="remark")
+
+
+def _outcome(result: Timed | Refused) -> str:
+    return time_text(result.step_seconds) if isinstance(result, Timed) else "refused"
