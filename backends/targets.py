@@ -46,6 +46,8 @@ class Choice:
     """Whether weights stay in the SRAM that kernels leave over."""
     steps_per_call: int = 1
     """Decode steps that one call makes; more than one loops over them."""
+    single_call: bool = False
+    """Whether one call does all of a step, as it does anyway where it makes several steps."""
 
 
 class Parameters(Protocol):

@@ -1,11 +1,11 @@
 """The `dataflow` dialect: a kernel as stages joined by bounded channels, from its first form to its last.
 
 **Invariants.** Values cross stages only through channels; every channel has one producer, one consumer, a
-depth in tiles and a tile type, and both ends agree on how many tiles pass in a call. Every unit runs
-`iterations` times per call (the loop of a looped kernel), those of rate "step" once in each of its decode
-`steps`, those of rate "call" once. Memory is touched by loads, gathers and stores alone; those that touch the
-same, one of them a store, wait for one another (`dataflow_accesses.py`). See `dataflow_stages.py` for the
-firing rule of a stage. Planning adds properties; what the machine needs is checked in `rdu_planned.py`.
+depth in tiles and a tile type, and both ends agree on how many tiles pass in a call. A kernel has loops, in
+one another and in a row (`#dataflow.loops`); every unit runs once in each iteration of the loop that its rate
+names, or once a call. Memory is touched by loads, gathers and stores alone; those that touch the same, one of
+them a store, wait for one another (`dataflow_accesses.py`). See `dataflow_stages.py` for the firing rule of a
+stage. Planning adds properties; what a kernel needs for the machine is checked in `rdu_planned.py`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent
 
 from .dataflow_kernel import ChannelOp, KernelOp
+from .dataflow_loops import LoopsAttr
 from .dataflow_stages import StageOp, YieldOp
 from .dataflow_streams import LoadOp, StoreOp
 from .dataflow_units import HandedOn, UnitOp, expect_exchanged
@@ -45,20 +46,20 @@ from .tensors import (
     tile_of,
     tiled_axis,
 )
-from .vocabulary import ALGORITHMS, EXCHANGES, Rate
+from .vocabulary import ALGORITHMS, EXCHANGES, STEP, Rate
 
 
 @irdl_op_definition
 class CarryOp(UnitOp):
     """The carried value of a looped kernel.
 
-    Iteration 0 of a decode step gets the tiles of `init` as `current`, iteration i > 0 those that iteration
-    i - 1 put into `next`; those of the last iteration become `final`. `tiles` is the number of tiles per
-    iteration. At rate "step" it is the steps of a call that follow one another so. Without `final` nobody
-    takes the last tiles.
+    Iteration 0 of its loop gets the tiles of `init` as `current`, iteration i > 0 those that iteration i - 1
+    put into `next`; those of the last iteration become `final`. Each time the loop begins anew it takes tiles
+    of `init`. `tiles` is the number of tiles per iteration. Without `final` nobody takes the last tiles.
     """
 
     name = "dataflow.carry"
+    NEEDS_LOOP: ClassVar[bool] = True
     FREES_LATE: ClassVar[bool] = True
 
     init = operand_def(ChannelType)
@@ -80,12 +81,6 @@ class CarryOp(UnitOp):
     ):
         super().__init__(operands=[init, next, final, current], properties={"tiles": IntegerAttr(tiles, i64)})
 
-    @property
-    def rounds(self) -> int:
-        """How often it begins with `init` in a call."""
-        kernel = self.parent_op()
-        return kernel.steps if self.runs == "iteration" and isinstance(kernel, KernelOp) else 1
-
     def inputs(self) -> Sequence[SSAValue]:
         return (self.init, self.next)
 
@@ -93,10 +88,10 @@ class CarryOp(UnitOp):
         return (*self.current,) if self.final is None else (self.final, *self.current)
 
     def consumed_tiles(self, channel: SSAValue) -> int:
-        return self.work * (self.rounds if channel is self.init else self.passes)
+        return self.work * (self.rounds[0] if channel is self.init else self.passes)
 
     def produced_tiles(self, channel: SSAValue) -> int:
-        return self.work * (self.rounds if channel is self.final else self.passes)
+        return self.work * (self.rounds[0] if channel is self.final else self.passes)
 
     def pass_tiles(self, channel: SSAValue) -> int:
         return self.work
@@ -145,7 +140,7 @@ class CounterOp(UnitOp):
     """
 
     name = "dataflow.counter"
-    LEGAL_RATES: ClassVar[tuple[Rate, ...]] = ("step",)
+    OWN_RATE: ClassVar[Rate | None] = STEP
 
     first = operand_def(TensorType[IntegerType])
     channels = var_operand_def(ChannelType)
@@ -163,6 +158,10 @@ class CounterOp(UnitOp):
 
     def verify_(self) -> None:
         super().verify_()
+        expect(
+            self.parent_op() is None or self.runs == STEP,
+            f"a counter at rate '{self.runs}'; it counts at '{STEP}'",
+        )
         expect(shape_of(self.first) == (), f"a counter of a {self.first.type}; it counts from a scalar on")
         expect(len(self.channels) > 0, "a counter feeds at least one channel")
         for tile in map(tile_of, self.channels):
@@ -296,5 +295,5 @@ class ExchangeOp(UnitOp):
 DATAFLOW = Dialect(
     "dataflow",
     [KernelOp, ChannelOp, LoadOp, GatherOp, StoreOp, StageOp, YieldOp, CarryOp, CounterOp, ExchangeOp],
-    [TokenType, ChannelType],
+    [TokenType, ChannelType, LoopsAttr],
 )

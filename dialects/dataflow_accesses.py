@@ -14,13 +14,16 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 
-from xdsl.dialects.builtin import IntegerAttr, MemRefType
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, MemRefType
 from xdsl.ir import SSAValue
+from xdsl.utils.hints import isa
 
 from .accesses import Access, Loop, Meeting, Place, meetings
-from .dataflow_units import UnitOp, passes_in
+from .dataflow_loops import outer_strides
+from .dataflow_units import UnitOp
+from .loop_tree import program_order
 from .tensors import ChannelType, TokenType, shape_of, tile_of
-from .vocabulary import Rate
+from .vocabulary import STEP, Rate
 
 
 @dataclass(frozen=True)
@@ -30,40 +33,42 @@ class UnitAccess:
     unit: UnitOp
     root: Hashable
     access: Access
-    """In elements; its loops are the decode steps and the iterations of one."""
-
-
-LOOPS: dict[Rate, tuple[Rate, ...]] = {"call": (), "step": ("step",), "iteration": ("step", "iteration")}
-"""Around a unit of a rate: the loops over decode steps, and over the iterations of one."""
+    """In elements; its loops are those around the unit."""
 
 
 def _accesses(units: Sequence[UnitOp], places: Mapping[SSAValue, Place]) -> Iterator[UnitAccess]:
-    """The accesses of memrefs, in program order of an iteration."""
-    for unit in units:
-        memory = unit.memory
+    """The accesses of memrefs, in program order of what is one iteration for both."""
+    if not units:
+        return
+    writes = [unit.memory is not None and unit.memory_port in unit.inputs() for unit in units]
+    order = program_order(units[0].loops, [unit.runs for unit in units], writes)
+    for number in sorted(range(len(units)), key=lambda number: order[number].base):
+        unit, memory = units[number], units[number].memory
         if memory is not None and isinstance(memory.type, MemRefType):
             place = places.get(memory, Place(memory))
-            yield UnitAccess(unit, place.root, _access(unit, memory, place.start, places))
+            yield UnitAccess(unit, place.root, _access(unit, memory, writes[number], place.start, places))
 
 
-def _access(unit: UnitOp, memory: SSAValue, begin: int, places: Mapping[SSAValue, Place]) -> Access:
-    shape, kernel = shape_of(memory), unit.parent_op()
-    assert kernel is not None, "units stand in kernels"
-    start, stride, extent = 0, 0, prod(shape)
-    first, step = unit.properties.get("start"), unit.properties.get("stride")
-    if isinstance(first, IntegerAttr) and isinstance(step, IntegerAttr):
+def _access(
+    unit: UnitOp, memory: SSAValue, writes: bool, begin: int, places: Mapping[SSAValue, Place]
+) -> Access:
+    shape, around = shape_of(memory), unit.loops.path(unit.runs)
+    slices = unit.properties.get("start"), unit.properties.get("stride")
+    start, strides, extent = 0, (0,) * len(around), prod(shape)
+    if isinstance(slices[0], IntegerAttr) and isinstance(slices[1], IntegerAttr):
         extent = prod(shape[1:])
-        start, stride = first.value.data * extent, step.value.data * extent
-    steps = passes_in(kernel, "step")
-    counts: dict[Rate, int] = {"step": steps, "iteration": passes_in(kernel, "iteration") // steps}
-    writes, at = unit.memory_port in unit.inputs(), _position(unit, memory)
+        start = slices[0].value.data
+        outer = unit.properties.get("outer_strides")
+        given = outer_strides(outer) if isa(outer, DenseArrayBase[IntegerType]) else ()
+        strides = (*(given or (0,) * (len(around) - 1)), slices[1].value.data)
+    at = _position(unit, memory)
     position = None if at is None else places.get(at, Place(at))
     loops = [
-        Loop(rate, counts[rate], stride * (rate == unit.runs), int(rate == "step"))
-        for rate in LOOPS[unit.runs]
+        Loop(loop.name, loop.count, stride * extent, int(loop.name == STEP))
+        for loop, stride in zip(around, strides, strict=False)
     ]
     where = (position, None) if writes else (None, position)
-    return Access(writes, tuple(loops), begin + start, extent, *where)
+    return Access(writes, tuple(loops), begin + start * extent, extent, *where)
 
 
 def _position(unit: UnitOp, memory: SSAValue) -> SSAValue | None:
@@ -79,7 +84,7 @@ class Unordered:
     earlier: UnitAccess
     later: UnitAccess
     earlier_at: tuple[int, ...]
-    """The decode step and the iteration in which they meet, as far as that is known."""
+    """The iterations in which they meet, as far as they are known."""
     later_at: tuple[int, ...]
 
     @property
@@ -132,11 +137,9 @@ Readers = Mapping[SSAValue, UnitOp]
 def _is_ordered(earlier: UnitAccess, later: UnitAccess, meeting: Meeting, readers: Readers) -> bool:
     """Whether the access that comes first, in the iterations that meet, is done before the other begins."""
     if meeting.level is None:
-        if earlier.unit.runs != later.unit.runs:
-            return False  # what runs more rarely stands before some iterations of the other and behind some
         return any(_is_awaited(earlier, later, path) for path in _paths(earlier.unit, later.unit, readers))
     first, second = (earlier, later) if meeting.one_first else (later, earlier)
-    crossed = LOOPS[first.unit.runs][meeting.level]
+    crossed = first.access.loops[meeting.level].name
     for path in _paths(first.unit, second.unit, readers):
         # What is done in its own iteration is done before every later one.
         next_one = path.crossed == crossed and not _is_gate(path, second)
@@ -168,6 +171,8 @@ class _Path:
     channel: SSAValue
     is_whole: bool
     """The first one does so, too."""
+    rate: Rate
+    """How often a call there is a pass."""
     crossed: Rate | None = None
     """Where it has gone from one iteration of a loop to the next one: the loop."""
 
@@ -178,7 +183,7 @@ class _Path:
             put, onward = unit.put_work(output), self._crossing(unit, output)
             if taken is not None and put is not None and onward is not None and put[-1] >= taken[0][-1]:
                 whole = put[0] >= taken[0][-1] or (self.is_whole and put[0] >= taken[0][0])
-                yield _Path(output, whole, onward.crossed)
+                yield _Path(output, whole, _rate_at(unit, output), onward.crossed)
 
     def _crossing(self, unit: UnitOp, output: SSAValue) -> _Path | None:
         """The path with what it has crossed in a unit; None where it does not lead to this output.
@@ -195,14 +200,28 @@ class _Path:
         return None if self.crossed == unit.runs else self
 
 
+def _rate_at(unit: UnitOp, channel: SSAValue) -> Rate:
+    """How often a unit takes or puts the tiles of a pass: what begins and ends a loop, around it."""
+    handed = unit.handed_on()
+    if handed is None or any(channel is one for one in (handed.next, *handed.onward)):
+        return unit.runs
+    return unit.loops.path(unit.runs)[-1].inside
+
+
 def _paths(first: UnitOp, second: UnitOp, readers: Readers) -> Iterator[_Path]:
     """The ways from a unit's accesses to the channels that another one takes from."""
     puts = [(channel, first.put_work(channel)) for channel in first.outputs()]
-    waiting = [_Path(channel, put[0] >= first.work - 1) for channel, put in puts if put is not None]
+    waiting = [
+        _Path(channel, put[0] >= first.work - 1, _rate_at(first, channel))
+        for channel, put in puts
+        if put is not None
+    ]
     seen = set(waiting)
     while waiting:
         path = waiting.pop()
         unit = readers[path.channel]
+        if _rate_at(unit, path.channel) != path.rate:
+            continue  # it is held, or taken in another loop's iterations
         if unit is second:
             yield path
             continue

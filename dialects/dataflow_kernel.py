@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xdsl.dialects.builtin import FunctionType, IntegerAttr, i64
-from xdsl.ir import Attribute, Region, SSAValue
+from xdsl.dialects.builtin import IntegerAttr, i64
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
@@ -19,43 +19,39 @@ from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInte
 
 from .accesses import Place
 from .dataflow_accesses import unordered_accesses
-from .dataflow_units import UnitOp, expect_least, fail_at, passes_in
+from .dataflow_loops import LOOPS, LoopsAttr, loops_of
+from .dataflow_units import UnitOp, expect_least, fail_at
 from .kernel import FunctionLikeOp
+from .loop_tree import LoopTree
 from .tensors import ChannelType, expect
+from .vocabulary import Rate
 
 
 @irdl_op_definition
 class KernelOp(FunctionLikeOp):
     """A kernel as a network of units; results are stored by `dataflow.store … result N`.
 
-    `dataflow.kernel @decoder(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 32} {…}`
+    `dataflow.kernel @decoder(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes
+    {loops = #dataflow.loops<step 8, iteration 32 in step>} {…}`
 
-    With `steps` it makes so many decode steps in a call: its iterations fall into as many equal parts, and
-    units of rate "step" run once in each.
+    A unit runs once in each iteration of the loop that its `rate` names, or once a call. The loop named
+    "step" is over decode steps: positions count its iterations. Without `loops` all runs once a call.
     """
 
     name = "dataflow.kernel"
     traits = traits_def(IsolatedFromAbove(), SymbolOpInterface(), NoTerminator())
 
-    def __init__(
-        self,
-        sym_name: str,
-        function_type: FunctionType,
-        body: Region | None = None,
-        attributes: dict[str, Attribute] | None = None,
-    ):
-        super().__init__(sym_name, function_type, body, attributes)
-        self.attributes.setdefault("iterations", IntegerAttr(1, i64))
-
     @property
-    def iterations(self) -> int:
-        """How often the network runs in one call."""
-        return passes_in(self, "iteration")
+    def loops(self) -> LoopTree:
+        """Its loops."""
+        return loops_of(self)
 
-    @property
-    def steps(self) -> int:
-        """How many decode steps that are."""
-        return passes_in(self, "step")
+    def schedule_name(self, name: str, rate: Rate) -> str:
+        """What the attribute is called that says something of what runs at a rate, once it is scheduled.
+
+        That of the innermost loop has no more than its name, that of another one the rate before it.
+        """
+        return name if rate == self.loops.innermost else f"{rate}_{name}"
 
     def channels(self) -> list[ChannelOp]:
         """Its channels, in program order."""
@@ -67,10 +63,10 @@ class KernelOp(FunctionLikeOp):
 
     def verify_(self) -> None:
         super().verify_()
-        expect(self.iterations > 0, "a kernel needs `iterations`, a positive integer")
-        expect(self.steps > 0, "`steps` of a kernel is a positive integer")
-        even = self.iterations % self.steps == 0
-        expect(even, f"{self.iterations} iterations do not make {self.steps} equal steps")
+        given = self.attributes.get(LOOPS)
+        expect(given is None or isinstance(given, LoopsAttr), f"`{LOOPS}` is {given}, no `#dataflow.loops`")
+        for name in ("iterations", "steps"):
+            expect(name not in self.attributes, f"`{name}` of a kernel; its `{LOOPS}` say how often it runs")
         for op in self.body.block.ops:
             if not isinstance(op, ChannelOp | UnitOp):
                 fail_at(op, f"{op.name} directly inside a {self.name}; only units and channels stand there")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from operator import mul
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IntegerAttr, IntegerType, MemRefType, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, MemRefType, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -20,6 +23,7 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent
 
 from .dataflow_kernel import KernelOp
+from .dataflow_loops import outer_strides, outer_strides_attribute
 from .dataflow_units import UnitOp
 from .tensors import (
     ChannelType,
@@ -32,7 +36,6 @@ from .tensors import (
     tile_of,
     tiled_axis,
 )
-from .vocabulary import RATES, Rate
 
 
 def _tiles(whole: Attribute, channel: SSAValue) -> int:
@@ -48,14 +51,14 @@ def _stream_type(memory: SSAValue, start: Attribute | None) -> Attribute:
 class LoadOp(UnitOp):
     """Stream a tensor from memory, tile by tile: `dataflow.load %w to %c {start = 0, stride = 1} : …`.
 
-    With `start` and `stride`, iteration i of a decode step reads slice `start + i * stride` of a stack. At
-    rate "call" the stream runs once a call. With `after` and `position`, the tile that
-    holds the position (along the tiled axis) and those behind it wait for a token of `after`, one an
-    iteration. A kernel of several decode steps counts its positions: step s is at `position` plus s.
+    With `start` and `stride`, iteration i of its loop reads slice `start + i * stride` of a stack; with
+    `outer_strides` the slice moves with the loops around it, too, the outermost first. With `after` and
+    `position`, the tile that holds the position (along the tiled axis) and those behind it wait for a token
+    of `after`, one an iteration. A kernel of several decode steps counts its positions: step s is at
+    `position` plus s.
     """
 
     name = "dataflow.load"
-    LEGAL_RATES: ClassVar[tuple[Rate, ...]] = RATES
     RESOURCE: ClassVar[str | None] = "hbm"
 
     source = operand_def(TensorType[Attribute] | MemRefType[Attribute])
@@ -65,6 +68,7 @@ class LoadOp(UnitOp):
     """Every tile goes to each of them."""
     start = opt_prop_def(IntegerAttr.constr(i64))
     stride = opt_prop_def(IntegerAttr.constr(i64))
+    outer_strides = opt_prop_def(DenseArrayBase.constr(i64))
 
     traits = traits_def(HasParent(KernelOp))
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
@@ -78,13 +82,12 @@ class LoadOp(UnitOp):
         source: SSAValue,
         channels: Sequence[SSAValue],
         *,
-        slices: tuple[int, int] | None = None,
-        rate: Rate = "iteration",
+        slices: Slices | None = None,
         after: SSAValue | None = None,
         position: SSAValue | None = None,
     ):
         operands = [source, after, position, channels]
-        super().__init__(operands=operands, properties=_stream_properties(slices, rate))
+        super().__init__(operands=operands, properties=_stream_properties(slices))
 
     def inputs(self) -> Sequence[SSAValue]:
         return () if self.after is None else (self.after,)
@@ -136,13 +139,11 @@ class StoreOp(UnitOp):
     """Stream tiles to memory: to result N of the kernel, or into a memref.
 
     `dataflow.store %c result 0 : …` or `dataflow.store %c into %cache at %position done (%t) : …`. With a
-    position, tiles of `[B, G * D]` go to index `position` of a cache `[B, G, context, D]`. `start`, `stride`,
-    the rates and the counting are those of `dataflow.load`; at rate "step" it is step s that goes to slice
-    `start + s * stride` of a result.
+    position, tiles of `[B, G * D]` go to index `position` of a cache `[B, G, context, D]`. The slices and the
+    counting of steps are those of `dataflow.load`; those of a result are slices of the result.
     """
 
     name = "dataflow.store"
-    LEGAL_RATES: ClassVar[tuple[Rate, ...]] = RATES
     RESOURCE: ClassVar[str | None] = "hbm"
 
     channel = operand_def(ChannelType)
@@ -153,6 +154,7 @@ class StoreOp(UnitOp):
     result = opt_prop_def(IntegerAttr.constr(i64))
     start = opt_prop_def(IntegerAttr.constr(i64))
     stride = opt_prop_def(IntegerAttr.constr(i64))
+    outer_strides = opt_prop_def(DenseArrayBase.constr(i64))
 
     traits = traits_def(HasParent(KernelOp))
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
@@ -170,10 +172,9 @@ class StoreOp(UnitOp):
         destination: SSAValue | None = None,
         position: SSAValue | None = None,
         done: Sequence[SSAValue] = (),
-        slices: tuple[int, int] | None = None,
-        rate: Rate = "iteration",
+        slices: Slices | None = None,
     ):
-        properties = _stream_properties(slices, rate)
+        properties = _stream_properties(slices)
         if result is not None:
             properties["result"] = IntegerAttr(result, i64)
         super().__init__(operands=[channel, destination, position, done], properties=properties)
@@ -254,14 +255,33 @@ class StoreOp(UnitOp):
             expect(columns % head_dim == 0, f"tiles of {columns} columns cut heads of {head_dim}")
 
 
-def _stream_properties(slices: tuple[int, int] | None, rate: Rate) -> dict[str, Attribute]:
-    properties: dict[str, Attribute] = {}
-    if slices is not None:
-        properties["start"] = IntegerAttr(slices[0], i64)
-        properties["stride"] = IntegerAttr(slices[1], i64)
-    if rate != "iteration":
-        properties["rate"] = StringAttr(rate)
-    return properties
+@dataclass(frozen=True)
+class Slices:
+    """Slice `start + i * stride` of a stack in iteration i; it moves with the loops around as well."""
+
+    start: int
+    stride: int
+    outer: tuple[int, ...] = ()
+    """The strides in the loops around, the outermost first; () where it does not move with them."""
+
+
+def _stream_properties(slices: Slices | None) -> dict[str, Attribute | None]:
+    if slices is None:
+        return {}
+    return {
+        "start": IntegerAttr(slices.start, i64),
+        "stride": IntegerAttr(slices.stride, i64),
+        "outer_strides": outer_strides_attribute(slices.outer),
+    }
+
+
+def slice_strides(op: LoadOp | StoreOp) -> tuple[int, ...]:
+    """By how many slices a stream moves in an iteration of each loop around it, the outermost first."""
+    loops = len(op.loops.path(op.runs))
+    if op.stride is None or not loops:
+        return (0,) * loops
+    outer = outer_strides(op.outer_strides) or (0,) * (loops - 1)
+    return (*outer, op.stride.value.data)
 
 
 def _verify_scalar(position: SSAValue | None) -> None:
@@ -271,20 +291,22 @@ def _verify_scalar(position: SSAValue | None) -> None:
 
 def _verify_slices(op: LoadOp | StoreOp) -> None:
     expect((op.start is None) == (op.stride is None), "give `start` and `stride` together")
+    expect(op.outer_strides is None or op.stride is not None, "`outer_strides` need `start` and `stride`")
     if op.start is None or op.stride is None:
         return
-    once_a_step = op.runs == "step"
-    in_memory = isinstance(op, LoadOp) or op.destination is not None or once_a_step
-    expect(in_memory, "`start` and `stride` need a stack in memory, or a result made step by step")
     memory, kernel = op.source.type if isinstance(op, LoadOp) else op.stack, op.parent_op()
     if memory is None or not isinstance(kernel, KernelOp):
         return
     expect(len(shape_of(memory)) > 0, f"`start` and `stride` need a stack, not a {memory}")
+    counts, given = op.loops.counts(op.runs), outer_strides(op.outer_strides)
+    around = max(0, len(counts) - 1)
+    expect(len(given) in (0, around), f"{len(given)} outer strides in {around} loops around")
+    moves = [(n - 1) * stride for n, stride in zip(counts, slice_strides(op), strict=True)]
     first, length = op.start.value.data, shape_of(memory)[0]
-    rounds = kernel.steps if once_a_step else kernel.iterations // kernel.steps
-    last = first + (rounds - 1) * op.stride.value.data
-    what = "steps" if once_a_step else "iterations"
-    expect(
-        min(first, last) >= 0 and max(first, last) < length,
-        f"{what} use slices {first} to {last} of a stack of {length}",
-    )
+    if isinstance(op, StoreOp) and op.result is not None:
+        touched = {
+            first + sum(map(mul, numbers, slice_strides(op))) for numbers in product(*map(range, counts))
+        }
+        expect(len(touched) == length, f"it stores {len(touched)} slices of a result of {length}")
+    low, high = first + sum(min(0, move) for move in moves), first + sum(max(0, move) for move in moves)
+    expect(low >= 0 and high < length, f"it uses slices {low} to {high} of a stack of {length}")

@@ -8,29 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NoReturn, cast
+from typing import ClassVar, NoReturn
 
-from xdsl.dialects.builtin import IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import IntegerAttr, StringAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, opt_prop_def
 from xdsl.utils.exceptions import VerifyException
 
+from .dataflow_loops import loops_of
+from .loop_tree import LoopTree
 from .machine import Machine
 from .tensors import ChannelType, element_type_of, expect, shape_of
-from .vocabulary import Rate
-
-
-def passes_in(kernel: Operation, rate: Rate) -> int:
-    """How often in a call of a kernel something of this rate runs; 0 where the kernel does not say."""
-    match rate:
-        case "iteration":
-            given = kernel.attributes.get("iterations")
-            return given.value.data if isinstance(given, IntegerAttr) else 0
-        case "step":
-            given = kernel.attributes.get("steps", IntegerAttr(1, i64))
-            return given.value.data if isinstance(given, IntegerAttr) else 0
-        case _:
-            return 1
+from .vocabulary import CALL, Rate
 
 
 def fail_at(op: Operation, message: str) -> NoReturn:
@@ -76,30 +65,50 @@ class UnitOp(IRDLOperation):
     What it does in a pass falls into steps of work, each over a tile: `work` of them.
     """
 
-    LEGAL_RATES: ClassVar[tuple[Rate, ...]] = ("iteration", "step")
-    """How often units of the kind may run; the first where `rate` does not say."""
+    OWN_RATE: ClassVar[Rate | None] = None
+    """The rate of the kind where `rate` does not say; None for that of the innermost loop."""
+    NEEDS_LOOP: ClassVar[bool] = False
+    """Whether it has a meaning in a loop only."""
     RESOURCE: ClassVar[str | None] = None
     """What all units of the kind share, `hbm` or `links`; None where each has units of its own."""
     FREES_LATE: ClassVar[bool] = False
     """Whether it puts a tile on before it lets go of the one it has taken."""
 
     rate = opt_prop_def(StringAttr)
-    """How often it runs, "step" or "call"; absent: in every iteration."""
+    """The loop in each of whose iterations it runs once, or "call"; absent: the innermost loop."""
+
+    @property
+    def loops(self) -> LoopTree:
+        """The loops of its kernel."""
+        return loops_of(self.parent_op())
 
     @property
     def runs(self) -> Rate:
         """How often it runs."""
-        return self.LEGAL_RATES[0] if self.rate is None else cast(Rate, self.rate.data)
+        return (self.OWN_RATE or self.loops.innermost or CALL) if self.rate is None else self.rate.data
 
     @property
     def passes(self) -> int:
         """How often it runs in a call."""
-        kernel = self.parent_op()
-        return 1 if kernel is None else passes_in(kernel, self.runs)
+        return self.loops.passes(self.runs)
+
+    @property
+    def rounds(self) -> tuple[int, int]:
+        """How often its loop begins anew in a call, and how often it runs then."""
+        return self.loops.rounds(self.runs)
 
     def verify_(self) -> None:
-        legal = ", ".join(f"'{rate}'" for rate in self.LEGAL_RATES)
-        expect(self.runs in self.LEGAL_RATES, f"{self.name} at rate '{self.runs}'; it runs at rate {legal}")
+        if self.parent_op() is None:
+            return
+        tree = self.loops
+        if self.rate is None and self.OWN_RATE is None:
+            several = " and ".join(f"'{name}'" for name in tree.leaves)
+            expect(tree.innermost is not None, f"{self.name} runs in one of the loops {several}; give `rate`")
+        known = ", ".join(f"'{rate}'" for rate in tree.rates)
+        expect(self.runs in tree.rates, f"{self.name} at rate '{self.runs}'; its kernel has {known}")
+        expect(
+            not self.NEEDS_LOOP or self.runs != CALL, f"{self.name} at rate '{CALL}'; it belongs to a loop"
+        )
 
     # Channels.
 

@@ -1,9 +1,9 @@
 """The `kernel` dialect: what the machine is told to launch, and in which order.
 
-**Invariants.** A `kernel.func` holds nn operations (and `kernel.loop`s and `kernel.steps` of them) and calls
-nothing. A `kernel.schedule` is one step as a straight list of `kernel.call`s: exactly what stands there is
-launched, nothing else runs on the machine. Tensors that pass between calls live in memory; a `memref`
-operand is read and written in place.
+**Invariants.** A `kernel.func` holds nn operations, `kernel.loop`s of them (in a row, among other operations,
+one inside another) and `kernel.steps`, and calls nothing. A `kernel.schedule` is one step as a straight list
+of `kernel.call`s: exactly what stands there is launched, nothing else runs on the machine. Tensors that pass
+between calls live in memory; a `memref` operand is read and written in place.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class FuncOp(FunctionLikeOp):
 
     def verify_(self) -> None:
         super().verify_()
-        for op in self.body.block.ops:
+        for op in self.body.walk():
             expect(not isinstance(op, CallOp | ObserveOp | GroupOp), f"{op.name} inside a kernel")
         _verify_return(self)
 

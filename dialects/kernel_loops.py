@@ -20,7 +20,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent, IsTerminator, Pure, RecursiveMemoryEffect
 
-from .tensors import element_type_of, ending_types, expect, listed, shape_of, slice_type
+from .tensors import ending_types, expect, listed, shape_of, slice_type, stack_type
 
 
 @irdl_op_definition
@@ -30,6 +30,19 @@ class LoopOp(IRDLOperation):
     The body's arguments are the carried values and then one slice per stack; it yields the next carried
     values. Whatever it uses from outside is invariant. Iterations may overlap as far as the carried values
     allow: the next iteration's slices are loaded while this one computes.
+
+    Loops nest, and stand in a row. A stack may hand the body a *window* instead of a slice: as many slices as
+    its entry in `windows` says, from the slice of the iteration on, as a stack that an inner loop walks:
+
+    ```
+    %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16>
+        stacks(%w : tensor<20x8x8xbf16>) attributes {strides = array<i64: 5>, windows = array<i64: 5>} {
+    ^bb0(%h: tensor<1x8xbf16>, %five: tensor<5x8x8xbf16>):
+      %s = kernel.loop 5 carried(%h : tensor<1x8xbf16>) -> tensor<1x8xbf16>
+          stacks(%five : tensor<5x8x8xbf16>) {
+      ^bb1(%g: tensor<1x8xbf16>, %one: tensor<8x8xbf16>):
+        …
+    ```
     """
 
     name = "kernel.loop"
@@ -39,6 +52,8 @@ class LoopOp(IRDLOperation):
     """First slice of each stack; zeros if absent."""
     strides = opt_prop_def(DenseArrayBase.constr(i64))
     """Distance of consecutive slices of each stack; ones if absent."""
+    windows = opt_prop_def(DenseArrayBase.constr(i64))
+    """Slices that the body is handed of each stack, as a stack; 0, and zeros if absent, for one by itself."""
     carried = var_operand_def()
     stacks = var_operand_def(TensorType[Attribute] | MemRefType[Attribute])
     res = var_result_def()
@@ -59,12 +74,15 @@ class LoopOp(IRDLOperation):
         body: Region,
         starts: Sequence[int] | None = None,
         strides: Sequence[int] | None = None,
+        windows: Sequence[int] | None = None,
     ):
         properties: dict[str, Attribute] = {"count": IntegerAttr(count, i64)}
         if starts is not None and any(start != 0 for start in starts):
             properties["starts"] = DenseArrayBase.from_list(i64, starts)
         if strides is not None and any(stride != 1 for stride in strides):
             properties["strides"] = DenseArrayBase.from_list(i64, strides)
+        if windows is not None and any(windows):
+            properties["windows"] = DenseArrayBase.from_list(i64, windows)
         super().__init__(
             operands=[carried, stacks],
             result_types=[[value.type for value in carried]],
@@ -79,19 +97,38 @@ class LoopOp(IRDLOperation):
         strides = self.strides.get_values() if self.strides else (1,) * len(self.stacks)
         return tuple((int(start), int(stride)) for start, stride in zip(starts, strides, strict=True))
 
+    @property
+    def window_lengths(self) -> tuple[int, ...]:
+        """Slices of the window that the body is handed of each stack; 0 for a slice by itself."""
+        if self.windows is None:
+            return (0,) * len(self.stacks)
+        return tuple(int(length) for length in self.windows.get_values())
+
+    @property
+    def part_types(self) -> list[Attribute]:
+        """What the body is handed of each stack: a slice or a window."""
+        slices = [slice_type(stack.type) for stack in self.stacks]
+        pairs = zip(slices, self.window_lengths, strict=True)
+        return [stack_type(type_, length) if length else type_ for type_, length in pairs]
+
     def verify_(self) -> None:
         count = self.count.value.data
         expect(count > 0, f"a loop of {count} iterations")
-        for array, what in ((self.starts, "starts"), (self.strides, "strides")):
+        for array, what in ((self.starts, "starts"), (self.strides, "strides"), (self.windows, "windows")):
             given = len(array) if array is not None else len(self.stacks)
             expect(given == len(self.stacks), f"{given} {what} for {len(self.stacks)} stacks")
-        for stack, (start, stride) in zip(self.stacks, self.slices, strict=True):
-            ends, length = (start, start + (count - 1) * stride), shape_of(stack)[0]
-            fits = min(ends) >= 0 and max(ends) < length
-            expect(fits, f"the loop reads slices {ends[0]} to {ends[1]} of a stack of {length}")
+        for stack, walk, window in zip(self.stacks, self.slices, self.window_lengths, strict=True):
+            expect(window >= 0, f"a window of {window} slices")
+            first, last = _walked(*walk, count, window)
+            length = shape_of(stack)[0]
+            fits = min(first, last) >= 0 and max(first, last) < length
+            expect(fits, f"the loop reads slices {first} to {last} of a stack of {length}")
         wanted = [value.type for value in self.carried]
+        for type_ in wanted:
+            tensor = isinstance(type_, TensorType)
+            expect(tensor, f"the loop carries a {type_}; memory is written in place, use it from outside")
         expect([r.type for r in self.res] == wanted, "results and carried values differ in type")
-        arguments = [*wanted, *(slice_type(stack.type) for stack in self.stacks)]
+        arguments = [*wanted, *self.part_types]
         given_types = [arg.type for arg in self.body.block.args]
         expect(
             given_types == arguments,
@@ -99,6 +136,12 @@ class LoopOp(IRDLOperation):
         )
         yielded = ending_types(self.body.block, YieldOp, "the loop body")
         expect(yielded == wanted, "the loop yields other types than it carries")
+
+
+def _walked(start: int, stride: int, count: int, window: int) -> tuple[int, int]:
+    """The outermost slices that a loop reads of a stack, in the order in which it reads them."""
+    last, more = start + (count - 1) * stride, max(window, 1) - 1
+    return (start, last + more) if stride >= 0 else (start + more, last)
 
 
 @irdl_op_definition
@@ -155,11 +198,6 @@ class StepsOp(IRDLOperation):
         expect(types == arguments, f"body arguments are {listed(types)}, should be {listed(arguments)}")
         yielded = ending_types(self.body.block, YieldOp, "the body of the steps")
         expect(yielded == carried, "the step yields other types than it carries")
-
-
-def stack_type(type_: Attribute, count: int) -> TensorType[Attribute]:
-    """The type of `count` tensors of a type, one behind another."""
-    return TensorType(element_type_of(type_), [count, *shape_of(type_)])
 
 
 @irdl_op_definition

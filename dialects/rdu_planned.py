@@ -30,10 +30,9 @@ CHANNEL_PLAN = ("pmus", "pmu_first", "hops")
 class Walk:
     """The address pattern of a stream, in bytes.
 
-    Tile t of the i-th pass of a decode step begins at `start + i * pass_stride + t * tile_stride` from the
-    argument's address, a store at a position `position * position_stride` further; `strides` are those from
-    one element to the next, per dimension of the tile. A stream of rate "step" goes on with the passes of
-    the step before.
+    Tile t in iteration i of its loop begins at `start + i * pass_stride + t * tile_stride` from the address
+    of the argument, a store at a position `position * position_stride` further; `strides` are those from one
+    element to the next, per dimension of the tile.
     """
 
     tiles: int
@@ -44,6 +43,8 @@ class Walk:
     strides: tuple[int, ...]
     positions_per_tile: int | None = None
     """Of a load that waits: tiles from `position / positions_per_tile` on wait for its token."""
+    outer_strides: tuple[int, ...] = ()
+    """It moves so far in an iteration of each loop around its own, the outermost first; () is not at all."""
     position_stride: int | None = None
     """Of a store at a position of a cache: a tile `[B, n]` is written as `[B, n / head_dim, head_dim]`."""
 
@@ -64,6 +65,7 @@ class WalkAttr(ParametrizedAttribute):
         values: dict[str, int] = {}
         numbers = dict(self.numbers.data)
         strides = numbers.pop("strides", None)
+        outer = numbers.pop("outer_strides", DenseArrayBase.from_list(i64, []))
         for name, value in numbers.items():
             expect(name in Walk.__dataclass_fields__, f"a walk has no number '{name}'")
             expect(isinstance(value, IntegerAttr), f"{name} of a walk is {value}, not an integer")
@@ -72,8 +74,11 @@ class WalkAttr(ParametrizedAttribute):
         for name in ("tiles", "tile_stride", "start", "pass_stride"):
             expect(name in values, f"a walk needs `{name}`")
         expect(isinstance(strides, DenseArrayBase), "a walk needs `strides`, an array of bytes")
+        expect(isinstance(outer, DenseArrayBase), "`outer_strides` of a walk is an array of bytes")
         assert isinstance(strides, DenseArrayBase)
-        return Walk(**values, strides=tuple(int(stride) for stride in strides.get_values()))
+        assert isinstance(outer, DenseArrayBase)
+        lists = (tuple(int(stride) for stride in array.get_values()) for array in (strides, outer))
+        return Walk(**values, **dict(zip(("strides", "outer_strides"), lists, strict=True)))
 
     def verify(self) -> None:
         self.walk()
@@ -83,9 +88,9 @@ class WalkAttr(ParametrizedAttribute):
         """The attribute that stands for a walk."""
         numbers: dict[str, Attribute] = {}
         for name, value in vars(walk).items():
-            if name == "strides":
-                numbers[name] = DenseArrayBase.from_list(i64, walk.strides)
-            elif value is not None:
+            if name == "strides" or (name == "outer_strides" and value):
+                numbers[name] = DenseArrayBase.from_list(i64, value)
+            elif isinstance(value, int):
                 numbers[name] = IntegerAttr(value, i64)
         return WalkAttr(DictionaryAttr(numbers))
 

@@ -78,6 +78,17 @@ def slice_type(stack: Attribute) -> Attribute:
             raise VerifyException(f"{stack} has no slices")
 
 
+def stack_type(slice_: Attribute, length: int) -> Attribute:
+    """The type of `length` tensors or memrefs of a type, one behind another."""
+    match slice_:
+        case TensorType():
+            return TensorType(slice_.get_element_type(), [length, *slice_.get_shape()])
+        case MemRefType():
+            return MemRefType(slice_.get_element_type(), [length, *slice_.get_shape()])
+        case _:
+            raise VerifyException(f"{slice_} makes no stacks")
+
+
 def end_of(block: Block) -> Operation:
     """The operation that ends a body which has been verified."""
     assert block.last_op is not None, "the verifier wants a terminator"

@@ -8,9 +8,14 @@ IrLevel = Literal["nn", "kernel", "dataflow", "rdu"]
 IR_LEVELS: tuple[IrLevel, ...] = get_args(IrLevel)
 """The levels of the IR, from the model to the machine."""
 
-Rate = Literal["iteration", "step", "call"]
-RATES: tuple[Rate, ...] = get_args(Rate)
-"""How often a unit of a kernel runs: in each iteration, in each decode step, or once in a call."""
+Rate = str
+"""How often a unit of a kernel runs: in each iteration of the loop of that name, or once in a call."""
+CALL: Rate = "call"
+"""The rate of what runs once in a call."""
+STEP: Rate = "step"
+"""The name of the loop over decode steps."""
+ITERATION: Rate = "iteration"
+"""The name of the first loop over layers; those behind it have a number more."""
 
 Granularity = Literal["op", "block", "layer"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)

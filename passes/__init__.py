@@ -20,6 +20,7 @@ PASSES: dict[str, str] = {
     "outline-kernels": "outlining",
     "merge-identical-kernels": "outlining",
     "loop-kernels": "looping",
+    "join-calls": "looping",
     "loop-steps": "looping",
     "convert-kernel-to-dataflow": "network",
     "tile-stages": "tiling",

@@ -114,7 +114,7 @@ class Interpreter:
 
 
 def _steps(module: ModuleOp) -> int:
-    networks = [op.steps for op in module.ops if isinstance(op, KernelOp)]
+    networks = [op.loops.steps for op in module.ops if isinstance(op, KernelOp)]
     loops = [op.count.value.data for op in module.walk() if isinstance(op, StepsOp)]
     return max((*networks, *loops), default=1)
 

@@ -19,7 +19,7 @@ from ..meanings import load_meaning
 from ..specs import attributes_of, tensor_spec
 from ..tensors import Array
 from .network import run_network
-from .values import SocketValues, counter_at, fail, slices_of
+from .values import SocketValues, counter_at, fail, slices_of, windows_of
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,11 @@ class Evaluator:
     ) -> Sequence[SocketValues]:
         carried, stacks = operands[: len(op.carried)], operands[len(op.carried) :]
         for i in range(op.count.value.data):
-            slices = [
-                slices_of(stack, start + i * step)
-                for stack, (start, step) in zip(stacks, op.slices, strict=True)
+            parts = [
+                windows_of(stack, start + i * step, window) if window else slices_of(stack, start + i * step)
+                for stack, (start, step), window in zip(stacks, op.slices, op.window_lengths, strict=True)
             ]
-            carried = self.run_block(op.body.block, (*carried, *slices), values)
+            carried = self.run_block(op.body.block, (*carried, *parts), values)
         return carried
 
     def _steps(

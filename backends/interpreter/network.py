@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from itertools import product
+from operator import mul
 
 import numpy as np
 from xdsl.ir import Attribute, Block, SSAValue
@@ -26,7 +28,9 @@ from ...dialects.dataflow import (
     StoreOp,
     UnitOp,
 )
+from ...dialects.dataflow_streams import slice_strides
 from ...dialects.tensors import PortShape, shape_of, tiled_axis
+from ...dialects.vocabulary import STEP
 from .. import numerics
 from ..collectives import COLLECTIVES, sharded_embedding
 from ..specs import attributes_of, tensor_spec
@@ -78,8 +82,6 @@ class _Network:
 
     def __init__(self, kernel: KernelOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody):
         block = kernel.body.block
-        self.rounds = kernel.iterations // kernel.steps
-        """Iterations of a decode step."""
         self.sockets = sockets
         self.run_body = run_body
         self.memory: dict[SSAValue, SocketValues] = dict(zip(block.args, arguments, strict=True))
@@ -132,11 +134,11 @@ class _Network:
         self, op: LoadOp | StoreOp, memory: SocketValues
     ) -> Generator[tuple[Tile, list[Array]], None, None]:
         """What each pass of a stream works on, as views, and the position of its step on each socket."""
-        for number in range(op.passes):
-            step, i = divmod(number, self.rounds) if op.runs == "iteration" else (number, number)
-            view = memory
-            if op.start is not None and op.stride is not None:
-                view = slices_of(memory, op.start.value.data + i * op.stride.value.data)
+        path, strides = op.loops.path(op.runs), slice_strides(op)
+        for iterations in product(*(range(loop.count) for loop in path)):
+            view, step = memory, iterations[0] if path and path[0].name == STEP else 0
+            if op.start is not None:
+                view = slices_of(memory, op.start.value.data + sum(map(mul, iterations, strides)))
             positions = [] if op.position is None else arrays_of(counter_at(self.memory[op.position], step))
             yield arrays_of(view), positions
 
@@ -210,8 +212,8 @@ class _Network:
         return [np.concatenate(row, shape.axis) for row in zip(*tiles, strict=True)]
 
     def _carry(self, op: CarryOp) -> Process:
-        length = op.passes // op.rounds
-        for i in [*range(length + 1)] * op.rounds:
+        rounds, length = op.rounds
+        for i in [*range(length + 1)] * rounds:
             source = op.init if i == 0 else op.next
             last = () if op.final is None else (op.final,)
             for _ in range(op.tiles.value.data):

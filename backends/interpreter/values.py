@@ -33,6 +33,11 @@ def slices_of(stacks: SocketValues, index: int) -> SocketValues:
     return [stack[index] if isinstance(stack, tuple) else stack[index, ...] for stack in stacks]
 
 
+def windows_of(stacks: SocketValues, first: int, length: int) -> SocketValues:
+    """Consecutive parts of a stack on each socket, as a stack of views."""
+    return [stack[first : first + length] for stack in stacks]
+
+
 def counter_at(first: SocketValues, step: int) -> SocketValues:
     """A counter in a decode step: integers that grow by one from step to step."""
     return [np.asarray(value + step, value.dtype) for value in arrays_of(first)]

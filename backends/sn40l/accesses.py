@@ -1,13 +1,15 @@
 """Memory hazards: accesses that no order can make right, and accesses in the wrong order.
 
-Program order is by iteration, then by the order of the units in the kernel, then by tile.
+Program order is by iteration of the loops, then by the order of the units in the kernel, then by tile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from ...dialects.vocabulary import STEP, Rate
 from .address import Walk, overlap
 from .errors import HazardError
 from .kernel import Kernel
@@ -23,11 +25,9 @@ def check_accesses(kernel: Kernel, walks: Sequence[Walk], memory: MemoryMap) -> 
     for walk in walks:
         _check_places(kernel, walk, memory)
     touching = [walk for walk in walks if memory.touches_values(*walk.span)]
-    for iteration in range(kernel.iterations if touching else 0):
-        for walk in touching:
-            index, rest = divmod(iteration - walk.order.first, walk.order.every)
-            if not rest and 0 <= index < walk.passes * walk.steps:
-                _check_pass(kernel, walk, index, memory)
+    passes = ((walk, index) for walk in touching for index in range(walk.passes))
+    for walk, index in sorted(passes, key=lambda one: one[0].placement.number(one[1])):
+        _check_pass(kernel, walk, index, memory)
 
 
 def _check_places(kernel: Kernel, walk: Walk, memory: MemoryMap) -> None:
@@ -47,12 +47,19 @@ def _check_pass(kernel: Kernel, walk: Walk, index: int, memory: MemoryMap) -> No
         return
     unwritten = memory.first_unwritten(address, layout)
     if unwritten is not None:
-        what = f"reads {memory.name_at(unwritten)} in iteration {walk.order.iteration(index)}"
+        what = f"reads {memory.name_at(unwritten)}{_when(walk, index, ' in')}"
         raise _hazard(kernel, walk, f"{what}; nothing has written it in this step")
 
 
 def _verb(walk: Walk) -> str:
     return "writes" if walk.writes else "reads"
+
+
+def _when(walk: Walk, index: int, word: str) -> str:
+    """The iterations in which a pass is, in words; nothing of a stream that runs once a call."""
+    iterations = zip(walk.levels, walk.placement.iterations(index), strict=True)
+    text = ", ".join(f"{level.loop} {number}" for level, number in iterations)
+    return f"{word} {text}" if text else ""
 
 
 def _hazard(kernel: Kernel, walk: Walk, what: str) -> HazardError:
@@ -76,11 +83,12 @@ def _touch_alike(walk: Walk, other: Walk, first: int, last: int) -> bool:
 
     One must stay where it is from step to step, and both must keep to slices of their own.
     """
-    moving, still = (walk, other) if walk.step_stride else (other, walk)
-    if still.step_stride or (moving.passes, moving.pass_stride) != (still.passes, still.pass_stride):
+    moving, still = (walk, other) if walk.levels[0].stride else (other, walk)
+    if still.levels[0].stride or moving.levels[1:] != still.levels[1:]:
         return False
     lows, highs = zip(*(_span_of_pass(one) for one in (moving, still)), strict=True)
-    if moving.passes > 1 and abs(moving.pass_stride) < max(highs) - min(lows):
+    starts = sorted(_starts_in_step(moving))
+    if any(b - a < max(highs) - min(lows) for a, b in pairwise(starts)):
         return False
     patterns = (_touched(moving, still, step) for step in range(first, last + 1))
     wanted = next(patterns)
@@ -89,13 +97,21 @@ def _touch_alike(walk: Walk, other: Walk, first: int, last: int) -> bool:
 
 def _span_of_pass(walk: Walk) -> tuple[int, int]:
     """First byte and the byte behind the last one of the first passes of all decode steps."""
-    layout = walk.pass_layout().repeated(walk.steps, walk.step_stride)
+    layout = walk.pass_layout().repeated(walk.levels[0].count, walk.levels[0].stride)
     return walk.start + layout.low, walk.start + layout.high
+
+
+def _starts_in_step(walk: Walk) -> list[int]:
+    """Where the passes of the first decode step begin, from the first of them on."""
+    starts = [0]
+    for level in walk.levels[1:]:
+        starts = [start + number * level.stride for start in starts for number in range(level.count)]
+    return starts
 
 
 def _touched(moving: Walk, still: Walk, step: int) -> list[bool]:
     """Which tiles of the first pass in a decode step share bytes with which of the other stream."""
-    begin = step * moving.passes * moving.tiles
+    begin = step * moving.passes // moving.levels[0].count * moving.tiles
     return [
         overlap(moving.layout, moving.address(begin + a), still.layout, still.address(b))
         for a in range(moving.tiles)
@@ -108,7 +124,7 @@ class _Access:
     """A tile that has been read or written."""
 
     order: tuple[int, int, int]
-    """Iteration, unit and firing make the program order."""
+    """The number of its pass, its unit and its firing make the program order."""
     address: int
     cycle: int
 
@@ -138,7 +154,7 @@ class OrderCheck:
         if unit not in self._rivals:
             return
         walk = self._walks[unit]
-        access = _Access((walk.iteration(firing), unit, firing), walk.address(firing), now)
+        access = _Access((walk.order(firing), unit, firing), walk.address(firing), now)
         for rival in self._rivals[unit]:
             self._check_against(access, rival)
         assert len(self._cycles[unit]) == firing, "a server takes the first tile of a unit first"
@@ -148,34 +164,24 @@ class OrderCheck:
         """How many accesses of each unit that it watches there have been."""
         return tuple(map(len, self._cycles.values()))
 
-    def can_repeat(self) -> bool:
-        """Whether later iterations pass if those before did, with the accesses at the same distances.
+    def can_repeat(self, loop: Rate, first: int, last: int) -> bool:
+        """Whether the iterations of a loop from `first` to `last` pass if one of them does, over and over.
 
-        So it is where streams that share bytes walk in step. A stream of one pass that reads comes before the
-        later iterations in program order, one that writes comes behind them and must not have begun.
+        So it is where streams that share bytes move on together. A stream around the loop that reads comes
+        before the iterations to come in program order, one that writes comes behind them and must not have
+        begun. A store that moves on alone, to the next position, must keep touching the same tiles of the
+        stream that shares its bytes.
         """
         for unit, rivals in self._rivals.items():
             walk = self._walks[unit]
-            if not walk.is_looped and walk.writes and self._cycles[unit]:
-                return False
-            looped = (self._walks[rival] for rival in rivals if self._walks[rival].is_looped)
-            if walk.is_looped and any(other.pass_stride != walk.pass_stride for other in looped):
-                return False
-        return True
-
-    def can_repeat_steps(self, first: int, last: int) -> bool:
-        """The same for whole decode steps, with those from `first` to `last` the ones in question.
-
-        So it is where streams that share bytes move on together from step to step. A store that moves on
-        alone, to the next position, must keep touching the same tiles of the stream that shares its bytes.
-        """
-        for unit, rivals in self._rivals.items():
-            walk = self._walks[unit]
-            if not walk.is_looped and walk.writes and self._cycles[unit]:
-                return False
+            stride = walk.stride_in(loop)
+            if stride is None:
+                if walk.writes and self._cycles[unit]:
+                    return False
+                continue
             for other in (self._walks[rival] for rival in rivals):
-                apart = walk.is_looped and other.is_looped and walk.step_stride != other.step_stride
-                if apart and not _touch_alike(walk, other, first, last):
+                apart = other.stride_in(loop) not in (None, stride)
+                if apart and not (loop == STEP and _touch_alike(walk, other, first, last)):
                     return False
         return True
 
@@ -190,7 +196,7 @@ class OrderCheck:
         walk, cycles = self._walks[rival], self._cycles[rival]
         layout = self._walks[access.order[1]].layout
         for firing in range(len(cycles) - 1, -1, -1):
-            order, address = (walk.iteration(firing), rival, firing), walk.address(firing)
+            order, address = (walk.order(firing), rival, firing), walk.address(firing)
             if order < access.order:
                 return
             if overlap(layout, access.address, walk.layout, address):
@@ -205,9 +211,9 @@ class OrderCheck:
         )
 
     def _describe(self, access: _Access) -> str:
-        iteration, index, _ = access.order
+        _, index, firing = access.order
         unit, walk = self._kernel.units[index], self._walks[index]
         return (
-            f"{unit} of iteration {iteration} {_verb(walk)} "
+            f"{unit}{_when(walk, firing // walk.tiles, ' of')} {_verb(walk)} "
             f"{self._memory.name_at(access.address)} at cycle {access.cycle}"
         )

@@ -9,6 +9,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from ...dialects.loop_tree import Placement
+from ...dialects.vocabulary import Rate
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -88,24 +91,19 @@ def overlap(a: Layout, a_address: int, b: Layout, b_address: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Order:
-    """Where the passes of a unit stand in program order: from iteration `first` on, every so many."""
+class Level:
+    """How a stream moves with a loop."""
 
-    first: int
-    every: int
-
-    def iteration(self, number: int) -> int:
-        """The iteration that a pass belongs to."""
-        return self.first + number * self.every
+    loop: Rate
+    count: int
+    """The loop has so many iterations."""
+    stride: int
+    """Bytes that it moves on in each."""
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The tiles of a stream in one call.
-
-    Tile t of the i-th pass of decode step s lies at `start + s * step_stride + i * pass_stride + t *
-    tile_stride`.
-    """
+    """The tiles of a stream in one call: tile t lies at `start + t * tile_stride`, moved with each loop."""
 
     unit: int
     """The unit's index in the kernel is its program order within an iteration."""
@@ -115,29 +113,32 @@ class Walk:
     start: int
     tiles: int
     tile_stride: int
-    passes: int
-    """There are so many in a decode step."""
-    pass_stride: int
-    steps: int
-    """It has passes in so many decode steps; 1 of a stream that runs once a call."""
-    step_stride: int
-    order: Order
+    levels: tuple[Level, ...]
+    """They are those of the loops around it, the outermost first."""
+    placement: Placement
+    """It says where its passes stand in program order."""
 
     def address(self, firing: int) -> int:
         """Address of a tile; firings of a unit count tiles through all passes."""
         index, tile = divmod(firing, self.tiles)
-        decode_step, number = divmod(index, self.passes)
-        address = self.start + decode_step * self.step_stride
-        return address + number * self.pass_stride + tile * self.tile_stride
+        address = self.start + tile * self.tile_stride
+        for level in reversed(self.levels):
+            index, iteration = divmod(index, level.count)
+            address += iteration * level.stride
+        return address
 
-    def iteration(self, firing: int) -> int:
-        """The iteration that a tile belongs to."""
-        return self.order.iteration(firing // self.tiles)
+    def order(self, firing: int) -> int:
+        """The number of the pass of a tile in program order."""
+        return self.placement.number(firing // self.tiles)
 
-    @property
-    def is_looped(self) -> bool:
-        """Whether there is more than one pass."""
-        return self.passes * self.steps > 1
+    @cached_property
+    def passes(self) -> int:
+        """How often it goes through its tiles."""
+        return prod(level.count for level in self.levels)
+
+    def stride_in(self, loop: Rate) -> int | None:
+        """By how much it moves in an iteration of a loop; None where it is not in that loop."""
+        return next((level.stride for level in self.levels if level.loop == loop), None)
 
     @cached_property
     def span(self) -> tuple[int, int]:
@@ -147,8 +148,10 @@ class Walk:
     @cached_property
     def whole_layout(self) -> Layout:
         """The layout of all tiles of all passes, from the address of the first."""
-        passes = self.pass_layout().repeated(self.passes, self.pass_stride)
-        return passes.repeated(self.steps, self.step_stride)
+        layout = self.pass_layout()
+        for level in reversed(self.levels):
+            layout = layout.repeated(level.count, level.stride)
+        return layout
 
     def pass_layout(self) -> Layout:
         """The layout of all tiles of a pass, from the address of its first."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...dialects.vocabulary import REGION_KINDS, TIERS
+from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
 from .check_machine import check_memory, check_resident_weights, check_units
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
@@ -118,10 +118,8 @@ def _check_commands(program: Program) -> None:
 
 def _check_kernel(kernel: Kernel, sockets: int) -> None:
     """That units refer to channels and parameters that exist, and that tiles fit, on so many sockets."""
-    require(kernel.iterations > 0, f"{kernel.iterations} iterations; it takes one at least")
-    require(kernel.steps > 0, f"{kernel.steps} decode steps; it takes one at least")
-    even = kernel.iterations % kernel.steps == 0
-    require(even, f"{kernel.iterations} iterations do not make {kernel.steps} equal decode steps")
+    trouble = kernel.tree.trouble()
+    require(trouble is None, trouble or "")
     for channel in kernel.channels:
         depth, latency = channel.depth, channel.latency_cycles
         require(depth > 0, f"channel '{channel.name}' of depth {depth}; it takes one at least")
@@ -138,10 +136,21 @@ def _check_kernel(kernel: Kernel, sockets: int) -> None:
 
 def _check_unit(kernel: Kernel, unit: Unit, sockets: int) -> None:
     unit.check_counts()
+    _check_rate(kernel, unit)
     count = len(kernel.channels)
     for port in (*unit.takes(kernel), *unit.puts(kernel)):
         require(0 <= port.channel < count, f"channel {port.channel} of a kernel with {count} channels")
     unit.check(kernel, sockets)
+
+
+def _check_rate(kernel: Kernel, unit: Unit) -> None:
+    """That a unit runs in a loop that is there, or once a call."""
+    tree = kernel.tree
+    several = unit.rate is None and tree.innermost is None
+    require(not several, f"it runs in one of the loops {', '.join(tree.leaves)}; its rate says in which")
+    rate = unit.runs(kernel)
+    require(rate in tree.rates, f"rate '{rate}'; its kernel has {', '.join(tree.rates)}")
+    require(not unit.needs_loop or rate != CALL, f"rate '{CALL}'; it belongs to a loop")
 
 
 def _check_rates(kernel: Kernel) -> None:

@@ -103,7 +103,7 @@ def _unit(op: Operation, numbering: Numbering) -> Unit:
     if kind is None:
         fail(op, f"{op.name} has no form in a program")
     unit = kind.emit(op, numbering)
-    return replace(unit, location=location_of(op), rate=rate_of(op) or unit.rate)
+    return replace(unit, location=location_of(op), rate=rate_of(op))
 
 
 def _kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:
@@ -112,13 +112,12 @@ def _kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:
     types = (*signature.inputs, *signature.outputs)
     return Kernel(
         kernel.sym_name.data,
-        kernel.iterations,
+        kernel.loops.loops,
         tuple(
             Parameter(name, tensor_spec(type_)) for name, type_ in zip(numbering.names, types, strict=True)
         ),
         tuple(_channel(op, number, numbering, hop_cycles) for number, op in enumerate(kernel.channels())),
         tuple(_unit(op, numbering) for op in kernel.units()),
-        kernel.steps,
     )
 
 

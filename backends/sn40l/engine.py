@@ -88,10 +88,10 @@ class KernelRun:
         if not self.calendar.events:
             self.check_end()
 
-    def proceed(self, until: int | None = None, leader: UnitRun | None = None, firing: int = 0) -> None:
+    def proceed(self, until: int | None = None, watched: Sequence[tuple[UnitRun, int]] = ()) -> None:
         """Like `run`, but having nothing to do may only mean that other sockets have to go on first.
 
-        With a `leader` it stops at the end of the cycle in which that unit has fired `firing` times.
+        It stops at the end of the cycle in which one of the `watched` units has fired as often as is said.
         """
         if self.now == 0:
             for unit in self.units:
@@ -114,8 +114,9 @@ class KernelRun:
                 if server.queue:
                     server.dispatch(now)
             self.now = now
-            if leader is not None and leader.firing >= firing:
-                return
+            for unit, firing in watched:
+                if unit.firing >= firing:
+                    return
 
     def timing(self) -> KernelTiming:
         """What a finished run took."""
@@ -147,8 +148,8 @@ class KernelRun:
         takes, puts = unit.takes(kernel, bound.gates), unit.puts(kernel)
         inputs = tuple(InputState(port, self.channels[port.channel]) for port in takes)
         outputs = tuple(OutputState(port, self.channels[port.channel]) for port in puts)
-        firings, order = unit.firings_per_call(kernel), kernel.order(index)
-        run = KINDS[type(unit)](unit, Place(index, firings, order, inputs, outputs, bound, self._around))
+        firings, placement = unit.firings_per_call(kernel), kernel.placements[index]
+        run = KINDS[type(unit)](unit, Place(index, firings, placement, inputs, outputs, bound, self._around))
         for state in inputs:
             state.channel.consumer = run
         for state in outputs:

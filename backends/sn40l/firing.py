@@ -14,10 +14,10 @@ from typing import NoReturn
 
 import numpy as np
 
+from ...dialects.loop_tree import Placement
 from ...dialects.machine import Machine
 from ..tensors import Array
 from .accesses import OrderCheck
-from .address import Order
 from .errors import HazardError
 from .kernel import Bound, Channel, Port, Unit
 from .memory import Data, MemoryMap
@@ -229,7 +229,7 @@ class Place:
     """Its index in the kernel is its program order."""
     firings: int
     """It fires so often in a call."""
-    order: Order
+    placement: Placement
     """This is where its passes stand among those of all units."""
     inputs: tuple[InputState, ...]
     outputs: tuple[OutputState, ...]
@@ -249,7 +249,8 @@ class UnitRun(ABC):
         self.unit = unit
         self.index = place.index
         self.firings = place.firings
-        self.order = place.order
+        self.placement = place.placement
+        self.firings_per_pass = unit.firings_per_pass
         self.firing = 0
         """This is the number of the next one."""
         self.busy = False
@@ -286,6 +287,10 @@ class UnitRun(ABC):
     def is_done(self) -> bool:
         """Whether it has fired for the last time."""
         return self.firing == self.firings
+
+    def number(self, firing: int) -> int:
+        """The number of the pass of a firing in program order."""
+        return self.placement.number(firing // self.firings_per_pass)
 
     def iteration_of(self, channel: ChannelRun, ordinal: int) -> int:
         """The iteration in which it puts a token."""

@@ -1,9 +1,9 @@
 """A kernel of a program: units joined by bounded channels, and what every kind of unit says of itself.
 
 Units refer to channels by their index in the kernel and to memory by the index of a kernel parameter, whose
-address an argument load has set. All extents are tiles, firings, bytes or cycles, as named. A kernel may make
-several decode steps in a call: units then run once an iteration, once a step or once a call. What a unit does
-each time is a pass; a unit of the loop begins a new round of passes with each decode step.
+address an argument load has set. All extents are tiles, firings, bytes or cycles, as named. A kernel has
+loops, in one another and in a row; a unit runs once in each iteration of the loop that its rate names, or
+once a call. What it does each time is a pass; it begins a new round of passes when its loop begins anew.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...dialects.vocabulary import Rate
+from ...dialects.loop_tree import Loop, LoopTree, Placement, program_order
+from ...dialects.vocabulary import CALL, Rate
 from ..tensors import TensorSpec
-from .address import Order, Walk
+from .address import Walk
 from .errors import require
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Port:
     """One end of a channel: tokens are taken or put in groups, a group every `period` firings.
 
     The groups come in as many equal bursts as there are `starts`: most ports have one; the value of a loop
-    and a gated stream have one in each decode step.
+    has one whenever the loop begins anew, a gated stream one in each decode step.
     """
 
     channel: int
@@ -142,13 +144,13 @@ class Unit(ABC):
     name: str
     location: str = field(default="", kw_only=True)
     """It comes from this place in the user's text; empty where that is not known."""
-    rate: Rate = field(default="iteration", kw_only=True)
-    """It makes one pass an iteration, one a decode step or one a call."""
+    rate: Rate | None = field(default=None, kw_only=True)
+    """It makes a pass in each iteration of this loop, or one a call; None is the innermost loop."""
 
     op_name: ClassVar[str]
     """It is emitted from this operation of the IR."""
-    rates: ClassVar[tuple[Rate, ...]] = ("iteration", "step")
-    """It can run at these rates."""
+    needs_loop: ClassVar[bool] = False
+    """It says whether it has a meaning in a loop only."""
     writes: ClassVar[bool] = False
     """It says whether something is put into memory."""
     leads: ClassVar[int] = 0
@@ -162,10 +164,9 @@ class Unit(ABC):
         """The name of its kind in messages and traces."""
         return type(self).__name__.lower()
 
-    @property
-    def is_looped(self) -> bool:
-        """Whether it runs in every iteration, not only once a decode step or once a call."""
-        return self.rate == "iteration"
+    def runs(self, kernel: Kernel) -> Rate:
+        """The rate at which it runs in its kernel."""
+        return (kernel.tree.innermost or CALL) if self.rate is None else self.rate
 
     @property
     @abstractmethod
@@ -173,13 +174,8 @@ class Unit(ABC):
         """Firings of a pass: of a stream or an exchange its tiles, of what copies tiles those of a value."""
 
     def rounds(self, kernel: Kernel) -> tuple[int, int]:
-        """How often it begins anew in a call, and how often it runs then.
-
-        A unit of the loop begins anew with each decode step; one that runs once a step just goes on.
-        """
-        if self.is_looped:
-            return kernel.steps, kernel.iterations_per_step
-        return 1, kernel.steps if self.rate == "step" else 1
+        """How often its loop begins anew in a call, and how often it runs then."""
+        return kernel.tree.rounds(self.runs(kernel))
 
     def passes(self, kernel: Kernel) -> int:
         """How often its firings are repeated in a call."""
@@ -235,8 +231,7 @@ class Unit(ABC):
         return Bound()
 
     def check_counts(self) -> None:
-        """Raises: ProgramError where it can never fire, or for a rate that its kind does not have."""
-        require(self.rate in self.rates, f"rate '{self.rate}'; known: {', '.join(self.rates)}")
+        """Raises: ProgramError where it can never fire."""
         count = self.firings_per_pass
         require(count > 0, f"it has {count} steps; it takes one at least")
 
@@ -258,33 +253,38 @@ class Unit(ABC):
 
 @dataclass(frozen=True)
 class Kernel:
-    """A network of units that runs `iterations` times per call. Units stand in program order.
-
-    The iterations are those of `steps` decode steps, equally many of each.
-    """
+    """A network of units in loops. Units stand in program order."""
 
     name: str
-    iterations: int
+    loops: tuple[Loop, ...]
+    """They stand in program order, each behind the one around it."""
     parameters: tuple[Parameter, ...]
     channels: tuple[Channel, ...]
     units: tuple[Unit, ...]
-    steps: int = 1
+
+    @cached_property
+    def tree(self) -> LoopTree:
+        """Its loops."""
+        return LoopTree(self.loops)
 
     @property
-    def iterations_per_step(self) -> int:
-        """Iterations of a decode step."""
-        return self.iterations // self.steps
+    def steps(self) -> int:
+        """Decode steps of a call."""
+        return self.tree.steps
 
-    def order(self, index: int) -> Order:
-        """Where unit `index` stands: what runs once belongs to the first iteration, or the last one.
+    @cached_property
+    def iterations(self) -> int:
+        """Iterations of all innermost loops in a call; 1 without loops."""
+        return sum(map(self.tree.passes, self.tree.leaves))
 
-        What writes once a call stands in its last iteration. What runs once a decode step stands in the
-        first iteration of the step if all units of the loop are behind it, else in the last one.
-        """
-        unit = self.units[index]
-        if unit.is_looped:
-            return Order(0, 1)
-        if unit.rate == "call":
-            return Order(self.iterations - 1 if unit.writes else 0, 1)
-        behind = any(before.is_looped for before in self.units[:index])
-        return Order(self.iterations_per_step - 1 if behind else 0, self.iterations_per_step)
+    @cached_property
+    def placements(self) -> list[Placement]:
+        """Where the passes of each unit stand in program order."""
+        rates = [unit.runs(self) for unit in self.units]
+        return program_order(self.tree, rates, [unit.writes for unit in self.units])
+
+    @cached_property
+    def leaf_iterations(self) -> dict[Rate, Placement]:
+        """The numbers of the iterations of each innermost loop among those of all, in program order."""
+        leaves = self.tree.leaves
+        return dict(zip(leaves, program_order(self.tree, leaves, [False] * len(leaves)), strict=True))

@@ -13,7 +13,7 @@ from ...dialects.vocabulary import TIERS
 from ..tensors import TensorSpec, whole_spec
 from .kernel import Kernel
 
-VERSION = 2
+VERSION = 3
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
 
 

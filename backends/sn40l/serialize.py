@@ -1,7 +1,7 @@
-"""Programs as JSON: `{"format": "kl-program", "version": 2, "program": {…}}`.
+"""Programs as JSON: `{"format": "kl-program", "version": 3, "program": {…}}`.
 
 The fields of the dataclasses in `program.py` are the keys. Where several classes can stand, `kind` names the
-one that does. Fields with a default may be left out. Documents of version 1 are read, too.
+one that does. Fields with a default may be left out. Documents of versions 1 and 2 are read, too.
 
 cattrs does not pay here: it takes 7 for a string, 1.5 and true for an integer and {} for a list, and its
 messages lack what was expected and what was found, so each check below would come back as a hook of ours.
@@ -17,6 +17,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from ...dialects.loop_tree import LoopTree
+from ...dialects.vocabulary import ITERATION, STEP
 from .errors import ProgramError
 from .kernel import Unit
 from .program import VERSION, Command, Program
@@ -69,12 +71,15 @@ def parse_program(text: str) -> Program:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ProgramError(f'not a {FORMAT} document: it has no "format": "{FORMAT}"')
     version = document.get("version")
-    if version not in (1, VERSION):
-        raise ProgramError(f"version {version!r} of {FORMAT}; this reader knows versions 1 and {VERSION}")
+    if version not in (1, 2, VERSION):
+        raise ProgramError(f"version {version!r} of {FORMAT}; this reader knows versions 1 to {VERSION}")
     program = document.get("program")
     if version == 1:
         for path, unit in _units(program):
             _set_rate(unit, path)
+    if version in (1, 2):
+        for path, kernel in _members(program, "kernels", "program"):
+            _set_loops(kernel, path)
     return _decode(Program, program, "program")
 
 
@@ -104,6 +109,24 @@ def _set_rate(unit: dict[str, Any], path: str) -> None:
         raise ProgramError(f"{path}: it runs once a call, and once a decode step; it can do one")
     if rates:
         unit["rate"] = rates[0]
+
+
+def _set_loops(kernel: dict[str, Any], path: str) -> None:
+    """Turn the `iterations` and `steps` of versions 1 and 2 into loops.
+
+    Raises: ProgramError if they are no numbers, or iterations make no equal steps.
+    """
+    if "iterations" not in kernel:
+        raise ProgramError(f"{path}: field 'iterations' of Kernel is missing")
+    names = ("iterations", "steps")
+    iterations, steps = (_decode(int, kernel.pop(name, 1), f"{path}.{name}") for name in names)
+    if steps < 1 or iterations % steps:
+        raise ProgramError(f"{path}: {iterations} iterations do not make {steps} equal decode steps")
+    around = [(STEP, steps)] if steps > 1 else []
+    kernel["loops"] = _encode(LoopTree.chain([*around, (ITERATION, iterations // steps)]).loops)
+    for _, unit in _members(kernel, "units", path):
+        if unit.get("rate") == ITERATION:
+            del unit["rate"]
 
 
 def _encode(value: Any) -> Any:

@@ -66,7 +66,7 @@ class Server:
     def __init__(self, calendar: Calendar):
         self.calendar = calendar
         self.queue: list[tuple[int, int, int, Served]] = []
-        """It is a heap by iteration, program order of the unit, tile."""
+        """It is a heap by program order, then by tile."""
         self.free_at = 0
         self.last: tuple[Served, int] | None = None
         """The last transfer that has begun is that of this unit and firing."""
@@ -75,9 +75,9 @@ class Server:
         self.read_bytes = 0
         self.written_bytes = 0
 
-    def request(self, iteration: int, unit: Served, firing: int) -> None:
-        """Queue a transfer; it is not interrupted once it has begun."""
-        heappush(self.queue, (iteration, unit.index, firing, unit))
+    def request(self, number: int, unit: Served, firing: int) -> None:
+        """Queue a transfer of the pass with a number in program order; once begun it is not interrupted."""
+        heappush(self.queue, (number, unit.index, firing, unit))
 
     def dispatch(self, now: int) -> None:
         """Begin the most urgent transfer if the server is free; called when all else of a cycle is done."""

@@ -52,6 +52,8 @@ def _kernel_passes(choice: Choice) -> list[str]:
     # Last: the loop over layers is its body, all of a step fits one kernel only as such.
     if choice.steps_per_call > 1:
         passes.append(f"loop-steps{{steps={choice.steps_per_call}}}")
+    elif choice.single_call:
+        passes.append("join-calls")
     return passes
 
 
@@ -77,7 +79,8 @@ def _retention(choice: Choice) -> str:
 
     Tried on the example models, 1 to 16 sockets, as the default of the pass is for kernels of layers.
     """
-    return "retain-weights{percent=50}" if choice.steps_per_call > 1 else "retain-weights"
+    whole = choice.single_call or choice.steps_per_call > 1
+    return "retain-weights{percent=50}" if whole else "retain-weights"
 
 
 def _late(module: str, name: str) -> Callable[..., Any]:

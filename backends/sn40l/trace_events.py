@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...dialects.machine import Machine
+from ...dialects.vocabulary import STEP
 from .kernel import Kernel, Unit
 from .launch import command_cycles
 from .ledger import DDR, HBM, LINKS, KernelTrace, Ledger, Slice
@@ -154,17 +155,20 @@ def _of_kernel(
 
 
 def _number(kernel: Kernel, unit: Unit, one: Slice) -> dict[str, int]:
-    """Which firing (`step` in traces) of which iteration, or of which decode step; of a call only which."""
+    """Which firing (`step` in traces) of which iteration, or of which decode step; of a call only which.
+
+    Iterations are counted through the call.
+    """
     index, firing = divmod(one.firing, unit.firings_per_pass)
     if unit.passes(kernel) == 1:
         return {"step": firing}
-    if not unit.is_looped:
-        return {"decode_step": index, "step": firing}
     rounds, iterations = unit.rounds(kernel)
     passes = unit.passes(kernel) // rounds
     if rounds > 1:
         index -= index // passes * (passes - iterations)  # the pass that ends a round is no iteration
-    return {"iteration": index, "step": firing}
+    rate = unit.runs(kernel)
+    name = "decode_step" if rate == STEP else "iteration" if rate == kernel.tree.innermost else rate
+    return {name: index, "step": firing}
 
 
 def _slice(

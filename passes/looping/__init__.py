@@ -7,7 +7,8 @@ builder makes the looped kernel, and the machine is asked whether it fits. Only 
                  what repeats      is it legal  which to take   the loop          calls replaced
                                    └─ call_arguments: what calls are given, and do to memory
 
-`loop_steps` does the same one level up, for whole steps that follow one another. That the loop is a pipeline,
+`join_calls` makes one call of all that are left of a step, `loop_steps` one of whole steps that follow one
+another; `joined_calls` puts the bodies of kernels together for both. That the loop is a pipeline,
 whose next iteration loads under this one, is made further on: `network` carries values from iteration to
 iteration, `pacing` says when iterations begin and how deep channels are.
 """

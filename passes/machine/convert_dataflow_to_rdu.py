@@ -4,7 +4,7 @@ Before:
 
 ```mlir
 nn.weight @w : tensor<128x64xbf16> {address = 0}
-dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
   dataflow.load %x to %a : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<64xbf16>>
@@ -19,7 +19,7 @@ kernel.schedule @step() -> tensor<64xbf16> attributes {addresses = array<i64>} {
 After:
 
 ```mlir
-dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>}>} : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>}>} : !dataflow.channel<tensor<64xbf16>>

@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import DenseArrayBase, FunctionType, IntegerAttr, Mem
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from ...dialects import dataflow, kernel, nn, rdu
+from ...dialects.dataflow_streams import slice_strides
 from ...dialects.rdu_planned import Walk, missing_plan, set_walk
 from ...dialects.tensors import element_type_of, shape_of, size_bytes_of, tile_of, tiled_axis
 from ..diagnostics import fail
@@ -158,15 +159,16 @@ def _walk(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute, channel: SS
     strides = byte_strides(stream)
     axis, tiles = tiled_axis(shape_of(stream), _tile_shape(channel))
     distance = 0 if axis is None else _tile_shape(channel)[axis] * strides[axis]
-    return Walk(tiles, distance, *_slices(op, stream), strides)
+    start, stride, outer = _slices(op, stream)
+    return Walk(tiles, distance, start, stride, strides, outer_strides=outer)
 
 
-def _slices(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute) -> tuple[int, int]:
-    """Bytes to the first pass, and from one pass to the next."""
+def _slices(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute) -> tuple[int, int, tuple[int, ...]]:
+    """Bytes to the first pass, from one pass to the next, and with the iterations of the loops around."""
     slice_bytes = size_bytes_of(stream)
     start = op.start.value.data if op.start is not None else 0
-    stride = op.stride.value.data if op.stride is not None else 0
-    return start * slice_bytes, stride * slice_bytes
+    *outer, stride = (stride * slice_bytes for stride in slice_strides(op) or (0,))
+    return start * slice_bytes, stride, tuple(outer) if any(outer) else ()
 
 
 def _load_walk(op: dataflow.LoadOp) -> Walk:
@@ -190,9 +192,9 @@ def _store_walk(op: dataflow.StoreOp) -> Walk:
     columns = _tile_shape(op.channel)[1]
     assert columns % head_dim == 0, "tile-stages cuts these tiles at whole heads"
     count = columns // head_dim
-    return Walk(
-        groups // count, count * heads, *_slices(op, cache), (batch, heads, element), position_stride=position
-    )
+    start, stride, outer = _slices(op, cache)
+    strides = batch, heads, element
+    return Walk(groups // count, count * heads, start, stride, strides, None, outer, position)
 
 
 def set_walks(network: dataflow.KernelOp) -> None:

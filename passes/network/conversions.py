@@ -16,6 +16,7 @@ from ...dialects.dataflow import TokenType, UnitOp
 from ...dialects.nn_compute import TableLookupOp
 from ...dialects.operation import SocketExchangeOp
 from ...dialects.tensors import element_type_of, shape_of
+from ...dialects.vocabulary import STEP
 from ..diagnostics import fail
 from .wires import Memory, NetworkBuilder, Touched, Wire, add_copy, add_stage
 
@@ -52,6 +53,7 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
         channel = builder.channel(add_copy(builder, op, label, op.x, behind), op, op.x.name_hint)
     else:
         channel = builder.fresh(op.x, op)
+    slices = cache.slices(builder.tree, builder.rate)
     done = builder.appends[cache] = Wire(TokenType(), builder.rate)
     builder.unit(
         op,
@@ -60,7 +62,7 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
             destination=cache.argument,
             position=position.argument,
             done=done.channels,
-            slices=cache.slices,
+            slices=slices,
         ),
     )
 
@@ -81,7 +83,7 @@ def _uses(value: SSAValue, op: Operation) -> bool:
 def _position(builder: NetworkBuilder, value: SSAValue, op: Operation) -> Memory:
     """Where a position comes from; streams of a kernel of several decode steps count it."""
     position = builder.memory(value, op)
-    if builder.steps > 1 and not position.counted:
+    if builder.tree.steps > 1 and not position.counted:
         fail(op, f"{op.name} is at the same position in every step; count the position")
     return position
 
@@ -93,10 +95,11 @@ def _touch(
 
     Raises: PassFailedException where waiting does not help.
     """
-    start, stride = cache.slices or (0, 0)
-    loops = (Loop("iterations", builder.rounds, stride),)
+    strides = dict(cache.strides)
+    loops = (loop for loop in builder.tree.path(builder.rate) if loop.name != STEP)
+    walked = tuple(Loop(loop.name, loop.count, strides.get(loop.name, 0)) for loop in loops)
     where = (at.argument, None) if writes else (None, at.argument)
-    access = Access(writes, loops, start, 1, *where)
+    access = Access(writes, walked, cache.start or 0, 1, *where)
     met: list[Operation] = []
     for other in builder.touched:
         if other.argument is cache.argument and may_meet(other.access, access):
@@ -111,11 +114,13 @@ def _unordered(
     op: nn.CacheAppendOp | nn.AttentionOp, earlier: Access, later: Access, meeting: Meeting
 ) -> str:
     """Why a network cannot keep the order of two uses of a cache, and the way out."""
-    if meeting.level is not None:
-        return "an iteration reads what another one appends to a cache; give each iteration its own"
-    if earlier.writes and later.writes:
+    if earlier.writes and later.writes and meeting.level is None:
         return "a kernel appends twice to one cache; split it between the two"
-    return f"{op.name} reads a cache at another position than a kernel appends at; split it between the two"
+    if meeting.level is None and (earlier.loops, earlier.start) == (later.loops, later.start):
+        return (
+            f"{op.name} reads a cache at another position than a kernel appends at; split it between the two"
+        )
+    return "an iteration reads what another one appends to a cache; give each iteration its own"
 
 
 def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
@@ -125,12 +130,13 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
     wire = Wire(TensorType(element_type_of(cache), shape_of(cache)), builder.rate)
     append = builder.appends.get(memory)
     token = builder.channel(append, op) if append is not None else None
+    slices = memory.slices(builder.tree, builder.rate)
 
     def make() -> UnitOp:
         return dataflow.LoadOp(
             memory.argument,
             wire.channels,
-            slices=memory.slices,
+            slices=slices,
             after=token,
             position=position.argument if token is not None else None,
         )
@@ -191,7 +197,7 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
 def _convert_lookup(builder: NetworkBuilder, op: TableLookupOp) -> None:
     """An indexed read of the table."""
     ids, table = builder.fresh(op.ids, op), builder.memory(op.table, op)
-    if table.slices is not None:
+    if table.start is not None:
         fail(op, "embedding from a stack of tables has no form as a stream; give it one table")
     wire = Wire(op.result.type, builder.rate)
     builder.unit(op, lambda: dataflow.GatherOp(table.argument, ids, wire.channels, sharded=op.ACROSS_SOCKETS))

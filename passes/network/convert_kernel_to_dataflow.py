@@ -12,7 +12,7 @@ kernel.func @square(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
 After:
 
 ```mlir
-dataflow.kernel @square(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @square(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
   %0 = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %1 = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %2 = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -26,9 +26,10 @@ dataflow.kernel @square(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {it
 }
 ```
 
-Everything is whole here, one firing an iteration; `tile-stages` cuts it. A `kernel.loop` gives the network
-its iterations: slices of stacks become streams that stride through them, invariant arguments are loaded once
-a call, and the carried value runs through a unit that hands it from iteration to iteration.
+Everything is whole here, one firing an iteration; `tile-stages` cuts it. Each `kernel.loop` becomes one of
+the network's loops, in one another and in a row as they stand: slices of stacks become streams that stride
+through them, what does not change in a loop is loaded before it and held, and the carried value runs through
+a unit that hands it from iteration to iteration.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FunctionType, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
@@ -46,8 +47,12 @@ from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from ...dialects import dataflow, kernel
 from ...dialects.dataflow import UnitOp
+from ...dialects.dataflow_loops import set_loops
+from ...dialects.dataflow_streams import Slices
+from ...dialects.loop_tree import Loop, LoopTree
 from ...dialects.operation import ComputeOp
 from ...dialects.tensors import end_of
+from ...dialects.vocabulary import CALL, ITERATION, STEP, Rate
 from ..diagnostics import fail
 from .conversions import convert_special
 from .wires import Memory, NetworkBuilder, Wire, add_copy, add_stage
@@ -91,11 +96,18 @@ def _convert_op(builder: NetworkBuilder, op: Operation) -> None:
     _convert_compute(builder, op)
 
 
-def _convert_body(builder: NetworkBuilder, block: Block) -> None:
+def _convert_block(builder: NetworkBuilder, block: Block) -> None:
     """All operations whose results are read; a unit without readers could not end."""
     for op in _live_ops(block):
-        if not isinstance(op, kernel.ReturnOp | kernel.YieldOp):
-            _convert_op(builder, op)
+        match op:
+            case kernel.LoopOp():
+                _convert_loop(builder, op)
+            case kernel.StepsOp():
+                _convert_steps(builder, op)
+            case kernel.ReturnOp() | kernel.YieldOp():
+                pass
+            case _:
+                _convert_op(builder, op)
 
 
 def _live_ops(block: Block) -> list[Operation]:
@@ -110,56 +122,79 @@ def _live_ops(block: Block) -> list[Operation]:
 def _convert_steps(builder: NetworkBuilder, steps: kernel.StepsOp) -> None:
     """The step once: its carried values through carries from step to step, its results one behind another."""
     carried, arguments = len(steps.carried), steps.body.block.args
-    builder.rate = "step"
-    currents = [Wire(argument.type, "step") for argument in arguments[:carried]]
+    inits = [builder.own_load(value, steps, CALL) for value in steps.carried]
+    builder.rate = builder.loops[steps]
+    currents = [Wire(argument.type, builder.rate) for argument in arguments[:carried]]
     builder.sources |= dict(zip(arguments[:carried], currents, strict=True))
     for argument, first in zip(arguments[carried:], steps.counted, strict=True):
         builder.sources[argument] = Memory(builder.memory(first, steps).argument, counted=True)
-    inits = [builder.own_load(value, steps, "call") for value in steps.carried]
     nexts: list[SSAValue] = []
     for number, current in enumerate(currents):
         _carry(builder, steps, (inits, nexts, number), None, current)
-    for op in _live_ops(steps.body.block):
-        if isinstance(op, kernel.LoopOp):
-            _convert_loop(builder, op)
-        elif not isinstance(op, kernel.YieldOp):
-            _convert_op(builder, op)
+    _convert_block(builder, steps.body.block)
     last = end_of(steps.body.block)
     nexts += [builder.fresh(value, last) for value in last.operands]
-    for number, value in enumerate(last.operands):
-        channel = builder.fresh(value, last)
+    for value, result in zip(last.operands, steps.res, strict=True):
+        channel, number = builder.fresh(value, last), _returned_as(result, steps)
         builder.unit(
             last,
-            lambda channel=channel, number=number: dataflow.StoreOp(channel, result=number, slices=(0, 1)),
+            lambda channel=channel, number=number: dataflow.StoreOp(
+                channel, result=number, slices=Slices(0, 1)
+            ),
         )
+    builder.rate = CALL
+
+
+def _returned_as(result: SSAValue, steps: kernel.StepsOp) -> int:
+    """The number of the kernel's result that a result of its steps is.
+
+    Raises: PassFailedException where it is not returned just once.
+    """
+    uses = [use for use in result.uses if isinstance(use.operation, kernel.ReturnOp)]
+    if len(uses) != 1 or result.uses.get_length() != 1:
+        fail(steps, "a result of the steps is not just returned, once; it is in memory only then")
+    return uses[0].index
 
 
 def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
     """The body once, its carried values through carries."""
     carried, arguments = len(loop.carried), loop.body.block.args
-    inits, outside = _inits(builder, loop), builder.rate
-    currents = [Wire(argument.type) for argument in arguments[:carried]]
+    inits, outside, name = _inits(builder, loop), builder.rate, builder.loops[loop]
+    currents = [Wire(argument.type, name) for argument in arguments[:carried]]
     builder.sources |= dict(zip(arguments[:carried], currents, strict=True))
-    for argument, stack, slices in zip(arguments[carried:], loop.stacks, loop.slices, strict=True):
-        stacked = builder.memory(stack, loop)
-        builder.sources[argument] = Memory(stacked.argument, slices)
+    walks = zip(arguments[carried:], loop.stacks, loop.slices, loop.window_lengths, strict=True)
+    for argument, stack, slices, window in walks:
+        builder.sources[argument] = _walked(builder, stack, loop, slices, is_window=window > 0)
     finals = [Wire(result.type, outside) for result in loop.res]
     builder.sources |= dict(zip(loop.res, finals, strict=True))
-    builder.rate = "iteration"
+    builder.rate = name
     nexts: list[SSAValue] = []
     for number, (final, current) in enumerate(zip(finals, currents, strict=True)):
         _carry(builder, loop, (inits, nexts, number), final, current)
-    _convert_body(builder, loop.body.block)
+    _convert_block(builder, loop.body.block)
     last = end_of(loop.body.block)
     nexts += [builder.fresh(value, last) for value in last.operands]
     builder.rate = outside
     for result in loop.res:
-        if outside == "step" and _has_many_readers(result):
+        if _has_many_readers(result):
             builder.sources[result] = add_copy(builder, loop, f"end.{result.name_hint or 'x'}", result)
 
 
+def _walked(
+    builder: NetworkBuilder, stack: SSAValue, loop: kernel.LoopOp, slices: tuple[int, int], *, is_window: bool
+) -> Memory:
+    """What a loop hands its body of a stack: slices, or windows of some in a row.
+
+    Raises: PassFailedException for a stack of stacks that another loop has taken a slice of.
+    """
+    memory = builder.memory(stack, loop)
+    if memory.start is not None and not memory.is_window:
+        fail(loop, "a loop walks along a slice of a stack of stacks; give it a window of one stack")
+    return memory.walked(builder.loops[loop], *slices, is_window=is_window)
+
+
 def _has_many_readers(value: SSAValue) -> bool:
-    """Whether more than one unit reads a value of a step; what the step yields goes two ways."""
+    """Whether more than one unit reads the end of a loop, or it goes on to the next round of another one."""
     readers = [use.operation for use in value.uses]
     return len(readers) > 1 or any(isinstance(reader, kernel.YieldOp) for reader in readers)
 
@@ -195,6 +230,8 @@ def _carry(
 
 def _store_results(builder: NetworkBuilder, terminator: Operation) -> None:
     for number, value in enumerate(terminator.operands):
+        if isinstance(value.owner, kernel.StepsOp):
+            continue  # each step has stored its part
         wire = builder.wire(value, terminator)
         channel = builder.channel(wire, terminator, value.name_hint)
         builder.unit(
@@ -204,62 +241,32 @@ def _store_results(builder: NetworkBuilder, terminator: Operation) -> None:
         )
 
 
-def _loop_of(func: kernel.FuncOp) -> kernel.LoopOp | kernel.StepsOp | None:
-    """The loop that is all of a kernel, if it has one."""
-    ops = list(func.body.block.ops)
-    loops = [op for op in ops if isinstance(op, kernel.LoopOp | kernel.StepsOp)]
-    if not loops:
-        return None
-    if len(ops) > 2:
-        fail(func, f"@{func.sym_name.data} has operations beside its loop; outline them into kernels")
-    loop = loops[0]
-    for result in loop.res:
-        if result.uses.get_length() != 1:
-            fail(loop, "a result of the loop is not returned once; return each of them once")
-    if isinstance(loop, kernel.StepsOp) and [*ops[-1].operands] != [*loop.res]:
-        fail(loop, "the results of the steps are returned in another order; return them as they are")
-    return loop
-
-
-def _count(loop: kernel.LoopOp | kernel.StepsOp | None) -> tuple[int, int]:
-    """Decode steps of a call, and iterations of a step; a step of several loops has no such number."""
-    if not isinstance(loop, kernel.StepsOp):
-        return 1, loop.count.value.data if loop is not None else 1
-    inner = [op for op in loop.body.block.ops if isinstance(op, kernel.LoopOp)]
-    if len(inner) > 1:
-        fail(inner[1], "a step has two loops; its kernel can have one")
-    return loop.count.value.data, inner[0].count.value.data if inner else 1
+def _name_loops(block: Block, around: Rate, found: dict[Operation, Loop]) -> None:
+    """Give the loops of a block their names, in program order; each stands behind the one around it."""
+    for op in block.ops:
+        if not isinstance(op, kernel.LoopOp | kernel.StepsOp):
+            continue
+        number = sum(isinstance(other, kernel.LoopOp) for other in found)
+        name = STEP if isinstance(op, kernel.StepsOp) else f"{ITERATION}_{number}" if number else ITERATION
+        found[op] = Loop(name, op.count.value.data, around)
+        _name_loops(op.body.block, name, found)
 
 
 def build_network(func: kernel.FuncOp) -> dataflow.KernelOp:
     """The network of a kernel, all tiles whole.
 
-    Raises: PassFailedException where the kernel has no network (a loop among other operations, uses of a
-    cache that nothing can order).
+    Raises: PassFailedException where the kernel has no network, as where nothing can order uses of a cache.
     """
-    loop = _loop_of(func)
-    steps, iterations = _count(loop)
+    found: dict[Operation, Loop] = {}
+    _name_loops(func.body.block, CALL, found)
     signature = FunctionType.from_lists(func.function_type.inputs.data, func.function_type.outputs.data)
-    counts = {"iterations": steps * iterations} | ({"steps": steps} if steps > 1 else {})
-    network = dataflow.KernelOp(
-        func.sym_name.data,
-        signature,
-        attributes={name: IntegerAttr(count, i64) for name, count in counts.items()},
-    )
+    network = dataflow.KernelOp(func.sym_name.data, signature)
+    set_loops(network.attributes, LoopTree(tuple(found.values())))
     network.location = func.location
-    builder = NetworkBuilder(network, iterations, steps)
+    builder = NetworkBuilder(network, {op: loop.name for op, loop in found.items()})
     for old, new in zip(func.args, network.args, strict=True):
         new.name_hint = old.name_hint
-        builder.sources[old] = Memory(new, invariant=loop is not None)
-    terminator = end_of(func.body.block)
-    match loop:
-        case kernel.StepsOp():
-            _convert_steps(builder, loop)
-        case kernel.LoopOp():
-            builder.rate = "call"
-            _convert_loop(builder, loop)
-            _store_results(builder, terminator)
-        case _:
-            _convert_body(builder, func.body.block)
-            _store_results(builder, terminator)
+        builder.sources[old] = Memory(new)
+    _convert_block(builder, func.body.block)
+    _store_results(builder, end_of(func.body.block))
     return builder.finish()

@@ -15,21 +15,44 @@ from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from ...dialects import dataflow, nn
 from ...dialects.accesses import Access
 from ...dialects.dataflow import UnitOp
+from ...dialects.dataflow_streams import Slices
+from ...dialects.loop_tree import LoopTree
 from ...dialects.tensors import element_type_of
-from ...dialects.vocabulary import Rate
+from ...dialects.vocabulary import CALL, STEP, Rate
 from ..diagnostics import fail
 
 
 @dataclass(frozen=True)
 class Memory:
-    """A value in memory: a kernel argument, or slices `(start, stride)` of one that a loop walks along."""
+    """A value in memory: a kernel argument, or what loops walk along it."""
 
     argument: BlockArgument
-    slices: tuple[int, int] | None = None
-    invariant: bool = False
-    """The same in all iterations of a loop."""
+    start: int | None = None
+    """Its first slice; None for the whole argument."""
+    strides: tuple[tuple[Rate, int], ...] = ()
+    """By how many slices it moves in an iteration of a loop, the outermost loop first."""
+    is_window: bool = False
+    """Several slices in a row, for a loop inside to walk along."""
     counted: bool = False
     """A position, at the first decode step; it grows by one with each."""
+
+    def walked(self, loop: Rate, start: int, stride: int, *, is_window: bool) -> Memory:
+        """What a loop hands its body of it in each iteration."""
+        strides = (*self.strides, (loop, stride))
+        return Memory(self.argument, (self.start or 0) + start, strides, is_window)
+
+    @property
+    def rate(self) -> Rate:
+        """How often it is another part: with the innermost loop that walks along it."""
+        return self.strides[-1][0] if self.strides else CALL
+
+    def slices(self, tree: LoopTree, rate: Rate) -> Slices | None:
+        """The slices that a stream of this rate touches; None where it takes the whole argument."""
+        if self.start is None:
+            return None
+        strides = dict(self.strides)
+        *outer, stride = (strides.get(loop.name, 0) for loop in tree.path(rate)) if rate != CALL else (0,)
+        return Slices(self.start, stride, tuple(outer))
 
 
 @dataclass
@@ -37,7 +60,7 @@ class Wire:
     """A value on its way through the network: what makes it and the channels of its readers."""
 
     type: Attribute
-    rate: Rate = "iteration"
+    rate: Rate = CALL
     """How often its producer makes it."""
     channels: list[SSAValue] = field(default_factory=list[SSAValue])
 
@@ -59,11 +82,9 @@ class NetworkBuilder:
     """The network under construction: channels, then units in program order."""
 
     network: dataflow.KernelOp
-    iterations: int
-    """Of the loop, in a decode step."""
-    steps: int = 1
-    """Decode steps in a call."""
-    rate: Rate = "iteration"
+    loops: dict[Operation, Rate] = field(default_factory=dict[Operation, Rate])
+    """The name of each loop."""
+    rate: Rate = CALL
     """How often that runs which is converted now."""
     sources: dict[SSAValue, Source] = field(default_factory=dict[SSAValue, Source])
     loads: dict[tuple[Memory, Rate], Wire] = field(default_factory=dict[tuple[Memory, Rate], Wire])
@@ -74,13 +95,9 @@ class NetworkBuilder:
     locations: list[LocationAttr] = field(default_factory=list[LocationAttr])
 
     @property
-    def rounds(self) -> int:
-        """Iterations in a decode step of that which is converted now."""
-        return self.iterations if self.rate == "iteration" else 1
-
-    def passes(self, rate: Rate) -> int:
-        """How often a call that is."""
-        return {"call": 1, "step": self.steps, "iteration": self.steps * self.iterations}[rate]
+    def tree(self) -> LoopTree:
+        """The loops of the network."""
+        return self.network.loops
 
     def channel(self, wire: Wire, at: Operation, name: str | None = None) -> SSAValue:
         """A new reader of a wire."""
@@ -97,7 +114,7 @@ class NetworkBuilder:
 
         def make_at_rate() -> UnitOp:
             op = make()
-            if rate != op.runs:
+            if rate != (op.OWN_RATE or self.tree.innermost):
                 op.rate = StringAttr(rate)
             return op
 
@@ -117,11 +134,8 @@ class NetworkBuilder:
         source = self.sources[value]
         if isinstance(source, Wire):
             return source
-        rate = self.rate
-        if source.counted:
-            rate = "step"
-        elif source.invariant and rate == "iteration":
-            rate = "call"
+        # What does not change in a loop is held; what a decode step reads by itself it reads anew.
+        rate = STEP if source.counted or self.rate == STEP else source.rate
         if (source, rate) not in self.loads:
             self.loads[source, rate] = self._load(source, value, at, rate)
         return self.loads[source, rate]
@@ -129,10 +143,12 @@ class NetworkBuilder:
     def _load(self, memory: Memory, value: SSAValue, at: Operation, rate: Rate) -> Wire:
         if not isinstance(value.type, TensorType):
             fail(at, f"{at.name} takes a memref as a value; only attention and appends work on caches")
+        if memory.is_window:
+            fail(at, f"{at.name} takes slices of several layers as a value; let a loop walk along them")
         wire = Wire(value.type, rate)
-        argument, slices = memory.argument, memory.slices
+        argument, slices = memory.argument, memory.slices(self.tree, rate)
         if memory.counted:
-            self.unit(at, lambda: dataflow.CounterOp(argument, wire.channels), "step")
+            self.unit(at, lambda: dataflow.CounterOp(argument, wire.channels), STEP)
         else:
             self.unit(at, lambda: dataflow.LoadOp(argument, wire.channels, slices=slices), rate)
         return wire
@@ -145,18 +161,19 @@ class NetworkBuilder:
     def held(self, value: SSAValue, at: Operation) -> tuple[SSAValue, int]:
         """A channel from which a stage reads a value, and for how many firings it holds each tile."""
         wire = self.wire(value, at)
-        period = self.passes(self.rate) // self.passes(wire.rate)
+        period = self.tree.passes(self.rate) // self.tree.passes(wire.rate)
         return self.channel(wire, at, value.name_hint), period
 
     def fresh(self, value: SSAValue, at: Operation) -> SSAValue:
         """A channel that brings a value anew in every pass, for readers that hold nothing."""
         source = self.sources[value]
-        if isinstance(source, Memory) and source.invariant and not source.counted:
+        if isinstance(source, Memory) and source.rate != self.rate and not source.counted:
             return self.own_load(value, at, self.rate)
         wire = self.wire(value, at)
         if wire.rate != self.rate:
             name = f"%{value.name_hint}" if value.name_hint else "a value"
-            fail(at, f"{at.name} takes {name} in every iteration, it is made once a step; keep it in memory")
+            what = f"{name} in every iteration of '{self.rate}', it is made at rate '{wire.rate}'"
+            fail(at, f"{at.name} takes {what}; keep it in memory")
         return self.channel(wire, at, value.name_hint)
 
     def finish(self) -> dataflow.KernelOp:

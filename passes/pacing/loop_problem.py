@@ -1,13 +1,13 @@
 """The loop of a scheduled network as problems for `modulo.py`, and once it is placed for `depths.py`.
 
-For the interval, what streams ahead of the loop has no place in the chain: loads without a gate, and what
-comes once a call. They count as users of the memory only. What runs once in a decode step is a problem of its
-own.
+Each loop of a kernel is a problem of its own, and so is what runs once a call. For the interval, what streams
+ahead of the loop has no place in the chain: loads without a gate, and what is loaded around the loop for it.
+They count as users of the memory only.
 
 For depths, HBM is one unit that brings the tiles of all streams in the order in which it serves them: load by
 load, tile by tile. A load that waits for a store is held up at its last tile, and HBM goes on; a store is
-served behind the loads and stores before it. What runs once a call or once a decode step is no part of the
-loop: its channels keep their depths, and so do streams, which load ahead as far as their PMUs let them.
+served behind the loads and stores before it. What runs around a loop is no part of it: its channels keep
+their depths, and so do streams, which load ahead as far as their PMUs let them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp
-from ...dialects.dataflow_kernel import channel_of
+from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import Rate
 from ..units.resident_weights import resident_place
@@ -26,9 +26,10 @@ from .depths import Actor, Queue
 from .modulo import Edge, Node
 
 
-def unit_node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> Node:
+def unit_node(unit: UnitOp, number: int, machine: Machine, passes: int | None = None) -> Node:
     """A unit as a node, with this number where it is a resource of its own.
 
+    Where others make so many `passes` in a call, it is busy for its share of them.
     Every tile of a stream occupies the memory, or the ports of a resident weight, then takes its latency.
     """
     interval, latency = unit.pace(machine)
@@ -39,8 +40,8 @@ def unit_node(unit: UnitOp, number: int, iterations: int, machine: Machine) -> N
         interval = -(-size_bytes // (pmus * machine.pmu_port_bytes_per_cycle))
         latency, resource = interval + machine.stage_latency_cycles, f"unit {number}"
     busy = interval * unit.work
-    if unit.runs == "call":
-        busy = -(-busy // iterations)
+    if passes is not None:
+        busy = -(-busy * unit.passes // passes)
     return Node(unit.title, latency, interval, busy, resource)
 
 
@@ -72,18 +73,29 @@ def _steps_per_tile(producer: UnitOp, channel: ChannelOp) -> int:
     return producer.out_period(channel.result) if isinstance(producer, dataflow.StageOp) else 1
 
 
-def loop_problem(
-    network: dataflow.KernelOp, machine: Machine, rate: Rate = "iteration"
-) -> tuple[list[Node], list[Edge]]:
+def loop_problem(network: dataflow.KernelOp, machine: Machine, rate: Rate) -> tuple[list[Node], list[Edge]]:
     """Units in program order and the channels of the chain between them.
 
-    They are those of the loop, or those of rate "step", which run once in a decode step.
+    They are those of a loop, with the streams around it that feed it or store what it ends with, or those
+    that run once a call.
     """
-    units = [unit for unit in network.units() if (unit.runs == "step") == (rate == "step")]
+    units = [unit for unit in network.units() if unit.runs == rate or _serves(unit, rate)]
     numbers = {unit: number for number, unit in enumerate(units)}
-    nodes = [unit_node(unit, number, network.iterations, machine) for unit, number in numbers.items()]
+    passes = network.loops.passes(rate)
+    nodes = [unit_node(unit, number, machine, passes) for unit, number in numbers.items()]
     edges = [_edge(channel, numbers, machine) for channel in network.channels()]
     return nodes, [edge for edge in edges if edge is not None]
+
+
+def _serves(unit: UnitOp, rate: Rate) -> bool:
+    """Whether a stream around a loop brings or stores what runs in it at a rate."""
+    match unit:
+        case dataflow.LoadOp(channels=channels):
+            return any(consumer_of(channel).runs == rate for channel in channels)
+        case dataflow.StoreOp(channel=channel):
+            return producer_of(channel).runs == rate
+        case _:
+            return False
 
 
 def is_scheduled(network: dataflow.KernelOp) -> bool:
@@ -117,14 +129,14 @@ class _Place:
     extra: int = 0
 
 
-def depth_problem(network: dataflow.KernelOp, machine: Machine) -> DepthProblem | None:
-    """What the loop of a network does in an iteration.
+def depth_problem(network: dataflow.KernelOp, machine: Machine, rate: Rate) -> DepthProblem | None:
+    """What a loop of a network does in an iteration, or what a network without loops does in a call.
 
     None where a stage's periods reach beyond it, and where it has more than `MOST_TOKENS`.
     """
-    builder = _Builder(network.iterations, machine)
+    builder = _Builder(machine)
     for unit in network.units():
-        if _runs_each_time(unit, network.iterations):
+        if unit.runs == rate:
             builder.add(unit)
     channels: list[ChannelOp] = []
     queues: list[Queue] = []
@@ -141,15 +153,10 @@ def depth_problem(network: dataflow.KernelOp, machine: Machine) -> DepthProblem 
     return DepthProblem(builder.all_actors(), queues, channels)
 
 
-def _runs_each_time(unit: UnitOp, iterations: int) -> bool:
-    return unit.runs == "iteration" or (unit.runs == "call" and iterations == 1)
-
-
 @dataclass
 class _Builder:
     """The problem as it grows, unit by unit; actor 0 is HBM."""
 
-    iterations: int
     machine: Machine
     places: dict[UnitOp, _Place] = field(default_factory=dict[UnitOp, _Place])
     streams: list[int] = field(default_factory=list[int])
@@ -161,7 +168,7 @@ class _Builder:
 
     def add(self, unit: UnitOp) -> None:
         """Add a unit behind all before it."""
-        node, steps = unit_node(unit, len(self.places), self.iterations, self.machine), unit.work
+        node, steps = unit_node(unit, len(self.places), self.machine), unit.work
         busy, ahead = (node.interval,) * steps, 0
         self.places[unit] = _Place(len(self.others) + 1, steps)
         if isinstance(unit, dataflow.LoadOp):

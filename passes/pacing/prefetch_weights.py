@@ -3,7 +3,7 @@
 Before:
 
 ```mlir
-dataflow.kernel @copy(%x: tensor<64x8192xbf16>) -> tensor<64x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<64x8192xbf16>) -> tensor<64x8192xbf16> {
   %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<64x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<1x8192xbf16>>
@@ -13,7 +13,7 @@ dataflow.kernel @copy(%x: tensor<64x8192xbf16>) -> tensor<64x8192xbf16> attribut
 After:
 
 ```mlir
-dataflow.kernel @copy(%x: tensor<64x8192xbf16>) -> tensor<64x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<64x8192xbf16>) -> tensor<64x8192xbf16> {
   %a = dataflow.channel 32 {pmus = 1} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<64x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<1x8192xbf16>>

@@ -3,7 +3,7 @@
 Before:
 
 ```mlir
-dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> {
   %a = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 4 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %x to %a {start = 2, stride = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
@@ -19,7 +19,7 @@ dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {it
 After:
 
 ```mlir
-dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1, ii = 10, latency = 372} {
+dataflow.kernel @silu(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {ii = 10, latency = 372} {
   %a = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %x to %a {start = 2, stride = 1} : tensor<4x1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
@@ -56,18 +56,20 @@ from xdsl.passes import ModulePass
 from ...dialects import dataflow
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
+from ...dialects.vocabulary import Rate
 from ..diagnostics import fail
 from .depths import plan_depths
 from .loop_problem import depth_problem, is_scheduled, loop_problem
 from .modulo import solve
 
 
-def _set_depths(network: dataflow.KernelOp, least_interval: int, machine: Machine) -> None:
-    """Give every channel of the loop the fewest tiles that sustain its interval, if any do."""
-    problem = depth_problem(network, machine)
+def _set_depths(network: dataflow.KernelOp, rate: Rate, least_interval: int, machine: Machine) -> None:
+    """Give every channel of a loop the fewest tiles that sustain its interval, if any do."""
+    problem = depth_problem(network, machine, rate)
     if problem is None:
         return
-    plan = plan_depths(problem.actors, problem.queues, least_interval if network.iterations > 1 else None)
+    repeats = network.loops.passes(rate) > 1
+    plan = plan_depths(problem.actors, problem.queues, least_interval if repeats else None)
     if plan is not None:
         for channel, depth in zip(problem.channels, plan.depths, strict=False):
             channel.depth = IntegerAttr(depth, i64)
@@ -75,7 +77,11 @@ def _set_depths(network: dataflow.KernelOp, least_interval: int, machine: Machin
 
 @dataclass(frozen=True)
 class ScheduleLoopPass(ModulePass):
-    """Write `ii`, `latency` and the depths of channels on every kernel; needs the stages' schedule."""
+    """Write `ii`, `latency` and the depths of channels on every kernel; needs the stages' schedule.
+
+    In a kernel of several loops their names stand before those of the attributes; `step_latency` is that of
+    what runs once in a decode step.
+    """
 
     name: ClassVar[str] = "schedule-loop"
 
@@ -89,10 +95,16 @@ class ScheduleLoopPass(ModulePass):
                     network,
                     f"@{network.sym_name.data} has stages without schedule; run schedule-stages first",
                 )
-            schedule = solve(*loop_problem(network, machine))
-            network.attributes["ii"] = IntegerAttr(schedule.interval, i64)
-            network.attributes["latency"] = IntegerAttr(schedule.length, i64)
-            _set_depths(network, schedule.resource_bound, machine)
-            around = loop_problem(network, machine, "step")
-            if latency := solve(*around).length:
-                network.attributes["step_latency"] = IntegerAttr(latency, i64)
+            for rate in reversed(network.loops.rates):
+                _schedule(network, rate, machine)
+
+
+def _schedule(network: dataflow.KernelOp, rate: Rate, machine: Machine) -> None:
+    """Write the interval and the latency of what runs at a rate; iterations with loops inside have none."""
+    schedule, repeats = solve(*loop_problem(network, machine, rate)), rate in network.loops.leaves
+    if repeats:
+        network.attributes[network.schedule_name("ii", rate)] = IntegerAttr(schedule.interval, i64)
+    if repeats or any(isinstance(unit, dataflow.StageOp) and unit.runs == rate for unit in network.units()):
+        network.attributes[network.schedule_name("latency", rate)] = IntegerAttr(schedule.length, i64)
+    if repeats:
+        _set_depths(network, rate, schedule.resource_bound, machine)

@@ -3,7 +3,7 @@
 Before:
 
 ```mlir
-dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> {
   %a = dataflow.channel 1 {pmus = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 {pmus = 4} : !dataflow.channel<tensor<1x4096xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
@@ -19,7 +19,7 @@ dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attribut
 After:
 
 ```mlir
-dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> {
   %a = dataflow.channel 1 {pmus = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 2 {pmus = 4} : !dataflow.channel<tensor<1x4096xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
@@ -95,7 +95,7 @@ def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
             fail(op, f"@{network.sym_name.data} has units without counts; run allocate-units first")
     for op in network.body.block.ops:
         if isinstance(op, ChannelOp):
-            op.depth = IntegerAttr(held_tiles(op, network.iterations), i64)
+            op.depth = IntegerAttr(held_tiles(op, looped=network.loops.is_looped), i64)
         elif isinstance(op, dataflow.StageOp):
             schedule_stage(op, machine)
 

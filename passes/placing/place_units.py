@@ -3,7 +3,7 @@
 Before:
 
 ```mlir
-dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> {
   %a = dataflow.channel 1 {pmus = 2} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
@@ -19,7 +19,7 @@ dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes
 After:
 
 ```mlir
-dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> {
   %a = dataflow.channel 1 {pmus = 2, pmu_first = 2, hops = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 {pmus = 1, pmu_first = 4, hops = 4} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>

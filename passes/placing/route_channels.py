@@ -3,7 +3,7 @@
 Before:
 
 ```mlir
-dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1, ii = 512, latency = 1024} {
+dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {ii = 512, latency = 1024} {
   %a = dataflow.channel 1 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 2} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
@@ -19,7 +19,7 @@ dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes
 After:
 
 ```mlir
-dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1, ii = 512, latency = 1024, busiest_link_bytes_per_cycle = 16} {
+dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {ii = 512, latency = 1024, busiest_link_bytes_per_cycle = 16} {
   %a = dataflow.channel 1 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 1} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
@@ -53,6 +53,7 @@ from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
+from ...dialects.vocabulary import Rate
 from ..diagnostics import NoRoom, fail
 from .floorplan import Flow, Link, route, share_on
 from .routes import Grid, channel_flows, is_placed, pass_bytes
@@ -61,25 +62,23 @@ SHOWN_FLOWS = 3
 """How many flows an error about a link names."""
 
 
-def _cycles_per_iteration(network: dataflow.KernelOp) -> float:
-    """Cycles of a call over its iterations: about the interval where many overlap, the latency of just one.
+def _cycles(network: dataflow.KernelOp, rate: Rate) -> float:
+    """Cycles for each of the times that something runs at a rate.
 
-    Raises: PassFailedException where the kernel is not scheduled, or not placed.
+    Of a loop they are about its interval where many iterations overlap, the latency of just one; of what has
+    loops inside they are its latency without them.
+
+    Raises: PassFailedException where the kernel is not scheduled.
     """
-    interval, latency = network.attributes.get("ii"), network.attributes.get("latency")
-    if not (isinstance(interval, IntegerAttr) and isinstance(latency, IntegerAttr)):
+    interval = network.attributes.get(network.schedule_name("ii", rate))
+    latency = network.attributes.get(network.schedule_name("latency", rate))
+    if not isinstance(latency, IntegerAttr):
         fail(network, f"@{network.sym_name.data} has no `ii` and `latency`; run schedule-loop first")
-    if not is_placed(network):
-        fail(network, f"@{network.sym_name.data} has units without places; run place-units first")
-    steady, iterations = interval.value.data, network.iterations
+    if not isinstance(interval, IntegerAttr):
+        return max(1, latency.value.data)
+    steady, iterations = interval.value.data, network.loops.passes(rate)
     call = max(iterations * steady, latency.value.data + (iterations - 1) * steady)
     return max(1, call) / iterations
-
-
-def _step_cycles(network: dataflow.KernelOp) -> int:
-    """Cycles of a decode step for what runs once in it."""
-    latency = network.attributes.get("step_latency")
-    return max(1, latency.value.data) if isinstance(latency, IntegerAttr) else 1
 
 
 def _overloaded(
@@ -102,24 +101,24 @@ def _overloaded(
 def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
     """Write hops and the busiest link's load into a network.
 
-    The loop and what runs once a decode step take turns: their flows are no load for one another.
+    What runs at different rates takes turns: its flows are no load for one another.
 
     Raises: PassFailedException where a link carries more than its width, or a plan is missing.
     """
-    iteration = _cycles_per_iteration(network)
-    loads = [
-        _route(
-            [channel for channel in network.channels() if _runs_once_a_step(channel) == once_a_step],
-            cycles,
-            machine,
-        )
-        for once_a_step, cycles in ((False, iteration), (True, _step_cycles(network)))
-    ]
-    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(max(loads), i64)
+    if not is_placed(network):
+        fail(network, f"@{network.sym_name.data} has units without places; run place-units first")
+    groups: dict[Rate, list[ChannelOp]] = {}
+    for channel in network.channels():
+        groups.setdefault(_rate(channel), []).append(channel)
+    loads = [_route(channels, _cycles(network, rate), machine) for rate, channels in groups.items()]
+    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(max(loads, default=0), i64)
 
 
-def _runs_once_a_step(channel: ChannelOp) -> bool:
-    return channel.producers()[0].runs == "step"
+def _rate(channel: ChannelOp) -> Rate:
+    """How often a channel is filled; what is loaded around a loop counts as if it came in each iteration."""
+    producer, consumer = channel.producers()[0], channel.consumers()[0]
+    is_held = isinstance(producer, dataflow.LoadOp) and producer.runs != consumer.runs
+    return consumer.runs if is_held else producer.runs
 
 
 def _route(channels: Sequence[ChannelOp], cycles: float, machine: Machine) -> int:

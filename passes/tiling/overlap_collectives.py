@@ -3,7 +3,7 @@
 Before:
 
 ```mlir
-dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1} {
+dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
@@ -20,7 +20,7 @@ dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes {ite
 After:
 
 ```mlir
-dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1} {
+dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %x to %a : tensor<1x16xbf16> -> !dataflow.channel<tensor<1x8xbf16>>

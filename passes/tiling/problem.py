@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects import dataflow, nn
-from ...dialects.dataflow_kernel import producer_of, readers_of
+from ...dialects.dataflow_kernel import consumer_of, producer_of, readers_of
 from ...dialects.dataflow_stages import source_of
 from ...dialects.operation import ComputeOp, TileRule
 from ...dialects.tensors import element_type_of, shape_of, size_bytes_of
@@ -43,7 +43,6 @@ class TilingProblem:
 
     stages: list[dataflow.StageOp]
     axes: list[StageAxes]
-    iterations: int
 
     def links(self, number: int) -> Iterator[Link]:
         """The inputs of a stage that other stages feed."""
@@ -100,7 +99,7 @@ class TilingProblem:
         ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
         for channel, argument, axis in ports:
             shape = shape_of(argument)
-            if axis == len(shape) - 1 and streams_tiles(channel, self.iterations):
+            if axis == len(shape) - 1 and streams_tiles(channel):
                 element_bytes = size_bytes_of(argument) // prod(shape)
                 multiple = lcm(multiple, burst_multiple(axes.extent, element_bytes, request_bytes))
         return multiple
@@ -111,7 +110,7 @@ class TilingProblem:
         sizes = [
             size_bytes_of(argument) // axes.extent
             for channel, argument, axis in ports
-            if axis is not None and streams_tiles(channel, self.iterations)
+            if axis is not None and streams_tiles(channel)
         ]
         return max(sizes, default=0)
 
@@ -124,7 +123,7 @@ def _streams_cache(channel: SSAValue) -> bool:
 def tiling_problem(network: dataflow.KernelOp) -> TilingProblem:
     """The problem of a network whose stages are whole."""
     stages = [op for op in network.units() if isinstance(op, dataflow.StageOp)]
-    problem = TilingProblem(stages, [stage_axes(stage) for stage in stages], network.iterations)
+    problem = TilingProblem(stages, [stage_axes(stage) for stage in stages])
     problem.leave_disagreeing_whole()
     return problem
 
@@ -215,9 +214,9 @@ def _store_multiple(stage: dataflow.StageOp) -> int:
     return multiple
 
 
-def streams_tiles(channel: SSAValue, iterations: int) -> bool:
-    """Whether a channel is fed by a load of its own that runs every iteration, and so may be cut freely."""
+def streams_tiles(channel: SSAValue) -> bool:
+    """Whether a channel is fed by a load of its own as often as it is read, and so may be cut freely."""
     producer = producer_of(channel)
     if not isinstance(producer, dataflow.LoadOp) or not producer.is_alone:
         return False
-    return producer.runs != "call" or iterations == 1
+    return producer.runs == consumer_of(channel).runs

@@ -44,14 +44,17 @@ def possible_counts(extent: int, multiple: int) -> list[int]:
 def burst_multiple(extent: int, element_bytes: int, request_bytes: int) -> int:
     """The fewest neighbouring elements that may be read at once without waste along an extent.
 
-    Memory moves whole requests; a run of elements may make it move a tenth more than the run, no more.
-    Where only the whole extent is as good as that, it is not to be cut.
+    Memory moves whole requests; a run of elements may make it move a fiftieth more than the run, or a tenth
+    where only the whole extent is better. Where only the whole is as good as that, it is not to be cut.
     """
 
     def moved(elements: int) -> int:
         return -(-elements * element_bytes // request_bytes) * request_bytes
 
-    fine = (run for run in divisors(extent) if 10 * moved(run) <= 11 * run * element_bytes)
+    runs = divisors(extent)[:-1]
+    fine = (
+        run for parts in (50, 10) for run in runs if parts * moved(run) <= (parts + 1) * run * element_bytes
+    )
     return next(fine, extent)
 
 

@@ -3,7 +3,7 @@
 Before:
 
 ```mlir
-dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x256xbf16>) -> tensor<1x256xbf16> attributes {iterations = 1} {
+dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x256xbf16>) -> tensor<1x256xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8x256xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x256xbf16>>
@@ -21,7 +21,7 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x256xbf16>) -> tensor
 After:
 
 ```mlir
-dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x256xbf16>) -> tensor<1x256xbf16> attributes {iterations = 1} {
+dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x256xbf16>) -> tensor<1x256xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8x32xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x32xbf16>>
@@ -139,13 +139,13 @@ def _cut_body(stage: dataflow.StageOp, axes: StageAxes, count: int) -> None:
         kinds[_set_type(result, cut_type(result.type, axis, count))] = axis
 
 
-def _cut_channels(stage: dataflow.StageOp, axes: StageAxes, iterations: int) -> None:
+def _cut_channels(stage: dataflow.StageOp, axes: StageAxes) -> None:
     """Give a stage's channels the tiles that it makes; a stream of its own takes those that it reads."""
     for channel, value in zip(list(stage.outs), stage.yielded(), strict=False):
         _set_type(channel, ChannelType(value.type))
     ports = zip(list(stage.ins), stage.body.block.args, axes.arguments, strict=False)
     for channel, argument, axis in ports:
-        if axis is not None and streams_tiles(channel, iterations):
+        if axis is not None and streams_tiles(channel):
             _set_type(channel, ChannelType(argument.type))
 
 
@@ -203,7 +203,7 @@ def tile_network(
     for stage, axes, count in cut:
         _cut_body(stage, axes, count)
     for stage, axes, _ in cut:
-        _cut_channels(stage, axes, network.iterations)
+        _cut_channels(stage, axes)
     for unit in network.units():
         _cut_handed_on(unit)
     # Only now: how an input holds its tiles depends on what their producers make of them.

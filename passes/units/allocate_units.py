@@ -3,7 +3,7 @@
 Before:
 
 ```mlir
-dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
@@ -19,7 +19,7 @@ dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attribut
 After:
 
 ```mlir
-dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @square(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> {
   %a = dataflow.channel 1 {pmus = 468} : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 {pmus = 468} : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %x to %a : tensor<1x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
@@ -66,9 +66,9 @@ class Shares:
 
 
 def _channel_task(
-    channel: dataflow.ChannelOp, iterations: int, machine: Machine, stream_percent: int
+    channel: dataflow.ChannelOp, network: dataflow.KernelOp, machine: Machine, stream_percent: int
 ) -> Task:
-    minimum = needed_pmus(channel, iterations, machine)
+    minimum = needed_pmus(channel, machine, looped=network.loops.is_looped)
     work = channel.type.tile_bytes * pass_tiles(channel) if minimum else 0
     return Task(channel.label, minimum, work * (stream_percent / 100 if is_stream(channel) else 1))
 
@@ -96,7 +96,7 @@ def allocate(network: dataflow.KernelOp, machine: Machine, shares: Shares) -> No
     channels = [channel for channel in network.channels() if not _settle(channel)]
     stages = [op for op in network.units() if isinstance(op, dataflow.StageOp) and not _settle(op)]
     name = network.sym_name.data
-    tasks = [_channel_task(channel, network.iterations, machine, shares.streams) for channel in channels]
+    tasks = [_channel_task(channel, network, machine, shares.streams) for channel in channels]
     try:
         pmus = share_units(tasks, machine.pmus, machine.pmus * shares.pmus // 100)
     except Shortage as short:

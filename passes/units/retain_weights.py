@@ -4,7 +4,7 @@ Before:
 
 ```mlir
 nn.weight @w : tensor<8x8192xbf16>
-dataflow.kernel @silu(%w: tensor<8x8192xbf16>) -> tensor<8x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @silu(%w: tensor<8x8192xbf16>) -> tensor<8x8192xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %w to %a : tensor<8x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
@@ -26,7 +26,7 @@ After:
 
 ```mlir
 nn.weight @w : tensor<8x8192xbf16> {tier = "sram", address = 535822336, pmus = 18}
-dataflow.kernel @silu(%w: tensor<8x8192xbf16>) -> tensor<8x8192xbf16> attributes {iterations = 1} {
+dataflow.kernel @silu(%w: tensor<8x8192xbf16>) -> tensor<8x8192xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.load %w to %a {resident = array<i64: 1022, 18>} : tensor<8x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>

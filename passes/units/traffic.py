@@ -39,7 +39,7 @@ def is_stream(channel: dataflow.ChannelOp) -> bool:
     return isinstance(producer, dataflow.LoadOp) and producer.is_alone
 
 
-def needed_depth(channel: dataflow.ChannelOp, iterations: int) -> int:
+def needed_depth(channel: dataflow.ChannelOp, *, looped: bool) -> int:
     """Fewest tiles that a channel must hold for a kernel to run, and to run without waiting for itself.
 
     Between stages a whole iteration fits, so that a value read twice never blocks its producer; a stream
@@ -48,14 +48,14 @@ def needed_depth(channel: dataflow.ChannelOp, iterations: int) -> int:
     """
     producer, consumer = channel.producers()[0], channel.consumers()[0]
     if isinstance(producer, dataflow.LoadOp):
-        return max(gathered_tiles(channel), 2 if iterations > 1 else 1)
+        return max(gathered_tiles(channel), 2 if looped else 1)
     late = producer.FREES_LATE and consumer.FREES_LATE
     return max(gathered_tiles(channel), pass_tiles(channel) + late)
 
 
-def held_tiles(channel: dataflow.ChannelOp, iterations: int) -> int:
+def held_tiles(channel: dataflow.ChannelOp, *, looped: bool) -> int:
     """The depth of a channel once it is scheduled: what it needs, or more where it has more already."""
-    return max(channel.depth.value.data, needed_depth(channel, iterations))
+    return max(channel.depth.value.data, needed_depth(channel, looped=looped))
 
 
 def room_bytes(pmus: int, machine: Machine) -> int:
@@ -63,15 +63,16 @@ def room_bytes(pmus: int, machine: Machine) -> int:
     return pmus * machine.pmu_bytes if pmus else machine.pcu_fifo_bytes
 
 
-def needed_pmus(channel: dataflow.ChannelOp, iterations: int, machine: Machine) -> int:
+def needed_pmus(channel: dataflow.ChannelOp, machine: Machine, *, looped: bool) -> int:
     """Fewest PMUs that hold a channel once it is scheduled; none where its reader's FIFO is enough."""
-    held_bytes = held_tiles(channel, iterations) * channel.type.tile_bytes
+    held_bytes = held_tiles(channel, looped=looped) * channel.type.tile_bytes
     return 0 if held_bytes <= room_bytes(0, machine) else -(-held_bytes // machine.pmu_bytes)
 
 
 def network_pmus(network: dataflow.KernelOp, machine: Machine) -> int:
     """Fewest PMUs with which a kernel runs."""
-    return sum(needed_pmus(channel, network.iterations, machine) for channel in network.channels())
+    looped = network.loops.is_looped
+    return sum(needed_pmus(channel, machine, looped=looped) for channel in network.channels())
 
 
 def stage_flops(stage: dataflow.StageOp) -> int:

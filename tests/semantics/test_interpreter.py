@@ -9,6 +9,8 @@ from kl.backends.interpreter import InterpretationError, Interpreter, tensor_spe
 from kl.backends.numerics import OPERATIONS
 from kl.backends.tensors import TensorSpec
 from kl.backends.weights import WeightSpec
+from kl.dialects.kernel import FuncOp
+from kl.passes.looping.call_arguments import written_arguments
 
 ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
 ONE = np.ones((1, 3), np.float32)
@@ -91,6 +93,109 @@ def test_a_stack_of_states_is_written_in_place(parse):
     wanted = [[0, 0, 0], [1, 1, 1], [3, 3, 3], [0, 0, 0]]
     assert_array_equal(interpreter.states["a"][0, 0], wanted)
     assert_array_equal(interpreter.states["b"][0, 0], wanted)
+
+
+NESTED = """
+    nn.weight @w : tensor<9x1x3xf32>
+    nn.weight @v : tensor<4x1x3xf32>
+    kernel.func @sum(%x: tensor<1x3xf32>, %w: tensor<9x1x3xf32>, %v: tensor<4x1x3xf32>) -> tensor<1x3xf32> {
+      %x2 = nn.add %x, %x : (tensor<1x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+      %y = kernel.loop 3 carried(%x2 : tensor<1x3xf32>) -> tensor<1x3xf32>
+          stacks(%w, %v : tensor<9x1x3xf32>, tensor<4x1x3xf32>)
+          attributes {starts = array<i64: 4, 0>, strides = array<i64: -2, 1>, windows = array<i64: 5, 0>} {
+      ^bb0(%a: tensor<1x3xf32>, %five: tensor<5x1x3xf32>, %b: tensor<1x3xf32>):
+        %c = kernel.loop 2 carried(%a : tensor<1x3xf32>) -> tensor<1x3xf32>
+            stacks(%five : tensor<5x1x3xf32>)
+            attributes {starts = array<i64: 3>, strides = array<i64: -3>, windows = array<i64: 2>} {
+        ^bb1(%d: tensor<1x3xf32>, %two: tensor<2x1x3xf32>):
+          %e = kernel.loop 2 carried(%d : tensor<1x3xf32>) -> tensor<1x3xf32>
+              stacks(%two : tensor<2x1x3xf32>) {
+          ^bb2(%f: tensor<1x3xf32>, %one: tensor<1x3xf32>):
+            %f2 = nn.add %f, %f : (tensor<1x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+            %g = nn.add %f2, %one : (tensor<1x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+            kernel.yield %g : tensor<1x3xf32>
+          }
+          kernel.yield %e : tensor<1x3xf32>
+        }
+        %h = nn.add %c, %b : (tensor<1x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+        kernel.yield %h : tensor<1x3xf32>
+      }
+      %z = kernel.loop 4 carried(%y : tensor<1x3xf32>) -> tensor<1x3xf32>
+          stacks(%v : tensor<4x1x3xf32>) {
+      ^bb3(%i: tensor<1x3xf32>, %j: tensor<1x3xf32>):
+        %k = nn.add %i, %j : (tensor<1x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+        kernel.yield %k : tensor<1x3xf32>
+      }
+      kernel.return %z : tensor<1x3xf32>
+    }
+    kernel.schedule @step(%x: tensor<1x3xf32>) -> tensor<1x3xf32> {
+      %w = nn.get_global @w : tensor<9x1x3xf32>
+      %v = nn.get_global @v : tensor<4x1x3xf32>
+      %y = kernel.call @sum(%x, %w, %v)
+          : (tensor<1x3xf32>, tensor<9x1x3xf32>, tensor<4x1x3xf32>) -> tensor<1x3xf32>
+      kernel.return %y : tensor<1x3xf32>
+    }"""
+
+
+def test_loops_nest_stand_in_a_row_and_walk_windows_of_windows(parse):
+    w, v = np.arange(27, dtype=np.float32).reshape(9, 1, 3), ROWS.reshape(4, 1, 3)
+    (output,) = Interpreter(parse(NESTED), {"w": w, "v": v}).step([ONE]).outputs
+    wanted = 2 * ONE
+    for outer in range(3):
+        for inner in range(2):
+            for innermost in range(2):
+                wanted = 2 * wanted + w[(4 - 2 * outer) + (3 - 3 * inner) + innermost]
+        wanted = wanted + v[outer]
+    assert_array_equal(output, wanted + v.sum(axis=0))
+
+
+@pytest.mark.parametrize("gathered", [True, False])
+def test_an_append_in_a_window_of_a_window_writes_the_state(parse, gathered: bool):
+    names = "abcdefgh" if gathered else "s"
+    stack = "memref<8x1x1x2x3xf32>"
+    cache = stack.replace("8x", "", 1)
+    type_ = cache if gathered else stack
+    states = "\n".join(f"nn.state @{name} : {type_}" for name in names)
+    fetched = "\n".join(f"%{name} = nn.get_global @{name} : {type_}" for name in names)
+    if gathered:
+        parts = ", ".join(f"%{name}" for name in names)
+        fetched += f"\n%s = kernel.stack {parts} : ({', '.join([cache] * 8)}) -> {stack}"
+    module = parse(f"""
+        {states}
+        kernel.func @append(%x: tensor<1x3xf32>, %p: tensor<i32>, %s: {stack}) {{
+          kernel.loop 2 stacks(%s : {stack})
+              attributes {{strides = array<i64: 4>, windows = array<i64: 4>}} {{
+          ^bb0(%four: memref<4x1x1x2x3xf32>):
+            %z = kernel.loop 2 carried(%x : tensor<1x3xf32>) -> tensor<1x3xf32>
+                stacks(%four : memref<4x1x1x2x3xf32>)
+                attributes {{starts = array<i64: 1>, strides = array<i64: 1>, windows = array<i64: 2>}} {{
+            ^bb1(%y: tensor<1x3xf32>, %two: memref<2x1x1x2x3xf32>):
+              kernel.loop 1 stacks(%two : memref<2x1x1x2x3xf32>) attributes {{starts = array<i64: 1>}} {{
+              ^bb2(%one: {cache}):
+                nn.cache_append %one[%p], %y : {cache}, tensor<i32>, tensor<1x3xf32>
+                kernel.yield
+              }}
+              %y2 = nn.add %y, %y : (tensor<1x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+              kernel.yield %y2 : tensor<1x3xf32>
+            }}
+            kernel.yield
+          }}
+          kernel.return
+        }}
+        kernel.schedule @step(%x: tensor<1x3xf32>, %p: tensor<i32>) {{
+          {fetched}
+          kernel.call @append(%x, %p, %s) : (tensor<1x3xf32>, tensor<i32>, {stack}) -> ()
+          kernel.return
+        }}""")
+    (func,) = [op for op in module.ops if isinstance(op, FuncOp)]
+    assert written_arguments(func) == {2}
+    interpreter = Interpreter(module, {})
+    interpreter.step([ONE, 1])
+    held = interpreter.states
+    caches = [held[name] for name in names] if gathered else list(held["s"])
+    written = [cache[0, 0, 1, 0] for cache in caches]
+    assert written == [0, 0, 1, 2, 0, 0, 1, 2]
+    assert sum(cache.sum() for cache in caches) == 3 * sum(written)
 
 
 OBSERVED_LAYER = """

@@ -24,7 +24,7 @@ def scheduled(kernel: str, signature: str, arguments: str = "%x") -> str:
 
 
 SQUARE = scheduled(
-    """dataflow.kernel @k(%x: tensor<1x8xf32>) -> tensor<1x8xf32> attributes {iterations = 1} {
+    """dataflow.kernel @k(%x: tensor<1x8xf32>) -> tensor<1x8xf32> {
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
       %c = dataflow.channel 1 : !dataflow.channel<tensor<1x4xf32>>
@@ -51,7 +51,8 @@ def test_ports_gather_small_tiles_and_slice_large_ones(parse):
 
 ROW_SUMS = """
     nn.state @s : memref<3x1x1xf32>
-    dataflow.kernel @k(%x: tensor<3x1x4xf32>, %s: memref<3x1x1xf32>) attributes {iterations = 3} {
+    dataflow.kernel @k(%x: tensor<3x1x4xf32>, %s: memref<3x1x1xf32>)
+        attributes {loops = #dataflow.loops<iteration 3>} {
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1xf32>>
       dataflow.load %x to %a {start = 2, stride = -1}
@@ -81,7 +82,8 @@ def test_states_are_zero_in_each_iteration_and_outputs_come_last_in_their_period
 
 
 CARRY = scheduled(
-    """dataflow.kernel @k(%x: tensor<1x4xf32>) -> tensor<1x4xf32> attributes {iterations = 3} {
+    """dataflow.kernel @k(%x: tensor<1x4xf32>) -> tensor<1x4xf32>
+        attributes {loops = #dataflow.loops<iteration 3>} {
       %init = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %next = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %final = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
@@ -112,8 +114,7 @@ def test_a_carried_value_goes_round_once_an_iteration(parse):
 
 APPEND_THEN_READ = """
     nn.state @s : memref<1x1x4x2xf32>
-    dataflow.kernel @k(%x: tensor<1x2xf32>, %p: tensor<i32>, %s: memref<1x1x4x2xf32>) -> tensor<1x1x4x2xf32>
-        attributes {iterations = 1} {
+    dataflow.kernel @k(%x: tensor<1x2xf32>, %p: tensor<i32>, %s: memref<1x1x4x2xf32>) -> tensor<1x1x4x2xf32> {
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1x2x2xf32>>
       %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
@@ -148,8 +149,7 @@ def test_a_position_outside_the_cache_is_refused(parse):
 
 def test_rows_of_a_table_are_gathered_by_index(parse):
     kernel = """
-        dataflow.kernel @k(%x: tensor<2xi32>, %t: tensor<4x3xf32>) -> tensor<2x3xf32>
-            attributes {iterations = 1} {
+        dataflow.kernel @k(%x: tensor<2xi32>, %t: tensor<4x3xf32>) -> tensor<2x3xf32> {
           %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
           %b = dataflow.channel 1 : !dataflow.channel<tensor<2x3xf32>>
           dataflow.load %x to %a : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
@@ -167,7 +167,7 @@ def test_rows_of_a_table_are_gathered_by_index(parse):
 
 
 HANGING = """
-    dataflow.kernel @k(%x: tensor<1x8xf32>) attributes {iterations = 1} {
+    dataflow.kernel @k(%x: tensor<1x8xf32>) {
       %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
       %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
       dataflow.stage "there" firings 1 ins(%a : !dataflow.channel<tensor<1x8xf32>>) periods [1]

@@ -80,7 +80,7 @@ def test_a_fused_stage_by_hand(parse, check_down_to_the_machine) -> None:
     channel = f"!dataflow.channel<{ROW}>"
     module = parse(f"""
         nn.weight @w : {MATRIX}
-        dataflow.kernel @k(%x: {ROW}, %w: {MATRIX}) -> {ROW} attributes {{iterations = 1}} {{
+        dataflow.kernel @k(%x: {ROW}, %w: {MATRIX}) -> {ROW} {{
           %a = dataflow.channel 1 : {channel}
           %b = dataflow.channel 1 : !dataflow.channel<{MATRIX}>
           %c = dataflow.channel 1 : {channel}

@@ -26,6 +26,7 @@ from kl.backends.sn40l.units import (
     Store,
 )
 from kl.backends.tensors import Array, TensorSpec
+from kl.dialects.loop_tree import LoopTree
 from kl.dialects.machine import SN40L
 from kl.dialects.vocabulary import TIERS
 
@@ -198,7 +199,10 @@ class Network:
         """The program that calls the kernel."""
         parameters = tuple(Parameter(region.name, region.tensor) for region in self.regions)
         channels, units = tuple(self.channels), tuple(self.units)
-        kernel = Kernel("kernel", self.iterations, parameters, channels, units, self.steps)
+        in_steps = self.steps > 1 or any(unit.rate == "step" for unit in units)
+        around = [("step", self.steps)] if in_steps else []
+        loops = LoopTree.chain([*around, ("iteration", self.iterations // self.steps)]).loops
+        kernel = Kernel("kernel", loops, parameters, channels, units)
         addresses = tuple(region.address for region in self.regions)
         commands: list[Command] = [LoadProgram("kernel")]
         for _ in range(calls):
@@ -288,7 +292,7 @@ def _without_channel(program: Program, index: int) -> Program:
     """The program without its last channel, which no unit uses."""
     (kernel,) = program.kernels
     assert index == len(kernel.channels) - 1
-    kernel = Kernel(kernel.name, kernel.iterations, kernel.parameters, kernel.channels[:-1], kernel.units)
+    kernel = Kernel(kernel.name, kernel.loops, kernel.parameters, kernel.channels[:-1], kernel.units)
     fields = {name: getattr(program, name) for name in program.__dataclass_fields__}
     return Program(**(fields | {"kernels": (kernel,)}))
 

@@ -38,7 +38,7 @@ TEXT = dedent("""\
     rdu.region @a "value" "hbm" 1280 : memref<1x8xf32>
     rdu.region @b "value" "hbm" 1536 : memref<1x8xf32>
     rdu.region @c "value" "hbm" 1280 : memref<1x8xf32>
-    dataflow.kernel @mul(%x: tensor<1x8xf32>, %w: tensor<8x8xf32>) -> tensor<1x8xf32> attributes {iterations = 1} {
+    dataflow.kernel @mul(%x: tensor<1x8xf32>, %w: tensor<8x8xf32>) -> tensor<1x8xf32> {
       %0 = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<1x8xf32>>
       %wide = dataflow.channel 2 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8x4xf32>>
       %out = dataflow.channel 2 {pmus = 0, pmu_first = 1, hops = 1} : !dataflow.channel<tensor<1x4xf32>>
@@ -52,7 +52,7 @@ TEXT = dedent("""\
       }
       dataflow.store %out result 0 {rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 16, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : !dataflow.channel<tensor<1x4xf32>>
     }
-    dataflow.kernel @attend(%x: tensor<1x8xf32>, %k: memref<2x1x2x8x4xf32>, %p: tensor<i32>) -> tensor<1x8xf32> attributes {iterations = 2} {
+    dataflow.kernel @attend(%x: tensor<1x8xf32>, %k: memref<2x1x2x8x4xf32>, %p: tensor<i32>) -> tensor<1x8xf32> attributes {loops = #dataflow.loops<iteration 2>} {
       %i = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
       %n = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
       %e = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
@@ -219,7 +219,7 @@ def test_carries_and_states_are_taken_over(program: Program) -> None:
 
 def test_inputs_are_gathered_and_sliced_along_an_axis() -> None:
     text = dedent("""\
-        dataflow.kernel @k(%x: tensor<1x8xf32>) -> tensor<1x8xf32> attributes {iterations = 1} {
+        dataflow.kernel @k(%x: tensor<1x8xf32>) -> tensor<1x8xf32> {
           %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2xf32>>
           %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
           %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x4xf32>>
@@ -251,7 +251,7 @@ def test_rows_are_gathered_by_index_and_a_step_makes_a_token_per_row() -> None:
         rdu.region @ids "input" "hbm" 0 : tensor<3xi32>
         rdu.region @table "weight" "hbm" 256 : tensor<9x4xf32>
         rdu.region @rows "value" "hbm" 512 : memref<3x4xf32>
-        dataflow.kernel @k(%i: tensor<3xi32>, %t: tensor<9x4xf32>) -> tensor<3x4xf32> attributes {iterations = 1} {
+        dataflow.kernel @k(%i: tensor<3xi32>, %t: tensor<9x4xf32>) -> tensor<3x4xf32> {
           %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<3xi32>>
           %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<3x4xf32>>
           dataflow.load %i to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>

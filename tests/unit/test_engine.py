@@ -134,7 +134,10 @@ def test_requests_of_earlier_iterations_go_first(network: Any) -> None:
     run = kernel_run(net.program())
     for unit in run.units:
         unit.advance(0)
-    order = [(iteration, stream.unit.name) for iteration, _, _, stream in sorted(run.hbm.queue)]
+    order = [
+        (stream.walk.placement.iterations(firing)[0], stream.unit.name)
+        for _, _, firing, stream in sorted(run.hbm.queue)
+    ]
     assert order == [(0, "first"), (0, "second"), (1, "first"), (1, "second")]
 
 

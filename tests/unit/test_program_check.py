@@ -13,6 +13,7 @@ from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Execute, LoadArguments, LoadProgram, Observe, Program, tier_span
 from kl.backends.tensors import TensorSpec
+from kl.dialects.loop_tree import Loop
 from kl.dialects.machine import SN40L
 
 
@@ -102,7 +103,18 @@ STRUCTURE: list[tuple[Callable[[Program], Program], str]] = [
         "command 0 loads arguments of 'kernel', loaded is None",
     ),
     (lambda p: replace(p, commands=(Observe("a", "v"),)), "command 0 observes 'v', which is no region"),
-    (lambda p: edit_kernel(p, iterations=0), "kernel 'kernel': 0 iterations; it takes one at least"),
+    (
+        lambda p: edit_kernel(p, loops=(Loop("iteration", 0),)),
+        "kernel 'kernel': loop 'iteration' has 0 iterations; it takes one at least",
+    ),
+    (
+        lambda p: edit_kernel(p, loops=(Loop("inner", 2, "outer"), Loop("outer", 2))),
+        "kernel 'kernel': loop 'inner' is in 'outer', no loop before it",
+    ),
+    (
+        lambda p: edit_kernel(p, loops=(*p.kernels[0].loops, Loop("other", 2))),
+        "it runs in one of the loops iteration, other; its rate says in which",
+    ),
     (lambda p: edit_channel(p, 0, depth=0), "channel 'c0' of depth 0; it takes one at least"),
     (lambda p: edit_channel(p, 0, latency_cycles=-1), "channel 'c0' has a latency of -1 cycles"),
     (set_unit("load x", channels=(44,)), "load 'load x': channel 44 of a kernel with 10 channels"),

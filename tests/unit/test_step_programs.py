@@ -23,6 +23,7 @@ from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
 from kl.backends.sn40l.units.common import ServedRun
 from kl.backends.tensors import Array, TensorSpec
+from kl.dialects.loop_tree import Loop
 
 LAYERS, CONTEXT, WIDTH = 2, 8, 4
 ROW = TensorSpec((1, WIDTH), "f32")
@@ -205,13 +206,13 @@ def test_what_runs_once_a_step_is_as_urgent_as_the_iteration_that_it_belongs_to(
     memory = MemoryMap(program)
     call = resolve(program.kernels[0], tuple(region.address for region in program.regions), memory)
     units = [unit for unit in KernelRun(call, program.machine, memory).units if isinstance(unit, ServedRun)]
-    iterations = {str(unit): [unit.iteration(firing) for firing in range(unit.firings)] for unit in units}
-    assert iterations == {
-        "load 'before'": [0, 0, 2, 2, 4, 4],
-        "load 'loop'": [0, 1, 2, 3, 4, 5],
-        "store 'kept'": [0, 1, 2, 3, 4, 5],
-        "collective 'behind'": [1, 1, 3, 3, 5, 5],
-        "store 'end'": [1, 1, 3, 3, 5, 5],
+    numbers = {str(unit): [unit.number(firing) for firing in range(unit.firings)] for unit in units}
+    assert numbers == {
+        "load 'before'": [0, 0, 7, 7, 14, 14],
+        "load 'loop'": [1, 3, 8, 10, 15, 17],
+        "store 'kept'": [2, 4, 9, 11, 16, 18],
+        "collective 'behind'": [5, 5, 12, 12, 19, 19],
+        "store 'end'": [6, 6, 13, 13, 20, 20],
     }
 
 
@@ -227,7 +228,9 @@ def test_what_a_later_step_writes_is_not_there_yet(network: Any) -> None:
     net.once_a_step()
     net.load("load y", y, read, stacked=True)
     net.store("store z", read, z, stacked=True)
-    with pytest.raises(HazardError, match="of 'y'\\) in iteration 1; nothing has written it in this step"):
+    with pytest.raises(
+        HazardError, match="of 'y'\\) in step 0, iteration 1; nothing has written it in this step"
+    ):
         time_step(net.program(), {})
 
 
@@ -251,13 +254,24 @@ def rate(**fields: Any) -> Callable[[Any], Unit]:
 
 
 WRONG = {
-    "no steps": (lambda p: kernel(p, steps=0), "0 decode steps; it takes one at least"),
-    "a rest": (lambda p: kernel(p, steps=4), "6 iterations do not make 4 equal decode steps"),
-    "a call's head": (
-        lambda p: change(p, "begin", rate(rate="call")),
-        "stage 'begin': rate 'call'; known: iteration, step",
+    "no steps": (lambda p: kernel(p, loops=(Loop("step", 0),)), "loop 'step' has 0 iterations; it takes one"),
+    "inner steps": (
+        lambda p: kernel(p, loops=(Loop("iteration", 2), Loop("step", 3, "iteration"))),
+        "the loop over decode steps is in 'iteration'; it has to be the outermost",
     ),
-    "a fast counter": (lambda p: change(p, "count", rate(rate="iteration")), "rate 'iteration'; known: step"),
+    "a call's head": (lambda p: change(p, "begin", rate(rate="call")), "puts 3 tiles a call"),
+    "a call's carry": (
+        lambda p: change(p, "carry", rate(rate="call")),
+        "carry 'carry': rate 'call'; it belongs to a loop",
+    ),
+    "an unknown loop": (
+        lambda p: change(p, "begin", rate(rate="layer")),
+        "stage 'begin': rate 'layer'; its kernel has call, step, iteration",
+    ),
+    "a fast counter": (
+        lambda p: change(p, "count", rate(rate="iteration")),
+        "rate 'iteration'; it counts at rate 'step'",
+    ),
     "a fast head": (
         lambda p: change(p, "load head", rate(rate="iteration")),
         "'load head' puts 6 tiles a call",
@@ -325,7 +339,7 @@ def test_a_program_of_version_1_is_read(network: Any) -> None:
     assert document["version"] == 1
     program = build(network, 3)
     assert parse_program(json.dumps(document)) == program
-    assert json.loads(dump_program(program))["version"] == 2
+    assert json.loads(dump_program(program))["version"] == 3
 
 
 @pytest.mark.parametrize(

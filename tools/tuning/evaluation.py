@@ -60,7 +60,8 @@ def unit_slacks(module: ModuleOp) -> dict[str, float]:
 def _needs(network: dataflow.KernelOp, machine: Machine) -> tuple[int, int]:
     stages = [op for op in network.units() if isinstance(op, dataflow.StageOp) and resident_place(op)[1] == 0]
     channels = [channel for channel in network.channels() if resident_place(channel)[1] == 0]
-    return len(stages), sum(needed_pmus(channel, network.iterations, machine) for channel in channels)
+    looped = network.loops.is_looped
+    return len(stages), sum(needed_pmus(channel, machine, looped=looped) for channel in channels)
 
 
 def link_slacks(module: ModuleOp) -> dict[str, float]:

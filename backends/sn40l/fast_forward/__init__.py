@@ -1,6 +1,6 @@
 """Fast-forward: time a loop without replaying it, to the same cycle, bit for bit.
 
-A kernel's loop soon comes to a **steady state**: each turn (an iteration, or a whole decode step) does what
+A kernel's loop soon comes to a **steady state**: each turn (an iteration, with all loops inside) does what
 the turns before did, some cycles later. At the begin of each turn a **snapshot** says all that decides what
 happens next, relative to the cycle and the turn: tokens and free slots, firings, events to come, requests
 that wait, transfers under way. Two equal snapshots bound a **period**, here of two turns:
@@ -27,7 +27,7 @@ the counts that it kept have grown by where a run is moved on.
 
 `turns.py` says where a turn of which loop begins, and what is compared there, `period.py` what makes a period
 and how often it can be repeated, `observers.py` watches; this file searches and moves on. Snapshots are
-compared with those of some turns before: of iterations in the same decode step, and of whole steps.
+compared with those of some turns before, of the same loop since it last began; outer loops come first.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from ....dialects.vocabulary import Rate
 from ..engine import KernelRun
 from ..firing import EMPTY, ChannelRun, UnitRun
+from ..kernel import Kernel
 from ..servers import Server
 from ..units.common import ServedRun
 from .observers import LayerObserver, StageObserver, TraceObserver
 from .period import Period, period_between
-from .turns import Leader, Loop, Observer, ServerState, Snapshot
+from .turns import Leader, Observer, ServerState, Snapshot, Turns
 
 __all__ = ["LayerObserver", "StageObserver", "TraceObserver", "run_in_iterations"]
 
@@ -59,29 +61,42 @@ def run_in_iterations(
 
     Raises: HazardError, DeadlockError.
     """
-    kernel = run.call.kernel
-    length = kernel.iterations_per_step
-    steps, layers = _Search(Loop.of_steps(kernel)), _Search(Loop.of_iterations(kernel, 0))
-    for iteration in _iterations(run, observers):
-        for observer in observers:
-            observer.begin(iteration)
-        if not jump or iteration < replayed:
+    kernel, searches = run.call.kernel, dict[Rate, _Search]()
+    for begun in _begins(run, observers):
+        for loop, iteration in begun:
+            _tell(observers, kernel, loop, iteration)
+        if not jump or min(_among_all(kernel, *one) for one in begun) < replayed:
             continue
-        step, number = divmod(iteration, length)
-        if number == 0 and step > 0 and steps.forward(run, step, observers):
-            continue
-        if iteration >= layers.loop.end:
-            layers = _Search(Loop.of_iterations(kernel, step))
-        layers.forward(run, iteration, observers)
+        for loop, iteration in begun:
+            round, turn = divmod(iteration, kernel.tree.rounds(loop)[1])
+            if loop not in searches or searches[loop].round != round:
+                searches[loop] = _Search(kernel, loop, round)
+            if searches[loop].forward(run, turn, observers):
+                break
     _go_on(run, observers)
     run.run()
+
+
+def _among_all(kernel: Kernel, loop: Rate, iteration: int) -> int:
+    """The number of an iteration among those of all innermost loops, or of the first one inside of it."""
+    tree = kernel.tree
+    inside = next(leaf for leaf in tree.leaves if tree.is_inside(leaf, loop))
+    return kernel.leaf_iterations[inside].number(iteration * tree.passes(inside) // tree.passes(loop))
+
+
+def _tell(observers: Sequence[Observer], kernel: Kernel, loop: Rate, iteration: int) -> None:
+    """Let observers know of an iteration of an innermost loop."""
+    if loop in kernel.tree.leaves:
+        for observer in observers:
+            observer.begin(_among_all(kernel, loop, iteration))
 
 
 class _Search:
     """The search for a period among the turns of a loop."""
 
-    def __init__(self, loop: Loop):
-        self.loop = loop
+    def __init__(self, kernel: Kernel, loop: Rate, round: int):
+        self.round = round
+        self._turns = Turns.of(kernel, loop, round)
         self._seen: deque[Snapshot] = deque(maxlen=LONGEST_PERIOD)
         """They are the states at the beginnings of turns."""
         self._fruitless = 0
@@ -92,8 +107,8 @@ class _Search:
         self._fruitless += 1
         if not _is_worth_a_look(self._fruitless):
             return False
-        now = Snapshot.of(run, turn, self.loop.strides, observers)
-        periods = (period_between(run, before, now, self.loop) for before in reversed(self._seen))
+        now = Snapshot.of(run, turn, self._turns.strides, observers)
+        periods = (period_between(run, before, now, self._turns) for before in reversed(self._seen))
         period = next((period for period in periods if period is not None), None)
         if period is None:
             self._seen.append(now)
@@ -109,32 +124,33 @@ def _is_worth_a_look(fruitless: int) -> bool:
     return fruitless < LONGEST_PERIOD or fruitless % LONGEST_PERIOD < LOOKS
 
 
-def _iterations(run: KernelRun, observers: Sequence[Observer]) -> Iterator[int]:
-    """Run from the beginning of one iteration to that of the next; their numbers, as far as there are any."""
-    leader, iterations = Leader.of(run), run.call.kernel.iterations
-    if leader is None:
-        return
-    while (begun := leader.begun()) < iterations:
-        first = leader.firing_of(begun)
-        _go_on(run, observers, leader.run, first + 1)
-        if leader.run.firing <= first:
+def _begins(run: KernelRun, observers: Sequence[Observer]) -> Iterator[list[tuple[Rate, int]]]:
+    """Run from where iterations begin to where others do: their loops and numbers, the outermost first."""
+    leaders = Leader.all_of(run)
+    while True:
+        waiting = [(one, one.begun()) for one in leaders if one.begun() < one.iterations]
+        if not waiting:
             return
-        yield leader.begun() - 1
+        _go_on(run, observers, [(one.run, one.firing_of(begun) + 1) for one, begun in waiting])
+        now = [(one.loop, one.begun() - 1) for one, begun in waiting if one.begun() > begun]
+        if not now:
+            return
+        yield now
 
 
 def _go_on(
-    run: KernelRun, observers: Sequence[Observer], leader: UnitRun | None = None, firing: int = 0
+    run: KernelRun, observers: Sequence[Observer], watched: Sequence[tuple[UnitRun, int]] = ()
 ) -> None:
-    """Run until a unit has fired `firing` times, or to the end; cycle by cycle where there are observers."""
+    """Run until a unit has fired as often as is said, or to the end; cycle by cycle for observers."""
     if not observers:
-        run.proceed(None, leader, firing)
+        run.proceed(None, watched)
         return
     run.proceed(run.now)
     events = run.calendar.events
     while True:
         for observer in observers:
             observer.look()
-        if not events or (leader is not None and leader.firing >= firing):
+        if not events or any(unit.firing >= firing for unit, firing in watched):
             return
         run.proceed(events[0][0])
 
@@ -156,7 +172,7 @@ def fast_forward(run: KernelRun, period: Period, observers: Sequence[Observer]) 
     for unit, first, firings in zip(run.units, served, period.firings, strict=True):
         if isinstance(unit, ServedRun):
             for firing in range(first + times * firings, unit.firing):
-                unit.server.request(unit.iteration(firing), unit, firing)
+                unit.server.request(unit.number(firing), unit, firing)
     run.now += cycles
     for observer, counts in zip(observers, since.observed, strict=True):
         observer.repeat(counts, times)

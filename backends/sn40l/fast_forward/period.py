@@ -19,13 +19,13 @@ from ..firing import UnitRun
 from ..kernel import Port
 from ..servers import Action
 from ..units.common import ServedRun
-from .turns import Loop, ServerState, Snapshot
+from .turns import ServerState, Snapshot, Turns
 
 FAR = 1 << 62
 """A firing that no unit comes to."""
 
 
-def period_between(run: KernelRun, before: Snapshot, now: Snapshot, loop: Loop) -> Period | None:
+def period_between(run: KernelRun, before: Snapshot, now: Snapshot, loop: Turns) -> Period | None:
     """The period that began at `before` and ends now, after whole turns; None if there is none."""
     if before.phase != now.phase:
         return None
@@ -52,7 +52,7 @@ class Period:
     run: KernelRun
     since: Snapshot
     now: Snapshot
-    loop: Loop
+    loop: Turns
 
     @property
     def turns(self) -> int:
@@ -72,7 +72,7 @@ class Period:
     @cached_property
     def times(self) -> int:
         """It can be repeated so often; the last turn is always replayed: there is always something to see."""
-        most = (self.loop.end - 2 - self.now.turn) // self.turns
+        most = (self.loop.count - 2 - self.now.turn) // self.turns
         return min(most, *map(self._times, self.run.units))
 
     @cached_property
@@ -138,9 +138,7 @@ class Period:
     def _waits_for_the_end(self, unit: UnitRun) -> bool:
         """Whether all that the loop asks for in this loop is more urgent than what a unit waits for."""
         assert isinstance(unit, ServedRun), "no others have requests"
-        looped = [index for index, stride in enumerate(self.loop.strides) if stride]
-        request = unit.iteration(unit.firing - self.waiting[unit.index]), unit.index
-        return request > (self.loop.last_iteration, max(looped, default=0))
+        return unit.number(unit.firing - self.waiting[unit.index]) > self.loop.last
 
     @property
     def channels_fit(self) -> bool:
@@ -186,11 +184,9 @@ class Period:
     @property
     def passes_checks(self) -> bool:
         """Whether all checks of memory, which it passes, are passed by its repetitions."""
-        if not self.loop.is_of_steps:
-            return self.run.order.can_repeat()
-        # Streams may run ahead of the last step that is repeated, into the one behind it.
-        last = self.now.turn + self.times * self.turns + 1
-        return self.run.order.can_repeat_steps(self.since.turn, min(last, self.loop.end - 1))
+        # Streams may run ahead of the last turn that is repeated, into the one behind it.
+        last = min(self.now.turn + self.times * self.turns + 1, self.loop.count - 1)
+        return self.run.order.can_repeat(self.loop.loop, self.since.turn, last)
 
     def _times(self, unit: UnitRun) -> int:
         """How often a unit can do again what it did; 0 if it did not do the same in each iteration."""
@@ -198,7 +194,7 @@ class Period:
         taken = [(state.port, self.released[state.port.channel]) for state in unit.inputs]
         put = [(state.port, self.arrived[state.port.channel]) for state in unit.outputs]
         if not moved:
-            return 0 if any(tokens for _, tokens in taken + put) else self.run.call.kernel.iterations
+            return 0 if any(tokens for _, tokens in taken + put) else self.loop.count
         bound = self.loop.bounds[unit.index]
         if _runs_ahead(unit):
             served = unit.firing - self.waiting[unit.index]

@@ -1,6 +1,6 @@
 """The turns of a loop that can be like one another, and the state of a run at the begin of each.
 
-A loop is that of the iterations of a decode step, or that of the steps of a call.
+A loop runs once each time that the loop around it begins an iteration; its turns are its iterations.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from ....dialects.vocabulary import Rate
 from ..engine import KernelRun
 from ..firing import UnitRun
-from ..kernel import Kernel, Unit
+from ..kernel import Kernel
 from ..ledger import Idle
 from ..servers import Event, Server
 
@@ -20,86 +21,89 @@ DONE = -(1 << 62)
 
 
 @dataclass(frozen=True)
-class Loop:
-    """The iterations of a decode step, or all decode steps of a call: its turns."""
+class Turns:
+    """The iterations of a loop from when it begins anew to its end."""
 
-    end: int
-    """This turn is the one behind the last."""
-    iterations: int
-    """A turn has so many."""
+    loop: Rate
+    count: int
     strides: Sequence[int]
     """Each unit fires so often in a turn; 0 of one that does not run in every turn."""
     bounds: Sequence[int]
-    """With this firing of each unit its part in the loop ends."""
-    is_of_steps: bool = False
-    """It says whether the turns are decode steps."""
-
-    @property
-    def last_iteration(self) -> int:
-        """The last one of the last turn."""
-        return self.end * self.iterations - 1
+    """With this firing of each unit its part in them ends."""
+    last: int
+    """The number in program order of the last pass in them."""
 
     @staticmethod
-    def of_steps(kernel: Kernel) -> Loop:
-        """All decode steps of a call."""
-        firings = [unit.firings_per_call(kernel) for unit in kernel.units]
-        strides = [_firings_per_step(unit, kernel) for unit in kernel.units]
-        return Loop(kernel.steps, kernel.iterations_per_step, strides, firings, is_of_steps=True)
-
-    @staticmethod
-    def of_iterations(kernel: Kernel, decode_step: int) -> Loop:
-        """The iterations of a decode step."""
-        firings = [unit.firings_per_call(kernel) for unit in kernel.units]
-        bounds = [
-            count // kernel.steps * (decode_step + 1) if unit.is_looped else count
-            for unit, count in zip(kernel.units, firings, strict=True)
-        ]
-        return Loop((decode_step + 1) * kernel.iterations_per_step, 1, strides_of(kernel), bounds)
+    def of(kernel: Kernel, loop: Rate, round: int) -> Turns:
+        """Those that a loop has in a round: when it runs for this time."""
+        tree = kernel.tree
+        rounds, count = tree.rounds(loop)
+        bounds: list[int] = []
+        last = 0
+        for unit, placement in zip(kernel.units, kernel.placements, strict=True):
+            firings, rate = unit.firings_per_call(kernel), unit.runs(kernel)
+            if tree.is_inside(rate, loop):
+                firings = firings // rounds * (round + 1)
+                last = max(last, placement.number(tree.passes(rate) // rounds * (round + 1) - 1))
+            bounds.append(firings)
+        return Turns(loop, count, strides_of(kernel, loop), bounds, last)
 
 
-def _firings_per_step(unit: Unit, kernel: Kernel) -> int:
-    """Firings of a decode step; a pass that ends the call is no step's."""
-    if unit.is_looped:
-        return unit.firings_per_call(kernel) // kernel.steps
-    return unit.firings_per_pass if unit.rate == "step" else 0
+def strides_of(kernel: Kernel, loop: Rate) -> list[int]:
+    """The firings of each unit in an iteration of a loop; 0 of one that does not run in every iteration.
 
-
-def strides_of(kernel: Kernel) -> list[int]:
-    """The firings of an iteration of each unit; 0 of one that does not run in every iteration."""
-    return [
-        unit.firings_per_pass if unit.is_looped and unit.passes(kernel) > 1 else 0 for unit in kernel.units
-    ]
+    A pass that ends a round is no iteration's.
+    """
+    tree, strides = kernel.tree, list[int]()
+    for unit in kernel.units:
+        rate = unit.runs(kernel)
+        if rate == loop:
+            strides.append(unit.firings_per_pass)
+        elif tree.is_inside(rate, loop):
+            strides.append(unit.firings_per_call(kernel) // tree.passes(loop))
+        else:
+            strides.append(0)
+    return strides
 
 
 @dataclass(frozen=True)
 class Leader:
-    """The unit whose first firing in an iteration is where that begins."""
+    """The unit whose first firing in an iteration of a loop is where that begins."""
 
+    loop: Rate
     run: UnitRun
+    iterations: int
+    """The loop has so many in a call."""
+    count: int
+    """It has so many each time that it runs."""
     round_firings: int
-    """It fires so often in a decode step; a round may end with a pass in which no iteration begins."""
-    round_iterations: int
+    """The unit fires so often in them; a round may end with a pass in which no iteration begins."""
 
     @staticmethod
-    def of(run: KernelRun) -> Leader | None:
-        """The first unit of the loop of the kind that leads best, see `Unit.leads`; None without a loop."""
-        kernel = run.call.kernel
-        looped = [unit for unit, stride in zip(run.units, strides_of(kernel), strict=True) if stride]
-        unit = max(looped, key=lambda unit: unit.unit.leads, default=None)
-        if unit is None:
-            return None
-        return Leader(unit, unit.firings // kernel.steps, kernel.iterations_per_step)
+    def all_of(run: KernelRun) -> list[Leader]:
+        """Those of the loops with several iterations, of the outermost first.
+
+        Each is the first unit of the loop of the kind that leads best, see `Unit.leads`.
+        """
+        kernel, leaders = run.call.kernel, list[Leader]()
+        for loop in kernel.tree.loops:
+            units = [unit for unit in run.units if unit.unit.runs(kernel) == loop.name]
+            if units and loop.count > 1:
+                rounds, iterations = kernel.tree.rounds(loop.name)[0], kernel.tree.passes(loop.name)
+                unit = max(units, key=lambda unit: unit.unit.leads)
+                leaders.append(Leader(loop.name, unit, iterations, loop.count, unit.firings // rounds))
+        return leaders
 
     def begun(self) -> int:
         """How many iterations have begun."""
         rounds, firing = divmod(self.run.firing, self.round_firings)
-        in_round = min(self.round_iterations, -(-firing // self.run.unit.firings_per_pass))
-        return rounds * self.round_iterations + in_round
+        in_round = min(self.count, -(-firing // self.run.firings_per_pass))
+        return rounds * self.count + in_round
 
     def firing_of(self, iteration: int) -> int:
         """The firing with which an iteration begins."""
-        rounds, number = divmod(iteration, self.round_iterations)
-        return rounds * self.round_firings + number * self.run.unit.firings_per_pass
+        rounds, number = divmod(iteration, self.count)
+        return rounds * self.round_firings + number * self.run.firings_per_pass
 
 
 class Observer(Protocol):

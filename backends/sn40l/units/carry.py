@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 class Carry(Unit):
     """The carried value of a loop: `init` for iteration 0, `next` after it, `final` after the last.
 
-    Each decode step begins anew with `init`; at the rate of a step, it is the steps that the value is carried
-    through. Without `final` the last tiles go nowhere.
+    Whenever the loop begins anew it takes `init` again. Without `final` the last tiles go nowhere.
     """
 
     tiles: int
@@ -33,6 +32,7 @@ class Carry(Unit):
     current: tuple[int, ...]
 
     op_name: ClassVar[str] = "dataflow.carry"
+    needs_loop: ClassVar[bool] = True
     leads: ClassVar[int] = 2
     """It waits for what the iteration before has made."""
 
@@ -94,7 +94,7 @@ class CarryRun(PipelineRun):
     def __init__(self, unit: Carry, place: Place):
         super().__init__(unit, place)
         self._round = place.firings // len(place.inputs[0].port.starts)
-        """It fires so often from one tile of `init` to the same one of the next decode step."""
+        """It fires so often from one tile of `init` to the same one of the next round."""
 
     def compute(self, firing: int) -> list[Array]:
         source = self.inputs[0] if firing % self._round < self.unit.tiles else self.inputs[1]

@@ -103,9 +103,6 @@ class CollectiveRun(ServedRun):
             unit, place, Transfer(around.link, busy, around.machine.exchange_bytes(*how), latency)
         )
 
-    def iteration(self, firing: int) -> int:
-        return self.order.iteration(firing // self.unit.tiles)
-
     def fire(self, now: int, firing: int) -> None:
         self.around.in_flight.begin(now)
         super().fire(now, firing)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ....dialects.machine import Machine
+from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
-from ..address import Layout, Walk
+from ..address import Layout, Level, Walk
 from ..errors import require, require_extents
 from ..firing import Place, Surroundings, UnitRun
 from ..kernel import Arguments, Kernel, Unit
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 class AddressPattern:
     """How a stream walks through memory, all in bytes from the parameter's address.
 
-    `tile` may have another shape than the channel's tile, with as many elements of the same type. Tile t
-    of the i-th pass of a decode step begins at `start + i * pass_stride + t * tile_stride`; inside, element
-    (a, b, …) of the tile lies at the dot product with `strides`. A stream with one pass a step goes on to
-    the next pass with each step. With `position_stride`, `position * position_stride` is added, position
-    being the scalar that `position_parameter` points to plus the number of the step.
+    `tile` may have another shape than the channel's tile, with as many elements of the same type. Tile t in
+    iteration i of its loop begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …)
+    of the tile lies at the dot product with `strides`. With `outer_strides` it moves with the loops around as
+    well, the outermost first. With `position_stride`, `position * position_stride` is added, position being
+    the scalar that `position_parameter` points to plus the number of the decode step.
     """
 
     parameter: int
@@ -43,26 +44,29 @@ class AddressPattern:
     pass_stride: int = 0
     position_parameter: int | None = None
     position_stride: int = 0
+    outer_strides: tuple[int, ...] = ()
 
-    def check(self, kernel: Kernel) -> None:
-        """Raises: ProgramError where it points to no parameter or its strides do not fit its tile."""
+    def check(self, kernel: Kernel, unit: Unit) -> None:
+        """Raises: ProgramError where it points to no parameter or its strides do not fit."""
         require_parameter(kernel, self.parameter)
         given, rank = len(self.strides), len(self.tile.shape)
         require(given == rank, f"{given} strides for a tile of rank {rank}")
         require_extents(self.tile, "its tile")
+        given, around = len(self.outer_strides), max(0, len(kernel.tree.path(unit.runs(kernel))) - 1)
+        require(given in (0, around), f"{given} outer strides in {around} loops around")
         if self.position_parameter is not None:
             require_scalar(kernel, self.position_parameter)
 
     def walk(self, unit: Unit, kernel: Kernel, index: int, arguments: Arguments) -> Walk:
         """The walk of a unit for the arguments of a call."""
-        rounds, passes = unit.rounds(kernel)
-        start, step_stride = arguments.addresses[self.parameter] + self.start, 0
+        start = arguments.addresses[self.parameter] + self.start
+        path = kernel.tree.path(unit.runs(kernel))
+        strides = [*(self.outer_strides or (0,) * (len(path) - 1)), self.pass_stride]
         if self.position_parameter is not None:
             start += arguments.position(self.position_parameter) * self.position_stride
-            step_stride = self.position_stride
-        if not unit.is_looped:
-            # One pass a step, or one a call: what comes next is the next step.
-            rounds, passes, step_stride = passes, rounds, step_stride + self.pass_stride
+            if path and path[0].name == STEP:
+                strides[0] += self.position_stride
+        levels = (Level(loop.name, loop.count, stride) for loop, stride in zip(path, strides, strict=False))
         return Walk(
             unit=index,
             writes=unit.writes,
@@ -70,11 +74,8 @@ class AddressPattern:
             start=start,
             tiles=self.tiles,
             tile_stride=self.tile_stride,
-            passes=passes,
-            pass_stride=self.pass_stride,
-            steps=rounds,
-            step_stride=step_stride,
-            order=kernel.order(index),
+            levels=tuple(levels),
+            placement=kernel.placements[index],
         )
 
 
@@ -97,6 +98,7 @@ def emit_pattern(
         walk.pass_stride,
         None if position is None else numbering.parameter(position),
         walk.position_stride or 0,
+        walk.outer_strides,
     )
 
 
@@ -207,11 +209,7 @@ class ServedRun(UnitRun):
         for port in self.outputs:
             if port.begin == firing:
                 port.reserve()
-        self.server.request(self.iteration(firing), self, firing)
-
-    @abstractmethod
-    def iteration(self, firing: int) -> int:
-        """The iteration that a firing belongs to."""
+        self.server.request(self.number(firing), self, firing)
 
     @abstractmethod
     def serve(self, now: int, end: int, firing: int) -> None:
@@ -229,6 +227,3 @@ class StreamRun(ServedRun):
         )
         self.walk = walk
         self.writes = walk.writes
-
-    def iteration(self, firing: int) -> int:
-        return self.walk.iteration(firing)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ....dialects.vocabulary import Rate
+from ....dialects.vocabulary import STEP, Rate
 from ...tensors import Array
+from ..errors import require
 from ..firing import Place
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from .common import PipelineRun, require_scalar, require_tiles
@@ -25,10 +26,10 @@ class Counter(Unit):
 
     channels: tuple[int, ...]
     position_parameter: int
-    rate: Rate = field(default="step", kw_only=True)
+    rate: Rate | None = field(default=STEP, kw_only=True)
 
     op_name: ClassVar[str] = "dataflow.counter"
-    rates: ClassVar[tuple[Rate, ...]] = ("step",)
+    needs_loop: ClassVar[bool] = True
 
     @property
     def firings_per_pass(self) -> int:
@@ -44,6 +45,7 @@ class Counter(Unit):
         return Bound(first=arguments.position(self.position_parameter))
 
     def check(self, kernel: Kernel, sockets: int) -> None:
+        require(self.runs(kernel) == STEP, f"rate '{self.rate}'; it counts at rate '{STEP}'")
         require_scalar(kernel, self.position_parameter)
         require_tiles(kernel, self.channels, kernel.parameters[self.position_parameter].tensor)
 

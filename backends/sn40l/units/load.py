@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ....dialects.vocabulary import RATES, Rate
+from ....dialects.vocabulary import STEP
 from ..errors import ExecutionError, require
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
@@ -51,7 +51,6 @@ class Load(Unit):
     gate: Gate | None = None
 
     op_name: ClassVar[str] = "dataflow.load"
-    rates: ClassVar[tuple[Rate, ...]] = RATES
 
     @property
     def firings_per_pass(self) -> int:
@@ -81,10 +80,11 @@ class Load(Unit):
         if self.gate is None:
             return Bound(walk)
         position = arguments.position(self.gate.position_parameter)
-        return Bound(walk, self.gate.tiles(self, 1 if self.rate == "call" else kernel.steps, position))
+        steps = kernel.steps if kernel.tree.is_inside(self.runs(kernel), STEP) else 1
+        return Bound(walk, self.gate.tiles(self, steps, position))
 
     def check(self, kernel: Kernel, sockets: int) -> None:
-        self.pattern.check(kernel)
+        self.pattern.check(kernel, self)
         require_tiles(kernel, self.channels, self.pattern.tile)
         if self.gate is not None:
             require_scalar(kernel, self.gate.position_parameter)

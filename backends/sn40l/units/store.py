@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ....dialects.vocabulary import RATES, Rate
 from ...tensors import Array, TensorSpec
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from .common import AddressPattern, StreamRun, emit_pattern, require_tiles
@@ -25,7 +24,6 @@ class Store(Unit):
     done: tuple[int, ...] = ()
 
     op_name: ClassVar[str] = "dataflow.store"
-    rates: ClassVar[tuple[Rate, ...]] = RATES
     writes: ClassVar[bool] = True
 
     @property
@@ -47,7 +45,7 @@ class Store(Unit):
         return Bound(self.pattern.walk(self, kernel, index, arguments))
 
     def check(self, kernel: Kernel, sockets: int) -> None:
-        self.pattern.check(kernel)
+        self.pattern.check(kernel, self)
         require_tiles(kernel, (self.channel,), self.pattern.tile)
 
     @staticmethod

@@ -16,7 +16,7 @@
 // HALF-NEXT: %b = dataflow.channel 1 {pmus = 2 : i64}
 // HALF-NEXT: %c = dataflow.channel 1 {pmus = 0 : i64}
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 10}>} {
-  dataflow.kernel @copies(%x: tensor<4x1024xf32>, %y: tensor<1x1024xf32>, %p: tensor<i32>) -> (tensor<4x1024xf32>, tensor<1x1024xf32>, tensor<i32>) attributes {iterations = 1} {
+  dataflow.kernel @copies(%x: tensor<4x1024xf32>, %y: tensor<1x1024xf32>, %p: tensor<i32>) -> (tensor<4x1024xf32>, tensor<1x1024xf32>, tensor<i32>) {
     %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
     %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
     %c = dataflow.channel 1 : !dataflow.channel<tensor<i32>>
@@ -45,7 +45,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 10}>} {
 // HALF: dataflow.stage "silu" {{.*}} attributes {pcus = 3 : i64} {
 // HALF: dataflow.stage "gelu" {{.*}} attributes {pcus = 2 : i64} {
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 8, pmu_bytes = 4096, pcus = 10}>} {
-  dataflow.kernel @stages(%x: tensor<4x1024xf32>, %y: tensor<1x1024xf32>) -> (tensor<4x1024xf32>, tensor<1x1024xf32>) attributes {iterations = 1} {
+  dataflow.kernel @stages(%x: tensor<4x1024xf32>, %y: tensor<1x1024xf32>) -> (tensor<4x1024xf32>, tensor<1x1024xf32>) {
     %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
     %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
     %c = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
@@ -76,7 +76,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 8, pmu_bytes = 409
 // HALF-NEXT: %a = dataflow.channel 3 {pmus = 3 : i64}
 // HALF-NEXT: %b = dataflow.channel 1 {pmus = 1 : i64}
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 4, pmu_bytes = 4096}>} {
-  dataflow.kernel @deep(%x: tensor<4x1024xf32>, %y: tensor<1x1024xf32>) -> (tensor<4x1024xf32>, tensor<1x1024xf32>) attributes {iterations = 1} {
+  dataflow.kernel @deep(%x: tensor<4x1024xf32>, %y: tensor<1x1024xf32>) -> (tensor<4x1024xf32>, tensor<1x1024xf32>) {
     %a = dataflow.channel 3 : !dataflow.channel<tensor<1x1024xf32>>
     %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
     dataflow.load %x to %a : tensor<4x1024xf32> -> !dataflow.channel<tensor<1x1024xf32>>
@@ -96,7 +96,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 4, pmu_bytes = 409
 // STREAMS-NEXT: %a = dataflow.channel 1 {pmus = 12 : i64}
 // STREAMS-NEXT: %b = dataflow.channel 1 {pmus = 6 : i64}
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 20, pmu_bytes = 4096, pcus = 10}>} {
-  dataflow.kernel @streams(%x: tensor<4x1024xf32>) -> tensor<4x1024xf32> attributes {iterations = 1} {
+  dataflow.kernel @streams(%x: tensor<4x1024xf32>) -> tensor<4x1024xf32> {
     %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
     %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xf32>>
     dataflow.load %x to %a : tensor<4x1024xf32> -> !dataflow.channel<tensor<1x1024xf32>>

@@ -15,7 +15,7 @@ kernel.schedule @step(%x: tensor<8xbf16>) {
 
 // -----
 // CHECK: convert-dataflow-to-rdu-invalid.mlir:[[# @LINE + 7]]:3: error: kernel.call needs 1 addresses; run plan-memory first
-dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
@@ -27,7 +27,7 @@ kernel.schedule @step(%x: tensor<8xbf16>) attributes {addresses = array<i64: 0>}
 
 // -----
 // CHECK: error: %a has no pmus; run allocate-units and place-units first
-dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
@@ -35,7 +35,7 @@ dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iteratio
 
 // -----
 // CHECK: error: %a has no hops; run allocate-units and place-units first
-dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
@@ -43,7 +43,7 @@ dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iteratio
 
 // -----
 // CHECK: error: none has no ii; run allocate-units, schedule-stages and place-units first
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "none" firings 1 periods [] periods [] attributes {pcus = 1, pcu_first = 0} {
     dataflow.yield
   }
@@ -52,7 +52,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 // -----
 // A load that waits for an append must be cut along the positions, the last dimension but one; here it is cut along heads.
 // CHECK: error: a gated load is tiled along axis 1; its positions lie along axis 2
-dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x1x16x4xbf16>>
   %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>

@@ -4,7 +4,7 @@
 // Streams walk by bytes. @w is [4, 8, 16] of 2 bytes: a row is 32 bytes, 4 columns 8, a slice 256; iteration i reads slice
 // 3 - i, from byte 768 downwards. A stack of results goes on by what it stores in a pass. What runs once has one pass.
 // Everything else stays as it is; a result has its address behind those of the arguments.
-// CHECK-LABEL: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>) -> tensor<1x8xbf16> attributes {iterations = 4 : i64} {
+// CHECK-LABEL: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>) -> tensor<1x8xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
 // CHECK-NEXT: %a = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: %b = dataflow.channel 8 {pmus = 2 : i64, pmu_first = 0 : i64, hops = 5 : i64} : !dataflow.channel<tensor<8x4xbf16>>
 // CHECK: dataflow.load %x to %a, %d {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 16, 2>}>, rate = "call"} : tensor<1x8xbf16>
@@ -13,7 +13,7 @@
 // CHECK: nn.matmul
 // CHECK: dataflow.store %c into %o : memref<4x1x16xbf16> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 32 : i64, strides = array<i64: 32, 2>}>, start = 0 : i64, stride = 1 : i64} : {{.*}}
 // CHECK-NEXT: dataflow.store %d result 0 {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 16, 2>}>, rate = "call"} : {{.*}}
-dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>) -> tensor<1x8xbf16> attributes {iterations = 4} {
+dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memref<4x1x16xbf16>) -> tensor<1x8xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 8 {pmus = 2, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<8x4xbf16>>
   %c = dataflow.channel 4 {pmus = 0, pmu_first = 2, hops = 2} : !dataflow.channel<tensor<1x4xbf16>>
@@ -35,7 +35,7 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<4x8x16xbf16>, %o: memr
 // CHECK-LABEL: dataflow.kernel @append
 // CHECK: dataflow.store %a into %k : memref<2x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 2 : i64, tile_stride = 128 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64}>}
 // CHECK: dataflow.load %k to %b after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 32 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 4 : i64}>}
-dataflow.kernel @append(%x: tensor<2x8xbf16>, %k: memref<2x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2x2x16x4xbf16> attributes {iterations = 1} {
+dataflow.kernel @append(%x: tensor<2x8xbf16>, %k: memref<2x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2x2x16x4xbf16> {
   %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<2x4xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<2x2x4x4xbf16>>
   %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<!dataflow.token>
@@ -50,7 +50,7 @@ dataflow.kernel @append(%x: tensor<2x8xbf16>, %k: memref<2x2x16x4xbf16>, %p: ten
 // CHECK-LABEL: dataflow.kernel @rows
 // CHECK: dataflow.carry 1 init %i next %m final %f current %c :
 // CHECK: dataflow.gather %table by %c to %n : tensor<9x2xf32>
-dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<9x2xf32>) -> tensor<2xi32> attributes {iterations = 2} {
+dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<9x2xf32>) -> tensor<2xi32> attributes {loops = #dataflow.loops<iteration 2>} {
   %i = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
   %n = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2x2xf32>>
   %m = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
@@ -98,12 +98,12 @@ nn.weight @w : tensor<4x64xbf16> from "layers.{layer}.w" {transposed, stacked, a
 nn.weight @v0 : tensor<128xbf16> {address = 512}
 nn.weight @v1 : tensor<128xbf16> {address = 768}
 nn.state @k : memref<64xbf16> {address = 1024}
-dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<64xbf16>) -> tensor<64xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<64xbf16>>
   dataflow.load %x to %a : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<64xbf16>>
 }
-dataflow.kernel @none(%v: tensor<2x128xbf16>, %k: memref<64xbf16>) attributes {iterations = 1} {
+dataflow.kernel @none(%v: tensor<2x128xbf16>, %k: memref<64xbf16>) {
 }
 kernel.schedule @step(%x: tensor<64xbf16>) -> (tensor<64xbf16>, tensor<64xbf16>) attributes {addresses = array<i64: 1280>} {
   %w = nn.get_global @w : tensor<4x64xbf16>
@@ -123,13 +123,13 @@ kernel.schedule @step(%x: tensor<64xbf16>) -> (tensor<64xbf16>, tensor<64xbf16>)
 // Units keep their rate: once a decode step, once a call; a result of the steps is written slice by slice, and a
 // carry that nobody takes the last value of has no final one.
 // CHECK-LABEL: dataflow.kernel @steps(
-// CHECK-SAME: attributes {iterations = 2 : i64, steps = 2 : i64}
+// CHECK-SAME: attributes {loops = #dataflow.loops<step 2, iteration 1 in step>}
 // CHECK: dataflow.load %x to %a {{{.*}}rate = "call"}
 // CHECK-NEXT: dataflow.carry 1 init %a next %b current %c {rate = "step"} :
 // CHECK-NEXT: dataflow.counter %p to %d :
 // CHECK-NEXT: dataflow.stage "rope" firings 1 {{.*}} attributes {{{.*}}rate = "step"{{.*}}} {
 // CHECK: dataflow.store %e result 0 {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 16 : i64, strides = array<i64: 16, 2>}>, start = 0 : i64, stride = 1 : i64, rate = "step"}
-dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {iterations = 2, steps = 2} {
+dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {loops = #dataflow.loops<step 2, iteration 1 in step>} {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>

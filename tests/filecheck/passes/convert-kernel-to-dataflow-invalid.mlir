@@ -65,36 +65,42 @@ kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<4x1x2x16x4xbf16>, %p: tensor<i32
 }
 
 // -----
-// A network is one loop or none.
-// CHECK: error: @k has operations beside its loop; outline them into kernels
-kernel.func @k(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
-  %y = nn.silu %x : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
-  %r = kernel.loop 4 carried(%y : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
-  ^bb0(%h: tensor<1x8xbf16>):
-    kernel.yield %h : tensor<1x8xbf16>
+// A loop carries floats where a stage has to hand them on.
+// CHECK: error: a loop inside a step carries a tensor<1xi32>; it can carry floats alone
+kernel.func @k(%x: tensor<1x8xbf16>) -> tensor<1xi32> {
+  %y = nn.argmax %x : (tensor<1x8xbf16>) -> tensor<1xi32>
+  %r = kernel.loop 4 carried(%y : tensor<1xi32>) -> tensor<1xi32> {
+  ^bb0(%h: tensor<1xi32>):
+    kernel.yield %h : tensor<1xi32>
+  }
+  kernel.return %r : tensor<1xi32>
+}
+
+// -----
+// A slice of a stack of stacks is no stack that a loop can walk along.
+// CHECK: error: a loop walks along a slice of a stack of stacks; give it a window of one stack
+kernel.func @k(%x: tensor<1x8xbf16>, %w: tensor<2x3x8x8xbf16>) -> tensor<1x8xbf16> {
+  %r = kernel.loop 2 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<2x3x8x8xbf16>) {
+  ^bb0(%h: tensor<1x8xbf16>, %three: tensor<3x8x8xbf16>):
+    %s = kernel.loop 3 carried(%h : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%three : tensor<3x8x8xbf16>) {
+    ^bb1(%g: tensor<1x8xbf16>, %one: tensor<8x8xbf16>):
+      %y = nn.matmul %g, %one : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+      kernel.yield %y : tensor<1x8xbf16>
+    }
+    kernel.yield %s : tensor<1x8xbf16>
   }
   kernel.return %r : tensor<1x8xbf16>
 }
 
 // -----
-// What a carry ends with goes to one store.
-// CHECK: error: a result of the loop is not returned once; return each of them once
-kernel.func @k(%x: tensor<1x8xbf16>) {
-  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
-  ^bb0(%h: tensor<1x8xbf16>):
-    kernel.yield %h : tensor<1x8xbf16>
+// CHECK: error: nn.silu takes slices of several layers as a value; let a loop walk along them
+kernel.func @k(%x: tensor<2x1x8xbf16>, %w: tensor<4x1x8xbf16>) -> tensor<2x1x8xbf16> {
+  %r = kernel.loop 2 carried(%x : tensor<2x1x8xbf16>) -> tensor<2x1x8xbf16> stacks(%w : tensor<4x1x8xbf16>) attributes {strides = array<i64: 2>, windows = array<i64: 2>} {
+  ^bb0(%h: tensor<2x1x8xbf16>, %two: tensor<2x1x8xbf16>):
+    %y = nn.silu %two : (tensor<2x1x8xbf16>) -> tensor<2x1x8xbf16>
+    kernel.yield %y : tensor<2x1x8xbf16>
   }
-  kernel.return
-}
-
-// -----
-// CHECK: error: a result of the loop is not returned once; return each of them once
-kernel.func @k(%x: tensor<1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x8xbf16>) {
-  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
-  ^bb0(%h: tensor<1x8xbf16>):
-    kernel.yield %h : tensor<1x8xbf16>
-  }
-  kernel.return %r, %r : tensor<1x8xbf16>, tensor<1x8xbf16>
+  kernel.return %r : tensor<2x1x8xbf16>
 }
 
 // -----
@@ -126,7 +132,7 @@ kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>)
 
 // -----
 // A value of the step that an append inside the loop over layers would take anew each time.
-// CHECK: error: nn.cache_append takes %h in every iteration, it is made once a step; keep it in memory
+// CHECK: error: nn.cache_append takes %h in every iteration of 'iteration', it is made at rate 'step'; keep it in memory
 kernel.func @k(%x: tensor<1x8xbf16>, %c: memref<2x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> {
   %r = kernel.steps 2 carried(%x : tensor<1x8xbf16>) counted(%p : tensor<i32>) -> tensor<2x1x8xbf16> {
   ^bb0(%h: tensor<1x8xbf16>, %q: tensor<i32>):

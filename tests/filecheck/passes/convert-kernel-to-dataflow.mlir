@@ -2,7 +2,7 @@
 
 // A value in memory is loaded once for all its readers, a channel each; a value of a stage goes to each reader
 // through a channel of its own. Everything is whole: one firing, depth 1.
-// CHECK: dataflow.kernel @residual(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1 : i64} {
+// CHECK: dataflow.kernel @residual(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
 // CHECK-NEXT: [[X0:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: [[W:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<8x8xbf16>>
 // CHECK-NEXT: [[A0:%.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -79,7 +79,7 @@ kernel.func @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor<2x8
 // A loop gives the network its iterations. Slices become streams that step through their stack, here downwards
 // from slice 3; the carried value enters and leaves once a call, and so does what a stage holds for all 4 firings.
 // CHECK-LABEL: dataflow.kernel @looped
-// CHECK-SAME: attributes {iterations = 4 : i64}
+// CHECK-SAME: attributes {loops = #dataflow.loops<iteration 4>}
 // CHECK: dataflow.load %x to [[INIT:%.*]] {rate = "call"} :
 // CHECK-NEXT: dataflow.carry 1 init [[INIT]] next [[NEXT:%[^ ]+]] final [[FINAL:%[^ ]+]] current [[H:%[^ ]+]] :
 // CHECK-NEXT: dataflow.load %w to [[W:%.*]] {start = 3 : i64, stride = -1 : i64} : tensor<4x8x8xbf16>
@@ -146,7 +146,7 @@ func.func private @layer(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %y = nn.silu %x : (tensor<8xbf16>) -> tensor<8xbf16>
   func.return %y : tensor<8xbf16>
 }
-dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %a = dataflow.channel 7 : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
@@ -157,7 +157,7 @@ dataflow.kernel @copy(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iteratio
 // stands around the loop over layers runs once a step, with streams of its own; the layers' value begins anew with
 // what a stage copies from it. Each step puts its token behind those before.
 // CHECK-LABEL: dataflow.kernel @steps
-// CHECK-SAME: attributes {iterations = 8 : i64, steps = 2 : i64}
+// CHECK-SAME: attributes {loops = #dataflow.loops<step 2, iteration 4 in step>}
 // CHECK: dataflow.load %t to [[FIRST:%[^ ]+]] {rate = "call"} :
 // CHECK-NEXT: dataflow.carry 1 init [[FIRST]] next [[TOKEN:%[^ ]+]] current [[IDS:%[^ ]+]] {rate = "step"} :
 // CHECK-NEXT: dataflow.gather %e by [[IDS]] to [[X:%[^ ]+]] {rate = "step"} :
@@ -193,8 +193,8 @@ kernel.func @steps(%t: tensor<1xi32>, %p: tensor<i32>, %e: tensor<16x8xbf16>, %w
 // -----
 // Without a loop over layers every unit runs once a step.
 // CHECK-LABEL: dataflow.kernel @alone
-// CHECK-SAME: attributes {iterations = 3 : i64, steps = 3 : i64}
-// CHECK: dataflow.stage "silu.y" firings 1 {{.*}} attributes {rate = "step"} {
+// CHECK-SAME: attributes {loops = #dataflow.loops<step 3>}
+// CHECK: dataflow.stage "silu.y" firings 1 {{.*}}) periods [1, 1] {
 kernel.func @alone(%x: tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
   %r = kernel.steps 3 carried(%x : tensor<1x8xbf16>) -> tensor<3x1x8xbf16> {
   ^bb0(%h: tensor<1x8xbf16>):
@@ -242,4 +242,61 @@ kernel.func @read_into_append(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %
   %a = nn.attention %x, %c, %c, %p scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   nn.cache_append %c[%p], %a : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
   kernel.return %a : tensor<1x8xbf16>
+}
+
+// -----
+// Loops of loops: each level has its carry, and streams move with every loop that walks along their stack. What
+// a loop does not change is loaded around it and held.
+// CHECK-LABEL: dataflow.kernel @nested
+// CHECK-SAME: attributes {loops = #dataflow.loops<iteration 4, iteration_1 5 in iteration>}
+// CHECK: dataflow.load %x to %{{[^ ]+}} {rate = "call"}
+// CHECK: dataflow.carry 1 init %{{[^ ]+}} next %{{[^ ]+}} final %{{[^ ]+}} current %{{[^ ]+}} {rate = "iteration"}
+// CHECK: dataflow.stage "begin.h" {{.*}} attributes {rate = "iteration"} {
+// CHECK: dataflow.carry 1 init %{{[^ ]+}} next %{{[^ ]+}} final %{{[^ ]+}} current %{{[^ ]+}} : 
+// CHECK: dataflow.load %w to %{{[^ ]+}} {start = 0 : i64, stride = 1 : i64, outer_strides = array<i64: 6>} :
+// CHECK: dataflow.stage "matmul.y" {{.*}} periods [1, 1] outs
+// CHECK: dataflow.load %w to %{{[^ ]+}} {start = 5 : i64, stride = 6 : i64, rate = "iteration"} :
+// CHECK: dataflow.stage "matmul.z" {{.*}} attributes {rate = "iteration"} {
+// CHECK: dataflow.store %{{[^ ]+}} result 0 {rate = "call"}
+kernel.func @nested(%x: tensor<1x8xbf16>, %w: tensor<24x8x8xbf16>) -> tensor<1x8xbf16> {
+  %r = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w, %w : tensor<24x8x8xbf16>, tensor<24x8x8xbf16>) attributes {starts = array<i64: 0, 5>, strides = array<i64: 6, 6>, windows = array<i64: 5, 0>} {
+  ^bb0(%h: tensor<1x8xbf16>, %five: tensor<5x8x8xbf16>, %last: tensor<8x8xbf16>):
+    %s = kernel.loop 5 carried(%h : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%five : tensor<5x8x8xbf16>) {
+    ^bb1(%g: tensor<1x8xbf16>, %one: tensor<8x8xbf16>):
+      %y = nn.matmul %g, %one : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+      kernel.yield %y : tensor<1x8xbf16>
+    }
+    %z = nn.matmul %s, %last : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %z : tensor<1x8xbf16>
+  }
+  kernel.return %r : tensor<1x8xbf16>
+}
+
+// -----
+// Loops in a row among other operations; an invariant is loaded once for both.
+// CHECK-LABEL: dataflow.kernel @row
+// CHECK-SAME: attributes {loops = #dataflow.loops<iteration 3, iteration_1 2>}
+// CHECK: dataflow.stage "silu.a" {{.*}} attributes {rate = "call"} {
+// CHECK: dataflow.stage "begin.a" {{.*}} attributes {rate = "call"} {
+// CHECK: dataflow.carry {{.*}} {rate = "iteration"}
+// CHECK: dataflow.load %g to %{{[^ ]+}}, %{{[^ ]+}} {rate = "call"}
+// CHECK: dataflow.stage "mul.y" {{.*}} periods [1, 3] outs({{.*}} attributes {rate = "iteration"} {
+// CHECK: dataflow.carry {{.*}} {rate = "iteration_1"}
+// CHECK: dataflow.stage "mul.z" {{.*}} periods [1, 2] outs({{.*}} attributes {rate = "iteration_1"} {
+// CHECK: dataflow.stage "silu.o" {{.*}} attributes {rate = "call"} {
+// CHECK: dataflow.store %{{[^ ]+}} result 0 {rate = "call"}
+kernel.func @row(%x: tensor<1x8xbf16>, %g: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  %a = nn.silu %x : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  %b = kernel.loop 3 carried(%a : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    %y = nn.mul %h, %g : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %y : tensor<1x8xbf16>
+  }
+  %c = kernel.loop 2 carried(%b : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  ^bb0(%i: tensor<1x8xbf16>):
+    %z = nn.mul %i, %g : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %z : tensor<1x8xbf16>
+  }
+  %o = nn.silu %c : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+  kernel.return %o : tensor<1x8xbf16>
 }

@@ -87,7 +87,7 @@ kernel.schedule @other(%a: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
 // A schedule of kernels that are networks already stays as it is.
 // CHECK:       kernel.call @copy(%a)
 // CHECK-NOT:   remarks
-dataflow.kernel @copy(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @copy(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %x to %c : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
   dataflow.store %c result 0 : !dataflow.channel<tensor<1x8xbf16>>

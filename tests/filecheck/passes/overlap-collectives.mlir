@@ -11,7 +11,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 4 : i64}>} {
 // CHECK:         dataflow.collective "all_reduce" 2 %a to %c by "one_shot" : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-SAME:      -> !dataflow.channel<tensor<1x8xbf16>>
 // RING:          dataflow.collective "all_reduce" 2 %a to %c by "ring"
-dataflow.kernel @streams(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1} {
+dataflow.kernel @streams(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
@@ -27,7 +27,7 @@ dataflow.kernel @streams(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes 
 // A reader that took a whole value in 4 slices now takes 2 tiles in 2 slices each: it holds a tile for 2 firings.
 // CHECK-LABEL: dataflow.kernel @slices
 // CHECK:         dataflow.stage "silu" firings 4 ins(%c : !dataflow.channel<tensor<1x8xbf16>>) periods [2]
-dataflow.kernel @slices(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1} {
+dataflow.kernel @slices(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
@@ -50,7 +50,7 @@ dataflow.kernel @slices(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> attributes {
 // CHECK-LABEL: dataflow.kernel @gathers
 // CHECK:         dataflow.stage "collect.x"
 // CHECK:         dataflow.collective "all_gather" 1 %b to %c by "one_shot" {axis = 1 : i64}
-dataflow.kernel @gathers(%x: tensor<1x16xbf16>) -> tensor<1x64xbf16> attributes {iterations = 1} {
+dataflow.kernel @gathers(%x: tensor<1x16xbf16>) -> tensor<1x64xbf16> {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x16xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x64xbf16>>

@@ -2,7 +2,7 @@
 // RUN: kl-opt %s -p place-units --split-input-file --verify-diagnostics | filecheck %s
 
 // CHECK: place-units-invalid.mlir:[[# @LINE + 3]]:3: error: a unit without a count; run allocate-units first
-dataflow.kernel @k(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
@@ -16,7 +16,7 @@ dataflow.kernel @k(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations 
 
 // -----
 // CHECK: place-units-invalid.mlir:[[# @LINE + 2]]:3: error: a unit without a count; run allocate-units first
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "none" firings 1 periods [] periods [] {
     dataflow.yield
   }
@@ -26,7 +26,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 // More units than there are.
 // CHECK: error: @wide has 9 PCUs, 8 are free; run allocate-units
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
-  dataflow.kernel @wide() attributes {iterations = 1} {
+  dataflow.kernel @wide() {
     dataflow.stage "none" firings 1 periods [] periods [] attributes {pcus = 9} {
       dataflow.yield
     }
@@ -36,7 +36,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
 // -----
 // CHECK: error: @long has 9 PMUs, 8 are free; run allocate-units
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
-  dataflow.kernel @long(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+  dataflow.kernel @long(%x: tensor<8xbf16>) -> tensor<8xbf16> {
     %a = dataflow.channel 1 {pmus = 9} : !dataflow.channel<tensor<8xbf16>>
     dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
     dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>

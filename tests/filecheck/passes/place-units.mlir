@@ -16,7 +16,7 @@
 // CHECK: dataflow.stage "first" {{.*}} attributes {pcus = 5 : i64, pcu_first = 7 : i64} {
 // CHECK: dataflow.stage "second" {{.*}} attributes {pcus = 2 : i64, pcu_first = 12 : i64} {
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 16, pmus = 16, dies = 1, grid_columns = 4}>} {
-  dataflow.kernel @two(%x: tensor<8xbf16>, %y: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+  dataflow.kernel @two(%x: tensor<8xbf16>, %y: tensor<8xbf16>) -> tensor<8xbf16> {
     %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<8xbf16>>
     %b = dataflow.channel 1 {pmus = 3} : !dataflow.channel<tensor<8xbf16>>
     %c = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<8xbf16>>

@@ -12,7 +12,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 5120}>} {
   nn.weight @table : tensor<128x32xbf16>
   nn.weight @narrow : tensor<32x16xbf16>
   nn.weight @wide : tensor<32x32xbf16>
-  dataflow.kernel @rows(%ids: tensor<1xi32>, %table: tensor<128x32xbf16>) -> tensor<1x32xbf16> attributes {iterations = 1} {
+  dataflow.kernel @rows(%ids: tensor<1xi32>, %table: tensor<128x32xbf16>) -> tensor<1x32xbf16> {
     %a = dataflow.channel 1 : !dataflow.channel<tensor<1xi32>>
     %b = dataflow.channel 1 : !dataflow.channel<tensor<1x32xbf16>>
     dataflow.load %ids to %a : tensor<1xi32> -> !dataflow.channel<tensor<1xi32>>
@@ -46,7 +46,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 1536}>} {
   nn.weight @b : tensor<128xbf16>
   nn.weight @a : tensor<128xbf16>
   nn.state @k : memref<1x1x2x128xbf16>
-  dataflow.kernel @append(%x: tensor<1x128xbf16>, %k: memref<1x1x2x128xbf16>, %p: tensor<i32>) -> tensor<1x1x2x128xbf16> attributes {iterations = 1} {
+  dataflow.kernel @append(%x: tensor<1x128xbf16>, %k: memref<1x1x2x128xbf16>, %p: tensor<i32>) -> tensor<1x1x2x128xbf16> {
     %a = dataflow.channel 1 : !dataflow.channel<tensor<1x128xbf16>>
     %b = dataflow.channel 1 : !dataflow.channel<tensor<1x1x2x128xbf16>>
     %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>

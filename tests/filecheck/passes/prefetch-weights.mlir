@@ -13,7 +13,7 @@
 // CHECK-NEXT: %a = dataflow.channel 8 {pmus = 2 : i64}
 // CHECK-NEXT: %b = dataflow.channel 3 {pmus = 1 : i64}
 // CHECK-NEXT: %c = dataflow.channel 8 {pmus = 0 : i64}
-dataflow.kernel @streams(%x: tensor<3x4x65536xbf16>, %y: tensor<3x65536xbf16>, %z: tensor<3x4x32xbf16>, %o: memref<3x4x65536xbf16>, %p: memref<3x65536xbf16>, %q: memref<3x4x32xbf16>) attributes {iterations = 3} {
+dataflow.kernel @streams(%x: tensor<3x4x65536xbf16>, %y: tensor<3x65536xbf16>, %z: tensor<3x4x32xbf16>, %o: memref<3x4x65536xbf16>, %p: memref<3x65536xbf16>, %q: memref<3x4x32xbf16>) attributes {loops = #dataflow.loops<iteration 3>} {
   %a = dataflow.channel 2 {pmus = 2} : !dataflow.channel<tensor<1x65536xbf16>>
   %b = dataflow.channel 2 {pmus = 1} : !dataflow.channel<tensor<65536xbf16>>
   %c = dataflow.channel 2 {pmus = 0} : !dataflow.channel<tensor<1x32xbf16>>
@@ -33,7 +33,7 @@ dataflow.kernel @streams(%x: tensor<3x4x65536xbf16>, %y: tensor<3x65536xbf16>, %
 // CHECK-NEXT: %c = dataflow.channel 1 {pmus = 1 : i64}
 // CHECK-NEXT: %d = dataflow.channel 1 : !dataflow.channel
 // CHECK-NEXT: %e = dataflow.channel 9 {pmus = 1 : i64}
-dataflow.kernel @others(%x: tensor<4x64xbf16>) -> (tensor<4x64xbf16>, tensor<4x64xbf16>, tensor<4x64xbf16>, tensor<4x64xbf16>) attributes {iterations = 1} {
+dataflow.kernel @others(%x: tensor<4x64xbf16>) -> (tensor<4x64xbf16>, tensor<4x64xbf16>, tensor<4x64xbf16>, tensor<4x64xbf16>) {
   %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<1x64xbf16>>
   %b = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<1x64xbf16>>
   %c = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<1x64xbf16>>
@@ -58,7 +58,7 @@ dataflow.kernel @others(%x: tensor<4x64xbf16>) -> (tensor<4x64xbf16>, tensor<4x6
 // CHECK-LABEL: dataflow.kernel @small
 // CHECK-NEXT: %a = dataflow.channel 32 {pmus = 1 : i64}
 builtin.module attributes {rdu.machine = #rdu.machine<{pmu_bytes = 4096}>} {
-  dataflow.kernel @small(%x: tensor<64x64xbf16>) -> tensor<64x64xbf16> attributes {iterations = 1} {
+  dataflow.kernel @small(%x: tensor<64x64xbf16>) -> tensor<64x64xbf16> {
     %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<1x64xbf16>>
     dataflow.load %x to %a : tensor<64x64xbf16> -> !dataflow.channel<tensor<1x64xbf16>>
     dataflow.store %a result 0 : !dataflow.channel<tensor<1x64xbf16>>

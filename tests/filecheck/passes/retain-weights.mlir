@@ -19,7 +19,7 @@
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 40, pmu_bytes = 4096}>} {
   nn.weight @a : tensor<4x512xbf16>
   nn.weight @b : tensor<4x1024xbf16>
-  dataflow.kernel @silu(%a: tensor<4x512xbf16>, %b: tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) attributes {iterations = 1} {
+  dataflow.kernel @silu(%a: tensor<4x512xbf16>, %b: tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) {
     %p = dataflow.channel 1 : !dataflow.channel<tensor<1x512xbf16>>
     %q = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
     %r = dataflow.channel 1 : !dataflow.channel<tensor<1x512xbf16>>
@@ -56,7 +56,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 40, pmu_bytes = 40
 nn.weight @first : tensor<4x8192xbf16>
 nn.weight @second : tensor<4x8192xbf16>
 nn.weight @copied : tensor<4x8192xbf16>
-dataflow.kernel @silu(%a: tensor<4x8192xbf16>, %b: tensor<4x8192xbf16>) -> (tensor<4x8192xbf16>, tensor<4x8192xbf16>) attributes {iterations = 1} {
+dataflow.kernel @silu(%a: tensor<4x8192xbf16>, %b: tensor<4x8192xbf16>) -> (tensor<4x8192xbf16>, tensor<4x8192xbf16>) {
   %p = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   %q = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   %r = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
@@ -88,7 +88,7 @@ kernel.schedule @step() -> (tensor<4x8192xbf16>, tensor<4x8192xbf16>) {
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 20, pmu_bytes = 4096}>} {
   nn.weight @a : tensor<4x512xbf16>
   nn.weight @b : tensor<4x1024xbf16>
-  dataflow.kernel @silu(%a: tensor<4x512xbf16>, %b: tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) attributes {iterations = 1} {
+  dataflow.kernel @silu(%a: tensor<4x512xbf16>, %b: tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) {
     %p = dataflow.channel 1 : !dataflow.channel<tensor<1x512xbf16>>
     %q = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
     %r = dataflow.channel 1 : !dataflow.channel<tensor<1x512xbf16>>

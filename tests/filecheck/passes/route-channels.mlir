@@ -10,7 +10,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8, dies 
 // CHECK-SAME:    busiest_link_bytes_per_cycle = 32 : i64
 // CHECK-NEXT:  %a = dataflow.channel 1 {pmus = 2 : i64, pmu_first = 2 : i64, hops = 3 : i64}
 // CHECK-NEXT:  %b = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 4 : i64, hops = 1 : i64}
-  dataflow.kernel @once(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 1, ii = 4, latency = 4} {
+  dataflow.kernel @once(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {ii = 4, latency = 4} {
     %a = dataflow.channel 1 {pmus = 2, pmu_first = 2} : !dataflow.channel<tensor<64xbf16>>
     %b = dataflow.channel 1 {pmus = 0, pmu_first = 4} : !dataflow.channel<tensor<64xbf16>>
     dataflow.load %x to %a : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
@@ -27,7 +27,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8, dies 
 // CHECK-SAME:    busiest_link_bytes_per_cycle = 16 : i64
 // CHECK-NEXT:  %a = dataflow.channel 1 {pmus = 2 : i64, pmu_first = 2 : i64, hops = 3 : i64}
 // CHECK-NEXT:  %b = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 4 : i64, hops = 1 : i64}
-  dataflow.kernel @slow(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 1, ii = 4, latency = 8} {
+  dataflow.kernel @slow(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {ii = 4, latency = 8} {
     %a = dataflow.channel 1 {pmus = 2, pmu_first = 2, hops = 9} : !dataflow.channel<tensor<64xbf16>>
     %b = dataflow.channel 1 {pmus = 0, pmu_first = 4, hops = 9} : !dataflow.channel<tensor<64xbf16>>
     dataflow.load %x to %a : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>
@@ -42,7 +42,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8, dies 
 // Three overlapping iterations take 8 + 2 * 4 = 16 cycles: 3 * 128 / 16 = 24.
 // CHECK-LABEL: dataflow.kernel @looped
 // CHECK-SAME:    busiest_link_bytes_per_cycle = 24 : i64
-  dataflow.kernel @looped(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {iterations = 3, ii = 4, latency = 8} {
+  dataflow.kernel @looped(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {loops = #dataflow.loops<iteration 3>, ii = 4, latency = 8} {
     %a = dataflow.channel 1 {pmus = 2, pmu_first = 2} : !dataflow.channel<tensor<64xbf16>>
     %b = dataflow.channel 1 {pmus = 0, pmu_first = 4} : !dataflow.channel<tensor<64xbf16>>
     dataflow.load %x to %a : tensor<64xbf16> -> !dataflow.channel<tensor<64xbf16>>

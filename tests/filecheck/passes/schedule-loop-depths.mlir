@@ -6,7 +6,7 @@
 // CHECK: dataflow.channel 1 : {{.*}}1x64xbf16
 // CHECK-NEXT: dataflow.channel 6 : {{.*}}1x8xbf16
 // CHECK-NEXT: dataflow.channel 1 : {{.*}}1x8xbf16
-dataflow.kernel @side_by_side(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @side_by_side(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x64xbf16>>
   %m = dataflow.channel 8 : !dataflow.channel<tensor<1x8xbf16>>
   %o = dataflow.channel 8 : !dataflow.channel<tensor<1x8xbf16>>
@@ -28,7 +28,7 @@ dataflow.kernel @side_by_side(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> attribu
 // CHECK: dataflow.channel 3 : {{.*}}1x8xbf16
 // CHECK: dataflow.channel 4 {hops = 10 : i64} : {{.*}}1x8xbf16
 builtin.module attributes {rdu.machine = #rdu.machine<{hop_latency_cycles = 2 : i64}>} {
-dataflow.kernel @slow_reader(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @slow_reader(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x64xbf16>>
   %m = dataflow.channel 8 : !dataflow.channel<tensor<1x8xbf16>>
   %o = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -43,7 +43,7 @@ dataflow.kernel @slow_reader(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> attribut
   }
   dataflow.store %o result 0 : !dataflow.channel<tensor<1x8xbf16>>
 }
-dataflow.kernel @far_away(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @far_away(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x64xbf16>>
   %m = dataflow.channel 8 {hops = 10} : !dataflow.channel<tensor<1x8xbf16>>
   %o = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -64,7 +64,7 @@ dataflow.kernel @far_away(%x: tensor<1x64xbf16>) -> tensor<1x8xbf16> attributes 
 // Who needs all tiles at once gets room for all of them, and streams keep the depth they have, although 2 would do.
 // CHECK: dataflow.channel 5 : {{.*}}1x8xbf16
 // CHECK-NEXT: dataflow.channel 8 : {{.*}}1x8xbf16
-dataflow.kernel @gathered(%x: tensor<1x64xbf16>) -> tensor<1x64xbf16> attributes {iterations = 1} {
+dataflow.kernel @gathered(%x: tensor<1x64xbf16>) -> tensor<1x64xbf16> {
   %i = dataflow.channel 5 : !dataflow.channel<tensor<1x8xbf16>>
   %m = dataflow.channel 8 : !dataflow.channel<tensor<1x8xbf16>>
   %o = dataflow.channel 1 : !dataflow.channel<tensor<1x64xbf16>>
@@ -85,7 +85,7 @@ dataflow.kernel @gathered(%x: tensor<1x64xbf16>) -> tensor<1x64xbf16> attributes
 // CHECK: dataflow.channel 7 : {{.*}}1x8xbf16
 // CHECK-NEXT: dataflow.channel 5 : {{.*}}1x8xbf16
 // CHECK-NEXT: dataflow.channel 3 : {{.*}}1x8xbf16
-dataflow.kernel @every_second(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 4} {
+dataflow.kernel @every_second(%x: tensor<4x1x8xbf16>) -> tensor<1x8xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %i = dataflow.channel 7 : !dataflow.channel<tensor<1x8xbf16>>
   %m = dataflow.channel 5 : !dataflow.channel<tensor<1x8xbf16>>
   %o = dataflow.channel 3 : !dataflow.channel<tensor<1x8xbf16>>

@@ -1,6 +1,6 @@
 // RUN: not kl-opt %s -p schedule-loop 2>&1 | filecheck %s --check-prefix=ERROR
 // ERROR: error: @unscheduled has stages without schedule; run schedule-stages first
-dataflow.kernel @unscheduled(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @unscheduled(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>

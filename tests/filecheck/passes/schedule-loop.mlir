@@ -7,7 +7,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bandwidth = 160000000
 // (stage) + 7 * 10 (its other firings) = 121.
 // CHECK-LABEL: dataflow.kernel @memory_bound
 // CHECK-SAME:    ii = 138 : i64
-dataflow.kernel @memory_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>) -> tensor<1x1024xbf16> attributes {iterations = 4} {
+dataflow.kernel @memory_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>) -> tensor<1x1024xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
@@ -26,7 +26,7 @@ dataflow.kernel @memory_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16
 // The chain decides: a stage of 300 cycles latency makes 1 + 300 + 70 = 371 of it, more than the 138 of the memory.
 // CHECK-LABEL: dataflow.kernel @chain_bound
 // CHECK-SAME:    ii = 371 : i64
-dataflow.kernel @chain_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>) -> tensor<1x1024xbf16> attributes {iterations = 4} {
+dataflow.kernel @chain_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>) -> tensor<1x1024xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
@@ -48,7 +48,7 @@ dataflow.kernel @chain_bound(%x: tensor<1x1024xbf16>, %w: tensor<4x1024x64xbf16>
 // CHECK-LABEL: dataflow.kernel @steps
 // CHECK-SAME:    ii = 51 : i64
 // CHECK-SAME:    step_latency = [[#]] : i64
-dataflow.kernel @steps(%x: tensor<1x1024xbf16>, %w: tensor<1024x64xbf16>) -> tensor<2x1x1024xbf16> attributes {iterations = 6, steps = 2} {
+dataflow.kernel @steps(%x: tensor<1x1024xbf16>, %w: tensor<1024x64xbf16>) -> tensor<2x1x1024xbf16> attributes {loops = #dataflow.loops<step 2, iteration 3 in step>} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %s = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>

@@ -8,7 +8,7 @@
 // CHECK: dataflow.stage "gelu" {{.*}} attributes {pcus = 2 : i64, ii = 43 : i64, latency = 91 : i64} {
 // CHECK: dataflow.stage "read" {{.*}} attributes {pcus = 900 : i64, ii = 64 : i64, latency = 112 : i64} {
 // CHECK: dataflow.stage "write" {{.*}} attributes {pcus = 90 : i64, ii = 128 : i64, latency = 176 : i64} {
-dataflow.kernel @bounds(%x: tensor<1x4096xbf16>, %z: tensor<1x4096xf32>) -> (tensor<1x4096xbf16>, tensor<1x4096xbf16>, tensor<1x4096xf32>) attributes {iterations = 1} {
+dataflow.kernel @bounds(%x: tensor<1x4096xbf16>, %z: tensor<1x4096xf32>) -> (tensor<1x4096xbf16>, tensor<1x4096xbf16>, tensor<1x4096xf32>) {
   %a = dataflow.channel 1 {pmus = 4} : !dataflow.channel<tensor<1x4096xbf16>>
   %b = dataflow.channel 1 {pmus = 4} : !dataflow.channel<tensor<1x4096xbf16>>
   %c = dataflow.channel 1 {pmus = 4} : !dataflow.channel<tensor<1x4096xf32>>
@@ -49,7 +49,7 @@ dataflow.kernel @bounds(%x: tensor<1x4096xbf16>, %z: tensor<1x4096xf32>) -> (ten
 // CHECK-NEXT: %e = dataflow.channel 4 {pmus = 0 : i64}
 // CHECK: dataflow.stage "matmul" {{.*}} attributes {pcus = 90 : i64, ii = 16 : i64, latency = 68 : i64} {
 // CHECK: dataflow.stage "add" {{.*}} attributes {pcus = 1 : i64, ii = 1 : i64, latency = 49 : i64} {
-dataflow.kernel @project(%x: tensor<1x128xbf16>, %w: tensor<128x128xbf16>) -> tensor<1x128xbf16> attributes {iterations = 1} {
+dataflow.kernel @project(%x: tensor<1x128xbf16>, %w: tensor<128x128xbf16>) -> tensor<1x128xbf16> {
   %a = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x128xbf16>>
   %b = dataflow.channel 1 {pmus = 8} : !dataflow.channel<tensor<128x32xbf16>>
   %c = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x32xbf16>>
@@ -81,7 +81,7 @@ dataflow.kernel @project(%x: tensor<1x128xbf16>, %w: tensor<128x128xbf16>) -> te
 // CHECK-NEXT: %f = dataflow.channel 2 {{.*}}
 // CHECK-NEXT: %g = dataflow.channel 2 {{.*}}
 // CHECK-NEXT: %s = dataflow.channel 7 {{.*}}
-dataflow.kernel @rotate(%x: tensor<1x8xbf16>, %y: tensor<1x8xbf16>, %z: memref<5x1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x8xbf16>) attributes {iterations = 5} {
+dataflow.kernel @rotate(%x: tensor<1x8xbf16>, %y: tensor<1x8xbf16>, %z: memref<5x1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x8xbf16>) attributes {loops = #dataflow.loops<iteration 5>} {
   %i = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x4xbf16>>
   %j = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x4xbf16>>
   %n = dataflow.channel 1 {pmus = 0} : !dataflow.channel<tensor<1x4xbf16>>

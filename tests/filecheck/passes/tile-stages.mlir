@@ -19,7 +19,7 @@
 // CHECK: dataflow.stage "norm" firings 1 ins(%d, %g : !dataflow.channel<tensor<1x4xbf16>>, !dataflow.channel<tensor<32xbf16>>) periods [1, 1] outs(%e : !dataflow.channel<tensor<1x32xbf16>>)
 // CHECK-NEXT: ^{{.*}}({{.*}}: tensor<1x32xbf16>, {{.*}}: tensor<32xbf16>):
 // CHECK: dataflow.store %e result 0 : !dataflow.channel<tensor<1x32xbf16>>
-dataflow.kernel @chain(%x: tensor<1x64xbf16>, %w: tensor<64x32xbf16>, %n: tensor<32xbf16>) -> tensor<1x32xbf16> attributes {iterations = 1} {
+dataflow.kernel @chain(%x: tensor<1x64xbf16>, %w: tensor<64x32xbf16>, %n: tensor<32xbf16>) -> tensor<1x32xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x64xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<64x32xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x32xbf16>>
@@ -65,7 +65,7 @@ dataflow.kernel @chain(%x: tensor<1x64xbf16>, %w: tensor<64x32xbf16>, %n: tensor
 // CHECK: dataflow.stage "values" firings 4 ins(%r, %v : {{.*}}) periods [4, 1] outs(%o : !dataflow.channel<tensor<1x8xbf16>>) periods [4] {
 // CHECK-NEXT: ^{{.*}}({{.*}}: tensor<1x2x4xf32>, {{.*}}: tensor<1x2x4x4xbf16>, {{.*}}: tensor<1x8xf64>):
 // CHECK: dataflow.yield {{.*}} : tensor<1x8xbf16>, tensor<1x8xf64>
-dataflow.kernel @attend(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %at: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @attend(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %at: tensor<i32>) -> tensor<1x8xbf16> {
   %q = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %k = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
   %s = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16xf32>>
@@ -105,7 +105,7 @@ dataflow.kernel @attend(%x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %at: te
 // CHECK: dataflow.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [4, 1] outs(%c : {{.*}}) periods [1] {
 // CHECK: dataflow.stage "add" firings 4 ins(%c, %h : !dataflow.channel<tensor<1x2xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 12] outs(%n :
 // CHECK: dataflow.store %f result 0 {rate = "call"} : !dataflow.channel<tensor<1x2xbf16>>
-dataflow.kernel @looped(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>, %y: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 3} {
+dataflow.kernel @looped(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>, %y: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {loops = #dataflow.loops<iteration 3>} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -137,7 +137,7 @@ dataflow.kernel @looped(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>, %y: tensor
 // CHECK: dataflow.carry 2 init %i next %n final %f current %s, %a :
 // CHECK-NEXT: dataflow.store %s into %k : memref<2x1x2x16x4xbf16> at %p : tensor<i32> {start = 0 : i64, stride = 1 : i64} : !dataflow.channel<tensor<1x4xbf16>>
 // CHECK: dataflow.stage "matmul" firings 2
-dataflow.kernel @heads(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>, %k: memref<2x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 2} {
+dataflow.kernel @heads(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>, %k: memref<2x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {loops = #dataflow.loops<iteration 2>} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -165,7 +165,7 @@ dataflow.kernel @heads(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>, %k: memref<
 // CHECK-NEXT: nn.gelu {{.*}} -> tensor<1x2xbf16>
 // CHECK: dataflow.stage "sum" firings 1 ins(%c : !dataflow.channel<tensor<1x2xbf16>>) periods [1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
 // CHECK-NEXT: ^{{.*}}({{.*}}: tensor<1x8xbf16>, {{.*}}: tensor<1x8xbf16>):
-dataflow.kernel @fused(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @fused(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8x8xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -193,7 +193,7 @@ dataflow.kernel @fused(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8
 // CHECK-NEXT: dataflow.stage "matmul" firings 2
 // CHECK: dataflow.load %w to %e : tensor<8x8xbf16> -> !dataflow.channel<tensor<8x8xbf16>>
 // CHECK-NEXT: dataflow.stage "matmul" firings 1
-dataflow.kernel @done(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @done(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8x4xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x4xbf16>>
@@ -223,7 +223,7 @@ dataflow.kernel @done(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8x
 // DEFAULT-LABEL: dataflow.kernel @bursts
 // DEFAULT: dataflow.load %w to %b : tensor<64x128xbf16> -> !dataflow.channel<tensor<64x32xbf16>>
 // DEFAULT-NEXT: dataflow.stage "matmul" firings 4
-dataflow.kernel @bursts(%x: tensor<1x64xbf16>, %w: tensor<64x128xbf16>) -> tensor<1x128xbf16> attributes {iterations = 1} {
+dataflow.kernel @bursts(%x: tensor<1x64xbf16>, %w: tensor<64x128xbf16>) -> tensor<1x128xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x64xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<64x128xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x128xbf16>>

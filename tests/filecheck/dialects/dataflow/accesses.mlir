@@ -3,7 +3,7 @@
 
 // The load waits for the token of the store, at its position.
 // CHECK: dataflow.load %k to %b after %t
-dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
   %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
@@ -17,7 +17,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i
 // Even and odd slices never meet.
 // CHECK: dataflow.store %a into %k : memref<8x1x2x16x4xbf16> at %p : tensor<i32> {start = 0 : i64, stride = 2 : i64}
 // CHECK-NEXT: dataflow.load %k to %b {start = 1 : i64, stride = 2 : i64}
-dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {iterations = 4} {
+dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
   %i = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -40,7 +40,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8
 // -----
 // A load that waits for a token in each iteration sees what all iterations before have stored.
 // CHECK: dataflow.load %k to %b after %t
-dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {iterations = 4} {
+dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
   %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
@@ -64,7 +64,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8
 // -----
 // A store that takes its first tile from a stage that has waited for the last one read.
 // CHECK: dataflow.store %c into %k
-dataflow.kernel @k(%k: memref<1x2x16x4xbf16>) attributes {iterations = 1} {
+dataflow.kernel @k(%k: memref<1x2x16x4xbf16>) {
   %b = dataflow.channel 2 : !dataflow.channel<tensor<1x2x8x4xbf16>>
   %c = dataflow.channel 2 : !dataflow.channel<tensor<1x2x16x4xbf16>>
   dataflow.load %k to %b : memref<1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x8x4xbf16>>
@@ -79,7 +79,7 @@ dataflow.kernel @k(%k: memref<1x2x16x4xbf16>) attributes {iterations = 1} {
 // -----
 // A stack and another part of it.
 // CHECK: kernel.call @k(%x, %a, %r, %p)
-dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<2x1x2x16x4xbf16>, %v: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<2x1x2x16x4xbf16>, %v: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
   dataflow.load %x to %a : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>
@@ -100,7 +100,7 @@ kernel.schedule @step(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4x
 // -----
 // One cache as two arguments that are only read.
 // CHECK: kernel.call @k(%x, %a, %a, %p)
-dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %v: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> (tensor<1x2x16x4xbf16>, tensor<1x8xbf16>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %v: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> (tensor<1x2x16x4xbf16>, tensor<1x8xbf16>) {
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %d = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
   %e = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>

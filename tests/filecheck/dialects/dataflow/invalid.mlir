@@ -3,25 +3,25 @@
 
 // Channels carry tiles or tokens.
 // CHECK: a channel of f32; it takes static tensors or tokens
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<f32>
 }
 
 // -----
 // CHECK: a channel of tensor<?xf32>; it takes static tensors or tokens
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<?xf32>>
 }
 
 // -----
 // CHECK: error: a channel of depth 0
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 0 : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: pmus is -1; the least is 0
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 {pmus = -1} : !dataflow.channel<tensor<8xf32>>
 }
 
@@ -30,33 +30,90 @@ dataflow.kernel @k() attributes {iterations = 1} {
 %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
 
 // -----
-// An empty network is one, but a kernel runs at least once and holds units and channels alone.
-// CHECK: error: a kernel needs `iterations`, a positive integer
-dataflow.kernel @k() attributes {iterations = 0} {
+// An empty network is one, but a kernel holds units and channels alone, and its loops have a form of their own.
+// CHECK: error: `iterations` of a kernel; its `loops` say how often it runs
+dataflow.kernel @k() attributes {iterations = 4} {
 }
 
 // -----
-// CHECK: error: a kernel needs `iterations`, a positive integer
-dataflow.kernel @k() attributes {iterations = "four"} {
+// CHECK: error: `loops` is "four", no `#dataflow.loops`
+dataflow.kernel @k() attributes {loops = "four"} {
+}
+
+// -----
+// CHECK: loop 'iteration' has 0 iterations; it takes one at least
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 0>} {
+}
+
+// -----
+// CHECK: two loops are named 'iteration'; 'call' is the call itself
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2, iteration 3>} {
+}
+
+// -----
+// CHECK: loop 'inner' is in 'outer', no loop before it
+dataflow.kernel @k() attributes {loops = #dataflow.loops<inner 2 in outer, outer 3>} {
+}
+
+// -----
+// CHECK: the loop over decode steps is in 'outer'; it has to be the outermost
+dataflow.kernel @k() attributes {loops = #dataflow.loops<outer 2, step 3 in outer>} {
+}
+
+// -----
+// Where several loops are innermost, a unit says in which it runs.
+// CHECK: error: dataflow.load runs in one of the loops 'first' and 'second'; give `rate`
+dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) attributes {loops = #dataflow.loops<first 2, second 3>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<8xf32> : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// What is carried is carried through a loop.
+// CHECK: error: dataflow.carry at rate 'call'; it belongs to a loop
+dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.carry 1 init %a next %b current %b : !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// Two loops around, and strides for three.
+// CHECK: error: 2 outer strides in 1 loops around
+dataflow.kernel @k(%x: tensor<9x8xf32>, %y: memref<8xf32>) attributes {loops = #dataflow.loops<outer 3, inner 2 in outer>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 0, stride = 1, outer_strides = array<i64: 1, 2>} : tensor<9x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<8xf32> : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// Slices 1, 3, 0, 2, -1, 1.
+// CHECK: error: it uses slices -1 to 3 of a stack of 9
+dataflow.kernel @k(%x: tensor<9x8xf32>, %y: memref<8xf32>) attributes {loops = #dataflow.loops<outer 3, inner 2 in outer>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {start = 1, stride = 2, outer_strides = array<i64: -1>} : tensor<9x8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<8xf32> : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: nn.silu directly inside a dataflow.kernel; only units and channels stand there
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
   %y = nn.silu %x : (tensor<8xf32>) -> tensor<8xf32>
 }
 
 // -----
 // Every channel has one producer and one consumer.
 // CHECK: error: %a has 0 producers, needs one
-dataflow.kernel @k() -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k() -> tensor<8xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: %a has 2 producers, needs one
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -66,7 +123,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 // -----
 // A unit that feeds a channel twice counts twice.
 // CHECK: error: a channel has 2 producers, needs one
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %0 = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %0, %0 : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
   dataflow.store %0 result 0 : !dataflow.channel<tensor<8xf32>>
@@ -74,14 +131,14 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 
 // -----
 // CHECK: error: %a has 0 consumers, needs one
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: %a has 2 consumers, needs one
-dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xf32>>
@@ -91,7 +148,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attribut
 // -----
 // Both ends of a channel agree on the tiles of a call: 8 / 2 = 4 tiles an iteration, once or three times.
 // CHECK: error: dataflow.load puts 4 tiles a call into %a, dataflow.store takes 12
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 3} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {loops = #dataflow.loops<iteration 3>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xf32>>
   dataflow.load %x to %a {rate = "call"} : tensor<8xf32> -> !dataflow.channel<tensor<2xf32>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<2xf32>>
@@ -100,7 +157,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 // -----
 // A held tile counts once: 6 firings, each tile held for 2, take 3 tiles of the 6.
 // CHECK: error: dataflow.load puts 6 tiles a call into %a, dataflow.stage takes 3
-dataflow.kernel @k(%x: tensor<12xf32>) -> tensor<12xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<12xf32>) -> tensor<12xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<2xf32>>
   dataflow.load %x to %a : tensor<12xf32> -> !dataflow.channel<tensor<2xf32>>
@@ -115,7 +172,7 @@ dataflow.kernel @k(%x: tensor<12xf32>) -> tensor<12xf32> attributes {iterations 
 // -----
 // A carry takes the tiles of `next` in every iteration; here they come once a call.
 // CHECK: error: dataflow.load puts 1 tiles a call into %n, dataflow.carry takes 2
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 2} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {loops = #dataflow.loops<iteration 2>} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
@@ -127,12 +184,12 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 // -----
 // Every result is stored, by one unit.
 // CHECK: error: result 0 is stored by 0 units, needs one
-dataflow.kernel @k() -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k() -> tensor<8xf32> {
 }
 
 // -----
 // CHECK: error: result 0 is stored by 2 units, needs one
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a, %b : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
@@ -142,7 +199,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 
 // -----
 // CHECK: error: result 1 of a kernel with 1
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 1 : !dataflow.channel<tensor<8xf32>>
@@ -151,49 +208,49 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 // -----
 // Tiles cut their tensor evenly along one axis and have its elements.
 // CHECK: error: tile (8,) and (8, 8) differ in rank
-dataflow.kernel @k(%x: tensor<8x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a : tensor<8x8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: tile (4, 4) cuts (8, 8) along several axes
-dataflow.kernel @k(%x: tensor<8x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<4x4xf32>>
   dataflow.load %x to %a : tensor<8x8xf32> -> !dataflow.channel<tensor<4x4xf32>>
 }
 
 // -----
 // CHECK: error: tile extent 3 does not divide extent 8
-dataflow.kernel @k(%x: tensor<8x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8x3xf32>>
   dataflow.load %x to %a : tensor<8x8xf32> -> !dataflow.channel<tensor<8x3xf32>>
 }
 
 // -----
 // CHECK: error: tile extent 16 does not divide extent 8
-dataflow.kernel @k(%x: tensor<8x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8x16xf32>>
   dataflow.load %x to %a : tensor<8x8xf32> -> !dataflow.channel<tensor<8x16xf32>>
 }
 
 // -----
 // CHECK: error: the stream is a tensor<8xf32>, its channel carries tensor<8xbf16>
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<tensor<8xbf16>>
 }
 
 // -----
 // CHECK: error: the stream is a tensor<8xf32>, its channel carries !dataflow.token
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   dataflow.load %x to %a : tensor<8xf32> -> !dataflow.channel<!dataflow.token>
 }
 
 // -----
 // CHECK: error: a load feeds one or more channels of one tile type
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<4xf32>>
   dataflow.load %x to %a, %b : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<4xf32>>
@@ -202,7 +259,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
 // -----
 // A load waits for tokens, at a position.
 // CHECK: error: give `after` and `position` together
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   dataflow.load %x to %a after %t : !dataflow.channel<!dataflow.token> : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -210,14 +267,14 @@ dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
 
 // -----
 // CHECK: error: `after` needs tokens, not tensor<8xf32>
-dataflow.kernel @k(%x: tensor<8xf32>, %p: tensor<i32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>, %p: tensor<i32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a after %a : !dataflow.channel<tensor<8xf32>> position %p : tensor<i32> : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: a position is a scalar, not a tensor<2xi32>
-dataflow.kernel @k(%x: tensor<8xf32>, %p: tensor<2xi32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>, %p: tensor<2xi32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %t = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   dataflow.load %x to %a after %t : !dataflow.channel<!dataflow.token> position %p : tensor<2xi32> : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -225,36 +282,37 @@ dataflow.kernel @k(%x: tensor<8xf32>, %p: tensor<2xi32>) attributes {iterations 
 
 // -----
 // Iterations stay inside the stack: 3 iterations from slice 2 on, step 1, read slices 2 to 4 of 4.
-// CHECK: error: iterations use slices 2 to 4 of a stack of 4
-dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {iterations = 3} {
+// CHECK: error: it uses slices 2 to 4 of a stack of 4
+dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {loops = #dataflow.loops<iteration 3>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {start = 2, stride = 1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
-// CHECK: error: iterations use slices 1 to -1 of a stack of 4
-dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {iterations = 3} {
+// CHECK: error: it uses slices -1 to 1 of a stack of 4
+dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {loops = #dataflow.loops<iteration 3>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {start = 1, stride = -1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: give `start` and `stride` together
-dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<4x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {start = 1} : tensor<4x8xf32> -> !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: `start` and `stride` need a stack, not a tensor<f32>
-dataflow.kernel @k(%x: tensor<f32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<f32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<f32>>
   dataflow.load %x to %a {start = 0, stride = 1} : tensor<f32> -> !dataflow.channel<tensor<f32>>
 }
 
 // -----
-// CHECK: error: `start` and `stride` need a stack in memory
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+// A result has to be stored whole.
+// CHECK: error: it stores 1 slices of a result of 8
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {start = 0, stride = 1} : !dataflow.channel<tensor<8xf32>>
 }
@@ -262,7 +320,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 
 // -----
 // Rows arrive for integers, one row for each.
 // CHECK: error: rows are named by integers, not by tensor<2xf32>
-dataflow.kernel @k(%t: tensor<9x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%t: tensor<9x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<2x8xf32>>
   dataflow.gather %t by %a to %b : tensor<9x8xf32>, !dataflow.channel<tensor<2xf32>> -> !dataflow.channel<tensor<2x8xf32>>
@@ -270,7 +328,7 @@ dataflow.kernel @k(%t: tensor<9x8xf32>) attributes {iterations = 1} {
 
 // -----
 // CHECK: error: rows are named by integers, not by !dataflow.token
-dataflow.kernel @k(%t: tensor<9x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%t: tensor<9x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<2x8xf32>>
   dataflow.gather %t by %a to %b : tensor<9x8xf32>, !dataflow.channel<!dataflow.token> -> !dataflow.channel<tensor<2x8xf32>>
@@ -278,7 +336,7 @@ dataflow.kernel @k(%t: tensor<9x8xf32>) attributes {iterations = 1} {
 
 // -----
 // CHECK: error: rows arrive as tensor<2x8xf32>, the channel takes tensor<8xf32>
-dataflow.kernel @k(%t: tensor<9x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%t: tensor<9x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.gather %t by %a to %b : tensor<9x8xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<8xf32>>
@@ -286,7 +344,7 @@ dataflow.kernel @k(%t: tensor<9x8xf32>) attributes {iterations = 1} {
 
 // -----
 // CHECK: error: a gather feeds at least one channel
-dataflow.kernel @k(%t: tensor<9x8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%t: tensor<9x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
   "dataflow.gather"(%t, %a) : (tensor<9x8xf32>, !dataflow.channel<tensor<2xi32>>) -> ()
 }
@@ -294,42 +352,42 @@ dataflow.kernel @k(%t: tensor<9x8xf32>) attributes {iterations = 1} {
 // -----
 // A store has one destination.
 // CHECK: error: a store goes to a result or into a memref, one of them
-dataflow.kernel @k(%y: memref<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%y: memref<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 into %y : memref<8xf32> : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: a store goes to a result or into a memref, one of them
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.store %a : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: `at` needs `into`
-dataflow.kernel @k(%p: tensor<i32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%p: tensor<i32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 at %p : tensor<i32> : !dataflow.channel<tensor<8xf32>>
 }
 
 // -----
 // CHECK: error: `at` needs a cache [batch, heads, context, head_dim], got (8, 8)
-dataflow.kernel @k(%y: memref<8x8xf32>, %p: tensor<i32>) attributes {iterations = 1} {
+dataflow.kernel @k(%y: memref<8x8xf32>, %p: tensor<i32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8x8xf32>>
   dataflow.store %a into %y : memref<8x8xf32> at %p : tensor<i32> : !dataflow.channel<tensor<8x8xf32>>
 }
 
 // -----
 // CHECK: error: tiles of 2 columns cut heads of 4
-dataflow.kernel @k(%y: memref<1x2x9x4xf32>, %p: tensor<i32>) attributes {iterations = 1} {
+dataflow.kernel @k(%y: memref<1x2x9x4xf32>, %p: tensor<i32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
   dataflow.store %a into %y : memref<1x2x9x4xf32> at %p : tensor<i32> : !dataflow.channel<tensor<1x2xf32>>
 }
 
 // -----
 // CHECK: error: `done` needs tokens, not tensor<8xf32>
-dataflow.kernel @k(%y: memref<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%y: memref<8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.store %a into %y : memref<8xf32> done (%a : !dataflow.channel<tensor<8xf32>>) : !dataflow.channel<tensor<8xf32>>
 }
@@ -337,7 +395,7 @@ dataflow.kernel @k(%y: memref<8xf32>) attributes {iterations = 1} {
 // -----
 // Periods of a stage end where the call ends: 2 iterations of 3 firings.
 // CHECK: error: a stage with 0 firings
-dataflow.kernel @k() attributes {iterations = 2} {
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2>} {
   dataflow.stage "none" firings 0 periods [] periods [] {
     dataflow.yield
   }
@@ -345,7 +403,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
 
 // -----
 // CHECK: error: period 4 of input 0 does not divide 6 firings
-dataflow.kernel @k() attributes {iterations = 2} {
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.stage "none" firings 3 ins(%a : !dataflow.channel<tensor<8xf32>>) periods [4] periods [] {
   ^bb0(%b: tensor<8xf32>):
@@ -355,7 +413,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
 
 // -----
 // CHECK: error: period 0 of output 0 does not divide 3 firings
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.stage "none" firings 3 ins(%a : !dataflow.channel<tensor<8xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<8xf32>>) periods [0] {
@@ -366,7 +424,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: 2 periods for 1 inputs
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.stage "none" firings 3 ins(%a : !dataflow.channel<tensor<8xf32>>) periods [1, 1] periods [] {
   ^bb0(%b: tensor<8xf32>):
@@ -376,7 +434,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: ii is 0; the least is 1
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "none" firings 1 periods [] periods [] attributes {ii = 0} {
     dataflow.yield
   }
@@ -385,7 +443,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 // -----
 // A body gets an argument per input and yields a tile per output, then the next states.
 // CHECK: error: 0 arguments for 1 input channels
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.stage "none" firings 1 ins(%a : !dataflow.channel<tensor<8xf32>>) periods [1] periods [] {
     dataflow.yield
@@ -394,7 +452,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: the stage yields nothing, its outputs and states are tensor<8xf32>, tensor<2xf64>
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.stage "none" firings 1 periods [] outs(%a : !dataflow.channel<tensor<8xf32>>) periods [1] {
   ^bb0(%s: tensor<2xf64>):
@@ -404,7 +462,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: a state is a f64, not a tensor
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "none" firings 1 periods [] periods [] {
   ^bb0(%s: f64):
     dataflow.yield %s : f64
@@ -413,7 +471,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: the stage body ends without dataflow.yield
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "none" firings 1 periods [] periods [] {
     "test.termop"() : () -> ()
   }
@@ -421,7 +479,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: test.op in a stage; only nn operations that compute one value stand there
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "none" firings 1 periods [] periods [] {
     "test.op"() : () -> ()
     dataflow.yield
@@ -430,7 +488,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: nn.silu uses a value from outside its stage; values come through channels
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
   dataflow.stage "none" firings 1 periods [] periods [] {
     %y = nn.silu %x : (tensor<8xf32>) -> tensor<8xf32>
     dataflow.yield
@@ -440,7 +498,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
 // -----
 // Tiles become arguments by gathering or slicing along one axis.
 // CHECK: error: a tile tensor<8xbf16> for an argument tensor<8xf32>
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xbf16>>
   dataflow.stage "none" firings 1 ins(%a : !dataflow.channel<tensor<8xbf16>>) periods [1] periods [] {
   ^bb0(%b: tensor<8xf32>):
@@ -450,7 +508,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: a tile !dataflow.token for an argument tensor<8xf32>
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   dataflow.stage "none" firings 1 ins(%a : !dataflow.channel<!dataflow.token>) periods [1] periods [] {
   ^bb0(%b: tensor<8xf32>):
@@ -460,7 +518,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: a tile tensor<8xf32> for an argument tensor<1x8xf32>
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.stage "none" firings 1 ins(%a : !dataflow.channel<tensor<8xf32>>) periods [1] periods [] {
   ^bb0(%b: tensor<1x8xf32>):
@@ -470,7 +528,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: tile extent 3 does not divide extent 8
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xf32>>
   dataflow.stage "none" firings 1 ins(%a : !dataflow.channel<tensor<3xf32>>) periods [1] periods [] {
   ^bb0(%b: tensor<8xf32>):
@@ -481,7 +539,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 // -----
 // A slice is for one firing: 4 slices of a tile need a period that 4 divides.
 // CHECK: error: input 0 has 4 slices in 2 firings
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.stage "none" firings 4 ins(%a : !dataflow.channel<tensor<8xf32>>) periods [2] periods [] {
   ^bb0(%b: tensor<2xf32>):
@@ -492,7 +550,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 // -----
 // A carry copies tiles of one type.
 // CHECK: error: the channels of a carry have one type of tiles, not tensor<8xf32>, tensor<4xf32>
-dataflow.kernel @k() attributes {iterations = 2} {
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2>} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<4xf32>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
@@ -501,7 +559,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
 
 // -----
 // CHECK: error: a carry of tokens; it takes tiles
-dataflow.kernel @k() attributes {iterations = 2} {
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2>} {
   %i = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   %n = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   %f = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
@@ -510,7 +568,7 @@ dataflow.kernel @k() attributes {iterations = 2} {
 
 // -----
 // CHECK: error: a carry of 0 tiles
-dataflow.kernel @k() attributes {iterations = 2} {
+dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2>} {
   %i = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %n = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   %f = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
@@ -523,14 +581,14 @@ dataflow.yield
 
 // -----
 // CHECK: a channel of tensor<0x8xf32>, which has no elements
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<0x8xf32>>
 }
 
 // -----
 // An exchange between sockets adds up tiles, or puts them one behind the other.
 // CHECK: error: collective 'scatter'; known: all_reduce, all_gather
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   dataflow.collective "scatter" 1 %a to %b by "ring" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
@@ -538,7 +596,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: algorithm 'tree'; known: one_shot, ring
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   dataflow.collective "all_reduce" 1 %a to %b by "tree" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
@@ -546,7 +604,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: a collective of 0 tiles
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   dataflow.collective "all_reduce" 0 %a to %b by "ring" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
@@ -554,7 +612,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: `axis` belongs to all_gather, and to nothing else
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   dataflow.collective "all_reduce" 1 %a to %b by "ring" {axis = 1} : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
@@ -562,7 +620,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: `axis` belongs to all_gather, and to nothing else
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   dataflow.collective "all_gather" 1 %a to %b by "ring" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
@@ -570,7 +628,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: a collective feeds one or more channels of one tile type
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   "dataflow.collective"(%a) <{kind = "all_reduce", tiles = 1 : i64, algorithm = "ring"}> : (!dataflow.channel<tensor<1x8xf32>>) -> ()
@@ -578,7 +636,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: a collective of tokens; it takes tiles
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   %b = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
   dataflow.collective "all_reduce" 1 %a to %b by "ring" : !dataflow.channel<!dataflow.token> -> !dataflow.channel<!dataflow.token>
@@ -586,7 +644,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: all_reduce keeps the type of tiles; tensor<1x8xf32> becomes tensor<1x12xf32>
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x12xf32>>
   dataflow.collective "all_reduce" 1 %a to %b by "ring" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x12xf32>>
@@ -594,7 +652,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: tensor<1x8xf32> gathered along axis 1 is no tensor<1x12xf32>
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x12xf32>>
   dataflow.collective "all_gather" 1 %a to %b by "ring" {axis = 1} : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x12xf32>>
@@ -602,7 +660,7 @@ dataflow.kernel @k() attributes {iterations = 1} {
 
 // -----
 // CHECK: error: axis 2 of a tile of rank 2
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x12xf32>>
   dataflow.collective "all_gather" 1 %a to %b by "ring" {axis = 2} : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x12xf32>>

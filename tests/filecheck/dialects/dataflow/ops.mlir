@@ -4,7 +4,7 @@
 // RUN: kl-opt %s --print-op-generic | filecheck %s --check-prefix=GENERIC
 
 // Loads, a stage and a store; the planning passes' numbers are properties of channels and stages.
-// CHECK: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1 : i64, note = "kept"} {
+// CHECK: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {note = "kept"} {
 // CHECK-NEXT: %a = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: %b = dataflow.channel 4 {pmus = 2 : i64} : !dataflow.channel<tensor<8x4xbf16>>
 // CHECK-NEXT: %c = dataflow.channel 2 : !dataflow.channel<tensor<1x4xbf16>>
@@ -20,8 +20,8 @@
 // GENERIC: "dataflow.channel"() <{depth = 1 : i64, pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64}> : () -> !dataflow.channel<tensor<1x8xbf16>>
 // GENERIC: "dataflow.load"(%x, %a) <{operandSegmentSizes = array<i32: 1, 0, 0, 1>}>
 // GENERIC: "dataflow.stage"(%a, %b, %c) <{label = "matmul", firings = 4 : i64, in_periods = array<i64: 4, 1>, out_periods = array<i64: 1>, ii = 10 : i64
-// GENERIC: }) {iterations = 1 : i64, note = "kept"} : () -> ()
-dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1, note = "kept"} {
+// GENERIC: }) {note = "kept"} : () -> ()
+dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {note = "kept"} {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 4 {pmus = 2} : !dataflow.channel<tensor<8x4xbf16>>
   %c = dataflow.channel 2 : !dataflow.channel<tensor<1x4xbf16>>
@@ -45,7 +45,7 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<
 // CHECK: dataflow.store %e result 0 {rate = "call"} : !dataflow.channel<tensor<1x8xbf16>>
 // GENERIC: "dataflow.carry"(%a, %d, %e, %b, %c) <{tiles = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 2>}>
 // GENERIC: "dataflow.store"(%b, %k, %p, %t) <{start = 3 : i64, stride = -1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1>}>
-dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 4} {
+dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -71,7 +71,7 @@ dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: t
 // CHECK: dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
 // CHECK-NEXT: dataflow.gather %table by %c to %d {sharded} : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
 // CHECK: dataflow.carry 1 init %e next %b final %f current : !dataflow.channel<tensor<2x8xbf16>>, !dataflow.channel<tensor<2x8xbf16>>, final !dataflow.channel<tensor<2x8xbf16>>
-dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %x: tensor<2x8xbf16>) -> (tensor<2x8xbf16>, tensor<2x8xbf16>) attributes {iterations = 2} {
+dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %x: tensor<2x8xbf16>) -> (tensor<2x8xbf16>, tensor<2x8xbf16>) attributes {loops = #dataflow.loops<iteration 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<2x8xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
@@ -91,7 +91,7 @@ dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>, %x: tenso
 // CHECK: dataflow.collective "all_reduce" 2 %a to %b by "ring" : !dataflow.channel<tensor<1x4xbf16>> -> !dataflow.channel<tensor<1x4xbf16>>
 // CHECK: dataflow.collective "all_gather" 1 %c to %d by "one_shot" {axis = 1 : i64} : !dataflow.channel<tensor<1x8xbf16>> -> !dataflow.channel<tensor<1x16xbf16>>
 // GENERIC: "dataflow.collective"(%a, %b) <{kind = "all_reduce", tiles = 2 : i64, algorithm = "ring"}>
-dataflow.kernel @exchange(%x: tensor<1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x16xbf16>) attributes {iterations = 1} {
+dataflow.kernel @exchange(%x: tensor<1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x16xbf16>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x4xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x4xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
@@ -105,8 +105,8 @@ dataflow.kernel @exchange(%x: tensor<1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x1
 }
 
 // A network of nothing.
-// CHECK: dataflow.kernel @nothing() attributes {iterations = 1 : i64} {
+// CHECK: dataflow.kernel @nothing() {
 // CHECK-NEXT: }
 // GENERIC: sym_name = "nothing"
-dataflow.kernel @nothing() attributes {iterations = 1} {
+dataflow.kernel @nothing() {
 }

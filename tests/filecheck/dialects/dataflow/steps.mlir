@@ -3,7 +3,7 @@
 // RUN: kl-opt %s --print-op-generic | kl-opt | filecheck %s
 
 // Two steps of three iterations: the value goes from step to step, and inside of a step through the layers.
-// CHECK: dataflow.kernel @steps({{.*}} attributes {iterations = 6 : i64, steps = 2 : i64} {
+// CHECK: dataflow.kernel @steps({{.*}} attributes {loops = #dataflow.loops<step 2, iteration 3 in step>} {
 // CHECK: dataflow.load %x to %a {rate = "call"}
 // CHECK-NEXT: dataflow.carry 1 init %a next %b current %c {rate = "step"} : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: dataflow.counter %p to %i : tensor<i32> -> !dataflow.channel<tensor<i32>>
@@ -11,7 +11,7 @@
 // CHECK-NEXT: dataflow.stage "rope" firings 1 {{.*}} periods [1, 3] {{.*}} periods [1] {
 // CHECK: dataflow.stage "copy" firings 1 {{.*}} attributes {rate = "step"} {
 // CHECK: dataflow.store %g result 0 {start = 0 : i64, stride = 1 : i64, rate = "step"}
-dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {iterations = 6, steps = 2} {
+dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {loops = #dataflow.loops<step 2, iteration 3 in step>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>

@@ -135,6 +135,93 @@ kernel.func @k(%w: tensor<2x8xbf16>) {
 }
 
 // -----
+// Windows too.
+// CHECK: error: the loop reads slices 0 to 4 of a stack of 4
+kernel.func @k(%w: tensor<4x8xbf16>) {
+  kernel.loop 2 stacks(%w : tensor<4x8xbf16>) attributes {strides = array<i64: 2>, windows = array<i64: 3>} {
+  ^bb0(%wi: tensor<3x8xbf16>):
+    kernel.yield
+  }
+  kernel.return
+}
+
+// -----
+// CHECK: error: the loop reads slices 5 to 0 of a stack of 5
+kernel.func @k(%w: tensor<5x8xbf16>) {
+  kernel.loop 2 stacks(%w : tensor<5x8xbf16>) attributes {starts = array<i64: 3>, strides = array<i64: -3>, windows = array<i64: 3>} {
+  ^bb0(%wi: tensor<3x8xbf16>):
+    kernel.yield
+  }
+  kernel.return
+}
+
+// -----
+// CHECK: error: a window of -1 slices
+kernel.func @k(%w: tensor<4x8xbf16>) {
+  kernel.loop 2 stacks(%w : tensor<4x8xbf16>) attributes {windows = array<i64: -1>} {
+  ^bb0(%wi: tensor<8xbf16>):
+    kernel.yield
+  }
+  kernel.return
+}
+
+// -----
+// CHECK: error: 2 windows for 1 stacks
+kernel.func @k(%w: tensor<4x8xbf16>) {
+  kernel.loop 2 stacks(%w : tensor<4x8xbf16>) attributes {windows = array<i64: 2, 2>} {
+  ^bb0(%wi: tensor<2x8xbf16>):
+    kernel.yield
+  }
+  kernel.return
+}
+
+// -----
+// CHECK: error: body arguments are tensor<8xbf16>, should be tensor<2x8xbf16>
+kernel.func @k(%w: tensor<4x8xbf16>) {
+  kernel.loop 2 stacks(%w : tensor<4x8xbf16>) attributes {windows = array<i64: 2>} {
+  ^bb0(%wi: tensor<8xbf16>):
+    kernel.yield
+  }
+  kernel.return
+}
+
+// -----
+// An inner loop stays within the window that the outer one hands it.
+// CHECK: error: the loop reads slices 0 to 2 of a stack of 2
+kernel.func @k(%w: tensor<6x8xbf16>) {
+  kernel.loop 2 stacks(%w : tensor<6x8xbf16>) attributes {strides = array<i64: 2>, windows = array<i64: 2>} {
+  ^bb0(%wi: tensor<2x8xbf16>):
+    kernel.loop 3 stacks(%wi : tensor<2x8xbf16>) {
+    ^bb1(%wj: tensor<8xbf16>):
+      kernel.yield
+    }
+    kernel.yield
+  }
+  kernel.return
+}
+
+// -----
+// CHECK: error: nn.observe inside a kernel
+kernel.func @k(%x: tensor<1x8xbf16>) {
+  kernel.loop 2 {
+    nn.observe %x as "x" : tensor<1x8xbf16>
+    kernel.yield
+  }
+  kernel.return
+}
+
+// -----
+// Memory is written in place; a loop does not carry it.
+// CHECK: error: the loop carries a memref<8xbf16>; memory is written in place, use it from outside
+kernel.func @k(%c: memref<8xbf16>) {
+  %d = kernel.loop 2 carried(%c : memref<8xbf16>) -> memref<8xbf16> {
+  ^bb0(%e: memref<8xbf16>):
+    kernel.yield %e : memref<8xbf16>
+  }
+  kernel.return
+}
+
+// -----
 // CHECK: error: 2 starts for 1 stacks
 kernel.func @k(%w: tensor<2x8xbf16>) {
   kernel.loop 2 stacks(%w : tensor<2x8xbf16>) attributes {starts = array<i64: 0, 1>} {

@@ -73,7 +73,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // What is launched is planned for the machine: units have one task each and exist.
 // CHECK: error: PCU 5 belongs to 'a' and to 'b'
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 0} {
     dataflow.yield
   }
@@ -88,7 +88,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // CHECK: error: PCU 7 of a machine with 4
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 4}>} {
-  dataflow.kernel @k() attributes {iterations = 1} {
+  dataflow.kernel @k() {
     dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 2} {
       dataflow.yield
     }
@@ -100,7 +100,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 4}>} {
 
 // -----
 // CHECK: error: a has no pcu_first; run allocate-units, schedule-stages and place-units first
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6} {
     dataflow.yield
   }
@@ -111,7 +111,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: PMU 1 belongs to 'a' and to 'b'
-dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
   %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a, %b {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
@@ -126,7 +126,7 @@ rdu.schedule @step inputs [] outputs [] {
 // A channel in a FIFO takes no PMU, so it may have the number of another one's.
 // CHECK-NOT: error
 // CHECK: dataflow.channel 1 {pmus = 0 : i64, pmu_first = 1 : i64
-dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
   %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 1, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a, %b {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
@@ -141,7 +141,7 @@ rdu.schedule @step inputs [] outputs [] {
 // Without launch commands a module is no program, and its kernels need not be planned.
 // CHECK-NOT: error
 // CHECK: dataflow.channel 1 {pmus = 1 : i64, pmu_first = 1 : i64
-dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
   %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a, %b {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>, !dataflow.channel<tensor<8xf32>>
@@ -152,7 +152,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) attribut
 // -----
 // Channels fit: 129 tiles of 4096 bytes are one too many for a PMU of 512 KiB, 129 of 4 for a FIFO of 512 bytes.
 // CHECK: error: 129 tiles take 528384 bytes, 1 PMUs hold 524288
-dataflow.kernel @k(%x: tensor<1024xf32>) -> tensor<1024xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1024xf32>) -> tensor<1024xf32> {
   %a = dataflow.channel 129 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1024xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<1024xf32> -> !dataflow.channel<tensor<1024xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<1024xf32>>
@@ -163,7 +163,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: 129 tiles take 516 bytes, 0 PMUs hold 512
-dataflow.kernel @k(%x: tensor<1xf32>) -> tensor<1xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1xf32>) -> tensor<1xf32> {
   %a = dataflow.channel 129 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<1xf32> -> !dataflow.channel<tensor<1xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<1xf32>>
@@ -174,7 +174,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: %a has no pmus; run allocate-units and place-units first
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
@@ -185,7 +185,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: %a has no hops; run allocate-units and place-units first
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
@@ -196,7 +196,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: a has no latency; run allocate-units, schedule-stages and place-units first
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
   dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, pcus = 1, pcu_first = 0} {
     dataflow.yield
   }
@@ -208,7 +208,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // Streams have a walk, with a stride per dimension of the tile; a tile of a cache is written as [batch, heads, head_dim].
 // CHECK: error: dataflow.store has no rdu.walk; run convert-dataflow-to-rdu first
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 : !dataflow.channel<tensor<8xf32>>
@@ -219,7 +219,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: 2 strides for a tile of rank 1
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
@@ -230,7 +230,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: 2 strides for a tile of rank 3
-dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x9x4xf32>>
   %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>
@@ -246,7 +246,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // CHECK-NOT: error
 // CHECK: positions_per_tile = 9 : i64
-dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x9x4xf32>>
   %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>
@@ -261,7 +261,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: a walk of 2 tiles for a stream of 4
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<2xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<2xf32>>
@@ -272,7 +272,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: give `at` and `position_stride` together
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, position_stride = 16}>} : !dataflow.channel<tensor<8xf32>>
@@ -283,7 +283,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: give `after`, `position` and `positions_per_tile` together
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 8}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
@@ -294,7 +294,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: positions_per_tile is 0; the least is 1
-dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x9x4xf32>>
   %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<!dataflow.token>
@@ -310,7 +310,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // A walk has all its numbers and no others.
 // CHECK: a walk needs `pass_stride`
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
@@ -321,7 +321,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: a walk has no number 'steps'
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, steps = 1}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
@@ -332,7 +332,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: tiles of a walk is "many", not an integer
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = "many", tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
@@ -343,7 +343,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: a walk needs `strides`, an array of bytes
-dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = 4}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<8xf32>>
@@ -373,7 +373,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: @k is no region of this module
-dataflow.kernel @k() attributes {iterations = 1} {
+dataflow.kernel @k() {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.observe @k as "k"
@@ -401,7 +401,7 @@ rdu.schedule @step inputs [@w] outputs [] {
 // -----
 // An argument load sets all addresses, inside their regions: @k works on 32 bytes.
 // CHECK: error: 0 arguments for @k, which takes 1
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [] offsets []
@@ -410,7 +410,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // CHECK: error: 2 offsets for 1 arguments
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [@x] offsets [0, 0]
@@ -418,7 +418,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // CHECK: error: @y is no region of this module
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [@y] offsets [0]
@@ -427,7 +427,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // CHECK: error: @k works on bytes 4 to 36 of @x, which has 32
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [@x] offsets [4]
@@ -436,7 +436,7 @@ rdu.schedule @step inputs [] outputs [] {
 // -----
 // CHECK: error: @k works on bytes -4 to 28 of @x, which has 32
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
-dataflow.kernel @k(%x: tensor<8xf32>) attributes {iterations = 1} {
+dataflow.kernel @k(%x: tensor<8xf32>) {
 }
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_arguments @k [@x] offsets [-4]

@@ -23,14 +23,14 @@ rdu.region @y "value" "hbm" 1536 : memref<1x16xbf16>
 rdu.region @z "value" "hbm" 1536 : memref<1x8xbf16>
 
 // A planned kernel: channels with their PMUs, streams with walks, a stage on its PCUs.
-// CHECK: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1 : i64} {
+// CHECK: dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> {
 // CHECK-NEXT: %a = dataflow.channel 1 {pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64} : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK: dataflow.load %w to %b {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} : tensor<8x16xbf16> -> !dataflow.channel<tensor<8x4xbf16>>
 // CHECK-NEXT: dataflow.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10 : i64, latency = 58 : i64, pcus = 3 : i64, pcu_first = 0 : i64} {
 // CHECK: dataflow.yield %f : tensor<1x4xbf16>
 // CHECK: dataflow.store %c result 0 {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} : !dataflow.channel<tensor<1x4xbf16>>
 // GENERIC: "dataflow.load"(%w, %b) <{operandSegmentSizes = array<i32: 1, 0, 0, 1>}> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} :
-dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {iterations = 1} {
+dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 4 {pmus = 1, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<8x4xbf16>>
   %c = dataflow.channel 2 {pmus = 0, pmu_first = 1, hops = 2} : !dataflow.channel<tensor<1x4xbf16>>
@@ -50,7 +50,7 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<
 // CHECK-NEXT: dataflow.carry 1 init %a next %d final %e current %b :
 // CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 256 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 2>, position_stride = 8 : i64}>, start = 3 : i64, stride = -1 : i64} : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 768 : i64, pass_stride = -256 : i64, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16 : i64}>, start = 3 : i64, stride = -1 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
-dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {iterations = 4} {
+dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %a = dataflow.channel 2 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %d = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
@@ -70,7 +70,7 @@ dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: t
 
 // Rows by index.
 // CHECK: dataflow.gather %table by %a to %b : tensor<100x8xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2x8xbf16>>
-dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor<2x8xbf16> attributes {iterations = 1} {
+dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor<2x8xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<2xi32>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<2x8xbf16>>
   dataflow.load %ids to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
@@ -80,7 +80,7 @@ dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<100x8xbf16>) -> tensor
 
 // A sum over the sockets.
 // CHECK: dataflow.collective "all_reduce" 1 %a to %b by "one_shot" : !dataflow.channel<tensor<8xbf16>> -> !dataflow.channel<tensor<8xbf16>>
-dataflow.kernel @sum(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {iterations = 1} {
+dataflow.kernel @sum(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<8xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 2>}>} : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
