@@ -103,7 +103,7 @@ def _unit(op: Operation, numbering: Numbering) -> Unit:
     if kind is None:
         fail(op, f"{op.name} has no form in a program")
     unit = kind.emit(op, numbering)
-    return replace(unit, location=location_of(op), rate=rate_of(op))
+    return replace(unit, location=location_of(op), rate=rate_of(op) or unit.rate)
 
 
 def _kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:

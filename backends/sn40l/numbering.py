@@ -32,8 +32,8 @@ def location_of(op: Operation) -> str:
 
 
 def rate_of(op: Operation) -> Rate | None:
-    """How often the unit of an operation runs; None of what is no unit."""
-    return op.runs if isinstance(op, dataflow.UnitOp) else None
+    """How often the unit of an operation runs; None where it does as its kind does."""
+    return op.runs if isinstance(op, dataflow.UnitOp) and op.rate is not None else None
 
 
 InstructionParts = tuple[str, tuple[int, ...], TensorSpec, dict[str, int | float]]

@@ -15,6 +15,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from ...dialects import dataflow, nn
 from ...dialects.dataflow_kernel import consumer_of, producer_of, readers_of
 from ...dialects.dataflow_stages import source_of
+from ...dialects.dataflow_units import HandedOn
 from ...dialects.operation import ComputeOp, TileRule
 from ...dialects.tensors import element_type_of, shape_of, size_bytes_of
 from .solver import TiledStage, burst_multiple
@@ -43,6 +44,8 @@ class TilingProblem:
 
     stages: list[dataflow.StageOp]
     axes: list[StageAxes]
+    handed: list[HandedOn]
+    """What other units hand on from iteration to iteration."""
 
     def links(self, number: int) -> Iterator[Link]:
         """The inputs of a stage that other stages feed."""
@@ -53,19 +56,17 @@ class TilingProblem:
                 maker = numbers[source.stage]
                 yield Link(maker, source.carried, self.axes[maker].yielded[source.port], read)
 
-    def beginnings(self) -> Iterator[tuple[int, int]]:
+    def beginnings(self) -> Iterator[tuple[int, int | None]]:
         """The stages that make the first of carried values, each with the stage that makes the next ones.
 
-        They have to agree on the tiles, and the next ones come first: nothing else reads the others.
+        They have to agree on the tiles, and the next ones come first: nothing else reads the others. Where no
+        stage makes the next ones, they go round as they are, whole.
         """
         numbers = {stage: n for n, stage in enumerate(self.stages)}
-        producers = {producer_of(channel) for stage in self.stages for channel in stage.ins}
-        for producer in producers:
-            if (handed := producer.handed_on()) is None:
-                continue
+        for handed in self.handed:
             begin, maker = producer_of(handed.first), source_of(handed.next)
-            if isinstance(begin, dataflow.StageOp) and maker is not None:
-                yield numbers[begin], numbers[maker.stage]
+            if isinstance(begin, dataflow.StageOp):
+                yield numbers[begin], None if maker is None else numbers[maker.stage]
 
     def leave_disagreeing_whole(self) -> None:
         """A stage that reads along another axis than its producer is cut along gathers whole tensors."""
@@ -123,7 +124,8 @@ def _streams_cache(channel: SSAValue) -> bool:
 def tiling_problem(network: dataflow.KernelOp) -> TilingProblem:
     """The problem of a network whose stages are whole."""
     stages = [op for op in network.units() if isinstance(op, dataflow.StageOp)]
-    problem = TilingProblem(stages, [stage_axes(stage) for stage in stages])
+    handed = [one for unit in network.units() if (one := unit.handed_on()) is not None]
+    problem = TilingProblem(stages, [stage_axes(stage) for stage in stages], handed)
     problem.leave_disagreeing_whole()
     return problem
 

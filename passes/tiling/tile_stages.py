@@ -198,7 +198,7 @@ def tile_network(
     solver_stages = [problem.tiled_stage(number, least_run_bytes, cache_tile_bytes) for number in numbers]
     counts = [*choose_tiles(solver_stages, tile_bytes, least_tiles)]
     for begin, maker in problem.beginnings():
-        counts[begin] = counts[maker]
+        counts[begin] = 1 if maker is None else counts[maker]
     cut = [entry for entry in zip(problem.stages, problem.axes, counts, strict=True) if entry[2] > 1]
     for stage, axes, count in cut:
         _cut_body(stage, axes, count)

@@ -72,12 +72,12 @@ UNIT = ("program", "kernels", 0, "units", 0)
     [
         (("format",), "elf", 'not a kl-program document: it has no "format": "kl-program"'),
         (("format",), ..., "not a kl-program document"),
-        (("version",), 3, "version 3 of kl-program; this reader knows versions 1 and 2"),
-        (("version",), ..., "version None of kl-program; this reader knows versions 1 and 2"),
+        (("version",), 4, "version 4 of kl-program; this reader knows versions 1 to 3"),
+        (("version",), ..., "version None of kl-program; this reader knows versions 1 to 3"),
         (
             (*UNIT, "rate"),
-            "often",
-            "program.kernels[0].units[0].rate: expected one of iteration, step, call, found",
+            7,
+            "program.kernels[0].units[0].rate: expected a string, found 7",
         ),
         (("program",), ..., "program: expected an object (Program), found null"),
         (("program",), [1], "program: expected an object (Program), found [1]"),

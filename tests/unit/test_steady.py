@@ -117,17 +117,15 @@ def kernel_run(program: Program) -> KernelRun:
 
 
 def test_an_iteration_begins_with_the_first_carry_else_the_first_stage(network: Any) -> None:
-    leader = Leader.of(kernel_run(build(network, loop_of(block()))))
-    assert leader is not None
+    (leader,) = Leader.all_of(kernel_run(build(network, loop_of(block()))))
     assert str(leader.run) == "carry 'carry'"
     net = network(3)
     add_aside(net, loop_of(block(), iterations=3, aside=4))
-    leader = Leader.of(kernel_run(net.program()))
-    assert leader is not None
+    (leader,) = Leader.all_of(kernel_run(net.program()))
     assert str(leader.run) == "stage 'aside'"
     once = network(1)
     add_aside(once, loop_of(block(), iterations=1, aside=4))
-    assert Leader.of(kernel_run(once.program())) is None
+    assert Leader.all_of(kernel_run(once.program())) == []
 
 
 def test_an_error_after_a_jump_is_that_of_the_full_replay(network: Any, jumps: Jumps) -> None:

@@ -35,13 +35,14 @@ class LayerObserver:
         """Between the iterations there is nothing to see."""
 
     def counts(self) -> Sequence[int]:
-        """How many iterations have begun."""
-        return [len(self._begins)]
+        """How many iterations have begun, and the edge of one that would begin now."""
+        return [len(self._begins), *self._now()]
 
     def repeat(self, since: Sequence[int], times: int) -> None:
-        """The iterations of a period follow one another as they did."""
-        start, *period = self._begins[since[0] - 1 :]
-        lengths = [b - a for a, b in zip(start, period[-1], strict=True)]
+        """The iterations of a period follow one another as they did; the run has moved on already."""
+        begun, *start = since
+        period = self._begins[begun:]
+        lengths = [(b - a) // (times + 1) for a, b in zip(start, self._now(), strict=True)]
         for number in range(1, times + 1):
             for begin in period:
                 moved = (a + number * b for a, b in zip(begin, lengths, strict=True))
