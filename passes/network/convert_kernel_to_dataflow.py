@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FunctionType, ModuleOp
+from xdsl.dialects.builtin import AnyFloat, FunctionType, ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
@@ -51,7 +51,7 @@ from ...dialects.dataflow_loops import set_loops
 from ...dialects.dataflow_streams import Slices
 from ...dialects.loop_tree import Loop, LoopTree
 from ...dialects.operation import ComputeOp
-from ...dialects.tensors import end_of
+from ...dialects.tensors import element_type_of, end_of
 from ...dialects.vocabulary import CALL, ITERATION, STEP, Rate
 from ..diagnostics import fail
 from .conversions import convert_special
@@ -177,7 +177,7 @@ def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
     builder.rate = outside
     for result in loop.res:
         if _has_many_readers(result):
-            builder.sources[result] = add_copy(builder, loop, f"end.{result.name_hint or 'x'}", result)
+            builder.sources[result] = _copied(builder, loop, f"end.{result.name_hint or 'x'}", result)
 
 
 def _walked(
@@ -206,9 +206,19 @@ def _inits(builder: NetworkBuilder, loop: kernel.LoopOp) -> list[SSAValue]:
         if isinstance(builder.sources[value], Memory):
             inits.append(builder.own_load(value, loop, builder.rate))
         else:
-            begin = add_copy(builder, loop, f"begin.{value.name_hint or 'x'}", value)
+            begin = _copied(builder, loop, f"begin.{value.name_hint or 'x'}", value)
             inits.append(builder.channel(begin, loop, value.name_hint))
     return inits
+
+
+def _copied(builder: NetworkBuilder, loop: Operation, label: str, value: SSAValue) -> Wire:
+    """A value that a loop begins or ends with, cut as the loop cuts it.
+
+    Raises: PassFailedException where it has no floats.
+    """
+    if not isinstance(element_type_of(value), AnyFloat):
+        fail(loop, f"a loop inside a step carries a {value.type}; it can carry floats alone")
+    return add_copy(builder, loop, label, value)
 
 
 def _carry(
