@@ -113,11 +113,11 @@ def may_meet(one: Access, other: Access) -> bool:
 def is_orderable(earlier: Access, later: Access) -> bool:
     """Whether a network can let an access wait for one before it, in program order, of its own iteration.
 
-    A write can wait for data that a read has brought. A read can wait for the token of a write where both
-    walk alike and the write touches the position at which the read waits, no other one.
+    A write can wait for data that a read in the same loops has brought. A read can wait for the token of a
+    write where both walk alike and the write touches the position at which the read waits, no other one.
     """
     if not earlier.writes:
-        return later.writes
+        return later.writes and common_loops(earlier, later) == len(earlier.loops) == len(later.loops)
     alike = (later.loops, later.start, later.extent) == (earlier.loops, earlier.start, earlier.extent)
     waits = earlier.position is not None and later.waits == earlier.position
     return not later.writes and alike and waits

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 
-from xdsl.dialects.builtin import IntegerAttr, MemRefType
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, MemRefType
 from xdsl.ir import SSAValue
+from xdsl.utils.hints import isa
 
 from .accesses import Access, Loop, Meeting, Place, meetings
 from .dataflow_units import UnitOp
@@ -44,7 +45,7 @@ def _accesses(units: Sequence[UnitOp], places: Mapping[SSAValue, Place]) -> Iter
         memory = unit.memory
         if memory is not None and isinstance(memory.type, MemRefType):
             place = places.get(memory, Place(memory))
-            yield UnitAccess(unit, place.root, _access(unit, memory, place.start, places))
+            yield UnitAccess(unit, place.root, _access(unit, memory, writes[number], place.start, places))
 
 
 def _access(unit: UnitOp, memory: SSAValue, begin: int, places: Mapping[SSAValue, Place]) -> Access:
@@ -168,6 +169,8 @@ class _Path:
     channel: SSAValue
     is_whole: bool
     """The first one does so, too."""
+    rate: Rate
+    """How often a call there is a pass."""
     crossed: Rate | None = None
     """Where it has gone from one iteration of a loop to the next one: the loop."""
 
@@ -178,7 +181,7 @@ class _Path:
             put, onward = unit.put_work(output), self._crossing(unit, output)
             if taken is not None and put is not None and onward is not None and put[-1] >= taken[0][-1]:
                 whole = put[0] >= taken[0][-1] or (self.is_whole and put[0] >= taken[0][0])
-                yield _Path(output, whole, onward.crossed)
+                yield _Path(output, whole, _rate_at(unit, output), onward.crossed)
 
     def _crossing(self, unit: UnitOp, output: SSAValue) -> _Path | None:
         """The path with what it has crossed in a unit; None where it does not lead to this output.
@@ -195,14 +198,28 @@ class _Path:
         return None if self.crossed == unit.runs else self
 
 
+def _rate_at(unit: UnitOp, channel: SSAValue) -> Rate:
+    """How often a unit takes or puts the tiles of a pass: what begins and ends a loop, around it."""
+    handed = unit.handed_on()
+    if handed is None or any(channel is one for one in (handed.next, *handed.onward)):
+        return unit.runs
+    return unit.loops.path(unit.runs)[-1].inside
+
+
 def _paths(first: UnitOp, second: UnitOp, readers: Readers) -> Iterator[_Path]:
     """The ways from a unit's accesses to the channels that another one takes from."""
     puts = [(channel, first.put_work(channel)) for channel in first.outputs()]
-    waiting = [_Path(channel, put[0] >= first.work - 1) for channel, put in puts if put is not None]
+    waiting = [
+        _Path(channel, put[0] >= first.work - 1, _rate_at(first, channel))
+        for channel, put in puts
+        if put is not None
+    ]
     seen = set(waiting)
     while waiting:
         path = waiting.pop()
         unit = readers[path.channel]
+        if _rate_at(unit, path.channel) != path.rate:
+            continue  # it is held, or taken in another loop's iterations
         if unit is second:
             yield path
             continue

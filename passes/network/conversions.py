@@ -115,9 +115,7 @@ def _unordered(
     op: nn.CacheAppendOp | nn.AttentionOp, earlier: Access, later: Access, meeting: Meeting
 ) -> str:
     """Why a network cannot keep the order of two uses of a cache, and the way out."""
-    if meeting.level is not None:
-        return "an iteration reads what another one appends to a cache; give each iteration its own"
-    if earlier.writes and later.writes:
+    if earlier.writes and later.writes and meeting.level is None:
         return "a kernel appends twice to one cache; split it between the two"
     return f"{op.name} reads a cache at another position than a kernel appends at; split it between the two"
 
@@ -130,6 +128,7 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
     slices = memory.slices(builder.tree, builder.rate)
     append = builder.appends.get(memory)
     token = builder.channel(append, op) if append is not None else None
+    slices = memory.slices(builder.tree, builder.rate)
 
     def make() -> UnitOp:
         return dataflow.LoadOp(

@@ -206,9 +206,19 @@ def _inits(builder: NetworkBuilder, loop: kernel.LoopOp) -> list[SSAValue]:
         if isinstance(builder.sources[value], Memory):
             inits.append(builder.own_load(value, loop, builder.rate))
         else:
-            begin = add_copy(builder, loop, f"begin.{value.name_hint or 'x'}", value)
+            begin = _copied(builder, loop, f"begin.{value.name_hint or 'x'}", value)
             inits.append(builder.channel(begin, loop, value.name_hint))
     return inits
+
+
+def _copied(builder: NetworkBuilder, loop: Operation, label: str, value: SSAValue) -> Wire:
+    """A value that a loop begins or ends with, cut as the loop cuts it.
+
+    Raises: PassFailedException where it has no floats.
+    """
+    if not isinstance(element_type_of(value), AnyFloat):
+        fail(loop, f"a loop inside a step carries a {value.type}; it can carry floats alone")
+    return add_copy(builder, loop, label, value)
 
 
 def _carry(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from xdsl.dialects.builtin import AnyFloat, LocationAttr, StringAttr, TensorType
+from xdsl.dialects.builtin import LocationAttr, StringAttr, TensorType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 
 from ...dialects import dataflow, nn
@@ -223,12 +223,7 @@ def add_copy(
     value: SSAValue,
     behind: Sequence[SSAValue] = (),
 ) -> Wire:
-    """A stage of its own that makes the tiles of a value anew, once it has all of the values `behind`.
-
-    Raises: PassFailedException where they are no floats.
-    """
-    if not isinstance(element_type_of(value), AnyFloat):
-        fail(at, f"a loop inside a step carries a {value.type}; it can carry floats alone")
+    """A stage of its own that makes the floats of a value anew, once it has all of the values `behind`."""
     values = [value, *behind]
 
     def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:

@@ -161,3 +161,22 @@ kernel.schedule @step(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1
   %a = kernel.call @layer(%x, %position, %c, %c) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
   kernel.return %a : tensor<1x16xbf16>
 }
+
+// -----
+// Two loops in a row, the second of which appends to a slice of the first one once more.
+// CHECK: error: a kernel appends twice to one cache; split it between the two
+kernel.func @k(%x: tensor<1x16xbf16>, %c: memref<8x1x1x8x16xbf16>, %p: tensor<i32>) -> tensor<1x16xbf16> {
+  %r = kernel.loop 2 carried(%x : tensor<1x16xbf16>) -> tensor<1x16xbf16> stacks(%c : memref<8x1x1x8x16xbf16>) attributes {starts = array<i64: 0>} {
+  ^bb0(%h: tensor<1x16xbf16>, %ci: memref<1x1x8x16xbf16>):
+    nn.cache_append %ci[%p], %h : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+    %y = nn.attention %h, %ci, %ci, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+    kernel.yield %y : tensor<1x16xbf16>
+  }
+  %s = kernel.loop 2 carried(%r : tensor<1x16xbf16>) -> tensor<1x16xbf16> stacks(%c : memref<8x1x1x8x16xbf16>) attributes {starts = array<i64: 1>} {
+  ^bb0(%h: tensor<1x16xbf16>, %ci: memref<1x1x8x16xbf16>):
+    nn.cache_append %ci[%p], %h : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+    %y = nn.attention %h, %ci, %ci, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+    kernel.yield %y : tensor<1x16xbf16>
+  }
+  kernel.return %s : tensor<1x16xbf16>
+}
