@@ -4,7 +4,7 @@ Everything in a network runs at once, as far as its channels let it. Of two unit
 one of them to write it, the earlier one in program order must therefore come first by force: because all its
 tiles of a pass have to go through a unit that waits for the last of them (a *barrier*) before the other one
 gets its first, or because that other one is a load that waits for the token of a store. Program order is that
-of the loops' iterations, and within one that of the units. A unit makes its own accesses one after the other.
+of iterations, and within one that of the units. A unit makes its own accesses one after the other.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, MemRefType
+from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.ir import SSAValue
-from xdsl.utils.hints import isa
 
 from .accesses import Access, Loop, Meeting, Place, meetings
 from .dataflow_units import UnitOp
@@ -32,41 +31,38 @@ class UnitAccess:
     unit: UnitOp
     root: Hashable
     access: Access
-    """In elements."""
+    """In elements; its loops are those around the unit."""
 
 
 def _accesses(units: Sequence[UnitOp], places: Mapping[SSAValue, Place]) -> Iterator[UnitAccess]:
-    """The accesses of memrefs, in program order."""
+    """The accesses of memrefs, in program order of what is one iteration for both."""
     if not units:
         return
-    rates = [unit.runs for unit in units]
-    placements = program_order(units[0].loops, rates, [_writes(unit) for unit in units])
-    for _, unit in sorted(zip(placements, units, strict=True), key=lambda pair: pair[0].number(0)):
-        memory = unit.memory
+    writes = [unit.memory is not None and unit.memory_port in unit.inputs() for unit in units]
+    order = program_order(units[0].loops, [unit.runs for unit in units], writes)
+    for number in sorted(range(len(units)), key=lambda number: order[number].base):
+        unit, memory = units[number], units[number].memory
         if memory is not None and isinstance(memory.type, MemRefType):
             place = places.get(memory, Place(memory))
             yield UnitAccess(unit, place.root, _access(unit, memory, writes[number], place.start, places))
 
 
-def _access(unit: UnitOp, memory: SSAValue, begin: int, places: Mapping[SSAValue, Place]) -> Access:
-    shape, first = shape_of(memory), unit.properties.get("start")
+def _access(
+    unit: UnitOp, memory: SSAValue, writes: bool, begin: int, places: Mapping[SSAValue, Place]
+) -> Access:
+    shape, around = shape_of(memory), unit.loops.path(unit.runs)
+    first = unit.properties.get("start")
     start, extent = 0, prod(shape)
     if isinstance(first, IntegerAttr):
-        extent = prod(shape[1:])
-        start = first.value.data * extent
+        start, extent = first.value.data, prod(shape[1:])
     at = _position(unit, memory)
     position = None if at is None else places.get(at, Place(at))
-    path = unit.loops.path(unit.runs)
     loops = [
         Loop(loop.name, loop.count, stride * extent, int(loop.name == STEP))
-        for loop, stride in zip(path, unit.slice_strides(), strict=True)
+        for loop, stride in zip(around, unit.slice_strides(), strict=True)
     ]
-    where = (position, None) if _writes(unit) else (None, position)
-    return Access(_writes(unit), tuple(loops), begin + start, extent, *where)
-
-
-def _writes(unit: UnitOp) -> bool:
-    return unit.memory_port is not None and unit.memory_port in unit.inputs()
+    where = (position, None) if writes else (None, position)
+    return Access(writes, tuple(loops), begin + start * extent, extent, *where)
 
 
 def _position(unit: UnitOp, memory: SSAValue) -> SSAValue | None:
@@ -82,7 +78,7 @@ class Unordered:
     earlier: UnitAccess
     later: UnitAccess
     earlier_at: tuple[int, ...]
-    """The iterations of its loops in which they meet, as far as they are known."""
+    """The iterations in which they meet, as far as they are known."""
     later_at: tuple[int, ...]
 
     @property
@@ -137,7 +133,7 @@ def _is_ordered(earlier: UnitAccess, later: UnitAccess, meeting: Meeting, reader
     if meeting.level is None:
         return any(_is_awaited(earlier, later, path) for path in _paths(earlier.unit, later.unit, readers))
     first, second = (earlier, later) if meeting.one_first else (later, earlier)
-    crossed = first.unit.loops.path(first.unit.runs)[meeting.level].name
+    crossed = first.access.loops[meeting.level].name
     for path in _paths(first.unit, second.unit, readers):
         # What is done in its own iteration is done before every later one.
         next_one = path.crossed == crossed and not _is_gate(path, second)

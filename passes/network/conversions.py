@@ -47,13 +47,13 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
     """
     cache, position = builder.memory(op.cache, op), _position(builder, op.position, op)
     reads = _touch(builder, op, cache, position, writes=True)
-    slices = cache.slices(builder.tree, builder.rate)
     behind = [result for read in dict.fromkeys(reads) if not _uses(op.x, read) for result in read.results]
     if behind:
         label = f"wait.{op.x.name_hint or 'x'}"
         channel = builder.channel(add_copy(builder, op, label, op.x, behind), op, op.x.name_hint)
     else:
         channel = builder.fresh(op.x, op)
+    slices = cache.slices(builder.tree, builder.rate)
     done = builder.appends[cache] = Wire(TokenType(), builder.rate)
     builder.unit(
         op,
@@ -96,18 +96,17 @@ def _touch(
     Raises: PassFailedException where waiting does not help.
     """
     strides = dict(cache.strides)
-    around = (loop for loop in builder.tree.path(builder.rate) if loop.name != STEP)
-    loops = tuple(Loop(loop.name, loop.count, strides.get(loop.name, 0)) for loop in around)
+    loops = (loop for loop in builder.tree.path(builder.rate) if loop.name != STEP)
+    walked = tuple(Loop(loop.name, loop.count, strides.get(loop.name, 0)) for loop in loops)
     where = (at.argument, None) if writes else (None, at.argument)
-    access = Access(writes, loops, cache.start or 0, 1, *where)
+    access = Access(writes, walked, cache.start or 0, 1, *where)
     met: list[Operation] = []
     for other in builder.touched:
         if other.argument is cache.argument and may_meet(other.access, access):
             for meeting in conflicts(other.access, access):
                 fail(op, _unordered(op, other.access, access, meeting))
-            if other.rate == builder.rate:
-                met.append(other.op)
-    builder.touched.append(Touched(cache.argument, access, op, builder.rate))
+            met.append(other.op)
+    builder.touched.append(Touched(cache.argument, access, op))
     return met
 
 
@@ -117,7 +116,11 @@ def _unordered(
     """Why a network cannot keep the order of two uses of a cache, and the way out."""
     if earlier.writes and later.writes and meeting.level is None:
         return "a kernel appends twice to one cache; split it between the two"
-    return f"{op.name} reads a cache at another position than a kernel appends at; split it between the two"
+    if meeting.level is None and (earlier.loops, earlier.start) == (later.loops, later.start):
+        return (
+            f"{op.name} reads a cache at another position than a kernel appends at; split it between the two"
+        )
+    return "an iteration reads what another one appends to a cache; give each iteration its own"
 
 
 def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) -> Wire:
@@ -125,7 +128,6 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
     memory, position = builder.memory(cache, op), _position(builder, op.position, op)
     _touch(builder, op, memory, position, writes=False)
     wire = Wire(TensorType(element_type_of(cache), shape_of(cache)), builder.rate)
-    slices = memory.slices(builder.tree, builder.rate)
     append = builder.appends.get(memory)
     token = builder.channel(append, op) if append is not None else None
     slices = memory.slices(builder.tree, builder.rate)

@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FunctionType, ModuleOp
+from xdsl.dialects.builtin import AnyFloat, FunctionType, ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
@@ -51,7 +51,7 @@ from ...dialects.dataflow_loops import set_loops
 from ...dialects.dataflow_streams import Slices
 from ...dialects.loop_tree import Loop, LoopTree
 from ...dialects.operation import ComputeOp
-from ...dialects.tensors import end_of
+from ...dialects.tensors import element_type_of, end_of
 from ...dialects.vocabulary import CALL, ITERATION, STEP, Rate
 from ..diagnostics import fail
 from .conversions import convert_special
@@ -177,7 +177,7 @@ def _convert_loop(builder: NetworkBuilder, loop: kernel.LoopOp) -> None:
     builder.rate = outside
     for result in loop.res:
         if _has_many_readers(result):
-            builder.sources[result] = add_copy(builder, loop, f"end.{result.name_hint or 'x'}", result)
+            builder.sources[result] = _copied(builder, loop, f"end.{result.name_hint or 'x'}", result)
 
 
 def _walked(
@@ -265,8 +265,7 @@ def _name_loops(block: Block, around: Rate, found: dict[Operation, Loop]) -> Non
 def build_network(func: kernel.FuncOp) -> dataflow.KernelOp:
     """The network of a kernel, all tiles whole.
 
-    Raises: PassFailedException where the kernel has no network, as where a cache is appended to after it was
-        read.
+    Raises: PassFailedException where the kernel has no network, as where nothing can order uses of a cache.
     """
     found: dict[Operation, Loop] = {}
     _name_loops(func.body.block, CALL, found)

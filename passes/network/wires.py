@@ -17,7 +17,6 @@ from ...dialects.accesses import Access
 from ...dialects.dataflow import UnitOp
 from ...dialects.dataflow_streams import Slices
 from ...dialects.loop_tree import LoopTree
-from ...dialects.tensors import element_type_of
 from ...dialects.vocabulary import CALL, STEP, Rate
 from ..diagnostics import fail
 
@@ -75,7 +74,6 @@ class Touched:
     argument: BlockArgument
     access: Access
     op: Operation
-    rate: Rate
 
 
 @dataclass
