@@ -1,0 +1,57 @@
+"""The brute-force search for the fewest calls, held against covers that are counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+from fewest_calls import FewestCalls
+from layer_models import START, Call, Kind, Model
+from layer_models_ir import kernel_module, model_module
+
+A = Kind("a", "plain")
+APART = Kind("a", "product", apart=True)
+CACHED = Kind("a", "attention")
+READER = Kind("r", "reader", cache_owner="a")
+
+
+def chain(kinds: tuple[Kind, ...], calls: str, **changes: object) -> Model:
+    """Layers one behind another, as in `a0 a1 b0`; `!` behind a call lets the host read its result."""
+    made = tuple(
+        Call(word[0], int(word[1:].rstrip("!")), ((number - 1, 0) if number else START,), word.endswith("!"))
+        for number, word in enumerate(calls.split())
+    )
+    return Model(kinds, made, ((len(made) - 1, 0),), **changes)  # pyright: ignore[reportArgumentType]
+
+
+CASES = {
+    "in a row": (chain((A,), "a0 a1 a2 a3"), 1),
+    "each twice": (chain((A,), "a0 a0 a1 a1 a2 a2"), 1),
+    "halves by turns": (chain((A,), "a0 a3 a1 a4 a2 a5"), 1),
+    "backward, every second one": (chain((A,), "a6 a4 a2 a0"), 1),
+    "a stride that changes": (chain((A,), "a0 a1 a2 a4 a6"), 2),
+    "the host reads between": (chain((A,), "a0 a1! a2 a3"), 2),
+    "the host reads a result in the middle": (chain((A,), "a0 a1 a2! a3 a4"), 2),
+    "two kinds by turns": (chain((A, Kind("b", "norm")), "a0 b0 a1 b1 a2 b2"), 1),
+    "weights apart": (chain((APART,), "a0 a1 a2"), 1),
+    "a weight apart has one place in a stack": (chain((APART,), "a0 a1 a0"), 2),
+    "a weight apart in every second call": (chain((APART,), "a0 a1 a2 a1"), 1),
+    "one cache each": (chain((CACHED,), "a0 a1 a2"), 1),
+    "the same cache again": (chain((CACHED,), "a0 a0 a0"), 3),
+    "a cache that the round before has written": (chain((CACHED,), "a1 a0 a2 a1 a3 a2"), 3),
+    "a reader of what the round appends": (chain((CACHED, READER), "a0 r0 a1 r1"), 1),
+    "a reader of what the next round appends": (chain((CACHED, READER), "a0 r1 a1 r2"), 4),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_covers_counted_by_hand(case: str):
+    model, wanted = CASES[case]
+    assert FewestCalls(kernel_module(model_module(model))).number() == wanted
+
+
+def test_a_loop_that_the_machine_has_no_room_for_is_none():
+    # Two norms and two plain layers fit the units of the larger kernel only one by one.
+    kinds = (A, Kind("b", "gated"))
+    roomy, tight = (chain(kinds, "a0 b0 a1 b1 a2 b2", spare_pcus=spare) for spare in (None, 0))
+    assert FewestCalls(kernel_module(model_module(roomy))).number() == 1
+    found = FewestCalls(kernel_module(model_module(tight)))
+    assert (found.number(), found.refused) == (6, True)
