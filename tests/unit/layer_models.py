@@ -34,7 +34,8 @@ class Kind:
     cache_owner: str = ""
     """The kind whose caches it has; its own if empty."""
     apart: bool = False
-    """Whether the weights of its layers are one each instead of slices of a stack."""
+    """Whether its layers have weights of their own instead of slices of a stack, and such caches, where no
+    other kind has them."""
 
     @property
     def arguments(self) -> int:
@@ -94,7 +95,7 @@ class Model:
 
 def model_text(model: Model) -> str:
     """The model in the model language, each call in a line of its own."""
-    lines = ["model random", f"dtype {model.dtype}", f"param batch = {model.batch}", "param context = 8"]
+    lines = ["model random", f"dtype {model.dtype}", f"param batch = {model.batch}", "param context = 16"]
     if model.tokens:
         lines += [f"weight embedding[{VOCAB}, {HIDDEN}]", f"weight head[{HIDDEN}, {VOCAB}]"]
     called = {call.kind for call in model.calls}

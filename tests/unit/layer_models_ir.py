@@ -1,22 +1,24 @@
 """The IR of a model of layers: what its text says, and what the model language cannot say.
 
-Two kinds get one stack of caches, the weights of a kind's layers become one each, and the machine gets so few
-units that a loop over several kernels does not fit it.
+Two kinds get one stack of caches, the weights and caches of a kind's layers become one each, and the machine
+gets so few units that a loop over several kernels does not fit it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from layer_models import Kind, Model, model_text
-from xdsl.dialects.builtin import ModuleOp, TensorType
-from xdsl.ir import Attribute, SSAValue
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
 from xdsl.rewriter import Rewriter
 
 from kl.dialects.kernel import FuncOp
 from kl.dialects.machine import SN40L
 from kl.dialects.nn import CallOp, GetGlobalOp, StateOp, WeightOp
 from kl.dialects.rdu_machine import set_machine
+from kl.dialects.tensors import slice_type
 from kl.frontends import load_model
 from kl.passes.units.traffic import footprint
 from kl.tools.driver import parse_passes, run_passes
@@ -40,7 +42,8 @@ def model_module(model: Model) -> ModuleOp:
         if kind.cache_owner in called and "caches" not in kind.outside:
             _share_caches(module, kind)
         if kind.apart:
-            _set_apart(module, kind)
+            shared = any(other.cache_owner == kind.name for other in model.kinds)
+            _set_apart(module, kind, caches=not shared)
     module.verify()
     set_machine(module, SN40L.with_values(machine_changes(model, module)))
     return module
@@ -92,10 +95,12 @@ def _share_caches(module: ModuleOp, kind: Kind) -> None:
         Rewriter.erase_op(states[own])
 
 
-def _set_apart(module: ModuleOp, kind: Kind) -> None:
-    """Give each layer of a kind weights that are no slices of a stack."""
-    weights = _declarations(module, WeightOp)
-    stacks = {name: op for name, op in weights.items() if name.startswith(f"{kind.name}.")}
+def _set_apart(module: ModuleOp, kind: Kind, *, caches: bool) -> None:
+    """Give each layer of a kind weights, and caches, that are no slices of a stack."""
+    known: dict[str, WeightOp | StateOp] = {**_declarations(module, WeightOp)}
+    if caches:
+        known |= _declarations(module, StateOp)
+    stacks = {name: op for name, op in known.items() if name.startswith(f"{kind.name}.")}
     for call in [op for op in module.walk() if isinstance(op, CallOp) and op.index is not None]:
         if call.callee.string_value() == kind.name:
             _take_apart(module, call, stacks)
@@ -105,7 +110,7 @@ def _set_apart(module: ModuleOp, kind: Kind) -> None:
         Rewriter.erase_op(op)
 
 
-def _take_apart(module: ModuleOp, call: CallOp, stacks: dict[str, WeightOp]) -> None:
+def _take_apart(module: ModuleOp, call: CallOp, stacks: Mapping[str, WeightOp | StateOp]) -> None:
     """Replace the slices of stacks that a call takes."""
     assert call.index is not None, "who asks has looked"
     index, block = call.index.value.data, call.parent_block()
@@ -126,13 +131,12 @@ def _take_apart(module: ModuleOp, call: CallOp, stacks: dict[str, WeightOp]) -> 
     Rewriter.replace_op(call, [new])
 
 
-def _part(module: ModuleOp, stack: WeightOp, index: int) -> WeightOp:
-    """The weight that is a slice of a stack; it is declared once."""
+def _part(module: ModuleOp, stack: WeightOp | StateOp, index: int) -> WeightOp | StateOp:
+    """The weight or cache that is a slice of a stack; it is declared once."""
     name = f"{stack.sym_name.data}.{index}"
-    known = _declarations(module, WeightOp)
+    known = _declarations(module, type(stack))
     if name not in known:
-        type_ = TensorType[Attribute](stack.type.get_element_type(), stack.type.get_shape()[1:])
-        known[name] = WeightOp(name, type_)
+        known[name] = type(stack)(name, slice_type(stack.type))
         module.body.block.insert_op_before(known[name], stack)
     return known[name]
 

@@ -10,6 +10,7 @@ from layer_models_ir import kernel_module, model_module
 A = Kind("a", "plain")
 APART = Kind("a", "product", apart=True)
 CACHED = Kind("a", "attention")
+CACHED_APART = Kind("a", "attention", apart=True)
 READER = Kind("r", "reader", cache_owner="a")
 
 
@@ -34,6 +35,8 @@ CASES = {
     "weights apart": (chain((APART,), "a0 a1 a2"), 1),
     "a weight apart has one place in a stack": (chain((APART,), "a0 a1 a0"), 2),
     "a weight apart in every second call": (chain((APART,), "a0 a1 a2 a1"), 1),
+    "caches apart": (chain((CACHED_APART,), "a0 a1 a2"), 1),
+    "caches apart, the first one again": (chain((CACHED_APART,), "a0 a1 a0"), 2),
     "one cache each": (chain((CACHED,), "a0 a1 a2"), 1),
     "the same cache again": (chain((CACHED,), "a0 a0 a0"), 3),
     "a cache that the round before has written": (chain((CACHED,), "a1 a0 a2 a1 a3 a2"), 3),
