@@ -60,8 +60,8 @@ class Call:
     kind: str
     index: int
     takes: tuple[Value, ...]
-    observed: bool = False
-    """Whether the host reads its first result behind it."""
+    observed: Value | None = None
+    """What the host reads behind it: its first result, or something from before it."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,8 @@ def _step_lines(model: Model) -> Iterator[str]:
         made = ", ".join(_name((number, result)) for result in range(model.kind(call.kind).results))
         given = ", ".join(_name(value) for value in call.takes)
         yield f"  {made} = {call.kind}[{call.index}]({given}, position)"
-        if call.observed:
-            yield f'  observe {_name((number, 0))} as "behind {number}"'
+        if call.observed is not None:
+            yield f'  observe {_name(call.observed)} as "behind {number}"'
     results = [_name(value) for value in dict.fromkeys(model.returns)]
     if model.tokens:
         results[0] = f"argmax({results[0]} @ head)"

@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
+from unittest.mock import patch
 
 from fewest_calls import FewestCalls
 from layer_models import Model
@@ -13,8 +15,10 @@ from layer_models_ir import CONTEXT, kernel_module, model_module
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException
 
+from kl.backends.sn40l import fast_forward
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError
 from kl.backends.sn40l.execution import ProgramRun, start_run
+from kl.backends.sn40l.fast_forward.period import Period, period_between
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.targets import Choice, RunOptions, TargetError
@@ -89,6 +93,8 @@ class Facts:
     """The weights of a kind's layers are no slices of a stack."""
     stepped: bool = False
     """A call can make several steps."""
+    jumps: bool = False
+    """Some variant reaches a steady state, and iterations are passed over."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +118,8 @@ def check_model(model: Model) -> Checked:
     checked: list[tuple[ModuleOp, bool]] = []
     for variant, choice in VARIANTS.items():
         try:
-            stepped = _check_variant(module, variant, choice, checked, findings)
-            facts = replace(facts, stepped=facts.stepped or stepped)
+            stepped, jumps = _check_variant(module, variant, choice, checked, findings)
+            facts = replace(facts, stepped=facts.stepped or stepped, jumps=facts.jumps or jumps)
         except Exception as error:
             findings.append(_finding(variant, error))
     return Checked(tuple(findings), facts)
@@ -161,7 +167,7 @@ def _facts(model: Model, looped: ModuleOp, wanted: FewestCalls) -> Facts:
         strided=any(abs(stride) > 1 for stride in strides),
         backward=any(stride < 0 for stride in strides),
         called_twice=len(set(called)) < len(called),
-        observed=any(call.observed for call in model.calls),
+        observed=any(call.observed is not None for call in model.calls),
         shared_caches=any(
             kind.has_cache and ("caches" in kind.outside or kind.cache_owner in kinds)
             for kind in kinds.values()
@@ -198,20 +204,30 @@ def _check_variant(
     choice: Choice,
     checked: list[tuple[ModuleOp, bool]],
     findings: list[Finding],
-) -> bool:
-    """Check a variant whose kernels are not those of another one; whether a call makes several steps."""
+) -> tuple[bool, bool]:
+    """Check a variant whose kernels are not those of another one.
+
+    Returns whether a call makes several steps, and whether iterations are passed over.
+    """
     if choice.steps_per_call > 1:
         choice = replace(choice, steps_per_call=STEPS_PER_CALL)
     lowered = module.clone()
     lower(CONTEXT, lowered, "kernel", choice)
     like = (other for other, resident in checked if resident == choice.resident)
     if any(lowered.is_structurally_equivalent(other) for other in like):
-        return False
+        return False, False
     checked.append((lowered.clone(), choice.resident))
     lower(CONTEXT, lowered, "rdu", choice)
     program: Program = find_target(None).compile(lowered, variant)
-    findings += _check_program(module, variant, program)
-    return program.steps > 1
+    periods: list[Period | None] = []
+
+    def noted(*given: Any) -> Period | None:
+        periods.append(period_between(*given))
+        return periods[-1]
+
+    with patch.object(fast_forward, "period_between", noted):
+        findings += _check_program(module, variant, program)
+    return program.steps > 1, any(periods)
 
 
 def _check_program(module: ModuleOp, variant: str, program: Program) -> Iterator[Finding]:

@@ -39,8 +39,8 @@ def smaller_models(model: Model) -> Iterator[Model]:
     if len(model.returns) > 1:
         yield replace(model, returns=model.returns[:1])
     for number, call in enumerate(model.calls):
-        if call.observed:
-            yield _with_call(model, number, replace(call, observed=False))
+        if call.observed is not None:
+            yield _with_call(model, number, replace(call, observed=None))
         if call.index > 0:
             yield _with_call(model, number, replace(call, index=call.index - 1))
         for at, value in enumerate(call.takes):
@@ -97,6 +97,6 @@ def _without_calls(model: Model, gone: range) -> Model:
             continue
         numbers[number] = len(calls)
         instead |= {(number, result): (len(calls), result) for result in range(results)}
-        calls.append(replace(call, takes=takes))
+        calls.append(replace(call, takes=takes, observed=call.observed and instead[call.observed]))
     returns = tuple(dict.fromkeys(instead[value] for value in model.returns))
     return replace(model, calls=tuple(calls), returns=returns)

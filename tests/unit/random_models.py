@@ -62,7 +62,8 @@ def _random_kind(random: Random, name: str, body: str) -> Kind:
 
 
 def _row(random: Random, names: Sequence[str]) -> list[str]:
-    return [random.choice(names)] * random.randint(2, 8)
+    """Rows of a dozen and more are long enough for loops to reach a steady state, which is jumped over."""
+    return [random.choice(names)] * (random.randint(2, 8) if random.random() < 0.5 else random.randint(9, 16))
 
 
 def _pattern(random: Random, names: Sequence[str]) -> list[str]:
@@ -143,5 +144,10 @@ def _with_observes(random: Random, model: Model) -> Model:
         return model
     every, first = random.randint(1, 5), random.randrange(len(model.calls))
     seen = range(first, len(model.calls), every) if random.random() < 0.5 else [first]
-    calls = [replace(call, observed=number in seen) for number, call in enumerate(model.calls)]
+    calls = [
+        replace(call, observed=(number, 0)) if number in seen else call
+        for number, call in enumerate(model.calls)
+    ]
+    if random.random() < 0.3:  # the host reads late what has been made before
+        calls = [replace(call, observed=call.observed and call.takes[0]) for call in calls]
     return replace(model, calls=tuple(calls))

@@ -15,9 +15,14 @@ READER = Kind("r", "reader", cache_owner="a")
 
 
 def chain(kinds: tuple[Kind, ...], calls: str, **changes: object) -> Model:
-    """Layers one behind another, as in `a0 a1 b0`; `!` behind a call lets the host read its result."""
+    """Layers one behind another, as in `a0 a1 b0`; at `!` the host reads the result, at `?` the input."""
     made = tuple(
-        Call(word[0], int(word[1:].rstrip("!")), ((number - 1, 0) if number else START,), word.endswith("!"))
+        Call(
+            word[0],
+            int(word[1:].rstrip("!?")),
+            ((number - 1, 0) if number else START,),
+            {"!": (number, 0), "?": START}.get(word[-1]),
+        )
         for number, word in enumerate(calls.split())
     )
     return Model(kinds, made, ((len(made) - 1, 0),), **changes)  # pyright: ignore[reportArgumentType]
@@ -30,6 +35,7 @@ CASES = {
     "backward, every second one": (chain((A,), "a6 a4 a2 a0"), 1),
     "a stride that changes": (chain((A,), "a0 a1 a2 a4 a6"), 2),
     "the host reads between": (chain((A,), "a0 a1! a2 a3"), 2),
+    "the host reads the input between": (chain((A,), "a0 a1? a2 a3"), 2),
     "the host reads a result in the middle": (chain((A,), "a0 a1 a2! a3 a4"), 2),
     "two kinds by turns": (chain((A, Kind("b", "norm")), "a0 b0 a1 b1 a2 b2"), 1),
     "weights apart": (chain((APART,), "a0 a1 a2"), 1),
