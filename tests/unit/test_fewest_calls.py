@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from fewest_calls import FewestCalls
 from layer_models import START, Call, Kind, Model
-from layer_models_ir import kernel_module, model_module
+from layer_models_ir import CONTEXT, kernel_module, model_module
+
+from kl.dialects.kernel import CallOp
+from kl.passes import load_pass
 
 A = Kind("a", "plain")
 APART = Kind("a", "product", apart=True)
@@ -64,3 +67,28 @@ def test_a_loop_that_the_machine_has_no_room_for_is_none():
     assert FewestCalls(kernel_module(model_module(roomy))).number() == 1
     found = FewestCalls(kernel_module(model_module(tight)))
     assert (found.number(), found.refused) == (6, True)
+
+
+CLASH = Model(
+    (Kind("b", "mix", apart=True),),
+    (
+        Call("b", 3, (START, START)),
+        Call("b", 0, ((0, 0), START)),
+        Call("b", 1, ((1, 0), (1, 0))),
+        Call("b", 2, (START, (2, 0))),
+        Call("b", 3, ((3, 0), (2, 0))),
+    ),
+    ((4, 0),),
+)
+"""Loops are legal of calls 0 and 1, of 1 and 2, of 3 and 4; the first one and the last one want one weight."""
+
+
+def test_the_fewest_calls_where_two_loops_want_one_weight():
+    assert FewestCalls(kernel_module(model_module(CLASH))).number() == 3
+
+
+@pytest.mark.xfail(strict=True, reason="of two loops that want one weight the later one is given up: 4 calls")
+def test_of_loops_that_want_one_weight_those_that_leave_the_fewest_calls_are_chosen():
+    module = kernel_module(model_module(CLASH))
+    load_pass("loop-kernels")().apply(CONTEXT, module)
+    assert sum(isinstance(op, CallOp) for op in module.walk()) == 3
