@@ -80,7 +80,7 @@ CLASH = Model(
     ),
     ((4, 0),),
 )
-"""Loops are legal of calls 0 and 1, of 1 and 2, of 3 and 4; the first one and the last one want one weight."""
+"""Loops are legal of calls 0 and 1, 1 and 2, 3 and 4; the first one and the last one want one weight."""
 
 
 def test_the_fewest_calls_where_two_loops_want_one_weight():
