@@ -78,6 +78,12 @@ def _weight_pmus(weight: nn.WeightOp, machine: Machine) -> int:
     return max(-(-size_bytes_of(weight.type) // machine.pmu_bytes), -(-machine.hbm_bandwidth // port))
 
 
+def _needed_rows(network: dataflow.KernelOp, machine: Machine) -> int:
+    """Fewest places that a kernel needs beside the weights: each has a PMU and a PCU, for one stage."""
+    stages = sum(isinstance(unit, dataflow.StageOp) for unit in network.units())
+    return max(network_pmus(network, machine), stages)
+
+
 def _traffic(module: ModuleOp) -> Counter[str]:
     """Bytes that a step moves of each weight and state."""
     schedules = [op for op in module.ops if isinstance(op, kernel.ScheduleOp)]
@@ -89,7 +95,7 @@ def retain(module: ModuleOp, machine: Machine, percent: int) -> None:
     for op in [op for op in module.ops if is_resident(op)]:
         del op.attributes["tier"], op.attributes["address"], op.attributes["pmus"]
     networks = [op for op in module.ops if isinstance(op, dataflow.KernelOp)]
-    needed = max((network_pmus(network, machine) for network in networks), default=0)
+    needed = max((_needed_rows(network, machine) for network in networks), default=0)
     loads, moved = loads_in_place(module), _traffic(module)
     weights = [
         op
