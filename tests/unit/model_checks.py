@@ -24,9 +24,10 @@ from kl.backends.sn40l.program import Program
 from kl.backends.targets import Choice, RunOptions, TargetError
 from kl.dialects.kernel import CallOp, LoopOp
 from kl.passes import load_pass
-from kl.tools.driver import VARIANTS, lower, remarks_of
+from kl.tools.driver import lower, remarks_of
 from kl.tools.reference import Reference
 from kl.tools.universe import find_target
+from kl.tools.variants import VARIANTS
 
 CALLS = 2
 """Of each program: what the second one takes is what the first one gave."""
@@ -116,12 +117,12 @@ def check_model(model: Model) -> Checked:
     except Exception as error:
         return Checked((_finding("kernels", error),), None)
     checked: list[tuple[ModuleOp, bool]] = []
-    for variant, choice in VARIANTS.items():
+    for name, variant in VARIANTS.items():
         try:
-            stepped, jumps = _check_variant(module, variant, choice, checked, findings)
+            stepped, jumps = _check_variant(module, name, variant.choice, checked, findings)
             facts = replace(facts, stepped=facts.stepped or stepped, jumps=facts.jumps or jumps)
         except Exception as error:
-            findings.append(_finding(variant, error))
+            findings.append(_finding(name, error))
     return Checked(tuple(findings), facts)
 
 
