@@ -26,9 +26,9 @@ class JoinCallsPass(ModulePass):
 
     So nothing is launched within a step: embedding, layers, head and the choice of the token are stages of
     one kernel, and the weights of the head are loaded while the last layers are at work. Loops over layers
-    stay loops, a call for one slice of a stack becomes a loop of one iteration, and what the host reads behind
-    all calls is a result of the one. Where something forbids it, the schedule stays as it is, and a remark
-    says what.
+    stay loops, a call for one slice of a stack becomes a loop of one iteration, and what the host reads
+    behind all calls is a result of the one. Where something forbids it, the schedule stays as it is, and a
+    remark says what.
 
     Before:
 
