@@ -1,4 +1,4 @@
-"""One call of a step: the bits of the reference, in the time that data takes, for models of all kinds of loops."""
+"""One call of a step: the bits of the reference in the time that data takes, for all kinds of loops."""
 
 from __future__ import annotations
 
