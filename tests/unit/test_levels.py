@@ -81,7 +81,7 @@ def test_a_run_makes_several_steps_only_where_that_is_asked_for() -> None:
     shown = kl("run", TINY, "-O3", "--steps", "4", "--check", "--json")
     assert shown.code == 0
     assert len(json.loads(shown.out)["steps"]) == 4
-    assert "remark: -O3 is looped, " in shown.err
+    assert "remark: -O3 is single, " in shown.err
     assert "stepped" not in shown.err
     stepped = document("run", TINY, "-O3", "--steps", "4", "--steps-per-call", "2", "--check")
     assert stepped["check"]["equal"]
@@ -91,7 +91,9 @@ def test_a_run_makes_several_steps_only_where_that_is_asked_for() -> None:
 def test_the_highest_level_says_what_it_refuses() -> None:
     shown = kl("time", TINY, "-O3", *STEPS_ARE_REFUSED)
     assert shown.code == 0
-    assert re.search(r"-O3 is stepped\+resident, .*, looped 55.5 µs, stepped refused, ", shown.err)
+    assert re.search(
+        r"-O3 is stepped\+resident, .*, looped 55.5 µs, single refused, stepped refused, ", shown.err
+    )
 
 
 def test_the_highest_level_of_what_never_fits_is_the_usual_error() -> None:
@@ -159,7 +161,7 @@ def test_all_variants_refused_is_a_failure() -> None:
     assert all(one["refused"] for one in refused)
     shown = kl("compare", TINY, "--position", "900")
     assert shown.code == 1
-    assert "error: unfused, fused, looped, resident: position 900 is asked for" in shown.err
+    assert "error: unfused, fused, looped, single, resident: position 900 is asked for" in shown.err
     assert shown.out == ""
 
 

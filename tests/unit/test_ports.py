@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.backends.sn40l.address import Order
 from kl.backends.sn40l.kernel import Kernel, Port
 from kl.backends.sn40l.units import Carry, Gate, InputPort, OutputPort
 from kl.backends.tensors import TensorSpec
+from kl.dialects.loop_tree import Placement
 
 ROW = TensorSpec((1, 4), "f32")
 
@@ -72,18 +72,19 @@ PASSES = {
 }
 """Per unit: how often it begins anew, its passes then, and all passes, with those that end a carry."""
 
-ORDER = {
-    "call": Order(0, 1),
-    "first": Order(0, 2),
-    "carry": Order(0, 1),
-    "gated": Order(0, 1),
-    "stage": Order(0, 1),
-    "behind": Order(1, 2),
-    "outer": Order(1, 2),
-    "count": Order(1, 2),
-    "end": Order(5, 1),
+STEPS, LOOP = (3, 10), (2, 3)
+"""A step is the load before the loop, six passes in its two iterations, and three units behind it."""
+PLACEMENTS = {
+    "call": Placement(0),
+    "first": Placement(1, (STEPS,)),
+    "carry": Placement(2, (STEPS, LOOP)),
+    "gated": Placement(3, (STEPS, LOOP)),
+    "stage": Placement(4, (STEPS, LOOP)),
+    "behind": Placement(8, (STEPS,)),
+    "outer": Placement(9, (STEPS,)),
+    "count": Placement(10, (STEPS,)),
+    "end": Placement(31),
 }
-"""What stands before the loop belongs to the first iteration of a step, what stands behind it to the last."""
 
 
 @pytest.mark.parametrize("number", range(len(PASSES)))
@@ -91,7 +92,7 @@ def test_units_run_at_their_rates(network: Any, number: int) -> None:
     one = kernel(network)
     unit = one.units[number]
     assert (*unit.rounds(one), unit.passes(one)) == PASSES[unit.name]
-    assert one.order(number) == ORDER[unit.name]
+    assert one.placements[number] == PLACEMENTS[unit.name]
 
 
 def test_a_carry_begins_anew_in_each_step(network: Any) -> None:
