@@ -177,7 +177,7 @@ class _Path:
             put, onward = unit.put_work(output), self._crossing(unit, output)
             if taken is not None and put is not None and onward is not None and put[-1] >= taken[0][-1]:
                 whole = put[0] >= taken[0][-1] or (self.is_whole and put[0] >= taken[0][0])
-                yield _Path(output, whole, _rate_at(unit, output), onward.crossed)
+                yield _Path(output, whole, unit.rate_at(output), onward.crossed)
 
     def _crossing(self, unit: UnitOp, output: SSAValue) -> _Path | None:
         """The path with what it has crossed in a unit; None where it does not lead to this output.
@@ -194,19 +194,11 @@ class _Path:
         return None if self.crossed == unit.runs else self
 
 
-def _rate_at(unit: UnitOp, channel: SSAValue) -> Rate:
-    """How often a unit takes or puts the tiles of a pass: what begins and ends a loop, around it."""
-    handed = unit.handed_on()
-    if handed is None or any(channel is one for one in (handed.next, *handed.onward)):
-        return unit.runs
-    return unit.loops.path(unit.runs)[-1].inside
-
-
 def _paths(first: UnitOp, second: UnitOp, readers: Readers) -> Iterator[_Path]:
     """The ways from a unit's accesses to the channels that another one takes from."""
     puts = [(channel, first.put_work(channel)) for channel in first.outputs()]
     waiting = [
-        _Path(channel, put[0] >= first.work - 1, _rate_at(first, channel))
+        _Path(channel, put[0] >= first.work - 1, first.rate_at(channel))
         for channel, put in puts
         if put is not None
     ]
@@ -214,7 +206,7 @@ def _paths(first: UnitOp, second: UnitOp, readers: Readers) -> Iterator[_Path]:
     while waiting:
         path = waiting.pop()
         unit = readers[path.channel]
-        if _rate_at(unit, path.channel) != path.rate:
+        if unit.rate_at(path.channel) != path.rate:
             continue  # it is held, or taken in another loop's iterations
         if unit is second:
             yield path

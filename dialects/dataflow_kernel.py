@@ -70,6 +70,8 @@ class KernelOp(FunctionLikeOp):
         for op in self.body.block.ops:
             if not isinstance(op, ChannelOp | UnitOp):
                 fail_at(op, f"{op.name} directly inside a {self.name}; only units and channels stand there")
+        unused = self.loops.unused(unit.runs for unit in self.units())
+        expect(unused is None, f"no unit runs in loop '{unused}'")
         for channel in self.channels():
             _verify_balance(channel)
         stored = [unit.stored_result for unit in self.units()]
@@ -99,6 +101,10 @@ def _verify_balance(channel: ChannelOp) -> None:
     producer, consumer = producers[0], consumers[0]
     made = producer.produced_tiles(channel.result)
     taken = consumer.consumed_tiles(channel.result)
+    rates = producer.rate_at(channel.result), consumer.rate_at(channel.result)
+    if not producer.loops.are_nested(*rates):
+        puts = f"{producer.name} puts tiles into {channel.label} at rate '{rates[0]}'"
+        fail_at(channel, f"{puts}, {consumer.name} takes them at rate '{rates[1]}', a loop beside it")
     if made != taken:
         puts = f"{producer.name} puts {made} tiles a call into {channel.label}"
         fail_at(channel, f"{puts}, {consumer.name} takes {taken}")

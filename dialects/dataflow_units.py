@@ -149,6 +149,13 @@ class UnitOp(IRDLOperation):
         """The tiles that it hands from iteration to iteration; None where it makes new ones."""
         return None
 
+    def rate_at(self, channel: SSAValue) -> Rate:
+        """How often it takes or puts the tiles of a pass: of what begins and ends a loop, around it."""
+        handed = self.handed_on()
+        if handed is None or any(channel is one for one in (handed.next, *handed.onward)):
+            return self.runs
+        return self.loops.path(self.runs)[-1].inside
+
     def cut(self, tile: Attribute) -> None:
         """Note that what it hands on now comes in tiles of this type; its channels still have the old one."""
 

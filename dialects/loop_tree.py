@@ -6,7 +6,7 @@ what runs once a call. The loops stand in program order, each behind the one tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -41,15 +41,20 @@ class LoopTree:
     def trouble(self) -> str | None:
         """What is wrong with the loops; None if nothing is."""
         seen: set[Rate] = {CALL}
+        makes_steps = any((loop.name, loop.inside) == (STEP, CALL) for loop in self.loops)
         for loop in self.loops:
+            if loop.name == CALL:
+                return f"a loop is named '{CALL}', which is the call itself"
             if loop.name in seen:
-                return f"two loops are named '{loop.name}'; '{CALL}' is the call itself"
+                return f"two loops are named '{loop.name}'"
             if loop.inside not in seen:
                 return f"loop '{loop.name}' is in '{loop.inside}', no loop before it"
             if loop.count < 1:
                 return f"loop '{loop.name}' has {loop.count} iterations; it takes one at least"
             if loop.name == STEP and loop.inside != CALL:
                 return f"the loop over decode steps is in '{loop.inside}'; it has to be the outermost"
+            if loop.name != STEP and loop.inside == CALL and makes_steps:
+                return f"loop '{loop.name}' is beside the loop over decode steps; it has to be inside"
             seen.add(loop.name)
         return None
 
@@ -85,6 +90,15 @@ class LoopTree:
     def is_inside(self, rate: Rate, loop: Rate) -> bool:
         """Whether what runs at a rate runs in each iteration of a loop, or in loops inside of it."""
         return loop == CALL or any(one.name == loop for one in self.path(rate))
+
+    def are_nested(self, one: Rate, other: Rate) -> bool:
+        """Whether what runs at one of two rates runs in each iteration of the other one, or as often."""
+        return self.is_inside(one, other) or self.is_inside(other, one)
+
+    def unused(self, rates: Iterable[Rate]) -> Rate | None:
+        """A loop in which nothing of these rates runs; None if there is none."""
+        used = {loop.name for rate in rates if rate in self.rates for loop in self.path(rate)}
+        return next((loop.name for loop in self.loops if loop.name not in used), None)
 
     @cached_property
     def leaves(self) -> tuple[Rate, ...]:

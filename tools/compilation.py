@@ -196,8 +196,8 @@ class Compiler:
         if level != "nn" and any(choice is not None for choice in kernels):
             raise InputError(
                 f"{path} has its kernels already{HELP_MARK}"
-                "-O, --fusion, --loop and --steps-per-call choose how a model, or IR at the nn level, "
-                "becomes kernels"
+                "-O, --fusion, --loop, --single-call and --steps-per-call choose how a model, or IR at "
+                "the nn level, becomes kernels"
             )
         if level in ("rdu", "program") and mapping.spill:
             raise InputError(
@@ -219,7 +219,7 @@ class Compiler:
         if mapping.spill or any(choice is not None for choice in chosen):
             raise InputError(
                 f"--pipeline says all that is done{HELP_MARK}"
-                "give -O, --fusion, --loop, --steps-per-call, --resident and --spill as options of its passes"
+                "give -O, --fusion, --loop, --single-call, --steps-per-call, --resident, --spill as passes"
             )
 
     @property

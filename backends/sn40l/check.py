@@ -131,6 +131,8 @@ def _check_kernel(kernel: Kernel, sockets: int) -> None:
             _check_unit(kernel, unit, sockets)
         except ProgramError as error:
             raise ProgramError(f"{unit}: {error.message}", unit.location) from None
+    unused = kernel.tree.unused(unit.runs(kernel) for unit in kernel.units)
+    require(unused is None, f"no unit runs in loop '{unused}'")
     _check_ends(kernel)
 
 
@@ -160,6 +162,13 @@ def _check_rates(kernel: Kernel) -> None:
     made, taken = _ends(kernel)
     for index, channel in enumerate(kernel.channels):
         (producer, put), (consumer, got) = made[index][0], taken[index][0]
+        rates = producer.rate_at(index, kernel), consumer.rate_at(index, kernel)
+        require(
+            kernel.tree.are_nested(*rates),
+            f"kernel '{kernel.name}': '{producer.name}' puts tiles into channel '{channel.name}' at rate "
+            f"'{rates[0]}', '{consumer.name}' takes them at rate '{rates[1]}', a loop beside it",
+            producer.location,
+        )
         require(
             put.tokens == got.tokens,
             f"kernel '{kernel.name}': '{producer.name}' puts {put.tokens} tiles a call into channel "

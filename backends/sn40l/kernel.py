@@ -173,6 +173,10 @@ class Unit(ABC):
     def firings_per_pass(self) -> int:
         """Firings of a pass: of a stream or an exchange its tiles, of what copies tiles those of a value."""
 
+    def rate_at(self, channel: int, kernel: Kernel) -> Rate:
+        """How often it takes or puts the tiles of a pass at a channel."""
+        return self.runs(kernel)
+
     def rounds(self, kernel: Kernel) -> tuple[int, int]:
         """How often its loop begins anew in a call, and how often it runs then."""
         return kernel.tree.rounds(self.runs(kernel))

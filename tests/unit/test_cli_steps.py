@@ -145,4 +145,4 @@ def test_ir_with_kernels_is_no_place_for_the_option(capsys: Capture, tmp_path: P
     path = str(tmp_path / "kernels.mlir")
     assert main(["compile", TINY, "--to", "kernel", "-o", path]) == 0
     assert main(["time", path, "--steps-per-call", "2"]) == 1
-    assert "--fusion, --loop and --steps-per-call choose" in capsys.readouterr().err
+    assert "--fusion, --loop, --single-call and --steps-per-call choose" in capsys.readouterr().err

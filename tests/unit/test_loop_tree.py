@@ -90,8 +90,12 @@ def test_rates_say_how_often_something_runs() -> None:
     ("loops", "trouble"),
     [
         ((Loop("a", 0),), "loop 'a' has 0 iterations; it takes one at least"),
-        ((Loop("a", 2), Loop("a", 2)), "two loops are named 'a'; 'call' is the call itself"),
-        ((Loop("call", 2),), "two loops are named 'call'; 'call' is the call itself"),
+        ((Loop("a", 2), Loop("a", 2)), "two loops are named 'a'"),
+        ((Loop("call", 2),), "a loop is named 'call', which is the call itself"),
+        (
+            (Loop("a", 2), Loop("step", 2)),
+            "loop 'a' is beside the loop over decode steps; it has to be inside",
+        ),
         ((Loop("a", 2, "b"), Loop("b", 2)), "loop 'a' is in 'b', no loop before it"),
         ((Loop("a", 2), Loop("step", 2, "a")), "the loop over decode steps is in 'a'"),
     ],

@@ -26,7 +26,7 @@ from .time import context_text, document, first_call_text, headline, roofline_te
 if TYPE_CHECKING:
     from ..variants import Refused, Timed
 
-HELP = "time the model unfused, fused, looped, over steps, and with resident weights"
+HELP = "time the model unfused, fused, looped, in one call, over steps, and with resident weights"
 
 SHARED = (
     "steps",

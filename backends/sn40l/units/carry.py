@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ....dialects.vocabulary import Rate
 from ...tensors import Array
 from ..errors import require
 from ..firing import Place
@@ -39,6 +40,11 @@ class Carry(Unit):
     @property
     def firings_per_pass(self) -> int:
         return self.tiles
+
+    def rate_at(self, channel: int, kernel: Kernel) -> Rate:
+        """A loop begins and ends as often as what is around it."""
+        rate = self.runs(kernel)
+        return kernel.tree.path(rate)[-1].inside if channel in (self.init, self.final) else rate
 
     def passes(self, kernel: Kernel) -> int:
         """A round ends with a pass for `final`."""

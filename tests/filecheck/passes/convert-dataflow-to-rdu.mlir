@@ -123,13 +123,13 @@ kernel.schedule @step(%x: tensor<64xbf16>) -> (tensor<64xbf16>, tensor<64xbf16>)
 // Units keep their rate: once a decode step, once a call; a result of the steps is written slice by slice, and a
 // carry that nobody takes the last value of has no final one.
 // CHECK-LABEL: dataflow.kernel @steps(
-// CHECK-SAME: attributes {loops = #dataflow.loops<step 2, iteration 1 in step>}
+// CHECK-SAME: attributes {loops = #dataflow.loops<step 2>}
 // CHECK: dataflow.load %x to %a {{{.*}}rate = "call"}
 // CHECK-NEXT: dataflow.carry 1 init %a next %b current %c {rate = "step"} :
 // CHECK-NEXT: dataflow.counter %p to %d :
 // CHECK-NEXT: dataflow.stage "rope" firings 1 {{.*}} attributes {{{.*}}rate = "step"{{.*}}} {
 // CHECK: dataflow.store %e result 0 {rdu.walk = #rdu.walk<{tiles = 1 : i64, tile_stride = 0 : i64, start = 0 : i64, pass_stride = 16 : i64, strides = array<i64: 16, 2>}>, start = 0 : i64, stride = 1 : i64, rate = "step"}
-dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {loops = #dataflow.loops<step 2, iteration 1 in step>} {
+dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf16> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>
   %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 1} : !dataflow.channel<tensor<1x8xbf16>>

@@ -46,7 +46,7 @@ dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 0>} {
 }
 
 // -----
-// CHECK: two loops are named 'iteration'; 'call' is the call itself
+// CHECK: two loops are named 'iteration'
 dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2, iteration 3>} {
 }
 
@@ -664,4 +664,22 @@ dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x12xf32>>
   dataflow.collective "all_gather" 1 %a to %b by "ring" {axis = 2} : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x12xf32>>
+}
+
+// -----
+// A loop is there for units.
+// CHECK: error: no unit runs in loop 'other'
+dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) attributes {loops = #dataflow.loops<iteration 2, other 3>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rate = "iteration"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<8xf32> {rate = "iteration"} : !dataflow.channel<tensor<8xf32>>
+}
+
+// -----
+// Equally many tiles, made in one loop and taken in another one beside it.
+// CHECK: error: dataflow.load puts tiles into %a at rate 'first', dataflow.store takes them at rate 'second', a loop beside it
+dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) attributes {loops = #dataflow.loops<first 2, second 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
+  dataflow.load %x to %a {rate = "first"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
+  dataflow.store %a into %y : memref<8xf32> {rate = "second"} : !dataflow.channel<tensor<8xf32>>
 }
