@@ -22,7 +22,7 @@ from kl.backends.sn40l.fast_forward.period import Period, period_between
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.targets import Choice, RunOptions, TargetError
-from kl.dialects.kernel import CallOp, LoopOp
+from kl.dialects.kernel import CallOp, FuncOp, LoopOp
 from kl.passes import load_pass
 from kl.tools.driver import lower, remarks_of
 from kl.tools.reference import Reference
@@ -79,6 +79,8 @@ class Facts:
     """In the looped schedule."""
     nested_loops: bool
     """A loop in the looped schedule holds a loop."""
+    tails: bool
+    """A run ends within a round: a loop stands behind another one."""
     nested_pattern: bool
     """The order of its calls was made as a repetition of repetitions."""
     strided: bool
@@ -164,6 +166,7 @@ def _facts(model: Model, looped: ModuleOp, wanted: FewestCalls) -> Facts:
         no_room=wanted.refused,
         loops=len(loops),
         nested_loops=any(op is not loop and isinstance(op, LoopOp) for loop in loops for op in loop.walk()),
+        tails=any(sum(loop.parent_op() is func for loop in loops) > 1 for func in _kernels(looped)),
         nested_pattern=model.shape == "nested",
         strided=any(abs(stride) > 1 for stride in strides),
         backward=any(stride < 0 for stride in strides),
@@ -175,6 +178,10 @@ def _facts(model: Model, looped: ModuleOp, wanted: FewestCalls) -> Facts:
         ),
         apart=any(kind.apart for kind in kinds.values()),
     )
+
+
+def _kernels(module: ModuleOp) -> Iterator[FuncOp]:
+    return (op for op in module.ops if isinstance(op, FuncOp))
 
 
 def _neighbours(model: Model) -> Iterator[tuple[int, int]]:
