@@ -69,7 +69,7 @@ class Run:
 
     @property
     def likeness(self) -> Hashable:
-        """Equal for runs whose looped kernels differ only in how many rounds they make, and of what."""
+        """Equal for runs whose rounds differ only in how many there are, of what, and where the last one ends."""
         numbers: dict[Argument, int] = {}
         kinds = [
             (
@@ -80,7 +80,7 @@ class Run:
             for row in self.arguments
             for a in row
         ]
-        return self.tail, *(call.callee for call in self.calls[: self.period]), *kinds
+        return *(call.callee for call in self.calls[: self.period]), *kinds
 
 
 @dataclass
