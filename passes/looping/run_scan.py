@@ -69,7 +69,7 @@ class Run:
 
     @property
     def likeness(self) -> Hashable:
-        """Equal for runs whose rounds differ only in how many there are, of what, and where the last one ends."""
+        """Equal for runs that differ only in how many rounds there are, of what, and where the last one ends."""
         numbers: dict[Argument, int] = {}
         kinds = [
             (

@@ -28,7 +28,7 @@ from kl.passes.memory.layout import gap_in_stack
 
 @dataclass(frozen=True, order=True)
 class Candidate:
-    """Calls that may be a run: two full rounds or more, and behind them some calls of one more, but not all."""
+    """Calls that may be a run: two full rounds or more, and behind them some calls of one more, not all."""
 
     start: int
     period: int
