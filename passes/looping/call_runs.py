@@ -140,7 +140,8 @@ class LegalRuns:
             if reason is not None:
                 self._refused.append((repeat, self._refusal(run, reason)))
                 self._know(repeat.period)
-                self.ends[repeat.period][repeat.start].remove(repeat.end)
+                ends = self.ends[repeat.period]
+                ends[repeat.start] = [end for end in ends[repeat.start] if end != repeat.end]
                 return True
             stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
         return False

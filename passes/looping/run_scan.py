@@ -69,7 +69,7 @@ class Run:
 
     @property
     def likeness(self) -> Hashable:
-        """Equal for runs that differ only in how many rounds there are, of what, and where the last one ends."""
+        """Equal for runs that differ only in the number of rounds, in what they are of, and in the tail."""
         numbers: dict[Argument, int] = {}
         kinds = [
             (
