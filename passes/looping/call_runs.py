@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from xdsl.ir import SSAValue
 
@@ -73,7 +76,7 @@ class LegalRuns:
         refused = [repeat.period for repeat in repeats if not self._is_legal(repeat)]
         for period in refused:
             self._know(period)
-        return bool(refused) or self._clash(repeats)
+        return bool(refused) or self._refuse_one(repeats)
 
     def run(self, repeat: Repeat) -> Run:
         """The run of a repeat that is not refused."""
@@ -125,16 +128,20 @@ class LegalRuns:
             return scan.refusals, ends[-1]
         return [*scan.refusals, self._refusal(run, reason)], start
 
-    def _clash(self, repeats: Sequence[Repeat]) -> bool:
-        """Whether two legal runs want one weight, each in a stack; then the later one may not end there."""
+    def _refuse_one(self, repeats: Sequence[Repeat]) -> bool:
+        """Whether a repeat does not fit after all, or two want one weight, each in a stack.
+
+        Then it, the later one, may not end there.
+        """
         stacked = set(self._rules.stacked)
         for repeat in repeats:
             run = self._scan(repeat.start, repeat.period).run_to(repeat.end)
-            reason = stack_trouble(run, stacked)
+            reason = self._rules.objection(run) or stack_trouble(run, stacked)
             if reason is not None:
                 self._refused.append((repeat, self._refusal(run, reason)))
                 self._know(repeat.period)
-                self.ends[repeat.period][repeat.start].remove(repeat.end)
+                ends = self.ends[repeat.period]
+                ends[repeat.start] = [end for end in ends[repeat.start] if end != repeat.end]
                 return True
             stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
         return False
@@ -156,28 +163,35 @@ class LegalRuns:
     def _ends_from(self, start: int, period: int) -> list[int]:
         if rounds_from(self._calls.names, start, period) < 2 or self._excluded(start, period) is not None:
             return []
-        two = self._scan(start, period, 2)
-        if two.rounds < 2 or self._rules.objection(two.run_to(start + 2 * period)) is not None:
-            return []
         scan = self._scan(start, period)
-        return self._allowed(scan, possible_ends(scan))
+        places = [divmod(end - start, period) for end in possible_ends(scan)]
+        allowed = self._allowed(scan, [place for place in places if place[0] >= self._rules.min_count])
+        return [start + count * period + tail for count, tail in allowed]
 
-    def _allowed(self, scan: RunScan, ends: Sequence[int]) -> list[int]:
-        """Those of the ends that nothing else speaks against.
+    def _allowed(self, scan: RunScan, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those of the ends, as rounds and a tail, that nothing else speaks against.
 
-        What has nothing against a run has nothing against one of no more rounds with no longer a tail.
+        What has nothing against a run has nothing against one of no more rounds with no longer a tail; so the
+        longest tail is asked first, and where it is too much, the least that there is.
         """
-        places = {end: divmod(end - scan.start, scan.period) for end in ends}
-        largest, allowed = list[tuple[int, int]](), list[int]()
-        for end, (count, tail) in reversed(places.items()):
-            if count < self._rules.min_count:
-                break
-            if not any(count <= rounds and tail <= more for rounds, more in largest):
-                if self._objection(scan.run_to(end)) is not None:
-                    continue
-                largest.append((count, tail))
-            allowed.append(end)
-        return allowed[::-1]
+
+        def fits(place: tuple[int, int]) -> bool:
+            count, tail = place
+            return self._objection(scan.run_to(scan.start + count * scan.period + tail)) is None
+
+        if not places or not (fits(max(places, key=itemgetter(1))) or fits(places[0])):
+            return []
+        allowed, widest = list[tuple[int, int]](), -1
+        for _, group in groupby(reversed(places), key=itemgetter(0)):
+            row = [*group][::-1]
+            known = sum(tail <= widest for _, tail in row)
+            if known < len(row) and fits(row[-1]):
+                known = len(row)
+            elif known < len(row):
+                known = bisect_left(row, True, known, len(row) - 1, key=lambda place: not fits(place))
+            widest = max(widest, row[known - 1][1] if known else -1)
+            allowed += row[:known]
+        return sorted(allowed)
 
     def _excluded(self, start: int, period: int) -> Refusal | None:
         names, excluded = self._calls.names, self._rules.excluded

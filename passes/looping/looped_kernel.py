@@ -178,6 +178,8 @@ class LoopFitter:
     kernels: Mapping[str, FuncOp]
     machine: Machine
     _troubles: dict[Hashable, str | None] = field(default_factory=dict[Hashable, str | None])
+    _longest_tails: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
+    """By likeness of the rounds: with how long a tail flat loops fit, and so with a shorter one."""
 
     def objection(self, run: Run) -> str | None:
         """Why neither loops of loops nor a loop over all calls of the round fit; None if one of them does."""
@@ -208,8 +210,12 @@ class LoopFitter:
 
     def _trouble(self, run: Run, loops: RunLoops | None) -> str | None:
         """What the machine has against these loops; None stands for the flat ones."""
-        likeness = run.likeness, loops and loops.shape
+        if loops is None and run.tail <= self._longest_tails.get(run.likeness, -1):
+            return None
+        likeness = run.likeness, run.tail, loops and loops.shape
         if likeness not in self._troubles:
             func = build_looped_kernel(run, self._of(run), loops or flat_loops(run)).func
             self._troubles[likeness] = shortage(func, self.machine)
+        if loops is None and self._troubles[likeness] is None:
+            self._longest_tails[run.likeness] = run.tail
         return self._troubles[likeness]

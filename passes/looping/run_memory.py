@@ -101,7 +101,7 @@ class RunConflict:
     round: int
     """The first round with which they are in the way."""
     at: int
-    """The operand that comes later."""
+    """The operand that comes later, in this round."""
     other: int
     """The operand that comes before."""
     why: str
@@ -109,14 +109,16 @@ class RunConflict:
 
 
 def run_conflicts(uses: Sequence[RunUse], rounds: int) -> Iterator[RunConflict]:
-    """The conflicts between uses of one memory, in program order within a round."""
-    for earlier, later in combinations_with_replacement(uses, 2):
-        if not _is_conflict(earlier, later, rounds):
+    """The conflicts between uses of one memory, given in program order within a round."""
+    for one, other in combinations_with_replacement(uses, 2):
+        if not _is_conflict(one, other, rounds):
             continue
         counts = range(1, rounds + 1)
-        least = counts[bisect_left(counts, True, key=lambda count: _is_conflict(earlier, later, count))]
-        meeting = next(_unordered(earlier, later, least))
-        yield RunConflict(least - 1, later.at, earlier.at, _reason(earlier, later, meeting))
+        least = counts[bisect_left(counts, True, key=lambda count: _is_conflict(one, other, count))]
+        for meeting in _unordered(one, other, least):
+            turned = meeting.level is not None and not meeting.one_first
+            earlier, later = (other, one) if turned else (one, other)
+            yield RunConflict(least - 1, later.at, earlier.at, _reason(earlier, later, meeting))
 
 
 def _reason(earlier: RunUse, later: RunUse, meeting: Meeting) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Operation, SSAValue
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def likeness(self) -> Hashable:
-        """Equal for runs whose looped kernels differ only in how many rounds they make, and of what."""
+        """Equal for runs that differ only in the number of rounds, in what they are of, and in the tail."""
         numbers: dict[Argument, int] = {}
         kinds = [
             (
@@ -80,7 +80,7 @@ class Run:
             for row in self.arguments
             for a in row
         ]
-        return self.tail, *(call.callee for call in self.calls[: self.period]), *kinds
+        return *(call.callee for call in self.calls[: self.period]), *kinds
 
 
 @dataclass
@@ -264,7 +264,7 @@ class RunScan:
         if not tail:
             return None
         found = self._conflicts_in(self.rounds, tail).get(self.rounds)
-        return None if found is None else self._refusal_of(found, list(self._operands(self.rounds)))
+        return None if found is None else self._refusal_of(found, self._operands(self.rounds))
 
     def _uses(self, rounds: int, tail: int) -> Iterator[tuple[Hashable, RunUse]]:
         """What a round does to memory, in program order; it comes so often, its first calls once more."""
@@ -289,11 +289,13 @@ class RunScan:
         found = next((self._conflicts[round] for round in rounds if round in self._conflicts), None)
         if found is None:
             return None
-        return self._refusal_of(found, operands if found.round else list(self._operands(0)))
+        return self._refusal_of(found, operands if found.round else self._operands(0))
 
-    def _refusal_of(self, found: RunConflict, entries: list[tuple[CallOp, int, Operand]]) -> Refusal:
-        call, number, operand = entries[found.at]
-        cause = root_of(operand.value), call.callee, entries[found.other][0].callee
+    def _refusal_of(self, found: RunConflict, entries: Iterable[tuple[CallOp, int, Operand]]) -> Refusal:
+        """The refusal of a conflict, given the operands of its round."""
+        call, number, operand = next(islice(entries, found.at, None))
+        other, _, _ = next(islice(self._operands(0), found.other, None))
+        cause = root_of(operand.value), call.callee, other.callee
         return self._before(call, f"operand {number} is {_place_name(operand)}, {found.why}", cause)
 
 

@@ -1,32 +1,52 @@
 """The fewest calls that loops can leave of a schedule, found by trying every cover with legal runs.
 
 It shares nothing with the search of `loop-kernels` but the kernel that a run becomes and the question whether
-the machine has room for it. What a loop may take is asked operand by operand and access by access, of every
-pair: slow, and simple enough to be believed.
+the machine has room for it. What a loop may take is asked operand by operand and use by use, of every pair:
+slow, and simple enough to be believed.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import combinations, pairwise
 
 from xdsl.dialects.builtin import MemRefType, ModuleOp
-from xdsl.ir import OpResult, SSAValue
+from xdsl.ir import Attribute, OpResult, SSAValue
 
 from kl.dialects.kernel import CallOp, FuncOp, ScheduleOp
-from kl.dialects.nn import CacheAppendOp, GetGlobalOp, ObserveOp
+from kl.dialects.nn import AttentionOp, CacheAppendOp, GetGlobalOp, ObserveOp
 from kl.dialects.rdu_machine import machine_of
 from kl.dialects.tensors import size_bytes_of
 from kl.passes.looping.call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices
-from kl.passes.looping.looped_kernel import build_looped_kernel
+from kl.passes.looping.looped_kernel import LoopFitter
 from kl.passes.looping.run_scan import Run
 from kl.passes.memory.layout import gap_in_stack
-from kl.passes.units.traffic import shortage
 
-Candidate = tuple[int, int, int]
-"""First call of a run, calls of a round, rounds."""
+
+@dataclass(frozen=True, order=True)
+class Candidate:
+    """Calls that may be a run: two full rounds or more, and behind them some calls of one more, not all."""
+
+    start: int
+    period: int
+    end: int
+
+    @property
+    def count(self) -> int:
+        """Full rounds."""
+        return (self.end - self.start) // self.period
+
+    @property
+    def tail(self) -> int:
+        """Calls of the round that is cut short."""
+        return (self.end - self.start) % self.period
+
+    def place(self, call: int) -> tuple[int, int]:
+        """Round and phase of a call."""
+        return divmod(call - self.start, self.period)
 
 
 @dataclass(frozen=True)
@@ -40,11 +60,33 @@ class Operand:
     maker: tuple[int, int] | None
     """Number and result of the call that makes it."""
     writes: bool
+    """Whether the kernel appends to it."""
 
     @property
     def is_memory(self) -> bool:
         """Whether it is a state."""
         return isinstance(self.value.type, MemRefType)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A use of a state by a kernel; the operands of its calls go by their numbers."""
+
+    state: int
+    position: int | None
+    """The operand that says where it appends, or up to where it reads; None: no operand does."""
+    writes: bool
+
+
+def _uses(kernel: FuncOp) -> Iterator[Use]:
+    """What a kernel does to its states, in order."""
+    numbers: dict[SSAValue, int] = {argument: number for number, argument in enumerate(kernel.args)}
+    for op in kernel.body.walk():
+        if isinstance(op, CacheAppendOp):
+            yield Use(numbers[op.cache], numbers.get(op.position), True)
+        elif isinstance(op, AttentionOp):
+            for state in dict.fromkeys((op.keys, op.values)):
+                yield Use(numbers[state], numbers.get(op.position), False)
 
 
 class Schedule:
@@ -53,6 +95,7 @@ class Schedule:
     def __init__(self, module: ModuleOp):
         self.module = module
         self.kernels = {op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)}
+        self.uses = {name: list(_uses(kernel)) for name, kernel in self.kernels.items()}
         (schedule,) = [op for op in module.ops if isinstance(op, ScheduleOp)]
         self.calls: list[CallOp] = []
         self.observed: set[int] = set()
@@ -74,24 +117,24 @@ class Schedule:
     def _operands(self, call: CallOp, numbers: dict[CallOp, int]) -> list[Operand]:
         kernel = self.kernels[call.callee.string_value()]
         index = None if call.index is None else call.index.value.data
-        appends = {op.cache for op in kernel.body.walk() if isinstance(op, CacheAppendOp)}
+        appends = {use.state for use in self.uses[call.callee.string_value()] if use.writes}
         found: list[Operand] = []
-        for value, argument in zip(call.arguments, kernel.args, strict=True):
+        for number, (value, argument) in enumerate(zip(call.arguments, kernel.args, strict=True)):
             owner = value.owner
             root = owner.global_name.string_value() if isinstance(owner, GetGlobalOp) else value
             made = isinstance(value, OpResult) and isinstance(owner, CallOp)
             maker = (numbers[owner], value.index) if made and isinstance(owner, CallOp) else None
             at = None if value.type == argument.type else index
-            found.append(Operand(value, root, at, maker, argument in appends))
+            found.append(Operand(value, root, at, maker, number in appends))
         return found
 
-    def arguments(self, start: int, period: int, count: int) -> list[list[Argument]] | None:
+    def arguments(self, run: Candidate) -> list[list[Argument]] | None:
         """Per call of a round, what its operands are over the rounds; None where one follows no rule."""
         rows: list[list[Argument]] = []
-        for phase in range(period):
-            calls = range(start + phase, start + period * count, period)
+        for first in range(run.start, run.start + run.period):
+            calls = range(first, run.end, run.period)
             columns = zip(*(self.operands[call] for call in calls), strict=True)
-            row = [_rule(list(column), start, period) for column in columns]
+            row = [_rule(list(column), run.start, run.period) for column in columns]
             if None in row:
                 return None
             rows.append([argument for argument in row if argument is not None])
@@ -139,13 +182,14 @@ class FewestCalls:
     def legal(self) -> dict[Candidate, list[list[Argument]]]:
         """Every legal run of the schedule, whether or not it fits the machine."""
         length = len(self.schedule.calls)
-        return {
-            (start, period, count): arguments
+        candidates = [
+            Candidate(start, period, end)
             for start in range(length)
             for period in range(1, (length - start) // 2 + 1)
-            for count in range(2, (length - start) // period + 1)
-            if (arguments := self._legal(start, period, count)) is not None
-        }
+            for end in range(start + 2 * period, length + 1)
+        ]
+        found = ((run, self._arguments(run)) for run in candidates)
+        return {run: arguments for run, arguments in found if arguments is not None}
 
     def number(self) -> int:
         """The fewest calls; only runs that some best cover wants are asked to fit the machine."""
@@ -163,7 +207,7 @@ class FewestCalls:
         """Fewest calls and the runs of one such cover; a weight has a place in one stack only."""
         length = len(self.schedule.calls)
         runs = [run for run in self.legal if not self._too_large.get(run, False)]
-        starting = {start: [run for run in runs if run[0] == start] for start in range(length)}
+        starting = {start: [run for run in runs if run.start == start] for start in range(length)}
 
         @cache
         def cover(at: int, stacked: frozenset[str]) -> tuple[int, tuple[Candidate, ...]]:
@@ -174,7 +218,7 @@ class FewestCalls:
             for run in starting[at]:
                 parts = frozenset(_stacked(self.legal[run]))
                 if not parts & stacked:
-                    rest, chosen = cover(at + run[1] * run[2], stacked | parts)
+                    rest, chosen = cover(run.end, stacked | parts)
                     best = min(best, (1 + rest, (run, *chosen)), key=lambda found: found[0])
             return best
 
@@ -182,52 +226,53 @@ class FewestCalls:
 
     def _does_not_fit(self, run: Candidate) -> bool:
         if run not in self._too_large:
-            start, period, count = run
             schedule = self.schedule
-            calls = tuple(schedule.calls[start : start + period * count])
-            kernels = [schedule.kernels[name] for name in schedule.names[start : start + period]]
-            looped = build_looped_kernel(Run(calls, period, tuple(map(tuple, self.legal[run]))), kernels)
-            self._too_large[run] = shortage(looped.func, machine_of(schedule.module)) is not None
+            calls, rows = schedule.calls[run.start : run.end], self.legal[run]
+            fitter = LoopFitter(schedule.kernels, machine_of(schedule.module))
+            objection = fitter.objection(Run(tuple(calls), run.period, tuple(map(tuple, rows))))
+            self._too_large[run] = objection is not None
         return self._too_large[run]
 
-    def _legal(self, start: int, period: int, count: int) -> list[list[Argument]] | None:
-        """What the operands of a run are, if one loop can do what its calls do one by one."""
-        schedule, end = self.schedule, start + period * count
-        names = schedule.names[start:end]
-        if names != names[:period] * count or schedule.observed & set(range(start + 1, end)):
+    def _arguments(self, run: Candidate) -> list[list[Argument]] | None:
+        """What the operands of a run are, if loops can do what its calls do one by one."""
+        schedule, names = self.schedule, self.schedule.names[run.start : run.end]
+        again = all(one == other for one, other in zip(names, names[run.period :], strict=False))
+        if not again or schedule.observed & set(range(run.start + 1, run.end)):
             return None
-        arguments = schedule.arguments(start, period, count)
-        if arguments is None or not self._results_fit(start, period, count, arguments):
+        rows = schedule.arguments(run)
+        if rows is None or not self._results_fit(run, rows) or not _stacks_fit(rows):
             return None
-        stacks = {a.parts for row in arguments for a in row if isinstance(a, Gathered)}
-        parts = [root for stack in stacks for root in _names(stack)]
-        gaps = any(gap_in_stack(size_bytes_of(stack[0])) is not None for stack in stacks)
-        if gaps or len(set(parts)) < len(parts):
-            return None
-        accesses = list(self._accesses(start, period, count, arguments))
-        return None if any(_conflict(*pair) for pair in combinations(accesses, 2)) else arguments
+        return None if any(_conflict(*pair) for pair in combinations(self._accesses(run, rows), 2)) else rows
 
-    def _results_fit(self, start: int, period: int, count: int, rows: Sequence[Sequence[Argument]]) -> bool:
-        """Whether results are read in their round or the next, and behind the loop only what it hands out."""
+    def _results_fit(self, run: Candidate, rows: Sequence[Sequence[Argument]]) -> bool:
+        """Whether results are read in their round or the next, and behind the loops only what they hand out.
+
+        Behind full rounds that is all that they carry; behind a tail a result for each value that it takes of
+        the round before, of the same type.
+        """
         handed_out = {(a.phase, a.result) for row in rows for a in row if isinstance(a, Carried)}
-        for call in range(start, start + period * count):
-            round, phase = divmod(call - start, period)
+        behind_tail: list[Attribute] = []
+        for call in range(run.start, run.end):
+            round, phase = run.place(call)
             for result, readers in enumerate(self.schedule.readers[call]):
-                rounds = {(reader - start) // period for reader in readers}
-                if round < count - 1 and not rounds <= {round, round + 1}:
+                rounds = {run.place(reader)[0] for reader in readers}
+                if round < run.count - 1 and not rounds <= {round, round + 1}:
                     return False
-                if round == count - 1 and not rounds <= {round} and (phase, result) not in handed_out:
+                if round == run.count - 1 and not rounds <= {round} and (phase, result) not in handed_out:
                     return False
-        return True
+                if round == run.count and any(reader >= run.end for reader in readers):
+                    behind_tail.append(self.schedule.calls[call].res[result].type)
+        taken = {a for row in rows[: run.tail] for a in row if isinstance(a, Carried)}
+        return Counter(behind_tail) <= Counter(a.initial.type for a in taken)
 
-    def _accesses(
-        self, start: int, period: int, count: int, rows: Sequence[Sequence[Argument]]
-    ) -> Iterator[Access]:
-        for call in range(start, start + period * count):
-            round, phase = divmod(call - start, period)
-            for operand, argument in zip(self.schedule.operands[call], rows[phase], strict=True):
-                if operand.is_memory:
-                    yield Access(round, argument, operand.root, operand.index, operand.writes)
+    def _accesses(self, run: Candidate, rows: Sequence[Sequence[Argument]]) -> Iterator[Access]:
+        """What the calls of a run do to memory, in order."""
+        for call in range(run.start, run.end):
+            round, phase = run.place(call)
+            for use in self.schedule.uses[self.schedule.names[call]]:
+                operand, row = self.schedule.operands[call][use.state], rows[phase]
+                position = None if use.position is None else row[use.position]
+                yield Access(round, row[use.state], operand.root, operand.index, use.writes, position)
 
 
 @dataclass(frozen=True)
@@ -240,20 +285,37 @@ class Access:
     slice: int | None
     """None for all of it."""
     writes: bool
+    position: Argument | None
 
 
-def _conflict(one: Access, other: Access) -> bool:
+def _conflict(earlier: Access, later: Access) -> bool:
     """Whether a loop would leave open which of two uses comes first.
 
-    Within a round, the kernel orders the uses of one argument; nothing orders those of two, or of two rounds.
+    Nothing orders the uses of two rounds, nor within one those of two arguments. Of one argument an append
+    waits for the reads before it, and a read that knows the position for the append before it; nothing orders
+    two appends.
     """
-    apart = one.round != other.round or one.argument != other.argument
-    meet = one.state == other.state and (one.slice == other.slice or None in (one.slice, other.slice))
-    return apart and meet and (one.writes or other.writes)
+    slices = (earlier.slice, later.slice)
+    meet = earlier.state == later.state and (slices[0] == slices[1] or None in slices)
+    if not meet or not (earlier.writes or later.writes):
+        return False
+    if earlier.round != later.round or earlier.argument != later.argument:
+        return True
+    if not earlier.writes:
+        return False
+    return later.writes or earlier.position is None or earlier.position != later.position
 
 
 def _names(values: Collection[SSAValue]) -> list[str]:
     return [v.owner.global_name.string_value() for v in values if isinstance(v.owner, GetGlobalOp)]
+
+
+def _stacks_fit(rows: Sequence[Sequence[Argument]]) -> bool:
+    """Whether what a loop wants in stacks lies there at a constant stride, and in one place."""
+    stacks = {a.parts for row in rows for a in row if isinstance(a, Gathered)}
+    names = [name for stack in stacks for name in _names(stack)]
+    gaps = any(gap_in_stack(size_bytes_of(stack[0])) is not None for stack in stacks)
+    return not gaps and len(set(names)) == len(names)
 
 
 def _stacked(rows: Sequence[Sequence[Argument]]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -22,8 +22,10 @@ from kl.backends.sn40l.fast_forward.period import Period, period_between
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.targets import Choice, RunOptions, TargetError
-from kl.dialects.kernel import CallOp, LoopOp
+from kl.dialects.kernel import CallOp, FuncOp, LoopOp
+from kl.dialects.machine import Machine
 from kl.passes import load_pass
+from kl.passes.looping import looped_kernel
 from kl.tools.driver import lower, remarks_of
 from kl.tools.reference import Reference
 from kl.tools.universe import find_target
@@ -36,13 +38,6 @@ STEPS_PER_CALL = 2
 """Decode steps of a call, in variants that loop over them: fewer than by default, as all are replayed."""
 
 
-KNOWN_REFUSALS = (
-    "a kernel reads a cache and appends to it afterwards",
-    "a kernel appends twice to one cache",
-)
-"""What the compiler cannot do yet and says so: how the messages begin."""
-
-
 @dataclass(frozen=True)
 class Finding:
     """Something that does not hold."""
@@ -51,11 +46,6 @@ class Finding:
     """`refused`, `crash`, `hazard`, `bits`, `times`, `jump` or `calls`."""
     variant: str
     message: str
-
-    @property
-    def is_known(self) -> bool:
-        """Whether it is a refusal of what the compiler cannot do yet."""
-        return self.kind == "refused" and self.message.startswith(KNOWN_REFUSALS)
 
     @property
     def likeness(self) -> tuple[str, str]:
@@ -79,6 +69,8 @@ class Facts:
     """In the looped schedule."""
     nested_loops: bool
     """A loop in the looped schedule holds a loop."""
+    tails: bool
+    """A run ends within a round: a loop stands behind another one."""
     nested_pattern: bool
     """The order of its calls was made as a repetition of repetitions."""
     strided: bool
@@ -108,7 +100,29 @@ class Checked:
 
 
 def check_model(model: Model) -> Checked:
-    """Compile a model in all variants, run and time each, and count the calls of its loops."""
+    """Compile a model in all variants, run and time each, and count the calls of its loops.
+
+    Which loops fit the machine is asked once for all variants.
+    """
+    with patch.object(looped_kernel, "shortage", _remembering(looped_kernel.shortage)):
+        return _checked(model)
+
+
+def _remembering(
+    shortage: Callable[[FuncOp, Machine], str | None],
+) -> Callable[[FuncOp, Machine], str | None]:
+    known: dict[tuple[str, Machine], str | None] = {}
+
+    def remembered(kernel: FuncOp, machine: Machine) -> str | None:
+        asked = str(kernel), machine
+        if asked not in known:
+            known[asked] = shortage(kernel, machine)
+        return known[asked]
+
+    return remembered
+
+
+def _checked(model: Model) -> Checked:
     findings: list[Finding] = []
     try:
         module = model_module(model)
@@ -164,6 +178,7 @@ def _facts(model: Model, looped: ModuleOp, wanted: FewestCalls) -> Facts:
         no_room=wanted.refused,
         loops=len(loops),
         nested_loops=any(op is not loop and isinstance(op, LoopOp) for loop in loops for op in loop.walk()),
+        tails=any(sum(loop.parent_op() is func for loop in loops) > 1 for func in _kernels(looped)),
         nested_pattern=model.shape == "nested",
         strided=any(abs(stride) > 1 for stride in strides),
         backward=any(stride < 0 for stride in strides),
@@ -175,6 +190,10 @@ def _facts(model: Model, looped: ModuleOp, wanted: FewestCalls) -> Facts:
         ),
         apart=any(kind.apart for kind in kinds.values()),
     )
+
+
+def _kernels(module: ModuleOp) -> Iterator[FuncOp]:
+    return (op for op in module.ops if isinstance(op, FuncOp))
 
 
 def _neighbours(model: Model) -> Iterator[tuple[int, int]]:

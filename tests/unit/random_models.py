@@ -54,7 +54,7 @@ def _random_kind(random: Random, name: str, body: str) -> Kind:
     has_cache = body in ("attention", "reader")
     known = ("norm", "rope", "out", "one") if has_cache else () if body == "norm" else ("norm",)
     options = frozenset(option for option in known if random.random() < 0.2)
-    if body == "attention" and random.random() < 0.06:
+    if body == "attention" and random.random() < 0.15:
         options |= {random.choice(["late", "again"])}
     chance = {"weights": 0.1, "caches": 0.2 if has_cache else 0.0}
     outside = frozenset(what for what in chance if random.random() < chance[what])
@@ -67,23 +67,33 @@ def _row(random: Random, names: Sequence[str]) -> list[str]:
 
 
 def _pattern(random: Random, names: Sequence[str]) -> list[str]:
-    """A few of one kind and a few of another, several times, and the beginning of it once more."""
+    """A few of one kind and a few of another, several times, and mostly the beginning of it once more."""
     first, second = random.choice(names), random.choice(names)
     round_ = [first] * random.randint(1, 3) + [second] * random.randint(1, 2)
-    tail = round_[: random.randint(0, len(round_) - 1)] if random.random() < 0.5 else []
-    return round_ * random.randint(2, max(2, 8 // len(round_))) + tail
+    return round_ * random.randint(2, max(2, 8 // len(round_))) + _tail(random, round_)
+
+
+def _tail(random: Random, round_: Sequence[str]) -> list[str]:
+    """Mostly the beginning of a round, but not all."""
+    return (
+        [*round_[: random.randint(1, len(round_) - 1)]] if len(round_) > 1 and random.random() < 0.8 else []
+    )
 
 
 def _nested(random: Random, names: Sequence[str]) -> list[str]:
     """((A^a B)^n C)^m, where B is left out now and then."""
     first, second, third = (random.choice(names) for _ in range(3))
-    inner = ([first] * random.randint(1, 3) + [second] * random.randint(0, 1)) * random.randint(2, 3)
-    return [*inner, third] * (2 if len(inner) > 2 else random.randint(2, 3))
+    inner = ([first] * random.randint(1, 2) + [second] * random.randint(0, 1)) * random.randint(2, 3)
+    round_ = [*inner, third]
+    return (
+        round_ * (2 if len(inner) > 2 else random.randint(2, 3))
+        + _tail(random, round_)[: max(0, 14 - 2 * len(round_))]
+    )
 
 
 def _word(random: Random, names: Sequence[str]) -> list[str]:
     word = [random.choice(names) for _ in range(random.randint(2, 5))]
-    return word * random.randint(1, 8 // len(word))
+    return word * random.randint(1, 8 // len(word)) + _tail(random, word)
 
 
 ORDERS: dict[str, Callable[[Random, Sequence[str]], list[str]]] = {

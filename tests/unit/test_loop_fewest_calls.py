@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
 from unittest.mock import patch
 
 import pytest
+from fewest_calls import FewestCalls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects.builtin import ModuleOp
@@ -21,6 +20,7 @@ from kl.tools.universe import make_context
 X, W, STACK = "tensor<1x16xbf16>", "tensor<16x16xbf16>", "tensor<16x16x16xbf16>"
 INPUT = -1
 MOST_CALLS = 12
+CONTEXT = make_context()
 
 
 @dataclass(frozen=True)
@@ -51,65 +51,6 @@ def schedule_text(calls: Sequence[Call]) -> str:
     return "\n".join([*lines, f"kernel.return %v{len(calls) - 1} : {X}", "}"])
 
 
-def sources_fit(calls: Sequence[Call], start: int, period: int, end: int) -> bool:
-    """Whether what a loop's calls take is made in the same round, or the one before, or never in the loop."""
-    for phase in range(period):
-        places = [call.source - start for call in calls[start + phase : end : period]]
-        apart = [place - round * period for round, place in enumerate(places)]
-        local = len(set(apart)) == 1 and 0 <= apart[0] < period
-        carried = places[0] < 0 and len(set(apart[1:])) == 1 and -period <= apart[1] < 0
-        if not (local or carried or (len(set(places)) == 1 and places[0] < 0)):
-            return False
-    return True
-
-
-def results_fit(calls: Sequence[Call], start: int, period: int, end: int) -> bool:
-    """Whether who reads a result is in its round or the next one, or reads what the last round hands on.
-
-    The last round may be cut short. It hands on as many results as it takes from the round before.
-    """
-    count, tail = divmod(end - start, period)
-    handed_on = {calls[at].source - start for at in range(start + period, start + 2 * period)}
-    uses = [(call.source, at) for at, call in enumerate(calls)] + [(len(calls) - 1, len(calls))]
-    taken = {calls[at].source for at in range(end - tail, end) if start <= calls[at].source < end - tail}
-    if len({made for made, reader in uses if end - tail <= made < end <= reader}) > len(taken):
-        return False
-    for made, reader in uses:
-        if not start <= made < end - tail:
-            continue
-        round, phase = divmod(made - start, period)
-        if round < count - 1 and reader >= start + (round + 2) * period:
-            return False
-        if round == count - 1 and reader >= start + period * count and phase not in handed_on:
-            return False
-    return True
-
-
-def is_legal(calls: Sequence[Call], start: int, period: int, end: int) -> bool:
-    rows = [calls[start + phase : end : period] for phase in range(period)]
-    same = all(len({call.kernel for call in row}) == 1 for row in rows)
-    strides = all(len({b.index - a.index for a, b in pairwise(row)}) == 1 for row in rows)
-    fits = sources_fit(calls, start, period, end) and results_fit(calls, start, period, end)
-    return same and strides and fits
-
-
-def fewest_calls(calls: Sequence[Call]) -> int:
-    """By trying every cover with legal loops."""
-
-    @cache
-    def cover(at: int) -> int:
-        if at == len(calls):
-            return 0
-        best = 1 + cover(at + 1)
-        for period in range(1, (len(calls) - at) // 2 + 1):
-            for end in range(at + 2 * period, len(calls) + 1):
-                if is_legal(calls, at, period, end):
-                    best = min(best, 1 + cover(end))
-        return best
-
-    return cover(0)
-
-
 @st.composite
 def schedules(draw: st.DrawFn) -> list[Call]:
     """Mostly a pattern of calls, over and over, in which here and there something differs."""
@@ -129,12 +70,21 @@ def schedules(draw: st.DrawFn) -> list[Call]:
     return calls
 
 
-def looped(calls: Sequence[Call]) -> ModuleOp:
-    """The schedule after `loop-kernels`, for a machine with room for any loop."""
-    ctx = make_context()
-    module = Parser(ctx, schedule_text(calls)).parse_module()
+@pytest.fixture(autouse=True, scope="module")
+def with_room() -> Iterator[None]:
+    """A machine with room for any loop."""
     with patch("kl.passes.looping.looped_kernel.shortage", return_value=None):
-        load_pass("loop-kernels")().apply(ctx, module)
+        yield
+
+
+def schedule(calls: Sequence[Call]) -> ModuleOp:
+    return Parser(CONTEXT, schedule_text(calls)).parse_module()
+
+
+def looped(calls: Sequence[Call]) -> ModuleOp:
+    """The schedule after `loop-kernels`."""
+    module = schedule(calls)
+    load_pass("loop-kernels")().apply(CONTEXT, module)
     module.verify()
     return module
 
@@ -147,7 +97,7 @@ def calls_left(calls: Sequence[Call]) -> int:
 @settings(max_examples=400, deadline=None)
 @given(schedules())
 def test_no_choice_of_legal_loops_leaves_fewer_calls(calls: list[Call]):
-    assert calls_left(calls) == fewest_calls(calls)
+    assert calls_left(calls) == FewestCalls(schedule(calls)).number()
 
 
 def chain(*indices: int) -> list[Call]:

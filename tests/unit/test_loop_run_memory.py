@@ -69,4 +69,6 @@ def test_the_first_conflict_is_in_the_round_where_a_replay_meets_it(uses: list[R
     first = min((conflict.round for conflict in found), default=None)
     assert first == first_bad_round(uses)
     for conflict in found:
-        assert conflict.other <= conflict.at
+        later, earlier = uses[conflict.at], uses[conflict.other]
+        rounds = range(conflict.round + (conflict.other < conflict.at))
+        assert any(slices(later, conflict.round) & slices(earlier, round) for round in rounds)

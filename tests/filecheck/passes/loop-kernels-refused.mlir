@@ -580,3 +580,30 @@ kernel.schedule @two_arguments(%x: tensor<1x16xbf16>, %position: tensor<i32>) ->
   kernel.call @append[1](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> ()
   kernel.return %b : tensor<1x16xbf16>
 }
+
+// -----
+// The append would be the round cut short; a round before reads what it writes, with the call behind it.
+// CHECK: kernel.schedule @tail_meets(
+// CHECK: %b = kernel.call @append.loop(
+// CHECK-NEXT: kernel.call @append[2]
+// CHECK-SAME: {kl.remarks = ["run of @append to @read is cut before @append[2]: operand 2 is slice 2 of @caches, which an iteration before touches, and one writes"]}
+// CHECK-NEXT: %c = kernel.call @read[4] (%b,
+nn.state @caches : memref<8x1x1x8x16xbf16>
+kernel.func @append(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) {
+  nn.cache_append %cache[%position], %x : memref<1x1x8x16xbf16>, tensor<i32>, tensor<1x16xbf16>
+  kernel.return
+}
+kernel.func @read(%x: tensor<1x16xbf16>, %position: tensor<i32>, %cache: memref<1x1x8x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.attention %x, %cache, %cache, %position scale 0.5 : (tensor<1x16xbf16>, memref<1x1x8x16xbf16>, memref<1x1x8x16xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @tail_meets(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> tensor<1x16xbf16> {
+  %cs = nn.get_global @caches : memref<8x1x1x8x16xbf16>
+  kernel.call @append[0](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> ()
+  %a = kernel.call @read[2](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.call @append[1](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> ()
+  %b = kernel.call @read[3](%a, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.call @append[2](%x, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> ()
+  %c = kernel.call @read[4](%b, %position, %cs) : (tensor<1x16xbf16>, tensor<i32>, memref<8x1x1x8x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %c : tensor<1x16xbf16>
+}
