@@ -13,7 +13,7 @@ NAMES = "abcd"
 
 def random_model(random: Random) -> Model:
     """A model of one to three kinds of layers and up to about a dozen calls."""
-    shape = random.choice([*ORDERS])
+    shape = random.choice([*ORDERS, "pattern"])
     kinds = _random_kinds(random)
     phases = ORDERS[shape](random, [kind.name for kind in kinds])
     rules = {kind.name: random.choice(INDICES) for kind in kinds}
