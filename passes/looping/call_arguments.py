@@ -146,6 +146,19 @@ def describe(value: SSAValue) -> str:
             return f"%{value.name_hint}" if value.name_hint else "another value"
 
 
+def all_parts(argument: Argument, operand: int, calls: list[CallOp]) -> Argument:
+    """An operand of these calls, one a round; what it gathers is known once they are."""
+    if not isinstance(argument, Gathered):
+        return argument
+    return Gathered(tuple(call.arguments[operand] for call in calls))
+
+
+def place_name(operand: Operand) -> str:
+    """What an operand names, in words."""
+    part = f"slice {operand.index} of " if operand.index is not None else ""
+    return f"{part}{describe(operand.value)}"
+
+
 def call_name(call: CallOp) -> str:
     """A call as it stands in the schedule: `@decoder[3]`."""
     index = f"[{call.index.value.data}]" if call.index is not None else ""

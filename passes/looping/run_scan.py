@@ -18,10 +18,11 @@ from .call_arguments import (
     Local,
     Operand,
     Window,
+    all_parts,
     call_name,
-    describe,
     guess_argument,
     misfit,
+    place_name,
     reader_name,
 )
 from .call_patterns import rounds_from
@@ -155,7 +156,7 @@ class RunScan:
         rows = self._rows
         if any(isinstance(argument, Gathered) for argument in self._arguments):
             rows = tuple(
-                tuple(_all_parts(a, number, calls[phase :: self.period]) for number, a in enumerate(row))
+                tuple(all_parts(a, number, calls[phase :: self.period]) for number, a in enumerate(row))
                 for phase, row in enumerate(rows)
             )
         return Run(tuple(calls), self.period, rows)
@@ -296,16 +297,4 @@ class RunScan:
         call, number, operand = next(islice(entries, found.at, None))
         other, _, _ = next(islice(self._operands(0), found.other, None))
         cause = root_of(operand.value), call.callee, other.callee
-        return self._before(call, f"operand {number} is {_place_name(operand)}, {found.why}", cause)
-
-
-def _all_parts(argument: Argument, operand: int, calls: list[CallOp]) -> Argument:
-    """An operand of these calls, one a round; what it gathers is known once they are."""
-    if not isinstance(argument, Gathered):
-        return argument
-    return Gathered(tuple(call.arguments[operand] for call in calls))
-
-
-def _place_name(operand: Operand) -> str:
-    part = f"slice {operand.index} of " if operand.index is not None else ""
-    return f"{part}{describe(operand.value)}"
+        return self._before(call, f"operand {number} is {place_name(operand)}, {found.why}", cause)
