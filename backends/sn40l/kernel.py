@@ -219,6 +219,11 @@ class Unit(ABC):
         """It does something every so many firings, which must end with the call."""
         return ()
 
+    @property
+    def stop_token(self) -> int | None:
+        """Rows of a batch end at this token of those that it carries; None of a unit where none do."""
+        return None
+
     def rows(self, sockets: int) -> int | None:
         """It reads rows by their number, of so many on all sockets together; None of a unit that does not."""
         return None
@@ -271,6 +276,11 @@ class Kernel:
     def steps(self) -> int:
         """Decode steps of a call."""
         return self.tree.steps
+
+    @property
+    def stop_token(self) -> int | None:
+        """Rows of a batch end at this token, and the call with the last of them; None where none do."""
+        return next((unit.stop_token for unit in self.units if unit.stop_token is not None), None)
 
     @cached_property
     def iterations(self) -> int:
