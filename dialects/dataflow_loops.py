@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerType, i64
 from xdsl.ir import Attribute, Data, Operation
@@ -76,3 +77,13 @@ def outer_strides(values: Attribute | None) -> tuple[int, ...]:
 def outer_strides_attribute(strides: Sequence[int]) -> DenseArrayBase[IntegerType] | None:
     """The attribute for them; None where they are all 0."""
     return DenseArrayBase.from_list(i64, list(strides)) if any(strides) else None
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slice `start + i * stride` of a stack in iteration i; it moves with the loops around as well."""
+
+    start: int
+    stride: int
+    outer: tuple[int, ...] = ()
+    """The strides in the loops around, the outermost first; () where it does not move with them."""

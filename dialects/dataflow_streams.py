@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from operator import mul
 from typing import ClassVar
@@ -23,7 +22,7 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent
 
 from .dataflow_kernel import KernelOp
-from .dataflow_loops import outer_strides, outer_strides_attribute
+from .dataflow_loops import Slices, outer_strides, outer_strides_attribute
 from .dataflow_units import UnitOp
 from .tensors import (
     ChannelType,
@@ -253,16 +252,6 @@ class StoreOp(UnitOp):
         if self.position is not None:
             columns, head_dim = shape_of(tile_of(self.channel))[1], shape_of(self.memory_type)[3]
             expect(columns % head_dim == 0, f"tiles of {columns} columns cut heads of {head_dim}")
-
-
-@dataclass(frozen=True)
-class Slices:
-    """Slice `start + i * stride` of a stack in iteration i; it moves with the loops around as well."""
-
-    start: int
-    stride: int
-    outer: tuple[int, ...] = ()
-    """The strides in the loops around, the outermost first; () where it does not move with them."""
 
 
 def _stream_properties(slices: Slices | None) -> dict[str, Attribute | None]:

@@ -186,14 +186,7 @@ class Compiler:
         mapping = self.options.mapping
         if mapping.pipeline is not None:
             self._check_pipeline(path, level)
-        kernels = (
-            mapping.optimize,
-            mapping.fusion,
-            mapping.loop,
-            mapping.single_call,
-            mapping.steps_per_call,
-            mapping.stop_token,
-        )
+        kernels = [mapping.optimize, *(getattr(mapping, name) for name in OPTIMIZED if name != "resident")]
         if level != "nn" and any(choice is not None for choice in kernels):
             raise InputError(
                 f"{path} has its kernels already{HELP_MARK}"

@@ -103,12 +103,9 @@ class _Network:
         """Whether all rows are done, and what waits has nothing left to do in the steps that are made."""
         if self.made is None:
             return False
-        stores = (op for op in waiting if isinstance(op, StoreOp))
-        return all(
-            self.tree.is_inside(op.runs, STEP)
-            and self.stored.get(op, 0) >= op.passes // self.tree.steps * self.made
-            for op in stores
-        )
+        stores = [op for op in waiting if isinstance(op, StoreOp)]
+        made = {op: op.passes // self.tree.steps * self.made for op in stores}
+        return all(self.tree.is_inside(op.runs, STEP) and self.stored.get(op, 0) >= made[op] for op in stores)
 
     def start(self, op: UnitOp) -> Process:
         """The process of a unit."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import FunctionType, ModuleOp
@@ -15,7 +17,7 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import end_of
 from ..diagnostics import add_remark
 from ..units.traffic import shortage
-from .joined_calls import JoinedCalls, Objection, block_like, returned_by
+from .joined_calls import JoinedCalls, Objection, block_like, name_of, returned_by
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class JoinCallsPass(ModulePass):
 
     So nothing is launched within a step: embedding, layers, head and the choice of the token are stages of
     one kernel, and the weights of the head are loaded while the last layers are at work. Loops over layers
-    stay loops; a call for one slice of a stack becomes a loop of one iteration. Where something forbids it,
-    the schedule stays as it is, and a remark says what.
+    stay loops, a call for one slice of a stack becomes a loop of one iteration, and what the host reads
+    behind all calls is a result of the one. Where something forbids it, the schedule stays as it is, and a
+    remark says what.
 
     Before:
 
@@ -71,7 +74,7 @@ class JoinCallsPass(ModulePass):
 
     def _join(self, module: ModuleOp, joined: JoinedCalls) -> None:
         schedule = joined.schedule
-        objection = next(joined.objections(), None)
+        objection = next(chain(_host_reads_between(joined), joined.objections()), None)
         if objection is None:
             name = kernel.UniqueNames(module).take(f"{schedule.sym_name.data}.call")
             func, returned = _build(name, joined)
@@ -83,10 +86,19 @@ class JoinCallsPass(ModulePass):
         add_remark(objection.op, f"calls are not joined: {objection.message}")
 
 
+def _host_reads_between(joined: JoinedCalls) -> Iterator[Objection]:
+    """What the host reads before the last call; what it reads behind that, the one call makes."""
+    for op in joined.host_reads:
+        if any(op.is_before_in_block(call) for call in joined.calls[-1:]):
+            what = f"the host reads {name_of(op.value)} as '{op.label.data}' between them"
+            yield Objection(op, what)
+
+
 def _build(name: str, joined: JoinedCalls) -> tuple[FuncOp, list[SSAValue]]:
     """A kernel that does what all calls do, and what of the step it returns, each value once."""
     made = {result for call in joined.calls for result in call.results}
-    returned = [value for value in dict.fromkeys(returned_by(joined.schedule)) if value in made]
+    read = (*(op.value for op in joined.host_reads), *returned_by(joined.schedule))
+    returned = [value for value in dict.fromkeys(read) if value in made]
     block = block_like(joined.operands)
     values: dict[Root, SSAValue] = dict(zip(map(root_of, joined.operands), block.args, strict=True))
     joined.inline(block, values)
@@ -104,9 +116,10 @@ def _replace(module: ModuleOp, joined: JoinedCalls, func: FuncOp, returned: list
     """Put one call in the place of all others; it returns what the step does."""
     end = end_of(joined.schedule.body.block)
     call = CallOp(func.sym_name.data, joined.operands, func.function_type.outputs.data)
-    joined.schedule.body.block.insert_op_before(call, end)
+    joined.schedule.body.block.insert_op_after(call, joined.calls[-1])
     results = dict(zip(returned, call.results, strict=True))
     for old, new in results.items():
         new.name_hint = old.name_hint
-    end.operands = [results.get(value, value) for value in end.operands]
+    for op in (*joined.host_reads, end):
+        op.operands = [results.get(value, value) for value in op.operands]
     joined.replace(module, func, call)

@@ -50,11 +50,13 @@ class JoinedCalls:
             distinct.setdefault(root_of(value), value)
         return [*distinct.values()]
 
+    @property
+    def host_reads(self) -> list[nn.ObserveOp]:
+        """Where the host reads something."""
+        return [op for op in self.schedule.body.block.ops if isinstance(op, nn.ObserveOp)]
+
     def objections(self) -> Iterator[Objection]:
         """What is in the way of putting them into one kernel."""
-        for op in self.schedule.body.block.ops:
-            if isinstance(op, nn.ObserveOp):
-                yield Objection(op, f"the host reads {name_of(op.value)} as '{op.label.data}' in every step")
         if not self.calls:
             yield Objection(self.schedule, "it calls no kernel")
         for call, value in parts_taken(self.schedule):

@@ -188,7 +188,7 @@ def is_counter(value: SSAValue) -> bool:
 def step_loop(joined: JoinedCalls) -> StepLoop | Objection:
     """The loop that a schedule can become, or what is in the way."""
     fed = _fed_inputs(joined.schedule)
-    objection = next(chain(joined.objections(), _objections(joined.schedule, fed)), None)
+    objection = next(chain(joined.objections(), _objections(joined, fed)), None)
     return objection or StepLoop(joined, [one for one in fed if one is not None])
 
 
@@ -205,8 +205,11 @@ def _fed_inputs(schedule: kernel.ScheduleOp) -> list[BlockArgument | None]:
     return fed
 
 
-def _objections(schedule: kernel.ScheduleOp, fed: Sequence[BlockArgument | None]) -> Iterator[Objection]:
+def _objections(joined: JoinedCalls, fed: Sequence[BlockArgument | None]) -> Iterator[Objection]:
+    schedule = joined.schedule
     last = end_of(schedule.body.block)
+    for op in joined.host_reads:
+        yield Objection(op, f"the host reads {name_of(op.value)} as '{op.label.data}' in every step")
     for value, argument in zip(last.operands, fed, strict=True):
         if argument is None:
             what = f"the step returns {name_of(value)}, a {value.type}, and has no input that it becomes"

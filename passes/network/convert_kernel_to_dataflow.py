@@ -47,8 +47,7 @@ from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from ...dialects import dataflow, kernel
 from ...dialects.dataflow import UnitOp
-from ...dialects.dataflow_loops import set_loops
-from ...dialects.dataflow_streams import Slices
+from ...dialects.dataflow_loops import Slices, set_loops
 from ...dialects.loop_tree import Loop, LoopTree
 from ...dialects.operation import ComputeOp
 from ...dialects.tensors import element_type_of, end_of

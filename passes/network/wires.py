@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from ...dialects import dataflow, nn
 from ...dialects.accesses import Access
 from ...dialects.dataflow import UnitOp
-from ...dialects.dataflow_streams import Slices
+from ...dialects.dataflow_loops import Slices
 from ...dialects.loop_tree import LoopTree
 from ...dialects.vocabulary import CALL, STEP, Rate
 from ..diagnostics import fail

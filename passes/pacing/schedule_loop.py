@@ -105,6 +105,8 @@ def _schedule(network: dataflow.KernelOp, rate: Rate, machine: Machine) -> None:
     if repeats:
         network.attributes[network.schedule_name("ii", rate)] = IntegerAttr(schedule.interval, i64)
     if repeats or any(isinstance(unit, dataflow.StageOp) and unit.runs == rate for unit in network.units()):
-        network.attributes[network.schedule_name("latency", rate)] = IntegerAttr(schedule.length, i64)
+        # What has loops inside begins anew only after them: its streams take their time, too.
+        latency = schedule.length if repeats else max(schedule.length, schedule.resource_bound)
+        network.attributes[network.schedule_name("latency", rate)] = IntegerAttr(latency, i64)
     if repeats:
         _set_depths(network, rate, schedule.resource_bound, machine)
