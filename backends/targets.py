@@ -6,21 +6,17 @@ entry point of the group `kl.targets`, which names a `Target` (`docs/adding.md`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
+from .runs import Progress, Run, RunOptions
 from .tables import Table
 
 if TYPE_CHECKING:  # so that who reads a command line waits for neither xDSL nor numpy
     from xdsl.dialects.builtin import ModuleOp
-
-    from .tensors import Array
-
-Progress = Callable[[int, int], None]
-"""Told how many parts of how many are done."""
 
 
 class TargetError(Exception):
@@ -46,6 +42,8 @@ class Choice:
     """Whether weights stay in the SRAM that kernels leave over."""
     steps_per_call: int = 1
     """Decode steps that one call makes; more than one loops over them."""
+    stop_token: int | None = None
+    """Rows of the batch end at this token, and a call of several steps with the last of them."""
     single_call: bool = False
     """Whether one call does all of a step, as it does anyway where it makes several steps."""
     retained: int | None = None
@@ -189,66 +187,6 @@ class MemoryMap:
 
     document: Mapping[str, Any]
     tables: tuple[Table, ...]
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What decode steps begin with."""
-
-    steps: int = 1
-    """In all; there must be room for them."""
-    weights: str | None = None
-    """A checkpoint; seeded random numbers if None."""
-    seed: int = 0
-    """Of random weights and of the first inputs."""
-    orchestration: Orchestration = "hardware"
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one call took in, what it gave, and what the host has read, by label and in order.
-
-    It is one decode step, or several from `position` on; outputs then have those of all, stacked.
-    """
-
-    position: int
-    inputs: Mapping[str, Array]
-    outputs: Mapping[str, Array]
-    observed: tuple[tuple[str, Array], ...]
-    cycles: int
-
-
-class Run(Protocol):
-    """A program in memory, from position 0 on; what a call gave goes into the next one."""
-
-    @property
-    def inputs(self) -> Sequence[str]:
-        """The names of what a call takes, in order."""
-        ...
-
-    @property
-    def weights(self) -> Mapping[str, Array]:
-        """By name, with the parts of all sockets."""
-        ...
-
-    def steps(self, count: int, progress: Progress) -> Iterator[Step]:
-        """Run `count` calls.
-
-        Raises: TargetError where the program cannot run to its end.
-        """
-        ...
-
-    def position_inputs(self, position: int) -> Mapping[str, int]:
-        """The inputs that are the position of a token."""
-        ...
-
-    def fed_back(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """The inputs of the next decode step that are outputs of one."""
-        ...
-
-    def read(self, state: str, socket: int) -> Array:
-        """A state as it is now, on a socket."""
-        ...
 
 
 def _terms(machine: Parameters) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, StringAttr, TensorType, UnitAttr, i64
+from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, UnitAttr, i64
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -28,25 +28,26 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent
 
-from .dataflow_kernel import ChannelOp, KernelOp
+from .dataflow_exchange import ExchangeOp
+from .dataflow_kernel import ChannelOp, KernelOp, consumer_of
 from .dataflow_loops import LoopsAttr
 from .dataflow_stages import StageOp, YieldOp
 from .dataflow_streams import LoadOp, StoreOp
-from .dataflow_units import HandedOn, UnitOp, expect_exchanged
+from .dataflow_units import HandedOn, UnitOp, fail_at
 from .machine import Machine
+from .stop_token import expect_tokens_of_rows
 from .tensors import (
     ChannelType,
     TokenType,
     element_type_of,
     expect,
-    expect_known,
     listed,
     shape_of,
     size_bytes_of,
     tile_of,
     tiled_axis,
 )
-from .vocabulary import ALGORITHMS, EXCHANGES, STEP, Rate
+from .vocabulary import STEP, Rate
 
 
 @irdl_op_definition
@@ -56,6 +57,11 @@ class CarryOp(UnitOp):
     Iteration 0 of its loop gets the tiles of `init` as `current`, iteration i > 0 those that iteration i - 1
     put into `next`; those of the last iteration become `final`. Each time the loop begins anew it takes tiles
     of `init`. `tiles` is the number of tiles per iteration. Without `final` nobody takes the last tiles.
+
+    With `stop`, it carries the tokens of the rows of a batch from decode step to decode step. A row whose
+    token is `stop` is done: the kernel's stores at a position leave its rows as they are, and its token stays
+    `stop` in all steps that follow. What step i makes of that goes into `made`, too. Once all rows are
+    done no step follows; what is left of `made` is `stop`.
     """
 
     name = "dataflow.carry"
@@ -67,25 +73,40 @@ class CarryOp(UnitOp):
     final = opt_operand_def(ChannelType)
     current = var_operand_def(ChannelType)
     """Every tile goes to each of them."""
+    made = var_operand_def(ChannelType)
+    """Of a carry with `stop`: the tokens of each step, with those of rows that are done."""
     tiles = prop_def(IntegerAttr.constr(i64))
+    stop = opt_prop_def(IntegerAttr.constr(i64))
 
     traits = traits_def(HasParent(KernelOp))
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
     assembly_format = (
-        "$tiles `init` $init `next` $next (`final` $final^)? `current` $current attr-dict `:` type($init)"
-        "`,` type($next) `,` type($current) (`final` type($final)^)?"
+        "$tiles `init` $init `next` $next (`final` $final^)? `current` $current (`made` $made^)? attr-dict "
+        "`:` type($init) `,` type($next) `,` type($current) (`final` type($final)^)? (`made` type($made)^)?"
     )
 
     def __init__(
-        self, tiles: int, init: SSAValue, next: SSAValue, final: SSAValue | None, current: Sequence[SSAValue]
+        self,
+        tiles: int,
+        init: SSAValue,
+        next: SSAValue,
+        final: SSAValue | None,
+        current: Sequence[SSAValue],
+        made: Sequence[SSAValue] = (),
+        stop: int | None = None,
     ):
-        super().__init__(operands=[init, next, final, current], properties={"tiles": IntegerAttr(tiles, i64)})
+        properties = {
+            "tiles": IntegerAttr(tiles, i64),
+            "stop": None if stop is None else IntegerAttr(stop, i64),
+        }
+        super().__init__(operands=[init, next, final, current, made], properties=properties)
 
     def inputs(self) -> Sequence[SSAValue]:
         return (self.init, self.next)
 
     def outputs(self) -> Sequence[SSAValue]:
-        return (*self.current,) if self.final is None else (self.final, *self.current)
+        final = () if self.final is None else (self.final,)
+        return (*final, *self.current, *self.made)
 
     def consumed_tiles(self, channel: SSAValue) -> int:
         return self.work * (self.rounds[0] if channel is self.init else self.passes)
@@ -129,6 +150,38 @@ class CarryOp(UnitOp):
         expect(len(types) == 1, f"the channels of a carry have one type of tiles, not {listed(types)}")
         expect(TokenType() not in types, "a carry of tokens; it takes tiles")
         expect(self.tiles.value.data > 0, f"a carry of {self.tiles.value.data} tiles")
+        expect((self.stop is None) == (not self.made), "give `stop` and `made` together")
+        if self.stop is not None:
+            self._verify_stop(self.stop.value.data)
+
+    def _verify_stop(self, stop: int) -> None:
+        """Raises: VerifyException where it cannot say which rows are done, or something cannot do without."""
+        expect_tokens_of_rows(tile_of(self.init), stop)
+        expect(self.work == 1, f"a stop token in {self.work} tiles; it takes all rows in one")
+        kernel = self.parent_op()
+        if not isinstance(kernel, KernelOp):
+            return
+        expect(self.runs == STEP, f"a stop token at rate '{self.runs}'; it ends decode steps, rate '{STEP}'")
+        expect(self.final is None, "a carry over decode steps with a stop token has no `final`")
+        for channel in self.made:
+            if not isinstance(reader := consumer_of(channel), StoreOp):
+                fail_at(reader, "it takes `made` of a carry, which goes on when steps have ended; stores do")
+        (batch,) = shape_of(tile_of(self.init))
+        for unit in kernel.units():
+            if unit is not self and isinstance(unit, CarryOp) and unit.runs == STEP:
+                fail_at(unit, "another value goes from step to step beside the tokens that stop")
+            if isinstance(unit, StoreOp) and kernel.loops.is_inside(unit.runs, STEP):
+                self._verify_store(unit, batch)
+
+    def _verify_store(self, store: StoreOp, batch: int) -> None:
+        """Raises: VerifyException about a store of decode steps that cannot leave out rows that are done."""
+        if store.position is None:
+            if not any(store.channel is one for one in self.made):
+                fail_at(store, "a store of decode steps with a stop token is at a position, or of its `made`")
+            return
+        rows = shape_of(tile_of(store.channel))[0]
+        if rows != batch:
+            fail_at(store, f"it stores {rows} rows at a position, the tokens that stop are those of {batch}")
 
 
 @irdl_op_definition
@@ -217,79 +270,6 @@ class GatherOp(UnitOp):
         expect(len(self.channels) > 0, "a gather feeds at least one channel")
         for tile in map(tile_of, self.channels):
             expect(tile == rows, f"rows arrive as {rows}, the channel takes {tile}")
-
-
-@irdl_op_definition
-class ExchangeOp(UnitOp):
-    """An exchange between sockets: `dataflow.collective "all_reduce" 8 %a to %b by "one_shot" : …`.
-
-    Every socket sends each tile of `source` to all others. `all_reduce` puts out their sum, tile by tile;
-    `all_gather` their tiles one behind the other along `axis`.
-    """
-
-    name = "dataflow.collective"
-    RESOURCE: ClassVar[str | None] = "links"
-
-    kind = prop_def(StringAttr)
-    tiles = prop_def(IntegerAttr.constr(i64))
-    """Tiles in an iteration."""
-    algorithm = prop_def(StringAttr)
-    """`one_shot`: each socket sends to all others at once; `ring`: neighbours pass parts around."""
-    axis = opt_prop_def(IntegerAttr.constr(i64))
-    source = operand_def(ChannelType)
-    channels = var_operand_def(ChannelType)
-    """Every tile goes to each of them."""
-
-    traits = traits_def(HasParent(KernelOp))
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = (
-        "$kind $tiles $source `to` $channels `by` $algorithm attr-dict `:` type($source) `->` type($channels)"
-    )
-
-    def __init__(
-        self,
-        kind: str,
-        tiles: int,
-        source: SSAValue,
-        channels: Sequence[SSAValue],
-        algorithm: str,
-        axis: int | None = None,
-    ):
-        words = {"kind": StringAttr(kind), "algorithm": StringAttr(algorithm)}
-        numbers = {"tiles": IntegerAttr(tiles, i64), "axis": None if axis is None else IntegerAttr(axis, i64)}
-        super().__init__(operands=[source, channels], properties={**words, **numbers})
-
-    def inputs(self) -> Sequence[SSAValue]:
-        return (self.source,)
-
-    def outputs(self) -> Sequence[SSAValue]:
-        return self.channels
-
-    @property
-    def work(self) -> int:
-        return self.tiles.value.data
-
-    def pace(self, machine: Machine) -> tuple[int, int]:
-        size = size_bytes_of(tile_of(self.source))
-        busy, latency = machine.exchange_cycles(self.kind.data, self.algorithm.data, size)
-        return busy, busy + latency
-
-    @property
-    def title(self) -> str:
-        return self.kind.data
-
-    def verify_(self) -> None:
-        super().verify_()
-        types = dict.fromkeys(map(tile_of, self.channels))
-        expect(len(types) == 1, "a collective feeds one or more channels of one tile type")
-        expect(self.tiles.value.data > 0, f"a collective of {self.tiles.value.data} tiles")
-        expect_known("collective", self.kind.data, EXCHANGES)
-        expect_known("algorithm", self.algorithm.data, ALGORITHMS)
-        gathers = self.kind.data == "all_gather"
-        expect(gathers == (self.axis is not None), "`axis` belongs to all_gather, and to nothing else")
-        source, (result,) = tile_of(self.source), types
-        expect(TokenType() not in (source, result), "a collective of tokens; it takes tiles")
-        expect_exchanged(source, result, None if self.axis is None else self.axis.value.data)
 
 
 DATAFLOW = Dialect(

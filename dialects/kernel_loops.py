@@ -20,6 +20,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent, IsTerminator, Pure, RecursiveMemoryEffect
 
+from .stop_token import expect_rows_can_stop, expect_tokens_of_rows
 from .tensors import ending_types, expect, listed, shape_of, slice_type, stack_type
 
 
@@ -158,6 +159,10 @@ class StepsOp(IRDLOperation):
     ```
     The body's arguments are the carried values and then the counters: `%p` is `%position` plus the number of
     the step. Each result has what all steps have yielded, stacked.
+
+    With `stop 7`, behind `counted`, the one carried value is a token per row of the batch, and a row whose
+    token is 7 when a step begins is done: what is appended to caches leaves its rows as they are, and the
+    step yields 7 for it. Once all rows are done no step follows, and the rest of the result is 7.
     """
 
     name = "kernel.steps"
@@ -165,6 +170,8 @@ class StepsOp(IRDLOperation):
     count = prop_def(IntegerAttr.constr(i64))
     carried = var_operand_def(TensorType[Attribute])
     counted = var_operand_def(TensorType[IntegerType])
+    stop = opt_prop_def(IntegerAttr.constr(i64))
+    """A row is done at this token."""
     res = var_result_def(TensorType[Attribute])
     body = region_def("single_block")
 
@@ -172,14 +179,23 @@ class StepsOp(IRDLOperation):
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
     assembly_format = (
         "$count `carried` `(` $carried `:` type($carried) `)` "
-        "(`counted` `(` $counted^ `:` type($counted) `)`)? `->` type($res) attr-dict-with-keyword $body"
+        "(`counted` `(` $counted^ `:` type($counted) `)`)? (`stop` $stop^)? `->` type($res) "
+        "attr-dict-with-keyword $body"
     )
 
-    def __init__(self, count: int, carried: Sequence[SSAValue], counted: Sequence[SSAValue], body: Region):
+    def __init__(
+        self,
+        count: int,
+        carried: Sequence[SSAValue],
+        counted: Sequence[SSAValue],
+        body: Region,
+        stop: int | None = None,
+    ):
+        stops = None if stop is None else IntegerAttr(stop, i64)
         super().__init__(
             operands=[carried, counted],
             result_types=[[stack_type(value.type, count) for value in carried]],
-            properties={"count": IntegerAttr(count, i64)},
+            properties={"count": IntegerAttr(count, i64), "stop": stops},
             regions=[body],
         )
 
@@ -198,6 +214,10 @@ class StepsOp(IRDLOperation):
         expect(types == arguments, f"body arguments are {listed(types)}, should be {listed(arguments)}")
         yielded = ending_types(self.body.block, YieldOp, "the body of the steps")
         expect(yielded == carried, "the step yields other types than it carries")
+        if self.stop is not None:
+            expect(len(carried) == 1, f"a loop that stops at a token carries {len(carried)} values, not one")
+            expect_tokens_of_rows(carried[0], self.stop.value.data)
+            expect_rows_can_stop(self.body.block, self.body.block.args[0])
 
 
 @irdl_op_definition

@@ -186,18 +186,17 @@ class Compiler:
         mapping = self.options.mapping
         if mapping.pipeline is not None:
             self._check_pipeline(path, level)
-        kernels = (
-            mapping.optimize,
-            mapping.fusion,
-            mapping.loop,
-            mapping.single_call,
-            mapping.steps_per_call,
-        )
+        kernels = [mapping.optimize, *(getattr(mapping, name) for name in OPTIMIZED if name != "resident")]
         if level != "nn" and any(choice is not None for choice in kernels):
             raise InputError(
                 f"{path} has its kernels already{HELP_MARK}"
                 "-O, --fusion, --loop, --single-call and --steps-per-call choose how a model, or IR at "
                 "the nn level, becomes kernels"
+            )
+        if mapping.stop_token is not None and (mapping.steps_per_call or 1) == 1:
+            raise InputError(
+                f"--stop-token {mapping.stop_token} ends calls of several steps{HELP_MARK}"
+                "give --steps-per-call N, too"
             )
         if level in ("rdu", "program") and mapping.spill:
             raise InputError(

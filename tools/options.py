@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
-from ..explore import Method
 from .values import (
     LEVELS_TEXT,
     Number,
@@ -23,7 +22,6 @@ from .values import (
     optimization,
     positive,
     read_toml,
-    seconds,
     whole,
 )
 
@@ -180,7 +178,7 @@ class MachineOptions:
         return {name: whole(name, value) for name, value in changes.items()}
 
 
-OPTIMIZED = ("fusion", "loop", "single_call", "steps_per_call", "resident")
+OPTIMIZED = ("fusion", "loop", "single_call", "steps_per_call", "stop_token", "resident")
 """The options that a level of optimisation stands for, and that win over it."""
 
 
@@ -203,6 +201,11 @@ class MappingOptions:
     )
     steps_per_call: Positive | None = option(
         "make N decode steps in one call: head, argmax and embedding join the loop (default: 1)"
+    )
+    stop_token: Natural | None = option(
+        "end each row of the batch at this token, and a call of --steps-per-call with the last of them"
+        " (default: all steps are made)",
+        metavar="ID",
     )
     resident: bool | None = option(
         "keep weights in the SRAM that kernels leave over, from step to step (default: no)"
@@ -269,35 +272,3 @@ class TuningOptions:
     )
     spill: bool = spill_option()
     timing: TimingOptions
-
-
-@dataclass(frozen=True)
-class StudyOptions:
-    """How a study is kept and run; commands say themselves where that is, and how long, by default."""
-
-    storage: str | None = option("where the study is kept", metavar="FILE|URL")
-    budget: Positive | None = option("end after N evaluations")
-    """None where the input says it."""
-    jobs: Positive = option("evaluate N points at a time (default: 1)", default=1)
-    timeout: float | None = option(
-        "stop an evaluation that takes longer; it counts as timed out", type=seconds, metavar="SECONDS"
-    )
-    seed: Natural = option("seed of all choices (default: 0)", default=0)
-    resume: bool = option(
-        "refuse to begin a new study; without it, a study that is there goes on as well", default=False
-    )
-    json: bool = json_option()
-    method: Method = option(
-        "how points are chosen (default: default); docs/explore.md describes them", default="default"
-    )
-
-
-def study_group(storage: str, budget: int | None) -> Any:
-    """The group of `StudyOptions` with the defaults of storage, in words, and budget."""
-    usual = "what the input says" if budget is None else budget
-    kept = "where the study is kept: an SQLite file, FILE.journal, a database URL, grpc://host:port"
-    end = "end after N evaluations in all, also those of earlier runs"
-    return group(
-        storage={"help": f"{kept} (default: {storage})"},
-        budget={"help": f"{end} (default: {usual})", "default": budget},
-    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from ..backends.interpreter import Interpreter
-from ..backends.targets import Run, Step
+from ..backends.interpreter import Interpreter, StepResult, after_step
+from ..backends.runs import Run, Step
 from ..backends.tensors import Array
 
 
@@ -62,14 +62,17 @@ class Reference:
                 yield f"state {name}{where}", self._run.read(name, socket), wanted
 
     def _steps(self, step: Step, count: int) -> tuple[list[Array], dict[str, list[Array]]]:
-        """Outputs of the decode steps of a call, and what the host has read of them."""
+        """Outputs of the decode steps of a call, and what the host has read of them.
+
+        Rows that have ended at the stop token do nothing in single steps, and no step is made without others.
+        """
         run, inputs = self._run, dict(step.inputs)
         outputs: list[tuple[Array, ...]] = []
         observed: dict[str, list[Array]] = {}
         for number in range(0, count, self._interpreter.steps):
             at = run.position_inputs(step.position + number)
             inputs |= {name: np.asarray(value, step.inputs[name].dtype) for name, value in at.items()}
-            result = self._interpreter.step([inputs[name] for name in run.inputs])
+            result = self._step_of_rows(inputs, step.stop_token)
             outputs.append(result.outputs)
             for label, values in result.observed.items():
                 observed.setdefault(label, []).extend(values)
@@ -77,6 +80,17 @@ class Reference:
         if len(outputs) == 1:
             return [*outputs[0]], observed
         return [np.stack(values) for values in zip(*outputs, strict=True)], observed
+
+    def _step_of_rows(self, inputs: Mapping[str, Array], stop: int | None) -> StepResult:
+        """A step in which rows with the stop token do nothing, and go on with it; none if all have it."""
+        values = [inputs[name] for name in self._run.inputs]
+        if stop is None or self._interpreter.steps > 1:
+            return self._interpreter.step(values)
+        (tokens,) = (value for value in values if value.shape)
+        if np.all(tokens == stop):
+            return StepResult((tokens,), {})
+        result = self._interpreter.step(values, tokens == stop)
+        return StepResult(tuple(after_step(tokens, one, stop) for one in result.outputs), result.observed)
 
 
 def _difference(position: int, name: str, mine: Array, wanted: Array) -> Difference:

@@ -26,10 +26,18 @@ from ..collectives import shards
 from ..numerics import Operation as Meaning
 from ..specs import attributes_of, runs_of, spec_of_whole, tensor_spec, weight_specs
 from ..tensors import Array, TensorSpec
-from .evaluator import Evaluator, same_on_all
-from .values import InterpretationError, SocketValues, fail
+from .evaluator import Evaluator
+from .values import InterpretationError, Rows, SocketValues, after_step, fail, same_on_all
 
-__all__ = ["InterpretationError", "Interpreter", "StepResult", "attributes_of", "tensor_spec", "weight_specs"]
+__all__ = [
+    "InterpretationError",
+    "Interpreter",
+    "StepResult",
+    "after_step",
+    "attributes_of",
+    "tensor_spec",
+    "weight_specs",
+]
 
 
 @dataclass(frozen=True)
@@ -78,13 +86,13 @@ class Interpreter:
         """The states by name, those of the first socket where there are several."""
         return self.socket_states[0]
 
-    def step(self, inputs: Sequence[ArrayLike]) -> StepResult:
-        """Run the step once; plain numbers and lists do for inputs.
+    def step(self, inputs: Sequence[ArrayLike], done: Array | None = None) -> StepResult:
+        """Run the step once; plain numbers and lists do for inputs. Rows that are `done` append nothing.
 
         Raises: InterpretationError if the inputs do not fit, an operation has no meaning, a position
             or index is outside its range, or sockets give different outputs.
         """
-        evaluator = Evaluator(self.sockets, self._symbols, self._memory(), self._operations, {})
+        evaluator = Evaluator(self.sockets, self._symbols, self._memory(), self._operations, {}, Rows(done))
         arguments: list[SocketValues] = [[array] * self.sockets for array in self._checked_inputs(inputs)]
         outputs = evaluator.run_function(self._entry, arguments)
         arrays = tuple(self._output(number, values) for number, values in enumerate(outputs))

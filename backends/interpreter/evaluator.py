@@ -19,7 +19,17 @@ from ..meanings import load_meaning
 from ..specs import attributes_of, tensor_spec
 from ..tensors import Array
 from .network import run_network
-from .values import SocketValues, counter_at, fail, slices_of, windows_of
+from .values import (
+    Rows,
+    SocketValues,
+    after_step,
+    arrays_of,
+    counter_at,
+    fail,
+    same_on_all,
+    slices_of,
+    windows_of,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Evaluator:
     """Meanings of operations that bring none, by name."""
     observed: dict[str, list[Array]]
     """What the host has read so far, by label."""
+    rows: Rows
 
     def run_function(
         self, function: Operation, arguments: Sequence[SocketValues]
@@ -45,6 +56,8 @@ class Evaluator:
         """The results of a function, kernel or schedule."""
         match function:
             case KernelOp():
+                if self.rows.done is not None:
+                    fail(function, "rows end one by one in a network only where it has a stop token itself")
                 return run_network(function, arguments, self.sockets, self.run_block)
             case FuncOp() | kernel.FunctionLikeOp() if len(function.body.blocks) == 1:
                 return self.run_block(function.body.block, arguments)
@@ -114,16 +127,37 @@ class Evaluator:
     def _steps(
         self, op: kernel.StepsOp, operands: Sequence[SocketValues], values: dict[SSAValue, SocketValues]
     ) -> Sequence[SocketValues]:
-        """What each step yields, stacked, on each socket."""
+        """What each step yields, stacked, on each socket; steps end where all rows have the stop token."""
         carried, counted = operands[: len(op.carried)], operands[len(op.carried) :]
         made: list[Sequence[SocketValues]] = []
         for step in range(op.count.value.data):
             counters = [counter_at(first, step) for first in counted]
-            carried = self.run_block(op.body.block, (*carried, *counters), values)
+            if op.stop is None:
+                carried = self.run_block(op.body.block, (*carried, *counters), values)
+            else:
+                carried = self._step_of_rows(op, op.stop.value.data, carried, counters, values)
             made.append(carried)
         return [
             [np.stack(arrays) for arrays in zip(*steps, strict=True)] for steps in zip(*made, strict=True)
         ]
+
+    def _step_of_rows(
+        self,
+        op: kernel.StepsOp,
+        stop: int,
+        carried: Sequence[SocketValues],
+        counters: Sequence[SocketValues],
+        values: dict[SSAValue, SocketValues],
+    ) -> Sequence[SocketValues]:
+        """The tokens behind a step, to which rows with the stop token add nothing."""
+        tokens = same_on_all(op, "the tokens of a step", arrays_of(carried[0]))
+        done = tokens == stop
+        if done.all():
+            return carried
+        self.rows.done = done
+        (made,) = self.run_block(op.body.block, (*carried, *counters), values)
+        self.rows.done = None
+        return [[after_step(tokens, one, stop) for one in arrays_of(made)]]
 
     def _compute(self, op: Operation, operands: Sequence[SocketValues]) -> Sequence[SocketValues]:
         arrays = [_arrays(op, operands, socket) for socket in range(self.sockets)]
@@ -133,7 +167,14 @@ class Evaluator:
                 self.observed.setdefault(op.label.data, []).append(value)
                 return ()
             meaning = self._meaning(op)
+            if isinstance(op, nn.CacheAppendOp):
+                for cache, x, position in arrays:
+                    for rows in self.rows.live(op, len(x)):
+                        meaning(cache[rows], x[rows], position)
+                return ()
             if not op.results:
+                if self.rows.done is not None:
+                    fail(op, f"{op.name} writes memory, and cannot leave out rows that are done")
                 for row in arrays:
                     meaning(*row)
                 return ()
@@ -160,17 +201,3 @@ def _arrays(op: Operation, operands: Sequence[SocketValues], socket: int) -> lis
     if len(arrays) < len(operands):
         fail(op, f"{op.name} works on a whole stack; it can only be sliced")
     return arrays
-
-
-def same_on_all(op: Operation, what: str, arrays: Sequence[Array]) -> Array:
-    """A value that leaves the machine: it must be the same on all sockets, bit for bit.
-
-    Raises: InterpretationError if it is not.
-    """
-    first, *others = arrays
-    bits = first.tobytes() if others else b""
-    for socket, other in enumerate(others, start=1):
-        if other.tobytes() != bits:
-            what_to_do = "gather its parts (collective.all_gather) or add them up (collective.all_reduce)"
-            fail(op, f"{what} differs between socket 0 and socket {socket}; {what_to_do}")
-    return first

@@ -34,7 +34,7 @@ from .. import numerics
 from ..collectives import COLLECTIVES, sharded_embedding
 from ..specs import attributes_of, tensor_spec
 from ..tensors import Array, TensorSpec, spec_of
-from .values import SocketValues, arrays_of, counter_at, fail, slices_of
+from .values import Rows, SocketValues, after_step, arrays_of, counter_at, fail, same_on_all, slices_of
 
 Tile = list[Array]
 """What a channel carries: an array per socket, or none at all for a token."""
@@ -61,6 +61,8 @@ def run_network(
         moves = network.moves
         waiting = [(op, process) for op, process in waiting if not _done(op, process)]
         if waiting and network.moves == moves:
+            if network.has_ended(op for op, _ in waiting):
+                break
             fail(waiting[0][0], f"{waiting[0][0].name} waits for a tile that never comes")
     return tuple(network.results)
 
@@ -82,12 +84,28 @@ class _Network:
     def __init__(self, kernel: KernelOp, arguments: Sequence[SocketValues], sockets: int, run_body: RunBody):
         block = kernel.body.block
         self.sockets = sockets
+        self.tree = kernel.loops
         self.run_body = run_body
         self.memory: dict[SSAValue, SocketValues] = dict(zip(block.args, arguments, strict=True))
         self.results = [self._zeros(type_) for type_ in kernel.function_type.outputs]
         self.channels: dict[SSAValue, deque[Tile]] = {op.result: deque() for op in kernel.channels()}
         self.moves = 0
         """Tiles put or taken so far."""
+        self.stops = any(isinstance(op, CarryOp) and op.stop is not None for op in kernel.units())
+        self.done: list[Array] = []
+        """Which rows are done when a decode step begins, as far as that is known, with a stop token."""
+        self.made: int | None = None
+        """Steps that are made, where all rows are done before the last one."""
+        self.stored: dict[StoreOp, int] = {}
+        """Passes of each store so far."""
+
+    def has_ended(self, waiting: Iterable[UnitOp]) -> bool:
+        """Whether all rows are done, and what waits has nothing left to do in the steps that are made."""
+        if self.made is None:
+            return False
+        stores = [op for op in waiting if isinstance(op, StoreOp)]
+        made = {op: op.passes // self.tree.steps * self.made for op in stores}
+        return all(self.tree.is_inside(op.runs, STEP) and self.stored.get(op, 0) >= made[op] for op in stores)
 
     def start(self, op: UnitOp) -> Process:
         """The process of a unit."""
@@ -176,9 +194,21 @@ class _Network:
                 for part, array in zip(parts, tile, strict=True):
                     part[...] = array
             if op.position is not None:
-                for row in zip(destination, whole, positions, strict=True):
-                    numerics.cache_append(*row)
+                yield from self._append(op, destination, whole, positions)
+            self.stored[op] = self.stored.get(op, 0) + 1
             self._put(op.done, TOKEN)
+
+    def _append(self, op: StoreOp, caches: Tile, tiles: Tile, positions: list[Array]) -> Process:
+        """Append on each socket, once it is known which rows are done."""
+        rows = Rows()
+        if self.stops and self.tree.is_inside(op.runs, STEP):
+            step = self.stored.get(op, 0) // (op.passes // self.tree.steps)
+            while len(self.done) <= step:
+                yield
+            rows = Rows(self.done[step])
+        for cache, tile, position in zip(caches, tiles, positions, strict=True):
+            for live in rows.live(op, len(tile)):
+                numerics.cache_append(cache[live], tile[live], position)
 
     # Computation.
 
@@ -211,6 +241,9 @@ class _Network:
         return [np.concatenate(row, shape.axis) for row in zip(*tiles, strict=True)]
 
     def _carry(self, op: CarryOp) -> Process:
+        if op.stop is not None:
+            yield from self._carry_rows(op, op.stop.value.data)
+            return
         rounds, length = op.rounds
         for i in [*range(length + 1)] * rounds:
             source = op.init if i == 0 else op.next
@@ -218,6 +251,20 @@ class _Network:
             for _ in range(op.tiles.value.data):
                 tile = yield from self._take(source)
                 self._put(op.current if i < length else last, tile)
+
+    def _carry_rows(self, op: CarryOp, stop: int) -> Process:
+        """Tokens from step to step until all rows have the stop token; the rest of what it makes is that."""
+        tokens = yield from self._take(op.init)
+        for step in range(op.passes):
+            self.done.append(same_on_all(op, "the tokens of a step", tokens) == stop)
+            self.moves += 1
+            if self.done[-1].all():
+                self.made = step if self.made is None else self.made
+            else:
+                self._put(op.current, tokens)
+                made = yield from self._take(op.next)
+                tokens = [after_step(*row, stop) for row in zip(tokens, made, strict=True)]
+            self._put(op.made, tokens)
 
     def _count(self, op: CounterOp) -> Process:
         for step in range(op.passes):

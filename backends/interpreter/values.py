@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import DiagnosticException
 
@@ -48,3 +50,40 @@ def arrays_of(values: SocketValues) -> list[Array]:
     arrays = [value for value in values if not isinstance(value, tuple)]
     assert len(arrays) == len(values), "a stream or a stage works on one tensor at a time"
     return arrays
+
+
+def same_on_all(op: Operation, what: str, arrays: Sequence[Array]) -> Array:
+    """A value that leaves the machine, or decides what it does: it must be the same on all sockets.
+
+    Raises: InterpretationError if it is not, bit for bit.
+    """
+    first, *others = arrays
+    bits = first.tobytes() if others else b""
+    for socket, other in enumerate(others, start=1):
+        if other.tobytes() != bits:
+            what_to_do = "gather its parts (collective.all_gather) or add them up (collective.all_reduce)"
+            fail(op, f"{what} differs between socket 0 and socket {socket}; {what_to_do}")
+    return first
+
+
+@dataclass
+class Rows:
+    """Which rows of the batch are done now: nothing is appended for them. None where no row ends."""
+
+    done: NDArray[np.bool_] | None = None
+
+    def live(self, op: Operation, count: int) -> list[slice]:
+        """Where the rows of an append of so many are that are not done; all of them at once if none is.
+
+        Raises: InterpretationError where the append is one of another batch.
+        """
+        if self.done is None or not self.done.any():
+            return [slice(None)]
+        if len(self.done) != count:
+            fail(op, f"it appends {count} rows, of a batch of {len(self.done)} that end one by one")
+        return [slice(row, row + 1) for row, done in enumerate(self.done.tolist()) if not done]
+
+
+def after_step(tokens: Array, made: Array, stop: int) -> Array:
+    """The tokens behind a step that began with `tokens` and made others: rows that were done stay so."""
+    return np.where(tokens == stop, np.asarray(stop, made.dtype), made)

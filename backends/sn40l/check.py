@@ -45,6 +45,9 @@ def check_structure(program: Program) -> None:
         except ProgramError as error:
             raise ProgramError(f"kernel '{kernel.name}': {error.message}", error.location) from None
     _check_commands(program)
+    stopped = {kernel.name for kernel in program.kernels if kernel.stop_token is not None}
+    calls = sum(isinstance(one, Execute) and one.kernel in stopped for one in program.commands)
+    require(calls <= 1, f"{calls} calls end at a stop token; of one it is known how many steps it makes")
 
 
 def _check_unique(what: str, names: Iterable[str]) -> None:

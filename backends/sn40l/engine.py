@@ -2,20 +2,21 @@
 
 Both run the same events; data only travels along. In a cycle all events happen first, then memories and links
 take their next requests, so that nothing depends on the order of events within a cycle. One socket is run
-alone, or several in lock step, each with its own units, channels, memories and links. A deadlock is told by
-who waits for whom, and by the depth that would break the circle.
+alone, or several in lock step, each with its own units, channels, memories and links.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop
 
 from ...dialects.machine import Machine
 from .accesses import OrderCheck, conflicts_of
 from .address import Walk
-from .errors import DeadlockError, ExecutionError, HazardError
+from .deadlock import deadlock
+from .ending import Ending, check_alike
+from .errors import ExecutionError, HazardError
 from .firing import ChannelRun, InputState, OutputState, Place, Surroundings, UnitRun
 from .kernel import Arguments, Bound, Kernel, Unit
 from .ledger import KernelTiming, Traffic, split
@@ -73,9 +74,19 @@ class KernelRun:
         self.in_flight = InFlight(self.hbm)
         self.channels = [ChannelRun(channel, with_data=data is not None) for channel in kernel.channels]
         self.order = OrderCheck(kernel, call.walks, call.conflicts, memory)
-        shared = self.hbm, self.ddr, self.link, self.resident, self.in_flight, exchange or Exchange()
+        self.ending = Ending(kernel)
+        shared = (
+            self.hbm,
+            self.ddr,
+            self.link,
+            self.resident,
+            self.in_flight,
+            exchange or Exchange(),
+            self.ending,
+        )
         self._around = Surroundings(self.calendar, memory, data, self.order, machine, socket, *shared)
         self.units = [self._start(unit, index) for index, unit in enumerate(kernel.units)]
+        self.ending.join(self.units, self.servers)
         self.now = 0
         """It is the cycle of the last event."""
 
@@ -120,13 +131,14 @@ class KernelRun:
 
     def timing(self) -> KernelTiming:
         """What a finished run took."""
-        kernel, hbm, ddr, sent = self.call.kernel, self.hbm, self.ddr, self.link.written_bytes
+        hbm, ddr, sent = self.hbm, self.ddr, self.link.written_bytes
         sram = sum(server.read_bytes for server in self.resident.values())
         return KernelTiming(
             self.now,
             split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles, self.in_flight.idle()),
             Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes, sent, sram),
-            sum(unit.work[0] * unit.firings_per_call(kernel) for unit in kernel.units),
+            sum(run.unit.work[0] * min(run.firing, run.firings) for run in self.units),
+            made=self.ending.made,
         )
 
     def check_end(self) -> None:
@@ -134,7 +146,7 @@ class KernelRun:
         if not all(unit.is_done for unit in self.units):
             raise deadlock(self.units, self.now)
         for state in self.channels:
-            if state.arrived != state.released:
+            if state.arrived != state.released and self.ending.steps is None:
                 left = state.arrived - state.released
                 raise HazardError(
                     f"hazard at cycle {self.now}: the kernel ends with {left} unread tokens "
@@ -198,6 +210,7 @@ class SocketsRun:
         return timing
 
     def _check_ends(self) -> None:
+        check_alike([run.ending for run in self.runs])
         if (waiting := self._exchange.first_waiting()) is not None:
             firing, sent = waiting
             here = {one.socket for one in sent}
@@ -214,88 +227,3 @@ class SocketsRun:
         except ExecutionError as error:
             error.message = f"socket {socket}: {error.message}{f'; {note}' if note else ''}"
             raise
-
-
-@dataclass(frozen=True)
-class _Wait:
-    """A unit cannot fire because a port has no tokens, or no free slot."""
-
-    unit: UnitRun
-    port: InputState | OutputState
-
-    @property
-    def channel(self) -> ChannelRun:
-        return self.port.channel
-
-    @property
-    def other(self) -> UnitRun:
-        """The unit at the other end of the channel."""
-        return self.channel.producer if isinstance(self.port, InputState) else self.channel.consumer
-
-    def __str__(self) -> str:
-        channel = self.channel
-        name, depth = f"channel '{channel.channel.name}'", channel.depth
-        if isinstance(self.port, OutputState):
-            return f"{self.unit} waits for {self.other} to free a slot of {name}, depth {depth}"
-        size = self.port.port.size
-        there = channel.arrived - (self.port.needed - size)
-        what = "a token" if size == 1 else f"{size} tokens ({there} there)"
-        return f"{self.unit} waits for {what} of {self.other} on {name}, depth {depth}"
-
-    def firing_of_other(self) -> int:
-        """The firing of the other unit that ends the wait."""
-        channel, other = self.channel, self.other
-        if isinstance(self.port, InputState):
-            port = next(state.port for state in other.outputs if state.channel is channel)
-            return port.firing_putting(self.port.needed - 1)
-        port = next(state.port for state in other.inputs if state.channel is channel)
-        return port.firing_freeing(channel.released)
-
-
-def deadlock(units: Sequence[UnitRun], now: int) -> DeadlockError:
-    """The error for units that have work left although nothing can happen any more."""
-    waits = {unit.index: _wait_of(unit) for unit in units if not unit.is_done}
-    chains = [_follow(waits, start) for start in waits]
-    chain = next((chain for chain in chains if _is_circle(chain)), chains[0])
-    last = chain[-1]
-    way_out = _way_out(chain) if _is_circle(chain) else f"{last.other} has taken all its steps"
-    text = "; ".join(map(str, chain))
-    return DeadlockError(f"deadlock at cycle {now}: {text}; {way_out}", last.unit.unit.location)
-
-
-def _wait_of(unit: UnitRun) -> _Wait:
-    for port in unit.inputs:
-        if port.begin == unit.firing and port.channel.arrived < port.needed:
-            return _Wait(unit, port)
-    full = (port for port in unit.outputs if port.begin == unit.firing and port.channel.is_full)
-    return _Wait(unit, next(full))
-
-
-def _follow(waits: Mapping[int, _Wait], start: int) -> list[_Wait]:
-    """Who waits for whom, from a unit on: a circle, or a chain that ends at a unit without work left."""
-    path, here = list[int](), start
-    while here in waits and here not in path:
-        path.append(here)
-        here = waits[here].other.index
-    if here in path:
-        path = path[path.index(here) :]
-    return [waits[index] for index in path]
-
-
-def _is_circle(chain: Sequence[_Wait]) -> bool:
-    return chain[-1].other is chain[0].unit
-
-
-def _way_out(circle: Sequence[_Wait]) -> str:
-    """The cheapest depth that lets one unit of the circle go on until the unit that waits for it can."""
-    choices: list[tuple[int, int, str]] = []
-    for before, wait in zip((circle[-1], *circle[:-1]), circle, strict=True):
-        if isinstance(wait.port, OutputState):
-            channel = wait.channel
-            depth = wait.port.port.tokens_by(before.firing_of_other()) - channel.released
-            more_bytes = (depth - channel.depth) * channel.channel.tile_bytes
-            choices.append((more_bytes, depth, channel.channel.name))
-    if not choices:
-        return "no depth breaks this circle, each waits for a token"
-    _, depth, name = min(choices)
-    return f"depth {depth} of channel '{name}' breaks the circle"

@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from ..collectives import shards
-from ..targets import RunOptions, Step, TargetError
+from ..runs import RunOptions, Step
+from ..targets import TargetError
 from ..tensors import Array, TensorSpec
 from ..weights import WeightError, WeightSpec, load_safetensors, random_weights
 from .check import check_structure
@@ -210,7 +211,7 @@ class ProgramRun:
         return self.program.inputs
 
     def steps(self, count: int, progress: Progress) -> Iterator[Step]:
-        """Run `count` calls.
+        """Run `count` calls, or fewer where all rows of the batch end at the stop token before.
 
         Raises: TargetError where the program cannot run to its end.
         """
@@ -227,8 +228,12 @@ class ProgramRun:
 
             with target_errors():
                 result = self.executor.step(inputs, advance)
-            yield Step(position, dict(inputs), result.outputs, result.observed, result.report.cycles)
+            stop, report = self.program.stop_token, result.report
+            given = position, dict(inputs), result.outputs, result.observed
+            yield Step(*given, report.cycles, stop, report.steps)
             inputs |= self.fed_back(self._of_last_step(result.outputs))
+            if stop is not None and all(np.all(value[-1] == stop) for value in result.outputs.values()):
+                return
 
     def position_inputs(self, position: int) -> dict[str, int]:
         """The inputs that are the position of a token."""

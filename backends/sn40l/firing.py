@@ -18,6 +18,7 @@ from ...dialects.loop_tree import Placement
 from ...dialects.machine import Machine
 from ..tensors import Array
 from .accesses import OrderCheck
+from .ending import Ending
 from .errors import HazardError
 from .kernel import Bound, Channel, Port, Unit
 from .memory import Data, MemoryMap
@@ -219,6 +220,7 @@ class Surroundings:
     """These are the PMUs of the resident weights that the call reads, by region."""
     in_flight: InFlight
     exchange: Exchange
+    ending: Ending
 
 
 @dataclass(frozen=True)
@@ -285,8 +287,8 @@ class UnitRun(ABC):
 
     @property
     def is_done(self) -> bool:
-        """Whether it has fired for the last time."""
-        return self.firing == self.firings
+        """Whether it has fired for the last time, or further, where a stop token has ended the call."""
+        return self.firing >= self.firings
 
     def number(self, firing: int) -> int:
         """The number of the pass of a firing in program order."""

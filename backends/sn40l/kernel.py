@@ -1,9 +1,9 @@
 """A kernel of a program: units joined by bounded channels, and what every kind of unit says of itself.
 
-Units refer to channels by their index in the kernel and to memory by the index of a kernel parameter, whose
-address an argument load has set. All extents are tiles, firings, bytes or cycles, as named. A kernel has
-loops, in one another and in a row; a unit runs once in each iteration of the loop that its rate names, or
-once a call. What it does each time is a pass; it begins a new round of passes when its loop begins anew.
+Units refer to channels by their index in the kernel and to memory by the index of a parameter, whose address
+an argument load has set. A kernel has loops, in one another and in a row; a unit runs once in each iteration
+of the loop that its rate names, or once a call. What it does each time is a pass; a new round of passes
+begins when its loop does.
 """
 
 from __future__ import annotations
@@ -90,8 +90,7 @@ class Port:
         burst = bisect_left(self.starts, firing) - 1
         if burst < 0:
             return 0
-        begun = -((self.starts[burst] - firing) // self.period)
-        return burst * self.burst + min(self.burst, begun)
+        return burst * self.burst + min(self.burst, -((self.starts[burst] - firing) // self.period))
 
     def firing_putting(self, ordinal: int) -> int:
         """The firing in which an output puts its token number `ordinal`."""
@@ -112,10 +111,7 @@ class Arguments:
 
     addresses: tuple[int, ...]
     scalar: Callable[[int], int]
-    """It reads the integer at an address.
-
-    Raises: ExecutionError if that is not known.
-    """
+    """It reads the integer at an address, and raises an ExecutionError if that is not known."""
 
     def position(self, parameter: int) -> int:
         """The scalar that a parameter points to."""
@@ -223,6 +219,11 @@ class Unit(ABC):
         """It does something every so many firings, which must end with the call."""
         return ()
 
+    @property
+    def stop_token(self) -> int | None:
+        """Rows of a batch end at this token of those that it carries; None of a unit where none do."""
+        return None
+
     def rows(self, sockets: int) -> int | None:
         """It reads rows by their number, of so many on all sockets together; None of a unit that does not."""
         return None
@@ -276,6 +277,11 @@ class Kernel:
         """Decode steps of a call."""
         return self.tree.steps
 
+    @property
+    def stop_token(self) -> int | None:
+        """Rows of a batch end at this token, and the call with the last of them; None where none do."""
+        return next((unit.stop_token for unit in self.units if unit.stop_token is not None), None)
+
     @cached_property
     def iterations(self) -> int:
         """Iterations of all innermost loops in a call; 1 without loops."""
@@ -284,8 +290,8 @@ class Kernel:
     @cached_property
     def placements(self) -> list[Placement]:
         """Where the passes of each unit stand in program order."""
-        rates = [unit.runs(self) for unit in self.units]
-        return program_order(self.tree, rates, [unit.writes for unit in self.units])
+        units = self.units
+        return program_order(self.tree, [u.runs(self) for u in units], [u.writes for u in units])
 
     @cached_property
     def leaf_iterations(self) -> dict[Rate, Placement]:

@@ -14,7 +14,7 @@ from .check import check_structure
 from .engine import Call, KernelRun, SocketsRun, resolve
 from .errors import ExecutionError, HazardError
 from .fast_forward import LayerObserver, StageObserver, TraceObserver, run_in_iterations
-from .ledger import Details, KernelTiming, Ledger
+from .ledger import Details, KernelTiming, Ledger, Made
 from .memory import Data, MemoryMap
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, is_in_ddr
 from .report import CallReport, Report
@@ -127,6 +127,8 @@ class StepRun:
         self._pending = 0
         """Commands of so many cycles belong to the next call."""
         self._other_cycles = 0
+        self._made: Made | None = None
+        """Less than the program can make, where rows have ended at a stop token."""
 
     def run(self, progress: Progress | None = None) -> Report:
         """Issue all commands.
@@ -143,14 +145,15 @@ class StepRun:
             if progress is not None:
                 progress(number + 1, len(program.commands))
         rest = self._other_cycles + self._pending
+        made = self._made or Made(program.steps, program.tokens_per_step)
         return Report(
             program.name,
             program.machine,
             orchestration,
-            program.tokens_per_step,
+            made.tokens,
             tuple(self._calls),
             rest,
-            program.steps,
+            made.steps,
             first_step_extra_cycles(program, orchestration),
         )
 
@@ -193,6 +196,7 @@ class StepRun:
             error.location = error.location or command.location
             raise
         ledger = timing.ledger + Ledger(launch=launch)
+        self._made = timing.made or self._made
         call = CallReport(command.kernel, self._now, ledger, timing.traffic, timing.flops, timing.details)
         self._calls.append(call)
         self._now += call.cycles

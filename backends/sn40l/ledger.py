@@ -206,6 +206,15 @@ class Details:
 
 
 @dataclass(frozen=True)
+class Made:
+    """What a call has made that rows have ended early in, at a stop token."""
+
+    steps: int
+    tokens: int
+    """Of rows that were not done when their step began."""
+
+
+@dataclass(frozen=True)
 class KernelTiming:
     """What one execution of a kernel takes, without its launch."""
 
@@ -214,6 +223,8 @@ class KernelTiming:
     traffic: Traffic
     flops: int
     details: Details | None = None
+    made: Made | None = None
+    """None where it is all that the kernel can make."""
 
 
 @dataclass(frozen=True)

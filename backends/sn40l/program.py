@@ -139,6 +139,11 @@ class Program:
     """It makes so many tokens: the batch, as often as it makes decode steps."""
 
     @property
+    def stop_token(self) -> int | None:
+        """Rows of the batch end at this token, if at any."""
+        return next((kernel.stop_token for kernel in self.kernels if kernel.stop_token is not None), None)
+
+    @property
     def steps(self) -> int:
         """Decode steps that it makes; what it returns has those of each step, one behind another."""
         return max((kernel.steps for kernel in self.kernels), default=1)

@@ -62,12 +62,12 @@ class Report:
     machine: Machine
     orchestration: str
     tokens: int
-    """It makes so many tokens."""
+    """It makes so many tokens: those of rows that had not ended."""
     calls: tuple[CallReport, ...]
     other_cycles: int
     """Commands that launch no kernel take so long: the host's reads."""
     steps: int = 1
-    """It makes so many decode steps."""
+    """It makes so many decode steps; fewer than the program can where all rows have ended at a stop token."""
     first_step_extra_cycles: int = 0
     """The very first step takes so long besides: its kernel is not loaded yet."""
 
@@ -168,7 +168,7 @@ class Report:
             "program": self.program,
             "orchestration": self.orchestration,
             "steps": self.steps,
-            "tokens_per_step": self.tokens // self.steps,
+            "tokens_per_step": self.tokens // max(1, self.steps),
             "sockets": self.machine.sockets,
             "clock_hz": self.machine.clock_hz,
             "hbm_bandwidth_bytes_per_second": self.machine.hbm_bandwidth,

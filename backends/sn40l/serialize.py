@@ -122,9 +122,11 @@ def _set_loops(kernel: dict[str, Any], path: str) -> None:
     iterations, steps = (_decode(int, kernel.pop(name, 1), f"{path}.{name}") for name in names)
     if steps < 1 or iterations % steps:
         raise ProgramError(f"{path}: {iterations} iterations do not make {steps} equal decode steps")
-    around = [(STEP, steps)] if steps > 1 else []
-    kernel["loops"] = _encode(LoopTree.chain([*around, (ITERATION, iterations // steps)]).loops)
-    for _, unit in _members(kernel, "units", path):
+    units = [unit for _, unit in _members(kernel, "units", path)]
+    rates = {unit.get("rate", STEP if unit.get("kind") == "Counter" else ITERATION) for unit in units}
+    counts = ((STEP, steps, steps > 1 or STEP in rates), (ITERATION, iterations // steps, ITERATION in rates))
+    kernel["loops"] = _encode(LoopTree.chain([(name, count) for name, count, used in counts if used]).loops)
+    for unit in units:
         if unit.get("rate") == ITERATION:
             del unit["rate"]
 

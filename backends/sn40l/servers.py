@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Protocol
 
@@ -43,6 +43,8 @@ class Served(Protocol):
     """The program asks for so many bytes; a memory may have to move more."""
     writes: bool
     """Whether bytes go to the server: into memory, or out to other sockets."""
+    firings: int
+    """It fires so often in a call."""
 
     def serve(self, now: int, end: int, firing: int) -> None:
         """The transfer of a firing begins now and occupies the server until `end`."""
@@ -78,6 +80,11 @@ class Server:
     def request(self, number: int, unit: Served, firing: int) -> None:
         """Queue a transfer of the pass with a number in program order; once begun it is not interrupted."""
         heappush(self.queue, (number, unit.index, firing, unit))
+
+    def drop_abandoned(self) -> None:
+        """Forget the requests of firings that are none of the call any more."""
+        self.queue = [one for one in self.queue if one[2] < one[3].firings]
+        heapify(self.queue)
 
     def dispatch(self, now: int) -> None:
         """Begin the most urgent transfer if the server is free; called when all else of a cycle is done."""

@@ -52,7 +52,8 @@ def _kernel_passes(choice: Choice) -> list[str]:
         passes.append(f"loop-kernels{{exclude={excluded}}}" if excluded else "loop-kernels")
     # Last: the loop over layers is its body, all of a step fits one kernel only as such.
     if choice.steps_per_call > 1:
-        passes.append(f"loop-steps{{steps={choice.steps_per_call}}}")
+        stop = "" if choice.stop_token is None else f" stop={choice.stop_token}"
+        passes.append(f"loop-steps{{steps={choice.steps_per_call}{stop}}}")
     elif choice.single_call:
         passes.append("join-calls")
     return passes

@@ -10,10 +10,12 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import FunctionType, IntegerType, ModuleOp
 from xdsl.ir import BlockArgument, Region, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import kernel
 from ...dialects.kernel import FuncOp, ReturnOp, Root, StepsOp, YieldOp, root_of
 from ...dialects.rdu_machine import machine_of
+from ...dialects.stop_token import vocabulary_of
 from ...dialects.tensors import element_type_of, end_of, shape_of
 from ..diagnostics import add_remark, fail
 from ..units.traffic import shortage
@@ -76,13 +78,19 @@ class LoopStepsPass(ModulePass):
     }
     ```
 
-    Raises: PassFailedException for less than two steps.
+    With `stop`, rows of the batch end at that token, one by one, and the loop with the last of them
+    (`kernel.steps … stop`).
+
+    Raises: PassFailedException for less than two steps, for a stop token that no row can have, and with a stop
+        token where something forbids the loop.
     """  # noqa: E501
 
     name = "loop-steps"
 
     steps: int = 8
     """Decode steps of a call."""
+    stop: int | None = None
+    """The token that ends a row of the batch; none does if absent."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.steps < 2:
@@ -94,17 +102,42 @@ class LoopStepsPass(ModulePass):
         kernels = {f.sym_name.data: f for f in module.ops if isinstance(f, kernel.FuncOp)}
         joined = JoinedCalls.of(schedule, kernels)
         if joined is None:
+            if self.stop is not None:
+                fail(
+                    schedule,
+                    f"stop is {self.stop}; kernels are networks already, or loop over steps",
+                )
             return
         found = step_loop(joined)
         if isinstance(found, StepLoop):
             name = kernel.UniqueNames(module).take(f"{schedule.sym_name.data}.loop")
-            func = build_stepped_kernel(name, found, self.steps)
-            trouble = shortage(func, machine_of(module))
+            func = build_stepped_kernel(name, found, self.steps, self.stop)
+            trouble = self._checked_stop(module, func) or shortage(func, machine_of(module))
             if trouble is None:
                 _replace(module, found, func)
                 return
             found = Objection(schedule, trouble)
-        add_remark(found.op, f"steps are not looped: {found.message}")
+        what = f"steps are not looped: {found.message}"
+        if self.stop is not None:
+            fail(found.op, f"{what}; so none of them ends at the stop token {self.stop}")
+        add_remark(found.op, what)
+
+    def _checked_stop(self, module: ModuleOp, func: FuncOp) -> str | None:
+        """What keeps the rows of a kernel from ending one by one; None if nothing does.
+
+        Raises: PassFailedException where the token is none of the vocabulary.
+        """
+        if self.stop is None:
+            return None
+        (steps,) = (op for op in func.body.block.ops if isinstance(op, StepsOp))
+        rows = vocabulary_of(steps.body.block, steps.body.block.args[0], machine_of(module).sockets)
+        if rows is not None and not 0 <= self.stop < rows:
+            fail(module, f"stop is {self.stop}; the vocabulary has the tokens 0 to {rows - 1}")
+        try:
+            steps.verify_()
+        except VerifyException as error:
+            return str(error)
+        return None
 
 
 def _replace(module: ModuleOp, loop: StepLoop, func: kernel.FuncOp) -> None:
@@ -187,8 +220,11 @@ def _objections(joined: JoinedCalls, fed: Sequence[BlockArgument | None]) -> Ite
             yield Objection(schedule, f"no result of a step, {what}")
 
 
-def build_stepped_kernel(name: str, loop: StepLoop, count: int) -> FuncOp:
-    """A kernel that makes `count` steps; it takes the loop's operands and returns all that is carried."""
+def build_stepped_kernel(name: str, loop: StepLoop, count: int, stop: int | None = None) -> FuncOp:
+    """A kernel that makes `count` steps, or ends where all rows have the token `stop`.
+
+    It takes the loop's operands and returns all that is carried.
+    """
     operands = loop.joined.operands
     outer = block_like(operands)
     outside: dict[Root, SSAValue] = dict(zip(map(root_of, operands), outer.args, strict=True))
@@ -199,7 +235,7 @@ def build_stepped_kernel(name: str, loop: StepLoop, count: int) -> FuncOp:
     returned = dict(zip(loop.fed, returned_by(loop.schedule), strict=True))
     inner.add_op(YieldOp([values[root_of(returned[argument])] for argument in loop.carried]))
     carried, counted = ([outside[a] for a in some] for some in (loop.carried, loop.counted))
-    steps = StepsOp(count, carried, counted, Region(inner))
+    steps = StepsOp(count, carried, counted, Region(inner), stop)
     outer.add_ops([steps, end := ReturnOp(steps.res)])
     for result, argument in zip(steps.res, loop.carried, strict=True):
         result.name_hint = argument.name_hint

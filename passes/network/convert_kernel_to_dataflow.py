@@ -119,7 +119,10 @@ def _live_ops(block: Block) -> list[Operation]:
 
 
 def _convert_steps(builder: NetworkBuilder, steps: kernel.StepsOp) -> None:
-    """The step once: its carried values through carries from step to step, its results one behind another."""
+    """The step once: its carried values through carries from step to step, its results one behind another.
+
+    With a stop token the carry knows which rows are done, so the results are what it makes of the tokens.
+    """
     carried, arguments = len(steps.carried), steps.body.block.args
     inits = [builder.own_load(value, steps, CALL) for value in steps.carried]
     builder.rate = builder.loops[steps]
@@ -128,13 +131,15 @@ def _convert_steps(builder: NetworkBuilder, steps: kernel.StepsOp) -> None:
     for argument, first in zip(arguments[carried:], steps.counted, strict=True):
         builder.sources[argument] = Memory(builder.memory(first, steps).argument, counted=True)
     nexts: list[SSAValue] = []
+    stopped = Wire(arguments[0].type, builder.rate)
     for number, current in enumerate(currents):
-        _carry(builder, steps, (inits, nexts, number), None, current)
+        _carry(builder, steps, (inits, nexts, number), None, current, stopped)
     _convert_block(builder, steps.body.block)
     last = end_of(steps.body.block)
     nexts += [builder.fresh(value, last) for value in last.operands]
     for value, result in zip(last.operands, steps.res, strict=True):
-        channel, number = builder.fresh(value, last), _returned_as(result, steps)
+        stops, number = steps.stop is not None, _returned_as(result, steps)
+        channel = builder.channel(stopped, last, "tokens") if stops else builder.fresh(value, last)
         builder.unit(
             last,
             lambda channel=channel, number=number: dataflow.StoreOp(
@@ -226,13 +231,19 @@ def _carry(
     sources: tuple[list[SSAValue], list[SSAValue], int],
     final: Wire | None,
     current: Wire,
+    stopped: Wire | None = None,
 ) -> None:
-    """A carry; `sources` are the first values, the next ones (known when the body is there), its number."""
+    """A carry; `sources` are the first values, the next ones (known when the body is there), its number.
+
+    `stopped` gets what the steps of a loop with a stop token make.
+    """
 
     def make() -> UnitOp:
         inits, nexts, number = sources
         end = final.channels[0] if final is not None and final.channels else None
-        return dataflow.CarryOp(1, inits[number], nexts[number], end, current.channels)
+        made = () if stopped is None else stopped.channels
+        stop = loop.stop.value.data if isinstance(loop, kernel.StepsOp) and loop.stop is not None else None
+        return dataflow.CarryOp(1, inits[number], nexts[number], end, current.channels, made, stop)
 
     builder.unit(loop, make)
 

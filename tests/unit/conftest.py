@@ -201,7 +201,9 @@ class Network:
         channels, units = tuple(self.channels), tuple(self.units)
         in_steps = self.steps > 1 or any(unit.rate == "step" for unit in units)
         around = [("step", self.steps)] if in_steps else []
-        loops = LoopTree.chain([*around, ("iteration", self.iterations // self.steps)]).loops
+        in_loop = not units or any(unit.rate in (None, "iteration") for unit in units)
+        inside = [("iteration", self.iterations // self.steps)] if in_loop else []
+        loops = LoopTree.chain([*around, *inside]).loops
         kernel = Kernel("kernel", loops, parameters, channels, units)
         addresses = tuple(region.address for region in self.regions)
         commands: list[Command] = [LoadProgram("kernel")]

@@ -15,13 +15,14 @@ from layer_models_ir import CONTEXT, kernel_module, model_module
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException
 
+from kl.backends.runs import RunOptions
 from kl.backends.sn40l import fast_forward
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError
 from kl.backends.sn40l.execution import ProgramRun, start_run
 from kl.backends.sn40l.fast_forward.period import Period, period_between
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
-from kl.backends.targets import Choice, RunOptions, TargetError
+from kl.backends.targets import Choice, TargetError
 from kl.dialects.kernel import CallOp, FuncOp, LoopOp
 from kl.dialects.machine import Machine
 from kl.passes import load_pass

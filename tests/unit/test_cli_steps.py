@@ -131,6 +131,22 @@ WRONG = {
         ["time", TINY, "--pipeline", "outline-kernels", "--steps-per-call", "2"],
         "--pipeline says all that is done",
     ),
+    "a stop token of single steps": (
+        ["run", TINY, "--stop-token", "7"],
+        "--stop-token 7 ends calls of several steps",
+    ),
+    "a stop token beside a pipeline": (
+        ["time", TINY, "--pipeline", "outline-kernels", "--stop-token", "7"],
+        "--pipeline says all that is done",
+    ),
+    "an unknown stop token": (
+        ["run", TINY, "--steps", "2", "--steps-per-call", "2", "--stop-token", "256"],
+        "stop is 256; the vocabulary has the tokens 0 to 255",
+    ),
+    "a stop token where nothing is looped": (
+        ["time", MINI, "--steps-per-call", "2", "--stop-token", "1"],
+        "so none of them ends at the stop token 1",
+    ),
 }
 
 
@@ -146,3 +162,61 @@ def test_ir_with_kernels_is_no_place_for_the_option(capsys: Capture, tmp_path: P
     assert main(["compile", TINY, "--to", "kernel", "-o", path]) == 0
     assert main(["time", path, "--steps-per-call", "2"]) == 1
     assert "--fusion, --loop, --single-call and --steps-per-call choose" in capsys.readouterr().err
+
+
+ROWS = [TINY, "--param", "batch=3"]
+"""From the first token on, row 0 makes 178, 107, 161, 111, …; row 1 makes 204 first; row 2 makes 61 first."""
+
+
+@pytest.mark.parametrize("sockets", ["1", "2"])
+def test_rows_end_at_the_stop_token(sockets: str, capsys: Capture) -> None:
+    options = [*ROWS, "--steps", "8", "--steps-per-call", "4", "--sockets", sockets, "--check"]
+    free = document(capsys, "run", *options)
+    stop = tokens(free)[3 * 1]  # what row 0 makes in step 1
+    result = document(capsys, "run", *options, "--stop-token", str(stop))
+    assert result["check"]["equal"]
+    assert (free["stop_token"], free["ended"], result["stop_token"]) == (None, None, stop)
+    rows = np.reshape(tokens(free), (8, 3)).T.tolist()
+    ends = [row.index(stop) if stop in row else None for row in rows]
+    assert ends[0] == 1
+    assert None in ends
+    assert result["ended"] == ends
+    stopped = [
+        row if end is None else row[:end] + [stop] * (8 - end) for row, end in zip(rows, ends, strict=True)
+    ]
+    assert np.reshape(tokens(result), (8, 3)).T.tolist() == stopped
+    times = [document(capsys, "time", *_timed(options, stop, at)) for at in ("0", "4")]
+    assert [one["cycles"] for one in result["steps"]] == [one["cycles"] for one in times]
+
+
+def _timed(options: list[str], stop: int, position: str) -> list[str]:
+    kept = options[: options.index("--steps")] + options[options.index("--steps-per-call") : -1]
+    return [*kept, "--stop-token", str(stop), "--position", position]
+
+
+def test_no_call_follows_when_all_rows_have_ended(capsys: Capture) -> None:
+    options = [TINY, "--steps", "8", "--steps-per-call", "4", "--check"]
+    stop = tokens(document(capsys, "run", *options))[2]
+    result = document(capsys, "run", *options, "--stop-token", str(stop))
+    (call,) = result["steps"]
+    assert (call["made"], result["ended"], result["check"]["equal"]) == (3, [2], True)
+    assert main(["run", *options, "--stop-token", str(stop)]) == 0
+    shown = capsys.readouterr().out
+    assert f"row 0 ends at position 2, stop token {stop}" in shown
+    assert "equal to the reference, bit for bit: 3 steps" in shown
+
+
+def test_a_row_that_begins_with_the_stop_token_has_ended(capsys: Capture) -> None:
+    options = ["run", TINY, "--steps", "4", "--steps-per-call", "4", "--check"]
+    (first,) = next(iter(document(capsys, *options)["steps"][0]["inputs"].values()))["values"]
+    result = document(capsys, *options, "--stop-token", str(first))
+    assert tokens(result) == [first] * 4
+    assert (result["steps"][0]["made"], result["ended"], result["check"]["equal"]) == (0, [-1], True)
+
+
+def test_a_saved_program_has_its_stop_token(capsys: Capture, tmp_path: Path) -> None:
+    path, stop = str(tmp_path / "program.json"), str(tokens(document(capsys, "run", TINY))[0])
+    options = ["--steps-per-call", "4", "--stop-token", stop]
+    assert main(["compile", TINY, *options, "-o", path]) == 0
+    result = document(capsys, "run", path, "--steps", "8")
+    assert (result["stop_token"], result["ended"], len(result["steps"])) == (int(stop), [0], 1)

@@ -16,8 +16,9 @@ from kl.explore.outcome import Outcome, Trial
 from kl.tools import study_display
 from kl.tools.commands.tune import resumable
 from kl.tools.diagnostics import Diagnostic, describe
-from kl.tools.options import StudyOptions, add_options, filled, study_group
+from kl.tools.options import add_options, filled
 from kl.tools.study_display import Progress
+from kl.tools.study_options import StudyOptions, study_group
 
 OBJECTIVES = (Objective("time", capacity=10.0), Objective("speed", "maximise"))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...backends.targets import Run, RunOptions, Step, TimeOptions
+from ...backends.runs import Run, RunOptions, Step
+from ...backends.targets import TimeOptions
 from ...dialects.vocabulary import Orchestration
 from ..options import JSON_VERSION, CompilerOptions, Natural, Positive, option, orchestration_option
 from ..terminal import print_json, print_table, progress
@@ -132,13 +133,36 @@ def _document(
                 "inputs": _arrays(step.inputs),
                 "outputs": _arrays(step.outputs),
                 "observed": [{"label": label} | _array(value) for label, value in step.observed],
+                "made": step.made,
             }
             for step in steps
         ],
+        "stop_token": steps[0].stop_token,
+        "ended": ended_rows(steps),
         "check": None
         if differences is None
         else {"equal": not differences, "differences": [asdict(one) for one in differences]},
     }
+
+
+def ended_rows(steps: Sequence[Step]) -> list[int | None] | None:
+    """Per row of the batch the position of the step that makes its stop token; None where none does.
+
+    A row that begins with the stop token has ended before the first step, at position -1. It is None
+    altogether where there is no stop token.
+    """
+    stop = steps[0].stop_token
+    if stop is None:
+        return None
+    (first,) = (value for value in steps[0].inputs.values() if value.shape)
+    ended: list[int | None] = [steps[0].position - 1 if token == stop else None for token in first.tolist()]
+    for step in steps:
+        (made,) = step.outputs.values()
+        for number, tokens in enumerate(made.tolist()):
+            for row, token in enumerate(tokens):
+                if ended[row] is None and token == stop:
+                    ended[row] = step.position + number
+    return ended
 
 
 def _arrays(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
@@ -164,10 +188,15 @@ def _print(program: Any, run: Run, steps: list[Step], differences: list[Differen
     for step in steps:
         for label, value in step.observed:
             print(f"position {step.position}: {label} = {_short(value)}")
+    for row, position in enumerate(ended_rows(steps) or ()):
+        where = "does not end" if position is None else f"ends at position {position}"
+        print(f"row {row} {where}, stop token {steps[0].stop_token}")
     for one in differences or ():
         print(one)
     if differences is not None and not differences:
-        print(f"equal to the reference, bit for bit: {len(steps) * program.steps} steps, outputs and states")
+        stops = steps[0].stop_token is not None
+        made = sum(step.made for step in steps) if stops else len(steps) * program.steps
+        print(f"equal to the reference, bit for bit: {made} steps, outputs and states")
 
 
 def _row(step: Step, names: list[str]) -> list[str]:

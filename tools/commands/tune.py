@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...backends.tables import bytes_text, share_text, time_text
-from ..options import JSON_VERSION, ModelOptions, StudyOptions, TuningOptions, option, study_group
+from ..options import JSON_VERSION, ModelOptions, TuningOptions, option
+from ..study_options import StudyOptions, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
 

@@ -20,7 +20,8 @@ from ...explore.space import Point, Space
 from ...explore.studies.study import StudyPlan
 from ...passes.knobs import KnobValue
 from ..compilation import STDIN
-from ..options import MachineOptions, ModelOptions, StudyOptions, TuningOptions
+from ..options import MachineOptions, ModelOptions, TuningOptions
+from ..study_options import StudyOptions
 from ..universe import find_target
 from ..values import HELP_MARK, InputError, assignments
 from ..variants import VARIANTS

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
+from ..firing import Place
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
 from .common import AddressPattern, StreamRun, emit_pattern, require_tiles
 
@@ -69,6 +71,13 @@ class StoreRun(StreamRun):
 
     unit: Store
 
+    def __init__(self, unit: Store, place: Place):
+        super().__init__(unit, place)
+        stepped = unit.pattern.position_parameter is not None and self.walk.levels[:1]
+        steps = stepped[0].count if stepped and stepped[0].loop == STEP else None
+        self._firings_per_step = None if steps is None else place.firings // steps
+        """They say in which step rows that are done are left out; None of a store that stores all rows."""
+
     def serve(self, now: int, end: int, firing: int) -> None:
         around, channel = self.around, self.inputs[0].channel
         tile = channel.tiles(firing, 1)[0].copy() if around.data is not None else None
@@ -80,7 +89,14 @@ class StoreRun(StreamRun):
         around, walk = self.around, self.walk
         around.order.record(self.index, firing, now)
         if around.data is not None and tile is not None:
-            around.data.write(walk.address(firing), walk.layout, tile)
+            address = walk.address(firing)
+            if self._firings_per_step is not None:
+                step = firing // self._firings_per_step
+                done = around.ending.done(self, step, now)
+                if done is not None and done.any():
+                    kept = around.data.read(address, walk.layout, self.unit.pattern.tile)
+                    tile[done] = kept.reshape(tile.shape)[done]
+            around.data.write(address, walk.layout, tile)
         index, number = divmod(firing, walk.tiles)
         if number == walk.tiles - 1:
             for port in self.outputs:

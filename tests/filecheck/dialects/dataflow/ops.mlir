@@ -43,7 +43,7 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<
 // CHECK-NEXT: dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done(%t : !dataflow.channel<!dataflow.token>) {start = 3 : i64, stride = -1 : i64} : !dataflow.channel<tensor<1x8xbf16>>
 // CHECK-NEXT: dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3 : i64, stride = -1 : i64} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x4x4xbf16>>
 // CHECK: dataflow.store %e result 0 {rate = "call"} : !dataflow.channel<tensor<1x8xbf16>>
-// GENERIC: "dataflow.carry"(%a, %d, %e, %b, %c) <{tiles = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 2>}>
+// GENERIC: "dataflow.carry"(%a, %d, %e, %b, %c) <{tiles = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 2, 0>}>
 // GENERIC: "dataflow.store"(%b, %k, %p, %t) <{start = 3 : i64, stride = -1 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1>}>
 dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x8xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %a = dataflow.channel 2 : !dataflow.channel<tensor<1x8xbf16>>

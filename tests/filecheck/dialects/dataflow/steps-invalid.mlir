@@ -69,3 +69,167 @@ dataflow.kernel @k(%p: tensor<i32>, %y: memref<i64>) attributes {loops = #datafl
 dataflow.kernel @k(%p: tensor<i32>) attributes {loops = #dataflow.loops<step 2, iteration 1 in step>} {
   "dataflow.counter"(%p) : (tensor<i32>) -> ()
 }
+
+// -----
+// What a carry with a stop token needs.
+// CHECK: error: give `stop` and `made` together
+dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %a next %b current %c made %d {rate = "step"} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%b : !dataflow.channel<tensor<3xi32>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h : tensor<3xi32>
+  }
+  dataflow.store %d result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+}
+
+// -----
+// CHECK: error: rows stop at a token; it takes integers [batch], not tensor<3xf32>
+dataflow.kernel @k(%x: tensor<3xf32>) -> tensor<2x3xf32> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xf32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xf32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xf32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xf32> -> !dataflow.channel<tensor<3xf32>>
+  dataflow.carry 1 init %a next %b current %c made %d {stop = 7, rate = "step"} : !dataflow.channel<tensor<3xf32>>, !dataflow.channel<tensor<3xf32>>, !dataflow.channel<tensor<3xf32>> made !dataflow.channel<tensor<3xf32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<3xf32>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xf32>):
+    dataflow.yield %h : tensor<3xf32>
+  }
+  dataflow.store %d result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xf32>>
+}
+
+// -----
+// CHECK: error: the stop token is 300; a token of tensor<3xi8> is 0 to 127
+dataflow.kernel @k(%x: tensor<3xi8>) -> tensor<2x3xi8> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi8>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi8>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi8>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi8>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi8> -> !dataflow.channel<tensor<3xi8>>
+  dataflow.carry 1 init %a next %b current %c made %d {stop = 300, rate = "step"} : !dataflow.channel<tensor<3xi8>>, !dataflow.channel<tensor<3xi8>>, !dataflow.channel<tensor<3xi8>> made !dataflow.channel<tensor<3xi8>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi8>>) periods [1] outs(%b : !dataflow.channel<tensor<3xi8>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi8>):
+    dataflow.yield %h : tensor<3xi8>
+  }
+  dataflow.store %d result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi8>>
+}
+
+// -----
+// CHECK: error: a stop token at rate 'iteration'; it ends decode steps, rate 'step'
+dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<iteration 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %a next %b current %c made %d {stop = 7, rate = "iteration"} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%b : !dataflow.channel<tensor<3xi32>>) periods [1] attributes {rate = "iteration"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h : tensor<3xi32>
+  }
+  dataflow.store %d result 0 {start = 0, stride = 1} : !dataflow.channel<tensor<3xi32>>
+}
+
+// -----
+// CHECK: error: a carry over decode steps with a stop token has no `final`
+dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %f = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %a next %b final %f current %c made %d {stop = 7, rate = "step"} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> final !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%b : !dataflow.channel<tensor<3xi32>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h : tensor<3xi32>
+  }
+  dataflow.store %f into %m : memref<3xi32> {rate = "call"} : !dataflow.channel<tensor<3xi32>>
+  dataflow.store %d result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+}
+
+// -----
+// Steps end early, and what takes what they have made does not.
+// CHECK: error: it takes `made` of a carry, which goes on when steps have ended; stores do
+dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %e = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %a next %b current %c made %d {stop = 7, rate = "step"} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%b : !dataflow.channel<tensor<3xi32>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h : tensor<3xi32>
+  }
+  dataflow.stage "more" firings 1 ins(%d : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%e : !dataflow.channel<tensor<3xi32>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h : tensor<3xi32>
+  }
+  dataflow.store %e result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+}
+
+// -----
+// CHECK: error: a store of decode steps with a stop token is at a position, or of its `made`
+dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<2x3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %e = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %a next %b current %c made %d {stop = 7, rate = "step"} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%b, %e : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>) periods [1, 1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h, %h : tensor<3xi32>, tensor<3xi32>
+  }
+  dataflow.store %e into %m : memref<2x3xi32> {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+  dataflow.store %d result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+}
+
+// -----
+// CHECK: error: another value goes from step to step beside the tokens that stop
+dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<2x3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %e = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %f = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %g = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %a next %b current %c made %d {stop = 7, rate = "step"} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%b, %g : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>) periods [1, 1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h, %h : tensor<3xi32>, tensor<3xi32>
+  }
+  dataflow.load %x to %f {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %f next %g current %e {rate = "step"} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>
+  dataflow.store %d result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+  dataflow.store %e into %m : memref<2x3xi32> {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+}
+
+// -----
+// CHECK: error: it stores 2 rows at a position, the tokens that stop are those of 3
+dataflow.kernel @k(%x: tensor<3xi32>, %y: tensor<2x8xf32>, %m: memref<2x1x4x8xf32>, %p: tensor<i32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %e = dataflow.channel 1 : !dataflow.channel<tensor<2x8xf32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %a next %b current %c made %d {stop = 7, rate = "step"} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%b : !dataflow.channel<tensor<3xi32>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h : tensor<3xi32>
+  }
+  dataflow.load %y to %e {rate = "step"} : tensor<2x8xf32> -> !dataflow.channel<tensor<2x8xf32>>
+  dataflow.store %e into %m : memref<2x1x4x8xf32> at %p : tensor<i32> {rate = "step"} : !dataflow.channel<tensor<2x8xf32>>
+  dataflow.store %d result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+}

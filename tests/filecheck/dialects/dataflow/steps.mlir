@@ -35,3 +35,19 @@ dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf
   }
   dataflow.store %g result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<1x8xbf16>>
 }
+
+// Tokens that stop: what the steps make comes from the carry.
+// CHECK: dataflow.carry 1 init %a next %b current %c made %d {rate = "step", stop = 7 : i64} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+dataflow.kernel @stops(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<3xi32> -> !dataflow.channel<tensor<3xi32>>
+  dataflow.carry 1 init %a next %b current %c made %d {rate = "step", stop = 7} : !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>>, !dataflow.channel<tensor<3xi32>> made !dataflow.channel<tensor<3xi32>>
+  dataflow.stage "pass" firings 1 ins(%c : !dataflow.channel<tensor<3xi32>>) periods [1] outs(%b : !dataflow.channel<tensor<3xi32>>) periods [1] attributes {rate = "step"} {
+  ^bb0(%h: tensor<3xi32>):
+    dataflow.yield %h : tensor<3xi32>
+  }
+  dataflow.store %d result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<3xi32>>
+}

@@ -26,3 +26,30 @@ kernel.func @again(%x: tensor<1x8xbf16>) -> tensor<2x1x8xbf16> {
   }
   kernel.return %r : tensor<2x1x8xbf16>
 }
+
+// Rows of a batch may end at a token.
+// CHECK: %tokens = kernel.steps 8 carried(%token : tensor<3xi32>) counted(%position : tensor<i32>) stop 2 -> tensor<8x3xi32> {
+// CHECK: kernel.steps 2 carried(%token : tensor<3xi32>) stop 0 -> tensor<2x3xi32> {
+kernel.func @rows(%token: tensor<3xi32>, %position: tensor<i32>, %e: tensor<16x8xbf16>, %k: memref<3x1x4x8xbf16>) -> tensor<8x3xi32> {
+  %tokens = kernel.steps 8 carried(%token : tensor<3xi32>) counted(%position : tensor<i32>) stop 2 -> tensor<8x3xi32> {
+  ^bb0(%t: tensor<3xi32>, %p: tensor<i32>):
+    %x = nn.embedding %t, %e : (tensor<3xi32>, tensor<16x8xbf16>) -> tensor<3x8xbf16>
+    %y = kernel.loop 2 carried(%x : tensor<3x8xbf16>) -> tensor<3x8xbf16> {
+    ^bb1(%h: tensor<3x8xbf16>):
+      nn.cache_append %k[%p], %h : memref<3x1x4x8xbf16>, tensor<i32>, tensor<3x8xbf16>
+      %g = nn.silu %h : (tensor<3x8xbf16>) -> tensor<3x8xbf16>
+      kernel.yield %g : tensor<3x8xbf16>
+    }
+    nn.cache_append %k[%p], %y : memref<3x1x4x8xbf16>, tensor<i32>, tensor<3x8xbf16>
+    %n = nn.argmax %y : (tensor<3x8xbf16>) -> tensor<3xi32>
+    kernel.yield %n : tensor<3xi32>
+  }
+  kernel.return %tokens : tensor<8x3xi32>
+}
+kernel.func @same(%token: tensor<3xi32>) -> tensor<2x3xi32> {
+  %r = kernel.steps 2 carried(%token : tensor<3xi32>) stop 0 -> tensor<2x3xi32> {
+  ^bb0(%t: tensor<3xi32>):
+    kernel.yield %t : tensor<3xi32>
+  }
+  kernel.return %r : tensor<2x3xi32>
+}

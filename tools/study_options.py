@@ -1,0 +1,42 @@
+"""The options of a study: how it is kept, how long it runs, and how its points are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..explore import Method
+from .options import Natural, Positive, group, json_option, option
+from .values import seconds
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """How a study is kept and run; commands say themselves where that is, and how long, by default."""
+
+    storage: str | None = option("where the study is kept", metavar="FILE|URL")
+    budget: Positive | None = option("end after N evaluations")
+    """None where the input says it."""
+    jobs: Positive = option("evaluate N points at a time (default: 1)", default=1)
+    timeout: float | None = option(
+        "stop an evaluation that takes longer; it counts as timed out", type=seconds, metavar="SECONDS"
+    )
+    seed: Natural = option("seed of all choices (default: 0)", default=0)
+    resume: bool = option(
+        "refuse to begin a new study; without it, a study that is there goes on as well", default=False
+    )
+    json: bool = json_option()
+    method: Method = option(
+        "how points are chosen (default: default); docs/explore.md describes them", default="default"
+    )
+
+
+def study_group(storage: str, budget: int | None) -> Any:
+    """The group of `StudyOptions` with the defaults of storage, in words, and budget."""
+    usual = "what the input says" if budget is None else budget
+    kept = "where the study is kept: an SQLite file, FILE.journal, a database URL, grpc://host:port"
+    end = "end after N evaluations in all, also those of earlier runs"
+    return group(
+        storage={"help": f"{kept} (default: {storage})"},
+        budget={"help": f"{end} (default: {usual})", "default": budget},
+    )
