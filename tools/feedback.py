@@ -140,7 +140,8 @@ class Feedback:
         if "kernel" not in levels:  # the input has its kernels already
             demanded |= {"fusion", "loop"}
         named = failing_operation(objection)
-        loops = self._loops(named, original, choice) if named is not None and "kernel" in levels else None
+        may_go = named is not None and "kernel" in levels and not choice.is_whole
+        loops = self._loops(named, original, choice) if may_go and named is not None else None
         found = retreats(choice, demanded, loops or LoopsFound())
         before = self._pipeline(levels, choice)
         return next((one for one in found if self._pipeline(levels, one.choice) != before), None)

@@ -156,10 +156,10 @@ class Footprint:
     pcus: int
 
 
-def footprint(func: kernel.FuncOp, machine: Machine) -> Footprint:
-    """What `allocate-units` will need for a kernel.
+def _network(func: kernel.FuncOp, machine: Machine) -> dataflow.KernelOp:
+    """The network that a kernel will be.
 
-    Raises: PassFailedException where the kernel has no form as a network that keeps its order.
+    Raises: PassFailedException where it has no form as one.
     """
     trial = ModuleOp([func.clone()])
     set_machine(trial, machine)
@@ -167,21 +167,36 @@ def footprint(func: kernel.FuncOp, machine: Machine) -> Footprint:
         load_pass(name)().apply(Context(), trial)
     (network,) = trial.ops
     assert isinstance(network, dataflow.KernelOp), "the trial makes networks of kernels"
-    for unordered in unordered_accesses(network.units()):
-        raise PassFailedException(str(unordered))
+    return network
+
+
+def _needed(network: dataflow.KernelOp, machine: Machine) -> Footprint:
     stages = sum(isinstance(unit, dataflow.StageOp) for unit in network.units())
     return Footprint(network_pmus(network, machine), stages)
 
 
-def shortage(func: kernel.FuncOp, machine: Machine) -> str | None:
-    """Why a looped kernel has no form as a network of stages, or does not fit the machine; None if it does.
+def footprint(func: kernel.FuncOp, machine: Machine) -> Footprint:
+    """What `allocate-units` will need for a kernel.
 
-    The tiles of the next iteration must find room beside those of this one.
+    Raises: PassFailedException where the kernel has no form as a network that keeps its order.
+    """
+    network = _network(func, machine)
+    for unordered in unordered_accesses(network.units()):
+        raise PassFailedException(str(unordered))
+    return _needed(network, machine)
+
+
+def shortage(func: kernel.FuncOp, machine: Machine) -> str | None:
+    """Why a kernel has no form as a network of stages, or does not fit the machine; None if it does.
+
+    The tiles of the next iteration must find room beside those of this one. The order of its accesses is
+    looked at only where there is room: of hundreds of layers side by side that takes minutes.
     """
     try:
-        needed = footprint(func, machine)
+        network = _network(func, machine)
     except PassFailedException as error:
         return str(error)
+    needed = _needed(network, machine)
     if needed.pmus > machine.pmus:
         sram_bytes = needed.pmus * machine.pmu_bytes
         return (
@@ -190,7 +205,8 @@ def shortage(func: kernel.FuncOp, machine: Machine) -> str | None:
         )
     if needed.pcus > machine.pcus:
         return f"together they have {needed.pcus} stages, the machine has {machine.pcus} PCUs; raise pcus"
-    return None
+    unordered = next(unordered_accesses(network.units()), None)
+    return None if unordered is None else str(unordered)
 
 
 def _size(size_bytes: int) -> str:
