@@ -100,6 +100,11 @@ class LoopTree:
         used = {loop.name for rate in rates if rate in self.rates for loop in self.path(rate)}
         return next((loop.name for loop in self.loops if loop.name not in used), None)
 
+    def without_unused(self, rates: Iterable[Rate]) -> LoopTree:
+        """The loops in which something of these rates runs."""
+        used = {loop.name for rate in rates for loop in self.path(rate)}
+        return LoopTree(tuple(loop for loop in self.loops if loop.name in used))
+
     @cached_property
     def leaves(self) -> tuple[Rate, ...]:
         """The loops without loops inside; the call where there are none."""

@@ -123,7 +123,8 @@ def _set_loops(kernel: dict[str, Any], path: str) -> None:
     if steps < 1 or iterations % steps:
         raise ProgramError(f"{path}: {iterations} iterations do not make {steps} equal decode steps")
     units = [unit for _, unit in _members(kernel, "units", path)]
-    rates = {unit.get("rate", STEP if unit.get("kind") == "Counter" else ITERATION) for unit in units}
+    own = {kind.__name__: kind.rate for kind in KINDS}
+    rates = {unit.get("rate") or own.get(str(unit.get("kind"))) or ITERATION for unit in units}
     counts = ((STEP, steps, steps > 1 or STEP in rates), (ITERATION, iterations // steps, ITERATION in rates))
     kernel["loops"] = _encode(LoopTree.chain([(name, count) for name, count, used in counts if used]).loops)
     for unit in units:

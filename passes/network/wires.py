@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from ...dialects import dataflow, nn
 from ...dialects.accesses import Access
 from ...dialects.dataflow import UnitOp
-from ...dialects.dataflow_loops import Slices
+from ...dialects.dataflow_loops import Slices, set_loops
 from ...dialects.loop_tree import LoopTree
 from ...dialects.vocabulary import CALL, STEP, Rate
 from ..diagnostics import fail
@@ -176,11 +176,13 @@ class NetworkBuilder:
         return self.channel(wire, at, value.name_hint)
 
     def finish(self) -> dataflow.KernelOp:
-        """Add the units to the network."""
+        """Add the units to the network; a loop in which nothing is left to do is none."""
         for make, location in zip(self.units, self.locations, strict=True):
             op = make()
             op.location = location
             self.network.body.block.add_op(op)
+        rates = [unit.runs for unit in self.network.units()]
+        set_loops(self.network.attributes, self.tree.without_unused(rates))
         return self.network
 
 

@@ -252,6 +252,25 @@ kernel.func @nested(%x: tensor<1x8xbf16>, %w: tensor<24x8x8xbf16>) -> tensor<1x8
 }
 
 // -----
+// Nobody reads what the second loop makes: there is none.
+// CHECK-LABEL: dataflow.kernel @unread
+// CHECK-SAME: attributes {loops = #dataflow.loops<iteration 3>}
+// CHECK-NOT: iteration_1
+kernel.func @unread(%x: tensor<1x8xbf16>, %w: tensor<2x8x8xbf16>) -> tensor<1x8xbf16> {
+  %r = kernel.loop 3 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> {
+  ^bb0(%h: tensor<1x8xbf16>):
+    %y = nn.silu %h : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
+    kernel.yield %y : tensor<1x8xbf16>
+  }
+  kernel.loop 2 stacks(%w : tensor<2x8x8xbf16>) {
+  ^bb0(%v: tensor<8x8xbf16>):
+    %z = nn.silu %v : (tensor<8x8xbf16>) -> tensor<8x8xbf16>
+    kernel.yield
+  }
+  kernel.return %r : tensor<1x8xbf16>
+}
+
+// -----
 // Loops in a row among other operations; an invariant is loaded once for both.
 // CHECK-LABEL: dataflow.kernel @row
 // CHECK-SAME: attributes {loops = #dataflow.loops<iteration 3, iteration_1 2>}
