@@ -17,7 +17,8 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import end_of
 from ..diagnostics import add_remark
 from ..units.traffic import shortage
-from .joined_calls import JoinedCalls, Objection, block_like, name_of, returned_by
+from .bodies import block_like
+from .joined_calls import JoinedCalls, Objection, name_of, returned_by
 
 
 @dataclass(frozen=True)

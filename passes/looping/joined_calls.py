@@ -12,6 +12,7 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects import kernel, nn
 from ...dialects.kernel import CallOp, FuncOp, LoopOp, ReturnOp, Root, YieldOp, root_of
+from .bodies import block_like, inline_body
 from .run_memory import parts_taken
 
 
@@ -73,7 +74,7 @@ class JoinedCalls:
             given = [values[root_of(value)] for value in call.arguments]
             results = _inline_loop(block, call, func, given) if _sliced(call, func) else None
             if results is None:
-                results = inline_body(block, func.body.block, dict(zip(func.args, given, strict=True)))
+                results = inline_body(block, func.body.block, given)
             values |= dict(zip(call.results, results, strict=True))
 
     def replace(self, module: ModuleOp, func: FuncOp, call: CallOp) -> None:
@@ -96,23 +97,6 @@ def callee_of(call: CallOp) -> str:
 def name_of(value: SSAValue) -> str:
     """A value in words."""
     return f"%{value.name_hint}" if value.name_hint else "a value"
-
-
-def block_like(values: Sequence[SSAValue]) -> Block:
-    """A block with arguments like these values."""
-    block = Block(arg_types=[value.type for value in values])
-    for argument, value in zip(block.args, values, strict=True):
-        argument.name_hint = value.name_hint
-    return block
-
-
-def inline_body(block: Block, body: Block, mapping: dict[SSAValue, SSAValue]) -> list[SSAValue]:
-    """Append copies of the operations of a body; what it returns."""
-    for op in body.ops:
-        if isinstance(op, ReturnOp):
-            return [mapping[value] for value in op.arguments]
-        block.add_op(op.clone(mapping))
-    raise AssertionError("a kernel ends with what it returns")
 
 
 def _sliced(call: CallOp, func: FuncOp) -> list[int]:
@@ -140,9 +124,8 @@ def _inline_loop(block: Block, call: CallOp, func: FuncOp, given: Sequence[SSAVa
     assert inits is not None, "there is no objection"
     assert call.index is not None, "a slice has an index"
     inner = block_like([func.args[number] for number in (*inits, *stacked)])
-    mapping: dict[SSAValue, SSAValue] = dict(zip(func.args, given, strict=True))
-    mapping |= {func.args[n]: arg for n, arg in zip((*inits, *stacked), inner.args, strict=True)}
-    yielded = YieldOp(inline_body(inner, func.body.block, mapping))
+    inside = dict(enumerate(given)) | dict(zip((*inits, *stacked), inner.args, strict=True))
+    yielded = YieldOp(inline_body(inner, func.body.block, [inside[n] for n in range(len(given))]))
     inner.add_op(yielded)
     starts = [call.index.value.data] * len(stacked)
     stacks = [given[n] for n in stacked]

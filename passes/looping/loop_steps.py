@@ -19,7 +19,8 @@ from ...dialects.stop_token import vocabulary_of
 from ...dialects.tensors import element_type_of, end_of, shape_of
 from ..diagnostics import add_remark, fail
 from ..units.traffic import shortage
-from .joined_calls import JoinedCalls, Objection, block_like, name_of, returned_by
+from .bodies import block_like
+from .joined_calls import JoinedCalls, Objection, name_of, returned_by
 
 
 @dataclass(frozen=True)

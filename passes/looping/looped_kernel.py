@@ -12,6 +12,7 @@ from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, YieldOp
 from ...dialects.machine import Machine
 from ...dialects.tensors import slice_type, stack_type
 from ..units.traffic import shortage
+from .bodies import inline_body
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
 from .level_arguments import Handed, LevelArgument, Source, outside, source_of
 from .nests import Item, Nest, Phase, first_uses
@@ -136,26 +137,14 @@ class _LoopBuilder:
         at = 0
         for item in items:
             if isinstance(item, Phase):
-                results = self._add_body(block, item, values)
+                body, given = self.kernels[item.number].body.block, [values[a] for a in item.row]
+                results = inline_body(block, body, given)
                 values.update({Local(at, number): result for number, result in enumerate(results)})
                 at += 1
             else:
                 finals = self.add_loop(block, item, lambda argument: values[outside(argument)])
                 values.update({_last(item, argument): final for argument, final in finals})
                 at += item.period * item.count
-
-    def _add_body(
-        self, block: Block, phase: Phase, values: dict[LevelArgument, SSAValue]
-    ) -> Sequence[SSAValue]:
-        """Append the body of a kernel; returns its results."""
-        func = self.kernels[phase.number]
-        given = [values[argument] for argument in phase.row]
-        mapping: dict[SSAValue, SSAValue] = dict(zip(func.args, given, strict=True))
-        for op in func.body.block.ops:
-            if isinstance(op, ReturnOp):
-                return [mapping[value] for value in op.arguments]
-            block.add_op(op.clone(mapping))
-        raise AssertionError("a verified kernel returns")
 
 
 def _part_type(stack: SSAValue, length: int) -> Attribute:
