@@ -256,3 +256,26 @@ def test_values_share_addresses_when_one_dies_before_the_other_lives(decoder: An
     check_program(edit_region(replace(program, regions=(*program.regions, later)), "y", live=(1, 2)))
     with pytest.raises(ProgramError, match="both are alive"):
         check_program(edit_region(replace(program, regions=(*program.regions, later)), "y", live=(1, 3)))
+
+
+def two_loops(network: Any, load: str, store: str) -> Program:
+    """A load and a store, two passes each, at these rates; the loops are two in a row."""
+    net = network(2)
+    x, y, row = net.memory("x", "weight", 2, 4), net.memory("y", "value", 2, 4), net.channel(1, 4)
+    net.load("load", x, row)
+    net.store("store", row, y)
+    program = edit_unit(net.program(), "load", lambda unit: replace(unit, rate=load))
+    program = edit_unit(program, "store", lambda unit: replace(unit, rate=store))
+    return edit_kernel(program, loops=(Loop("first", 2), Loop("second", 2)))
+
+
+def test_both_ends_of_a_channel_run_in_one_branch_of_the_loops(network: Any) -> None:
+    what = "'load' puts tiles into channel 'c0' at rate 'first', 'store' takes them at rate 'second', a loop"
+    program = two_loops(network, "first", "second")
+    with pytest.raises(ProgramError, match=what):
+        check_program(program)
+
+
+def test_a_loop_without_units_is_none(network: Any) -> None:
+    with pytest.raises(ProgramError, match="no unit runs in loop 'second'"):
+        check_program(two_loops(network, "first", "first"))

@@ -209,3 +209,24 @@ def test_a_length_needs_a_trace(capsys: Any) -> None:
 def test_a_trace_that_cannot_be_written_is_an_error(capsys: Any, tmp_path: Path) -> None:
     assert main(["time", TINY, "--trace", str(tmp_path / "no" / "trace.json")]) == 1
     assert "No such file" in capsys.readouterr().err
+
+
+def test_firings_are_named_after_the_loop_of_their_unit(network: Any) -> None:
+    net = network(6)
+    net.steps = 3
+    x, y, z = (
+        net.memory("x", "weight", 2, 1, 4),
+        net.memory("y", "value", 2, 1, 4),
+        net.memory("z", "value", 3, 1, 4),
+    )
+    v = net.memory("v", "weight", 1, 4)
+    inner, around = net.channel(1, 4), net.channel(1, 4)
+    net.load("inner", x, inner, stacked=True)
+    net.store("kept", inner, y, stacked=True)
+    net.load("around", v, around)
+    net.once_a_step()
+    net.store("end", around, z, stacked=True)
+    net.once_a_step()
+    threads = slices(trace_of(net.program(), {}, 6)[1])
+    assert [event["args"]["iteration"] for event in threads["kernel: load inner"]] == [*range(6)]
+    assert [event["args"]["decode_step"] for event in threads["kernel: store end"]] == [0, 1, 2]

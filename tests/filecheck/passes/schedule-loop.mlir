@@ -71,4 +71,34 @@ dataflow.kernel @steps(%x: tensor<1x1024xbf16>, %w: tensor<1024x64xbf16>) -> ten
   }
   dataflow.store %r result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<1x1024xbf16>>
 }
+
+// Rounds of a layer and a loop inside: what runs once a round takes as long as its weights do, 16 tiles of 524288
+// bytes in 507 cycles each, far more than one stream and its stages.
+// CHECK-LABEL: dataflow.kernel @rounds
+// CHECK-SAME:    iteration_latency = {{8[1-9][0-9][0-9] }}
+dataflow.kernel @rounds(%x: tensor<1x1024xbf16>, %w: tensor<3x1024x2048xbf16>) -> tensor<1x1024xbf16> attributes {loops = #dataflow.loops<iteration 3, iteration_1 2 in iteration>} {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %s = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %n = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %f = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %u = dataflow.channel 16 : !dataflow.channel<tensor<1024x256xbf16>>
+  %v = dataflow.channel 16 : !dataflow.channel<tensor<1024x256xbf16>>
+  %m = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %e = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.load %x to %i {rate = "call"} : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %i next %m final %e current %s {rate = "iteration"} : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>> final !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.carry 1 init %s next %n final %f current %c : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1x1024xbf16>> final !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.stage "layer" firings 1 ins(%c : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] outs(%n : !dataflow.channel<tensor<1x1024xbf16>>) periods [1] attributes {ii = 10, latency = 50} {
+  ^bb0(%a: tensor<1x1024xbf16>):
+    dataflow.yield %a : tensor<1x1024xbf16>
+  }
+  dataflow.load %w to %u {start = 0, stride = 1, rate = "iteration"} : tensor<3x1024x2048xbf16> -> !dataflow.channel<tensor<1024x256xbf16>>
+  dataflow.load %w to %v {start = 0, stride = 1, rate = "iteration"} : tensor<3x1024x2048xbf16> -> !dataflow.channel<tensor<1024x256xbf16>>
+  dataflow.stage "global" firings 8 ins(%f, %u, %v : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x256xbf16>>, !dataflow.channel<tensor<1024x256xbf16>>) periods [8, 1, 1] outs(%m : !dataflow.channel<tensor<1x1024xbf16>>) periods [8] attributes {ii = 10, latency = 50, rate = "iteration"} {
+  ^bb0(%a: tensor<1x1024xbf16>, %b: tensor<1024x256xbf16>, %d: tensor<1024x256xbf16>):
+    dataflow.yield %a : tensor<1x1024xbf16>
+  }
+  dataflow.store %e result 0 {rate = "call"} : !dataflow.channel<tensor<1x1024xbf16>>
+}
 }
