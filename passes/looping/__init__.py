@@ -11,7 +11,8 @@ looped kernel, and the machine is asked whether it fits. Only then calls are rep
                                 └─ call_arguments: what calls are given, and do to memory
 
 `join_calls` makes one call of all that are left of a step, `loop_steps` one of whole steps that follow one
-another; `joined_calls` puts the bodies of kernels together for both. That the loop is a pipeline,
-whose next iteration loads under this one, is made further on: `network` carries values from iteration to
-iteration, `pacing` says when iterations begin and how deep channels are.
+another; `joined_calls` says for both what is in the way. What rounds may do to memory is in `run_memory`, and
+`bodies` puts the bodies of kernels into blocks. That the loop is a pipeline, whose next iteration loads under
+this one, is made further on: `network` carries values from iteration to iteration, `pacing` says when
+iterations begin and how deep channels are.
 """
