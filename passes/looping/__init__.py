@@ -7,7 +7,7 @@ looped kernel, and the machine is asked whether it fits. Only then calls are rep
     calls ──► call_patterns ──► run_scan ────► call_runs ──► run_loops ──► looped_kernel ──► loop_kernels
               what repeats      is it legal,   which to      loops of      the kernel,       calls replaced
                                 run_tails:     take          loops, tail   does it fit
-                                where it ends                └─ nests, level_arguments: what repeats inside
+                                where it ends  └─ legal_runs └─ nests, level_arguments: what repeats inside
                                 └─ call_arguments: what calls are given, and do to memory
 
 `join_calls` makes one call of all that are left of a step, `loop_steps` one of whole steps that follow one

@@ -59,6 +59,11 @@ def find_repeats(items: Sequence[Hashable], max_period: int, ends: Ends = _ANY) 
     return _walk(chosen)
 
 
+def cost_of(length: int, repeats: Sequence[Repeat]) -> Cost:
+    """What a cover of so many items with some repeats costs."""
+    return length - sum(r.end - r.start - 1 for r in repeats), sum(r.tail > 0 for r in repeats)
+
+
 def rounds_from(items: Sequence[Hashable], start: int, period: int) -> int:
     """How many times in a row the `period` items from `start` on stand there."""
     rounds, end = 1, start + period

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
-from xdsl.ir import SSAValue
-
-from ...dialects.kernel import FuncOp, Root, root_of
-from ...dialects.tensors import size_bytes_of
-from ..memory.layout import gap_in_stack
-from .call_arguments import Gathered, call_name, describe
-from .call_patterns import Repeat, find_repeats, rounds_from
+from ...dialects.kernel import FuncOp, Root
+from .call_arguments import call_name, describe
+from .call_patterns import Cost, Repeat, cost_of, find_repeats
 from .calls import Calls
-from .run_scan import Refusal, Run, RunScan
-from .run_tails import possible_ends, tail_refusal
+from .legal_runs import Bar, LegalRuns, LoopRules
+from .run_scan import Refusal, Run
 
-
-@dataclass(frozen=True)
-class LoopRules:
-    """Which legal runs become loops."""
-
-    min_count: int
-    max_period: int
-    excluded: Mapping[str, str]
-    """Kernels that no loop takes, with the reason."""
-    objection: Callable[[Run], str | None]
-    """Says what else speaks against a legal run: that its loop does not fit the machine."""
-    stacked: Collection[Root] = ()
-    """Weights and states that have got a place in a stack already."""
+MOST_COVERS = 60
+"""Covers that are looked at where loops want the same weights in stacks. Assumed: a second or so in all."""
 
 
 @dataclass(frozen=True)
@@ -50,167 +33,77 @@ def plan_loops(calls: Calls, rules: LoopRules) -> LoopPlan:
     known exactly, from every start, and the search begins anew; so few runs are scanned where all are legal.
     """
     legal = LegalRuns(calls, rules)
-    repeats = find_repeats(calls.names, rules.max_period)
-    differing = list(_differing_calls(calls, repeats))
-    while legal.refuse_some(repeats):
-        repeats = find_repeats(calls.names, rules.max_period, legal.ends)
-    runs = [legal.run(repeat) for repeat in repeats]
-    return LoopPlan(runs, [*differing, *legal.refusals(repeats)])
+    differing = list(_differing_calls(calls, find_repeats(calls.names, rules.max_period)))
+    cover = CoverSearch(calls, rules.max_period, legal).fewest()
+    runs = [legal.run(repeat) for repeat in cover.repeats]
+    return LoopPlan(runs, [*differing, *legal.refusals(cover.repeats, cover.given_up)])
 
 
-class LegalRuns:
-    """Which runs of a schedule may become loops; they are scanned when they are asked for."""
+@dataclass(frozen=True, order=True)
+class Cover:
+    """Legal repeats that leave the fewest calls under some bars."""
 
-    def __init__(self, calls: Calls, rules: LoopRules):
-        self._calls = calls
-        self._rules = rules
-        self._scans: dict[tuple[int, int], RunScan] = {}
-        self._refused: list[tuple[Repeat, Refusal]] = []
-        self._cut_tails: dict[tuple[int, int], Refusal] = {}
-        """By start and period: why no round follows that is cut short. It is news where a run ends there."""
-        self.ends: dict[int, list[list[int]]] = {}
-        """Per period that has been refused somewhere, for each call: where runs from there may end."""
+    cost: Cost
+    left: int
+    """The more bars the smaller: of equals the one nearest to an answer is looked at first."""
+    number: int
+    """Counts the covers; of equals the first one is looked at first."""
+    repeats: tuple[Repeat, ...] = field(compare=False)
+    bars: tuple[Bar, ...] = field(compare=False, default=())
+    given_up: tuple[tuple[Repeat, Refusal], ...] = field(compare=False, default=())
+    """The repeats that the bars were made against, and what to tell of them."""
 
-    def refuse_some(self, repeats: Sequence[Repeat]) -> bool:
-        """Whether some of the repeats cannot be loops; `ends` says more than before then."""
-        refused = [repeat.period for repeat in repeats if not self._is_legal(repeat)]
-        for period in refused:
-            self._know(period)
-        return bool(refused) or self._refuse_one(repeats)
 
-    def run(self, repeat: Repeat) -> Run:
-        """The run of a repeat that is not refused."""
-        scan = self._scan(repeat.start, repeat.period)
-        behind = [r for r in scan.refusals if not repeat.tail or self._calls.positions[r.call] >= repeat.end]
-        if (cut := self._cut_tails.get((repeat.start, repeat.period))) is not None and not behind:
-            behind.append(cut)
-        self._refused += [(repeat, refusal) for refusal in behind]
-        return scan.run_to(repeat.end)
+@dataclass
+class CoverSearch:
+    """Best-first search for the repeats that leave the fewest calls, where no two want one weight in a stack.
 
-    def refusals(self, chosen: Sequence[Repeat]) -> list[Refusal]:
-        """Why calls stay calls: what is no news once, and nothing about what another loop has taken."""
-        told: dict[object, Refusal] = {}
-        for repeat, refusal in self._refused:
-            if not any(
-                run.start <= repeat.start and repeat.end <= run.end for run in chosen if run != repeat
-            ):
-                told.setdefault(refusal.news, refusal)
-        return [*told.values()]
+    Where two do, one of them goes without: either is tried, with a bar.
+    """
 
-    def _is_legal(self, repeat: Repeat) -> bool:
-        """Whether a repeat is a legal run; if not, what is in the way along it is noted."""
-        if repeat.period in self.ends:
-            return True
-        at, ends = repeat.start, list[int]()
-        while at + repeat.period <= repeat.end:
-            refusals, end = self._longest(at, repeat.period)
-            self._refused += [(repeat, refusal) for refusal in refusals]
-            ends.append(end)
-            at = max(end, at + repeat.period)
-        if ends[0] != repeat.end and repeat.tail:
-            scan = self._scan(repeat.start, repeat.period)
-            why = tail_refusal(scan, repeat.count, repeat.tail) if repeat.count in scan.counts else None
-            self._cut_tails |= {(repeat.start, repeat.period): why} if why is not None else {}
-        return ends[0] == repeat.end
+    calls: Calls
+    max_period: int
+    legal: LegalRuns
+    looked_at: int = 0
 
-    def _longest(self, start: int, period: int) -> tuple[list[Refusal], int]:
-        """What ends the run from here, and the call behind it: `start` where there is none."""
-        excluded = self._excluded(start, period)
-        if excluded is not None:
-            return [excluded], start
-        scan = self._scan(start, period)
-        ends = possible_ends(scan)
-        if not ends:
-            return scan.refusals, start
-        run = scan.run_to(ends[-1])
-        reason = self._objection(run)
-        if reason is None:
-            return scan.refusals, ends[-1]
-        return [*scan.refusals, self._refusal(run, reason)], start
+    def fewest(self) -> Cover:
+        """The best cover; the best that was found where there are more than `MOST_COVERS` to look at."""
+        waiting = [self._cover((), ())]
+        while True:
+            best = heappop(waiting)
+            clash = self._clash(best.repeats)
+            if clash is None:
+                return best
+            reason, goes_without = clash
+            if self.looked_at >= MOST_COVERS:
+                reason += f" (the search ends after {MOST_COVERS} choices of which loops go without)"
+                waiting, goes_without = [], goes_without[:1]
+            for repeat, bar in goes_without:
+                given_up = *best.given_up, (repeat, self.legal.refusal(repeat, reason))
+                heappush(waiting, self._cover((*best.bars, bar), given_up))
 
-    def _refuse_one(self, repeats: Sequence[Repeat]) -> bool:
-        """Whether a repeat does not fit after all, or two want one weight, each in a stack.
+    def _cover(self, bars: tuple[Bar, ...], given_up: tuple[tuple[Repeat, Refusal], ...]) -> Cover:
+        """The best cover under bars, as far as anything is known to be in the way."""
+        self.looked_at += 1
+        while True:
+            repeats = find_repeats(self.calls.names, self.max_period, self.legal.ends_under(bars))
+            if not self.legal.refuse_some(repeats, bars):
+                cost = cost_of(len(self.calls.names), repeats)
+                return Cover(cost, -len(bars), self.looked_at, repeats, bars, given_up)
 
-        Then it, the later one, may not end there.
-        """
-        stacked = set(self._rules.stacked)
+    def _clash(self, repeats: Sequence[Repeat]) -> tuple[str, list[tuple[Repeat, Bar]]] | None:
+        """Where two repeats want one weight in a stack: why one goes without, the later or the earlier."""
+        stacked: dict[Root, tuple[Repeat, int]] = {}
         for repeat in repeats:
-            run = self._scan(repeat.start, repeat.period).run_to(repeat.end)
-            reason = self._rules.objection(run) or stack_trouble(run, stacked)
-            if reason is not None:
-                self._refused.append((repeat, self._refusal(run, reason)))
-                self._know(repeat.period)
-                ends = self.ends[repeat.period]
-                ends[repeat.start] = [end for end in ends[repeat.start] if end != repeat.end]
-                return True
-            stacked |= {root_of(part) for parts in gathered_parts(run) for part in parts}
-        return False
-
-    def _refusal(self, run: Run, reason: str) -> Refusal:
-        pattern = self._calls.pattern(self._calls.positions[run.calls[0]], run.period)
-        unit = "calls" if run.period == 1 else "rounds"
-        more = f" and {run.tail} more calls" if run.tail else ""
-        return Refusal(
-            run.calls[0], f"{run.count} {unit} of {pattern}{more} are not looped: {reason}", reason
-        )
-
-    def _know(self, period: int) -> None:
-        """Find all runs of a period."""
-        if period not in self.ends:
-            starts = range(len(self._calls.names))
-            self.ends[period] = [self._ends_from(start, period) for start in starts]
-
-    def _ends_from(self, start: int, period: int) -> list[int]:
-        if rounds_from(self._calls.names, start, period) < 2 or self._excluded(start, period) is not None:
-            return []
-        scan = self._scan(start, period)
-        places = [divmod(end - start, period) for end in possible_ends(scan)]
-        allowed = self._allowed(scan, [place for place in places if place[0] >= self._rules.min_count])
-        return [start + count * period + tail for count, tail in allowed]
-
-    def _allowed(self, scan: RunScan, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Those of the ends, as rounds and a tail, that nothing else speaks against.
-
-        What has nothing against a run has nothing against one of no more rounds with no longer a tail; so the
-        longest tail is asked first, and where it is too much, the least that there is.
-        """
-
-        def fits(place: tuple[int, int]) -> bool:
-            count, tail = place
-            return self._objection(scan.run_to(scan.start + count * scan.period + tail)) is None
-
-        if not places or not (fits(max(places, key=itemgetter(1))) or fits(places[0])):
-            return []
-        allowed, widest = list[tuple[int, int]](), -1
-        for _, group in groupby(reversed(places), key=itemgetter(0)):
-            row = [*group][::-1]
-            known = sum(tail <= widest for _, tail in row)
-            if known < len(row) and fits(row[-1]):
-                known = len(row)
-            elif known < len(row):
-                known = bisect_left(row, True, known, len(row) - 1, key=lambda place: not fits(place))
-            widest = max(widest, row[known - 1][1] if known else -1)
-            allowed += row[:known]
-        return sorted(allowed)
-
-    def _excluded(self, start: int, period: int) -> Refusal | None:
-        names, excluded = self._calls.names, self._rules.excluded
-        at = next((at for at in range(start, start + period) if names[at] in excluded), None)
-        if at is None:
-            return None
-        message = f"calls of @{names[at]} are not looped: the kernel {excluded[names[at]]}"
-        return Refusal(self._calls.all[at], message)
-
-    def _objection(self, run: Run) -> str | None:
-        if run.count < self._rules.min_count:
-            return f"min-count is {self._rules.min_count}"
-        return self._rules.objection(run) or stack_trouble(run, self._rules.stacked)
-
-    def _scan(self, start: int, period: int, most: int | None = None) -> RunScan:
-        """How far the rounds from here are legal, `most` of them or as many as there are."""
-        scan = self._scans.setdefault((start, period), RunScan(self._calls, start, period))
-        scan.extend(rounds_from(self._calls.names, start, period) if most is None else most)
-        return scan
+            gathers = self.legal.gathers(repeat.start, repeat.period)
+            wanted = {root: place for root, place in gathers.items() if place[0] < repeat.end}
+            for root, (call, part) in wanted.items():
+                if root in stacked:
+                    earlier, other = stacked[root]
+                    reason = f"{describe(part)} would stand in two stacks; it has one place in memory"
+                    return reason, [(repeat, Bar(root, call, other)), (earlier, Bar(root, other, call))]
+            stacked |= {root: (repeat, call) for root, (call, _) in wanted.items()}
+        return None
 
 
 def _differing_calls(calls: Calls, repeats: Sequence[Repeat]) -> Iterator[Refusal]:
@@ -265,29 +158,3 @@ def _difference(other: FuncOp, wanted: FuncOp) -> str:
         if one != two:
             return f"its operand {number} is a {one} where @{name} takes a {two}"
     return f"its body is not that of @{name}"
-
-
-def stack_trouble(run: Run, stacked: Collection[Root]) -> str | None:
-    """Why the weights and states that a loop gathers cannot stand one behind another in memory.
-
-    `stacked` holds those that stand in stacks already.
-    """
-    found = set(stacked)
-    for parts in gathered_parts(run):
-        gap = gap_in_stack(size_bytes_of(parts[0]))
-        if gap is not None:
-            return (
-                f"{describe(parts[0])} and the like have {gap}, and cannot stand at a constant stride; "
-                "declare one stacked weight"
-            )
-        for part in parts:
-            if root_of(part) in found:
-                return f"{describe(part)} would stand in two stacks; it has one place in memory"
-        found |= set(map(root_of, parts))
-    return None
-
-
-def gathered_parts(run: Run) -> list[tuple[SSAValue, ...]]:
-    """The stacks that a loop gathers, each once."""
-    arguments = dict.fromkeys(argument for row in run.arguments for argument in row)
-    return [argument.parts for argument in arguments if isinstance(argument, Gathered)]

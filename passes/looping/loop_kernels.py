@@ -24,8 +24,9 @@ from ...dialects.rdu_machine import machine_of
 from ..diagnostics import add_remark, fail, remarks_on
 from ..knobs import Knob
 from .call_arguments import Gathered
-from .call_runs import LoopPlan, LoopRules, gathered_parts, plan_loops
+from .call_runs import LoopPlan, plan_loops
 from .calls import Calls
+from .legal_runs import LoopRules, gathered_parts
 from .looped_kernel import LoopedKernel, LoopFitter
 from .run_scan import Run
 

@@ -10,6 +10,8 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kl.dialects.kernel import CallOp
 from kl.passes import load_pass
+from kl.passes.diagnostics import remarks_on
+from kl.passes.looping import call_runs
 
 A = Kind("a", "plain")
 APART = Kind("a", "product", apart=True)
@@ -106,8 +108,16 @@ def test_the_fewest_calls_where_two_loops_want_one_weight():
     assert FewestCalls(kernel_module(model_module(CLASH))).number() == 3
 
 
-@pytest.mark.xfail(strict=True, reason="of two loops that want one weight the later one is given up: 4 calls")
 def test_of_loops_that_want_one_weight_those_that_leave_the_fewest_calls_are_chosen():
     module = kernel_module(model_module(CLASH))
     load_pass("loop-kernels")().apply(CONTEXT, module)
     assert calls_in(module) == 3
+
+
+def test_a_search_with_too_many_choices_says_that_it_ends(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(call_runs, "MOST_COVERS", 1)
+    module = kernel_module(model_module(CLASH))
+    load_pass("loop-kernels")().apply(CONTEXT, module)
+    assert calls_in(module) == 4
+    remarks = [remark for op in module.walk() for remark in remarks_on(op)]
+    assert any("the search ends after 1 choices of which loops go without" in remark for remark in remarks)
