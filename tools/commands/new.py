@@ -30,6 +30,6 @@ def run(command: Command) -> int:
     folder = Path(command.folder or command.name)
     for path in write_package(command.name, folder):
         print(path)
-    print(f"\nnext: cd {quote(str(folder))} && pip install -e . && pytest")
+    print(f"\nnext: cd {quote(str(folder))} && pip install -e '.[test]' && pytest")
     print(f"{package_folder('docs') / 'extending.md'} goes through it")
     return 0
