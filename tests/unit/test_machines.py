@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import invalidate_caches
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,12 @@ Capture = pytest.CaptureFixture[str]
 
 def add_package(site: Path, name: str, entries: dict[str, str]) -> None:
     """A distribution as pip leaves it."""
-    info = site / f"{name}-1.0.dist-info"
+    info = site / f"{name.replace('-', '_')}-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     lines = [f"{key} = {value}\n" for key, value in entries.items()]
     (info / "entry_points.txt").write_text("[kl.machines]\n" + "".join(lines))
+    invalidate_caches()  # folders that change twice within a tick of the clock look unchanged
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +122,7 @@ def test_a_name_that_two_packages_have_is_an_error(site: Path, capsys: Capture):
 def test_without_packages_the_error_says_so(site: Path, capsys: Capture):
     [info] = site.glob("*.dist-info")
     info.rename(site / "gone")
+    invalidate_caches()
     assert main(["time", MINI, "--machine", "half"]) == 1
     assert "help: no installed package brings any; a file is TOML" in capsys.readouterr().err
 

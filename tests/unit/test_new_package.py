@@ -36,9 +36,11 @@ def change(folder: Path, name: str, text: str) -> None:
     path.write_text(before.replace(old, new) if old else new, encoding="utf-8")
 
 
-def install(package: Path, folder: Path) -> Path:
-    """The Python of a new environment, which has what this one has, and a package by `pip install -e`."""
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a new environment, which has what this one has."""
     pytest.importorskip("setuptools", minversion="77", reason="building a package needs setuptools 77")
+    folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin/python"
     [ours] = {
@@ -53,9 +55,13 @@ def install(package: Path, folder: Path) -> Path:
         script = folder / "bin" / name
         script.write_text(f"#!{python}\n{text.partition(chr(10))[2]}", encoding="utf-8")
         script.chmod(0o755)
-    options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-build-isolation"]
-    done(python, "-m", "pip", "install", *options, "--editable", str(package), cwd=folder)
     return python
+
+
+def install(package: Path, python: Path) -> None:
+    """Install a package as its author does; the tools for building it are those of this environment."""
+    options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-build-isolation"]
+    done(python, "-m", "pip", "install", *options, "--editable", str(package), cwd=package)
 
 
 def done(*command: str | Path, cwd: Path) -> str:
@@ -76,19 +82,19 @@ def test_what_an_author_adds_is_short():
     assert f"are {lines} lines more, blank ones left out" in PAGE
 
 
-def test_a_package_passes_its_own_tests(tmp_path: Path):
+def test_a_package_passes_its_own_tests(python: Path, tmp_path: Path):
     package = tmp_path / "wave-let"
     write_package("wave-let", package)
-    python = install(package, tmp_path / "environment")
+    install(package, python)
     assert "6 passed" in done(python, "-m", "pytest", "-q", cwd=package)
 
 
-def test_what_an_author_adds_passes_its_tests(tmp_path: Path):
+def test_what_an_author_adds_passes_its_tests(python: Path, tmp_path: Path):
     package = tmp_path / "mine"
     write_package("mine", package)
     for name, text in CHANGES.items():
         change(package, name, text)
-    python = install(package, tmp_path / "environment")
+    install(package, python)
     of_these = ["tests/relu.kl", "tests/test_operations.py"]
     assert "4 passed" in done(python, "-m", "pytest", "-q", *of_these, cwd=package)
 
