@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.utils.exceptions import VerifyException
 
 from ..backends.targets import AnyTarget, Choice, TargetError, TimeOptions, Timing
 from ..dialects.nn import WeightOp
@@ -20,7 +19,9 @@ from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..frontends import Frontend, SavedProgram, Text
 from .diagnostics import Diagnostic, report
 from .driver import check_module, fill_locations, level_of, parse_passes, remarks_of, run_passes
+from .examples import find_input
 from .feedback import Feedback, Lowered
+from .machines import check_parameters, set_parameters
 from .options import OPTIMIZED, CompilerOptions
 from .terminal import progress
 from .universe import available_passes, find_target, frontends, make_context, other_operations
@@ -56,10 +57,11 @@ Input = ModuleInput | ProgramInput
 
 
 def read_input(ctx: Context, path: str, parameters: Mapping[str, Number], target: str | None = None) -> Input:
-    """Read a file, or the standard input for `-`, in whatever language it is.
+    """Read a file, an example by its name, or the standard input for `-`, in whatever language it is.
 
     Raises: ParseError, VerifyException, TargetError or InputError where its content is wrong, OSError.
     """
+    path = find_input(path)
     data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
     frontend = find_frontend(path, data)
     if parameters and not frontend.has_parameters:
@@ -118,14 +120,8 @@ def change_machine(given: ModuleInput, changes: Mapping[str, int]) -> None:
     if changes and given.level not in IR_LEVELS[:2]:
         raise InputError(_too_late(given.path))
     before = machine_of(given.module).sockets
-    try:
-        machine = given.target.machine(given.module).with_values({**changes})
-        if changes:
-            given.target.set_machine(given.module, machine)
-        sockets = machine_of(given.module).sockets
-    except (ValueError, VerifyException) as error:
-        raise InputError(str(error)) from None
-    if sockets != before:
+    set_parameters(given.target, given.module, changes)
+    if machine_of(given.module).sockets != before:
         _check_is_whole(given, before)
 
 
@@ -174,7 +170,7 @@ class Compiler:
             raise InputError(
                 f"{given.path} is at the level {level}, {target.name} takes the level {target.level}"
             )
-        changes = machine.changes()
+        changes = machine.changes(check_parameters(given.target))
         if given.level != "program":
             change_machine(given, changes)
         elif changes:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from .commands import compare, compile, explore, report, run, time, tune
+from .commands import compare, compile, examples, explore, new, report, run, time, tune
 from .options import add_options, filled
 
 EPILOG = """\
@@ -23,6 +23,8 @@ COMMANDS = {
     "tune": tune,
     "explore": explore,
     "report": report,
+    "examples": examples,
+    "new": new,
 }
 """The file of each subcommand: what it does, its options, and what runs it, with the heavy imports inside."""
 

@@ -29,6 +29,7 @@ from ..frontends.located_parser import LocatedParser, decode
 from .compilation import find_frontend
 from .diagnostics import Diagnostic, describe, guarded, render, report
 from .driver import parse_passes, remarks_of, run_passes
+from .examples import find_input
 from .options import add_options, filled, option
 from .universe import frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments
@@ -96,7 +97,7 @@ class KlOptMain(xDSLOptMain):
 
     def get_input_name(self) -> str:
         """The name in locations and messages."""
-        return self.command.input_file or STDIN
+        return find_input(self.command.input_file) if self.command.input_file is not None else STDIN
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         """The input, and the frontend that it is for; what comes from stdin is kept for diagnostics.

@@ -8,7 +8,7 @@ Nothing here imports more than the standard library and the vocabulary, so that 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -21,7 +21,6 @@ from .values import (
     not_negative,
     optimization,
     positive,
-    read_toml,
     whole,
 )
 
@@ -135,7 +134,9 @@ class ModelOptions:
     """What is compiled."""
 
     input: str = option(
-        "a model (.kl), IR at any level (.mlir, - for stdin) or a saved program (.json)", "input"
+        "a model (.kl), IR at any level (.mlir, - for stdin), a saved program (.json),"
+        " or an example by its name (`kl examples` lists them)",
+        "input",
     )
     param: tuple[str, ...] = option(
         "override a parameter of the model; may be repeated", default=(), metavar="NAME=VALUE"
@@ -155,8 +156,11 @@ class MachineOptions:
     """The machine to compile for."""
 
     target: str | None = option(f"the kind of machine (default: {DEFAULT_TARGET})", metavar="NAME")
-    machine: str | bool | None = option("machine parameters as TOML", metavar="FILE")
-    """A file; True for a bare `--machine`, where that may be."""
+    machine: str | bool | None = option(
+        "machine parameters: a TOML file, or a machine that another package brings, by name",
+        metavar="MACHINE",
+    )
+    """A file or a name; True for a bare `--machine`, where that may be."""
     set: tuple[str, ...] = option(
         "change a machine parameter (docs/machine.md lists them); may be repeated",
         default=(),
@@ -164,14 +168,18 @@ class MachineOptions:
     )
     sockets: Positive | None = option("sockets of the machine")
 
-    def changes(self) -> dict[str, int]:
+    def changes(self, check: Callable[[dict[str, int]], object]) -> dict[str, int]:
         """The parameters that are changed; a later kind of option wins over an earlier one.
+
+        `check` raises an InputError for values that are no machine; it is asked of those of `machine`.
 
         Raises: InputError for a file or a value that cannot be read, OSError.
         """
         changes: dict[str, object] = {}
         if isinstance(self.machine, str):
-            changes |= read_toml(self.machine)
+            from .machines import machine_values
+
+            changes |= machine_values(self.machine, check)
         changes |= assignments("--set", self.set)
         if self.sockets is not None:
             changes["sockets"] = self.sockets
@@ -257,7 +265,8 @@ class TuningOptions:
         machine={
             "nargs": "?",
             "const": True,
-            "help": "machine parameters as TOML; without FILE, tune the machine alone, not the mapping",
+            "help": "machine parameters, as a TOML file or the name of a machine that another package brings;"
+            " without MACHINE, tune the machine alone, not the mapping",
         }
     )
     explore: tuple[str, ...] = option(

@@ -108,11 +108,19 @@ def read_toml(path: str) -> Mapping[str, object]:
 
     Raises: InputError for what is no TOML, OSError.
     """
+    return parse_toml(Path(path).read_bytes(), path)
+
+
+def parse_toml(data: bytes, name: str) -> Mapping[str, object]:
+    """The values in the text of a machine file; `name` is for the error.
+
+    Raises: InputError for what is no TOML.
+    """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         way_out = f"{HELP_MARK}a machine file has lines like `hbm_bandwidth = 1_800_000_000_000`"
-        raise InputError(f"{path} is no TOML: {error}{way_out}") from None
+        raise InputError(f"{name} is no TOML: {error}{way_out}") from None
 
 
 def whole(name: str, value: object) -> int:

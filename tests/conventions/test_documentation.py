@@ -27,7 +27,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 BLOCK = re.compile(r"^```([\w-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED_BLOCK = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ADDING = ROOT / "docs/adding.md"
-"""Its blocks are files; a test of its own types them."""
+EXTENDING = ROOT / "docs/extending.md"
+"""The blocks of these are files; tests of their own type them."""
 
 
 def run_shell(text: str, folder: Path, **more: str) -> None:
@@ -83,7 +84,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p != ADDING], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p not in (ADDING, EXTENDING)], ids=lambda page: page.name
+)
 def test_the_blocks_of_a_page_work(page: Path, folder: Path):
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language in CHECKS:

@@ -232,5 +232,6 @@ def test_the_package_list_equals_the_folders():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     folders = {path.parent for path in FILES if path.name == "__init__.py"}
     expected = {"kl"} | {".".join(("kl", *folder.relative_to(ROOT).parts)) for folder in folders}
-    assert set(project["tool"]["setuptools"]["packages"]) == expected
+    of_files = {"kl.docs", "kl.examples", "kl.examples.explore"}
+    assert set(project["tool"]["setuptools"]["packages"]) == expected | of_files
     assert {path.parent for path in FILES} == folders, "every folder with code is a package"

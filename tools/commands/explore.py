@@ -29,7 +29,9 @@ MOST_ROWS = 20
 class Command:
     """What a command line of `kl explore` says."""
 
-    input: str = option("a scenario in HyperMapper's JSON", "input", metavar="SCENARIO")
+    input: str = option(
+        "a scenario in HyperMapper's JSON, or an example by its name", "input", metavar="SCENARIO"
+    )
     function: str | None = option(
         "the Python function to minimise, of a module or of a file (FILE.py:NAME)", metavar="MODULE:NAME"
     )
@@ -41,8 +43,9 @@ def run(command: Command) -> int:
     from ...explore.scenarios.protocol import ClientGoneError
     from ...explore.scenarios.reading import load_scenario
     from ..diagnostics import Diagnostic, discard_output, report
+    from ..examples import find_input
 
-    scenario = load_scenario(command.input)
+    scenario = load_scenario(find_input(command.input, "scenario"))
     scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     is_client = scenario.mode == "client-server"
     if is_client and command.study.json:

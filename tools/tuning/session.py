@@ -20,6 +20,7 @@ from ...explore.space import Point, Space
 from ...explore.studies.study import StudyPlan
 from ...passes.knobs import KnobValue
 from ..compilation import STDIN
+from ..machines import check_parameters
 from ..options import MachineOptions, ModelOptions, TuningOptions
 from ..study_options import StudyOptions
 from ..universe import find_target
@@ -85,7 +86,7 @@ def _machine_parameters(
     if twice:
         raise InputError(f"--explore has {twice[0]} twice")
     if alone and not machines:
-        way_out = f"{HELP_MARK}say it with --explore hbm_bandwidth=1e12..4e12:log, or give --machine a FILE"
+        way_out = f"{HELP_MARK}say it with --explore hbm_bandwidth=1e12..4e12:log, or give --machine a file"
         raise InputError(f"--machine tunes the machine, but nothing of it is to be explored{way_out}")
     if alone and (tuning.knobs is not None or tuning.fix):
         way_out = f"{HELP_MARK}leave out the bare --machine to turn knobs as well"
@@ -96,9 +97,9 @@ def _machine_parameters(
 def _source(model: ModelOptions, machine: MachineOptions) -> Source:
     if model.input == STDIN:
         raise InputError(f"stdin cannot be tuned{HELP_MARK}give a file, each process reads it again")
-    changes = machine.changes()
-    parameters, name = model.parameters, find_target(machine.target).name
-    return Source(model.input, tuple(parameters.items()), tuple(changes.items()), name)
+    target = find_target(machine.target)
+    changes = machine.changes(check_parameters(target))
+    return Source(model.input, tuple(model.parameters.items()), tuple(changes.items()), target.name)
 
 
 def _machine(source: Source) -> Parameters:
