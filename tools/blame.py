@@ -114,7 +114,9 @@ def _at_work(frames: Sequence[_Frame]) -> str:
 def _frames(error: BaseException) -> list[_Frame]:
     while isinstance(error.__context__, Exception) and _fails_to_emit(error):
         error = error.__context__
-    return [_read(frame.f_globals, frame.f_locals, frame.f_code.co_filename, line) for frame, line in _walk(error)]
+    return [
+        _read(frame.f_globals, frame.f_locals, frame.f_code.co_filename, line) for frame, line in _walk(error)
+    ]
 
 
 def _walk(error: BaseException):
@@ -130,7 +132,9 @@ def _read(names: dict[str, Any], local: dict[str, Any], file: str, line: int) ->
     worker = local.get("self", local.get("cls"))
     kind = worker if isinstance(worker, type) else type(worker)
     module, place = str(names.get("__name__", "")), f"{Path(file).name}:{line}"
-    return _Frame(module, place, isinstance(worker, ModulePass), _name(worker, kind), _brought_by(worker, kind))
+    return _Frame(
+        module, place, isinstance(worker, ModulePass), _name(worker, kind), _brought_by(worker, kind)
+    )
 
 
 def _brought_by(worker: object, kind: type) -> str:

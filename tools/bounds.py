@@ -146,8 +146,10 @@ class _Count:
         """What was done, what is allowed, and whose rewrites were the last."""
         *others, last = list(self.last) or ["unknown"]
         which = f"patterns {', '.join(others)} and {last}" if others else f"pattern {last}"
-        made = f"has made {self.rewrites} rewrites" if self.rewrites > self.allowed else (
-            f"has inserted {self.inserted} operations in {self.rewrites} rewrites"
+        made = (
+            f"has made {self.rewrites} rewrites"
+            if self.rewrites > self.allowed
+            else (f"has inserted {self.inserted} operations in {self.rewrites} rewrites")
         )
         return (
             f"the pass {self.pass_name} {made} and does not end: the module had {self.size} operations, "
@@ -201,7 +203,9 @@ def _pattern_at_work() -> str | None:
     frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]  # it is documented, and there is no other way
     while frame is not None:
         pattern = frame.f_locals.get("self")
-        if isinstance(pattern, RewritePattern) and not isinstance(pattern, GreedyRewritePatternApplier | _Counted):
+        if isinstance(pattern, RewritePattern) and not isinstance(
+            pattern, GreedyRewritePatternApplier | _Counted
+        ):
             return type(pattern).__name__
         frame = frame.f_back
     return None

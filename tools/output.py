@@ -29,14 +29,16 @@ def write_file(path: str | Path, text: str) -> None:
 def replacing(path: str | Path) -> Generator[TextIO]:
     """A text in place of a file; it takes the file's place at the end, if nothing is raised.
 
-    A symbolic link stays and leads to it, other names of the old file keep the old one. What is no plain file,
-    `/dev/stdout` or a pipe, is written as it is, and so is a file in a folder that takes no other.
+    A symbolic link stays and leads to it, other names of the old file keep the old one. What is no plain
+    file, `/dev/stdout` or a pipe, is written as it is, and so is a file in a folder that takes no other.
 
     Raises: OSError, with the path.
     """
     real = os.path.realpath(path)
     try:
-        if os.path.exists(real) and (not os.path.isfile(real) or not os.access(os.path.dirname(real), os.W_OK)):
+        if os.path.exists(real) and (
+            not os.path.isfile(real) or not os.access(os.path.dirname(real), os.W_OK)
+        ):
             yield from _written_at_the_end(real)
         else:
             yield from _renamed(real)

@@ -15,7 +15,6 @@ from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin,
 
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec, ArgSpecConvertible, ParameterListType, ParameterType
-
 from xdsl.utils.lexer import Input
 from xdsl.utils.mlir_lexer import StringLiteral
 
@@ -137,7 +136,9 @@ def make(kind: str, made: type[C], spec: ArgSpec) -> C:
         values[name] = _typed(f"{kind} {spec.name}: option '{name}'", given, hints[option.name])
     missing = made.required_fields() - {name.replace("-", "_") for name in values} - {"name"}
     if missing:
-        raise InputError(f"{kind} {spec.name} needs its option '{sorted(missing)[0].replace('_', '-')}'{way_out}")
+        raise InputError(
+            f"{kind} {spec.name} needs its option '{sorted(missing)[0].replace('_', '-')}'{way_out}"
+        )
     try:
         return made.from_spec(ArgSpec(spec.name, values))
     except ValueError as error:
@@ -174,7 +175,8 @@ def _alternatives(hint: Any) -> Sequence[Any]:
 
 def _element(kind: Any) -> Any:
     """What a tuple type holds."""
-    return Union[tuple(one for one in get_args(kind) if one is not Ellipsis)]
+    parts = tuple(one for one in get_args(kind) if one is not Ellipsis)
+    return Union[parts]  # noqa: UP007  # of what is known at run time only
 
 
 def _typed(which: str, given: ParameterListType, hint: Any) -> ParameterListType:

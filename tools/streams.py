@@ -57,16 +57,16 @@ def read_input() -> bytes:
 
 
 def finish_output() -> OSError | None:
-    """Write what is left of the output; what has gone wrong if it cannot be written, which then is dropped."""
+    """Write what is left of the output; if that fails, drop it and give back what has gone wrong."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        drop_output()
+        discard_output()
         return error
     return None
 
 
-def drop_output() -> None:
+def discard_output() -> None:
     """Python flushes the streams once more at exit; let what is left go nowhere."""
     for stream in (sys.stdout, sys.stderr):
         try:
