@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,22 +16,22 @@ from ..backends.targets import AnyTarget, Choice, TargetError, TimeOptions, Timi
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
-from ..frontends import Frontend, SavedProgram, Text
+from ..frontends import SavedProgram, Text
+from .bounds import allowing
 from .diagnostics import Diagnostic, report
 from .driver import check_module, fill_locations, level_of
 from .examples import find_input
 from .feedback import Feedback, Lowered, run_noted
+from .languages import STDIN, find_frontend
 from .lowering import default_passes
 from .machines import check_parameters, set_parameters
 from .mapping import check_edits, check_effects, check_mapping, said
 from .options import CompilerOptions
 from .pipelines import Edit, edited, split_passes, unmet
+from .streams import standard_input
 from .terminal import progress
-from .universe import find_target, frontends, make_context, other_operations
-from .values import HELP_MARK, InputError, Number
-
-STDIN = "-"
-"""The path of the standard input."""
+from .universe import find_target, make_context, other_operations
+from .values import HELP_MARK, InputError, Number, shown_path
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,21 @@ class ProgramInput:
 Input = ModuleInput | ProgramInput
 
 
-def read_input(ctx: Context, path: str, parameters: Mapping[str, Number], target: str | None = None) -> Input:
+def read_input(
+    ctx: Context,
+    path: str,
+    parameters: Mapping[str, Number],
+    target: str | None = None,
+    language: str | None = None,
+) -> Input:
     """Read a file, an example by its name, or the standard input for `-`, in whatever language it is.
 
     Raises: ParseError, VerifyException, TargetError or InputError where its content is wrong, OSError.
     """
     path = find_input(path)
-    data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
-    frontend = find_frontend(path, data)
+    data = standard_input() if path == STDIN else Path(path).read_bytes()
+    path = shown_path(path)
+    frontend = find_frontend(path, data, language)
     if parameters and not frontend.has_parameters:
         raise InputError(f"--param changes parameters of a model file (.kl), {path} has none")
     with _named(path):
@@ -80,29 +86,6 @@ def read_input(ctx: Context, path: str, parameters: Mapping[str, Number], target
     fill_locations(read)
     name = "stdin" if path == STDIN else Path(path).stem
     return ModuleInput(path, name, level_of(read), read, find_target(target))
-
-
-def find_frontend(path: str, data: bytes, *, programs: bool = True) -> Frontend:
-    """The first frontend that recognises what a file holds; else the one that its suffix names.
-
-    Raises: InputError where there is none.
-    """
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = None
-    known: list[Frontend] = []
-    for frontend in frontends(programs=programs):
-        if text is not None and frontend.recognises(text):
-            return frontend
-        known.append(frontend)
-    suffix = ".mlir" if path == STDIN else Path(path).suffix
-    for frontend in known:
-        if suffix in frontend.suffixes:
-            return frontend
-    kinds = [f"{one.description} ({', '.join(one.suffixes)})" for one in known]
-    way_out = f"known are {', '.join(kinds[:-1])} and {kinds[-1]}"
-    raise InputError(f"{path}: unknown kind of file{HELP_MARK}{way_out}")
 
 
 @contextmanager
@@ -167,7 +150,7 @@ class Compiler:
             VerifyException, OSError.
         """
         model, machine = self.options.model, self.options.machine
-        given = read_input(self.ctx, model.input, model.parameters, machine.target)
+        given = read_input(self.ctx, model.input, model.parameters, machine.target, model.frontend)
         check_mapping(self.options.mapping, given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):
@@ -208,23 +191,30 @@ class Compiler:
 
         Raises: InputError for edits that say nothing if it is `strict`, DiagnosticException.
         """
-        mapping, start = self.options.mapping, given.level
-        if mapping.pipeline is not None:
-            passes = split_passes(mapping.pipeline)
-            check_edits(mapping.edits, passes)
-            passes = edited(passes, mapping.edits)
-            lowered = run_noted(self.ctx, given.module, passes, given.target, level)
-        else:
-            assert level is not None, "default pipelines lead to a level"
-            if strict:
-                check_edits(mapping.edits, default_passes(given.target, start, level, choice))
-                check_effects(mapping, partial(default_passes, given.target, start, level), choice)
-            kept = frozenset(self.said if demanded is None else demanded)
-            feedback = Feedback(self.ctx, given.target, kept, mapping.edits)
-            lowered = feedback.lower(given.module, start, level, choice)
+        mapping = self.options.mapping
+        with allowing(mapping.max_rewrites):
+            if mapping.pipeline is not None:
+                passes = split_passes(mapping.pipeline)
+                check_edits(mapping.edits, passes)
+                passes = edited(passes, mapping.edits)
+                lowered = run_noted(self.ctx, given.module, passes, given.target, level)
+            else:
+                assert level is not None, "default pipelines lead to a level"
+                kept = frozenset(self.said if demanded is None else demanded)
+                lowered = self._lower_by_default(given, level, choice, kept, strict=strict)
         if not quiet:
             self.show(lowered.remarks)
         return lowered
+
+    def _lower_by_default(
+        self, given: ModuleInput, level: IrLevel, choice: Choice, kept: frozenset[str], *, strict: bool
+    ) -> Lowered:
+        mapping, start = self.options.mapping, given.level
+        if strict:
+            check_edits(mapping.edits, default_passes(given.target, start, level, choice))
+            check_effects(mapping, partial(default_passes, given.target, start, level), choice)
+        feedback = Feedback(self.ctx, given.target, kept, mapping.edits)
+        return feedback.lower(given.module, start, level, choice)
 
     def show(self, remarks: Iterable[Diagnostic]) -> None:
         """Print remarks that the user has not seen."""

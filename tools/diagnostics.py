@@ -3,6 +3,7 @@ the way out."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -13,13 +14,18 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ArrayAttr, FileLineColLoc
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute
-from xdsl.utils.exceptions import DiagnosticException, ParseError
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
 
 from ..backends.targets import TargetError
 from ..explore.errors import MissingExtraError, ReportError, SpaceError, StudyError
 from ..explore.scenarios.errors import ScenarioError
-from .values import HELP_MARK, InputError, Position
+from .blame import PluginError, at_work, blamed
+from .bounds import EndlessError
+from .streams import OUTPUT, discard_output, finish_output, finishing, prepare
+from .values import HELP_MARK, InputError, Position, opened_path
 
+OF_A_STREAM = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
+"""What keeps a stream from being written; errors of files have their names."""
 EXCERPT_WIDTH = 120
 """Characters of a long source line that are shown."""
 
@@ -86,7 +92,7 @@ def describe(error: BaseException) -> Diagnostic | None:
             assert found is not None, "its cause is an error of the input"
             return replace(found, note=str(error))
         case DiagnosticException():
-            op = failing_operation(error)
+            op = error.operation if isinstance(error, EndlessError) else failing_operation(error)
             return _with_help(str(error), position_of(op) if op is not None else None)
         case InputError():
             return _with_help(str(error), error.position)
@@ -97,8 +103,11 @@ def describe(error: BaseException) -> Diagnostic | None:
             return Diagnostic(error.message, place, help=error.way_out or None)
         case SpaceError() | StudyError() | ReportError() | MissingExtraError():
             return Diagnostic(str(error))
+        case ArgSpecParseError():
+            return Diagnostic("malformed name or options\n  " + "\n  ".join(str(error).splitlines()[2:]))
         case OSError():
-            return Diagnostic(f"{error.filename or 'file'}: {error.strerror or error}")
+            named = error.filename or (OUTPUT if error.errno in OF_A_STREAM else "file")
+            return Diagnostic(f"{named}: {error.strerror or error}")
         case _:
             return None
 
@@ -157,8 +166,8 @@ def _source_line(position: Position, sources: Mapping[str, str]) -> str | None:
     text = sources.get(position.file)
     if text is None:
         try:
-            text = Path(position.file).read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            text = Path(opened_path(position.file)).read_text(encoding="utf-8", errors="replace")
+        except (OSError, ValueError):
             return None
     lines = text.split("\n")
     return lines[position.line - 1] if position.line <= len(lines) else None
@@ -183,38 +192,68 @@ def report(diagnostic: Diagnostic, sources: Mapping[str, str], program: str) -> 
 
 
 def guarded(program: str, body: Callable[[], int], sources: Mapping[str, str]) -> int:
-    """Run a tool and return its exit code: 1 after an error of the input, 70 after a bug of ours,
-    130 after Ctrl-C.
+    """Run a tool and return its exit code: 1 after an error of the input, 69 after a failure of what another
+    package brings, 70 after a bug of ours, 130 after Ctrl-C.
 
     A reader that closes our output early ends the tool quietly. KL_DEBUG=1 shows every error's
     traceback instead.
     """
+    prepare()
     try:
         code = body()
         sys.stdout.flush()
         return code
-    except BrokenPipeError:
+    except BaseException as error:  # the one place where nothing may pass: a tool never ends in a traceback
+        try:
+            return _ended(error, program, sources)
+        except BrokenPipeError:  # nobody reads what there is to say
+            discard_output()
+            return EXIT_CODES["input"]
+
+
+EXIT_CODES = {"input": 1, "package": 69, "bug": 70, "interrupted": 130}
+"""What a tool ends with, by whose fault it is; 2 is wrong usage."""
+
+
+def _ended(error: BaseException, program: str, sources: Mapping[str, str]) -> int:
+    """Say what has ended a tool; its exit code."""
+    if isinstance(error, BrokenPipeError):
         discard_output()
         return 0
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # the one place where nothing may pass: a tool never ends in a traceback
-        if os.environ.get("KL_DEBUG") == "1":
-            raise
-        sys.stdout.flush()
-        if (diagnostic := describe(error)) is not None:
-            report(diagnostic, sources, program)
-            return 1
-        report(_bug(error), sources, program)
-        return 70
+    if isinstance(error, KeyboardInterrupt):
+        if where := at_work(error):
+            report(Diagnostic(f"interrupted in {where}"), sources, program)
+        return EXIT_CODES["interrupted"]
+    if isinstance(error, SystemExit) and blamed(error) is None:
+        with finishing(program):
+            raise error
+    if os.environ.get("KL_DEBUG") == "1":
+        raise error
+    finish_output()
+    diagnostic, code = _explained(error)
+    report(diagnostic, sources, program)
+    return code
 
 
-def discard_output() -> None:
-    """Python flushes stdout once more at exit; let that go nowhere instead of into the closed
-    pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _bug(error: Exception) -> Diagnostic:
+def _explained(error: BaseException) -> tuple[Diagnostic, int]:
+    if (diagnostic := describe(error)) is not None:
+        return diagnostic, EXIT_CODES["input"]
+    if isinstance(error, PluginError):
+        return Diagnostic(str(error), help=TRACEBACK), EXIT_CODES["package"]
     what = f"{type(error).__name__}: {error}".splitlines()[0]
-    return Diagnostic(f"internal error: {what}", help="this is a bug; KL_DEBUG=1 shows where it happened")
+    if (blame := blamed(error)) is None:
+        where = at_work(error)
+        note = f"in {where}" if where else None
+        return Diagnostic(
+            f"internal error: {what}", note=note, help=f"this is a bug; {TRACEBACK}"
+        ), EXIT_CODES["bug"]
+    op = failing_operation(error)
+    note = ", ".join(
+        filter(None, [f"at {blame.place}" * bool(blame.place), f"in {blame.during}" * bool(blame.during)])
+    )
+    message = f"{blame.part} of {blame.package} has failed: {what}"
+    position = position_of(op) if op is not None else None
+    return Diagnostic(message, position, note=note or None, help=TRACEBACK), EXIT_CODES["package"]
+
+
+TRACEBACK = "KL_DEBUG=1 shows where it happened"

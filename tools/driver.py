@@ -6,24 +6,23 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import NoReturn
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.irdl.dominance import DominanceInfo
-from xdsl.passes import ModulePass, get_pass_option_infos
+from xdsl.passes import ModulePass
 from xdsl.traits import IsolatedFromAbove
-from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
-from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, PassFailedException, VerifyException
+from xdsl.utils.exceptions import DiagnosticException, PassFailedException, VerifyException
 
 from ..dialects.operation import ComputeOp
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..passes.diagnostics import remarks_on
+from .bounds import bounded
 from .diagnostics import Diagnostic, PassError, position_of
+from .pass_text import find_pass, make, parse_specs
 from .universe import AvailablePasses
-from .values import HELP_MARK, InputError
 
 
 @dataclass(frozen=True)
@@ -102,30 +101,7 @@ def parse_passes(available: AvailablePasses, text: str) -> tuple[ModulePass, ...
 
     Raises: InputError for a malformed text, an unknown pass or a wrong option.
     """
-    try:
-        specs = tuple(parse_pipeline(text))
-    except ArgSpecParseError as error:
-        shown = "\n  ".join(str(error).splitlines()[2:])
-        raise InputError(f"malformed pass pipeline\n  {shown}") from None
-    return tuple(_make_pass(available, spec) for spec in specs)
-
-
-def _make_pass(available: AvailablePasses, spec: ArgSpec) -> ModulePass:
-    if spec.name not in available:
-        close = get_close_matches(spec.name, available, 3)
-        way_out = f"did you mean {' or '.join(close)}?" if close else "--help lists all passes"
-        raise InputError(f"unknown pass '{spec.name}'{HELP_MARK}{way_out}")
-    pass_class = available[spec.name]()
-    options = {info.name.replace("_", "-"): info for info in get_pass_option_infos(pass_class)}
-    listed = ", ".join(f"{name} ({info.expected_type})" for name, info in options.items())
-    way_out = f"{HELP_MARK}its options are {listed}" if options else f"{HELP_MARK}it has none"
-    for name in spec.parameters:
-        if name.replace("_", "-") not in options:
-            raise InputError(f"pass {spec.name} has no option '{name}'{way_out}")
-    try:
-        return pass_class.from_spec(spec)
-    except ValueError as error:
-        raise InputError(f"pass {spec.name}: {error}{way_out}") from None
+    return tuple(make("pass", find_pass(available, spec.name), spec) for spec in parse_specs(text))
 
 
 def run_passes(
@@ -146,7 +122,7 @@ def run_passes(
     fill_locations(module)
     for module_pass in passes:
         start = time.perf_counter()
-        with _blaming(f"in the pass {module_pass.name}"):
+        with _blaming(f"in the pass {module_pass.name}"), bounded(module_pass, module):
             module_pass.apply(ctx, module)
         seconds = time.perf_counter() - start
         with _blaming(f"found after the pass {module_pass.name}"):

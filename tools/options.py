@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
+from .once import OnceBoolean, refuse_repeats
 from .pipelines import Edit, insertion, removal
 from .values import (
     LEVELS_TEXT,
@@ -59,6 +60,7 @@ def add_options(
     parser: argparse.ArgumentParser, kind: type, changed: Mapping[str, Mapping[str, Any]] | None = None
 ) -> None:
     """Add the options of a dataclass to a command line, in the order of its fields."""
+    refuse_repeats(parser)
     for one, hint, inner in _fields(kind):
         if inner is not None:
             add_options(parser, inner, one.metadata.get("changed"))
@@ -93,7 +95,7 @@ def _form(hint: Any) -> dict[str, Any]:
     if hint is bool:
         return {"action": "store_true"}
     if hint == bool | None:
-        return {"action": argparse.BooleanOptionalAction}
+        return {"action": OnceBoolean}
     if get_origin(hint) is tuple:
         return {"action": "append", "default": []}
     for part in (hint, *get_args(hint)):
@@ -136,6 +138,11 @@ def edit_options() -> Any:
     )
 
 
+def rewrites_option() -> Any:
+    """The bound on what patterns do."""
+    return option("stop a pass after N rewrites by patterns (default: 100000, and 1000 for each operation)")
+
+
 def json_option() -> Any:
     """The form of what is printed."""
     return option("print a JSON document on stdout", default=False)
@@ -159,6 +166,9 @@ class ModelOptions:
     )
     param: tuple[str, ...] = option(
         "override a parameter of the model; may be repeated", default=(), metavar="NAME=VALUE"
+    )
+    frontend: str | None = option(
+        "the language of the input (default: told by how it begins)", "-f", "--frontend", metavar="NAME"
     )
 
     @property
@@ -239,6 +249,7 @@ class MappingOptions:
     )
     pipeline: str | None = pipeline_option()
     edits: tuple[Edit, ...] = edit_options()
+    max_rewrites: Positive | None = rewrites_option()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import IO, Any, ClassVar, TypeVar
+from typing import IO, ClassVar, TypeVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -24,7 +23,7 @@ from ..backends import DEFAULT_TARGET
 from ..backends.targets import TARGETS, AnyTarget, Target
 from ..frontends import FRONTENDS, Frontend, SavedProgram, Text
 from ..passes import PASSES, load_pass
-from .diagnostics import Diagnostic, report
+from .plugins import brought_by, left_out, loaded, marked, no_function, warn
 from .values import HELP_MARK, InputError
 
 T = TypeVar("T", AnyTarget, Frontend)
@@ -76,12 +75,12 @@ def multiverse() -> Universe:
     A package that takes a name which is there already is left out, with a warning as for what is broken.
     """
     known = Universe()
-    for entry, universe in _loaded("xdsl.universe", Universe):
-        kinds = [(vars(known)[kind], names) for kind, names in vars(universe).items()]
-        if taken := [name for there, names in kinds for name in names if name in there]:
-            _warn(entry, f"there is a '{taken[0]}' already")
+    for entry, universe in loaded("xdsl.universe", Universe):
+        brought, reason = brought_by(entry, universe, known)
+        if reason:
+            warn(entry, reason)
             continue
-        for there, names in kinds:
+        for there, names in zip(vars(known).values(), brought, strict=True):
             there.update(names)
     return known
 
@@ -101,10 +100,14 @@ def make_context() -> Context:
 
 @cache
 def other_operations() -> tuple[type[Operation], ...]:
-    """The operations of every other installed package, for the model language."""
+    """The operations of every other installed package, for the model language; a warning for what fails."""
     ours = DIALECTS.keys() | XDSL_UNIVERSE.all_dialects.keys()
-    dialects = multiverse().all_dialects.items()
-    return tuple(op for name, load in dialects if name not in ours for op in load().operations)
+    found: list[type[Operation]] = []
+    for name, load in multiverse().all_dialects.items():
+        if name not in ours:
+            with left_out():
+                found += load().operations
+    return tuple(found)
 
 
 def find_target(name: str | None) -> AnyTarget:
@@ -139,35 +142,16 @@ def frontends(*, programs: bool = True) -> Iterator[Frontend]:
 def _found(group: str, kind: type[T], taken: tuple[str, ...]) -> tuple[T, ...]:
     """What other packages bring by entry points, in the order of its names; a warning for what is wrong."""
     found: dict[str, T] = {}
-    for entry, loaded in _loaded(group, kind):
-        if loaded.name in (*taken, *found):
-            _warn(entry, f"there is a {kind.__name__.lower()} '{loaded.name}' already")
-        elif loaded.name != entry.name:
-            _warn(entry, f"it calls itself '{loaded.name}'")
+    for entry, one in loaded(group, kind):
+        if one.name in (*taken, *found):
+            warn(entry, f"there is a {kind.__name__.lower()} '{one.name}' already")
+        elif one.name != entry.name:
+            warn(entry, f"it calls itself '{one.name}'")
+        elif wrong := no_function(one):
+            warn(entry, f"its '{wrong}' is no function")
         else:
-            found[loaded.name] = loaded
+            found[one.name] = marked(one)
     return tuple(found.values())
-
-
-def _loaded(group: str, kind: type[Any]) -> Iterator[tuple[EntryPoint, Any]]:
-    """The entry points of a group and what they name, ours and xDSL's first; a warning for what is wrong."""
-    entries = entry_points(group=group)
-    for entry in sorted(entries, key=lambda entry: (entry.name not in ("kl", "xdsl"), entry.name)):
-        try:
-            loaded = entry.load()
-        except (Exception, SystemExit) as error:  # whatever another package does when it is imported
-            _warn(entry, f"{type(error).__name__}: {error}")
-            continue
-        if isinstance(loaded, kind):
-            yield entry, loaded
-        else:
-            _warn(entry, f"it is no {kind.__name__}")
-
-
-def _warn(entry: EntryPoint, reason: str) -> None:
-    package = f" of the package {entry.dist.name}" if entry.dist is not None else ""
-    message = f"{entry.group} '{entry.name}'{package} is left out: {reason}"
-    report(Diagnostic(message, severity="warning"), {}, "kl")
 
 
 def _is_program(text: str) -> bool:

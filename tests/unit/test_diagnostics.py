@@ -138,9 +138,7 @@ def test_what_ends_a_tool(
     code: int,
     text: str,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("kl.tools.diagnostics.discard_output", lambda: None)
     assert guarded("kl", raising(error), {}) == code
     assert capsys.readouterr().err == text
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
+from xdsl.utils.arg_spec import ArgSpec
 
 from ...backends.targets import AnyTarget, Choice
 from ...dialects.vocabulary import IR_LEVELS
@@ -22,6 +22,7 @@ from ...passes.knobs import KnobValue
 from ..driver import parse_passes
 from ..lowering import default_passes, with_sockets
 from ..mapping import check_edits
+from ..pass_text import parse_specs
 from ..pipelines import Edit, edited, join_passes, pass_text, split_passes
 from ..universe import available_passes, find_target
 from ..values import HELP_MARK, InputError
@@ -44,7 +45,7 @@ class PipelineTemplate:
     @property
     def specs(self) -> tuple[ArgSpec, ...]:
         """The passes with their options."""
-        return tuple(parse_pipeline(self.text))
+        return parse_specs(self.text)
 
     def slots(self) -> tuple[Slot, ...]:
         """The passes with the knobs' defaults.
@@ -123,8 +124,8 @@ def default_template(
     everything = choice_pipeline(Choice(spill=spill, resident=True), target)
     if sockets is not None:
         everything = join_passes(with_sockets(split_passes(everything), sockets))
-    usual = {spec.name for spec in parse_pipeline(choice_pipeline(Choice(spill=spill), target))}
-    absent = {spec.name for spec in parse_pipeline(everything)} - usual
+    usual = {spec.name for spec in parse_specs(choice_pipeline(Choice(spill=spill), target))}
+    absent = {spec.name for spec in parse_specs(everything)} - usual
     return PipelineTemplate(everything, frozenset(absent))
 
 
@@ -171,7 +172,7 @@ class MappingSpace:
 
     def point(self, pipeline: str) -> Point | None:
         """The point of a pipeline with the same passes; None where knobs that are not turned differ."""
-        specs = {spec.name: options_of(spec) for spec in parse_pipeline(pipeline)}
+        specs = {spec.name: options_of(spec) for spec in parse_specs(pipeline)}
         if any(_value(knob, specs) not in (None, value) for knob, value in self.stuck):
             return None
         values = {knob.name: _value(knob, specs) for knob in self.knobs}
