@@ -1,4 +1,4 @@
-"""Lets tests import the modules that they share; the FileCheck files are tests by `kl.tools.testing.plugin`."""
+"""Lets tests import the modules that they share; `kl.tools.testing.plugin` makes FileCheck files tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configuration of LLVM's test runner for `lit tests/filecheck`, and for pytest, which runs the same files."""
+"""Configuration of LLVM's test runner, for `lit tests/filecheck` and for pytest."""
 
 from kl.tools.testing.lit_config import configure
 

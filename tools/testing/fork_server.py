@@ -1,9 +1,9 @@
 """A Python that has imported what tests need, and forks for each script that it is asked to run.
 
-`preloading.py` starts it as a program of its own, so nothing of pytest is in it. File descriptor 0 is a socket; for
-each command one byte comes with a connection. The fork reads from it what to run, with the three standard
-streams; the server writes back the fork's process id, and its exit status when it has ended. What forks have
-imported the server imports, too: the next fork has it.
+`preloading.py` starts it as a program of its own, so nothing of pytest is in it. File descriptor 0 is a
+socket; for each command one byte comes with a connection. The fork reads from it what to run, with the three
+standard streams; the server writes back the fork's process id, and its exit status when it has ended. What
+forks have imported the server imports, too: the next fork has it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import atexit
 import gc
 import importlib
 import importlib.util
+import io
 import json
 import os
-import runpy
 import select
 import signal
 import socket
@@ -24,6 +24,7 @@ import threading
 import traceback
 import warnings
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 SIZE_BYTES = 8
@@ -36,7 +37,7 @@ class ForkServer:
     def __init__(self, control: socket.socket):
         self.control = control
         self.running: dict[int, socket.socket] = {}
-        self.imports = tempfile.TemporaryFile("a+b", buffering=0)
+        self.imports = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115  # as long as the server
         self.imports_read = 0
 
     def serve(self) -> None:
@@ -119,7 +120,10 @@ def origin_of(name: str) -> str | None:
 
 
 def import_module(name: str, origin: str) -> None:
-    """Import a module if its name leads to this file; what goes wrong goes wrong again in the fork that needs it."""
+    """Import a module if its name leads to this file.
+
+    What goes wrong goes wrong again in the fork that needs it, and is told there.
+    """
     try:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin == origin:
@@ -129,7 +133,7 @@ def import_module(name: str, origin: str) -> None:
 
 
 def take_request(connection: socket.socket) -> list[str]:
-    """Take over the standard streams, folder and environment that are asked for; the script and its arguments."""
+    """Take over the streams, folder and environment of a request; gives the script and its arguments."""
     size, handles, _, _ = socket.recv_fds(connection, SIZE_BYTES, 3)
     for target, handle in enumerate(handles):
         os.dup2(handle, target)
@@ -148,9 +152,14 @@ def renew_streams() -> None:
     """Make `sys.stdin`, `sys.stdout` and `sys.stderr` anew, as what they lead to is another thing now."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old = getattr(sys, name)
-        mode, buffering = ("r", -1) if name == "stdin" else ("w", 1 if name == "stderr" else -1)
-        new = open(number, mode, buffering, old.encoding, old.errors, closefd=False)  # noqa: SIM115
-        new.buffer.raw.name = old.name
+        raw: Any = io.FileIO(number, "r" if name == "stdin" else "w", closefd=False)
+        raw.name = old.name
+        if name == "stdin":
+            buffer = io.BufferedReader(raw)
+        else:  # with PYTHONUNBUFFERED, text is written through
+            buffer = raw if old.write_through else io.BufferedWriter(raw)
+        how = {"line_buffering": old.line_buffering, "write_through": old.write_through}
+        new = io.TextIOWrapper(buffer, old.encoding, old.errors, **how)
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
 
@@ -158,11 +167,12 @@ def renew_streams() -> None:
 def run_script(script: list[str]) -> int:
     """Run a script with its arguments as `python SCRIPT …` does; its exit code."""
     sys.argv = script
-    sys.path.insert(0, os.path.dirname(os.path.realpath(script[0])))
+    more = os.environ.get("PYTHONPATH", "")
+    sys.path[:0] = [os.path.dirname(os.path.realpath(script[0])), *filter(None, more.split(os.pathsep))]
     code = exit_code_of(script[0])
     try:
-        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]  # what ends a Python does so
-        atexit._run_exitfuncs()
+        threading._shutdown()  # pyright: ignore  # these two, as at the end of any Python
+        atexit._run_exitfuncs()  # pyright: ignore
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
@@ -172,8 +182,12 @@ def run_script(script: list[str]) -> int:
 
 def exit_code_of(script: str) -> int:
     """The exit code of a script; what it does not catch is printed."""
+    module = ModuleType("__main__")
+    module.__file__ = os.path.abspath(script)
+    sys.modules["__main__"] = module
     try:
-        runpy.run_path(script, run_name="__main__")
+        code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
+        exec(code, module.__dict__)
     except SystemExit as stop:
         if stop.code is None or isinstance(stop.code, int):
             return (stop.code or 0) & 0xFF

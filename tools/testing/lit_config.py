@@ -1,4 +1,4 @@
-"""The configuration of lit for FileCheck tests of `kl` and of packages built on it; a `lit.cfg.py` imports it:
+"""The configuration of lit for FileCheck tests of `kl` and of packages on it; a `lit.cfg.py` imports it:
 
     from kl.tools.testing.lit_config import configure
 
@@ -37,7 +37,7 @@ def configure(config: Any) -> None:
 
 
 def add_tool(config: Any, name: str) -> None:
-    """Make an optional tool a feature of that name if it is installed: as `name`, or as the newest `name-19`."""
+    """Make an optional tool a feature if it is installed, under its name or as the newest `name-19`."""
     path = config.environment["PATH"]
     if shutil.which(name, path=path) is None:
         versioned = _newest_version(name, path)

@@ -57,7 +57,7 @@ class LitRunner:
     def discover(self, folder: Path) -> dict[Path, Any]:
         """The tests below a folder, a `lit.Test.Test` for each file, as `lit FOLDER` finds them.
 
-        Where neither the folder nor one above it has a `lit.cfg.py`, `lit_config.configure` is the configuration.
+        Where neither the folder nor one above it has a `lit.cfg.py`, `lit_config.configure` configures it.
 
         Raises: LitError if a configuration cannot be read.
         """
@@ -88,7 +88,7 @@ class LitRunner:
         fresh = copy.copy(test)  # lit lets a test have one result
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # lit leaves files open
-            fresh.setResult(lit.worker._execute(fresh, self._config))
+            fresh.setResult(lit.worker._execute(fresh, self._config))  # pyright: ignore[reportPrivateUsage]
         code = fresh.result.code
         return Result(code.name, code.isFailure, fresh.result.output)
 
@@ -101,7 +101,7 @@ class LitRunner:
 
 def _lit_config() -> Any:
     """What lit is started with: `quiet` was its spelling before `diagnostic_level`."""
-    options = dict.fromkeys(("useValgrind", "valgrindLeakCheck", "noExecute", "debug"), False)
+    options: dict[str, Any] = dict.fromkeys(("useValgrind", "valgrindLeakCheck", "noExecute", "debug"), False)
     options |= {"progname": "lit", "path": [], "valgrindArgs": [], "params": {}, "order": "lexical"}
     options |= {"isWindows": os.name == "nt", "quiet": True, "diagnostic_level": "warning"}
     known = inspect.signature(lit.LitConfig.LitConfig).parameters

@@ -3,8 +3,8 @@
     [tool.pytest.ini_options]
     kl_filecheck = ["tests/filecheck"]
 
-Every file below these folders that `lit` takes as a test is one test of pytest. lit, xDSL and `kl` are imported
-when such a folder is configured, not before.
+Every file below these folders that `lit` takes as a test is one test of pytest. lit is imported when such a
+folder is configured, not before; xDSL and the tools of `kl` are in the processes that run them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Commands of lit's shell without the start of Python: scripts of this Python run in forks of a loaded one.
 
-lit starts every command by `subprocess.Popen`; here it gets `popen` in its place. A command that is a Python
-script of this environment (a console script such as `kl-opt`, or `python FILE`) and has its suite's environment
-is run by a `fork_server.py`; all else is a process as ever, and so is everything on systems without a safe `fork`.
+lit starts every command by `subprocess.Popen` and gets `Preloading.Popen` in its place. A command that is a
+Python script of this environment (a console script such as `kl-opt`, or `python FILE`) and has the variables
+of its suite is run by a `fork_server.py`. All else is a process as ever: what has other variables, what is
+not Python's, and everything on systems without a safe `fork`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import lit
 
@@ -35,7 +36,10 @@ class Server:
         program = Path(__file__).with_name("fork_server.py")
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, str(program)], stdin=theirs, stdout=subprocess.DEVNULL, env=environment
+                [sys.executable, str(program)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env=environment,
             )
         self.lock = threading.Lock()
 
@@ -56,11 +60,13 @@ class ForkedCommand:
     """A command in a fork, with what lit uses of a `Popen`."""
 
     def __init__(self, server: Server, script: Sequence[str], streams: Sequence[Any], cwd: str, env: Any):
-        self.stdin, self.stdout, self.stderr = None, None, None
+        self.stdin: IO[str] | None = None
+        self.stdout: IO[str] | None = None
+        self.stderr: IO[str] | None = None
         handles, opened = self._open(streams)
         umask = os.umask(0)
         os.umask(umask)
-        request = json.dumps({"args": script, "cwd": cwd, "env": env, "umask": umask}).encode()
+        request = json.dumps({"args": script, "cwd": os.fspath(cwd), "env": env, "umask": umask}).encode()
         self._connection = server.connect()
         socket.send_fds(self._connection, [len(request).to_bytes(SIZE_BYTES, "big")], handles)
         self._connection.sendall(request)
@@ -74,7 +80,10 @@ class ForkedCommand:
         handles: list[int] = []
         opened: list[int] = []
         for number, stream in enumerate(streams):
-            if stream == subprocess.PIPE:
+            if stream == subprocess.DEVNULL:
+                theirs = os.open(os.devnull, os.O_RDWR)
+                opened.append(theirs)
+            elif stream == subprocess.PIPE:
                 read, write = os.pipe()
                 theirs, ours = (read, write) if number == 0 else (write, read)
                 mode = "w" if number == 0 else "r"
@@ -97,8 +106,7 @@ class ForkedCommand:
     def communicate(self) -> tuple[str | None, str | None]:
         """All that the command writes to its pipes; it has ended then."""
         with ThreadPoolExecutor(2) as readers:
-            files = cast("Iterable[IO[str] | None]", (self.stdout, self.stderr))
-            out, err = readers.map(lambda file: file and file.read(), files)
+            out, err = readers.map(_read_all, (self.stdout, self.stderr))
         self.wait()
         return out, err
 
@@ -110,11 +118,20 @@ class ForkedCommand:
         return self.returncode
 
 
+def _read_all(file: IO[str] | None) -> str | None:
+    """What is left in a pipe, which is closed then."""
+    if file is None:
+        return None
+    with file:
+        return file.read()
+
+
 class Preloading:
     """What lit's shell takes for the module `subprocess`; it has a server for each environment of a suite."""
 
     def __init__(self):
         self.servers: dict[frozenset[tuple[str, str]], Server | None] = {}
+        self.lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         """What else the module `subprocess` has."""
@@ -138,14 +155,14 @@ class Preloading:
         key = _key(options["env"])
         if script is None or key not in self.servers:
             return subprocess.Popen(args, **options)
-        server = self.servers[key] or Server(options["env"])
-        self.servers[key] = server
+        with self.lock:
+            server = self.servers[key] = self.servers[key] or Server(options["env"])
         streams = [options["stdin"], options["stdout"], options["stderr"]]
         return ForkedCommand(server, script, streams, options["cwd"], options["env"])
 
 
 def _key(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    """An environment without what lit itself adds for a test: its name, and the path of its `diff` and `cat`."""
+    """An environment without what lit adds for a test: its name, and the path of its own `diff` and `cat`."""
     own = {("PYTHONPATH", os.path.dirname(os.path.abspath(lit.__file__)))}
     return frozenset(item for item in environment.items() if item[0] != "LIT_CURRENT_TESTCASE") - own
 
@@ -161,8 +178,8 @@ def script_of(args: Sequence[str], executable: str) -> list[str] | None:
 def _is_script(path: str) -> bool:
     """Whether a file is a script whose first line names this Python and no options."""
     with open(path, "rb") as file:
-        words = file.readline(1024).removeprefix(b"#!").decode("utf-8", "replace").split()
-    if len(words) != 1:
+        words = file.readline(1024).decode("utf-8", "replace").split()
+    if len(words) != 1 or not words[0].startswith("#!"):
         return False
-    python = Path(words[0])
+    python = Path(words[0].removeprefix("#!"))
     return python.parent == Path(sys.executable).parent and python.resolve() == Path(sys.executable).resolve()
