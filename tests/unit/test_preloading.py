@@ -156,8 +156,10 @@ def test_the_newest_version_of_a_tool_is_taken(tmp_path: Path):
 def test_the_tools_beside_this_python_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "FileCheck").touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", "packages")
     config = configuration("")
     configure(config)
     assert config.environment["PATH"] == f"{BIN}:{tmp_path}"
+    assert config.environment["PYTHONPATH"] == "packages"
     assert config.substitutions == []
     assert set(config.suffixes) == {".mlir", ".kl"}

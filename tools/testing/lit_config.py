@@ -1,10 +1,7 @@
-"""The configuration of lit for FileCheck tests of `kl` and of packages on it; a `lit.cfg.py` imports it:
+"""The configuration of lit for FileCheck tests of `kl` and of packages on it.
 
-    from kl.tools.testing.lit_config import configure
-
-    configure(config)
-
-What a project wants otherwise it sets behind that call: suffixes, excludes, features, substitutions.
+A `lit.cfg.py` says `from kl.tools.testing.lit_config import configure` and calls `configure(config)`. What a
+project wants otherwise it sets behind that call: suffixes, excludes, features, substitutions.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ import lit.formats
 
 
 def configure(config: Any) -> None:
-    """Let lit take `.mlir` and `.kl` files as tests; the tools beside this Python come first on the path.
+    """Let lit take `.mlir` and `.kl` files as tests, with the tools and the packages of this Python.
 
     `mlir-opt` is a feature where it is installed, under a versioned name, too: `REQUIRES: mlir-opt`.
     `FileCheck` is LLVM's where that is on the path, and the `filecheck` of Python where it is not.
@@ -31,6 +28,8 @@ def configure(config: Any) -> None:
     tools = str(Path(sys.executable).parent)
     config.environment["PATH"] = os.pathsep.join([tools, os.environ.get("PATH", "")])
     config.environment["NO_COLOR"] = "1"
+    if "PYTHONPATH" in os.environ:  # lit does not hand it on
+        config.environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
     add_tool(config, "mlir-opt")
     if shutil.which("FileCheck", path=config.environment["PATH"]) is None:
         config.substitutions.append((_as_word("FileCheck"), "filecheck"))

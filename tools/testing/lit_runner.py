@@ -34,7 +34,7 @@ class Result:
     """How a test has ended."""
 
     code: str
-    """lit's word for it: `PASS`, `FAIL`, `XFAIL`, `XPASS`, `UNSUPPORTED`, `UNRESOLVED`, …"""
+    """The word of lit for it: `PASS`, `FAIL`, `XFAIL`, `XPASS`, `UNSUPPORTED`, `UNRESOLVED` or another."""
 
     is_failure: bool
     """Whether lit counts it as a failure."""
