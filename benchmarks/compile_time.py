@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from kl.backends.sn40l.emit import emit_program
+from kl.backends.targets import Choice
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
-from kl.tools.driver import Choice, lower
+from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
 MODEL = Path(__file__).parent.parent / "examples" / "llama3_8b.kl"

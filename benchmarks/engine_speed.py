@@ -23,10 +23,11 @@ from kl.backends.sn40l.execution import context_length, position_inputs
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
+from kl.backends.targets import Choice
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
-from kl.tools.driver import Choice, lower
+from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -12,7 +12,7 @@ from kl.backends.sn40l.report import Report
 from kl.dialects.machine import SN40L, Machine
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
-from kl.tools.driver import lower
+from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 from kl.tools.variants import VARIANTS
 

@@ -33,7 +33,7 @@ from kl.backends.targets import RunOptions
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
-from kl.tools.driver import lower
+from kl.tools.lowering import lower
 from kl.tools.reference import Reference
 from kl.tools.universe import make_context
 from kl.tools.variants import VARIANTS

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +20,14 @@ from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..frontends import Frontend, SavedProgram, Text
 from .diagnostics import Diagnostic, report
-from .driver import check_module, fill_locations, level_of, parse_passes, remarks_of, run_passes
-from .feedback import Feedback, Lowered
-from .options import OPTIMIZED, CompilerOptions
+from .driver import check_module, fill_locations, level_of
+from .feedback import Feedback, Lowered, run_noted
+from .lowering import default_passes
+from .mapping import check_edits, check_effects, check_mapping, said
+from .options import CompilerOptions
+from .pipelines import Edit, edited, split_passes, unmet
 from .terminal import progress
-from .universe import available_passes, find_target, frontends, make_context, other_operations
+from .universe import find_target, frontends, make_context, other_operations
 from .values import HELP_MARK, InputError, Number
 
 STDIN = "-"
@@ -168,7 +172,7 @@ class Compiler:
         """
         model, machine = self.options.model, self.options.machine
         given = read_input(self.ctx, model.input, model.parameters, machine.target)
-        self._check_mapping(given.path, given.level)
+        check_mapping(self.options.mapping, given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):
             raise InputError(
@@ -181,84 +185,50 @@ class Compiler:
             raise InputError(_too_late(given.path))
         return given
 
-    def _check_mapping(self, path: str, level: str) -> None:
-        """Raises: InputError where a choice comes too late for an input at a level."""
-        mapping = self.options.mapping
-        if mapping.pipeline is not None:
-            self._check_pipeline(path, level)
-        kernels = [mapping.optimize, *(getattr(mapping, name) for name in OPTIMIZED if name != "resident")]
-        if level != "nn" and any(choice is not None for choice in kernels):
-            raise InputError(
-                f"{path} has its kernels already{HELP_MARK}"
-                "-O, --fusion, --loop, --single-call and --steps-per-call choose how a model, or IR at "
-                "the nn level, becomes kernels"
-            )
-        if mapping.stop_token is not None and (mapping.steps_per_call or 1) == 1:
-            raise InputError(
-                f"--stop-token {mapping.stop_token} ends calls of several steps{HELP_MARK}"
-                "give --steps-per-call N, too"
-            )
-        if level in ("rdu", "program") and mapping.spill:
-            raise InputError(
-                f"{path} has its memory planned already{HELP_MARK}"
-                "--spill says how the memory of a model, or of IR above the rdu level, is planned"
-            )
-        if level not in IR_LEVELS[:2] and mapping.resident is not None:
-            raise InputError(
-                f"{path} has its units already{HELP_MARK}"
-                "--resident chooses how a model, or IR at the nn or kernel level, uses SRAM"
-            )
-
-    def _check_pipeline(self, path: str, level: str) -> None:
-        """Raises: InputError where --pipeline comes too late, or other options say what it says."""
-        mapping = self.options.mapping
-        if level == "program":
-            raise InputError(f"{path} is a program already{HELP_MARK}--pipeline says how IR becomes one")
-        chosen = (mapping.optimize, *(getattr(mapping, name) for name in OPTIMIZED))
-        if mapping.spill or any(choice is not None for choice in chosen):
-            raise InputError(
-                f"--pipeline says all that is done{HELP_MARK}"
-                "give -O, --fusion, --loop, --single-call, --steps-per-call, --resident, --spill as passes"
-            )
-
     @property
     def said(self) -> dict[str, Any]:
         """What the command line says of a choice, without its level, by the field's name."""
-        return {
-            name: value
-            for name, value in asdict(self.options.mapping).items()
-            if value is not None and name in ("spill", *OPTIMIZED)
-        }
+        return said(self.options.mapping)
+
+    def unmet(self, given: ModuleInput, level: IrLevel, choice: Choice) -> tuple[Edit, ...]:
+        """The edits of the command line whose pass is not in the default pipeline of a choice."""
+        passes = default_passes(given.target, given.level, level, choice)
+        return tuple(unmet(passes, self.options.mapping.edits))
 
     def lower(
         self,
         given: ModuleInput,
-        level: IrLevel,
+        level: IrLevel | None,
         choice: Choice,
         demanded: Iterable[str] | None = None,
         *,
         quiet: bool = False,
+        strict: bool = True,
     ) -> Lowered:
         """Lower the module of an input in place and print what the passes remark, unless it is `quiet`.
 
-        It is lowered to a level, or as far as the command line's pipeline goes. Of the choice, the fields
-        that are `demanded` are not taken back; those that the command line says if that is None.
+        A pipeline of the command line goes as far as it goes where no level is wanted. Of the choice, the
+        fields that are `demanded` are not taken back; those that the command line says if that is None.
+
+        Raises: InputError for edits that say nothing if it is `strict`, DiagnosticException.
         """
-        pipeline = self.options.mapping.pipeline
-        if pipeline is not None:
-            lowered = self._run(given, choice, pipeline)
+        mapping, start = self.options.mapping, given.level
+        if mapping.pipeline is not None:
+            passes = split_passes(mapping.pipeline)
+            check_edits(mapping.edits, passes)
+            passes = edited(passes, mapping.edits)
+            lowered = run_noted(self.ctx, given.module, passes, given.target, level)
         else:
+            assert level is not None, "default pipelines lead to a level"
+            if strict:
+                check_edits(mapping.edits, default_passes(given.target, start, level, choice))
+                check_effects(mapping, partial(default_passes, given.target, start, level), choice)
             kept = frozenset(self.said if demanded is None else demanded)
-            lowered = Feedback(self.ctx, given.target, kept).lower(given.module, given.level, level, choice)
+            feedback = Feedback(self.ctx, given.target, kept, mapping.edits)
+            lowered = feedback.lower(given.module, start, level, choice)
         if not quiet:
             self.show(lowered.remarks)
         return lowered
-
-    def _run(self, given: ModuleInput, choice: Choice, pipeline: str) -> Lowered:
-        took: list[tuple[str, float]] = []
-        passes = parse_passes(available_passes(), pipeline)
-        run_passes(self.ctx, given.module, passes, show=lambda name, seconds, _: took.append((name, seconds)))
-        return Lowered(choice, tuple(dict.fromkeys(remarks_of(given.module))), tuple(took))
 
     def show(self, remarks: Iterable[Diagnostic]) -> None:
         """Print remarks that the user has not seen."""

@@ -1,8 +1,4 @@
-"""Lowering: running passes, and from any level down to that which a target takes, by the target's own passes.
-
-Each phase ends at a level that one can stop at, print, edit by hand and go on from;
-all is checked on the way.
-"""
+"""Running passes, the levels of the IR, and what is checked of a module."""
 
 from __future__ import annotations
 
@@ -22,12 +18,11 @@ from xdsl.traits import IsolatedFromAbove
 from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, PassFailedException, VerifyException
 
-from ..backends.targets import AnyTarget, Choice
 from ..dialects.operation import ComputeOp
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..passes.diagnostics import remarks_on
 from .diagnostics import Diagnostic, PassError, position_of
-from .universe import AvailablePasses, available_passes, find_target
+from .universe import AvailablePasses
 from .values import HELP_MARK, InputError
 
 
@@ -83,28 +78,6 @@ def level_of(module: ModuleOp) -> IrLevel:
 def levels_between(start: IrLevel, end: IrLevel) -> Sequence[IrLevel]:
     """The levels to reach one after the other, without `start`, up to and including `end`."""
     return IR_LEVELS[IR_LEVELS.index(start) + 1 : IR_LEVELS.index(end) + 1]
-
-
-def lower(
-    ctx: Context,
-    module: ModuleOp,
-    level: IrLevel,
-    choice: Choice,
-    show: ShowPass | None = None,
-    target: AnyTarget | None = None,
-) -> None:
-    """Lower a module in place, from whatever level it is at; after each level everything is checked.
-
-    Raises: DiagnosticException where a pass fails, or where a check after a level does.
-    """
-    target = find_target(None) if target is None else target
-    check_level(module, level_of(module))
-    for reached in levels_between(level_of(module), level):
-        passes = parse_passes(available_passes(), target.pipeline(reached, choice))
-        # Checking after every pass as well would double the time; `kl-opt` does it.
-        run_passes(ctx, module, passes, verify=False, show=show)
-        check_module(module)
-        check_level(module, reached)
 
 
 def check_level(module: ModuleOp, name: IrLevel) -> None:

@@ -9,8 +9,9 @@ that the user has made is never taken back: then the objection is the error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
@@ -22,7 +23,9 @@ from ..dialects import kernel
 from ..dialects.vocabulary import GRANULARITIES, Granularity, IrLevel
 from ..passes.diagnostics import NoRoom
 from .diagnostics import Diagnostic, describe, failing_operation, first_clause, position_of
-from .driver import levels_between, lower, remarks_of
+from .driver import level_of, levels_between, remarks_of
+from .lowering import default_passes, run_pipeline
+from .pipelines import Edit, Passes
 
 RETAINED = (50, 33, 20, 10)
 """Percentages of the spare SRAM that are tried one after another where weights are in the way."""
@@ -78,14 +81,43 @@ def retreats(choice: Choice, demanded: frozenset[str], loops: LoopsFound) -> Ite
 class Lowered:
     """How a module was lowered."""
 
-    choice: Choice
-    """The one that it was lowered with in the end."""
+    pipeline: Passes
+    """What was run in the end."""
     remarks: tuple[Diagnostic, ...]
     """What the passes have to say, and what was taken back."""
     passes: tuple[tuple[str, float], ...]
     """The passes and the seconds that each took."""
+    choice: Choice = Choice()
+    """The one that it was lowered with in the end; the usual one where the pipeline was given."""
     taken_back: tuple[Diagnostic, ...] = ()
     """Those of the remarks that say what was taken back, and why."""
+
+
+def run_noted(
+    ctx: Context,
+    module: ModuleOp,
+    passes: Passes,
+    target: AnyTarget,
+    wanted: IrLevel | None,
+    *,
+    verify: bool = True,
+) -> Lowered:
+    """Run passes on a module in place, and note what they say at the end of each phase.
+
+    Raises: InputError, DiagnosticException as `run_pipeline` does.
+    """
+    took, remarks = list[tuple[str, float]](), dict[Diagnostic, None]()
+    run_pipeline(
+        ctx,
+        module,
+        passes,
+        target,
+        wanted,
+        verify=verify,
+        show=lambda name, seconds, _: took.append((name, seconds)),
+        ended=lambda: remarks.update(dict.fromkeys(remarks_of(module))),
+    )
+    return Lowered(passes, tuple(remarks), tuple(took))
 
 
 @dataclass
@@ -96,23 +128,25 @@ class Feedback:
     target: AnyTarget
     demanded: frozenset[str]
     """Fields of the choice that the user has made."""
+    edits: tuple[Edit, ...] = ()
+    """Of each pipeline; the choices that are taken back are others."""
 
     def lower(self, module: ModuleOp, start: IrLevel, end: IrLevel, choice: Choice) -> Lowered:
         """Lower a module in place from a level to another.
 
         Raises: DiagnosticException where a pass fails, and the first objection if nothing can be taken back.
         """
-        levels, original = levels_between(start, end), module.clone()
+        original = module.clone()
         taken: dict[str, Diagnostic] = {}
         first: DiagnosticException | None = None
         while True:
             try:
-                lowered = self._attempt(module, levels, choice)
+                lowered = self._attempt(module, start, end, choice)
                 back = tuple(taken.values())
                 return replace(lowered, remarks=(*lowered.remarks, *back), taken_back=back)
             except DiagnosticException as error:
                 first = first or error
-                retreat = self._retreat(error, levels, original, choice)
+                retreat = self._retreat(error, start, end, original, choice)
                 if retreat is None:
                     raise first from first.__cause__
                 taken[retreat.part] = _remark(retreat, error)
@@ -121,39 +155,36 @@ class Feedback:
                 choice = retreat.choice
                 _restore(module, original)
 
-    def _attempt(self, module: ModuleOp, levels: Sequence[IrLevel], choice: Choice) -> Lowered:
-        passes, remarks = list[tuple[str, float]](), dict[Diagnostic, None]()
-        show: Callable[[str, float, ModuleOp], None] = lambda name, took, _: passes.append((name, took))  # noqa: E731
-        for level in levels:
-            lower(self.ctx, module, level, choice, show, self.target)
-            remarks.update(dict.fromkeys(remarks_of(module)))
-        return Lowered(choice, tuple(remarks), tuple(passes))
+    def _attempt(self, module: ModuleOp, start: IrLevel, end: IrLevel, choice: Choice) -> Lowered:
+        passes = default_passes(self.target, start, end, choice, self.edits)
+        # Checking after every pass as well would double the time; it is done where the user brings some.
+        lowered = run_noted(self.ctx, module, passes, self.target, end, verify=bool(self.edits))
+        return replace(lowered, choice=choice)
 
     def _retreat(
-        self, error: DiagnosticException, levels: Sequence[IrLevel], original: ModuleOp, choice: Choice
+        self, error: DiagnosticException, start: IrLevel, end: IrLevel, original: ModuleOp, choice: Choice
     ) -> Retreat | None:
         """The next choice that runs other passes; None where the error is no objection to any."""
         objection = error.__cause__ if isinstance(error.__cause__, NoRoom) else error
         if not isinstance(objection, NoRoom) or objection.resource not in OF_A_KERNEL:
             return None
-        demanded = self.demanded
-        if "kernel" not in levels:  # the input has its kernels already
+        demanded, makes_kernels = self.demanded, "kernel" in levels_between(start, end)
+        if not makes_kernels:  # the input has its kernels already
             demanded |= {"fusion", "loop"}
         named = failing_operation(objection)
-        may_go = named is not None and "kernel" in levels and not choice.is_whole
+        may_go = named is not None and makes_kernels and not choice.is_whole
         loops = self._loops(named, original, choice) if may_go and named is not None else None
         found = retreats(choice, demanded, loops or LoopsFound())
-        before = self._pipeline(levels, choice)
-        return next((one for one in found if self._pipeline(levels, one.choice) != before), None)
-
-    def _pipeline(self, levels: Sequence[IrLevel], choice: Choice) -> list[str]:
-        return [self.target.pipeline(level, choice) for level in levels]
+        passes = partial(default_passes, self.target, start, end, edits=self.edits)
+        before = passes(choice)
+        return next((one for one in found if passes(one.choice) != before), None)
 
     def _loops(self, named: Operation, original: ModuleOp, choice: Choice) -> LoopsFound:
         """The kernels that a loop was made of: without loops they stand where it says it comes from."""
-        whole, unlooped = original.clone(), original.clone()
-        lower(self.ctx, whole, "kernel", choice, None, self.target)
-        lower(self.ctx, unlooped, "kernel", replace(choice, loop=False), None, self.target)
+        try:
+            whole, unlooped = (self._kernels(original, one) for one in (choice, replace(choice, loop=False)))
+        except DiagnosticException:  # a pass that the user has put there takes no kernels without loops
+            return LoopsFound()
         plain = {_name(func): func for func in unlooped.ops if isinstance(func, kernel.FuncOp)}
         loops = {_name(op) for op in whole.ops if isinstance(op, kernel.FuncOp)} - {*plain}
         if _name(named) not in loops:
@@ -161,6 +192,11 @@ class Feedback:
         place = position_of(named)
         members = tuple(name for name, func in plain.items() if position_of(func) == place)
         return LoopsFound(members, len(loops) - 1)
+
+    def _kernels(self, original: ModuleOp, choice: Choice) -> ModuleOp:
+        module = original.clone()
+        self._attempt(module, level_of(module), "kernel", choice)
+        return module
 
 
 def _name(op: Operation) -> str:

@@ -29,6 +29,7 @@ from ..frontends.located_parser import LocatedParser, decode
 from .compilation import find_frontend
 from .diagnostics import Diagnostic, describe, guarded, render, report
 from .driver import parse_passes, remarks_of, run_passes
+from .lowering import expanded
 from .options import add_options, filled, option
 from .universe import frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments
@@ -121,7 +122,8 @@ class KlOptMain(xDSLOptMain):
         prints."""
         verify = not self.command.disable_verify
         try:
-            run_passes(self.ctx, prog, self.pipeline.passes, verify=verify, show=self._show)
+            passes = expanded(prog, self.pipeline.passes)
+            run_passes(self.ctx, prog, passes, verify=verify, show=self._show)
         except DiagnosticException as error:
             if not self.command.verify_diagnostics:
                 raise

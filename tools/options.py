@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
+from .pipelines import Edit, insertion, removal
 from .values import (
     LEVELS_TEXT,
     Number,
@@ -44,6 +46,11 @@ def option(help: str, *names: str, default: Any = None, **form: Any) -> Any:
     return field(default=default, metadata={"names": names, "form": {"help": help, **form}})
 
 
+def options(**forms: Mapping[str, Any]) -> Any:
+    """A field of several options that may be repeated, `forms` by their names: it has them in their order."""
+    return field(default=(), metadata={"several": forms})
+
+
 def group(**changed: Mapping[str, Any]) -> Any:
     """A field that is a group of options, some of which have another help, form or default than usual."""
     return field(metadata={"changed": changed})
@@ -56,7 +63,9 @@ def add_options(
     for one, hint, inner in _fields(kind):
         if inner is not None:
             add_options(parser, inner, one.metadata.get("changed"))
-        elif "form" in one.metadata:
+        for name, form in one.metadata.get("several", {}).items():
+            parser.add_argument(f"--{name}", dest=one.name, action="append", default=[], **form)
+        if "form" in one.metadata:
             names = one.metadata["names"] or (f"--{one.name.replace('_', '-')}",)
             form = {"default": one.default} | _form(hint) | one.metadata["form"]
             parser.add_argument(*names, **form | (changed or {}).get(one.name, {}))
@@ -115,6 +124,16 @@ def pipeline_option() -> Any:
     """The passes, where they are not those of the default pipeline."""
     return option(
         "run these passes, in the notation of kl-opt -p, instead of the default pipeline", metavar="PASSES"
+    )
+
+
+def edit_options() -> Any:
+    """Edits of the pipeline."""
+    put = "run these passes {} each PASS of the pipeline; may be repeated"
+    return options(
+        after={"help": put.format("after"), "metavar": "PASS=PASSES", "type": partial(insertion, "after")},
+        before={"help": put.format("before"), "metavar": "PASS=PASSES", "type": partial(insertion, "before")},
+        without={"help": "leave this pass out; may be repeated", "metavar": "PASS", "type": removal},
     )
 
 
@@ -211,6 +230,7 @@ class MappingOptions:
         "keep weights in the SRAM that kernels leave over, from step to step (default: no)"
     )
     pipeline: str | None = pipeline_option()
+    edits: tuple[Edit, ...] = edit_options()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +273,7 @@ class TuningOptions:
         "set a knob instead of turning it; may be repeated", default=(), metavar="KNOB=VALUE"
     )
     pipeline: str | None = pipeline_option()
+    edits: tuple[Edit, ...] = edit_options()
     machine: MachineOptions = group(
         machine={
             "nargs": "?",

@@ -40,6 +40,11 @@ DIALECTS: dict[str, Callable[[], Dialect]] = {
 }
 
 
+def _default_pass() -> type[ModulePass]:
+    """The pass that stands for default pipelines."""
+    return import_module(".lowering", __package__).KlDefaultPass
+
+
 @dataclass(frozen=True)
 class ProgramWriter(Writer):
     """`kl-opt … -t kl-program`: a module at the level that its target takes, as a saved program."""
@@ -59,7 +64,7 @@ class ProgramWriter(Writer):
 
 KL_UNIVERSE = Universe(
     all_dialects=DIALECTS,
-    all_passes={name: partial(load_pass, name) for name in PASSES},
+    all_passes={**{name: partial(load_pass, name) for name in PASSES}, "kl-default": _default_pass},
     all_targets={ProgramWriter.name: lambda: ProgramWriter},
 )
 

@@ -5,7 +5,7 @@ A variant that cannot be built is no failure: it is refused, with the reason, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..backends.tables import time_text
 from ..backends.targets import Choice, TargetError, TimeOptions, Timing
 from .compilation import Compiler, Input, ModuleInput, emit, time_program
 from .diagnostics import Diagnostic, describe, first_clause
+from .pipelines import Edit, Passes, join_passes
+from .values import HELP_MARK, InputError
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class Timed:
     level: int | None = None
     taken_back: tuple[Diagnostic, ...] = ()
     """What is less than the variant wanted, and why."""
+    pipeline: Passes = ()
+    """The passes that made it."""
+    unmet: tuple[Edit, ...] = ()
+    """The edits of the command line whose pass is not in the variant's pipeline."""
 
     @property
     def step_seconds(self) -> float:
@@ -103,24 +109,36 @@ class Trial:
         """Build and time a variant."""
         given = replace(self.given, module=self.given.module.clone())
         try:
-            lowered = self.compiler.lower(given, given.target.level, choice, DEMANDED, quiet=self.quiet)
+            end, unmet = given.target.level, self.compiler.unmet(given, given.target.level, choice)
+            lowered = self.compiler.lower(given, end, choice, DEMANDED, quiet=self.quiet, strict=False)
             program = emit(given)
             if program.steps < choice.steps_per_call:
                 return Refused(name, choice, _left(NOT_STEPPED, lowered.remarks), not self.quiet, level)
             timing = time_program(given.target, program, self.options(program))
             if choice.single_call and timing.kernel_calls > 1:
                 return Refused(name, choice, _left(NOT_SINGLE, lowered.remarks), not self.quiet, level)
-            return Timed(name, lowered.choice, timing, level, lowered.taken_back)
+            back, passes = lowered.taken_back, lowered.pipeline
+            return Timed(name, lowered.choice, timing, level, back, passes, unmet)
         except (DiagnosticException, TargetError) as error:
             diagnostic = describe(error)
             assert diagnostic is not None, "both are about the input"
             return Refused(name, choice, diagnostic, level=level)
 
 
+def check_variants(compiler: Compiler, given: ModuleInput, choices: Iterable[Choice]) -> None:
+    """Raises: InputError for an edit of the command line whose pass no variant has."""
+    level = given.target.level
+    missing = [frozenset(compiler.unmet(given, level, choice)) for choice in choices]
+    for edit in frozenset[Edit].intersection(*missing):
+        raise InputError(
+            f"{edit}: no variant has such a pass{HELP_MARK}`kl compile --print-pipeline` shows its passes"
+        )
+
+
 def _left(what: str, remarks: tuple[Diagnostic, ...]) -> Diagnostic:
-    """The remark that begins so; a target without such a pass has none."""
+    """The remark that begins so; a pipeline without such a pass has none."""
     found = (remark for remark in remarks if remark.message.startswith(what))
-    return next(found, Diagnostic(f"{what}this target does not"))
+    return next(found, Diagnostic(f"{what}no pass does it"))
 
 
 def fastest(results: list[Timed | Refused]) -> Timed | None:
@@ -158,12 +176,21 @@ def chosen(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: 
         if may_step or "steps_per_call" in said or variant.choice.steps_per_call == 1:
             candidates.setdefault(replace(variant.choice, **said), name)
     trial = Trial(compiler, given, lambda program: options, quiet=True)
-    results = [trial.attempt(name, choice) for choice, name in candidates.items()]
+    results = [_candidate(trial, name, choice) for choice, name in candidates.items()]
     best = fastest(results)
     if best is None:  # the error of the usual choice is what there is to say
         return replace(VARIANTS["looped"].choice, **said)
-    compiler.show([_verdict(best, results)])
+    passes = Diagnostic(f"the pipeline of {best.name} is {join_passes(best.pipeline)}", severity="remark")
+    compiler.show([_verdict(best, results), passes])
     return next(choice for choice, name in candidates.items() if name == best.name)
+
+
+def _candidate(trial: Trial, name: str, choice: Choice) -> Timed | Refused:
+    """A variant, if its pipeline has the passes that edits of the command line name."""
+    given = trial.given
+    for edit in trial.compiler.unmet(given, given.target.level, choice):
+        return Refused(name, choice, Diagnostic(f"{edit}: its pipeline has no such pass"))
+    return trial.attempt(name, choice)
 
 
 def _verdict(best: Timed, results: list[Timed | Refused]) -> Diagnostic:

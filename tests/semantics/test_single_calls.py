@@ -13,7 +13,7 @@ from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
 from kl.passes import load_pass
-from kl.tools.driver import lower
+from kl.tools.lowering import lower
 from kl.tools.reference import Reference
 from kl.tools.universe import find_target, make_context
 

@@ -12,13 +12,15 @@ from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.execution import Executor
 from kl.backends.sn40l.launch import time_step
+from kl.backends.targets import Choice
 from kl.backends.tensors import Array
 from kl.backends.weights import random_weights
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
-from kl.tools.driver import Choice, lower, parse_passes, run_passes
+from kl.tools.driver import parse_passes, run_passes
+from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
 STEPS = 3

@@ -22,7 +22,8 @@ from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
-from kl.tools.driver import lower, parse_passes, run_passes
+from kl.tools.driver import parse_passes, run_passes
+from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
 STEPS, CALLS, POSITION = 4, 2, 3

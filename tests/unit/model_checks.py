@@ -27,7 +27,8 @@ from kl.dialects.kernel import CallOp, FuncOp, LoopOp
 from kl.dialects.machine import Machine
 from kl.passes import load_pass
 from kl.passes.looping import looped_kernel
-from kl.tools.driver import lower, remarks_of
+from kl.tools.driver import remarks_of
+from kl.tools.lowering import lower
 from kl.tools.reference import Reference
 from kl.tools.universe import find_target
 from kl.tools.variants import VARIANTS

@@ -14,11 +14,12 @@ from kl.backends.sn40l.errors import ExecutionError
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
+from kl.backends.targets import Choice
 from kl.backends.tensors import TensorSpec
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model
-from kl.tools.driver import Choice, lower
+from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
 SOCKETS = {"llama3_70b": 8, "llama3_405b": 16}

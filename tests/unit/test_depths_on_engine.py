@@ -9,12 +9,14 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.launch import time_step
+from kl.backends.targets import Choice
 from kl.dialects.dataflow import ChannelOp
 from kl.dialects.rdu_machine import machine_of, set_machine
 from kl.frontends import load_model
 from kl.passes import PASSES, load_pass
 from kl.passes.pacing import loop_problem
-from kl.tools.driver import Choice, lower, parse_passes, run_passes
+from kl.tools.driver import parse_passes, run_passes
+from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

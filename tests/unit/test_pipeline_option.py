@@ -67,12 +67,18 @@ def test_ir_on_the_standard_input(capsys: Capture, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        (("time", MINI, "--pipeline", "outline-kernels"), "a program needs one rdu.schedule"),
+        (
+            ("time", MINI, "--pipeline", "outline-kernels"),
+            "the pipeline ends at the level kernel, rdu is wanted",
+        ),
         (("time", MINI, "--pipeline", "outline"), "unknown pass 'outline'"),
         (("time", MINI, "--pipeline", "outline-kernels{"), "malformed pass pipeline"),
         (("time", MINI, "--pipeline", DEFAULT, "--fusion", "op"), "--pipeline says all that is done"),
         (("time", MINI, "--pipeline", DEFAULT, "--spill"), "--pipeline says all that is done"),
-        (("compile", MINI, "--pipeline", DEFAULT, "--to", "nn"), "--pipeline says where to stop"),
+        (
+            ("compile", MINI, "--pipeline", DEFAULT, "--to", "nn"),
+            "the pipeline ends at the level rdu, nn is wanted",
+        ),
     ],
 )
 def test_wrong_pipelines(capsys: Capture, arguments: tuple[str, ...], wanted: str):

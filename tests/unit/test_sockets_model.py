@@ -18,12 +18,13 @@ from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import Collective
+from kl.backends.targets import Choice
 from kl.backends.weights import random_weights
 from kl.dialects.rdu_machine import machine_of, set_machine
 from kl.frontends import load_model
 from kl.passes.sharding.shard_tensors import ShardTensorsPass
-from kl.tools.driver import Choice, lower
 from kl.tools.kl import main
+from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
 TINY = str(Path(__file__).parents[2] / "examples" / "llama3_tiny.kl")

@@ -167,8 +167,9 @@ def tiny() -> tuple[Program, dict[str, int]]:
     """The looped program of thirty small layers, and its position."""
     from kl.backends.sn40l.emit import emit_program
     from kl.backends.sn40l.execution import position_inputs
+    from kl.backends.targets import Choice
     from kl.frontends import load_model
-    from kl.tools.driver import Choice, lower
+    from kl.tools.lowering import lower
     from kl.tools.universe import make_context
 
     path = Path(TINY)

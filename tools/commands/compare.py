@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...backends.tables import share_text, time_text
-from ...backends.targets import TimeOptions
+from ...backends.targets import Choice, TimeOptions
 from ..options import (
     JSON_VERSION,
     CompilerOptions,
@@ -15,10 +15,12 @@ from ..options import (
     ModelOptions,
     Positive,
     TimingOptions,
+    edit_options,
     json_option,
     option,
     spill_option,
 )
+from ..pipelines import Edit
 from ..terminal import print_json, print_table
 from ..values import InputError
 from .time import context_text, document, first_call_text, headline, roofline_text
@@ -57,6 +59,7 @@ class Command:
     json: bool = json_option()
     machine: MachineOptions
     spill: bool = spill_option()
+    edits: tuple[Edit, ...] = edit_options()
     timing: TimingOptions
     steps_per_call: Positive | None = option(
         "decode steps of a call in the variant that loops over them (default: 8)"
@@ -66,21 +69,18 @@ class Command:
 def run(command: Command) -> int:
     """Compile and time all variants; 1 if all of them are refused."""
     from ..compilation import Compiler
-    from ..variants import VARIANTS, Timed, Trial
+    from ..variants import VARIANTS, Timed, Trial, check_variants
 
-    mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call)
+    mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call, edits=command.edits)
     options = CompilerOptions(model=command.model, machine=command.machine, mapping=mapping)
     compiler = Compiler.of(options)
     given = compiler.read()
     if given.level != "nn":
         raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
     trial = Trial(compiler, given, lambda program: _options(command.timing, program.steps))
-    results: list[Timed | Refused] = []
-    for name, variant in VARIANTS.items():
-        choice = replace(variant.choice, spill=command.spill)
-        if choice.steps_per_call > 1 and command.steps_per_call is not None:
-            choice = replace(choice, steps_per_call=command.steps_per_call)
-        results.append(trial.attempt(name, choice, variant.level))
+    choices = {name: _choice(command, variant.choice) for name, variant in VARIANTS.items()}
+    check_variants(compiler, given, choices.values())
+    results = [trial.attempt(name, choice, VARIANTS[name].level) for name, choice in choices.items()]
     works = any(isinstance(one, Timed) for one in results)
     if command.json:
         print_json([_document(given.path, one, results) for one in results])
@@ -88,6 +88,12 @@ def run(command: Command) -> int:
         _print(results)
     _report(results, "refused" if works else "error")
     return 0 if works else 1
+
+
+def _choice(command: Command, choice: Choice) -> Choice:
+    """What a variant chooses, as the command line says it."""
+    steps = command.steps_per_call if choice.steps_per_call > 1 else None
+    return replace(choice, spill=command.spill, steps_per_call=steps or choice.steps_per_call)
 
 
 def _options(timing: TimingOptions, steps: int) -> TimeOptions:
@@ -130,6 +136,7 @@ def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]
         **head,
         "fastest": result is fastest(results),
         "taken_back": [one.message for one in result.taken_back],
+        "unedited": [str(edit) for edit in result.unmet],
         "slower_than": None if slower is None else {"variant": slower[0].name, "times": slower[1]},
         "position": result.timing.position,
         **{name: whole[name] for name in SHARED if name in whole},
@@ -208,6 +215,7 @@ def _notes(timed: list[Timed], results: list[Timed | Refused]) -> list[str]:
     first, lines = timed[0].timing, list[str]()
     for one in timed:
         lines += [f"{one.name}: {remark.message}" for remark in one.taken_back]
+        lines += [f"{one.name}: {edit}: its pipeline has no such pass" for edit in one.unmet]
         if (slower := _slower(one, results)) is not None:
             base, times = slower
             lines.append(f"{one.name} takes {times:.3f} times as long as {base.name}, on which it is built")

@@ -16,6 +16,7 @@ from ..values import HELP_MARK, InputError
 if TYPE_CHECKING:
     from ..compilation import Compiler, Input
     from ..diagnostics import Diagnostic
+    from ..pipelines import Passes
 
 HELP = "print the IR at a level, or save the program"
 
@@ -32,6 +33,10 @@ class Command:
         "the level to stop at (default: rdu, or what the target takes); a program is JSON"
     )
     memory: bool = option("print the map of the memory, not the IR or the program", default=False)
+    print_pipeline: bool = option(
+        "print the passes that were run, in the notation of --pipeline, not the IR or the program",
+        default=False,
+    )
     output: str | None = option("write there instead of to stdout", "-o", "--output", metavar="FILE")
 
 
@@ -41,15 +46,19 @@ def run(command: Command) -> int:
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
-    document = _compile(compiler, given, _level(command, given))
+    free = command.compiler.mapping.pipeline is not None and command.to is None and not command.memory
+    document = _compile(compiler, given, _level(command, given), free=free)
     if command.output is not None:
         Path(command.output).write_text(document.pop("text"), encoding="utf-8")
     memory = _memory(given) if command.memory else None
     if command.compiler.json:
         print_json(document if memory is None else {**document, "memory": memory.document})
-    elif memory is not None:
+        return 0
+    if command.print_pipeline:
+        print(document["pipeline"])
+    if memory is not None:
         print_tables(memory.tables)
-    elif command.output is None:
+    elif command.output is None and not command.print_pipeline:
         sys.stdout.write(document["text"])
     return 0
 
@@ -67,8 +76,6 @@ def _level(command: Command, given: Input) -> Level:
             f"the target {given.target.name} takes the level {lowest}, above {level}{HELP_MARK}"
             f"give --to {lowest} or --to program"
         )
-    if command.compiler.mapping.pipeline is not None and level not in (lowest, "program"):
-        raise InputError(f"--pipeline says where to stop{HELP_MARK}leave out --to, or give --to program")
     if not command.memory:
         return level
     if level not in (lowest, "program"):
@@ -92,32 +99,31 @@ def _memory(given: Input) -> MemoryMap:
     return given.target.memory(emit(given))
 
 
-def _compile(compiler: Compiler, given: Input, level: Level) -> dict[str, Any]:
-    """The document that `--json` prints, with the text."""
-    from ..driver import level_of, levels_between
+def _compile(compiler: Compiler, given: Input, level: Level, *, free: bool) -> dict[str, Any]:
+    """The document that `--json` prints, with the text; the command line's pipeline may be `free` to end
+    anywhere."""
+    from ..driver import level_of
+    from ..pipelines import join_passes
     from ..variants import chosen
 
     start = given.level
     if LEVELS.index(start) > LEVELS.index(level):
         raise InputError(f"{given.path} is at the level {start} already, below {level}")
-    pipeline = compiler.options.mapping.pipeline
+    pipeline: Passes = ()
     passes: tuple[tuple[str, float], ...] = ()
     remarks: tuple[Diagnostic, ...] = ()
-    levels: list[str] = []
     reached = level
     if given.level != "program":
         lowest = given.target.level if level == "program" else level
-        lowered = compiler.lower(given, lowest, chosen(compiler, given, TimeOptions()))
-        passes, remarks = lowered.passes, lowered.remarks
-        between = levels_between(start, lowest) if start != "program" else ()
-        levels = [given.target.pipeline(one, lowered.choice) for one in between]
-        reached = level if pipeline is None or level == "program" else level_of(given.module)
+        lowered = compiler.lower(given, None if free else lowest, chosen(compiler, given, TimeOptions()))
+        pipeline, passes, remarks = lowered.pipeline, lowered.passes, lowered.remarks
+        reached = level if level == "program" else level_of(given.module)
     return {
         "version": JSON_VERSION,
         "input": given.path,
         "input_level": start,
         "level": reached,
-        "pipeline": pipeline or ",".join(levels),
+        "pipeline": join_passes(pipeline),
         "passes": [{"pass": name, "seconds": seconds} for name, seconds in passes],
         "remarks": [_remark(remark) for remark in remarks],
         "text": _text(given, level),
