@@ -20,6 +20,8 @@ from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 
 from ..backends import DEFAULT_TARGET
 from ..backends.targets import AnyTarget, Choice
+from ..dialects.nn import WeightOp
+from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import GRANULARITIES, IR_LEVELS, Granularity, IrLevel
 from .diagnostics import PassError
 from .driver import ShowPass, check_level, check_module, level_of, levels_between, parse_passes, run_passes
@@ -116,45 +118,60 @@ def phased(
 
     Raises: DiagnosticException where a check fails.
     """
-    leads_to, at, last = phases(target), level_of(module), None
+    leads_to, at, ran = phases(target), level_of(module), list[str]()
     check_level(module, at)
+    splits = at == IR_LEVELS[0] and SHARD in leads_to
     for one in expanded(module, passes):
         above = _above(leads_to[one.name]) if one.name in leads_to else at
         if IR_LEVELS.index(above) > IR_LEVELS.index(at):
-            _check(module, above, last)
+            _check(module, above, ran, splits=splits)
             ended()
             at = above
         yield one
-        last = one.name
-    reached = level_of(module)
-    _check(module, reached, last)
+        ran.append(one.name)
+    _check(module, level_of(module), ran, splits=splits)
     ended()
-    if wanted not in (None, reached):
-        raise PassFailedException(_unreached(target, reached, wanted))
+    if wanted is not None:
+        check_reached(module, target, wanted)
 
 
 def _above(level: IrLevel) -> IrLevel:
     return IR_LEVELS[IR_LEVELS.index(level) - 1]
 
 
-def _check(module: ModuleOp, level: IrLevel, last: str | None) -> None:
+def _check(module: ModuleOp, level: IrLevel, ran: Sequence[str], *, splits: bool) -> None:
+    """Check a module behind some passes, which were to split it if that `splits` a model over sockets."""
     try:
         check_module(module)
         check_level(module, level)
+        if splits and SHARD not in ran and level != IR_LEVELS[0]:
+            _check_split(module)
     except DiagnosticException as error:
-        if last is None:
+        if not ran:
             raise
-        raise PassError(f"found after the pass {last}") from error
+        raise PassError(f"found after the pass {ran[-1]}") from error
 
 
-def _unreached(target: AnyTarget, reached: IrLevel, wanted: IrLevel) -> str:
-    message = f"the pipeline ends at the level {reached}, {wanted} is wanted{HELP_MARK}"
-    missing = join_passes(default_passes(target, reached, wanted, Choice()))
-    return message + (f"by default it goes on with {missing}" if missing else f"give --to {reached}")
+def _check_split(module: ModuleOp) -> None:
+    """Raises: PassFailedException for a machine of several sockets over which nothing is split."""
+    sockets = machine_of(module).sockets
+    weights = (op for op in module.ops if isinstance(op, WeightOp))
+    if sockets > 1 and not any(op.shard_parts is not None for op in weights):
+        message = f"the model is for {sockets} sockets, and not split over them"
+        raise PassFailedException(f"{message}{HELP_MARK}run {SHARD} before outline-kernels")
+
+
+def check_reached(module: ModuleOp, target: AnyTarget, wanted: IrLevel) -> None:
+    """Raises: PassFailedException where passes have left a module at another level than is wanted."""
+    if (reached := level_of(module)) != wanted:
+        missing = join_passes(default_passes(target, reached, wanted, Choice()))
+        way_out = f"by default it goes on with {missing}" if missing else "leave out what leads below"
+        message = f"the pipeline ends at the level {reached}, {wanted} is wanted"
+        raise PassFailedException(f"{message}{HELP_MARK}{way_out}")
 
 
 def expanded(module: ModuleOp, passes: Iterable[ModulePass]) -> Iterator[ModulePass]:
-    """The passes one by one; in the place of `kl-default` those that lead on from where the module is then."""
+    """The passes one by one; for `kl-default` those that lead on from where the module is by then."""
     for one in passes:
         if isinstance(one, KlDefaultPass):
             yield from one.steps(module)
@@ -210,7 +227,7 @@ class KlDefaultPass(ModulePass):
     def steps(self, module: ModuleOp) -> Iterator[ModulePass]:
         """Its passes, each of which is run before the next one is asked for.
 
-        Raises: InputError for options that the module is too far for, DiagnosticException where a check fails.
+        Raises: InputError for options that come too late for the module, DiagnosticException of a check.
         """
         target, start = find_target(self.target), level_of(module)
         end = self.to or target.level

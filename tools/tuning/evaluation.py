@@ -33,6 +33,7 @@ from ...passes.units.resident_weights import kernel_units, resident_place
 from ...passes.units.traffic import needed_pmus
 from ..compilation import ModuleInput, change_machine, read_input
 from ..driver import parse_passes
+from ..lowering import check_reached
 from ..universe import available_passes, find_target, make_context
 from ..values import HELP_MARK, InputError, Number
 from .parameters import Cost
@@ -229,6 +230,7 @@ class MappingEvaluation:
             message = str(lowered.error)
             return Outcome(None, lowered.slacks, "infeasible", message, {"pipeline": pipeline})
         target = source.found
+        check_reached(lowered.module, target, target.level)
         program = target.compile(lowered.module, source.path)
         options = TimeOptions(self.position, self.orchestration)
         timing = target.time(program, options, lambda done, total: None)

@@ -20,9 +20,11 @@ from ...explore.space import Point, Space
 from ...explore.studies.study import StudyPlan
 from ...passes.knobs import KnobValue
 from ..compilation import STDIN
+from ..driver import parse_passes
+from ..mapping import check_names
 from ..options import MachineOptions, ModelOptions, TuningOptions
 from ..study_options import StudyOptions
-from ..universe import find_target
+from ..universe import available_passes, find_target
 from ..values import HELP_MARK, InputError, assignments
 from ..variants import VARIANTS
 from .evaluation import MappingEvaluation, Source, tuned_module, workbench
@@ -107,11 +109,13 @@ def _machine(source: Source) -> Parameters:
 
 
 def _template(tuning: TuningOptions, source: Source, sockets: int | None) -> PipelineTemplate:
+    check_names(tuning.edits)
     if tuning.pipeline is None:
-        return default_template(sockets, spill=tuning.spill, target=source.found)
+        return default_template(sockets, spill=tuning.spill, target=source.found).edited(tuning.edits)
     if tuning.spill:
         raise InputError(f"--pipeline says all that is done{HELP_MARK}give plan-memory{{spill=true}} there")
-    return PipelineTemplate(tuning.pipeline)
+    parse_passes(available_passes(), tuning.pipeline)
+    return PipelineTemplate(tuning.pipeline).edited(tuning.edits)
 
 
 def _mapping(tuning: TuningOptions, source: Source, template: PipelineTemplate) -> MappingSpace:
@@ -198,7 +202,8 @@ def _defaults(evaluation: MappingEvaluation, space: Space, tuning: TuningOptions
     if tuning.pipeline is None and mapping.knobs:
         choices = {name: replace(VARIANTS[name].choice, spill=tuning.spill) for name in FIRST}
         target = evaluation.source.found
-        points = {name: mapping.point(choice_pipeline(choice, target)) for name, choice in choices.items()}
+        made = {name: choice_pipeline(choice, target, tuning.edits) for name, choice in choices.items()}
+        points = {name: mapping.point(pipeline) for name, pipeline in made.items()}
     points["as given"] = mapping.default_point()
     found: dict[str, Point] = {}
     for name, point in points.items():

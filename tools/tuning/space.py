@@ -19,16 +19,19 @@ from ...explore.errors import SpaceError
 from ...explore.parameters import Value
 from ...explore.space import Point, Space
 from ...passes.knobs import KnobValue
-from ..driver import levels_between, parse_passes
+from ..driver import parse_passes
+from ..lowering import default_passes, with_sockets
+from ..mapping import check_edits
+from ..pipelines import Edit, edited, join_passes, pass_text, split_passes
 from ..universe import available_passes, find_target
 from ..values import HELP_MARK, InputError
 from .parameters import BoundKnob, Slot, bind_knobs, with_values
 
 
-def choice_pipeline(choice: Choice, target: AnyTarget | None = None) -> str:
+def choice_pipeline(choice: Choice, target: AnyTarget | None = None, edits: Sequence[Edit] = ()) -> str:
     """The pipeline of a target, or of the default one, from a model to the machine, for a user's choice."""
     target = find_target(None) if target is None else target
-    return ",".join(target.pipeline(level, choice) for level in levels_between(IR_LEVELS[0], target.level))
+    return join_passes(default_passes(target, IR_LEVELS[0], target.level, choice, edits))
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,20 @@ class PipelineTemplate:
 
     def beginning(self, count: int) -> str:
         """The pipeline of the first passes."""
-        return ",".join(_text(spec.name, options_of(spec)) for spec in self.specs[:count])
+        return join_passes(split_passes(self.text)[:count])
+
+    def edited(self, edits: Sequence[Edit]) -> PipelineTemplate:
+        """The pipeline with edits, in all points: also beside the place of a pass that does not run.
+
+        Raises: InputError for an edit whose pass is not in it.
+        """
+        passes = split_passes(self.text)
+        check_edits(edits, passes)
+        return replace(self, text=join_passes(edited(passes, edits)))
 
     def without(self, name: str) -> PipelineTemplate:
         """The pipeline without a pass."""
-        kept = ",".join(_text(spec.name, options_of(spec)) for spec in self.specs if spec.name != name)
-        return PipelineTemplate(kept, self.absent)
+        return self.edited([Edit("without", name)])
 
     def running(self, name: str) -> PipelineTemplate:
         """The pipeline in which a pass runs by default."""
@@ -70,7 +81,7 @@ class PipelineTemplate:
     def with_option(self, name: str, value: KnobValue) -> PipelineTemplate:
         """The pipeline with another default of an option, `pass.option`."""
         text = ",".join(
-            _text(spec.name, {**options_of(spec), **_own_options(spec.name, {name: value})})
+            pass_text(spec.name, {**_options(spec), **_own_options(spec.name, {name: value})})
             for spec in self.specs
         )
         return PipelineTemplate(text, self.absent)
@@ -78,7 +89,7 @@ class PipelineTemplate:
     def fill(self, values: Mapping[str, KnobValue], runs: Mapping[str, bool]) -> str:
         """The pipeline with some options set, by `pass.option`, and with passes turned on and off by name."""
         return ",".join(
-            _text(spec.name, {**options_of(spec), **_own_options(spec.name, values)})
+            pass_text(spec.name, {**_options(spec), **_own_options(spec.name, values)})
             for spec in self.specs
             if runs.get(spec.name, spec.name not in self.absent)
         )
@@ -95,19 +106,14 @@ def _knob_value(values: Sequence[Any]) -> KnobValue:
     return ",".join(map(str, values)) if values else True
 
 
-def _own_options(name: str, values: Mapping[str, KnobValue]) -> dict[str, KnobValue]:
+def _options(spec: ArgSpec) -> dict[str, tuple[Any, ...]]:
+    """The options of a pass as they are written."""
+    return {name.replace("_", "-"): tuple(values) for name, values in spec.parameters.items()}
+
+
+def _own_options(name: str, values: Mapping[str, KnobValue]) -> dict[str, tuple[KnobValue, ...]]:
     prefix = f"{name}."
-    return {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
-
-
-def _text(name: str, options: Mapping[str, KnobValue]) -> str:
-    """A pass in the notation of `kl-opt -p`."""
-    shown = " ".join(f"{option}={_shown(value)}" for option, value in options.items())
-    return f"{name}{{{shown}}}" if shown else name
-
-
-def _shown(value: KnobValue) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return {key.removeprefix(prefix): (value,) for key, value in values.items() if key.startswith(prefix)}
 
 
 def default_template(
@@ -116,7 +122,7 @@ def default_template(
     """A target's pipeline with all passes that it may have, for so many sockets, or those of the machine."""
     everything = choice_pipeline(Choice(spill=spill, resident=True), target)
     if sockets is not None:
-        everything = everything.replace("shard-tensors", f"shard-tensors{{sockets={sockets}}}", 1)
+        everything = join_passes(with_sockets(split_passes(everything), sockets))
     usual = {spec.name for spec in parse_pipeline(choice_pipeline(Choice(spill=spill), target))}
     absent = {spec.name for spec in parse_pipeline(everything)} - usual
     return PipelineTemplate(everything, frozenset(absent))
