@@ -76,6 +76,8 @@ def _level(command: Command, given: Input) -> Level:
             f"the target {given.target.name} takes the level {lowest}, above {level}{HELP_MARK}"
             f"give --to {lowest} or --to program"
         )
+    if command.print_pipeline and given.level == "program":
+        raise InputError(f"{given.path} is a program already, no pass is left to run")
     if not command.memory:
         return level
     if level not in (lowest, "program"):
