@@ -118,15 +118,14 @@ def phased(
 
     Raises: DiagnosticException where a check fails.
     """
-    leads_to, at, ran = phases(target), level_of(module), list[str]()
-    check_level(module, at)
-    splits = at == IR_LEVELS[0] and SHARD in leads_to
+    leads_to, at, ran = phases(target), -1, list[str]()
+    splits = level_of(module) == IR_LEVELS[0] and SHARD in leads_to
     for one in expanded(module, passes):
-        above = _above(leads_to[one.name]) if one.name in leads_to else at
-        if IR_LEVELS.index(above) > IR_LEVELS.index(at):
-            _check(module, above, ran, splits=splits)
+        above = IR_LEVELS.index(leads_to[one.name]) - 1 if one.name in leads_to else -1
+        if above > at:
+            at = max(above, IR_LEVELS.index(level_of(module)))
+            _check(module, IR_LEVELS[at], ran, splits=splits)
             ended()
-            at = above
         yield one
         ran.append(one.name)
     _check(module, level_of(module), ran, splits=splits)
@@ -135,14 +134,11 @@ def phased(
         check_reached(module, target, wanted)
 
 
-def _above(level: IrLevel) -> IrLevel:
-    return IR_LEVELS[IR_LEVELS.index(level) - 1]
-
-
 def _check(module: ModuleOp, level: IrLevel, ran: Sequence[str], *, splits: bool) -> None:
     """Check a module behind some passes, which were to split it if that `splits` a model over sockets."""
     try:
-        check_module(module)
+        if ran:  # what is given is verified when it is read
+            check_module(module)
         check_level(module, level)
         if splits and SHARD not in ran and level != IR_LEVELS[0]:
             _check_split(module)

@@ -83,14 +83,19 @@ def error(capsys: Capture, *arguments: str) -> str:
 
 @dataclass(frozen=True)
 class LeaveBehind(ModulePass):
-    """Put an operation there that belongs to no level, or a function that is not lowered."""
+    """Put an operation there that belongs to no level, or a function that is not lowered, or take it away."""
 
     name: ClassVar[str] = "leave-behind"
 
     function: bool = False
+    clear: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """At the end of the module."""
+        if self.clear:
+            for left in [one for one in op.ops if isinstance(one, test.TestOp)]:
+                left.detach()
+            return
         left = FuncOp.external("left", [], []) if self.function else test.TestOp()
         op.body.block.add_op(left)
 
@@ -222,6 +227,13 @@ def test_levels_are_checked_alike_whoever_gives_the_passes(small: str, capsys: C
     level = IR_LEVELS[IR_LEVELS.index(phases(target)[place])]
     assert f"error: test.op is left at the {level} level, which has no such operation" in told[0]
     assert "note: found after the pass " in told[0]
+
+
+@pytest.mark.usefixtures("leave_behind")
+def test_what_is_of_no_level_may_be_lowered_by_the_passes_around(small: str, capsys: Capture) -> None:
+    edits = ["--before", "shard-tensors=leave-behind,leave-behind{clear=true}"]
+    edits += ["--after", "outline-kernels=leave-behind", "--after", "loop-kernels=leave-behind{clear=true}"]
+    assert document(capsys, "compile", small, *edits)["level"] == "rdu"
 
 
 @pytest.mark.usefixtures("leave_behind")
