@@ -256,7 +256,7 @@ def test_compare_and_tune_take_a_target(toy: Path, model: str, tmp_path: Path):
         ("resident", 1),
     ]
     reasons = {one["refused"] for one in compared if "refused" in one}
-    assert reasons == {"steps are not looped: this target does not"}
+    assert reasons == {"steps are not looped: no pass does it"}
     assert "speedup" in output(toy, "compare", model, "--target", "toy")
     storage = ["--storage", str(tmp_path / "toy.db"), "--budget", "4"]
     explored = ["--explore", "launch_ns=10,1000", "--cost", "price=2000 / launch_ns"]
