@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import GreedyRewritePatternApplier, RewritePattern
@@ -151,7 +152,7 @@ def _name(worker: object, kind: type) -> str:
             return f"the pattern {kind.__name__}"
         case Writer():
             return f"the target {worker.name}"
-        case _ if issubclass(kind, Operation) and kind is not Operation:
+        case _ if issubclass(kind, Operation) and kind not in (Operation, ModuleOp):
             return f"the operation {getattr(kind, 'name', kind.__name__)}"
         case _:
             return ""

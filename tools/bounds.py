@@ -69,9 +69,9 @@ def bounded(module_pass: ModulePass, module: ModuleOp) -> Generator[None]:
     rewrite_region = PatternRewriteWalker.rewrite_region
     count = _Count(module_pass.name, module)
 
-    def counted(walker: PatternRewriteWalker, region: Region) -> bool:
-        with count.seen_by(walker):
-            return rewrite_region(walker, region)
+    def counted(self: PatternRewriteWalker, region: Region) -> bool:
+        with count.seen_by(self):
+            return rewrite_region(self, region)
 
     PatternRewriteWalker.rewrite_region = counted
     try:

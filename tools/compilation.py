@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,17 +16,17 @@ from ..backends.targets import AnyTarget, Choice, TargetError, TimeOptions, Timi
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
-from ..frontends import Frontend, SavedProgram, Text
+from ..frontends import SavedProgram, Text
+from .bounds import allowing
 from .diagnostics import Diagnostic, report
 from .driver import check_module, fill_locations, level_of, parse_passes, remarks_of, run_passes
 from .feedback import Feedback, Lowered
+from .languages import STDIN, find_frontend
 from .options import OPTIMIZED, CompilerOptions
+from .streams import standard_input
 from .terminal import progress
-from .universe import available_passes, find_target, frontends, make_context, other_operations
-from .values import HELP_MARK, InputError, Number
-
-STDIN = "-"
-"""The path of the standard input."""
+from .universe import available_passes, find_target, make_context, other_operations
+from .values import HELP_MARK, InputError, Number, shown_path
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,20 @@ class ProgramInput:
 Input = ModuleInput | ProgramInput
 
 
-def read_input(ctx: Context, path: str, parameters: Mapping[str, Number], target: str | None = None) -> Input:
+def read_input(
+    ctx: Context,
+    path: str,
+    parameters: Mapping[str, Number],
+    target: str | None = None,
+    language: str | None = None,
+) -> Input:
     """Read a file, or the standard input for `-`, in whatever language it is.
 
     Raises: ParseError, VerifyException, TargetError or InputError where its content is wrong, OSError.
     """
-    data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
-    frontend = find_frontend(path, data)
+    data = standard_input() if path == STDIN else Path(path).read_bytes()
+    path = shown_path(path)
+    frontend = find_frontend(path, data, language)
     if parameters and not frontend.has_parameters:
         raise InputError(f"--param changes parameters of a model file (.kl), {path} has none")
     with _named(path):
@@ -74,29 +80,6 @@ def read_input(ctx: Context, path: str, parameters: Mapping[str, Number], target
     fill_locations(read)
     name = "stdin" if path == STDIN else Path(path).stem
     return ModuleInput(path, name, level_of(read), read, find_target(target))
-
-
-def find_frontend(path: str, data: bytes, *, programs: bool = True) -> Frontend:
-    """The first frontend that recognises what a file holds; else the one that its suffix names.
-
-    Raises: InputError where there is none.
-    """
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = None
-    known: list[Frontend] = []
-    for frontend in frontends(programs=programs):
-        if text is not None and frontend.recognises(text):
-            return frontend
-        known.append(frontend)
-    suffix = ".mlir" if path == STDIN else Path(path).suffix
-    for frontend in known:
-        if suffix in frontend.suffixes:
-            return frontend
-    kinds = [f"{one.description} ({', '.join(one.suffixes)})" for one in known]
-    way_out = f"known are {', '.join(kinds[:-1])} and {kinds[-1]}"
-    raise InputError(f"{path}: unknown kind of file{HELP_MARK}{way_out}")
 
 
 @contextmanager
@@ -167,7 +150,7 @@ class Compiler:
             VerifyException, OSError.
         """
         model, machine = self.options.model, self.options.machine
-        given = read_input(self.ctx, model.input, model.parameters, machine.target)
+        given = read_input(self.ctx, model.input, model.parameters, machine.target, model.frontend)
         self._check_mapping(given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):
@@ -245,11 +228,13 @@ class Compiler:
         that are `demanded` are not taken back; those that the command line says if that is None.
         """
         pipeline = self.options.mapping.pipeline
-        if pipeline is not None:
-            lowered = self._run(given, choice, pipeline)
-        else:
-            kept = frozenset(self.said if demanded is None else demanded)
-            lowered = Feedback(self.ctx, given.target, kept).lower(given.module, given.level, level, choice)
+        kept = frozenset(self.said if demanded is None else demanded)
+        with allowing(self.options.mapping.max_rewrites):
+            if pipeline is not None:
+                lowered = self._run(given, choice, pipeline)
+            else:
+                feedback = Feedback(self.ctx, given.target, kept)
+                lowered = feedback.lower(given.module, given.level, level, choice)
         if not quiet:
             self.show(lowered.remarks)
         return lowered

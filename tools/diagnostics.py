@@ -14,15 +14,15 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ArrayAttr, FileLineColLoc
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute
-from xdsl.utils.exceptions import DiagnosticException, ParseError
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
 
 from ..backends.targets import TargetError
 from ..explore.errors import MissingExtraError, ReportError, SpaceError, StudyError
 from ..explore.scenarios.errors import ScenarioError
 from .blame import PluginError, at_work, blamed
 from .bounds import EndlessError
-from .streams import OUTPUT, discard_output, finish_output, prepare
-from .values import HELP_MARK, InputError, Position
+from .streams import OUTPUT, discard_output, finish_output, finishing, prepare
+from .values import HELP_MARK, InputError, Position, opened_path
 
 OF_A_STREAM = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
 """What keeps a stream from being written; errors of files have their names."""
@@ -103,6 +103,8 @@ def describe(error: BaseException) -> Diagnostic | None:
             return Diagnostic(error.message, place, help=error.way_out or None)
         case SpaceError() | StudyError() | ReportError() | MissingExtraError():
             return Diagnostic(str(error))
+        case ArgSpecParseError():
+            return Diagnostic("malformed name or options\n  " + "\n  ".join(str(error).splitlines()[2:]))
         case OSError():
             named = error.filename or (OUTPUT if error.errno in OF_A_STREAM else "file")
             return Diagnostic(f"{named}: {error.strerror or error}")
@@ -164,8 +166,8 @@ def _source_line(position: Position, sources: Mapping[str, str]) -> str | None:
     text = sources.get(position.file)
     if text is None:
         try:
-            text = Path(position.file).read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            text = Path(opened_path(position.file)).read_text(encoding="utf-8", errors="replace")
+        except (OSError, ValueError):
             return None
     lines = text.split("\n")
     return lines[position.line - 1] if position.line <= len(lines) else None
@@ -223,8 +225,8 @@ def _ended(error: BaseException, program: str, sources: Mapping[str, str]) -> in
             report(Diagnostic(f"interrupted in {where}"), sources, program)
         return EXIT_CODES["interrupted"]
     if isinstance(error, SystemExit) and blamed(error) is None:
-        finish_output()
-        raise error
+        with finishing():
+            raise error
     if os.environ.get("KL_DEBUG") == "1":
         raise error
     finish_output()

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from .. import __version__
 from .commands import compare, compile, explore, report, run, time, tune
 from .options import add_options, filled
+from .streams import finishing, prepare
 
 EPILOG = """\
 exit codes: 0 all is well; 1 the input is wrong, cannot run, or a check has failed;
-2 wrong usage; 70 a bug in kl; 130 interrupted. KL_DEBUG=1 shows tracebacks."""
+2 wrong usage; 69 a part that another package brings has failed; 70 a bug in kl;
+130 interrupted. KL_DEBUG=1 shows tracebacks."""
 
 COMMANDS = {
     "compile": compile,
@@ -45,7 +47,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kl` and return its exit code, see `EPILOG`."""
-    arguments = make_parser().parse_args(argv)
+    prepare()
+    with finishing():
+        arguments = make_parser().parse_args(argv)
     # Imported behind the parser, so that --help and wrong usage answer at once.
     from .diagnostics import guarded
 

@@ -10,28 +10,37 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from inspect import signature
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
 from xdsl.printer import Printer
-from xdsl.utils.exceptions import DiagnosticException
+from xdsl.utils.exceptions import DiagnosticException, ParseError
+from xdsl.utils.target import Target
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from .. import __version__
 from ..frontends import Frontend, SavedProgram, Text
 from ..frontends.located_parser import LocatedParser, decode
-from .compilation import find_frontend
+from .bounds import allowing
 from .diagnostics import Diagnostic, describe, guarded, render, report
-from .driver import parse_passes, remarks_of, run_passes
-from .options import add_options, filled, option
+from .driver import ShowPass, parse_passes, remarks_of, run_passes
+from .expectations import expectations, unmet, with_notes
+from .languages import STDIN as DASH
+from .languages import find_frontend
+from .once import refuse_repeats
+from .options import Positive, add_options, filled, option, rewrites_option
+from .output import PendingFile
+from .pass_text import make, parse_specs
+from .streams import exact_output, standard_input
 from .universe import frontends, make_context, multiverse, other_operations
-from .values import InputError, assignments
+from .values import InputError, assignments, opened_path, shown_path
 
 NAME = "kl-opt"
 STDIN = "<stdin>"
@@ -42,16 +51,21 @@ class KlOptCommand:
     """What a command line of `kl-opt` says, as far as this file reads it."""
 
     input_file: str | None
+    output_file: str | None
+    frontend: str | None
+    target: str
     passes: str
     print_between_passes: bool
     time_passes: bool
     verify_diagnostics: bool
+    parsing_diagnostics: bool
     disable_verify: bool
     no_implicit_module: bool
     param: tuple[str, ...] = option(
         "Override a parameter of a model file; may be repeated.", default=(), metavar="NAME=VALUE"
     )
     print_ir_after_all: bool = option("Print the IR after every pass, on stderr.", default=False)
+    max_rewrites: Positive | None = rewrites_option()
     remarks: bool = option("Print what passes remark on single operations, on stderr.", default=False)
 
 
@@ -64,6 +78,9 @@ class KlOptMain(xDSLOptMain):
         self.sources = sources
         self.line_offset = 0
         self.command: KlOptCommand
+        self.pending: PendingFile | None = None
+        self.data: bytes | None = None
+        self.exit_code = 0
         self.remarked: set[Diagnostic] = set()
         super().__init__("Run passes on MLIR text or on a model file.", args)
 
@@ -81,35 +98,108 @@ class KlOptMain(xDSLOptMain):
 
     def register_all_frontends(self) -> None:
         """Those of all installed packages, IR through our parser with its place in the file."""
-        self.available_frontends = {one.name: partial(self._parse, one) for one in frontends(programs=False)}
+        self.available_frontends = dict(multiverse().all_frontends)
+        self.available_frontends |= {one.name: partial(self._parse, one) for one in frontends(programs=False)}
         self.available_frontends["mlir"] = self._parse_mlir
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         """xDSL's arguments and ours."""
+        refuse_repeats(arg_parser)
         super().register_all_arguments(arg_parser)
         add_options(arg_parser, KlOptCommand)
 
     def setup_pipeline(self) -> None:
-        """The passes of `-p`."""
+        """The passes of `-p`; a target with wrong options is found here, too."""
         self.command = filled(KlOptCommand, self.args)
+        if self.command.output_file is not None:
+            self.pending = PendingFile(self.command.output_file)
+        (target,) = parse_specs(self.command.target)
+        if target.parameters and not signature(entry := self.available_targets[target.name]).parameters:
+            make("target", cast(Callable[[], type[Target]], entry)(), target)
         self.pipeline = PassPipeline(parse_passes(self.available_passes, self.command.passes))
 
     def get_input_name(self) -> str:
         """The name in locations and messages."""
-        return self.command.input_file or STDIN
+        file = self.command.input_file
+        return STDIN if file is None or file == DASH else shown_path(file)
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         """The input, and the frontend that it is for; what comes from stdin is kept for diagnostics.
 
         Raises: InputError for a file of another kind.
         """
+        name, data = self.get_input_name(), self._read()
+        if self.command.frontend is not None:
+            return BytesIO(data), parse_specs(self.command.frontend)[0].name
+        suffix = Path(name).suffix[1:]
+        if suffix != "mlir" and suffix in multiverse().all_frontends:  # which recognise nothing by themselves
+            return BytesIO(data), suffix
+        return BytesIO(data), find_frontend(DASH if name == STDIN else name, data, programs=False).name
+
+    def _read(self) -> bytes:
+        """The bytes of the input, which are read once."""
+        if self.data is None:
+            name = self.get_input_name()
+            self.data = standard_input() if name == STDIN else Path(opened_path(name)).read_bytes()
+            if name == STDIN:
+                self.sources[STDIN] = self.data.decode("utf-8", "replace")
+        return self.data
+
+    def prepare_output(self) -> TextIO:
+        """The standard output, or what becomes a file once all has gone well."""
+        return exact_output() if self.pending is None else self.pending
+
+    def run(self) -> None:
+        """Do what the command line says, and write the output file last."""
+        with allowing(self.command.max_rewrites):
+            if not (self.command.verify_diagnostics and self._verify()):
+                super().run()
+        if self.pending is not None:
+            self.pending.commit()
+
+    def _verify(self) -> bool:
+        """Hold what is said against the input's annotations, as MLIR does; false where it has none.
+
+        `--parsing-diagnostics` prints messages, as without annotations, for a test that compares them.
+        """
+        chunks, language = self.prepare_input()
+        read = [(chunk.read(), offset) for chunk, offset in chunks]
         name = self.get_input_name()
-        if self.command.input_file is not None:
-            data = Path(name).read_bytes()
-        else:
-            data = sys.stdin.buffer.read()
-            self.sources[STDIN] = data.decode("utf-8", "replace")
-        return BytesIO(data), find_frontend(name, data, programs=False).name
+        expected = [expectations(data.decode("utf-8", "replace"), name, offset) for data, offset in read]
+        if self.command.parsing_diagnostics or not any(expected):
+            return False
+        remarks = self.command.remarks or any(one.severity == "remark" for those in expected for one in those)
+        output = self.prepare_output()
+        for number, ((data, offset), those) in enumerate(zip(read, expected, strict=True)):
+            output.write("// -----\n" if number else "")
+            wrong = unmet(those, self._said(data, language, offset, output, remarks=remarks))
+            for one in wrong:
+                self.exit_code = 1
+                report(one, self.sources, NAME)
+        return True
+
+    def _said(
+        self, data: bytes, language: str, offset: int, output: IO[str], *, remarks: bool
+    ) -> list[Diagnostic]:
+        """What is said of one piece of the input, whose result is written where it has one.
+
+        Raises: what is no error of the input.
+        """
+        said: dict[Diagnostic, None] = {}
+        note: ShowPass = lambda name, took, module: said.update(dict.fromkeys(remarks_of(module)))  # noqa: E731
+        try:
+            module = self.parse_chunk(BytesIO(data), language, offset)
+            assert module is not None, "a frontend gives a module or raises"
+            verify = not self.command.disable_verify
+            run_passes(self.ctx, module, self.pipeline.passes, verify=verify, show=note if remarks else None)
+            output.write(self.output_resulting_program(module))
+        except Exception as error:
+            if isinstance(error, ParseError):
+                error.span = replace(error.span, line_offset=offset)
+            if (diagnostic := describe(error)) is None:
+                raise
+            return [*said, *with_notes(diagnostic)]
+        return [*said]
 
     def parse_chunk(self, chunk: IO[bytes], file_extension: str, start_offset: int = 0) -> ModuleOp | None:
         """Parse one piece of the input, which begins `start_offset` lines below its top."""
@@ -157,14 +247,15 @@ class KlOptMain(xDSLOptMain):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `kl-opt` and return its exit code: 0, 1 for wrong input, 2 for wrong usage, 130 after
-    Ctrl-C."""
+    """Run `kl-opt` and return its exit code: 0, 1 for wrong input, 2 for wrong usage, 69 and 70 for
+    failures of other packages and ours, 130 after Ctrl-C."""
     gc.set_threshold(100_000)  # IR is many small objects that all live on; collecting early finds nothing
     sources: dict[str, str] = {}
 
     def body() -> int:
-        KlOptMain(argv, sources).run()
-        return 0
+        tool = KlOptMain(argv, sources)
+        tool.run()
+        return tool.exit_code
 
     return guarded(NAME, body, sources)
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
+from .once import OnceBoolean, refuse_repeats
 from .values import (
     LEVELS_TEXT,
     Number,
@@ -53,6 +54,7 @@ def add_options(
     parser: argparse.ArgumentParser, kind: type, changed: Mapping[str, Mapping[str, Any]] | None = None
 ) -> None:
     """Add the options of a dataclass to a command line, in the order of its fields."""
+    refuse_repeats(parser)
     for one, hint, inner in _fields(kind):
         if inner is not None:
             add_options(parser, inner, one.metadata.get("changed"))
@@ -85,7 +87,7 @@ def _form(hint: Any) -> dict[str, Any]:
     if hint is bool:
         return {"action": "store_true"}
     if hint == bool | None:
-        return {"action": argparse.BooleanOptionalAction}
+        return {"action": OnceBoolean}
     if get_origin(hint) is tuple:
         return {"action": "append", "default": []}
     for part in (hint, *get_args(hint)):
@@ -118,6 +120,11 @@ def pipeline_option() -> Any:
     )
 
 
+def rewrites_option() -> Any:
+    """The bound on what patterns do."""
+    return option("stop a pass after N rewrites by patterns (default: 100000, and 1000 for each operation)")
+
+
 def json_option() -> Any:
     """The form of what is printed."""
     return option("print a JSON document on stdout", default=False)
@@ -139,6 +146,9 @@ class ModelOptions:
     )
     param: tuple[str, ...] = option(
         "override a parameter of the model; may be repeated", default=(), metavar="NAME=VALUE"
+    )
+    frontend: str | None = option(
+        "the language of the input (default: told by how it begins)", "-f", "--frontend", metavar="NAME"
     )
 
     @property
@@ -211,6 +221,7 @@ class MappingOptions:
         "keep weights in the SRAM that kernels leave over, from step to step (default: no)"
     )
     pipeline: str | None = pipeline_option()
+    max_rewrites: Positive | None = rewrites_option()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,11 +34,9 @@ def replacing(path: str | Path) -> Generator[TextIO]:
 
     Raises: OSError, with the path.
     """
-    real = os.path.realpath(path)
+    real = os.path.abspath(path) if _is_special(path) else os.path.realpath(path)
     try:
-        if os.path.exists(real) and (
-            not os.path.isfile(real) or not os.access(os.path.dirname(real), os.W_OK)
-        ):
+        if _is_special(real) or (os.path.exists(real) and not os.access(os.path.dirname(real), os.W_OK)):
             yield from _written_at_the_end(real)
         else:
             yield from _renamed(real)
@@ -46,6 +44,12 @@ def replacing(path: str | Path) -> Generator[TextIO]:
         if error.filename in (None, real, *_beside(error, real)):
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
+
+
+def _is_special(path: str | Path) -> bool:
+    """Whether a path is that of a device, a pipe or a stream of a process."""
+    whole = os.path.abspath(path)
+    return whole.startswith(("/dev/", "/proc/")) or (os.path.exists(whole) and not os.path.isfile(whole))
 
 
 def _beside(error: OSError, real: str) -> list[object]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -165,7 +166,7 @@ def _kind_in_words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, get_args(kind)))}"
     if get_origin(kind) is tuple:
-        return f"a list, each {in_words(_element(kind))}"
+        return f"a list of values, each {in_words(_element(kind))}"
     return WORDS.get(kind, "a value of its own kind")
 
 
@@ -186,7 +187,11 @@ def _typed(which: str, given: ParameterListType, hint: Any) -> ParameterListType
     """
     kinds = _alternatives(hint)
     if not given:
-        return (True,) if bool in kinds and NoneType not in kinds else ()
+        if bool in kinds and NoneType not in kinds:
+            return (True,)
+        if NoneType in kinds or any(get_origin(kind) is tuple or _is_of_its_own(kind) for kind in kinds):
+            return ()
+        raise InputError(f"{which} takes {in_words(hint)}, got nothing")
     for kind in kinds:
         if get_origin(kind) is tuple:
             typed = [_converted(one, _alternatives(_element(kind))) for one in given]
@@ -197,7 +202,7 @@ def _typed(which: str, given: ParameterListType, hint: Any) -> ParameterListType
     if any(_is_of_its_own(kind) for kind in kinds):
         return given
     shown = ",".join(_written(one) for one in given)
-    raise InputError(f"{which} is {in_words(hint)}, got {shown}")
+    raise InputError(f"{which} takes {in_words(hint)}, got {shown}")
 
 
 def _is_of_its_own(kind: Any) -> bool:
@@ -223,7 +228,7 @@ def _converted(value: ParameterType, kinds: Sequence[Any]) -> ParameterType | No
 
 
 def _number(value: WrittenNumber, kinds: Sequence[Any]) -> ParameterType | None:
-    if float in kinds:
+    if float in kinds and isfinite(value):
         return float(value)
     if int in kinds and value.is_integer():
         return int(value)

@@ -9,6 +9,8 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TextIO
 
 from .values import InputError
@@ -46,7 +48,7 @@ def exact_output() -> TextIO:
     return sys.stdout
 
 
-def read_input() -> bytes:
+def standard_input() -> bytes:
     """All of the standard input.
 
     Raises: InputError if it is closed.
@@ -64,6 +66,18 @@ def finish_output() -> OSError | None:
         discard_output()
         return error
     return None
+
+
+@contextmanager
+def finishing() -> Generator[None]:
+    """Where a command line is read: `--help` may go into a pipe whose reader has left."""
+    try:
+        yield
+    except SystemExit:
+        if (failed := finish_output()) is not None and not isinstance(failed, BrokenPipeError):
+            print(f"error: {OUTPUT}: {failed.strerror}", file=sys.stderr)
+            raise SystemExit(1) from None
+        raise
 
 
 def discard_output() -> None:

@@ -35,6 +35,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Se
     from rich.console import Console
     from rich.table import Table
 
+    class _PipedConsole(Console):
+        """Rich ends with exit code 1 where the reader of a pipe has left; we end as all tools do."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number in texts else "right", no_wrap=True)
@@ -42,7 +48,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Se
         table.add_row(*row)
     # What is not a terminal gets all of every row, however long.
     width = None if sys.stdout.isatty() else 1000
-    plain = Console(
+    plain = _PipedConsole(
         width=width, highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty()
     )
     plain.print(table)

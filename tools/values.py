@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,16 @@ from pathlib import Path
 from ..dialects.vocabulary import HELP_MARK as HELP_MARK
 
 Number = int | float
+
+
+def shown_path(path: str) -> str:
+    """A path as text, be the locale's encoding what it may: locations and messages have it in UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def opened_path(shown: str) -> str:
+    """The path that is shown so."""
+    return os.fsdecode(shown.encode("utf-8", "surrogateescape"))
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,8 @@ def assignments(option: str, pairs: Iterable[str]) -> dict[str, Number]:
         name, equals, text = pair.partition("=")
         if not (name.strip() and equals):
             raise InputError(f"{option} '{pair}' is no assignment{HELP_MARK}write {option} name=value")
+        if name.strip() in values:
+            raise InputError(f"{option} {name.strip()} is given twice")
         values[name.strip()] = _number(option, name.strip(), text.strip())
     return values
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...backends.targets import MemoryMap, TimeOptions
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
 from ..options import JSON_VERSION, CompilerOptions, option
+from ..output import write_file
+from ..streams import exact_output
 from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
 
@@ -43,14 +43,14 @@ def run(command: Command) -> int:
     given = compiler.read()
     document = _compile(compiler, given, _level(command, given))
     if command.output is not None:
-        Path(command.output).write_text(document.pop("text"), encoding="utf-8")
+        write_file(command.output, document.pop("text"))
     memory = _memory(given) if command.memory else None
     if command.compiler.json:
         print_json(document if memory is None else {**document, "memory": memory.document})
     elif memory is not None:
         print_tables(memory.tables)
     elif command.output is None:
-        sys.stdout.write(document["text"])
+        exact_output().write(document["text"])
     return 0
 
 

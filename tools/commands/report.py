@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..options import JSON_VERSION, json_option, option
+from ..output import write_file
 from ..terminal import print_json
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _write(report: Report, command: Command) -> list[Path]:
     written: list[Path] = []
     if command.output is not None:
         written.append(Path(command.output))
-        written[0].write_text(render_html(report), encoding="utf-8")
+        write_file(written[0], render_html(report))
     if command.plots is not None:
         written += write_plots(report, Path(command.plots), command.format)
     return written

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..options import JSON_VERSION, CompilerOptions, Positive, TimingOptions, option
+from ..output import replacing
 from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
 
@@ -167,7 +167,7 @@ def write_trace(path: str, trace: Mapping[str, Any]) -> None:
     Raises: OSError.
     """
     head = json.dumps({name: value for name, value in trace.items() if name != "traceEvents"})[:-1]
-    with Path(path).open("w", encoding="utf-8") as file:
+    with replacing(path) as file:
         file.write(f'{head}, "traceEvents": [\n')
         for number, event in enumerate(trace["traceEvents"]):
             file.write(f"{',' if number else ' '}{json.dumps(event)}\n")

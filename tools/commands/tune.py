@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...backends.tables import bytes_text, share_text, time_text
 from ..options import JSON_VERSION, ModelOptions, TuningOptions, option
+from ..output import write_file
 from ..study_options import StudyOptions, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
@@ -49,7 +50,7 @@ def run(command: Command) -> int:
         session = make_session(command.model, command.tuning, command.study)
         found = Found(session, _search(session, storage, command.study))
     if command.output is not None:
-        Path(command.output).write_text(_pipelines(found), encoding="utf-8")
+        write_file(command.output, _pipelines(found))
     if command.study.json:
         print_json({"version": JSON_VERSION, **document(found, path, storage)})
     elif found.front:
