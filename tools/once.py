@@ -55,6 +55,6 @@ def _note(
         return
     given: dict[str, str] = vars(namespace).setdefault("given", {})
     if (before := given.get(action.dest)) is not None and not (repeats and before == flag):
-        both = "it is given twice" if before == flag else f"{before} and {flag} are given"
+        both = "it is given twice" if before == flag else f"{before} and {flag} are both given"
         raise argparse.ArgumentError(action, both)
     given[action.dest] = flag

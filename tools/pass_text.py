@@ -74,7 +74,7 @@ class _Reader:
         while not self._takes("}"):
             name = self._must(NAME, "expected the name of an option or '}'")[0]
             if name.replace("_", "-") in given:
-                raise InputError(f"pass {of}: option '{name}' is given twice")
+                raise InputError(f"option '{name}' of {of} is given twice")
             given.add(name.replace("_", "-"))
             yield name, tuple(self._values()) if self._takes("=") else ()
             if self.text[self.at : self.at + 1].strip(" \t\n}"):
