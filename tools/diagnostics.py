@@ -225,7 +225,7 @@ def _ended(error: BaseException, program: str, sources: Mapping[str, str]) -> in
             report(Diagnostic(f"interrupted in {where}"), sources, program)
         return EXIT_CODES["interrupted"]
     if isinstance(error, SystemExit) and blamed(error) is None:
-        with finishing():
+        with finishing(program):
             raise error
     if os.environ.get("KL_DEBUG") == "1":
         raise error

@@ -48,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kl` and return its exit code, see `EPILOG`."""
     prepare()
-    with finishing():
+    with finishing("kl"):
         arguments = make_parser().parse_args(argv)
     # Imported behind the parser, so that --help and wrong usage answer at once.
     from .diagnostics import guarded

@@ -69,13 +69,13 @@ def finish_output() -> OSError | None:
 
 
 @contextmanager
-def finishing() -> Generator[None]:
+def finishing(program: str) -> Generator[None]:
     """Where a command line is read: `--help` may go into a pipe whose reader has left."""
     try:
         yield
     except SystemExit:
         if (failed := finish_output()) is not None and not isinstance(failed, BrokenPipeError):
-            print(f"error: {OUTPUT}: {failed.strerror}", file=sys.stderr)
+            print(f"{program}: error: {OUTPUT}: {failed.strerror}", file=sys.stderr)
             raise SystemExit(1) from None
         raise
 

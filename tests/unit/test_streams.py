@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, left by their reader, or of few characters: a message, no traceback.
+"""Standard streams that are closed, full, left by their reader, or of few characters: one message each.
 
 Streams are those of processes, so each case is one.
 """
@@ -51,8 +51,8 @@ def test_a_reader_that_leaves_is_no_failure(command: str):
             marks=NEEDS_FULL,
         ),
         pytest.param(
-            f"{KL_OPT} --help >/dev/full",
-            "error: standard output: No space left on device\n",
+            f"{KL} --help >/dev/full",
+            "kl: error: standard output: No space left on device\n",
             marks=NEEDS_FULL,
         ),
         (f"{KL_OPT} none.mlir 2>&-", ""),
