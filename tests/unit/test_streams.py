@@ -25,7 +25,7 @@ def shell(line: str, **environment: str) -> tuple[int, bytes, str]:
         ["bash", "-o", "pipefail", "-c", line],
         capture_output=True,
         check=False,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
         stdin=subprocess.DEVNULL,
     )
     return done.returncode, done.stdout, done.stderr.decode()
