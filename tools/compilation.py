@@ -82,7 +82,7 @@ def find_frontend(path: str, data: bytes, *, programs: bool = True) -> Frontend:
     Raises: InputError where there is none.
     """
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = None
     known: list[Frontend] = []

@@ -1,0 +1,49 @@
+"""What must hold of the text of a module: it reads back as the same module, which prints the same text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from itertools import product
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+from kl.frontends.exact_printer import ExactTarget
+from kl.frontends.located_parser import LocatedParser
+from kl.tools.universe import make_context
+
+FORMS = tuple(
+    {"print_generic_format": generic, "print_debuginfo": located}
+    for generic, located in product((False, True), repeat=2)
+)
+
+
+def open_context() -> Context:
+    """A context that takes operations, types and attributes of dialects that nobody knows."""
+    context = make_context()
+    context.allow_unregistered = True
+    return context
+
+
+def printed(context: Context, module: ModuleOp, **form: bool) -> str:
+    """A module as `kl-opt` prints it, with its resources."""
+    stream = StringIO()
+    ExactTarget(**form).emit(context, module, stream)
+    return stream.getvalue()
+
+
+def text_findings(context: Context, module: ModuleOp) -> Iterator[str]:
+    """What of a module does not read back, in each form of its text."""
+    exact = printed(context, module, print_generic_format=True)
+    for form in FORMS:
+        text = printed(context, module, **form)
+        try:
+            again = LocatedParser(context, text, "again.mlir").parse_module()
+        except Exception as error:  # whatever it is, it is what is looked for
+            yield f"{form} is not read: {type(error).__name__}: {error}"
+            continue
+        if not module.is_structurally_equivalent(again):
+            yield f"{form} is another module:\n{exact}\n{printed(context, again, print_generic_format=True)}"
+        elif printed(context, again, **form) != text:
+            yield f"{form} prints another text:\n{text}\n{printed(context, again, **form)}"
