@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import StringIO
 
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, StringAttr
+from xdsl.dialects.builtin import AnyFloat, ArrayAttr, DictionaryAttr, FunctionType, StringAttr, UnregisteredOp
 from xdsl.ir import Attribute, Operation, Region
 from xdsl.irdl import IRDLOperation
 from xdsl.printer import Printer
@@ -40,8 +40,11 @@ def is_implied(op: Operation | None) -> bool:
     """Whether the parser adds this terminator where a text has none."""
     if op is None or op.operands or op.attributes or op.properties or op.regions or op.successors:
         return op is None
-    parent = op.parent_op()
-    traits = parent.get_traits_of_type(SingleBlockImplicitTerminator) if parent is not None else []
+    if (parent := op.parent_op()) is None:
+        return True
+    if parent.name == "scf.if" and isinstance(op.prev_op, UnregisteredOp):
+        return False  # it might end the block itself, so xDSL adds nothing
+    traits = parent.get_traits_of_type(SingleBlockImplicitTerminator)
     return all(isinstance(op, trait.op_type) for trait in traits)
 
 
@@ -89,6 +92,12 @@ class _Listener(Printer):
     def print_attr_dict(self, attr_dict: Mapping[str, Attribute]) -> None:
         self.names.update(name for name, value in attr_dict.items() if value is self._attributes.get(name))
         super().print_attr_dict(attr_dict)
+
+    def print_attribute(self, attribute: Attribute) -> None:
+        """What an attribute is does not matter."""
+
+    def print_float(self, value: float, type: AnyFloat) -> None:
+        """Nor does a number."""
 
     def print_region(self, region: Region, *args: bool, **options: bool) -> None:
         """Regions are other operations' affair."""

@@ -123,7 +123,10 @@ class ExactParser(NumberParser, Parser):
     def _keep_attributes(self, op: Operation) -> None:
         if not isinstance(op, IRDLOperation) or "arg_attrs" not in op.get_irdl_definition().properties:
             self.raise_error(f"'{op.name}' has no place for the attributes of its arguments")
+        results = op.properties.pop("res_attrs", None)
         op.properties["arg_attrs"] = ArrayAttr(DictionaryAttr(one) for one in self._unnamed)
+        if results is not None:
+            op.properties["res_attrs"] = results
 
     @overload
     def _parse_extended_type_or_attribute(

@@ -26,7 +26,7 @@ from xdsl.dialects.builtin import (
     NoneAttr,
     UnregisteredAttr,
 )
-from xdsl.ir import Attribute, Block, Dialect, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Dialect, Operation, Region, SSAValue
 from xdsl.printer import Printer
 from xdsl.syntax_printer import SyntaxPrinter
 from xdsl.targets.mlir import MLIRTarget
@@ -73,6 +73,21 @@ class ExactPrinter(Printer):
             raw = issubclass(kind, UnregisteredAttr)
             form = self._forms[kind] = self._print_raw if raw else super().print_attribute
         form(attribute)
+
+    def print_region(
+        self,
+        region: Region,
+        print_entry_block_args: bool = True,
+        print_empty_block: bool = True,
+        print_block_terminators: bool = True,
+    ) -> None:
+        """A region; a first block whose name is not printed takes none from the others."""
+        first = region.blocks.first
+        if first is not None:
+            shown = print_entry_block_args if first.args else False
+            if not shown and (first.ops or not print_empty_block):
+                self._blocks.setdefault(first, "bb0")
+        super().print_region(region, print_entry_block_args, print_empty_block, print_block_terminators)
 
     def print_block(
         self, block: Block, print_block_args: bool = True, print_block_terminator: bool = True

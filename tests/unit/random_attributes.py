@@ -135,7 +135,7 @@ class Attributes:
             (
                 TensorType(choices[2], self.shape(), StringAttr(self.word())),
                 MemRefType(choices[0], self.shape(), memory_space=IntegerAttr(1, 32)),
-                TupleType(inner),
+                TupleType(tuple(inner)),
                 FunctionType.from_lists(inner, [self.type(depth - 1)] * self.random.randrange(3)),
                 self.unknown(is_type=True),
             )
@@ -148,7 +148,8 @@ class Attributes:
     def dense(self) -> DenseIntOrFPElementsAttr:
         """A `dense`: of numbers, or of random bits, few or many, all the same or not."""
         scalar = self.random.choice((*PACKED, self.integer_type()))
-        element = ComplexType(scalar) if self.random.random() < 0.3 else scalar
+        is_complex = not isinstance(scalar, IntegerType) and self.random.random() < 0.4
+        element = ComplexType(scalar) if is_complex else scalar
         shape = self.random.choice((self.shape(), [101], [0], [2, 60]))
         type = self.random.choice((TensorType, VectorType))(element, shape)
         count = prod(shape) * (2 if element is not scalar else 1)
@@ -160,7 +161,7 @@ class Attributes:
 
     def array(self) -> DenseArrayBase:
         """A dense array."""
-        scalar = self.random.choice((*PACKED, self.integer_type()))
+        scalar = self.random.choice((*PACKED, IntegerType(self.random.choice((1, 8, 16, 32, 64)))))
         return DenseArrayBase(scalar, BytesAttr(self._numbers(scalar, self.random.randrange(5))))
 
     def _numbers(self, scalar: builtin.AnyFloat | IntegerType, count: int) -> bytes:

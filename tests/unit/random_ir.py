@@ -7,11 +7,31 @@ from random import Random
 from random_attributes import Attributes
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, cf, func, scf
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, FunctionType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    ComplexType,
+    DenseIntOrFPElementsAttr,
+    DictionaryAttr,
+    FloatAttr,
+    FunctionType,
+    IntegerType,
+    ModuleOp,
+    Signedness,
+    StringAttr,
+)
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 HINTS = (None, None, "x", "x", "x_1", "x_1_2", "höhe", "a.b", "_", "bb0")
 BLOCK_HINTS = (None, None, "b", "b", "b_1_2", "bb0_1", "loop")
+
+
+def arith_takes(dense: DenseIntOrFPElementsAttr) -> bool:
+    """Whether a constant of `arith` may hold it: it has no complex numbers, and no signs of integers."""
+    match dense.get_element_type():
+        case IntegerType(signedness=sign):
+            return sign.data is Signedness.SIGNLESS
+        case scalar:
+            return not isinstance(scalar, ComplexType)
 
 
 class Modules:
@@ -93,10 +113,11 @@ class Modules:
         for _ in range(self.random.randrange(3)):
             match self.random.randrange(5 if depth else 4):
                 case 0:
-                    op = arith.ConstantOp(self.random.choice((FloatAttr(0.1, 32), self.draw.integer())))
+                    op = arith.ConstantOp(self._float())
                 case 1:
-                    value = self.draw.random.choice((self._float(), self.draw.dense()))
-                    op = arith.ConstantOp(value)
+                    while not arith_takes(dense := self.draw.dense()):
+                        pass
+                    op = arith.ConstantOp(dense)
                 case 4:
                     op = self._if(block, values, depth)
                 case _:

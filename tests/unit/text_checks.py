@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import unified_diff
 from io import StringIO
 from itertools import product
 
@@ -44,6 +45,11 @@ def text_findings(context: Context, module: ModuleOp) -> Iterator[str]:
             yield f"{form} is not read: {type(error).__name__}: {error}"
             continue
         if not module.is_structurally_equivalent(again):
-            yield f"{form} is another module:\n{exact}\n{printed(context, again, print_generic_format=True)}"
+            yield f"{form} is another module:\n{_changes(exact, printed(context, again, print_generic_format=True))}"
         elif printed(context, again, **form) != text:
-            yield f"{form} prints another text:\n{text}\n{printed(context, again, **form)}"
+            yield f"{form} prints another text:\n{_changes(text, printed(context, again, **form))}"
+
+
+def _changes(before: str, after: str) -> str:
+    """The lines in which two texts differ."""
+    return "\n".join(unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))
