@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import StringIO
 
-from xdsl.dialects.builtin import AnyFloat, ArrayAttr, DictionaryAttr, FunctionType, StringAttr, UnregisteredOp
+from xdsl.dialects.builtin import AnyFloat, ArrayAttr, DictionaryAttr, FunctionType, StringAttr
 from xdsl.ir import Attribute, Operation, Region
 from xdsl.irdl import IRDLOperation
 from xdsl.printer import Printer
@@ -40,11 +40,8 @@ def is_implied(op: Operation | None) -> bool:
     """Whether the parser adds this terminator where a text has none."""
     if op is None or op.operands or op.attributes or op.properties or op.regions or op.successors:
         return op is None
-    if (parent := op.parent_op()) is None:
-        return True
-    if parent.name == "scf.if" and isinstance(op.prev_op, UnregisteredOp):
-        return False  # it might end the block itself, so xDSL adds nothing
-    traits = parent.get_traits_of_type(SingleBlockImplicitTerminator)
+    parent = op.parent_op()
+    traits = parent.get_traits_of_type(SingleBlockImplicitTerminator) if parent is not None else []
     return all(isinstance(op, trait.op_type) for trait in traits)
 
 

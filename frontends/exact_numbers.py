@@ -24,13 +24,18 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     RankedStructure,
+    Signedness,
 )
+from xdsl.ir import Attribute
 from xdsl.parser import AttrParser
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
 WIDE = {Float80Type: (64, True), Float128Type: (112, False)}
 """Of the floats that Python has no format for: bits of the mantissa, and whether its leading one is written."""
+
+
+_HEX = re.compile(r"0[xX](?:[0-9a-fA-F]{2})*")
 
 
 def is_bits(text: str) -> bool:
@@ -77,6 +82,29 @@ def _finite(exponent: int, mantissa: int, fraction_bits: int, has_one: bool) -> 
         return math.ldexp(significand, max(exponent, 1) - 16383 - fraction_bits)
     except OverflowError:
         return math.inf
+
+
+def has_other_bytes(type: Attribute) -> bool:
+    """Whether MLIR stores these numbers in other bytes than xDSL."""
+    scalar = type.element_type if isinstance(type, ComplexType) else type
+    if not isinstance(scalar, IntegerType):
+        return False
+    width = scalar.width.data
+    return width == 1 or scalar.compile_time_size != (width + 7) // 8
+
+
+def of_other_bytes(data: bytes, type: IntegerType, count: int) -> list[int] | None:
+    """The integers that MLIR has stored; None where they are no more than eight bits, which are xDSL's, or are
+    not so many."""
+    width = type.width.data
+    size = (width + 7) // 8
+    if width == 1 and count > 8 and len(data) == (count + 7) // 8:
+        return [data[at // 8] >> at % 8 & 1 for at in range(count)]
+    if width == 1 or len(data) != count * size:
+        return None
+    values = (int.from_bytes(data[at : at + size], "little") % (1 << width) for at in range(0, len(data), size))
+    signed = type.signedness.data is not Signedness.UNSIGNED
+    return [one - (1 << width) if signed and one >> width - 1 else one for one in values]
 
 
 @dataclass
@@ -138,6 +166,8 @@ class NumberParser(AttrParser):
         self, type: RankedStructure[AnyDenseElement] | None
     ) -> DenseIntOrFPElementsAttr:
         """As xDSL does, with the bits that the text states."""
+        if type is None and (stored := self._parse_other_bytes()) is not None:
+            return stored
         outer, self.data, self.has_bits = (self.data, self.has_bits), [], False
         attribute = super().parse_dense_int_or_fp_elements_attr(type)
         if self.has_bits:
@@ -146,6 +176,22 @@ class NumberParser(AttrParser):
             attribute = DenseIntOrFPElementsAttr(attribute.type, BytesAttr(data * times))
         self.data, self.has_bits = outer
         return attribute
+
+    def _parse_other_bytes(self) -> DenseIntOrFPElementsAttr | None:
+        """A `dense` that MLIR has written as bytes other than xDSL's, if present."""
+        start = self.pos
+        if not self.lexer.input.content.startswith('<"', start):
+            return None
+        self.parse_punctuation("<", " in dense attribute")
+        if (text := self.parse_optional_str_literal()) is not None and self.parse_optional_punctuation(">"):
+            self.parse_punctuation(":", " in dense attribute")
+            type = self._parse_dense_literal_type()
+            scalar, count = type.get_element_type(), math.prod(type.get_shape())
+            if isinstance(scalar, IntegerType) and has_other_bytes(scalar) and _HEX.fullmatch(text):
+                if (values := of_other_bytes(bytes.fromhex(text[2:]), scalar, count)) is not None:
+                    return DenseIntOrFPElementsAttr.from_list(type, values)  # pyright: ignore[reportArgumentType,reportCallIssue,reportUnknownVariableType]
+        self._resume_from(start)
+        return None
 
     def _parse_builtin_densearray_attr(self) -> DenseArrayBase | None:
         start = self.pos

@@ -12,10 +12,11 @@ from typing import Literal, overload
 
 from xdsl.context import Context
 from xdsl.dialect_interfaces.op_asm import OpAsmDialectInterface
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FusedLoc, LocationAttr, NoneAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FusedLoc, LocationAttr, NoneAttr, UnregisteredOp
 from xdsl.ir import Attribute, Operation, TypeAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser, ParserState
+from xdsl.traits import SingleBlockImplicitTerminator
 from xdsl.utils.lexer import Input
 from xdsl.utils.mlir_lexer import MLIRLexer, MLIRToken, MLIRTokenKind, StringLiteral
 
@@ -41,6 +42,15 @@ def _is_text(span: object) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _end_regions(op: Operation) -> None:
+    """Add the terminators that a text leaves out behind operations that nobody knows, which xDSL takes for
+    terminators."""
+    (trait,) = op.get_traits_of_type(SingleBlockImplicitTerminator)
+    for block in (block for region in op.regions for block in region.blocks):
+        if isinstance(block.last_op, UnregisteredOp):
+            block.add_op(trait.op_type.create())
 
 
 class _LocatedArgument(Parser.Argument):
@@ -81,7 +91,10 @@ class ExactParser(NumberParser, Parser):
     def parse_operation(self) -> Operation:
         """An operation; of a declaration, with the attributes of its unnamed arguments."""
         outer, self._unnamed = self._unnamed, []
+        is_custom = self._current_token.kind is MLIRTokenKind.BARE_IDENT
         op = super().parse_operation()
+        if is_custom and op.name == "scf.if":
+            _end_regions(op)
         if any(self._unnamed):
             self._keep_attributes(op)
         self._unnamed = outer

@@ -32,7 +32,7 @@ from xdsl.syntax_printer import SyntaxPrinter
 from xdsl.targets.mlir import MLIRTarget
 
 from .exact_forms import Signature, is_implied, leaves_out, signature
-from .exact_numbers import WIDE, to_bits
+from .exact_numbers import WIDE, has_other_bytes, to_bits
 
 _COUNT = re.compile(r"(?:_\d+)+$", re.ASCII)
 _NOT_IN_NAMES = re.compile(r"[^\w$.-]", re.ASCII)
@@ -197,7 +197,7 @@ class ExactPrinter(Printer):
         if _loses_bits(dense):
             with self.delimited('dense<"0x', '"> : '):
                 self.print_string(dense.data.data.hex().upper())
-        elif len(dense) > 100 and _has_odd_bits(dense.get_element_type()) and not dense.is_splat():
+        elif len(dense) > 100 and has_other_bytes(dense.get_element_type()) and not dense.is_splat():
             with self.delimited("dense<", "> : "):
                 dense._print_dense_list(dense.get_values(), dense.get_shape(), self)  # pyright: ignore
         else:
@@ -217,15 +217,6 @@ def _count(name: str, counts: dict[str, int]) -> str:
     count = counts.get(name, 0)
     counts[name] = count + 1
     return f"{name}_{count}" if count else name
-
-
-def _has_odd_bits(type: Attribute) -> bool:
-    """Whether MLIR stores these numbers in other bytes than xDSL."""
-    scalar = type.element_type if isinstance(type, ComplexType) else type
-    if not isinstance(scalar, IntegerType):
-        return False
-    width = scalar.width.data
-    return width == 1 or scalar.compile_time_size != (width + 7) // 8
 
 
 def _loses_bits(dense: DenseIntOrFPElementsAttr) -> bool:

@@ -52,9 +52,10 @@ BODIES = ("", "i32", "a\n   b", '"höhe>"', "[1, {x}]", "1.0 -> 2")
 
 
 class Attributes:
-    """Draws attributes for a context, which knows no dialect `t`."""
+    """Draws attributes for a context, which knows no dialect `t`; with `is_mlir` only those that MLIR 19 has."""
 
-    def __init__(self, random: Random, context: Context):
+    def __init__(self, random: Random, context: Context, *, is_mlir: bool = False):
+        self.is_mlir = is_mlir
         self.random = random
         self.context = context
         self.resources = 0
@@ -72,7 +73,7 @@ class Attributes:
             self.affine_map,
             self.location,
             lambda: self.unknown(is_type=False),
-            lambda: OpaqueAttr.from_strings(self.word(), self.word(), self.type()),
+            *(() if is_mlir else (lambda: OpaqueAttr.from_strings(self.word(), self.word(), self.type()),)),
         )
 
     def word(self) -> str:
@@ -151,7 +152,8 @@ class Attributes:
         is_complex = not isinstance(scalar, IntegerType) and self.random.random() < 0.4
         element = ComplexType(scalar) if is_complex else scalar
         shape = self.random.choice((self.shape(), [101], [0], [2, 60]))
-        type = self.random.choice((TensorType, VectorType))(element, shape)
+        is_tensor = self.is_mlir and (is_complex or 0 in shape)
+        type = (TensorType if is_tensor else self.random.choice((TensorType, VectorType)))(element, shape)
         count = prod(shape) * (2 if element is not scalar else 1)
         if self.random.random() < 0.4:
             count = min(count, 2 if element is not scalar else 1)
@@ -178,7 +180,7 @@ class Attributes:
         interface = self.context.get_dialect("builtin").get_interface(OpAsmDialectInterface)
         assert interface is not None
         self.resources += 1
-        key = interface.declare_resource(f"r{self.resources}{self.random.choice(('', '', 'é y'))}")
+        key = interface.declare_resource(f"r{self.resources}{self.random.choice(('', '' if self.is_mlir else 'é y'))}")
         if self.random.random() < 0.5:
             interface.parse_resource(key, f"0x01000000{self.random.randrange(256):02X}")
         return DenseResourceAttr.from_params(key, TensorType(builtin.i8, [1]))

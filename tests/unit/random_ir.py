@@ -35,11 +35,13 @@ def arith_takes(dense: DenseIntOrFPElementsAttr) -> bool:
 
 
 class Modules:
-    """Draws modules for a context that allows what is unregistered."""
+    """Draws modules for a context that allows what is unregistered; with `is_mlir` only what MLIR 19 takes."""
 
-    def __init__(self, random: Random, context: Context):
+    def __init__(self, random: Random, context: Context, *, is_mlir: bool = False):
         self.random = random
-        self.draw = Attributes(random, context)
+        self.is_mlir = is_mlir
+        self.symbols = 0
+        self.draw = Attributes(random, context, is_mlir=is_mlir)
         self.context = context
 
     def module(self) -> ModuleOp:
@@ -54,7 +56,7 @@ class Modules:
                     ops.append(self._located(self.declaration()))
                 case _:
                     ops.append(self.unknown(values, 2))
-        return ModuleOp(ops, self._named(1))
+        return ModuleOp(ops, {f"t.{key}": value for key, value in self._named(1).items()})
 
     def function(self) -> func.FuncOp:
         """A function of one to three blocks."""
@@ -68,7 +70,7 @@ class Modules:
             else:
                 block.add_op(self._located(func.ReturnOp()))
         return func.FuncOp(
-            f"f{self.draw.word()}",
+            self._symbol(),
             (types, []),
             Region(blocks),
             self.random.choice((None, "public", "nested")),
@@ -79,7 +81,7 @@ class Modules:
         """A function without a body."""
         inputs, outputs = self._types(), self._types()
         return func.FuncOp(
-            f"f{self.draw.word()}",
+            self._symbol(),
             FunctionType.from_lists(inputs, outputs),
             Region(),
             "private",
@@ -107,6 +109,8 @@ class Modules:
         blocks = [self._block(self._types()) for _ in range(self.random.randrange(3))]
         for block in blocks:
             self._fill(block, [*values, *block.args], depth)
+            if self.is_mlir:  # a block ends with what may be a terminator
+                block.add_op(self.unknown([], 0))
         return Region(blocks)
 
     def _fill(self, block: Block, values: list[SSAValue], depth: int) -> None:
@@ -148,6 +152,10 @@ class Modules:
             argument.location = self.draw.location()
         block.name_hint = self.random.choice(BLOCK_HINTS)
         return block
+
+    def _symbol(self) -> str:
+        self.symbols += 1
+        return f"f{self.symbols}{self.draw.word()}"
 
     def _types(self) -> list[Attribute]:
         return [self.draw.type() for _ in range(self.random.randrange(3))]
