@@ -1,5 +1,5 @@
-"""Numbers in attributes, bit by bit: xDSL's parser takes the bits of a float in `dense` for an integer, refuses
-them in `array` and in complex numbers, and loses those of a NaN.
+"""Numbers in attributes, bit by bit: xDSL's parser takes the bits of a float in `dense` for an integer,
+refuses them in `array` and in complex numbers, and loses those of a NaN.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute
 from xdsl.parser import AttrParser
 from xdsl.utils.lexer import Span
-from xdsl.utils.mlir_lexer import MLIRTokenKind
+from xdsl.utils.mlir_lexer import MLIRToken, MLIRTokenKind
 
 WIDE = {Float80Type: (64, True), Float128Type: (112, False)}
-"""Of the floats that Python has no format for: bits of the mantissa, and whether its leading one is written."""
+"""Of the floats that Python has no format for: bits of the mantissa, and whether its first one is written."""
 
 
-_HEX = re.compile(r"0[xX](?:[0-9a-fA-F]{2})*")
+_STORED = re.compile(r'<\s*"0[xX]((?:[0-9a-fA-F]{2})*)"\s*>\s*:')
 
 
 def is_bits(text: str) -> bool:
     """Whether a number is written by its bits."""
-    return text[:2] in ("0x", "0X")
+    return text.lstrip("-")[:2] in ("0x", "0X")
 
 
 def to_bits(value: float, type: AnyFloat) -> int:
@@ -94,27 +94,30 @@ def has_other_bytes(type: Attribute) -> bool:
 
 
 def of_other_bytes(data: bytes, type: IntegerType, count: int) -> list[int] | None:
-    """The integers that MLIR has stored; None where they are no more than eight bits, which are xDSL's, or are
-    not so many."""
+    """The integers that MLIR has stored; None where there are not so many, and for no more than eight bits,
+    which are xDSL's."""
     width = type.width.data
     size = (width + 7) // 8
     if width == 1 and count > 8 and len(data) == (count + 7) // 8:
         return [data[at // 8] >> at % 8 & 1 for at in range(count)]
     if width == 1 or len(data) != count * size:
         return None
-    values = (int.from_bytes(data[at : at + size], "little") % (1 << width) for at in range(0, len(data), size))
+    values = (
+        int.from_bytes(data[at : at + size], "little") % (1 << width) for at in range(0, len(data), size)
+    )
     signed = type.signedness.data is not Signedness.UNSIGNED
     return [one - (1 << width) if signed and one >> width - 1 else one for one in values]
 
 
 @dataclass
 class _Element(AttrParser._TensorLiteralElement):  # pyright: ignore[reportPrivateUsage]  # what the parser makes
-    """A number of a `dense`, or the two of a complex one; leaves its bits with the parser where it states them."""
+    """A number of a `dense`, or the two of a complex one; leaves with the parser the bits that it states."""
 
     parts: tuple[_Element, ...] = ()
 
     def to_type(self, parser: AttrParser, type: AnyFloat | IntegerType | IndexType | ComplexType) -> Any:
-        assert isinstance(parser, NumberParser) and parser.data is not None, "it is in a dense"
+        assert isinstance(parser, NumberParser)
+        assert parser.data is not None, "it is in a dense"
         if isinstance(type, ComplexType) and self.parts:
             return tuple(part.to_type(parser, type.element_type) for part in self.parts)
         if not (isinstance(type, AnyFloat) and is_bits(self.span.text)):
@@ -149,9 +152,9 @@ class NumberParser(AttrParser):
         return bits.to_bytes(type.compile_time_size, "little")
 
     def _parse_tensor_literal_element(self) -> _Element:
-        if self._current_token.kind is MLIRTokenKind.L_PAREN:
-            if self._COMPLEX_BITS.match(self.lexer.input.content, self.pos):
-                return self._parse_complex_bits()
+        is_pair = self._current_token.kind is MLIRTokenKind.L_PAREN
+        if is_pair and self._COMPLEX_BITS.match(self.lexer.input.content, self.pos):
+            return self._parse_complex_bits()
         one = super()._parse_tensor_literal_element()
         return _Element(one.is_negative, one.value, one.span)
 
@@ -180,18 +183,18 @@ class NumberParser(AttrParser):
     def _parse_other_bytes(self) -> DenseIntOrFPElementsAttr | None:
         """A `dense` that MLIR has written as bytes other than xDSL's, if present."""
         start = self.pos
-        if not self.lexer.input.content.startswith('<"', start):
+        if (found := _STORED.match(self.lexer.input.content, start)) is None:
             return None
-        self.parse_punctuation("<", " in dense attribute")
-        if (text := self.parse_optional_str_literal()) is not None and self.parse_optional_punctuation(">"):
-            self.parse_punctuation(":", " in dense attribute")
-            type = self._parse_dense_literal_type()
-            scalar, count = type.get_element_type(), math.prod(type.get_shape())
-            if isinstance(scalar, IntegerType) and has_other_bytes(scalar) and _HEX.fullmatch(text):
-                if (values := of_other_bytes(bytes.fromhex(text[2:]), scalar, count)) is not None:
-                    return DenseIntOrFPElementsAttr.from_list(type, values)  # pyright: ignore[reportArgumentType,reportCallIssue,reportUnknownVariableType]
-        self._resume_from(start)
-        return None
+        self._resume_from(found.end())
+        type = self._parse_dense_literal_type()
+        scalar, count = type.get_element_type(), math.prod(type.get_shape())
+        values = None
+        if isinstance(scalar, IntegerType) and has_other_bytes(scalar):
+            values = of_other_bytes(bytes.fromhex(found[1]), scalar, count)
+        if values is None:
+            self._resume_from(start)
+            return None
+        return DenseIntOrFPElementsAttr.from_list(type, values)  # pyright: ignore
 
     def _parse_builtin_densearray_attr(self) -> DenseArrayBase | None:
         start = self.pos
@@ -216,8 +219,14 @@ class NumberParser(AttrParser):
         token = self._current_token
         if token.kind is MLIRTokenKind.INTEGER_LIT and len(token.text) > 18 and is_bits(token.text):
             self._consume_token()
-            if self.parse_optional_punctuation(":") and isinstance(type := self.parse_type(), AnyFloat):
-                if type.__class__ in WIDE and (value := from_bits(int(token.text, 16), type)) is not None:
-                    return FloatAttr(value, type)
+            type = self.parse_type() if self.parse_optional_punctuation(":") else None
+            if isinstance(type, Float80Type | Float128Type):
+                return FloatAttr(self._checked_float(token, type), type)
             self._resume_from(token.span.start)
         return super().parse_optional_builtin_int_or_float_attr()
+
+    def _checked_float(self, token: MLIRToken, type: Float80Type | Float128Type) -> float:
+        bits = int(token.text, 16)
+        if bits.bit_length() > type.bitwidth or (value := from_bits(bits, type)) is None:
+            self.raise_error(f"no f64, which holds what is {type.name} here, has these bits", token.span)
+        return value

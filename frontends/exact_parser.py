@@ -86,7 +86,10 @@ class ExactParser(NumberParser, Parser):
     @property
     def is_at_end(self) -> bool:
         """Whether nothing but comments is left to read."""
-        return self._current_token.kind is MLIRTokenKind.EOF
+        return self._is_at(MLIRTokenKind.EOF)
+
+    def _is_at(self, kind: MLIRTokenKind) -> bool:
+        return self._current_token.kind is kind
 
     def parse_operation(self) -> Operation:
         """An operation; of a declaration, with the attributes of its unnamed arguments."""
@@ -106,6 +109,11 @@ class ExactParser(NumberParser, Parser):
     @overload
     def parse_optional_argument(self, expect_type: Literal[False]) -> Parser.UnresolvedArgument | None: ...
 
+    @overload
+    def parse_optional_argument(
+        self, expect_type: bool = True
+    ) -> Parser.UnresolvedArgument | Parser.Argument | None: ...
+
     def parse_optional_argument(
         self, expect_type: bool = True
     ) -> Parser.UnresolvedArgument | Parser.Argument | None:
@@ -113,13 +121,13 @@ class ExactParser(NumberParser, Parser):
         which xDSL drops. With a location behind them they are dropped here too: xDSL's tests say so."""
         if not expect_type:
             return super().parse_optional_argument(False)
-        if self._current_token.kind is not MLIRTokenKind.PERCENT_IDENT:
+        if not self._is_at(MLIRTokenKind.PERCENT_IDENT):
             self._unnamed.append(self._peek_attributes())
             return None
         argument = super().parse_optional_argument()
         if argument is None or (location := self.parse_optional_location()) is None:
             return argument
-        if self._current_token.kind is MLIRTokenKind.L_BRACE:
+        if self._is_at(MLIRTokenKind.L_BRACE):
             self.raise_error("Expected function argument attributes before location.")
         return _LocatedArgument(argument.name, argument.type, location)
 
@@ -191,11 +199,11 @@ class ExactParser(NumberParser, Parser):
         self._consume_token()
         if self.parse_optional_punctuation("<") is None:
             locations = self.parse_comma_separated_list(self.Delimiter.SQUARE, self._parse_location)
-            return FusedLoc(locations, NoneAttr())
+            return FusedLoc(tuple(locations), NoneAttr())
         metadata = self.parse_attribute()
         self.parse_punctuation(">")
         locations = self.parse_comma_separated_list(self.Delimiter.SQUARE, self._parse_location)
-        return FusedLoc(locations, metadata)
+        return FusedLoc(tuple(locations), metadata)
 
     def _parse_dialect_resource_handle(self, dialect_name: str, interface: OpAsmDialectInterface) -> str:
         """The name of a resource in the context: another one where an earlier text has used it for

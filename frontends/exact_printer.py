@@ -70,8 +70,8 @@ class ExactPrinter(Printer):
         """An attribute, with all its bits."""
         kind = attribute.__class__
         if (form := self._forms.get(kind)) is None:
-            raw = issubclass(kind, UnregisteredAttr)
-            form = self._forms[kind] = self._print_raw if raw else super().print_attribute
+            form = self._print_raw if issubclass(kind, UnregisteredAttr) else super().print_attribute
+            self._forms[kind] = form
         form(attribute)
 
     def print_region(
@@ -107,7 +107,9 @@ class ExactPrinter(Printer):
         if hint and (name := _plain(hint)) and not Block.is_default_block_name(name):
             self._blocks[block] = _count(name, self.block_names)
         else:
-            self._blocks[block] = f"bb{self._get_new_valid_block_id() if block_index is None else block_index}"
+            self._blocks[block] = (
+                f"bb{self._get_new_valid_block_id() if block_index is None else block_index}"
+            )
 
     def print_string_literal(self, string: str) -> None:
         """A string; what is no Unicode in it, as in names of files, is replaced."""
@@ -148,7 +150,7 @@ class ExactPrinter(Printer):
             shown.print_string(f': "{blob}"')
         return f"{dialect.name}: {{\n      {stream.getvalue()}\n    }}"
 
-    def _print_raw(self, attribute: UnregisteredAttr) -> None:
+    def _print_raw(self, attribute: Attribute) -> None:
         """Without indentation, which the parser would take for a part of it."""
         indent, self._indent = self._indent, 0
         super().print_attribute(attribute)

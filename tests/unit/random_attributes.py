@@ -46,13 +46,41 @@ from xdsl.ir import Attribute
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap, AffineSymExpr
 
 PACKED = (builtin.f16, builtin.bf16, builtin.f32, builtin.f64, builtin.f8E5M2, builtin.f8E4M3FN)
-WORDS = ("a", "höhe", "日本", "𝄞", "x y", 'say "hi"', "\\", "\n\t", "\x00", "// -----", "{-#", "#loc = loc(", "0x7F", "")
-NUMBERS = (0.0, -0.0, 1.0, -1.5, 0.1, 16777217.0, 1e30, 5e-324, 1e22, float("inf"), float("-inf"), float("nan"))
+WORDS = (
+    "a",
+    "höhe",
+    "日本",
+    "𝄞",
+    "x y",
+    'say "hi"',
+    "\\",
+    "\n\t",
+    "\x00",
+    "// -----",
+    "{-#",
+    "#loc = loc(",
+    "0x7F",
+    "",
+)
+NUMBERS = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.5,
+    0.1,
+    16777217.0,
+    1e30,
+    5e-324,
+    1e22,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+)
 BODIES = ("", "i32", "a\n   b", '"höhe>"', "[1, {x}]", "1.0 -> 2")
 
 
 class Attributes:
-    """Draws attributes for a context, which knows no dialect `t`; with `is_mlir` only those that MLIR 19 has."""
+    """Draws attributes for a context that knows no dialect `t`; with `is_mlir` only those of MLIR 19."""
 
     def __init__(self, random: Random, context: Context, *, is_mlir: bool = False):
         self.is_mlir = is_mlir
@@ -109,12 +137,16 @@ class Attributes:
     def integer_type(self) -> IntegerType:
         """An integer type of any width and sign."""
         width = self.random.choice((1, 1, 4, 8, 20, 32, 64))
-        return IntegerType(width, self.random.choice(list(Signedness) if width > 1 else [Signedness.SIGNLESS]))
+        return IntegerType(
+            width, self.random.choice(list(Signedness) if width > 1 else [Signedness.SIGNLESS])
+        )
 
     def integers(self, type: IntegerType, count: int) -> list[int]:
         """Values of a type."""
         low, high = type.signedness.data.value_range(type.width.data)
-        return [self.random.choice((low, high - 1, 0, self.random.randrange(low, high))) for _ in range(count)]
+        return [
+            self.random.choice((low, high - 1, 0, self.random.randrange(low, high))) for _ in range(count)
+        ]
 
     def integer(self) -> IntegerAttr:
         """An integer."""
@@ -159,7 +191,7 @@ class Attributes:
             count = min(count, 2 if element is not scalar else 1)
         data = self._numbers(scalar, count)
         times = prod(shape) * element.compile_time_size // max(len(data), 1)
-        return DenseIntOrFPElementsAttr(type, BytesAttr(data * times))
+        return DenseIntOrFPElementsAttr(type, BytesAttr(data * times))  # pyright: ignore[reportArgumentType]
 
     def array(self) -> DenseArrayBase:
         """A dense array."""
@@ -180,7 +212,9 @@ class Attributes:
         interface = self.context.get_dialect("builtin").get_interface(OpAsmDialectInterface)
         assert interface is not None
         self.resources += 1
-        key = interface.declare_resource(f"r{self.resources}{self.random.choice(('', '' if self.is_mlir else 'é y'))}")
+        key = interface.declare_resource(
+            f"r{self.resources}{self.random.choice(('', '' if self.is_mlir else 'é y'))}"
+        )
         if self.random.random() < 0.5:
             interface.parse_resource(key, f"0x01000000{self.random.randrange(256):02X}")
         return DenseResourceAttr.from_params(key, TensorType(builtin.i8, [1]))
@@ -205,7 +239,8 @@ class Attributes:
         get = self.context.get_optional_type if is_type else self.context.get_optional_attr
         name = f"t.u{self.random.randrange(3)}"
         kind = get(name)
-        assert kind is not None and issubclass(kind, UnregisteredAttr)
+        assert kind is not None
+        assert issubclass(kind, UnregisteredAttr)
         return kind(name, is_type, False, self.random.choice(BODIES))
 
     def location(self, depth: int = 2) -> LocationAttr:
@@ -216,5 +251,5 @@ class Attributes:
         one, other = self.location(depth - 1), self.location(depth - 1)
         metadata = self.random.choice((NoneAttr(), StringAttr(self.word()), DictionaryAttr({"l": other})))
         return self.random.choice(
-            (CallSiteLoc(one, other), FusedLoc([one, other], metadata), NameLoc(StringAttr(self.word()), one))
+            (CallSiteLoc(one, other), FusedLoc((one, other), metadata), NameLoc(StringAttr(self.word()), one))
         )

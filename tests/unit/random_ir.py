@@ -35,7 +35,7 @@ def arith_takes(dense: DenseIntOrFPElementsAttr) -> bool:
 
 
 class Modules:
-    """Draws modules for a context that allows what is unregistered; with `is_mlir` only what MLIR 19 takes."""
+    """Draws modules for a context that allows what is unregistered; with `is_mlir` what MLIR 19 takes."""
 
     def __init__(self, random: Random, context: Context, *, is_mlir: bool = False):
         self.random = random
@@ -98,7 +98,9 @@ class Modules:
             result_types=self._types(),
             properties=self._named(1),
             attributes=self._named(2),
-            regions=[self._region(values, depth - 1) for _ in range(self.random.randrange(3))] if depth else [],
+            regions=[self._region(values, depth - 1) for _ in range(self.random.randrange(3))]
+            if depth
+            else [],
         )
         for result in op.results:
             result.name_hint = self.random.choice(HINTS)
