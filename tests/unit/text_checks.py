@@ -38,8 +38,6 @@ def text_findings(
     context: Context, module: ModuleOp, forms: Sequence[dict[str, bool]] = FORMS
 ) -> Iterator[str]:
     """What of a module does not read back, in each form of its text."""
-    generic = {"print_generic_format": True}
-    exact = printed(context, module, **generic)
     for form in forms:
         text = printed(context, module, **form)
         try:
@@ -47,9 +45,10 @@ def text_findings(
         except Exception as error:  # whatever it is, it is what is looked for
             yield f"{form} is not read: {type(error).__name__}: {error}"
             continue
-        changes = _changes(exact, printed(context, again, **generic))
-        if not module.is_structurally_equivalent(again) and (changes or _is_comparable(module)):
-            yield f"{form} is another module:\n{changes}"
+        if not module.is_structurally_equivalent(again):
+            changes = _changes(*(printed(context, one, print_generic_format=True) for one in (module, again)))
+            if changes or _is_comparable(module):
+                yield f"{form} is another module:\n{changes}"
         elif printed(context, again, **form) != text:
             yield f"{form} prints another text:\n{_changes(text, printed(context, again, **form))}"
 
