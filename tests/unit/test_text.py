@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -53,6 +54,7 @@ def test_every_module_reads_back(seed: int):
     assert list(text_findings(CONTEXT, Modules(Random(seed), CONTEXT).module())) == []
 
 
+@cache
 def modules_of_files() -> list[ModuleOp]:
     """What the tests' files hold, of that which is right."""
     found: list[ModuleOp] = []
