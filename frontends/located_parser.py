@@ -11,29 +11,23 @@ from difflib import get_close_matches
 from xdsl.context import Context
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr, UnknownLoc
 from xdsl.ir import AttributeInvT, Operation, SSAValue
-from xdsl.parser import Parser, ParserState, UnresolvedOperand
+from xdsl.parser import UnresolvedOperand
 from xdsl.utils.exceptions import (
     ParseError,
     UnregisteredConstructException,
     VerifyException,
 )
 from xdsl.utils.lexer import Input, Span
-from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind
+from xdsl.utils.mlir_lexer import MLIRTokenKind
 
 from ..dialects.vocabulary import HELP_MARK
+from .exact_parser import ExactParser
 
 PARSER_FAILURES = (ValueError, VerifyException, UnregisteredConstructException)
 """What xDSL's parser lets through on malformed text, beside ParseError."""
 
 
-class _Lexer(MLIRLexer):
-    """xDSL's pattern for strings takes exponential time on a string that is not closed; this one
-    does not."""
-
-    _unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
-
-
-class LocatedParser(Parser):
+class LocatedParser(ExactParser):
     """Parses a text that begins `line_offset` lines below the top of its file."""
 
     def __init__(self, ctx: Context, text: str, name: str, line_offset: int = 0):
@@ -41,8 +35,7 @@ class LocatedParser(Parser):
         self._line_offset = line_offset
         self._filename = StringAttr(name)
         self._first_uses: dict[str, Span] = {}
-        super().__init__(ctx, "", name)
-        self._parser_state = ParserState(_Lexer(Input(text, name)))
+        super().__init__(ctx, text, name)
 
     def parse_module(self, allow_implicit_module: bool = True) -> ModuleOp:
         """Raises: ParseError, whatever is wrong with the text."""
@@ -62,7 +55,7 @@ class LocatedParser(Parser):
         """An operation with the location of its first token, unless the text states another."""
         start = self.pos
         op = super().parse_operation()
-        if isinstance(op.location, UnknownLoc):
+        if isinstance(op.location, UnknownLoc) and self.end_of_location != self.pos:
             op.location = self._location(start)
         return op
 
@@ -123,12 +116,12 @@ class LocatedParser(Parser):
 
 
 def decode(data: bytes, name: str) -> str:
-    """The text of a file.
+    """The text of a file, without a byte order mark.
 
     Raises: ParseError at the first byte that is no UTF-8.
     """
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         span = Span(error.start, error.start + 1, Input(data, name))
         raise ParseError(span, "this is no UTF-8 text") from None

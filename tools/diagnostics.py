@@ -166,7 +166,7 @@ def _source_line(position: Position, sources: Mapping[str, str]) -> str | None:
     text = sources.get(position.file)
     if text is None:
         try:
-            text = Path(opened_path(position.file)).read_text(encoding="utf-8", errors="replace")
+            text = Path(opened_path(position.file)).read_text(encoding="utf-8-sig", errors="replace")
         except (OSError, ValueError):
             return None
     lines = text.split("\n")

@@ -20,15 +20,16 @@ from typing import IO, TextIO, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
-from xdsl.printer import Printer
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 from xdsl.utils.target import Target
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from .. import __version__
 from ..frontends import Frontend, SavedProgram, Text
+from ..frontends.exact_printer import ExactPrinter, ExactTarget
 from ..frontends.located_parser import LocatedParser, decode
 from .bounds import allowing
+from .chunks import forget_resources, split
 from .diagnostics import Diagnostic, describe, guarded, render, report
 from .driver import ShowPass, parse_passes, remarks_of, run_passes
 from .examples import find_input
@@ -58,6 +59,7 @@ class KlOptCommand:
     target: str
     passes: str
     print_between_passes: bool
+    split_input_file: bool
     time_passes: bool
     verify_diagnostics: bool
     parsing_diagnostics: bool
@@ -79,6 +81,7 @@ class KlOptMain(xDSLOptMain):
     def __init__(self, args: Sequence[str] | None, sources: dict[str, str]):
         self.sources = sources
         self.line_offset = 0
+        self.may_be_empty = False
         self.command: KlOptCommand
         self.pending: PendingFile | None = None
         self.data: bytes | None = None
@@ -97,6 +100,7 @@ class KlOptMain(xDSLOptMain):
     def register_all_targets(self) -> None:
         """Targets of all installed packages."""
         self.available_targets.update(multiverse().all_targets)
+        self.available_targets["mlir"] = lambda: ExactTarget
 
     def register_all_frontends(self) -> None:
         """Those of all installed packages, IR through our parser with its place in the file."""
@@ -144,7 +148,7 @@ class KlOptMain(xDSLOptMain):
             name = self.get_input_name()
             self.data = standard_input() if name == STDIN else Path(opened_path(name)).read_bytes()
             if name == STDIN:
-                self.sources[STDIN] = self.data.decode("utf-8", "replace")
+                self.sources[STDIN] = self.data.decode("utf-8-sig", "replace")
         return self.data
 
     def prepare_output(self) -> TextIO:
@@ -193,7 +197,8 @@ class KlOptMain(xDSLOptMain):
             module = self.parse_chunk(BytesIO(data), language, offset)
             assert module is not None, "a frontend gives a module or raises"
             verify = not self.command.disable_verify
-            run_passes(self.ctx, module, self.pipeline.passes, verify=verify, show=note if remarks else None)
+            passes = expanded(module, self.pipeline.passes)
+            run_passes(self.ctx, module, passes, verify=verify, show=note if remarks else None)
             output.write(self.output_resulting_program(module))
         except Exception as error:
             if isinstance(error, ParseError):
@@ -203,9 +208,19 @@ class KlOptMain(xDSLOptMain):
             return [*said, *with_notes(diagnostic)]
         return [*said]
 
+    def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
+        """The pieces of the input with the lines above each, and the frontend that they are for."""
+        stream, frontend = self.get_input_stream()
+        if not self.command.split_input_file:
+            return [(stream, 0)], frontend
+        pieces = [(BytesIO(piece), lines) for piece, lines in split(stream.read())]
+        self.may_be_empty = len(pieces) > 1
+        return list[tuple[IO[bytes], int]](pieces), frontend
+
     def parse_chunk(self, chunk: IO[bytes], file_extension: str, start_offset: int = 0) -> ModuleOp | None:
         """Parse one piece of the input, which begins `start_offset` lines below its top."""
         self.line_offset = start_offset
+        forget_resources(self.ctx)
         return super().parse_chunk(chunk, file_extension, start_offset)
 
     def apply_passes(self, prog: ModuleOp) -> None:
@@ -225,6 +240,8 @@ class KlOptMain(xDSLOptMain):
     def _parse_mlir(self, stream: IO[bytes]) -> ModuleOp:
         name = self.get_input_name()
         parser = LocatedParser(self.ctx, decode(stream.read(), name), name, self.line_offset)
+        if self.may_be_empty and parser.is_at_end:
+            return ModuleOp([])
         return parser.parse_module(not self.command.no_implicit_module)
 
     def _parse(self, frontend: Frontend, stream: IO[bytes]) -> ModuleOp:
@@ -245,7 +262,7 @@ class KlOptMain(xDSLOptMain):
             print(f"{seconds * 1e3:10.2f} ms  {name}", file=sys.stderr)
         if self.command.print_ir_after_all or self.command.print_between_passes:
             print(f"// -----// IR after {name} //----- //", file=sys.stderr)
-            Printer(stream=sys.stderr).print_op(module)
+            ExactPrinter(sys.stderr).print_op(module)
             print(file=sys.stderr)
 
 

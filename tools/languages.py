@@ -39,6 +39,6 @@ def find_frontend(path: str, data: bytes, language: str | None = None, *, progra
 
 def _text(data: bytes) -> str | None:
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None

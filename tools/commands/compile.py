@@ -133,12 +133,13 @@ def _compile(compiler: Compiler, given: Input, level: Level, *, free: bool) -> d
 
 
 def _text(given: Input, level: Level) -> str:
+    from ...frontends.exact_printer import text_of
     from ..compilation import emit
 
     if level == "program":
         return given.target.dump(emit(given))
     assert given.level != "program", "a program is below all other levels"
-    return f"{given.module!s}\n"
+    return f"{text_of(given.module)}\n"
 
 
 def _remark(remark: Diagnostic) -> dict[str, Any]:
