@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_right
-from difflib import get_close_matches
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr, UnknownLoc
@@ -111,6 +110,8 @@ class LocatedParser(Parser):
         return Span(start, start + len(name), self.lexer.input) if start >= 0 else None
 
     def _way_out(self, name: str) -> str:
+        from difflib import get_close_matches  # only for an error
+
         dialect = name.partition(".")[0]
         if self.ctx.get_optional_dialect(dialect) is not None:
             loaded = (*self.ctx.loaded_ops, *self.ctx.loaded_types, *self.ctx.loaded_attrs)

@@ -17,17 +17,15 @@ from ..backends.targets import AnyTarget, Choice, TargetError, TimeOptions, Timi
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
-from ..frontends import Frontend, SavedProgram, Text
+from ..frontends import SavedProgram, Text
 from .diagnostics import Diagnostic, report
 from .driver import check_module, fill_locations, level_of, parse_passes, remarks_of, run_passes
 from .feedback import Feedback, Lowered
 from .options import OPTIMIZED, CompilerOptions
 from .terminal import progress
-from .universe import available_passes, find_target, frontends, make_context, other_operations
+from .universe import STDIN as STDIN
+from .universe import available_passes, find_frontend, find_target, make_context, other_operations
 from .values import HELP_MARK, InputError, Number
-
-STDIN = "-"
-"""The path of the standard input."""
 
 
 @dataclass(frozen=True)
@@ -74,29 +72,6 @@ def read_input(ctx: Context, path: str, parameters: Mapping[str, Number], target
     fill_locations(read)
     name = "stdin" if path == STDIN else Path(path).stem
     return ModuleInput(path, name, level_of(read), read, find_target(target))
-
-
-def find_frontend(path: str, data: bytes, *, programs: bool = True) -> Frontend:
-    """The first frontend that recognises what a file holds; else the one that its suffix names.
-
-    Raises: InputError where there is none.
-    """
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = None
-    known: list[Frontend] = []
-    for frontend in frontends(programs=programs):
-        if text is not None and frontend.recognises(text):
-            return frontend
-        known.append(frontend)
-    suffix = ".mlir" if path == STDIN else Path(path).suffix
-    for frontend in known:
-        if suffix in frontend.suffixes:
-            return frontend
-    kinds = [f"{one.description} ({', '.join(one.suffixes)})" for one in known]
-    way_out = f"known are {', '.join(kinds[:-1])} and {kinds[-1]}"
-    raise InputError(f"{path}: unknown kind of file{HELP_MARK}{way_out}")
 
 
 @contextmanager

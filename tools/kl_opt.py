@@ -27,12 +27,11 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 from .. import __version__
 from ..frontends import Frontend, SavedProgram, Text
 from ..frontends.located_parser import LocatedParser, decode
-from .compilation import STDIN as STANDARD_INPUT
-from .compilation import find_frontend
 from .diagnostics import Diagnostic, PassError, describe, guarded, report
 from .driver import parse_passes, remarks_of, run_passes
 from .options import add_options, filled, option
-from .universe import frontends, make_context, multiverse, other_operations
+from .universe import STDIN as STANDARD_INPUT
+from .universe import find_frontend, frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments
 
 NAME = "kl-opt"
@@ -149,7 +148,7 @@ class KlOptMain(xDSLOptMain):
             raise self._as_asked(error, error.__cause__) from error.__cause__
 
     def _as_asked(self, error: ParseError, original: BaseException | None) -> BaseException:
-        """The error to raise for one of parsing: the `original` of xDSL's parser where an option asks to print
+        """The error to raise for one of parsing: the `original` of xDSL's parser where an option asks for
         errors of that class; never one that the driver prints where `xdsl-opt` ends instead."""
         if isinstance(original, ParseError):
             return original if self.command.parsing_diagnostics else error

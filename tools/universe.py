@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import IO, Any, ClassVar, TypeVar
 
 from xdsl.context import Context
@@ -27,6 +28,8 @@ from ..passes import PASSES, load_pass
 from .diagnostics import Diagnostic, report
 from .values import HELP_MARK, InputError
 
+STDIN = "-"
+"""The path that stands for standard input."""
 T = TypeVar("T", AnyTarget, Frontend)
 AvailablePasses = Mapping[str, Callable[[], type[ModulePass]]]
 
@@ -128,6 +131,29 @@ def frontends(*, programs: bool = True) -> Iterator[Frontend]:
     """
     yield from (*FRONTENDS, PROGRAMS) if programs else FRONTENDS
     yield from _found("kl.frontends", Frontend, (*(one.name for one in FRONTENDS), PROGRAMS.name))
+
+
+def find_frontend(path: str, data: bytes, *, programs: bool = True) -> Frontend:
+    """The first frontend that recognises what a file holds; else the one that its suffix names.
+
+    Raises: InputError where there is none.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    known: list[Frontend] = []
+    for frontend in frontends(programs=programs):
+        if text is not None and frontend.recognises(text):
+            return frontend
+        known.append(frontend)
+    suffix = ".mlir" if path == STDIN else Path(path).suffix
+    for frontend in known:
+        if suffix in frontend.suffixes:
+            return frontend
+    kinds = [f"{one.description} ({', '.join(one.suffixes)})" for one in known]
+    way_out = f"known are {', '.join(kinds[:-1])} and {kinds[-1]}"
+    raise InputError(f"{path}: unknown kind of file{HELP_MARK}{way_out}")
 
 
 @cache
