@@ -2,8 +2,8 @@
 
 Run from the repository root: `.venv/bin/python benchmarks/kl_opt_speed.py [RUNS]`. The two run in turn, so
 that a machine whose speed drifts changes both; the ratio is the median of those of the pairs. Measured are an
-empty module, which is the time of starting up, and a function of additions, printed as it is, in generic form,
-and after passes. `kl-opt` checks dominance and knows where each operation stands; `xdsl-opt` does not.
+empty module, which is the time of starting up, and a function of additions, printed as it is, in generic
+form, and after passes. `kl-opt` checks dominance and knows where each operation stands; `xdsl-opt` does not.
 Exit code 1 where a ratio is above the bar.
 """
 
