@@ -26,7 +26,7 @@ CASES = {
     "start-up": ("empty", ()),
     "parse and print": ("large", ()),
     "generic form": ("large", ("--print-op-generic",)),
-    "three passes": ("large", ("-p", "cse,canonicalize,convert-arith-to-varith")),
+    "three passes": ("large", ("-p", "cse,canonicalize,dce")),
 }
 """By name, the file and the options."""
 

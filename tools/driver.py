@@ -208,10 +208,11 @@ def fill_locations(module: ModuleOp) -> None:
     nearest = module.location
     for op in module.walk():
         # A pass that makes an operation without its constructor leaves it without even the attribute.
-        if isinstance(getattr(op, "location", UnknownLoc()), UnknownLoc):
+        location = getattr(op, "location", None)
+        if location is None or isinstance(location, UnknownLoc):
             op.location = nearest
         else:
-            nearest = op.location
+            nearest = location
 
 
 def remarks_of(module: ModuleOp) -> Iterator[Diagnostic]:
