@@ -14,7 +14,7 @@ PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 OLDEST_XDSL := $(shell sed -n 's/.*"xdsl>=\([0-9.]*\),.*/\1/p' pyproject.toml)
 OLDEST := $(VENV)/oldest
 
-.PHONY: install demo test test-oldest lit check format clean
+.PHONY: install demo test test-oldest xdsl-suite lit check format clean
 
 install: $(DEVELOPER)
 
@@ -47,6 +47,10 @@ test: install
 test-oldest: $(OLDEST)/.installed
 	@$(OLDEST)/bin/python -c 'import xdsl; print("FileCheck files with xDSL", xdsl.__version__)'
 	$(OLDEST)/bin/pytest -n 2 -rs tests/filecheck
+
+# xDSL's own FileCheck files with `xdsl-opt` and with `kl-opt`: what the one passes, the other must.
+xdsl-suite: install
+	$(BIN)/python benchmarks/xdsl_suite.py
 
 # The FileCheck files alone, as processes, by LLVM's test runner.
 lit: install

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_right
-from difflib import get_close_matches
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr, UnknownLoc
@@ -38,18 +37,17 @@ class LocatedParser(ExactParser):
         super().__init__(ctx, text, name)
 
     def parse_module(self, allow_implicit_module: bool = True) -> ModuleOp:
-        """Raises: ParseError, whatever is wrong with the text."""
+        """Raises: ParseError, whatever is wrong with the text; its cause is the error of xDSL's parser."""
         try:
             return super().parse_module(allow_implicit_module)
-        except RecursionError:
-            self.raise_error("regions or types are nested too deeply")
-        except (OverflowError, struct.error):
-            self.raise_error("a number before this place is too large for its type")
+        except RecursionError as error:
+            raise self._error("regions or types are nested too deeply") from error
+        except (OverflowError, struct.error) as error:
+            raise self._error("a number before this place is too large for its type") from error
         except PARSER_FAILURES as error:
-            self.raise_error(str(error))
+            raise self._error(str(error)) from error
         except ParseError as error:
-            self._improve(error)
-            raise
+            raise self._improved(error) from error
 
     def parse_operation(self) -> Operation:
         """An operation with the location of its first token, unless the text states another."""
@@ -69,8 +67,12 @@ class LocatedParser(ExactParser):
         column = start - self._line_starts[line - 1] + 1
         return FileLineColLoc(self._filename, IntAttr(line + self._line_offset), IntAttr(column))
 
-    def _improve(self, error: ParseError) -> None:
-        """Say more where xDSL's message says little or points behind what is wrong."""
+    def _error(self, message: str) -> ParseError:
+        return ParseError(self._current_token.span, message)
+
+    def _improved(self, original: ParseError) -> ParseError:
+        """Says more where xDSL's message says little or points behind what is wrong."""
+        error = ParseError(original.span, original.msg)
         at_end = self._current_token.kind is MLIRTokenKind.EOF
         undefined = next(iter(self.forward_ssa_references), None)
         match error.msg.strip():
@@ -83,19 +85,17 @@ class LocatedParser(ExactParser):
                 error.msg = "this string is not closed in its line"
             case "Could not parse entire input!" | "in block definition":
                 error.msg = "expected an operation"
+            case message if match := re.fullmatch(r"Operation ([\w.$-]+) is not registered", message):
+                name = match[1]
+                error.span = self._span_before(name) or error.span
+                error.msg = f"unknown operation '{name}'{HELP_MARK}{self._way_out(name)}"
             case message if match := re.fullmatch(r"'([\w.]+)' is not registered", message):
                 name = match[1]
                 error.span = self._span_before(name) or error.span
                 error.msg = f"unknown type or attribute '{name}'{HELP_MARK}{self._way_out(name)}"
             case message:
                 error.msg = message[:1].lower() + message[1:] if message[1:2].islower() else message
-
-    def _get_op_by_name(self, name: str) -> type[Operation]:
-        stack = self._parser_state.dialect_stack
-        if (op_type := self.ctx.get_optional_op(name, dialect_stack=stack)) is not None:
-            return op_type
-        message = f"unknown operation '{name}'{HELP_MARK}{self._way_out(name)}"
-        self.raise_error(message, self._span_before(name))
+        return error
 
     def _span_before(self, name: str) -> Span | None:
         """Where a name that was just read stands."""
@@ -103,6 +103,8 @@ class LocatedParser(ExactParser):
         return Span(start, start + len(name), self.lexer.input) if start >= 0 else None
 
     def _way_out(self, name: str) -> str:
+        from difflib import get_close_matches  # only for an error
+
         dialect = name.partition(".")[0]
         if self.ctx.get_optional_dialect(dialect) is not None:
             loaded = (*self.ctx.loaded_ops, *self.ctx.loaded_types, *self.ctx.loaded_attrs)
@@ -124,4 +126,4 @@ def decode(data: bytes, name: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         span = Span(error.start, error.start + 1, Input(data, name))
-        raise ParseError(span, "this is no UTF-8 text") from None
+        raise ParseError(span, "this is no UTF-8 text") from error

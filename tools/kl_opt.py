@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
@@ -30,7 +31,7 @@ from ..frontends.exact_printer import ExactPrinter, ExactTarget
 from ..frontends.located_parser import LocatedParser, decode
 from .bounds import allowing
 from .chunks import forget_resources, split
-from .diagnostics import Diagnostic, describe, guarded, render, report
+from .diagnostics import Diagnostic, PassError, describe, guarded, report
 from .driver import ShowPass, parse_passes, remarks_of, run_passes
 from .examples import find_input
 from .expectations import expectations, unmet, with_notes
@@ -43,7 +44,7 @@ from .output import PendingFile
 from .pass_text import make, parse_specs
 from .streams import exact_output, standard_input
 from .universe import frontends, make_context, multiverse, other_operations
-from .values import InputError, assignments, opened_path, shown_path
+from .values import InputError, assignments, shown_path
 
 NAME = "kl-opt"
 STDIN = "<stdin>"
@@ -70,13 +71,14 @@ class KlOptCommand:
     )
     print_ir_after_all: bool = option("Print the IR after every pass, on stderr.", default=False)
     max_rewrites: Positive | None = rewrites_option()
+    no_verify_dominance: bool = option("Accept uses before definitions in SSA regions.", default=False)
     remarks: bool = option("Print what passes remark on single operations, on stderr.", default=False)
 
 
 class KlOptMain(xDSLOptMain):
     """xDSL's driver; `sources` collects the texts that diagnostics quote and that no file holds."""
 
-    version_format = f"kl-opt {__version__} on xDSL {{xdsl_version}}"
+    version_format = f"kl-opt {__version__}\n{xDSLOptMain.version_format}"
 
     def __init__(self, args: Sequence[str] | None, sources: dict[str, str]):
         self.sources = sources
@@ -104,7 +106,7 @@ class KlOptMain(xDSLOptMain):
 
     def register_all_frontends(self) -> None:
         """Those of all installed packages, IR through our parser with its place in the file."""
-        self.available_frontends = dict(multiverse().all_frontends)
+        self.available_frontends.update(foreign_frontends())
         self.available_frontends |= {one.name: partial(self._parse, one) for one in frontends(programs=False)}
         self.available_frontends["mlir"] = self._parse_mlir
 
@@ -125,29 +127,35 @@ class KlOptMain(xDSLOptMain):
         self.pipeline = PassPipeline(parse_passes(self.available_passes, self.command.passes))
 
     def get_input_name(self) -> str:
-        """The name in locations and messages."""
+        """The name in locations and messages; with --parsing-diagnostics that of xDSL."""
+        if self.command.parsing_diagnostics:
+            return super().get_input_name()
+        return STDIN if self._path is None else shown_path(self._path)
+
+    @cached_property
+    def _path(self) -> str | None:
+        """The path of the input; None for the standard input."""
         file = self.command.input_file
-        return STDIN if file is None or file == DASH else shown_path(find_input(file))
+        return None if file is None or file == DASH else find_input(file)
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         """The input, and the frontend that it is for; what comes from stdin is kept for diagnostics.
 
         Raises: InputError for a file of another kind.
         """
-        name, data = self.get_input_name(), self._read()
+        data = self._read()
         if self.command.frontend is not None:
             return BytesIO(data), parse_specs(self.command.frontend)[0].name
-        suffix = Path(name).suffix[1:]
-        if suffix != "mlir" and suffix in multiverse().all_frontends:  # which recognise nothing by themselves
+        path = DASH if self._path is None else self._path
+        if (suffix := Path(path).suffix[1:]) in foreign_frontends():  # which recognise nothing by themselves
             return BytesIO(data), suffix
-        return BytesIO(data), find_frontend(DASH if name == STDIN else name, data, programs=False).name
+        return BytesIO(data), find_frontend(path, data, programs=False).name
 
     def _read(self) -> bytes:
         """The bytes of the input, which are read once."""
         if self.data is None:
-            name = self.get_input_name()
-            self.data = standard_input() if name == STDIN else Path(opened_path(name)).read_bytes()
-            if name == STDIN:
+            self.data = standard_input() if self._path is None else Path(self._path).read_bytes()
+            if self._path is None:
                 self.sources[STDIN] = self.data.decode("utf-8-sig", "replace")
         return self.data
 
@@ -196,9 +204,7 @@ class KlOptMain(xDSLOptMain):
         try:
             module = self.parse_chunk(BytesIO(data), language, offset)
             assert module is not None, "a frontend gives a module or raises"
-            verify = not self.command.disable_verify
-            passes = expanded(module, self.pipeline.passes)
-            run_passes(self.ctx, module, passes, verify=verify, show=note if remarks else None)
+            self._run(module, note if remarks else None)
             output.write(self.output_resulting_program(module))
         except Exception as error:
             if isinstance(error, ParseError):
@@ -224,25 +230,42 @@ class KlOptMain(xDSLOptMain):
         return super().parse_chunk(chunk, file_extension, start_offset)
 
     def apply_passes(self, prog: ModuleOp) -> None:
-        """With --verify-diagnostics, errors are raised as their whole message, which xDSL
-        prints."""
-        verify = not self.command.disable_verify
+        """With --verify-diagnostics, xDSL's own errors are raised, which its driver prints."""
         try:
-            passes = expanded(prog, self.pipeline.passes)
-            run_passes(self.ctx, prog, passes, verify=verify, show=self._show)
-        except DiagnosticException as error:
-            if not self.command.verify_diagnostics:
-                raise
-            diagnostic = describe(error)
-            assert diagnostic is not None, "the input caused it"
-            raise DiagnosticException(render(diagnostic, self.sources, NAME)) from error
+            self._run(prog, self._show)
+        except PassError as error:
+            if self.command.verify_diagnostics and error.__cause__ is not None:
+                raise error.__cause__ from None
+            raise
+
+    def _run(self, module: ModuleOp, show: ShowPass | None) -> None:
+        verify, dominance = not self.command.disable_verify, not self.command.no_verify_dominance
+        passes = expanded(module, self.pipeline.passes)
+        run_passes(self.ctx, module, passes, verify=verify, dominance=dominance, show=show)
 
     def _parse_mlir(self, stream: IO[bytes]) -> ModuleOp:
         name = self.get_input_name()
-        parser = LocatedParser(self.ctx, decode(stream.read(), name), name, self.line_offset)
-        if self.may_be_empty and parser.is_at_end:
-            return ModuleOp([])
-        return parser.parse_module(not self.command.no_implicit_module)
+        try:
+            parser = LocatedParser(self.ctx, decode(stream.read(), name), name, self.line_offset)
+            if self.may_be_empty and parser.is_at_end:
+                return ModuleOp([])
+            return parser.parse_module(not self.command.no_implicit_module)
+        except ParseError as error:
+            raise self._as_asked(error, error.__cause__) from error.__cause__
+
+    def _as_asked(self, error: ParseError, original: BaseException | None) -> BaseException:
+        """The error to raise for one of parsing: the `original` of xDSL's parser where an option asks for
+        errors of that class; never one that the driver prints where `xdsl-opt` ends instead."""
+        if isinstance(original, ParseError):
+            return original if self.command.parsing_diagnostics else error
+        if isinstance(original, DiagnosticException) and self.command.verify_diagnostics:
+            return original
+        if not self.command.parsing_diagnostics:
+            return error
+        error.span = replace(error.span, line_offset=self.line_offset)
+        diagnostic = describe(error)
+        assert diagnostic is not None, "it is an error of the input"
+        return InputError(diagnostic.message, diagnostic.position)
 
     def _parse(self, frontend: Frontend, stream: IO[bytes]) -> ModuleOp:
         name, parameters = self.get_input_name(), assignments("--param", self.command.param)
@@ -266,6 +289,12 @@ class KlOptMain(xDSLOptMain):
             print(file=sys.stderr)
 
 
+def foreign_frontends() -> dict[str, Callable[[], type[Any]]]:
+    """xDSL frontends of other packages, by name; the universes of xDSL 0.74 have none."""
+    known: dict[str, Callable[[], type[Any]]] = getattr(multiverse(), "all_frontends", {})
+    return {name: load for name, load in known.items() if name != "mlir"}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `kl-opt` and return its exit code: 0, 1 for wrong input, 2 for wrong usage, 69 and 70 for
     failures of other packages and ours, 130 after Ctrl-C."""
@@ -273,8 +302,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     sources: dict[str, str] = {}
 
     def body() -> int:
-        tool = KlOptMain(argv, sources)
-        tool.run()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("default", category=DeprecationWarning)  # as xDSL's tools do
+            tool = KlOptMain(argv, sources)
+            tool.run()
         return tool.exit_code
 
     return guarded(NAME, body, sources)

@@ -101,17 +101,6 @@ def test_fill_locations_leaves_no_operation_without():
     assert silu.location == expected.location
 
 
-def test_verify_diagnostics_prints_the_error_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    path = tmp_path / "two.mlir"
-    wrong = SILU.replace("tensor<1x8xbf16> {", "tensor<1x4xbf16> {")
-    path.write_text(f"{wrong}// -----\n{SILU}// -----\n{wrong}")
-    assert kl_opt.main([str(path), "--split-input-file", "--verify-diagnostics"]) == 0
-    out = capsys.readouterr().out
-    assert f"{path}:4:3: error: " in out
-    assert f"{path}:16:3: error: " in out
-    assert out.count("nn.silu") == 1
-
-
 def test_the_ir_after_every_pass_goes_to_stderr(silu: str, capsys: pytest.CaptureFixture[str]):
     assert kl_opt.main([silu, "-p", "canonicalize,cse", "--print-ir-after-all", "--time-passes"]) == 0
     captured = capsys.readouterr()
