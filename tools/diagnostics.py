@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from xdsl.dialects.builtin import ArrayAttr, FileLineColLoc
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute
@@ -187,8 +188,12 @@ def _excerpt(position: Position, text: str) -> tuple[str, str]:
 
 def report(diagnostic: Diagnostic, sources: Mapping[str, str], program: str) -> None:
     """Print a message on stderr; in color on a terminal."""
-    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    print(render(diagnostic, sources, program, color=color), file=sys.stderr)
+    print(render(diagnostic, sources, program, color=in_color(sys.stderr)), file=sys.stderr)
+
+
+def in_color(stream: IO[str]) -> bool:
+    """Whether what is printed there has colors: it is a terminal, and NO_COLOR is not set."""
+    return stream.isatty() and "NO_COLOR" not in os.environ
 
 
 def guarded(program: str, body: Callable[[], int], sources: Mapping[str, str]) -> int:

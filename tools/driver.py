@@ -18,6 +18,7 @@ from ..passes.diagnostics import remarks_on
 from .bounds import bounded
 from .diagnostics import Diagnostic, PassError, position_of
 from .dominance import check_dominance
+from .observer import LOOKS_AWAY, VERIFICATION, Observer
 from .pass_text import find_pass, make, parse_specs
 from .universe import AvailablePasses
 
@@ -111,26 +112,44 @@ def run_passes(
     verify: bool = True,
     dominance: bool = True,
     show: ShowPass | None = None,
+    observer: Observer = LOOKS_AWAY,
 ) -> None:
     """Run passes and check the module before the first and after each, its dominance only if asked to;
-    `show` sees each one's result.
+    `show` sees each one's result, and an observer all that is done.
 
     Raises: DiagnosticException, a PassError that names the pass once one has begun.
     """
     if verify:
-        check_module(module, dominance=dominance)
+        with observer.timing(VERIFICATION):
+            check_module(module, dominance=dominance)
     fill_locations(module)
-    for module_pass in passes:
+    observer.begin(module)
+    for module_pass in _timed(passes, observer):
+        observer.before(module_pass, module)
         start = time.perf_counter()
-        with _blaming(f"in the pass {module_pass.name}"), bounded(module_pass, module):
+        where, timed = f"in the pass {module_pass.name}", observer.timing(module_pass)
+        with _blaming(where), bounded(module_pass, module), timed:
             module_pass.apply(ctx, module)
         seconds = time.perf_counter() - start
-        with _blaming(f"found after the pass {module_pass.name}"):
+        with _blaming(f"found after the pass {module_pass.name}"), observer.timing(VERIFICATION):
             if verify:
                 check_module(module, dominance=dominance)
         fill_locations(module)
+        observer.after(module_pass, module)
         if show is not None:
             show(module_pass.name, seconds, module)
+    observer.end(module)
+
+
+def _timed(passes: Iterable[ModulePass], observer: Observer) -> Iterator[ModulePass]:
+    """The passes; those of default pipelines check levels before they give the next one."""
+    left = iter(passes)
+    while True:
+        with observer.timing(VERIFICATION):
+            module_pass = next(left, None)
+        if module_pass is None:
+            return
+        yield module_pass
 
 
 @contextmanager

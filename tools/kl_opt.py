@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from inspect import signature
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, TextIO, cast
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
@@ -27,24 +27,28 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 
 from .. import __version__
 from ..frontends import Frontend, SavedProgram, Text
-from ..frontends.exact_printer import ExactPrinter, ExactTarget
+from ..frontends.exact_printer import ExactTarget
 from ..frontends.located_parser import LocatedParser, decode
 from .bounds import allowing
 from .chunks import forget_resources, split
 from .diagnostics import Diagnostic, PassError, describe, guarded, report
-from .driver import ShowPass, parse_passes, remarks_of, run_passes
+from .driver import parse_passes, run_passes
 from .examples import find_input
 from .expectations import expectations, unmet, with_notes
 from .languages import STDIN as DASH
 from .languages import find_frontend
-from .lowering import expanded
+from .observer import LOOKS_AWAY, OUTPUT, PARSE, Observer, Observers, watched_by
 from .once import refuse_repeats
+from .opt.seeing import SeeingOptions, add_listings, with_bare_remarks
 from .options import Positive, add_options, filled, option, rewrites_option
 from .output import PendingFile
 from .pass_text import make, parse_specs
 from .streams import exact_output, standard_input
 from .universe import frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments, shown_path
+
+if TYPE_CHECKING:
+    from .opt.remarks import Tell
 
 NAME = "kl-opt"
 STDIN = "<stdin>"
@@ -59,20 +63,17 @@ class KlOptCommand:
     frontend: str | None
     target: str
     passes: str
-    print_between_passes: bool
     split_input_file: bool
-    time_passes: bool
     verify_diagnostics: bool
     parsing_diagnostics: bool
     disable_verify: bool
     no_implicit_module: bool
+    seeing: SeeingOptions
     param: tuple[str, ...] = option(
         "Override a parameter of a model file; may be repeated.", default=(), metavar="NAME=VALUE"
     )
-    print_ir_after_all: bool = option("Print the IR after every pass, on stderr.", default=False)
     max_rewrites: Positive | None = rewrites_option()
     no_verify_dominance: bool = option("Accept uses before definitions in SSA regions.", default=False)
-    remarks: bool = option("Print what passes remark on single operations, on stderr.", default=False)
 
 
 class KlOptMain(xDSLOptMain):
@@ -88,8 +89,8 @@ class KlOptMain(xDSLOptMain):
         self.pending: PendingFile | None = None
         self.data: bytes | None = None
         self.exit_code = 0
-        self.remarked: set[Diagnostic] = set()
-        super().__init__("Run passes on MLIR text or on a model file.", args)
+        self.observer: Observer = LOOKS_AWAY
+        super().__init__("Run passes on MLIR text or on a model file.", with_bare_remarks(args))
 
     def register_all_dialects(self) -> None:
         """Dialects of all installed packages."""
@@ -115,6 +116,7 @@ class KlOptMain(xDSLOptMain):
         refuse_repeats(arg_parser)
         super().register_all_arguments(arg_parser)
         add_options(arg_parser, KlOptCommand)
+        add_listings(arg_parser)
 
     def setup_pipeline(self) -> None:
         """The passes of `-p`; a target with wrong options is found here, too."""
@@ -125,6 +127,7 @@ class KlOptMain(xDSLOptMain):
         if target.parameters and not signature(entry := self.available_targets[target.name]).parameters:
             make("target", cast(Callable[[], type[Target]], entry)(), target)
         self.pipeline = PassPipeline(parse_passes(self.available_passes, self.command.passes))
+        self.observer = self.command.seeing.observer(self.available_passes, self.pipeline.passes)
 
     def get_input_name(self) -> str:
         """The name in locations and messages; with --parsing-diagnostics that of xDSL."""
@@ -165,7 +168,7 @@ class KlOptMain(xDSLOptMain):
 
     def run(self) -> None:
         """Do what the command line says, and write the output file last."""
-        with allowing(self.command.max_rewrites):
+        with allowing(self.command.max_rewrites), watched_by(self.observer):
             if not (self.command.verify_diagnostics and self._verify()):
                 super().run()
         if self.pending is not None:
@@ -182,7 +185,9 @@ class KlOptMain(xDSLOptMain):
         expected = [expectations(data.decode("utf-8", "replace"), name, offset) for data, offset in read]
         if self.command.parsing_diagnostics or not any(expected):
             return False
-        remarks = self.command.remarks or any(one.severity == "remark" for those in expected for one in those)
+        remarks = self.command.seeing.remarks
+        if remarks is None and any(one.severity == "remark" for those in expected for one in those):
+            remarks = ""
         output = self.prepare_output()
         for number, ((data, offset), those) in enumerate(zip(read, expected, strict=True)):
             output.write("// -----\n" if number else "")
@@ -193,18 +198,17 @@ class KlOptMain(xDSLOptMain):
         return True
 
     def _said(
-        self, data: bytes, language: str, offset: int, output: IO[str], *, remarks: bool
+        self, data: bytes, language: str, offset: int, output: IO[str], *, remarks: str | None
     ) -> list[Diagnostic]:
         """What is said of one piece of the input, whose result is written where it has one.
 
         Raises: what is no error of the input.
         """
         said: dict[Diagnostic, None] = {}
-        note: ShowPass = lambda name, took, module: said.update(dict.fromkeys(remarks_of(module)))  # noqa: E731
         try:
             module = self.parse_chunk(BytesIO(data), language, offset)
             assert module is not None, "a frontend gives a module or raises"
-            self._run(module, note if remarks else None)
+            self._run_passes(module, remarks, lambda remark, of_pass: said.setdefault(remark))
             output.write(self.output_resulting_program(module))
         except Exception as error:
             if isinstance(error, ParseError):
@@ -227,21 +231,22 @@ class KlOptMain(xDSLOptMain):
         """Parse one piece of the input, which begins `start_offset` lines below its top."""
         self.line_offset = start_offset
         forget_resources(self.ctx)
-        return super().parse_chunk(chunk, file_extension, start_offset)
+        with self.observer.timing(PARSE):
+            return super().parse_chunk(chunk, file_extension, start_offset)
+
+    def output_resulting_program(self, prog: ModuleOp) -> str:
+        """The text of a module in the language of the target."""
+        with self.observer.timing(OUTPUT):
+            return super().output_resulting_program(prog)
 
     def apply_passes(self, prog: ModuleOp) -> None:
         """With --verify-diagnostics, xDSL's own errors are raised, which its driver prints."""
         try:
-            self._run(prog, self._show)
+            self._run_passes(prog, self.command.seeing.remarks, self._tell)
         except PassError as error:
             if self.command.verify_diagnostics and error.__cause__ is not None:
                 raise error.__cause__ from None
             raise
-
-    def _run(self, module: ModuleOp, show: ShowPass | None) -> None:
-        verify, dominance = not self.command.disable_verify, not self.command.no_verify_dominance
-        passes = expanded(module, self.pipeline.passes)
-        run_passes(self.ctx, module, passes, verify=verify, dominance=dominance, show=show)
 
     def _parse_mlir(self, stream: IO[bytes]) -> ModuleOp:
         name = self.get_input_name()
@@ -274,19 +279,22 @@ class KlOptMain(xDSLOptMain):
             raise InputError(f"{name} is a program for {read.target} already, and has no IR")
         return read
 
-    def _show(self, name: str, seconds: float, module: ModuleOp) -> None:
-        """Whatever of a pass the options ask to see; all of it goes to stderr."""
-        if self.command.remarks:
-            fresh = [r for r in dict.fromkeys(remarks_of(module)) if r not in self.remarked]
-            self.remarked.update(fresh)
-            for remark in fresh:
-                report(remark, self.sources, NAME)
-        if self.command.time_passes:
-            print(f"{seconds * 1e3:10.2f} ms  {name}", file=sys.stderr)
-        if self.command.print_ir_after_all or self.command.print_between_passes:
-            print(f"// -----// IR after {name} //----- //", file=sys.stderr)
-            ExactPrinter(sys.stderr).print_op(module)
-            print(file=sys.stderr)
+    def _run_passes(self, module: ModuleOp, remarks: str | None, tell: Tell) -> None:
+        """Run the pipeline; `tell` takes the remarks of passes that match, of none for None."""
+        observers = [self.observer]
+        if remarks is not None:
+            from .opt.remarks import Remarks
+
+            observers.insert(0, Remarks(remarks, tell))
+        from .lowering import expanded
+
+        verify, dominance = not self.command.disable_verify, not self.command.no_verify_dominance
+        passes, observer = expanded(module, self.pipeline.passes), Observers(observers)
+        run_passes(self.ctx, module, passes, verify=verify, dominance=dominance, observer=observer)
+
+    def _tell(self, remark: Diagnostic, of_pass: str | None) -> None:
+        message = f"{remark.message} [{of_pass}]" if of_pass else remark.message
+        report(replace(remark, message=message), self.sources, NAME)
 
 
 def foreign_frontends() -> dict[str, Callable[[], type[Any]]]:

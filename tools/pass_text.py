@@ -249,6 +249,6 @@ def find_pass(available: Mapping[str, Callable[[], type[ModulePass]]], name: str
     """
     if name not in available:
         close = get_close_matches(name, available, 3)
-        way_out = f"did you mean {' or '.join(close)}?" if close else "--help lists all passes"
+        way_out = f"did you mean {' or '.join(close)}?" if close else "kl-opt --list-passes lists all"
         raise InputError(f"unknown pass '{name}'{HELP_MARK}{way_out}")
     return available[name]()

@@ -18,7 +18,7 @@ from xdsl.universe import Universe
 
 from ..backends.targets import AnyTarget
 from ..frontends import Frontend
-from .blame import Part, PluginError
+from .blame import Part, PluginError, package_of
 from .diagnostics import Diagnostic, report
 
 T = TypeVar("T", bound="AnyTarget | Frontend")
@@ -113,6 +113,13 @@ def _wrong(kind: str, name: str, found: object) -> str:
     if wrong:
         return f"is no {kind}"
     return "" if own == name else f"calls itself '{own}'"
+
+
+def brings(load: Callable[..., Any]) -> str:
+    """The package whose universe has such a function, with its version."""
+    function = getattr(load, "func", load)  # those of ours are partial
+    whole = load.package if isinstance(load, _Loader) else package_of(function.__module__)
+    return whole.removeprefix("the package ")
 
 
 def no_function(found: AnyTarget | Frontend) -> str | None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from math import isfinite
-from typing import Any
+from typing import IO, Any
 
 from ..backends.tables import Table
 
@@ -30,8 +30,14 @@ def print_tables(tables: Sequence[Table]) -> None:
             print_table(table.columns, table.rows, table.texts)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int] = (0,)) -> None:
-    """Print a table on stdout; `texts` are the columns of text, all others are numbers."""
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    texts: Sequence[int] = (0,),
+    file: IO[str] | None = None,
+) -> None:
+    """Print a table, on stdout if nothing else is said; `texts` are the columns of text, all others are
+    numbers."""
     from rich.console import Console
     from rich.table import Table
 
@@ -47,9 +53,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: Se
     for row in rows:
         table.add_row(*row)
     # What is not a terminal gets all of every row, however long.
-    width = None if sys.stdout.isatty() else 1000
+    stream = sys.stdout if file is None else file
+    piped = not stream.isatty()
     plain = _PipedConsole(
-        width=width, highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty()
+        file=stream,
+        width=1000 if piped else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=piped,
     )
     plain.print(table)
 
