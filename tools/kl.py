@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
+from .command_line import add_options, filled
 from .commands import compare, compile, examples, explore, new, report, run, time, tune
-from .options import add_options, filled
 from .streams import finishing, prepare
 
 EPILOG = """\

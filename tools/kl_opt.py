@@ -12,12 +12,12 @@ import gc
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from inspect import signature
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TextIO, cast
+from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
@@ -31,6 +31,7 @@ from ..frontends.exact_printer import ExactTarget
 from ..frontends.located_parser import LocatedParser, decode
 from .bounds import allowing
 from .chunks import forget_resources, split
+from .command_line import add_options, filled
 from .diagnostics import Diagnostic, PassError, describe, guarded, report
 from .driver import parse_passes, run_passes
 from .examples import find_input
@@ -39,12 +40,12 @@ from .languages import STDIN as DASH
 from .languages import find_frontend
 from .observer import LOOKS_AWAY, OUTPUT, PARSE, Observer, Observers, watched_by
 from .once import refuse_repeats
-from .opt.seeing import SeeingOptions, add_listings, with_bare_remarks
-from .options import Positive, add_options, filled, option, rewrites_option
+from .opt.command import KlOptCommand
+from .opt.seeing import add_listings, with_bare_remarks
 from .output import PendingFile
 from .pass_text import make, parse_specs
 from .streams import exact_output, standard_input
-from .universe import frontends, make_context, multiverse, other_operations
+from .universe import foreign_frontends, frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments, shown_path
 
 if TYPE_CHECKING:
@@ -52,28 +53,6 @@ if TYPE_CHECKING:
 
 NAME = "kl-opt"
 STDIN = "<stdin>"
-
-
-@dataclass(frozen=True)
-class KlOptCommand:
-    """What a command line of `kl-opt` says, as far as this file reads it."""
-
-    input_file: str | None
-    output_file: str | None
-    frontend: str | None
-    target: str
-    passes: str
-    split_input_file: bool
-    verify_diagnostics: bool
-    parsing_diagnostics: bool
-    disable_verify: bool
-    no_implicit_module: bool
-    seeing: SeeingOptions
-    param: tuple[str, ...] = option(
-        "Override a parameter of a model file; may be repeated.", default=(), metavar="NAME=VALUE"
-    )
-    max_rewrites: Positive | None = rewrites_option()
-    no_verify_dominance: bool = option("Accept uses before definitions in SSA regions.", default=False)
 
 
 class KlOptMain(xDSLOptMain):
@@ -295,12 +274,6 @@ class KlOptMain(xDSLOptMain):
     def _tell(self, remark: Diagnostic, of_pass: str | None) -> None:
         message = f"{remark.message} [{of_pass}]" if of_pass else remark.message
         report(replace(remark, message=message), self.sources, NAME)
-
-
-def foreign_frontends() -> dict[str, Callable[[], type[Any]]]:
-    """xDSL frontends of other packages, by name; the universes of xDSL 0.74 have none."""
-    known: dict[str, Callable[[], type[Any]]] = getattr(multiverse(), "all_frontends", {})
-    return {name: load for name, load in known.items() if name != "mlir"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,116 +1,23 @@
-"""Command lines as frozen dataclasses: groups of options that several commands take, and how they are read.
+"""Groups of options that several commands take, as frozen dataclasses.
 
-A field made by `option` is an option: its name is the flag and its type says the form, so that what is read
-and what `--help` shows cannot differ. A field that is a dataclass itself is a group.
 Nothing here imports more than the standard library and the vocabulary, so that wrong usage answers at once.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
-from .once import OnceBoolean, refuse_repeats
+from .command_line import Natural, Positive, group, option, options
 from .pipelines import Edit, insertion, removal
-from .values import (
-    LEVELS_TEXT,
-    Number,
-    assignments,
-    not_negative,
-    optimization,
-    positive,
-    whole,
-)
+from .values import LEVELS_TEXT, Number, assignments, optimization, whole
 
 JSON_VERSION = 1
 """Version of all JSON forms; it grows when a form changes in a way that old readers misread."""
-
-T = TypeVar("T")
-Positive = Annotated[int, positive]
-"""A number above zero; what reads it stands in the type."""
-Natural = Annotated[int, not_negative]
-"""A number not below zero."""
-
-
-def option(help: str, *names: str, default: Any = None, **form: Any) -> Any:
-    """A field that is an option; `names` are its flags if it is not `--` and the field's name.
-
-    `form` goes to `add_argument`, unless the type says it: `bool` is a flag, `bool | None` has a `--no-`
-    form, too, a tuple may be repeated, `Positive` and `Natural` are N, and a `Literal` has its choices.
-    """
-    return field(default=default, metadata={"names": names, "form": {"help": help, **form}})
-
-
-def options(**forms: Mapping[str, Any]) -> Any:
-    """A field of several options that may be repeated, `forms` by their names: it has them in their order."""
-    return field(default=(), metadata={"several": forms})
-
-
-def group(**changed: Mapping[str, Any]) -> Any:
-    """A field that is a group of options, some of which have another help, form or default than usual."""
-    return field(metadata={"changed": changed})
-
-
-def add_options(
-    parser: argparse.ArgumentParser, kind: type, changed: Mapping[str, Mapping[str, Any]] | None = None
-) -> None:
-    """Add the options of a dataclass to a command line, in the order of its fields."""
-    refuse_repeats(parser)
-    for one, hint, inner in _fields(kind):
-        if inner is not None:
-            add_options(parser, inner, one.metadata.get("changed"))
-        for name, form in one.metadata.get("several", {}).items():
-            parser.add_argument(f"--{name}", dest=one.name, action="append", default=[], **form)
-        if "form" in one.metadata:
-            names = one.metadata["names"] or (f"--{one.name.replace('_', '-')}",)
-            form = {"default": one.default} | _form(hint) | one.metadata["form"]
-            parser.add_argument(*names, **form | (changed or {}).get(one.name, {}))
-
-
-def filled(kind: type[T], arguments: argparse.Namespace) -> T:
-    """A dataclass of options as a command line says them: a field is the option of its name, or a group."""
-    values: dict[str, Any] = {}
-    for one, _, inner in _fields(kind):
-        value = getattr(arguments, one.name) if inner is None else filled(inner, arguments)
-        values[one.name] = tuple(value) if isinstance(value, list) else value
-    return kind(**values)
-
-
-def _fields(kind: type) -> Iterator[tuple[Field[Any], Any, type | None]]:
-    """The fields of a dataclass with their types; the last is the type once more where it is a group."""
-    assert is_dataclass(kind), "options are declared as dataclasses"
-    hints = get_type_hints(kind, include_extras=True)
-    for one in fields(kind):
-        hint = hints[one.name]
-        yield one, hint, hint if isinstance(hint, type) and is_dataclass(hint) else None
-
-
-def _form(hint: Any) -> dict[str, Any]:
-    """What the type of an option says of its form."""
-    if hint is bool:
-        return {"action": "store_true"}
-    if hint == bool | None:
-        return {"action": OnceBoolean}
-    if get_origin(hint) is tuple:
-        return {"action": "append", "default": []}
-    for part in (hint, *get_args(hint)):
-        if get_origin(part) is Annotated:
-            return {"type": part.__metadata__[0], "metavar": "N"}
-    choices = _choices(hint)
-    return {"choices": choices} if choices else {}
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    """The words of a `Literal`, alone or in a union."""
-    parts = get_args(hint)
-    return (
-        parts if get_origin(hint) is Literal else tuple(choice for one in parts for choice in _choices(one))
-    )
 
 
 def spill_option() -> Any:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..explore import Method
-from .options import Natural, Positive, group, json_option, option
+from .command_line import Natural, Positive, group, option
+from .options import json_option
 from .values import seconds
 
 

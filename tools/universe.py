@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
-from typing import IO, ClassVar, TypeVar
+from typing import IO, Any, ClassVar, TypeVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -108,6 +108,12 @@ def other_operations() -> tuple[type[Operation], ...]:
             with left_out():
                 found += load().operations
     return tuple(found)
+
+
+def foreign_frontends() -> dict[str, Callable[[], type[Any]]]:
+    """xDSL frontends of other packages, by name; the universes of xDSL 0.74 have none."""
+    known: dict[str, Callable[[], type[Any]]] = getattr(multiverse(), "all_frontends", {})
+    return {name: load for name, load in known.items() if name != "mlir"}
 
 
 def find_target(name: str | None) -> AnyTarget:

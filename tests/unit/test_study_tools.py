@@ -14,9 +14,9 @@ from kl.explore.errors import SpaceError, StudyError
 from kl.explore.history import Objective
 from kl.explore.outcome import Outcome, Trial
 from kl.tools import study_display
+from kl.tools.command_line import add_options, filled
 from kl.tools.commands.tune import resumable
 from kl.tools.diagnostics import Diagnostic, describe
-from kl.tools.options import add_options, filled
 from kl.tools.study_display import Progress
 from kl.tools.study_options import StudyOptions, study_group
 

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from ...backends.tables import share_text, time_text
 from ...backends.targets import Choice, TimeOptions
+from ..command_line import Positive, option
 from ..options import (
     JSON_VERSION,
     CompilerOptions,
     MachineOptions,
     MappingOptions,
     ModelOptions,
-    Positive,
     TimingOptions,
     edit_options,
     json_option,
-    option,
     spill_option,
 )
 from ..pipelines import Edit

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...backends.targets import MemoryMap, TimeOptions
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
-from ..options import JSON_VERSION, CompilerOptions, option
+from ..command_line import option
+from ..options import JSON_VERSION, CompilerOptions
 from ..output import write_file
 from ..streams import exact_output
 from ..terminal import print_json, print_tables

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..options import JSON_VERSION, json_option, option
+from ..command_line import option
+from ..options import JSON_VERSION, json_option
 
 HELP = "list the models and scenarios that come with kl, or print one"
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from ..options import JSON_VERSION, option
+from ..command_line import option
+from ..options import JSON_VERSION
 from ..study_options import StudyOptions, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError

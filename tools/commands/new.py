@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..options import option
+from ..command_line import option
 
 HELP = "write a package of your own: an operation, two passes, a machine and their tests"
 

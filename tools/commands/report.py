@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..options import JSON_VERSION, json_option, option
+from ..command_line import option
+from ..options import JSON_VERSION, json_option
 from ..output import write_file
 from ..terminal import print_json
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ...backends.runs import Run, RunOptions, Step
 from ...backends.targets import TimeOptions
 from ...dialects.vocabulary import Orchestration
-from ..options import JSON_VERSION, CompilerOptions, Natural, Positive, option, orchestration_option
+from ..command_line import Natural, Positive, option
+from ..options import JSON_VERSION, CompilerOptions, orchestration_option
 from ..terminal import print_json, print_table, progress
 from ..values import HELP_MARK, InputError
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
-from ..options import JSON_VERSION, CompilerOptions, Positive, TimingOptions, option
+from ..command_line import Positive, option
+from ..options import JSON_VERSION, CompilerOptions, TimingOptions
 from ..output import replacing
 from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError

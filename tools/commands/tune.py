@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...backends.tables import bytes_text, share_text, time_text
-from ..options import JSON_VERSION, ModelOptions, TuningOptions, option
+from ..command_line import option
+from ..options import JSON_VERSION, ModelOptions, TuningOptions
 from ..output import write_file
 from ..study_options import StudyOptions, study_group
 from ..terminal import print_json, print_table

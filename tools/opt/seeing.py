@@ -10,8 +10,8 @@ from typing import Any
 
 from xdsl.passes import ModulePass
 
+from ..command_line import option
 from ..observer import Observer, Observers
-from ..options import option
 from ..universe import AvailablePasses
 
 
