@@ -235,12 +235,13 @@ def _ended(error: BaseException, program: str, sources: Mapping[str, str]) -> in
     if os.environ.get("KL_DEBUG") == "1":
         raise error
     finish_output()
-    diagnostic, code = _explained(error)
+    diagnostic, code = explained(error)
     report(diagnostic, sources, program)
     return code
 
 
-def _explained(error: BaseException) -> tuple[Diagnostic, int]:
+def explained(error: BaseException) -> tuple[Diagnostic, int]:
+    """The message for any error, and the exit code; what is nobody's fault is a bug of ours."""
     if (diagnostic := describe(error)) is not None:
         return diagnostic, EXIT_CODES["input"]
     if isinstance(error, PluginError):

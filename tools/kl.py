@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from .. import __version__
 from .command_line import add_options, filled
-from .commands import compare, compile, examples, explore, new, report, run, time, tune
+from .commands import compare, compile, completion, examples, explore, new, report, run, time, tune
+from .completion import complete
 from .streams import finishing, prepare
 
 EPILOG = """\
@@ -27,6 +28,7 @@ COMMANDS = {
     "report": report,
     "examples": examples,
     "new": new,
+    "completion": completion,
 }
 """The file of each subcommand: what it does, its options, and what runs it, with the heavy imports inside."""
 
@@ -51,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `kl` and return its exit code, see `EPILOG`."""
     prepare()
     with finishing("kl"):
-        arguments = make_parser().parse_args(argv)
+        parser = make_parser()
+        complete(parser)
+        arguments = parser.parse_args(argv)
     # Imported behind the parser, so that --help and wrong usage answer at once.
     from .diagnostics import guarded
 

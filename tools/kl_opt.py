@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
-from xdsl.utils.exceptions import DiagnosticException, ParseError
+from xdsl.utils.exceptions import ParseError
 from xdsl.utils.target import Target
 from xdsl.xdsl_opt_main import xDSLOptMain
 
@@ -32,6 +32,7 @@ from ..frontends.located_parser import LocatedParser, decode
 from .bounds import allowing
 from .chunks import forget_resources, split
 from .command_line import add_options, filled
+from .completion import complete
 from .diagnostics import Diagnostic, PassError, describe, guarded, report
 from .driver import parse_passes, run_passes
 from .examples import find_input
@@ -41,6 +42,8 @@ from .languages import find_frontend
 from .observer import LOOKS_AWAY, OUTPUT, PARSE, Observer, Observers, watched_by
 from .once import refuse_repeats
 from .opt.command import KlOptCommand
+from .opt.failing_options import check_options, reduced, reproducing, rewritten
+from .opt.parse_errors import as_asked
 from .opt.seeing import add_listings, with_bare_remarks
 from .output import PendingFile
 from .pass_text import make, parse_specs
@@ -92,10 +95,12 @@ class KlOptMain(xDSLOptMain):
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         """xDSL's arguments and ours."""
+        self.parser = arg_parser
         refuse_repeats(arg_parser)
         super().register_all_arguments(arg_parser)
         add_options(arg_parser, KlOptCommand)
         add_listings(arg_parser)
+        complete(arg_parser)
 
     def setup_pipeline(self) -> None:
         """The passes of `-p`; a target with wrong options is found here, too."""
@@ -106,6 +111,7 @@ class KlOptMain(xDSLOptMain):
         if target.parameters and not signature(entry := self.available_targets[target.name]).parameters:
             make("target", cast(Callable[[], type[Target]], entry)(), target)
         self.pipeline = PassPipeline(parse_passes(self.available_passes, self.command.passes))
+        check_options(self.parser, self.args)
         self.observer = self.command.seeing.observer(self.available_passes, self.pipeline.passes)
 
     def get_input_name(self) -> str:
@@ -148,7 +154,9 @@ class KlOptMain(xDSLOptMain):
     def run(self) -> None:
         """Do what the command line says, and write the output file last."""
         with allowing(self.command.max_rewrites), watched_by(self.observer):
-            if not (self.command.verify_diagnostics and self._verify()):
+            if self.command.failing.reduce is not None:
+                self._reduce(self.command.failing.reduce)
+            elif not (self.command.verify_diagnostics and self._verify()):
                 super().run()
         if self.pending is not None:
             self.pending.commit()
@@ -218,10 +226,19 @@ class KlOptMain(xDSLOptMain):
         with self.observer.timing(OUTPUT):
             return super().output_resulting_program(prog)
 
+    def _reduce(self, command: str) -> None:
+        """Print the smallest input that fails."""
+        ((chunk, _),), language = self.prepare_input()
+        module = self.parse_chunk(chunk, language)
+        assert module is not None, "a frontend gives a module or raises"
+        run = partial(self._run_passes, remarks=None, tell=self._tell)
+        self.prepare_output().write(reduced(self.ctx, module, run, command, self.args))
+
     def apply_passes(self, prog: ModuleOp) -> None:
         """With --verify-diagnostics, xDSL's own errors are raised, which its driver prints."""
         try:
-            self._run_passes(prog, self.command.seeing.remarks, self._tell)
+            with reproducing(self.ctx, prog, self.pipeline.passes, self.args):
+                self._run_passes(prog, self.command.seeing.remarks, self._tell)
         except PassError as error:
             if self.command.verify_diagnostics and error.__cause__ is not None:
                 raise error.__cause__ from None
@@ -235,21 +252,7 @@ class KlOptMain(xDSLOptMain):
                 return ModuleOp([])
             return parser.parse_module(not self.command.no_implicit_module)
         except ParseError as error:
-            raise self._as_asked(error, error.__cause__) from error.__cause__
-
-    def _as_asked(self, error: ParseError, original: BaseException | None) -> BaseException:
-        """The error to raise for one of parsing: the `original` of xDSL's parser where an option asks for
-        errors of that class; never one that the driver prints where `xdsl-opt` ends instead."""
-        if isinstance(original, ParseError):
-            return original if self.command.parsing_diagnostics else error
-        if isinstance(original, DiagnosticException) and self.command.verify_diagnostics:
-            return original
-        if not self.command.parsing_diagnostics:
-            return error
-        error.span = replace(error.span, line_offset=self.line_offset)
-        diagnostic = describe(error)
-        assert diagnostic is not None, "it is an error of the input"
-        return InputError(diagnostic.message, diagnostic.position)
+            raise as_asked(error, self.command, self.line_offset) from error.__cause__
 
     def _parse(self, frontend: Frontend, stream: IO[bytes]) -> ModuleOp:
         name, parameters = self.get_input_name(), assignments("--param", self.command.param)
@@ -285,7 +288,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def body() -> int:
         with warnings.catch_warnings():
             warnings.filterwarnings("default", category=DeprecationWarning)  # as xDSL's tools do
-            tool = KlOptMain(argv, sources)
+            tool = KlOptMain(rewritten(sys.argv[1:] if argv is None else argv), sources)
             tool.run()
         return tool.exit_code
 

@@ -44,6 +44,11 @@ def _default_pass() -> type[ModulePass]:
     return import_module(".lowering", __package__).KlDefaultPass
 
 
+def _dot_writer() -> type[Writer]:
+    """The target that writes graphs."""
+    return import_module(".opt.dot", __package__).DotWriter
+
+
 @dataclass(frozen=True)
 class ProgramWriter(Writer):
     """`kl-opt … -t kl-program`: a module at the level that its target takes, as a saved program."""
@@ -64,7 +69,7 @@ class ProgramWriter(Writer):
 KL_UNIVERSE = Universe(
     all_dialects=DIALECTS,
     all_passes={**{name: partial(load_pass, name) for name in PASSES}, "kl-default": _default_pass},
-    all_targets={ProgramWriter.name: lambda: ProgramWriter},
+    all_targets={ProgramWriter.name: lambda: ProgramWriter, "dot": _dot_writer},
 )
 
 

@@ -98,4 +98,4 @@ def test_parsing_diagnostics_are_printed_whatever_is_expected(
 ):
     text = "// expected-error @+1 {{other}}\n" + UNKNOWN
     assert verify(tmp_path, text, "--parsing-diagnostics") == 0
-    assert "unknown operation" in capsys.readouterr().out
+    assert "Operation test.none is not registered" in capsys.readouterr().out

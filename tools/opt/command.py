@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..command_line import Positive, option
 from ..options import rewrites_option
+from .failing_options import FailingOptions
 from .seeing import SeeingOptions
 
 
@@ -24,6 +25,7 @@ class KlOptCommand:
     disable_verify: bool
     no_implicit_module: bool
     seeing: SeeingOptions
+    failing: FailingOptions
     param: tuple[str, ...] = option(
         "Override a parameter of a model file; may be repeated.", default=(), metavar="NAME=VALUE"
     )
