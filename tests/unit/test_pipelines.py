@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.utils.arg_spec import parse_pipeline
 
@@ -40,6 +40,7 @@ edits = st.lists(
 pipelines = st.lists(names, max_size=5)
 
 
+@settings(deadline=None)
 @given(specs)
 def test_a_text_is_read_as_it_was_meant_and_split_where_passes_end(
     given: list[tuple[str, dict[str, tuple[object, ...]]]],
@@ -74,11 +75,13 @@ def test_edits_in_the_order_in_which_they_are_given(given: list[Edit], wanted: s
     assert join_passes(edited(("a", "b", "a"), given)) == wanted
 
 
+@settings(deadline=None)
 @given(pipelines, pipelines, edits)
 def test_pieces_are_edited_like_the_whole(first: list[str], second: list[str], made: list[Edit]) -> None:
     assert edited([*first, *second], made) == edited(first, made) + edited(second, made)
 
 
+@settings(deadline=None)
 @given(pipelines, edits)
 def test_edits_that_are_not_met_change_nothing(passes: list[str], made: list[Edit]) -> None:
     left = list(unmet(passes, made))
