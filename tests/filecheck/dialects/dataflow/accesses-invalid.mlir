@@ -2,7 +2,7 @@
 // RUN: kl-opt %s --split-input-file --verify-diagnostics | filecheck %s
 
 // A read beside a store, without its token.
-// CHECK: accesses-invalid.mlir:[[# @LINE + 6]]:3: error: dataflow.store into %k and then dataflow.load from %k touch the same, and nothing makes the later one wait for the other; order them by data or a token, or split the kernel between the two
+// CHECK: dataflow.store into %k and then dataflow.load from %k touch the same, and nothing makes the later one wait for the other; order them by data or a token, or split the kernel between the two
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -14,7 +14,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i
 
 // -----
 // A read before the store: program order is that of the units, and nothing makes the store wait.
-// CHECK: error: dataflow.load from %k and then dataflow.store into %k touch the same
+// CHECK: dataflow.load from %k and then dataflow.store into %k touch the same
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -26,7 +26,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i
 
 // -----
 // The token of a store that comes later in program order does not help.
-// CHECK: error: dataflow.load from %k and then dataflow.store into %k touch the same
+// CHECK: dataflow.load from %k and then dataflow.store into %k touch the same
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -39,7 +39,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i
 
 // -----
 // The tiles before position q do not wait, and position p may be in one of them.
-// CHECK: error: dataflow.store into %k and then dataflow.load from %k touch the same
+// CHECK: dataflow.store into %k and then dataflow.load from %k touch the same
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>, %q: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -52,7 +52,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i
 
 // -----
 // Two stores at one position; at two of which nothing is known.
-// CHECK: error: dataflow.store into %k and then dataflow.store into %k touch the same
+// CHECK: dataflow.store into %k and then dataflow.store into %k touch the same
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i32>, %q: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -67,7 +67,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %p: tensor<i
 
 // -----
 // Iteration 1 reads the slice that iteration 2 writes, and may be late.
-// CHECK: error: dataflow.load from %k in iteration 1 and then dataflow.store into %k in iteration 2 touch the same
+// CHECK: dataflow.load from %k in iteration 1 and then dataflow.store into %k in iteration 2 touch the same
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {loops = #dataflow.loops<iteration 3>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -91,7 +91,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8
 
 // -----
 // Two walks that coincide in iteration 0 alone, without a token.
-// CHECK: error: dataflow.store into %k in iteration 0 and then dataflow.load from %k in iteration 0 touch the same
+// CHECK: dataflow.store into %k in iteration 0 and then dataflow.load from %k in iteration 0 touch the same
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {loops = #dataflow.loops<iteration 3>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -114,7 +114,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8
 
 // -----
 // One cache in all iterations: the store of the next one may overtake the read of this one.
-// CHECK: error: dataflow.load from %k in iteration 0 and then dataflow.store into %k in iteration 1 touch the same
+// CHECK: dataflow.load from %k in iteration 0 and then dataflow.store into %k in iteration 1 touch the same
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8x1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> attributes {loops = #dataflow.loops<iteration 4>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -138,7 +138,7 @@ dataflow.kernel @k(%x: tensor<1x8xbf16>, %y: tensor<1x2x16x4xbf16>, %k: memref<8
 
 // -----
 // A store behind the read by data, tile by tile: the first tile does not wait for the last read.
-// CHECK: error: dataflow.load from %k and then dataflow.store into %k touch the same
+// CHECK: dataflow.load from %k and then dataflow.store into %k touch the same
 dataflow.kernel @k(%k: memref<1x2x16x4xbf16>) {
   %b = dataflow.channel 2 : !dataflow.channel<tensor<1x2x8x4xbf16>>
   %c = dataflow.channel 2 : !dataflow.channel<tensor<1x2x8x4xbf16>>
@@ -153,7 +153,7 @@ dataflow.kernel @k(%k: memref<1x2x16x4xbf16>) {
 
 // -----
 // One cache as two arguments: the network knows the two apart.
-// CHECK: error: @k is given one memory as %k and %v: dataflow.store into %k and then dataflow.load from %v touch the same, and nothing makes the later one wait for the other; order them by data or a token, or split the kernel between the two
+// CHECK: @k is given one memory as %k and %v: dataflow.store into %k and then dataflow.load from %v touch the same, and nothing makes the later one wait for the other; order them by data or a token, or split the kernel between the two
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %v: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -171,7 +171,7 @@ kernel.schedule @step(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4x
 
 // -----
 // One slice of a stack as two arguments.
-// CHECK: error: @k is given one memory as %k and %v
+// CHECK: @k is given one memory as %k and %v
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<1x2x16x4xbf16>, %v: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -189,7 +189,7 @@ kernel.schedule @step(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4x
 
 // -----
 // A stack and a part of it.
-// CHECK: error: @k is given one memory as %k and %v
+// CHECK: @k is given one memory as %k and %v
 dataflow.kernel @k(%x: tensor<1x8xbf16>, %k: memref<2x1x2x16x4xbf16>, %v: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
@@ -210,7 +210,7 @@ kernel.schedule @step(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<1x2x16x4x
 
 // -----
 // What is read in a step is done before the next step begins, and not before the next iteration of its own step.
-// CHECK: error: dataflow.load from %k in step 0, iteration 0 and then dataflow.store into %k in step 0, iteration 1 touch
+// CHECK: dataflow.load from %k in step 0, iteration 0 and then dataflow.store into %k in step 0, iteration 1 touch
 dataflow.kernel @k(%x: tensor<1x2x16x4xbf16>, %k: memref<3x1x2x16x4xbf16>, %p: tensor<i32>) attributes {loops = #dataflow.loops<step 2, iteration 2 in step>} {
   %x0 = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>
   %next = dataflow.channel 1 : !dataflow.channel<tensor<1x2x16x4xbf16>>

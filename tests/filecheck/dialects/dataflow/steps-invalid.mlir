@@ -1,13 +1,13 @@
 // Networks of several decode steps that are wrong.
 // RUN: kl-opt %s --split-input-file --verify-diagnostics | filecheck %s
 
-// CHECK: error: `steps` of a kernel; its `loops` say how often it runs
+// CHECK: `steps` of a kernel; its `loops` say how often it runs
 dataflow.kernel @k() attributes {loops = #dataflow.loops<iteration 2>, steps = 2} {
 }
 
 // -----
 // A rate is that of a loop, or of the call; a counter runs once a step and nothing else.
-// CHECK: error: dataflow.load at rate 'often'; its kernel has 'call', 'step', 'iteration'
+// CHECK: dataflow.load at rate 'often'; its kernel has 'call', 'step', 'iteration'
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {loops = #dataflow.loops<step 2, iteration 3 in step>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rate = "often"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -15,7 +15,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> attributes {loops = #data
 }
 
 // -----
-// CHECK: error: a counter at rate 'iteration'; it counts at 'step'
+// CHECK: a counter at rate 'iteration'; it counts at 'step'
 dataflow.kernel @k(%p: tensor<i32>, %y: memref<i32>) attributes {loops = #dataflow.loops<step 2, iteration 1 in step>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<i32>>
   dataflow.counter %p to %a {rate = "iteration"} : tensor<i32> -> !dataflow.channel<tensor<i32>>
@@ -24,7 +24,7 @@ dataflow.kernel @k(%p: tensor<i32>, %y: memref<i32>) attributes {loops = #datafl
 
 // -----
 // What comes once a step, and is taken in every iteration.
-// CHECK: error: dataflow.load puts 2 tiles a call into %a, dataflow.store takes 6
+// CHECK: dataflow.load puts 2 tiles a call into %a, dataflow.store takes 6
 dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<3x8xf32>) attributes {loops = #dataflow.loops<step 2, iteration 3 in step>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rate = "step"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -32,7 +32,7 @@ dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<3x8xf32>) attributes {loops = #
 }
 
 // -----
-// CHECK: error: it uses slices 0 to 1 of a stack of 1
+// CHECK: it uses slices 0 to 1 of a stack of 1
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<1x8xf32> attributes {loops = #dataflow.loops<step 2, iteration 3 in step>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rate = "step"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -41,7 +41,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<1x8xf32> attributes {loops = #da
 
 // -----
 // Each step begins with slice 0 again.
-// CHECK: error: it uses slices 0 to 2 of a stack of 2
+// CHECK: it uses slices 0 to 2 of a stack of 2
 dataflow.kernel @k(%x: tensor<2x8xf32>, %y: memref<3x8xf32>) attributes {loops = #dataflow.loops<step 2, iteration 3 in step>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {start = 0, stride = 1} : tensor<2x8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -49,7 +49,7 @@ dataflow.kernel @k(%x: tensor<2x8xf32>, %y: memref<3x8xf32>) attributes {loops =
 }
 
 // -----
-// CHECK: error: a counter of a tensor<2xi32>; it counts from a scalar on
+// CHECK: a counter of a tensor<2xi32>; it counts from a scalar on
 dataflow.kernel @k(%p: tensor<2xi32>, %y: memref<2xi32>) attributes {loops = #dataflow.loops<step 2, iteration 1 in step>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
   dataflow.counter %p to %a : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
@@ -57,7 +57,7 @@ dataflow.kernel @k(%p: tensor<2xi32>, %y: memref<2xi32>) attributes {loops = #da
 }
 
 // -----
-// CHECK: error: it counts in tensor<i32>, the channel takes tensor<i64>
+// CHECK: it counts in tensor<i32>, the channel takes tensor<i64>
 dataflow.kernel @k(%p: tensor<i32>, %y: memref<i64>) attributes {loops = #dataflow.loops<step 2, iteration 1 in step>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<i64>>
   dataflow.counter %p to %a : tensor<i32> -> !dataflow.channel<tensor<i64>>
@@ -65,14 +65,14 @@ dataflow.kernel @k(%p: tensor<i32>, %y: memref<i64>) attributes {loops = #datafl
 }
 
 // -----
-// CHECK: error: a counter feeds at least one channel
+// CHECK: a counter feeds at least one channel
 dataflow.kernel @k(%p: tensor<i32>) attributes {loops = #dataflow.loops<step 2, iteration 1 in step>} {
   "dataflow.counter"(%p) : (tensor<i32>) -> ()
 }
 
 // -----
 // What a carry with a stop token needs.
-// CHECK: error: give `stop` and `made` together
+// CHECK: give `stop` and `made` together
 dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
@@ -88,7 +88,7 @@ dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #da
 }
 
 // -----
-// CHECK: error: rows stop at a token; it takes integers [batch], not tensor<3xf32>
+// CHECK: rows stop at a token; it takes integers [batch], not tensor<3xf32>
 dataflow.kernel @k(%x: tensor<3xf32>) -> tensor<2x3xf32> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xf32>>
@@ -104,7 +104,7 @@ dataflow.kernel @k(%x: tensor<3xf32>) -> tensor<2x3xf32> attributes {loops = #da
 }
 
 // -----
-// CHECK: error: the stop token is 300; a token of tensor<3xi8> is 0 to 127
+// CHECK: the stop token is 300; a token of tensor<3xi8> is 0 to 127
 dataflow.kernel @k(%x: tensor<3xi8>) -> tensor<2x3xi8> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi8>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi8>>
@@ -120,7 +120,7 @@ dataflow.kernel @k(%x: tensor<3xi8>) -> tensor<2x3xi8> attributes {loops = #data
 }
 
 // -----
-// CHECK: error: a stop token at rate 'iteration'; it ends decode steps, rate 'step'
+// CHECK: a stop token at rate 'iteration'; it ends decode steps, rate 'step'
 dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<iteration 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
@@ -136,7 +136,7 @@ dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #da
 }
 
 // -----
-// CHECK: error: a carry over decode steps with a stop token has no `final`
+// CHECK: a carry over decode steps with a stop token has no `final`
 dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
@@ -155,7 +155,7 @@ dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<3xi32>) -> tensor<2x3xi32> attr
 
 // -----
 // Steps end early, and what takes what they have made does not.
-// CHECK: error: it takes `made` of a carry, which goes on when steps have ended; stores do
+// CHECK: it takes `made` of a carry, which goes on when steps have ended; stores do
 dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
@@ -176,7 +176,7 @@ dataflow.kernel @k(%x: tensor<3xi32>) -> tensor<2x3xi32> attributes {loops = #da
 }
 
 // -----
-// CHECK: error: a store of decode steps with a stop token is at a position, or of its `made`
+// CHECK: a store of decode steps with a stop token is at a position, or of its `made`
 dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<2x3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
@@ -194,7 +194,7 @@ dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<2x3xi32>) -> tensor<2x3xi32> at
 }
 
 // -----
-// CHECK: error: another value goes from step to step beside the tokens that stop
+// CHECK: another value goes from step to step beside the tokens that stop
 dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<2x3xi32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
@@ -216,7 +216,7 @@ dataflow.kernel @k(%x: tensor<3xi32>, %m: memref<2x3xi32>) -> tensor<2x3xi32> at
 }
 
 // -----
-// CHECK: error: it stores 2 rows at a position, the tokens that stop are those of 3
+// CHECK: it stores 2 rows at a position, the tokens that stop are those of 3
 dataflow.kernel @k(%x: tensor<3xi32>, %y: tensor<2x8xf32>, %m: memref<2x1x4x8xf32>, %p: tensor<i32>) -> tensor<2x3xi32> attributes {loops = #dataflow.loops<step 2>} {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>

@@ -1,7 +1,7 @@
 // What is no loop over decode steps.
 // RUN: kl-opt %s --split-input-file --verify-diagnostics | filecheck %s
 
-// CHECK: error: a loop of 1 steps; it takes two at least
+// CHECK: a loop of 1 steps; it takes two at least
 kernel.func @k(%x: tensor<8xbf16>) -> tensor<1x8xbf16> {
   %r = kernel.steps 1 carried(%x : tensor<8xbf16>) -> tensor<1x8xbf16> {
   ^bb0(%h: tensor<8xbf16>):
@@ -11,7 +11,7 @@ kernel.func @k(%x: tensor<8xbf16>) -> tensor<1x8xbf16> {
 }
 
 // -----
-// CHECK: error: a loop over steps carries what one step hands to the next
+// CHECK: a loop over steps carries what one step hands to the next
 kernel.func @k(%p: tensor<i32>) {
   "kernel.steps"(%p) <{count = 2 : i64, operandSegmentSizes = array<i32: 0, 1>}> ({
   ^bb0(%q: tensor<i32>):
@@ -21,7 +21,7 @@ kernel.func @k(%p: tensor<i32>) {
 }
 
 // -----
-// CHECK: error: a counter is a tensor<1xi32>, not a scalar
+// CHECK: a counter is a tensor<1xi32>, not a scalar
 kernel.func @k(%x: tensor<8xbf16>, %p: tensor<1xi32>) -> tensor<2x8xbf16> {
   %r = kernel.steps 2 carried(%x : tensor<8xbf16>) counted(%p : tensor<1xi32>) -> tensor<2x8xbf16> {
   ^bb0(%h: tensor<8xbf16>, %q: tensor<1xi32>):
@@ -31,7 +31,7 @@ kernel.func @k(%x: tensor<8xbf16>, %p: tensor<1xi32>) -> tensor<2x8xbf16> {
 }
 
 // -----
-// CHECK: error: results are tensor<8xbf16>, should be tensor<2x8xbf16>
+// CHECK: results are tensor<8xbf16>, should be tensor<2x8xbf16>
 kernel.func @k(%x: tensor<8xbf16>) -> tensor<8xbf16> {
   %r = kernel.steps 2 carried(%x : tensor<8xbf16>) -> tensor<8xbf16> {
   ^bb0(%h: tensor<8xbf16>):
@@ -41,7 +41,7 @@ kernel.func @k(%x: tensor<8xbf16>) -> tensor<8xbf16> {
 }
 
 // -----
-// CHECK: error: body arguments are tensor<8xbf16>, should be tensor<8xbf16>, tensor<i32>
+// CHECK: body arguments are tensor<8xbf16>, should be tensor<8xbf16>, tensor<i32>
 kernel.func @k(%x: tensor<8xbf16>, %p: tensor<i32>) -> tensor<2x8xbf16> {
   %r = kernel.steps 2 carried(%x : tensor<8xbf16>) counted(%p : tensor<i32>) -> tensor<2x8xbf16> {
   ^bb0(%h: tensor<8xbf16>):
@@ -51,7 +51,7 @@ kernel.func @k(%x: tensor<8xbf16>, %p: tensor<i32>) -> tensor<2x8xbf16> {
 }
 
 // -----
-// CHECK: error: the step yields other types than it carries
+// CHECK: the step yields other types than it carries
 kernel.func @k(%x: tensor<8xbf16>, %y: tensor<4xbf16>) -> tensor<2x8xbf16> {
   %r = kernel.steps 2 carried(%x : tensor<8xbf16>) -> tensor<2x8xbf16> {
   ^bb0(%h: tensor<8xbf16>):
@@ -61,7 +61,7 @@ kernel.func @k(%x: tensor<8xbf16>, %y: tensor<4xbf16>) -> tensor<2x8xbf16> {
 }
 
 // -----
-// CHECK: error: the body of the steps ends without kernel.yield
+// CHECK: the body of the steps ends without kernel.yield
 kernel.func @k(%x: tensor<8xbf16>) -> tensor<2x8xbf16> {
   %r = "kernel.steps"(%x) <{count = 2 : i64, operandSegmentSizes = array<i32: 1, 0>}> ({
   ^bb0(%h: tensor<8xbf16>):
@@ -72,7 +72,7 @@ kernel.func @k(%x: tensor<8xbf16>) -> tensor<2x8xbf16> {
 
 // -----
 // Where rows cannot stop at a token.
-// CHECK: error: rows stop at a token; it takes integers [batch], not tensor<8xbf16>
+// CHECK: rows stop at a token; it takes integers [batch], not tensor<8xbf16>
 kernel.func @k(%x: tensor<8xbf16>) -> tensor<2x8xbf16> {
   %r = kernel.steps 2 carried(%x : tensor<8xbf16>) stop 1 -> tensor<2x8xbf16> {
   ^bb0(%h: tensor<8xbf16>):
@@ -82,7 +82,7 @@ kernel.func @k(%x: tensor<8xbf16>) -> tensor<2x8xbf16> {
 }
 
 // -----
-// CHECK: error: rows stop at a token; it takes integers [batch], not tensor<i32>
+// CHECK: rows stop at a token; it takes integers [batch], not tensor<i32>
 kernel.func @k(%x: tensor<i32>) -> tensor<2xi32> {
   %r = kernel.steps 2 carried(%x : tensor<i32>) stop 1 -> tensor<2xi32> {
   ^bb0(%h: tensor<i32>):
@@ -92,7 +92,7 @@ kernel.func @k(%x: tensor<i32>) -> tensor<2xi32> {
 }
 
 // -----
-// CHECK: error: the stop token is -1; a token of tensor<3xi32> is 0 to 2147483647
+// CHECK: the stop token is -1; a token of tensor<3xi32> is 0 to 2147483647
 kernel.func @k(%x: tensor<3xi32>) -> tensor<2x3xi32> {
   %r = kernel.steps 2 carried(%x : tensor<3xi32>) stop -1 -> tensor<2x3xi32> {
   ^bb0(%h: tensor<3xi32>):
@@ -102,7 +102,7 @@ kernel.func @k(%x: tensor<3xi32>) -> tensor<2x3xi32> {
 }
 
 // -----
-// CHECK: error: a loop that stops at a token carries 2 values, not one
+// CHECK: a loop that stops at a token carries 2 values, not one
 kernel.func @k(%x: tensor<3xi32>, %y: tensor<3xi32>) -> (tensor<2x3xi32>, tensor<2x3xi32>) {
   %r, %s = kernel.steps 2 carried(%x, %y : tensor<3xi32>, tensor<3xi32>) stop 1 -> tensor<2x3xi32>, tensor<2x3xi32> {
   ^bb0(%h: tensor<3xi32>, %g: tensor<3xi32>):
@@ -112,7 +112,7 @@ kernel.func @k(%x: tensor<3xi32>, %y: tensor<3xi32>) -> (tensor<2x3xi32>, tensor
 }
 
 // -----
-// CHECK: error: nn.cache_append appends 2 rows, the tokens that stop are those of 3
+// CHECK: nn.cache_append appends 2 rows, the tokens that stop are those of 3
 kernel.func @k(%token: tensor<3xi32>, %p: tensor<i32>, %e: tensor<16x8xbf16>, %k: memref<2x1x4x12xbf16>) -> tensor<2x3xi32> {
   %r = kernel.steps 2 carried(%token : tensor<3xi32>) counted(%p : tensor<i32>) stop 1 -> tensor<2x3xi32> {
   ^bb0(%t: tensor<3xi32>, %q: tensor<i32>):
@@ -126,7 +126,7 @@ kernel.func @k(%token: tensor<3xi32>, %p: tensor<i32>, %e: tensor<16x8xbf16>, %k
 
 // -----
 // What is appended is there before the token is.
-// CHECK: error: what nn.cache_append appends does not depend on the step's token, so it cannot wait for which rows are done
+// CHECK: what nn.cache_append appends does not depend on the step's token, so it cannot wait for which rows are done
 kernel.func @k(%token: tensor<3xi32>, %p: tensor<i32>, %x: tensor<3x8xbf16>, %k: memref<3x1x4x8xbf16>) -> tensor<2x3xi32> {
   %r = kernel.steps 2 carried(%token : tensor<3xi32>) counted(%p : tensor<i32>) stop 1 -> tensor<2x3xi32> {
   ^bb0(%t: tensor<3xi32>, %q: tensor<i32>):
@@ -138,7 +138,7 @@ kernel.func @k(%token: tensor<3xi32>, %p: tensor<i32>, %x: tensor<3x8xbf16>, %k:
 
 // -----
 // The first layer has it from the token, the second one from before.
-// CHECK: error: what nn.cache_append appends does not depend on the step's token, so it cannot wait for which rows are done
+// CHECK: what nn.cache_append appends does not depend on the step's token, so it cannot wait for which rows are done
 kernel.func @k(%token: tensor<3xi32>, %p: tensor<i32>, %x: tensor<3x8xbf16>, %e: tensor<16x8xbf16>, %k: memref<3x1x4x8xbf16>) -> tensor<2x3xi32> {
   %r = kernel.steps 2 carried(%token : tensor<3xi32>) counted(%p : tensor<i32>) stop 1 -> tensor<2x3xi32> {
   ^bb0(%t: tensor<3xi32>, %q: tensor<i32>):

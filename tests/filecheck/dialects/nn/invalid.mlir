@@ -2,140 +2,140 @@
 // RUN: kl-opt %s --split-input-file --verify-diagnostics --parsing-diagnostics | filecheck %s
 
 // Shapes are static.
-// CHECK: error: nn.silu needs static shapes, got tensor<1x?xbf16>
+// CHECK: nn.silu needs static shapes, got tensor<1x?xbf16>
 func.func @step(%x: tensor<1x?xbf16>) {
   %y = nn.silu %x : (tensor<1x?xbf16>) -> tensor<1x?xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: inner extents differ: (1, 8) x (4, 8)
+// CHECK: inner extents differ: (1, 8) x (4, 8)
 func.func @step(%x: tensor<1x8xbf16>, %w: tensor<4x8xbf16>) {
   %y = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<4x8xbf16>) -> tensor<1x8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: result is (1, 8), should be (1, 4)
+// CHECK: result is (1, 8), should be (1, 4)
 func.func @step(%x: tensor<1x8xbf16>, %w: tensor<8x4xbf16>) {
   %y = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: matmul takes two matrices, got (8,) and (8, 4)
+// CHECK: matmul takes two matrices, got (8,) and (8, 4)
 func.func @step(%x: tensor<8xbf16>, %w: tensor<8x4xbf16>) {
   %y = nn.matmul %x, %w : (tensor<8xbf16>, tensor<8x4xbf16>) -> tensor<1x4xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: norm weight is (4,); the last dimension of x is (8,)
+// CHECK: norm weight is (4,); the last dimension of x is (8,)
 func.func @step(%x: tensor<1x8xbf16>, %w: tensor<4xbf16>) {
   %y = nn.rms_norm %x, %w eps 1.0e-05 : (tensor<1x8xbf16>, tensor<4xbf16>) -> tensor<1x8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: shapes differ: (1, 8), (1, 4) -> (1, 8)
+// CHECK: shapes differ: (1, 8), (1, 4) -> (1, 8)
 func.func @step(%x: tensor<1x8xbf16>, %y: tensor<1x4xbf16>) {
   %z = nn.add %x, %y : (tensor<1x8xbf16>, tensor<1x4xbf16>) -> tensor<1x8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: shapes differ: (1, 8) -> (8, 1)
+// CHECK: shapes differ: (1, 8) -> (8, 1)
 func.func @step(%x: tensor<1x8xf32>) {
   %y = nn.cast %x : (tensor<1x8xf32>) -> tensor<8x1xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: ids are (1, 1); embedding takes one dimension, [batch]
+// CHECK: ids are (1, 1); embedding takes one dimension, [batch]
 func.func @step(%ids: tensor<1x1xi32>, %table: tensor<16x8xbf16>) {
   %x = nn.embedding %ids, %table : (tensor<1x1xi32>, tensor<16x8xbf16>) -> tensor<1x8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: result is (2,), should be (1,)
+// CHECK: result is (2,), should be (1,)
 func.func @step(%x: tensor<1x8xbf16>) {
   %y = nn.argmax %x : (tensor<1x8xbf16>) -> tensor<2xi32>
   func.return
 }
 
 // -----
-// CHECK: error: head_dim is 3; rope needs an even one
+// CHECK: head_dim is 3; rope needs an even one
 func.func @step(%x: tensor<1x9xbf16>, %position: tensor<i32>) {
   %y = nn.rope %x, %position {head_dim = 3 : i64, theta = 1.0e+04 : f64} : (tensor<1x9xbf16>, tensor<i32>) -> tensor<1x9xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: extent 6 is no multiple of head_dim 4
+// CHECK: extent 6 is no multiple of head_dim 4
 func.func @step(%x: tensor<1x6xbf16>, %position: tensor<i32>) {
   %y = nn.rope %x, %position {head_dim = 4 : i64, theta = 1.0e+04 : f64} : (tensor<1x6xbf16>, tensor<i32>) -> tensor<1x6xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: give all four of the scaling attributes or none
+// CHECK: give all four of the scaling attributes or none
 func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) {
   %y = nn.rope %x, %position {head_dim = 4 : i64, theta = 1.0e+04 : f64, scaling_factor = 8.0 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: x is (1, 4), the cache takes (1, 8)
+// CHECK: x is (1, 4), the cache takes (1, 8)
 func.func @step(%keys: memref<1x2x4x4xbf16>, %x: tensor<1x4xbf16>, %position: tensor<i32>) {
   nn.cache_append %keys[%position], %x : memref<1x2x4x4xbf16>, tensor<i32>, tensor<1x4xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: x is a tensor<1x8xf32>, the cache a memref<1x2x4x4xbf16>
+// CHECK: x is a tensor<1x8xf32>, the cache a memref<1x2x4x4xbf16>
 func.func @step(%keys: memref<1x2x4x4xbf16>, %x: tensor<1x8xf32>, %position: tensor<i32>) {
   nn.cache_append %keys[%position], %x : memref<1x2x4x4xbf16>, tensor<i32>, tensor<1x8xf32>
   func.return
 }
 
 // -----
-// CHECK: error: query is (1, 6); it takes [1, a multiple of 2 * 4]
+// CHECK: query is (1, 6); it takes [1, a multiple of 2 * 4]
 func.func @step(%q: tensor<1x6xbf16>, %keys: memref<1x2x4x4xbf16>, %position: tensor<i32>) {
   %y = nn.attention %q, %keys, %keys, %position scale 0.5 : (tensor<1x6xbf16>, memref<1x2x4x4xbf16>, memref<1x2x4x4xbf16>, tensor<i32>) -> tensor<1x6xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: keys are (1, 2, 4, 4), values (1, 2, 8, 4)
+// CHECK: keys are (1, 2, 4, 4), values (1, 2, 8, 4)
 func.func @step(%q: tensor<1x8xbf16>, %keys: memref<1x2x4x4xbf16>, %values: memref<1x2x8x4xbf16>, %position: tensor<i32>) {
   %y = nn.attention %q, %keys, %values, %position scale 0.5 : (tensor<1x8xbf16>, memref<1x2x4x4xbf16>, memref<1x2x8x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: attention takes one position, a scalar tensor<i32>
+// CHECK: attention takes one position, a scalar tensor<i32>
 func.func @step(%q: tensor<1x8xbf16>, %keys: memref<1x2x4x4xbf16>, %position: tensor<1xi32>) {
   %y = nn.attention %q, %keys, %keys, %position scale 0.5 : (tensor<1x8xbf16>, memref<1x2x4x4xbf16>, memref<1x2x4x4xbf16>, tensor<1xi32>) -> tensor<1x8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: result is (1, 4, 4), should be (1, 2, 4)
+// CHECK: result is (1, 4, 4), should be (1, 2, 4)
 func.func @step(%q: tensor<1x8xbf16>, %keys: tensor<1x2x4x4xbf16>) {
   %y = nn.attention_scores %q, %keys scale 0.5 : (tensor<1x8xbf16>, tensor<1x2x4x4xbf16>) -> tensor<1x4x4xf32>
   func.return
 }
 
 // -----
-// CHECK: error: attention_softmax keeps the type of the scores
+// CHECK: attention_softmax keeps the type of the scores
 func.func @step(%scores: tensor<1x2x4xf32>, %position: tensor<i32>) {
   %y = nn.attention_softmax %scores, %position : (tensor<1x2x4xf32>, tensor<i32>) -> tensor<1x2x4xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: probabilities (1, 2, 3) do not fit values (1, 2, 4, 4)
+// CHECK: probabilities (1, 2, 3) do not fit values (1, 2, 4, 4)
 func.func @step(%p: tensor<1x2x3xf32>, %values: tensor<1x2x4x4xbf16>, %sum: tensor<1x8xf64>) {
   %y = nn.attention_values %p, %values, %sum : (tensor<1x2x3xf32>, tensor<1x2x4x4xbf16>, tensor<1x8xf64>) -> tensor<1x8xf64>
   func.return
@@ -143,14 +143,14 @@ func.func @step(%p: tensor<1x2x3xf32>, %values: tensor<1x2x4x4xbf16>, %sum: tens
 
 // -----
 // Globals are weights and states, fetched as what they are.
-// CHECK: error: @w is no weight or state of this module
+// CHECK: @w is no weight or state of this module
 func.func @step() {
   %w = nn.get_global @w : tensor<8xbf16>
   func.return
 }
 
 // -----
-// CHECK: error: @w is a tensor<8xbf16>, not a tensor<4xbf16>
+// CHECK: @w is a tensor<8xbf16>, not a tensor<4xbf16>
 nn.weight @w : tensor<8xbf16>
 func.func @step() {
   %w = nn.get_global @w : tensor<4xbf16>
@@ -167,7 +167,7 @@ nn.state @s : tensor<8xbf16>
 
 // -----
 // Calls fit the layer that they name.
-// CHECK: error: @layer is no function of this module
+// CHECK: @layer is no function of this module
 nn.weight @layer : tensor<8xbf16>
 func.func @step(%x: tensor<8xbf16>) {
   nn.call @layer(%x) : (tensor<8xbf16>) -> ()
@@ -175,7 +175,7 @@ func.func @step(%x: tensor<8xbf16>) {
 }
 
 // -----
-// CHECK: error: @layer takes 1 operands, the call has 0
+// CHECK: @layer takes 1 operands, the call has 0
 func.func private @layer(%x: tensor<8xbf16>) {
   func.return
 }
@@ -185,7 +185,7 @@ func.func @step(%x: tensor<8xbf16>) {
 }
 
 // -----
-// CHECK: error: operand 0 of the call of @layer is a stack of tensor<8xbf16>; give the slice: @layer[0]
+// CHECK: operand 0 of the call of @layer is a stack of tensor<8xbf16>; give the slice: @layer[0]
 func.func private @layer(%x: tensor<8xbf16>) {
   func.return
 }
@@ -195,7 +195,7 @@ func.func @step(%x: tensor<2x8xbf16>) {
 }
 
 // -----
-// CHECK: error: operand 0 of the call of @layer is a stack of 2; slice 2 is outside
+// CHECK: operand 0 of the call of @layer is a stack of 2; slice 2 is outside
 func.func private @layer(%x: tensor<8xbf16>) {
   func.return
 }
@@ -205,7 +205,7 @@ func.func @step(%x: tensor<2x8xbf16>) {
 }
 
 // -----
-// CHECK: error: @layer returns nothing, the call tensor<8xbf16>
+// CHECK: @layer returns nothing, the call tensor<8xbf16>
 func.func private @layer(%x: tensor<8xbf16>) {
   func.return
 }
@@ -215,25 +215,25 @@ func.func @step(%x: tensor<8xbf16>) {
 }
 
 // -----
-// CHECK: error: give `shard_axis` and `shard_parts` together
+// CHECK: give `shard_axis` and `shard_parts` together
 nn.weight @w : tensor<8x8xbf16> {shard_axis = 1}
 
 // -----
-// CHECK: error: shard_axis is 2; the weight has 2 dimensions
+// CHECK: shard_axis is 2; the weight has 2 dimensions
 nn.weight @w : tensor<8x8xbf16> {shard_axis = 2, shard_parts = 4}
 
 // -----
-// CHECK: error: shard_parts is 0; it must be positive
+// CHECK: shard_parts is 0; it must be positive
 nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 0}
 
 // -----
-// CHECK: error: give `shard_runs` with `shard_axis` and `shard_parts`
+// CHECK: give `shard_runs` with `shard_axis` and `shard_parts`
 nn.weight @w : tensor<8x8xbf16> {shard_runs = array<i64: 8>}
 
 // -----
-// CHECK: error: shard_runs are [17, -1]; they are one or more numbers from 0
+// CHECK: shard_runs are [17, -1]; they are one or more numbers from 0
 nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 2, shard_runs = array<i64: 17, -1>}
 
 // -----
-// CHECK: error: shard_runs make 15 elements, the parts 16
+// CHECK: shard_runs make 15 elements, the parts 16
 nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 2, shard_runs = array<i64: 12, 3>}

@@ -18,32 +18,32 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = "many"}>} {
 
 // -----
 // A region lies in its tier: 16 KiB of HBM end at byte 16384.
-// CHECK: error: region kind 'cache'; known: weight, state, input, value
+// CHECK: region kind 'cache'; known: weight, state, input, value
 rdu.region @x "cache" "hbm" 0 : tensor<8xf32>
 
 // -----
-// CHECK: error: memory tier 'flash'; known: hbm, ddr
+// CHECK: memory tier 'flash'; known: hbm, ddr
 rdu.region @x "value" "flash" 0 : tensor<8xf32>
 
 // -----
-// CHECK: error: @x begins at byte -4
+// CHECK: @x begins at byte -4
 rdu.region @x "value" "hbm" -4 : tensor<8xf32>
 
 // -----
-// CHECK: error: @x ends at byte 16416 of hbm, which holds 16384
+// CHECK: @x ends at byte 16416 of hbm, which holds 16384
 builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 16384}>} {
   rdu.region @x "value" "hbm" 16384 : tensor<8xf32>
 }
 
 // -----
-// CHECK: error: @x ends at byte 16388 of ddr, which holds 16384
+// CHECK: @x ends at byte 16388 of ddr, which holds 16384
 builtin.module attributes {rdu.machine = #rdu.machine<{ddr_bytes = 16384}>} {
   rdu.region @x "value" "ddr" 16356 : tensor<8xf32>
 }
 
 // -----
 // Whatever is alive all the time overlaps nothing: @a takes bytes 0 to 31.
-// CHECK: error: @b begins at byte 28 of hbm, @a ends at byte 32
+// CHECK: @b begins at byte 28 of hbm, @a ends at byte 32
 rdu.region @a "weight" "hbm" 0 : tensor<8xf32>
 rdu.region @b "state" "hbm" 28 : memref<8xf32>
 rdu.schedule @step inputs [] outputs [] {
@@ -52,7 +52,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // A small region inside a large one hides nothing from a third.
-// CHECK: error: @c begins at byte 40 of hbm, @a ends at byte 64
+// CHECK: @c begins at byte 40 of hbm, @a ends at byte 64
 rdu.region @a "value" "hbm" 0 : memref<16xf32>
 rdu.region @b "value" "hbm" 8 : memref<4xf32>
 rdu.region @c "input" "hbm" 40 : tensor<4xf32>
@@ -72,7 +72,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // What is launched is planned for the machine: units have one task each and exist.
-// CHECK: error: PCU 5 belongs to 'a' and to 'b'
+// CHECK: PCU 5 belongs to 'a' and to 'b'
 dataflow.kernel @k() {
   dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 0} {
     dataflow.yield
@@ -86,7 +86,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: PCU 7 of a machine with 4
+// CHECK: PCU 7 of a machine with 4
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 4}>} {
   dataflow.kernel @k() {
     dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6, pcu_first = 2} {
@@ -99,7 +99,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 4}>} {
 }
 
 // -----
-// CHECK: error: a has no pcu_first; run allocate-units, schedule-stages and place-units first
+// CHECK: a has no pcu_first; run allocate-units, schedule-stages and place-units first
 dataflow.kernel @k() {
   dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, latency = 1, pcus = 6} {
     dataflow.yield
@@ -110,7 +110,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: PMU 1 belongs to 'a' and to 'b'
+// CHECK: PMU 1 belongs to 'a' and to 'b'
 dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
   %a = dataflow.channel 1 {pmus = 2, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   %b = dataflow.channel 1 {pmus = 1, pmu_first = 1, hops = 0} : !dataflow.channel<tensor<8xf32>>
@@ -151,7 +151,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
 
 // -----
 // Channels fit: 129 tiles of 4096 bytes are one too many for a PMU of 512 KiB, 129 of 4 for a FIFO of 512 bytes.
-// CHECK: error: 129 tiles take 528384 bytes, 1 PMUs hold 524288
+// CHECK: 129 tiles take 528384 bytes, 1 PMUs hold 524288
 dataflow.kernel @k(%x: tensor<1024xf32>) -> tensor<1024xf32> {
   %a = dataflow.channel 129 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1024xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<1024xf32> -> !dataflow.channel<tensor<1024xf32>>
@@ -162,7 +162,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: 129 tiles take 516 bytes, 0 PMUs hold 512
+// CHECK: 129 tiles take 516 bytes, 0 PMUs hold 512
 dataflow.kernel @k(%x: tensor<1xf32>) -> tensor<1xf32> {
   %a = dataflow.channel 129 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<1xf32> -> !dataflow.channel<tensor<1xf32>>
@@ -173,7 +173,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: %a has no pmus; run allocate-units and place-units first
+// CHECK: %a has no pmus; run allocate-units and place-units first
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -184,7 +184,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: %a has no hops; run allocate-units and place-units first
+// CHECK: %a has no hops; run allocate-units and place-units first
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -195,7 +195,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: a has no latency; run allocate-units, schedule-stages and place-units first
+// CHECK: a has no latency; run allocate-units, schedule-stages and place-units first
 dataflow.kernel @k() {
   dataflow.stage "a" firings 1 periods [] periods [] attributes {ii = 1, pcus = 1, pcu_first = 0} {
     dataflow.yield
@@ -207,7 +207,7 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // Streams have a walk, with a stride per dimension of the tile; a tile of a cache is written as [batch, heads, head_dim].
-// CHECK: error: dataflow.store has no rdu.walk; run convert-dataflow-to-rdu first
+// CHECK: dataflow.store has no rdu.walk; run convert-dataflow-to-rdu first
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -218,7 +218,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: 2 strides for a tile of rank 1
+// CHECK: 2 strides for a tile of rank 1
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4, 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -229,7 +229,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: 2 strides for a tile of rank 3
+// CHECK: 2 strides for a tile of rank 3
 dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x9x4xf32>>
@@ -260,7 +260,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: a walk of 2 tiles for a stream of 4
+// CHECK: a walk of 2 tiles for a stream of 4
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<2xf32>>
@@ -271,7 +271,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: give `at` and `position_stride` together
+// CHECK: give `at` and `position_stride` together
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -282,7 +282,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: give `after`, `position` and `positions_per_tile` together
+// CHECK: give `after`, `position` and `positions_per_tile` together
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>
   dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>, positions_per_tile = 8}>} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
@@ -293,7 +293,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: positions_per_tile is 0; the least is 1
+// CHECK: positions_per_tile is 0; the least is 1
 dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x2x9x4xf32>>
@@ -354,25 +354,25 @@ rdu.schedule @step inputs [] outputs [] {
 
 // -----
 // The launch is a list of commands whose names exist.
-// CHECK: error: nn.get_global in a launch schedule; only launch commands stand there
+// CHECK: nn.get_global in a launch schedule; only launch commands stand there
 nn.weight @w : tensor<8xf32>
 rdu.schedule @step inputs [] outputs [] {
   %w = nn.get_global @w : tensor<8xf32>
 }
 
 // -----
-// CHECK: error: 'rdu.execute' expects parent op 'rdu.schedule'
+// CHECK: 'rdu.execute' expects parent op 'rdu.schedule'
 rdu.execute @k
 
 // -----
-// CHECK: error: @x is no dataflow.kernel of this module
+// CHECK: @x is no dataflow.kernel of this module
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
 rdu.schedule @step inputs [] outputs [] {
   rdu.load_program @x
 }
 
 // -----
-// CHECK: error: @k is no region of this module
+// CHECK: @k is no region of this module
 dataflow.kernel @k() {
 }
 rdu.schedule @step inputs [] outputs [] {
@@ -380,19 +380,19 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: @x is no region of this module
+// CHECK: @x is no region of this module
 rdu.schedule @step inputs [@x] outputs [] {
   ^bb0:
 }
 
 // -----
-// CHECK: error: @y is no region of this module
+// CHECK: @y is no region of this module
 rdu.schedule @step inputs [] outputs [@y] {
   ^bb0:
 }
 
 // -----
-// CHECK: error: input @w is a region of kind 'weight'; the caller fills an 'input'
+// CHECK: input @w is a region of kind 'weight'; the caller fills an 'input'
 rdu.region @w "weight" "hbm" 0 : tensor<8xf32>
 rdu.schedule @step inputs [@w] outputs [] {
   ^bb0:
@@ -400,7 +400,7 @@ rdu.schedule @step inputs [@w] outputs [] {
 
 // -----
 // An argument load sets all addresses, inside their regions: @k works on 32 bytes.
-// CHECK: error: 0 arguments for @k, which takes 1
+// CHECK: 0 arguments for @k, which takes 1
 dataflow.kernel @k(%x: tensor<8xf32>) {
 }
 rdu.schedule @step inputs [] outputs [] {
@@ -408,7 +408,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: 2 offsets for 1 arguments
+// CHECK: 2 offsets for 1 arguments
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
 dataflow.kernel @k(%x: tensor<8xf32>) {
 }
@@ -417,7 +417,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: @y is no region of this module
+// CHECK: @y is no region of this module
 dataflow.kernel @k(%x: tensor<8xf32>) {
 }
 rdu.schedule @step inputs [] outputs [] {
@@ -425,7 +425,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: @k works on bytes 4 to 36 of @x, which has 32
+// CHECK: @k works on bytes 4 to 36 of @x, which has 32
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
 dataflow.kernel @k(%x: tensor<8xf32>) {
 }
@@ -434,7 +434,7 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
-// CHECK: error: @k works on bytes -4 to 28 of @x, which has 32
+// CHECK: @k works on bytes -4 to 28 of @x, which has 32
 rdu.region @x "input" "hbm" 0 : tensor<8xf32>
 dataflow.kernel @k(%x: tensor<8xf32>) {
 }
