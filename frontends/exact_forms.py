@@ -41,6 +41,8 @@ def is_implied(op: Operation | None) -> bool:
     if op is None or op.operands or op.attributes or op.properties or op.regions or op.successors:
         return op is None
     parent = op.parent_op()
+    if parent is not None and parent.name == "scf.execute_region":  # xDSL prints it without, and adds none
+        return False
     traits = parent.get_traits_of_type(SingleBlockImplicitTerminator) if parent is not None else []
     return all(isinstance(op, trait.op_type) for trait in traits)
 

@@ -1,8 +1,7 @@
 """`kl-opt`: any pass on any IR, and on model files.
 
-It is xDSL's optimizer driver with our frontend, and with errors that say where: positioned, and
-never a traceback. Dialects, passes and targets come from every installed package with an
-`xdsl.universe`, ours among them.
+It is xDSL's optimizer driver with our frontend, and with errors that say where. Dialects, passes and targets
+come from every installed package with an `xdsl.universe`, ours among them.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ class KlOptMain(xDSLOptMain):
         self.available_targets["mlir"] = lambda: ExactTarget
 
     def register_all_frontends(self) -> None:
-        """Those of all installed packages, IR through our parser with its place in the file."""
+        """Those of all installed packages, IR through our parser."""
         self.available_frontends.update(foreign_frontends())
         self.available_frontends |= {one.name: partial(self._parse, one) for one in frontends(programs=False)}
         self.available_frontends["mlir"] = self._parse_mlir
@@ -103,10 +102,10 @@ class KlOptMain(xDSLOptMain):
         complete(arg_parser)
 
     def setup_pipeline(self) -> None:
-        """The passes of `-p`; a target with wrong options is found here, too."""
+        """The passes of `-p`; wrong options of a target are found here, too."""
         self.command = filled(KlOptCommand, self.args)
-        if self.command.output_file is not None:
-            self.pending = PendingFile(self.command.output_file)
+        if (output := self.command.output_file) not in (None, DASH):
+            self.pending = PendingFile(str(output))
         (target,) = parse_specs(self.command.target)
         if target.parameters and not signature(entry := self.available_targets[target.name]).parameters:
             make("target", cast(Callable[[], type[Target]], entry)(), target)
@@ -148,7 +147,7 @@ class KlOptMain(xDSLOptMain):
         return self.data
 
     def prepare_output(self) -> TextIO:
-        """The standard output, or what becomes a file once all has gone well."""
+        """The standard output, or what becomes a file in the end."""
         return exact_output() if self.pending is None else self.pending
 
     def run(self) -> None:
@@ -246,6 +245,8 @@ class KlOptMain(xDSLOptMain):
 
     def _parse_mlir(self, stream: IO[bytes]) -> ModuleOp:
         name = self.get_input_name()
+        if self.command.param:
+            raise InputError(f"--param changes parameters of a model file (.kl), {name} has none")
         try:
             parser = LocatedParser(self.ctx, decode(stream.read(), name), name, self.line_offset)
             if self.may_be_empty and parser.is_at_end:
@@ -275,15 +276,15 @@ class KlOptMain(xDSLOptMain):
         run_passes(self.ctx, module, passes, verify=verify, dominance=dominance, observer=observer)
 
     def _tell(self, remark: Diagnostic, of_pass: str | None) -> None:
-        message = f"{remark.message} [{of_pass}]" if of_pass else remark.message
-        report(replace(remark, message=message), self.sources, NAME)
+        told = replace(remark, message=f"{remark.message} [{of_pass}]") if of_pass else remark
+        report(told, self.sources, NAME)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `kl-opt` and return its exit code: 0, 1 for wrong input, 2 for wrong usage, 69 and 70 for
-    failures of other packages and ours, 130 after Ctrl-C."""
+    """Run `kl-opt` and return its exit code, as docs/commands.md lists them."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 2_000))  # `xdsl-opt` has fewer calls a region
     gc.set_threshold(100_000)  # IR is many small objects that all live on; collecting early finds nothing
-    sources: dict[str, str] = {}
+    sources = dict[str, str]()
 
     def body() -> int:
         with warnings.catch_warnings():

@@ -122,6 +122,8 @@ def phased(
     splits = level_of(module) == IR_LEVELS[0] and SHARD in leads_to
     for one in expanded(module, passes):
         above = IR_LEVELS.index(leads_to[one.name]) - 1 if one.name in leads_to else -1
+        if one.name in leads_to:
+            _check_not_below(one.name, leads_to[one.name], level_of(module))
         if above > at:
             at = max(above, IR_LEVELS.index(level_of(module)))
             _check(module, IR_LEVELS[at], ran, splits=splits)
@@ -146,6 +148,15 @@ def _check(module: ModuleOp, level: IrLevel, ran: Sequence[str], *, splits: bool
         if not ran:
             raise
         raise PassError(f"found after the pass {ran[-1]}") from error
+
+
+def _check_not_below(name: str, leads_to: IrLevel, level: IrLevel) -> None:
+    """Raises: PassFailedException for a pass that leads to a level above that which is reached."""
+    if IR_LEVELS.index(level) > IR_LEVELS.index(leads_to):
+        message = (
+            f"the pass {name} leads to the level {leads_to}, and the module is at the level {level} already"
+        )
+        raise PassFailedException(f"{message}{HELP_MARK}run it before what leads there")
 
 
 def _check_split(module: ModuleOp) -> None:

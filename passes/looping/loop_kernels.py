@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -169,9 +170,10 @@ class LoopRuns(RewritePattern):
     def _plan(self, schedule: kernel.ScheduleOp, fitter: LoopFitter) -> LoopPlan:
         """The runs that become loops; their stacks are taken."""
         options = self.options
-        rules = LoopRules(
-            options.min_count, options.max_period, self.excluded, fitter.objection, self.stacked
-        )
+        called = Counter(_callees(schedule))
+        large = ((name, fitter.too_large(self.kernels[name])) for name in called if called[name] > 1)
+        excluded = {name: reason for name, reason in large if reason is not None} | self.excluded
+        rules = LoopRules(options.min_count, options.max_period, excluded, fitter.objection, self.stacked)
         plan = plan_loops(Calls(schedule, self.kernels), rules)
         self.stacked |= {
             root_of(part) for run in plan.runs for parts in gathered_parts(run) for part in parts

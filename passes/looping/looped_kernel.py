@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, YieldOp
 from ...dialects.machine import Machine
 from ...dialects.tensors import slice_type, stack_type
-from ..units.traffic import shortage
+from ..units.traffic import shortage, too_large
 from .bodies import inline_body
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
 from .level_arguments import Handed, LevelArgument, Source, outside, source_of
@@ -177,6 +177,10 @@ class LoopFitter:
             return flat
         nested = self._trouble(run, loops)
         return nested and f"{flat}; as loops of loops: {nested}"
+
+    def too_large(self, kernel: FuncOp) -> str | None:
+        """Why no loop with a kernel fits, whatever else it holds; None if one may."""
+        return too_large(kernel, self.machine)
 
     def build(self, run: Run) -> LoopedKernel:
         """The looped kernel of a run that nothing speaks against, with loops of loops where they fit."""

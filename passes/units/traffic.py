@@ -209,6 +209,19 @@ def shortage(func: kernel.FuncOp, machine: Machine) -> str | None:
     return None if unordered is None else str(unordered)
 
 
+def too_large(func: kernel.FuncOp, machine: Machine) -> str | None:
+    """How a kernel needs more units than the machine has, alone and so in any loop; None if it does not."""
+    try:
+        needed = _needed(_network(func, machine), machine)
+    except PassFailedException:
+        return None
+    if needed.pcus > machine.pcus:
+        return f"has {needed.pcus} stages, the machine has {machine.pcus} PCUs"
+    if needed.pmus > machine.pmus:
+        return f"needs {needed.pmus} PMUs, the machine has {machine.pmus}"
+    return None
+
+
 def _size(size_bytes: int) -> str:
     if size_bytes < 1024 * 1024:
         return f"{size_bytes} bytes"

@@ -183,3 +183,23 @@ def test_a_closed_pipe_ends_it_quietly(tmp_path: Path):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_regions_nest_as_deep_as_for_xdsl_opt(tmp_path: Path):
+    path = tmp_path / "nested.mlir"
+    path.write_text('"a.b"() ({\n' * 100 + '"c.d"() : () -> ()\n' + "}) : () -> ()\n" * 100)
+    assert kl_opt.main([str(path), "--allow-unregistered-dialect"]) == 0
+
+
+def test_parameters_of_ir_are_an_error(silu: str, capsys: pytest.CaptureFixture[str]):
+    assert kl_opt.main([silu, "--param", "batch=2"]) == 1
+    assert "--param changes parameters of a model file (.kl)" in capsys.readouterr().err
+
+
+def test_terminators_that_only_the_printer_leaves_out_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "region.mlir"
+    path.write_text("scf.execute_region {\n  scf.yield\n}\n")
+    assert kl_opt.main([str(path)]) == 0
+    assert "scf.yield" in capsys.readouterr().out

@@ -104,3 +104,14 @@ def test_a_pipe_is_written_as_it_is(tmp_path: Path):
     write_file(pipe, "text")
     assert os.read(reader, 10) == b"text"
     os.close(reader)
+
+
+@pytest.mark.parametrize("tool", [kl_opt.main, lambda words: kl.main(["compile", *words, "--to", "nn"])])
+def test_a_dash_is_the_standard_output(
+    tool: object, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert callable(tool)
+    monkeypatch.chdir(model.parent)
+    assert tool([str(model), "-o", "-"]) == 0
+    assert capsys.readouterr().out.startswith("builtin.module @mini {")
+    assert not Path("-").exists()

@@ -366,3 +366,8 @@ def test_a_search_has_the_edits_in_every_point() -> None:
     assert "prefetch-weights" not in {slot.pass_class.name for slot in template.slots()}
     with pytest.raises(InputError, match="--after cse: the pipeline has no such pass"):
         default_template().edited([Edit("after", "cse", "canonicalize")])
+
+
+def test_a_pass_above_the_level_that_is_reached_is_an_error(small: str, capsys: Capture) -> None:
+    shown = error(capsys, "compile", small, "--before", "loop-kernels=kl-default{to=dataflow}")
+    assert "the pass loop-kernels leads to the level kernel, the module is at the level dataflow" in shown

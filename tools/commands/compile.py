@@ -49,8 +49,9 @@ def run(command: Command) -> int:
     given = compiler.read()
     free = command.compiler.mapping.pipeline is not None and command.to is None and not command.memory
     document = _compile(compiler, given, _level(command, given), free=free)
-    if command.output is not None:
-        write_file(command.output, document.pop("text"))
+    output = None if command.output == "-" else command.output
+    if output is not None:
+        write_file(output, document.pop("text"))
     memory = _memory(given) if command.memory else None
     if command.compiler.json:
         print_json(document if memory is None else {**document, "memory": memory.document})
@@ -59,7 +60,7 @@ def run(command: Command) -> int:
         print(document["pipeline"])
     if memory is not None:
         print_tables(memory.tables)
-    elif command.output is None and not command.print_pipeline:
+    elif output is None and not command.print_pipeline:
         exact_output().write(document["text"])
     return 0
 
