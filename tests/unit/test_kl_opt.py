@@ -196,9 +196,7 @@ def test_parameters_of_ir_are_an_error(silu: str, capsys: pytest.CaptureFixture[
     assert "--param changes parameters of a model file (.kl)" in capsys.readouterr().err
 
 
-def test_terminators_that_only_the_printer_leaves_out_stay(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_terminators_that_xdsl_leaves_out_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = tmp_path / "region.mlir"
     path.write_text("scf.execute_region {\n  scf.yield\n}\n")
     assert kl_opt.main([str(path)]) == 0

@@ -370,4 +370,4 @@ def test_a_search_has_the_edits_in_every_point() -> None:
 
 def test_a_pass_above_the_level_that_is_reached_is_an_error(small: str, capsys: Capture) -> None:
     shown = error(capsys, "compile", small, "--before", "loop-kernels=kl-default{to=dataflow}")
-    assert "the pass loop-kernels leads to the level kernel, the module is at the level dataflow" in shown
+    assert "the pass loop-kernels leads to the level kernel, and the module is at the level dataflow" in shown
