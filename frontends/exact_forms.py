@@ -48,7 +48,10 @@ def is_implied(op: Operation | None) -> bool:
 
 
 def _says_signature(op: Operation) -> bool:
-    """Whether a function's own form says what it has beside its type."""
+    """Whether a function's own form says what it has beside its type.
+
+    Attributes of arguments or results that are all empty say no more than none; MLIR leaves them out, too.
+    """
     visibility = _get(op, "sym_visibility")
     if isinstance(visibility, StringAttr) and visibility.data not in VISIBILITIES:
         return False
@@ -59,7 +62,7 @@ def _says_signature(op: Operation) -> bool:
     for name, size in sizes.items():
         if name in op.properties:
             given = _attributes(op, name)
-            if given is None or len(given) != size or not any(one.data for one in given):
+            if given is None or len(given) != size:
                 return False
     if not op.regions[0].blocks:
         return signature(op) is not None or not (sizes.keys() & op.properties.keys())

@@ -166,13 +166,12 @@ class Modules:
         return self.draw.dictionary(depth)
 
     def _each(self, types: list[Attribute]) -> ArrayAttr[DictionaryAttr] | None:
-        """Attributes for each argument or result; none at all; or nothing but empty ones."""
+        """Attributes for each argument or result, of which some are empty; or none at all."""
         if not types or self.random.random() < 0.4:
             return None
         keys = [StringAttr(self.draw.key()) for _ in types]
-        return ArrayAttr(
-            DictionaryAttr({f"t.{key.data}": key} if self.random.random() < 0.6 else {}) for key in keys
-        )
+        given = [DictionaryAttr({f"t.{key.data}": key} if self.random.random() < 0.6 else {}) for key in keys]
+        return ArrayAttr(given) if any(one.data for one in given) else None
 
     def _located(self, op: Operation) -> Operation:
         if self.random.random() < 0.5:
