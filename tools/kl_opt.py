@@ -41,6 +41,7 @@ from .languages import find_frontend
 from .observer import LOOKS_AWAY, OUTPUT, PARSE, Observer, Observers, watched_by
 from .once import refuse_repeats
 from .opt.command import KlOptCommand
+from .opt.default_passes import one_by_one
 from .opt.failing_options import check_options, reduced, reproducing, rewritten
 from .opt.parse_errors import as_asked
 from .opt.seeing import add_listings, with_bare_remarks
@@ -269,10 +270,8 @@ class KlOptMain(xDSLOptMain):
             from .opt.remarks import Remarks
 
             observers.insert(0, Remarks(remarks, tell))
-        from .lowering import expanded
-
         verify, dominance = not self.command.disable_verify, not self.command.no_verify_dominance
-        passes, observer = expanded(module, self.pipeline.passes), Observers(observers)
+        passes, observer = one_by_one(module, self.pipeline.passes), Observers(observers)
         run_passes(self.ctx, module, passes, verify=verify, dominance=dominance, observer=observer)
 
     def _tell(self, remark: Diagnostic, of_pass: str | None) -> None:
