@@ -78,7 +78,8 @@ def test_every_file_of_the_tests_reads_back():
 @pytest.mark.skipif(MLIR_OPT is None, reason="mlir-opt is not installed")
 def test_mlir_opt_takes_the_generic_forms_and_we_take_what_it_prints():
     modules = [Modules(Random(seed), CONTEXT, is_mlir=True).module() for seed in range(12)]
-    for module in [*modules, *modules_of_files()[::16]]:
+    files = [one for one in modules_of_files() if "equivalence." not in str(one)]  # e-classes are xDSL's
+    for module in [*modules, *files[::16]]:
         first = judged(printed(CONTEXT, module, print_generic_format=True, print_debuginfo=True))
         again = parsed(first)
         assert judged(printed(CONTEXT, again, print_generic_format=True, print_debuginfo=True)) == first
