@@ -237,10 +237,10 @@ class LegalRuns:
             return f"min-count is {self._rules.min_count}"
         return self._rules.objection(run) or stack_trouble(run, self._rules.stacked)
 
-    def _scan(self, start: int, period: int, most: int | None = None) -> RunScan:
-        """How far the rounds from here are legal, `most` of them or as many as there are."""
+    def _scan(self, start: int, period: int) -> RunScan:
+        """How far the rounds from here are legal."""
         scan = self._scans.setdefault((start, period), RunScan(self._calls, start, period))
-        scan.extend(rounds_from(self._calls.names, start, period) if most is None else most)
+        scan.extend(rounds_from(self._calls.names, start, period))
         return scan
 
 
