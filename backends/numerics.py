@@ -161,7 +161,7 @@ def cast(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) 
 def embedding(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Rows of a table by their index."""
     ids, table = operands
-    rows = [table[_index(row, len(table), "row")] for row in ids]
+    rows = [table[_index(row, len(table), "row")] for row in ids.ravel()]
     return finish(np.stack(rows), result)
 
 
@@ -175,8 +175,9 @@ def rms_norm(operands: Sequence[Array], attributes: Attributes, result: TensorSp
 
 @_meaning
 def matmul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Matrix product."""
+    """Matrix product; `transposed`, the right side has a row for each column of the result."""
     lhs, rhs = operands
+    rhs = rhs.swapaxes(-1, -2) if "transposed" in attributes else rhs
     return finish(_add_products(np.zeros(result.shape), lhs, rhs), result)
 
 
@@ -184,6 +185,19 @@ def matmul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec
 def argmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Index of the largest element of the last dimension, the first of equals."""
     return finish(np.argmax(wide(operands[0]), axis=-1), result)
+
+
+@_meaning
+def slice(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """The columns from `start` on, as many as the result has."""
+    (x,), start = operands, int(attributes["start"])
+    return x[..., start : start + result.shape[-1]].copy()
+
+
+@_meaning
+def concat(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """The columns of all operands, one behind the other."""
+    return np.concatenate(operands, axis=-1)
 
 
 # Rotary position embedding.

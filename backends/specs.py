@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, MemRefType, ModuleOp, TensorType
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, MemRefType, ModuleOp, TensorType, UnitAttr
 from xdsl.ir import Attribute, Operation
 
 from ..dialects.nn import WeightOp
@@ -20,12 +20,14 @@ def tensor_spec(type_: Attribute) -> TensorSpec:
 
 
 def attributes_of(op: Operation) -> dict[str, int | float]:
-    """The numbers among the properties of an operation."""
-    return {
-        name: value.value.data
-        for name, value in op.properties.items()
-        if isinstance(value, IntegerAttr | FloatAttr)
-    }
+    """The numbers among the properties of an operation; one that only says yes is 1."""
+    numbers: dict[str, int | float] = {}
+    for name, value in op.properties.items():
+        if isinstance(value, IntegerAttr | FloatAttr):
+            numbers[name] = value.value.data
+        elif isinstance(value, UnitAttr):
+            numbers[name] = 1
+    return numbers
 
 
 def weight_specs(module: ModuleOp) -> list[WeightSpec]:

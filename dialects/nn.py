@@ -59,6 +59,9 @@ from .nn_elementwise import CastOp as CastOp
 from .nn_elementwise import GeluOp as GeluOp
 from .nn_elementwise import MulOp as MulOp
 from .nn_elementwise import SiluOp as SiluOp
+from .nn_views import VIEW_OPERATIONS
+from .nn_views import ConcatOp as ConcatOp
+from .nn_views import SliceOp as SliceOp
 from .tensors import SlicedCallOp, expect, verify_call_signature
 
 
@@ -241,6 +244,7 @@ NN = Dialect(
         *CACHE_OPERATIONS,
         *ATTENTION_OPERATIONS,
         *ELEMENT_OPERATIONS,
+        *VIEW_OPERATIONS,
         ObserveOp,
     ],
 )

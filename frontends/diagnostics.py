@@ -36,7 +36,7 @@ def location_of(span: Span) -> FileLineColLoc:
 _END_OF_TEXT = "$END"
 _BRACKETS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 
-_EXPRESSION = {"NAME", "NUMBER", "LPAR", "MINUS"}
+_EXPRESSION = {"NAME", "NUMBER", "LPAR", "MINUS", "TRANSPOSED"}
 _GROUPS: tuple[tuple[Set[str], str], ...] = (
     (
         {"PARAM", "DTYPE", "WEIGHT", "CACHE", "LAYER", "STEP"},

@@ -19,7 +19,8 @@ from . import declarations
 from .bodies import Body
 from .declarations import ELEMENT_TYPES, Stack
 from .diagnostics import error, location_of
-from .expressions import OUR_NAMES, Expressions, Operators
+from .expressions import Expressions
+from .operators import OUR_NAMES, Operators
 from .scope import Global, LayerKind, Number, Scope, extent
 from .syntax import (
     Cache,

@@ -156,6 +156,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
     negate = _node(syntax.Negate)
     binary = _node(lambda span, lhs, op, rhs: syntax.Binary(span, str(op), lhs, rhs))
     lookup = _node(syntax.Lookup)
+    transposed = _node(lambda span, word, operand: syntax.Transposed(span, operand))
     call = _node(syntax.Call)
     layer_call = _node(syntax.LayerCall)
     keyword = _node(syntax.Argument)

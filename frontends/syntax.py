@@ -60,6 +60,13 @@ class Lookup(Node):
 
 
 @dataclass(frozen=True)
+class Transposed(Node):
+    """`transposed(operand)`, the right side of a matrix product."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True)
 class Argument(Node):
     """An argument of a call, with its keyword if it has one: `x` or `scale = 0.5`."""
 
@@ -84,7 +91,7 @@ class LayerCall(Node):
     arguments: tuple[Argument, ...]
 
 
-Expression = Name | Number | Negate | Binary | Lookup | Call | LayerCall
+Expression = Name | Number | Negate | Binary | Lookup | Transposed | Call | LayerCall
 
 
 # Declarations.

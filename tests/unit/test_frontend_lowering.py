@@ -206,9 +206,9 @@ step(x[batch, hidden]) {
 
 def test_a_layer_may_return_several_values():
     text = """
-layer split[1](x[batch, hidden]) { return silu(x), f32(x) }
+layer halve[1](x[batch, hidden]) { return silu(x), f32(x) }
 step(x[batch, hidden]) {
-  a, b = split[0](x)
+  a, b = halve[0](x)
   return b, f32(a)
 }
 """

@@ -31,6 +31,13 @@ func.func private @compute(%ids: tensor<1xi32>, %table: tensor<16x8xbf16>, %norm
   %g = nn.gelu %s : (tensor<1x8xf32>) -> tensor<1x8xf32>
   // CHECK-NEXT: %c = nn.cast %g : (tensor<1x8xf32>) -> tensor<1x8xbf16>
   %c = nn.cast %g : (tensor<1x8xf32>) -> tensor<1x8xbf16>
+  // CHECK-NEXT: %t = nn.matmul %c, %table {transposed} : (tensor<1x8xbf16>, tensor<16x8xbf16>) -> tensor<1x16xbf16>
+  // GENERIC: "nn.matmul"(%c, %table) <{transposed}>
+  %t = nn.matmul %c, %table {transposed} : (tensor<1x8xbf16>, tensor<16x8xbf16>) -> tensor<1x16xbf16>
+  // CHECK-NEXT: %left = nn.slice %t from 4 : (tensor<1x16xbf16>) -> tensor<1x3xbf16>
+  %left = nn.slice %t from 4 : (tensor<1x16xbf16>) -> tensor<1x3xbf16>
+  // CHECK-NEXT: %both = nn.concat %left, %t : (tensor<1x3xbf16>, tensor<1x16xbf16>) -> tensor<1x19xbf16>
+  %both = nn.concat %left, %t : (tensor<1x3xbf16>, tensor<1x16xbf16>) -> tensor<1x19xbf16>
   // CHECK-NEXT: %n = nn.argmax %c : (tensor<1x8xbf16>) -> tensor<1xi32>
   %n = nn.argmax %c : (tensor<1x8xbf16>) -> tensor<1xi32>
   func.return %n : tensor<1xi32>
