@@ -1,117 +1,24 @@
 """From expressions to nn operations; names, shapes and types are checked on the way.
 
-Numbers are worked out here and never become values of the IR. Operators are the operations that have a
-spelling: ours are known from the start, and their names belong to the language. Those of other packages are
-looked up when a call asks for a name that ours do not have; so a model that calls none does not wait for
-them, and an installed package takes no name away.
+Numbers are worked out here and never become values of the IR. Operators are in `operators.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
 
 from xdsl.dialects.builtin import FileLineColLoc, TensorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from ..dialects.nn import NN, CallOp
-from ..dialects.operation import ComputeOp
-from ..dialects.spelling import LEFT, RIGHT, Arguments, Others, Spelling, Value, conversion, described, shown
+from ..dialects.nn import CallOp
+from ..dialects.spelling import LEFT, RIGHT, Arguments, Value, conversion, described, shown
 from .diagnostics import counted, error, location_of, similar
-from .scope import Global, LayerKind, Scope, combine, evaluate, kind_of, literal, whole
+from .numbers import FUNCTIONS, combine, literal
+from .operators import Given, Operators, sign
+from .scope import Constant, Global, LayerKind, Scope, element, evaluate, kind_of, whole
 from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number
-
-Spelled = dict[str, list[tuple[Spelling, type[ComputeOp]]]]
-"""The operations of each name; more than one is an error for who calls it."""
-
-
-def _spelled(operations: Iterable[type[Operation]]) -> Spelled:
-    found: Spelled = {}
-    for operation in operations:
-        if issubclass(operation, ComputeOp) and isinstance(operation.SPELLING, Spelling):
-            for name in operation.SPELLING.names:
-                found.setdefault(name, []).append((operation.SPELLING, operation))
-    return found
-
-
-OURS = _spelled(NN.operations)
-OUR_NAMES = tuple(name for name in OURS if name.isidentifier())
-"""The operators that belong to the language; signs are no names."""
-
-
-class Operators:
-    """Ours, and those of other packages."""
-
-    def __init__(self, others: Others):
-        self._give_others = others
-
-    @cached_property
-    def _others(self) -> Spelled:
-        return _spelled(self._give_others())
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What can be called."""
-        return tuple(dict.fromkeys((*OUR_NAMES, *self._others)))
-
-    def __contains__(self, name: str) -> bool:
-        return name in OURS or name in self._others
-
-    def call(self, call: Call, values: Sequence[Value]) -> Operation:
-        """The operation of a call by name.
-
-        Raises: ParseError if the arguments do not fit, or if two packages have the name.
-        """
-        name = call.operator.text
-        found = OURS.get(name) or self._others[name]
-        if len(found) > 1:
-            owners = " and ".join(operation.name for _, operation in found)
-            raise error(call.operator.span, f"'{name}' is {owners}", "keep one of their packages installed")
-        spelling, operation = found[0]
-        return operation.spelled(_bind(spelling, call, values))
-
-
-def sign(arguments: Arguments) -> Operation | None:
-    """The operation of a sign between two values, or of `table[ids]`; None where tensors have no such sign.
-
-    Raises: ParseError if the arguments do not fit.
-    """
-    found = OURS.get(arguments.name)
-    return found[0][1].spelled(arguments) if found else None
-
-
-def _bind(spelling: Spelling, call: Call, values: Sequence[Value]) -> Arguments:
-    """The values of a call's arguments by parameter.
-
-    Raises: ParseError if an argument is missing, unknown or given twice.
-    """
-    name = call.operator.text
-    usage, bound = spelling.usage(name), Arguments(name, call.span, {}, {})
-    for number, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
-        parameter = _parameter(spelling, call.operator, argument, number)
-        if parameter in bound:
-            raise error(argument.span, f"'{parameter}' is given twice", usage)
-        bound.values[parameter], bound.spans[parameter] = value, argument.value.span
-    missing = [parameter for parameter in spelling.parameters if parameter not in bound]
-    if missing:
-        raise error(call.span, f"{name} lacks {', '.join(missing)}", usage)
-    return bound
-
-
-def _parameter(spelling: Spelling, operator: Name, argument: Argument, number: int) -> str:
-    name, parameters, usage = operator.text, spelling.parameters, spelling.usage(operator.text)
-    if argument.keyword is None:
-        if number >= len(parameters):
-            message = f"{name} takes {counted(len(parameters), 'argument')} without keyword"
-            raise error(argument.span, message, usage)
-        return parameters[number]
-    keyword, known = argument.keyword, (*parameters, *spelling.optional)
-    if keyword.text not in known:
-        message = f"{name} has no '{keyword.text}'{similar(keyword.text, known)}"
-        raise error(keyword.span, message, usage)
-    return keyword.text
 
 
 class Expressions:
@@ -183,15 +90,33 @@ class Expressions:
 
     def operation(self, call: Call) -> Operation:
         """Append the operation of an operator's call; it may have no result."""
-        if call.operator.text not in self._operators:
+        return self._operation(call, self._given(call))
+
+    def _given(self, call: Call) -> list[Given]:
+        """The arguments of a call, constants as such."""
+        if call.operator.text not in self._operators and call.operator.text not in FUNCTIONS:
             raise self._no_operator(call.operator)
-        values = [self.value(argument.value) for argument in call.arguments]
-        return self.emit(self._operators.call(call, values), call.span)
+        return [self._constant(argument.value) or self.value(argument.value) for argument in call.arguments]
+
+    def _constant(self, expression: Expression) -> Constant | None:
+        meaning = self.scope[expression] if isinstance(expression, Name) else None
+        return meaning if isinstance(meaning, Constant) else None
+
+    def _tensor(self, constant: Constant, span: Span) -> SSAValue:
+        return self._fetch(constant.tensor, span)
+
+    def _operation(self, call: Call, given: Sequence[Given]) -> Operation:
+        if call.operator.text not in self._operators:
+            message = f"{call.operator.text} is a function of numbers, tensors have none of that name"
+            raise error(call.span, message)
+        return self.emit(self._operators.call(call, given, self._tensor), call.span)
 
     def _name(self, name: Name) -> Value:
         meaning = self.scope[name]
         if isinstance(meaning, Global):
             return self._fetch(meaning, name.span)
+        if isinstance(meaning, Constant):
+            return self._tensor(meaning, name.span)
         if isinstance(meaning, LayerKind):
             raise error(name.span, f"'{name.text}' is a layer; call it: {name.text}[0](…)")
         return meaning
@@ -207,6 +132,9 @@ class Expressions:
         return self.emit(op, expression.span).results[0]
 
     def _lookup(self, lookup: Lookup) -> Value:
+        constant = self._constant(lookup.table)
+        if constant is not None:
+            return element(lookup, constant, self.scope)
         table, ids = self._name(lookup.table), self.value(lookup.index)
         spans = {"table": lookup.table.span, "ids": lookup.index.span}
         op = sign(Arguments("[]", lookup.span, {"table": table, "ids": ids}, spans))
@@ -214,16 +142,20 @@ class Expressions:
         return self.emit(op, lookup.span).results[0]
 
     def _result(self, call: Call) -> Value:
-        op = self.operation(call)
+        given, name = self._given(call), call.operator.text
+        numbers = [value for value in given if isinstance(value, int | float)]
+        if name in FUNCTIONS and len(numbers) == len(given):
+            return evaluate(call, self.scope)
+        op = self._operation(call, given)
         if not op.results:
-            message = f"{call.operator.text} gives no value"
+            message = f"{name} gives no value"
             raise error(call.span, message, "let it stand on a line of its own")
         return op.results[0]
 
     def _no_operator(self, name: Name) -> ParseError:
         if name.text not in self.scope:
             known = self._operators.names
-            message = f"unknown operator '{name.text}'{similar(name.text, known)}"
+            message = f"unknown operator '{name.text}'{similar(name.text, (*known, *FUNCTIONS))}"
             return error(name.span, message, f"operators are {', '.join(known)}")
         meaning = self.scope[name]
         help = f"say which one: {name.text}[0](…)" if isinstance(meaning, LayerKind) else ""
