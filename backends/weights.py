@@ -27,11 +27,21 @@ class WeightError(ValueError):
 
 
 @dataclass(frozen=True)
+class Part:
+    """Some rows, or columns, of a checkpoint's tensor: from `first` to below `last`."""
+
+    first: int
+    last: int
+    each: int | None = None
+    """Those of every so many, rather than once in the tensor."""
+
+
+@dataclass(frozen=True)
 class WeightSpec:
     """A weight of a model and where a checkpoint holds it.
 
     A stacked weight has a leading dimension of layers; its checkpoint name holds `{layer}` for the
-    index. A transposed one lies in the checkpoint with its last two dimensions swapped.
+    number. A transposed one lies in the checkpoint with its last two dimensions swapped.
     """
 
     name: str
@@ -39,6 +49,14 @@ class WeightSpec:
     checkpoint: str | None = None
     transposed: bool = False
     stacked: bool = False
+    rows: Part | None = None
+    """The rows of the checkpoint's tensor that it is, as they lie there."""
+    columns: Part | None = None
+    """The columns, likewise."""
+    layers: tuple[int, ...] | None = None
+    """What `{layer}` stands for in each layer; None is 0, 1, 2, …."""
+    values: tuple[float, ...] | None = None
+    """Its elements: it is a constant, neither random nor read."""
 
     @property
     def layer_shape(self) -> tuple[int, ...]:
@@ -50,12 +68,18 @@ def random_weights(specs: Iterable[WeightSpec], seed: int) -> dict[str, Array]:
     """Normal numbers that keep activations near 1: deviation fan-in^-1/2; vectors (norms) around 1.
 
     A weight depends on its name and shape and the seed alone, and the first layers of a stack not on
-    how many follow.
+    how many follow. Constants have their values.
     """
     return {spec.name: _random_weight(spec, seed) for spec in specs}
 
 
+def _constant(spec: WeightSpec, values: tuple[float, ...]) -> Array:
+    return rounded(np.array(values, np.float64).reshape(spec.tensor.shape), spec.tensor.dtype)
+
+
 def _random_weight(spec: WeightSpec, seed: int) -> Array:
+    if spec.values is not None:
+        return _constant(spec, spec.values)
     rng = np.random.default_rng([seed, *spec.name.encode()])
     numbers = rng.standard_normal(spec.tensor.shape, np.float32)
     shape = spec.layer_shape
@@ -66,7 +90,7 @@ def _random_weight(spec: WeightSpec, seed: int) -> Array:
 def load_safetensors(path: str | Path, specs: Iterable[WeightSpec]) -> dict[str, Array]:
     """Read weights by their checkpoint names from one file, or from all such files of a folder.
 
-    Float types are converted to the weight's, with one rounding.
+    Float types are converted to the weight's, with one rounding. Constants have their values.
 
     Raises: WeightError if a file is not in the format or cut short, if a tensor is missing, has another
         shape or holds no floats, or if a weight names no tensor. OSError if a file cannot be opened.
@@ -97,13 +121,15 @@ class _Entry:
 
 
 def _load_weight(spec: WeightSpec, entries: Mapping[str, _Entry]) -> Array:
+    if spec.values is not None:
+        return _constant(spec, spec.values)
     if spec.checkpoint is None:
         raise WeightError(f"weight {spec.name} has no name in a checkpoint; give it one with `from`")
     if not spec.stacked:
         return _load_tensor(spec, spec.checkpoint, entries)
     stack = spec.tensor.zeros()
-    for layer in range(len(stack)):
-        stack[layer] = _load_tensor(spec, spec.checkpoint.replace("{layer}", str(layer)), entries)
+    for layer, number in enumerate(spec.layers or range(len(stack))):
+        stack[layer] = _load_tensor(spec, spec.checkpoint.replace("{layer}", str(number)), entries)
     return stack
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType, bf16, f16, f32, f64, i32
@@ -79,6 +79,8 @@ class Spelling:
     """Further names; `Arguments.name` is the one that is called."""
     many: str | None = None
     """What may follow the parameters by position, as often as one likes."""
+    constants: tuple[str, ...] = ()
+    """Parameters that take the numbers of a constant; to all others a constant is a tensor."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,9 +108,11 @@ class Arguments:
     """The place of the whole."""
     values: dict[str, Value]
     spans: dict[str, Span]
+    constants: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    """The numbers of constants, for the parameters that take them."""
 
     def __contains__(self, parameter: str) -> bool:
-        return parameter in self.values
+        return parameter in self.values or parameter in self.constants
 
     def several(self, many: str) -> list[str]:
         """The names of what a spelling takes as often as one likes, in order: `extent 1`, `extent 2`."""
@@ -135,6 +139,15 @@ class Arguments:
         if isinstance(value, SSAValue):
             raise self._needed(parameter, "a number")
         return float(value)
+
+    def constant(self, parameter: str) -> tuple[float, ...]:
+        """The numbers of a constant.
+
+        Raises: ParseError if the argument is anything else.
+        """
+        if parameter in self.values:
+            raise self._needed(parameter, "the name of a constant")
+        return self.constants[parameter]
 
     def positive(self, parameter: str) -> float:
         """A number above zero.

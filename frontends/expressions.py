@@ -1,6 +1,6 @@
 """From expressions to nn operations; names, shapes and types are checked on the way.
 
-Numbers are worked out here and never become values of the IR.
+Numbers are worked out here and never become values of the IR. Operators are in `operators.py`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from ..dialects.spelling import (
     shown,
 )
 from .diagnostics import counted, error, location_of, similar
-from .operators import Operators, sign
-from .scope import Global, LayerKind, Scope, combine, evaluate, kind_of, literal, whole
+from .numbers import FUNCTIONS, combine, literal
+from .operators import Given, Operators, sign
+from .scope import Constant, Global, LayerKind, Scope, element, evaluate, kind_of, whole
 from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number, Transposed
 
 _TRANSPOSED = "say how it is used: x @ transposed(table)"
@@ -67,20 +68,21 @@ class Expressions:
 
         Raises: ParseError if it is a number or a cache.
         """
-        value = self.value(expression)
+        return self._checked_tensor(expression, self.value(expression))
+
+    def tensors(self, expression: Expression) -> tuple[SSAValue, ...]:
+        """The tensors an expression stands for: several where a layer or an operator gives several."""
+        if isinstance(expression, LayerCall):
+            return self._layer_call(expression)
+        values = self._values(expression) if isinstance(expression, Call) else (self.value(expression),)
+        return tuple(self._checked_tensor(expression, value) for value in values)
+
+    def _checked_tensor(self, expression: Expression, value: Value) -> SSAValue:
         if not isinstance(value, SSAValue) or not isinstance(value.type, TensorType):
             message = f"'{expression.span.text}' is {described(value)}, a tensor is needed here"
             number = f"declare it outside: param n = {expression.span.text}"
             raise error(expression.span, message, "" if isinstance(value, SSAValue) else number)
         return value
-
-    def tensors(self, expression: Expression) -> tuple[SSAValue, ...]:
-        """The tensors an expression stands for: several where a layer returns several."""
-        if isinstance(expression, LayerCall):
-            return self._layer_call(expression)
-        if isinstance(expression, Call):
-            return self._results(expression)
-        return (self.tensor(expression),)
 
     def value(self, expression: Expression) -> Value:
         """The tensor, cache or number an expression stands for."""
@@ -98,21 +100,41 @@ class Expressions:
             case Transposed():
                 raise error(expression.span, "'transposed' stands on the right of '@' alone", _TRANSPOSED)
             case Call():
-                return self._result(expression)
+                return self._only(self._values(expression), expression.span, f"{expression.operator.text}(…)")
             case LayerCall():
-                return self._only_result(expression)
+                return self._only(
+                    self._layer_call(expression), expression.span, f"{expression.layer.text}[…](…)"
+                )
 
     def operations(self, call: Call) -> Sequence[Operation]:
         """Append the operations of an operator's call; each gives one value, or a single one gives none."""
-        if call.operator.text not in self._operators:
+        return self._operations(call, self._given(call))
+
+    def _given(self, call: Call) -> list[Given]:
+        """The arguments of a call, constants as such."""
+        if call.operator.text not in self._operators and call.operator.text not in FUNCTIONS:
             raise self._no_operator(call.operator)
-        values = [self.value(argument.value) for argument in call.arguments]
-        return [self.emit(op, call.span) for op in self._operators.call(call, values)]
+        return [self._constant(argument.value) or self.value(argument.value) for argument in call.arguments]
+
+    def _constant(self, expression: Expression) -> Constant | None:
+        meaning = self.scope[expression] if isinstance(expression, Name) else None
+        return meaning if isinstance(meaning, Constant) else None
+
+    def _tensor(self, constant: Constant, span: Span) -> SSAValue:
+        return self._fetch(constant.tensor, span)
+
+    def _operations(self, call: Call, given: Sequence[Given]) -> Sequence[Operation]:
+        if call.operator.text not in self._operators:
+            message = f"{call.operator.text} is a function of numbers, tensors have none of that name"
+            raise error(call.span, message)
+        return [self.emit(op, call.span) for op in self._operators.call(call, given, self._tensor)]
 
     def _name(self, name: Name) -> Value:
         meaning = self.scope[name]
         if isinstance(meaning, Global):
             return self._fetch(meaning, name.span)
+        if isinstance(meaning, Constant):
+            return self._tensor(meaning, name.span)
         if isinstance(meaning, LayerKind):
             raise error(name.span, f"'{name.text}' is a layer; call it: {name.text}[0](…)")
         return meaning
@@ -131,6 +153,9 @@ class Expressions:
         return self.emit(op, expression.span).results[0]
 
     def _lookup(self, lookup: Lookup) -> Value:
+        constant = self._constant(lookup.table)
+        if constant is not None:
+            return element(lookup, constant, self.scope)
         table, ids = self._name(lookup.table), self.value(lookup.index)
         spans = {"table": lookup.table.span, "ids": lookup.index.span}
         op = sign(Arguments("[]", lookup.span, {"table": table, "ids": ids}, spans))
@@ -141,30 +166,28 @@ class Expressions:
         """The right side of a sign; that of a matrix product may be transposed."""
         return self.value(rhs.operand if operator == "@" and isinstance(rhs, Transposed) else rhs)
 
-    def _results(self, call: Call) -> tuple[SSAValue, ...]:
-        results = [op.results for op in self.operations(call)]
+    def _values(self, call: Call) -> tuple[Value, ...]:
+        """What a call gives: the number of a function of numbers, or the values of its operations."""
+        given, name = self._given(call), call.operator.text
+        if name in FUNCTIONS and all(isinstance(value, int | float) for value in given):
+            return (evaluate(call, self.scope),)
+        results = [op.results for op in self._operations(call, given)]
         if not results[0]:
-            message = f"{call.operator.text} gives no value"
+            message = f"{name} gives no value"
             raise error(call.span, message, "let it stand on a line of its own")
         return tuple(values[0] for values in results)
-
-    def _result(self, call: Call) -> Value:
-        return self._only(self._results(call), call.span, f"{call.operator.text}(…)")
 
     def _no_operator(self, name: Name) -> ParseError:
         if name.text not in self.scope:
             known = self._operators.names
-            close = similar(name.text, known)
+            close = similar(name.text, (*known, *FUNCTIONS))
             message = f"unknown operator '{name.text}'{close}"
             return error(name.span, message, "" if close else f"operators are {', '.join(known)}")
         meaning = self.scope[name]
         help = f"say which one: {name.text}[0](…)" if isinstance(meaning, LayerKind) else ""
         return error(name.span, f"'{name.text}' is {kind_of(meaning)}, no operator", help)
 
-    def _only_result(self, call: LayerCall) -> Value:
-        return self._only(self._layer_call(call), call.span, f"{call.layer.text}[…](…)")
-
-    def _only(self, results: Sequence[SSAValue], span: Span, call: str) -> SSAValue:
+    def _only(self, results: Sequence[Value], span: Span, call: str) -> Value:
         if len(results) != 1:
             message = f"'{span.text}' gives {len(results)} values, one is needed here"
             raise error(span, message, f"name them first: a, b = {call}")

@@ -7,15 +7,17 @@ installed package takes no name away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
+from xdsl.utils.lexer import Span
 
 from ..dialects.nn import NN
 from ..dialects.operation import ComputeOp
 from ..dialects.spelling import Arguments, Others, Spelling, Value
 from .diagnostics import counted, error, similar
+from .scope import Constant
 from .syntax import Argument, Call, Name
 
 Spelled = dict[str, list[tuple[Spelling, type[ComputeOp]]]]
@@ -34,6 +36,12 @@ def _spelled(operations: Iterable[type[Operation]]) -> Spelled:
 OURS = _spelled(NN.operations)
 OUR_NAMES = tuple(name for name in OURS if name.isidentifier())
 """The operators that belong to the language; signs are no names."""
+
+Given = Value | Constant
+"""What an argument is, before it is known what its parameter takes."""
+
+Tensors = Callable[[Constant, Span], SSAValue]
+"""Makes constants tensors, where they stand as such."""
 
 
 class Operators:
@@ -54,8 +62,8 @@ class Operators:
     def __contains__(self, name: str) -> bool:
         return name in OURS or name in self._others
 
-    def call(self, call: Call, values: Sequence[Value]) -> Sequence[Operation]:
-        """The operations of a call by name; several where it gives several values.
+    def call(self, call: Call, given: Sequence[Given], tensor: Tensors) -> Sequence[Operation]:
+        """The operations of a call by name, several for several values; `tensor` makes a constant one.
 
         Raises: ParseError if the arguments do not fit, or if two packages have the name.
         """
@@ -65,7 +73,7 @@ class Operators:
             owners = " and ".join(operation.name for _, operation in found)
             raise error(call.operator.span, f"'{name}' is {owners}", "keep one of their packages installed")
         spelling, operation = found[0]
-        return operation.spelled_all(_bind(spelling, call, values))
+        return operation.spelled_all(_bind(spelling, call, given, tensor))
 
 
 def sign(arguments: Arguments) -> Operation | None:
@@ -77,18 +85,24 @@ def sign(arguments: Arguments) -> Operation | None:
     return found[0][1].spelled(arguments) if found else None
 
 
-def _bind(spelling: Spelling, call: Call, values: Sequence[Value]) -> Arguments:
+def _bind(spelling: Spelling, call: Call, given: Sequence[Given], tensor: Tensors) -> Arguments:
     """The values of a call's arguments by parameter.
 
     Raises: ParseError if an argument is missing, unknown or given twice.
     """
     name = call.operator.text
     usage, bound = spelling.usage(name), Arguments(name, call.span, {}, {})
-    for number, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
+    for number, (argument, value) in enumerate(zip(call.arguments, given, strict=True)):
         parameter = _parameter(spelling, call.operator, argument, number)
         if parameter in bound:
             raise error(argument.span, f"'{parameter}' is given twice", usage)
-        bound.values[parameter], bound.spans[parameter] = value, argument.value.span
+        bound.spans[parameter] = span = argument.value.span
+        if not isinstance(value, Constant):
+            bound.values[parameter] = value
+        elif parameter in spelling.constants:
+            bound.constants[parameter] = value.values
+        else:
+            bound.values[parameter] = tensor(value, span)
     missing = [parameter for parameter in spelling.parameters if parameter not in bound]
     if missing:
         raise error(call.span, f"{name} lacks {', '.join(missing)}", usage)

@@ -108,7 +108,9 @@ def read_weights(program: Program, checkpoint: str | None, seed: int) -> dict[st
     Raises: WeightError where the checkpoint does not fit, OSError.
     """
     specs = [
-        WeightSpec(r.name, r.whole, r.checkpoint, r.transposed, r.stacked)
+        WeightSpec(
+            r.name, r.whole, r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values
+        )
         for r in program.regions
         if r.kind == "weight"
     ]

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import TIERS
 from ..tensors import TensorSpec, whole_spec
+from ..weights import Part
 from .kernel import Kernel
 
-VERSION = 3
+VERSION = 4
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
 
 
@@ -54,6 +55,14 @@ class Region:
     checkpoint: str | None = None
     transposed: bool = False
     stacked: bool = False
+    rows: Part | None = None
+    """The rows of the checkpoint's tensor that the weight is."""
+    columns: Part | None = None
+    """The columns, likewise."""
+    layers: tuple[int, ...] | None = None
+    """What `{layer}` stands for in each layer; None is 0, 1, 2, …."""
+    values: tuple[float, ...] | None = None
+    """The elements of the whole weight, where it is a constant."""
     shard_axis: int | None = None
     """The whole weight is split over the sockets along this axis; with None each socket has all of it."""
     shard_parts: int = 1

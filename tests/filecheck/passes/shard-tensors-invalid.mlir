@@ -8,7 +8,7 @@ nn.weight @w : tensor<8x24xbf16>
 func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) -> tensor<1x24xbf16> {
   %w = nn.get_global @w : tensor<8x24xbf16>
   %q = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x24xbf16>) -> tensor<1x24xbf16>
-  %r = nn.rope %q, %position {head_dim = 4, theta = 1.0e+04 : f64} : (tensor<1x24xbf16>, tensor<i32>) -> tensor<1x24xbf16>
+  %r = nn.rope %q, %position {head_dim = 4, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x24xbf16>, tensor<i32>) -> tensor<1x24xbf16>
   func.return %r : tensor<1x24xbf16>
 }
 
