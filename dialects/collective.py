@@ -13,9 +13,9 @@ from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
 from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 
-from .nn_compute import TableLookupOp
-from .operation import SPLIT_ALREADY, Fusion, SocketExchangeOp, Without
-from .sharding import Partial, ShardView, Split
+from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
+from .operation import Fusion, SocketExchangeOp
+from .sharding import Partial, Split
 from .tensors import element_type_of, expect, shape_of
 
 
@@ -85,25 +85,6 @@ class AllGatherOp(SocketExchangeOp):
 
     def flops(self) -> int:
         return 0
-
-
-@irdl_op_definition
-class ShardedEmbeddingOp(TableLookupOp):
-    """Rows of a table whose rows are split over the sockets: zeros where another socket has the row.
-
-    `%p = collective.sharded_embedding %ids, %table : (tensor<1xi32>, tensor<16032x4096xbf16>) -> …`; the sum
-    over the sockets is the embedding.
-    """
-
-    name = "collective.sharded_embedding"
-
-    NUMPY: ClassVar = ".backends.collectives:sharded_embedding"
-    ACROSS_SOCKETS: ClassVar[bool] = True
-    SPELLING: ClassVar = SPLIT_ALREADY
-    FUSION: ClassVar = Fusion("lookup", "embedding")
-
-    def shard(self, view: ShardView) -> Without:
-        return SPLIT_ALREADY
 
 
 def made_whole(value: SSAValue, layout: Split | Partial) -> SocketExchangeOp:

@@ -1,19 +1,18 @@
-"""The `nn` operations on rows: embedding, norm, matrix product."""
+"""The `nn` operations on rows: embedding, matrix product."""
 
 from __future__ import annotations
 
 from abc import ABC
 from dataclasses import replace
-from math import prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerType, TensorType, f64
+from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from .operation import ComputeOp, Fusion, TileRule, Without
-from .sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split, split
+from .operation import SPLIT_ALREADY, ComputeOp, Fusion, Instead, TileRule, Without
+from .sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split, split, zeros_in
 from .spelling import LEFT, RIGHT, Arguments, Spelling, extents
 from .tensors import element_type_of, expect, shape_of
 
@@ -48,6 +47,27 @@ class TableLookupOp(ComputeOp, ABC):
 
 
 @irdl_op_definition
+class ShardedEmbeddingOp(TableLookupOp):
+    """Rows of a table whose rows are split over the sockets: zeros where another socket has the row.
+
+    `%p = collective.sharded_embedding %ids, %table : (tensor<1xi32>, tensor<16032x4096xbf16>) -> …`; the sum
+    over the sockets is the embedding.
+    """
+
+    name = "collective.sharded_embedding"
+
+    NUMPY: ClassVar = ".backends.collectives:sharded_embedding"
+    ACROSS_SOCKETS: ClassVar[bool] = True
+    SPELLING: ClassVar = SPLIT_ALREADY
+    FUSION: ClassVar = Fusion("lookup", "embedding")
+
+    def shard(self, view: ShardView) -> Sharded:
+        view.require_free(1, "the table")
+        view.require_even(shape_of(self.table)[0], view.sockets, "rows of the table")
+        return Sharded((REPLICATED, Split(0, view.sockets)), PARTIAL)
+
+
+@irdl_op_definition
 class EmbeddingOp(TableLookupOp):
     """Rows of a table: ids `[B]` and a table `[V, H]` give `[B, H]`."""
 
@@ -61,53 +81,9 @@ class EmbeddingOp(TableLookupOp):
     def spelled(cls, arguments: Arguments) -> EmbeddingOp:
         return cls(arguments.indices("ids", rank=1), arguments.floats("table", rank=2))
 
-    def shard(self, view: ShardView) -> Sharded:
+    def shard(self, view: ShardView) -> Instead:
         """Every socket has some rows of the table and gives zeros for the others."""
-        view.require_free(1, "the table")
-        view.require_even(shape_of(self.table)[0], view.sockets, "rows of the table")
-        return Sharded((REPLICATED, Split(0, view.sockets)), PARTIAL)
-
-
-@irdl_op_definition
-class RMSNormOp(ComputeOp):
-    """Root-mean-square norm over the last dimension: `x / sqrt(mean(x^2) + eps) * weight`."""
-
-    name = "nn.rms_norm"
-
-    NUMPY: ClassVar = ".backends.numerics:rms_norm"
-    SPELLING: ClassVar = Spelling("rms_norm", ("x", "gain", "eps"))
-    FUSION: ClassVar = Fusion("norm", "norm")
-
-    x = operand_def(TensorType[AnyFloat])
-    weight = operand_def(TensorType[AnyFloat])
-    """`[H]`, H the last dimension of x."""
-    eps = prop_def(FloatAttr.constr(f64))
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$x `,` $weight `eps` $eps attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, x: SSAValue, weight: SSAValue, eps: float):
-        super().__init__(operands=[x, weight], result_types=[x.type], properties={"eps": FloatAttr(eps, f64)})
-
-    def verify_shapes(self) -> None:
-        x, weight = shape_of(self.x), shape_of(self.weight)
-        expect(weight == x[-1:], f"norm weight is {weight}; the last dimension of x is {x[-1:]}")
-        expect(shape_of(self.result) == x, f"result is {shape_of(self.result)}, x is {x}")
-
-    def flops(self) -> int:
-        return 4 * prod(shape_of(self.x))
-
-    @classmethod
-    def spelled(cls, arguments: Arguments) -> RMSNormOp:
-        x = arguments.floats("x")
-        return cls(x, arguments.gain("gain", x), arguments.eps())
-
-    def tile_rule(self) -> Without:
-        return Without("its mean is over whole rows")
-
-    def shard(self, view: ShardView) -> Sharded:
-        return view.whole()
+        return Instead((ShardedEmbeddingOp(self.ids, self.table),))
 
 
 @irdl_op_definition
@@ -163,13 +139,13 @@ class MatmulOp(ComputeOp):
         if isinstance(rows, Split) and (rows.axis, rows.parts) == (1, view.sockets):
             return Sharded((rows, replace(rows, axis=0)), PARTIAL)
         if view.wanted is not None:
-            return Sharded((REPLICATED, view.wanted), view.wanted)
+            return Sharded((REPLICATED, view.wanted), zeros_in(view.wanted))
         columns = shape_of(self.result)[1]
         zeros = -columns % view.sockets
         placement: Placement = split(1, view.sockets, (columns, zeros) if zeros else ())
         remarks = view.padding(columns, columns + zeros, "columns of the product")
-        return Sharded((REPLICATED, placement), placement, remarks)
+        return Sharded((REPLICATED, placement), zeros_in(placement), remarks)
 
 
-ROW_OPERATIONS = (EmbeddingOp, RMSNormOp, MatmulOp)
+ROW_OPERATIONS = (EmbeddingOp, MatmulOp)
 """Those of `nn` in this file."""

@@ -16,11 +16,11 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from ..dialects.nn import NN, CallOp
+from ..dialects.nn import NN, CallOp, MulScalarOp
 from ..dialects.operation import ComputeOp
 from ..dialects.spelling import LEFT, RIGHT, Arguments, Others, Spelling, Value, conversion, described, shown
 from .diagnostics import counted, error, location_of, similar
-from .scope import Global, LayerKind, Scope, combine, evaluate, kind_of, literal, whole
+from .scope import Global, LayerKind, Scope, combine, kind_of, literal, whole
 from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number
 
 Spelled = dict[str, list[tuple[Spelling, type[ComputeOp]]]]
@@ -94,7 +94,7 @@ def _bind(spelling: Spelling, call: Call, values: Sequence[Value]) -> Arguments:
         if parameter in bound:
             raise error(argument.span, f"'{parameter}' is given twice", usage)
         bound.values[parameter], bound.spans[parameter] = value, argument.value.span
-    missing = [parameter for parameter in spelling.parameters if parameter not in bound]
+    missing = [parameter for parameter in spelling.needed if parameter not in bound]
     if missing:
         raise error(call.span, f"{name} lacks {', '.join(missing)}", usage)
     return bound
@@ -171,7 +171,7 @@ class Expressions:
             case Name():
                 return self._name(expression)
             case Negate(operand=operand):
-                return -evaluate(operand, self.scope)
+                return self._negated(expression, self.value(operand))
             case Binary(lhs=lhs, rhs=rhs):
                 return self._binary(expression, self.value(lhs), self.value(rhs))
             case Lookup():
@@ -203,8 +203,14 @@ class Expressions:
         op = sign(Arguments(expression.operator, expression.span, {LEFT: lhs, RIGHT: rhs}, spans))
         if op is None:
             message = f"'{expression.operator}' joins numbers, not tensors"
-            raise error(expression.span, message, "tensors are joined by + * and @")
+            raise error(expression.span, message, "tensors are joined by + - * / and @")
         return self.emit(op, expression.span).results[0]
+
+    def _negated(self, expression: Negate, value: Value) -> Value:
+        if not isinstance(value, SSAValue):
+            return -value
+        arguments = Arguments("-", expression.span, {RIGHT: value}, {RIGHT: expression.operand.span})
+        return self.emit(MulScalarOp(arguments.floats(RIGHT), -1.0), expression.span).results[0]
 
     def _lookup(self, lookup: Lookup) -> Value:
         table, ids = self._name(lookup.table), self.value(lookup.index)

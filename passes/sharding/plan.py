@@ -14,7 +14,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import MemoryWriteEffect
 
 from ...dialects import nn
-from ...dialects.operation import ComputeOp
+from ...dialects.operation import ComputeOp, Instead
 from ...dialects.sharding import (
     REPLICATED,
     CannotSplit,
@@ -113,6 +113,7 @@ def _together(parts: Iterable[BodySharding]) -> BodySharding:
     whole = BodySharding()
     for part in parts:
         whole.layouts |= part.layouts
+        whole.instead |= part.instead
         whole.whole_uses |= part.whole_uses
         whole.global_uses += part.global_uses
         whole.remarks += part.remarks
@@ -156,6 +157,8 @@ class BodySharding:
 
     layouts: dict[SSAValue, Layout] = field(default_factory=dict[SSAValue, Layout])
     """Of the values that are not replicated."""
+    instead: dict[Operation, Instead] = field(default_factory=dict[Operation, Instead])
+    """What stands for operations that sockets compute in another way."""
     whole_uses: dict[SSAValue, list[tuple[Operation, int]]] = field(
         default_factory=dict[SSAValue, list[tuple[Operation, int]]]
     )
@@ -226,6 +229,9 @@ class _Rules:
             sharded = op.shard(view) if isinstance(op, ComputeOp) else None
         except CannotSplit as refusal:
             fail(op, refusal.message, refusal.way_out)
+        if isinstance(sharded, Instead):
+            self._shard_parts(op, sharded)
+            return
         if not isinstance(sharded, Sharded):
             message = f"there is no rule for how {op.name} runs on {self.sockets} sockets"
             fail(op, message, "run it on one socket, or give the operation a method `shard`")
@@ -234,6 +240,16 @@ class _Rules:
         self.body.remarks += ((op, remark) for remark in sharded.remarks)
         if not isinstance(sharded.result, Replicated):
             self.body.layouts[op.results[0]] = sharded.result
+
+    def _shard_parts(self, op: Operation, instead: Instead) -> None:
+        """Apply the rules of what stands for an operation; its result lies as that of the last part."""
+        self.body.instead[op] = instead
+        for part in instead.parts:
+            part.location = op.location
+            self._shard(part)
+        (result,) = instead.parts[-1].results
+        if result in self.body.layouts:
+            self.body.layouts[op.results[0]] = self.body.layouts[result]
 
     def _call(self, op: nn.CallOp) -> None:
         """A layer needs its weights and states as its body does, everything else whole."""

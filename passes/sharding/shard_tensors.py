@@ -19,7 +19,7 @@ from xdsl.pattern_rewriter import (
 from xdsl.rewriter import InsertPoint
 
 from ...dialects import nn
-from ...dialects.collective import ShardedEmbeddingOp, made_whole
+from ...dialects.collective import made_whole
 from ...dialects.kernel import FunctionLikeOp
 from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.sharding import PARTIAL, Split
@@ -127,7 +127,7 @@ def _split(module: ModuleOp, plan: ShardingPlan) -> None:
     for op, message in plan.body.remarks:
         add_remark(op, message)
     for pattern in (
-        ShardEmbedding(plan.body),
+        ReplaceByParts(plan.body),
         ReduceSummands(plan.body),
         SplitResults(plan.body),
         SplitArguments(plan.body),
@@ -137,19 +137,18 @@ def _split(module: ModuleOp, plan: ShardingPlan) -> None:
 
 
 @dataclass
-class ShardEmbedding(RewritePattern):
-    """An embedding becomes the sum of what the sockets find in their rows of the table."""
+class ReplaceByParts(RewritePattern):
+    """What sockets compute in another way becomes that: an embedding, a norm of rows in parts."""
 
     body: BodySharding
 
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: nn.EmbeddingOp, rewriter: PatternRewriter, /):
-        if self.body.layouts.get(op.result) is not PARTIAL:
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /):
+        if (instead := self.body.instead.get(op)) is None:
             return
-        rows = ShardedEmbeddingOp(op.ids, op.table)
-        reduce = made_whole(rows.result, PARTIAL)
-        rows.location = reduce.location = op.location
-        rewriter.replace(op, [rows, reduce])
+        (old,), (new,) = op.results, instead.parts[-1].results
+        if uses := self.body.whole_uses.get(old):
+            self.body.whole_uses[new] = uses
+        rewriter.replace(op, instead.parts)
 
 
 @dataclass
