@@ -119,8 +119,7 @@ class NormOp(ComputeOp, ABC):
         if not isinstance(x, Split) or not self._keeps_groups(x):
             return view.whole()
         needed = self._parameter_placements(x)
-        given = zip(range(1, len(view.operands)), needed, view.operands[1:], strict=True)
-        if any(number not in view.free and lies != wanted for number, wanted, lies in given):
+        if not _follow(view, needed):
             return view.whole()
         if x.runs and self.eps.value.data == 0:
             message = f"{self.name} with eps 0 of what is padded with zeros gives no numbers"
@@ -143,13 +142,20 @@ class NormOp(ComputeOp, ABC):
     def _beside(self, shape: Sequence[int], x: Split) -> Placement:
         if len(shape) > 1:
             return Split(0, x.parts, tuple(run // self.extent for run in x.runs))
-        return REPLICATED if shape[0] == self.extent else shifted(x, -self._last)
+        shared = shape[0] == self.extent and self.extent < shape_of(self.x)[-1]
+        return REPLICATED if shared else shifted(x, -self._last)
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         """x lies as the result does."""
-        if not isinstance(result, Split) or not self._keeps_groups(result):
+        if not isinstance(result, Split):
             return [result, *(None for _ in self.parameters)]
         return [result, *self._parameter_placements(result)]
+
+
+def _follow(view: ShardView, needed: Sequence[Placement]) -> bool:
+    """Whether all parameters lie as they are needed, or are weights, which follow."""
+    given = enumerate(zip(view.operands[1:], needed, strict=True), 1)
+    return all(number in view.free or lies == wanted for number, (lies, wanted) in given)
 
 
 def _parameter_shapes(row: int, group: int) -> list[tuple[int, ...]]:
@@ -164,7 +170,7 @@ def _spelled_group(arguments: Arguments, x: SSAValue) -> int | None:
     if row % groups:
         message = f"groups is {groups}, x is {shown(x.type)}"
         raise arguments.wrong("groups", message, f"it has to divide the last extent of x, {row}")
-    return row // groups if groups > 1 else None
+    return row // groups
 
 
 def _spelled_parameter(arguments: Arguments, name: str, x: SSAValue, group: int | None) -> SSAValue:
@@ -200,11 +206,15 @@ class RMSNormOp(NormOp):
         return x
 
     def shard(self, view: ShardView) -> Sharded | Instead:
-        """A whole row that lies in parts is squared and added up in parts, and scaled where it lies."""
+        """A whole row that has to stay in parts is squared and added up in parts, and scaled where it lies.
+
+        Raises: CannotSplit where elements would be added up that do not belong to it.
+        """
         x, row = view.operands[0], shape_of(self.x)[-1]
-        if not isinstance(x, Split) or x.axis != self._last or self.extent != row:
+        flat = self.extent == row and all(len(shape_of(gain)) == 1 for gain in self.parameters)
+        if not isinstance(x, Split) or x.axis != self._last or not flat:
             return super().shard(view)
-        if any(number not in view.free for number in range(1, len(view.operands))):
+        if not _follow(view, self._parameter_placements(x)) or (view.wanted != x and not x.runs):
             return view.whole()
         if x.runs and not x.zeros:
             message = f"{self.name} adds up elements that are padded, and not with zeros any more"
