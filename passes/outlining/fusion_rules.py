@@ -260,7 +260,8 @@ def _product_role(group: GroupOp, ops: list[Operation], product: Operation) -> s
     products = [op for op in ops if has_role(op, "projection")]
     sources = [op for op in (definition(product.operands[0]) for product in products) if op is not None]
     after = list(readers(group))
-    if holds(after, "rotation", "append", "attention"):
+    kernels = filter(None, map(group_of, after))
+    if holds(after, "append", "attention") or any(holds(members(k), "rotation") for k in kernels):
         return "qkv"
     if holds(sources, "attention"):
         return "output"

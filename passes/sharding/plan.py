@@ -6,7 +6,7 @@ Through a body the plan goes from how the operands of an operation lie to how it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -244,9 +244,11 @@ class _Rules:
     def _shard_parts(self, op: Operation, instead: Instead) -> None:
         """Apply the rules of what stands for an operation; its result lies as that of the last part."""
         self.body.instead[op] = instead
+        first = len(self.body.global_uses)
         for part in instead.parts:
             part.location = op.location
             self._shard(part)
+        self.body.global_uses[first:] = [replace(use, op=op) for use in self.body.global_uses[first:]]
         (result,) = instead.parts[-1].results
         if result in self.body.layouts:
             self.body.layouts[op.results[0]] = self.body.layouts[result]
