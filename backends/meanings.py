@@ -20,7 +20,7 @@ def is_known(name: str) -> bool:
 
 @cache
 def meaning_of(name: str) -> Operation:
-    """What an operation computes, by its name in the IR, such as `nn.matmul` or `mine.layer_norm`.
+    """What an operation computes, by its name in the IR, such as `nn.matmul` or `mine.swiglu`.
 
     Only an operation that is not ours needs xDSL and its own package: that brings the dialect, through the
     entry point `xdsl.universe`.

@@ -45,15 +45,25 @@ from .nn_cache import CacheAppendOp as CacheAppendOp
 from .nn_compute import ROW_OPERATIONS
 from .nn_compute import EmbeddingOp as EmbeddingOp
 from .nn_compute import MatmulOp as MatmulOp
-from .nn_compute import RMSNormOp as RMSNormOp
 from .nn_elementwise import ELEMENT_OPERATIONS
-from .nn_elementwise import AddOp as AddOp
 from .nn_elementwise import ArgmaxOp as ArgmaxOp
 from .nn_elementwise import CastOp as CastOp
-from .nn_elementwise import GeluOp as GeluOp
-from .nn_elementwise import MulOp as MulOp
-from .nn_elementwise import SiluOp as SiluOp
+from .nn_functions import FUNCTION_OPERATIONS
+from .nn_functions import GeluOp as GeluOp
+from .nn_functions import SiluOp as SiluOp
+from .nn_norm_parts import NORM_PARTS
+from .nn_norm_parts import RMSScaleOp as RMSScaleOp
+from .nn_norm_parts import SquareSumOp as SquareSumOp
+from .nn_norms import NORM_OPERATIONS
+from .nn_norms import LayerNormOp as LayerNormOp
+from .nn_norms import RMSNormOp as RMSNormOp
 from .nn_rope import RopeOp as RopeOp
+from .nn_scalar import SCALAR_OPERATIONS
+from .nn_scalar import AddScalarOp as AddScalarOp
+from .nn_scalar import MulScalarOp as MulScalarOp
+from .nn_signs import SIGN_OPERATIONS
+from .nn_signs import AddOp as AddOp
+from .nn_signs import MulOp as MulOp
 from .nn_views import VIEW_OPERATIONS
 from .nn_views import ConcatOp as ConcatOp
 from .nn_views import SliceOp as SliceOp
@@ -170,9 +180,14 @@ NN = Dialect(
         GetGlobalOp,
         CallOp,
         *ROW_OPERATIONS,
+        *NORM_OPERATIONS,
+        *NORM_PARTS,
         RopeOp,
         *CACHE_OPERATIONS,
         *ATTENTION_OPERATIONS,
+        *SIGN_OPERATIONS,
+        *SCALAR_OPERATIONS,
+        *FUNCTION_OPERATIONS,
         *ELEMENT_OPERATIONS,
         *VIEW_OPERATIONS,
         ObserveOp,

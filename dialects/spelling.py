@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from .tensors import element_type_of, shape_of
+from .tensors import element_type_of, ends_with, shape_of
 from .vocabulary import HELP_MARK
 
 Number = int | float
@@ -25,7 +25,7 @@ Others = Callable[[], Iterable[type[Operation]]]
 """Gives the operations of other packages."""
 
 LEFT, RIGHT = "the left side", "the right side"
-"""The parameters of `+ * @`, as messages name them."""
+"""The parameters of `+ - * / @`, as messages name them."""
 TRANSPOSED = "transposed"
 """Given with `@` where the right side stands in `transposed(…)`."""
 
@@ -68,13 +68,13 @@ def conversion(given: Attribute, wanted: Attribute) -> str:
 class Spelling:
     """An operator of the language; arguments bind to its parameters by position or by keyword.
 
-    A name that is no word is one of the signs `@ + *` between two values, or `[]` for `table[ids]`.
+    A name that is no word is one of the signs `@ + - * /` between two values, or `[]` for `table[ids]`.
     """
 
     name: str
     parameters: tuple[str, ...]
     optional: tuple[str, ...] = ()
-    """Parameters that may be left out; they are given by keyword."""
+    """Parameters that may be left out; those that are none of `parameters` are given by keyword."""
     others: tuple[str, ...] = ()
     """Further names; `Arguments.name` is the one that is called."""
     many: str | None = None
@@ -88,10 +88,16 @@ class Spelling:
         return (self.name, *self.others)
 
     def usage(self, name: str) -> str:
-        """How it is called: `it is called as attention(query, keys, values, position, scale = …)`."""
+        """How it is called: `it is called as rms_norm(x, [gain], eps, groups = …)`."""
+        places = (f"[{name}]" if name in self.optional else name for name in self.parameters)
         many = (self.many, "…") if self.many else ()
-        keywords = (f"{parameter} = …" for parameter in self.optional)
-        return f"it is called as {name}({', '.join((*self.parameters, *many, *keywords))})"
+        keywords = (f"{parameter} = …" for parameter in self.optional if parameter not in self.parameters)
+        return f"it is called as {name}({', '.join((*places, *many, *keywords))})"
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The parameters that have to be given."""
+        return tuple(parameter for parameter in self.parameters if parameter not in self.optional)
 
 
 def _is_tensor(value: Value) -> TypeGuard[SSAValue[TensorType[Attribute]]]:
@@ -219,14 +225,16 @@ class Arguments:
         return value
 
     def alike(self) -> tuple[SSAValue, SSAValue]:
-        """Both sides of a sign: tensors of floats of one type.
+        """Both sides of a sign: tensors of floats of one type, of which one may have the last extents alone.
 
         Raises: ParseError if they differ.
         """
         lhs, rhs = self.floats(LEFT), self.floats(RIGHT)
-        if shape_of(lhs) != shape_of(rhs):
+        shorter, longer = sorted(map(shape_of, (lhs, rhs)), key=len)
+        if not ends_with(longer, shorter):
             message = f"shapes differ: {extents(lhs)} and {extents(rhs)}"
-            raise self.refused(message, "both sides need the same shape")
+            help = "both sides need the same shape, or one the last extents of the other: [hidden]"
+            raise self.refused(message, help)
         if element_type_of(lhs) != element_type_of(rhs):
             message = f"element types differ: {shown(lhs.type)} and {shown(rhs.type)}"
             raise self.refused(message, f"convert one side: {element_type_of(lhs)}(…)")

@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from ..dialects.nn import CallOp
+from ..dialects.nn import CallOp, MulScalarOp
 from ..dialects.spelling import (
     LEFT,
     RIGHT,
@@ -92,7 +92,7 @@ class Expressions:
             case Name():
                 return self._name(expression)
             case Negate(operand=operand):
-                return -evaluate(operand, self.scope)
+                return self._negated(expression, self.value(operand))
             case Binary(lhs=lhs, rhs=rhs):
                 return self._binary(expression, self.value(lhs), self._right_side(expression.operator, rhs))
             case Lookup():
@@ -149,8 +149,14 @@ class Expressions:
         op = sign(Arguments(expression.operator, expression.span, values, spans))
         if op is None:
             message = f"'{expression.operator}' joins numbers, not tensors"
-            raise error(expression.span, message, "tensors are joined by + * and @")
+            raise error(expression.span, message, "tensors are joined by + - * / and @")
         return self.emit(op, expression.span).results[0]
+
+    def _negated(self, expression: Negate, value: Value) -> Value:
+        if not isinstance(value, SSAValue):
+            return -value
+        arguments = Arguments("-", expression.span, {RIGHT: value}, {RIGHT: expression.operand.span})
+        return self.emit(MulScalarOp(arguments.floats(RIGHT), -1.0), expression.span).results[0]
 
     def _lookup(self, lookup: Lookup) -> Value:
         constant = self._constant(lookup.table)

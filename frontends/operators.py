@@ -103,7 +103,7 @@ def _bind(spelling: Spelling, call: Call, given: Sequence[Given], tensor: Tensor
             bound.constants[parameter] = value.values
         else:
             bound.values[parameter] = tensor(value, span)
-    missing = [parameter for parameter in spelling.parameters if parameter not in bound]
+    missing = [parameter for parameter in spelling.needed if parameter not in bound]
     if missing:
         raise error(call.span, f"{name} lacks {', '.join(missing)}", usage)
     return bound

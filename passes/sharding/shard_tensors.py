@@ -19,13 +19,14 @@ from xdsl.pattern_rewriter import (
 from xdsl.rewriter import InsertPoint
 
 from ...dialects import nn
-from ...dialects.collective import ShardedEmbeddingOp, made_whole
+from ...dialects.collective import made_whole
 from ...dialects.kernel import FunctionLikeOp
 from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.sharding import PARTIAL, Split
 from ...dialects.tensors import element_type_of, shape_of
 from ..diagnostics import add_remark, fail
-from .plan import BodySharding, ShardingPlan, plan_sharding
+from .findings import BodySharding
+from .plan import ShardingPlan, plan_sharding
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _split(module: ModuleOp, plan: ShardingPlan) -> None:
     for op, message in plan.body.remarks:
         add_remark(op, message)
     for pattern in (
-        ShardEmbedding(plan.body),
+        ReplaceByParts(plan.body),
         ReduceSummands(plan.body),
         SplitResults(plan.body),
         SplitArguments(plan.body),
@@ -137,23 +138,18 @@ def _split(module: ModuleOp, plan: ShardingPlan) -> None:
 
 
 @dataclass
-class ShardEmbedding(RewritePattern):
-    """An embedding becomes the sum of what the sockets find in their rows of the table."""
+class ReplaceByParts(RewritePattern):
+    """What sockets compute in another way becomes that: an embedding, a norm of rows in parts."""
 
     body: BodySharding
 
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: nn.EmbeddingOp, rewriter: PatternRewriter, /):
-        if self.body.layouts.get(op.result) is not PARTIAL:
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /):
+        if (instead := self.body.instead.get(op)) is None:
             return
-        layout = self.body.layouts.get(op.table)
-        padded = isinstance(layout, Split) and bool(layout.runs)
-        rows = ShardedEmbeddingOp(op.ids, op.table, shape_of(op.table)[0] if padded else None)
-        made = [rows, *made_whole(rows.result, PARTIAL)]
-        for one in made:
-            one.location = op.location
-        rows.attributes |= op.attributes
-        rewriter.replace(op, made)
+        (old,), (new,) = op.results, instead.parts[-1].results
+        if uses := self.body.whole_uses.get(old):
+            self.body.whole_uses[new] = uses
+        rewriter.replace(op, instead.parts)
 
 
 @dataclass
