@@ -29,7 +29,8 @@ Raises: ValueError for a position or index that is outside its range.
 """
 
 OPERATIONS: dict[str, Operation] = {}
-"""What each `nn` operation computes, by its name in the IR; `cache_append` alone gives no result."""
+"""What each `nn` operation computes, by its name in the IR; those of attention are in
+`numerics_attention.py`."""
 
 
 def _meaning(function: Operation) -> Operation:
@@ -75,7 +76,7 @@ def ordered_sum(terms: Array) -> Array:
     return np.add.accumulate(terms, axis=-1)[..., -1:]
 
 
-def _add_products(total: Array, lhs: Array, rhs: Array) -> Array:
+def add_products(total: Array, lhs: Array, rhs: Array) -> Array:
     """`total + lhs @ rhs` over the last two dimensions, in f64, the terms added one by one.
 
     Shapes: total `[…, M, N]` f64, lhs `[…, M, K]`, rhs `[…, K, N]`.
@@ -177,7 +178,7 @@ def rms_norm(operands: Sequence[Array], attributes: Attributes, result: TensorSp
 def matmul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Matrix product."""
     lhs, rhs = operands
-    return finish(_add_products(np.zeros(result.shape), lhs, rhs), result)
+    return finish(add_products(np.zeros(result.shape), lhs, rhs), result)
 
 
 @_meaning
@@ -219,65 +220,3 @@ def rope(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) 
     cos, sin = np.cos(angles), np.sin(angles)
     rotated = np.stack([first * cos - second * sin, second * cos + first * sin], axis=-2)
     return finish(rotated, result)
-
-
-# Attention: of one token over a cache, and by tiles of the cache.
-
-
-def cache_append(cache: Array, x: Array, position: Array) -> None:
-    """Write `[B, G * D]` at a position of a cache `[B, G, context, D]`, in place.
-
-    Raises: ValueError if the position is outside the context.
-    """
-    batch, groups, context, head_dim = cache.shape
-    index = _index(position, context, "position")
-    cache[:, :, index, :] = x.reshape(batch, groups, head_dim)
-
-
-@_meaning
-def attention_scores(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """`query . key * scale` for a tile: `[B, H * D]` and keys `[B, G, T, D]` give `[B, H, T]`."""
-    query, keys = operands
-    batch, groups, tile, head_dim = keys.shape
-    query = query.reshape(batch, groups, -1, head_dim)
-    zeros = np.zeros((*query.shape[:-1], tile))
-    return finish(_add_products(zeros, query, keys.swapaxes(-1, -2)) * attributes["scale"], result)
-
-
-@_meaning
-def attention_softmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Softmax over the positions up to `position`; exact zeros behind it."""
-    scores, position = operands
-    count = _index(position, scores.shape[-1], "position") + 1
-    scores = wide(scores[..., :count])
-    weights = exp(scores - scores.max(axis=-1, keepdims=True))
-    probabilities = result.zeros()
-    probabilities[..., :count] = rounded(weights / ordered_sum(weights), result.dtype)
-    return probabilities
-
-
-@_meaning
-def attention_values(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Accumulator `[B, H * D]` plus values `[B, G, T, D]` weighted by probabilities `[B, H, T]`."""
-    probabilities, values, accumulator = operands
-    batch, groups, tile, head_dim = values.shape
-    probabilities = probabilities.reshape(batch, groups, -1, tile)
-    total = wide(accumulator).reshape(*probabilities.shape[:-1], head_dim)
-    return finish(_add_products(total, probabilities, values), result)
-
-
-@_meaning
-def attention(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """The three operations on tiles in a row: scores and softmax in f32, values in f64.
-
-    Positions behind `position` are not read: their probabilities are zeros.
-    """
-    query, keys, values, position = operands
-    batch, _, context, head_dim = keys.shape
-    count = _index(position, context, "position") + 1
-    row = TensorSpec((batch, query.shape[-1] // head_dim, count), "f32")
-    scores = attention_scores((query, keys[:, :, :count]), attributes, row)
-    probabilities = attention_softmax((scores, position), {}, row)
-    total = TensorSpec(query.shape, "f64")
-    operands = (probabilities, values[:, :, :count], total.zeros())
-    return finish(attention_values(operands, {}, total), result)

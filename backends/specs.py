@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, MemRefType, ModuleOp, TensorType
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, MemRefType, ModuleOp, TensorType, UnitAttr
 from xdsl.ir import Attribute, Operation
 
 from ..dialects.nn import WeightOp
@@ -20,12 +20,13 @@ def tensor_spec(type_: Attribute) -> TensorSpec:
 
 
 def attributes_of(op: Operation) -> dict[str, int | float]:
-    """The numbers among the properties of an operation."""
-    return {
+    """The numbers among the properties of an operation, and 1 for each that says something by being there."""
+    numbers = {
         name: value.value.data
         for name, value in op.properties.items()
         if isinstance(value, IntegerAttr | FloatAttr)
     }
+    return numbers | {name: 1 for name, value in op.properties.items() if isinstance(value, UnitAttr)}
 
 
 def weight_specs(module: ModuleOp) -> list[WeightSpec]:

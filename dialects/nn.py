@@ -40,11 +40,11 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
 
-from .nn_attention import ATTENTION_OPERATIONS
 from .nn_attention import AttentionOp as AttentionOp
-from .nn_attention import AttentionScoresOp as AttentionScoresOp
-from .nn_attention import AttentionSoftmaxOp as AttentionSoftmaxOp
-from .nn_attention import AttentionValuesOp as AttentionValuesOp
+from .nn_attention_tiles import ATTENTION_TILE_OPERATIONS
+from .nn_attention_tiles import AttentionScoresOp as AttentionScoresOp
+from .nn_attention_tiles import AttentionSoftmaxOp as AttentionSoftmaxOp
+from .nn_attention_tiles import AttentionValuesOp as AttentionValuesOp
 from .nn_cache import CACHE_OPERATIONS
 from .nn_cache import CacheAppendOp as CacheAppendOp
 from .nn_cache import RopeOp as RopeOp
@@ -59,6 +59,7 @@ from .nn_elementwise import CastOp as CastOp
 from .nn_elementwise import GeluOp as GeluOp
 from .nn_elementwise import MulOp as MulOp
 from .nn_elementwise import SiluOp as SiluOp
+from .rings import expect_ring_is_known
 from .tensors import SlicedCallOp, expect, verify_call_signature
 
 
@@ -133,24 +134,35 @@ def _verify_runs(runs: Sequence[int], padded: int) -> None:
 class StateOp(IRDLOperation):
     """Memory that outlives a step and starts as zeros: a KV cache.
 
-    `nn.state @decoder.keys : memref<32x1x8x4096x128xbf16>`
+    `nn.state @decoder.keys : memref<32x1x8x4096x128xbf16>`. A ring, `… : memref<32x1x8x1024x128xbf16> ring`,
+    holds position p in slot p mod 1024; whoever reads and appends by position must say so as well.
     """
 
     name = "nn.state"
 
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(MemRefType[Attribute])
+    ring = opt_prop_def(UnitAttr)
+    """It holds the last positions, as many as its context has."""
     stacked = opt_prop_def(UnitAttr)
     """The leading dimension counts layers."""
 
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$sym_name `:` $type attr-dict"
+    assembly_format = "$sym_name `:` $type (`ring` $ring^)? attr-dict"
 
-    def __init__(self, sym_name: str, type: MemRefType[Attribute], *, stacked: bool = False):
+    def __init__(
+        self, sym_name: str, type: MemRefType[Attribute], *, stacked: bool = False, ring: bool = False
+    ):
         properties: dict[str, Attribute | None] = {"sym_name": StringAttr(sym_name), "type": type}
         properties["stacked"] = UnitAttr() if stacked else None
+        properties["ring"] = UnitAttr() if ring else None
         super().__init__(properties=properties)
+
+    def verify_(self) -> None:
+        fits = self.type.get_num_dims() - (self.stacked is not None) == 4
+        what = f"a ring is [batch, kv_heads, context, head_dim], not {[*self.type.get_shape()]}"
+        expect(self.ring is None or fits, what)
 
 
 class _GlobalExists(SymbolUserOpInterface):
@@ -162,6 +174,8 @@ class _GlobalExists(SymbolUserOpInterface):
         )
         assert isinstance(target, WeightOp | StateOp)
         expect(target.type == op.result.type, f"{op.global_name} is a {target.type}, not a {op.result.type}")
+        if isinstance(target, StateOp):
+            expect_ring_is_known(op.result, str(op.global_name), is_ring=target.ring is not None)
 
 
 @irdl_op_definition
@@ -239,7 +253,8 @@ NN = Dialect(
         CallOp,
         *ROW_OPERATIONS,
         *CACHE_OPERATIONS,
-        *ATTENTION_OPERATIONS,
+        AttentionOp,
+        *ATTENTION_TILE_OPERATIONS,
         *ELEMENT_OPERATIONS,
         ObserveOp,
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -101,6 +101,8 @@ class Arguments:
     """The place of the whole."""
     values: dict[str, Value]
     spans: dict[str, Span]
+    rings: Collection[SSAValue] = ()
+    """The caches of which a new position takes the place of the oldest."""
 
     def __contains__(self, parameter: str) -> bool:
         return parameter in self.values
@@ -117,12 +119,12 @@ class Arguments:
         given = described(self.values[parameter])
         return self.wrong(parameter, f"{parameter} is {given}, {what} is needed")
 
-    def number(self, parameter: str) -> float:
-        """A number.
+    def number(self, parameter: str, default: float | None = None) -> float:
+        """A number; the default where it is not given.
 
         Raises: ParseError if the argument is a tensor or a cache.
         """
-        value = self.values[parameter]
+        value = self.values[parameter] if default is None else self.values.get(parameter, default)
         if isinstance(value, SSAValue):
             raise self._needed(parameter, "a number")
         return float(value)
@@ -185,6 +187,21 @@ class Arguments:
             raise self._needed(parameter, "a cache [batch, kv_heads, context, head_dim]")
         assert isinstance(value, SSAValue)
         return value
+
+    def is_ring(self, parameter: str) -> bool:
+        """Whether an argument is a cache that was declared a ring."""
+        return self.values[parameter] in self.rings
+
+    def same_ring(self, parameter: str, other: str) -> bool:
+        """Whether two caches are rings.
+
+        Raises: ParseError if one of them is, and the other one is not.
+        """
+        if self.is_ring(parameter) != self.is_ring(other):
+            one, two = ("a ring" if self.is_ring(name) else "no ring" for name in (parameter, other))
+            message = f"{parameter} are {one}, {other} {two}"
+            raise self.wrong(other, message, "declare both with `ring`, or none")
+        return self.is_ring(parameter)
 
     def alike(self) -> tuple[SSAValue, SSAValue]:
         """Both sides of a sign: tensors of floats of one type.

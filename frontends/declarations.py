@@ -107,8 +107,9 @@ def declare(
         transposed = source is not None and source.transposed
         op = WeightOp(symbol, whole, origin, transposed=transposed, stacked=stacked)
     else:
-        entry = Global(symbol, _memory(whole), _memory(sliced))
-        op = StateOp(symbol, _memory(whole), stacked=stacked)
+        _check_ring(item, len(sliced.get_shape()))
+        entry = Global(symbol, _memory(whole), _memory(sliced), item.ring)
+        op = StateOp(symbol, _memory(whole), stacked=stacked, ring=item.ring)
     scope.declare(name, entry)
     op.location = location_of(item.span)
     return entry, op
@@ -116,6 +117,12 @@ def declare(
 
 def _memory(type_: TensorType[Attribute]) -> MemRefType[Attribute]:
     return MemRefType(type_.get_element_type(), type_.get_shape())
+
+
+def _check_ring(cache: Cache, rank: int) -> None:
+    if cache.ring and rank != 4:
+        message = f"a cache of {counted(rank, 'dimension')} cannot be a ring"
+        raise error(cache.span, message, "one that holds positions can: [batch, kv_heads, context, head_dim]")
 
 
 def _check_source(source: Source, rank: int, stack: Stack | None) -> None:

@@ -8,7 +8,7 @@ them, and an installed package takes no name away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from xdsl.dialects.builtin import FileLineColLoc, TensorType
@@ -59,8 +59,8 @@ class Operators:
     def __contains__(self, name: str) -> bool:
         return name in OURS or name in self._others
 
-    def call(self, call: Call, values: Sequence[Value]) -> Operation:
-        """The operation of a call by name.
+    def call(self, call: Call, values: Sequence[Value], rings: Collection[SSAValue]) -> Operation:
+        """The operation of a call by name; `rings` are the caches that are some.
 
         Raises: ParseError if the arguments do not fit, or if two packages have the name.
         """
@@ -70,7 +70,10 @@ class Operators:
             owners = " and ".join(operation.name for _, operation in found)
             raise error(call.operator.span, f"'{name}' is {owners}", "keep one of their packages installed")
         spelling, operation = found[0]
-        return operation.spelled(_bind(spelling, call, values))
+        op = operation.spelled(_bind(spelling, call, values, rings))
+        if "ring" not in op.properties and any(value in rings for value in op.operands):
+            raise error(call.span, f"{name} works on no rings", "declare the cache without `ring`")
+        return op
 
 
 def sign(arguments: Arguments) -> Operation | None:
@@ -82,13 +85,13 @@ def sign(arguments: Arguments) -> Operation | None:
     return found[0][1].spelled(arguments) if found else None
 
 
-def _bind(spelling: Spelling, call: Call, values: Sequence[Value]) -> Arguments:
+def _bind(spelling: Spelling, call: Call, values: Sequence[Value], rings: Collection[SSAValue]) -> Arguments:
     """The values of a call's arguments by parameter.
 
     Raises: ParseError if an argument is missing, unknown or given twice.
     """
     name = call.operator.text
-    usage, bound = spelling.usage(name), Arguments(name, call.span, {}, {})
+    usage, bound = spelling.usage(name), Arguments(name, call.span, {}, {}, rings)
     for number, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
         parameter = _parameter(spelling, call.operator, argument, number)
         if parameter in bound:
@@ -134,6 +137,7 @@ class Expressions:
         self._block = block
         self._fetch = fetch
         self._operators = operators
+        self._rings: set[SSAValue] = set()
         self._locations: dict[int, FileLineColLoc] = {}
 
     def emit(self, op: Operation, span: Span) -> Operation:
@@ -186,12 +190,15 @@ class Expressions:
         if call.operator.text not in self._operators:
             raise self._no_operator(call.operator)
         values = [self.value(argument.value) for argument in call.arguments]
-        return self.emit(self._operators.call(call, values), call.span)
+        return self.emit(self._operators.call(call, values, self._rings), call.span)
 
     def _name(self, name: Name) -> Value:
         meaning = self.scope[name]
         if isinstance(meaning, Global):
-            return self._fetch(meaning, name.span)
+            value = self._fetch(meaning, name.span)
+            if meaning.ring:
+                self._rings.add(value)
+            return value
         if isinstance(meaning, LayerKind):
             raise error(name.span, f"'{name.text}' is a layer; call it: {name.text}[0](…)")
         return meaning

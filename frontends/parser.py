@@ -121,7 +121,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
     parameter = _node(syntax.Parameter)
     element_type = _node(syntax.ElementType)
     weight = _node(syntax.Weight)
-    cache = _node(syntax.Cache)
+    cache = _node(lambda span, declaration, ring: syntax.Cache(span, declaration, ring is not None))
     layer = _node(syntax.Layer)
     step = _node(syntax.Step)
     declarations = _list
