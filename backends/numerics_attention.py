@@ -30,7 +30,7 @@ def tanh(x: Array) -> Array:
     sinh, cosh = np.zeros_like(x), np.zeros_like(x)
     for odd, even in zip(_SINH_TERMS, _COSH_TERMS, strict=True):
         sinh, cosh = sinh * square + odd, cosh * square + even
-    far = np.copysign(1.0 - 2.0 / (exp(2.0 * np.abs(x)) + 1.0), x)
+    far = np.copysign(1.0 - 2.0 / (exp(2.0 * np.minimum(np.abs(x), 40.0)) + 1.0), x)
     return np.where(np.abs(x) <= 0.25, near * sinh / cosh, far)
 
 

@@ -53,21 +53,23 @@ class AddressPattern:
         given, rank = len(self.strides), len(self.tile.shape)
         require(given == rank, f"{given} strides for a tile of rank {rank}")
         require_extents(self.tile, "its tile")
-        given, around = len(self.outer_strides), max(0, len(kernel.tree.path(unit.runs(kernel))) - 1)
+        path = kernel.tree.path(unit.runs(kernel))
+        given, around = len(self.outer_strides), max(0, len(path) - 1)
         require(given in (0, around), f"{given} outer strides in {around} loops around")
         if self.position_parameter is not None:
             require_scalar(kernel, self.position_parameter)
         if self.ring is not None:
             require(self.position_parameter is not None, "a ring without a position")
             require(self.ring > 0, f"a ring of {self.ring} positions")
-            require(not any(self.outer_strides[:1]), "a ring moves with its outermost loop besides")
+            moves = path and path[0].name == STEP and self._strides(len(path))[0]
+            require(not moves, "a stream of a ring moves in decode steps besides its position")
 
     def walk(self, unit: Unit, kernel: Kernel, index: int, arguments: Arguments) -> Walk:
         """The walk of a unit for the arguments of a call."""
         start = arguments.addresses[self.parameter] + self.start
         path = kernel.tree.path(unit.runs(kernel))
-        strides = [*(self.outer_strides or (0,) * (len(path) - 1)), self.pass_stride]
-        levels = [Level(loop.name, loop.count, stride) for loop, stride in zip(path, strides, strict=False)]
+        strides = self._strides(len(path))
+        levels = [Level(loop.name, loop.count, stride) for loop, stride in zip(path, strides, strict=True)]
         if self.position_parameter is not None:
             position = arguments.position(self.position_parameter)
             if path and path[0].name == STEP:
@@ -84,6 +86,10 @@ class AddressPattern:
             levels=tuple(levels),
             placement=kernel.placements[index],
         )
+
+    def _strides(self, loops: int) -> tuple[int, ...]:
+        """Bytes that it moves in each of the loops around, the outermost first, but for its position."""
+        return (*(self.outer_strides or (0,) * (loops - 1)), self.pass_stride) if loops else ()
 
     def slot(self, position: int) -> int:
         """Where a position is in the memory."""
