@@ -1,4 +1,4 @@
-"""Finds the numpy meaning of an operation: ours in `numerics.py`, others in their packages, loaded on use."""
+"""Finds the numpy meaning of an operation: ours in `numerics*.py`, others in their packages, on use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from . import numerics_attention as numerics_attention  # its operations are among OPERATIONS then
 from .numerics import OPERATIONS, Operation, ieee
 
 _OUR_DIALECTS = ("nn", "collective")

@@ -29,7 +29,7 @@ from .arithmetic import meaning as _meaning
 from .arithmetic import ordered_sum as ordered_sum
 from .arithmetic import tanh as tanh
 from .arithmetic import wide as wide
-from .tensors import Array, TensorSpec, rounded
+from .tensors import Array, TensorSpec
 
 _NARROW_ELEMENTS = 256
 """Up to so many sums, one numpy call per sum is faster than two per term (measured)."""
@@ -48,7 +48,7 @@ def _index(position: Array, extent: int, what: str) -> int:
 # Sums, always in order.
 
 
-def _add_products(total: Array, lhs: Array, rhs: Array) -> Array:
+def add_products(total: Array, lhs: Array, rhs: Array) -> Array:
     """`total + lhs @ rhs` over the last two dimensions, in f64, the terms added one by one.
 
     Shapes: total `[…, M, N]` f64, lhs `[…, M, K]`, rhs `[…, K, N]`.
@@ -83,7 +83,7 @@ def matmul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec
     """Matrix product; `transposed`, the right side has a row for each column of the result."""
     lhs, rhs = operands
     rhs = rhs.swapaxes(-1, -2) if "transposed" in attributes else rhs
-    return finish(_add_products(np.zeros(result.shape), lhs, rhs), result)
+    return finish(add_products(np.zeros(result.shape), lhs, rhs), result)
 
 
 @_meaning
@@ -134,65 +134,3 @@ def _frequencies(attributes: Attributes, position: int) -> Array:
     """Radians per position of each pair; the long ones for what is too long for the others."""
     is_long = "long_from" in attributes and position >= attributes["long_from"]
     return np.array(attributes["long_frequencies" if is_long else "frequencies"], np.float64)
-
-
-# Attention: of one token over a cache, and by tiles of the cache.
-
-
-def cache_append(cache: Array, x: Array, position: Array) -> None:
-    """Write `[B, G * D]` at a position of a cache `[B, G, context, D]`, in place.
-
-    Raises: ValueError if the position is outside the context.
-    """
-    batch, groups, context, head_dim = cache.shape
-    index = _index(position, context, "position")
-    cache[:, :, index, :] = x.reshape(batch, groups, head_dim)
-
-
-@_meaning
-def attention_scores(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """`query . key * scale` for a tile: `[B, H * D]` and keys `[B, G, T, D]` give `[B, H, T]`."""
-    query, keys = operands
-    batch, groups, tile, head_dim = keys.shape
-    query = query.reshape(batch, groups, -1, head_dim)
-    zeros = np.zeros((*query.shape[:-1], tile))
-    return finish(_add_products(zeros, query, keys.swapaxes(-1, -2)) * attributes["scale"], result)
-
-
-@_meaning
-def attention_softmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Softmax over the positions up to `position`; exact zeros behind it."""
-    scores, position = operands
-    count = _index(position, scores.shape[-1], "position") + 1
-    scores = wide(scores[..., :count])
-    weights = exp(scores - scores.max(axis=-1, keepdims=True))
-    probabilities = result.zeros()
-    probabilities[..., :count] = rounded(weights / ordered_sum(weights), result.dtype)
-    return probabilities
-
-
-@_meaning
-def attention_values(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Accumulator `[B, H * D]` plus values `[B, G, T, D]` weighted by probabilities `[B, H, T]`."""
-    probabilities, values, accumulator = operands
-    batch, groups, tile, head_dim = values.shape
-    probabilities = probabilities.reshape(batch, groups, -1, tile)
-    total = wide(accumulator).reshape(*probabilities.shape[:-1], head_dim)
-    return finish(_add_products(total, probabilities, values), result)
-
-
-@_meaning
-def attention(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """The three operations on tiles in a row: scores and softmax in f32, values in f64.
-
-    Positions behind `position` are not read: their probabilities are zeros.
-    """
-    query, keys, values, position = operands
-    batch, _, context, head_dim = keys.shape
-    count = _index(position, context, "position") + 1
-    row = TensorSpec((batch, query.shape[-1] // head_dim, count), "f32")
-    scores = attention_scores((query, keys[:, :, :count]), attributes, row)
-    probabilities = attention_softmax((scores, position), {}, row)
-    total = TensorSpec(query.shape, "f64")
-    operands = (probabilities, values[:, :, :count], total.zeros())
-    return finish(attention_values(operands, {}, total), result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -116,6 +116,8 @@ class Arguments:
     spans: dict[str, Span]
     constants: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """The numbers of constants, for the parameters that take them."""
+    rings: Collection[SSAValue] = ()
+    """The caches of which a new position takes the place of the oldest."""
 
     def __contains__(self, parameter: str) -> bool:
         return parameter in self.values or parameter in self.constants
@@ -136,12 +138,12 @@ class Arguments:
         given = described(self.values[parameter])
         return self.wrong(parameter, f"{parameter} is {given}, {what} is needed")
 
-    def number(self, parameter: str) -> float:
-        """A number.
+    def number(self, parameter: str, default: float | None = None) -> float:
+        """A number; the default where it is not given.
 
         Raises: ParseError if the argument is a tensor or a cache.
         """
-        value = self.values[parameter]
+        value = self.values[parameter] if default is None else self.values.get(parameter, default)
         if isinstance(value, SSAValue):
             raise self._needed(parameter, "a number")
         return float(value)
@@ -223,6 +225,21 @@ class Arguments:
             raise self._needed(parameter, "a cache [batch, kv_heads, context, head_dim]")
         assert isinstance(value, SSAValue)
         return value
+
+    def is_ring(self, parameter: str) -> bool:
+        """Whether an argument is a cache that was declared a ring."""
+        return self.values[parameter] in self.rings
+
+    def same_ring(self, parameter: str, other: str) -> bool:
+        """Whether two caches are rings.
+
+        Raises: ParseError if one of them is, and the other one is not.
+        """
+        if self.is_ring(parameter) != self.is_ring(other):
+            one, two = ("a ring" if self.is_ring(name) else "no ring" for name in (parameter, other))
+            message = f"{parameter} are {one}, {other} {two}"
+            raise self.wrong(other, message, "declare both with `ring`, or none")
+        return self.is_ring(parameter)
 
     def alike(self) -> tuple[SSAValue, SSAValue]:
         """Both sides of a sign: tensors of floats of one type, of which one may have the last extents alone.

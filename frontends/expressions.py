@@ -52,6 +52,7 @@ class Expressions:
         self._block = block
         self._fetch = fetch
         self._operators = operators
+        self._rings: set[SSAValue] = set()
         self._locations: dict[int, FileLineColLoc] = {}
 
     def emit(self, op: Operation, span: Span) -> Operation:
@@ -127,12 +128,16 @@ class Expressions:
         if call.operator.text not in self._operators:
             message = f"{call.operator.text} is a function of numbers, tensors have none of that name"
             raise error(call.span, message)
-        return [self.emit(op, call.span) for op in self._operators.call(call, given, self._tensor)]
+        made = self._operators.call(call, given, self._tensor, self._rings)
+        return [self.emit(op, call.span) for op in made]
 
     def _name(self, name: Name) -> Value:
         meaning = self.scope[name]
         if isinstance(meaning, Global):
-            return self._fetch(meaning, name.span)
+            value = self._fetch(meaning, name.span)
+            if meaning.ring:
+                self._rings.add(value)
+            return value
         if isinstance(meaning, Constant):
             return self._tensor(meaning, name.span)
         if isinstance(meaning, LayerKind):
