@@ -128,6 +128,14 @@ def _load_tensor(spec: WeightSpec, name: str, entries: Mapping[str, _Entry]) -> 
 # The format.
 
 
+def read_tensors(path: Path) -> dict[str, _Entry]:
+    """The tensors of a file, or of all such files of a folder, by name.
+
+    Raises: WeightError for what is no such file, OSError.
+    """
+    return _read_headers(path)
+
+
 def _read_headers(path: Path) -> dict[str, _Entry]:
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     if not files:

@@ -47,11 +47,13 @@ from .opt.parse_errors import as_asked
 from .opt.seeing import add_listings, with_bare_remarks
 from .output import PendingFile
 from .pass_text import make, parse_specs
+from .sources import MODEL_LANGUAGE, find_files, imported, report_notes
 from .streams import exact_output, standard_input
 from .universe import foreign_frontends, frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments, shown_path
 
 if TYPE_CHECKING:
+    from ..frontends.importing import Imported
     from .opt.remarks import Tell
 
 NAME = "kl-opt"
@@ -118,13 +120,30 @@ class KlOptMain(xDSLOptMain):
         """The name in locations and messages; with --parsing-diagnostics that of xDSL."""
         if self.command.parsing_diagnostics:
             return super().get_input_name()
+        if self._published is not None:
+            return self._published.place
         return STDIN if self._path is None else shown_path(self._path)
 
     @cached_property
     def _path(self) -> str | None:
         """The path of the input; None for the standard input."""
         file = self.command.input_file
-        return None if file is None or file == DASH else find_input(file)
+        if file is None or file == DASH or self._published is not None:
+            return None if file == DASH else file
+        return find_input(file)
+
+    @cached_property
+    def _published(self) -> Imported | None:
+        """The published model that the input is; None for any other input."""
+        file = self.command.input_file
+        if file is None or file == DASH or self.command.frontend is not None:
+            return None
+        files = find_files(file)
+        if files is None:
+            return None
+        found = imported(files, {}, self.command.published)
+        report_notes(found.notes, NAME)
+        return found
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         """The input, and the frontend that it is for; what comes from stdin is kept for diagnostics.
@@ -132,6 +151,8 @@ class KlOptMain(xDSLOptMain):
         Raises: InputError for a file of another kind.
         """
         data = self._read()
+        if self._published is not None:
+            return BytesIO(data), MODEL_LANGUAGE
         if self.command.frontend is not None:
             return BytesIO(data), parse_specs(self.command.frontend)[0].name
         path = DASH if self._path is None else self._path
@@ -141,6 +162,9 @@ class KlOptMain(xDSLOptMain):
 
     def _read(self) -> bytes:
         """The bytes of the input, which are read once."""
+        if self.data is None and self._published is not None:
+            self.data = self._published.text.encode()
+            self.sources[self.get_input_name()] = self._published.text
         if self.data is None:
             self.data = standard_input() if self._path is None else Path(self._path).read_bytes()
             if self._path is None:

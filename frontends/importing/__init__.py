@@ -1,6 +1,6 @@
 """From a published model to its text: `config.json`, or a checkpoint with its config (`docs/import.md`).
 
-`import_model` takes plain data, which `kl.tools` reads from files; recipes of other packages come as arguments.
+`import_model` takes plain data, which `kl.tools` reads from files; recipes of other packages are part of it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .checks import Tensor, check, skipped, tied_copy
-from .errors import SourceError
-from .models import language_part, make_model, unknown_keys
+from ..source_errors import SourceError
+from .checks import Tensor, check, tied_copy, unread
+from .headers import check_asked, header_config
+from .models import Model, language_part, make_model, unknown_keys
 from .pieces import Number
 from .recipe import Recipe
 from .recipes import RECIPES
@@ -38,6 +39,8 @@ class Source:
     """What the user says in place of the text's numbers."""
     recipes: tuple[Recipe, ...] = ()
     """Those of other packages."""
+    architecture: str | None = None
+    """What the user says where there is no config; empty if nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Imported:
     """A model that is imported."""
 
     text: str
+    name: str
+    """Of the model in the text."""
     architecture: str
     parameters: int
     """The numbers that its checkpoint holds."""
@@ -52,8 +57,13 @@ class Imported:
     """What was left out, as sentences without a full stop."""
     tied_copy: tuple[str, str] | None
     """Two tensors of the checkpoint that must be equal, bit for bit."""
-    skipped: tuple[str, ...]
-    """Patterns of tensors that checkpoints of it hold and that the text does not read."""
+    unread: tuple[str, ...]
+    """The tensors of the checkpoint that the text does not read, or not wholly."""
+
+    @property
+    def place(self) -> str:
+        """What stands for the text's file in messages and locations: there is none of this name."""
+        return f"<imported>/{self.name}.kl"
 
 
 def import_model(source: Source) -> Imported:
@@ -61,27 +71,56 @@ def import_model(source: Source) -> Imported:
 
     Raises: SourceError for what is not known, contradicts itself or does not fit the checkpoint.
     """
+    if source.architecture is not None:
+        return _import_checkpoint(source, source.architecture)
     values, outer = language_part(source.config)
     ignored = [key for key in values if any(fnmatchcase(key, one) for one in source.ignored)]
     values = {key: value for key, value in values.items() if key not in ignored}
-    recipe = find_recipe(values, source.recipes)
+    recipe = find_recipe(values.get("model_type"), source.recipes)
     tensors = source.tensors
     model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
-    composed = compose(model)
-    unknown_keys(model)
-    composed = change(composed, source.parameters)
-    _check_context(recipe, composed.numbers["context"], model.positions, values)
-    left = [] if tensors is None else check(composed, tensors, source.ignored)
     notes = [f"left out: {', '.join(outer)}"] if outer else []
     notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
-    notes += [f"skipped tensors: {_listed(left)}"] if left else []
+    return _written(source, model, source.parameters, notes)
+
+
+def _import_checkpoint(source: Source, architecture: str) -> Imported:
+    """A checkpoint without a config.
+
+    Raises: SourceError for what it does not say.
+    """
+    if not architecture:
+        raise SourceError(
+            f"{source.name} has no config.json beside it", "say what it is: --architecture llama"
+        )
+    tensors = source.tensors or {}
+    recipe = find_recipe(architecture, source.recipes)
+    values = header_config(recipe, tensors, source.parameters)
+    model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
+    composed = compose(model)
+    notes = check_asked(model.config, recipe)
+    known = composed.numbers.keys()
+    parameters = {name: value for name, value in source.parameters.items() if name in known}
+    return _written(source, model, parameters, notes)
+
+
+def _written(source: Source, model: Model, parameters: Mapping[str, Number], notes: list[str]) -> Imported:
+    """Raises: SourceError for unknown keys, and for tensors and parameters that do not fit."""
+    composed = compose(model)
+    unknown_keys(model)
+    composed = change(composed, parameters)
+    _check_context(model, composed.numbers["context"])
+    left = [] if source.tensors is None else check(composed, source.tensors, source.ignored)
+    if left:
+        notes = [*notes, f"skipped tensors: {_listed(left)}"]
     return Imported(
         write(composed, source.name, notes),
-        recipe.name,
+        model.name,
+        model.recipe.name,
         composed.parameters,
         tuple(notes),
-        None if tensors is None else tied_copy(composed, tensors),
-        tuple(skipped(composed)),
+        None if source.tensors is None else tied_copy(composed, source.tensors),
+        unread(composed, left),
     )
 
 
@@ -96,29 +135,30 @@ def _dtype(tensors: Mapping[str, Tensor] | None) -> str | None:
     return max(dict.fromkeys(found), key=found.count) if found else None
 
 
-def _check_context(recipe: Recipe, context: Number, positions: int | None, values: Mapping[str, Any]) -> None:
+def _check_context(model: Model, context: Number) -> None:
     """Raises: SourceError for a context beyond the positions that a model has learned, or scaling that is not
     the same for all of them.
     """
-    if positions is None or context <= positions:
+    if model.positions is None or context <= model.positions:
         return
-    scaling = values.get("rope_scaling") or values.get("rope_parameters") or {}
+    scaling = model.config.values.get("rope_scaling") or model.config.values.get("rope_parameters") or {}
     if "dynamic" in (scaling.get("rope_type"), scaling.get("type")):
         why = "dynamic scaling of rope changes beyond it"
-    elif recipe.embedding.positions is not None:
+    elif model.recipe.embedding.positions is not None:
         why = "the model has learned no further position"
     else:
         return
-    raise SourceError(f"context is {context}, max_position_embeddings {positions}: {why}", "take a smaller one")
+    raise SourceError(
+        f"context is {context}, max_position_embeddings {model.positions}: {why}", "take a smaller one"
+    )
 
 
-def find_recipe(values: Mapping[str, Any], others: Iterable[Recipe] = ()) -> Recipe:
-    """The recipe of a config.
+def find_recipe(name: object, others: Iterable[Recipe] = ()) -> Recipe:
+    """The recipe of an architecture.
 
     Raises: SourceError where there is none.
     """
     known = {name: recipe for one in (*others, *RECIPES) for name, recipe in _named(one)}
-    name = values.get("model_type")
     if not isinstance(name, str):
         raise SourceError("the config has no model_type", f"it says one of {', '.join(known)}")
     if name not in known:

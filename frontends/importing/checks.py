@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from .errors import SourceError
+from ..source_errors import SourceError
 from .writer import ModelText
 
 Shape = tuple[int, ...]
+VISION = ("vision_*", "model.vision_*", "multi_modal_projector.*", "model.multi_modal_projector.*")
+"""The tensors of images in a model that reads text and images."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def expected(text: ModelText) -> dict[str, Shape]:
         axis = 1 if weight.columns else 0
         before = found.get(weight.tensor)
         if before is not None:
-            shape = tuple(a + b if n == axis else a for n, (a, b) in enumerate(zip(before, shape, strict=True)))
+            shape = (*before[:axis], before[axis] + shape[axis], *before[axis + 1 :])
         found[weight.tensor] = (shape[0] + weight.unread, *shape[1:])
     places = _places(text)
     return {
@@ -55,7 +57,8 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
         if name not in tensors:
             close = get_close_matches(name, tensors, 1)
             raise SourceError(
-                f"the checkpoint has no tensor '{name}'", f"it has '{close[0]}'" if close else "give all files"
+                f"the checkpoint has no tensor '{name}'",
+                f"it has '{close[0]}'" if close else "give all files",
             )
         if tensors[name].shape != shape:
             raise SourceError(
@@ -74,17 +77,22 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
     return left
 
 
+def unread(text: ModelText, left: Iterable[str]) -> tuple[str, ...]:
+    """The names of tensors that are left out, and of those of which a text reads not all rows."""
+    return (*left, *(weight.tensor for weight, _ in text.weights() if weight.unread))
+
+
 def skipped(text: ModelText) -> list[str]:
     """Patterns of tensors that are known to be left out; a copy of a tied head is not among them."""
     model = text.model
     patterns = [f"*{pattern}" for pattern in model.recipe.skipped]
     if model.recipe.head.tied:
         patterns.append(f"{model.head_tensor}.weight")
-    return patterns + ["vision_*", "model.vision_*", "multi_modal_projector.*", "model.multi_modal_projector.*"]
+    return [*patterns, *VISION]
 
 
 def tied_copy(text: ModelText, tensors: Mapping[str, Tensor]) -> tuple[str, str] | None:
-    """The head's tensor that a checkpoint holds though it is tied, and the embedding's; both must be equal."""
+    """The tensor that a checkpoint holds for a tied head, and the embedding's: both must be equal."""
     model, name = text.model, f"{text.model.head_tensor}.weight"
     if not model.recipe.head.tied or name not in tensors:
         return None

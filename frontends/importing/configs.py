@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .errors import SourceError
+from ..source_errors import SourceError
 
 HARMLESS = (
     # What the file is, and who reads it.
@@ -20,9 +20,22 @@ HARMLESS = (
     *("*_token_id", "*_token_ids", "*_token_index", "bad_words_ids", "suppress_tokens", "prefix"),
     *("begin_suppress_tokens", "do_sample", "early_stopping", "temperature", "top_k", "top_p", "typical_p"),
     *("max_length", "min_length", "max_new_tokens", "num_beams", "num_beam_groups", "*_penalty"),
-    *("no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "num_return_sequences", "remove_invalid_values"),
+    *(
+        "no_repeat_ngram_size",
+        "encoder_no_repeat_ngram_size",
+        "num_return_sequences",
+        "remove_invalid_values",
+    ),
     # Training: dropout does nothing in a decode step.
-    *("initializer_range", "initializer_factor", "init_std", "init_device", "*dropout*", "*_pdrop", "layerdrop"),
+    *(
+        "initializer_range",
+        "initializer_factor",
+        "init_std",
+        "init_device",
+        "*dropout*",
+        "*_pdrop",
+        "layerdrop",
+    ),
     *("gradient_checkpointing", "pretraining_tp", "pruned_heads", "torchscript", "use_bfloat16"),
     *("problem_type", "task_specific_params", "finetuning_task", "id2label", "label2id", "num_labels"),
     *("tf_legacy_loss", "summary_*", "keys_to_ignore_at_inference"),
@@ -48,6 +61,8 @@ class Config:
     """Of the part, `rope_scaling.`; empty for the whole."""
     read: set[str] = field(default_factory=set[str])
     """Keys that have been asked for, with the paths of their parts; it grows."""
+    assumed: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Numbers and flags that the config does not say and that are taken from defaults; it grows."""
 
     def get(self, *names: str) -> Any:
         """The value of a key by any of its names, or its default; None where neither says anything.
@@ -60,7 +75,9 @@ class Config:
             return next((self.defaults[name] for name in names if name in self.defaults), None)
         first, *others = found
         if different := next((name for name in others if found[name] != found[first]), None):
-            raise self.error(f"{first} is {found[first]}, {different} is {found[different]}", "say one of them")
+            raise self.error(
+                f"{first} is {found[first]}, {different} is {found[different]}", "say one of them"
+            )
         return found[first]
 
     def has(self, name: str) -> bool:
@@ -75,7 +92,13 @@ class Config:
         value = self.get(name)
         if not isinstance(value, Mapping | None):
             raise self.error(f"{self.path}{name} is {shown(value)}, not an object")
-        return Config(value or {}, {}, f"{self.path}{name}.", self.read)
+        return Config(value or {}, {}, f"{self.path}{name}.", self.read, self.assumed)
+
+    def fallen(self, names: tuple[str, ...], value: Any) -> Any:
+        """A value, noted as assumed where it is none of the config's."""
+        if isinstance(value, int | float) and not any(self.has(name) for name in names):
+            self.assumed[f"{self.path}{names[0]}"] = value
+        return value
 
     def whole(self, *names: str, default: int | None = None) -> int | None:
         """A whole number.
@@ -102,6 +125,7 @@ class Config:
         Raises: SourceError for another value.
         """
         value = self.get(*names)
+        value = bool(value) if type(value) is int and value in (0, 1) else value
         return self._checked(names, default if value is None else value, bool, "true or false")
 
     def text(self, *names: str, default: str | None = None) -> str | None:
@@ -126,7 +150,7 @@ class Config:
 
     def _checked(self, names: tuple[str, ...], value: Any, kind: type, wanted: str) -> Any:
         if value is None or type(value) is kind:
-            return value
+            return self.fallen(names, value)
         name = next((name for name in names if self.has(name)), names[0])
         raise self.error(f"{self.path}{name} is {shown(value)}, not {wanted}")
 

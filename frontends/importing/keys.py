@@ -51,7 +51,7 @@ class Chosen:
         Raises: SourceError for a value that the table does not have.
         """
         found = config.get(*self.names)
-        found = self.default if found is None else found
+        found = config.fallen(self.names, self.default if found is None else found)
         if found not in self.table:
             known = ", ".join(shown(one) for one in self.table)
             raise config.error(f"{config.path}{self.names[0]} is {shown(found)}", f"the recipe knows {known}")

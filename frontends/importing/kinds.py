@@ -58,7 +58,7 @@ def _text(step: int, first: int) -> str:
 
 
 def period(pattern: Sequence[str]) -> int:
-    """The length of the shortest beginning that the pattern repeats twice or more; its own if there is none."""
+    """The length of the shortest beginning that the pattern repeats; its own if it repeats none."""
     length = len(pattern)
     return next(
         (p for p in range(1, length // 2 + 1) if all(pattern[n] == pattern[n % p] for n in range(length))),

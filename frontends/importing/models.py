@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from ..source_errors import SourceError
 from .configs import OFF, Config, shown
-from .errors import SourceError
 from .keys import resolved
 from .patterns import LayerFacts, layer_facts
 from .recipe import Recipe
@@ -89,13 +89,15 @@ def make_model(
     for what, size in (("KV heads", kv_heads), ("vocabulary", sizes.vocab)):
         _positive(what, size)
     if heads % kv_heads:
-        raise SourceError(f"{heads} heads cannot share {kv_heads} KV heads", "heads are a multiple of KV heads")
+        raise SourceError(
+            f"{heads} heads cannot share {kv_heads} KV heads", "heads are a multiple of KV heads"
+        )
     ffn = sizes.ffn if sizes.ffn is not None else (sizes.ffn_times or 0) * sizes.hidden
     if not ffn:
         raise SourceError("the config does not say intermediate_size", "add it to the config")
     _positive("feed-forward", ffn)
-    names = None if tensors is None else [*tensors]
-    body = _body(recipe, names)
+    names = None if tensors is None else {*tensors}
+    body = body_of(recipe, names)
     return Model(
         name=name,
         recipe=recipe,
@@ -168,14 +170,14 @@ def _bodies(recipe: Recipe) -> list[tuple[str, str]]:
     return found
 
 
-def _body(recipe: Recipe, names: Sequence[str] | None) -> str:
+def body_of(recipe: Recipe, names: Collection[str] | None) -> str:
     """The prefix under which a checkpoint has the embedding; the recipe's own where it has none."""
     table = f"{recipe.embedding.table}.weight"
     found = (body for body, _ in _bodies(recipe) if names is not None and f"{body}{table}" in names)
     return next(found, recipe.body[0])
 
 
-def _head(recipe: Recipe, body: str, names: Sequence[str] | None) -> str:
+def _head(recipe: Recipe, body: str, names: Collection[str] | None) -> str:
     """The name of the head's tensor, without `.weight`."""
     outer = dict(_bodies(recipe)).get(body, "")
     whole = [f"{prefix}{tensor}" for prefix in (outer, "") for tensor in recipe.head.tensors]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..source_errors import SourceError
 from .configs import Config, shown
-from .errors import SourceError
 from .recipe import FULL, SLIDING, Recipe, Window
 
 

@@ -1,7 +1,7 @@
 """What an architecture is to `kl import`: data, of which the parts make weights and statements.
 
-Names of tensors are those on disk, without the prefix in `Recipe.body` and without `.weight`; `{layer}` is the
-number of the layer. Fields take values, or keys of the config (`keys.py`).
+Names of tensors are those on disk, without the prefix in `Recipe.body` and without `.weight`; `{layer}` is
+the number of the layer. Fields take values, or keys of the config (`keys.py`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The frequencies of rotary embeddings as constants of the text, radians a position for each pair of dimensions.
+"""The frequencies of rotary embeddings as constants of the text: radians a position, for pairs of dimensions.
 
 The formulas are those of the papers and of transformers 5 (modeling_rope_utils.py): linear scaling, dynamic
 scaling (Peng's NTK, which changes nothing up to the model's own context), Llama 3.1's, YaRN
@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor, log, sqrt
 
+from ..source_errors import SourceError
 from .configs import Config, shown
-from .errors import SourceError
 from .models import Model
 from .pieces import Number, Param, Piece, decimal, literal
 from .recipe import FULL, SLIDING, Rope
@@ -106,7 +106,8 @@ def rotations(model: Model) -> dict[str, Rotation]:
     differ = any(one != first for one in others)
     prefixes = {FULL: "global_" if differ else "", SLIDING: "local_" if differ else ""}
     return {
-        name: _rotation(model, rope, values, theta, prefixes[name]) for name, (values, theta) in sources.items()
+        name: _rotation(model, rope, values, theta, prefixes[name])
+        for name, (values, theta) in sources.items()
     }
 
 
@@ -162,7 +163,9 @@ def _dims(model: Model, rope: Rope, values: Config) -> int:
             f"{values.path}partial_rotary_factor is {values.number('partial_rotary_factor')}",
             f"the recipe of {model.recipe.name} rotates whole heads",
         )
-    dims = rope.dims if rope.dims is not None else int(model.head_dim * (1.0 if fraction is None else fraction))
+    dims = (
+        rope.dims if rope.dims is not None else int(model.head_dim * (1.0 if fraction is None else fraction))
+    )
     if dims % 2 or not 0 < dims <= model.head_dim:
         raise SourceError(
             f"rope would rotate {dims} of the {model.head_dim} dimensions of a head",
@@ -208,7 +211,11 @@ def _llama3(scaling: Scaling) -> Scaled:
             "frequencies", f"{name('unscaled')}[j] * ({kept} + (1.0 - {kept}) / {name('rope_factor')})"
         ),
     )
-    return params, constants, ""
+    return (
+        params,
+        ("// Llama 3.1: slow pairs turn slower by rope_factor, those between in part.", *constants),
+        "",
+    )
 
 
 def _yarn(scaling: Scaling) -> Scaled:
@@ -235,7 +242,8 @@ def _yarn(scaling: Scaling) -> Scaled:
         ),
     )
     scaled, arguments = _with_scale(scaling, params, _yarn_factor(values, factor), "")
-    return scaled, constants, arguments
+    note = "// YaRN: pairs before rope_first turn as they did, those behind rope_last slower by rope_factor."
+    return scaled, (note, *constants), arguments
 
 
 def _turning(scaling: Scaling, name: str, turns: float, rounded: Callable[[float], int] | None) -> Param:
@@ -273,12 +281,13 @@ def _longrope(scaling: Scaling) -> Scaled:
     if said is None:
         said = 1.0 if factor <= 1 else sqrt(1 + log(factor) / log(original))
     tables = {name: values.numbers(f"{name}_factor") for name in ("short", "long")}
-    constants: list[str] = []
+    constants = ["// LongRoPE: each pair has a factor of its own, another one beyond rope_context."]
     for name, table in tables.items():
         if table is None or len(table) != scaling.dims // 2:
             found = "missing" if table is None else f"of {len(table)} numbers"
             raise SourceError(
-                f"{values.path}{name}_factor is {found}", f"it has {scaling.dims // 2}, one a pair of dimensions"
+                f"{values.path}{name}_factor is {found}",
+                f"it has {scaling.dims // 2}, one a pair of dimensions",
             )
         listed = ", ".join(map(decimal, table))
         constants.append(f"constant {scaling.named(name)}_factors[{scaling.extent} / 2] = [{listed}]")

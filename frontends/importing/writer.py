@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from math import prod
 from textwrap import indent
 
-from .errors import SourceError
+from ..source_errors import SourceError
 from .kinds import Kind, kinds, loops
 from .models import Model
 from .parts.attention import attention
@@ -17,10 +18,12 @@ from .parts.feed_forwards import feed_forward
 from .parts.residuals import body
 from .patterns import LayerFacts
 from .pieces import Number, Param, Piece, Weight, decimal, literal
-from .ropes import rotations
+from .ropes import Rotation, rotations
 
 FIRST = ("batch", "context", "layers", "hidden", "heads", "kv_heads", "head_dim", "group", "ffn", "vocab")
 """The parameters that stand first, in this order."""
+WIDTH = 110
+"""Of the longest line, where one can be broken."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +73,22 @@ def compose(model: Model) -> ModelText:
     """
     turned = rotations(model)
     names = _names(model.layers)
-    bodies = [_body(model, next(f for f, n in names.items() if n == kind.name)) for kind in _kinds(model, names)]
-    made = tuple(Layers(*one) for one in zip(_kinds(model, names), bodies, strict=True))
-    before, behind = embedding(model), head(model)
-    pieces = [before, *(Piece(one.params, one.constants) for one in (t.piece for t in turned.values())), *bodies]
-    pieces.append(behind)
     pattern = [names[one] for one in model.layers]
+    facts = {name: layer for layer, name in names.items()}
+    made = tuple(Layers(kind, _body(model, facts[kind.name], turned)) for kind in kinds(pattern))
+    before, behind = embedding(model), head(model)
+    pieces = [before, *(one.piece for one in turned.values()), *(one.piece for one in made), behind]
+    params = [param for piece in pieces for param in piece.params]
+    constants = [constant for piece in pieces for constant in piece.constants]
     return ModelText(
         model,
-        _params(model, [param for piece in pieces for param in piece.params], len(made) == 1),
-        tuple(dict.fromkeys(constant for piece in pieces for constant in piece.constants)),
+        _params(model, params, len(made) == 1),
+        tuple(dict.fromkeys(constants)),
         before,
         made,
         behind,
         tuple(loops(pattern, "layers")),
     )
-
-
-def _kinds(model: Model, names: Mapping[LayerFacts, str]) -> list[Kind]:
-    return kinds([names[one] for one in model.layers])
 
 
 def _names(layers: Sequence[LayerFacts]) -> dict[LayerFacts, str]:
@@ -106,8 +106,8 @@ def _names(layers: Sequence[LayerFacts]) -> dict[LayerFacts, str]:
     return {one: "_".join(found) for one, found in words.items()}
 
 
-def _body(model: Model, layer: LayerFacts) -> Piece:
-    rotation = rotations(model).get(layer.layer_type) if layer.rotated else None
+def _body(model: Model, layer: LayerFacts, turned: Mapping[str, Rotation]) -> Piece:
+    rotation = turned[layer.layer_type] if layer.rotated else None
     return body(model, [attention(model, layer, rotation), feed_forward(model)])
 
 
@@ -161,11 +161,12 @@ def write(text: ModelText, source: str, notes: Iterable[str] = ()) -> str:
         "",
         *(param.line for param in text.params),
         "",
-        *text.constants,
+        *(folded(constant) for constant in text.constants),
         *([""] if text.constants else []),
         *(weight.line for piece in (text.before, text.behind) for weight in piece.weights),
     ]
-    layers = [line for one in text.kinds for line in ("", *_layer(one, "layers" if len(text.kinds) == 1 else ""))]
+    count = "layers" if len(text.kinds) == 1 else ""
+    layers = [line for one in text.kinds for line in ("", *_layer(one, count))]
     step = [*text.before.lines, *text.loops, *text.behind.lines]
     return "\n".join(
         [*heads, *layers, "", "step(token[batch]: i32, position: i32) {", *_indented(step), "}", ""]
@@ -186,6 +187,21 @@ def _layer(one: Layers, count: str) -> list[str]:
 
 def _indented(lines: Iterable[str]) -> list[str]:
     return [indent(line, "  ") for line in lines]
+
+
+def folded(line: str) -> str:
+    """A long line, broken where brackets are open: lines do not count there."""
+    lines: list[str] = []
+    while len(line) > WIDTH and not line.startswith("//"):
+        depths = [*accumulate((one in "([") - (one in ")]") for one in line)]
+        breaks = [
+            n for n in range(WIDTH) if line[n] == " " and depths[n] + len(lines) > 0 and line[:n].strip()
+        ]
+        if not breaks:
+            break
+        lines.append(line[: breaks[-1]])
+        line = f"  {line[breaks[-1] + 1 :]}"
+    return "\n".join([*lines, line])
 
 
 def identifier(name: str) -> str:

@@ -33,7 +33,10 @@ class Command:
 
     compiler: CompilerOptions
     orchestration: Orchestration = orchestration_option()
-    weights: str | None = option("a .safetensors file or a folder of them (default: random)", metavar="PATH")
+    weights: str | None = option(
+        "a .safetensors file or a folder of them (default: those of a published model, else random)",
+        metavar="PATH",
+    )
     seed: Natural = option("seed of the random weights and of the first token (default: 0)", default=0)
     steps: Positive = option("decode steps, from position 0 on (default: 1)", default=1)
     check: bool = option(
@@ -90,7 +93,10 @@ def _start(command: Command, given: Input, program: Any) -> Run:
     """
     if given.target.run is None:
         raise InputError(f"the target {given.target.name} runs no programs{HELP_MARK}`kl time` times them")
-    options = RunOptions(command.steps, command.weights, command.seed, command.orchestration)
+    weights = command.weights
+    if weights is None and given.level != "program":
+        weights = given.checkpoint
+    options = RunOptions(command.steps, weights, command.seed, command.orchestration)
     return given.target.run(program, options)
 
 

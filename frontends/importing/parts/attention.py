@@ -44,8 +44,13 @@ def attention(model: Model, layer: LayerFacts, rotation: Rotation | None) -> tup
         rope = "interleaved_rope" if model.recipe.rope and model.recipe.rope.interleaved else "rope"
         piece += said(*(f"{x} = {rope}({x}, position, {rotation.arguments})" for x in ("q", "k")))
     piece += _caches(layer) + _call(model)
-    piece += Piece(weights=(matrix("wo", "heads * head_dim", "hidden", model.in_layer(facts.out),
-                                   transposed=facts.transposed),))
+    piece += Piece(
+        weights=(
+            matrix(
+                "wo", "heads * head_dim", "hidden", model.in_layer(facts.out), transposed=facts.transposed
+            ),
+        )
+    )
     bias = "bo" if facts.out_bias else ""
     if bias:
         piece += Piece(weights=(vector("bo", "hidden", model.in_layer(facts.out)),))
@@ -81,13 +86,14 @@ def _caches(layer: LayerFacts) -> Piece:
 
 def _call(model: Model) -> Piece:
     facts = model.recipe.attention
-    params: list[Param] = []
+    params, named = list[Param](), dict[str, str]()
     if facts.scale is not None:
         params.append(literal("attention_scale", facts.scale))
     elif facts.scale_of is not None and facts.scale_of != model.head_dim:
         text = f"1.0 / sqrt({facts.scale_of!r})"
         params.append(Param("attention_scale", text, facts.scale_of**-0.5, "query_pre_attn_scalar^(-1/2)"))
-    named = {"scale": param.name for param in params}
+    if params:
+        named["scale"] = "attention_scale"
     if facts.softcap is not None:
         params.append(literal("attention_softcap", facts.softcap))
         named["softcap"] = "attention_softcap"

@@ -28,9 +28,7 @@ def feed_forward(model: Model) -> tuple[Piece, str]:
     return Piece(weights=(*weights, *down), lines=tuple(lines)), product(inner, "w_down", down_bias)
 
 
-def _weights(
-    model: Model, name: str, inputs: str, outputs: str, tensor: str, part: str = ""
-) -> list[Weight]:
+def _weights(model: Model, name: str, inputs: str, outputs: str, tensor: str, part: str = "") -> list[Weight]:
     """The matrix of a linear layer, and its bias where the feed-forward has them."""
     facts, tensor = model.recipe.feed_forward, model.in_layer(tensor)
     found = [matrix(name, inputs, outputs, tensor, transposed=facts.transposed, part=part)]

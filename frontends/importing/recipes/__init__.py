@@ -1,7 +1,7 @@
 """The recipes of the architectures that `kl import` knows; other packages bring more (`docs/import.md`).
 
-Names of tensors are those of published checkpoints; defaults of keys are those of the configuration classes of
-transformers 5.24 (`configuration_*.py`), where a config may leave a key out.
+Names of tensors are those of published checkpoints; defaults of keys are those of the configuration classes
+of transformers 5.24 (`configuration_*.py`), where a config may leave a key out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Gemma: norms by one more than their weight, scaled embeddings, and since the second windows and softcaps."""
+"""Gemma: norms by one more than their weight, scaled embeddings; since the second windows and softcaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GPT-2 and what came of it: layer norms with biases, plain feed-forwards, learned positions or partial rope."""
+"""GPT-2 and what came of it: layer norms with biases, plain feed-forwards."""
 
 from __future__ import annotations
 
@@ -172,9 +172,7 @@ OPT = Recipe(
         },
         default=True,
     ),
-    norm=Norm(
-        "layer", eps=1e-5, gain=flag("layer_norm_elementwise_affine", default=True), bias=True
-    ),
+    norm=Norm("layer", eps=1e-5, gain=flag("layer_norm_elementwise_affine", default=True), bias=True),
     embedding=Embedding(positions="embed_positions", first_row=2, width=whole("word_embed_proj_dim")),
     head=Head(
         tied=TIED,

@@ -18,9 +18,7 @@ from ..recipe import (
 
 INV_FREQ = "rotary_emb.inv_freq"
 """A table that older checkpoints hold, of the frequencies that the config says anyway."""
-BIASED = Attention(
-    bias=flag("attention_bias", default=False), out_bias=flag("attention_bias", default=False)
-)
+BIASED = Attention(bias=flag("attention_bias", default=False), out_bias=flag("attention_bias", default=False))
 LLAMA_SIZES = {
     "vocab_size": 32000,
     "hidden_size": 4096,

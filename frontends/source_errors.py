@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...dialects.vocabulary import HELP_MARK
+from ..dialects.vocabulary import HELP_MARK
 
 
 class SourceError(Exception):
