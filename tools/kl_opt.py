@@ -37,23 +37,21 @@ from .driver import parse_passes, run_passes
 from .examples import find_input
 from .expectations import expectations, unmet, with_notes
 from .languages import STDIN as DASH
-from .languages import find_frontend
 from .observer import LOOKS_AWAY, OUTPUT, PARSE, Observer, Observers, watched_by
 from .once import refuse_repeats
 from .opt.command import KlOptCommand
 from .opt.default_passes import one_by_one
 from .opt.failing_options import check_options, reduced, reproducing, rewritten
+from .opt.inputs import language, published
 from .opt.parse_errors import as_asked
 from .opt.seeing import add_listings, with_bare_remarks
 from .output import PendingFile
 from .pass_text import make, parse_specs
-from .sources import MODEL_LANGUAGE, find_files, imported, report_notes
 from .streams import exact_output, standard_input
 from .universe import foreign_frontends, frontends, make_context, multiverse, other_operations
 from .values import InputError, assignments, shown_path
 
 if TYPE_CHECKING:
-    from ..frontends.importing import Imported
     from .opt.remarks import Tell
 
 NAME = "kl-opt"
@@ -72,6 +70,7 @@ class KlOptMain(xDSLOptMain):
         self.command: KlOptCommand
         self.pending: PendingFile | None = None
         self.data: bytes | None = None
+        self.place: str | None = None
         self.exit_code = 0
         self.observer: Observer = LOOKS_AWAY
         super().__init__("Run passes on MLIR text or on a model file.", with_bare_remarks(args))
@@ -112,6 +111,8 @@ class KlOptMain(xDSLOptMain):
         (target,) = parse_specs(self.command.target)
         if target.parameters and not signature(entry := self.available_targets[target.name]).parameters:
             make("target", cast(Callable[[], type[Target]], entry)(), target)
+        if (found := published(self.command, NAME)) is not None:
+            self.place, self.data = found.place, found.text.encode()
         self.pipeline = PassPipeline(parse_passes(self.available_passes, self.command.passes))
         check_options(self.parser, self.args)
         self.observer = self.command.seeing.observer(self.available_passes, self.pipeline.passes)
@@ -120,30 +121,13 @@ class KlOptMain(xDSLOptMain):
         """The name in locations and messages; with --parsing-diagnostics that of xDSL."""
         if self.command.parsing_diagnostics:
             return super().get_input_name()
-        if self._published is not None:
-            return self._published.place
-        return STDIN if self._path is None else shown_path(self._path)
+        return self.place or (STDIN if self._path is None else shown_path(self._path))
 
     @cached_property
     def _path(self) -> str | None:
         """The path of the input; None for the standard input."""
         file = self.command.input_file
-        if file is None or file == DASH or self._published is not None:
-            return None if file == DASH else file
-        return find_input(file)
-
-    @cached_property
-    def _published(self) -> Imported | None:
-        """The published model that the input is; None for any other input."""
-        file = self.command.input_file
-        if file is None or file == DASH or self.command.frontend is not None:
-            return None
-        files = find_files(file)
-        if files is None:
-            return None
-        found = imported(files, {}, self.command.published)
-        report_notes(found.notes, NAME)
-        return found
+        return None if file is None or file == DASH else find_input(file)
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         """The input, and the frontend that it is for; what comes from stdin is kept for diagnostics.
@@ -151,20 +135,13 @@ class KlOptMain(xDSLOptMain):
         Raises: InputError for a file of another kind.
         """
         data = self._read()
-        if self._published is not None:
-            return BytesIO(data), MODEL_LANGUAGE
-        if self.command.frontend is not None:
-            return BytesIO(data), parse_specs(self.command.frontend)[0].name
+        if self.place is not None:
+            return BytesIO(data), "kl"
         path = DASH if self._path is None else self._path
-        if (suffix := Path(path).suffix[1:]) in foreign_frontends():  # which recognise nothing by themselves
-            return BytesIO(data), suffix
-        return BytesIO(data), find_frontend(path, data, programs=False).name
+        return BytesIO(data), language(self.command, path, data, foreign_frontends())
 
     def _read(self) -> bytes:
         """The bytes of the input, which are read once."""
-        if self.data is None and self._published is not None:
-            self.data = self._published.text.encode()
-            self.sources[self.get_input_name()] = self._published.text
         if self.data is None:
             self.data = standard_input() if self._path is None else Path(self._path).read_bytes()
             if self._path is None:

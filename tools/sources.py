@@ -10,23 +10,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..backends.weights import WeightError, read_tensors
-from ..frontends.importing import Imported, Source, import_model
-from ..frontends.importing.checks import Tensor
-from ..frontends.importing.configs import shown
 from .diagnostics import Diagnostic, report
 from .options import PublishedOptions
 from .universe import recipes
 from .values import HELP_MARK, InputError, Number, shown_path
 
+if TYPE_CHECKING:  # the tools read command lines without numpy and without recipes
+    from ..frontends.importing import Imported
+
 CONFIG = "config.json"
 INDEX = ".safetensors.index.json"
-MODEL_LANGUAGE = "kl"
-"""The frontend of the text."""
 KEYS = {"model_type", "architectures", "hidden_size", "num_hidden_layers", "text_config", "n_layer", "n_embd"}
 """A JSON object with one of these keys is a config."""
 
@@ -92,7 +87,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is no JSON: {error}") from None
     if not isinstance(values, dict):
-        raise InputError(f"{where} is {shown(values)}, not an object of keys and values")
+        raise InputError(f"{where} is a {type(values).__name__}, not an object of keys and values")
     return values
 
 
@@ -117,6 +112,10 @@ def imported(files: Files, parameters: Mapping[str, Number], published: Publishe
     Raises: SourceError for what is not known or does not fit, InputError for files that cannot be read,
         WeightError for a checkpoint that is none; OSError.
     """
+    from ..backends.weights import read_tensors
+    from ..frontends.importing import Source, import_model
+    from ..frontends.importing.checks import Tensor
+
     tensors = {} if files.checkpoint is None else read_tensors(files.checkpoint)
     headers = {name: Tensor(one.shape, one.dtype) for name, one in tensors.items()}
     source = Source(
@@ -136,6 +135,10 @@ def imported(files: Files, parameters: Mapping[str, Number], published: Publishe
 
 def _check_equal(copy: Any, original: Any, *, names: tuple[str, str]) -> None:
     """Raises: WeightError where a stored copy of a tied head has other numbers than the embedding."""
+    import numpy as np
+
+    from ..backends.weights import WeightError
+
     one, two = copy.read(names[0]), original.read(names[1])
     alike = one.dtype == two.dtype and one.shape == two.shape
     if alike and np.array_equal(one.view(np.uint8), two.view(np.uint8)):

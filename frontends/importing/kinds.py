@@ -19,7 +19,7 @@ class Kind:
     name: str
     count: int
     at: str
-    """Which layers these are, as an expression over `layer` or a list; empty for 0, 1, 2, …"""
+    """Which layers these are, as an expression over `layer` or a list; empty where they are all."""
 
 
 def kinds(pattern: Sequence[str]) -> list[Kind]:

@@ -193,10 +193,9 @@ def folded(line: str) -> str:
     """A long line, broken where brackets are open: lines do not count there."""
     lines: list[str] = []
     while len(line) > WIDTH and not line.startswith("//"):
-        depths = [*accumulate((one in "([") - (one in ")]") for one in line)]
-        breaks = [
-            n for n in range(WIDTH) if line[n] == " " and depths[n] + len(lines) > 0 and line[:n].strip()
-        ]
+        turns = [int(bool(lines)), *((one in "([") - (one in ")]") for one in line)]
+        depths = [*accumulate(turns)]
+        breaks = [n for n in range(3, WIDTH) if line[n] == " " and depths[n] > 0]
         if not breaks:
             break
         lines.append(line[: breaks[-1]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..command_line import option
 from ..options import JSON_VERSION, PublishedOptions, json_option
@@ -49,6 +50,7 @@ def run(command: Command) -> int:
 
     files = find_files(command.source)
     if files is None:
+        Path(command.source).stat()
         raise InputError(
             f"{shown_path(command.source)} is no published model{HELP_MARK}"
             "give a folder with a config.json, such a file, or a .safetensors file"

@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-from ..keys import choice, flag, number, whole
-from ..recipe import (
-    ACTIVATIONS,
-    Attention,
-    Embedding,
-    FeedForward,
-    Head,
-    Norm,
-    Recipe,
-    Residual,
-    Rope,
-    Sizes,
-)
+from dataclasses import replace
 
-LAYER_NORM = Norm("layer", bias=True)
-MASKS = ("attn.bias", "attn.masked_bias")
-"""Tables of the causal mask that older checkpoints hold."""
-TIED = flag("tie_word_embeddings", default=True)
-GPT_SIZES = {
-    "vocab_size": 50257,
-    "n_positions": 1024,
-    "n_embd": 768,
-    "n_layer": 12,
-    "n_head": 12,
-    "layer_norm_epsilon": 1e-5,
-    "activation_function": "gelu_new",
-}
-GPT_FEED_FORWARD = FeedForward(
-    gate=None,
-    up="mlp.c_fc",
-    down="mlp.c_proj",
-    activation=choice("activation_function", of=ACTIVATIONS),
-    bias=True,
-)
+from ..keys import choice, flag, number, whole
+from ..recipe import Attention, Embedding, FeedForward, Head, Norm, Recipe, Residual, Rope, Sizes
+from .common import FUNCTION, LAYER_NORM, MASKS, TIED, sizes
+
 SCALE = choice("scale_attn_weights", of={True: None, False: 1.0}, default=True)
-SEQUENTIAL = Residual("pre", ("ln_1", "ln_2"))
+EPS = {"layer_norm_epsilon": 1e-5}
+ENABLED = flag("enable_bias", default=True)
+OPT_NORMS = ("self_attn_layer_norm", "final_layer_norm")
+
+PLAIN = FeedForward(None, "mlp.c_fc", "mlp.c_proj", activation=FUNCTION, bias=True)
 
 GPT2 = Recipe(
     "gpt2",
     attention=Attention(
         fused="attn.c_attn", out="attn.c_proj", bias=True, out_bias=True, transposed=False, scale=SCALE
     ),
-    feed_forward=FeedForward(
-        gate=None,
-        up="mlp.c_fc",
-        down="mlp.c_proj",
-        activation=choice("activation_function", of=ACTIVATIONS),
-        bias=True,
-        transposed=False,
-    ),
-    residual=SEQUENTIAL,
+    feed_forward=replace(PLAIN, transposed=False),
+    residual=Residual("pre", ("ln_1", "ln_2")),
     norm=LAYER_NORM,
     embedding=Embedding("wte", positions="wpe"),
     head=Head(tied=TIED, norm="ln_f"),
@@ -60,13 +29,14 @@ GPT2 = Recipe(
     rope=None,
     body=("transformer.", ""),
     layer="h.{layer}.",
-    defaults=GPT_SIZES,
+    defaults=sizes(50257, 768, None, 12, 12, 1024, activation_function="gelu_new", **EPS),
     fixed={"scale_attn_by_inverse_layer_idx": (False,)},
     skipped=MASKS,
 )
 
-GPT_BIGCODE = Recipe(
-    "gpt_bigcode",
+GPT_BIGCODE = replace(
+    GPT2,
+    name="gpt_bigcode",
     attention=Attention(
         fused="attn.c_attn",
         layout=choice("multi_query", of={True: "stacked", False: "by head"}, default=True),
@@ -75,31 +45,16 @@ GPT_BIGCODE = Recipe(
         out_bias=True,
         scale=SCALE,
     ),
-    feed_forward=GPT_FEED_FORWARD,
-    residual=SEQUENTIAL,
-    norm=LAYER_NORM,
-    embedding=Embedding("wte", positions="wpe"),
-    head=Head(tied=TIED, norm="ln_f"),
+    feed_forward=PLAIN,
     sizes=Sizes(kv_heads=choice("multi_query", of={True: 1, False: None}, default=True), ffn_times=4),
-    rope=None,
-    body=("transformer.", ""),
-    layer="h.{layer}.",
-    defaults=GPT_SIZES | {"activation_function": "gelu_pytorch_tanh"},
-    harmless=("attention_softmax_in_fp32", "inference_runner", "max_batch_size", "max_sequence_length"),
-    fixed={"num_key_value_heads": (1,)},
-    skipped=MASKS,
+    defaults=sizes(50257, 768, None, 12, 12, 1024, activation_function="gelu_pytorch_tanh", **EPS),
+    harmless=("inference_runner", "max_batch_size", "max_sequence_length", "num_key_value_heads"),
 )
 
 GPTJ = Recipe(
     "gptj",
     attention=Attention("attn.q_proj", "attn.k_proj", "attn.v_proj", "attn.out_proj"),
-    feed_forward=FeedForward(
-        gate=None,
-        up="mlp.fc_in",
-        down="mlp.fc_out",
-        activation=choice("activation_function", of=ACTIVATIONS),
-        bias=True,
-    ),
+    feed_forward=FeedForward(None, "mlp.fc_in", "mlp.fc_out", activation=FUNCTION, bias=True),
     residual=Residual("parallel", ("ln_1",)),
     norm=LAYER_NORM,
     embedding=Embedding("wte"),
@@ -108,8 +63,7 @@ GPTJ = Recipe(
     rope=Rope(dims=whole("rotary_dim", default=64), interleaved=True),
     body=("transformer.", ""),
     layer="h.{layer}.",
-    defaults=GPT_SIZES
-    | {"vocab_size": 50400, "n_positions": 2048, "n_embd": 4096, "n_layer": 28, "n_head": 16},
+    defaults=sizes(50400, 4096, None, 28, 16, 2048, activation_function="gelu_new", **EPS),
     fixed={"rotary": (True,), "scale_attn_weights": (True,)},
     skipped=MASKS,
 )
@@ -123,65 +77,36 @@ GPT_NEOX = Recipe(
         bias=flag("attention_bias", default=True),
         out_bias=flag("attention_bias", default=True),
     ),
-    feed_forward=FeedForward(gate=None, up="mlp.dense_h_to_4h", down="mlp.dense_4h_to_h", bias=True),
+    feed_forward=FeedForward(None, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h", bias=True),
     residual=choice(
-        "use_parallel_residual",
-        of={True: Residual("parallel"), False: Residual()},
-        default=True,
+        "use_parallel_residual", of={True: Residual("parallel"), False: Residual()}, default=True
     ),
     norm=LAYER_NORM,
     embedding=Embedding("embed_in"),
     head=Head(("embed_out", "lm_head"), norm="final_layer_norm"),
-    rope=Rope(
-        theta=number("rotary_emb_base", "rope_theta", default=10000.0),
-        fraction=number("rotary_pct", "partial_rotary_factor", default=0.25),
-    ),
+    rope=Rope(fraction=number("rotary_pct", "partial_rotary_factor", default=0.25)),
     body=("gpt_neox.",),
-    defaults={
-        "vocab_size": 50432,
-        "hidden_size": 6144,
-        "num_hidden_layers": 44,
-        "num_attention_heads": 64,
-        "intermediate_size": 24576,
-        "hidden_act": "gelu",
-        "max_position_embeddings": 2048,
-        "layer_norm_eps": 1e-5,
-    },
+    defaults=sizes(50432, 6144, 24576, 44, 64, 2048, hidden_act="gelu", layer_norm_eps=1e-5),
     skipped=("attention.bias", "attention.masked_bias", "rotary_emb.inv_freq"),
 )
 
 OPT = Recipe(
     "opt",
-    attention=Attention(
-        out="self_attn.out_proj",
-        bias=flag("enable_bias", default=True),
-        out_bias=flag("enable_bias", default=True),
-    ),
-    feed_forward=FeedForward(
-        gate=None,
-        up="fc1",
-        down="fc2",
-        activation=choice("activation_function", of=ACTIVATIONS),
-        bias=flag("enable_bias", default=True),
-    ),
+    attention=Attention(out="self_attn.out_proj", bias=ENABLED, out_bias=ENABLED),
+    feed_forward=FeedForward(None, "fc1", "fc2", activation=FUNCTION, bias=ENABLED),
     residual=choice(
         "do_layer_norm_before",
-        of={
-            True: Residual("pre", ("self_attn_layer_norm", "final_layer_norm")),
-            False: Residual("after", ("self_attn_layer_norm", "final_layer_norm")),
-        },
+        of={True: Residual("pre", OPT_NORMS), False: Residual("after", OPT_NORMS)},
         default=True,
     ),
-    norm=Norm("layer", eps=1e-5, gain=flag("layer_norm_elementwise_affine", default=True), bias=True),
+    norm=Norm("layer", 1e-5, gain=flag("layer_norm_elementwise_affine", default=True), bias=True),
     embedding=Embedding(positions="embed_positions", first_row=2, width=whole("word_embed_proj_dim")),
     head=Head(
         tied=TIED,
         norm=choice(
             "do_layer_norm_before",
             of={
-                True: choice(
-                    "_remove_final_layer_norm", of={False: "final_layer_norm", True: None}, default=False
-                ),
+                True: choice("_remove_final_layer_norm", of={False: OPT_NORMS[1], True: None}, default=False),
                 False: None,
             },
             default=True,
@@ -189,14 +114,6 @@ OPT = Recipe(
     ),
     rope=None,
     body=("model.decoder.", "decoder."),
-    defaults={
-        "vocab_size": 50272,
-        "hidden_size": 768,
-        "num_hidden_layers": 12,
-        "ffn_dim": 3072,
-        "max_position_embeddings": 2048,
-        "num_attention_heads": 12,
-        "activation_function": "relu",
-    },
+    defaults=sizes(50272, 768, 3072, 12, 12, 2048, activation_function="relu"),
     harmless=("_remove_final_layer_norm",),
 )

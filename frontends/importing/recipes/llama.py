@@ -1,4 +1,4 @@
-"""Llama and its next of kin: pre-norm, gated feed-forward, rope."""
+"""Llama and its next of kin: gated feed-forward, RMS norms, rope."""
 
 from __future__ import annotations
 
@@ -15,114 +15,71 @@ from ..recipe import (
     Unrotated,
     Window,
 )
+from .common import ATTENTION_BIAS, INV_FREQ, MLP_BIAS, TIED, sizes
 
-INV_FREQ = "rotary_emb.inv_freq"
-"""A table that older checkpoints hold, of the frequencies that the config says anyway."""
-BIASED = Attention(bias=flag("attention_bias", default=False), out_bias=flag("attention_bias", default=False))
-LLAMA_SIZES = {
-    "vocab_size": 32000,
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "hidden_act": "silu",
-    "max_position_embeddings": 2048,
-    "rms_norm_eps": 1e-6,
-}
-QWEN_WINDOW = Window(
-    enabled=flag("use_sliding_window", default=False), first=whole("max_window_layers", default=28)
-)
-QWEN_SIZES = LLAMA_SIZES | {
-    "vocab_size": 151936,
-    "intermediate_size": 22016,
-    "max_position_embeddings": 32768,
-    "num_key_value_heads": 32,
-    "sliding_window": 4096,
-}
+BIASED = Attention(bias=ATTENTION_BIAS, out_bias=ATTENTION_BIAS)
+BIASED_FEED_FORWARD = FeedForward(bias=MLP_BIAS)
+COMMON = {"hidden_act": "silu", "rms_norm_eps": 1e-6}
+USES_WINDOW = flag("use_sliding_window", default=False)
+QWEN_WINDOW = Window(enabled=USES_WINDOW, first=whole("max_window_layers", default=28))
+QWEN_SIZES = sizes(151936, 4096, 22016, 32, 32, 32768, num_key_value_heads=32, sliding_window=4096, **COMMON)
 
 LLAMA = Recipe(
     "llama",
     attention=BIASED,
-    feed_forward=FeedForward(bias=flag("mlp_bias", default=False)),
-    defaults=LLAMA_SIZES,
+    feed_forward=BIASED_FEED_FORWARD,
+    defaults=sizes(32000, 4096, 11008, 32, 32, 2048, **COMMON),
     fixed={"rope_interleaved": (False,)},
-    skipped=(INV_FREQ,),
+    skipped=INV_FREQ,
 )
 
 MISTRAL = Recipe(
     "mistral",
     window=Window(whole("sliding_window", "sliding_window_size"), listed=False),
-    defaults=LLAMA_SIZES
-    | {
-        "intermediate_size": 14336,
-        "num_key_value_heads": 8,
-        "max_position_embeddings": 131072,
-    },
-    skipped=(INV_FREQ,),
+    defaults=sizes(32000, 4096, 14336, 32, 32, 131072, num_key_value_heads=8, **COMMON),
+    skipped=INV_FREQ,
 )
 
 QWEN2 = Recipe(
-    "qwen2",
-    attention=Attention(bias=True),
-    window=QWEN_WINDOW,
-    defaults=QWEN_SIZES,
-    skipped=(INV_FREQ,),
+    "qwen2", attention=Attention(bias=True), window=QWEN_WINDOW, defaults=QWEN_SIZES, skipped=INV_FREQ
 )
 
 QWEN3 = Recipe(
     "qwen3",
-    attention=Attention(
-        norm=HeadNorm(),
-        bias=flag("attention_bias", default=False),
-        out_bias=flag("attention_bias", default=False),
-    ),
+    attention=Attention(norm=HeadNorm(), bias=ATTENTION_BIAS, out_bias=ATTENTION_BIAS),
     window=QWEN_WINDOW,
     defaults=QWEN_SIZES | {"head_dim": 128},
 )
 
 OLMO2 = Recipe(
     "olmo2",
-    attention=Attention(
-        norm=HeadNorm(over="row"),
-        bias=flag("attention_bias", default=False),
-        out_bias=flag("attention_bias", default=False),
-    ),
+    attention=Attention(norm=HeadNorm(over="row"), bias=ATTENTION_BIAS, out_bias=ATTENTION_BIAS),
     residual=Residual("post", ("post_attention_layernorm", "post_feedforward_layernorm")),
-    defaults=LLAMA_SIZES | {"vocab_size": 50304, "rms_norm_eps": 1e-5},
+    defaults=sizes(50304, 4096, 11008, 32, 32, 2048, hidden_act="silu", rms_norm_eps=1e-5),
 )
 
 SMOLLM3 = Recipe(
     "smollm3",
     attention=BIASED,
-    feed_forward=FeedForward(bias=flag("mlp_bias", default=False)),
-    head=Head(tied=flag("tie_word_embeddings", default=True)),
+    feed_forward=BIASED_FEED_FORWARD,
+    head=Head(tied=TIED),
     rope=Rope(theta=number("rope_theta", default=2e6)),
     unrotated=Unrotated(),
-    window=Window(enabled=flag("use_sliding_window", default=False), unrotated=True),
-    defaults=LLAMA_SIZES
-    | {
-        "vocab_size": 128256,
-        "hidden_size": 2048,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 4,
-        "max_position_embeddings": 32768,
-    },
+    window=Window(enabled=USES_WINDOW, unrotated=True),
+    defaults=sizes(128256, 2048, 11008, 36, 16, 32768, num_key_value_heads=4, **COMMON),
     harmless=("no_rope_layer_interval", "max_window_layers"),
 )
 
 GRANITE = Recipe(
     "granite",
     attention=Attention(
-        bias=flag("attention_bias", default=False),
-        out_bias=flag("attention_bias", default=False),
-        scale=number("attention_multiplier", default=1.0),
+        bias=ATTENTION_BIAS, out_bias=ATTENTION_BIAS, scale=number("attention_multiplier", default=1.0)
     ),
-    feed_forward=FeedForward(bias=flag("mlp_bias", default=False)),
+    feed_forward=BIASED_FEED_FORWARD,
     residual=Residual(factor=number("residual_multiplier", default=1.0)),
     embedding=Embedding(factor=number("embedding_multiplier", default=1.0)),
     head=Head(divisor=number("logits_scaling", default=1.0)),
-    defaults=LLAMA_SIZES,
+    defaults=sizes(32000, 4096, 11008, 32, 32, 2048, **COMMON),
 )
 
 INTERNLM2 = Recipe(
@@ -134,14 +91,10 @@ INTERNLM2 = Recipe(
         bias=flag("bias", default=True),
         out_bias=flag("bias", default=True),
     ),
-    feed_forward=FeedForward(
-        gate="feed_forward.w1",
-        up="feed_forward.w3",
-        down="feed_forward.w2",
-    ),
+    feed_forward=FeedForward("feed_forward.w1", up="feed_forward.w3", down="feed_forward.w2"),
     residual=Residual(norms=("attention_norm", "ffn_norm")),
     embedding=Embedding("tok_embeddings"),
     head=Head(("output",)),
-    defaults=LLAMA_SIZES | {"vocab_size": 103168},
-    skipped=(INV_FREQ,),
+    defaults=sizes(103168, 4096, 11008, 32, 32, 2048, **COMMON),
+    skipped=INV_FREQ,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..keys import choice, flag, inside, number, whole
 from ..recipe import (
     ACTIVATIONS,
@@ -17,9 +19,10 @@ from ..recipe import (
     Sizes,
     Window,
 )
+from .common import ATTENTION_BIAS, INV_FREQ, LAYER_NORM, TIED, sizes
 
-LAYER_NORM = Norm("layer", bias=True)
-TIED = flag("tie_word_embeddings", default=True)
+ONE_NORM = Residual("parallel", ("input_layernorm",))
+EPS = {"layer_norm_eps": 1e-5}
 
 BLOOM = Recipe(
     "bloom",
@@ -32,11 +35,7 @@ BLOOM = Recipe(
         slopes="alibi",
     ),
     feed_forward=FeedForward(
-        gate=None,
-        up="mlp.dense_h_to_4h",
-        down="mlp.dense_4h_to_h",
-        activation=ACTIVATIONS["gelu_new"],
-        bias=True,
+        None, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h", activation=ACTIVATIONS["gelu_new"], bias=True
     ),
     norm=LAYER_NORM,
     embedding=Embedding("word_embeddings", norm="word_embeddings_layernorm"),
@@ -45,114 +44,74 @@ BLOOM = Recipe(
     rope=None,
     body=("transformer.", ""),
     layer="h.{layer}.",
-    defaults={
-        "vocab_size": 250880,
-        "hidden_size": 64,
-        "n_layer": 2,
-        "n_head": 8,
-        "layer_norm_epsilon": 1e-5,
-    },
+    defaults={"vocab_size": 250880, "hidden_size": 64, "n_layer": 2, "n_head": 8, "layer_norm_epsilon": 1e-5},
     fixed={"apply_residual_connection_post_layernorm": (False,)},
-    harmless=("attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion", "skip_bias_add"),
+    harmless=("bias_dropout_fusion", "masked_softmax_fusion", "skip_bias_add*", "offset_alibi"),
 )
 
 COHERE = Recipe(
     "cohere",
     attention=Attention(
-        bias=flag("attention_bias", default=False),
-        out_bias=flag("attention_bias", default=False),
+        bias=ATTENTION_BIAS,
+        out_bias=ATTENTION_BIAS,
         norm=choice("use_qk_norm", of={False: None, True: HeadNorm(over="each head")}, default=False),
     ),
-    residual=Residual("parallel", ("input_layernorm",)),
+    residual=ONE_NORM,
     norm=Norm("layer"),
     head=Head(tied=TIED, factor=number("logit_scale", default=0.0625)),
     rope=Rope(theta=number("rope_theta", default=500000.0), interleaved=True),
-    defaults={
-        "vocab_size": 256000,
-        "hidden_size": 8192,
-        "intermediate_size": 22528,
-        "num_hidden_layers": 40,
-        "num_attention_heads": 64,
-        "hidden_act": "silu",
-        "max_position_embeddings": 8192,
-        "layer_norm_eps": 1e-5,
-    },
+    defaults=sizes(256000, 8192, 22528, 40, 64, 8192, hidden_act="silu", **EPS),
     harmless=("model_max_length",),
-    skipped=("rotary_emb.inv_freq",),
+    skipped=INV_FREQ,
 )
 
-FALCON_KV = choice(
-    "new_decoder_architecture",
-    of={
-        True: whole("num_kv_heads", "n_head_kv"),
-        False: choice("multi_query", of={True: 1, False: None}, default=True),
-    },
-    default=False,
-)
+
+def of_falcon(new: Any, multi_query: Any, other: Any) -> Any:
+    """A choice by the two keys that say how Falcon's heads share keys and values."""
+    older = choice("multi_query", of={True: multi_query, False: other}, default=True)
+    return choice("new_decoder_architecture", of={True: new, False: older}, default=False)
+
+
 FALCON = Recipe(
     "falcon",
     attention=Attention(
         fused="self_attention.query_key_value",
-        layout=choice(
-            "new_decoder_architecture",
-            of={
-                True: "by group",
-                False: choice("multi_query", of={True: "stacked", False: "by head"}, default=True),
-            },
-            default=False,
-        ),
+        layout=of_falcon("by group", "stacked", "by head"),
         out="self_attention.dense",
         bias=flag("bias", default=False),
         out_bias=flag("bias", default=False),
         slopes=choice("alibi", of={False: None, True: "alibi scaled"}, default=False),
     ),
     feed_forward=FeedForward(
-        gate=None,
-        up="mlp.dense_h_to_4h",
-        down="mlp.dense_4h_to_h",
+        None,
+        "mlp.dense_h_to_4h",
+        "mlp.dense_4h_to_h",
         activation=choice("activation", of=ACTIVATIONS, default="gelu"),
         bias=flag("bias", default=False),
     ),
     residual=choice(
-        "parallel_attn",
+        "new_decoder_architecture",
         of={
             True: choice(
-                "new_decoder_architecture",
-                of={
-                    True: choice(
-                        "num_ln_in_parallel_attn",
-                        of={
-                            2: Residual("parallel", ("ln_attn", "ln_mlp")),
-                            1: Residual("parallel", ("input_layernorm",)),
-                        },
-                        default=2,
-                    ),
-                    False: Residual("parallel", ("input_layernorm",)),
-                },
-                default=False,
+                "num_ln_in_parallel_attn",
+                of={2: Residual("parallel", ("ln_attn", "ln_mlp")), 1: ONE_NORM},
+                default=2,
             ),
-            False: choice("new_decoder_architecture", of={False: Residual()}, default=False),
+            False: choice("parallel_attn", of={True: ONE_NORM, False: Residual()}, default=True),
         },
-        default=True,
+        default=False,
     ),
     norm=LAYER_NORM,
     embedding=Embedding("word_embeddings"),
     head=Head(tied=TIED, norm="ln_f"),
-    sizes=Sizes(kv_heads=FALCON_KV, ffn_times=4),
+    sizes=Sizes(kv_heads=of_falcon(whole("num_kv_heads", "n_head_kv"), 1, None), ffn_times=4),
     rope=choice("alibi", of={False: Rope(), True: None}, default=False),
     body=("transformer.",),
     layer="h.{layer}.",
     model_types=("RefinedWeb", "RefinedWebModel"),
-    defaults={
-        "vocab_size": 65024,
-        "hidden_size": 4544,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 71,
-        "layer_norm_epsilon": 1e-5,
-        "max_position_embeddings": 2048,
-    },
+    defaults=sizes(65024, 4544, None, 32, 71, 2048, layer_norm_epsilon=1e-5),
     fixed={"apply_residual_connection_post_layernorm": (False,), "num_ln_in_parallel_attn": (1, 2)},
-    harmless=("multi_query", "num_kv_heads", "n_head_kv", "rope_theta", "rope_parameters*", "rope_scaling"),
+    harmless=("multi_query", "parallel_attn", "num_kv_heads", "n_head_kv", "rope_theta", "rope_parameters"),
     skipped=("rotary_emb.inv_freq", "maybe_rotary.inv_freq"),
 )
 
@@ -166,9 +125,7 @@ MPT = Recipe(
         slopes="alibi of mpt",
         slopes_max=inside("attn_config", whole("alibi_bias_max", default=8)),
     ),
-    feed_forward=FeedForward(
-        gate=None, up="ffn.up_proj", down="ffn.down_proj", activation=ACTIVATIONS["gelu"]
-    ),
+    feed_forward=FeedForward(None, "ffn.up_proj", "ffn.down_proj", activation=ACTIVATIONS["gelu"]),
     residual=Residual("pre", ("norm_1", "norm_2")),
     norm=Norm("layer"),
     embedding=Embedding("wte"),
@@ -177,14 +134,7 @@ MPT = Recipe(
     rope=None,
     body=("transformer.",),
     layer="blocks.{layer}.",
-    defaults={
-        "vocab_size": 50368,
-        "d_model": 2048,
-        "n_heads": 16,
-        "n_layers": 24,
-        "max_seq_len": 2048,
-        "layer_norm_epsilon": 1e-5,
-    },
+    defaults=sizes(50368, 2048, None, 24, 16, 2048, layer_norm_epsilon=1e-5),
     fixed={
         "no_bias": (True,),
         "norm_type": ("low_precision_layernorm", "layernorm"),
@@ -207,29 +157,17 @@ PHI = Recipe(
         out_bias=True,
         norm=choice(
             "qk_layernorm",
-            of={
-                False: None,
-                True: HeadNorm("self_attn.q_layernorm", "self_attn.k_layernorm", bias=True),
-            },
+            of={False: None, True: HeadNorm("self_attn.q_layernorm", "self_attn.k_layernorm", bias=True)},
             default=False,
         ),
     ),
-    feed_forward=FeedForward(gate=None, up="mlp.fc1", down="mlp.fc2", bias=True),
-    residual=Residual("parallel", ("input_layernorm",)),
+    feed_forward=FeedForward(None, "mlp.fc1", "mlp.fc2", bias=True),
+    residual=ONE_NORM,
     norm=LAYER_NORM,
     head=Head(norm="final_layernorm", bias=True),
     rope=Rope(fraction=number("partial_rotary_factor", default=0.5)),
-    defaults={
-        "vocab_size": 51200,
-        "hidden_size": 2048,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 32,
-        "hidden_act": "gelu_new",
-        "max_position_embeddings": 2048,
-        "layer_norm_eps": 1e-5,
-    },
-    skipped=("rotary_emb.inv_freq",),
+    defaults=sizes(51200, 2048, 8192, 24, 32, 2048, hidden_act="gelu_new", **EPS),
+    skipped=INV_FREQ,
 )
 
 PHI3 = Recipe(
@@ -242,77 +180,36 @@ PHI3 = Recipe(
         renamed={"su": "longrope", "yarn": "longrope"},
     ),
     window=Window(listed=False),
-    defaults={
-        "vocab_size": 32064,
-        "hidden_size": 3072,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "hidden_act": "silu",
-        "max_position_embeddings": 4096,
-        "rms_norm_eps": 1e-5,
-    },
+    defaults=sizes(32064, 3072, 8192, 32, 32, 4096, hidden_act="silu", rms_norm_eps=1e-5),
     fixed={
-        "attention_bias": (False,),
-        "mlp_bias": (False,),
-        "lm_head_bias": (False,),
-        "full_attn_mod": (1,),
-        "interpolate_factor": (1,),
+        **dict.fromkeys(("attention_bias", "mlp_bias", "lm_head_bias"), (False,)),
+        **dict.fromkeys(("full_attn_mod", "interpolate_factor"), (1,)),
     },
-    skipped=("rotary_emb.inv_freq",),
+    skipped=INV_FREQ,
 )
 
 STABLELM = Recipe(
     "stablelm",
     attention=Attention(bias=flag("use_qkv_bias", default=False)),
-    residual=choice(
-        "use_parallel_residual",
-        of={True: Residual("parallel", ("input_layernorm",)), False: Residual()},
-        default=False,
-    ),
+    residual=choice("use_parallel_residual", of={True: ONE_NORM, False: Residual()}, default=False),
     norm=LAYER_NORM,
     rope=Rope(fraction=number("partial_rotary_factor", "rope_pct", default=0.25)),
-    defaults={
-        "vocab_size": 50304,
-        "hidden_size": 2560,
-        "intermediate_size": 6912,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 32,
-        "hidden_act": "silu",
-        "max_position_embeddings": 4096,
-        "layer_norm_eps": 1e-5,
-    },
+    defaults=sizes(50304, 2560, 6912, 32, 32, 4096, num_key_value_heads=32, hidden_act="silu", **EPS),
     fixed={"qk_layernorm": (False,)},
     model_types=("stablelm_epoch",),
-    skipped=("rotary_emb.inv_freq",),
+    skipped=INV_FREQ,
 )
 
 STARCODER2 = Recipe(
     "starcoder2",
     attention=Attention(bias=flag("use_bias", default=True), out_bias=flag("use_bias", default=True)),
-    feed_forward=FeedForward(
-        gate=None, up="mlp.c_fc", down="mlp.c_proj", bias=flag("use_bias", default=True)
-    ),
+    feed_forward=FeedForward(None, "mlp.c_fc", "mlp.c_proj", bias=flag("use_bias", default=True)),
     norm=LAYER_NORM,
     head=Head(tied=TIED),
     window=Window(listed=False),
-    defaults={
-        "vocab_size": 49152,
-        "hidden_size": 3072,
-        "intermediate_size": 12288,
-        "num_hidden_layers": 30,
-        "num_attention_heads": 24,
-        "num_key_value_heads": 2,
-        "hidden_act": "gelu_pytorch_tanh",
-        "max_position_embeddings": 4096,
-        "norm_epsilon": 1e-5,
-    },
-    fixed={
-        "mlp_type": ("default",),
-        "norm_type": ("layer_norm",),
-        "scale_attn_weights": (True,),
-    },
-    harmless=("activation_function", "scale_attention_softmax_in_fp32"),
-    skipped=("rotary_emb.inv_freq",),
+    defaults=sizes(49152, 3072, 12288, 30, 24, 4096, num_key_value_heads=2, norm_epsilon=1e-5)
+    | {"hidden_act": "gelu_pytorch_tanh"},
+    fixed={"mlp_type": ("default",), "norm_type": ("layer_norm",), "scale_attn_weights": (True,)},
+    harmless=("activation_function",),
+    skipped=INV_FREQ,
 )
