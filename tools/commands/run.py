@@ -33,7 +33,13 @@ class Command:
 
     compiler: CompilerOptions
     orchestration: Orchestration = orchestration_option()
-    weights: str | None = option("a .safetensors file or a folder of them (default: random)", metavar="PATH")
+    weights: str | None = option(
+        "a .safetensors file, an index or a folder of them (default: random)", metavar="PATH"
+    )
+    ignore: tuple[str, ...] = option(
+        "leave out tensors of the checkpoint whose names match, such as 'lm_head.*'; may be repeated",
+        metavar="PATTERN",
+    )
     seed: Natural = option("seed of the random weights and of the first token (default: 0)", default=0)
     steps: Positive = option("decode steps, from position 0 on (default: 1)", default=1)
     check: bool = option(
@@ -63,7 +69,7 @@ def run(command: Command) -> int:
             differences += reference.differences(step, program.steps) if reference is not None else []
     checked = None if reference is None else differences
     if command.compiler.json:
-        print_json(_document(command, program, done, checked))
+        print_json(_document(command, program, started, done, checked))
     else:
         _print(program, started, done, checked)
     return 1 if differences else 0
@@ -86,11 +92,14 @@ def _calls(command: Command, steps: int) -> int:
 def _start(command: Command, given: Input, program: Any) -> Run:
     """The program in memory.
 
-    Raises: InputError where the target runs none, TargetError for weights or steps that do not fit.
+    Raises: InputError where the target runs none, or nothing is there to ignore; TargetError for weights or
+        steps that do not fit.
     """
+    if command.ignore and command.weights is None:
+        raise InputError(f"--ignore is for tensors of a checkpoint{HELP_MARK}--weights reads one")
     if given.target.run is None:
         raise InputError(f"the target {given.target.name} runs no programs{HELP_MARK}`kl time` times them")
-    options = RunOptions(command.steps, command.weights, command.seed, command.orchestration)
+    options = RunOptions(command.steps, command.weights, command.seed, command.orchestration, command.ignore)
     return given.target.run(program, options)
 
 
@@ -117,6 +126,7 @@ def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
 def _document(
     command: Command,
     program: Any,
+    run: Run,
     steps: list[Step],
     differences: list[Difference] | None,
 ) -> dict[str, Any]:
@@ -126,6 +136,7 @@ def _document(
         "program": program.name,
         "seed": command.seed,
         "weights": command.weights,
+        "ignored": [*run.ignored],
         "orchestration": command.orchestration,
         "steps": [
             {
@@ -186,6 +197,10 @@ def _print(program: Any, run: Run, steps: list[Step], differences: list[Differen
     columns = ["position", *(f"in: {name}" for name in names)]
     columns += [*(f"out: {name}" for name in steps[0].outputs), "cycles"]
     print_table(columns, [_row(step, names) for step in steps])
+    if run.ignored:
+        from ...backends.checkpoints import few
+
+        print(f"ignored of the checkpoint: {few(run.ignored)}")
     for step in steps:
         for label, value in step.observed:
             print(f"position {step.position}: {label} = {_short(value)}")
