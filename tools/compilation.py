@@ -36,6 +36,16 @@ from .values import HELP_MARK, InputError, Number, shown_path
 
 
 @dataclass(frozen=True)
+class Published:
+    """What a published model has besides its text."""
+
+    checkpoint: str | None
+    """Where its weights are; None for a config alone."""
+    unread: tuple[str, ...]
+    """The tensors there that the text is known not to read, or not wholly."""
+
+
+@dataclass(frozen=True)
 class ModuleInput:
     """IR, with the name of its model, the level that it was given at, and the target to compile it for."""
 
@@ -44,10 +54,8 @@ class ModuleInput:
     level: IrLevel
     module: ModuleOp
     target: AnyTarget
-    checkpoint: str | None = None
-    """Where its weights are, if the input says it."""
-    unread: tuple[str, ...] = ()
-    """The tensors there that the model is known not to read."""
+    published: Published | None = None
+    """The published model that it is, if it is one."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ def _read_published(
 ) -> ModuleInput:
     """A published model, through its text.
 
-    Raises: SourceError, InputError or WeightError for what cannot be read, OSError.
+    Raises: SourceError or InputError for what cannot be read, OSError.
     """
     found = imported(files, parameters, published)
     module = load_model(found.text, found.place, {}, other_operations)
@@ -110,8 +118,8 @@ def _read_published(
     fill_locations(module)
     report_notes(found.notes)
     checkpoint = None if files.checkpoint is None else str(files.checkpoint)
-    path = shown_path(files.path)
-    return ModuleInput(path, found.name, "nn", module, find_target(target), checkpoint, found.unread)
+    whole = Published(checkpoint, found.unread)
+    return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from .universe import recipes
 from .values import HELP_MARK, InputError, Number, shown_path
 
 if TYPE_CHECKING:  # the tools read command lines without numpy and without recipes
+    from ..backends.safetensors import StoredTensor
     from ..frontends.importing import Imported
 
 CONFIG = "config.json"
@@ -109,41 +110,47 @@ def report_notes(notes: Iterable[str], program: str = "kl") -> None:
 def imported(files: Files, parameters: Mapping[str, Number], published: PublishedOptions) -> Imported:
     """The text of a published model.
 
-    Raises: SourceError for what is not known or does not fit, InputError for files that cannot be read,
-        WeightError for a checkpoint that is none; OSError.
+    Raises: SourceError for what is not known or does not fit, InputError for files that cannot be read;
+        OSError.
     """
-    from ..backends.weights import read_tensors
+    from ..backends.checkpoints import read_checkpoint
+    from ..backends.safetensors import CheckpointError
     from ..frontends.importing import Source, import_model
     from ..frontends.importing.checks import Tensor
 
-    tensors = {} if files.checkpoint is None else read_tensors(files.checkpoint)
-    headers = {name: Tensor(one.shape, one.dtype) for name, one in tensors.items()}
-    source = Source(
-        files.name,
-        {} if files.config is None else read_config(files.config),
-        None if files.checkpoint is None else headers,
-        published.ignore,
-        parameters,
-        recipes(),
-        None if files.config is not None else published.architecture or "",
-    )
-    found = import_model(source)
-    if found.tied_copy is not None:
-        _check_equal(*(tensors[name] for name in found.tied_copy), names=found.tied_copy)
+    config = {} if files.config is None else read_config(files.config)
+    try:
+        tensors = {} if files.checkpoint is None else read_checkpoint(files.checkpoint)
+        headers = {name: Tensor(one.shape, one.dtype) for name, one in tensors.items()}
+        source = Source(
+            files.name,
+            config,
+            None if files.checkpoint is None else headers,
+            published.ignore,
+            parameters,
+            recipes(),
+            None if files.config is not None else published.architecture or "",
+        )
+        found = import_model(source)
+        if found.tied_copy is not None:
+            _check_equal(*(tensors[name] for name in found.tied_copy))
+    except CheckpointError as error:
+        way_out = f"{HELP_MARK}{error.way_out}" if error.way_out else ""
+        raise InputError(f"{error}{way_out}") from error
     return found
 
 
-def _check_equal(copy: Any, original: Any, *, names: tuple[str, str]) -> None:
-    """Raises: WeightError where a stored copy of a tied head has other numbers than the embedding."""
+def _check_equal(copy: StoredTensor, original: StoredTensor) -> None:
+    """Raises: CheckpointError where a stored copy of a tied head has other numbers than the embedding."""
     import numpy as np
 
-    from ..backends.weights import WeightError
+    from ..backends.safetensors import CheckpointError
 
-    one, two = copy.read(names[0]), original.read(names[1])
+    one, two = copy.read(), original.read()
     alike = one.dtype == two.dtype and one.shape == two.shape
     if alike and np.array_equal(one.view(np.uint8), two.view(np.uint8)):
         return
-    raise WeightError(
-        f"tensor '{names[0]}' is not equal to '{names[1]}', though the config says that the head is tied; "
-        "say tie_word_embeddings = false in the config"
+    raise CheckpointError(
+        f"{copy} is not equal to '{original.name}', though the config says that the head is tied",
+        "say tie_word_embeddings = false in the config",
     )

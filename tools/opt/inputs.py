@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def published(command: KlOptCommand, program: str) -> Imported | None:
     """The published model that the input is; None for any other input. What is left out of it is said.
 
-    Raises: SourceError, InputError or WeightError for what cannot be read, OSError.
+    Raises: SourceError or InputError for what cannot be read, OSError.
     """
     file = command.input_file
     files = None if file in (None, STDIN) or command.frontend is not None else find_files(file)
