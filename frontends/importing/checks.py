@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from ..source_errors import SourceError
+from .pieces import Weight
 from .writer import ModelText
 
 Shape = tuple[int, ...]
@@ -25,26 +26,25 @@ class Tensor:
 
 def expected(text: ModelText) -> dict[str, Shape]:
     """The tensors that a text reads, by name, with the shapes of the whole tensors."""
+    shared = (*text.before.weights, *text.behind.weights)
+    found = _shapes(shared, text)
+    for one in text.kinds:
+        shapes = _shapes(one.piece.weights, text)
+        for number in one.kind.numbers:
+            found |= {name.replace("{layer}", str(number)): shape for name, shape in shapes.items()}
+    return found
+
+
+def _shapes(weights: Iterable[Weight], text: ModelText) -> dict[str, Shape]:
+    """The shapes of tensors, each of which some weights read part by part."""
     found: dict[str, Shape] = {}
-    for weight, _ in text.weights():
-        shape = weight.disk_shape(text.numbers)
-        axis = 1 if weight.columns else 0
+    for weight in weights:
+        shape, axis = weight.disk_shape(text.numbers), 1 if weight.columns else 0
         before = found.get(weight.tensor)
         if before is not None:
             shape = (*before[:axis], before[axis] + shape[axis], *before[axis + 1 :])
         found[weight.tensor] = (shape[0] + weight.unread, *shape[1:])
-    places = _places(text)
-    return {
-        name.replace("{layer}", str(number)): shape
-        for name, shape in found.items()
-        for number in places.get(name, [0])
-    }
-
-
-def _places(text: ModelText) -> dict[str, list[int]]:
-    """The numbers of the layers that have a tensor, by its name."""
-    layers = range(len(text.model.layers))
-    return {weight.tensor: [*layers] for one in text.kinds for weight in one.piece.weights}
+    return found
 
 
 def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str] = ()) -> list[str]:

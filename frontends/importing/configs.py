@@ -173,7 +173,7 @@ class Config:
             key
             for key in self.keys()
             if key not in self.read
-            and not any(fnmatchcase(key, pattern) for pattern in patterns)
+            and not any(_matches(key, pattern) for pattern in patterns)
             and self._value(key) is not None
         ]
 
@@ -183,6 +183,11 @@ class Config:
         for name in [path] if path in self.values else path.removeprefix(self.path).split("."):
             value = value[name]
         return value
+
+
+def _matches(key: str, pattern: str) -> bool:
+    """Whether a pattern is of a key, by its path or by its own name in a part."""
+    return fnmatchcase(key, pattern) or fnmatchcase(key.rpartition(".")[2], pattern)
 
 
 def shown(value: object) -> str:

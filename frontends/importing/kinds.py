@@ -17,15 +17,24 @@ class Kind:
     """A kind of layers."""
 
     name: str
-    count: int
-    at: str
-    """Which layers these are, as an expression over `layer` or a list; empty where they are all."""
+    numbers: tuple[int, ...]
+    """Of its layers in the model."""
+
+    @property
+    def count(self) -> int:
+        """How many layers it has."""
+        return len(self.numbers)
+
+    @property
+    def at(self) -> str:
+        """Which layers these are, as an expression over `layer` or a list; empty where they are all."""
+        return _place(self.numbers)
 
 
 def kinds(pattern: Sequence[str]) -> list[Kind]:
     """The kinds of a pattern, in the order in which they appear."""
     return [
-        Kind(name, pattern.count(name), _place([n for n, one in enumerate(pattern) if one == name]))
+        Kind(name, tuple(n for n, one in enumerate(pattern) if one == name))
         for name in dict.fromkeys(pattern)
     ]
 

@@ -146,7 +146,10 @@ MPT = Recipe(
         "attn_config.qk_ln": (False,),
         "attn_config.attn_uses_sequence_id": (False,),
     },
-    harmless=("learned_pos_emb", "verbose", "init_config*", "*.attn_impl", "*.attn_pdrop", "*.model_type"),
+    harmless=(
+        *("learned_pos_emb", "verbose", "init_config*", "attn_config.attn_impl", "attn_config.model_type"),
+        *("attn_config.dtype", "attn_config.is_encoder_decoder"),
+    ),
 )
 
 PHI = Recipe(
