@@ -22,10 +22,12 @@ class RunOptions:
     steps: int = 1
     """In all; there must be room for them."""
     weights: str | None = None
-    """A checkpoint; seeded random numbers if None."""
+    """A checkpoint, all of which is read; seeded random numbers if None."""
     seed: int = 0
     """Of random weights and of the first inputs."""
     orchestration: Orchestration = "hardware"
+    ignore: tuple[str, ...] = ()
+    """Patterns of the names of tensors that the checkpoint may have besides."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Run(Protocol):
     @property
     def weights(self) -> Mapping[str, Array]:
         """By name, with the parts of all sockets."""
+        ...
+
+    @property
+    def ignored(self) -> Sequence[str]:
+        """The tensors of the checkpoint that are not read, or not wholly, as `RunOptions.ignore` says."""
         ...
 
     def steps(self, count: int, progress: Progress) -> Iterator[Step]:

@@ -1,47 +1,34 @@
-"""Weights of a model: seeded random ones, or those of a checkpoint in safetensors files.
-
-A safetensors file is eight bytes of header length, a JSON header and raw bytes. Numpy reads that as it
-is, so the package of that name is no dependency, and only what a model uses is read.
-"""
+"""Weights of a model: seeded random ones, or those of a checkpoint in safetensors files."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from .checkpoints import read_checkpoint
+from .parts import Part as Part
+from .parts import Parts
+from .safetensors import FLOATS, CheckpointError, StoredTensor
 from .tensors import Array, TensorSpec, rounded
-
-_FLOATS = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}
-"""Our name of each float type of the file format."""
+from .unread import check_read
 
 
-class WeightError(ValueError):
-    """A checkpoint that cannot be read or does not fit the model."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some rows, or columns, of a checkpoint's tensor: from `first` to below `last`."""
-
-    first: int
-    last: int
-    each: int | None = None
-    """Those of every so many, rather than once in the tensor."""
+class WeightError(CheckpointError):
+    """A checkpoint that does not fit the model."""
 
 
 @dataclass(frozen=True)
 class WeightSpec:
-    """A weight of a model and where a checkpoint holds it.
+    """A weight of a model and where a checkpoint holds it, or a constant and its numbers.
 
     A stacked weight has a leading dimension of layers; its checkpoint name holds `{layer}` for the
-    number. A transposed one lies in the checkpoint with its last two dimensions swapped.
+    number of each. `rows` and `columns` are of the tensor as a checkpoint has it; what they leave of it is
+    transposed then: its last two dimensions are swapped.
     """
 
     name: str
@@ -50,36 +37,57 @@ class WeightSpec:
     transposed: bool = False
     stacked: bool = False
     rows: Part | None = None
-    """The rows of the checkpoint's tensor that it is, as they lie there."""
     columns: Part | None = None
-    """The columns, likewise."""
     layers: tuple[int, ...] | None = None
-    """What `{layer}` stands for in each layer; None is 0, 1, 2, …."""
+    """The number of each layer of a stack in the checkpoint; 0, 1, 2, … if None."""
     values: tuple[float, ...] | None = None
-    """Its elements: it is a constant, neither random nor read."""
+    """All elements of a constant: it is in no checkpoint, and never random."""
+
+    def __post_init__(self) -> None:
+        stack = self.tensor.shape[0] if self.stacked else 0
+        if self.layers is not None and len(self.layers) != stack:
+            raise ValueError(f"{self.name} has {stack} layers, and numbers for {len(self.layers)}")
+        if self.values is not None and len(self.values) != self.tensor.elements:
+            raise ValueError(f"{self.name} is a {self.tensor}, with {len(self.values)} numbers")
 
     @property
     def layer_shape(self) -> tuple[int, ...]:
         """The shape of one layer of a stack, or of the whole weight if it is none."""
         return self.tensor.shape[1:] if self.stacked else self.tensor.shape
 
+    @property
+    def tensor_names(self) -> tuple[str, ...]:
+        """Its tensors in a checkpoint, one a layer; none if it has no name there, or is a constant."""
+        if self.checkpoint is None or self.values is not None:
+            return ()
+        if not self.stacked:
+            return (self.checkpoint,)
+        numbers = self.layers if self.layers is not None else range(self.tensor.shape[0])
+        return tuple(self.checkpoint.replace("{layer}", str(number)) for number in numbers)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Numbers for the weights of a model, by their names."""
+
+    arrays: Mapping[str, Array]
+    ignored: tuple[str, ...] = ()
+    """The tensors of the checkpoint that are not read, or not wholly, as was asked for."""
+
 
 def random_weights(specs: Iterable[WeightSpec], seed: int) -> dict[str, Array]:
     """Normal numbers that keep activations near 1: deviation fan-in^-1/2; vectors (norms) around 1.
 
     A weight depends on its name and shape and the seed alone, and the first layers of a stack not on
-    how many follow. Constants have their values.
+    how many follow. Constants have their own numbers.
     """
-    return {spec.name: _random_weight(spec, seed) for spec in specs}
-
-
-def _constant(spec: WeightSpec, values: tuple[float, ...]) -> Array:
-    return rounded(np.array(values, np.float64).reshape(spec.tensor.shape), spec.tensor.dtype)
+    return {
+        spec.name: _constant(spec) if spec.values is not None else _random_weight(spec, seed)
+        for spec in specs
+    }
 
 
 def _random_weight(spec: WeightSpec, seed: int) -> Array:
-    if spec.values is not None:
-        return _constant(spec, spec.values)
     rng = np.random.default_rng([seed, *spec.name.encode()])
     numbers = rng.standard_normal(spec.tensor.shape, np.float32)
     shape = spec.layer_shape
@@ -87,116 +95,86 @@ def _random_weight(spec: WeightSpec, seed: int) -> Array:
     return rounded(numbers, spec.tensor.dtype)
 
 
-def load_safetensors(path: str | Path, specs: Iterable[WeightSpec]) -> dict[str, Array]:
-    """Read weights by their checkpoint names from one file, or from all such files of a folder.
+def _constant(spec: WeightSpec) -> Array:
+    return rounded(np.array(spec.values, np.float64).reshape(spec.tensor.shape), spec.tensor.dtype)
 
-    Float types are converted to the weight's, with one rounding. Constants have their values.
 
-    Raises: WeightError if a file is not in the format or cut short, if a tensor is missing, has another
-        shape or holds no floats, or if a weight names no tensor. OSError if a file cannot be opened.
+def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence[str] = ()) -> Weights:
+    """Read weights by their names in a checkpoint: a file, an index or a folder.
+
+    All of the checkpoint is read by some weight, but for tensors that match one of the patterns of `ignore`,
+    such as `*.bias`. Float types are converted to the weight's, with one rounding.
+
+    Raises: CheckpointError if a file is against the rules of the format, if a tensor is missing, has another
+        shape or holds no floats, if a weight names no tensor, or if something of the checkpoint is not read.
+        OSError if a file cannot be opened.
     """
-    entries = _read_headers(Path(path))
-    return {spec.name: _load_weight(spec, entries) for spec in specs}
+    tensors, specs = read_checkpoint(Path(path)), tuple(specs)
+    found = {spec.name: _tensors_of(spec, tensors) for spec in specs}
+    read: dict[str, list[Parts]] = {}
+    for spec in specs:
+        for tensor in found[spec.name]:
+            read.setdefault(tensor.name, []).append((spec.rows, spec.columns))
+    ignored = check_read(tensors, read, ignore)
+    return Weights({spec.name: _load(spec, found[spec.name]) for spec in specs}, ignored)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A tensor of a checkpoint: its file, its first byte there, its shape and type as written."""
+def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[StoredTensor]:
+    """The tensors of a checkpoint that a weight reads, one a layer.
 
-    path: Path
-    offset: int
-    shape: tuple[int, ...]
-    dtype: str
-
-    def read(self, name: str) -> Array:
-        """The tensor as a view of the file.
-
-        Raises: WeightError if it holds no floats.
-        """
-        if self.dtype not in _FLOATS:
-            raise WeightError(f"tensor '{name}' of {self.path} is {self.dtype}, not of floats")
-        spec = TensorSpec(self.shape, _FLOATS[self.dtype])
-        flat = np.memmap(self.path, spec.numpy_dtype, "r", self.offset, spec.elements)
-        return flat.reshape(self.shape)
-
-
-def _load_weight(spec: WeightSpec, entries: Mapping[str, _Entry]) -> Array:
-    if spec.values is not None:
-        return _constant(spec, spec.values)
-    if spec.checkpoint is None:
+    Raises: WeightError if one is missing or has another shape, or the weight no name.
+    """
+    if spec.checkpoint is None and spec.values is None:
         raise WeightError(f"weight {spec.name} has no name in a checkpoint; give it one with `from`")
+    for name in spec.tensor_names:
+        if name not in tensors:
+            close = get_close_matches(name, tensors, 1)
+            hint = f"; it has '{close[0]}'" if close else ""
+            raise WeightError(f"the checkpoint has no tensor '{name}' for weight {spec.name}{hint}")
+        _check_shape(spec, tensors[name])
+    return [tensors[name] for name in spec.tensor_names]
+
+
+def _check_shape(spec: WeightSpec, tensor: StoredTensor) -> None:
+    """Raises: WeightError unless the part of a tensor that a weight reads is of its shape and a type."""
+    if spec.tensor.dtype not in FLOATS.values():
+        raise WeightError(f"weight {spec.name} is of {spec.tensor.dtype}; checkpoints hold floats only")
+    shape, text = [*tensor.shape], ""
+    for what, part, axis in _parts(spec, len(shape)):
+        text += f" {what} {part},"
+        if axis < 0 or not part.fits(shape[axis]):
+            raise WeightError(f"weight {spec.name} takes{text[:-1]} of {tensor}, of shape {tensor.shape}")
+        shape[axis] = part.count(shape[axis])
+    wanted = spec.layer_shape
+    if spec.transposed:
+        wanted = (*wanted[:-2], *wanted[:-3:-1])
+    if tuple(shape) != wanted:
+        part = f",{text} {tuple(shape)}" if text else ""
+        raise WeightError(f"{tensor} has shape {tensor.shape}{part}; weight {spec.name} takes {wanted}")
+
+
+def _parts(spec: WeightSpec, rank: int) -> list[tuple[str, Part, int]]:
+    """The parts that a weight takes of a tensor, with their axes; a negative one is not there."""
+    row = rank - 2 if rank > 1 else rank - 1
+    both = (("rows", spec.rows, row), ("columns", spec.columns, rank - 1 if rank > 1 else -1))
+    return [(what, part, axis) for what, part, axis in both if part is not None]
+
+
+def _load(spec: WeightSpec, tensors: Sequence[StoredTensor]) -> Array:
+    """The numbers of a weight whose tensors fit."""
+    if spec.values is not None:
+        return _constant(spec)
     if not spec.stacked:
-        return _load_tensor(spec, spec.checkpoint, entries)
+        return _load_tensor(spec, tensors[0])
     stack = spec.tensor.zeros()
-    for layer, number in enumerate(spec.layers or range(len(stack))):
-        stack[layer] = _load_tensor(spec, spec.checkpoint.replace("{layer}", str(number)), entries)
+    for layer, tensor in enumerate(tensors):
+        stack[layer] = _load_tensor(spec, tensor)
     return stack
 
 
-def _load_tensor(spec: WeightSpec, name: str, entries: Mapping[str, _Entry]) -> Array:
-    if name not in entries:
-        close = get_close_matches(name, entries, 1)
-        hint = f"; it has '{close[0]}'" if close else ""
-        raise WeightError(f"the checkpoint has no tensor '{name}' for weight {spec.name}{hint}")
-    wanted = spec.layer_shape
-    if spec.transposed:
-        wanted = (*wanted[:-2], wanted[-1], wanted[-2])
-    entry = entries[name]
-    if entry.shape != wanted:
-        raise WeightError(
-            f"tensor '{name}' of {entry.path} has shape {entry.shape}, weight {spec.name} takes {wanted}"
-        )
-    array = entry.read(name)
+def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
+    array = tensor.read()
+    for _, part, axis in _parts(spec, array.ndim):
+        array = part.of(array, axis)
     array = array.swapaxes(-1, -2) if spec.transposed else array
     return np.array(rounded(array, spec.tensor.dtype), order="C")
-
-
-# The format.
-
-
-def _read_headers(path: Path) -> dict[str, _Entry]:
-    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-    if not files:
-        raise WeightError(f"{path} is a folder without .safetensors files")
-    return {name: entry for file in files for name, entry in _read_header(file).items()}
-
-
-def _read_header(path: Path) -> dict[str, _Entry]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
-            raise WeightError(
-                f"{path} is no safetensors file or cut short: "
-                f"its header takes {length} bytes, the file has {size}"
-            )
-        text = file.read(length)
-    try:
-        header: dict[str, Any] = json.loads(text)
-        header.pop("__metadata__", None)
-        entries = {name: _entry(path, 8 + length, fields) for name, fields in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightError(f"{path} is no safetensors file: its header is malformed") from error
-    for name, entry in entries.items():
-        _check_extent(name, entry, 8 + length + header[name]["data_offsets"][1], size)
-    return entries
-
-
-def _entry(path: Path, start: int, fields: dict[str, Any]) -> _Entry:
-    first, _ = map(int, fields["data_offsets"])
-    shape = tuple(map(int, fields["shape"]))
-    return _Entry(path, start + first, shape, str(fields["dtype"]))
-
-
-def _check_extent(name: str, entry: _Entry, end: int, size: int) -> None:
-    if end > size:
-        raise WeightError(
-            f"{entry.path} is cut short: tensor '{name}' ends at byte {end}, the file has {size}"
-        )
-    if entry.dtype in _FLOATS:
-        wanted = TensorSpec(entry.shape, _FLOATS[entry.dtype]).size_bytes
-        if end - entry.offset != wanted:
-            raise WeightError(
-                f"tensor '{name}' of {entry.path} takes {end - entry.offset} bytes, "
-                f"its shape and type {wanted}"
-            )

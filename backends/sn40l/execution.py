@@ -11,9 +11,10 @@ import numpy as np
 
 from ..collectives import shards
 from ..runs import RunOptions, Step
+from ..safetensors import CheckpointError
 from ..targets import TargetError
 from ..tensors import Array, TensorSpec
-from ..weights import WeightError, WeightSpec, load_safetensors, random_weights
+from ..weights import Weights, WeightSpec, load_weights, random_weights
 from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
@@ -33,8 +34,8 @@ def target_errors() -> Generator[None]:
         yield
     except (ExecutionError, ProgramError) as error:
         raise TargetError(error.message, error.location) from error
-    except WeightError as error:
-        raise TargetError(str(error)) from error
+    except CheckpointError as error:
+        raise TargetError(str(error), way_out=error.way_out) from error
 
 
 def context_length(program: Program) -> int | None:
@@ -110,20 +111,25 @@ def position_inputs(program: Program, position: int) -> dict[str, int]:
     return {r.name: position for r in input_regions(program) if r.is_scalar}
 
 
-def read_weights(program: Program, checkpoint: str | None, seed: int) -> dict[str, Array]:
-    """The program's weights, with the parts of all sockets: from safetensors, or seeded random
-    numbers.
+def read_weights(program: Program, options: RunOptions) -> Weights:
+    """The program's weights, with the parts of all sockets: from a checkpoint, or seeded random numbers.
 
-    Raises: WeightError where the checkpoint does not fit, OSError.
+    Raises: ProgramError for a weight that contradicts itself, CheckpointError where the checkpoint does not
+        fit, OSError.
     """
-    specs = [
-        WeightSpec(
-            r.name, r.whole, r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values
-        )
-        for r in program.regions
-        if r.kind == "weight"
-    ]
-    return load_safetensors(checkpoint, specs) if checkpoint else random_weights(specs, seed)
+    specs = [_weight_spec(region) for region in program.regions if region.kind == "weight"]
+    if options.weights is None:
+        return Weights(random_weights(specs, options.seed))
+    return load_weights(options.weights, specs, options.ignore)
+
+
+def _weight_spec(region: Region) -> WeightSpec:
+    r = region
+    own = (r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values)
+    try:
+        return WeightSpec(r.name, r.whole, *own)
+    except ValueError as error:
+        raise ProgramError(str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -210,6 +216,8 @@ class ProgramRun:
     seed: int
     """Of the first step's inputs."""
     orchestration: str
+    ignored: tuple[str, ...] = ()
+    """The tensors of the checkpoint that are not read, or not wholly, as was asked for."""
 
     @cached_property
     def executor(self) -> Executor:
@@ -289,5 +297,5 @@ def start_run(program: Program, options: RunOptions) -> ProgramRun:
     """
     check_position(program, options.steps - program.steps)
     with target_errors():
-        weights = read_weights(program, options.weights, options.seed)
-        return ProgramRun(program, weights, options.seed, options.orchestration)
+        weights = read_weights(program, options)
+        return ProgramRun(program, weights.arrays, options.seed, options.orchestration, weights.ignored)

@@ -6,12 +6,15 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from checkpoint_files import save
+from numpy.typing import NDArray
 
 from kl.backends.weights import WeightSpec, random_weights
 from kl.tools.kl import main
@@ -163,13 +166,30 @@ def test_weights_come_from_safetensors(tmp_path: Path, capsys: Capture):
     random = document(capsys, "run", TINY, "--steps", "2")
     loaded = document(capsys, "run", TINY, "--steps", "2", "--weights", str(tmp_path / "model.safetensors"))
     assert loaded["steps"] == random["steps"]
+    assert loaded["ignored"] == []
 
 
-def write_checkpoint(path: Path, program_path: Path, seed: int) -> None:
-    """The random weights of a saved program as a safetensors file, layer by layer."""
+def test_what_a_model_does_not_read_of_a_checkpoint_is_said(tmp_path: Path, capsys: Capture):
+    program_path, path = tmp_path / "step.json", str(tmp_path / "model.safetensors")
+    assert main(["compile", TINY, "--to", "program", "-o", str(program_path)]) == 0
+    write_checkpoint(Path(path), program_path, seed=0, more={"q.bias": np.zeros(4, np.float32)})
+    capsys.readouterr()
+    assert main(["run", TINY, "--weights", path]) == 1
+    shown = capsys.readouterr().err
+    assert "the checkpoint has a tensor that no weight reads: 'q.bias'" in shown
+    assert "--ignore 'q.bias' leaves it out" in shown
+    assert main(["run", TINY, "--weights", path, "--ignore", "*.bias"]) == 0
+    assert "ignored of the checkpoint: 'q.bias'" in capsys.readouterr().out
+    assert document(capsys, "run", TINY, "--weights", path, "--ignore", "*.bias")["ignored"] == ["q.bias"]
+
+
+def write_checkpoint(
+    path: Path, program_path: Path, seed: int, more: Mapping[str, NDArray[Any]] | None = None
+) -> None:
+    """The random weights of a saved program as a safetensors file, layer by layer, and more tensors."""
     from kl.backends.sn40l.serialize import load_program
 
-    header, data = {}, b""
+    tensors = dict(more or {})
     for region in load_program(program_path).regions:
         if region.kind != "weight":
             continue
@@ -178,14 +198,8 @@ def write_checkpoint(path: Path, program_path: Path, seed: int) -> None:
         for layer, array in enumerate(stack if region.stacked else [stack]):
             array = np.swapaxes(array, -1, -2) if region.transposed else array
             assert region.checkpoint is not None
-            start, data = len(data), data + np.ascontiguousarray(array).tobytes()
-            header[region.checkpoint.replace("{layer}", str(layer))] = {
-                "dtype": "BF16",
-                "shape": array.shape,
-                "data_offsets": [start, len(data)],
-            }
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+            tensors[region.checkpoint.replace("{layer}", str(layer))] = np.ascontiguousarray(array)
+    save(path, tensors)
 
 
 def test_the_machine_can_be_changed(tmp_path: Path, capsys: Capture):
@@ -234,6 +248,7 @@ WRONG = {
         "none.safetensors: No such file",
     ),
     "a wrong checkpoint": (["run", TINY, "--weights", TINY], "no safetensors file"),
+    "nothing to ignore": (["run", TINY, "--ignore", "*"], "--ignore is for tensors of a checkpoint"),
     "a machine file that is none": (["time", TINY, "--machine", TINY], "is no TOML"),
     "a folder to write to": (["compile", TINY, "-o", str(ROOT)], "Is a directory"),
 }

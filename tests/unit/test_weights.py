@@ -1,34 +1,26 @@
 """Random weights and checkpoints: what they give, and what they refuse."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from checkpoint_files import save
 from numpy.testing import assert_array_equal
-from numpy.typing import NDArray
 
-from kl.backends.tensors import TensorSpec, rounded
-from kl.backends.weights import WeightError, WeightSpec, load_safetensors, random_weights
-
-CODES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32", "int64": "I64"}
-
-
-def save(path: Path, tensors: dict[str, NDArray]) -> Path:
-    """Write a safetensors file, with metadata as real ones have it."""
-    header, data = {"__metadata__": {"format": "pt"}}, b""
-    for name, array in tensors.items():
-        offsets = [len(data), len(data) + array.nbytes]
-        entry = {"dtype": CODES[str(array.dtype)], "shape": array.shape, "data_offsets": offsets}
-        header[name], data = entry, data + array.tobytes()
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
-    return path
+from kl.backends.parts import Part
+from kl.backends.safetensors import CheckpointError
+from kl.backends.tensors import Array, TensorSpec, rounded
+from kl.backends.weights import WeightError, WeightSpec, load_weights, random_weights
 
 
 def spec(name="w", shape=(2, 3), dtype="f32", checkpoint="t", **flags) -> WeightSpec:
     """A weight that takes the tensor `t` of a checkpoint."""
     return WeightSpec(name, TensorSpec(shape, dtype), checkpoint, **flags)
+
+
+def loaded(path: Path, specs: list[WeightSpec]) -> Array:
+    """The weight `w` of a checkpoint."""
+    return load_weights(path, specs).arrays["w"]
 
 
 MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -72,15 +64,15 @@ def test_random_weights_have_their_type():
 @pytest.mark.parametrize("wanted", ["bf16", "f16", "f32"])
 def test_floats_are_converted(tmp_path: Path, held: str, wanted: str):
     tensor = rounded(MATRIX / 7, held)
-    path = save(tmp_path / "m.safetensors", {"other": MATRIX, "t": tensor})
-    weight = load_safetensors(path, [spec(dtype=wanted)])["w"]
+    path = save(tmp_path / "m.safetensors", {"t": tensor})
+    weight = loaded(path, [spec(dtype=wanted)])
     assert weight.tobytes() == rounded(tensor, wanted).tobytes()
     assert TensorSpec((2, 3), wanted).fits(weight)
 
 
 def test_a_transposed_weight_is_turned(tmp_path: Path):
     path = save(tmp_path / "m.safetensors", {"t": MATRIX})
-    weight = load_safetensors(path, [spec(shape=(3, 2), transposed=True)])["w"]
+    weight = loaded(path, [spec(shape=(3, 2), transposed=True)])
     assert_array_equal(weight, MATRIX.T)
     assert weight.flags.c_contiguous
 
@@ -88,14 +80,14 @@ def test_a_transposed_weight_is_turned(tmp_path: Path):
 def test_a_stack_is_read_layer_by_layer(tmp_path: Path):
     path = save(tmp_path / "m.safetensors", {f"l.{i}.t": MATRIX + i for i in range(12)})
     stack = spec(shape=(12, 3, 2), checkpoint="l.{layer}.t", transposed=True, stacked=True)
-    weight = load_safetensors(path, [stack])["w"]
+    weight = loaded(path, [stack])
     assert_array_equal(weight, np.stack([MATRIX.T + i for i in range(12)]))
 
 
 def test_a_folder_holds_several_files(tmp_path: Path):
     save(tmp_path / "model-1.safetensors", {"t": MATRIX})
     save(tmp_path / "model-2.safetensors", {"u": MATRIX + 1})
-    weights = load_safetensors(tmp_path, [spec(), spec("v", checkpoint="u")])
+    weights = load_weights(tmp_path, [spec(), spec("v", checkpoint="u")]).arrays
     assert_array_equal(weights["v"], MATRIX + 1)
     assert_array_equal(weights["w"], MATRIX)
 
@@ -103,66 +95,183 @@ def test_a_folder_holds_several_files(tmp_path: Path):
 def refused(path: Path, wanted: WeightSpec, message: str) -> None:
     """Loading fails with a message that matches."""
     with pytest.raises(WeightError, match=message):
-        load_safetensors(path, [wanted])
+        load_weights(path, [wanted])
 
 
 def test_what_does_not_fit_the_model_is_refused(tmp_path: Path):
-    ints = np.zeros((2, 3), np.int64)
-    path = save(tmp_path / "m.safetensors", {"layers.0.t": MATRIX, "n": ints})
+    path = save(tmp_path / "m.safetensors", {"layers.0.t": MATRIX})
     refused(path, spec(checkpoint=None), "weight w has no name in a checkpoint; give it one")
-    refused(
-        path,
-        spec(checkpoint="layer.0.t"),
-        "has no tensor 'layer.0.t' for weight w; it has 'layers.0.t'",
-    )
+    refused(path, spec(checkpoint="layer.0.t"), "no tensor 'layer.0.t' for weight w; it has 'layers.0.t'")
     refused(path, spec(checkpoint="zzz"), "has no tensor 'zzz' for weight w$")
+    named = spec(shape=(3, 2), checkpoint="layers.0.t")
+    refused(path, named, r"has shape \(2, 3\); weight w takes \(3, 2\)")
+    named = spec(checkpoint="layers.0.t", transposed=True)
+    refused(path, named, r"has shape \(2, 3\); weight w takes \(3, 2\)")
     refused(
-        path,
-        spec(shape=(3, 2), checkpoint="layers.0.t"),
-        r"has shape \(2, 3\), weight w takes \(3, 2\)",
+        path, spec(checkpoint="layers.0.t", dtype="i32"), "weight w is of i32; checkpoints hold floats only"
     )
-    refused(
-        path,
-        spec(checkpoint="layers.0.t", transposed=True),
-        r"has shape \(2, 3\), weight w takes \(3, 2\)",
-    )
-    refused(path, spec(checkpoint="n"), "tensor 'n' of .* is I64, not of floats")
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "no safetensors file or cut short: its header takes 0 bytes, the file has 0"),
-        (b"#!/bin/sh\nexit 0\n", "no safetensors file or cut short"),
-        (b"\x02\0\0\0\0\0\0\0[]", "no safetensors file: its header is malformed"),
-        (b"\x02\0\0\0\0\0\0\0{]", "no safetensors file: its header is malformed"),
-        (b'\x0a\0\0\0\0\0\0\0{"t": {} }', "no safetensors file: its header is malformed"),
-        (b"\x03\0\0\0\0\0\0\0\xff\xff\xff", "no safetensors file: its header is malformed"),
-    ],
-)
-def test_other_files_are_refused(tmp_path: Path, content: bytes, message: str):
-    path = tmp_path / "m.safetensors"
-    path.write_bytes(content)
-    refused(path, spec(), message)
-
-
-def test_a_file_cut_short_is_refused(tmp_path: Path):
-    path = save(tmp_path / "m.safetensors", {"t": MATRIX})
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1])
-    refused(path, spec(), f"tensor 't' ends at byte {len(whole)}, the file has {len(whole) - 1}")
-
-
-def test_a_size_that_is_not_the_shapes_is_refused(tmp_path: Path):
-    path = save(tmp_path / "m.safetensors", {"t": MATRIX})
-    path.write_bytes(path.read_bytes().replace(b"[2, 3]", b"[2, 4]"))
-    refused(path, spec(), "takes 24 bytes, its shape and type 32")
-
-
-def test_a_folder_without_files_is_refused(tmp_path: Path):
-    refused(tmp_path, spec(), "is a folder without .safetensors files")
+@pytest.mark.parametrize("numbers", [np.int64, np.uint8])
+def test_tensors_of_other_types_are_refused(tmp_path: Path, numbers: type):
+    path = save(tmp_path / "m.safetensors", {"t": np.zeros((2, 3), numbers)})
+    with pytest.raises(
+        CheckpointError, match=r"tensor 't' of .* is [IU]\d+; weights are read from BF16, F16"
+    ):
+        load_weights(path, [spec()])
 
 
 def test_a_missing_file_is_an_operating_system_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
-        load_safetensors(tmp_path / "m.safetensors", [spec()])
+        load_weights(tmp_path / "m.safetensors", [spec()])
+
+
+# Parts of tensors, numbers of layers, constants.
+
+
+TALL = np.arange(48, dtype=np.float32).reshape(12, 4)
+PARTS = {
+    "rows": ((Part(0, 5), None), TALL[:5], (Part(5, 12), None)),
+    "rows of heads": ((Part(0, 2, 6), None), TALL[[0, 1, 6, 7]], (Part(2, 6, 6), None)),
+    "columns": ((None, Part(1, 4)), TALL[:, 1:], (None, Part(0, 1))),
+    "columns that alternate": ((None, Part(1, 2, 2)), TALL[:, 1::2], (None, Part(0, 1, 2))),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_part_of_a_tensor_is_read(tmp_path: Path, name: str, transposed: bool):
+    (rows, columns), wanted, (other_rows, other_columns) = PARTS[name]
+    path = save(tmp_path / "m.safetensors", {"t": TALL})
+    rest = TALL.size // 4 - len(wanted) if rows is not None else 12
+    other = spec(
+        "v", (rest, 4 if rows is not None else 4 - wanted.shape[1]), rows=other_rows, columns=other_columns
+    )
+    wanted = wanted.T if transposed else wanted
+    one = spec(shape=wanted.shape, transposed=transposed, rows=rows, columns=columns)
+    assert_array_equal(loaded(path, [one, other]), wanted)
+
+
+def test_a_vector_has_rows(tmp_path: Path):
+    path = save(tmp_path / "m.safetensors", {"t": np.arange(6, dtype=np.float32)})
+    parts = [spec(name, (2,), rows=Part(first, first + 2)) for name, first in (("w", 4), ("v", 0), ("u", 2))]
+    assert_array_equal(loaded(path, parts), [4, 5])
+    refused(path, spec(shape=(6,), columns=Part(0, 1)), r"takes columns 0..1 of tensor 't' .* shape \(6,\)")
+
+
+def test_parts_that_do_not_fit_are_refused(tmp_path: Path):
+    path = save(tmp_path / "m.safetensors", {"t": TALL})
+    refused(
+        path, spec(rows=Part(8, 13)), r"weight w takes rows 8\.\.13 of tensor 't' of .*, of shape \(12, 4\)"
+    )
+    refused(path, spec(rows=Part(0, 2, 5)), r"takes rows 0\.\.2 each 5 of tensor 't' of .* shape \(12, 4\)")
+    half = spec(shape=(5, 4), rows=Part(0, 3, 6))
+    refused(path, half, r"has shape \(12, 4\), rows 0\.\.3 each 6, \(6, 4\); weight w takes \(5, 4\)")
+
+
+def test_no_part_is_a_wrong_part():
+    for first, last, each in ((-1, 2, None), (2, 2, None), (0, 4, 3)):
+        with pytest.raises(ValueError, match=f"{first}..{last}.* is no part"):
+            Part(first, last, each)
+
+
+def test_layers_have_numbers_in_the_checkpoint(tmp_path: Path):
+    path = save(tmp_path / "m.safetensors", {f"l.{i}.t": MATRIX + i for i in (1, 3, 7)})
+    stack = spec(shape=(3, 2, 3), checkpoint="l.{layer}.t", stacked=True, layers=(3, 7, 1))
+    assert_array_equal(loaded(path, [stack]), np.stack([MATRIX + i for i in (3, 7, 1)]))
+    with pytest.raises(ValueError, match="w has 3 layers, and numbers for 2"):
+        spec(shape=(3, 2, 3), checkpoint="l.{layer}.t", stacked=True, layers=(3, 7))
+
+
+def test_constants_are_neither_random_nor_read(tmp_path: Path):
+    numbers = (0.1, 2.0, -3.0)
+    constant = spec("c", (3,), "bf16", None, values=numbers)
+    wanted = rounded(np.array(numbers), "bf16")
+    assert random_weights([constant], 0)["c"].tobytes() == wanted.tobytes()
+    path = save(tmp_path / "m.safetensors", {"t": MATRIX})
+    assert load_weights(path, [spec(), constant]).arrays["c"].tobytes() == wanted.tobytes()
+    with pytest.raises(ValueError, match="c is a tensor<2xf32>, with 3 numbers"):
+        spec("c", (2,), values=numbers)
+
+
+# What of a checkpoint no weight reads.
+
+
+def unread(path: Path, specs: list[WeightSpec], message: str, *ignore: str) -> str:
+    """Loading fails with a message that matches; the way out."""
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_weights(path, specs, ignore)
+    return caught.value.way_out
+
+
+def test_tensors_that_no_weight_reads_are_refused(tmp_path: Path):
+    biases = {f"layers.{i}.bias": MATRIX for i in range(5)}
+    path = save(tmp_path / "m.safetensors", {"t": MATRIX, **biases})
+    message = (
+        "has tensors that no weight reads: 'layers.0.bias', 'layers.1.bias', 'layers.2.bias' and 2 more$"
+    )
+    assert "--ignore 'layers.0.bias' leaves it out" in unread(path, [spec()], message)
+    unread(path, [spec()], "has a tensor that no weight reads: 'layers.4.bias'$", "layers.[0-3].*")
+    weights = load_weights(path, [spec()], ["layers.[0-3].*", "*.4.bias"])
+    assert weights.ignored == tuple(biases)
+    assert_array_equal(weights.arrays["w"], MATRIX)
+
+
+def test_a_pattern_ignores_something(tmp_path: Path):
+    path = save(tmp_path / "m.safetensors", {"t": MATRIX, "u": MATRIX})
+    unread(path, [spec()], r"--ignore 'v\*' matches no tensor of the checkpoint", "u", "v*")
+    unread(path, [spec()], "--ignore 't' matches only tensors that the model reads", "u", "t")
+    unread(path, [spec()], "--ignore 'U' matches no tensor of the checkpoint", "U")
+
+
+def test_parts_that_no_weight_reads_are_refused(tmp_path: Path):
+    path = save(tmp_path / "m.safetensors", {"t": TALL})
+    some = spec(shape=(4, 4), rows=Part(0, 2, 6))
+    unread(path, [some], r"no weight reads rows 2\.\.6, 8\.\.12 of 12 of tensor 't' of")
+    wide = spec(shape=(12, 3), columns=Part(1, 4))
+    unread(path, [wide], r"no weight reads columns 0\.\.1 of 4 of tensor 't' of")
+    corner = spec(shape=(6, 1), rows=Part(0, 6), columns=Part(0, 1))
+    message = r"no weight reads rows 6\.\.12 of 12 in columns 0\.\.1 of 4 of tensor 't' of"
+    unread(path, [corner, spec("v", wide.tensor.shape, columns=wide.columns)], message)
+    assert load_weights(path, [some], ["t"]).ignored == ("t",)
+
+
+def test_parts_together_are_the_whole(tmp_path: Path):
+    """Against the tensor painted piece by piece."""
+    rng = np.random.default_rng(0)
+    outcomes = set[bool]()
+    for number in range(200):
+        path = save(tmp_path / f"{number}.safetensors", {"t": TALL})
+        specs, painted = list[WeightSpec](), np.zeros(TALL.shape, np.bool_)
+        for name in range(rng.integers(1, 6)):
+            rows, columns = random_part(rng, 12), random_part(rng, 4)
+            at = np.ix_(chosen(rows, 12), chosen(columns, 4))
+            painted[at] = True
+            specs.append(spec(f"w{name}", TALL[at].shape, rows=rows, columns=columns))
+        outcomes.add(bool(painted.all()))
+        if painted.all():
+            weights = load_weights(path, specs).arrays
+            for one in specs:
+                at = np.ix_(chosen(one.rows, 12), chosen(one.columns, 4))
+                assert_array_equal(weights[one.name], TALL[at])
+        else:
+            unread(path, specs, "no weight reads (rows|columns) .* of tensor 't'")
+    assert outcomes == {False, True}
+
+
+def random_part(rng: np.random.Generator, extent: int) -> Part | None:
+    """A part of an axis, often a large one."""
+    if rng.random() < 0.5:
+        return None
+    each = int(rng.choice([2, 4])) if rng.random() < 0.5 else None
+    end = each or extent
+    first = int(rng.choice([0, 0, end // 2]))
+    return Part(first, int(rng.integers(first + 1, end + 1)), each)
+
+
+def chosen(part: Part | None, extent: int) -> list[int]:
+    """The numbers of a part, one by one."""
+    if part is None:
+        return [*range(extent)]
+    within = [number % (part.each or extent) for number in range(extent)]
+    return [number for number, place in enumerate(within) if part.first <= place < part.last]
