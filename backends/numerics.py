@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
 from .tensors import Array, TensorSpec, rounded
 
-Attributes = Mapping[str, int | float]
-"""Attributes of an operation by their name in the IR."""
+Attributes = Mapping[str, Any]
+"""Attributes of an operation by their name in the IR: numbers, or tuples of them; a flag that is set is 1."""
 
 Operation = Callable[[Sequence[Array], Attributes, TensorSpec], Array]
 """Operands, attributes and the spec of the result give the result, a new array.
@@ -161,7 +162,7 @@ def cast(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) 
 def embedding(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """Rows of a table by their index."""
     ids, table = operands
-    rows = [table[_index(row, len(table), "row")] for row in ids]
+    rows = [table[_index(row, len(table), "row")] for row in ids.ravel()]
     return finish(np.stack(rows), result)
 
 
@@ -175,8 +176,9 @@ def rms_norm(operands: Sequence[Array], attributes: Attributes, result: TensorSp
 
 @_meaning
 def matmul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Matrix product."""
+    """Matrix product; `transposed`, the right side has a row for each column of the result."""
     lhs, rhs = operands
+    rhs = rhs.swapaxes(-1, -2) if "transposed" in attributes else rhs
     return finish(_add_products(np.zeros(result.shape), lhs, rhs), result)
 
 
@@ -186,39 +188,48 @@ def argmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec
     return finish(np.argmax(wide(operands[0]), axis=-1), result)
 
 
+@_meaning
+def slice(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """The columns from `start` on, as many as the result has."""
+    (x,), start = operands, int(attributes["start"])
+    return x[..., start : start + result.shape[-1]].copy()
+
+
+@_meaning
+def concat(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """The columns of all operands, one behind the other."""
+    return np.concatenate(operands, axis=-1)
+
+
 # Rotary position embedding.
-
-
-def _frequencies(attributes: Attributes) -> Array:
-    """Radians per position of each pair: `theta^(-2j / head_dim)`, slowed down for long contexts.
-
-    Scaling is that of Llama 3.1: wavelengths up to `original_context / high_frequency_factor` stay,
-    those from `original_context / low_frequency_factor` on grow by `scaling_factor`; in between,
-    the share of each goes linearly with the frequency.
-    """
-    head_dim = attributes["head_dim"]
-    frequencies = attributes["theta"] ** (-np.arange(0, head_dim, 2) / head_dim)
-    if "scaling_factor" not in attributes:
-        return frequencies
-    low, high = attributes["low_frequency_factor"], attributes["high_frequency_factor"]
-    turns = attributes["original_context"] * frequencies / (2.0 * np.pi)
-    kept = np.clip((turns - low) / (high - low), 0.0, 1.0)
-    return frequencies * (kept + (1.0 - kept) / attributes["scaling_factor"])
 
 
 @_meaning
 def rope(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Rotate pairs (j, j + head_dim / 2) of every head by an angle that grows with the position.
+    """Rotate pairs of every head by angles that grow with the position.
 
     Sine and cosine are numpy's: of the same array of angles however many heads a tile holds.
     """
     x, position = operands
-    halves = wide(x).reshape(*x.shape[:-1], -1, 2, int(attributes["head_dim"]) // 2)
-    first, second = halves[..., 0, :], halves[..., 1, :]
-    angles = int(position) * _frequencies(attributes)
+    angles = int(position) * _frequencies(attributes, int(position))
     cos, sin = np.cos(angles), np.sin(angles)
-    rotated = np.stack([first * cos - second * sin, second * cos + first * sin], axis=-2)
-    return finish(rotated, result)
+    if "scale" in attributes:
+        cos, sin = cos * attributes["scale"], sin * attributes["scale"]
+    heads = wide(x).reshape(*x.shape[:-1], -1, attributes["head_dim"])
+    rotating = heads[..., : 2 * len(angles)]
+    if "interleaved" in attributes:
+        first, second = rotating[..., 0::2], rotating[..., 1::2]
+    else:
+        first, second = rotating[..., : len(angles)], rotating[..., len(angles) :]
+    rotated = first * cos - second * sin, second * cos + first * sin
+    first[...], second[...] = rotated
+    return finish(heads, result)
+
+
+def _frequencies(attributes: Attributes, position: int) -> Array:
+    """Radians per position of each pair; the long ones for what is too long for the others."""
+    is_long = "long_from" in attributes and position >= attributes["long_from"]
+    return np.array(attributes["long_frequencies" if is_long else "frequencies"], np.float64)
 
 
 # Attention: of one token over a cache, and by tiles of the cache.

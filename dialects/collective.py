@@ -11,10 +11,11 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
 from xdsl.ir import Dialect, SSAValue
-from xdsl.irdl import irdl_op_definition, prop_def
+from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, opt_prop_def, prop_def
 
 from .nn_compute import TableLookupOp
-from .operation import SPLIT_ALREADY, Fusion, SocketExchangeOp, Without
+from .nn_views import SliceOp
+from .operation import SPLIT_ALREADY, ComputeOp, Fusion, SocketExchangeOp, Without
 from .sharding import Partial, ShardView, Split
 from .tensors import element_type_of, expect, shape_of
 
@@ -102,13 +103,39 @@ class ShardedEmbeddingOp(TableLookupOp):
     SPELLING: ClassVar = SPLIT_ALREADY
     FUSION: ClassVar = Fusion("lookup", "embedding")
 
+    rows = opt_prop_def(IntegerAttr.constr(i64))
+    """Rows of the whole table, where the parts have zeros behind them; absent: all that the parts have."""
+
+    irdl_options = (ParsePropInAttrDict(),)
+
+    def __init__(self, ids: SSAValue, table: SSAValue, rows: int | None = None):
+        super().__init__(ids, table)
+        self.rows = None if rows is None else IntegerAttr(rows, i64)
+
+    @property
+    def padded_rows(self) -> IntegerAttr | None:
+        return self.rows
+
+    def table_rows(self, sockets: int) -> int:
+        return self.rows.value.data if self.rows is not None else sockets * shape_of(self.table)[0]
+
     def shard(self, view: ShardView) -> Without:
         return SPLIT_ALREADY
 
 
-def made_whole(value: SSAValue, layout: Split | Partial) -> SocketExchangeOp:
-    """The exchange that gives every socket the whole of a value that lies so."""
-    return AllGatherOp(value, layout.axis, layout.parts) if isinstance(layout, Split) else AllReduceOp(value)
+def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:
+    """What gives every socket the whole of a value that lies so; the last operation has it.
+
+    Zeros behind the last element are cut off.
+    """
+    if isinstance(layout, Partial):
+        return [AllReduceOp(value)]
+    gathered = AllGatherOp(value, layout.axis, layout.parts)
+    if not layout.runs:
+        return [gathered]
+    assert layout.ends_in_zeros, "other zeros cannot be gathered"
+    assert layout.axis == len(shape_of(value)) - 1, "columns alone are padded behind the last one"
+    return [gathered, SliceOp(gathered.result, 0, layout.runs[0])]
 
 
 COLLECTIVE = Dialect("collective", [AllReduceOp, AllGatherOp, ShardedEmbeddingOp])

@@ -12,19 +12,14 @@ leading dimension more than the callee's parameter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from xdsl.dialects.builtin import (
-    DenseArrayBase,
     FlatSymbolRefAttrConstr,
-    IntegerAttr,
     MemRefType,
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,
     TensorType,
     UnitAttr,
-    i64,
 )
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
@@ -47,7 +42,6 @@ from .nn_attention import AttentionSoftmaxOp as AttentionSoftmaxOp
 from .nn_attention import AttentionValuesOp as AttentionValuesOp
 from .nn_cache import CACHE_OPERATIONS
 from .nn_cache import CacheAppendOp as CacheAppendOp
-from .nn_cache import RopeOp as RopeOp
 from .nn_compute import ROW_OPERATIONS
 from .nn_compute import EmbeddingOp as EmbeddingOp
 from .nn_compute import MatmulOp as MatmulOp
@@ -59,74 +53,12 @@ from .nn_elementwise import CastOp as CastOp
 from .nn_elementwise import GeluOp as GeluOp
 from .nn_elementwise import MulOp as MulOp
 from .nn_elementwise import SiluOp as SiluOp
+from .nn_rope import RopeOp as RopeOp
+from .nn_views import VIEW_OPERATIONS
+from .nn_views import ConcatOp as ConcatOp
+from .nn_views import SliceOp as SliceOp
+from .nn_weight import WeightOp as WeightOp
 from .tensors import SlicedCallOp, expect, verify_call_signature
-
-
-@irdl_op_definition
-class WeightOp(IRDLOperation):
-    """A constant tensor that the step reads, optionally with its name in a checkpoint.
-
-    `nn.weight @decoder.wq : tensor<32x4096x4096xbf16> from "model.layers.{layer}.self_attn.q_proj.weight"`
-    """
-
-    name = "nn.weight"
-
-    sym_name = prop_def(SymbolNameConstraint())
-    type = prop_def(TensorType[Attribute])
-    checkpoint = opt_prop_def(StringAttr)
-    """Name in a checkpoint; `{layer}` is the leading index."""
-    transposed = opt_prop_def(UnitAttr)
-    """The checkpoint holds the last two dimensions swapped."""
-    stacked = opt_prop_def(UnitAttr)
-    """The leading dimension counts layers."""
-    shard_axis = opt_prop_def(IntegerAttr.constr(i64))
-    """The axis along which the whole tensor is split over the sockets; absent: each has all of it."""
-    shard_parts = opt_prop_def(IntegerAttr.constr(i64))
-    """Into how many parts; with fewer parts than sockets, neighbours share a part."""
-    shard_runs = opt_prop_def(DenseArrayBase.constr(i64))
-    """Elements of the whole axis and zeros behind them, in turn, as the parts have them; absent: no zeros."""
-
-    traits = traits_def(SymbolOpInterface())
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$sym_name `:` $type (`from` $checkpoint^)? attr-dict"
-
-    def __init__(
-        self,
-        sym_name: str,
-        type: TensorType[Attribute],
-        checkpoint: str | None = None,
-        *,
-        transposed: bool = False,
-        stacked: bool = False,
-    ):
-        super().__init__(
-            properties={
-                "sym_name": StringAttr(sym_name),
-                "type": type,
-                "checkpoint": StringAttr(checkpoint) if checkpoint is not None else None,
-                "transposed": UnitAttr() if transposed else None,
-                "stacked": UnitAttr() if stacked else None,
-            }
-        )
-
-    def verify_(self) -> None:
-        expect(self.type.has_static_shape(), f"a weight needs a static shape, got {self.type}")
-        together = (self.shard_axis is None) == (self.shard_parts is None)
-        expect(together, "give `shard_axis` and `shard_parts` together")
-        if self.shard_axis is None or self.shard_parts is None:
-            expect(self.shard_runs is None, "give `shard_runs` with `shard_axis` and `shard_parts`")
-            return
-        axis, parts, rank = self.shard_axis.value.data, self.shard_parts.value.data, self.type.get_num_dims()
-        expect(0 <= axis < rank, f"shard_axis is {axis}; the weight has {rank} dimensions")
-        expect(parts > 0, f"shard_parts is {parts}; it must be positive")
-        if self.shard_runs is not None:
-            _verify_runs(self.shard_runs.get_values(), parts * self.type.get_shape()[axis])
-
-
-def _verify_runs(runs: Sequence[int], padded: int) -> None:
-    """That elements and zeros in turn make up all parts."""
-    expect(min(runs, default=-1) >= 0, f"shard_runs are {[*runs]}; they are one or more numbers from 0")
-    expect(sum(runs) == padded, f"shard_runs make {sum(runs)} elements, the parts {padded}")
 
 
 @irdl_op_definition
@@ -238,9 +170,11 @@ NN = Dialect(
         GetGlobalOp,
         CallOp,
         *ROW_OPERATIONS,
+        RopeOp,
         *CACHE_OPERATIONS,
         *ATTENTION_OPERATIONS,
         *ELEMENT_OPERATIONS,
+        *VIEW_OPERATIONS,
         ObserveOp,
     ],
 )

@@ -111,6 +111,14 @@ class ComputeOp(IRDLOperation, ABC):
         """
         raise NotImplementedError(f"{cls.name} has a spelling and does not say what it stands for")
 
+    @classmethod
+    def spelled_all(cls, arguments: Arguments) -> Sequence[Operation]:
+        """The operations of a call that gives several values, each of which is the result of one.
+
+        Raises: ParseError if the arguments do not fit.
+        """
+        return (cls.spelled(arguments),)
+
     def tile_rule(self) -> TileRule | Without:
         """Along which axes it may be cut into tiles."""
         return Without("it declares no tile rule")
@@ -161,6 +169,6 @@ def missing_parts(operation: type[Operation]) -> list[str]:
         return ["ComputeOp"]
     declared = {name for base in operation.mro() if base not in ComputeOp.mro() for name in vars(base)}
     wanted = ["NUMPY", "SPELLING", "FUSION", "flops", "verify_shapes", "tile_rule", "shard"]
-    if isinstance(operation.SPELLING, Spelling):
+    if isinstance(operation.SPELLING, Spelling) and "spelled_all" not in declared:
         wanted.append("spelled")
     return [part for part in wanted if part not in declared]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType, bf16, f16, f32, f64, i32
@@ -26,6 +26,8 @@ Others = Callable[[], Iterable[type[Operation]]]
 
 LEFT, RIGHT = "the left side", "the right side"
 """The parameters of `+ * @`, as messages name them."""
+TRANSPOSED = "transposed"
+"""Given with `@` where the right side stands in `transposed(…)`."""
 
 
 def no_others() -> Iterable[type[Operation]]:
@@ -75,6 +77,10 @@ class Spelling:
     """Parameters that may be left out; they are given by keyword."""
     others: tuple[str, ...] = ()
     """Further names; `Arguments.name` is the one that is called."""
+    many: str | None = None
+    """What may follow the parameters by position, as often as one likes."""
+    constants: tuple[str, ...] = ()
+    """Parameters that take the numbers of a constant; to all others a constant is a tensor."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,8 +89,9 @@ class Spelling:
 
     def usage(self, name: str) -> str:
         """How it is called: `it is called as attention(query, keys, values, position, scale = …)`."""
+        many = (self.many, "…") if self.many else ()
         keywords = (f"{parameter} = …" for parameter in self.optional)
-        return f"it is called as {name}({', '.join((*self.parameters, *keywords))})"
+        return f"it is called as {name}({', '.join((*self.parameters, *many, *keywords))})"
 
 
 def _is_tensor(value: Value) -> TypeGuard[SSAValue[TensorType[Attribute]]]:
@@ -101,9 +108,15 @@ class Arguments:
     """The place of the whole."""
     values: dict[str, Value]
     spans: dict[str, Span]
+    constants: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    """The numbers of constants, for the parameters that take them."""
 
     def __contains__(self, parameter: str) -> bool:
-        return parameter in self.values
+        return parameter in self.values or parameter in self.constants
+
+    def several(self, many: str) -> list[str]:
+        """The names of what a spelling takes as often as one likes, in order: `extent 1`, `extent 2`."""
+        return [name for name in self.values if name.startswith(f"{many} ")]
 
     def refused(self, message: str, help: str = "") -> ParseError:
         """An error of the whole call."""
@@ -126,6 +139,15 @@ class Arguments:
         if isinstance(value, SSAValue):
             raise self._needed(parameter, "a number")
         return float(value)
+
+    def constant(self, parameter: str) -> tuple[float, ...]:
+        """The numbers of a constant.
+
+        Raises: ParseError if the argument is anything else.
+        """
+        if parameter in self.values:
+            raise self._needed(parameter, "the name of a constant")
+        return self.constants[parameter]
 
     def positive(self, parameter: str) -> float:
         """A number above zero.
@@ -167,6 +189,16 @@ class Arguments:
         value = self.values[parameter]
         if not _is_tensor(value) or element_type_of(value) != i32 or len(shape_of(value)) != rank:
             raise self._needed(parameter, "an i32 scalar" if rank == 0 else "i32[…]")
+        return value
+
+    def index(self, parameter: str) -> SSAValue:
+        """An i32 scalar or a tensor `i32[…]` of one dimension.
+
+        Raises: ParseError if the argument is anything else.
+        """
+        value = self.values[parameter]
+        if not _is_tensor(value) or element_type_of(value) != i32 or len(shape_of(value)) > 1:
+            raise self._needed(parameter, "an i32 scalar or i32[…]")
         return value
 
     def cache(self, parameter: str) -> SSAValue:

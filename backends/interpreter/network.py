@@ -177,7 +177,7 @@ class _Network:
             rows = TensorSpec((*ids[0].shape, *tables[0].shape[1:]), spec_of(tables[0]).dtype)
             pairs = list(zip(ids, tables, strict=True))
             if op.sharded is not None:
-                self._put(op.channels, sharded_embedding(pairs, {}, rows))
+                self._put(op.channels, sharded_embedding(pairs, attributes_of(op), rows))
             else:
                 self._put(op.channels, [numerics.embedding(pair, {}, rows) for pair in pairs])
 

@@ -200,7 +200,12 @@ def _convert_lookup(builder: NetworkBuilder, op: TableLookupOp) -> None:
     if table.start is not None:
         fail(op, "embedding from a stack of tables has no form as a stream; give it one table")
     wire = Wire(op.result.type, builder.rate)
-    builder.unit(op, lambda: dataflow.GatherOp(table.argument, ids, wire.channels, sharded=op.ACROSS_SOCKETS))
+
+    def make() -> UnitOp:
+        channels, sharded = wire.channels, op.ACROSS_SOCKETS
+        return dataflow.GatherOp(table.argument, ids, channels, sharded=sharded, rows=op.padded_rows)
+
+    builder.unit(op, make)
     builder.sources[op.result] = wire
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.traits import MemoryWriteEffect
 
 from ...dialects import nn
 from ...dialects.operation import ComputeOp
@@ -28,6 +27,7 @@ from ...dialects.sharding import (
 )
 from ...dialects.tensors import shape_of
 from ..diagnostics import describe, fail
+from .wanted import wanted_placements
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def shard_body(
     Raises: PassFailedException at an operation that cannot be split evenly, that needs what is padded whole,
         or that has no rule.
     """
-    rules = _Rules(globals, layers, sockets, _wanted(block, sockets))
+    rules = _Rules(globals, layers, sockets, wanted_placements(block, sockets))
     for op in block.ops:
         rules.visit(op)
     return rules.body
@@ -264,7 +264,8 @@ class _Rules:
         given = self._placement(value)
         if given == needed:
             return
-        if isinstance(needed, Replicated) and isinstance(given, Split) and not given.runs:
+        gathered = isinstance(needed, Replicated) and isinstance(given, Split)
+        if gathered and _can_be_gathered(value, given):
             self.body.whole_uses.setdefault(value, []).append((op, number))
             return
         message = f"operand {number} of {op.name} is needed {needed}, and comes {given}"
@@ -276,21 +277,10 @@ class _Rules:
             self.body.layouts[value] = placement
 
 
+def _can_be_gathered(value: SSAValue, given: Split) -> bool:
+    """Whether the whole of a value can be made of its parts: zeros, if any, stand behind its columns."""
+    return not given.runs or (given.ends_in_zeros and given.axis == len(shape_of(value)) - 1)
+
+
 _NOT_SPLIT = "compute it from a product with a weight, by operations that keep heads apart"
 _PADDED = "take a number of sockets that divides the elements: zeros cannot be gathered"
-
-
-def _wanted(block: Block, sockets: int) -> dict[SSAValue, Placement]:
-    """How values have to lie for the heads that they hold, and what they are made of: found backwards.
-
-    What goes to memory lies as the memory does, whatever else reads it.
-    """
-    wanted: dict[SSAValue, Placement] = {}
-    for op in reversed(list(block.ops)):
-        if not isinstance(op, ComputeOp):
-            continue
-        wants = op.wants(wanted.get(op.results[0]) if op.results else None, sockets)
-        for operand, placement in zip(op.operands, wants, strict=True):
-            if placement is not None and (operand not in wanted or op.has_trait(MemoryWriteEffect)):
-                wanted[operand] = placement
-    return wanted

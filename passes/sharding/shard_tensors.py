@@ -146,10 +146,14 @@ class ShardEmbedding(RewritePattern):
     def match_and_rewrite(self, op: nn.EmbeddingOp, rewriter: PatternRewriter, /):
         if self.body.layouts.get(op.result) is not PARTIAL:
             return
-        rows = ShardedEmbeddingOp(op.ids, op.table)
-        reduce = made_whole(rows.result, PARTIAL)
-        rows.location = reduce.location = op.location
-        rewriter.replace(op, [rows, reduce])
+        layout = self.body.layouts.get(op.table)
+        padded = isinstance(layout, Split) and bool(layout.runs)
+        rows = ShardedEmbeddingOp(op.ids, op.table, shape_of(op.table)[0] if padded else None)
+        made = [rows, *made_whole(rows.result, PARTIAL)]
+        for one in made:
+            one.location = op.location
+        rows.attributes |= op.attributes
+        rewriter.replace(op, made)
 
 
 @dataclass
@@ -161,11 +165,11 @@ class ReduceSummands(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /):
         for result in op.results:
             if self.body.layouts.get(result) is PARTIAL:
-                reduce = made_whole(result, PARTIAL)
+                (reduce,) = made_whole(result, PARTIAL)
                 reduce.location = op.location
                 rewriter.insert(reduce, InsertPoint.after(op))
                 rewriter.replace_uses_with_if(
-                    result, reduce.result, lambda use, own=reduce: use.operation is not own
+                    result, reduce.results[0], lambda use, own=reduce: use.operation is not own
                 )
 
 
@@ -189,11 +193,14 @@ class SplitResults(RewritePattern):
             if isinstance(layout, Split):
                 part = rewriter.replace_value_with_new_type(result, _local_type(result.type, layout))
                 if whole_uses:
-                    whole = made_whole(part, layout)
-                    whole.location = op.location
-                    rewriter.insert(whole, InsertPoint.after(op))
+                    made = made_whole(part, layout)
+                    for one in made:
+                        one.location = op.location
+                    rewriter.insert(made, InsertPoint.after(op))
                     rewriter.replace_uses_with_if(
-                        part, whole.result, lambda use, uses=whole_uses: (use.operation, use.index) in uses
+                        part,
+                        made[-1].results[0],
+                        lambda use, uses=whole_uses: (use.operation, use.index) in uses,
                     )
 
 

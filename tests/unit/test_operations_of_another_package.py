@@ -142,7 +142,8 @@ def test_errors_are_those_of_the_language(site: Path, tmp_path: Path):
     told = refused("return clmap(x, 2)", site, tmp_path)
     assert "unknown operator 'clmap'; did you mean 'clamp'?" in told
     assert (
-        "operators are rms_norm, rope, append, attention, silu, gelu, argmax, bf16, f16, f32, f64, " in told
+        "operators are rms_norm, rope, interleaved_rope, append, attention, silu, gelu, argmax, "
+        "bf16, f16, f32, f64, " in told
     )
 
 

@@ -72,8 +72,8 @@ UNIT = ("program", "kernels", 0, "units", 0)
     [
         (("format",), "elf", 'not a kl-program document: it has no "format": "kl-program"'),
         (("format",), ..., "not a kl-program document"),
-        (("version",), 4, "version 4 of kl-program; this reader knows versions 1 to 3"),
-        (("version",), ..., "version None of kl-program; this reader knows versions 1 to 3"),
+        (("version",), 5, "version 5 of kl-program; this reader knows versions 1 to 4"),
+        (("version",), ..., "version None of kl-program; this reader knows versions 1 to 4"),
         (
             (*UNIT, "rate"),
             7,
