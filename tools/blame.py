@@ -21,7 +21,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import GreedyRewritePatternApplier, RewritePattern
 from xdsl.utils.target import Target as Writer
 
-GROUPS = ("xdsl.universe", "kl.targets", "kl.frontends")
+GROUPS = ("xdsl.universe", "kl.targets", "kl.frontends", "kl.recipes")
 """The entry points by which packages bring something."""
 OURS = ("kl.passes.", "kl.dialects.", "kl.backends.", "kl.explore.")
 """Where our compiler does its work; our tools only call what others bring."""

@@ -16,7 +16,7 @@ from ..backends.targets import AnyTarget, Choice, TargetError, TimeOptions, Timi
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
-from ..frontends import SavedProgram, Text
+from ..frontends import SavedProgram, Text, load_model
 from .bounds import allowing
 from .diagnostics import Diagnostic, report
 from .driver import check_module, fill_locations, level_of
@@ -26,12 +26,23 @@ from .languages import STDIN, find_frontend
 from .lowering import default_passes
 from .machines import check_parameters, set_parameters
 from .mapping import check_edits, check_effects, check_mapping, said
-from .options import CompilerOptions
+from .options import CompilerOptions, PublishedOptions
 from .pipelines import Edit, edited, split_passes, unmet
+from .sources import Files, find_files, imported, report_notes
 from .streams import standard_input
 from .terminal import progress
 from .universe import find_target, make_context, other_operations
 from .values import HELP_MARK, InputError, Number, shown_path
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a published model has besides its text."""
+
+    checkpoint: str | None
+    """Where its weights are; None for a config alone."""
+    unread: tuple[str, ...]
+    """The tensors there that the text is known not to read, or not wholly."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class ModuleInput:
     level: IrLevel
     module: ModuleOp
     target: AnyTarget
+    published: Published | None = None
+    """The published model that it is, if it is one."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +78,15 @@ def read_input(
     parameters: Mapping[str, Number],
     target: str | None = None,
     language: str | None = None,
+    published: PublishedOptions | None = None,
 ) -> Input:
     """Read a file, an example by its name, or the standard input for `-`, in whatever language it is.
 
-    Raises: ParseError, VerifyException, TargetError or InputError where its content is wrong, OSError.
+    Raises: ParseError, VerifyException, TargetError, SourceError or InputError where its content is wrong,
+        OSError.
     """
+    if language is None and (files := find_files(path)) is not None:
+        return _read_published(files, parameters, target, published or PublishedOptions())
     path = find_input(path)
     data = standard_input() if path == STDIN else Path(path).read_bytes()
     path = shown_path(path)
@@ -86,6 +103,23 @@ def read_input(
     fill_locations(read)
     name = "stdin" if path == STDIN else Path(path).stem
     return ModuleInput(path, name, level_of(read), read, find_target(target))
+
+
+def _read_published(
+    files: Files, parameters: Mapping[str, Number], target: str | None, published: PublishedOptions
+) -> ModuleInput:
+    """A published model, through its text.
+
+    Raises: SourceError or InputError for what cannot be read, OSError.
+    """
+    found = imported(files, parameters, published)
+    module = load_model(found.text, found.place, {}, other_operations)
+    check_module(module)
+    fill_locations(module)
+    report_notes(found.notes)
+    checkpoint = None if files.checkpoint is None else str(files.checkpoint)
+    whole = Published(checkpoint, found.unread)
+    return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole)
 
 
 @contextmanager
@@ -150,7 +184,9 @@ class Compiler:
             VerifyException, OSError.
         """
         model, machine = self.options.model, self.options.machine
-        given = read_input(self.ctx, model.input, model.parameters, machine.target, model.frontend)
+        given = read_input(
+            self.ctx, model.input, model.parameters, machine.target, model.frontend, model.published
+        )
         check_mapping(self.options.mapping, given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):

@@ -20,6 +20,7 @@ from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseE
 from ..backends.targets import TargetError
 from ..explore.errors import MissingExtraError, ReportError, SpaceError, StudyError
 from ..explore.scenarios.errors import ScenarioError
+from ..frontends.source_errors import SourceError
 from .blame import PluginError, at_work, blamed
 from .bounds import EndlessError
 from .streams import OUTPUT, discard_output, finish_output, finishing, prepare
@@ -97,6 +98,8 @@ def describe(error: BaseException) -> Diagnostic | None:
             return _with_help(str(error), position_of(op) if op is not None else None)
         case InputError():
             return _with_help(str(error), error.position)
+        case SourceError():
+            return _with_help(str(error), None)
         case TargetError():
             return Diagnostic(error.message, _place(error.location), help=error.way_out or None)
         case ScenarioError():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from .command_line import add_options, filled
-from .commands import compare, compile, completion, examples, explore, new, report, run, time, tune
+from .commands import compare, compile, completion, examples, explore, import_, new, report, run, time, tune
 from .completion import complete
 from .streams import finishing, prepare
 
@@ -20,6 +20,7 @@ exit codes: 0 all is well; 1 the input is wrong, cannot run, or a check has fail
 
 COMMANDS = {
     "compile": compile,
+    "import": import_,
     "run": run,
     "time": time,
     "compare": compare,

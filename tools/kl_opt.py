@@ -37,12 +37,12 @@ from .driver import parse_passes, run_passes
 from .examples import find_input
 from .expectations import expectations, unmet, with_notes
 from .languages import STDIN as DASH
-from .languages import find_frontend
 from .observer import LOOKS_AWAY, OUTPUT, PARSE, Observer, Observers, watched_by
 from .once import refuse_repeats
 from .opt.command import KlOptCommand
 from .opt.default_passes import one_by_one
 from .opt.failing_options import check_options, reduced, reproducing, rewritten
+from .opt.inputs import language, published
 from .opt.parse_errors import as_asked
 from .opt.seeing import add_listings, with_bare_remarks
 from .output import PendingFile
@@ -70,6 +70,7 @@ class KlOptMain(xDSLOptMain):
         self.command: KlOptCommand
         self.pending: PendingFile | None = None
         self.data: bytes | None = None
+        self.place: str | None = None
         self.exit_code = 0
         self.observer: Observer = LOOKS_AWAY
         super().__init__("Run passes on MLIR text or on a model file.", with_bare_remarks(args))
@@ -110,6 +111,8 @@ class KlOptMain(xDSLOptMain):
         (target,) = parse_specs(self.command.target)
         if target.parameters and not signature(entry := self.available_targets[target.name]).parameters:
             make("target", cast(Callable[[], type[Target]], entry)(), target)
+        if (found := published(self.command, NAME)) is not None:
+            self.place, self.data = found.place, found.text.encode()
         self.pipeline = PassPipeline(parse_passes(self.available_passes, self.command.passes))
         check_options(self.parser, self.args)
         self.observer = self.command.seeing.observer(self.available_passes, self.pipeline.passes)
@@ -118,7 +121,7 @@ class KlOptMain(xDSLOptMain):
         """The name in locations and messages; with --parsing-diagnostics that of xDSL."""
         if self.command.parsing_diagnostics:
             return super().get_input_name()
-        return STDIN if self._path is None else shown_path(self._path)
+        return self.place or (STDIN if self._path is None else shown_path(self._path))
 
     @cached_property
     def _path(self) -> str | None:
@@ -132,12 +135,10 @@ class KlOptMain(xDSLOptMain):
         Raises: InputError for a file of another kind.
         """
         data = self._read()
-        if self.command.frontend is not None:
-            return BytesIO(data), parse_specs(self.command.frontend)[0].name
+        if self.place is not None:
+            return BytesIO(data), "kl"
         path = DASH if self._path is None else self._path
-        if (suffix := Path(path).suffix[1:]) in foreign_frontends():  # which recognise nothing by themselves
-            return BytesIO(data), suffix
-        return BytesIO(data), find_frontend(path, data, programs=False).name
+        return BytesIO(data), language(self.command, path, data, foreign_frontends())
 
     def _read(self) -> bytes:
         """The bytes of the input, which are read once."""

@@ -6,7 +6,7 @@ Nothing here imports more than the standard library and the vocabulary, so that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
 
@@ -63,12 +63,28 @@ def orchestration_option() -> Any:
 
 
 @dataclass(frozen=True)
+class PublishedOptions:
+    """What is left out of a published model, and what is said of it."""
+
+    ignore: tuple[str, ...] = option(
+        "go on without a key of config.json or a tensor of the checkpoint: a name or a pattern;"
+        " may be repeated",
+        default=(),
+        metavar="KEY|TENSOR",
+    )
+    architecture: str | None = option(
+        "the architecture of a checkpoint that has no config.json beside it", metavar="NAME"
+    )
+
+
+@dataclass(frozen=True)
 class ModelOptions:
     """What is compiled."""
 
     input: str = option(
-        "a model (.kl), IR at any level (.mlir, - for stdin), a saved program (.json),"
-        " or an example by its name (`kl examples` lists them)",
+        "a model (.kl), a published one (a folder, its config.json or .safetensors file), IR at any level"
+        " (.mlir, - for stdin), a saved program (.json), or an example by its name (`kl examples` lists"
+        " them)",
         "input",
     )
     param: tuple[str, ...] = option(
@@ -77,6 +93,7 @@ class ModelOptions:
     frontend: str | None = option(
         "the language of the input (default: told by how it begins)", "-f", "--frontend", metavar="NAME"
     )
+    published: PublishedOptions = field(default_factory=PublishedOptions)
 
     @property
     def parameters(self) -> dict[str, Number]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
-from typing import IO, Any, ClassVar, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -25,6 +25,9 @@ from ..frontends import FRONTENDS, Frontend, SavedProgram, Text
 from ..passes import PASSES, load_pass
 from .plugins import brought_by, left_out, loaded, marked, no_function, warn
 from .values import HELP_MARK, InputError
+
+if TYPE_CHECKING:
+    from ..frontends.importing.recipe import Recipe
 
 T = TypeVar("T", AnyTarget, Frontend)
 AvailablePasses = Mapping[str, Callable[[], type[ModulePass]]]
@@ -147,6 +150,24 @@ def frontends(*, programs: bool = True) -> Iterator[Frontend]:
     """
     yield from (*FRONTENDS, PROGRAMS) if programs else FRONTENDS
     yield from _found("kl.frontends", Frontend, (*(one.name for one in FRONTENDS), PROGRAMS.name))
+
+
+@cache
+def recipes() -> tuple[Recipe, ...]:
+    """The recipes of architectures that other packages bring; a warning for what is wrong."""
+    from ..frontends.importing.recipe import Recipe
+    from ..frontends.importing.recipes import RECIPES
+
+    found: list[Recipe] = []
+    known = {name for one in RECIPES for name in (one.name, *one.model_types)}
+    for entry, one in loaded("kl.recipes", Recipe):
+        names = (one.name, *one.model_types)
+        if taken := next((name for name in names if name in known), None):
+            warn(entry, f"there is a recipe '{taken}' already")
+        else:
+            found.append(one)
+            known.update(names)
+    return tuple(found)
 
 
 @cache

@@ -34,11 +34,8 @@ class Command:
     compiler: CompilerOptions
     orchestration: Orchestration = orchestration_option()
     weights: str | None = option(
-        "a .safetensors file, an index or a folder of them (default: random)", metavar="PATH"
-    )
-    ignore: tuple[str, ...] = option(
-        "leave out tensors of the checkpoint whose names match, such as 'lm_head.*'; may be repeated",
-        metavar="PATTERN",
+        "a .safetensors file, an index or a folder of them (default: those of a published model, else random)",
+        metavar="PATH",
     )
     seed: Natural = option("seed of the random weights and of the first token (default: 0)", default=0)
     steps: Positive = option("decode steps, from position 0 on (default: 1)", default=1)
@@ -69,7 +66,7 @@ def run(command: Command) -> int:
             differences += reference.differences(step, program.steps) if reference is not None else []
     checked = None if reference is None else differences
     if command.compiler.json:
-        print_json(_document(command, program, started, done, checked))
+        print_json(_document(command, given, program, started, done, checked))
     else:
         _print(program, started, done, checked)
     return 1 if differences else 0
@@ -95,12 +92,24 @@ def _start(command: Command, given: Input, program: Any) -> Run:
     Raises: InputError where the target runs none, or nothing is there to ignore; TargetError for weights or
         steps that do not fit.
     """
-    if command.ignore and command.weights is None:
-        raise InputError(f"--ignore is for tensors of a checkpoint{HELP_MARK}--weights reads one")
     if given.target.run is None:
         raise InputError(f"the target {given.target.name} runs no programs{HELP_MARK}`kl time` times them")
-    options = RunOptions(command.steps, command.weights, command.seed, command.orchestration, command.ignore)
+    weights, ignore = _weights(command, given)
+    options = RunOptions(command.steps, weights, command.seed, command.orchestration, ignore)
     return given.target.run(program, options)
+
+
+def _weights(command: Command, given: Input) -> tuple[str | None, tuple[str, ...]]:
+    """The checkpoint to read, if any, and what of it is left out: a published model has one of its own.
+
+    Raises: InputError where there is nothing to ignore.
+    """
+    if command.weights is None and given.level != "program" and given.published is not None:
+        return given.published.checkpoint, given.published.unread
+    ignore = command.compiler.model.published.ignore
+    if ignore and command.weights is None:
+        raise InputError(f"--ignore is for tensors of a checkpoint{HELP_MARK}--weights reads one")
+    return command.weights, ignore
 
 
 def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
@@ -125,6 +134,7 @@ def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
 
 def _document(
     command: Command,
+    given: Input,
     program: Any,
     run: Run,
     steps: list[Step],
@@ -135,7 +145,7 @@ def _document(
         "input": command.compiler.model.input,
         "program": program.name,
         "seed": command.seed,
-        "weights": command.weights,
+        "weights": _weights(command, given)[0],
         "ignored": [*run.ignored],
         "orchestration": command.orchestration,
         "steps": [

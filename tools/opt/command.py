@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..command_line import Positive, option
-from ..options import rewrites_option
+from ..options import PublishedOptions, rewrites_option
 from .failing_options import FailingOptions
 from .seeing import SeeingOptions
 
@@ -26,6 +26,7 @@ class KlOptCommand:
     no_implicit_module: bool
     seeing: SeeingOptions
     failing: FailingOptions
+    published: PublishedOptions
     param: tuple[str, ...] = option(
         "Override a parameter of a model file; may be repeated.", default=(), metavar="NAME=VALUE"
     )

@@ -34,6 +34,7 @@ from ...passes.units.traffic import needed_pmus
 from ..compilation import ModuleInput, change_machine, read_input
 from ..driver import parse_passes
 from ..lowering import check_reached
+from ..options import PublishedOptions
 from ..universe import available_passes, find_target, make_context
 from ..values import HELP_MARK, InputError, Number
 from .parameters import Cost
@@ -146,6 +147,7 @@ class Source:
     parameters: tuple[tuple[str, Number], ...] = ()
     machine: tuple[tuple[str, int], ...] = ()
     target: str = DEFAULT_TARGET
+    published: PublishedOptions = field(default_factory=PublishedOptions)
 
     @property
     def found(self) -> AnyTarget:
@@ -158,12 +160,14 @@ class Source:
 
 
 @lru_cache(maxsize=4)
-def read_source(path: str, parameters: tuple[tuple[str, Number], ...], target: str) -> ModuleInput:
+def read_source(
+    path: str, parameters: tuple[tuple[str, Number], ...], target: str, published: PublishedOptions
+) -> ModuleInput:
     """The model at the nn level; whoever changes it takes a copy.
 
     Raises: InputError for an input of another level, and as `read_input`.
     """
-    given = read_input(make_context(), path, dict(parameters), target)
+    given = read_input(make_context(), path, dict(parameters), target, published=published)
     if given.level != "nn":
         raise InputError(f"{path} has its kernels already{HELP_MARK}tune a model, or IR at the nn level")
     return given
@@ -175,7 +179,7 @@ def workbench(source: Source) -> Workbench:
 
     Raises: InputError for a machine that cannot be.
     """
-    given = read_source(source.path, source.parameters, source.target)
+    given = read_source(source.path, source.parameters, source.target, source.published)
     changed = replace(given, module=given.module.clone())
     change_machine(changed, dict(source.machine))
     return Workbench(make_context(), changed.module)

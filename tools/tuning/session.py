@@ -101,7 +101,8 @@ def _source(model: ModelOptions, machine: MachineOptions) -> Source:
         raise InputError(f"stdin cannot be tuned{HELP_MARK}give a file, each process reads it again")
     target = find_target(machine.target)
     changes = machine.changes(check_parameters(target))
-    return Source(model.input, tuple(model.parameters.items()), tuple(changes.items()), target.name)
+    parameters = tuple(model.parameters.items())
+    return Source(model.input, parameters, tuple(changes.items()), target.name, model.published)
 
 
 def _machine(source: Source) -> Parameters:

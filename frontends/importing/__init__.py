@@ -1,0 +1,175 @@
+"""From a published model to its text: `config.json`, or a checkpoint with its config (`docs/import.md`).
+
+`import_model` takes plain data, which `kl.tools` reads from files; recipes of other packages are part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..source_errors import SourceError
+from .checks import Tensor, check, tied_copy, unread
+from .headers import check_asked, header_config
+from .models import Model, language_part, make_model, unknown_keys
+from .pieces import Number
+from .recipe import Recipe
+from .recipes import RECIPES
+from .writer import change, compose, identifier, write
+
+FLOATS = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}
+"""Our name of each float type of safetensors files."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is imported."""
+
+    name: str
+    """Of the file or folder, for the text."""
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor] | None = None
+    """Those of a checkpoint, by name; None where there is none."""
+    ignored: tuple[str, ...] = ()
+    """Patterns of keys and tensors that the user leaves out."""
+    parameters: Mapping[str, Number] = field(default_factory=dict[str, Number])
+    """What the user says in place of the text's numbers."""
+    recipes: tuple[Recipe, ...] = ()
+    """Those of other packages."""
+    architecture: str | None = None
+    """What the user says where there is no config; empty if nothing."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A model that is imported."""
+
+    text: str
+    name: str
+    """Of the model in the text."""
+    architecture: str
+    parameters: int
+    """The numbers that its checkpoint holds."""
+    notes: tuple[str, ...]
+    """What was left out, as sentences without a full stop."""
+    tied_copy: tuple[str, str] | None
+    """Two tensors of the checkpoint that must be equal, bit for bit."""
+    unread: tuple[str, ...]
+    """The tensors of the checkpoint that the text does not read, or not wholly."""
+
+    @property
+    def place(self) -> str:
+        """What stands for the text's file in messages and locations: there is none of this name."""
+        return f"<imported>/{self.name}.kl"
+
+
+def import_model(source: Source) -> Imported:
+    """The text of a model.
+
+    Raises: SourceError for what is not known, contradicts itself or does not fit the checkpoint.
+    """
+    if source.architecture is not None:
+        return _import_checkpoint(source, source.architecture)
+    values, outer = language_part(source.config)
+    ignored = [key for key in values if any(fnmatchcase(key, one) for one in source.ignored)]
+    values = {key: value for key, value in values.items() if key not in ignored}
+    recipe = find_recipe(values.get("model_type"), source.recipes)
+    tensors = source.tensors
+    model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
+    notes = [f"left out: {', '.join(outer)}"] if outer else []
+    notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
+    return _written(source, model, source.parameters, notes)
+
+
+def _import_checkpoint(source: Source, architecture: str) -> Imported:
+    """A checkpoint without a config.
+
+    Raises: SourceError for what it does not say.
+    """
+    if not architecture:
+        raise SourceError(
+            f"{source.name} has no config.json beside it", "say what it is: --architecture llama"
+        )
+    tensors = source.tensors or {}
+    recipe = find_recipe(architecture, source.recipes)
+    values = header_config(recipe, tensors, source.parameters)
+    model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
+    composed = compose(model)
+    notes = check_asked(model.config, recipe)
+    known = composed.numbers.keys()
+    parameters = {name: value for name, value in source.parameters.items() if name in known}
+    return _written(source, model, parameters, notes)
+
+
+def _written(source: Source, model: Model, parameters: Mapping[str, Number], notes: list[str]) -> Imported:
+    """Raises: SourceError for unknown keys, and for tensors and parameters that do not fit."""
+    composed = compose(model)
+    unknown_keys(model)
+    composed = change(composed, parameters)
+    _check_context(model, composed.numbers["context"])
+    left = [] if source.tensors is None else check(composed, source.tensors, source.ignored)
+    if left:
+        notes = [*notes, f"skipped tensors: {_listed(left)}"]
+    return Imported(
+        write(composed, source.name, notes),
+        model.name,
+        model.recipe.name,
+        composed.parameters,
+        tuple(notes),
+        None if source.tensors is None else tied_copy(composed, source.tensors),
+        unread(composed, left),
+    )
+
+
+def _listed(names: list[str]) -> str:
+    """A few names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _dtype(tensors: Mapping[str, Tensor] | None) -> str | None:
+    """The type of most tensors of a checkpoint."""
+    found = [FLOATS[one.dtype] for one in (tensors or {}).values() if one.dtype in FLOATS]
+    return max(dict.fromkeys(found), key=found.count) if found else None
+
+
+def _check_context(model: Model, context: Number) -> None:
+    """Raises: SourceError for a context beyond the positions that a model has learned, or scaling that is not
+    the same for all of them.
+    """
+    if model.positions is None or context <= model.positions:
+        return
+    scaling = model.config.values.get("rope_scaling") or model.config.values.get("rope_parameters") or {}
+    if "dynamic" in (scaling.get("rope_type"), scaling.get("type")):
+        why = "dynamic scaling of rope changes beyond it"
+    elif model.recipe.embedding.positions is not None:
+        why = "the model has learned no further position"
+    else:
+        return
+    raise SourceError(
+        f"context is {context}, max_position_embeddings {model.positions}: {why}", "take a smaller one"
+    )
+
+
+def find_recipe(name: object, others: Iterable[Recipe] = ()) -> Recipe:
+    """The recipe of an architecture.
+
+    Raises: SourceError where there is none.
+    """
+    known = {name: recipe for one in (*others, *RECIPES) for name, recipe in _named(one)}
+    if not isinstance(name, str):
+        raise SourceError("the config has no model_type", f"it says one of {', '.join(known)}")
+    if name not in known:
+        close = get_close_matches(name, known, 3)
+        near = f"known are {', '.join(close or known)}"
+        raise SourceError(
+            f"there is no recipe for the architecture '{name}'",
+            f"{near}; docs/import.md shows how to add one",
+        )
+    return known[name]
+
+
+def _named(recipe: Recipe) -> list[tuple[str, Recipe]]:
+    return [(name, recipe) for name in (recipe.name, *recipe.model_types)]

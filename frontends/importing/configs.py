@@ -1,0 +1,196 @@
+"""A `config.json`, read key by key: what nobody has read at the end is an error, not a silent difference.
+
+Keys that no number of a decode step depends on are `HARMLESS`; a recipe adds its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..source_errors import SourceError
+
+HARMLESS = (
+    # What the file is, and who reads it.
+    *("architectures", "auto_map", "model_type", "transformers_version", "_name_or_path", "_commit_hash"),
+    *("transformers.js_config", "is_llama_config", "tokenizer_class", "unsloth_*", "name_or_path"),
+    # Tokens and sampling.
+    *("*_token_id", "*_token_ids", "*_token_index", "bad_words_ids", "suppress_tokens", "prefix"),
+    *("begin_suppress_tokens", "do_sample", "early_stopping", "temperature", "top_k", "top_p", "typical_p"),
+    *("max_length", "min_length", "max_new_tokens", "num_beams", "num_beam_groups", "*_penalty"),
+    *(
+        "no_repeat_ngram_size",
+        "encoder_no_repeat_ngram_size",
+        "num_return_sequences",
+        "remove_invalid_values",
+    ),
+    # Training: dropout does nothing in a decode step.
+    *(
+        "initializer_range",
+        "initializer_factor",
+        "init_std",
+        "init_device",
+        "*dropout*",
+        "*_pdrop",
+        "layerdrop",
+    ),
+    *("gradient_checkpointing", "pretraining_tp", "pruned_heads", "torchscript", "use_bfloat16"),
+    *("problem_type", "task_specific_params", "finetuning_task", "id2label", "label2id", "num_labels"),
+    *("tf_legacy_loss", "summary_*", "keys_to_ignore_at_inference"),
+    # How it is run, not what is computed.
+    *("use_cache", "output_*", "return_dict*", "cache_implementation", "chunk_size_feed_forward"),
+    *("attn_implementation", "_attn_implementation*", "is_decoder", "attention_softmax_in_fp32"),
+    *("scale_attention_softmax_in_fp32", "reorder_and_upcast_attn", "slow_but_exact"),
+)
+"""Patterns of keys that change no number of a decode step."""
+
+OFF = ("is_encoder_decoder", "add_cross_attention", "tie_encoder_decoder", "cross_attention_hidden_size")
+"""Keys that must be off, absent or null: what they switch on is no decoder."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The values of a `config.json` or of a part of it, with the architecture's defaults behind them."""
+
+    values: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What keys mean that are not there, as the architecture's own code says."""
+    path: str = ""
+    """Of the part, `rope_scaling.`; empty for the whole."""
+    read: set[str] = field(default_factory=set[str])
+    """Keys that have been asked for, with the paths of their parts; it grows."""
+    assumed: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Numbers and flags that the config does not say and that are taken from defaults; it grows."""
+
+    def get(self, *names: str) -> Any:
+        """The value of a key by any of its names, or its default; None where neither says anything.
+
+        Raises: SourceError where two names have different values.
+        """
+        self.read.update(f"{self.path}{name}" for name in names)
+        found = {name: self.values[name] for name in names if self.values.get(name) is not None}
+        if not found:
+            return next((self.defaults[name] for name in names if name in self.defaults), None)
+        first, *others = found
+        if different := next((name for name in others if found[name] != found[first]), None):
+            raise self.error(
+                f"{first} is {found[first]}, {different} is {found[different]}", "say one of them"
+            )
+        return found[first]
+
+    def has(self, name: str) -> bool:
+        """Whether a key is there and not null, which does not count as read."""
+        return self.values.get(name) is not None
+
+    def part(self, name: str) -> Config:
+        """A part of the config; an empty one where it is absent or null.
+
+        Raises: SourceError for what is no object.
+        """
+        value = self.get(name)
+        if not isinstance(value, Mapping | None):
+            raise self.error(f"{self.path}{name} is {shown(value)}, not an object")
+        return Config(value or {}, {}, f"{self.path}{name}.", self.read, self.assumed)
+
+    def fallen(self, names: tuple[str, ...], value: Any) -> Any:
+        """A value, noted as assumed where it is none of the config's."""
+        if isinstance(value, int | float) and not any(self.has(name) for name in names):
+            self.assumed[f"{self.path}{names[0]}"] = value
+        return value
+
+    def whole(self, *names: str, default: int | None = None) -> int | None:
+        """A whole number.
+
+        Raises: SourceError for another value.
+        """
+        value = self.get(*names)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return self._checked(names, default if value is None else value, int, "a whole number")
+
+    def number(self, *names: str, default: float | None = None) -> float | None:
+        """A number, as a float.
+
+        Raises: SourceError for another value.
+        """
+        value = self.get(*names)
+        value = float(value) if type(value) is int else value
+        return self._checked(names, default if value is None else value, float, "a number")
+
+    def flag(self, *names: str, default: bool | None = None) -> bool | None:
+        """True or false.
+
+        Raises: SourceError for another value.
+        """
+        value = self.get(*names)
+        value = bool(value) if type(value) is int and value in (0, 1) else value
+        return self._checked(names, default if value is None else value, bool, "true or false")
+
+    def text(self, *names: str, default: str | None = None) -> str | None:
+        """A text.
+
+        Raises: SourceError for another value.
+        """
+        value = self.get(*names)
+        return self._checked(names, default if value is None else value, str, "a text")
+
+    def numbers(self, name: str) -> tuple[float, ...] | None:
+        """A list of numbers, or None where it is absent.
+
+        Raises: SourceError for another value.
+        """
+        value = self.get(name)
+        if value is None:
+            return None
+        if not (isinstance(value, list) and all(type(one) in (int, float) for one in value)):
+            raise self.error(f"{self.path}{name} is {shown(value)}, not a list of numbers")
+        return tuple(map(float, value))
+
+    def _checked(self, names: tuple[str, ...], value: Any, kind: type, wanted: str) -> Any:
+        if value is None or type(value) is kind:
+            return self.fallen(names, value)
+        name = next((name for name in names if self.has(name)), names[0])
+        raise self.error(f"{self.path}{name} is {shown(value)}, not {wanted}")
+
+    def error(self, message: str, way_out: str = "") -> SourceError:
+        """An error of this config."""
+        return SourceError(message, way_out)
+
+    def keys(self) -> Iterator[str]:
+        """All keys, those of parts that have been asked for with their paths."""
+        for name, value in self.values.items():
+            path = f"{self.path}{name}"
+            yield path
+            if isinstance(value, Mapping) and any(one.startswith(f"{path}.") for one in self.read):
+                yield from Config(value, {}, f"{path}.", self.read).keys()
+
+    def unread(self, harmless: Iterable[str]) -> list[str]:
+        """The keys that nobody has asked for and that are neither null nor known to be harmless."""
+        patterns = (*HARMLESS, *harmless)
+        return [
+            key
+            for key in self.keys()
+            if key not in self.read
+            and not any(_matches(key, pattern) for pattern in patterns)
+            and self._value(key) is not None
+        ]
+
+    def _value(self, path: str) -> Any:
+        """The value at a path, whose keys may hold dots."""
+        value: Any = self.values
+        for name in [path] if path in self.values else path.removeprefix(self.path).split("."):
+            value = value[name]
+        return value
+
+
+def _matches(key: str, pattern: str) -> bool:
+    """Whether a pattern is of a key, by its path or by its own name in a part."""
+    return fnmatchcase(key, pattern) or fnmatchcase(key.rpartition(".")[2], pattern)
+
+
+def shown(value: object) -> str:
+    """A value as messages show it, cut short."""
+    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    return text if len(text) <= 40 else f"{text[:40]}…"

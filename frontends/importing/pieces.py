@@ -1,0 +1,126 @@
+"""Pieces of a text: parameters, constants, weights, caches and statements, which the parts make."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of the text."""
+
+    name: str
+    text: str
+    """Its literal, or the expression that it is made by."""
+    value: Number
+    note: str = ""
+    """A comment behind it."""
+
+    @property
+    def line(self) -> str:
+        """The declaration."""
+        return f"param {self.name} = {self.text}{f'  // {self.note}' if self.note else ''}"
+
+
+def literal(name: str, value: Number, note: str = "") -> Param:
+    """A parameter that is a number."""
+    return Param(name, decimal(value), value, note)
+
+
+def decimal(value: Number) -> str:
+    """A number as the language writes it: whole numbers have neither point nor exponent."""
+    text = repr(value)
+    if isinstance(value, int) or "e" not in text:
+        return text
+    digits, _, exponent = text.partition("e")
+    return f"{digits}e{int(exponent)}"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight, and which part of which tensor of a checkpoint it is."""
+
+    name: str
+    shape: tuple[str, ...]
+    tensor: str
+    """Its name on disk, with `{layer}`."""
+    transposed: bool = False
+    rows: str = ""
+    """The part of the tensor's rows, such as `0..head_dim each 3 * head_dim`; empty for all."""
+    columns: str = ""
+    unread: int = 0
+    """Rows of the tensor that no weight reads."""
+
+    @property
+    def line(self) -> str:
+        """The declaration."""
+        turned = "transposed " if self.transposed else ""
+        parts = "".join(f" {axis} {part}" for axis, part in self.parts if part)
+        return f'weight {self.name}[{", ".join(self.shape)}] from {turned}"{self.tensor}"{parts}'
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Its part along each axis."""
+        return ("rows", self.rows), ("columns", self.columns)
+
+    def disk_shape(self, numbers: Mapping[str, Number]) -> tuple[int, ...]:
+        """The shape of its part as it lies on disk."""
+        shape = tuple(int(evaluated(extent, numbers)) for extent in self.shape)
+        return (*shape[:-2], shape[-1], shape[-2]) if self.transposed else shape
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a part adds to the text; pieces are added in its order."""
+
+    params: tuple[Param, ...] = ()
+    constants: tuple[str, ...] = ()
+    """Whole declarations."""
+    weights: tuple[Weight, ...] = ()
+    caches: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    """Statements."""
+
+    def __add__(self, other: Piece) -> Piece:
+        return Piece(
+            self.params + other.params,
+            self.constants + other.constants,
+            self.weights + other.weights,
+            self.caches + other.caches,
+            self.lines + other.lines,
+        )
+
+
+def said(*lines: str) -> Piece:
+    """Statements alone."""
+    return Piece(lines=lines)
+
+
+def evaluated(expression: str, numbers: Mapping[str, Number]) -> Number:
+    """The value of an extent: `+ - * /` over parameters."""
+    return _value(ast.parse(expression, mode="eval").body, numbers)
+
+
+def _value(node: ast.expr, numbers: Mapping[str, Number]) -> Number:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return number
+        case ast.Name(id=name):
+            return numbers[name]
+        case ast.BinOp(left=left, op=op, right=right):
+            one, two = _value(left, numbers), _value(right, numbers)
+            match op:
+                case ast.Add():
+                    return one + two
+                case ast.Sub():
+                    return one - two
+                case ast.Mult():
+                    return one * two
+                case _:
+                    return one // two
+        case _:
+            raise ValueError(f"{ast.unparse(node)} is no extent")

@@ -1,0 +1,104 @@
+"""How each type of layers rotates queries and keys: what a config says of it, in either form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..source_errors import SourceError
+from .configs import Config, shown
+from .models import Model
+from .pieces import Piece, literal
+from .recipe import FULL, SLIDING, Rope
+from .scalings import KINDS, Scaling
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """How one type of layers rotates."""
+
+    arguments: str
+    """Of the call of `rope`, behind the position."""
+    piece: Piece
+    """The parameters and constants."""
+
+
+def rotations(model: Model) -> dict[str, Rotation]:
+    """How each type of layers that rotates does it, by its name in `layer_types`.
+
+    Raises: SourceError for a scaling that is not known, or says too little.
+    """
+    rope = model.recipe.rope
+    types = dict.fromkeys(one.layer_type for one in model.layers if one.rotated)
+    if rope is None or not types:
+        return {}
+    sources = {name: _source(model, rope, name) for name in types}
+    (first, *others) = [(dict(values.values), theta) for values, theta in sources.values()]
+    differ = any(one != first for one in others)
+    prefixes = {FULL: "global_" if differ else "", SLIDING: "local_" if differ else ""}
+    return {
+        name: _rotation(model, rope, values, theta, prefixes[name])
+        for name, (values, theta) in sources.items()
+    }
+
+
+def _source(model: Model, rope: Rope, layer_type: str) -> tuple[Config, float]:
+    """What the config says of a type of layers, in the old form or the new one, and its theta.
+
+    Raises: SourceError where both forms are there.
+    """
+    config = model.config
+    if config.has("rope_parameters") and config.has("rope_scaling"):
+        raise SourceError("the config has rope_parameters and rope_scaling", "leave one of them out")
+    values = config.part("rope_parameters")
+    if FULL in values.values or SLIDING in values.values:
+        for name in (FULL, SLIDING):
+            values.part(name).number("rope_theta")  # of a type that no layer has, too
+        values = values.part(layer_type)
+    elif not values.values:
+        values = config.part("rope_scaling")
+    is_local = layer_type == SLIDING and rope.local_theta is not None
+    if is_local and values.path in ("rope_scaling.", "rope_parameters."):
+        values = Config({}, {}, values.path, values.read)
+    theta = rope.local_theta if is_local and rope.local_theta is not None else rope.theta
+    said = values.number("rope_theta")
+    return values, theta if said is None else said
+
+
+def _rotation(model: Model, rope: Rope, values: Config, theta: float, prefix: str) -> Rotation:
+    if theta <= 0:
+        raise SourceError(f"rope_theta is {theta:g}", "it is above zero")
+    scaling = Scaling(model, values, theta, _dims(model, rope, values), prefix)
+    kind = values.text("rope_type", "type", default="default") or "default"
+    kind = rope.renamed.get(kind, kind)
+    if kind not in KINDS:
+        raise SourceError(f"{values.path}rope_type is {shown(kind)}", f"known are {', '.join(KINDS)}")
+    params, constants, more = KINDS[kind](scaling)
+    partial = () if scaling.extent == "head_dim" else (literal("rope_dims", scaling.dims),)
+    given = "" if scaling.extent == "head_dim" else ", head_dim = head_dim"
+    piece = Piece((literal(scaling.named("theta"), theta), *partial, *params), constants)
+    return Rotation(f"{scaling.named('frequencies')}{given}{more}", piece)
+
+
+def _dims(model: Model, rope: Rope, values: Config) -> int:
+    """How many dimensions of a head are rotated.
+
+    Raises: SourceError for an odd number, or more than there are.
+    """
+    fraction = rope.fraction
+    if fraction is not None:
+        said = values.number("partial_rotary_factor")
+        fraction = fraction if said is None else said
+    elif values.number("partial_rotary_factor") not in (None, 1.0):
+        raise SourceError(
+            f"{values.path}partial_rotary_factor is {values.number('partial_rotary_factor')}",
+            f"the recipe of {model.recipe.name} rotates whole heads",
+        )
+    dims = (
+        rope.dims if rope.dims is not None else int(model.head_dim * (1.0 if fraction is None else fraction))
+    )
+    if dims % 2 or not 0 < dims <= model.head_dim:
+        raise SourceError(
+            f"rope would rotate {dims} of the {model.head_dim} dimensions of a head",
+            "it rotates pairs, at least one",
+        )
+    return dims

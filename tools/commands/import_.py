@@ -1,0 +1,79 @@
+"""`kl import`: the text of a published model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..command_line import option
+from ..options import JSON_VERSION, PublishedOptions, json_option
+from ..output import write_file
+from ..streams import exact_output
+from ..terminal import print_json
+from ..values import HELP_MARK, InputError, Number, assignments, shown_path
+
+HELP = "write the text of a published model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What a command line of `kl import` says."""
+
+    source: str = option(
+        "a folder with a config.json, such a file, a .safetensors file or a .safetensors.index.json",
+        "source",
+        metavar="SOURCE",
+    )
+    output: str | None = option("write there instead of to stdout", "-o", "--output", metavar="FILE")
+    param: tuple[str, ...] = option(
+        "another number for a parameter of the text, or one that a checkpoint without config does not say;"
+        " may be repeated",
+        default=(),
+        metavar="NAME=VALUE",
+    )
+    published: PublishedOptions
+    json: bool = json_option()
+
+    @property
+    def parameters(self) -> Mapping[str, Number]:
+        """The parameters that are said.
+
+        Raises: InputError for a malformed one.
+        """
+        return assignments("--param", self.param)
+
+
+def run(command: Command) -> int:
+    """Write the text, and say on stderr what the model is and what of it is left out."""
+    from ..sources import find_files, imported, report_notes
+
+    files = find_files(command.source)
+    if files is None:
+        Path(command.source).stat()
+        raise InputError(
+            f"{shown_path(command.source)} is no published model{HELP_MARK}"
+            "give a folder with a config.json, such a file, or a .safetensors file"
+        )
+    found = imported(files, command.parameters, command.published)
+    output = None if command.output == "-" else command.output
+    if output is not None:
+        write_file(output, found.text)
+    elif not command.json:
+        exact_output().write(found.text)
+    if command.json:
+        print_json(
+            {
+                "version": JSON_VERSION,
+                "source": command.source,
+                "name": found.name,
+                "architecture": found.architecture,
+                "parameters": found.parameters,
+                "notes": [*found.notes],
+                "unread": [*found.unread],
+                "text": found.text if output is None else None,
+            }
+        )
+        return 0
+    report_notes((f"{found.architecture}, {found.parameters:,} parameters", *found.notes))
+    return 0

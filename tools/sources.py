@@ -1,0 +1,156 @@
+"""Published models as inputs: a folder, a `config.json`, a safetensors file or index, as text in `.kl`.
+
+`kl import` prints that text; every other command reads it in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .diagnostics import Diagnostic, report
+from .options import PublishedOptions
+from .universe import recipes
+from .values import HELP_MARK, InputError, Number, shown_path
+
+if TYPE_CHECKING:  # the tools read command lines without numpy and without recipes
+    from ..backends.safetensors import StoredTensor
+    from ..frontends.importing import Imported
+
+CONFIG = "config.json"
+INDEX = ".safetensors.index.json"
+KEYS = {"model_type", "architectures", "hidden_size", "num_hidden_layers", "text_config", "n_layer", "n_embd"}
+"""A JSON object with one of these keys is a config."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a published model consists of."""
+
+    path: str
+    """As the user gave it."""
+    config: Path | None
+    checkpoint: Path | None
+    """A folder, a file or an index; None where there is a config alone."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called: its folder, or the file if that has a name of its own."""
+        path = self.checkpoint or self.config or Path(self.path)
+        stem = path.name.removesuffix(INDEX).removesuffix(".safetensors").removesuffix(".json")
+        plain = path.is_dir() or stem in ("config", "model")
+        return (path if path.is_dir() else path.parent).resolve().name if plain else stem
+
+
+def find_files(path: str) -> Files | None:
+    """The files of a published model, or None where the path is no such thing.
+
+    Raises: InputError for a folder without a config, OSError.
+    """
+    found = Path(path)
+    if found.is_dir():
+        config = found / CONFIG
+        if not config.is_file():
+            raise InputError(
+                f"{shown_path(path)} has no {CONFIG}{HELP_MARK}give a folder of a published model"
+            )
+        holds = any(found.glob("*.safetensors")) or any(found.glob(f"*{INDEX}"))
+        return Files(path, config, found if holds else None)
+    if path.endswith((".safetensors", INDEX)):
+        found.stat()
+        config = found.parent / CONFIG
+        return Files(path, config if config.is_file() else None, found)
+    if path.endswith(".json") and found.is_file() and (found.name == CONFIG or _is_config(found)):
+        return Files(path, found, None)
+    return None
+
+
+def _is_config(path: Path) -> bool:
+    try:
+        values = json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(values, dict) and bool(KEYS & values.keys())
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """The values of a config.
+
+    Raises: InputError for what is no JSON object, or has a key twice; OSError.
+    """
+    where = shown_path(str(path))
+    try:
+        values = json.loads(path.read_bytes(), object_pairs_hook=partial(_once, where))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is no JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{where} is a {type(values).__name__}, not an object of keys and values")
+    return values
+
+
+def _once(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{where} has the key {twice} twice{HELP_MARK}leave one of them out")
+    return values
+
+
+def report_notes(notes: Iterable[str], program: str = "kl") -> None:
+    """Say what of a published model is left out."""
+    for note in notes:
+        report(Diagnostic(note, severity="note"), {}, program)
+
+
+def imported(files: Files, parameters: Mapping[str, Number], published: PublishedOptions) -> Imported:
+    """The text of a published model.
+
+    Raises: SourceError for what is not known or does not fit, InputError for files that cannot be read;
+        OSError.
+    """
+    from ..backends.checkpoints import read_checkpoint
+    from ..backends.safetensors import CheckpointError
+    from ..frontends.importing import Source, import_model
+    from ..frontends.importing.checks import Tensor
+
+    config = {} if files.config is None else read_config(files.config)
+    try:
+        tensors = {} if files.checkpoint is None else read_checkpoint(files.checkpoint)
+        headers = {name: Tensor(one.shape, one.dtype) for name, one in tensors.items()}
+        source = Source(
+            files.name,
+            config,
+            None if files.checkpoint is None else headers,
+            published.ignore,
+            parameters,
+            recipes(),
+            None if files.config is not None else published.architecture or "",
+        )
+        found = import_model(source)
+        if found.tied_copy is not None:
+            _check_equal(*(tensors[name] for name in found.tied_copy))
+    except CheckpointError as error:
+        way_out = f"{HELP_MARK}{error.way_out}" if error.way_out else ""
+        raise InputError(f"{error}{way_out}") from error
+    return found
+
+
+def _check_equal(copy: StoredTensor, original: StoredTensor) -> None:
+    """Raises: CheckpointError where a stored copy of a tied head has other numbers than the embedding."""
+    import numpy as np
+
+    from ..backends.safetensors import CheckpointError
+
+    one, two = copy.read(), original.read()
+    alike = one.dtype == two.dtype and one.shape == two.shape
+    if alike and np.array_equal(one.view(np.uint8), two.view(np.uint8)):
+        return
+    raise CheckpointError(
+        f"{copy} is not equal to '{original.name}', though the config says that the head is tied",
+        "say tie_word_embeddings = false in the config",
+    )
