@@ -16,8 +16,9 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation
 
 from ..dialects.nn import WeightOp
+from .parts import Part
 from .tensors import TensorSpec, whole_spec
-from .weights import Part, WeightSpec
+from .weights import WeightSpec
 
 
 def tensor_spec(type_: Attribute) -> TensorSpec:

@@ -12,7 +12,6 @@ from ...dialects.machine import Machine
 from ...dialects.vocabulary import TIERS
 from ..parts import Part
 from ..tensors import TensorSpec, whole_spec
-from ..weights import Part
 from .kernel import Kernel
 
 VERSION = 4
@@ -71,14 +70,6 @@ class Region:
     """The parts have elements of the whole axis and zeros behind them, in turn so many; () is no zeros."""
     live: tuple[int, int] | None = None
     """The first and the last command need it, where regions share addresses; None is the whole step."""
-    rows: Part | None = None
-    """The rows of the checkpoint's tensors that a weight takes; with None all."""
-    columns: Part | None = None
-    """The columns of them that it takes; with None all."""
-    layers: tuple[int, ...] | None = None
-    """The number of each layer of a stacked weight in the checkpoint; with None 0, 1, 2, …."""
-    values: tuple[float, ...] | None = None
-    """The elements of a whole weight that is a constant: it is in no checkpoint."""
 
     @property
     def whole(self) -> TensorSpec:
