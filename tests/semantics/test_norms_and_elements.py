@@ -18,7 +18,7 @@ from kl.tools.driver import parse_passes, run_passes
 from kl.tools.universe import make_context
 
 BIASES = {
-    "declared": "weight bq[heads * head_dim]\n weight bk[kv_heads * head_dim]\n weight bv[kv_heads * head_dim]",
+    "declared": "weight bq[heads * head_dim]\n weight bk[kv_heads * head_dim]\n weight bv[kv_heads * 4]",
     "q": "q + bq",
     "k": "bk + k",
     "v": "v + bv",
@@ -157,8 +157,8 @@ def test_sockets_agree_in_f32(name: str, extents: tuple[int, int, int, int]):
 
 
 TO_PLACES = (
-    "convert-kernel-to-dataflow,tile-stages{tile-bytes=64 least-run-bytes=1},overlap-collectives,allocate-units,"
-    "prefetch-weights,schedule-stages,place-units"
+    "convert-kernel-to-dataflow,tile-stages{tile-bytes=64 least-run-bytes=1},overlap-collectives,"
+    "allocate-units,prefetch-weights,schedule-stages,place-units"
 )
 """The passes that end in a module which the interpreter still runs, with small tiles."""
 

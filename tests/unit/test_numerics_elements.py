@@ -124,7 +124,12 @@ def test_a_smaller_operand_is_repeated(seed: int, dtype: str, shape: tuple[int, 
     a, b = (b, a) if left else (a, b)
     wide_a, wide_b = np.broadcast_arrays(a.astype(np.float64), b.astype(np.float64))
     with np.errstate(divide="ignore"):
-        wanted = {"add": wide_a + wide_b, "sub": wide_a - wide_b, "mul": wide_a * wide_b, "div": wide_a / wide_b}
+        wanted = {
+            "add": wide_a + wide_b,
+            "sub": wide_a - wide_b,
+            "mul": wide_a * wide_b,
+            "div": wide_a / wide_b,
+        }
     for name, exact in wanted.items():
         assert run(name, (a, b), (3, 7), dtype).tobytes() == bits(exact, dtype)
 
