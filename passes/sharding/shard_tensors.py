@@ -38,12 +38,15 @@ class ShardTensorsPass(ModulePass):
     attention and one the feed-forward block. Attention is split by heads, and the KV cache with it; where
     there are more sockets than KV heads, neighbours share a head and what makes it. The embedding is split
     by rows of the vocabulary, the head by columns. Whatever is split and needed whole, by argmax, a norm,
-    the host or the caller, is gathered (`collective.all_gather`).
+    the host or the caller, is gathered (`collective.all_gather`). A norm of groups that are heads needs
+    nothing of the other sockets. One over all heads of queries or keys, which have to stay apart, becomes a
+    sum of squares, its sum over the sockets, and a scale (`nn.square_sum`, `nn.rms_scale`).
 
     Heads that do not divide are padded with heads of zeros: of 3 query heads that share a KV head on 2
     sockets, each gets 2, one of them zeros (`shard_runs`). The rows of the next product that meet them are
     zeros as well, so that they add exactly 0; they are stored, read and computed with like any other, and a
-    remark says so. Other columns are padded behind the last one. What is padded cannot be gathered.
+    remark says so. Other columns are padded behind the last one. What is padded cannot be gathered, and what
+    would make infinities of zeros is an error.
 
     Replicated on purpose is what is small: the residual stream, the weights of norms, inputs and results of
     layers and steps. Nothing else is: what does not split evenly and cannot be padded is an error. A model

@@ -18,8 +18,7 @@ from kl.tools.driver import parse_passes, run_passes
 from kl.tools.universe import make_context
 
 BIASES = {
-    "declared": "weight bq[heads * head_dim]\n"
-    " weight bk[kv_heads * head_dim]\n weight bv[kv_heads * head_dim]",
+    "declared": "weight bq[heads * head_dim]\n weight bk[kv_heads * head_dim]\n weight bv[kv_heads * 4]",
     "q": "q + bq",
     "k": "bk + k",
     "v": "v + bv",
