@@ -18,8 +18,8 @@ from measures import (
 )
 
 TREE = Tree(Path(__file__).parents[2])
-MOST_CODE_LINES = 23_900
-MOST_FILES = 240
+MOST_CODE_LINES = 24_300
+MOST_FILES = 245
 MOST_LINES_OF_A_FILE = 300
 MOST_FILES_NAMING_A_KIND = {"carry": 5, "gather": 7, "collective": 12, "counter": 6}
 MOST_HELPER_LINES_OF_LOOP_KERNELS = 700
