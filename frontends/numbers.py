@@ -110,8 +110,10 @@ class Function:
     compute: Callable[..., Number]
     most: int | None = 1
     """It takes so many numbers; None is two or more."""
-    refuses: Callable[[Sequence[Number]], str] = lambda _: ""
-    """What it takes, where it has no value; else nothing."""
+    takes: Callable[[Sequence[Number]], bool] = lambda _: True
+    """Whether it has a value there."""
+    domain: str = ""
+    """Where it has one, in words."""
 
 
 def _same_kind(choose: Callable[[Sequence[Number]], Number]) -> Callable[..., Number]:
@@ -128,14 +130,12 @@ FUNCTIONS: Mapping[str, Function] = {
     "max": Function(_same_kind(max), None),
     "floor": Function(floor),
     "ceil": Function(ceil),
-    "sqrt": Function(sqrt, 1, lambda n: "" if n[0] >= 0 else "it takes numbers from zero"),
+    "sqrt": Function(sqrt, 1, lambda n: n[0] >= 0, "it takes numbers from zero"),
     "exp": Function(lambda x: float(_PRECISE.exp(Decimal(x)))),
     "log": Function(
-        lambda x: float(_PRECISE.ln(Decimal(x))),
-        1,
-        lambda n: "" if n[0] > 0 else "it takes numbers above zero",
+        lambda x: float(_PRECISE.ln(Decimal(x))), 1, lambda n: n[0] > 0, "it takes numbers above zero"
     ),
-    "mod": Function(lambda a, b: a % b, 2, lambda n: "" if n[1] else "the second number is not zero"),
+    "mod": Function(lambda a, b: a % b, 2, lambda n: n[1] != 0, "the second number is not zero"),
 }
 """The functions of numbers by name."""
 
@@ -149,6 +149,6 @@ def apply(name: str, span: Span, numbers: Sequence[Number]) -> Number:
     if given != function.most and not (function.most is None and given > 1):
         wanted = "two numbers or more" if function.most is None else counted(function.most, "number")
         raise error(span, f"{name} takes {wanted}, got {given}")
-    if refused := function.refuses(numbers):
-        raise error(span, f"{name}({', '.join(map(str, numbers))}) has no value", refused)
+    if not function.takes(numbers):
+        raise error(span, f"{name}({', '.join(map(str, numbers))}) has no value", function.domain)
     return checked(function.compute(*numbers), span)
