@@ -70,8 +70,8 @@ def _by_head(arguments: Arguments, name: str, heads: int) -> SSAValue | None:
 def expect_by_head(op: Operation, by_head: Sequence[SSAValue], heads: int) -> None:
     """Raises: VerifyException unless there is a tensor `[heads]` for each of `sinks` and `slopes`."""
     named = [name for name in ("sinks", "slopes") if name in op.properties]
-    given = f"{' and '.join(named) or 'no sinks or slopes'}"
-    expect(len(by_head) == len(named), f"{op.name} has {given}, and {len(by_head)} operands for them")
+    given = " and ".join(named) or "no sinks or slopes"
+    expect(len(by_head) == len(named), f"{op.name} has {given}; operands for them: {len(by_head)}")
     for name, value in zip(named, by_head, strict=True):
         expect(shape_of(value) == (heads,), f"{name} are {shape_of(value)}, one a head is ({heads},)")
 

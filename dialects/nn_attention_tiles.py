@@ -77,6 +77,7 @@ class AttentionScoresOp(AttentionTileOp):
         )
         wanted = (keys[0], query[1] // keys[3], keys[2])
         expect(result == wanted, f"result is {result}, should be {wanted}")
+        expect_options(self, keys[2])
 
     def flops(self) -> int:
         per_score = 2 * shape_of(self.keys)[3] + (SOFTCAP_FLOPS if self.softcap is not None else 0)
