@@ -6,6 +6,7 @@ from typing import Any
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
+    DenseIntOrFPElementsAttr,
     FloatAttr,
     IntegerAttr,
     MemRefType,
@@ -38,7 +39,8 @@ def attributes_of(op: Operation) -> dict[str, int | float | tuple[float, ...]]:
             case IntegerAttr() | FloatAttr():
                 found[name] = value.value.data
             case DenseArrayBase():
-                found[name] = tuple(value.get_values())
+                numbers: Any = value
+                found[name] = tuple(numbers.get_values())
             case UnitAttr():
                 found[name] = 1
             case _:
@@ -58,7 +60,7 @@ def weight_specs(module: ModuleOp) -> list[WeightSpec]:
             part_of(op.rows),
             part_of(op.columns),
             tuple(op.layers.get_values()) if op.layers is not None else None,
-            tuple(op.value.get_values()) if op.value is not None else None,
+            values_of(op.value),
         )
         for op in module.ops
         if isinstance(op, WeightOp)
@@ -79,6 +81,13 @@ def spec_of_whole(op: WeightOp) -> TensorSpec:
 def runs_of(op: WeightOp) -> tuple[int, ...]:
     """Elements and zeros in turn along the axis that is split; none if there are no zeros."""
     return tuple(op.shard_runs.get_values()) if op.shard_runs is not None else ()
+
+
+def values_of(attribute: DenseIntOrFPElementsAttr | None) -> tuple[float, ...] | None:
+    """The elements of a constant; None of what is none."""
+    if attribute is None:
+        return None
+    return tuple(value for value in attribute.get_values() if isinstance(value, float))
 
 
 def part_of(attribute: DenseArrayBase[Any] | None) -> Part | None:

@@ -60,7 +60,7 @@ def parse_program(text: str) -> Program:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ProgramError(f'not a {FORMAT} document: it has no "format": "{FORMAT}"')
     version = document.get("version")
-    if version not in range(1, VERSION + 1):
+    if type(version) is not int or version not in range(1, VERSION + 1):
         raise ProgramError(f"version {version!r} of {FORMAT}; this reader knows versions 1 to {VERSION}")
     program = document.get("program")
     modernise(program, version)
