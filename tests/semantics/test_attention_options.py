@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ MODELS = {
     "reads a ring before it appends": in_a_row(Kind("l", 2, ring(4), ", sinks = sink", reads_first=True)),
     "ring of one": in_a_row(Kind("l", 2, ring(1), ", slopes = slope")),
     "five local, one global": gemma(),
-    "two rings": in_a_row(Kind("a", 2, ring(4)), Kind("b", 2, ring(6), ", softcap = 2.0")),
+    "two rings": in_a_row(Kind("small", 2, ring(4)), Kind("large", 2, ring(6), ", softcap = 2.0")),
 }
 
 VARIANTS = {
@@ -163,7 +164,7 @@ def test_steps_and_layers_are_looped(name: str, tmp_path: Path, capsys: pytest.C
 def some_model(draw: st.DrawFn) -> str:
     """Layers of one or two kinds with any options, over rings of any extent."""
     kinds: list[Kind] = []
-    for name in ("a", "b")[: draw(st.integers(1, 2))]:
+    for name in ("one", "other")[: draw(st.integers(1, 2))]:
         extent = draw(st.integers(1, 9))
         window = draw(st.integers(1, extent))
         given = [f"window = {window}", "softcap = 3.0", "sinks = sink", "slopes = slope"]
@@ -229,13 +230,18 @@ def test_a_window_masks_a_ring_like_the_whole_context(window: int):
 
 
 def test_a_ring_costs_its_extent(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    cycles: dict[str, int] = {}
+    measured: dict[str, dict[str, Any]] = {}
     for name, cache in {"full": "4096, 4]", "ring": ring(64), "small": "64, 4]"}.items():
         path = tmp_path / f"{name}.kl"
         path.write_text(in_a_row(Kind("l", 3, cache)))
         assert kl(["time", str(path), "--json"]) == 0
-        cycles[name] = json.loads(capsys.readouterr().out)["cycles"]
-    assert cycles["ring"] == cycles["small"] < cycles["full"]
+        document = json.loads(capsys.readouterr().out)
+        measured[name] = {what: document[what] for what in ("cycles", "flops", "bytes")}
+    assert measured["ring"] == measured["small"]
+    assert measured["full"]["flops"] > 20 * measured["ring"]["flops"]
+    read = (measured[name]["bytes"]["hbm_read"] for name in ("full", "ring"))
+    # Three layers, keys and values of 2 rows, 2 heads of 4 numbers, of 2 bytes each.
+    assert next(read) - next(read) == 3 * 2 * (4096 - 64) * 2 * 2 * 4 * 2
 
 
 def test_positions_beyond_a_ring_are_timed_and_those_beyond_a_context_are_not(

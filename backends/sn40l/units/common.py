@@ -98,8 +98,9 @@ class AddressPattern:
     def _stepping(self, level: Level, position: int) -> Level:
         """The level of decode steps, in each of which the position is one further."""
         stride, slot = level.stride + self.position_stride, self.slot(position)
-        goes_on = self.ring is None or slot + level.count <= self.ring
-        return replace(level, stride=stride, ring=None if goes_on else Ring(slot, self.ring))
+        if self.ring is None or slot + level.count <= self.ring:
+            return replace(level, stride=stride)
+        return replace(level, stride=stride, ring=Ring(slot, self.ring))
 
 
 def emit_pattern(
