@@ -11,12 +11,12 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
 from xdsl.ir import Dialect, SSAValue
-from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, opt_prop_def, prop_def
+from xdsl.irdl import irdl_op_definition, prop_def
 
-from .nn_compute import TableLookupOp
+from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
 from .nn_views import SliceOp
-from .operation import SPLIT_ALREADY, ComputeOp, Fusion, SocketExchangeOp, Without
-from .sharding import Partial, ShardView, Split
+from .operation import ComputeOp, Fusion, SocketExchangeOp
+from .sharding import Partial, Split
 from .tensors import element_type_of, expect, shape_of
 
 
@@ -86,41 +86,6 @@ class AllGatherOp(SocketExchangeOp):
 
     def flops(self) -> int:
         return 0
-
-
-@irdl_op_definition
-class ShardedEmbeddingOp(TableLookupOp):
-    """Rows of a table whose rows are split over the sockets: zeros where another socket has the row.
-
-    `%p = collective.sharded_embedding %ids, %table : (tensor<1xi32>, tensor<16032x4096xbf16>) -> …`; the sum
-    over the sockets is the embedding.
-    """
-
-    name = "collective.sharded_embedding"
-
-    NUMPY: ClassVar = ".backends.collectives:sharded_embedding"
-    ACROSS_SOCKETS: ClassVar[bool] = True
-    SPELLING: ClassVar = SPLIT_ALREADY
-    FUSION: ClassVar = Fusion("lookup", "embedding")
-
-    rows = opt_prop_def(IntegerAttr.constr(i64))
-    """Rows of the whole table, where the parts have zeros behind them; absent: all that the parts have."""
-
-    irdl_options = (ParsePropInAttrDict(),)
-
-    def __init__(self, ids: SSAValue, table: SSAValue, rows: int | None = None):
-        super().__init__(ids, table)
-        self.rows = None if rows is None else IntegerAttr(rows, i64)
-
-    @property
-    def padded_rows(self) -> IntegerAttr | None:
-        return self.rows
-
-    def table_rows(self, sockets: int) -> int:
-        return self.rows.value.data if self.rows is not None else sockets * shape_of(self.table)[0]
-
-    def shard(self, view: ShardView) -> Without:
-        return SPLIT_ALREADY
 
 
 def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:

@@ -10,11 +10,14 @@ from xdsl.dialects.builtin import (
     IntegerType,
     MemRefType,
     TensorType,
+    UnitAttr,
 )
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
+    ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     traits_def,
 )
 from xdsl.traits import MemoryWriteEffect
@@ -31,7 +34,7 @@ class CacheAppendOp(ComputeOp):
 
     name = "nn.cache_append"
 
-    NUMPY: ClassVar = ".backends.numerics:cache_append"
+    NUMPY: ClassVar = ".backends.numerics_attention:cache_append"
     SPELLING: ClassVar = Spelling("append", ("cache", "x", "position"))
     FUSION: ClassVar = Fusion("append", "append")
 
@@ -40,13 +43,18 @@ class CacheAppendOp(ComputeOp):
     position = operand_def(TensorType[IntegerType])
     """Scalar: index in the context dimension."""
 
+    ring = opt_prop_def(UnitAttr)
+    """The position is taken modulo the context, so that the cache holds the last `context` positions."""
+
     traits = traits_def(MemoryWriteEffect())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = (
         "$cache `[` $position `]` `,` $x attr-dict `:` type($cache) `,` type($position) `,` type($x)"
     )
 
-    def __init__(self, cache: SSAValue, x: SSAValue, position: SSAValue):
-        super().__init__(operands=[cache, x, position])
+    def __init__(self, cache: SSAValue, x: SSAValue, position: SSAValue, *, ring: bool = False):
+        properties = {"ring": UnitAttr() if ring else None}
+        super().__init__(operands=[cache, x, position], properties=properties)
 
     def verify_shapes(self) -> None:
         cache, x = shape_of(self.cache), shape_of(self.x)
@@ -69,7 +77,7 @@ class CacheAppendOp(ComputeOp):
             message = f"x is {shown(x.type)}, this cache takes {shown(wanted)}"
             shapes = "a cache [batch, kv_heads, context, head_dim] takes [batch, kv_heads * head_dim]"
             raise arguments.wrong("x", message, conversion(x.type, wanted) or shapes)
-        return cls(cache, x, arguments.indices("position", rank=0))
+        return cls(cache, x, arguments.indices("position", rank=0), ring=arguments.is_ring("cache"))
 
     def tile_rule(self) -> Without:
         return Without("it is no stage: it writes to memory")

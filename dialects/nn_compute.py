@@ -1,28 +1,26 @@
-"""The `nn` operations on rows: embedding, norm, matrix product."""
+"""The `nn` operations on rows: embedding, matrix product."""
 
 from __future__ import annotations
 
 from abc import ABC
 from dataclasses import replace
-from math import prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType, TensorType, UnitAttr, f64
+from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, UnitAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
     opt_prop_def,
-    prop_def,
     result_def,
     traits_def,
 )
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import ParseError
 
-from .operation import ComputeOp, Fusion, TileRule, Without
-from .sharding import PARTIAL, REPLICATED, Sharded, ShardView, Split
+from .operation import SPLIT_ALREADY, ComputeOp, Fusion, Instead, TileRule, Without
+from .sharding import PARTIAL, REPLICATED, Sharded, ShardView, Split, zeros_in
 from .spelling import LEFT, RIGHT, TRANSPOSED, Arguments, Spelling, extents
 from .tensors import element_type_of, expect, shape_of
 
@@ -65,6 +63,43 @@ class TableLookupOp(ComputeOp, ABC):
 
 
 @irdl_op_definition
+class ShardedEmbeddingOp(TableLookupOp):
+    """Rows of a table whose rows are split over the sockets: zeros where another socket has the row.
+
+    `%p = collective.sharded_embedding %ids, %table : (tensor<1xi32>, tensor<16032x4096xbf16>) -> …`; the sum
+    over the sockets is the embedding.
+    """
+
+    name = "collective.sharded_embedding"
+
+    NUMPY: ClassVar = ".backends.collectives:sharded_embedding"
+    ACROSS_SOCKETS: ClassVar[bool] = True
+    SPELLING: ClassVar = SPLIT_ALREADY
+    FUSION: ClassVar = Fusion("lookup", "embedding")
+
+    rows = opt_prop_def(IntegerAttr.constr(i64))
+    """Rows of the whole table, where the parts have zeros behind them; absent: all that the parts have."""
+
+    irdl_options = (ParsePropInAttrDict(),)
+
+    def __init__(self, ids: SSAValue, table: SSAValue, rows: int | None = None):
+        super().__init__(ids, table)
+        self.rows = None if rows is None else IntegerAttr(rows, i64)
+
+    @property
+    def padded_rows(self) -> IntegerAttr | None:
+        return self.rows
+
+    def table_rows(self, sockets: int) -> int:
+        return self.rows.value.data if self.rows is not None else sockets * shape_of(self.table)[0]
+
+    def shard(self, view: ShardView) -> Sharded:
+        view.require_free(1, "the table")
+        placement, remarks = view.padded(0, shape_of(self.table)[0], "rows of the table")
+        return Sharded((REPLICATED, placement), PARTIAL, remarks)
+
+
+@irdl_op_definition
 class EmbeddingOp(TableLookupOp):
     """Rows of a table: ids `[B]` and a table `[V, H]` give `[B, H]`, a scalar id gives one row, `[H]`."""
 
@@ -78,7 +113,7 @@ class EmbeddingOp(TableLookupOp):
     def spelled(cls, arguments: Arguments) -> EmbeddingOp:
         return cls(arguments.index("ids"), arguments.floats("table", rank=2))
 
-    def shard(self, view: ShardView) -> Sharded:
+    def shard(self, view: ShardView) -> Sharded | Instead:
         """Every socket has some rows of the table and gives zeros for the others.
 
         The table of a scalar id, that of learned positions, is small and whole on every socket.
@@ -86,50 +121,9 @@ class EmbeddingOp(TableLookupOp):
         view.require_free(1, "the table")
         if not shape_of(self.ids):
             return view.whole()
-        placement, remarks = view.padded(0, shape_of(self.table)[0], "rows of the table")
-        return Sharded((REPLICATED, placement), PARTIAL, remarks)
-
-
-@irdl_op_definition
-class RMSNormOp(ComputeOp):
-    """Root-mean-square norm over the last dimension: `x / sqrt(mean(x^2) + eps) * weight`."""
-
-    name = "nn.rms_norm"
-
-    NUMPY: ClassVar = ".backends.numerics:rms_norm"
-    SPELLING: ClassVar = Spelling("rms_norm", ("x", "gain", "eps"))
-    FUSION: ClassVar = Fusion("norm", "norm")
-
-    x = operand_def(TensorType[AnyFloat])
-    weight = operand_def(TensorType[AnyFloat])
-    """`[H]`, H the last dimension of x."""
-    eps = prop_def(FloatAttr.constr(f64))
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$x `,` $weight `eps` $eps attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, x: SSAValue, weight: SSAValue, eps: float):
-        super().__init__(operands=[x, weight], result_types=[x.type], properties={"eps": FloatAttr(eps, f64)})
-
-    def verify_shapes(self) -> None:
-        x, weight = shape_of(self.x), shape_of(self.weight)
-        expect(weight == x[-1:], f"norm weight is {weight}; the last dimension of x is {x[-1:]}")
-        expect(shape_of(self.result) == x, f"result is {shape_of(self.result)}, x is {x}")
-
-    def flops(self) -> int:
-        return 4 * prod(shape_of(self.x))
-
-    @classmethod
-    def spelled(cls, arguments: Arguments) -> RMSNormOp:
-        x = arguments.floats("x")
-        return cls(x, arguments.gain("gain", x), arguments.eps())
-
-    def tile_rule(self) -> Without:
-        return Without("its mean is over whole rows")
-
-    def shard(self, view: ShardView) -> Sharded:
-        return view.whole()
+        rows = shape_of(self.table)[0]
+        _, remarks = view.padded(0, rows, "rows of the table")
+        return Instead((ShardedEmbeddingOp(self.ids, self.table, rows if remarks else None),))
 
 
 @irdl_op_definition
@@ -203,7 +197,7 @@ class MatmulOp(ComputeOp):
         if placement is None:
             placement, remarks = view.padded(1, shape_of(self.result)[1], "columns of the product")
         weight = replace(placement, axis=columns) if isinstance(placement, Split) else placement
-        return Sharded((REPLICATED, weight), placement, remarks)
+        return Sharded((REPLICATED, weight), zeros_in(placement), remarks)
 
 
 def _inner_extents_differ(arguments: Arguments, lhs: SSAValue, rhs: SSAValue, columns: int) -> ParseError:
@@ -217,5 +211,5 @@ def _inner_extents_differ(arguments: Arguments, lhs: SSAValue, rhs: SSAValue, co
     return arguments.refused(f"inner extents differ: {extents(lhs)} @ {extents(rhs)}", help)
 
 
-ROW_OPERATIONS = (EmbeddingOp, RMSNormOp, MatmulOp)
+ROW_OPERATIONS = (EmbeddingOp, MatmulOp)
 """Those of `nn` in this file."""

@@ -74,6 +74,17 @@ class TileRule:
         return self.result is None and any(axis is not None for axis in self.operands)
 
 
+@dataclass(frozen=True)
+class Instead:
+    """Operations that stand in the place of one that is split over sockets; the last one has its result.
+
+    Each is new, in no block yet, and has a shard rule of its own: a part whose result is `PARTIAL` is added
+    up before the next one reads it.
+    """
+
+    parts: tuple[ComputeOp, ...]
+
+
 def _require_static(op: Operation) -> None:
     for value in (*op.operands, *op.results):
         type_ = value.type
@@ -123,12 +134,16 @@ class ComputeOp(IRDLOperation, ABC):
         """Along which axes it may be cut into tiles."""
         return Without("it declares no tile rule")
 
-    def shard(self, view: ShardView) -> Sharded | Without:
-        """How its operands are needed and its result lies on the sockets.
+    def shard(self, view: ShardView) -> Sharded | Instead | Without:
+        """How its operands are needed and its result lies on the sockets, or what is computed there instead.
 
         Raises: CannotSplit where that does not work out.
         """
         return Without("it declares no shard rule")
+
+    def fusion(self) -> Fusion | Without:
+        """What it is to the rules of fusion, where that depends on its operands; else as it declares."""
+        return self.FUSION
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         """How its operands ought to lie, given how its result ought to; None where it does not matter."""
@@ -160,7 +175,7 @@ class SocketExchangeOp(ComputeOp, ABC):
 
 def fusion_of(op: Operation) -> Fusion | Without:
     """What any operation is to the rules of fusion."""
-    return op.FUSION if isinstance(op, ComputeOp) else ComputeOp.FUSION
+    return op.fusion() if isinstance(op, ComputeOp) else ComputeOp.FUSION
 
 
 def missing_parts(operation: type[Operation]) -> list[str]:

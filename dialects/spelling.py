@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from .tensors import element_type_of, shape_of
+from .tensors import element_type_of, ends_with, shape_of
 from .vocabulary import HELP_MARK
 
 Number = int | float
@@ -25,7 +25,7 @@ Others = Callable[[], Iterable[type[Operation]]]
 """Gives the operations of other packages."""
 
 LEFT, RIGHT = "the left side", "the right side"
-"""The parameters of `+ * @`, as messages name them."""
+"""The parameters of `+ - * / @`, as messages name them."""
 TRANSPOSED = "transposed"
 """Given with `@` where the right side stands in `transposed(…)`."""
 
@@ -68,13 +68,13 @@ def conversion(given: Attribute, wanted: Attribute) -> str:
 class Spelling:
     """An operator of the language; arguments bind to its parameters by position or by keyword.
 
-    A name that is no word is one of the signs `@ + *` between two values, or `[]` for `table[ids]`.
+    A name that is no word is one of the signs `@ + - * /` between two values, or `[]` for `table[ids]`.
     """
 
     name: str
     parameters: tuple[str, ...]
     optional: tuple[str, ...] = ()
-    """Parameters that may be left out; they are given by keyword."""
+    """Parameters that may be left out; those that are none of `parameters` are given by keyword."""
     others: tuple[str, ...] = ()
     """Further names; `Arguments.name` is the one that is called."""
     many: str | None = None
@@ -88,10 +88,16 @@ class Spelling:
         return (self.name, *self.others)
 
     def usage(self, name: str) -> str:
-        """How it is called: `it is called as attention(query, keys, values, position, scale = …)`."""
+        """How it is called: `it is called as rms_norm(x, [gain], eps, groups = …)`."""
+        places = (f"[{name}]" if name in self.optional else name for name in self.parameters)
         many = (self.many, "…") if self.many else ()
-        keywords = (f"{parameter} = …" for parameter in self.optional)
-        return f"it is called as {name}({', '.join((*self.parameters, *many, *keywords))})"
+        keywords = (f"{parameter} = …" for parameter in self.optional if parameter not in self.parameters)
+        return f"it is called as {name}({', '.join((*places, *many, *keywords))})"
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The parameters that have to be given."""
+        return tuple(parameter for parameter in self.parameters if parameter not in self.optional)
 
 
 def _is_tensor(value: Value) -> TypeGuard[SSAValue[TensorType[Attribute]]]:
@@ -110,6 +116,8 @@ class Arguments:
     spans: dict[str, Span]
     constants: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     """The numbers of constants, for the parameters that take them."""
+    rings: Collection[SSAValue] = ()
+    """The caches of which a new position takes the place of the oldest."""
 
     def __contains__(self, parameter: str) -> bool:
         return parameter in self.values or parameter in self.constants
@@ -130,12 +138,12 @@ class Arguments:
         given = described(self.values[parameter])
         return self.wrong(parameter, f"{parameter} is {given}, {what} is needed")
 
-    def number(self, parameter: str) -> float:
-        """A number.
+    def number(self, parameter: str, default: float | None = None) -> float:
+        """A number; the default where it is not given.
 
         Raises: ParseError if the argument is a tensor or a cache.
         """
-        value = self.values[parameter]
+        value = self.values[parameter] if default is None else self.values.get(parameter, default)
         if isinstance(value, SSAValue):
             raise self._needed(parameter, "a number")
         return float(value)
@@ -218,15 +226,32 @@ class Arguments:
         assert isinstance(value, SSAValue)
         return value
 
+    def is_ring(self, parameter: str) -> bool:
+        """Whether an argument is a cache that was declared a ring."""
+        return self.values[parameter] in self.rings
+
+    def same_ring(self, parameter: str, other: str) -> bool:
+        """Whether two caches are rings.
+
+        Raises: ParseError if one of them is, and the other one is not.
+        """
+        if self.is_ring(parameter) != self.is_ring(other):
+            one, two = ("a ring" if self.is_ring(name) else "no ring" for name in (parameter, other))
+            message = f"{parameter} are {one}, {other} {two}"
+            raise self.wrong(other, message, "declare both with `ring`, or none")
+        return self.is_ring(parameter)
+
     def alike(self) -> tuple[SSAValue, SSAValue]:
-        """Both sides of a sign: tensors of floats of one type.
+        """Both sides of a sign: tensors of floats of one type, of which one may have the last extents alone.
 
         Raises: ParseError if they differ.
         """
         lhs, rhs = self.floats(LEFT), self.floats(RIGHT)
-        if shape_of(lhs) != shape_of(rhs):
+        shorter, longer = sorted(map(shape_of, (lhs, rhs)), key=len)
+        if not ends_with(longer, shorter):
             message = f"shapes differ: {extents(lhs)} and {extents(rhs)}"
-            raise self.refused(message, "both sides need the same shape")
+            help = "both sides need the same shape, or one the last extents of the other: [hidden]"
+            raise self.refused(message, help)
         if element_type_of(lhs) != element_type_of(rhs):
             message = f"element types differ: {shown(lhs.type)} and {shown(rhs.type)}"
             raise self.refused(message, f"convert one side: {element_type_of(lhs)}(…)")

@@ -15,7 +15,7 @@ from xdsl.ir import Attribute
 
 from ..dialects.nn import StateOp, WeightOp
 from ..dialects.spelling import FLOAT_TYPES
-from .diagnostics import error, location_of, similar
+from .diagnostics import counted, error, location_of, similar
 from .numbers import checked
 from .scope import Global, Number, Scope, evaluate, extent
 from .sources import Stack, origin
@@ -109,8 +109,9 @@ def declare(
             layers=where.layers,
         )
     else:
-        entry = Global(symbol, _memory(whole), _memory(sliced))
-        op = StateOp(symbol, _memory(whole), stacked=stacked)
+        _check_ring(item, len(sliced.get_shape()))
+        entry = Global(symbol, _memory(whole), _memory(sliced), item.ring)
+        op = StateOp(symbol, _memory(whole), stacked=stacked, ring=item.ring)
     scope.declare(name, entry)
     op.location = location_of(item.span)
     return entry, op
@@ -118,3 +119,9 @@ def declare(
 
 def _memory(type_: TensorType[Attribute]) -> MemRefType[Attribute]:
     return MemRefType(type_.get_element_type(), type_.get_shape())
+
+
+def _check_ring(cache: Cache, rank: int) -> None:
+    if cache.ring and rank != 4:
+        message = f"a cache of {counted(rank, 'dimension')} cannot be a ring"
+        raise error(cache.span, message, "one that holds positions can: [batch, kv_heads, context, head_dim]")

@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from ..dialects.nn import CallOp
+from ..dialects.nn import CallOp, MulScalarOp
 from ..dialects.spelling import (
     LEFT,
     RIGHT,
@@ -52,6 +52,7 @@ class Expressions:
         self._block = block
         self._fetch = fetch
         self._operators = operators
+        self._rings: set[SSAValue] = set()
         self._locations: dict[int, FileLineColLoc] = {}
 
     def emit(self, op: Operation, span: Span) -> Operation:
@@ -92,7 +93,7 @@ class Expressions:
             case Name():
                 return self._name(expression)
             case Negate(operand=operand):
-                return -evaluate(operand, self.scope)
+                return self._negated(expression, self.value(operand))
             case Binary(lhs=lhs, rhs=rhs):
                 return self._binary(expression, self.value(lhs), self._right_side(expression.operator, rhs))
             case Lookup():
@@ -127,12 +128,16 @@ class Expressions:
         if call.operator.text not in self._operators:
             message = f"{call.operator.text} is a function of numbers, tensors have none of that name"
             raise error(call.span, message)
-        return [self.emit(op, call.span) for op in self._operators.call(call, given, self._tensor)]
+        made = self._operators.call(call, given, self._tensor, self._rings)
+        return [self.emit(op, call.span) for op in made]
 
     def _name(self, name: Name) -> Value:
         meaning = self.scope[name]
         if isinstance(meaning, Global):
-            return self._fetch(meaning, name.span)
+            value = self._fetch(meaning, name.span)
+            if meaning.ring:
+                self._rings.add(value)
+            return value
         if isinstance(meaning, Constant):
             return self._tensor(meaning, name.span)
         if isinstance(meaning, LayerKind):
@@ -149,8 +154,14 @@ class Expressions:
         op = sign(Arguments(expression.operator, expression.span, values, spans))
         if op is None:
             message = f"'{expression.operator}' joins numbers, not tensors"
-            raise error(expression.span, message, "tensors are joined by + * and @")
+            raise error(expression.span, message, "tensors are joined by + - * / and @")
         return self.emit(op, expression.span).results[0]
+
+    def _negated(self, expression: Negate, value: Value) -> Value:
+        if not isinstance(value, SSAValue):
+            return -value
+        arguments = Arguments("-", expression.span, {RIGHT: value}, {RIGHT: expression.operand.span})
+        return self.emit(MulScalarOp(arguments.floats(RIGHT), -1.0), expression.span).results[0]
 
     def _lookup(self, lookup: Lookup) -> Value:
         constant = self._constant(lookup.table)

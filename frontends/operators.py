@@ -7,7 +7,7 @@ installed package takes no name away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from xdsl.ir import Operation, SSAValue
@@ -62,8 +62,12 @@ class Operators:
     def __contains__(self, name: str) -> bool:
         return name in OURS or name in self._others
 
-    def call(self, call: Call, given: Sequence[Given], tensor: Tensors) -> Sequence[Operation]:
-        """The operations of a call by name, several for several values; `tensor` makes a constant one.
+    def call(
+        self, call: Call, given: Sequence[Given], tensor: Tensors, rings: Collection[SSAValue]
+    ) -> Sequence[Operation]:
+        """The operations of a call by name, several for several values.
+
+        `tensor` makes a constant one; `rings` are the caches that are some.
 
         Raises: ParseError if the arguments do not fit, or if two packages have the name.
         """
@@ -73,7 +77,11 @@ class Operators:
             owners = " and ".join(operation.name for _, operation in found)
             raise error(call.operator.span, f"'{name}' is {owners}", "keep one of their packages installed")
         spelling, operation = found[0]
-        return operation.spelled_all(_bind(spelling, call, given, tensor))
+        made = operation.spelled_all(_bind(spelling, call, given, tensor, rings))
+        for op in made:
+            if "ring" not in op.properties and any(value in rings for value in op.operands):
+                raise error(call.span, f"{name} works on no rings", "declare the cache without `ring`")
+        return made
 
 
 def sign(arguments: Arguments) -> Operation | None:
@@ -85,13 +93,19 @@ def sign(arguments: Arguments) -> Operation | None:
     return found[0][1].spelled(arguments) if found else None
 
 
-def _bind(spelling: Spelling, call: Call, given: Sequence[Given], tensor: Tensors) -> Arguments:
+def _bind(
+    spelling: Spelling,
+    call: Call,
+    given: Sequence[Given],
+    tensor: Tensors,
+    rings: Collection[SSAValue],
+) -> Arguments:
     """The values of a call's arguments by parameter.
 
     Raises: ParseError if an argument is missing, unknown or given twice.
     """
     name = call.operator.text
-    usage, bound = spelling.usage(name), Arguments(name, call.span, {}, {})
+    usage, bound = spelling.usage(name), Arguments(name, call.span, {}, {}, rings=rings)
     for number, (argument, value) in enumerate(zip(call.arguments, given, strict=True)):
         parameter = _parameter(spelling, call.operator, argument, number)
         if parameter in bound:
@@ -103,7 +117,7 @@ def _bind(spelling: Spelling, call: Call, given: Sequence[Given], tensor: Tensor
             bound.constants[parameter] = value.values
         else:
             bound.values[parameter] = tensor(value, span)
-    missing = [parameter for parameter in spelling.parameters if parameter not in bound]
+    missing = [parameter for parameter in spelling.needed if parameter not in bound]
     if missing:
         raise error(call.span, f"{name} lacks {', '.join(missing)}", usage)
     return bound

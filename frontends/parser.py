@@ -127,7 +127,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
     formula = _node(syntax.Formula)
     element_type = _node(syntax.ElementType)
     weight = _node(syntax.Weight)
-    cache = _node(syntax.Cache)
+    cache = _node(lambda span, declaration, ring: syntax.Cache(span, declaration, ring is not None))
     part = _node(syntax.Part)
     layer = _node(syntax.Layer)
     step = _node(syntax.Step)

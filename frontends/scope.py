@@ -30,6 +30,8 @@ class Global:
     """Type of the whole symbol: for a weight of a layer kind, with the leading dimension of layers."""
     sliced: TensorType[Attribute] | MemRefType[Attribute]
     """Type where it is used: one layer's share."""
+    ring: bool = False
+    """It is a cache in which a new position takes the place of the oldest."""
 
 
 @dataclass(frozen=True)

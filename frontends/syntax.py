@@ -189,9 +189,10 @@ class Weight(Node):
 
 @dataclass(frozen=True)
 class Cache(Node):
-    """Memory that outlives a step: `cache keys[batch, kv_heads, context, head_dim]`."""
+    """Memory that outlives a step: `cache keys[batch, kv_heads, context, head_dim]`, or with `ring`."""
 
     declaration: Declaration
+    ring: bool
 
 
 # Statements.

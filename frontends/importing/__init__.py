@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from typing import Any
 
 from ..source_errors import SourceError
 from .checks import Tensor, check, tied_copy, unread
-from .headers import check_asked, header_config
+from .configs import without
+from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys
 from .pieces import Number
 from .recipe import Recipe
 from .recipes import RECIPES
-from .writer import change, compose, identifier, write
+from .writer import ModelText, change, compose, identifier, write
 
 FLOATS = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}
 """Our name of each float type of safetensors files."""
@@ -74,14 +74,15 @@ def import_model(source: Source) -> Imported:
     if source.architecture is not None:
         return _import_checkpoint(source, source.architecture)
     values, outer = language_part(source.config)
-    ignored = [key for key in values if any(fnmatchcase(key, one) for one in source.ignored)]
-    values = {key: value for key, value in values.items() if key not in ignored}
+    values, ignored = without(values, source.ignored)
     recipe = find_recipe(values.get("model_type"), source.recipes)
     tensors = source.tensors
     model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
     notes = [f"left out: {', '.join(outer)}"] if outer else []
     notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
-    return _written(source, model, source.parameters, notes)
+    composed = compose(model)
+    unknown_keys(model)
+    return _written(source, composed, source.parameters, notes)
 
 
 def _import_checkpoint(source: Source, architecture: str) -> Imported:
@@ -99,15 +100,15 @@ def _import_checkpoint(source: Source, architecture: str) -> Imported:
     model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
     composed = compose(model)
     notes = check_asked(model.config, recipe)
-    known = composed.numbers.keys()
-    parameters = {name: value for name, value in source.parameters.items() if name in known}
-    return _written(source, model, parameters, notes)
+    parameters = left_of(source.parameters, model.config)
+    return _written(source, composed, parameters, notes)
 
 
-def _written(source: Source, model: Model, parameters: Mapping[str, Number], notes: list[str]) -> Imported:
-    """Raises: SourceError for unknown keys, and for tensors and parameters that do not fit."""
-    composed = compose(model)
-    unknown_keys(model)
+def _written(
+    source: Source, composed: ModelText, parameters: Mapping[str, Number], notes: list[str]
+) -> Imported:
+    """Raises: SourceError for tensors and parameters that do not fit."""
+    model = composed.model
     composed = change(composed, parameters)
     _check_context(model, composed.numbers["context"])
     left = [] if source.tensors is None else check(composed, source.tensors, source.ignored)

@@ -185,6 +185,23 @@ class Config:
         return value
 
 
+def without(
+    values: Mapping[str, Any], patterns: Iterable[str], path: str = ""
+) -> tuple[dict[str, Any], list[str]]:
+    """The values without the keys that match a pattern, and the paths of those."""
+    kept: dict[str, Any] = {}
+    left: list[str] = []
+    for key, value in values.items():
+        if any(_matches(f"{path}{key}", pattern) for pattern in patterns):
+            left.append(f"{path}{key}")
+            continue
+        if isinstance(value, Mapping):
+            value, inner = without(value, patterns, f"{path}{key}.")
+            left += inner
+        kept[key] = value
+    return kept, left
+
+
 def _matches(key: str, pattern: str) -> bool:
     """Whether a pattern is of a key, by its path or by its own name in a part."""
     return fnmatchcase(key, pattern) or fnmatchcase(key.rpartition(".")[2], pattern)

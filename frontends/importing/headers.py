@@ -100,6 +100,11 @@ def _add_flags(
             values.setdefault(key.names[0], found)
 
 
+def left_of(given: Mapping[str, Number], config: Config) -> dict[str, Number]:
+    """What the user gives that is no key of the config: parameters of the text."""
+    return {name: value for name, value in given.items() if NAMES.get(name, name) not in config.read}
+
+
 def check_asked(config: Config, recipe: Recipe) -> list[str]:
     """What is taken as the architecture has it, in words.
 

@@ -52,6 +52,8 @@ class Chosen:
         """
         found = config.get(*self.names)
         found = config.fallen(self.names, self.default if found is None else found)
+        if found is None and None not in self.table:
+            raise config.error(f"the config does not say {self.names[0]}", "add it to the config")
         if found not in self.table:
             known = ", ".join(shown(one) for one in self.table)
             raise config.error(f"{config.path}{self.names[0]} is {shown(found)}", f"the recipe knows {known}")

@@ -186,24 +186,32 @@ def _layer(one: Layers, count: str) -> list[str]:
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
-    return [indent(line, "  ") for line in lines]
+    return [folded(indent(line, "  ")) for line in lines]
 
 
 def folded(line: str) -> str:
     """A long line, broken where brackets are open: lines do not count there."""
     lines: list[str] = []
+    space = len(line) - len(line.lstrip()) + 2
     while len(line) > WIDTH and not line.startswith("//"):
         turns = [int(bool(lines)), *((one in "([") - (one in ")]") for one in line)]
         depths = [*accumulate(turns)]
-        breaks = [n for n in range(3, WIDTH) if line[n] == " " and depths[n] > 0]
+        breaks = [n for n in range(space + 1, WIDTH) if line[n] == " " and depths[n] > 0]
         if not breaks:
             break
         lines.append(line[: breaks[-1]])
-        line = f"  {line[breaks[-1] + 1 :]}"
+        line = f"{' ' * space}{line[breaks[-1] + 1 :]}"
     return "\n".join([*lines, line])
+
+
+RESERVED = (
+    *("model", "param", "constant", "dtype", "weight", "cache", "layer", "step", "from", "transposed"),
+    *("rows", "columns", "each", "at", "ring", "for", "in", "observe", "as", "return"),
+)
+"""Words that are no names."""
 
 
 def identifier(name: str) -> str:
     """A name of the language that is like a name of a file or a model."""
     found = re.sub(r"\W+", "_", name.lower(), flags=re.ASCII).strip("_") or "model"
-    return f"model_{found}" if found[0].isdigit() else found
+    return f"model_{found}" if found[0].isdigit() or found in RESERVED else found

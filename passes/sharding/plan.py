@@ -6,14 +6,14 @@ Through a body the plan goes from how the operands of an operation lie to how it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn
-from ...dialects.operation import ComputeOp
+from ...dialects.operation import ComputeOp, Instead
 from ...dialects.sharding import (
     REPLICATED,
     CannotSplit,
@@ -27,6 +27,7 @@ from ...dialects.sharding import (
 )
 from ...dialects.tensors import shape_of
 from ..diagnostics import describe, fail
+from .findings import BodySharding, GlobalUse, Layer
 from .wanted import wanted_placements
 
 
@@ -113,6 +114,7 @@ def _together(parts: Iterable[BodySharding]) -> BodySharding:
     whole = BodySharding()
     for part in parts:
         whole.layouts |= part.layouts
+        whole.instead |= part.instead
         whole.whole_uses |= part.whole_uses
         whole.global_uses += part.global_uses
         whole.remarks += part.remarks
@@ -139,40 +141,6 @@ def _named(uses: Iterable[GlobalUse]) -> Iterator[tuple[str, GlobalUse]]:
     for use in uses:
         if isinstance(use.value.owner, nn.GetGlobalOp):
             yield use.value.owner.global_name.root_reference.data, use
-
-
-@dataclass(frozen=True)
-class GlobalUse:
-    """What an operation needs of a weight or state, which in its body is an argument or fetched."""
-
-    value: SSAValue
-    op: Operation
-    placement: Placement
-
-
-@dataclass
-class BodySharding:
-    """What the propagation through a body has found."""
-
-    layouts: dict[SSAValue, Layout] = field(default_factory=dict[SSAValue, Layout])
-    """Of the values that are not replicated."""
-    whole_uses: dict[SSAValue, list[tuple[Operation, int]]] = field(
-        default_factory=dict[SSAValue, list[tuple[Operation, int]]]
-    )
-    """Of the split values that someone needs whole: by which operations, and as which operand."""
-    global_uses: list[GlobalUse] = field(default_factory=list[GlobalUse])
-    remarks: list[tuple[Operation, str]] = field(default_factory=list[tuple[Operation, str]])
-    """What the user should know of an operation."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer body that has been propagated through, as its calls see it."""
-
-    global_arguments: Set[int]
-    """Numbers of the arguments that are weights or states."""
-    uses: Mapping[int, list[GlobalUse]]
-    """What the body needs of each of them."""
 
 
 def shard_body(
@@ -226,6 +194,9 @@ class _Rules:
             sharded = op.shard(view) if isinstance(op, ComputeOp) else None
         except CannotSplit as refusal:
             fail(op, refusal.message, refusal.way_out)
+        if isinstance(sharded, Instead):
+            self._shard_parts(op, sharded)
+            return
         if not isinstance(sharded, Sharded):
             message = f"there is no rule for how {op.name} runs on {self.sockets} sockets"
             fail(op, message, "run it on one socket, or give the operation a method `shard`")
@@ -234,6 +205,18 @@ class _Rules:
         self.body.remarks += ((op, remark) for remark in sharded.remarks)
         if not isinstance(sharded.result, Replicated):
             self.body.layouts[op.results[0]] = sharded.result
+
+    def _shard_parts(self, op: Operation, instead: Instead) -> None:
+        """Apply the rules of what stands for an operation; its result lies as that of the last part."""
+        self.body.instead[op] = instead
+        first = len(self.body.global_uses)
+        for part in instead.parts:
+            part.location = op.location
+            self._shard(part)
+        self.body.global_uses[first:] = [replace(use, op=op) for use in self.body.global_uses[first:]]
+        (result,) = instead.parts[-1].results
+        if result in self.body.layouts:
+            self.body.layouts[op.results[0]] = self.body.layouts[result]
 
     def _call(self, op: nn.CallOp) -> None:
         """A layer needs its weights and states as its body does, everything else whole."""

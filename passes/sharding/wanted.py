@@ -1,4 +1,4 @@
-"""How values have to lie for the heads that they hold: found backwards through a body."""
+"""How values ought to lie on the sockets for what is made of them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from kl.backends import numerics
-from kl.backends.numerics import OPERATIONS, cache_append
+from kl.backends.meanings import OPERATIONS
+from kl.backends.numerics_attention import cache_append
 from kl.backends.tensors import TensorSpec, rounded
 from kl.dialects.nn import NN, CacheAppendOp
 from kl.dialects.operation import ComputeOp

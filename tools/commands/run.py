@@ -34,7 +34,7 @@ class Command:
     compiler: CompilerOptions
     orchestration: Orchestration = orchestration_option()
     weights: str | None = option(
-        "a .safetensors file, an index or a folder of them (default: those of a published model, else random)",
+        "a .safetensors file, an index or a folder (default: those of a published model, else random)",
         metavar="PATH",
     )
     seed: Natural = option("seed of the random weights and of the first token (default: 0)", default=0)

@@ -43,7 +43,7 @@ func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) -> tensor<1x16xbf1
   %keys = nn.get_global @keys : memref<1x4x16x4xbf16>
   %values = nn.get_global @values : memref<1x4x16x4xbf16>
   %q = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x16xbf16>) -> tensor<1x16xbf16>
-  %n = nn.rms_norm %q, %norm eps 1.0e-05 : (tensor<1x16xbf16>, tensor<16xbf16>) -> tensor<1x16xbf16>
+  %n = nn.layer_norm %q, %norm eps 1.0e-05 : (tensor<1x16xbf16>, tensor<16xbf16>) -> tensor<1x16xbf16>
   %a = nn.attention %n, %keys, %values, %position scale 5.0e-01 : (tensor<1x16xbf16>, memref<1x4x16x4xbf16>, memref<1x4x16x4xbf16>, tensor<i32>) -> tensor<1x16xbf16>
   func.return %a : tensor<1x16xbf16>
 }

@@ -30,7 +30,7 @@ func.func @step(%x: tensor<8xbf16>, %w: tensor<8x4xbf16>) {
 }
 
 // -----
-// CHECK: norm weight is (4,); the last dimension of x is (8,)
+// CHECK: norm gain is (4,); it should be (8,)
 func.func @step(%x: tensor<1x8xbf16>, %w: tensor<4xbf16>) {
   %y = nn.rms_norm %x, %w eps 1.0e-05 : (tensor<1x8xbf16>, tensor<4xbf16>) -> tensor<1x8xbf16>
   func.return
