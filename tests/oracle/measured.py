@@ -1,4 +1,4 @@
-"""Measures our numbers against transformers, and prints what is found: `python tests/oracle/measured.py llama`."""
+"""Measures our numbers against transformers; `python tests/oracle/measured.py llama` prints them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def error_of(given: Array, exact: Array) -> float:
 def _same_bits(
     subject: Subject, found: tuple[Array, Array], tokens: Array, every: bool
 ) -> Iterator[tuple[str, bool]]:
-    """Whether each variant has the bits of the model's text; the looped one alone unless `every` is wanted."""
+    """Whether variants have the bits of the model's text; the looped one alone unless `every` is wanted."""
     for name, choice in VARIANTS.items():
         if every or name == "looped":
             yield name, _is_same(forced(subject.variant(choice), tokens), found)
@@ -128,7 +128,8 @@ def main(names: list[str]) -> int:
     """Print the table of the cases whose names begin so, of all if there are none; 1 if one fails."""
     print(HEADER)
     chosen = [case for case in CASES if not names or case.name.startswith(tuple(names))]
-    return 1 - all([_print(case, dtype) for case in chosen for dtype in DTYPES])
+    printed = [_print(case, dtype) for case in chosen for dtype in DTYPES]
+    return 0 if all(printed) else 1
 
 
 if __name__ == "__main__":

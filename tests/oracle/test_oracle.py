@@ -1,4 +1,4 @@
-"""Numbers of models against transformers: the errors, the greedy tokens, and the same bits in each variant."""
+"""Numbers of models against transformers: errors, greedy tokens, and the same bits in each variant."""
 
 from __future__ import annotations
 
