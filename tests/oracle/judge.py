@@ -29,7 +29,7 @@ transformers.logging.disable_progress_bar()
 def save_model(case: Case, dtype: str, folder: Path) -> None:
     """Write a model with random parameters, none of them at what it is initialised to."""
     torch.manual_seed(crc32(case.name.encode()))
-    config = transformers.AutoConfig.for_model(case.architecture, **case.values)
+    config = transformers.AutoConfig.for_model(case.architecture, **case.config)
     model = transformers.AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for parameter in {id(one): one for one in model.parameters()}.values():
@@ -50,7 +50,7 @@ def _randomise(parameter: torch.Tensor) -> None:
 def tokens_of(case: Case) -> Array:
     """Random tokens `[STEPS, BATCH]`: greedy decoding of random models soon repeats itself."""
     rng = np.random.default_rng(crc32(case.name.encode()))
-    return rng.integers(case.values["vocab_size"], size=(STEPS, BATCH)).astype(np.int32)
+    return rng.integers(case.config["vocab_size"], size=(STEPS, BATCH)).astype(np.int32)
 
 
 def logits(folder: Path, dtype: str, tokens: Array) -> Array:
