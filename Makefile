@@ -14,7 +14,11 @@ PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 OLDEST_XDSL := $(shell sed -n 's/.*"xdsl>=\([0-9.]*\),.*/\1/p' pyproject.toml)
 OLDEST := $(VENV)/oldest
 
-.PHONY: install demo test test-oldest xdsl-suite lit check format clean
+# An environment with transformers and torch, which judge our numbers. With
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu pip finds the small torch, for CPUs.
+ORACLE := $(VENV)/oracle
+
+.PHONY: install demo test test-oldest oracle xdsl-suite lit check format clean
 
 install: $(DEVELOPER)
 
@@ -35,6 +39,11 @@ $(OLDEST)/.installed: $(BASE)
 	$(OLDEST)/bin/$(PIP_INSTALL) --editable '.[test]' 'xdsl~=$(OLDEST_XDSL).0'
 	@touch $@
 
+$(ORACLE)/.installed: $(BASE)
+	$(PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/bin/$(PIP_INSTALL) --editable '.[test,oracle]'
+	@touch $@
+
 demo: $(BASE)
 	$(BIN)/kl compare examples/llama3_8b.kl
 
@@ -47,6 +56,12 @@ test: install
 test-oldest: $(OLDEST)/.installed
 	@$(OLDEST)/bin/python -c 'import xdsl; print("FileCheck files with xDSL", xdsl.__version__)'
 	$(OLDEST)/bin/pytest -n 2 -rs tests/filecheck
+
+# Numbers of all families of models against transformers, with a table.
+oracle: $(BASE)
+	@if $(MAKE) --no-print-directory $(ORACLE)/.installed; \
+	then $(ORACLE)/bin/pytest -n 2 -rs tests/oracle; \
+	else echo "the oracle is skipped: transformers and torch cannot be installed here"; fi
 
 # xDSL's own FileCheck files with `xdsl-opt` and with `kl-opt`: what the one passes, the other must.
 xdsl-suite: install
