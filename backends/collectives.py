@@ -80,19 +80,22 @@ def sharded_embedding(
 ) -> list[Array]:
     """Rows of a table whose rows are split over the sockets; zeros where another socket has the row."""
     return [
-        local_rows(ids, table, socket, len(operands), result) for socket, (ids, table) in enumerate(operands)
+        local_rows(ids, table, socket, int(attributes.get("rows", len(operands) * len(table))), result)
+        for socket, (ids, table) in enumerate(operands)
     ]
 
 
-def local_rows(ids: Array, table: Array, socket: int, sockets: int, result: TensorSpec) -> Array:
+def local_rows(ids: Array, table: Array, socket: int, count: int, result: TensorSpec) -> Array:
     """What one socket contributes to an embedding: its own rows, zeros for those of the others.
+
+    `count` are the rows of the whole table.
 
     Raises: ValueError if an id is outside the whole table.
     """
     rows = result.zeros()
     for number, row in enumerate(map(int, ids)):
-        if not 0 <= row < sockets * len(table):
-            raise ValueError(f"row {row} is outside 0 to {sockets * len(table) - 1}")
+        if not 0 <= row < count:
+            raise ValueError(f"row {row} is outside 0 to {count - 1}")
         owner, index = divmod(row, len(table))
         if owner == socket:
             rows[number] = table[index]

@@ -1,4 +1,4 @@
-"""Finds the numpy meaning of an operation: ours in `numerics.py`, others in their packages, loaded on use."""
+"""Finds the numpy meaning of an operation: ours in `numerics*.py`, others in their packages, on use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from . import numerics_attention as numerics_attention  # its operations are among OPERATIONS then
 from .numerics import OPERATIONS, Operation, ieee
 
 _OUR_DIALECTS = ("nn", "collective")
@@ -20,7 +21,7 @@ def is_known(name: str) -> bool:
 
 @cache
 def meaning_of(name: str) -> Operation:
-    """What an operation computes, by its name in the IR, such as `nn.matmul` or `mine.layer_norm`.
+    """What an operation computes, by its name in the IR, such as `nn.matmul` or `mine.swiglu`.
 
     Only an operation that is not ours needs xDSL and its own package: that brings the dialect, through the
     entry point `xdsl.universe`.

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, MemRefType, ModuleOp, TensorType
+from typing import Any
+
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    FloatAttr,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    TensorType,
+    UnitAttr,
+)
 from xdsl.ir import Attribute, Operation
 
 from ..dialects.nn import WeightOp
+from .parts import Part
 from .tensors import TensorSpec, whole_spec
 from .weights import WeightSpec
 
@@ -19,13 +30,20 @@ def tensor_spec(type_: Attribute) -> TensorSpec:
     return TensorSpec(type_.get_shape(), str(type_.get_element_type()))
 
 
-def attributes_of(op: Operation) -> dict[str, int | float]:
-    """The numbers among the properties of an operation."""
-    return {
-        name: value.value.data
-        for name, value in op.properties.items()
-        if isinstance(value, IntegerAttr | FloatAttr)
-    }
+def attributes_of(op: Operation) -> dict[str, int | float | tuple[float, ...]]:
+    """The numbers, lists of numbers and flags among the properties of an operation."""
+    found: dict[str, int | float | tuple[float, ...]] = {}
+    for name, value in op.properties.items():
+        match value:
+            case IntegerAttr() | FloatAttr():
+                found[name] = value.value.data
+            case DenseArrayBase():
+                found[name] = tuple(value.get_values())
+            case UnitAttr():
+                found[name] = 1
+            case _:
+                pass
+    return found
 
 
 def weight_specs(module: ModuleOp) -> list[WeightSpec]:
@@ -37,6 +55,10 @@ def weight_specs(module: ModuleOp) -> list[WeightSpec]:
             op.checkpoint.data if op.checkpoint is not None else None,
             op.transposed is not None,
             op.stacked is not None,
+            part_of(op.rows),
+            part_of(op.columns),
+            tuple(op.layers.get_values()) if op.layers is not None else None,
+            tuple(op.value.get_values()) if op.value is not None else None,
         )
         for op in module.ops
         if isinstance(op, WeightOp)
@@ -57,3 +79,11 @@ def spec_of_whole(op: WeightOp) -> TensorSpec:
 def runs_of(op: WeightOp) -> tuple[int, ...]:
     """Elements and zeros in turn along the axis that is split; none if there are no zeros."""
     return tuple(op.shard_runs.get_values()) if op.shard_runs is not None else ()
+
+
+def part_of(attribute: DenseArrayBase[Any] | None) -> Part | None:
+    """The rows or columns of a checkpoint's tensor that a weight is; None is all of them."""
+    if attribute is None:
+        return None
+    first, last, each = attribute.get_values()
+    return Part(first, last, each or None)

@@ -112,6 +112,7 @@ param kv_heads = {w.kv_heads}
 param head_dim = {w.head_dim}
 param ffn = {w.ffn}
 param vocab = {w.vocab}
+constant frequencies[j in 0..head_dim / 2] = 10000.0 ^ (-2.0 * j / head_dim)
 weight embedding[vocab, hidden]
 weight final_norm[hidden]
 weight head[hidden, vocab]
@@ -139,8 +140,8 @@ def layer(name: str, count: int, activation: str) -> str:
   cache keys[1, kv_heads, context, head_dim]
   cache values[1, kv_heads, context, head_dim]
   h = rms_norm(x, norm, 1e-5)
-  q = rope(h @ wq, position, head_dim, 10000.0)
-  k = rope(h @ wk, position, head_dim, 10000.0)
+  q = rope(h @ wq, position, frequencies)
+  k = rope(h @ wk, position, frequencies)
   append(keys, k, position)
   append(values, h @ wv, position)
   x = x + attention(q, keys, values, position) @ wo

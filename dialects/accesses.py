@@ -50,6 +50,8 @@ class Access:
     """An unknown number: it touches this position alone, of an axis inside. None: all positions."""
     waits: Hashable | None = None
     """A read whose data at this position wait for a write of it in the same iteration."""
+    ring: int | None = None
+    """Positions that are so far apart, or a multiple of it, are one; None: none are."""
 
     def place(self, iterations: Sequence[int]) -> int:
         """Where it begins in these iterations of its loops."""
@@ -119,8 +121,12 @@ def is_orderable(earlier: Access, later: Access) -> bool:
     if not earlier.writes:
         return later.writes and common_loops(earlier, later) == len(earlier.loops) == len(later.loops)
     alike = (later.loops, later.start, later.extent) == (earlier.loops, earlier.start, earlier.extent)
-    waits = earlier.position is not None and later.waits == earlier.position
-    return not later.writes and alike and waits
+    return not later.writes and alike and waits_for(later, earlier)
+
+
+def waits_for(read: Access, write: Access) -> bool:
+    """Whether what a read waits for, at its position, is what a write of its iteration touches."""
+    return write.position is not None and (read.waits, read.ring) == (write.position, write.ring)
 
 
 def conflicts(earlier: Access, later: Access) -> Iterator[Meeting]:
@@ -213,12 +219,12 @@ def _narrowed(number: int, ranges: Sequence[range], sums: Sequence[_Sum]) -> ran
 
 @dataclass(frozen=True)
 class _Unknown:
-    """A whole number that the iteration of a loop is, or that it is ahead of the other access's."""
+    """A whole number: the iteration of a loop, how far it is ahead of the other access's, turns of a ring."""
 
     values: range
-    one: int | None
+    one: int | None = None
     """The loop of the first access whose iteration it counts."""
-    other: int | None
+    other: int | None = None
     """The loop of the other access whose iteration it counts."""
 
 
@@ -242,6 +248,10 @@ def _unknowns(one: Access, other: Access, level: int | None, one_first: bool) ->
         yield _Unknown(_iterations(one.loops[number]), number, None)
     for number in range(common, len(other.loops)):
         yield _Unknown(_iterations(other.loops[number]), None, number)
+    if one.ring is not None:
+        loops = (*one.loops, *other.loops)
+        most = sum(abs(loop.positions) * _iterations(loop)[-1] for loop in loops) // one.ring
+        yield _Unknown(range(-most, most + 1))
 
 
 def _iterations(loop: Loop) -> range:
@@ -256,9 +266,9 @@ def _meeting(one: Access, other: Access, level: int | None, one_first: bool) -> 
     apart = other.start - one.start
     strides = [loop.stride for loop in one.loops], [loop.stride for loop in other.loops]
     sums = [_Sum(_factors(unknowns, *strides), apart - one.extent + 1, apart + other.extent - 1)]
-    if one.position is not None and one.position == other.position:
+    if one.position is not None and (one.position, one.ring) == (other.position, other.ring):
         counted = [loop.positions for loop in one.loops], [loop.positions for loop in other.loops]
-        sums.append(_Sum(_factors(unknowns, *counted), 0, 0))
+        sums.append(_Sum(_factors(unknowns, *counted, one.ring or 0), 0, 0))
     if level is not None:
         later = _iterations((other if one_first else one).loops[level])
         counts = tuple(int((u.other if one_first else u.one) == level) for u in unknowns)
@@ -274,8 +284,11 @@ def _meeting(one: Access, other: Access, level: int | None, one_first: bool) -> 
     return Meeting(level, one_first, tuple(sides[0]), tuple(sides[1]))
 
 
-def _factors(unknowns: Sequence[_Unknown], one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
-    """What each unknown adds to the difference of two walks with these strides."""
+def _factors(
+    unknowns: Sequence[_Unknown], one: Sequence[int], other: Sequence[int], turn: int = 0
+) -> tuple[int, ...]:
+    """What each unknown adds to the difference of two walks with these strides; `turn` is one of a ring."""
     mine = (0 if u.one is None else one[u.one] for u in unknowns)
     theirs = (0 if u.other is None else other[u.other] for u in unknowns)
-    return tuple(a - b for a, b in zip(mine, theirs, strict=True))
+    turns = (turn if u.one is None and u.other is None else 0 for u in unknowns)
+    return tuple(a - b + c for a, b, c in zip(mine, theirs, turns, strict=True))

@@ -13,9 +13,10 @@ from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
 from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 
-from .nn_compute import TableLookupOp
-from .operation import SPLIT_ALREADY, Fusion, SocketExchangeOp, Without
-from .sharding import Partial, ShardView, Split
+from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
+from .nn_views import SliceOp
+from .operation import ComputeOp, Fusion, SocketExchangeOp
+from .sharding import Partial, Split
 from .tensors import element_type_of, expect, shape_of
 
 
@@ -87,28 +88,19 @@ class AllGatherOp(SocketExchangeOp):
         return 0
 
 
-@irdl_op_definition
-class ShardedEmbeddingOp(TableLookupOp):
-    """Rows of a table whose rows are split over the sockets: zeros where another socket has the row.
+def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:
+    """What gives every socket the whole of a value that lies so; the last operation has it.
 
-    `%p = collective.sharded_embedding %ids, %table : (tensor<1xi32>, tensor<16032x4096xbf16>) -> …`; the sum
-    over the sockets is the embedding.
+    Zeros behind the last element are cut off.
     """
-
-    name = "collective.sharded_embedding"
-
-    NUMPY: ClassVar = ".backends.collectives:sharded_embedding"
-    ACROSS_SOCKETS: ClassVar[bool] = True
-    SPELLING: ClassVar = SPLIT_ALREADY
-    FUSION: ClassVar = Fusion("lookup", "embedding")
-
-    def shard(self, view: ShardView) -> Without:
-        return SPLIT_ALREADY
-
-
-def made_whole(value: SSAValue, layout: Split | Partial) -> SocketExchangeOp:
-    """The exchange that gives every socket the whole of a value that lies so."""
-    return AllGatherOp(value, layout.axis, layout.parts) if isinstance(layout, Split) else AllReduceOp(value)
+    if isinstance(layout, Partial):
+        return [AllReduceOp(value)]
+    gathered = AllGatherOp(value, layout.axis, layout.parts)
+    if not layout.runs:
+        return [gathered]
+    assert layout.ends_in_zeros, "other zeros cannot be gathered"
+    assert layout.axis == len(shape_of(value)) - 1, "columns alone are padded behind the last one"
+    return [gathered, SliceOp(gathered.result, 0, layout.runs[0])]
 
 
 COLLECTIVE = Dialect("collective", [AllReduceOp, AllGatherOp, ShardedEmbeddingOp])

@@ -234,6 +234,8 @@ class GatherOp(UnitOp):
     """Every tile goes to each of them."""
     sharded = opt_prop_def(UnitAttr)
     """The table's rows are split over the sockets; a row of another socket arrives as zeros."""
+    rows = opt_prop_def(IntegerAttr.constr(i64))
+    """Rows of the whole table that is split, where the parts have zeros behind them."""
 
     traits = traits_def(HasParent(KernelOp))
     irdl_options = (ParsePropInAttrDict(),)
@@ -242,10 +244,16 @@ class GatherOp(UnitOp):
     )
 
     def __init__(
-        self, table: SSAValue, ids: SSAValue, channels: Sequence[SSAValue], *, sharded: bool = False
+        self,
+        table: SSAValue,
+        ids: SSAValue,
+        channels: Sequence[SSAValue],
+        *,
+        sharded: bool = False,
+        rows: IntegerAttr | None = None,
     ):
         flag = UnitAttr() if sharded else None
-        super().__init__(operands=[table, ids, channels], properties={"sharded": flag})
+        super().__init__(operands=[table, ids, channels], properties={"sharded": flag, "rows": rows})
 
     def inputs(self) -> Sequence[SSAValue]:
         return (self.ids,)
@@ -266,6 +274,7 @@ class GatherOp(UnitOp):
         ids = tile_of(self.ids)
         integers = isinstance(ids, TensorType) and isinstance(ids.get_element_type(), IntegerType)
         expect(integers, f"rows are named by integers, not by {ids}")
+        expect(self.rows is None or self.sharded is not None, "`rows` are those of a table that is split")
         rows = TensorType(element_type_of(self.table), [*shape_of(ids), *shape_of(self.table)[1:]])
         expect(len(self.channels) > 0, "a gather feeds at least one channel")
         for tile in map(tile_of, self.channels):

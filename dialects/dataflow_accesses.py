@@ -17,9 +17,10 @@ from math import prod
 from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.ir import SSAValue
 
-from .accesses import Access, Loop, Meeting, Place, meetings
+from .accesses import Access, Loop, Meeting, Place, meetings, waits_for
 from .dataflow_units import UnitOp
 from .loop_tree import program_order
+from .rings import ring_of
 from .tensors import ChannelType, TokenType, shape_of, tile_of
 from .vocabulary import STEP, Rate
 
@@ -62,7 +63,7 @@ def _access(
         for loop, stride in zip(around, unit.slice_strides(), strict=True)
     ]
     where = (position, None) if writes else (None, position)
-    return Access(writes, tuple(loops), begin + start * extent, extent, *where)
+    return Access(writes, tuple(loops), begin + start * extent, extent, *where, ring_of(unit))
 
 
 def _position(unit: UnitOp, memory: SSAValue) -> SSAValue | None:
@@ -151,8 +152,7 @@ def _is_awaited(first: UnitAccess, second: UnitAccess, path: _Path) -> bool:
     """Whether a path makes the second access wait for the first one of the same iteration."""
     if path.crossed is not None or not path.is_whole:
         return False
-    gates = second.access.waits is not None and second.access.waits == first.access.position
-    return gates or not _is_gate(path, second)
+    return waits_for(second.access, first.access) or not _is_gate(path, second)
 
 
 @dataclass(frozen=True)

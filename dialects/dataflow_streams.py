@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
-from operator import mul
 from typing import ClassVar
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, MemRefType, TensorType, i64
+from xdsl.dialects.builtin import (
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    TensorType,
+    i64,
+)
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -22,8 +26,8 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent
 
 from .dataflow_kernel import KernelOp
-from .dataflow_loops import Slices, outer_strides, outer_strides_attribute
-from .dataflow_units import UnitOp
+from .dataflow_loops import Slices
+from .dataflow_parts import StreamOp, stream_properties
 from .tensors import (
     ChannelType,
     data_tile_of,
@@ -31,7 +35,6 @@ from .tensors import (
     expect,
     expect_tokens,
     shape_of,
-    slice_type,
     tile_of,
     tiled_axis,
 )
@@ -42,19 +45,15 @@ def _tiles(whole: Attribute, channel: SSAValue) -> int:
     return tiled_axis(shape_of(whole), shape_of(data_tile_of(channel, whole, "the stream")))[1]
 
 
-def _stream_type(memory: SSAValue, start: Attribute | None) -> Attribute:
-    return memory.type if start is None else slice_type(memory.type)
-
-
 @irdl_op_definition
-class LoadOp(UnitOp):
+class LoadOp(StreamOp):
     """Stream a tensor from memory, tile by tile: `dataflow.load %w to %c {start = 0, stride = 1} : …`.
 
     With `start` and `stride`, iteration i of its loop reads slice `start + i * stride` of a stack; with
     `outer_strides` the slice moves with the loops around it, too, the outermost first. With `after` and
     `position`, the tile that holds the position (along the tiled axis) and those behind it wait for a token
     of `after`, one an iteration. A kernel of several decode steps counts its positions: step s is at
-    `position` plus s.
+    `position` plus s. With `ring` a position is where it is in a ring, modulo the extent of the axis.
     """
 
     name = "dataflow.load"
@@ -65,9 +64,6 @@ class LoadOp(UnitOp):
     position = opt_operand_def(TensorType[IntegerType])
     channels = var_operand_def(ChannelType)
     """Every tile goes to each of them."""
-    start = opt_prop_def(IntegerAttr.constr(i64))
-    stride = opt_prop_def(IntegerAttr.constr(i64))
-    outer_strides = opt_prop_def(DenseArrayBase.constr(i64))
 
     traits = traits_def(HasParent(KernelOp))
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
@@ -84,9 +80,10 @@ class LoadOp(UnitOp):
         slices: Slices | None = None,
         after: SSAValue | None = None,
         position: SSAValue | None = None,
+        ring: bool = False,
     ):
         operands = [source, after, position, channels]
-        super().__init__(operands=operands, properties=_stream_properties(slices))
+        super().__init__(operands=operands, properties=stream_properties(slices, ring=ring))
 
     def inputs(self) -> Sequence[SSAValue]:
         return () if self.after is None else (self.after,)
@@ -102,7 +99,7 @@ class LoadOp(UnitOp):
     @property
     def stream_type(self) -> Attribute:
         """Type of what one pass reads: the source, or one slice of it."""
-        return _stream_type(self.source, self.start)
+        return self.part_of(self.source.type)
 
     def consumed_tiles(self, channel: SSAValue) -> int:
         return self.passes
@@ -127,19 +124,19 @@ class LoadOp(UnitOp):
         expect_tokens(self.inputs(), "`after`")
         types = {channel.type for channel in self.channels}
         expect(len(types) == 1, "a load feeds one or more channels of one tile type")
-        _verify_slices(self)
+        self.verify_slices(self.source.type)
         expect((self.after is None) == (self.position is None), "give `after` and `position` together")
-        _verify_scalar(self.position)
+        self.verify_position(self.position)
         _tiles(self.stream_type, self.channels[0])
 
 
 @irdl_op_definition
-class StoreOp(UnitOp):
+class StoreOp(StreamOp):
     """Stream tiles to memory: to result N of the kernel, or into a memref.
 
     `dataflow.store %c result 0 : …` or `dataflow.store %c into %cache at %position done (%t) : …`. With a
-    position, tiles of `[B, G * D]` go to index `position` of a cache `[B, G, context, D]`. The slices and the
-    counting of steps are those of `dataflow.load`; those of a result are slices of the result.
+    position, tiles of `[B, G * D]` go to index `position` of a cache `[B, G, context, D]`. Slices, the
+    counting of steps and rings are those of `dataflow.load`; the slices of a result are slices of the result.
     """
 
     name = "dataflow.store"
@@ -151,9 +148,6 @@ class StoreOp(UnitOp):
     done = var_operand_def(ChannelType)
     """Each gets a token when the data of an iteration is in memory."""
     result = opt_prop_def(IntegerAttr.constr(i64))
-    start = opt_prop_def(IntegerAttr.constr(i64))
-    stride = opt_prop_def(IntegerAttr.constr(i64))
-    outer_strides = opt_prop_def(DenseArrayBase.constr(i64))
 
     traits = traits_def(HasParent(KernelOp))
     irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
@@ -172,8 +166,9 @@ class StoreOp(UnitOp):
         position: SSAValue | None = None,
         done: Sequence[SSAValue] = (),
         slices: Slices | None = None,
+        ring: bool = False,
     ):
-        properties = _stream_properties(slices)
+        properties = stream_properties(slices, ring=ring)
         if result is not None:
             properties["result"] = IntegerAttr(result, i64)
         super().__init__(operands=[channel, destination, position, done], properties=properties)
@@ -188,7 +183,7 @@ class StoreOp(UnitOp):
     def memory_type(self) -> Attribute:
         """Type of the memref that one pass writes into: the destination, or one slice of it."""
         assert self.destination is not None, "asked only of stores into a memref"
-        return _stream_type(self.destination, self.start)
+        return self.part_of(self.destination.type)
 
     @property
     def stream_type(self) -> Attribute:
@@ -199,7 +194,7 @@ class StoreOp(UnitOp):
             return TensorType(element_type_of(self.memory_type), [shape[0], shape[1] * shape[3]])
         if self.destination is not None:
             return self.memory_type
-        return self._result_type if self.start is None else slice_type(self._result_type)
+        return self.part_of(self._result_type)
 
     @property
     def _result_type(self) -> Attribute:
@@ -244,49 +239,11 @@ class StoreOp(UnitOp):
         both = (self.result is None) != (self.destination is None)
         expect(both, "a store goes to a result or into a memref, one of them")
         expect(self.position is None or self.destination is not None, "`at` needs `into`")
-        _verify_scalar(self.position)
+        self.verify_position(self.position)
         expect_tokens(self.done, "`done`")
-        _verify_slices(self)
+        self.verify_slices(self.stack, whole=self.result is not None)
         if self.parent_op() is not None:
             _tiles(self.stream_type, self.channel)
         if self.position is not None:
             columns, head_dim = shape_of(tile_of(self.channel))[1], shape_of(self.memory_type)[3]
             expect(columns % head_dim == 0, f"tiles of {columns} columns cut heads of {head_dim}")
-
-
-def _stream_properties(slices: Slices | None) -> dict[str, Attribute | None]:
-    if slices is None:
-        return {}
-    return {
-        "start": IntegerAttr(slices.start, i64),
-        "stride": IntegerAttr(slices.stride, i64),
-        "outer_strides": outer_strides_attribute(slices.outer),
-    }
-
-
-def _verify_scalar(position: SSAValue | None) -> None:
-    if position is not None:
-        expect(shape_of(position) == (), f"a position is a scalar, not a {position.type}")
-
-
-def _verify_slices(op: LoadOp | StoreOp) -> None:
-    expect((op.start is None) == (op.stride is None), "give `start` and `stride` together")
-    expect(op.outer_strides is None or op.stride is not None, "`outer_strides` need `start` and `stride`")
-    if op.start is None or op.stride is None:
-        return
-    memory, kernel = op.source.type if isinstance(op, LoadOp) else op.stack, op.parent_op()
-    if memory is None or not isinstance(kernel, KernelOp):
-        return
-    expect(len(shape_of(memory)) > 0, f"`start` and `stride` need a stack, not a {memory}")
-    counts, given = op.loops.counts(op.runs), outer_strides(op.outer_strides)
-    around = max(0, len(counts) - 1)
-    expect(len(given) in (0, around), f"{len(given)} outer strides in {around} loops around")
-    moves = [(n - 1) * stride for n, stride in zip(counts, op.slice_strides(), strict=True)]
-    first, length = op.start.value.data, shape_of(memory)[0]
-    low, high = first + sum(min(0, move) for move in moves), first + sum(max(0, move) for move in moves)
-    expect(low >= 0 and high < length, f"it uses slices {low} to {high} of a stack of {length}")
-    if isinstance(op, StoreOp) and op.result is not None:
-        touched = {
-            first + sum(map(mul, numbers, op.slice_strides())) for numbers in product(*map(range, counts))
-        }
-        expect(len(touched) == length, f"it stores {len(touched)} slices of a result of {length}")

@@ -16,6 +16,7 @@ from xdsl.traits import MemoryEffectKind, get_effects
 from .accesses import Access, conflicts
 from .nn_attention import AttentionOp
 from .nn_cache import CacheAppendOp
+from .rings import ring_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def touches(op: Operation) -> Iterator[Touch]:
         writes,
         position=op.position if isinstance(op, CacheAppendOp) else None,
         waits=op.position if isinstance(op, AttentionOp) else None,
+        ring=ring_of(op),
     )
     for memory in dict.fromkeys(memories):
         yield Touch(op, memory, access)

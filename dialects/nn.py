@@ -12,19 +12,14 @@ leading dimension more than the callee's parameter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from xdsl.dialects.builtin import (
-    DenseArrayBase,
     FlatSymbolRefAttrConstr,
-    IntegerAttr,
     MemRefType,
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,
     TensorType,
     UnitAttr,
-    i64,
 )
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
@@ -40,117 +35,76 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
 
-from .nn_attention import ATTENTION_OPERATIONS
 from .nn_attention import AttentionOp as AttentionOp
-from .nn_attention import AttentionScoresOp as AttentionScoresOp
-from .nn_attention import AttentionSoftmaxOp as AttentionSoftmaxOp
-from .nn_attention import AttentionValuesOp as AttentionValuesOp
+from .nn_attention_tiles import ATTENTION_TILE_OPERATIONS
+from .nn_attention_tiles import AttentionScoresOp as AttentionScoresOp
+from .nn_attention_tiles import AttentionSoftmaxOp as AttentionSoftmaxOp
+from .nn_attention_tiles import AttentionValuesOp as AttentionValuesOp
 from .nn_cache import CACHE_OPERATIONS
 from .nn_cache import CacheAppendOp as CacheAppendOp
-from .nn_cache import RopeOp as RopeOp
 from .nn_compute import ROW_OPERATIONS
 from .nn_compute import EmbeddingOp as EmbeddingOp
 from .nn_compute import MatmulOp as MatmulOp
-from .nn_compute import RMSNormOp as RMSNormOp
 from .nn_elementwise import ELEMENT_OPERATIONS
-from .nn_elementwise import AddOp as AddOp
 from .nn_elementwise import ArgmaxOp as ArgmaxOp
 from .nn_elementwise import CastOp as CastOp
-from .nn_elementwise import GeluOp as GeluOp
-from .nn_elementwise import MulOp as MulOp
-from .nn_elementwise import SiluOp as SiluOp
+from .nn_functions import FUNCTION_OPERATIONS
+from .nn_functions import GeluOp as GeluOp
+from .nn_functions import SiluOp as SiluOp
+from .nn_norm_parts import NORM_PARTS
+from .nn_norm_parts import RMSScaleOp as RMSScaleOp
+from .nn_norm_parts import SquareSumOp as SquareSumOp
+from .nn_norms import NORM_OPERATIONS
+from .nn_norms import LayerNormOp as LayerNormOp
+from .nn_norms import RMSNormOp as RMSNormOp
+from .nn_rope import RopeOp as RopeOp
+from .nn_scalar import SCALAR_OPERATIONS
+from .nn_scalar import AddScalarOp as AddScalarOp
+from .nn_scalar import MulScalarOp as MulScalarOp
+from .nn_signs import SIGN_OPERATIONS
+from .nn_signs import AddOp as AddOp
+from .nn_signs import MulOp as MulOp
+from .nn_views import VIEW_OPERATIONS
+from .nn_views import ConcatOp as ConcatOp
+from .nn_views import SliceOp as SliceOp
+from .nn_weight import WeightOp as WeightOp
+from .rings import expect_ring_is_known
 from .tensors import SlicedCallOp, expect, verify_call_signature
-
-
-@irdl_op_definition
-class WeightOp(IRDLOperation):
-    """A constant tensor that the step reads, optionally with its name in a checkpoint.
-
-    `nn.weight @decoder.wq : tensor<32x4096x4096xbf16> from "model.layers.{layer}.self_attn.q_proj.weight"`
-    """
-
-    name = "nn.weight"
-
-    sym_name = prop_def(SymbolNameConstraint())
-    type = prop_def(TensorType[Attribute])
-    checkpoint = opt_prop_def(StringAttr)
-    """Name in a checkpoint; `{layer}` is the leading index."""
-    transposed = opt_prop_def(UnitAttr)
-    """The checkpoint holds the last two dimensions swapped."""
-    stacked = opt_prop_def(UnitAttr)
-    """The leading dimension counts layers."""
-    shard_axis = opt_prop_def(IntegerAttr.constr(i64))
-    """The axis along which the whole tensor is split over the sockets; absent: each has all of it."""
-    shard_parts = opt_prop_def(IntegerAttr.constr(i64))
-    """Into how many parts; with fewer parts than sockets, neighbours share a part."""
-    shard_runs = opt_prop_def(DenseArrayBase.constr(i64))
-    """Elements of the whole axis and zeros behind them, in turn, as the parts have them; absent: no zeros."""
-
-    traits = traits_def(SymbolOpInterface())
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$sym_name `:` $type (`from` $checkpoint^)? attr-dict"
-
-    def __init__(
-        self,
-        sym_name: str,
-        type: TensorType[Attribute],
-        checkpoint: str | None = None,
-        *,
-        transposed: bool = False,
-        stacked: bool = False,
-    ):
-        super().__init__(
-            properties={
-                "sym_name": StringAttr(sym_name),
-                "type": type,
-                "checkpoint": StringAttr(checkpoint) if checkpoint is not None else None,
-                "transposed": UnitAttr() if transposed else None,
-                "stacked": UnitAttr() if stacked else None,
-            }
-        )
-
-    def verify_(self) -> None:
-        expect(self.type.has_static_shape(), f"a weight needs a static shape, got {self.type}")
-        together = (self.shard_axis is None) == (self.shard_parts is None)
-        expect(together, "give `shard_axis` and `shard_parts` together")
-        if self.shard_axis is None or self.shard_parts is None:
-            expect(self.shard_runs is None, "give `shard_runs` with `shard_axis` and `shard_parts`")
-            return
-        axis, parts, rank = self.shard_axis.value.data, self.shard_parts.value.data, self.type.get_num_dims()
-        expect(0 <= axis < rank, f"shard_axis is {axis}; the weight has {rank} dimensions")
-        expect(parts > 0, f"shard_parts is {parts}; it must be positive")
-        if self.shard_runs is not None:
-            _verify_runs(self.shard_runs.get_values(), parts * self.type.get_shape()[axis])
-
-
-def _verify_runs(runs: Sequence[int], padded: int) -> None:
-    """That elements and zeros in turn make up all parts."""
-    expect(min(runs, default=-1) >= 0, f"shard_runs are {[*runs]}; they are one or more numbers from 0")
-    expect(sum(runs) == padded, f"shard_runs make {sum(runs)} elements, the parts {padded}")
 
 
 @irdl_op_definition
 class StateOp(IRDLOperation):
     """Memory that outlives a step and starts as zeros: a KV cache.
 
-    `nn.state @decoder.keys : memref<32x1x8x4096x128xbf16>`
+    `nn.state @decoder.keys : memref<32x1x8x4096x128xbf16>`. A ring, `… : memref<32x1x8x1024x128xbf16> ring`,
+    holds position p in slot p mod 1024; whoever reads and appends by position must say so as well.
     """
 
     name = "nn.state"
 
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(MemRefType[Attribute])
+    ring = opt_prop_def(UnitAttr)
+    """It holds the last positions, as many as its context has."""
     stacked = opt_prop_def(UnitAttr)
     """The leading dimension counts layers."""
 
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$sym_name `:` $type attr-dict"
+    assembly_format = "$sym_name `:` $type (`ring` $ring^)? attr-dict"
 
-    def __init__(self, sym_name: str, type: MemRefType[Attribute], *, stacked: bool = False):
+    def __init__(
+        self, sym_name: str, type: MemRefType[Attribute], *, stacked: bool = False, ring: bool = False
+    ):
         properties: dict[str, Attribute | None] = {"sym_name": StringAttr(sym_name), "type": type}
         properties["stacked"] = UnitAttr() if stacked else None
+        properties["ring"] = UnitAttr() if ring else None
         super().__init__(properties=properties)
+
+    def verify_(self) -> None:
+        fits = self.type.get_num_dims() - (self.stacked is not None) == 4
+        what = f"a ring is [batch, kv_heads, context, head_dim], not {[*self.type.get_shape()]}"
+        expect(self.ring is None or fits, what)
 
 
 class _GlobalExists(SymbolUserOpInterface):
@@ -162,6 +116,8 @@ class _GlobalExists(SymbolUserOpInterface):
         )
         assert isinstance(target, WeightOp | StateOp)
         expect(target.type == op.result.type, f"{op.global_name} is a {target.type}, not a {op.result.type}")
+        if isinstance(target, StateOp):
+            expect_ring_is_known(op.result, str(op.global_name), is_ring=target.ring is not None)
 
 
 @irdl_op_definition
@@ -238,9 +194,17 @@ NN = Dialect(
         GetGlobalOp,
         CallOp,
         *ROW_OPERATIONS,
+        *NORM_OPERATIONS,
+        *NORM_PARTS,
+        RopeOp,
         *CACHE_OPERATIONS,
-        *ATTENTION_OPERATIONS,
+        AttentionOp,
+        *ATTENTION_TILE_OPERATIONS,
+        *SIGN_OPERATIONS,
+        *SCALAR_OPERATIONS,
+        *FUNCTION_OPERATIONS,
         *ELEMENT_OPERATIONS,
+        *VIEW_OPERATIONS,
         ObserveOp,
     ],
 )

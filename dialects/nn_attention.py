@@ -1,36 +1,52 @@
-"""Attention over a KV cache: whole, and by tiles, as it is cut up where a kernel becomes a network."""
+"""Attention over a KV cache, whole; `nn_attention_tiles.py` has what it is cut up into."""
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Sequence
-from math import prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerType, MemRefType, TensorType, f64
-from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
-from xdsl.traits import MemoryReadEffect, Pure
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    FloatAttr,
+    IntegerType,
+    MemRefType,
+    TensorType,
+    UnitAttr,
+    f64,
+)
+from xdsl.ir import SSAValue
+from xdsl.irdl import (
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import MemoryReadEffect
 
-from .operation import ComputeOp, Fusion, TileRule, Without
-from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView
+from .attention_options import OPTIONS, SOFTCAP_FLOPS, MaskedOp, Options, expect_by_head, expect_options
+from .operation import Fusion, Without
+from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView, shifted
 from .spelling import Arguments, Spelling, shown
 from .tensors import expect, shape_of
 
 
 @irdl_op_definition
-class AttentionOp(ComputeOp):
+class AttentionOp(MaskedOp):
     """Attention of one token over the positions of a KV cache up to and including `position`.
 
     Query `[B, heads * head_dim]`, caches `[B, kv_heads, context, head_dim]`, result like the query; query
-    heads share KV heads in groups. Scores are scaled by `scale`, rounded to f32, their softmax to f32, and
-    the weighted sum of values once to the result type.
+    heads share KV heads in groups. Scores are scaled by `scale` and capped, rounded to f32, their softmax to
+    f32, and the weighted sum of values once to the result type. Sinks and slopes are `[heads]`.
     """
 
     name = "nn.attention"
 
-    NUMPY: ClassVar = ".backends.numerics:attention"
-    SPELLING: ClassVar = Spelling("attention", ("query", "keys", "values", "position"), ("scale",))
+    NUMPY: ClassVar = ".backends.numerics_attention:attention"
+    SPELLING: ClassVar = Spelling("attention", ("query", "keys", "values", "position"), ("scale", *OPTIONS))
     FUSION: ClassVar = Fusion("attention")
 
     query = operand_def(TensorType[AnyFloat])
@@ -38,22 +54,36 @@ class AttentionOp(ComputeOp):
     values = operand_def(MemRefType[AnyFloat])
     position = operand_def(TensorType[IntegerType])
     """Scalar: the last position that counts; what lies behind it is masked."""
+    by_head = var_operand_def(TensorType[AnyFloat])
+    """The sinks, then the slopes, as far as they are given."""
     scale = prop_def(FloatAttr.constr(f64))
     """Factor on the scores, usually head_dim^-1/2."""
+    softcap = opt_prop_def(FloatAttr.constr(f64))
+    """A score s becomes softcap * tanh(s / softcap); absent: it stays."""
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(MemoryReadEffect())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = (
-        "$query `,` $keys `,` $values `,` $position `scale` $scale attr-dict `:` "
+        "$query `,` $keys `,` $values `,` $position (`,` $by_head^)? `scale` $scale attr-dict `:` "
         "functional-type(operands, results)"
     )
 
-    def __init__(self, query: SSAValue, keys: SSAValue, values: SSAValue, position: SSAValue, scale: float):
-        super().__init__(
-            operands=[query, keys, values, position],
-            result_types=[query.type],
-            properties={"scale": FloatAttr(scale, f64)},
-        )
+    def __init__(
+        self,
+        query: SSAValue,
+        keys: SSAValue,
+        values: SSAValue,
+        position: SSAValue,
+        scale: float,
+        options: Options | None = None,
+        *,
+        ring: bool = False,
+    ):
+        options = options or Options()
+        own = {"scale": FloatAttr(scale, f64), "ring": UnitAttr() if ring else None}
+        operands = [query, keys, values, position, options.by_head]
+        super().__init__(operands=operands, result_types=[query.type], properties=own | options.properties)
 
     def verify_shapes(self) -> None:
         query, keys, values = shape_of(self.query), shape_of(self.keys), shape_of(self.values)
@@ -64,6 +94,8 @@ class AttentionOp(ComputeOp):
         fits = len(query) == 2 and query[0] == keys[0] and query[1] % group == 0
         expect(fits, f"query is {query}; it takes [{keys[0]}, a multiple of {keys[1]} * {keys[3]}]")
         expect(self.result.type == self.query.type, "attention keeps the type of the query")
+        expect_by_head(self, self.by_head, self.heads)
+        expect_options(self, keys[2])
 
     @property
     def heads(self) -> int:
@@ -72,7 +104,9 @@ class AttentionOp(ComputeOp):
 
     def flops(self) -> int:
         batch, _, context, head_dim = shape_of(self.keys)
-        return batch * self.heads * context * (4 * head_dim + 5)
+        per_score, per_head = self.by_head_flops
+        per_score += SOFTCAP_FLOPS if self.softcap is not None else 0
+        return batch * self.heads * (context * (4 * head_dim + 5 + per_score) + per_head)
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> AttentionOp:
@@ -86,8 +120,10 @@ class AttentionOp(ComputeOp):
             message = f"query is {shown(query.type)}, keys are {shown(keys.type)}"
             help = f"a query is [{batch}, heads * {head_dim}], heads a multiple of {heads}"
             raise arguments.wrong("query", message, help)
-        scale = arguments.number("scale") if "scale" in arguments else head_dim**-0.5
-        return cls(query, keys, values, arguments.indices("position", rank=0), scale)
+        ring, query_heads = arguments.same_ring("keys", "values"), shape_of(query)[1] // head_dim
+        options = Options.spelled(arguments, query_heads, shape_of(keys)[2] if ring else None)
+        scale, position = arguments.number("scale", head_dim**-0.5), arguments.indices("position", rank=0)
+        return cls(query, keys, values, position, scale, options, ring=ring)
 
     def tile_rule(self) -> Without:
         return Without("it becomes three stages, each with a rule of its own")
@@ -100,137 +136,10 @@ class AttentionOp(ComputeOp):
             view.require_free(number, "the cache")
         remarks = view.padding(heads.kv, heads.padded_kv, "KV heads")
         remarks += view.padding(heads.queries, heads.padded_queries, "query heads")
-        return Sharded((queries, caches, caches, REPLICATED), queries, remarks)
+        by_head = [shifted(heads.query_placement(1), -1)] * len(self.by_head)
+        return Sharded((queries, caches, caches, REPLICATED, *by_head), queries, remarks)
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         heads = Heads(self.heads, shape_of(self.keys)[1], sockets)
-        return heads.query_placement(shape_of(self.keys)[3]), None, None, None
-
-
-_INSIDE = Without("it stands inside stages alone, where nn.attention has been cut up")
-
-
-class AttentionTileOp(ComputeOp, ABC):
-    """A part of attention; the base of them all: models, sockets and fusions know the whole alone."""
-
-    SPELLING: ClassVar = _INSIDE
-    FUSION: ClassVar = _INSIDE
-
-    def shard(self, view: ShardView) -> Without:
-        """Sockets split the whole attention."""
-        return _INSIDE
-
-
-@irdl_op_definition
-class AttentionScoresOp(AttentionTileOp):
-    """The scores of a tile of keys: query `[B, H * D]`, keys `[B, G, T, D]`, result `[B, H, T]` f32."""
-
-    name = "nn.attention_scores"
-
-    NUMPY: ClassVar = ".backends.numerics:attention_scores"
-
-    query = operand_def(TensorType[AnyFloat])
-    keys = operand_def(TensorType[AnyFloat])
-    scale = prop_def(FloatAttr.constr(f64))
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$query `,` $keys `scale` $scale attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, query: SSAValue, keys: SSAValue, scale: FloatAttr, result_type: Attribute):
-        super().__init__(operands=[query, keys], result_types=[result_type], properties={"scale": scale})
-
-    def verify_shapes(self) -> None:
-        query, keys, result = shape_of(self.query), shape_of(self.keys), shape_of(self.result)
-        expect(len(keys) == 4, f"keys are {keys}; they take [batch, kv_heads, tile, head_dim]")
-        expect(
-            len(query) == 2 and query[1] % (keys[1] * keys[3]) == 0, f"query {query} does not fit keys {keys}"
-        )
-        wanted = (keys[0], query[1] // keys[3], keys[2])
-        expect(result == wanted, f"result is {result}, should be {wanted}")
-
-    def flops(self) -> int:
-        return 2 * prod(shape_of(self.result)) * shape_of(self.keys)[3]
-
-    def tile_rule(self) -> TileRule:
-        return TileRule((None, 2), 2)
-
-
-@irdl_op_definition
-class AttentionSoftmaxOp(AttentionTileOp):
-    """Softmax over the last dimension of `[B, H, context]`, positions after `position` masked out."""
-
-    name = "nn.attention_softmax"
-
-    NUMPY: ClassVar = ".backends.numerics:attention_softmax"
-
-    scores = operand_def(TensorType[AnyFloat])
-    position = operand_def(TensorType[IntegerType])
-    """Scalar: the last position that counts."""
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = "$scores `,` $position attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, scores: SSAValue, position: SSAValue):
-        super().__init__(operands=[scores, position], result_types=[scores.type])
-
-    def verify_shapes(self) -> None:
-        expect(shape_of(self.position) == (), "attention_softmax takes one position, a scalar")
-        expect(self.result.type == self.scores.type, "attention_softmax keeps the type of the scores")
-
-    def flops(self) -> int:
-        return 5 * prod(shape_of(self.scores))
-
-    def tile_rule(self) -> Without:
-        return Without("its sum is over the whole context")
-
-
-@irdl_op_definition
-class AttentionValuesOp(AttentionTileOp):
-    """Add a tile's weighted values to an accumulator.
-
-    Probabilities `[B, H, T]`, values `[B, G, T, D]`, accumulator and result `[B, H * D]` f64; positions are
-    added one by one in order, so that the sum does not depend on the tile.
-    """
-
-    name = "nn.attention_values"
-
-    NUMPY: ClassVar = ".backends.numerics:attention_values"
-
-    probabilities = operand_def(TensorType[AnyFloat])
-    values = operand_def(TensorType[AnyFloat])
-    accumulator = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
-
-    traits = traits_def(Pure())
-    assembly_format = (
-        "$probabilities `,` $values `,` $accumulator attr-dict `:` functional-type(operands, results)"
-    )
-
-    def __init__(self, probabilities: SSAValue, values: SSAValue, accumulator: SSAValue):
-        super().__init__(operands=[probabilities, values, accumulator], result_types=[accumulator.type])
-
-    def verify_shapes(self) -> None:
-        probabilities, values = shape_of(self.probabilities), shape_of(self.values)
-        expect(len(values) == 4, f"values are {values}; they take [batch, kv_heads, tile, head_dim]")
-        fits = (
-            len(probabilities) == 3
-            and probabilities[0] == values[0]
-            and probabilities[1] % values[1] == 0
-            and probabilities[2] == values[2]
-        )
-        expect(fits, f"probabilities {probabilities} do not fit values {values}")
-        wanted = (values[0], probabilities[1] * values[3])
-        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, not {wanted}")
-        expect(self.result.type == self.accumulator.type, "the accumulator keeps its type")
-
-    def flops(self) -> int:
-        return 2 * prod(shape_of(self.probabilities)) * shape_of(self.values)[3]
-
-    def tile_rule(self) -> TileRule:
-        return TileRule((2, 2, None), None)
-
-
-ATTENTION_OPERATIONS = (AttentionOp, AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp)
-"""Those of `nn` in this file."""
+        by_head = [shifted(heads.query_placement(1), -1)] * len(self.by_head)
+        return heads.query_placement(shape_of(self.keys)[3]), None, None, None, *by_head

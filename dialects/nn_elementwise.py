@@ -1,11 +1,12 @@
-"""The `nn` operations on elements: sum, product, activations, conversion, and the choice of the largest."""
+"""What operations on elements have in common; and conversion, and the choice of the largest."""
 
 from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
 from xdsl.ir import Attribute, SSAValue
@@ -13,9 +14,9 @@ from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, TileRule, Without
-from .sharding import Placement, Sharded, ShardView, shifted
-from .spelling import FLOAT_TYPES, LEFT, RIGHT, Arguments, Spelling
-from .tensors import expect, shape_of
+from .sharding import CannotSplit, Placement, Sharded, ShardView, Split, shifted
+from .spelling import FLOAT_TYPES, Arguments, Spelling
+from .tensors import element_type_of, ends_with, expect, shape_of
 
 
 class ElementwiseOp(ComputeOp, ABC):
@@ -23,6 +24,13 @@ class ElementwiseOp(ComputeOp, ABC):
 
     Operands have the shape of the result or, as parameters of columns, the last extents of it.
     """
+
+    FLOPS: ClassVar[int] = 1
+    """Floating-point operations of one element."""
+    OF_ZEROS: ClassVar[Literal["zeros", "numbers", "poles"]] = "numbers"
+    """What it makes of the zeros that pad heads: zeros again, other numbers, or infinities and NaNs."""
+    OF_NUMBERS: ClassVar[Literal["numbers", "poles"]] = "numbers"
+    """What it makes of any numbers: numbers, or of some of them infinities and NaNs."""
 
     result = result_def(TensorType[AnyFloat])
 
@@ -34,7 +42,7 @@ class ElementwiseOp(ComputeOp, ABC):
         return [len(shape_of(self.result)) - len(shape_of(operand)) for operand in self.operands]
 
     def flops(self) -> int:
-        return prod(shape_of(self.result))
+        return self.FLOPS * prod(shape_of(self.result))
 
     def tile_rule(self) -> TileRule | Without:
         """Along the last axis, as its producers are."""
@@ -44,56 +52,23 @@ class ElementwiseOp(ComputeOp, ABC):
         axes = (last - axes for axes in self._missing)
         return TileRule(tuple(axis if axis >= 0 else None for axis in axes), last, elementwise=True)
 
-    def shard(self, view: ShardView) -> Sharded | Without:
-        """Along any axis, all operands equally."""
-        return view.alike(self._missing)
+    def shard(self, view: ShardView) -> Sharded:
+        """Along any axis, all operands equally.
+
+        Raises: CannotSplit where padding would become infinities or NaNs, which zeros do not take out again.
+        """
+        sharded = view.alike(self._missing)
+        result = sharded.result
+        if not isinstance(result, Split):
+            return sharded
+        if result.runs and "poles" in (self.OF_ZEROS, "" if result.zeros else self.OF_NUMBERS):
+            message = f"{self.name} of what is padded with zeros may be infinite or no number"
+            raise CannotSplit(message, "take a number of sockets that divides the elements")
+        return replace(sharded, result=replace(result, zeros=result.zeros and self.OF_ZEROS == "zeros"))
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         """What it is made of lies as it does."""
         return [shifted(result, -axes) if result is not None else None for axes in self._missing]
-
-
-class BinaryOp(ElementwiseOp, ABC):
-    """An elementwise operation on two tensors of one type."""
-
-    lhs = operand_def(TensorType[AnyFloat])
-    rhs = operand_def(TensorType[AnyFloat])
-
-    assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, lhs: SSAValue, rhs: SSAValue, result_type: Attribute | None = None):
-        super().__init__(operands=[lhs, rhs], result_types=[result_type or lhs.type])
-
-    def verify_shapes(self) -> None:
-        lhs, rhs, result = shape_of(self.lhs), shape_of(self.rhs), shape_of(self.result)
-        expect(lhs == rhs == result, f"shapes differ: {lhs}, {rhs} -> {result}")
-
-    @classmethod
-    def spelled(cls, arguments: Arguments) -> BinaryOp:
-        """Between two tensors of one type."""
-        return cls(*arguments.alike())
-
-
-@irdl_op_definition
-class AddOp(BinaryOp):
-    """Elementwise sum, rounded once."""
-
-    name = "nn.add"
-
-    NUMPY: ClassVar = ".backends.numerics:add"
-    SPELLING: ClassVar = Spelling("+", (LEFT, RIGHT))
-    FUSION: ClassVar = Fusion("residual")
-
-
-@irdl_op_definition
-class MulOp(BinaryOp):
-    """Elementwise product, rounded once."""
-
-    name = "nn.mul"
-
-    NUMPY: ClassVar = ".backends.numerics:mul"
-    SPELLING: ClassVar = Spelling("*", (LEFT, RIGHT))
-    FUSION: ClassVar = Fusion("elementwise", "activation")
 
 
 class UnaryOp(ElementwiseOp, ABC):
@@ -116,32 +91,33 @@ class UnaryOp(ElementwiseOp, ABC):
         return cls(arguments.floats("x"))
 
 
-@irdl_op_definition
-class SiluOp(UnaryOp):
-    """Sigmoid-weighted linear unit: `x / (1 + exp(-x))`."""
+class BinaryOp(ElementwiseOp, ABC):
+    """An elementwise operation on two tensors of one element type.
 
-    name = "nn.silu"
+    One may have fewer dimensions: it is repeated over the leading axes of the other one.
+    """
 
-    NUMPY: ClassVar = ".backends.numerics:silu"
-    SPELLING: ClassVar = Spelling("silu", ("x",))
-    FUSION: ClassVar = Fusion("elementwise", "activation")
+    lhs = operand_def(TensorType[AnyFloat])
+    rhs = operand_def(TensorType[AnyFloat])
 
-    def flops(self) -> int:
-        return 4 * prod(shape_of(self.result))
+    assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
+    def __init__(self, lhs: SSAValue, rhs: SSAValue, result_type: Attribute | None = None):
+        wider = rhs if len(shape_of(rhs)) > len(shape_of(lhs)) else lhs
+        super().__init__(operands=[lhs, rhs], result_types=[result_type or wider.type])
 
-@irdl_op_definition
-class GeluOp(UnaryOp):
-    """Gaussian error linear unit in its tanh form."""
+    def verify_shapes(self) -> None:
+        lhs, rhs, result = shape_of(self.lhs), shape_of(self.rhs), shape_of(self.result)
+        longer, shorter = (lhs, rhs) if len(lhs) >= len(rhs) else (rhs, lhs)
+        fits = longer == result and ends_with(longer, shorter)
+        expect(fits, f"shapes differ: {lhs}, {rhs} -> {result}")
+        types = {str(element_type_of(value)) for value in (self.lhs, self.rhs, self.result)}
+        expect(len(types) == 1, f"element types differ: {', '.join(sorted(types))}")
 
-    name = "nn.gelu"
-
-    NUMPY: ClassVar = ".backends.numerics:gelu"
-    SPELLING: ClassVar = Spelling("gelu", ("x",))
-    FUSION: ClassVar = Fusion("elementwise", "activation")
-
-    def flops(self) -> int:
-        return 8 * prod(shape_of(self.result))
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> ComputeOp:
+        """Between two tensors of one element type."""
+        return cls(*arguments.alike())
 
 
 @irdl_op_definition
@@ -190,9 +166,10 @@ class CastOp(UnaryOp):
 
     name = "nn.cast"
 
-    NUMPY: ClassVar = ".backends.numerics:cast"
+    NUMPY: ClassVar = ".backends.elements:cast"
     SPELLING: ClassVar = Spelling("bf16", ("x",), others=("f16", "f32", "f64"))
     FUSION: ClassVar = Fusion("conversion", "")
+    OF_ZEROS: ClassVar = "zeros"
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> CastOp:
@@ -200,5 +177,5 @@ class CastOp(UnaryOp):
         return cls(x, TensorType(FLOAT_TYPES[arguments.name], shape_of(x)))
 
 
-ELEMENT_OPERATIONS = (AddOp, MulOp, SiluOp, GeluOp, ArgmaxOp, CastOp)
+ELEMENT_OPERATIONS = (ArgmaxOp, CastOp)
 """Those of `nn` in this file."""

@@ -74,6 +74,17 @@ class TileRule:
         return self.result is None and any(axis is not None for axis in self.operands)
 
 
+@dataclass(frozen=True)
+class Instead:
+    """Operations that stand in the place of one that is split over sockets; the last one has its result.
+
+    Each is new, in no block yet, and has a shard rule of its own: a part whose result is `PARTIAL` is added
+    up before the next one reads it.
+    """
+
+    parts: tuple[ComputeOp, ...]
+
+
 def _require_static(op: Operation) -> None:
     for value in (*op.operands, *op.results):
         type_ = value.type
@@ -111,16 +122,28 @@ class ComputeOp(IRDLOperation, ABC):
         """
         raise NotImplementedError(f"{cls.name} has a spelling and does not say what it stands for")
 
+    @classmethod
+    def spelled_all(cls, arguments: Arguments) -> Sequence[Operation]:
+        """The operations of a call that gives several values, each of which is the result of one.
+
+        Raises: ParseError if the arguments do not fit.
+        """
+        return (cls.spelled(arguments),)
+
     def tile_rule(self) -> TileRule | Without:
         """Along which axes it may be cut into tiles."""
         return Without("it declares no tile rule")
 
-    def shard(self, view: ShardView) -> Sharded | Without:
-        """How its operands are needed and its result lies on the sockets.
+    def shard(self, view: ShardView) -> Sharded | Instead | Without:
+        """How its operands are needed and its result lies on the sockets, or what is computed there instead.
 
         Raises: CannotSplit where that does not work out.
         """
         return Without("it declares no shard rule")
+
+    def fusion(self) -> Fusion | Without:
+        """What it is to the rules of fusion, where that depends on its operands; else as it declares."""
+        return self.FUSION
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         """How its operands ought to lie, given how its result ought to; None where it does not matter."""
@@ -152,7 +175,7 @@ class SocketExchangeOp(ComputeOp, ABC):
 
 def fusion_of(op: Operation) -> Fusion | Without:
     """What any operation is to the rules of fusion."""
-    return op.FUSION if isinstance(op, ComputeOp) else ComputeOp.FUSION
+    return op.fusion() if isinstance(op, ComputeOp) else ComputeOp.FUSION
 
 
 def missing_parts(operation: type[Operation]) -> list[str]:
@@ -161,6 +184,6 @@ def missing_parts(operation: type[Operation]) -> list[str]:
         return ["ComputeOp"]
     declared = {name for base in operation.mro() if base not in ComputeOp.mro() for name in vars(base)}
     wanted = ["NUMPY", "SPELLING", "FUSION", "flops", "verify_shapes", "tile_rule", "shard"]
-    if isinstance(operation.SPELLING, Spelling):
+    if isinstance(operation.SPELLING, Spelling) and "spelled_all" not in declared:
         wanted.append("spelled")
     return [part for part in wanted if part not in declared]

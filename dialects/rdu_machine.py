@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
+    DenseIntOrFPElementsAttr,
     DictionaryAttr,
     IntegerAttr,
     MemRefType,
@@ -107,6 +108,14 @@ class RegionOp(IRDLOperation):
     checkpoint = opt_prop_def(StringAttr)
     transposed = opt_prop_def(UnitAttr)
     stacked = opt_prop_def(UnitAttr)
+    rows = opt_prop_def(DenseArrayBase.constr(i64))
+    """The part of the checkpoint's tensor: first row, the one behind the last, of how many each (0: once)."""
+    columns = opt_prop_def(DenseArrayBase.constr(i64))
+    """The same of its columns."""
+    layers = opt_prop_def(DenseArrayBase.constr(i64))
+    """What `{layer}` stands for in each layer; absent: 0, 1, 2, …."""
+    value = opt_prop_def(DenseIntOrFPElementsAttr)
+    """Of the whole weight, where it is a constant."""
     shard_axis = opt_prop_def(IntegerAttr.constr(i64))
     """The axis along which the whole weight is split over the sockets."""
     shard_parts = opt_prop_def(IntegerAttr.constr(i64))
@@ -138,8 +147,7 @@ class RegionOp(IRDLOperation):
             "type": type,
         }
         if weight is not None:
-            kept = ("checkpoint", "transposed", "stacked", "shard_axis", "shard_parts", "shard_runs")
-            properties |= {name: weight.properties[name] for name in kept if name in weight.properties}
+            properties |= {name: value for name, value in weight.properties.items() if name not in properties}
         super().__init__(properties=properties)
 
     @property

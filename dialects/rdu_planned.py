@@ -47,6 +47,8 @@ class Walk:
     """It moves so far in an iteration of each loop around its own, the outermost first; () is not at all."""
     position_stride: int | None = None
     """Of a store at a position of a cache: a tile `[B, n]` is written as `[B, n / head_dim, head_dim]`."""
+    ring: int | None = None
+    """Of a stream of a ring that knows a position: it is taken modulo this."""
 
 
 @irdl_attr_definition
@@ -190,6 +192,10 @@ def _verify_walk(op: LoadOp | StoreOp) -> None:
         rank = len(shape_of(tile_of(op.channel))) if op.position is None else 3
     if len(walk.strides) != rank:
         fail_at(op, f"{len(walk.strides)} strides for a tile of rank {rank}")
+    if (op.ring is None) != (walk.ring is None):
+        fail_at(op, "give `ring` of a stream and of its walk together")
+    if walk.ring is not None and walk.ring < 1:
+        fail_at(op, f"ring is {walk.ring}; it has 1 position at least")
     if walk.tiles != op.work:
         fail_at(op, f"a walk of {walk.tiles} tiles for a stream of {op.work}")
 

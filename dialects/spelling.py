@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType, bf16, f16, f32, f64, i32
@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from .tensors import element_type_of, shape_of
+from .tensors import element_type_of, ends_with, shape_of
 from .vocabulary import HELP_MARK
 
 Number = int | float
@@ -25,7 +25,9 @@ Others = Callable[[], Iterable[type[Operation]]]
 """Gives the operations of other packages."""
 
 LEFT, RIGHT = "the left side", "the right side"
-"""The parameters of `+ * @`, as messages name them."""
+"""The parameters of `+ - * / @`, as messages name them."""
+TRANSPOSED = "transposed"
+"""Given with `@` where the right side stands in `transposed(…)`."""
 
 
 def no_others() -> Iterable[type[Operation]]:
@@ -66,15 +68,19 @@ def conversion(given: Attribute, wanted: Attribute) -> str:
 class Spelling:
     """An operator of the language; arguments bind to its parameters by position or by keyword.
 
-    A name that is no word is one of the signs `@ + *` between two values, or `[]` for `table[ids]`.
+    A name that is no word is one of the signs `@ + - * /` between two values, or `[]` for `table[ids]`.
     """
 
     name: str
     parameters: tuple[str, ...]
     optional: tuple[str, ...] = ()
-    """Parameters that may be left out; they are given by keyword."""
+    """Parameters that may be left out; those that are none of `parameters` are given by keyword."""
     others: tuple[str, ...] = ()
     """Further names; `Arguments.name` is the one that is called."""
+    many: str | None = None
+    """What may follow the parameters by position, as often as one likes."""
+    constants: tuple[str, ...] = ()
+    """Parameters that take the numbers of a constant; to all others a constant is a tensor."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,9 +88,16 @@ class Spelling:
         return (self.name, *self.others)
 
     def usage(self, name: str) -> str:
-        """How it is called: `it is called as attention(query, keys, values, position, scale = …)`."""
-        keywords = (f"{parameter} = …" for parameter in self.optional)
-        return f"it is called as {name}({', '.join((*self.parameters, *keywords))})"
+        """How it is called: `it is called as rms_norm(x, [gain], eps, groups = …)`."""
+        places = (f"[{name}]" if name in self.optional else name for name in self.parameters)
+        many = (self.many, "…") if self.many else ()
+        keywords = (f"{parameter} = …" for parameter in self.optional if parameter not in self.parameters)
+        return f"it is called as {name}({', '.join((*places, *many, *keywords))})"
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The parameters that have to be given."""
+        return tuple(parameter for parameter in self.parameters if parameter not in self.optional)
 
 
 def _is_tensor(value: Value) -> TypeGuard[SSAValue[TensorType[Attribute]]]:
@@ -101,9 +114,17 @@ class Arguments:
     """The place of the whole."""
     values: dict[str, Value]
     spans: dict[str, Span]
+    constants: dict[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    """The numbers of constants, for the parameters that take them."""
+    rings: Collection[SSAValue] = ()
+    """The caches of which a new position takes the place of the oldest."""
 
     def __contains__(self, parameter: str) -> bool:
-        return parameter in self.values
+        return parameter in self.values or parameter in self.constants
+
+    def several(self, many: str) -> list[str]:
+        """The names of what a spelling takes as often as one likes, in order: `extent 1`, `extent 2`."""
+        return [name for name in self.values if name.startswith(f"{many} ")]
 
     def refused(self, message: str, help: str = "") -> ParseError:
         """An error of the whole call."""
@@ -117,15 +138,24 @@ class Arguments:
         given = described(self.values[parameter])
         return self.wrong(parameter, f"{parameter} is {given}, {what} is needed")
 
-    def number(self, parameter: str) -> float:
-        """A number.
+    def number(self, parameter: str, default: float | None = None) -> float:
+        """A number; the default where it is not given.
 
         Raises: ParseError if the argument is a tensor or a cache.
         """
-        value = self.values[parameter]
+        value = self.values[parameter] if default is None else self.values.get(parameter, default)
         if isinstance(value, SSAValue):
             raise self._needed(parameter, "a number")
         return float(value)
+
+    def constant(self, parameter: str) -> tuple[float, ...]:
+        """The numbers of a constant.
+
+        Raises: ParseError if the argument is anything else.
+        """
+        if parameter in self.values:
+            raise self._needed(parameter, "the name of a constant")
+        return self.constants[parameter]
 
     def positive(self, parameter: str) -> float:
         """A number above zero.
@@ -169,6 +199,16 @@ class Arguments:
             raise self._needed(parameter, "an i32 scalar" if rank == 0 else "i32[…]")
         return value
 
+    def index(self, parameter: str) -> SSAValue:
+        """An i32 scalar or a tensor `i32[…]` of one dimension.
+
+        Raises: ParseError if the argument is anything else.
+        """
+        value = self.values[parameter]
+        if not _is_tensor(value) or element_type_of(value) != i32 or len(shape_of(value)) > 1:
+            raise self._needed(parameter, "an i32 scalar or i32[…]")
+        return value
+
     def cache(self, parameter: str) -> SSAValue:
         """A cache `[batch, kv_heads, context, head_dim]` of floats.
 
@@ -186,15 +226,32 @@ class Arguments:
         assert isinstance(value, SSAValue)
         return value
 
+    def is_ring(self, parameter: str) -> bool:
+        """Whether an argument is a cache that was declared a ring."""
+        return self.values[parameter] in self.rings
+
+    def same_ring(self, parameter: str, other: str) -> bool:
+        """Whether two caches are rings.
+
+        Raises: ParseError if one of them is, and the other one is not.
+        """
+        if self.is_ring(parameter) != self.is_ring(other):
+            one, two = ("a ring" if self.is_ring(name) else "no ring" for name in (parameter, other))
+            message = f"{parameter} are {one}, {other} {two}"
+            raise self.wrong(other, message, "declare both with `ring`, or none")
+        return self.is_ring(parameter)
+
     def alike(self) -> tuple[SSAValue, SSAValue]:
-        """Both sides of a sign: tensors of floats of one type.
+        """Both sides of a sign: tensors of floats of one type, of which one may have the last extents alone.
 
         Raises: ParseError if they differ.
         """
         lhs, rhs = self.floats(LEFT), self.floats(RIGHT)
-        if shape_of(lhs) != shape_of(rhs):
+        shorter, longer = sorted(map(shape_of, (lhs, rhs)), key=len)
+        if not ends_with(longer, shorter):
             message = f"shapes differ: {extents(lhs)} and {extents(rhs)}"
-            raise self.refused(message, "both sides need the same shape")
+            help = "both sides need the same shape, or one the last extents of the other: [hidden]"
+            raise self.refused(message, help)
         if element_type_of(lhs) != element_type_of(rhs):
             message = f"element types differ: {shown(lhs.type)} and {shown(rhs.type)}"
             raise self.refused(message, f"convert one side: {element_type_of(lhs)}(…)")

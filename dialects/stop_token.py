@@ -48,8 +48,7 @@ def expect_rows_can_stop(body: Block, token: SSAValue) -> None:
 def vocabulary_of(body: Block, token: SSAValue, sockets: int) -> int | None:
     """Rows of the smallest table, on all `sockets`, that the token names rows of; None if none."""
     lookups = [op for op in body.walk() if isinstance(op, TableLookupOp) and op.ids is token]
-    rows = (shape_of(op.table)[0] * (sockets if op.ACROSS_SOCKETS else 1) for op in lookups)
-    return min(rows, default=None)
+    return min((op.table_rows(sockets) for op in lookups), default=None)
 
 
 def _values_behind(value: SSAValue, body: Block) -> set[SSAValue]:

@@ -56,6 +56,11 @@ def size_bytes_of(value: SSAValue | Attribute) -> int:
     return prod(shape_of(value)) * element.bitwidth // 8
 
 
+def ends_with(longer: Sequence[int], shorter: Sequence[int]) -> bool:
+    """Whether a shape is that of the last axes of another one; that of a scalar is."""
+    return len(shorter) <= len(longer) and [*longer[len(longer) - len(shorter) :]] == [*shorter]
+
+
 def expect(condition: bool, message: str) -> None:
     """Raises: VerifyException with `message` unless `condition` holds."""
     if not condition:

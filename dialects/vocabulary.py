@@ -50,6 +50,7 @@ FusionRole = Literal[
     "norm",
     "elementwise",
     "residual",
+    "bias",
     "conversion",
     "socket_gather",
     "attention",
@@ -60,7 +61,8 @@ FUSION_ROLES: tuple[FusionRole, ...] = get_args(FusionRole)
 
 - `lookup` reads rows of a table, `selection` picks from a row, `norm` works on whole rows of its operand 0;
 - `elementwise` works element by element, and so do `residual`, the sum of a value and of something made
-  from it, and `conversion`, to another element type;
+  from it, `bias`, the sum of a value and of what its rows have in common, and `conversion`, to another
+  element type;
 - `projection` multiplies its operand 0 by a weight, `rotation` turns its operand 0 by a position;
 - `append` writes to the cache that is its operand 0, `attention` reads those that are its operands 1 and 2;
 - `socket_sum` and `socket_gather` are what sockets exchange.

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType, MemRefType, TensorType, i32
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    IntegerType,
+    MemRefType,
+    TensorType,
+    i32,
+)
 from xdsl.ir import Attribute
 
 from ..dialects.nn import StateOp, WeightOp
 from ..dialects.spelling import FLOAT_TYPES
 from .diagnostics import counted, error, location_of, similar
-from .scope import Global, Number, Scope, checked, evaluate, extent
-from .syntax import Cache, Declaration, ElementType, Model, Name, Parameter, Source, Text, Weight
+from .numbers import checked
+from .scope import Global, Number, Scope, evaluate, extent
+from .sources import Stack, origin
+from .syntax import Cache, Declaration, ElementType, Model, Name, Parameter, Weight
 
 ELEMENT_TYPES: dict[str, AnyFloat | IntegerType] = {**FLOAT_TYPES, "i32": i32}
 """Every element type by name."""
 
 _DEFAULT_ELEMENT_TYPE = "bf16"
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The layer kind that weights and caches belong to; their symbols hold one slice per layer."""
-
-    kind: str
-    count: int
 
 
 def element_type_named(name: Name) -> AnyFloat | IntegerType:
@@ -96,19 +93,25 @@ def declare(
     Raises: ParseError if its name is taken, or its shape or source is wrong.
     """
     name, sliced = item.declaration.name, declared_type(item.declaration, scope, default)
-    source = item.source if isinstance(item, Weight) else None
-    if source is not None:
-        _check_source(source, len(sliced.get_shape()), stack)
     leading = () if stack is None else (stack.count,)
     whole = TensorType(sliced.get_element_type(), [*leading, *sliced.get_shape()])
     symbol, stacked = name.text if stack is None else f"{stack.kind}.{name.text}", stack is not None
     if isinstance(item, Weight):
-        entry, origin = Global(symbol, whole, sliced), source.tensor.text if source else None
-        transposed = source is not None and source.transposed
-        op = WeightOp(symbol, whole, origin, transposed=transposed, stacked=stacked)
+        entry, where = Global(symbol, whole, sliced), origin(item.source, sliced.get_shape(), scope, stack)
+        op = WeightOp(
+            symbol,
+            whole,
+            where.checkpoint,
+            transposed=where.transposed,
+            stacked=stacked,
+            rows=where.rows,
+            columns=where.columns,
+            layers=where.layers,
+        )
     else:
-        entry = Global(symbol, _memory(whole), _memory(sliced))
-        op = StateOp(symbol, _memory(whole), stacked=stacked)
+        _check_ring(item, len(sliced.get_shape()))
+        entry = Global(symbol, _memory(whole), _memory(sliced), item.ring)
+        op = StateOp(symbol, _memory(whole), stacked=stacked, ring=item.ring)
     scope.declare(name, entry)
     op.location = location_of(item.span)
     return entry, op
@@ -118,22 +121,7 @@ def _memory(type_: TensorType[Attribute]) -> MemRefType[Attribute]:
     return MemRefType(type_.get_element_type(), type_.get_shape())
 
 
-def _check_source(source: Source, rank: int, stack: Stack | None) -> None:
-    if source.transposed and rank != 2:
-        message = f"a weight of {counted(rank, 'dimension')} cannot come from transposed"
-        raise error(source.span, message, 'matrices can: [in, out] from transposed "…"')
-    _check_placeholders(source.tensor, stack)
-
-
-def _check_placeholders(text: Text, stack: Stack | None) -> None:
-    names = _PLACEHOLDER.findall(text.text)
-    if stack is None and names:
-        message = f"'{{{names[0]}}}' in a weight outside of layers"
-        raise error(text.span, message, "weights of a layer have {layer} in their name")
-    unknown = [name for name in names if name != "layer"]
-    if unknown:
-        message = f"'{{{unknown[0]}}}' is unknown here"
-        raise error(text.span, message, "{layer} is the number of the layer")
-    if stack is not None and stack.count > 1 and not names:
-        message = f"all {stack.count} layers of '{stack.kind}' would load the same tensor"
-        raise error(text.span, message, 'number them: "model.layers.{layer}.…"')
+def _check_ring(cache: Cache, rank: int) -> None:
+    if cache.ring and rank != 4:
+        message = f"a cache of {counted(rank, 'dimension')} cannot be a ring"
+        raise error(cache.span, message, "one that holds positions can: [batch, kv_heads, context, head_dim]")

@@ -36,15 +36,16 @@ def location_of(span: Span) -> FileLineColLoc:
 _END_OF_TEXT = "$END"
 _BRACKETS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 
-_EXPRESSION = {"NAME", "NUMBER", "LPAR", "MINUS"}
+_EXPRESSION = {"NAME", "NUMBER", "LPAR", "MINUS", "LAYER_NUMBER", "TRANSPOSED"}
 _GROUPS: tuple[tuple[Set[str], str], ...] = (
     (
-        {"PARAM", "DTYPE", "WEIGHT", "CACHE", "LAYER", "STEP"},
-        "a declaration (param, dtype, weight, cache, layer or step)",
+        {"PARAM", "CONSTANT", "DTYPE", "WEIGHT", "CACHE", "LAYER", "STEP"},
+        "a declaration (param, constant, dtype, weight, cache, layer or step)",
     ),
     (_EXPRESSION | {"FOR", "OBSERVE", "RETURN"}, "a statement"),
     (_EXPRESSION, "an expression"),
-    ({"PLUS", "MINUS", "STAR", "SLASH", "AT"}, "an operator"),
+    ({"PLUS", "MINUS", "STAR", "SLASH", "MATMUL", "CARET"}, "an operator"),
+    ({"PLUS", "MINUS", "STAR", "SLASH", "MATMUL"}, "an operator"),
     ({"PLUS", "MINUS"}, "an operator"),
 )
 """Tokens that are expected together, and what they begin."""
@@ -111,7 +112,7 @@ def _listed(words: list[str]) -> str:
 def _described(token: Token) -> str:
     if not token.strip():
         return _WORDS[token.type]
-    if token.isalpha() and token.type == token.upper():
+    if token.isalpha() and token.type != "NAME":
         return f"the reserved word '{token}'"
     return f"'{token}'"
 

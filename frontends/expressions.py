@@ -1,117 +1,35 @@
 """From expressions to nn operations; names, shapes and types are checked on the way.
 
-Numbers are worked out here and never become values of the IR. Operators are the operations that have a
-spelling: ours are known from the start, and their names belong to the language. Those of other packages are
-looked up when a call asks for a name that ours do not have; so a model that calls none does not wait for
-them, and an installed package takes no name away.
+Numbers are worked out here and never become values of the IR. Operators are in `operators.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
 
 from xdsl.dialects.builtin import FileLineColLoc, TensorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from ..dialects.nn import NN, CallOp
-from ..dialects.operation import ComputeOp
-from ..dialects.spelling import LEFT, RIGHT, Arguments, Others, Spelling, Value, conversion, described, shown
+from ..dialects.nn import CallOp, MulScalarOp
+from ..dialects.spelling import (
+    LEFT,
+    RIGHT,
+    TRANSPOSED,
+    Arguments,
+    Value,
+    conversion,
+    described,
+    shown,
+)
 from .diagnostics import counted, error, location_of, similar
-from .scope import Global, LayerKind, Scope, combine, evaluate, kind_of, literal, whole
-from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number
+from .numbers import FUNCTIONS, combine, literal
+from .operators import Given, Operators, sign
+from .scope import Constant, Global, LayerKind, Scope, element, evaluate, kind_of, whole
+from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number, Transposed
 
-Spelled = dict[str, list[tuple[Spelling, type[ComputeOp]]]]
-"""The operations of each name; more than one is an error for who calls it."""
-
-
-def _spelled(operations: Iterable[type[Operation]]) -> Spelled:
-    found: Spelled = {}
-    for operation in operations:
-        if issubclass(operation, ComputeOp) and isinstance(operation.SPELLING, Spelling):
-            for name in operation.SPELLING.names:
-                found.setdefault(name, []).append((operation.SPELLING, operation))
-    return found
-
-
-OURS = _spelled(NN.operations)
-OUR_NAMES = tuple(name for name in OURS if name.isidentifier())
-"""The operators that belong to the language; signs are no names."""
-
-
-class Operators:
-    """Ours, and those of other packages."""
-
-    def __init__(self, others: Others):
-        self._give_others = others
-
-    @cached_property
-    def _others(self) -> Spelled:
-        return _spelled(self._give_others())
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What can be called."""
-        return tuple(dict.fromkeys((*OUR_NAMES, *self._others)))
-
-    def __contains__(self, name: str) -> bool:
-        return name in OURS or name in self._others
-
-    def call(self, call: Call, values: Sequence[Value]) -> Operation:
-        """The operation of a call by name.
-
-        Raises: ParseError if the arguments do not fit, or if two packages have the name.
-        """
-        name = call.operator.text
-        found = OURS.get(name) or self._others[name]
-        if len(found) > 1:
-            owners = " and ".join(operation.name for _, operation in found)
-            raise error(call.operator.span, f"'{name}' is {owners}", "keep one of their packages installed")
-        spelling, operation = found[0]
-        return operation.spelled(_bind(spelling, call, values))
-
-
-def sign(arguments: Arguments) -> Operation | None:
-    """The operation of a sign between two values, or of `table[ids]`; None where tensors have no such sign.
-
-    Raises: ParseError if the arguments do not fit.
-    """
-    found = OURS.get(arguments.name)
-    return found[0][1].spelled(arguments) if found else None
-
-
-def _bind(spelling: Spelling, call: Call, values: Sequence[Value]) -> Arguments:
-    """The values of a call's arguments by parameter.
-
-    Raises: ParseError if an argument is missing, unknown or given twice.
-    """
-    name = call.operator.text
-    usage, bound = spelling.usage(name), Arguments(name, call.span, {}, {})
-    for number, (argument, value) in enumerate(zip(call.arguments, values, strict=True)):
-        parameter = _parameter(spelling, call.operator, argument, number)
-        if parameter in bound:
-            raise error(argument.span, f"'{parameter}' is given twice", usage)
-        bound.values[parameter], bound.spans[parameter] = value, argument.value.span
-    missing = [parameter for parameter in spelling.parameters if parameter not in bound]
-    if missing:
-        raise error(call.span, f"{name} lacks {', '.join(missing)}", usage)
-    return bound
-
-
-def _parameter(spelling: Spelling, operator: Name, argument: Argument, number: int) -> str:
-    name, parameters, usage = operator.text, spelling.parameters, spelling.usage(operator.text)
-    if argument.keyword is None:
-        if number >= len(parameters):
-            message = f"{name} takes {counted(len(parameters), 'argument')} without keyword"
-            raise error(argument.span, message, usage)
-        return parameters[number]
-    keyword, known = argument.keyword, (*parameters, *spelling.optional)
-    if keyword.text not in known:
-        message = f"{name} has no '{keyword.text}'{similar(keyword.text, known)}"
-        raise error(keyword.span, message, usage)
-    return keyword.text
+_TRANSPOSED = "say how it is used: x @ transposed(table)"
 
 
 class Expressions:
@@ -134,6 +52,7 @@ class Expressions:
         self._block = block
         self._fetch = fetch
         self._operators = operators
+        self._rings: set[SSAValue] = set()
         self._locations: dict[int, FileLineColLoc] = {}
 
     def emit(self, op: Operation, span: Span) -> Operation:
@@ -150,18 +69,21 @@ class Expressions:
 
         Raises: ParseError if it is a number or a cache.
         """
-        value = self.value(expression)
+        return self._checked_tensor(expression, self.value(expression))
+
+    def tensors(self, expression: Expression) -> tuple[SSAValue, ...]:
+        """The tensors an expression stands for: several where a layer or an operator gives several."""
+        if isinstance(expression, LayerCall):
+            return self._layer_call(expression)
+        values = self._values(expression) if isinstance(expression, Call) else (self.value(expression),)
+        return tuple(self._checked_tensor(expression, value) for value in values)
+
+    def _checked_tensor(self, expression: Expression, value: Value) -> SSAValue:
         if not isinstance(value, SSAValue) or not isinstance(value.type, TensorType):
             message = f"'{expression.span.text}' is {described(value)}, a tensor is needed here"
             number = f"declare it outside: param n = {expression.span.text}"
             raise error(expression.span, message, "" if isinstance(value, SSAValue) else number)
         return value
-
-    def tensors(self, expression: Expression) -> tuple[SSAValue, ...]:
-        """The tensors an expression stands for: several where a layer returns several."""
-        if isinstance(expression, LayerCall):
-            return self._layer_call(expression)
-        return (self.tensor(expression),)
 
     def value(self, expression: Expression) -> Value:
         """The tensor, cache or number an expression stands for."""
@@ -171,27 +93,53 @@ class Expressions:
             case Name():
                 return self._name(expression)
             case Negate(operand=operand):
-                return -evaluate(operand, self.scope)
+                return self._negated(expression, self.value(operand))
             case Binary(lhs=lhs, rhs=rhs):
-                return self._binary(expression, self.value(lhs), self.value(rhs))
+                return self._binary(expression, self.value(lhs), self._right_side(expression.operator, rhs))
             case Lookup():
                 return self._lookup(expression)
+            case Transposed():
+                raise error(expression.span, "'transposed' stands on the right of '@' alone", _TRANSPOSED)
             case Call():
-                return self._result(expression)
+                return self._only(self._values(expression), expression.span, f"{expression.operator.text}(…)")
             case LayerCall():
-                return self._only_result(expression)
+                return self._only(
+                    self._layer_call(expression), expression.span, f"{expression.layer.text}[…](…)"
+                )
 
-    def operation(self, call: Call) -> Operation:
-        """Append the operation of an operator's call; it may have no result."""
-        if call.operator.text not in self._operators:
+    def operations(self, call: Call) -> Sequence[Operation]:
+        """Append the operations of an operator's call; each gives one value, or a single one gives none."""
+        return self._operations(call, self._given(call))
+
+    def _given(self, call: Call) -> list[Given]:
+        """The arguments of a call, constants as such."""
+        if call.operator.text not in self._operators and call.operator.text not in FUNCTIONS:
             raise self._no_operator(call.operator)
-        values = [self.value(argument.value) for argument in call.arguments]
-        return self.emit(self._operators.call(call, values), call.span)
+        return [self._constant(argument.value) or self.value(argument.value) for argument in call.arguments]
+
+    def _constant(self, expression: Expression) -> Constant | None:
+        meaning = self.scope[expression] if isinstance(expression, Name) else None
+        return meaning if isinstance(meaning, Constant) else None
+
+    def _tensor(self, constant: Constant, span: Span) -> SSAValue:
+        return self._fetch(constant.tensor, span)
+
+    def _operations(self, call: Call, given: Sequence[Given]) -> Sequence[Operation]:
+        if call.operator.text not in self._operators:
+            message = f"{call.operator.text} is a function of numbers, tensors have none of that name"
+            raise error(call.span, message)
+        made = self._operators.call(call, given, self._tensor, self._rings)
+        return [self.emit(op, call.span) for op in made]
 
     def _name(self, name: Name) -> Value:
         meaning = self.scope[name]
         if isinstance(meaning, Global):
-            return self._fetch(meaning, name.span)
+            value = self._fetch(meaning, name.span)
+            if meaning.ring:
+                self._rings.add(value)
+            return value
+        if isinstance(meaning, Constant):
+            return self._tensor(meaning, name.span)
         if isinstance(meaning, LayerKind):
             raise error(name.span, f"'{name.text}' is a layer; call it: {name.text}[0](…)")
         return meaning
@@ -200,40 +148,60 @@ class Expressions:
         if isinstance(lhs, int | float) and isinstance(rhs, int | float):
             return combine(expression, lhs, rhs)
         spans = {LEFT: expression.lhs.span, RIGHT: expression.rhs.span}
-        op = sign(Arguments(expression.operator, expression.span, {LEFT: lhs, RIGHT: rhs}, spans))
+        values = {LEFT: lhs, RIGHT: rhs}
+        if isinstance(expression.rhs, Transposed):
+            values[TRANSPOSED] = 1
+        op = sign(Arguments(expression.operator, expression.span, values, spans))
         if op is None:
             message = f"'{expression.operator}' joins numbers, not tensors"
-            raise error(expression.span, message, "tensors are joined by + * and @")
+            raise error(expression.span, message, "tensors are joined by + - * / and @")
         return self.emit(op, expression.span).results[0]
 
+    def _negated(self, expression: Negate, value: Value) -> Value:
+        if not isinstance(value, SSAValue):
+            return -value
+        arguments = Arguments("-", expression.span, {RIGHT: value}, {RIGHT: expression.operand.span})
+        return self.emit(MulScalarOp(arguments.floats(RIGHT), -1.0), expression.span).results[0]
+
     def _lookup(self, lookup: Lookup) -> Value:
+        constant = self._constant(lookup.table)
+        if constant is not None:
+            return element(lookup, constant, self.scope)
         table, ids = self._name(lookup.table), self.value(lookup.index)
         spans = {"table": lookup.table.span, "ids": lookup.index.span}
         op = sign(Arguments("[]", lookup.span, {"table": table, "ids": ids}, spans))
         assert op is not None, "nn.embedding has this sign"
         return self.emit(op, lookup.span).results[0]
 
-    def _result(self, call: Call) -> Value:
-        op = self.operation(call)
-        if not op.results:
-            message = f"{call.operator.text} gives no value"
+    def _right_side(self, operator: str, rhs: Expression) -> Value:
+        """The right side of a sign; that of a matrix product may be transposed."""
+        return self.value(rhs.operand if operator == "@" and isinstance(rhs, Transposed) else rhs)
+
+    def _values(self, call: Call) -> tuple[Value, ...]:
+        """What a call gives: the number of a function of numbers, or the values of its operations."""
+        given, name = self._given(call), call.operator.text
+        if name in FUNCTIONS and all(isinstance(value, int | float) for value in given):
+            return (evaluate(call, self.scope),)
+        results = [op.results for op in self._operations(call, given)]
+        if not results[0]:
+            message = f"{name} gives no value"
             raise error(call.span, message, "let it stand on a line of its own")
-        return op.results[0]
+        return tuple(values[0] for values in results)
 
     def _no_operator(self, name: Name) -> ParseError:
         if name.text not in self.scope:
             known = self._operators.names
-            message = f"unknown operator '{name.text}'{similar(name.text, known)}"
-            return error(name.span, message, f"operators are {', '.join(known)}")
+            close = similar(name.text, (*known, *FUNCTIONS))
+            message = f"unknown operator '{name.text}'{close}"
+            return error(name.span, message, "" if close else f"operators are {', '.join(known)}")
         meaning = self.scope[name]
         help = f"say which one: {name.text}[0](…)" if isinstance(meaning, LayerKind) else ""
         return error(name.span, f"'{name.text}' is {kind_of(meaning)}, no operator", help)
 
-    def _only_result(self, call: LayerCall) -> Value:
-        results = self._layer_call(call)
+    def _only(self, results: Sequence[Value], span: Span, call: str) -> Value:
         if len(results) != 1:
-            message = f"'{call.layer.text}' returns {len(results)} values, one is needed here"
-            raise error(call.span, message, f"name them first: a, b = {call.layer.text}[…](…)")
+            message = f"'{span.text}' gives {len(results)} values, one is needed here"
+            raise error(span, message, f"name them first: a, b = {call}")
         return results[0]
 
     def _layer_call(self, call: LayerCall) -> tuple[SSAValue, ...]:

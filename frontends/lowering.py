@@ -13,20 +13,26 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.lexer import Span
 
-from ..dialects.nn import GetGlobalOp
+from ..dialects.nn import GetGlobalOp, StateOp, WeightOp
 from ..dialects.spelling import Others
 from . import declarations
 from .bodies import Body
-from .declarations import ELEMENT_TYPES, Stack
+from .constants import declare_constant
+from .declarations import ELEMENT_TYPES
 from .diagnostics import error, location_of
-from .expressions import OUR_NAMES, Expressions, Operators
+from .expressions import Expressions
+from .numbers import FUNCTIONS
+from .operators import OUR_NAMES, Operators
 from .scope import Global, LayerKind, Number, Scope, extent
+from .sources import Stack, layer_numbers
 from .syntax import (
     Cache,
     Declaration,
     ElementType,
+    Formula,
     Item,
     Layer,
+    Listed,
     Model,
     Name,
     Parameter,
@@ -34,7 +40,7 @@ from .syntax import (
     Weight,
 )
 
-_RESERVED = frozenset(ELEMENT_TYPES) | {*OUR_NAMES}
+_RESERVED = frozenset(ELEMENT_TYPES) | {*OUR_NAMES, *FUNCTIONS}
 
 
 def lower(model: Model, overrides: Mapping[str, Number], others: Others) -> ModuleOp:
@@ -62,7 +68,7 @@ class _Lowering:
         self._operators = operators
         self._element_type = declarations.default_element_type(model)
         self._scope = Scope(_RESERVED, _names_of(model))
-        self._globals: list[Operation] = []
+        self._globals: list[WeightOp | StateOp] = []
         self._functions: list[Operation] = []
         self._step: Step | None = None
 
@@ -72,6 +78,8 @@ class _Lowering:
             case Parameter():
                 value = declarations.parameter_value(item, self._overrides, self._scope)
                 self._scope.declare(item.name, value)
+            case Listed() | Formula():
+                self._globals.append(declare_constant(item, self._scope))
             case ElementType():
                 pass  # holds for the whole file and is known already
             case Weight() | Cache():
@@ -90,9 +98,23 @@ class _Lowering:
             help = "add one: step(token[batch]: i32, position: i32) { … }"
             raise error(self._model.span, "the model has no step", help)
         name = StringAttr(self._model.name.text)
-        module = ModuleOp([*self._globals, *self._functions], sym_name=name)
+        module = ModuleOp([*self._used_globals(), *self._functions], sym_name=name)
         module.location = location_of(self._model.span)
         return module
+
+    def _used_globals(self) -> list[WeightOp | StateOp]:
+        """Weights and caches, and the constants that are read as tensors."""
+        fetched = {
+            op.global_name.root_reference.data
+            for function in self._functions
+            for op in function.walk()
+            if isinstance(op, GetGlobalOp)
+        }
+        return [
+            op
+            for op in self._globals
+            if isinstance(op, StateOp) or op.value is None or op.sym_name.data in fetched
+        ]
 
     def _declare(self, item: Weight | Cache, scope: Scope, stack: Stack | None) -> Global:
         entry, op = declarations.declare(item, scope, self._element_type, stack)
@@ -102,6 +124,7 @@ class _Lowering:
     def _layer(self, layer: Layer) -> None:
         name, count = layer.name, extent(layer.count, self._scope)
         callee = SymbolRefAttr(name.text)
+        stack = Stack(name.text, count, layer_numbers(layer, count, self._scope))
         scope, block = self._scope.inner(), Block()
         scope.declare(name, LayerKind(callee, count, (), (), ()))
         parameters = self._parameters(layer.parameters, scope, block)
@@ -109,7 +132,6 @@ class _Lowering:
         body = Body(Expressions(scope, block, fetch, self._operators, in_step=False))
         for item in layer.body:
             if isinstance(item, Weight | Cache):
-                stack = Stack(name.text, count)
                 fetch(self._declare(item, scope, stack), item.declaration.name.span)
             else:
                 body.statement(item)
@@ -195,7 +217,7 @@ def _names_of(model: Model) -> dict[str, Span]:
     names: list[Name] = []
     for item in model.items:
         match item:
-            case Parameter(name=name) | Layer(name=name):
+            case Parameter(name=name) | Listed(name=name) | Formula(name=name) | Layer(name=name):
                 names.append(name)
             case Weight(declaration=declaration) | Cache(declaration=declaration):
                 names.append(declaration.name)

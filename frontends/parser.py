@@ -44,14 +44,15 @@ def _lark() -> Lark:
         lexer="basic",  # a reserved word is reserved everywhere
         start="model",
         propagate_positions=True,
-        postlex=_LineEnds(),
+        postlex=_Lines(),
     )
 
 
-class _LineEnds(PostLex):
+class _Lines(PostLex):
     """Leaves the line ends that end something: none inside ( ) or [ ], one of a run, one at the end.
 
-    Each has the place of the token before it, not of the comment that may stand between.
+    Each has the place of the token before it, not of the comment that may stand between. The word `layer`
+    begins a declaration where it begins a line, and is a number elsewhere.
     """
 
     always_accept = (LINE_END,)
@@ -65,6 +66,8 @@ class _LineEnds(PostLex):
                 if depth > 0 or last.type == LINE_END:
                     continue
                 token = Token.new_borrow_pos(LINE_END, "\n", last)
+            if token.type == "LAYER" and last.type not in (LINE_END, "LBRACE"):
+                token = Token.new_borrow_pos("LAYER_NUMBER", token, token)
             last = token
             yield token
         if last.type != LINE_END:
@@ -103,10 +106,11 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
         return Span(start, end, self._source)
 
     def NAME(self, token: Token) -> syntax.Name:
-        """A name, or the word `step` as the name of the step."""
+        """A name, or a reserved word that stands as one: `step`, and the number `layer`."""
         return syntax.Name(self.span(token), str(token))
 
     STEP = NAME
+    LAYER_NUMBER = NAME
 
     def TEXT(self, token: Token) -> syntax.Text:
         """What stands between the quotes."""
@@ -119,9 +123,12 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
         return syntax.Model(Span(self.span(meta).start, name.span.end, self._source), name, tuple(items))
 
     parameter = _node(syntax.Parameter)
+    listed = _node(syntax.Listed)
+    formula = _node(syntax.Formula)
     element_type = _node(syntax.ElementType)
     weight = _node(syntax.Weight)
-    cache = _node(syntax.Cache)
+    cache = _node(lambda span, declaration, ring: syntax.Cache(span, declaration, ring is not None))
+    part = _node(syntax.Part)
     layer = _node(syntax.Layer)
     step = _node(syntax.Step)
     declarations = _list
@@ -138,8 +145,13 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
     @_with_span
     def source(self, meta: Meta, children: list[Any]) -> syntax.Source:
         """The word `transposed` is a flag."""
-        transposed, tensor = children
-        return syntax.Source(self.span(meta), tensor, transposed is not None)
+        transposed, tensor, rows, columns = children
+        return syntax.Source(self.span(meta), tensor, transposed is not None, rows, columns)
+
+    @_with_span
+    def numbers(self, meta: Meta, children: list[Any]) -> syntax.Numbers:
+        """All children are the numbers."""
+        return syntax.Numbers(self.span(meta), tuple(children))
 
     assign = _node(syntax.Assign)
     targets = _list
@@ -156,6 +168,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
     negate = _node(syntax.Negate)
     binary = _node(lambda span, lhs, op, rhs: syntax.Binary(span, str(op), lhs, rhs))
     lookup = _node(syntax.Lookup)
+    transposed = _node(lambda span, word, operand: syntax.Transposed(span, operand))
     call = _node(syntax.Call)
     layer_call = _node(syntax.LayerCall)
     keyword = _node(syntax.Argument)

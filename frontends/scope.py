@@ -1,13 +1,12 @@
 """What names and numbers mean; names are declared before use, declared once, never hidden by another.
 
 Values (results of expressions, arguments of a body) may be assigned again; whatever is declared may not.
-Numbers are literals, parameters, sums and products of them, and the extents of shapes.
+Numbers are literals, parameters, elements of constants, and what signs and functions make of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import NoReturn
 
 from xdsl.dialects.builtin import FlatSymbolRefAttr, MemRefType, TensorType
@@ -17,7 +16,8 @@ from xdsl.utils.lexer import Span
 
 from ..dialects.spelling import Number, Value
 from .diagnostics import error, similar
-from .syntax import Binary, Expression, Name, Negate
+from .numbers import FUNCTIONS, apply, combine, literal
+from .syntax import Argument, Binary, Call, Expression, Lookup, Name, Negate
 from .syntax import Number as Literal
 
 
@@ -30,6 +30,8 @@ class Global:
     """Type of the whole symbol: for a weight of a layer kind, with the leading dimension of layers."""
     sliced: TensorType[Attribute] | MemRefType[Attribute]
     """Type where it is used: one layer's share."""
+    ring: bool = False
+    """It is a cache in which a new position takes the place of the oldest."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,15 @@ class LayerKind:
     results: tuple[Attribute, ...]
 
 
-Meaning = Value | Global | LayerKind
+@dataclass(frozen=True)
+class Constant:
+    """Numbers of the model, which are a weight, too, where they are used as a tensor."""
+
+    values: tuple[float, ...]
+    tensor: Global
+
+
+Meaning = Value | Global | Constant | LayerKind
 
 
 def kind_of(meaning: Meaning) -> str:
@@ -55,6 +65,8 @@ def kind_of(meaning: Meaning) -> str:
             return "a cache"
         case Global():
             return "a weight"
+        case Constant():
+            return "a constant"
         case LayerKind():
             return "a layer"
         case _:
@@ -98,7 +110,7 @@ class Scope:
             self._entries[name.text] = (value, entry[1])
 
     def set_number(self, name: Name, number: int) -> None:
-        """Give the variable of a loop its next number."""
+        """Give a variable its next number."""
         self._entries[name.text] = (number, name.span)
 
     def forget(self, name: Name) -> None:
@@ -127,6 +139,8 @@ class Scope:
         if name.text in self._reserved:
             message = f"'{name.text}' is an operator; give it arguments: {name.text}(…)"
             return error(name.span, message)
+        if name.text == "layer":
+            return error(name.span, "'layer' is a number behind 'at' alone", "layer kind[…](…) at 2 * layer")
         if name.text in self._later:
             line = self._later[name.text].get_location().line
             message = f"'{name.text}' is declared further down, in line {line}"
@@ -135,8 +149,7 @@ class Scope:
         return error(name.span, f"unknown name '{name.text}'{known}")
 
 
-_LARGEST = 2**63 - 1
-_DIGITS = len(str(_LARGEST))
+_NUMBERS = "numbers are made of literals, params and elements of constants"
 
 
 def evaluate(expression: Expression, scope: Scope) -> Number:
@@ -156,13 +169,42 @@ def evaluate(expression: Expression, scope: Scope) -> Number:
             return -evaluate(operand, scope)
         case Binary(lhs=lhs, rhs=rhs):
             return combine(expression, evaluate(lhs, scope), evaluate(rhs, scope))
+        case Lookup(table=table):
+            constant = scope[table]
+            if not isinstance(constant, Constant):
+                message = f"'{table.text}' is {kind_of(constant)}, a constant is needed here"
+                raise error(table.span, message, _NUMBERS)
+            return element(expression, constant, scope)
+        case Call(operator=Name(text=name)) if name in FUNCTIONS:
+            return apply(name, expression.span, [_argument(a, scope) for a in expression.arguments])
+        case Call():
+            _not_a_number(expression, "a value", f"functions of numbers are {', '.join(FUNCTIONS)}")
         case _:
             _not_a_number(expression, "a value")
 
 
-def _not_a_number(expression: Expression, kind: str) -> NoReturn:
+def _not_a_number(expression: Expression, kind: str, help: str = _NUMBERS) -> NoReturn:
     message = f"'{expression.span.text}' is {kind}, a number is needed here"
-    raise error(expression.span, message, "numbers are literals and params, joined by + - * /")
+    raise error(expression.span, message, help)
+
+
+def _argument(argument: Argument, scope: Scope) -> Number:
+    """What a function of numbers is given."""
+    if argument.keyword is not None:
+        raise error(argument.keyword.span, "functions of numbers have no keywords", "give the number alone")
+    return evaluate(argument.value, scope)
+
+
+def element(lookup: Lookup, constant: Constant, scope: Scope) -> float:
+    """The element `constant[index]`.
+
+    Raises: ParseError if it has no such element.
+    """
+    index, count = whole(lookup.index, scope), len(constant.values)
+    if not 0 <= index < count:
+        message = f"'{lookup.span.text}' is element {index}; '{lookup.table.text}' has {count}, from 0"
+        raise error(lookup.index.span, message)
+    return constant.values[index]
 
 
 def whole(expression: Expression, scope: Scope) -> int:
@@ -188,56 +230,3 @@ def extent(expression: Expression, scope: Scope) -> int:
         value = f"'{shown}' is {number}" if shown != str(number) else f"this is {number}"
         raise error(expression.span, f"{value}, at least 1 is needed here")
     return number
-
-
-def literal(number: Literal) -> Number:
-    """The number a literal stands for; it is whole if written without point and exponent.
-
-    Raises: ParseError if it is too large.
-    """
-    if number.text.isdecimal():
-        digits = number.text.lstrip("0")
-        return checked(int(digits or "0") if len(digits) <= _DIGITS else _LARGEST + 1, number.span)
-    return checked(float(number.text), number.span)
-
-
-def checked(number: Number, span: Span) -> Number:
-    """The number itself.
-
-    Raises: ParseError if it leaves the range of 64-bit integers or of floats.
-    """
-    fits = abs(number) <= _LARGEST if isinstance(number, int) else isfinite(number)
-    if not fits:
-        raise error(span, "this number is out of range; whole numbers have 64 bits, floats are finite")
-    return number
-
-
-def combine(expression: Binary, lhs: Number, rhs: Number) -> Number:
-    """The sum, difference, product or quotient of two numbers; whole numbers must divide without a rest.
-
-    Raises: ParseError if the result is no number, or not whole where it should be.
-    """
-    match expression.operator:
-        case "+":
-            result = lhs + rhs
-        case "-":
-            result = lhs - rhs
-        case "*":
-            result = lhs * rhs
-        case "/":
-            result = _divide(expression, lhs, rhs)
-        case _:
-            raise error(expression.span, "'@' multiplies matrices; write '*' for numbers")
-    return checked(result, expression.span)
-
-
-def _divide(expression: Binary, lhs: Number, rhs: Number) -> Number:
-    if rhs == 0:
-        raise error(expression.span, f"'{expression.span.text}' divides by zero")
-    if isinstance(lhs, float) or isinstance(rhs, float):
-        return lhs / rhs
-    quotient, rest = divmod(lhs, rhs)
-    if rest:
-        message = f"'{expression.span.text}' is {lhs} / {rhs}, which leaves a rest of {rest}"
-        raise error(expression.span, message, f"change one of them, or write {lhs}.0 for a fraction")
-    return quotient

@@ -44,7 +44,7 @@ class Negate(Node):
 
 @dataclass(frozen=True)
 class Binary(Node):
-    """`lhs operator rhs`, the operator one of `+ - * / @`."""
+    """`lhs operator rhs`, the operator one of `+ - * / ^ @`."""
 
     operator: str
     lhs: Expression
@@ -53,10 +53,17 @@ class Binary(Node):
 
 @dataclass(frozen=True)
 class Lookup(Node):
-    """Rows of a table: `table[index]`."""
+    """Rows of a table, or an element of a constant: `table[index]`."""
 
     table: Name
     index: Expression
+
+
+@dataclass(frozen=True)
+class Transposed(Node):
+    """`transposed(operand)`, the right side of a matrix product."""
+
+    operand: Expression
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Argument(Node):
 
 @dataclass(frozen=True)
 class Call(Node):
-    """An operator and its arguments: `rope(q, position, head_dim, theta)`."""
+    """An operator and its arguments: `rope(q, position, frequencies)`."""
 
     operator: Name
     arguments: tuple[Argument, ...]
@@ -84,7 +91,7 @@ class LayerCall(Node):
     arguments: tuple[Argument, ...]
 
 
-Expression = Name | Number | Negate | Binary | Lookup | Call | LayerCall
+Expression = Name | Number | Negate | Binary | Lookup | Transposed | Call | LayerCall
 
 
 # Declarations.
@@ -115,6 +122,38 @@ class Parameter(Node):
 
 
 @dataclass(frozen=True)
+class Numbers(Node):
+    """A list of numbers: `[0, 1, 2, 4]`."""
+
+    numbers: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Listed(Node):
+    """A constant that names its numbers: `constant slopes[2] = [0.5, 0.25]`."""
+
+    name: Name
+    extent: Expression
+    element_type: Name | None
+    value: Numbers
+
+
+@dataclass(frozen=True)
+class Formula(Node):
+    """A constant that works its numbers out: `constant slopes[j in 0..heads] = 2.0 ^ -(j + 1)`."""
+
+    name: Name
+    variable: Name
+    start: Expression
+    stop: Expression
+    element_type: Name | None
+    value: Expression
+
+
+Constant = Listed | Formula
+
+
+@dataclass(frozen=True)
 class ElementType(Node):
     """The element type of whatever names none: `dtype bf16`."""
 
@@ -122,11 +161,22 @@ class ElementType(Node):
 
 
 @dataclass(frozen=True)
+class Part(Node):
+    """`first..last each period`: of every `period` rows or columns those from first to last."""
+
+    first: Expression
+    last: Expression
+    each: Expression | None
+
+
+@dataclass(frozen=True)
 class Source(Node):
-    """Where a checkpoint keeps a weight: `from transposed "model.layers.{layer}.q_proj.weight"`."""
+    """Where a checkpoint keeps a weight: `from transposed "layers.{layer}.qkv_proj.weight" rows 0..n`."""
 
     tensor: Text
     transposed: bool
+    rows: Part | None
+    columns: Part | None
 
 
 @dataclass(frozen=True)
@@ -139,9 +189,10 @@ class Weight(Node):
 
 @dataclass(frozen=True)
 class Cache(Node):
-    """Memory that outlives a step: `cache keys[batch, kv_heads, context, head_dim]`."""
+    """Memory that outlives a step: `cache keys[batch, kv_heads, context, head_dim]`, or with `ring`."""
 
     declaration: Declaration
+    ring: bool
 
 
 # Statements.
@@ -200,6 +251,8 @@ class Layer(Node):
     name: Name
     count: Expression
     parameters: tuple[Declaration, ...]
+    places: Numbers | Expression | None
+    """The numbers of its layers in a checkpoint: `at 2 * layer + 1`; None is 0, 1, 2, …."""
     body: tuple[Weight | Cache | Statement, ...]
 
 
@@ -212,7 +265,7 @@ class Step(Node):
     body: tuple[Statement, ...]
 
 
-Item = Parameter | ElementType | Weight | Cache | Layer | Step
+Item = Parameter | Listed | Formula | ElementType | Weight | Cache | Layer | Step
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ class Evaluator:
             if isinstance(op, nn.CacheAppendOp):
                 for cache, x, position in arrays:
                     for rows in self.rows.live(op, len(x)):
-                        meaning(cache[rows], x[rows], position)
+                        meaning(cache[rows], x[rows], position, ring=op.ring is not None)
                 return ()
             if not op.results:
                 if self.rows.done is not None:

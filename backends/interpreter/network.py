@@ -32,6 +32,7 @@ from ...dialects.tensors import PortShape, shape_of, tiled_axis
 from ...dialects.vocabulary import STEP
 from .. import numerics
 from ..collectives import COLLECTIVES, sharded_embedding
+from ..numerics_attention import cache_append, slot_of
 from ..specs import attributes_of, tensor_spec
 from ..tensors import Array, TensorSpec, spec_of
 from .values import Rows, SocketValues, after_step, arrays_of, counter_at, fail, same_on_all, slices_of
@@ -162,9 +163,10 @@ class _Network:
     def _load(self, op: LoadOp) -> Process:
         for source, positions in self._stream(op, self.memory[op.source]):
             axis, tiles = _tiles(source, op.channels[0])
-            gate = None
-            if positions:
-                gate = 0 if axis is None else int(positions[0]) // tiles[0][0].shape[axis]
+            gate = 0
+            if positions and axis is not None:
+                slot = slot_of(int(positions[0]), source[0].shape[2], ring=op.ring is not None)
+                gate = slot // tiles[0][0].shape[axis]
             for number, tile in enumerate(tiles):
                 if op.after is not None and number == gate:
                     yield from self._take(op.after)
@@ -176,10 +178,8 @@ class _Network:
             ids = yield from self._take(op.ids)
             rows = TensorSpec((*ids[0].shape, *tables[0].shape[1:]), spec_of(tables[0]).dtype)
             pairs = list(zip(ids, tables, strict=True))
-            if op.sharded is not None:
-                self._put(op.channels, sharded_embedding(pairs, {}, rows))
-            else:
-                self._put(op.channels, [numerics.embedding(pair, {}, rows) for pair in pairs])
+            whole = [numerics.embedding(pair, {}, rows) for pair in pairs] if op.sharded is None else None
+            self._put(op.channels, whole or sharded_embedding(pairs, attributes_of(op), rows))
 
     def _store(self, op: StoreOp) -> Process:
         if op.destination is not None:
@@ -208,7 +208,7 @@ class _Network:
             rows = Rows(self.done[step])
         for cache, tile, position in zip(caches, tiles, positions, strict=True):
             for live in rows.live(op, len(tile)):
-                numerics.cache_append(cache[live], tile[live], position)
+                cache_append(cache[live], tile[live], position, ring=op.ring is not None)
 
     # Computation.
 

@@ -97,7 +97,7 @@ def _touch_alike(walk: Walk, other: Walk, first: int, last: int) -> bool:
 
 def _span_of_pass(walk: Walk) -> tuple[int, int]:
     """First byte and the byte behind the last one of the first passes of all decode steps."""
-    layout = walk.pass_layout().repeated(walk.levels[0].count, walk.levels[0].stride)
+    layout = walk.pass_layout().repeated(walk.levels[0].places, walk.levels[0].stride)
     return walk.start + layout.low, walk.start + layout.high
 
 
@@ -174,13 +174,13 @@ class OrderCheck:
         """
         for unit, rivals in self._rivals.items():
             walk = self._walks[unit]
-            stride = walk.stride_in(loop)
-            if stride is None:
+            motion = walk.motion_in(loop)
+            if motion is None:
                 if walk.writes and self._cycles[unit]:
                     return False
                 continue
             for other in (self._walks[rival] for rival in rivals):
-                apart = other.stride_in(loop) not in (None, stride)
+                apart = other.motion_in(loop) not in (None, motion)
                 if apart and not (loop == STEP and _touch_alike(walk, other, first, last)):
                     return False
         return True

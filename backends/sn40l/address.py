@@ -91,6 +91,14 @@ def overlap(a: Layout, a_address: int, b: Layout, b_address: int) -> bool:
 
 
 @dataclass(frozen=True)
+class Ring:
+    """How a stream goes round: in iteration i it is at place `(first + i) mod extent`."""
+
+    first: int
+    extent: int
+
+
+@dataclass(frozen=True)
 class Level:
     """How a stream moves with a loop."""
 
@@ -99,11 +107,26 @@ class Level:
     """The loop has so many iterations."""
     stride: int
     """Bytes that it moves on in each."""
+    ring: Ring | None = None
+    """It comes round in this loop; None where it moves on and on."""
+
+    def offset(self, iteration: int) -> int:
+        """Bytes from the start of the walk in an iteration."""
+        place = iteration if self.ring is None else (self.ring.first + iteration) % self.ring.extent
+        return place * self.stride
+
+    @property
+    def places(self) -> int:
+        """It may be in so many places, a stride apart, from the start of the walk on."""
+        return self.count if self.ring is None else self.ring.extent
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The tiles of a stream in one call: tile t lies at `start + t * tile_stride`, moved with each loop."""
+    """The tiles of a stream in one call: tile t lies at `start + t * tile_stride`, moved with each loop.
+
+    A walk that comes round in its call starts at place 0 of the ring.
+    """
 
     unit: int
     """The unit's index in the kernel is its program order within an iteration."""
@@ -124,7 +147,7 @@ class Walk:
         address = self.start + tile * self.tile_stride
         for level in reversed(self.levels):
             index, iteration = divmod(index, level.count)
-            address += iteration * level.stride
+            address += level.offset(iteration)
         return address
 
     def order(self, firing: int) -> int:
@@ -136,9 +159,9 @@ class Walk:
         """How often it goes through its tiles."""
         return prod(level.count for level in self.levels)
 
-    def stride_in(self, loop: Rate) -> int | None:
-        """By how much it moves in an iteration of a loop; None where it is not in that loop."""
-        return next((level.stride for level in self.levels if level.loop == loop), None)
+    def motion_in(self, loop: Rate) -> tuple[int, Ring | None] | None:
+        """How it moves in an iteration of a loop; None where it is not in that loop."""
+        return next(((level.stride, level.ring) for level in self.levels if level.loop == loop), None)
 
     @cached_property
     def span(self) -> tuple[int, int]:
@@ -147,10 +170,10 @@ class Walk:
 
     @cached_property
     def whole_layout(self) -> Layout:
-        """The layout of all tiles of all passes, from the address of the first."""
+        """The layout of all tiles of all passes from the start on, and of all places of a ring."""
         layout = self.pass_layout()
         for level in reversed(self.levels):
-            layout = layout.repeated(level.count, level.stride)
+            layout = layout.repeated(level.places, level.stride)
         return layout
 
     def pass_layout(self) -> Layout:

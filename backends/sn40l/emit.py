@@ -16,7 +16,7 @@ from ...dialects import dataflow, rdu
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import TokenType
-from ..specs import tensor_spec
+from ..specs import part_of, tensor_spec
 from .kernel import Channel, Kernel, Parameter, Unit
 from .numbering import Numbering, fail, location_of, rate_of
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, tier_span
@@ -34,6 +34,10 @@ def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) ->
         op.checkpoint.data if op.checkpoint is not None else None,
         op.transposed is not None,
         op.stacked is not None,
+        part_of(op.rows),
+        part_of(op.columns),
+        tuple(op.layers.get_values()) if op.layers is not None else None,
+        tuple(op.value.get_values()) if op.value is not None else None,
         op.shard_axis.value.data if op.shard_axis is not None else None,
         op.shard_parts.value.data if op.shard_parts is not None else 1,
         tuple(op.shard_runs.get_values()) if op.shard_runs is not None else (),

@@ -39,16 +39,25 @@ def target_errors() -> Generator[None]:
 
 
 def context_length(program: Program) -> int | None:
-    """How many positions all KV caches of the program have room for; None without a cache."""
-    return min(
-        (
-            _positions(kernel.parameters[unit.pattern.parameter].tensor, unit.pattern)
-            for kernel in program.kernels
-            for unit in kernel.units
-            if isinstance(unit, Store) and unit.pattern.position_parameter is not None
-        ),
-        default=None,
-    )
+    """How many positions all KV caches of the program have room for; None without a cache, but for rings.
+
+    Rings have room for any: what comes takes the place of what is oldest.
+    """
+    return min((positions for positions, is_ring in _caches(program) if not is_ring), default=None)
+
+
+def context_read(program: Program) -> int | None:
+    """How many positions attention reads: the context, or the largest ring where there are but rings."""
+    return context_length(program) or max((positions for positions, _ in _caches(program)), default=None)
+
+
+def _caches(program: Program) -> Iterator[tuple[int, bool]]:
+    """How many positions each cache that is appended to holds, and whether it is a ring."""
+    for kernel in program.kernels:
+        for unit in kernel.units:
+            if isinstance(unit, Store) and unit.pattern.position_parameter is not None:
+                cache = kernel.parameters[unit.pattern.parameter].tensor
+                yield _positions(cache, unit.pattern), unit.pattern.ring is not None
 
 
 def check_position(program: Program, position: int) -> None:
@@ -70,13 +79,13 @@ def check_position(program: Program, position: int) -> None:
 
 
 def timed_position(program: Program, wanted: int | None) -> int:
-    """The position to time: the one that is asked for, else the last one of the context.
+    """The position to time: the one that is asked for, else the last one of the context, or of the rings.
 
     Where a call makes several decode steps, it is that of the first of them.
 
     Raises: TargetError for a position outside the context.
     """
-    position = max(0, (context_length(program) or 1) - program.steps) if wanted is None else wanted
+    position = max(0, (context_read(program) or 1) - program.steps) if wanted is None else wanted
     check_position(program, position)
     return position
 

@@ -231,7 +231,7 @@ def _conditions(call: Call, machine: Machine, memory: MemoryMap) -> Hashable:
     """
     walks = call.walks
     memories = tuple(memory.resident(walk.start) or is_in_ddr(machine, walk.start) for walk in walks)
-    distances = tuple((a, b, walks[b].start - walks[a].start) for a, b in call.conflicts)
+    distances = tuple((a, b, walks[b].address(0) - walks[a].address(0)) for a, b in call.conflicts)
     gates = tuple(one.gates for one in call.bound)
     return call.kernel.name, gates, memories, distances
 

@@ -14,7 +14,7 @@ from ..parts import Part
 from ..tensors import TensorSpec, whole_spec
 from .kernel import Kernel
 
-VERSION = 3
+VERSION = 4
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
 
 
@@ -55,6 +55,14 @@ class Region:
     checkpoint: str | None = None
     transposed: bool = False
     stacked: bool = False
+    rows: Part | None = None
+    """The rows of the checkpoint's tensor that the weight is."""
+    columns: Part | None = None
+    """The columns, likewise."""
+    layers: tuple[int, ...] | None = None
+    """What `{layer}` stands for in each layer; None is 0, 1, 2, …."""
+    values: tuple[float, ...] | None = None
+    """The elements of the whole weight, where it is a constant."""
     shard_axis: int | None = None
     """The whole weight is split over the sockets along this axis; with None each socket has all of it."""
     shard_parts: int = 1
@@ -62,14 +70,6 @@ class Region:
     """The parts have elements of the whole axis and zeros behind them, in turn so many; () is no zeros."""
     live: tuple[int, int] | None = None
     """The first and the last command need it, where regions share addresses; None is the whole step."""
-    rows: Part | None = None
-    """The rows of the checkpoint's tensors that a weight takes; with None all."""
-    columns: Part | None = None
-    """The columns of them that it takes; with None all."""
-    layers: tuple[int, ...] | None = None
-    """The number of each layer of a stacked weight in the checkpoint; with None 0, 1, 2, …."""
-    values: tuple[float, ...] | None = None
-    """The elements of a whole weight that is a constant: it is in no checkpoint."""
 
     @property
     def whole(self) -> TensorSpec:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..tables import Table, bytes_text, share_text, time_text
 from ..targets import Progress, Roofline, TimeOptions, Timing
-from .execution import context_length, position_inputs, target_errors, timed_position
+from .execution import context_read, position_inputs, target_errors, timed_position
 from .launch import time_step
 from .ledger import StageUse, Wait
 from .program import Program
@@ -57,7 +57,7 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
         report.to_json() | layers | stages,
         trace_document(program, report, iterations) if iterations else None,
         report,
-        context_length(program),
+        context_read(program),
         report.first_step_extra_cycles / machine.clock_hz,
         Roofline(
             report.attainable_tokens_per_second,

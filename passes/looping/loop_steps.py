@@ -42,7 +42,7 @@ class LoopStepsPass(ModulePass):
       kernel.return %x : tensor<1x8xbf16>
     }
     kernel.func @rope(%x: tensor<1x8xbf16>, %at: tensor<i32>) -> tensor<1x8xbf16> {
-      %y = nn.rope %x, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+      %y = nn.rope %x, %at {head_dim = 8, frequencies = array<f64: 0.1>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
       kernel.return %y : tensor<1x8xbf16>
     }
     kernel.func @argmax(%x: tensor<1x8xbf16>) -> tensor<1xi32> {
@@ -66,7 +66,7 @@ class LoopStepsPass(ModulePass):
       %tokens = kernel.steps 8 carried(%token : tensor<1xi32>) counted(%position : tensor<i32>) -> tensor<8x1xi32> {
       ^bb0(%t: tensor<1xi32>, %p: tensor<i32>):
         %x = nn.embedding %t, %e : (tensor<1xi32>, tensor<16x8xbf16>) -> tensor<1x8xbf16>
-        %y = nn.rope %x, %p {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+        %y = nn.rope %x, %p {head_dim = 8, frequencies = array<f64: 0.1>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
         %next = nn.argmax %y : (tensor<1x8xbf16>) -> tensor<1xi32>
         kernel.yield %next : tensor<1xi32>
       }

@@ -178,7 +178,8 @@ def _load_walk(op: dataflow.LoadOp) -> Walk:
     context = len(shape_of(op.stream_type)) - 2
     if axis not in (None, context):
         fail(op, f"a gated load is tiled along axis {axis}; its positions lie along axis {context}")
-    return replace(walk, positions_per_tile=_tile_shape(op.channels[0])[context])
+    ring = shape_of(op.stream_type)[context] if op.ring is not None else None
+    return replace(walk, positions_per_tile=_tile_shape(op.channels[0])[context], ring=ring)
 
 
 def _store_walk(op: dataflow.StoreOp) -> Walk:
@@ -187,13 +188,14 @@ def _store_walk(op: dataflow.StoreOp) -> Walk:
     # A tile `[B, n]` at one position of a cache `[B, G, context, D]`.
     cache = op.memory_type
     batch, heads, position, element = byte_strides(cache)
-    _, groups, _, head_dim = shape_of(cache)
+    _, groups, context, head_dim = shape_of(cache)
     columns = _tile_shape(op.channel)[1]
     assert columns % head_dim == 0, "tile-stages cuts these tiles at whole heads"
     count = columns // head_dim
     start, stride, outer = _slices(op, cache)
     strides = batch, heads, element
-    return Walk(groups // count, count * heads, start, stride, strides, None, outer, position)
+    ring = context if op.ring is not None else None
+    return Walk(groups // count, count * heads, start, stride, strides, None, outer, position, ring)
 
 
 def set_walks(network: dataflow.KernelOp) -> None:

@@ -15,6 +15,7 @@ from ...dialects.accesses import Access, Loop, Meeting, conflicts, may_meet
 from ...dialects.dataflow import TokenType, UnitOp
 from ...dialects.nn_compute import TableLookupOp
 from ...dialects.operation import SocketExchangeOp
+from ...dialects.rings import ring_of
 from ...dialects.tensors import element_type_of, shape_of
 from ...dialects.vocabulary import STEP
 from ..diagnostics import fail
@@ -63,6 +64,7 @@ def _convert_append(builder: NetworkBuilder, op: nn.CacheAppendOp) -> None:
             position=position.argument,
             done=done.channels,
             slices=slices,
+            ring=op.ring is not None,
         ),
     )
 
@@ -99,7 +101,7 @@ def _touch(
     loops = (loop for loop in builder.tree.path(builder.rate) if loop.name != STEP)
     walked = tuple(Loop(loop.name, loop.count, strides.get(loop.name, 0)) for loop in loops)
     where = (at.argument, None) if writes else (None, at.argument)
-    access = Access(writes, walked, cache.start or 0, 1, *where)
+    access = Access(writes, walked, cache.start or 0, 1, *where, ring_of(op))
     met: list[Operation] = []
     for other in builder.touched:
         if other.argument is cache.argument and may_meet(other.access, access):
@@ -139,6 +141,7 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
             slices=slices,
             after=token,
             position=position.argument if token is not None else None,
+            ring=op.ring is not None and token is not None,
         )
 
     builder.unit(op, make)
@@ -154,11 +157,11 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
     hint = op.result.name_hint or "attention"
 
     def scores(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        made = nn.AttentionScoresOp(args[0], args[1], op.scale, row)
+        made = nn.AttentionScoresOp(args[0], args[1], op.scale, row, op.softcap)
         return [made], made.result, []
 
     def softmax(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        made = nn.AttentionSoftmaxOp(args[0], args[1])
+        made = nn.AttentionSoftmaxOp(args[0], args[1], args[2:], op)
         return [made], made.result, []
 
     def values(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
@@ -174,13 +177,13 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
         [op.query.type, keys.type],
         scores,
     )
-    position = builder.held(op.position, op)
+    held = [op.position, *op.by_head]
     weighted = add_stage(
         builder,
         op,
         f"softmax.{hint}",
-        [(builder.channel(scored, op, "scores"), 1), position],
-        [row, op.position.type],
+        [(builder.channel(scored, op, "scores"), 1), *(builder.held(value, op) for value in held)],
+        [row, *(value.type for value in held)],
         softmax,
     )
     cached = _read_cache(builder, op, op.values)
@@ -200,7 +203,12 @@ def _convert_lookup(builder: NetworkBuilder, op: TableLookupOp) -> None:
     if table.start is not None:
         fail(op, "embedding from a stack of tables has no form as a stream; give it one table")
     wire = Wire(op.result.type, builder.rate)
-    builder.unit(op, lambda: dataflow.GatherOp(table.argument, ids, wire.channels, sharded=op.ACROSS_SOCKETS))
+
+    def make() -> UnitOp:
+        channels, sharded = wire.channels, op.ACROSS_SOCKETS
+        return dataflow.GatherOp(table.argument, ids, channels, sharded=sharded, rows=op.padded_rows)
+
+    builder.unit(op, make)
     builder.sources[op.result] = wire
 
 

@@ -20,7 +20,7 @@ from ...dialects.operation import Fusion, fusion_of
 from ...dialects.vocabulary import FUSION_ROLES, FusionRole
 from .grouping import captured, definition, group_of, has_role, join_groups, members, readers
 
-_ELEMENTWISE: tuple[FusionRole, ...] = ("elementwise", "residual", "conversion")
+_ELEMENTWISE: tuple[FusionRole, ...] = ("elementwise", "residual", "bias", "conversion")
 
 
 def consists_of(group: GroupOp, *roles: FusionRole) -> bool:
@@ -52,6 +52,35 @@ class JoinSiblingMatmuls(RewritePattern):
         shared = dict.fromkeys(product.operands[0] for product in members(op))
         siblings = uses_of(shared, "projection")
         join_first(op, (s for s in siblings if s.operands[0] in shared), rewriter)
+
+
+class JoinBiasIntoProducer(RewritePattern):
+    """A bias goes into the kernel of the product that it is added to, or of the sum over sockets."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
+        if consists_of(op, "bias"):
+            _join_added(op, rewriter)
+
+
+def _join_added(group: GroupOp, rewriter: PatternRewriter) -> None:
+    """Join sums with what they alone read: a product, its sum over sockets, or its bias."""
+    added = [value for value in captured(group) if value.has_one_use()]
+    products = filter(None, (definition(value) for value in reversed(added)))
+    join_first(group, (p for p in products if has_role(p, "projection", "socket_sum", "bias")), rewriter)
+
+
+class JoinSiblingNorms(RewritePattern):
+    """Norms of values that one kernel of products makes: of queries and of keys."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
+        if not consists_of(op, "norm"):
+            return
+        sources = dict.fromkeys(norm.operands[0].owner for norm in members(op))
+        kernels = [owner for owner in sources if isinstance(owner, GroupOp)]
+        made = (r for owner in kernels if holds(members(owner), "projection") for r in owner.res)
+        join_first(op, uses_of(made, "norm"), rewriter)
 
 
 class JoinSiblingRopes(RewritePattern):
@@ -115,11 +144,29 @@ class JoinAddIntoMatmul(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if not consists_of(op, "residual"):
-            return
-        added = [value for value in captured(op) if value.has_one_use()]
-        products = filter(None, (definition(value) for value in reversed(added)))
-        join_first(op, (p for p in products if has_role(p, "projection", "socket_sum")), rewriter)
+        if consists_of(op, "residual"):
+            _join_added(op, rewriter)
+
+
+class JoinGainIntoNorm(RewritePattern):
+    """What makes the gain of a single norm goes into its kernel: a sum of a weight and one."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
+        uses = [use for result in op.res for use in result.uses]
+        if consists_of(op, *_ELEMENTWISE) and len(uses) == 1 and uses[0].index > 0:
+            join_first(op, (use.operation for use in uses if has_role(use.operation, "norm")), rewriter)
+
+
+class JoinNormIntoRope(RewritePattern):
+    """Norms go into the kernel of the rotations that alone read them: those of queries and of keys."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
+        reading = list(readers(op))
+        rotated = all(has_role(reader, "rotation") for reader in reading)
+        if rotated and holds(members(op), "norm") and len(set(map(group_of, reading))) == 1:
+            join_first(op, reading, rewriter)
 
 
 class JoinNormIntoMatmul(RewritePattern):
@@ -147,13 +194,21 @@ class JoinExchangeIntoProducer(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
-        if consists_of(op, "socket_sum", "socket_gather"):
+        if consists_of(op, "socket_sum", "socket_gather", "bias"):
             join_first(op, filter(None, map(definition, captured(op))), rewriter)
 
 
-_SIBLINGS = (JoinSiblingMatmuls(), JoinSiblingRopes(), JoinSiblingAppends())
+_SIBLINGS = (
+    JoinSiblingMatmuls(),
+    JoinBiasIntoProducer(),
+    JoinSiblingNorms(),
+    JoinSiblingRopes(),
+    JoinSiblingAppends(),
+)
 _CHAINS = (
     JoinElementwiseChain(),
+    JoinGainIntoNorm(),
+    JoinNormIntoRope(),
     JoinAddIntoNorm(),
     JoinAddIntoMatmul(),
     JoinNormIntoMatmul(),
@@ -205,7 +260,8 @@ def _product_role(group: GroupOp, ops: list[Operation], product: Operation) -> s
     products = [op for op in ops if has_role(op, "projection")]
     sources = [op for op in (definition(product.operands[0]) for product in products) if op is not None]
     after = list(readers(group))
-    if holds(after, "rotation", "append", "attention"):
+    kernels = filter(None, map(group_of, after))
+    if holds(after, "append", "attention") or any(holds(members(k), "rotation") for k in kernels):
         return "qkv"
     if holds(sources, "attention"):
         return "output"

@@ -6,15 +6,14 @@ Through a body the plan goes from how the operands of an operation lie to how it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.traits import MemoryWriteEffect
 
 from ...dialects import nn
-from ...dialects.operation import ComputeOp
+from ...dialects.operation import ComputeOp, Instead
 from ...dialects.sharding import (
     REPLICATED,
     CannotSplit,
@@ -28,6 +27,8 @@ from ...dialects.sharding import (
 )
 from ...dialects.tensors import shape_of
 from ..diagnostics import describe, fail
+from .findings import BodySharding, GlobalUse, Layer
+from .wanted import wanted_placements
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def _together(parts: Iterable[BodySharding]) -> BodySharding:
     whole = BodySharding()
     for part in parts:
         whole.layouts |= part.layouts
+        whole.instead |= part.instead
         whole.whole_uses |= part.whole_uses
         whole.global_uses += part.global_uses
         whole.remarks += part.remarks
@@ -141,40 +143,6 @@ def _named(uses: Iterable[GlobalUse]) -> Iterator[tuple[str, GlobalUse]]:
             yield use.value.owner.global_name.root_reference.data, use
 
 
-@dataclass(frozen=True)
-class GlobalUse:
-    """What an operation needs of a weight or state, which in its body is an argument or fetched."""
-
-    value: SSAValue
-    op: Operation
-    placement: Placement
-
-
-@dataclass
-class BodySharding:
-    """What the propagation through a body has found."""
-
-    layouts: dict[SSAValue, Layout] = field(default_factory=dict[SSAValue, Layout])
-    """Of the values that are not replicated."""
-    whole_uses: dict[SSAValue, list[tuple[Operation, int]]] = field(
-        default_factory=dict[SSAValue, list[tuple[Operation, int]]]
-    )
-    """Of the split values that someone needs whole: by which operations, and as which operand."""
-    global_uses: list[GlobalUse] = field(default_factory=list[GlobalUse])
-    remarks: list[tuple[Operation, str]] = field(default_factory=list[tuple[Operation, str]])
-    """What the user should know of an operation."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer body that has been propagated through, as its calls see it."""
-
-    global_arguments: Set[int]
-    """Numbers of the arguments that are weights or states."""
-    uses: Mapping[int, list[GlobalUse]]
-    """What the body needs of each of them."""
-
-
 def shard_body(
     block: Block, globals: Set[SSAValue], layers: Mapping[str, Layer], sockets: int
 ) -> BodySharding:
@@ -186,7 +154,7 @@ def shard_body(
     Raises: PassFailedException at an operation that cannot be split evenly, that needs what is padded whole,
         or that has no rule.
     """
-    rules = _Rules(globals, layers, sockets, _wanted(block, sockets))
+    rules = _Rules(globals, layers, sockets, wanted_placements(block, sockets))
     for op in block.ops:
         rules.visit(op)
     return rules.body
@@ -226,6 +194,9 @@ class _Rules:
             sharded = op.shard(view) if isinstance(op, ComputeOp) else None
         except CannotSplit as refusal:
             fail(op, refusal.message, refusal.way_out)
+        if isinstance(sharded, Instead):
+            self._shard_parts(op, sharded)
+            return
         if not isinstance(sharded, Sharded):
             message = f"there is no rule for how {op.name} runs on {self.sockets} sockets"
             fail(op, message, "run it on one socket, or give the operation a method `shard`")
@@ -234,6 +205,18 @@ class _Rules:
         self.body.remarks += ((op, remark) for remark in sharded.remarks)
         if not isinstance(sharded.result, Replicated):
             self.body.layouts[op.results[0]] = sharded.result
+
+    def _shard_parts(self, op: Operation, instead: Instead) -> None:
+        """Apply the rules of what stands for an operation; its result lies as that of the last part."""
+        self.body.instead[op] = instead
+        first = len(self.body.global_uses)
+        for part in instead.parts:
+            part.location = op.location
+            self._shard(part)
+        self.body.global_uses[first:] = [replace(use, op=op) for use in self.body.global_uses[first:]]
+        (result,) = instead.parts[-1].results
+        if result in self.body.layouts:
+            self.body.layouts[op.results[0]] = self.body.layouts[result]
 
     def _call(self, op: nn.CallOp) -> None:
         """A layer needs its weights and states as its body does, everything else whole."""
@@ -264,7 +247,8 @@ class _Rules:
         given = self._placement(value)
         if given == needed:
             return
-        if isinstance(needed, Replicated) and isinstance(given, Split) and not given.runs:
+        gathered = isinstance(needed, Replicated) and isinstance(given, Split)
+        if gathered and _can_be_gathered(value, given):
             self.body.whole_uses.setdefault(value, []).append((op, number))
             return
         message = f"operand {number} of {op.name} is needed {needed}, and comes {given}"
@@ -276,21 +260,10 @@ class _Rules:
             self.body.layouts[value] = placement
 
 
+def _can_be_gathered(value: SSAValue, given: Split) -> bool:
+    """Whether the whole of a value can be made of its parts: zeros, if any, stand behind its columns."""
+    return not given.runs or (given.ends_in_zeros and given.axis == len(shape_of(value)) - 1)
+
+
 _NOT_SPLIT = "compute it from a product with a weight, by operations that keep heads apart"
 _PADDED = "take a number of sockets that divides the elements: zeros cannot be gathered"
-
-
-def _wanted(block: Block, sockets: int) -> dict[SSAValue, Placement]:
-    """How values have to lie for the heads that they hold, and what they are made of: found backwards.
-
-    What goes to memory lies as the memory does, whatever else reads it.
-    """
-    wanted: dict[SSAValue, Placement] = {}
-    for op in reversed(list(block.ops)):
-        if not isinstance(op, ComputeOp):
-            continue
-        wants = op.wants(wanted.get(op.results[0]) if op.results else None, sockets)
-        for operand, placement in zip(op.operands, wants, strict=True):
-            if placement is not None and (operand not in wanted or op.has_trait(MemoryWriteEffect)):
-                wanted[operand] = placement
-    return wanted

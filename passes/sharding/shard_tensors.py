@@ -19,13 +19,14 @@ from xdsl.pattern_rewriter import (
 from xdsl.rewriter import InsertPoint
 
 from ...dialects import nn
-from ...dialects.collective import ShardedEmbeddingOp, made_whole
+from ...dialects.collective import made_whole
 from ...dialects.kernel import FunctionLikeOp
 from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.sharding import PARTIAL, Split
 from ...dialects.tensors import element_type_of, shape_of
 from ..diagnostics import add_remark, fail
-from .plan import BodySharding, ShardingPlan, plan_sharding
+from .findings import BodySharding
+from .plan import ShardingPlan, plan_sharding
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,15 @@ class ShardTensorsPass(ModulePass):
     attention and one the feed-forward block. Attention is split by heads, and the KV cache with it; where
     there are more sockets than KV heads, neighbours share a head and what makes it. The embedding is split
     by rows of the vocabulary, the head by columns. Whatever is split and needed whole, by argmax, a norm,
-    the host or the caller, is gathered (`collective.all_gather`).
+    the host or the caller, is gathered (`collective.all_gather`). A norm of groups that are heads needs
+    nothing of the other sockets. One over all heads of queries or keys, which have to stay apart, becomes a
+    sum of squares, its sum over the sockets, and a scale (`nn.square_sum`, `nn.rms_scale`).
 
     Heads that do not divide are padded with heads of zeros: of 3 query heads that share a KV head on 2
     sockets, each gets 2, one of them zeros (`shard_runs`). The rows of the next product that meet them are
     zeros as well, so that they add exactly 0; they are stored, read and computed with like any other, and a
-    remark says so. Other columns are padded behind the last one. What is padded cannot be gathered.
+    remark says so. Other columns are padded behind the last one. What is padded cannot be gathered, and what
+    would make infinities of zeros is an error.
 
     Replicated on purpose is what is small: the residual stream, the weights of norms, inputs and results of
     layers and steps. Nothing else is: what does not split evenly and cannot be padded is an error. A model
@@ -127,7 +131,7 @@ def _split(module: ModuleOp, plan: ShardingPlan) -> None:
     for op, message in plan.body.remarks:
         add_remark(op, message)
     for pattern in (
-        ShardEmbedding(plan.body),
+        ReplaceByParts(plan.body),
         ReduceSummands(plan.body),
         SplitResults(plan.body),
         SplitArguments(plan.body),
@@ -137,19 +141,18 @@ def _split(module: ModuleOp, plan: ShardingPlan) -> None:
 
 
 @dataclass
-class ShardEmbedding(RewritePattern):
-    """An embedding becomes the sum of what the sockets find in their rows of the table."""
+class ReplaceByParts(RewritePattern):
+    """What sockets compute in another way becomes that: an embedding, a norm of rows in parts."""
 
     body: BodySharding
 
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: nn.EmbeddingOp, rewriter: PatternRewriter, /):
-        if self.body.layouts.get(op.result) is not PARTIAL:
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /):
+        if (instead := self.body.instead.get(op)) is None:
             return
-        rows = ShardedEmbeddingOp(op.ids, op.table)
-        reduce = made_whole(rows.result, PARTIAL)
-        rows.location = reduce.location = op.location
-        rewriter.replace(op, [rows, reduce])
+        (old,), (new,) = op.results, instead.parts[-1].results
+        if uses := self.body.whole_uses.get(old):
+            self.body.whole_uses[new] = uses
+        rewriter.replace(op, instead.parts)
 
 
 @dataclass
@@ -161,11 +164,11 @@ class ReduceSummands(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /):
         for result in op.results:
             if self.body.layouts.get(result) is PARTIAL:
-                reduce = made_whole(result, PARTIAL)
+                (reduce,) = made_whole(result, PARTIAL)
                 reduce.location = op.location
                 rewriter.insert(reduce, InsertPoint.after(op))
                 rewriter.replace_uses_with_if(
-                    result, reduce.result, lambda use, own=reduce: use.operation is not own
+                    result, reduce.results[0], lambda use, own=reduce: use.operation is not own
                 )
 
 
@@ -189,11 +192,14 @@ class SplitResults(RewritePattern):
             if isinstance(layout, Split):
                 part = rewriter.replace_value_with_new_type(result, _local_type(result.type, layout))
                 if whole_uses:
-                    whole = made_whole(part, layout)
-                    whole.location = op.location
-                    rewriter.insert(whole, InsertPoint.after(op))
+                    made = made_whole(part, layout)
+                    for one in made:
+                        one.location = op.location
+                    rewriter.insert(made, InsertPoint.after(op))
                     rewriter.replace_uses_with_if(
-                        part, whole.result, lambda use, uses=whole_uses: (use.operation, use.index) in uses
+                        part,
+                        made[-1].results[0],
+                        lambda use, uses=whole_uses: (use.operation, use.index) in uses,
                     )
 
 

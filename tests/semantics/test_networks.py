@@ -209,8 +209,24 @@ MODELS = {
         }""",
     "rope without attention": """
         weight w[8, 24]
+        constant frequencies[2] = [1.0, 0.01]
         step(x[2, 8], position: i32) {
-          return rope(x @ w, position, 4, 10000.0), rope(x, position, 2, 100.0)
+          return rope(x @ w, position, frequencies), rope(x, position, frequencies, head_dim = 8, scale = 0.7)
+        }""",
+    "rope with a long table": """
+        weight w[8, 24]
+        constant short[2] = [1.0, 0.01]
+        constant long[2] = [0.5, 0.002]
+        step(x[2, 8], position: i32) {
+          y = interleaved_rope(x @ w, position, short, head_dim = 6, long = long, long_from = 2)
+          return y, rope(x, position, short, long = long, long_from = 1)
+        }""",
+    "constants as tensors": """
+        weight w[8, 8]
+        constant gains[j in 0..8] = 1.0 + j / 8.0
+        constant rounded[j in 0..8]: bf16 = exp(-j)
+        step(x[2, 8]) {
+          return rms_norm(rms_norm(x, gains, 1e-5) @ w, rounded, gains[1])
         }""",
 }
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from xdsl.dialects.builtin import ModuleOp
 
 from kl.backends.interpreter import InterpretationError, Interpreter, weight_specs
-from kl.backends.tensors import Array
+from kl.backends.tensors import Array, TensorSpec
 from kl.backends.weights import random_weights
 from kl.dialects.collective import AllGatherOp, AllReduceOp
 from kl.frontends import load_model
@@ -278,3 +278,48 @@ def test_a_token_outside_the_vocabulary_is_refused(small_llama):
     interpreter = Interpreter(module, random_weights(weight_specs(module), seed=0))
     with pytest.raises(InterpretationError, match=r"collective.sharded_embedding: row 7 is outside 0 to 1"):
         interpreter.step([np.array([0, 7], np.int32), 0])
+
+
+CONSTANTS = """model m
+dtype f32
+constant frequencies[2] = [1.0, 0.01]
+constant long[2] = [0.5, 0.002]
+constant gains[j in 0..24] = 1.0 + j / 24.0
+weight table[32, 24]
+layer block[2](x[1, 24], position: i32) {
+  weight wq[24, 18]
+  weight wk[24, 6]
+  weight wo[18, 24]
+  cache keys[1, 1, 16, 6]
+  q = rope(x @ wq, position, frequencies, head_dim = 6, long = long, long_from = 2)
+  k = rope(x @ wk, position, frequencies, head_dim = 6, long = long, long_from = 2)
+  append(keys, k, position)
+  return rms_norm(x + attention(q, keys, keys, position) @ wo, gains, 1e-5)
+}
+step(token[1]: i32, position: i32) {
+  x = table[token]
+  for i in 0..2 { x = block[i](x, position) }
+  return argmax(x), x
+}
+"""
+
+
+@pytest.mark.parametrize("sockets", [2, 4])
+def test_padded_heads_rotate_in_part_and_constants_keep_their_values(sockets: int):
+    module = load_model(CONSTANTS, "m.kl")
+    weights = random_weights(weight_specs(module), seed=0)
+    wanted, specs = logits(module, weights), weight_specs(module)
+    shard(module, sockets)
+    assert "shard_runs" in str(module)
+    assert weight_specs(module) == specs
+    assert_allclose(logits(module, weights), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_constant_that_is_split_keeps_its_whole_value(parse):
+    module = parse("""
+        builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 2 : i64}>} {
+          nn.weight @c : tensor<2xf32> {shard_axis = 0, shard_parts = 2, shard_runs = array<i64: 3, 1>,
+                                        value = dense<[1.0, 2.0, 3.0]> : tensor<3xf64>}
+        }""")
+    (spec,) = weight_specs(module)
+    assert (spec.tensor, spec.values) == (TensorSpec((3,), "f32"), (1.0, 2.0, 3.0))

@@ -96,6 +96,7 @@ class Model:
 def model_text(model: Model) -> str:
     """The model in the model language, each call in a line of its own."""
     lines = ["model random", f"dtype {model.dtype}", f"param batch = {model.batch}", "param context = 16"]
+    lines.append("constant frequencies[j in 0..4] = 100.0 ^ (-j / 4.0)")
     if model.tokens:
         lines += [f"weight embedding[{VOCAB}, {HIDDEN}]", f"weight head[{HIDDEN}, {VOCAB}]"]
     called = {call.kind for call in model.calls}
@@ -158,7 +159,7 @@ def _body_lines(kind: Kind) -> Iterator[str]:
 
 def _attention(kind: Kind, a: str) -> Iterator[str]:
     keys, values = (_caches(kind) * 2)[:2]
-    rope = "rope({}, position, 8, 100.0)" if "rope" in kind.options else "{}"
+    rope = "rope({}, position, frequencies)" if "rope" in kind.options else "{}"
     out = f" @ {a}wo" if "out" in kind.options else ""
     appends = [f"append({keys}, {rope.format(f'h @ {a}wk')}, position)"] if kind.body == "attention" else []
     if appends and values != keys:

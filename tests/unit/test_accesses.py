@@ -42,8 +42,10 @@ def touch(one: Access, at: tuple[int, ...], other: Access, then: tuple[int, ...]
     ]
     if slices[0].isdisjoint(slices[1]):
         return False
-    same = one.position is not None and one.position == other.position
-    return not same or position(one, at) == position(other, then)
+    if one.position is None or (one.position, one.ring) != (other.position, other.ring):
+        return True
+    apart = position(one, at) - position(other, then)
+    return apart == 0 or (one.ring is not None and apart % one.ring == 0)
 
 
 def brute_force(one: Access, other: Access) -> set[tuple[int | None, bool]]:
@@ -83,6 +85,7 @@ def some_accesses(draw: st.DrawFn) -> tuple[Access, Access]:
                 draw(st.integers(-9, 9)),
                 draw(st.integers(1, 4)),
                 draw(st.sampled_from([None, "p", "q"])),
+                ring=draw(st.sampled_from([None, 2, 3])),
             )
         )
     return made[0], made[1]
@@ -125,12 +128,16 @@ def test_what_is_too_much_to_try_counts_as_meeting(monkeypatch: pytest.MonkeyPat
     assert [m.one for m in meetings(many, one)] == [()]
 
 
-def append(position: str = "p", *, loops: tuple[Loop, ...] = (), start: int = 0) -> Access:
-    return Access(True, loops, start, position=position)
+def append(
+    position: str = "p", *, loops: tuple[Loop, ...] = (), start: int = 0, ring: int | None = None
+) -> Access:
+    return Access(True, loops, start, position=position, ring=ring)
 
 
-def read(position: str = "p", *, loops: tuple[Loop, ...] = (), start: int = 0) -> Access:
-    return Access(False, loops, start, waits=position)
+def read(
+    position: str = "p", *, loops: tuple[Loop, ...] = (), start: int = 0, ring: int | None = None
+) -> Access:
+    return Access(False, loops, start, waits=position, ring=ring)
 
 
 LAYERS = (Loop("layers", 4, 1),)
@@ -161,6 +168,13 @@ STEPS = (Loop("steps", 3, 0, 1), Loop("layers", 4, 1))
         (append(loops=STEPS), read(loops=STEPS), [0]),
         # Two appends to one cache meet in their own step alone: the position grows.
         (append(loops=STEPS), append(loops=STEPS), [None]),
+        # In a ring of two positions that of step 2 is the one of step 0, in a ring of three it is not.
+        (append(loops=STEPS, ring=2), append(loops=STEPS, ring=2), [None, 0, 0]),
+        (append(loops=STEPS, ring=3), append(loops=STEPS, ring=3), [None]),
+        # A read of a ring waits for an append to a ring like it.
+        (append(ring=8), read(ring=8), []),
+        (append(ring=8), read(), [None]),
+        (append(ring=8), read(ring=4), [None]),
     ],
 )
 def test_what_can_wait_is_no_conflict(earlier: Access, later: Access, levels: list[int | None]):

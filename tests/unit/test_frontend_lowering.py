@@ -77,6 +77,7 @@ def step(expression: str) -> str:
 weight w[hidden, 4]
 weight norm[hidden]: f32
 weight table[16, hidden]
+constant frequencies[2] = [1, 0.5]
 cache keys[batch, 1, 16, hidden]
 step(x[batch, hidden], y[batch, hidden], ids[batch]: i32, position: i32) {{
   return {expression}
@@ -94,7 +95,7 @@ step(x[batch, hidden], y[batch, hidden], ids[batch]: i32, position: i32) {{
         ("table[ids]", EmbeddingOp, TensorType(bf16, [1, 8])),
         ("rms_norm(x, norm, 1e-5)", RMSNormOp, TensorType(bf16, [1, 8])),
         ("rms_norm(eps = 0, gain = norm, x = x)", RMSNormOp, TensorType(bf16, [1, 8])),
-        ("rope(x, position, 4, 10000)", RopeOp, TensorType(bf16, [1, 8])),
+        ("rope(x, position, frequencies)", RopeOp, TensorType(bf16, [1, 8])),
         ("attention(x, keys, keys, position)", AttentionOp, TensorType(bf16, [1, 8])),
         ("silu(x)", SiluOp, TensorType(bf16, [1, 8])),
         ("gelu(x)", GeluOp, TensorType(bf16, [1, 8])),
@@ -114,19 +115,19 @@ def test_each_operator(expression: str, op: type[Operation], result: TensorType)
 def test_numbers_become_properties():
     module = load(
         step(
-            "rope(rms_norm(x, norm, 1 / 4.0), position, hidden / 2, 5e5,"
-            " factor = 8, low = 1, high = 2 * 2, original_context = 64)"
+            "rope(rms_norm(x, norm, 1 / 4.0), position, frequencies, head_dim = hidden,"
+            " scale = frequencies[1] / 2, long = frequencies, long_from = 64)"
         )
     )
     norm, rope = body_of(module)
     assert isinstance(norm, RMSNormOp)
     assert norm.eps.value.data == 0.25
     assert isinstance(rope, RopeOp)
-    assert (rope.head_dim.value.data, rope.theta.value.data) == (4, 5e5)
-    scaling = [rope.scaling_factor, rope.low_frequency_factor, rope.high_frequency_factor]
-    assert [number.value.data for number in scaling if number] == [8.0, 1.0, 4.0]
-    assert rope.original_context
-    assert rope.original_context.value.data == 64
+    assert (rope.head_dim.value.data, rope.frequencies.get_values()) == (8, (1.0, 0.5))
+    assert rope.scale
+    assert rope.scale.value.data == 0.25
+    assert rope.long_from
+    assert rope.long_from.value.data == 64
 
 
 @pytest.mark.parametrize(("keyword", "scale"), [("", 8**-0.5), (", scale = 0.5", 0.5)])
@@ -206,9 +207,9 @@ step(x[batch, hidden]) {
 
 def test_a_layer_may_return_several_values():
     text = """
-layer split[1](x[batch, hidden]) { return silu(x), f32(x) }
+layer halve[1](x[batch, hidden]) { return silu(x), f32(x) }
 step(x[batch, hidden]) {
-  a, b = split[0](x)
+  a, b = halve[0](x)
   return b, f32(a)
 }
 """

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import ParseError
 
@@ -48,6 +52,16 @@ def eps_of(module: ModuleOp) -> float:
         ("007", 7),
         ("hidden * heads + 1", 17),
         ("9223372036854775807 - 9223372036854775806", 1),
+        ("2 ^ 3 ^ 2", 512),
+        ("(-2) ^ 2", 4),
+        ("5 - -1 ^ 2", 6),
+        ("(-1) ^ (10 ^ 18)", 1),
+        ("1 + 0 ^ (10 ^ 18)", 1),
+        ("min(7, 3, 5) + max(7, 3)", 10),
+        ("floor(2.9) - ceil(-2.9)", 4),
+        ("mod(-1, 8)", 7),
+        ("floor(sqrt(hidden * heads))", 4),
+        ("floor(10.0 ^ 2 + exp(0) + log(1))", 101),
     ],
 )
 def test_whole_numbers(expression: str, value: int):
@@ -56,7 +70,17 @@ def test_whole_numbers(expression: str, value: int):
 
 
 @pytest.mark.parametrize(
-    ("expression", "value"), [("1.0 / 4", 0.25), ("2 * 1.5", 3.0), ("1 + 1", 2.0), ("2.5e-1", 0.25)]
+    ("expression", "value"),
+    [
+        ("1.0 / 4", 0.25),
+        ("2 * 1.5", 3.0),
+        ("1 + 1", 2.0),
+        ("2.5e-1", 0.25),
+        ("2.0 ^ -2", 0.25),
+        ("0.0 ^ 0", 1.0),
+        ("min(1, 2.0)", 1.0),
+        ("mod(5.5, 2)", 1.5),
+    ],
 )
 def test_floats(expression: str, value: float):
     assert eps_of(load_model(TEXT.replace("1e-5", expression), "m.kl")) == value
@@ -109,3 +133,25 @@ def test_a_model_without_parameters_has_none_to_set():
     with pytest.raises(ParseError) as raised:
         load_model(text, "m.kl", {"batch": 2})
     assert raised.value.msg == "unknown parameter 'batch'\nhelp: parameters of this model: none"
+
+
+NUMBERS = st.floats(1e-300, 1e300)
+
+
+@settings(deadline=None)
+@given(NUMBERS, st.floats(-1.0, 1.0), st.floats(-700, 700))
+def test_powers_are_within_an_ulp_of_the_machines(base: float, exponent: float, x: float):
+    for text, value in ((f"{base!r} ^ ({exponent!r})", base**exponent), (f"exp({x!r})", math.exp(x))):
+        ours = eps_of(load_model(TEXT.replace("1e-5", text), "m.kl"))
+        assert abs(ours - value) <= math.ulp(value)
+    ours = eps_of(load_model(TEXT.replace("param eps = 1e-5", f"param eps = 1000 + log({base!r})"), "m.kl"))
+    assert abs(ours - (1000 + math.log(base))) <= math.ulp(1000)
+
+
+def test_parameters_from_outside_reach_constants():
+    text = TEXT.replace("param eps = 1e-5", "param theta = 2\nconstant c[j in 0..heads] = theta ^ (j + 1.0)")
+    text = text.replace("norm, eps", "norm, c[1]")
+    assert eps_of(load_model(text, "m.kl")) == 4.0
+    assert eps_of(load_model(text, "m.kl", {"theta": 3})) == 9.0
+    with pytest.raises(ParseError, match="unknown parameter 'c'"):
+        load_model(text, "m.kl", {"c": 3})

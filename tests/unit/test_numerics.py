@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from kl.backends import numerics
-from kl.backends.numerics import OPERATIONS, cache_append
+from kl.backends.meanings import OPERATIONS
+from kl.backends.numerics_attention import cache_append
 from kl.backends.tensors import TensorSpec, rounded
 from kl.dialects.nn import NN, CacheAppendOp
 from kl.dialects.operation import ComputeOp
@@ -122,7 +123,7 @@ def test_rms_norm(seed: int):
 
 def test_rope_turns_each_pair_of_halves():
     x = np.arange(1, 9, dtype=np.float32).reshape(1, 8)  # two heads of 4: pairs (1,3), (2,4), …
-    given_ = run("rope", (x, POSITION), (1, 8), head_dim=4, theta=100.0)
+    given_ = run("rope", (x, POSITION), (1, 8), head_dim=4, frequencies=(1.0, 0.1))
     turned = [
         (a + 1j * b) * np.exp(1j * 5 * f) for a, b, f in ((1, 3, 1), (2, 4, 0.1), (5, 7, 1), (6, 8, 0.1))
     ]
@@ -131,20 +132,43 @@ def test_rope_turns_each_pair_of_halves():
     assert_allclose(given_, [wanted], rtol=1e-6)
 
 
-def test_rope_scaling_stretches_long_waves_alone():
-    plain = {"head_dim": 128, "theta": 500000.0}
-    scaling = {
-        "scaling_factor": 8.0,
-        "low_frequency_factor": 1.0,
-        "high_frequency_factor": 4.0,
-        "original_context": 8192,
-    }
-    base, scaled = numerics._frequencies(plain), numerics._frequencies(plain | scaling)
-    waves = 2 * np.pi / base
-    smooth = (8192 / waves - 1.0) / (4.0 - 1.0)
-    blended = (1 - smooth) * base / 8 + smooth * base
-    wanted = np.where(waves < 8192 / 4, base, np.where(waves > 8192, base / 8, blended))
-    assert_allclose(scaled, wanted, rtol=1e-15)
+def test_rope_turns_neighbours_where_they_are_interleaved():
+    x = np.arange(1, 9, dtype=np.float32).reshape(1, 8)
+    halves = x.reshape(2, 2, 2).swapaxes(1, 2).reshape(1, 8)
+    turned = run("rope", (halves, POSITION), (1, 8), head_dim=4, frequencies=(1.0, 0.1))
+    wanted = turned.reshape(2, 2, 2).swapaxes(1, 2).reshape(1, 8)
+    given_ = run("rope", (x, POSITION), (1, 8), head_dim=4, frequencies=(1.0, 0.1), interleaved=1)
+    assert_same_bits(given_, wanted)
+
+
+@pytest.mark.parametrize("flags", [{}, {"interleaved": 1}])
+def test_rope_leaves_what_it_does_not_rotate(flags: dict[str, int]):
+    x = draw(np.random.default_rng(0), (2, 30), "f32")
+    given_ = run("rope", (x, POSITION), (2, 30), head_dim=10, frequencies=(1.0, 0.1, 0.01), **flags)
+    heads, turned = x.reshape(2, 3, 10), given_.reshape(2, 3, 10)
+    assert_same_bits(turned[..., 6:], heads[..., 6:])
+    rotating = heads[..., :6].reshape(2, 18)
+    wanted = run("rope", (rotating, POSITION), (2, 18), head_dim=6, frequencies=(1.0, 0.1, 0.01), **flags)
+    assert_same_bits(turned[..., :6].reshape(2, 18), wanted)
+
+
+def test_the_scale_of_rope_stretches_what_rotates():
+    x = draw(np.random.default_rng(0), (1, 6), "f64")
+    plain = run("rope", (x, POSITION), (1, 6), "f64", head_dim=6, frequencies=(1.0, 0.1))
+    scaled = run("rope", (x, POSITION), (1, 6), "f64", head_dim=6, frequencies=(1.0, 0.1), scale=2.0)
+    assert_same_bits(scaled, plain * np.array([2, 2, 2, 2, 1, 1]))
+
+
+def test_rope_takes_the_long_frequencies_for_longer_sequences():
+    x = draw(np.random.default_rng(0), (1, 4), "f64")
+    tables = {"short": (1.0, 0.1), "long": (0.5, 0.01)}
+    for position in range(12):
+        at = np.array(position, np.int32)
+        both = {"frequencies": tables["short"], "long_frequencies": tables["long"], "long_from": 6}
+        given_ = run("rope", (x, at), (1, 4), "f64", head_dim=4, **both)
+        # Six tokens, positions 0 to 5, are as many as the short table is for.
+        table = tables["long" if position + 1 > 6 else "short"]
+        assert_same_bits(given_, run("rope", (x, at), (1, 4), "f64", head_dim=4, frequencies=table))
 
 
 def test_embedding_reads_rows():
@@ -245,10 +269,17 @@ def test_elementwise_tiles_have_the_bits_of_the_whole(seed: int, dtype: str, dat
         assert_same_bits(np.concatenate(parts, axis=1), whole)
 
 
+ROPES = (
+    {"head_dim": 6, "frequencies": (1.0, 0.1, 0.01)},
+    {"head_dim": 6, "frequencies": (1.0, 0.1), "scale": 0.7, "interleaved": 1},
+    {"head_dim": 6, "frequencies": (1.0,), "long_frequencies": (0.3,), "long_from": 4},
+)
+
+
 @given(SEEDS, FLOATS, st.data())
 def test_rope_heads_have_the_bits_of_the_whole(seed: int, dtype: str, data: st.DataObject):
     x = draw(np.random.default_rng(seed), (2, 48), dtype)
-    attributes = {"head_dim": 6, "theta": 1e4}
+    attributes = data.draw(st.sampled_from(ROPES))
     whole = run("rope", (x, POSITION), (2, 48), dtype, **attributes)
     for head in cuts(data.draw, 8):
         tile = x[:, head.start * 6 : head.stop * 6]

@@ -62,7 +62,7 @@ class Body:
                 "observe",
             ]
         )
-        rope = "{head_dim = 16 : i64, theta = 100.0 : f64}"
+        rope = "{head_dim = 16 : i64, frequencies = array<f64: 1.0, 0.01>}"
         line = {
             "matmul": f"{result} = nn.matmul {x}, {weight} : ({X}, {W}) -> {X}",
             "norm": f"{result} = nn.rms_norm {x}, %norm eps 1.0e-05 : ({X}, {NORM}) -> {X}",

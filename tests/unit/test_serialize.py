@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.serialize import dump_program, load_program, parse_program, save_program
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
+from kl.backends.weights import Part
 
 
 def test_a_program_survives_saving_and_loading(decoder: Any, tmp_path: Path) -> None:
@@ -41,6 +44,68 @@ def test_numbers_of_attributes_keep_their_type(network: Any) -> None:
     assert attributes == {"eps": 1e-5, "count": 3}
     assert [type(value) for value in attributes.values()] == [float, int]
     assert loaded == program
+
+
+def rope_document(network: Any, attributes: dict[str, Any], version: int) -> str:
+    """A program with a rope of such attributes, as a document of a version."""
+    net = network()
+    spec = TensorSpec((1, 8), "f32")
+    x, position, y = (
+        net.memory("x", "input", 1, 8),
+        net.memory("p", "weight", 8),
+        net.memory("y", "value", 1, 8),
+    )
+    row, at, out = net.channel(1, 8), net.channel(8), net.channel(1, 8)
+    net.load("load", x, row)
+    net.load("load p", position, at)
+    ports = [InputPort(row, spec), InputPort(at, TensorSpec((8,), "f32"))]
+    net.stage("rope", 1, ports, [OutputPort(out, 2)], [Instruction("nn.rope", (0, 1), spec, attributes)])
+    net.store("store", out, y)
+    document = json.loads(dump_program(net.program()))
+    document["version"] = version
+    return json.dumps(document)
+
+
+def attributes_of_rope(text: str) -> Any:
+    """The attributes of the rope of a document, read and written and read again."""
+    program = parse_program(text)
+    assert parse_program(dump_program(program)) == program
+    return program.kernels[0].units[2].body[0].attributes
+
+
+def test_lists_of_attributes_come_back_as_they_were(network: Any) -> None:
+    attributes = {"head_dim": 8, "frequencies": (1.0, 0.1, 1 / 3), "interleaved": 1}
+    assert attributes_of_rope(rope_document(network, attributes, 4)) == attributes
+
+
+def test_the_rope_of_an_old_program_has_its_frequencies(network: Any) -> None:
+    plain = {"head_dim": 4, "theta": 1e4}
+    wanted = {"head_dim": 4, "frequencies": (1.0, 0.01)}
+    assert attributes_of_rope(rope_document(network, plain, 3)) == wanted
+    scaling = {"scaling_factor": 8.0, "low_frequency_factor": 1.0, "high_frequency_factor": 4.0}
+    scaled = plain | scaling | {"original_context": 8}
+    # A wave of 2 pi positions lies between 8 / 4 and 8 / 1, one of 200 pi is stretched by the whole factor.
+    kept = (8 / (2 * math.pi) - 1.0) / 3.0
+    short, long = attributes_of_rope(rope_document(network, scaled, 3))["frequencies"]
+    assert short == pytest.approx(kept + (1 - kept) / 8.0, rel=1e-15)
+    assert long == 0.01 / 8.0
+
+
+@pytest.mark.parametrize("attributes", [{}, {"head_dim": 4, "theta": 0.0}, {"head_dim": 0, "theta": 1e4}])
+def test_a_rope_without_numbers_is_refused(network: Any, attributes: dict[str, Any]) -> None:
+    with pytest.raises(ProgramError, match=r"of a rope is .*, not above zero"):
+        parse_program(rope_document(network, attributes, 3))
+
+
+def test_what_is_known_of_weights_comes_back(decoder: Any) -> None:
+    program = decoder()
+    weight = next(region for region in program.regions if region.kind == "weight")
+    changed = replace(
+        weight, rows=Part(0, 4), columns=Part(1, 2, 8), layers=(3, 1), values=(0.1, 1 / 3, -1e-300)
+    )
+    regions = tuple(changed if region is weight else region for region in program.regions)
+    program = replace(program, regions=regions)
+    assert parse_program(dump_program(program)) == program
 
 
 def test_fields_with_a_default_may_be_left_out(decoder: Any) -> None:
@@ -72,8 +137,8 @@ UNIT = ("program", "kernels", 0, "units", 0)
     [
         (("format",), "elf", 'not a kl-program document: it has no "format": "kl-program"'),
         (("format",), ..., "not a kl-program document"),
-        (("version",), 4, "version 4 of kl-program; this reader knows versions 1 to 3"),
-        (("version",), ..., "version None of kl-program; this reader knows versions 1 to 3"),
+        (("version",), 5, "version 5 of kl-program; this reader knows versions 1 to 4"),
+        (("version",), ..., "version None of kl-program; this reader knows versions 1 to 4"),
         (
             (*UNIT, "rate"),
             7,

@@ -16,6 +16,7 @@ from kl.tools.driver import run_passes
 from kl.tools.universe import make_context
 
 WIDTHS = (8, 16)
+FUNCTIONS = ("silu", "gelu", "gelu_erf", "sigmoid", "tanh", "relu", "softplus")
 
 
 def random_model(rng: random.Random) -> str:
@@ -28,21 +29,32 @@ def random_model(rng: random.Random) -> str:
         width = widths[value]
         like = [name for name, other in widths.items() if other == width]
         widths[new] = width
-        match rng.choice(["matmul", "matmul", "unary", "binary", "bias", "norm"]):
+        match kind := rng.choice(
+            ["matmul", "matmul", "unary", "binary", "weight", "bias", "number", "norm", "groups"]
+        ):
             case "matmul":
                 widths[new] = rng.choice(WIDTHS)
                 weights.append(f"weight w{number}[{width}, {widths[new]}]")
                 lines.append(f"{new} = {value} @ w{number}")
             case "unary":
-                lines.append(f"{new} = {rng.choice(['silu', 'gelu'])}({value})")
+                lines.append(f"{new} = {rng.choice(FUNCTIONS)}({value})")
             case "binary":
-                lines.append(f"{new} = {value} {rng.choice('+*')} {rng.choice(like)}")
+                lines.append(f"{new} = {value} {rng.choice('+-*')} {rng.choice(like)}")
             case "bias":
+                weights.append(f"weight w{number}[{width}]")
+                lines.append(f"{new} = {rng.choice([f'{value} + w{number}', f'w{number} * {value}'])}")
+            case "number":
+                lines.append(
+                    f"{new} = {rng.choice(['1.5 - v', 'v / 3', '-v', '2 * v + 1']).replace('v', value)}"
+                )
+            case "weight":
                 weights.append(f"weight w{number}[2, {width}]")
                 lines.append(f"{new} = {value} + w{number}")
             case _:
                 weights.append(f"weight w{number}[{width}]")
-                lines.append(f"{new} = rms_norm({value}, w{number}, 1e-5)")
+                groups = rng.choice(["", ", groups = 2", ", groups = 4"]) if kind == "groups" else ""
+                norm = rng.choice(["rms_norm", "layer_norm"])
+                lines.append(f"{new} = {norm}({value}, w{number}, 1e-5{groups})")
         if rng.random() < 0.2:
             lines.append(f'observe {new} as "{new}"')
     body = "\n  ".join([*lines, f"return {', '.join(widths)}"])

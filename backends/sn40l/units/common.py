@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ....dialects.machine import Machine
 from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
-from ..address import Layout, Level, Walk
+from ..address import Layout, Level, Ring, Walk
 from ..errors import require, require_extents
 from ..firing import Place, Surroundings, UnitRun
 from ..kernel import Arguments, Kernel, Unit
@@ -32,7 +32,7 @@ class AddressPattern:
     iteration i of its loop begins at `start + i * pass_stride + t * tile_stride`; inside, element (a, b, …)
     of the tile lies at the dot product with `strides`. With `outer_strides` it moves with the loops around as
     well, the outermost first. With `position_stride`, `position * position_stride` is added, position being
-    the scalar that `position_parameter` points to plus the number of the decode step.
+    the scalar that `position_parameter` points to plus the number of the decode step, modulo `ring` if given.
     """
 
     parameter: int
@@ -45,6 +45,7 @@ class AddressPattern:
     position_parameter: int | None = None
     position_stride: int = 0
     outer_strides: tuple[int, ...] = ()
+    ring: int | None = None
 
     def check(self, kernel: Kernel, unit: Unit) -> None:
         """Raises: ProgramError where it points to no parameter or its strides do not fit."""
@@ -52,21 +53,29 @@ class AddressPattern:
         given, rank = len(self.strides), len(self.tile.shape)
         require(given == rank, f"{given} strides for a tile of rank {rank}")
         require_extents(self.tile, "its tile")
-        given, around = len(self.outer_strides), max(0, len(kernel.tree.path(unit.runs(kernel))) - 1)
+        path = kernel.tree.path(unit.runs(kernel))
+        given, around = len(self.outer_strides), max(0, len(path) - 1)
         require(given in (0, around), f"{given} outer strides in {around} loops around")
         if self.position_parameter is not None:
             require_scalar(kernel, self.position_parameter)
+        if self.ring is not None:
+            require(self.position_parameter is not None, "a ring without a position")
+            require(self.ring > 0, f"a ring of {self.ring} positions")
+            moves = path and path[0].name == STEP and self._strides(len(path))[0]
+            require(not moves, "a stream of a ring moves in decode steps besides its position")
 
     def walk(self, unit: Unit, kernel: Kernel, index: int, arguments: Arguments) -> Walk:
         """The walk of a unit for the arguments of a call."""
         start = arguments.addresses[self.parameter] + self.start
         path = kernel.tree.path(unit.runs(kernel))
-        strides = [*(self.outer_strides or (0,) * (len(path) - 1)), self.pass_stride]
+        strides = self._strides(len(path))
+        levels = [Level(loop.name, loop.count, stride) for loop, stride in zip(path, strides, strict=True)]
         if self.position_parameter is not None:
-            start += arguments.position(self.position_parameter) * self.position_stride
+            position = arguments.position(self.position_parameter)
             if path and path[0].name == STEP:
-                strides[0] += self.position_stride
-        levels = (Level(loop.name, loop.count, stride) for loop, stride in zip(path, strides, strict=False))
+                levels[0] = self._stepping(levels[0], position)
+            if not levels or levels[0].ring is None:
+                start += self.slot(position) * self.position_stride
         return Walk(
             unit=index,
             writes=unit.writes,
@@ -77,6 +86,20 @@ class AddressPattern:
             levels=tuple(levels),
             placement=kernel.placements[index],
         )
+
+    def _strides(self, loops: int) -> tuple[int, ...]:
+        """Bytes that it moves in each of the loops around, the outermost first, but for its position."""
+        return (*(self.outer_strides or (0,) * (loops - 1)), self.pass_stride) if loops else ()
+
+    def slot(self, position: int) -> int:
+        """Where a position is in the memory."""
+        return position if self.ring is None else position % self.ring
+
+    def _stepping(self, level: Level, position: int) -> Level:
+        """The level of decode steps, in each of which the position is one further."""
+        stride, slot = level.stride + self.position_stride, self.slot(position)
+        goes_on = self.ring is None or slot + level.count <= self.ring
+        return replace(level, stride=stride, ring=None if goes_on else Ring(slot, self.ring))
 
 
 def emit_pattern(
@@ -99,6 +122,7 @@ def emit_pattern(
         None if position is None else numbering.parameter(position),
         walk.position_stride or 0,
         walk.outer_strides,
+        walk.ring if position is not None else None,
     )
 
 

@@ -31,6 +31,8 @@ class Gather(Unit):
     table: TensorSpec
     sharded: bool = False
     """The rows are split over the sockets; a row of another socket arrives as zeros."""
+    whole_rows: int | None = None
+    """Rows of the whole table, where the parts have zeros behind them."""
 
     op_name: ClassVar[str] = "dataflow.gather"
 
@@ -48,7 +50,8 @@ class Gather(Unit):
         return TensorSpec(self.table.shape[1:], self.table.dtype)
 
     def rows(self, sockets: int) -> int:
-        return self.table.shape[0] * (sockets if self.sharded else 1)
+        """Rows of the whole table."""
+        return self.whole_rows or self.table.shape[0] * (sockets if self.sharded else 1)
 
     def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
         return (Port(self.ids, self.passes(kernel)),)
@@ -68,6 +71,9 @@ class Gather(Unit):
         if ids is None:
             raise ProgramError("its indices are bare tokens")
         require(ids.dtype in ("i32", "i64"), f"its indices are {ids}; they must be i32 or i64")
+        parts = self.table.shape[0] * (sockets if self.sharded else 1)
+        rows = self.rows(sockets)
+        require(0 < rows <= parts, f"its whole table has {rows} rows, the parts {parts}")
         require(len(self.table.shape) > 0, f"its table is a {self.table}, it has no rows")
         require_extents(self.table, "its table")
         require_tiles(kernel, self.channels, TensorSpec((*ids.shape, *self.row.shape), self.table.dtype))
@@ -81,6 +87,7 @@ class Gather(Unit):
             numbering.parameter(op.table),
             numbering.spec(op.table.type),
             op.sharded is not None,
+            None if op.rows is None else op.rows.value.data,
         )
 
 

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 class Gate:
     """A load's tiles from `position // positions_per_tile` on wait for one token a pass.
 
-    The position is the scalar that the parameter points to plus the number of the decode step.
+    The position is the scalar that the parameter points to plus the number of the decode step, modulo `ring`
+    with that.
     """
 
     channel: int
     position_parameter: int
     positions_per_tile: int
+    ring: int | None = None
 
     def tiles(self, load: Load, steps: int, position: int) -> tuple[int, ...]:
         """The first tile of a pass that waits, in each of so many decode steps from a position on.
@@ -34,7 +36,8 @@ class Gate:
         """
         gates: list[int] = []
         for here in range(position, position + steps):
-            gates.append(here // self.positions_per_tile)
+            slot = here if self.ring is None else here % self.ring
+            gates.append(slot // self.positions_per_tile)
             if not 0 <= gates[-1] < load.pattern.tiles:
                 last = load.pattern.tiles * self.positions_per_tile - 1
                 what = f"position {here} is outside what load '{load.name}' reads, 0 to {last}"
@@ -89,14 +92,18 @@ class Load(Unit):
         if self.gate is not None:
             require_scalar(kernel, self.gate.position_parameter)
             require(self.gate.positions_per_tile > 0, "no position per tile")
+            held = self.pattern.tiles * self.gate.positions_per_tile
+            fits = self.gate.ring in (None, held)
+            require(fits, f"a ring of {self.gate.ring} positions in tiles that hold {held}")
 
     @staticmethod
     def emit(op: LoadOp, numbering: Numbering) -> Load:
         gate = None
         if op.after is not None and op.position is not None:
-            positions = numbering.walk(op).positions_per_tile
-            assert positions is not None, "the check of planned kernels wants it"
-            gate = Gate(numbering.channel(op.after), numbering.parameter(op.position), positions)
+            walk = numbering.walk(op)
+            assert walk.positions_per_tile is not None, "the check of planned kernels wants it"
+            channel, position = numbering.channel(op.after), numbering.parameter(op.position)
+            gate = Gate(channel, position, walk.positions_per_tile, walk.ring)
         return Load(
             f"load {numbering.name(op.source)}",
             numbering.channels(op.channels),

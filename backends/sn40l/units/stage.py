@@ -73,7 +73,9 @@ class Instruction:
     operation: str
     operands: tuple[int, ...]
     result: TensorSpec
-    attributes: Mapping[str, int | float] = field(default_factory=dict[str, int | float])
+    attributes: Mapping[str, int | float | tuple[float, ...]] = field(
+        default_factory=dict[str, int | float | tuple[float, ...]]
+    )
 
 
 @dataclass(frozen=True)

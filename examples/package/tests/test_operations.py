@@ -5,7 +5,7 @@ import pytest
 from mine import OPERATIONS
 from mine.numbers import swiglu
 
-from kl.backends.numerics import mul, silu
+from kl.backends.elements import mul, silu
 from kl.backends.tensors import TensorSpec
 from kl.dialects.operation import missing_parts
 

@@ -140,7 +140,7 @@ dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf
   dataflow.counter %p to %d : tensor<i32> -> !dataflow.channel<tensor<i32>>
   dataflow.stage "rope" firings 1 ins(%c, %d : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<i32>>) periods [1, 1] outs(%b, %e : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 1] attributes {rate = "step", ii = 1, latency = 2, pcus = 1, pcu_first = 0} {
   ^bb0(%h: tensor<1x8xbf16>, %at: tensor<i32>):
-    %y = nn.rope %h, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+    %y = nn.rope %h, %at {head_dim = 8, frequencies = array<f64: 1.0, 0.1, 0.01, 0.001>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
     dataflow.yield %y, %y : tensor<1x8xbf16>, tensor<1x8xbf16>
   }
   dataflow.store %e result 0 {start = 0, stride = 1, rate = "step"} : !dataflow.channel<tensor<1x8xbf16>>

@@ -179,7 +179,7 @@ kernel.func @steps(%t: tensor<1xi32>, %p: tensor<i32>, %e: tensor<16x8xbf16>, %w
     %y = kernel.loop 4 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<4x8x8xbf16>) {
     ^bb1(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
       %a = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
-      %b = nn.rope %a, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+      %b = nn.rope %a, %at {head_dim = 8, frequencies = array<f64: 1.0, 0.1, 0.01, 0.001>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
       %d = nn.mul %b, %g : (tensor<1x8xbf16>, tensor<1x8xbf16>) -> tensor<1x8xbf16>
       kernel.yield %d : tensor<1x8xbf16>
     }

@@ -34,7 +34,7 @@ kernel.func @layer.loop(%x: tensor<1x8xbf16>, %w: tensor<3x8x8xbf16>, %at: tenso
   %y = kernel.loop 3 carried(%x : tensor<1x8xbf16>) -> tensor<1x8xbf16> stacks(%w : tensor<3x8x8xbf16>) {
   ^bb0(%h: tensor<1x8xbf16>, %wi: tensor<8x8xbf16>):
     %a = nn.matmul %h, %wi : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
-    %b = nn.rope %a, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+    %b = nn.rope %a, %at {head_dim = 8, frequencies = array<f64: 0.1>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
     kernel.yield %b : tensor<1x8xbf16>
   }
   kernel.return %y : tensor<1x8xbf16>

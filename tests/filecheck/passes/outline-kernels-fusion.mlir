@@ -98,9 +98,9 @@ func.func @one_cache(%x: tensor<1x4xbf16>, %cache: memref<1x1x8x4xbf16>, %p: ten
 func.func @ropes(%x: tensor<1x8xbf16>, %y: tensor<1x8xbf16>, %w: tensor<8x8xbf16>, %position: tensor<i32>) -> (tensor<1x8xbf16>, tensor<1x8xbf16>, tensor<1x8xbf16>) {
   %a = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
   %b = nn.matmul %x, %w : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
-  %p = nn.rope %a, %position {head_dim = 4 : i64, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
-  %q = nn.rope %b, %position {head_dim = 4 : i64, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
-  %r = nn.rope %y, %position {head_dim = 4 : i64, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %p = nn.rope %a, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %q = nn.rope %b, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %r = nn.rope %y, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   func.return %p, %q, %r : tensor<1x8xbf16>, tensor<1x8xbf16>, tensor<1x8xbf16>
 }
 

@@ -115,9 +115,9 @@ nn.weight @head : tensor<8x32xbf16>
 func.func private @decoder(%x: tensor<1x8xbf16>, %position: tensor<i32>, %an: tensor<8xbf16>, %wq: tensor<8x8xbf16>, %wk: tensor<8x4xbf16>, %wv: tensor<8x4xbf16>, %wo: tensor<8x8xbf16>, %mn: tensor<8xbf16>, %wg: tensor<8x16xbf16>, %wu: tensor<8x16xbf16>, %wd: tensor<16x8xbf16>, %keys: memref<1x1x8x4xbf16>, %values: memref<1x1x8x4xbf16>) -> tensor<1x8xbf16> {
   %h = nn.rms_norm %x, %an eps 1.0e-05 : (tensor<1x8xbf16>, tensor<8xbf16>) -> tensor<1x8xbf16>
   %q0 = nn.matmul %h, %wq : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
-  %q = nn.rope %q0, %position {head_dim = 4 : i64, theta = 10000.0 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %q = nn.rope %q0, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   %k0 = nn.matmul %h, %wk : (tensor<1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x4xbf16>
-  %k = nn.rope %k0, %position {head_dim = 4 : i64, theta = 10000.0 : f64} : (tensor<1x4xbf16>, tensor<i32>) -> tensor<1x4xbf16>
+  %k = nn.rope %k0, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x4xbf16>, tensor<i32>) -> tensor<1x4xbf16>
   %v = nn.matmul %h, %wv : (tensor<1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x4xbf16>
   nn.cache_append %keys[%position], %k : memref<1x1x8x4xbf16>, tensor<i32>, tensor<1x4xbf16>
   nn.cache_append %values[%position], %v : memref<1x1x8x4xbf16>, tensor<i32>, tensor<1x4xbf16>

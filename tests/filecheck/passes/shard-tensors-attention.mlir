@@ -51,8 +51,8 @@ func.func @step(%x: tensor<1x32xbf16>, %position: tensor<i32>) -> tensor<1x32xbf
   %q = nn.matmul %x, %wq : (tensor<1x32xbf16>, tensor<32x32xbf16>) -> tensor<1x32xbf16>
   %k = nn.matmul %x, %wk : (tensor<1x32xbf16>, tensor<32x8xbf16>) -> tensor<1x8xbf16>
   %v = nn.matmul %x, %wv : (tensor<1x32xbf16>, tensor<32x8xbf16>) -> tensor<1x8xbf16>
-  %qr = nn.rope %q, %position {head_dim = 4, theta = 1.0e+04 : f64} : (tensor<1x32xbf16>, tensor<i32>) -> tensor<1x32xbf16>
-  %kr = nn.rope %k, %position {head_dim = 4, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %qr = nn.rope %q, %position {head_dim = 4, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x32xbf16>, tensor<i32>) -> tensor<1x32xbf16>
+  %kr = nn.rope %k, %position {head_dim = 4, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   nn.observe %kr as "keys" : tensor<1x8xbf16>
   nn.cache_append %keys[%position], %kr : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
   nn.cache_append %values[%position], %v : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>

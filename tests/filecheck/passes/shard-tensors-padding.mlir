@@ -24,7 +24,7 @@ func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) -> tensor<1x8xbf16
   %keys = nn.get_global @keys : memref<1x2x16x2xbf16>
   %q = nn.matmul %x, %wq : (tensor<1x8xbf16>, tensor<8x12xbf16>) -> tensor<1x12xbf16>
   %k = nn.matmul %x, %wk : (tensor<1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x4xbf16>
-  %qr = nn.rope %q, %position {head_dim = 2, theta = 1.0e+04 : f64} : (tensor<1x12xbf16>, tensor<i32>) -> tensor<1x12xbf16>
+  %qr = nn.rope %q, %position {head_dim = 2, frequencies = array<f64: 1.0>} : (tensor<1x12xbf16>, tensor<i32>) -> tensor<1x12xbf16>
   nn.cache_append %keys[%position], %k : memref<1x2x16x2xbf16>, tensor<i32>, tensor<1x4xbf16>
   %a = nn.attention %qr, %keys, %keys, %position scale 5.0e-01 : (tensor<1x12xbf16>, memref<1x2x16x2xbf16>, memref<1x2x16x2xbf16>, tensor<i32>) -> tensor<1x12xbf16>
   %o = nn.matmul %a, %wo : (tensor<1x12xbf16>, tensor<12x8xbf16>) -> tensor<1x8xbf16>

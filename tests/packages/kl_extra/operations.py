@@ -19,17 +19,17 @@ from kl.dialects.tensors import expect, shape_of
 
 
 @irdl_op_definition
-class ClampOp(ElementwiseOp):
+class LimitOp(ElementwiseOp):
     """Every element, at least `low` and at most what `high` has for its column; the rules are the base's."""
 
-    name = "extra.clamp"
+    name = "extra.limit"
 
     x = operand_def(TensorType[AnyFloat])
     high = operand_def(TensorType[AnyFloat])
     low = prop_def(FloatAttr.constr(f64))
 
-    NUMPY: ClassVar = "kl_extra.numbers:clamp"
-    SPELLING: ClassVar = Spelling("clamp", ("x", "high"), optional=("low",))
+    NUMPY: ClassVar = "kl_extra.numbers:limit"
+    SPELLING: ClassVar = Spelling("limit", ("x", "high"), optional=("low",))
     FUSION: ClassVar = Fusion("elementwise", "activation")
 
     assembly_format = "$x `,` $high `from` $low attr-dict `:` functional-type(operands, results)"
@@ -38,7 +38,7 @@ class ClampOp(ElementwiseOp):
         super().__init__(operands=[x, high], result_types=[x.type], properties={"low": FloatAttr(low, f64)})
 
     @classmethod
-    def spelled(cls, arguments: Arguments) -> ClampOp:
+    def spelled(cls, arguments: Arguments) -> LimitOp:
         x, low = arguments.floats("x"), arguments.number("low") if "low" in arguments else 0.0
         if low > 0:
             raise arguments.wrong("low", f"low is {low}", "it must not be above zero")
@@ -46,7 +46,7 @@ class ClampOp(ElementwiseOp):
 
     def verify_shapes(self) -> None:
         x, high = shape_of(self.x), shape_of(self.high)
-        expect(self.x.type == self.result.type, f"clamp keeps the type, {self.x.type}")
+        expect(self.x.type == self.result.type, f"limit keeps the type, {self.x.type}")
         expect(high == x[-1:], f"high is {high}, the last dimension of x is {x[-1:]}")
 
     def flops(self) -> int:
@@ -54,10 +54,10 @@ class ClampOp(ElementwiseOp):
 
 
 @irdl_op_definition
-class LayerNormOp(ComputeOp):
-    """Layer norm over the last dimension: `(x - mean) / sqrt(variance + eps) * gain + bias`."""
+class CentredNormOp(ComputeOp):
+    """Norm over the last dimension: `(x - mean) / sqrt(variance + eps) * gain + bias`."""
 
-    name = "extra.layer_norm"
+    name = "extra.centred_norm"
 
     x = operand_def(TensorType[AnyFloat])
     gain = operand_def(TensorType[AnyFloat])
@@ -68,8 +68,8 @@ class LayerNormOp(ComputeOp):
     traits = traits_def(Pure())
     assembly_format = "$x `,` $gain `,` $bias `eps` $eps attr-dict `:` functional-type(operands, results)"
 
-    NUMPY: ClassVar = "kl_extra.numbers:layer_norm"
-    SPELLING: ClassVar = Spelling("layer_norm", ("x", "gain", "bias", "eps"))
+    NUMPY: ClassVar = "kl_extra.numbers:centred_norm"
+    SPELLING: ClassVar = Spelling("centred_norm", ("x", "gain", "bias", "eps"))
     FUSION: ClassVar = Fusion("norm", "norm")
 
     def __init__(self, x: SSAValue, gain: SSAValue, bias: SSAValue, eps: float):
@@ -77,7 +77,7 @@ class LayerNormOp(ComputeOp):
         super().__init__(operands=[x, gain, bias], result_types=[x.type], properties=properties)
 
     @classmethod
-    def spelled(cls, arguments: Arguments) -> LayerNormOp:
+    def spelled(cls, arguments: Arguments) -> CentredNormOp:
         x = arguments.floats("x")
         return cls(x, arguments.gain("gain", x), arguments.gain("bias", x), arguments.eps())
 
@@ -98,5 +98,5 @@ class LayerNormOp(ComputeOp):
         return view.whole()
 
 
-EXTRA = Dialect("extra", [ClampOp, LayerNormOp])
+EXTRA = Dialect("extra", [LimitOp, CentredNormOp])
 UNIVERSE = Universe(all_dialects={"extra": lambda: EXTRA})

@@ -45,7 +45,7 @@ func.func @step(%x: tensor<1x8xbf16>) {
 }
 
 // -----
-// CHECK: ids are (1, 1); embedding takes one dimension, [batch]
+// CHECK: ids are (1, 1); embedding takes one dimension, [batch], or a scalar
 func.func @step(%ids: tensor<1x1xi32>, %table: tensor<4x8xbf16>) {
   %y = collective.sharded_embedding %ids, %table : (tensor<1x1xi32>, tensor<4x8xbf16>) -> tensor<1x8xbf16>
   func.return

@@ -26,7 +26,7 @@ dataflow.kernel @steps(%x: tensor<1x8xbf16>, %p: tensor<i32>) -> tensor<2x1x8xbf
   dataflow.carry 1 init %c next %d final %f current %e : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
   dataflow.stage "rope" firings 1 ins(%e, %i : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<i32>>) periods [1, 3] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] {
   ^bb0(%h: tensor<1x8xbf16>, %at: tensor<i32>):
-    %y = nn.rope %h, %at {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+    %y = nn.rope %h, %at {head_dim = 8, frequencies = array<f64: 1.0, 0.1, 0.01, 0.001>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
     dataflow.yield %y : tensor<1x8xbf16>
   }
   dataflow.stage "copy" firings 1 ins(%f : !dataflow.channel<tensor<1x8xbf16>>) periods [1] outs(%b, %g : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>) periods [1, 1] attributes {rate = "step"} {

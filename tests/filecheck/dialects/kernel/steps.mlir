@@ -9,7 +9,7 @@ kernel.func @decode(%token: tensor<1xi32>, %position: tensor<i32>, %e: tensor<16
   %tokens = kernel.steps 8 carried(%token : tensor<1xi32>) counted(%position : tensor<i32>) -> tensor<8x1xi32> {
   ^bb0(%t: tensor<1xi32>, %p: tensor<i32>):
     %x = nn.embedding %t, %e : (tensor<1xi32>, tensor<16x8xbf16>) -> tensor<1x8xbf16>
-    %y = nn.rope %x, %p {head_dim = 8, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+    %y = nn.rope %x, %p {head_dim = 8, frequencies = array<f64: 1.0, 0.1, 0.01, 0.001>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
     %n = nn.argmax %y : (tensor<1x8xbf16>) -> tensor<1xi32>
     kernel.yield %n : tensor<1xi32>
   }

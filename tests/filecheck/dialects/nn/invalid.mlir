@@ -30,7 +30,7 @@ func.func @step(%x: tensor<8xbf16>, %w: tensor<8x4xbf16>) {
 }
 
 // -----
-// CHECK: norm weight is (4,); the last dimension of x is (8,)
+// CHECK: norm gain is (4,); it should be (8,)
 func.func @step(%x: tensor<1x8xbf16>, %w: tensor<4xbf16>) {
   %y = nn.rms_norm %x, %w eps 1.0e-05 : (tensor<1x8xbf16>, tensor<4xbf16>) -> tensor<1x8xbf16>
   func.return
@@ -51,7 +51,7 @@ func.func @step(%x: tensor<1x8xf32>) {
 }
 
 // -----
-// CHECK: ids are (1, 1); embedding takes one dimension, [batch]
+// CHECK: ids are (1, 1); embedding takes one dimension, [batch], or a scalar
 func.func @step(%ids: tensor<1x1xi32>, %table: tensor<16x8xbf16>) {
   %x = nn.embedding %ids, %table : (tensor<1x1xi32>, tensor<16x8xbf16>) -> tensor<1x8xbf16>
   func.return
@@ -65,23 +65,51 @@ func.func @step(%x: tensor<1x8xbf16>) {
 }
 
 // -----
-// CHECK: head_dim is 3; rope needs an even one
+// CHECK: head_dim is 3; 2 frequencies rotate 4
 func.func @step(%x: tensor<1x9xbf16>, %position: tensor<i32>) {
-  %y = nn.rope %x, %position {head_dim = 3 : i64, theta = 1.0e+04 : f64} : (tensor<1x9xbf16>, tensor<i32>) -> tensor<1x9xbf16>
+  %y = nn.rope %x, %position {head_dim = 3 : i64, frequencies = array<f64: 1.0, 0.1>} : (tensor<1x9xbf16>, tensor<i32>) -> tensor<1x9xbf16>
   func.return
 }
 
 // -----
 // CHECK: extent 6 is no multiple of head_dim 4
 func.func @step(%x: tensor<1x6xbf16>, %position: tensor<i32>) {
-  %y = nn.rope %x, %position {head_dim = 4 : i64, theta = 1.0e+04 : f64} : (tensor<1x6xbf16>, tensor<i32>) -> tensor<1x6xbf16>
+  %y = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x6xbf16>, tensor<i32>) -> tensor<1x6xbf16>
   func.return
 }
 
 // -----
-// CHECK: give all four of the scaling attributes or none
+// CHECK: rope takes at least one frequency
 func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) {
-  %y = nn.rope %x, %position {head_dim = 4 : i64, theta = 1.0e+04 : f64, scaling_factor = 8.0 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %y = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  func.return
+}
+
+// -----
+// CHECK: give `long_frequencies` and `long_from` together
+func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) {
+  %y = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0>, long_from = 8 : i64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  func.return
+}
+
+// -----
+// CHECK: 1 frequencies and 2 long ones
+func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) {
+  %y = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0>, long_frequencies = array<f64: 1.0, 0.1>, long_from = 8 : i64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  func.return
+}
+
+// -----
+// CHECK: frequencies are finite
+func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) {
+  %y = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 0x7FF0000000000000>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  func.return
+}
+
+// -----
+// CHECK: long_from is -1; positions begin at 0
+func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) {
+  %y = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0>, long_frequencies = array<f64: 0.1>, long_from = -1 : i64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   func.return
 }
 
@@ -237,3 +265,43 @@ nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 2, shard_runs = a
 // -----
 // CHECK: shard_runs make 15 elements, the parts 16
 nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 2, shard_runs = array<i64: 12, 3>}
+
+// -----
+// CHECK: give `rows` with the name in a checkpoint
+nn.weight @w : tensor<4x8xbf16> {rows = array<i64: 0, 4, 0>}
+
+// -----
+// CHECK: rows are [0, 4]; they are first, last and each
+nn.weight @w : tensor<4x8xbf16> from "w" {rows = array<i64: 0, 4>}
+
+// -----
+// CHECK: the weight has 4 rows, 0 to 3 are 3
+nn.weight @w : tensor<4x8xbf16> from "w" {rows = array<i64: 0, 3, 0>}
+
+// -----
+// CHECK: the weight has 8 rows, which are no multiple of 3 of each 6
+nn.weight @w : tensor<4x8xbf16> from "w" {transposed, rows = array<i64: 0, 3, 6>}
+
+// -----
+// CHECK: a weight of 1 dimensions has no columns
+nn.weight @w : tensor<8xbf16> from "w" {columns = array<i64: 0, 8, 0>}
+
+// -----
+// CHECK: give `layers` with `stacked`
+nn.weight @w : tensor<2x8xbf16> from "w.{layer}" {layers = array<i64: 0, 2>}
+
+// -----
+// CHECK: layers: 3 numbers for 2 layers
+nn.weight @w : tensor<2x8xbf16> from "w.{layer}" {stacked, layers = array<i64: 0, 2, 4>}
+
+// -----
+// CHECK: layers: layers 0 and 1 both have the number 2
+nn.weight @w : tensor<2x8xbf16> from "w.{layer}" {stacked, layers = array<i64: 2, 2>}
+
+// -----
+// CHECK: a weight with a value comes from no checkpoint
+nn.weight @w : tensor<2xbf16> from "w" {value = dense<[1.0, 2.0]> : tensor<2xf64>}
+
+// -----
+// CHECK: the value is a tensor<3xf64>, the weight takes tensor<2xf64>
+nn.weight @w : tensor<2xbf16> {value = dense<[1.0, 2.0, 3.0]> : tensor<3xf64>}

@@ -3,13 +3,17 @@
 // RUN: kl-opt %s --print-op-generic | kl-opt | filecheck %s
 // RUN: kl-opt %s --print-op-generic | filecheck %s --check-prefix=GENERIC
 
-// Weights may be stacked by layer, named as in a checkpoint and transposed there; states are memory.
+// Weights may be stacked by layer, named as in a checkpoint and transposed or a part there, or have a value; states are memory.
 // CHECK: nn.weight @table : tensor<16x8xbf16> from "embed.weight"
 // CHECK-NEXT: nn.weight @decoder.wq : tensor<2x8x8xbf16> from "layers.{layer}.q.weight" {transposed, stacked}
+// CHECK-NEXT: nn.weight @decoder.wk : tensor<2x8x4xbf16> from "layers.{layer}.qk.weight" {transposed, stacked, rows = array<i64: 4, 8, 8>, columns = array<i64: 0, 8, 0>, layers = array<i64: 1, 3>}
+// CHECK-NEXT: nn.weight @slopes : tensor<2xf32> {value = dense<[5.000000e-01, 2.500000e-01]> : tensor<2xf64>}
 // CHECK-NEXT: nn.state @decoder.keys : memref<2x1x2x4x4xbf16> {stacked}
 // GENERIC: "nn.weight"() <{sym_name = "decoder.wq", type = tensor<2x8x8xbf16>, checkpoint = "layers.{layer}.q.weight", transposed, stacked}> : () -> ()
 nn.weight @table : tensor<16x8xbf16> from "embed.weight"
 nn.weight @decoder.wq : tensor<2x8x8xbf16> from "layers.{layer}.q.weight" {transposed, stacked}
+nn.weight @decoder.wk : tensor<2x8x4xbf16> from "layers.{layer}.qk.weight" {transposed, stacked, rows = array<i64: 4, 8, 8>, columns = array<i64: 0, 8, 0>, layers = array<i64: 1, 3>}
+nn.weight @slopes : tensor<2xf32> {value = dense<[0.5, 0.25]> : tensor<2xf64>}
 nn.state @decoder.keys : memref<2x1x2x4x4xbf16> {stacked}
 
 // CHECK: func.func private @compute(
@@ -31,6 +35,13 @@ func.func private @compute(%ids: tensor<1xi32>, %table: tensor<16x8xbf16>, %norm
   %g = nn.gelu %s : (tensor<1x8xf32>) -> tensor<1x8xf32>
   // CHECK-NEXT: %c = nn.cast %g : (tensor<1x8xf32>) -> tensor<1x8xbf16>
   %c = nn.cast %g : (tensor<1x8xf32>) -> tensor<1x8xbf16>
+  // CHECK-NEXT: %t = nn.matmul %c, %table {transposed} : (tensor<1x8xbf16>, tensor<16x8xbf16>) -> tensor<1x16xbf16>
+  // GENERIC: "nn.matmul"(%c, %table) <{transposed}>
+  %t = nn.matmul %c, %table {transposed} : (tensor<1x8xbf16>, tensor<16x8xbf16>) -> tensor<1x16xbf16>
+  // CHECK-NEXT: %left = nn.slice %t from 4 : (tensor<1x16xbf16>) -> tensor<1x3xbf16>
+  %left = nn.slice %t from 4 : (tensor<1x16xbf16>) -> tensor<1x3xbf16>
+  // CHECK-NEXT: %both = nn.concat %left, %t : (tensor<1x3xbf16>, tensor<1x16xbf16>) -> tensor<1x19xbf16>
+  %both = nn.concat %left, %t : (tensor<1x3xbf16>, tensor<1x16xbf16>) -> tensor<1x19xbf16>
   // CHECK-NEXT: %n = nn.argmax %c : (tensor<1x8xbf16>) -> tensor<1xi32>
   %n = nn.argmax %c : (tensor<1x8xbf16>) -> tensor<1xi32>
   func.return %n : tensor<1xi32>
@@ -38,10 +49,10 @@ func.func private @compute(%ids: tensor<1xi32>, %table: tensor<16x8xbf16>, %norm
 
 // CHECK: func.func private @attend(
 func.func private @attend(%x: tensor<1x8xbf16>, %position: tensor<i32>, %keys: memref<1x2x4x4xbf16>, %values: memref<1x2x4x4xbf16>) -> tensor<1x8xbf16> {
-  // CHECK-NEXT: %q = nn.rope %x, %position {head_dim = 4 : i64, theta = 1.000000e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
-  %q = nn.rope %x, %position {head_dim = 4 : i64, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
-  // CHECK-NEXT: %k = nn.rope %x, %position {head_dim = 4 : i64, theta = 5.000000e+05 : f64, scaling_factor = 8.000000e+00 : f64, low_frequency_factor = 1.000000e+00 : f64, high_frequency_factor = 4.000000e+00 : f64, original_context = 8192 : i64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
-  %k = nn.rope %x, %position {head_dim = 4 : i64, theta = 5.0e+05 : f64, scaling_factor = 8.0 : f64, low_frequency_factor = 1.0 : f64, high_frequency_factor = 4.0 : f64, original_context = 8192 : i64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  // CHECK-NEXT: %q = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 1.000000e+00, 0.123456789012345{{[0-9]+}}>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %q = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0, 0.12345678901234568>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  // CHECK-NEXT: %k = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 1.000000e+00>, scale = 5.000000e-01 : f64, long_frequencies = array<f64: 2.500000e-01>, long_from = 8 : i64, interleaved} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %k = nn.rope %x, %position {head_dim = 4 : i64, frequencies = array<f64: 1.0>, scale = 0.5 : f64, long_frequencies = array<f64: 0.25>, long_from = 8 : i64, interleaved} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   // CHECK-NEXT: nn.cache_append %keys[%position], %k : memref<1x2x4x4xbf16>, tensor<i32>, tensor<1x8xbf16>
   nn.cache_append %keys[%position], %k : memref<1x2x4x4xbf16>, tensor<i32>, tensor<1x8xbf16>
   // CHECK-NEXT: %y = nn.attention %q, %keys, %values, %position scale 5.000000e-01 : (tensor<1x8xbf16>, memref<1x2x4x4xbf16>, memref<1x2x4x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>

@@ -1,0 +1,180 @@
+"""Attention by tiles of its caches, as it is cut up where a kernel becomes a network."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from math import prod
+from typing import ClassVar
+
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerType, TensorType, f64
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import (
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import Pure
+
+from .attention_options import SOFTCAP_FLOPS, MaskedOp, expect_by_head, expect_options
+from .operation import ComputeOp, TileRule, Without
+from .sharding import ShardView
+from .tensors import expect, shape_of
+
+_INSIDE = Without("it stands inside stages alone, where nn.attention has been cut up")
+
+
+class AttentionTileOp(ComputeOp, ABC):
+    """A part of attention; the base of them all: models, sockets and fusions know the whole alone."""
+
+    SPELLING: ClassVar = _INSIDE
+    FUSION: ClassVar = _INSIDE
+
+    def shard(self, view: ShardView) -> Without:
+        """Sockets split the whole attention."""
+        return _INSIDE
+
+
+@irdl_op_definition
+class AttentionScoresOp(AttentionTileOp):
+    """The scores of a tile of keys: query `[B, H * D]`, keys `[B, G, T, D]`, result `[B, H, T]` f32."""
+
+    name = "nn.attention_scores"
+
+    NUMPY: ClassVar = ".backends.numerics_attention:attention_scores"
+
+    query = operand_def(TensorType[AnyFloat])
+    keys = operand_def(TensorType[AnyFloat])
+    scale = prop_def(FloatAttr.constr(f64))
+    softcap = opt_prop_def(FloatAttr.constr(f64))
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$query `,` $keys `scale` $scale attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self,
+        query: SSAValue,
+        keys: SSAValue,
+        scale: FloatAttr,
+        result_type: Attribute,
+        softcap: FloatAttr | None = None,
+    ):
+        properties: dict[str, Attribute | None] = {"scale": scale, "softcap": softcap}
+        super().__init__(operands=[query, keys], result_types=[result_type], properties=properties)
+
+    def verify_shapes(self) -> None:
+        query, keys, result = shape_of(self.query), shape_of(self.keys), shape_of(self.result)
+        expect(len(keys) == 4, f"keys are {keys}; they take [batch, kv_heads, tile, head_dim]")
+        expect(
+            len(query) == 2 and query[1] % (keys[1] * keys[3]) == 0, f"query {query} does not fit keys {keys}"
+        )
+        wanted = (keys[0], query[1] // keys[3], keys[2])
+        expect(result == wanted, f"result is {result}, should be {wanted}")
+        expect_options(self, keys[2])
+
+    def flops(self) -> int:
+        per_score = 2 * shape_of(self.keys)[3] + (SOFTCAP_FLOPS if self.softcap is not None else 0)
+        return prod(shape_of(self.result)) * per_score
+
+    def tile_rule(self) -> TileRule:
+        return TileRule((None, 2), 2)
+
+
+@irdl_op_definition
+class AttentionSoftmaxOp(AttentionTileOp, MaskedOp):
+    """Softmax over the slots of `[B, H, context]` that count at a position; the others are masked out."""
+
+    name = "nn.attention_softmax"
+
+    NUMPY: ClassVar = ".backends.numerics_attention:attention_softmax"
+
+    scores = operand_def(TensorType[AnyFloat])
+    position = operand_def(TensorType[IntegerType])
+    """Scalar: the last position that counts."""
+    by_head = var_operand_def(TensorType[AnyFloat])
+    """The sinks, then the slopes, as far as they are given: `[H]`."""
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = (
+        "$scores `,` $position (`,` $by_head^)? attr-dict `:` functional-type(operands, results)"
+    )
+
+    def __init__(self, scores: SSAValue, position: SSAValue, by_head: Sequence[SSAValue], whole: MaskedOp):
+        """`by_head` are the values here of those of the whole attention."""
+        masks = {name: whole.properties.get(name) for name in ("window", "ring", "sinks", "slopes")}
+        super().__init__(operands=[scores, position, by_head], result_types=[scores.type], properties=masks)
+
+    def verify_shapes(self) -> None:
+        scores = shape_of(self.scores)
+        expect(shape_of(self.position) == (), "attention_softmax takes one position, a scalar")
+        expect(len(scores) == 3, f"scores are {scores}; they are [batch, heads, context]")
+        expect(self.result.type == self.scores.type, "attention_softmax keeps the type of the scores")
+        expect_by_head(self, self.by_head, scores[1])
+        expect_options(self, scores[2])
+
+    def flops(self) -> int:
+        batch, heads, context = shape_of(self.scores)
+        per_score, per_head = self.by_head_flops
+        return batch * heads * (context * (5 + per_score) + per_head)
+
+    def tile_rule(self) -> Without:
+        return Without("its sum is over the whole context")
+
+
+@irdl_op_definition
+class AttentionValuesOp(AttentionTileOp):
+    """Add a tile's weighted values to an accumulator.
+
+    Probabilities `[B, H, T]`, values `[B, G, T, D]`, accumulator and result `[B, H * D]` f64; positions are
+    added one by one in order, so that the sum does not depend on the tile.
+    """
+
+    name = "nn.attention_values"
+
+    NUMPY: ClassVar = ".backends.numerics_attention:attention_values"
+
+    probabilities = operand_def(TensorType[AnyFloat])
+    values = operand_def(TensorType[AnyFloat])
+    accumulator = operand_def(TensorType[AnyFloat])
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$probabilities `,` $values `,` $accumulator attr-dict `:` functional-type(operands, results)"
+    )
+
+    def __init__(self, probabilities: SSAValue, values: SSAValue, accumulator: SSAValue):
+        super().__init__(operands=[probabilities, values, accumulator], result_types=[accumulator.type])
+
+    def verify_shapes(self) -> None:
+        probabilities, values = shape_of(self.probabilities), shape_of(self.values)
+        expect(len(values) == 4, f"values are {values}; they take [batch, kv_heads, tile, head_dim]")
+        fits = (
+            len(probabilities) == 3
+            and probabilities[0] == values[0]
+            and probabilities[1] % values[1] == 0
+            and probabilities[2] == values[2]
+        )
+        expect(fits, f"probabilities {probabilities} do not fit values {values}")
+        wanted = (values[0], probabilities[1] * values[3])
+        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, not {wanted}")
+        expect(self.result.type == self.accumulator.type, "the accumulator keeps its type")
+
+    def flops(self) -> int:
+        return 2 * prod(shape_of(self.probabilities)) * shape_of(self.values)[3]
+
+    def tile_rule(self) -> TileRule:
+        return TileRule((2, 2, None), None)
+
+
+ATTENTION_TILE_OPERATIONS = (AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp)
+"""Those of `nn` in this file."""
