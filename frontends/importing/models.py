@@ -9,7 +9,7 @@ from ..source_errors import SourceError
 from .configs import OFF, Config, shown
 from .keys import resolved
 from .patterns import LayerFacts, layer_facts
-from .recipe import Recipe
+from .recipe import Recipe, Sizes
 
 DTYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32", "float64": "f64"}
 """Our name of each type that configs name."""
@@ -83,19 +83,9 @@ def make_model(
     _check_fixed(config, recipe)
     recipe = resolved(recipe, config)
     sizes = recipe.sizes
-    heads, kv_heads = sizes.heads, sizes.heads if sizes.kv_heads is None else sizes.kv_heads
-    for what, size in (("layers", sizes.layers), ("hidden size", sizes.hidden), ("heads", heads)):
-        _positive(what, size)
-    for what, size in (("KV heads", kv_heads), ("vocabulary", sizes.vocab)):
-        _positive(what, size)
-    if heads % kv_heads:
-        raise SourceError(
-            f"{heads} heads cannot share {kv_heads} KV heads", "heads are a multiple of KV heads"
-        )
+    kv_heads = sizes.heads if sizes.kv_heads is None else sizes.kv_heads
     ffn = sizes.ffn if sizes.ffn is not None else (sizes.ffn_times or 0) * sizes.hidden
-    if not ffn:
-        raise SourceError("the config does not say intermediate_size", "add it to the config")
-    _positive("feed-forward", ffn)
+    _check_sizes(sizes, kv_heads, ffn)
     names = None if tensors is None else {*tensors}
     body = body_of(recipe, names)
     return Model(
@@ -106,9 +96,9 @@ def make_model(
         context=min(MOST_CONTEXT, sizes.positions or MOST_CONTEXT),
         layers=layer_facts(config, recipe, sizes.layers),
         hidden=sizes.hidden,
-        heads=heads,
+        heads=sizes.heads,
         kv_heads=kv_heads,
-        head_dim=_head_dim(sizes.head_dim, sizes.hidden, heads),
+        head_dim=_head_dim(sizes.head_dim, sizes.hidden, sizes.heads),
         ffn=ffn,
         vocab=sizes.vocab,
         positions=sizes.positions,
@@ -116,6 +106,28 @@ def make_model(
         body=body,
         head_tensor=_head(recipe, body, names),
     )
+
+
+def _check_sizes(sizes: Sizes, kv_heads: int, ffn: int) -> None:
+    """Raises: SourceError for sizes that are none, and for heads that share no KV heads."""
+    if sizes.ffn is None and not sizes.ffn_times:
+        raise SourceError("the config does not say intermediate_size", "add it to the config")
+    named = {
+        "layers": sizes.layers,
+        "hidden size": sizes.hidden,
+        "heads": sizes.heads,
+        "KV heads": kv_heads,
+        "vocabulary": sizes.vocab,
+        "feed-forward": ffn,
+    }
+    for what, size in named.items():
+        _positive(what, size)
+    if sizes.positions is not None:
+        _positive("context", sizes.positions)
+    if sizes.heads % kv_heads:
+        raise SourceError(
+            f"{sizes.heads} heads cannot share {kv_heads} KV heads", "heads are a multiple of KV heads"
+        )
 
 
 def _positive(what: str, size: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..command_line import option
 from ..options import JSON_VERSION, PublishedOptions, json_option
@@ -12,6 +13,9 @@ from ..output import write_file
 from ..streams import exact_output
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError, Number, assignments, shown_path
+
+if TYPE_CHECKING:
+    from ...frontends.importing import Imported
 
 HELP = "write the text of a published model"
 
@@ -62,18 +66,20 @@ def run(command: Command) -> int:
     elif not command.json:
         exact_output().write(found.text)
     if command.json:
-        print_json(
-            {
-                "version": JSON_VERSION,
-                "source": command.source,
-                "name": found.name,
-                "architecture": found.architecture,
-                "parameters": found.parameters,
-                "notes": [*found.notes],
-                "unread": [*found.unread],
-                "text": found.text if output is None else None,
-            }
-        )
-        return 0
-    report_notes((f"{found.architecture}, {found.parameters:,} parameters", *found.notes))
+        print_json(_document(command, found))
+    else:
+        report_notes((f"{found.architecture}, {found.parameters:,} parameters", *found.notes))
     return 0
+
+
+def _document(command: Command, found: Imported) -> dict[str, Any]:
+    return {
+        "version": JSON_VERSION,
+        "source": command.source,
+        "name": found.name,
+        "architecture": found.architecture,
+        "parameters": found.parameters,
+        "notes": [*found.notes],
+        "unread": [*found.unread],
+        "text": found.text if command.output in (None, "-") else None,
+    }
