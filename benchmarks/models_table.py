@@ -196,6 +196,7 @@ def main() -> int:
         made = pool.map(partial(row_of, sockets=given.sockets), given.configs)
         found = [*track(made, total=len(given.configs), console=Console(stderr=True))]
     rows = [row for row in found if isinstance(row, Row)]
+    refused = [row for row in found if isinstance(row, str)]
     table = markdown(rows, given.sockets)
     print(table, end="")
     print("\n".join(refused))
