@@ -68,13 +68,13 @@ def measure(case: Case, dtype: str, folder: Path) -> Iterator[Measured]:
     """Build a model in a folder and compare it, on each number of sockets."""
     import judge
 
-    judge.save_model(case, dtype, folder)
+    published = judge.save_model(case, dtype, folder)
     tokens = judge.tokens_of(case)
     exact = judge.logits(folder, "f64", tokens)
     own = error_of(judge.logits(folder, dtype, tokens), exact)
     wanted = exact.argmax(-1)
     for sockets in SOCKETS:
-        subject = Subject(folder, sockets)
+        subject = Subject(published, sockets)
         found = forced(subject.reference(), tokens)
         runs = dict(_same_bits(subject, found, tokens, dtype == "f32"))
         alike, unlike = (tuple(name for name, same in runs.items() if same is one) for one in (True, False))
