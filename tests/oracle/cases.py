@@ -38,15 +38,15 @@ class Case:
     """A model by its config in transformers."""
 
     name: str
-    architecture: str
-    """Its `model_type`."""
+    family: str
+    """Its `model_type`, as it is published."""
     config: Mapping[str, Any]
     sharded: bool = False
     """Whether its checkpoint is several files and an index."""
 
 
 def case(name: str, base: Mapping[str, Any] = SMALL, *, sharded: bool = False, **config: Any) -> Case:
-    """An entry: what differs from a base; the architecture is the name's first word."""
+    """An entry: what differs from a base; the family is the name's first word."""
     return Case(name, name.partition(" ")[0], {**base, **config}, sharded)
 
 
@@ -136,6 +136,7 @@ CASES = (
     case("cohere norms", logit_scale=0.25, use_qk_norm=True),
     case("olmo2", num_hidden_layers=3),
     case("smollm3", num_hidden_layers=4),
+    case("internlm2", attention_bias=True),
     case(
         "granite",
         embedding_multiplier=3.0,
