@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -80,7 +80,7 @@ def import_model(source: Source) -> Imported:
     model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
     notes = [f"left out: {', '.join(outer)}"] if outer else []
     notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
-    composed = compose(model)
+    composed = compose(_in_context(model, source.parameters))
     unknown_keys(model)
     return _written(source, composed, source.parameters, notes)
 
@@ -98,10 +98,16 @@ def _import_checkpoint(source: Source, architecture: str) -> Imported:
     recipe = find_recipe(architecture, source.recipes)
     values = header_config(recipe, tensors, source.parameters)
     model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
-    composed = compose(model)
+    composed = compose(_in_context(model, source.parameters))
     notes = check_asked(model.config, recipe)
     parameters = left_of(source.parameters, model.config)
     return _written(source, composed, parameters, notes)
+
+
+def _in_context(model: Model, parameters: Mapping[str, Number]) -> Model:
+    """The model with the context that is asked for, which says whether a window is worth a ring."""
+    context = parameters.get("context", model.context)
+    return replace(model, context=context) if isinstance(context, int) else model
 
 
 def _written(

@@ -95,10 +95,17 @@ def test_the_language_part_of_a_larger_model():
     assert "@ transposed(embedding)" in found.text
 
 
-def test_a_window_becomes_a_ring_of_at_most_the_context():
+def test_a_window_becomes_a_ring():
     text = text_of({"model_type": "mistral", **SIZES, "sliding_window": 8})
     assert "param window = 8" in text
-    assert text.count("[batch, kv_heads, min(window, context), head_dim] ring\n") == 2
+    assert text.count("[batch, kv_heads, window, head_dim] ring\n") == 2
+
+
+def test_a_window_beyond_the_context_that_is_asked_for_masks():
+    values = {"model_type": "mistral", **SIZES, "sliding_window": 8}
+    text = import_model(Source("model", values, parameters={"context": 6})).text
+    assert "[batch, kv_heads, context, head_dim]\n" in text
+    assert "attention(q, keys, values, position, window = window)" in text
 
 
 @pytest.mark.parametrize("window", [128, 4096])

@@ -43,7 +43,8 @@ def attention(model: Model, layer: LayerFacts, rotation: Rotation | None) -> tup
     if rotation is not None:
         rope = "interleaved_rope" if model.recipe.rope and model.recipe.rope.interleaved else "rope"
         piece += said(*(f"{x} = {rope}({x}, position, {rotation.arguments})" for x in ("q", "k")))
-    piece += _caches(layer) + _call(model)
+    masked = layer.window is not None and layer.window >= model.context
+    piece += _caches(layer, masked=masked) + _call(model, masked=masked)
     piece += Piece(
         weights=(
             matrix(
@@ -74,9 +75,9 @@ def _projections(model: Model) -> Piece:
     return piece
 
 
-def _caches(layer: LayerFacts) -> Piece:
-    """The caches and what is written to them; with a window a ring of so many positions, at most."""
-    extent, ring = ("context", "") if layer.window is None else ("min(window, context)", " ring")
+def _caches(layer: LayerFacts, *, masked: bool) -> Piece:
+    """The caches and what is written to them; a ring of the window, unless the context is no longer than it."""
+    extent, ring = ("context", "") if layer.window is None or masked else ("window", " ring")
     declared = [f"cache {name}[batch, kv_heads, {extent}, head_dim]{ring}" for name in ("keys", "values")]
     window = () if layer.window is None else (literal("window", layer.window, "the token itself is one"),)
     return Piece(
@@ -84,9 +85,10 @@ def _caches(layer: LayerFacts) -> Piece:
     )
 
 
-def _call(model: Model) -> Piece:
+def _call(model: Model, *, masked: bool) -> Piece:
+    """Attention itself; a window that no ring stands for masks what is older, in any context."""
     facts = model.recipe.attention
-    params, named = list[Param](), dict[str, str]()
+    params, named = list[Param](), {"window": "window"} if masked else dict[str, str]()
     if facts.scale is not None:
         params.append(literal("attention_scale", facts.scale))
     elif facts.scale_of is not None and facts.scale_of != model.head_dim:
