@@ -76,7 +76,7 @@ def _projections(model: Model) -> Piece:
 
 
 def _caches(layer: LayerFacts, *, masked: bool) -> Piece:
-    """The caches and what is written to them; a ring of the window, unless the context is no longer than it."""
+    """The caches and what is written to them; a ring of the window, unless it is `masked`."""
     extent, ring = ("context", "") if layer.window is None or masked else ("window", " ring")
     declared = [f"cache {name}[batch, kv_heads, {extent}, head_dim]{ring}" for name in ("keys", "values")]
     window = () if layer.window is None else (literal("window", layer.window, "the token itself is one"),)
