@@ -67,11 +67,15 @@ class Config:
     def get(self, *names: str) -> Any:
         """The value of a key by any of its names, or its default; None where neither says anything.
 
+        A key that is null says that there is none of it, whatever the default: Gemma 2 without softcaps.
+
         Raises: SourceError where two names have different values.
         """
         self.read.update(f"{self.path}{name}" for name in names)
         found = {name: self.values[name] for name in names if self.values.get(name) is not None}
         if not found:
+            if any(name in self.values for name in names):
+                return None
             return next((self.defaults[name] for name in names if name in self.defaults), None)
         first, *others = found
         if different := next((name for name in others if found[name] != found[first]), None):

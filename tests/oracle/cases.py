@@ -102,6 +102,13 @@ CASES = (
         num_hidden_layers=4,
     ),
     case(
+        "gemma2 uncapped",
+        head_dim=8,
+        sliding_window=WINDOW,
+        attn_logit_softcapping=None,
+        final_logit_softcapping=None,
+    ),
+    case(
         "gemma3_text",
         head_dim=16,
         sliding_window=WINDOW,
