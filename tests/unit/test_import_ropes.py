@@ -67,8 +67,8 @@ CASES: dict[str, tuple[dict[str, Any], list[float], float]] = {
         {
             "rope_type": "llama3",
             "factor": 8.0,
-            "low_freq_factor": 1.0,
-            "high_freq_factor": 4.0,
+            "low_freq_factor": 0.5,
+            "high_freq_factor": 2.0,
             **OF_TRAINING,
         },
         [llama3(f) for f in PLAIN],
