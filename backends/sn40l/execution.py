@@ -123,8 +123,7 @@ def read_weights(program: Program, options: RunOptions) -> Weights:
     return load_weights(options.weights, specs, options.ignore)
 
 
-def _weight_spec(region: Region) -> WeightSpec:
-    r = region
+def _weight_spec(r: Region) -> WeightSpec:
     own = (r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values)
     try:
         return WeightSpec(r.name, r.whole, *own)
