@@ -8,7 +8,8 @@ from typing import Any
 
 STEPS = 24
 """Decode steps: more than any window, ring or original context below."""
-BATCH = 2
+BATCH: Mapping[str, int] = {"f32": 2, "bf16": 8}
+"""Rows of a batch by type: what is rounded coarsely takes more numbers to be told from chance."""
 WINDOW = 5
 TRAINED = 12
 """Positions that a model with longrope is trained for; it switches its table within the steps."""

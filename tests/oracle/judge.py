@@ -13,7 +13,7 @@ import internlm2
 import numpy as np
 import torch
 import transformers
-from cases import BATCH, STEPS, Case
+from cases import STEPS, Case
 from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -57,14 +57,14 @@ def _randomise(parameter: torch.Tensor) -> None:
         parameter.copy_(noise / parameter.shape[-1] ** 0.5)
 
 
-def tokens_of(case: Case) -> Array:
-    """Random tokens `[STEPS, BATCH]`: greedy decoding of random models soon repeats itself."""
+def tokens_of(case: Case, batch: int) -> Array:
+    """Random tokens `[STEPS, batch]`: greedy decoding of random models soon repeats itself."""
     rng = np.random.default_rng(crc32(case.name.encode()))
-    return rng.integers(case.config["vocab_size"], size=(STEPS, BATCH)).astype(np.int32)
+    return rng.integers(case.config["vocab_size"], size=(STEPS, batch)).astype(np.int32)
 
 
 def logits(folder: Path, dtype: str, tokens: Array) -> Array:
-    """The logits `[STEPS, BATCH, vocab]`, as f64, of a saved model that computes in a type."""
+    """The logits `[STEPS, batch, vocab]`, as f64, of a saved model that computes in a type."""
     saved = transformers.AutoModelForCausalLM.from_pretrained(
         folder, dtype="auto" if dtype == "f64" else TYPES[dtype], attn_implementation="eager"
     )

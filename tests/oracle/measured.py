@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from cases import CASES, STEPS, Case
+from cases import BATCH, CASES, STEPS, Case
 from subject import STEPPED, VARIANTS, Subject, forced, greedy
 
 from kl.backends.tensors import Array
@@ -34,6 +34,8 @@ class Measured:
     """The largest max|a - b| / max|b| of a step against f64."""
     own_error: float
     """Likewise of transformers in the model's type."""
+    of_own: float
+    """The root mean square of all errors over that of transformers: a largest error is a matter of chance."""
     equal_tokens: int
     """Greedy tokens that f64 makes, too."""
     tokens: int
@@ -51,19 +53,25 @@ class Measured:
                 found.append(f"the error is {self.error:.2e}, above {MOST_F32_ERROR:.0e}")
             if self.equal_tokens < self.tokens:
                 found.append(f"{self.equal_tokens} of {self.tokens} tokens are equal")
-        elif self.error > MOST_OF_OWN_ERROR * self.own_error:
-            found.append(f"the error is {self.error:.2e}, that of transformers {self.own_error:.2e}")
+        elif self.of_own > MOST_OF_OWN_ERROR:
+            found.append(
+                f"the error is {self.of_own:.2f} times that of transformers, above {MOST_OF_OWN_ERROR}"
+            )
         return found
 
     @property
     def row(self) -> str:
         """It as a line of the table."""
         bits = ", ".join(self.alike) + "".join(f", NOT {run}" for run in self.unlike)
-        numbers = f"{self.error:9.1e} {self.own_error:9.1e} {self.equal_tokens:4}/{self.tokens}"
+        numbers = (
+            f"{self.error:9.1e} {self.own_error:9.1e} {self.of_own:6.2f} {self.equal_tokens:4}/{self.tokens}"
+        )
         return f"{self.name:20} {self.dtype:5} {self.sockets:7} {numbers}  {bits}"
 
 
-HEADER = f"{'model':20} {'type':5} sockets {'error':>9} {'theirs':>9}  tokens  same bits as the text"
+HEADER = (
+    f"{'model':20} {'type':5} sockets {'error':>9} {'theirs':>9} {'times':>6}  tokens  same bits as the text"
+)
 
 
 def measure(case: Case, dtype: str, folder: Path) -> Iterator[Measured]:
@@ -71,24 +79,29 @@ def measure(case: Case, dtype: str, folder: Path) -> Iterator[Measured]:
     import judge
 
     published = judge.save_model(case, dtype, folder)
-    tokens = judge.tokens_of(case)
+    tokens = judge.tokens_of(case, BATCH[dtype])
     exact = judge.logits(folder, "f64", tokens)
-    own = error_of(judge.logits(folder, dtype, tokens), exact)
+    own = judge.logits(folder, dtype, tokens)
     wanted = exact.argmax(-1)
     for sockets in SOCKETS:
-        subject = Subject(published, sockets)
+        subject = Subject(published, sockets, BATCH[dtype])
         found = forced(subject.reference(), tokens)
         runs = dict(_same_bits(subject, found, tokens, dtype == "f32"))
         alike, unlike = (tuple(name for name, same in runs.items() if same is one) for one in (True, False))
         equal = int(np.count_nonzero(found[0] == wanted))
-        error = error_of(found[1].astype(np.float64), exact)
-        yield Measured(case.name, dtype, sockets, error, own, equal, wanted.size, alike, unlike)
+        ours = found[1].astype(np.float64)
+        errors = (error_of(ours, exact), error_of(own, exact), _distance(ours, exact) / _distance(own, exact))
+        yield Measured(case.name, dtype, sockets, *errors, equal, wanted.size, alike, unlike)
 
 
 def error_of(given: Array, exact: Array) -> float:
     """The largest max|a - b| / max|b| of a step."""
     largest = np.abs(exact).max(axis=(1, 2))
     return float((np.abs(given - exact).max(axis=(1, 2)) / largest).max())
+
+
+def _distance(given: Array, exact: Array) -> float:
+    return float(np.sqrt(np.mean((given - exact) ** 2)))
 
 
 def _same_bits(

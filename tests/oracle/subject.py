@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from cases import BATCH, STEPS
+from cases import STEPS
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 
@@ -41,11 +41,12 @@ class Subject:
 
     folder: Path
     sockets: int
+    batch: int
 
     @cached_property
     def given(self) -> ModuleInput:
         """The model as `kl` reads it."""
-        found = read_input(make_context(), str(self.folder), {"batch": BATCH, "context": STEPS})
+        found = read_input(make_context(), str(self.folder), {"batch": self.batch, "context": STEPS})
         assert isinstance(found, ModuleInput)
         change_machine(found, {"sockets": self.sockets})
         return found
@@ -111,13 +112,13 @@ def with_logits(module: ModuleOp) -> ModuleOp:
 
 
 def forced(step: Step, tokens: Array) -> tuple[Array, Array]:
-    """Tokens `[STEPS, BATCH]` and logits `[STEPS, BATCH, vocab]` where these tokens go in."""
+    """Tokens `[STEPS, batch]` and logits `[STEPS, batch, vocab]` where these tokens go in."""
     made = [step(row, position) for position, row in enumerate(tokens)]
     return np.stack([token for token, _ in made]), np.stack([values for _, values in made])
 
 
 def greedy(step: Step, tokens: Array, calls: int, steps: int) -> Array:
-    """Tokens `[calls * steps, BATCH]` where those that a call makes go into the next."""
+    """Tokens `[calls * steps, batch]` where those that a call makes go into the next."""
     made: list[Array] = []
     for call in range(calls):
         found = step(tokens, call * steps)[0].reshape(steps, -1)

@@ -39,23 +39,23 @@ def test_a_config_that_is_slightly_wrong_is_found(tmp_path: Path) -> None:
 
     case = CASES[0]
     judge.save_model(case, "f32", tmp_path)
-    tokens = judge.tokens_of(case)
+    tokens = judge.tokens_of(case, 2)
     exact = judge.logits(tmp_path, "f64", tokens)
     config = json.loads((tmp_path / "config.json").read_text())
     config["rope_parameters"]["rope_theta"] *= 1.01
     (tmp_path / "config.json").write_text(json.dumps(config))
-    found = forced(Subject(tmp_path, 1).reference(), tokens)[1]
+    found = forced(Subject(tmp_path, 1, 2).reference(), tokens)[1]
     assert error_of(found.astype(np.float64), exact) > 10 * MOST_F32_ERROR
 
 
 def test_what_is_against_the_bars_is_said() -> None:
-    good = Measured("m", "f32", 1, 1e-6, 1e-6, 48, 48, ("looped",), ())
+    good = Measured("m", "f32", 1, 1e-6, 1e-6, 1.0, 48, 48, ("looped",), ())
     assert good.objections == []
-    worse = Measured("m", "f32", 1, 4e-6, 1e-6, 47, 48, ("looped",), ("fused",))
+    worse = Measured("m", "f32", 1, 4e-6, 1e-6, 4.0, 47, 48, ("looped",), ("fused",))
     assert worse.objections == [
         "fused differs from the model's text in bits",
         "the error is 4.00e-06, above 3e-06",
         "47 of 48 tokens are equal",
     ]
-    coarse = Measured("m", "bf16", 1, 2.5e-2, 2e-2, 40, 48, (), ())
-    assert coarse.objections == ["the error is 2.50e-02, that of transformers 2.00e-02"]
+    coarse = Measured("m", "bf16", 1, 3e-2, 2e-2, 1.25, 40, 48, (), ())
+    assert coarse.objections == ["the error is 1.25 times that of transformers, above 1.2"]
