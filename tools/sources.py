@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .diagnostics import Diagnostic, report
+from .examples import examples
 from .options import PublishedOptions
 from .universe import recipes
 from .values import HELP_MARK, InputError, Number, shown_path
@@ -54,6 +55,8 @@ def find_files(path: str) -> Files | None:
     found = Path(path)
     if found.is_dir():
         config = found / CONFIG
+        if not config.is_file() and any(one.name == path for one in examples("model")):
+            return None
         if not config.is_file():
             raise InputError(
                 f"{shown_path(path)} has no {CONFIG}{HELP_MARK}give a folder of a published model"

@@ -143,7 +143,7 @@ def test_a_gated_load_sees_what_was_stored_before_it(parse, position: int):
 
 
 def test_a_position_outside_the_cache_is_refused(parse):
-    with pytest.raises(InterpretationError, match=r"dataflow.store: position 4 is outside 0 to 3"):
+    with pytest.raises(InterpretationError, match=r"position 4 is outside 0 to 3"):
         Interpreter(parse(APPEND_THEN_READ), {}).step([ROW[:, :2], 4])
 
 

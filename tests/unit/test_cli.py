@@ -239,7 +239,6 @@ WRONG = {
     "a fraction": (["time", TINY, "--set", "pmus=1.5"], "pmus is 1.5; it must be an integer"),
     "a negative parameter": (["time", TINY, "--set", "pmus=-1"], "pmus is -1; it must be positive"),
     "a huge parameter": (["time", TINY, "--set", "pmus=99999999999999999999"], "99999999999999999999"),
-    "an odd number of sockets": (["time", TINY, "--sockets", "3"], "do not split evenly over 3 sockets"),
     "a small machine": (["time", TINY, "--set", "pmus=2"], "PMUs"),
     "a full context": (["run", TINY, "--steps", "65"], "have room for positions 0 to 63"),
     "a far position": (["time", TINY, "--position", "64"], "have room for positions 0 to 63"),

@@ -202,5 +202,5 @@ def test_nothing_that_shows_is_imported_unasked(silu: str):
         "print([name for name in sys.modules if name.startswith('kl.tools.opt.') or name == 'rich'])"
     )
     done = subprocess.run([sys.executable, "-c", code, silu], capture_output=True, text=True, check=True)
-    light = {"command", "default_passes", "failing_options", "parse_errors", "seeing"}
+    light = {"command", "default_passes", "failing_options", "inputs", "parse_errors", "seeing"}
     assert set(literal_eval(done.stdout.splitlines()[-1])) == {f"kl.tools.opt.{name}" for name in light}

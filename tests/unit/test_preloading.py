@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from kl.tools.testing.fork_server import ForkServer, origin_of
 from kl.tools.testing.lit_config import add_tool, configure
 from kl.tools.testing.preloading import CAN_FORK, ForkedCommand, Preloading, script_of
 
@@ -163,3 +166,15 @@ def test_the_tools_beside_this_python_come_first(monkeypatch: pytest.MonkeyPatch
     assert config.environment["PYTHONPATH"] == "packages"
     assert config.substitutions == []
     assert set(config.suffixes) == {".mlir", ".kl"}
+
+
+def test_what_a_fork_is_still_writing_is_read_later():
+    ours, _ = socket.socketpair()
+    server = ForkServer(ours)
+    line = json.dumps(["json", origin_of("json")]).encode() + b"\n"
+    os.write(server.imports.fileno(), line + line[:9])
+    server.import_what_forks_did()
+    assert server.imports_read == len(line)
+    os.write(server.imports.fileno(), line[9:])
+    server.import_what_forks_did()
+    assert server.imports_read == 2 * len(line)

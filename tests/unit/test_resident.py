@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kl.backends.runs import RunOptions
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.check_machine import check_resident_weights
 from kl.backends.sn40l.errors import ProgramError
@@ -65,7 +66,7 @@ def test_numbers_are_those_of_the_reference(sockets: int, capsys: Capture) -> No
 @pytest.mark.parametrize("sockets", [1, 2])
 def test_cycles_with_data_are_those_without(sockets: int, compiled: Any) -> None:
     program = compiled(sockets, True)
-    steps = ProgramRun(program, read_weights(program, None, 0), 0, "hardware")
+    steps = ProgramRun(program, read_weights(program, RunOptions()).arrays, 0, "hardware")
     *_, last = steps.steps(4, lambda *_: None)
     assert last.cycles == timed(program).cycles == timed(program, jump=False).cycles
     assert timed(program, every_socket=True).cycles == timed(program).cycles
@@ -142,7 +143,7 @@ def test_a_channel_in_the_pmus_of_a_weight_is_refused(compiled: Any) -> None:
 
 def test_weights_are_loaded_into_sram_once(compiled: Any) -> None:
     program = compiled(1, True)
-    weights = read_weights(program, None, 0)
+    weights = read_weights(program, RunOptions()).arrays
     executor = Executor(program, weights)
     for region in resident_regions(program):
         assert (executor.read(region.name) == weights[region.name]).all()

@@ -189,7 +189,6 @@ def test_no_feasible_point_says_what_is_in_the_way(capsys: Capture):
         ((MINI, "--pipeline", "no-pass"), "unknown pass 'no-pass'"),
         ((MINI, "--pipeline", "merge-identical-kernels"), "no knob is left to turn"),
         ((MINI, "--pipeline", "outline-kernels", "--spill"), "--pipeline says all that is done"),
-        ((MINI, "--sockets", "3"), "help: take a number of sockets"),
         ((MINI, "--set", "pmus=0"), "machine parameter pmus is 0"),
         ((MINI, "--resume"), "there is no study at mini.tune.db"),
         ((MINI, "--storage", "missing/s.db"), "is in a folder that does not exist"),

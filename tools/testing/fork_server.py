@@ -105,6 +105,7 @@ class ForkServer:
         """Import what forks have written down, as far as its name leads to the same file here."""
         size = os.fstat(self.imports.fileno()).st_size
         text = os.pread(self.imports.fileno(), size - self.imports_read, self.imports_read)
+        text = text[: text.rfind(b"\n") + 1]  # a fork may be writing just now
         self.imports_read += len(text)
         for line in text.splitlines():
             import_module(*json.loads(line))

@@ -72,8 +72,8 @@ func.func private @heads(%x: tensor<1x8xbf16>, %position: tensor<i32>, %w: tenso
   %k = nn.matmul %n, %v : (tensor<1x8xbf16>, tensor<8x8xbf16>) -> tensor<1x8xbf16>
   %qn = nn.rms_norm %q, %g eps 1.0e-06 group 4 : (tensor<1x8xbf16>, tensor<4xbf16>) -> tensor<1x8xbf16>
   %kn = nn.rms_norm %k, %g eps 1.0e-06 group 4 : (tensor<1x8xbf16>, tensor<4xbf16>) -> tensor<1x8xbf16>
-  %qr = nn.rope %qn, %position {head_dim = 4, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
-  %kr = nn.rope %kn, %position {head_dim = 4, theta = 1.0e+04 : f64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %qr = nn.rope %qn, %position {head_dim = 4, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
+  %kr = nn.rope %kn, %position {head_dim = 4, frequencies = array<f64: 1.0, 0.01>} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   nn.cache_append %keys[%position], %kr : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
   %a = nn.attention %qr, %keys, %keys, %position scale 0.5 : (tensor<1x8xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x8xbf16>
   func.return %a : tensor<1x8xbf16>
