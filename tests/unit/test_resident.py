@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from kl.backends.runs import RunOptions
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.check_machine import check_resident_weights
 from kl.backends.sn40l.errors import ProgramError
-from kl.backends.sn40l.execution import Executor, ProgramRun, position_inputs, read_weights
+from kl.backends.sn40l.execution import Executor, ProgramRun, position_inputs
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program, Region, tier_span
 from kl.backends.sn40l.report import Report
 from kl.backends.sn40l.serialize import load_program
+from kl.backends.sn40l.weights import read_weights
 from kl.tools.kl import main
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +67,7 @@ def test_numbers_are_those_of_the_reference(sockets: int, capsys: Capture) -> No
 @pytest.mark.parametrize("sockets", [1, 2])
 def test_cycles_with_data_are_those_without(sockets: int, compiled: Any) -> None:
     program = compiled(sockets, True)
-    steps = ProgramRun(program, read_weights(program, None, 0), 0, "hardware")
+    steps = ProgramRun(program, read_weights(program, RunOptions()).arrays, 0, "hardware")
     *_, last = steps.steps(4, lambda *_: None)
     assert last.cycles == timed(program).cycles == timed(program, jump=False).cycles
     assert timed(program, every_socket=True).cycles == timed(program).cycles
@@ -142,7 +144,7 @@ def test_a_channel_in_the_pmus_of_a_weight_is_refused(compiled: Any) -> None:
 
 def test_weights_are_loaded_into_sram_once(compiled: Any) -> None:
     program = compiled(1, True)
-    weights = read_weights(program, None, 0)
+    weights = read_weights(program, RunOptions()).arrays
     executor = Executor(program, weights)
     for region in resident_regions(program):
         assert (executor.read(region.name) == weights[region.name]).all()
