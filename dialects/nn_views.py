@@ -44,11 +44,11 @@ class SliceOp(ComputeOp):
 
     def verify_shapes(self) -> None:
         x, result, start = shape_of(self.x), shape_of(self.result), self.start.value.data
-        fits = len(x) > 0 and len(result) == len(x) and result[:-1] == x[:-1]
+        fits = bool(x) and len(result) == len(x) and result[:-1] == x[:-1]
         same = element_type_of(self.x) == element_type_of(self.result)
         expect(fits and same, f"{self.result.type} is no slice of {self.x.type}")
-        end = start + result[-1]
-        expect(start >= 0 and end <= x[-1], f"columns {start} to {end} of a tensor with {x[-1]}")
+        columns, end = sum(x[-1:]), start + sum(result[-1:])
+        expect(start >= 0 and end <= columns, f"columns {start} to {end} of a tensor with {columns}")
 
     def flops(self) -> int:
         return 0

@@ -14,6 +14,7 @@ from ..runs import RunOptions, Step
 from ..safetensors import CheckpointError
 from ..targets import TargetError
 from ..tensors import Array, TensorSpec
+from ..weights import Weights, WeightSpec, load_weights, random_weights
 from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
@@ -21,7 +22,6 @@ from .memory import Data, MemoryMap
 from .program import Program, Region
 from .report import Report
 from .units import AddressPattern, Store
-from .weights import read_weights
 
 
 @contextmanager
@@ -109,6 +109,26 @@ def input_regions(program: Program) -> list[Region]:
 def position_inputs(program: Program, position: int) -> dict[str, int]:
     """The inputs of a step that are its position."""
     return {r.name: position for r in input_regions(program) if r.is_scalar}
+
+
+def read_weights(program: Program, options: RunOptions) -> Weights:
+    """The program's weights, with the parts of all sockets: from a checkpoint, or seeded random numbers.
+
+    Raises: ProgramError for a weight that contradicts itself, CheckpointError where the checkpoint does not
+        fit, OSError.
+    """
+    specs = [_weight_spec(region) for region in program.regions if region.kind == "weight"]
+    if options.weights is None:
+        return Weights(random_weights(specs, options.seed))
+    return load_weights(options.weights, specs, options.ignore)
+
+
+def _weight_spec(r: Region) -> WeightSpec:
+    own = (r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values)
+    try:
+        return WeightSpec(r.name, r.whole, *own)
+    except ValueError as error:
+        raise ProgramError(str(error)) from None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..source_errors import SourceError
 from .checks import Tensor, check, tied_copy, unread
-from .configs import without
+from .configs import is_harmless, without
 from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys
 from .pieces import Number
@@ -78,6 +78,7 @@ def import_model(source: Source) -> Imported:
     recipe = find_recipe(values.get("model_type"), source.recipes)
     tensors = source.tensors
     model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
+    outer = [key for key in outer if not is_harmless(key)]
     notes = [f"left out: {', '.join(outer)}"] if outer else []
     notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
     composed = compose(_in_context(model, source.parameters))

@@ -15,7 +15,7 @@ from ..source_errors import SourceError
 HARMLESS = (
     # What the file is, and who reads it.
     *("architectures", "auto_map", "model_type", "transformers_version", "_name_or_path", "_commit_hash"),
-    *("transformers.js_config", "is_llama_config", "tokenizer_class", "unsloth_*", "name_or_path"),
+    *("transformers.js_config", "is_llama_config", "tokenizer*", "unsloth_*", "name_or_path"),
     # Tokens and sampling.
     *("*_token_id", "*_token_ids", "*_token_index", "bad_words_ids", "suppress_tokens", "prefix"),
     *("begin_suppress_tokens", "do_sample", "early_stopping", "temperature", "top_k", "top_p", "typical_p"),
@@ -172,13 +172,11 @@ class Config:
 
     def unread(self, harmless: Iterable[str]) -> list[str]:
         """The keys that nobody has asked for and that are neither null nor known to be harmless."""
-        patterns = (*HARMLESS, *harmless)
+        patterns = tuple(harmless)
         return [
             key
             for key in self.keys()
-            if key not in self.read
-            and not any(_matches(key, pattern) for pattern in patterns)
-            and self._value(key) is not None
+            if key not in self.read and not is_harmless(key, patterns) and self._value(key) is not None
         ]
 
     def _value(self, path: str) -> Any:
@@ -204,6 +202,11 @@ def without(
             left += inner
         kept[key] = value
     return kept, left
+
+
+def is_harmless(key: str, patterns: Iterable[str] = ()) -> bool:
+    """Whether a key is known to change no number, by the common patterns or by more of them."""
+    return any(_matches(key, pattern) for pattern in (*HARMLESS, *patterns))
 
 
 def _matches(key: str, pattern: str) -> bool:

@@ -247,8 +247,7 @@ class _Rules:
         given = self._placement(value)
         if given == needed:
             return
-        gathered = isinstance(needed, Replicated) and isinstance(given, Split)
-        if gathered and _can_be_gathered(value, given):
+        if isinstance(needed, Replicated) and _can_be_gathered(value, given):
             self.body.whole_uses.setdefault(value, []).append((op, number))
             return
         message = f"operand {number} of {op.name} is needed {needed}, and comes {given}"
@@ -260,8 +259,10 @@ class _Rules:
             self.body.layouts[value] = placement
 
 
-def _can_be_gathered(value: SSAValue, given: Split) -> bool:
+def _can_be_gathered(value: SSAValue, given: Placement) -> bool:
     """Whether the whole of a value can be made of its parts: zeros, if any, stand behind its columns."""
+    if not isinstance(given, Split):
+        return False
     return not given.runs or (given.ends_in_zeros and given.axis == len(shape_of(value)) - 1)
 
 

@@ -90,7 +90,7 @@ def test_the_language_part_of_a_larger_model():
         "torch_dtype": "bfloat16",
     }
     found = import_model(Source("model", outer))
-    assert found.notes == ("left out: model_type, vision_config",)
+    assert found.notes == ("left out: vision_config",)
     assert "dtype bf16" in found.text
     assert "@ transposed(embedding)" in found.text
 

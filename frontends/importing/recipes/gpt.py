@@ -48,7 +48,10 @@ GPT_BIGCODE = replace(
     feed_forward=PLAIN,
     sizes=Sizes(kv_heads=choice("multi_query", of={True: 1, False: None}, default=True), ffn_times=4),
     defaults=sizes(50257, 768, None, 12, 12, 1024, activation_function="gelu_pytorch_tanh", **EPS),
-    harmless=("inference_runner", "max_batch_size", "max_sequence_length", "num_key_value_heads"),
+    harmless=(
+        *("inference_runner", "max_batch_size", "max_sequence_length", "num_key_value_heads"),
+        *("pad_key_length", "pre_allocate_kv_cache", "validate_runner_input"),
+    ),
 )
 
 GPTJ = Recipe(

@@ -30,6 +30,7 @@ LLAMA = Recipe(
     feed_forward=BIASED_FEED_FORWARD,
     defaults=sizes(32000, 4096, 11008, 32, 32, 2048, **COMMON),
     fixed={"rope_interleaved": (False,)},
+    harmless=("max_sequence_length",),
     skipped=INV_FREQ,
 )
 
@@ -41,7 +42,12 @@ MISTRAL = Recipe(
 )
 
 QWEN2 = Recipe(
-    "qwen2", attention=Attention(bias=True), window=QWEN_WINDOW, defaults=QWEN_SIZES, skipped=INV_FREQ
+    "qwen2",
+    attention=Attention(bias=True),
+    window=QWEN_WINDOW,
+    defaults=QWEN_SIZES,
+    fixed={"use_mrope": (False,)},
+    skipped=INV_FREQ,
 )
 
 QWEN3 = Recipe(

@@ -104,14 +104,25 @@ FALCON = Recipe(
     norm=LAYER_NORM,
     embedding=Embedding("word_embeddings"),
     head=Head(tied=TIED, norm="ln_f"),
-    sizes=Sizes(kv_heads=of_falcon(whole("num_kv_heads", "n_head_kv"), 1, None), ffn_times=4),
+    sizes=Sizes(
+        kv_heads=of_falcon(whole("num_kv_heads", "n_head_kv"), 1, None),
+        ffn_times=whole("ff_factor", default=4),
+    ),
     rope=choice("alibi", of={False: Rope(), True: None}, default=False),
     body=("transformer.",),
     layer="h.{layer}.",
     model_types=("RefinedWeb", "RefinedWebModel"),
     defaults=sizes(65024, 4544, None, 32, 71, 2048, layer_norm_epsilon=1e-5),
     fixed={"apply_residual_connection_post_layernorm": (False,), "num_ln_in_parallel_attn": (1, 2)},
-    harmless=("multi_query", "parallel_attn", "num_kv_heads", "n_head_kv", "rope_theta", "rope_parameters"),
+    harmless=(
+        "multi_query",
+        "parallel_attn",
+        "ff_factor",
+        "num_kv_heads",
+        "n_head_kv",
+        "rope_theta",
+        "rope_parameters",
+    ),
     skipped=("rotary_emb.inv_freq", "maybe_rotary.inv_freq"),
 )
 
