@@ -48,7 +48,7 @@ class SliceOp(ComputeOp):
         same = element_type_of(self.x) == element_type_of(self.result)
         expect(fits and same, f"{self.result.type} is no slice of {self.x.type}")
         columns, end = sum(x[-1:]), start + sum(result[-1:])
-        expect(0 <= start and end <= columns, f"columns {start} to {end} of a tensor with {columns}")
+        expect(start >= 0 and end <= columns, f"columns {start} to {end} of a tensor with {columns}")
 
     def flops(self) -> int:
         return 0
