@@ -177,4 +177,16 @@ def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
     for _, part, axis in _parts(spec, array.ndim):
         array = part.of(array, axis)
     array = array.swapaxes(-1, -2) if spec.transposed else array
-    return np.array(rounded(array, spec.tensor.dtype), order="C")
+    return np.array(_converted(array, spec, tensor), order="C")
+
+
+def _converted(array: Array, spec: WeightSpec, tensor: StoredTensor) -> Array:
+    """The numbers in the weight's type.
+
+    Raises: WeightError where one is beyond what the type holds: it would become infinite.
+    """
+    with np.errstate(over="ignore"):
+        found = rounded(array, spec.tensor.dtype)
+    if array.dtype != found.dtype and not np.array_equal(np.isfinite(found), np.isfinite(array)):
+        raise WeightError(f"{tensor} has numbers beyond {spec.tensor.dtype}, the type of weight {spec.name}")
+    return found

@@ -1,5 +1,7 @@
 """A tied head, vocabularies of any size, learned positions and slices: the same bits everywhere."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -8,6 +10,7 @@ from kl.backends.interpreter import InterpretationError, Interpreter, weight_spe
 from kl.backends.weights import random_weights
 from kl.frontends import load_model
 from kl.passes import load_pass
+from kl.tools.kl import main
 
 TIED = """
 model tied
@@ -83,3 +86,14 @@ def test_zeros_behind_the_vocabulary_are_no_rows():
     weights = random_weights(weight_specs(module), seed=0)
     with pytest.raises(InterpretationError, match="row 101 is outside 0 to 100"):
         Interpreter(module, weights).step([np.array([3, 101], np.int32), 0])
+
+
+def test_a_row_behind_the_table_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    model = tmp_path / "rows.kl"
+    model.write_text(
+        "model wide\ndtype f32\nweight positions[2, 256]\nweight beside[256, 256]\n"
+        "step(token[1]: i32, position: i32) { return argmax(beside[token] + positions[position]) }\n"
+    )
+    assert main(["run", str(model), "--steps", "2"]) == 0
+    assert main(["run", str(model), "--steps", "3"]) == 1
+    assert "row 2; its table has rows 0 to 1" in capsys.readouterr().err

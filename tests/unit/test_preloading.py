@@ -169,12 +169,14 @@ def test_the_tools_beside_this_python_come_first(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_a_fork_is_still_writing_is_read_later():
-    ours, _ = socket.socketpair()
-    server = ForkServer(ours)
     line = json.dumps(["json", origin_of("json")]).encode() + b"\n"
-    os.write(server.imports.fileno(), line + line[:9])
-    server.import_what_forks_did()
-    assert server.imports_read == len(line)
-    os.write(server.imports.fileno(), line[9:])
-    server.import_what_forks_did()
-    assert server.imports_read == 2 * len(line)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server = ForkServer(ours)
+        with server.imports as imports:
+            os.write(imports.fileno(), line + line[:9])
+            server.import_what_forks_did()
+            assert server.imports_read == len(line)
+            os.write(imports.fileno(), line[9:])
+            server.import_what_forks_did()
+            assert server.imports_read == 2 * len(line)

@@ -212,7 +212,7 @@ def test_a_row_of_no_socket_is_a_hazard(network: Any, row: int) -> None:
     with pytest.raises(HazardError) as caught:
         executor.step({"ids": np.array([0, row, 0], np.int32)})
     assert "call 0, kernel 'kernel': socket 0: hazard at cycle 101: gather 'gather'" in str(caught.value)
-    assert str(caught.value).endswith(f"reads row {row}; the sockets together have rows 0 to 7")
+    assert str(caught.value).endswith(f"reads row {row}; its table has rows 0 to 7")
     assert caught.value.location == "model.kl:2:1"
 
 

@@ -123,24 +123,18 @@ class GatherRun(StreamRun):
         return np.stack(rows).reshape(*ids.shape, *self.unit.row.shape)
 
     def _row(self, data: Data, now: int, index: int) -> Array:
-        row = self.unit.row
-        if self.unit.sharded:
-            owner, index = self._owner(now, index)
-            if owner != self.around.socket:
-                return row.zeros()
+        row, rows = self.unit.row, self.unit.rows(self.around.machine.sockets)
+        if not 0 <= index < rows:
+            raise self._outside(now, f"row {index}; its table has rows 0 to {rows - 1}")
+        owner, index = divmod(index, self.unit.table.shape[0])
+        if self.unit.sharded and owner != self.around.socket:
+            return row.zeros()
         layout = packed(row.shape, row.numpy_dtype.itemsize)
         address = self.walk.start + index * row.size_bytes
         outside = self.around.memory.first_outside(address, layout)
         if outside is not None:
             raise self._outside(now, f"row {index} at address {outside}, which is outside every region")
         return data.read(address, layout, row)
-
-    def _owner(self, now: int, index: int) -> tuple[int, int]:
-        """The socket that has a row, and the row's number there."""
-        rows = self.unit.rows(self.around.machine.sockets)
-        if not 0 <= index < rows:
-            raise self._outside(now, f"row {index}; the sockets together have rows 0 to {rows - 1}")
-        return divmod(index, self.unit.table.shape[0])
 
     def _outside(self, now: int, what: str) -> HazardError:
         return HazardError(f"hazard at cycle {now}: {self} reads {what}", self.unit.location)
