@@ -1,11 +1,11 @@
 """A table of published models: what `kl` makes of each config, and what it takes on a machine.
 
 Run from the repository root with the configs to read, files or folders as `kl` takes them:
-`.venv/bin/python benchmarks/models_table.py configs/*.json --markdown docs/models.md`. Each model is imported
-as it is, without a parameter set by hand, and compared by `kl compare` on 8 and on 16 sockets, as a user
+`.venv/bin/python benchmarks/models_table.py configs/*.json --markdown table.md`. Each model is imported
+as it is, without a parameter set by hand, and timed by `kl time` on 8 and on 16 sockets, looped, as a user
 would do it. `claim` is the number of parameters in the file's name. `loops` are those of the looped program:
 `4×(5×)` is a loop of 4 rounds with one of 5 inside. Shares are of the roofline, which counts the full HBM
-bandwidth; a model that does not fit says by how much. `--jobs` compares several at once.
+bandwidth; a model that does not fit says by how much. `--jobs` takes several at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from kl.tools.universe import make_context
 from kl.tools.variants import VARIANTS
 
 SOCKETS = (8, 16)
-BRANCH = ("unfused", "fused", "looped")
 KL = (sys.executable, "-m", "kl.tools.kl")
 
 
@@ -109,26 +108,30 @@ def loops_of(module: ModuleOp) -> str:
     return ", ".join(" + ".join(found) for body in bodies if (found := [*loops_in(body)])) or "none"
 
 
-def speed(found: Sequence[dict[str, Any]], variant: str) -> str:
-    """Tokens a second of a variant and its share of the roofline, or why it was not timed."""
-    row = next(one for one in found if one["variant"] == variant)
-    if "tokens_per_second" not in row:
-        return "refused"
-    return f"{row['tokens_per_second']:.0f} ({row['roofline_share']:.0%})"
+def timed(path: str, sockets: int, level: int) -> dict[str, Any]:
+    """What `kl time` says of a level of optimisation.
+
+    Raises: Refused where it does not fit.
+    """
+    return json.loads(run("time", path, "--sockets", str(sockets), f"-O{level}", "--json"))
 
 
-def on_sockets(path: str, sockets: int) -> tuple[str, str]:
-    """Calls a token of each variant, and speeds of the looped and of the fastest one."""
+def calls_on(path: str, sockets: int) -> str:
+    """Kernel calls a token, unfused, fused and looped."""
     try:
-        found = json.loads(run("compare", path, "--sockets", str(sockets), "--json"))
+        return " / ".join(f"{timed(path, sockets, level)['kernel_calls_per_token']:g}" for level in range(3))
+    except Refused:
+        return ""
+
+
+def speed_on(path: str, sockets: int) -> str:
+    """Tokens a second of the looped program and its share of the roofline, or why it was not timed."""
+    try:
+        found = timed(path, sockets, 2)
     except Refused as refused:
         short = re.search(r"([\d.]+ \w+) short", str(refused))
-        return "", f"{short[1]} short" if short else str(refused)
-    calls = [next(one for one in found if one["variant"] == name) for name in BRANCH]
-    counts = " / ".join(f"{one.get('kernel_calls_per_token', 0):g}" for one in calls)
-    timed = [one for one in found if "tokens_per_second" in one]
-    best = max(timed, key=lambda one: one["tokens_per_second"])["variant"]
-    return counts, f"{speed(found, 'looped')}; {best} {speed(found, best)}"
+        return f"{short[1]} short a socket" if short else str(refused)
+    return f"{found['tokens_per_second']:.0f} ({found['roofline_share']:.0%})"
 
 
 def row_of(path: str, sockets: Sequence[int]) -> Row | str:
@@ -138,13 +141,13 @@ def row_of(path: str, sockets: Sequence[int]) -> Row | str:
     except Refused as refused:
         return f"{Path(path).stem}: {refused}"
     module = load_model(given["text"], path)
-    pattern, speeds = pattern_of(module), [on_sockets(path, number) for number in sockets]
+    pattern, speeds = pattern_of(module), [speed_on(path, number) for number in sockets]
     try:
         loops = loops_of(module)
     except DiagnosticException as error:
         loops = str(error).splitlines()[0]
     claim = re.search(r"(?:^|[-_])(\d+(?:\.\d+)?[bBmM])(?=$|[-_])", Path(path).stem)
-    counts = next((calls for calls, _ in speeds if calls), "")
+    fits = [number for number, speed in zip(sockets, speeds, strict=True) if "short" not in speed]
     return Row(
         Path(path).stem,
         given["architecture"],
@@ -152,8 +155,8 @@ def row_of(path: str, sockets: Sequence[int]) -> Row | str:
         claim[1] if claim else "",
         pattern,
         loops,
-        counts,
-        tuple(speed for _, speed in speeds),
+        calls_on(path, fits[0]) if fits else "",
+        tuple(speeds),
     )
 
 
@@ -168,7 +171,7 @@ def columns(sockets: Sequence[int]) -> list[str]:
         "loops",
         "calls unfused / fused / looped",
     ]
-    return [*own, *(f"tokens/s on {number} sockets: looped; fastest" for number in sockets)]
+    return [*own, *(f"tokens/s on {number} sockets (share)" for number in sockets)]
 
 
 def cells(row: Row) -> list[str]:
