@@ -75,7 +75,7 @@ def find_files(path: str) -> Files | None:
 def _is_config(path: Path) -> bool:
     try:
         values = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(values, dict) and bool(KEYS & values.keys())
 

@@ -149,8 +149,7 @@ def _check_context(model: Model, context: Number) -> None:
     """
     if model.positions is None or context <= model.positions:
         return
-    scaling = model.config.values.get("rope_scaling") or model.config.values.get("rope_parameters") or {}
-    if "dynamic" in (scaling.get("rope_type"), scaling.get("type")):
+    if model.recipe.rope is not None and _is_dynamic(model.config.values):
         why = "dynamic scaling of rope changes beyond it"
     elif model.recipe.embedding.positions is not None:
         why = "the model has learned no further position"
@@ -159,6 +158,13 @@ def _check_context(model: Model, context: Number) -> None:
     raise SourceError(
         f"context is {context}, max_position_embeddings {model.positions}: {why}", "take a smaller one"
     )
+
+
+def _is_dynamic(values: Mapping[str, Any]) -> bool:
+    """Whether rope is scaled dynamically, in layers of one type at least."""
+    parts = [values[name] for name in ("rope_scaling", "rope_parameters") if values.get(name)]
+    inner = [one for part in parts for one in part.values() if isinstance(one, Mapping)]
+    return any("dynamic" in (one.get("rope_type"), one.get("type")) for one in (*parts, *inner))
 
 
 def find_recipe(name: object, others: Iterable[Recipe] = ()) -> Recipe:
