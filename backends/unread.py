@@ -44,7 +44,8 @@ def _refuse(
         return
     whole = [name for name in left if name not in read]
     name = next(iter(whole or left))
-    way_out = f"a weight can read it with `from`, or --ignore '{name}' leaves it out"
+    those = "it" if whole else f"those {left[name].partition(' ')[0]}"
+    way_out = f"a weight can read {those} with `from`, or --ignore '{name}' leaves {those} out"
     if whole:
         many = "tensors" if len(whole) > 1 else "a tensor"
         raise CheckpointError(f"the checkpoint has {many} that no weight reads: {few(whole)}", way_out)

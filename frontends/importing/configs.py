@@ -224,7 +224,7 @@ def without(
     kept: dict[str, Any] = {}
     left: list[str] = []
     for key, value in values.items():
-        if any(_matches(f"{path}{key}", pattern) for pattern in patterns):
+        if matching(f"{path}{key}", patterns):
             left.append(f"{path}{key}")
             continue
         if isinstance(value, Mapping):
@@ -236,12 +236,13 @@ def without(
 
 def is_harmless(key: str, patterns: Iterable[str] = ()) -> bool:
     """Whether a key is known to change no number, by the common patterns or by more of them."""
-    return any(_matches(key, pattern) for pattern in (*HARMLESS, *patterns))
+    return matching(key, (*HARMLESS, *patterns))
 
 
-def _matches(key: str, pattern: str) -> bool:
-    """Whether a pattern is of a key, by its path or by its own name in a part."""
-    return fnmatchcase(key, pattern) or fnmatchcase(key.rpartition(".")[2], pattern)
+def matching(key: str, patterns: Iterable[str]) -> bool:
+    """Whether one of several patterns is of a key, by its path or by its own name in a part."""
+    own = key.rpartition(".")[2]
+    return any(fnmatchcase(key, pattern) or fnmatchcase(own, pattern) for pattern in patterns)
 
 
 def finite(value: float) -> float:

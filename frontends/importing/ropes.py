@@ -61,7 +61,28 @@ def _source(model: Model, rope: Rope, layer_type: str) -> tuple[Config, float]:
         values = Config({}, {}, values.path, values.read)
     theta = rope.local_theta if is_local and rope.local_theta is not None else rope.theta
     said = values.number("rope_theta", above=0)
+    _check_once(config, values, is_local=is_local)
     return values, theta if said is None else said
+
+
+OUTSIDE = {
+    "rope_theta": ("rope_theta", "rotary_emb_base"),
+    "partial_rotary_factor": ("partial_rotary_factor", "rotary_pct", "rope_pct"),
+    "original_max_position_embeddings": ("original_max_position_embeddings",),
+}
+"""What keys of the scaling are called outside of it."""
+
+
+def _check_once(config: Config, values: Config, *, is_local: bool) -> None:
+    """Raises: SourceError for a number that stands inside and outside of the scaling, with two values."""
+    for name, outside in OUTSIDE.items():
+        for other in ("rope_local_base_freq",) if is_local and name == "rope_theta" else outside:
+            if values.has(name) and config.has(other) and values.values[name] != config.values[other]:
+                raise SourceError(
+                    f"{values.path}{name} is {shown(values.values[name])}, "
+                    f"{other} is {shown(config.values[other])}",
+                    "say one of them",
+                )
 
 
 def _rotation(model: Model, rope: Rope, values: Config, theta: float, prefix: str) -> Rotation:
