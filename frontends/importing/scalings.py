@@ -189,7 +189,10 @@ def _longrope(scaling: Scaling) -> Scaled:
     if said is None:
         said = 1.0 if factor <= 1 else sqrt(1 + log(factor) / log(original))
     tables = {name: values.numbers(f"{name}_factor") for name in ("short", "long")}
-    constants = ["// LongRoPE: each pair has a factor of its own, another one beyond rope_context."]
+    constants = [
+        "// LongRoPE: each pair has a factor of its own. Keys of positions below rope_context keep the short",
+        "// table, later ones take the long one; rope_context = 1 gives it to all (position 0 is not turned).",
+    ]
     for name, table in tables.items():
         if table is None or len(table) != scaling.dims // 2:
             found = "missing" if table is None else f"of {len(table)} numbers"

@@ -169,3 +169,9 @@ def test_another_head_is_a_note(name: str):
 def test_a_family_that_nobody_knows_is_a_note():
     notes = import_model(Source("model", LLAMA | {"architectures": ["YiForCausalLM"]})).notes
     assert notes == ("architectures has YiForCausalLM, which is read as llama",)
+
+
+def test_rows_that_are_left_out_are_said_as_rows(tmp_path: Path, capsys: Capture):
+    assert main(["run", str(write(tmp_path / "tiny", "opt"))]) == 0
+    rows = "rows 0..2 of 130 of 'model.decoder.embed_positions.weight'"
+    assert f"ignored of the checkpoint: {rows}\n" in capsys.readouterr().out

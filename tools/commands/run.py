@@ -213,9 +213,7 @@ def _print(program: Any, run: Run, steps: list[Step], differences: list[Differen
     columns += [*(f"out: {name}" for name in steps[0].outputs), "cycles"]
     print_table(columns, [_row(step, names) for step in steps])
     if run.ignored:
-        from ...backends.checkpoints import few
-
-        print(f"ignored of the checkpoint: {few(run.ignored)}")
+        print(f"ignored of the checkpoint: {_left(run.ignored)}")
     for step in steps:
         for label, value in step.observed:
             print(f"position {step.position}: {label} = {_short(value)}")
@@ -228,6 +226,16 @@ def _print(program: Any, run: Run, steps: list[Step], differences: list[Differen
         stops = steps[0].stop_token is not None
         made = sum(step.made for step in steps) if stops else len(steps) * program.steps
         print(f"equal to the reference, bit for bit: {made} steps, outputs and states")
+
+
+def _left(ignored: Mapping[str, str]) -> str:
+    """Tensors that are left out, and rows or columns of those that are read in part."""
+    from ...backends.checkpoints import few
+    from ...backends.unread import WHOLE
+
+    whole = [name for name, rest in ignored.items() if rest == WHOLE]
+    parts = [f"{rest} of '{name}'" for name, rest in ignored.items() if rest != WHOLE]
+    return ", ".join([*([few(whole)] if whole else []), *parts])
 
 
 def _row(step: Step, names: list[str]) -> list[str]:
