@@ -195,15 +195,8 @@ class Compiler:
             VerifyException, OSError.
         """
         model, machine = self.options.model, self.options.machine
-        given = read_input(
-            self.ctx,
-            model.input,
-            model.parameters,
-            machine.target,
-            model.frontend,
-            model.published,
-            elsewhere=elsewhere,
-        )
+        what = (self.ctx, model.input, model.parameters, machine.target)
+        given = read_input(*what, model.frontend, model.published, elsewhere=elsewhere)
         check_mapping(self.options.mapping, given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):

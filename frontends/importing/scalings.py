@@ -191,7 +191,7 @@ def _longrope(scaling: Scaling) -> Scaled:
     tables = {name: values.numbers(f"{name}_factor") for name in ("short", "long")}
     constants = [
         "// LongRoPE: each pair has a factor of its own. Keys of positions below rope_context keep the short",
-        "// table, later ones take the long one; rope_context = 1 gives it to all (position 0 is not turned).",
+        "// table, later ones the long one; rope_context = 1 gives it to all (position 0 does not turn).",
     ]
     for name, table in tables.items():
         if table is None or len(table) != scaling.dims // 2:

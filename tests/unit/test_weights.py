@@ -295,7 +295,6 @@ def chosen(part: Part | None, extent: int) -> list[int]:
 
 def test_the_way_out_of_unread_rows_is_of_rows(tmp_path: Path):
     path = save(tmp_path / "m.safetensors", {"t": TALL})
-    way_out = unread(path, [spec(shape=(4, 4), rows=Part(0, 2, 6))], "no weight reads rows")
-    assert way_out == "a weight can read those rows with `from`, or --ignore 't' leaves those rows out"
-    way_out = unread(path, [spec(shape=(12, 3), columns=Part(1, 4))], "no weight reads columns")
-    assert way_out.endswith("--ignore 't' leaves those columns out")
+    some, wide = spec(shape=(4, 4), rows=Part(0, 2, 6)), spec(shape=(12, 3), columns=Part(1, 4))
+    assert "--ignore 't' leaves those rows out" in unread(path, [some], "no weight reads rows")
+    assert "leaves those columns out" in unread(path, [wide], "no weight reads columns")

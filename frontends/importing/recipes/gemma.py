@@ -78,5 +78,5 @@ GEMMA3 = replace(
     ),
     window=Window(period=whole("sliding_window_pattern", "_sliding_window_pattern", default=6)),
     defaults=SIZES | {"vocab_size": 262208, "max_position_embeddings": 131072},
-    fixed=GEMMA2.fixed | {"attn_logit_softcapping": ()},  # transformers stores it and does not use it
+    fixed={**GEMMA2.fixed, "attn_logit_softcapping": ()},  # transformers stores it and does not use it
 )
