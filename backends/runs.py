@@ -63,8 +63,8 @@ class Run(Protocol):
         ...
 
     @property
-    def ignored(self) -> Sequence[str]:
-        """The tensors of the checkpoint that are not read, or not wholly, as `RunOptions.ignore` says."""
+    def ignored(self) -> Mapping[str, str]:
+        """What of tensors of the checkpoint is not read, as `RunOptions.ignore` says."""
         ...
 
     def steps(self, count: int, progress: Progress) -> Iterator[Step]:

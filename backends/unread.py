@@ -13,25 +13,30 @@ from .parts import Part, Parts
 from .safetensors import CheckpointError, StoredTensor
 from .tensors import Array
 
+WHOLE = "all of it"
+"""What of a tensor is not read where no weight reads any of it."""
+
 
 def check_read(
     tensors: Mapping[str, StoredTensor], read: Mapping[str, Sequence[Parts]], ignore: Sequence[str]
-) -> tuple[str, ...]:
-    """The names of tensors that are not read, or not wholly, and that a pattern of `ignore` lets pass.
+) -> dict[str, str]:
+    """Tensors that are not read, or not wholly, and that a pattern of `ignore` lets pass: what of each.
 
     Raises: CheckpointError if there are others, or a pattern lets none pass.
     """
     left = {
         name: rest
         for name, tensor in tensors.items()
-        if (rest := _unread(tensor.shape, read[name]) if name in read else "all of it")
+        if (rest := _unread(tensor.shape, read[name]) if name in read else WHOLE)
     }
     for pattern in ignore:
         if not any(fnmatchcase(name, pattern) for name in left):
             found = any(fnmatchcase(name, pattern) for name in tensors)
             which = "only tensors that the model reads" if found else "no tensor of the checkpoint"
             raise CheckpointError(f"--ignore '{pattern}' matches {which}")
-    ignored = tuple(name for name in left if any(fnmatchcase(name, pattern) for pattern in ignore))
+    ignored = {
+        name: rest for name, rest in left.items() if any(fnmatchcase(name, pattern) for pattern in ignore)
+    }
     _refuse(tensors, {name: rest for name, rest in left.items() if name not in ignored}, read)
     return ignored
 
@@ -44,7 +49,8 @@ def _refuse(
         return
     whole = [name for name in left if name not in read]
     name = next(iter(whole or left))
-    way_out = f"a weight can read it with `from`, or --ignore '{name}' leaves it out"
+    those = "it" if whole else f"those {left[name].partition(' ')[0]}"
+    way_out = f"a weight can read {those} with `from`, or --ignore '{name}' leaves {those} out"
     if whole:
         many = "tensors" if len(whole) > 1 else "a tensor"
         raise CheckpointError(f"the checkpoint has {many} that no weight reads: {few(whole)}", way_out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import sqrt
 from pathlib import Path
@@ -71,8 +71,8 @@ class Weights:
     """Numbers for the weights of a model, by their names."""
 
     arrays: Mapping[str, Array]
-    ignored: tuple[str, ...] = ()
-    """The tensors of the checkpoint that are not read, or not wholly, as was asked for."""
+    ignored: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The tensors of the checkpoint that are not read, or not wholly, as was asked for: what of each."""
 
 
 def random_weights(specs: Iterable[WeightSpec], seed: int) -> dict[str, Array]:

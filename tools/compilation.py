@@ -28,7 +28,7 @@ from .machines import check_parameters, set_parameters
 from .mapping import check_edits, check_effects, check_mapping, said
 from .options import CompilerOptions, PublishedOptions
 from .pipelines import Edit, edited, split_passes, unmet
-from .sources import Files, find_files, imported, report_notes
+from .sources import Files, check_plain, find_files, imported, report_notes
 from .streams import standard_input
 from .terminal import progress
 from .universe import find_target, make_context, other_operations
@@ -43,6 +43,8 @@ class Published:
     """Where its weights are; None for a config alone."""
     unread: tuple[str, ...]
     """The tensors there that the text is known not to read, or not wholly."""
+    patterns: tuple[str, ...]
+    """Those of `--ignore` that match no key of the config."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,19 @@ def read_input(
     target: str | None = None,
     language: str | None = None,
     published: PublishedOptions | None = None,
+    *,
+    elsewhere: bool = False,
 ) -> Input:
     """Read a file, an example by its name, or the standard input for `-`, in whatever language it is.
+
+    Weights of a published model come from `elsewhere` if it is set, and patterns of `--ignore` are for those.
 
     Raises: ParseError, VerifyException, TargetError, SourceError or InputError where its content is wrong,
         OSError.
     """
     if language is None and (files := find_files(path)) is not None:
-        return _read_published(files, parameters, target, published or PublishedOptions())
+        return _read_published(files, parameters, target, published or PublishedOptions(), elsewhere)
+    check_plain(path, published)
     path = find_input(path)
     data = standard_input() if path == STDIN else Path(path).read_bytes()
     path = shown_path(path)
@@ -106,19 +113,23 @@ def read_input(
 
 
 def _read_published(
-    files: Files, parameters: Mapping[str, Number], target: str | None, published: PublishedOptions
+    files: Files,
+    parameters: Mapping[str, Number],
+    target: str | None,
+    published: PublishedOptions,
+    elsewhere: bool,
 ) -> ModuleInput:
     """A published model, through its text.
 
     Raises: SourceError or InputError for what cannot be read, OSError.
     """
-    found = imported(files, parameters, published)
+    found = imported(files, parameters, published, elsewhere=elsewhere)
     module = load_model(found.text, found.place, {}, other_operations)
     check_module(module)
     fill_locations(module)
     report_notes(found.notes)
     checkpoint = None if files.checkpoint is None else str(files.checkpoint)
-    whole = Published(checkpoint, found.unread)
+    whole = Published(checkpoint, found.unread, found.patterns)
     return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole)
 
 
@@ -177,16 +188,15 @@ class Compiler:
         """The compiler that a command line asks for."""
         return Compiler(make_context(), options)
 
-    def read(self) -> Input:
-        """The input, with the machine that the options say.
+    def read(self, *, elsewhere: bool = False) -> Input:
+        """The input, with the machine that the options say; its weights may come from `elsewhere`.
 
         Raises: InputError where an option says nothing possible or comes too late; ParseError,
             VerifyException, OSError.
         """
         model, machine = self.options.model, self.options.machine
-        given = read_input(
-            self.ctx, model.input, model.parameters, machine.target, model.frontend, model.published
-        )
+        what = (self.ctx, model.input, model.parameters, machine.target)
+        given = read_input(*what, model.frontend, model.published, elsewhere=elsewhere)
         check_mapping(self.options.mapping, given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # the tools read command lines without numpy and without reci
 
 CONFIG = "config.json"
 INDEX = ".safetensors.index.json"
+OTHERS = ("*.bin", "*.pt", "*.pth", "*.gguf")
+"""Files of weights that are not read."""
 KEYS = {"model_type", "architectures", "hidden_size", "num_hidden_layers", "text_config", "n_layer", "n_embd"}
 """A JSON object with one of these keys is a config."""
 
@@ -62,6 +64,8 @@ def find_files(path: str) -> Files | None:
                 f"{shown_path(path)} has no {CONFIG}{HELP_MARK}give a folder of a published model"
             )
         holds = any(found.glob("*.safetensors")) or any(found.glob(f"*{INDEX}"))
+        if not holds:
+            _check_other(found, path)
         return Files(path, config, found if holds else None)
     if path.endswith((".safetensors", INDEX)):
         found.stat()
@@ -72,10 +76,20 @@ def find_files(path: str) -> Files | None:
     return None
 
 
+def _check_other(folder: Path, path: str) -> None:
+    """Raises: InputError for a folder whose weights are in files of other kinds."""
+    found = sorted(one for kind in OTHERS for one in folder.glob(kind))
+    if found:
+        raise InputError(
+            f"{shown_path(path)} has no .safetensors, and {found[0].name} is not read{HELP_MARK}"
+            f"save the weights as safetensors, or give its {CONFIG} for random ones"
+        )
+
+
 def _is_config(path: Path) -> bool:
     try:
         values = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(values, dict) and bool(KEYS & values.keys())
 
@@ -110,11 +124,19 @@ def report_notes(notes: Iterable[str], program: str = "kl") -> None:
         report(Diagnostic(note, severity="note"), {}, program)
 
 
-def imported(files: Files, parameters: Mapping[str, Number], published: PublishedOptions) -> Imported:
+def imported(
+    files: Files,
+    parameters: Mapping[str, Number],
+    published: PublishedOptions,
+    *,
+    elsewhere: bool = False,
+) -> Imported:
     """The text of a published model.
 
-    Raises: SourceError for what is not known or does not fit, InputError for files that cannot be read;
-        OSError.
+    Patterns of `--ignore` may be for the tensors of another checkpoint, if `elsewhere`.
+
+    Raises: SourceError for what is not known or does not fit, InputError for files that cannot be read and
+        options that say nothing; OSError.
     """
     from ..backends.checkpoints import read_checkpoint
     from ..backends.safetensors import CheckpointError
@@ -122,6 +144,11 @@ def imported(files: Files, parameters: Mapping[str, Number], published: Publishe
     from ..frontends.importing.checks import Tensor
 
     config = {} if files.config is None else read_config(files.config)
+    if published.architecture is not None and files.config is not None:
+        raise InputError(
+            f"{shown_path(str(files.config))} says what it is, {config.get('model_type')}{HELP_MARK}"
+            "--architecture is for a checkpoint without a config"
+        )
     try:
         tensors = {} if files.checkpoint is None else read_checkpoint(files.checkpoint)
         headers = {name: Tensor(one.shape, one.dtype) for name, one in tensors.items()}
@@ -140,7 +167,20 @@ def imported(files: Files, parameters: Mapping[str, Number], published: Publishe
     except CheckpointError as error:
         way_out = f"{HELP_MARK}{error.way_out}" if error.way_out else ""
         raise InputError(f"{error}{way_out}") from error
+    if found.unmatched and not elsewhere:
+        raise InputError(
+            f"--ignore '{found.unmatched[0]}' matches no key of the config and no unread tensor{HELP_MARK}"
+            "leave it out"
+        )
     return found
+
+
+def check_plain(path: str, published: PublishedOptions | None) -> None:
+    """Raises: InputError for `--architecture` of an input that says itself what it is."""
+    if published is not None and published.architecture is not None:
+        raise InputError(
+            f"--architecture is for a checkpoint without a config{HELP_MARK}{shown_path(path)} is none"
+        )
 
 
 def _check_equal(copy: StoredTensor, original: StoredTensor) -> None:

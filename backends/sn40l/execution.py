@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -215,7 +215,7 @@ class ProgramRun:
     seed: int
     """Of the first step's inputs."""
     orchestration: str
-    ignored: tuple[str, ...] = ()
+    ignored: Mapping[str, str] = field(default_factory=dict[str, str])
     """The tensors of the checkpoint that are not read, or not wholly, as was asked for."""
 
     @cached_property

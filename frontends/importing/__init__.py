@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ..source_errors import SourceError
-from .checks import Tensor, check, tied_copy, unread
-from .configs import is_harmless, without
+from .architectures import check_architectures
+from .checks import FLOATS, Tensor, check, tied_copy, unread
+from .configs import is_harmless, matching, without
 from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys
 from .pieces import Number
 from .recipe import Recipe
 from .recipes import RECIPES
 from .writer import ModelText, change, compose, identifier, write
-
-FLOATS = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}
-"""Our name of each float type of safetensors files."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,13 @@ class Imported:
     """Two tensors of the checkpoint that must be equal, bit for bit."""
     unread: tuple[str, ...]
     """The tensors of the checkpoint that the text does not read, or not wholly."""
+    patterns: tuple[str, ...]
+    """Those of `Source.ignored` that match no key: they are for tensors."""
+
+    @property
+    def unmatched(self) -> list[str]:
+        """Patterns that match nothing that is left out."""
+        return [one for one in self.patterns if not any(fnmatchcase(name, one) for name in self.unread)]
 
     @property
     def place(self) -> str:
@@ -75,15 +81,19 @@ def import_model(source: Source) -> Imported:
         return _import_checkpoint(source, source.architecture)
     values, outer = language_part(source.config)
     values, ignored = without(values, source.ignored)
+    ignored += [key for key in outer if matching(key, source.ignored)]
+    outer = [key for key in outer if key not in ignored]
     recipe = find_recipe(values.get("model_type"), source.recipes)
     tensors = source.tensors
     model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
     outer = [key for key in outer if not is_harmless(key)]
     notes = [f"left out: {', '.join(outer)}"] if outer else []
     notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
+    notes += check_architectures(values.get("architectures"), recipe, (*source.recipes, *RECIPES))
     composed = compose(_in_context(model, source.parameters))
     unknown_keys(model)
-    return _written(source, composed, source.parameters, notes)
+    patterns = [one for one in source.ignored if not any(matching(key, (one,)) for key in ignored)]
+    return _written(replace(source, ignored=tuple(patterns)), composed, source.parameters, notes)
 
 
 def _import_checkpoint(source: Source, architecture: str) -> Imported:
@@ -129,6 +139,7 @@ def _written(
         tuple(notes),
         None if source.tensors is None else tied_copy(composed, source.tensors),
         unread(composed, left),
+        source.ignored,
     )
 
 
@@ -149,8 +160,7 @@ def _check_context(model: Model, context: Number) -> None:
     """
     if model.positions is None or context <= model.positions:
         return
-    scaling = model.config.values.get("rope_scaling") or model.config.values.get("rope_parameters") or {}
-    if "dynamic" in (scaling.get("rope_type"), scaling.get("type")):
+    if model.recipe.rope is not None and _is_dynamic(model.config.values):
         why = "dynamic scaling of rope changes beyond it"
     elif model.recipe.embedding.positions is not None:
         why = "the model has learned no further position"
@@ -159,6 +169,13 @@ def _check_context(model: Model, context: Number) -> None:
     raise SourceError(
         f"context is {context}, max_position_embeddings {model.positions}: {why}", "take a smaller one"
     )
+
+
+def _is_dynamic(values: Mapping[str, Any]) -> bool:
+    """Whether rope is scaled dynamically, in layers of one type at least."""
+    parts = [values[name] for name in ("rope_scaling", "rope_parameters") if values.get(name)]
+    inner = [one for part in parts for one in part.values() if isinstance(one, Mapping)]
+    return any("dynamic" in (one.get("rope_type"), one.get("type")) for one in (*parts, *inner))
 
 
 def find_recipe(name: object, others: Iterable[Recipe] = ()) -> Recipe:

@@ -12,6 +12,8 @@ from .pieces import Weight
 from .writer import ModelText
 
 Shape = tuple[int, ...]
+FLOATS = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}
+"""Our name of each float type of safetensors files."""
 VISION = ("vision_*", "model.vision_*", "multi_modal_projector.*", "model.multi_modal_projector.*")
 """The tensors of images in a model that reads text and images."""
 
@@ -50,7 +52,7 @@ def _shapes(weights: Iterable[Weight], text: ModelText) -> dict[str, Shape]:
 def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str] = ()) -> list[str]:
     """The tensors that are skipped, as the recipe knows them or as `ignored` patterns say.
 
-    Raises: SourceError for a tensor that is missing, has another shape, or is not used.
+    Raises: SourceError for a tensor that is missing, has another shape or type, or is not used.
     """
     wanted = expected(text)
     for name, shape in wanted.items():
@@ -64,6 +66,11 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
             raise SourceError(
                 f"tensor '{name}' has shape {[*tensors[name].shape]}, the config makes it {[*shape]}",
                 "config and checkpoint are of different models",
+            )
+        if tensors[name].dtype not in FLOATS:
+            raise SourceError(
+                f"tensor '{name}' is of the type {tensors[name].dtype}, which is not read",
+                f"give a checkpoint of {', '.join(FLOATS)}",
             )
     left = [name for name in tensors if name not in wanted]
     patterns = (*skipped(text), *ignored)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from math import inf, isfinite
 from typing import Any
 
 from ..source_errors import SourceError
@@ -48,6 +49,10 @@ HARMLESS = (
 
 OFF = ("is_encoder_decoder", "add_cross_attention", "tie_encoder_decoder", "cross_attention_hidden_size")
 """Keys that must be off, absent or null: what they switch on is no decoder."""
+
+
+MOST_WHOLE = 1 << 63
+"""Whole numbers are below it."""
 
 
 @dataclass(frozen=True)
@@ -104,24 +109,43 @@ class Config:
             self.assumed[f"{self.path}{names[0]}"] = value
         return value
 
-    def whole(self, *names: str, default: int | None = None) -> int | None:
-        """A whole number.
+    def check_null(self, names: tuple[str, ...], default: Any) -> None:
+        """Raises: SourceError for a null in place of a fact that every model has."""
+        nulls = [name for name in names if name in self.values]
+        if nulls and default not in (None, False) and not any(self.has(name) for name in nulls):
+            raise self.error(
+                f"{self.path}{nulls[0]} is null", f"leave it out for {shown(default)}, or say another value"
+            )
+
+    def whole(self, *names: str, default: int | None = None, least: int = 1) -> int | None:
+        """A whole number that fits into 64 bits.
 
         Raises: SourceError for another value.
         """
         value = self.get(*names)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        return self._checked(names, default if value is None else value, int, "a whole number")
+        value = self._checked(names, default if value is None else value, int, "a whole number")
+        if value is not None and not least <= value < MOST_WHOLE:
+            bound = f"at least {least}" if value < least else "below 2^63"
+            raise self.error(f"{self._said(names)} is {shown(value)}", f"it is {bound}")
+        return value
 
-    def number(self, *names: str, default: float | None = None) -> float | None:
-        """A number, as a float.
+    def number(
+        self, *names: str, default: float | None = None, least: float = -inf, above: float = -inf
+    ) -> float | None:
+        """A finite number, as a float.
 
         Raises: SourceError for another value.
         """
         value = self.get(*names)
-        value = float(value) if type(value) is int else value
-        return self._checked(names, default if value is None else value, float, "a number")
+        value = finite(value) if type(value) in (int, float) else value
+        value = self._checked(names, default if value is None else value, float, "a number")
+        if value is None or (least <= value and above < value and isfinite(value)):
+            return value
+        bounds = {isfinite(value): "a finite number", value >= least: f"at least {least:g}"}
+        bound = bounds.get(False, f"above {'zero' if above == 0 else f'{above:g}'}")
+        raise self.error(f"{self._said(names)} is {shown(value)}", f"it is {bound}")
 
     def flag(self, *names: str, default: bool | None = None) -> bool | None:
         """True or false.
@@ -150,13 +174,19 @@ class Config:
             return None
         if not (isinstance(value, list) and all(type(one) in (int, float) for one in value)):
             raise self.error(f"{self.path}{name} is {shown(value)}, not a list of numbers")
-        return tuple(map(float, value))
+        found = tuple(map(finite, value))
+        if wrong := [one for one in found if not isfinite(one)]:
+            raise self.error(f"{self.path}{name} has {wrong[0]}", "it is a list of finite numbers")
+        return found
 
     def _checked(self, names: tuple[str, ...], value: Any, kind: type, wanted: str) -> Any:
         if value is None or type(value) is kind:
             return self.fallen(names, value)
-        name = next((name for name in names if self.has(name)), names[0])
-        raise self.error(f"{self.path}{name} is {shown(value)}, not {wanted}")
+        raise self.error(f"{self._said(names)} is {shown(value)}, not {wanted}")
+
+    def _said(self, names: tuple[str, ...]) -> str:
+        """The path of the name that the config says, of several."""
+        return f"{self.path}{next((name for name in names if self.has(name)), names[0])}"
 
     def error(self, message: str, way_out: str = "") -> SourceError:
         """An error of this config."""
@@ -194,7 +224,7 @@ def without(
     kept: dict[str, Any] = {}
     left: list[str] = []
     for key, value in values.items():
-        if any(_matches(f"{path}{key}", pattern) for pattern in patterns):
+        if matching(f"{path}{key}", patterns):
             left.append(f"{path}{key}")
             continue
         if isinstance(value, Mapping):
@@ -206,12 +236,21 @@ def without(
 
 def is_harmless(key: str, patterns: Iterable[str] = ()) -> bool:
     """Whether a key is known to change no number, by the common patterns or by more of them."""
-    return any(_matches(key, pattern) for pattern in (*HARMLESS, *patterns))
+    return matching(key, (*HARMLESS, *patterns))
 
 
-def _matches(key: str, pattern: str) -> bool:
-    """Whether a pattern is of a key, by its path or by its own name in a part."""
-    return fnmatchcase(key, pattern) or fnmatchcase(key.rpartition(".")[2], pattern)
+def matching(key: str, patterns: Iterable[str]) -> bool:
+    """Whether one of several patterns is of a key, by its path or by its own name in a part."""
+    own = key.rpartition(".")[2]
+    return any(fnmatchcase(key, pattern) or fnmatchcase(own, pattern) for pattern in patterns)
+
+
+def finite(value: float) -> float:
+    """A number as a float, infinite where it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf
 
 
 def shown(value: object) -> str:

@@ -111,7 +111,7 @@ def check_asked(config: Config, recipe: Recipe) -> list[str]:
     Raises: SourceError that names the numbers which neither the header nor the user says.
     """
     missing = [name for name in config.assumed if name not in UNASKED]
-    if recipe.window is not None and "sliding_window" not in config.values:
+    if recipe.window is not None and "sliding_window" not in (*missing, *config.values):
         missing.append("sliding_window")
     if missing:
         flags = " ".join(f"--param {name}=…" for name in missing)

@@ -6,8 +6,8 @@ the value, else a `Key`; `resolved` puts the config's values in their place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from .configs import Config, shown
@@ -25,13 +25,16 @@ class Key:
     default: Any = None
     required: bool = False
     """Whether it is an error if neither the config nor the architecture's defaults say it."""
+    bounds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The least number that it may be, or the one that it is above."""
 
     def value(self, config: Config) -> Any:
         """What the config says.
 
         Raises: SourceError for a wrong value, and for none where one is required.
         """
-        found = getattr(config, self.kind)(*self.names, default=self.default)
+        config.check_null(self.names, self.default)
+        found = getattr(config, self.kind)(*self.names, default=self.default, **self.bounds)
         if found is None and self.required:
             raise config.error(f"the config does not say {self.names[0]}", "add it to the config")
         return found
@@ -50,12 +53,14 @@ class Chosen:
 
         Raises: SourceError for a value that the table does not have.
         """
+        if None not in self.table:
+            config.check_null(self.names, self.default)
         found = config.get(*self.names)
         found = config.fallen(self.names, self.default if found is None else found)
         if found is None and None not in self.table:
             raise config.error(f"the config does not say {self.names[0]}", "add it to the config")
-        if found not in self.table:
-            known = ", ".join(shown(one) for one in self.table)
+        if not isinstance(found, Hashable) or found not in self.table:
+            known = ", ".join(shown(one) for one in self.table if one is not None)
             raise config.error(f"{config.path}{self.names[0]} is {shown(found)}", f"the recipe knows {known}")
         return resolved(self.table[found], config)
 
@@ -75,14 +80,14 @@ class InPart:
         return resolved(self.key, config.part(self.part))
 
 
-def whole(*names: str, default: int | None = None, required: bool = False) -> Any:
-    """A whole number of the config."""
-    return Key(names, "whole", default, required)
+def whole(*names: str, default: int | None = None, required: bool = False, **bounds: float) -> Any:
+    """A whole number of the config, at least 1 or what `least=` says."""
+    return Key(names, "whole", default, required, bounds)
 
 
-def number(*names: str, default: float | None = None, required: bool = False) -> Any:
-    """A number of the config, as a float."""
-    return Key(names, "number", default, required)
+def number(*names: str, default: float | None = None, required: bool = False, **bounds: float) -> Any:
+    """A number of the config, as a float; `least=` and `above=` are its bounds."""
+    return Key(names, "number", default, required, bounds)
 
 
 def flag(*names: str, default: bool | None = None) -> Any:

@@ -76,7 +76,8 @@ def _by_rule(rule: Window, rotated: Sequence[bool]) -> list[bool]:
 
 def _types(config: Config, layers: int, *, reads: bool) -> list[str] | None:
     """What `layer_types` says; where the architecture does not read it, it may only say that all are full."""
-    if not reads and any(one != FULL for one in config.values.get("layer_types") or ()):
+    types = config.values.get("layer_types")
+    if not reads and isinstance(types, list) and any(one != FULL for one in types):
         return None
     types = config.get("layer_types")
     if types is None:
@@ -84,8 +85,8 @@ def _types(config: Config, layers: int, *, reads: bool) -> list[str] | None:
     if not isinstance(types, list):
         raise SourceError(f"layer_types is {shown(types)}, not a list")
     _check_length("layer_types", types, layers)
-    if wrong := next((one for one in types if one not in (FULL, SLIDING)), None):
-        raise SourceError(f"layer_types has {shown(wrong)}", f"known are {FULL} and {SLIDING}")
+    if wrong := [one for one in types if one not in (FULL, SLIDING)]:
+        raise SourceError(f"layer_types has {shown(wrong[0])}", f"known are {FULL} and {SLIDING}")
     return types if reads else None
 
 

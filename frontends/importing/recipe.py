@@ -55,7 +55,7 @@ class Norm:
     """A normalization of rows."""
 
     kind: Literal["rms", "layer"] = "rms"
-    eps: float = number(*EPS, required=True)
+    eps: float = number(*EPS, required=True, least=0)
     gain: bool = True
     bias: bool = False
     plus_one: bool = False
@@ -99,7 +99,6 @@ class Attention:
     softcap: float | None = None
     slopes: Literal["alibi", "alibi scaled", "alibi of mpt"] | None = None
     """A bias of the scores by distance: none, BLOOM's, Falcon's or MPT's."""
-    slopes_max: int = 8
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ class Head:
 class Rope:
     """How queries and keys are rotated."""
 
-    theta: float = number("rope_theta", "rotary_emb_base", default=10000.0)
+    theta: float = number("rope_theta", "rotary_emb_base", default=10000.0, above=0)
     local_theta: float | None = None
     """Of layers with a window, where it is another one, without scaling."""
     fraction: float | None = None

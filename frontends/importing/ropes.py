@@ -52,7 +52,7 @@ def _source(model: Model, rope: Rope, layer_type: str) -> tuple[Config, float]:
     values = config.part("rope_parameters")
     if FULL in values.values or SLIDING in values.values:
         for name in (FULL, SLIDING):
-            values.part(name).number("rope_theta")  # of a type that no layer has, too
+            values.part(name).number("rope_theta", above=0)  # of a type that no layer has, too
         values = values.part(layer_type)
     elif not values.values:
         values = config.part("rope_scaling")
@@ -60,13 +60,32 @@ def _source(model: Model, rope: Rope, layer_type: str) -> tuple[Config, float]:
     if is_local and values.path in ("rope_scaling.", "rope_parameters."):
         values = Config({}, {}, values.path, values.read)
     theta = rope.local_theta if is_local and rope.local_theta is not None else rope.theta
-    said = values.number("rope_theta")
+    said = values.number("rope_theta", above=0)
+    _check_once(config, values, is_local=is_local)
     return values, theta if said is None else said
 
 
+OUTSIDE = {
+    "rope_theta": ("rope_theta", "rotary_emb_base"),
+    "partial_rotary_factor": ("partial_rotary_factor", "rotary_pct", "rope_pct"),
+    "original_max_position_embeddings": ("original_max_position_embeddings",),
+}
+"""What keys of the scaling are called outside of it."""
+
+
+def _check_once(config: Config, values: Config, *, is_local: bool) -> None:
+    """Raises: SourceError for a number that stands inside and outside of the scaling, with two values."""
+    for name, outside in OUTSIDE.items():
+        for other in ("rope_local_base_freq",) if is_local and name == "rope_theta" else outside:
+            if values.has(name) and config.has(other) and values.values[name] != config.values[other]:
+                raise SourceError(
+                    f"{values.path}{name} is {shown(values.values[name])}, "
+                    f"{other} is {shown(config.values[other])}",
+                    "say one of them",
+                )
+
+
 def _rotation(model: Model, rope: Rope, values: Config, theta: float, prefix: str) -> Rotation:
-    if theta <= 0:
-        raise SourceError(f"rope_theta is {theta:g}", "it is above zero")
     scaling = Scaling(model, values, theta, _dims(model, rope, values), prefix)
     kind = values.text("rope_type", "type", default="default") or "default"
     kind = rope.renamed.get(kind, kind)

@@ -55,11 +55,9 @@ class Scaling:
 
         Raises: SourceError where it is missing, or not above zero.
         """
-        value = self.values.number(name)
+        value = self.values.number(name, above=0)
         if value is None:
             raise SourceError(f"{self.values.path}{name} is missing", "the scaling of rope needs it")
-        if value <= 0:
-            raise SourceError(f"{self.values.path}{name} is {value:g}", "it is above zero")
         return value
 
     @property
@@ -124,10 +122,12 @@ def _llama3(scaling: Scaling) -> Scaled:
 
 def _yarn(scaling: Scaling) -> Scaled:
     name, values, original = scaling.named, scaling.values, scaling.original_context
-    factor = values.number("factor")
+    factor = values.number("factor", above=0)
     if factor is None:
         factor = (scaling.model.positions or original) / original
-    fast, slow = values.number("beta_fast") or 32.0, values.number("beta_slow") or 1.0
+    fast, slow = values.number("beta_fast", least=0) or 32.0, values.number("beta_slow", least=0) or 1.0
+    if scaling.theta == 1:
+        raise SourceError("rope_theta is 1, which YaRN has no ramp for", "it is above zero and not 1")
     truncates = values.flag("truncate", default=True)
     params = [
         literal(name("rope_factor"), factor),
@@ -167,7 +167,9 @@ def _turning(scaling: Scaling, name: str, turns: float, rounded: Callable[[float
 
 def _yarn_factor(values: Config, factor: float) -> float:
     """What cosine and sine are multiplied by."""
-    said, one, all_dims = (values.number(key) for key in ("attention_factor", "mscale", "mscale_all_dim"))
+    said, one, all_dims = (
+        values.number(key, least=0) for key in ("attention_factor", "mscale", "mscale_all_dim")
+    )
     if said is not None:
         return said
 
@@ -179,13 +181,18 @@ def _yarn_factor(values: Config, factor: float) -> float:
 
 def _longrope(scaling: Scaling) -> Scaled:
     values, original = scaling.values, scaling.original_context
-    factor, said = values.number("factor"), values.number("attention_factor")
+    factor, said = values.number("factor", above=0), values.number("attention_factor", above=0)
     if factor is None:
         factor = (scaling.model.positions or original) / original
+    if said is None and factor > 1 and original == 1:
+        raise SourceError("original_max_position_embeddings is 1", "LongRoPE takes its logarithm: above 1")
     if said is None:
         said = 1.0 if factor <= 1 else sqrt(1 + log(factor) / log(original))
     tables = {name: values.numbers(f"{name}_factor") for name in ("short", "long")}
-    constants = ["// LongRoPE: each pair has a factor of its own, another one beyond rope_context."]
+    constants = [
+        "// LongRoPE: each pair has a factor of its own. Keys of positions below rope_context keep the short",
+        "// table, later ones the long one; rope_context = 1 gives it to all (position 0 does not turn).",
+    ]
     for name, table in tables.items():
         if table is None or len(table) != scaling.dims // 2:
             found = "missing" if table is None else f"of {len(table)} numbers"
@@ -193,6 +200,8 @@ def _longrope(scaling: Scaling) -> Scaled:
                 f"{values.path}{name}_factor is {found}",
                 f"it has {scaling.dims // 2}, one a pair of dimensions",
             )
+        if wrong := [one for one in table if one <= 0]:
+            raise SourceError(f"{values.path}{name}_factor has {wrong[0]:g}", "factors are above zero")
         listed = ", ".join(map(decimal, table))
         constants.append(f"constant {scaling.named(name)}_factors[{scaling.extent} / 2] = [{listed}]")
     constants += [

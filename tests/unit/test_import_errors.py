@@ -39,8 +39,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         LLAMA | {"num_hidden_layers": 2.5},
         "num_hidden_layers is 2.5, not a whole number",
     ),
-    "no layers": (LLAMA | {"num_hidden_layers": 0}, "the config has 0 for its layers"),
-    "a negative vocabulary": (LLAMA | {"vocab_size": -5}, "the config has -5 for its vocabulary"),
+    "no layers": (LLAMA | {"num_hidden_layers": 0}, "num_hidden_layers is 0"),
+    "a negative vocabulary": (LLAMA | {"vocab_size": -5}, "vocab_size is -5"),
     "eps that is a flag": (LLAMA | {"rms_norm_eps": True}, "rms_norm_eps is true, not a number"),
     "a flag that is a text": (
         LLAMA | {"tie_word_embeddings": "yes"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from math import ceil, floor, log, pi, sqrt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from kl.dialects.nn import RopeOp
 from kl.frontends import load_model
 from kl.frontends.importing import Source, import_model
+from kl.tools.kl import main
 
 THETA, DIMS, CONTEXT = 10000.0, 16, 16
 """Of the small Llama; the context of training is a part of its own, 128."""
@@ -136,3 +139,23 @@ def test_a_part_of_each_head_is_rotated():
 @pytest.mark.parametrize("model", ["cohere", "llama"])
 def test_pairs_are_neighbours_where_the_architecture_says_so(model: str):
     assert (rope_of({"type": "default"}, model).interleaved is not None) == (model == "cohere")
+
+
+def test_longrope_with_the_long_table_throughout(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """As docs/import.md says: a context of training of 1 is the same as long factors in both tables."""
+    short, long = [1.0] * 8, [4.0] * 8
+    found: list[object] = []
+    for factors, context in ((short, 1), (long, 16), (short, 16)):
+        scaling = {"type": "longrope", "short_factor": factors, "long_factor": long}
+        values = {
+            "model_type": "phi3",
+            **SIZES,
+            "original_max_position_embeddings": 16,
+            "rope_scaling": scaling,
+        }
+        (tmp_path / "config.json").write_text(json.dumps(values), encoding="utf-8")
+        given = ["--param", f"rope_context={context}", "--param", "context=16", "--steps", "12"]
+        assert main(["run", str(tmp_path / "config.json"), "--json", *given]) == 0
+        steps = json.loads(capsys.readouterr().out)["steps"]
+        found.append([step["outputs"] for step in steps])
+    assert found[0] == found[1] != found[2]

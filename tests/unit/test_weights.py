@@ -220,7 +220,7 @@ def test_tensors_that_no_weight_reads_are_refused(tmp_path: Path):
     assert "--ignore 'layers.0.bias' leaves it out" in unread(path, [spec()], message)
     unread(path, [spec()], "has a tensor that no weight reads: 'layers.4.bias'$", "layers.[0-3].*")
     weights = load_weights(path, [spec()], ["layers.[0-3].*", "*.4.bias"])
-    assert weights.ignored == tuple(biases)
+    assert weights.ignored == dict.fromkeys(biases, "all of it")
     assert_array_equal(weights.arrays["w"], MATRIX)
 
 
@@ -240,7 +240,7 @@ def test_parts_that_no_weight_reads_are_refused(tmp_path: Path):
     corner = spec(shape=(6, 1), rows=Part(0, 6), columns=Part(0, 1))
     message = r"no weight reads rows 6\.\.12 of 12 in columns 0\.\.1 of 4 of tensor 't' of"
     unread(path, [corner, spec("v", wide.tensor.shape, columns=wide.columns)], message)
-    assert load_weights(path, [some], ["t"]).ignored == ("t",)
+    assert load_weights(path, [some], ["t"]).ignored == {"t": "rows 2..6, 8..12 of 12"}
 
 
 def test_parts_together_are_the_whole(tmp_path: Path):
@@ -282,3 +282,10 @@ def chosen(part: Part | None, extent: int) -> list[int]:
         return [*range(extent)]
     within = [number % (part.each or extent) for number in range(extent)]
     return [number for number, place in enumerate(within) if part.first <= place < part.last]
+
+
+def test_the_way_out_of_unread_rows_is_of_rows(tmp_path: Path):
+    path = save(tmp_path / "m.safetensors", {"t": TALL})
+    some, wide = spec(shape=(4, 4), rows=Part(0, 2, 6)), spec(shape=(12, 3), columns=Part(1, 4))
+    assert "--ignore 't' leaves those rows out" in unread(path, [some], "no weight reads rows")
+    assert "leaves those columns out" in unread(path, [wide], "no weight reads columns")

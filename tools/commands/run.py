@@ -11,6 +11,7 @@ from ...backends.targets import TimeOptions
 from ...dialects.vocabulary import Orchestration
 from ..command_line import Natural, Positive, option
 from ..options import JSON_VERSION, CompilerOptions, orchestration_option
+from ..sources import report_notes
 from ..terminal import print_json, print_table, progress
 from ..values import HELP_MARK, InputError
 
@@ -51,7 +52,7 @@ def run(command: Command) -> int:
     from ..variants import chosen
 
     compiler = Compiler.of(command.compiler)
-    given = compiler.read()
+    given = compiler.read(elsewhere=command.weights is not None)
     module = _reference_module(compiler, given) if command.check else None
     options = TimeOptions(orchestration=command.orchestration)
     program = compiler.program(given, chosen(compiler, given, options))
@@ -95,6 +96,8 @@ def _start(command: Command, given: Input, program: Any) -> Run:
     if given.target.run is None:
         raise InputError(f"the target {given.target.name} runs no programs{HELP_MARK}`kl time` times them")
     weights, ignore = _weights(command, given)
+    if weights is None and given.level != "program" and given.published is not None:
+        report_notes(["no .safetensors: the weights are random"])
     options = RunOptions(command.steps, weights, command.seed, command.orchestration, ignore)
     return given.target.run(program, options)
 
@@ -107,6 +110,8 @@ def _weights(command: Command, given: Input) -> tuple[str | None, tuple[str, ...
     if command.weights is None and given.level != "program" and given.published is not None:
         return given.published.checkpoint, given.published.unread
     ignore = command.compiler.model.published.ignore
+    if given.level != "program" and given.published is not None:
+        return command.weights, given.published.patterns
     if ignore and command.weights is None:
         raise InputError(f"--ignore is for tensors of a checkpoint{HELP_MARK}--weights reads one")
     return command.weights, ignore
@@ -208,9 +213,7 @@ def _print(program: Any, run: Run, steps: list[Step], differences: list[Differen
     columns += [*(f"out: {name}" for name in steps[0].outputs), "cycles"]
     print_table(columns, [_row(step, names) for step in steps])
     if run.ignored:
-        from ...backends.checkpoints import few
-
-        print(f"ignored of the checkpoint: {few(run.ignored)}")
+        print(f"ignored of the checkpoint: {_left(run.ignored)}")
     for step in steps:
         for label, value in step.observed:
             print(f"position {step.position}: {label} = {_short(value)}")
@@ -223,6 +226,16 @@ def _print(program: Any, run: Run, steps: list[Step], differences: list[Differen
         stops = steps[0].stop_token is not None
         made = sum(step.made for step in steps) if stops else len(steps) * program.steps
         print(f"equal to the reference, bit for bit: {made} steps, outputs and states")
+
+
+def _left(ignored: Mapping[str, str]) -> str:
+    """Tensors that are left out, and rows or columns of those that are read in part."""
+    from ...backends.checkpoints import few
+    from ...backends.unread import WHOLE
+
+    whole = [name for name, rest in ignored.items() if rest == WHOLE]
+    parts = [f"{rest} of '{name}'" for name, rest in ignored.items() if rest != WHOLE]
+    return ", ".join([*([few(whole)] if whole else []), *parts])
 
 
 def _row(step: Step, names: list[str]) -> list[str]:

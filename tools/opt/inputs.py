@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..languages import STDIN, find_frontend
 from ..pass_text import parse_specs
-from ..sources import find_files, imported, report_notes
+from ..sources import check_plain, find_files, imported, report_notes
 
 if TYPE_CHECKING:
     from ...frontends.importing import Imported
@@ -23,6 +23,7 @@ def published(command: KlOptCommand, program: str) -> Imported | None:
     file = command.input_file
     files = None if file in (None, STDIN) or command.frontend is not None else find_files(file)
     if files is None:
+        check_plain(file or STDIN, command.published)
         return None
     found = imported(files, {}, command.published)
     report_notes(found.notes, program)

@@ -101,7 +101,7 @@ def _call(model: Model, *, masked: bool) -> Piece:
         named["softcap"] = "attention_softcap"
     piece = Piece(tuple(params))
     if facts.slopes is not None:
-        piece += slopes(model, facts.slopes, facts.slopes_max)
+        piece += slopes(model, facts.slopes)
         named["slopes"] = "slopes"
     more = "".join(f", {name} = {value}" for name, value in named.items())
     return piece + said(f"a = attention(q, keys, values, position{more})")

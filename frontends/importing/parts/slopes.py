@@ -8,13 +8,11 @@ from ..models import Model
 from ..pieces import Piece, decimal
 
 
-def slopes(model: Model, kind: str, most: int) -> Piece:
+def slopes(model: Model, kind: str) -> Piece:
     """The constant `slopes[heads]`: by a formula where the heads are a power of two, else as numbers."""
     heads = model.heads
-    if kind == "alibi of mpt":
-        numbers, formula = _of_mpt(heads, most), f"2.0 ^ (-{most}.0 * (h + 1) / heads)"
-    else:
-        numbers, formula = _of_bloom(heads), "2.0 ^ (-8.0 * (h + 1) / heads)"
+    numbers = _of_mpt(heads) if kind == "alibi of mpt" else _of_bloom(heads)
+    formula = "2.0 ^ (-8.0 * (h + 1) / heads)"
     if kind == "alibi scaled":
         factor = model.head_dim**-0.5
         numbers, formula = [one * factor for one in numbers], f"{formula} / sqrt(1.0 * head_dim)"
@@ -30,8 +28,8 @@ def _of_bloom(heads: int) -> list[float]:
     return first + [2.0 ** (-4.0 * (2 * h + 1) / power) for h in range(heads - power)]
 
 
-def _of_mpt(heads: int, most: int) -> list[float]:
+def _of_mpt(heads: int) -> list[float]:
     """Those of the next higher power of two, every other one first."""
     power = 1 << ceil(log2(heads))
-    whole = [2.0 ** (-most * (h + 1) / power) for h in range(power)]
+    whole = [2.0 ** (-8.0 * (h + 1) / power) for h in range(power)]
     return whole if power == heads else (whole[1::2] + whole[::2])[:heads]

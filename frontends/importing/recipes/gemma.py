@@ -23,8 +23,10 @@ from .common import ATTENTION_BIAS, INV_FREQ, TIED, sizes
 TANH = "gelu_pytorch_tanh"
 FEED_FORWARD = FeedForward(
     activation=choice(
-        "hidden_activation", of=ACTIVATIONS | {"gelu": ACTIVATIONS[TANH]}, default=TANH
-    )  # the first configs say `gelu` and mean its tanh form
+        "hidden_activation",
+        of=ACTIVATIONS | {"gelu": ACTIVATIONS[TANH], None: ACTIVATIONS[TANH]},
+        default=TANH,
+    )  # the first configs say `gelu` or null and mean its tanh form
 )
 CAUSAL = {"use_bidirectional_attention": (False,)}
 COMMON = {"head_dim": 256, "rms_norm_eps": 1e-6}
@@ -47,8 +49,8 @@ GEMMA2 = Recipe(
     attention=Attention(
         bias=ATTENTION_BIAS,
         out_bias=ATTENTION_BIAS,
-        scale_of=number("query_pre_attn_scalar", default=256.0),
-        softcap=number("attn_logit_softcapping"),
+        scale_of=number("query_pre_attn_scalar", default=256.0, above=0),
+        softcap=number("attn_logit_softcapping", above=0),
     ),
     feed_forward=FEED_FORWARD,
     residual=Residual(
@@ -60,7 +62,7 @@ GEMMA2 = Recipe(
     ),
     norm=Norm(plus_one=True),
     embedding=Embedding(root=True),
-    head=Head(tied=TIED, softcap=number("final_logit_softcapping")),
+    head=Head(tied=TIED, softcap=number("final_logit_softcapping", above=0)),
     window=Window(whole("sliding_window", "sliding_window_size"), period=2),
     defaults=SIZES | {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0},
     fixed=CAUSAL | {"hidden_act": (TANH,)},
@@ -69,11 +71,12 @@ GEMMA2 = Recipe(
 GEMMA3 = replace(
     GEMMA2,
     name="gemma3_text",
-    attention=replace(GEMMA2.attention, norm=HeadNorm()),
+    attention=replace(GEMMA2.attention, norm=HeadNorm(), softcap=None),
     rope=Rope(
-        theta=number("rope_theta", default=1e6),
-        local_theta=number("rope_local_base_freq", default=10000.0),
+        theta=number("rope_theta", default=1e6, above=0),
+        local_theta=number("rope_local_base_freq", default=10000.0, above=0),
     ),
     window=Window(period=whole("sliding_window_pattern", "_sliding_window_pattern", default=6)),
     defaults=SIZES | {"vocab_size": 262208, "max_position_embeddings": 131072},
+    fixed={**GEMMA2.fixed, "attn_logit_softcapping": ()},  # transformers stores it and does not use it
 )

@@ -21,7 +21,7 @@ BIASED = Attention(bias=ATTENTION_BIAS, out_bias=ATTENTION_BIAS)
 BIASED_FEED_FORWARD = FeedForward(bias=MLP_BIAS)
 COMMON = {"hidden_act": "silu", "rms_norm_eps": 1e-6}
 USES_WINDOW = flag("use_sliding_window", default=False)
-QWEN_WINDOW = Window(enabled=USES_WINDOW, first=whole("max_window_layers", default=28))
+QWEN_WINDOW = Window(enabled=USES_WINDOW, first=whole("max_window_layers", default=28, least=0))
 QWEN_SIZES = sizes(151936, 4096, 22016, 32, 32, 32768, num_key_value_heads=32, sliding_window=4096, **COMMON)
 
 LLAMA = Recipe(
@@ -37,7 +37,7 @@ LLAMA = Recipe(
 MISTRAL = Recipe(
     "mistral",
     window=Window(whole("sliding_window", "sliding_window_size"), listed=False),
-    defaults=sizes(32000, 4096, 14336, 32, 32, 131072, num_key_value_heads=8, **COMMON),
+    defaults=sizes(32000, 4096, 14336, 32, 32, 131072, num_key_value_heads=8, sliding_window=4096, **COMMON),
     skipped=INV_FREQ,
 )
 
@@ -84,7 +84,7 @@ GRANITE = Recipe(
     feed_forward=BIASED_FEED_FORWARD,
     residual=Residual(factor=number("residual_multiplier", default=1.0)),
     embedding=Embedding(factor=number("embedding_multiplier", default=1.0)),
-    head=Head(divisor=number("logits_scaling", default=1.0)),
+    head=Head(divisor=number("logits_scaling", default=1.0, above=0)),
     defaults=sizes(32000, 4096, 11008, 32, 32, 2048, **COMMON),
 )
 
