@@ -11,7 +11,6 @@ from ...backends.targets import TimeOptions
 from ...dialects.vocabulary import Orchestration
 from ..command_line import Natural, Positive, option
 from ..options import JSON_VERSION, CompilerOptions, orchestration_option
-from ..sources import report_notes
 from ..terminal import print_json, print_table, progress
 from ..values import HELP_MARK, InputError
 
@@ -97,6 +96,8 @@ def _start(command: Command, given: Input, program: Any) -> Run:
         raise InputError(f"the target {given.target.name} runs no programs{HELP_MARK}`kl time` times them")
     weights, ignore = _weights(command, given)
     if weights is None and given.level != "program" and given.published is not None:
+        from ..sources import report_notes
+
         report_notes(["no .safetensors: the weights are random"])
     options = RunOptions(command.steps, weights, command.seed, command.orchestration, ignore)
     return given.target.run(program, options)
