@@ -14,9 +14,10 @@ PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
 OLDEST_XDSL := $(shell sed -n 's/.*"xdsl>=\([0-9.]*\),.*/\1/p' pyproject.toml)
 OLDEST := $(VENV)/oldest
 
-# An environment with transformers and torch, which judge our numbers. With
-# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu pip finds the small torch, for CPUs.
+# An environment with transformers and torch, which judge our numbers.
 ORACLE := $(VENV)/oracle
+# Where PyTorch has its builds without CUDA, which are a tenth of those on PyPI.
+TORCH_FOR_CPU := https://download.pytorch.org/whl/cpu
 
 .PHONY: install demo test test-oldest oracle xdsl-suite lit check format clean
 
@@ -41,6 +42,7 @@ $(OLDEST)/.installed: $(BASE)
 
 $(ORACLE)/.installed: $(BASE)
 	$(PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/bin/$(PIP_INSTALL) --retries 1 --extra-index-url $(TORCH_FOR_CPU) torch==2.13.0
 	$(ORACLE)/bin/$(PIP_INSTALL) --editable '.[test,oracle]'
 	@touch $@
 
