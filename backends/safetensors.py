@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dialects.vocabulary import STORED_FLOATS as FLOATS
 from .tensors import Array, TensorSpec
 
 MOST_HEADER_BYTES = 100_000_000
@@ -33,8 +34,6 @@ BITS: Mapping[str, int] = {
 }
 """Bits of an element of each type that the library knows."""
 
-FLOATS: Mapping[str, str] = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}
-"""Our name of each type that weights are read from."""
 
 _MOST = 2**64 - 1
 _FIELDS = ("dtype", "shape", "data_offsets")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..dialects.vocabulary import STORED_FLOATS as FLOATS
 from .checkpoints import read_checkpoint
 from .parts import Part as Part
 from .parts import Parts
-from .safetensors import FLOATS, CheckpointError, StoredTensor
+from .safetensors import CheckpointError, StoredTensor
 from .tensors import Array, TensorSpec, rounded
 from .unread import check_read
 

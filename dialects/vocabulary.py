@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 IrLevel = Literal["nn", "kernel", "dataflow", "rdu"]
@@ -67,6 +68,9 @@ FUSION_ROLES: tuple[FusionRole, ...] = get_args(FusionRole)
 - `append` writes to the cache that is its operand 0, `attention` reads those that are its operands 1 and 2;
 - `socket_sum` and `socket_gather` are what sockets exchange.
 """
+
+STORED_FLOATS: Mapping[str, str] = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}
+"""Our name of each type of safetensors files that weights are read from."""
 
 HELP_MARK = "\nhelp: "
 """Text behind this mark in an exception's message is the way out."""

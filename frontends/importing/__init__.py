@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..source_errors import SourceError
 from .architectures import check_architectures
-from .checks import FLOATS, Tensor, check, tied_copy, unread
+from .checks import Tensor, check, tied_copy, unread
 from .configs import is_harmless, matching, without
 from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..source_errors import SourceError
 from .pieces import Weight
 from .writer import ModelText
 
 Shape = tuple[int, ...]
-FLOATS = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}
-"""Our name of each float type of safetensors files."""
 VISION = ("vision_*", "model.vision_*", "multi_modal_projector.*", "model.multi_modal_projector.*")
 """The tensors of images in a model that reads text and images."""
 
