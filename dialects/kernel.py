@@ -39,13 +39,13 @@ from xdsl.traits import (
     IsTerminator,
     Pure,
     SymbolOpInterface,
-    SymbolTable,
     SymbolUserOpInterface,
 )
 
 from .accesses import Place
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp
+from .symbols import find_symbol
 from .tensors import SlicedCallOp, ending_types, expect, listed, shape_of, slice_type, verify_call_signature
 
 
@@ -170,7 +170,7 @@ class ReturnOp(IRDLOperation):
 class _KernelExists(SymbolUserOpInterface):
     def verify(self, op: Operation) -> None:
         assert isinstance(op, CallOp)
-        kernel = SymbolTable.lookup_symbol(op, op.callee)
+        kernel = find_symbol(op, op.callee)
         signature = kernel.properties.get("function_type") if kernel is not None else None
         name = op.callee.root_reference.data
         expect(
@@ -186,6 +186,8 @@ class _KernelExists(SymbolUserOpInterface):
 
 def _verify_places(call: CallOp, kernel: FunctionLikeOp) -> None:
     """Check that a kernel can be given one memory as several arguments, where a call does so."""
+    if sum(isinstance(type_, MemRefType) for type_ in call.arguments.types) < 2:
+        return
     parts = stacked_places(value.owner for value in call.arguments)
     places: dict[SSAValue, Place] = {}
     named: dict[Hashable, int] = {}
@@ -280,14 +282,17 @@ class UniqueNames:
         """The symbols `without` give their names free."""
         kept = set(module.ops) - set(without)
         self._taken = {name for op in kept if (name := _symbol(op)) is not None}
+        self._last: dict[str, int] = {}
+        """The last number behind each name that was wanted; names are never given back."""
 
     def take(self, wanted: str) -> str:
         """The name itself, or with the first free number behind it."""
-        name, number = wanted, 0
+        name, number = wanted, self._last.get(wanted, 0)
         while name in self._taken:
             number += 1
             name = f"{wanted}_{number}"
         self._taken.add(name)
+        self._last[wanted] = number
         return name
 
 

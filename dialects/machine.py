@@ -8,7 +8,7 @@ and why. No xDSL here: passes and backends share this class, the IR carries it a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
@@ -109,7 +109,7 @@ class Machine:
 
     def items(self) -> Iterable[tuple[str, int]]:
         """Name and value of every parameter, in the order of the class."""
-        return asdict(self).items()
+        return {one.name: getattr(self, one.name) for one in fields(self)}.items()
 
     def with_values(self, values: dict[str, int]) -> Machine:
         """This machine with some parameters changed; equal machines are one object.

@@ -33,7 +33,7 @@ from xdsl.irdl import (
     result_def,
     traits_def,
 )
-from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolTable, SymbolUserOpInterface
+from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolUserOpInterface
 
 from .nn_attention import AttentionOp as AttentionOp
 from .nn_attention_tiles import ATTENTION_TILE_OPERATIONS
@@ -69,6 +69,7 @@ from .nn_views import ConcatOp as ConcatOp
 from .nn_views import SliceOp as SliceOp
 from .nn_weight import WeightOp as WeightOp
 from .rings import expect_ring_is_known
+from .symbols import find_symbol
 from .tensors import SlicedCallOp, expect, verify_call_signature
 
 
@@ -110,7 +111,7 @@ class StateOp(IRDLOperation):
 class _GlobalExists(SymbolUserOpInterface):
     def verify(self, op: Operation) -> None:
         assert isinstance(op, GetGlobalOp)
-        target = SymbolTable.lookup_symbol(op, op.global_name)
+        target = find_symbol(op, op.global_name)
         expect(
             isinstance(target, WeightOp | StateOp), f"{op.global_name} is no weight or state of this module"
         )
@@ -141,7 +142,7 @@ class GetGlobalOp(IRDLOperation):
 class _CalleeFits(SymbolUserOpInterface):
     def verify(self, op: Operation) -> None:
         assert isinstance(op, CallOp)
-        callee = SymbolTable.lookup_symbol(op, op.callee)
+        callee = find_symbol(op, op.callee)
         name = op.callee.root_reference.data
         expect(isinstance(callee, FuncOp), f"@{name} is no function of this module")
         assert isinstance(callee, FuncOp)

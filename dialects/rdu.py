@@ -9,7 +9,8 @@ every channel fits its PMUs, and its streams walk through memory by explicit byt
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -22,7 +23,7 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
     i64,
 )
-from xdsl.ir import Dialect, Operation, Region
+from xdsl.ir import Attribute, Dialect, Operation, Region
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, traits_def
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
@@ -34,6 +35,12 @@ from .tensors import expect, size_bytes_of
 
 Symbols = dict[str, Operation]
 """What the names of a module stand for."""
+
+
+@lru_cache(maxsize=1024)
+def _symbol(name: str) -> SymbolRefAttr:
+    """The reference to a symbol: commands that follow one another name the same few."""
+    return SymbolRefAttr(name)
 
 
 @irdl_op_definition
@@ -107,6 +114,10 @@ def _stacked_bytes(first: RegionOp, symbols: Symbols) -> int:
 class LaunchOp(IRDLOperation, ABC):
     """A command of a launch schedule; the schedule verifies the symbols of all its commands at once."""
 
+    def __init__(self, properties: Mapping[str, Attribute]):
+        # There are no operands, results or regions, which xDSL's own constructor goes through.
+        Operation.__init__(self, properties=properties)
+
     @abstractmethod
     def verify_symbols(self, symbols: Symbols) -> None:
         """Raises: VerifyException where a name stands for nothing, or for something of another kind."""
@@ -141,7 +152,7 @@ class LoadProgramOp(KernelCommandOp):
     assembly_format = "$kernel attr-dict"
 
     def __init__(self, kernel: str):
-        super().__init__(properties={"kernel": SymbolRefAttr(kernel)})
+        super().__init__({"kernel": _symbol(kernel)})
 
 
 @irdl_op_definition
@@ -162,9 +173,9 @@ class LoadArgumentsOp(KernelCommandOp):
 
     def __init__(self, kernel: str, arguments: Sequence[tuple[str, int]]):
         super().__init__(
-            properties={
-                "kernel": SymbolRefAttr(kernel),
-                "memory_regions": ArrayAttr([SymbolRefAttr(name) for name, _ in arguments]),
+            {
+                "kernel": _symbol(kernel),
+                "memory_regions": ArrayAttr([_symbol(name) for name, _ in arguments]),
                 "offsets": DenseArrayBase.from_list(i64, [offset for _, offset in arguments]),
             }
         )
@@ -202,7 +213,7 @@ class ExecuteOp(KernelCommandOp):
     assembly_format = "$kernel attr-dict"
 
     def __init__(self, kernel: str):
-        super().__init__(properties={"kernel": SymbolRefAttr(kernel)})
+        super().__init__({"kernel": _symbol(kernel)})
 
 
 @irdl_op_definition
@@ -218,7 +229,7 @@ class ObserveOp(LaunchOp):
     assembly_format = "$region `as` $label attr-dict"
 
     def __init__(self, region: str, label: str):
-        super().__init__(properties={"region": SymbolRefAttr(region), "label": StringAttr(label)})
+        super().__init__({"region": _symbol(region), "label": StringAttr(label)})
 
     def verify_symbols(self, symbols: Symbols) -> None:
         _region(self, symbols, self.region)

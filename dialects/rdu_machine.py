@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
@@ -52,15 +53,7 @@ class MachineAttr(ParametrizedAttribute):
 
         Raises: VerifyException for an unknown parameter or a value that is no positive integer.
         """
-        values: dict[str, int] = {}
-        for name, value in self.changes.data.items():
-            expect(isinstance(value, IntegerAttr), f"machine parameter {name} is {value}, not an integer")
-            assert isinstance(value, IntegerAttr)
-            values[name] = value.value.data
-        try:
-            return SN40L.with_values(values)
-        except ValueError as error:
-            raise VerifyException(str(error)) from error
+        return _changed(self.changes)
 
     def verify(self) -> None:
         self.machine()
@@ -73,6 +66,20 @@ class MachineAttr(ParametrizedAttribute):
             name: IntegerAttr(value, i64) for name, value in machine.items() if value != defaults[name]
         }
         return MachineAttr(DictionaryAttr(changed))
+
+
+@lru_cache(maxsize=64)
+def _changed(changes: DictionaryAttr) -> Machine:
+    """The default machine with these changes, made once: every operation of a module may ask for it."""
+    values: dict[str, int] = {}
+    for name, value in changes.data.items():
+        if not isinstance(value, IntegerAttr):
+            raise VerifyException(f"machine parameter {name} is {value}, not an integer")
+        values[name] = value.value.data
+    try:
+        return SN40L.with_values(values)
+    except ValueError as error:
+        raise VerifyException(str(error)) from error
 
 
 def machine_of(op: Operation) -> Machine:
@@ -164,12 +171,9 @@ class RegionOp(IRDLOperation):
         expect_known("memory tier", self.tier.data, TIERS)
         machine, tier = machine_of(self), self.tier.data
         capacity = {"hbm": machine.hbm_bytes, "ddr": machine.ddr_bytes, "sram": machine.sram_bytes}[tier]
-        begin = self.address.value.data
-        expect(begin >= 0, f"@{self.sym_name.data} begins at byte {begin}")
-        expect(
-            self.end <= capacity,
-            f"@{self.sym_name.data} ends at byte {self.end} of {tier}, which holds {capacity}",
-        )
+        name, begin, end = self.sym_name.data, self.address.value.data, self.end
+        expect(begin >= 0, f"@{name} begins at byte {begin}")
+        expect(end <= capacity, f"@{name} ends at byte {end} of {tier}, which holds {capacity}")
 
 
 def verify_disjoint(regions: Iterable[RegionOp]) -> None:
@@ -178,17 +182,20 @@ def verify_disjoint(regions: Iterable[RegionOp]) -> None:
     Raises: VerifyException where a region overlaps one that is alive all the time.
     """
     reached: RegionOp | None = None
+    reached_end = 0
     for region in sorted(regions, key=lambda op: (op.tier.data, op.address.value.data)):
-        if reached is None or reached.tier != region.tier:
-            reached = region
+        end = region.end
+        if reached is None or reached.tier.data != region.tier.data:
+            reached, reached_end = region, end
             continue
         values = reached.kind.data == region.kind.data == "value"
-        begin, end = region.address.value.data, reached.end
-        if begin < end and not values:
+        begin = region.address.value.data
+        if begin < reached_end and not values:
             before, tier = reached.sym_name.data, region.tier.data
-            message = (
-                f"@{region.sym_name.data} begins at byte {begin} of {tier}, @{before} ends at byte {end}"
+            fail_at(
+                region,
+                f"@{region.sym_name.data} begins at byte {begin} of {tier}, "
+                f"@{before} ends at byte {reached_end}",
             )
-            fail_at(region, message)
-        if region.end > end:
-            reached = region
+        if end > reached_end:
+            reached, reached_end = region, end

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Operation, SSAValue, Use
-from xdsl.traits import SymbolTable
 
+from .symbols import find_symbol
 from .tensors import SlicedCallOp, expect, shape_of
 
 
@@ -54,7 +54,7 @@ def _handed_on(use: Use) -> list[SSAValue]:
     """What a state, or a stack of it, is behind a use that does nothing with it but hand it on."""
     op = use.operation
     if isinstance(op, SlicedCallOp):
-        callee = SymbolTable.lookup_symbol(op, op.callee)
+        callee = find_symbol(op, op.callee)
         bodies = callee.regions if callee is not None else ()
         return [region.block.args[use.index] for region in bodies if use.index < len(region.block.args)]
     if op.regions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -55,6 +55,11 @@ class Layout:
         return prod(self.shape[outer:]) * self.element_bytes
 
     @cached_property
+    def is_packed(self) -> bool:
+        """Whether it is a single run."""
+        return self.run_bytes == self.size_bytes
+
+    @cached_property
     def runs(self) -> NDArray[np.int64]:
         """First byte of each run, in the order of the elements."""
         starts = np.zeros(1, np.int64)
@@ -70,7 +75,13 @@ class Layout:
 
     def repeated(self, count: int, stride: int) -> Layout:
         """The layout of `count` such tiles in a row, `stride` bytes apart."""
-        return Layout((count, *self.shape), (stride, *self.strides), self.element_bytes)
+        return _repeated(self, count, stride)
+
+
+@lru_cache(maxsize=4096)
+def _repeated(layout: Layout, count: int, stride: int) -> Layout:
+    """Calls of one kernel differ in addresses alone, so its streams share their layouts and what is known of them."""
+    return Layout((count, *layout.shape), (stride, *layout.strides), layout.element_bytes)
 
 
 def packed(shape: tuple[int, ...], element_bytes: int) -> Layout:

@@ -61,6 +61,9 @@ class ByteStore:
         index = self.spans.index(low, high)
         if index is not None:
             block, start = self.blocks[index], address - self.spans.starts[index]
+            if layout.is_packed:
+                yield block[start : start + layout.run_bytes]
+                return
             shape, strides = (*layout.shape, layout.element_bytes), (*layout.strides, 1)
             yield as_strided(block[start:], shape, strides)
         elif any(self.spans.pieces(low, high)):
@@ -68,6 +71,13 @@ class ByteStore:
                 for index, first, last in self.spans.pieces(start, end):
                     origin = self.spans.starts[index]
                     yield self.blocks[index][first - origin : last - origin]
+
+
+    def clear(self, start: int, end: int) -> None:
+        """Make the bytes from `start` to before `end` zero, those that lie in the spans."""
+        for index, first, last in self.spans.pieces(start, end):
+            origin = self.spans.starts[index]
+            self.blocks[index][first - origin : last - origin] = 0
 
 
 def _runs(address: int, layout: Layout) -> Iterator[tuple[int, int]]:
@@ -96,8 +106,7 @@ class MemoryMap:
 
     def forget(self, region: Region) -> None:
         """A value begins to live: what its addresses held before is not its data."""
-        for view in self._written.views(region.address, packed((region.size_bytes,), 1)):
-            view[...] = 0
+        self._written.clear(region.address, region.end)
 
     def scalar(self, address: int) -> int:
         """The integer that a position points to.

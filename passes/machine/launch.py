@@ -31,15 +31,23 @@ class _Launch:
     names: kernel.UniqueNames
     regions: list[rdu.RegionOp] = field(default_factory=list[rdu.RegionOp])
     places: dict[SSAValue, tuple[str, int]] = field(default_factory=dict[SSAValue, tuple[str, int]])
+    types: dict[Attribute, Attribute] = field(default_factory=dict[Attribute, Attribute])
+    """Of the region of a value, by that of the value: a schedule has many values of few types."""
 
     def region(self, value: SSAValue, default: str, kind: str, address: int, at: Operation) -> None:
         """A region for an input or a value of the schedule."""
         name = self.names.take(value.name_hint or default)
-        type_ = value.type if kind == "input" else MemRefType(element_type_of(value), shape_of(value))
-        region = rdu.RegionOp(name, kind, "hbm", address, type_)
+        region = rdu.RegionOp(name, kind, "hbm", address, self._region_type(value.type, kind))
         region.location = at.location
         self.regions.append(region)
         self.places[value] = (name, 0)
+
+    def _region_type(self, type_: Attribute, kind: str) -> Attribute:
+        if kind == "input":
+            return type_
+        if type_ not in self.types:
+            self.types[type_] = MemRefType(element_type_of(type_), shape_of(type_))
+        return self.types[type_]
 
 
 def _global_region(op: Global) -> rdu.RegionOp:

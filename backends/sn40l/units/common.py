@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ....dialects.machine import Machine
@@ -79,13 +80,18 @@ class AddressPattern:
         return Walk(
             unit=index,
             writes=unit.writes,
-            layout=Layout(self.tile.shape, self.strides, self.tile.numpy_dtype.itemsize),
+            layout=self.layout,
             start=start,
             tiles=self.tiles,
             tile_stride=self.tile_stride,
             levels=tuple(levels),
             placement=kernel.placements[index],
         )
+
+    @cached_property
+    def layout(self) -> Layout:
+        """One tile lies in memory like this."""
+        return Layout(self.tile.shape, self.strides, self.tile.numpy_dtype.itemsize)
 
     def _strides(self, loops: int) -> tuple[int, ...]:
         """Bytes that it moves in each of the loops around, the outermost first, but for its position."""

@@ -1,0 +1,23 @@
+"""Symbols by name. xDSL's look-up asks every operation of a module for its traits, for each call anew."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
+from xdsl.ir import Operation
+from xdsl.traits import SymbolOpInterface, SymbolTable
+
+
+def find_symbol(op: Operation, name: SymbolRefAttr) -> Operation | None:
+    """What a flat name stands for where an operation stands: a symbol of the symbol table around it."""
+    table: Operation | None = op
+    while table is not None and not table.has_trait(SymbolTable):
+        table = table.parent_op()
+    if table is None:
+        return None
+    wanted = name.root_reference.data
+    return next((one for one in table.regions[0].block.ops if _is_symbol(one, wanted)), None)
+
+
+def _is_symbol(op: Operation, wanted: str) -> bool:
+    name = op.properties.get("sym_name") or op.attributes.get("sym_name")
+    return isinstance(name, StringAttr) and name.data == wanted and op.has_trait(SymbolOpInterface)
