@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-
-from ..collectives import shards
 from ..runs import RunOptions, Step
 from ..safetensors import CheckpointError
 from ..targets import TargetError
@@ -93,7 +90,7 @@ def timed_position(program: Program, wanted: int | None) -> int:
 def _positions(cache: TensorSpec, pattern: AddressPattern) -> int:
     """How many positions a packed cache has: the extent of the axis that the pattern's position
     walks."""
-    stride, found = cache.numpy_dtype.itemsize, 1
+    stride, found = cache.element_bytes, 1
     for extent in reversed(cache.shape):
         found = max(found, extent) if stride == pattern.position_stride else found
         stride *= extent
@@ -194,6 +191,8 @@ class Executor:
 
         Raises: ExecutionError if none is given or it does not fit.
         """
+        import numpy as np
+
         whole = region.whole
         if region.name not in values:
             raise ExecutionError(f"no value for {region.kind} '{region.name}', a {whole}")
@@ -203,6 +202,8 @@ class Executor:
             raise ExecutionError(f"{region.kind} '{region.name}' is a {whole}, the value given is {given}")
         if region.shard_axis is None:
             return [value] * len(self._sockets)
+        from ..collectives import shards
+
         return shards(value, region.shard_axis, region.shard_parts, len(self._sockets), region.shard_runs)
 
 
@@ -233,6 +234,8 @@ class ProgramRun:
 
         Raises: TargetError where the program cannot run to its end.
         """
+        import numpy as np
+
         inputs, commands = self._first_inputs(), len(self.program.commands)
         for call in range(count):
             position = call * self.program.steps
@@ -277,13 +280,15 @@ class ProgramRun:
 
     def _first_inputs(self) -> dict[str, Array]:
         """Seeded random numbers: token ids that every table has, and activations near 1."""
+        import numpy as np
+
         rng, inputs = np.random.default_rng(self.seed), dict[str, Array]()
         units = (unit for kernel in self.program.kernels for unit in kernel.units)
         rows = (unit.rows(self.program.machine.sockets) for unit in units)
         ids = min((count for count in rows if count is not None), default=1)
         for region in input_regions(self.program):
             spec = region.tensor
-            is_ids = spec.numpy_dtype.kind == "i"
+            is_ids = spec.is_integer
             numbers = rng.integers(ids, size=spec.shape) if is_ids else rng.normal(size=spec.shape)
             inputs[region.name] = np.asarray(numbers).astype(spec.numpy_dtype)
         return inputs

@@ -79,7 +79,7 @@ class AddressPattern:
         return Walk(
             unit=index,
             writes=unit.writes,
-            layout=Layout(self.tile.shape, self.strides, self.tile.numpy_dtype.itemsize),
+            layout=Layout(self.tile.shape, self.strides, self.tile.element_bytes),
             start=start,
             tiles=self.tiles,
             tile_stride=self.tile_stride,
