@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import numerics_attention as numerics_attention  # its operations are among OPERATIONS then
-from .numerics import OPERATIONS, Operation, ieee
+if TYPE_CHECKING:  # programs are checked without numpy
+    from .arithmetic import Operation
 
 _OUR_DIALECTS = ("nn", "collective")
 _PACKAGE = __name__.rpartition(".backends")[0]
+_NAMES = """
+    add add_scalar argmax attention attention_scores attention_softmax attention_values cast clamp concat div
+    div_scalar embedding exp gelu gelu_erf layer_norm matmul mul mul_scalar rdiv_scalar relu rms_norm
+    rms_scale rope rsub_scalar sigmoid silu slice softplus sqrt square_sum sub tanh
+"""
+KNOWN = tuple(f"nn.{name}" for name in _NAMES.split())
+"""Our operations that have a numpy meaning; they are known without it, as numpy is slow to import."""
 
 
 def is_known(name: str) -> bool:
     """Whether an operation may stand in a program: one of ours must exist, another package's is not asked."""
-    return name in OPERATIONS or name.partition(".")[0] not in _OUR_DIALECTS
+    return name in KNOWN or name.partition(".")[0] not in _OUR_DIALECTS
+
+
+@cache
+def operations() -> Mapping[str, Operation]:
+    """What our operations compute, by their names in the IR."""
+    from . import numerics_attention  # with it, all of them are there
+
+    return numerics_attention.OPERATIONS
 
 
 @cache
@@ -28,8 +43,8 @@ def meaning_of(name: str) -> Operation:
 
     Raises: ValueError if nobody brings it.
     """
-    if name in OPERATIONS:
-        return OPERATIONS[name]
+    if name in KNOWN:
+        return operations()[name]
     from xdsl.universe import Universe
 
     load = Universe.get_multiverse().all_dialects.get(name.partition(".")[0])
@@ -48,6 +63,8 @@ def load_meaning(reference: str) -> Callable[..., Any]:
 
     Raises: ValueError if there is none.
     """
+    from .arithmetic import ieee
+
     module, _, function = reference.partition(":")
     try:
         return ieee(getattr(import_module(module, _PACKAGE), function))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from .tensors import Array
 
 
@@ -44,6 +42,8 @@ class Part:
 
     def mask(self, extent: int) -> Array:
         """Which of an axis it has."""
+        import numpy as np
+
         numbers = np.arange(extent) % (self.each or extent)
         return (self.first <= numbers) & (numbers < self.last)
 

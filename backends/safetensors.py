@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..dialects.vocabulary import STORED_FLOATS as FLOATS
 from .tensors import Array, TensorSpec
 
@@ -67,6 +65,8 @@ class StoredTensor:
 
         Raises: CheckpointError if it is of no type that weights are read from, OSError.
         """
+        import numpy as np
+
         if self.dtype not in FLOATS:
             known = ", ".join(FLOATS)
             raise CheckpointError(f"{self} is {self.dtype}; weights are read from {known}")

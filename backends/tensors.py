@@ -8,27 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ml_dtypes
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # programs are made, checked and timed without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
+else:
+    Array = Any
 
-DTYPES: Mapping[str, np.dtype[Any]] = {
-    "bf16": np.dtype(ml_dtypes.bfloat16),
-    "f16": np.dtype(np.float16),
-    "f32": np.dtype(np.float32),
-    "f64": np.dtype(np.float64),
-    "i1": np.dtype(np.bool_),
-    "i8": np.dtype(np.int8),
-    "i16": np.dtype(np.int16),
-    "i32": np.dtype(np.int32),
-    "i64": np.dtype(np.int64),
+ELEMENT_BYTES: Mapping[str, int] = {
+    "bf16": 2,
+    "f16": 2,
+    "f32": 4,
+    "f64": 8,
+    "i1": 1,
+    "i8": 1,
+    "i16": 2,
+    "i32": 4,
+    "i64": 8,
 }
-"""The numpy type behind each element type."""
+"""All element types, and the bytes that an element takes."""
+
+
+@cache
+def dtypes() -> Mapping[str, np.dtype[Any]]:
+    """The numpy type behind each element type."""
+    import ml_dtypes
+    import numpy as np
+
+    names = {"bf16": ml_dtypes.bfloat16, "i1": np.bool_}
+    others = {name: f"{name[0]}{size}" for name, size in ELEMENT_BYTES.items()}
+    return {name: np.dtype(names.get(name, other)) for name, other in others.items()}
 
 
 @dataclass(frozen=True)
@@ -39,13 +53,23 @@ class TensorSpec:
     dtype: str
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise ValueError(f"unknown element type '{self.dtype}'; known: {', '.join(DTYPES)}")
+        if self.dtype not in ELEMENT_BYTES:
+            raise ValueError(f"unknown element type '{self.dtype}'; known: {', '.join(ELEMENT_BYTES)}")
 
     @property
     def numpy_dtype(self) -> np.dtype[Any]:
         """The numpy type of the elements."""
-        return DTYPES[self.dtype]
+        return dtypes()[self.dtype]
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of an element."""
+        return ELEMENT_BYTES[self.dtype]
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the elements are whole numbers; an `i1` is a truth value."""
+        return self.dtype[0] == "i" and self.dtype != "i1"
 
     @property
     def elements(self) -> int:
@@ -55,10 +79,12 @@ class TensorSpec:
     @property
     def size_bytes(self) -> int:
         """Bytes of the packed array."""
-        return self.elements * self.numpy_dtype.itemsize
+        return self.elements * self.element_bytes
 
     def zeros(self) -> Array:
         """A new array of zeros."""
+        import numpy as np
+
         return np.zeros(self.shape, self.numpy_dtype)
 
     def fits(self, array: Array) -> bool:
@@ -79,17 +105,19 @@ def whole_spec(part: TensorSpec, axis: int, parts: int, runs: Sequence[int]) -> 
 def spec_of(array: Array) -> TensorSpec:
     """The spec of an array.
 
-    Raises: ValueError if its element type is none of `DTYPES`.
+    Raises: ValueError if its element type is none of `ELEMENT_BYTES`.
     """
-    for name, dtype in DTYPES.items():
+    for name, dtype in dtypes().items():
         if array.dtype == dtype:
             return TensorSpec(array.shape, name)
-    raise ValueError(f"no element type for numpy's {array.dtype}; known: {', '.join(DTYPES)}")
+    raise ValueError(f"no element type for numpy's {array.dtype}; known: {', '.join(ELEMENT_BYTES)}")
 
 
 def rounded(array: Array, dtype: str) -> Array:
     """The array in another element type, each element rounded once, to nearest and ties to even."""
-    target = DTYPES[dtype]
+    import numpy as np
+
+    target = dtypes()[dtype]
     if dtype == "bf16" and array.dtype == np.float64:
         array = _narrowed_to_odd(array)
     return array.astype(target, copy=False)
@@ -102,6 +130,8 @@ def _narrowed_to_odd(wide: Array) -> Array:
     knows on which side of a tie it lies, so that the second rounding decides alone (Boldo and
     Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
     """
+    import numpy as np
+
     narrow = np.array(wide, np.float32)
     bits = narrow.view(np.uint32)
     bits -= np.abs(narrow) > np.abs(wide)

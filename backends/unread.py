@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
-import numpy as np
-
 from .checkpoints import few
 from .parts import Part, Parts
 from .safetensors import CheckpointError, StoredTensor
@@ -60,6 +58,8 @@ def _refuse(
 
 def _unread(shape: Sequence[int], parts: Sequence[Parts]) -> str:
     """Which rows or columns of a tensor no part has; empty if there are none."""
+    import numpy as np
+
     if (None, None) in parts:
         return ""
     rows, columns = (*shape[-2:], 1)[:2]
@@ -76,11 +76,15 @@ def _unread(shape: Sequence[int], parts: Sequence[Parts]) -> str:
 
 def _masks(parts: Sequence[Part | None], extent: int) -> Array:
     """Per part which of an axis it has."""
+    import numpy as np
+
     return np.stack([part.mask(extent) if part is not None else np.ones(extent, np.bool_) for part in parts])
 
 
 def _runs(mask: Array) -> str:
     """The runs of ones of a mask: `0..4, 8..12 and 3 more`."""
+    import numpy as np
+
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))).tolist()
     runs = [f"{first}..{last}" for first, last in [*pairwise(edges)][::2]]
     return ", ".join(runs[:3]) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")

@@ -8,8 +8,6 @@ from difflib import get_close_matches
 from math import sqrt
 from pathlib import Path
 
-import numpy as np
-
 from ..dialects.vocabulary import STORED_FLOATS as FLOATS
 from .checkpoints import read_checkpoint
 from .parts import Part as Part
@@ -89,6 +87,8 @@ def random_weights(specs: Iterable[WeightSpec], seed: int) -> dict[str, Array]:
 
 
 def _random_weight(spec: WeightSpec, seed: int) -> Array:
+    import numpy as np
+
     rng = np.random.default_rng([seed, *spec.name.encode()])
     numbers = rng.standard_normal(spec.tensor.shape, np.float32)
     shape = spec.layer_shape
@@ -97,6 +97,8 @@ def _random_weight(spec: WeightSpec, seed: int) -> Array:
 
 
 def _constant(spec: WeightSpec) -> Array:
+    import numpy as np
+
     return rounded(np.array(spec.values, np.float64).reshape(spec.tensor.shape), spec.tensor.dtype)
 
 
@@ -174,6 +176,8 @@ def _load(spec: WeightSpec, tensors: Sequence[StoredTensor]) -> Array:
 
 
 def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
+    import numpy as np
+
     array = tensor.read()
     for _, part, axis in _parts(spec, array.ndim):
         array = part.of(array, axis)
@@ -186,6 +190,8 @@ def _converted(array: Array, spec: WeightSpec, tensor: StoredTensor) -> Array:
 
     Raises: WeightError where one is beyond what the type holds: it would become infinite.
     """
+    import numpy as np
+
     with np.errstate(over="ignore"):
         found = rounded(array, spec.tensor.dtype)
     if array.dtype != found.dtype and not np.array_equal(np.isfinite(found), np.isfinite(array)):

@@ -19,8 +19,8 @@ from rich.table import Table
 
 from kl.backends.sn40l import fast_forward
 from kl.backends.sn40l.emit import emit_program
-from kl.backends.sn40l.execution import context_length, position_inputs
 from kl.backends.sn40l.launch import time_step
+from kl.backends.sn40l.positions import context_length, position_inputs
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
 from kl.backends.targets import Choice

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ...dialects.loop_tree import Placement
 from ...dialects.vocabulary import Rate
@@ -60,13 +58,17 @@ class Layout:
         return self.run_bytes == self.size_bytes
 
     @cached_property
-    def runs(self) -> NDArray[np.int64]:
+    def runs(self) -> list[int]:
         """First byte of each run, in the order of the elements."""
-        starts = np.zeros(1, np.int64)
-        outer = len(self.shape) - self._contiguous_dimensions
+        starts, outer = [0], len(self.shape) - self._contiguous_dimensions
         for extent, stride in zip(self.shape[:outer], self.strides[:outer], strict=True):
-            starts = (starts[:, None] + np.arange(extent, dtype=np.int64) * stride).ravel()
+            starts = [start + number * stride for start in starts for number in range(extent)]
         return starts
+
+    @cached_property
+    def sorted_runs(self) -> list[int]:
+        """First byte of each run, in the order of addresses."""
+        return sorted(self.runs)
 
     def burst_bytes(self, request_bytes: int) -> int:
         """Bytes that memory moves for the tile: every run takes whole requests of `request_bytes`."""
@@ -94,11 +96,12 @@ def overlap(a: Layout, a_address: int, b: Layout, b_address: int) -> bool:
     """Whether two tiles share a byte."""
     if a_address + a.high <= b_address + b.low or b_address + b.high <= a_address + a.low:
         return False
-    starts = np.sort(a.runs) + a_address
-    others = b.runs + b_address
-    before = np.searchsorted(starts, others + b.run_bytes) - 1
-    hits = (before >= 0) & (starts[before] + a.run_bytes > others)
-    return bool(np.any(hits))
+    starts, distance = a.sorted_runs, b_address - a_address
+    for run in b.runs:
+        before = bisect_left(starts, run + distance + b.run_bytes) - 1
+        if before >= 0 and starts[before] + a.run_bytes > run + distance:
+            return True
+    return False
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,7 @@ It is about runs with data; without data a call makes all its steps.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from ...dialects.vocabulary import STEP
 from .errors import ExecutionError, HazardError
@@ -17,7 +14,11 @@ from .kernel import Kernel, Unit
 from .ledger import Made
 from .servers import Server
 
-RowsDone = NDArray[np.bool_]
+if TYPE_CHECKING:  # without data no row is done
+    import numpy as np
+    from numpy.typing import NDArray
+
+    RowsDone = NDArray[np.bool_]
 
 
 class Ended(Protocol):
@@ -82,12 +83,12 @@ class Ending:
         if len(self._done) != len(other._done):
             return min(len(self._done), len(other._done))
         pairs = enumerate(zip(self._done, other._done, strict=True))
-        return next((step for step, (mine, its) in pairs if not np.array_equal(mine, its)), None)
+        return next((step for step, (mine, its) in pairs if mine.tolist() != its.tolist()), None)
 
     @property
     def made(self) -> Made | None:
         """What the call has made, where that is less than all tokens of all steps."""
-        tokens = sum(int(np.count_nonzero(~done)) for done in self._done)
+        tokens = sum(done.size - int(done.sum()) for done in self._done)
         less = self.steps is not None or tokens < sum(done.size for done in self._done)
         return Made(len(self._done), tokens) if less else None
 

@@ -7,21 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-
-from ..collectives import shards
 from ..runs import RunOptions, Step
 from ..safetensors import CheckpointError
 from ..targets import TargetError
-from ..tensors import Array, TensorSpec
+from ..tensors import Array
 from ..weights import Weights, WeightSpec, load_weights, random_weights
 from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
 from .memory import Data, MemoryMap
+from .positions import check_position, input_regions, position_inputs
 from .program import Program, Region
 from .report import Report
-from .units import AddressPattern, Store
 
 
 @contextmanager
@@ -36,79 +33,6 @@ def target_errors() -> Generator[None]:
         raise TargetError(error.message, error.location) from error
     except CheckpointError as error:
         raise TargetError(str(error), way_out=error.way_out) from error
-
-
-def context_length(program: Program) -> int | None:
-    """How many positions all KV caches of the program have room for; None without a cache, but for rings.
-
-    Rings have room for any: what comes takes the place of what is oldest.
-    """
-    return min((positions for positions, is_ring in _caches(program) if not is_ring), default=None)
-
-
-def context_read(program: Program) -> int | None:
-    """How many positions attention reads: the context, or the largest ring where there are but rings."""
-    return context_length(program) or max((positions for positions, _ in _caches(program)), default=None)
-
-
-def _caches(program: Program) -> Iterator[tuple[int, bool]]:
-    """How many positions each cache that is appended to holds, and whether it is a ring."""
-    for kernel in program.kernels:
-        for unit in kernel.units:
-            if isinstance(unit, Store) and unit.pattern.position_parameter is not None:
-                cache = kernel.parameters[unit.pattern.parameter].tensor
-                yield _positions(cache, unit.pattern), unit.pattern.ring is not None
-
-
-def check_position(program: Program, position: int) -> None:
-    """Check that the decode steps of a call from a position on stay inside the context.
-
-    Raises: TargetError for a position that the caches have no room for.
-    """
-    length, last = context_length(program), position + program.steps - 1
-    if length is not None and last >= length:
-        many = (
-            f" (the last of {program.steps} steps from position {position} on)" if program.steps > 1 else ""
-        )
-        fewer = "--steps-per-call can be smaller; " if program.steps > 1 else ""
-        raise TargetError(
-            f"position {last} is asked for{many}; the caches of {program.name} have room for positions "
-            f"0 to {length - 1}",
-            way_out=f"{fewer}a model's parameters can be changed: --param context=8192",
-        )
-
-
-def timed_position(program: Program, wanted: int | None) -> int:
-    """The position to time: the one that is asked for, else the last one of the context, or of the rings.
-
-    Where a call makes several decode steps, it is that of the first of them.
-
-    Raises: TargetError for a position outside the context.
-    """
-    position = max(0, (context_read(program) or 1) - program.steps) if wanted is None else wanted
-    check_position(program, position)
-    return position
-
-
-def _positions(cache: TensorSpec, pattern: AddressPattern) -> int:
-    """How many positions a packed cache has: the extent of the axis that the pattern's position
-    walks."""
-    stride, found = cache.numpy_dtype.itemsize, 1
-    for extent in reversed(cache.shape):
-        found = max(found, extent) if stride == pattern.position_stride else found
-        stride *= extent
-    return found
-
-
-def input_regions(program: Program) -> list[Region]:
-    """What a step takes, in order."""
-    by_name = {region.name: region for region in program.regions}
-    return [by_name[name] for name in program.inputs]
-
-
-def position_inputs(program: Program, position: int) -> dict[str, int]:
-    """The inputs of a step that are its position."""
-    return {r.name: position for r in input_regions(program) if r.is_scalar}
 
 
 def read_weights(program: Program, options: RunOptions) -> Weights:
@@ -194,6 +118,8 @@ class Executor:
 
         Raises: ExecutionError if none is given or it does not fit.
         """
+        import numpy as np
+
         whole = region.whole
         if region.name not in values:
             raise ExecutionError(f"no value for {region.kind} '{region.name}', a {whole}")
@@ -203,6 +129,8 @@ class Executor:
             raise ExecutionError(f"{region.kind} '{region.name}' is a {whole}, the value given is {given}")
         if region.shard_axis is None:
             return [value] * len(self._sockets)
+        from ..collectives import shards
+
         return shards(value, region.shard_axis, region.shard_parts, len(self._sockets), region.shard_runs)
 
 
@@ -233,6 +161,8 @@ class ProgramRun:
 
         Raises: TargetError where the program cannot run to its end.
         """
+        import numpy as np
+
         inputs, commands = self._first_inputs(), len(self.program.commands)
         for call in range(count):
             position = call * self.program.steps
@@ -277,13 +207,15 @@ class ProgramRun:
 
     def _first_inputs(self) -> dict[str, Array]:
         """Seeded random numbers: token ids that every table has, and activations near 1."""
+        import numpy as np
+
         rng, inputs = np.random.default_rng(self.seed), dict[str, Array]()
         units = (unit for kernel in self.program.kernels for unit in kernel.units)
         rows = (unit.rows(self.program.machine.sockets) for unit in units)
         ids = min((count for count in rows if count is not None), default=1)
         for region in input_regions(self.program):
             spec = region.tensor
-            is_ids = spec.numpy_dtype.kind == "i"
+            is_ids = spec.is_integer
             numbers = rng.integers(ids, size=spec.shape) if is_ids else rng.normal(size=spec.shape)
             inputs[region.name] = np.asarray(numbers).astype(spec.numpy_dtype)
         return inputs

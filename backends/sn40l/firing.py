@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
-
-import numpy as np
 
 from ...dialects.loop_tree import Placement
 from ...dialects.machine import Machine
@@ -61,7 +59,7 @@ class ChannelRun:
         self.tags = [EMPTY] * channel.depth
         self.slots: Array | None = None
         if with_data and channel.tile is not None:
-            self.slots = np.zeros((channel.depth, *channel.tile.shape), channel.tile.numpy_dtype)
+            self.slots = replace(channel.tile, shape=(channel.depth, *channel.tile.shape)).zeros()
         self.producer: UnitRun
         self.consumer: UnitRun
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-
-import numpy as np
-from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ..tensors import Array, TensorSpec
 from .address import Layout, packed
 from .errors import ExecutionError
 from .program import Program, Region
 
-Bytes = NDArray[np.uint8]
+if TYPE_CHECKING:  # runs without data do without numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
 
 
 class Spans:
@@ -49,6 +50,8 @@ class ByteStore:
     """A byte for every address of some spans, zero at first; tiles are strided views of them."""
 
     def __init__(self, spans: Spans):
+        import numpy as np
+
         self.spans = spans
         self.blocks = [np.zeros(b - a, np.uint8) for a, b in zip(spans.starts, spans.ends, strict=True)]
 
@@ -57,6 +60,8 @@ class ByteStore:
 
         One view where the tile lies inside one span; else one per piece of a contiguous run.
         """
+        from numpy.lib.stride_tricks import as_strided
+
         low, high = address + layout.low, address + layout.high
         index = self.spans.index(low, high)
         if index is not None:
@@ -73,16 +78,40 @@ class ByteStore:
                     yield self.blocks[index][first - origin : last - origin]
 
 
-    def clear(self, start: int, end: int) -> None:
-        """Make the bytes from `start` to before `end` zero, those that lie in the spans."""
-        for index, first, last in self.spans.pieces(start, end):
-            origin = self.spans.starts[index]
-            self.blocks[index][first - origin : last - origin] = 0
+class Marks:
+    """A mark for every address of some spans, none set at first."""
+
+    def __init__(self, spans: Spans):
+        self.spans = spans
+        self._blocks = [bytearray(b - a) for a, b in zip(spans.starts, spans.ends, strict=True)]
+
+    def clear(self) -> None:
+        """Set no mark."""
+        self._blocks = [bytearray(len(block)) for block in self._blocks]
+
+    def put(self, address: int, layout: Layout, mark: bool) -> None:
+        """Set or take away the marks of a tile, as far as it lies in the spans."""
+        for index, first, last in self._pieces(address, layout):
+            self._blocks[index][first:last] = bytes([mark]) * (last - first)
+
+    def first_unset(self, address: int, layout: Layout) -> int | None:
+        """The first byte of a tile, in the order of its elements, that lies in the spans without a mark."""
+        for index, first, last in self._pieces(address, layout):
+            if (found := self._blocks[index].find(0, first, last)) >= 0:
+                return self.spans.starts[index] + found
+        return None
+
+    def _pieces(self, address: int, layout: Layout) -> Iterator[tuple[int, int, int]]:
+        """The pieces of a tile's runs: number of the span, and the places in it."""
+        for start, end in _runs(address, layout):
+            for index, first, last in self.spans.pieces(start, end):
+                origin = self.spans.starts[index]
+                yield index, first - origin, last - origin
 
 
 def _runs(address: int, layout: Layout) -> Iterator[tuple[int, int]]:
-    for start in (layout.runs + address).tolist():
-        yield start, start + layout.run_bytes
+    for run in layout.runs:
+        yield address + run, address + run + layout.run_bytes
 
 
 class MemoryMap:
@@ -94,19 +123,18 @@ class MemoryMap:
         """The command that runs now; it decides which of the regions that share an address is meant."""
         self._all = Spans((region.address, region.end) for region in program.regions)
         self._weights = _spans_of(program, "weight")
-        self._written = ByteStore(_spans_of(program, "value"))
+        self._written = Marks(_spans_of(program, "value"))
         self._resident = [region for region in program.regions if region.tier == "sram"]
         self._scalars: dict[int, int] = {}
 
     def begin_step(self, scalars: Mapping[str, int]) -> None:
         """Forget all values; `scalars` are the integers that the caller gives in scalar inputs."""
-        for block in self._written.blocks:
-            block[:] = 0
+        self._written.clear()
         self._scalars = {self.regions[name].address: value for name, value in scalars.items()}
 
     def forget(self, region: Region) -> None:
         """A value begins to live: what its addresses held before is not its data."""
-        self._written.clear(region.address, region.end)
+        self._written.put(region.address, packed((region.size_bytes,), 1), False)
 
     def scalar(self, address: int) -> int:
         """The integer that a position points to.
@@ -150,15 +178,7 @@ class MemoryMap:
 
     def first_unwritten(self, address: int, layout: Layout) -> int | None:
         """The first byte of a tile that lies in a value and has not been written in this step."""
-        if all(np.all(view) for view in self._written.views(address, layout)):
-            return None
-        for start, end in _runs(address, layout):
-            for index, first, last in self._written.spans.pieces(start, end):
-                origin = self._written.spans.starts[index]
-                bits = self._written.blocks[index][first - origin : last - origin]
-                if not np.all(bits):
-                    return first + int(np.argmin(bits))
-        raise AssertionError("some byte is unwritten")
+        return self._written.first_unset(address, layout)
 
     def touches_values(self, start: int, end: int) -> bool:
         """Whether a value lies between two addresses."""
@@ -166,8 +186,7 @@ class MemoryMap:
 
     def mark_written(self, address: int, layout: Layout) -> None:
         """The bytes of a tile hold data from now on."""
-        for view in self._written.views(address, layout):
-            view[...] = 1
+        self._written.put(address, layout, True)
 
 
 def _spans_of(program: Program, kind: str) -> Spans:
@@ -189,12 +208,16 @@ class Data:
 
     def read(self, address: int, layout: Layout, tile: TensorSpec) -> Array:
         """A copy of a tile; the caller has made sure that all its bytes lie in regions."""
+        import numpy as np
+
         views = [view.flatten() for view in self._store.views(address, layout)]
         content = views[0] if len(views) == 1 else np.concatenate(views)
         return content.view(tile.numpy_dtype).reshape(tile.shape)
 
     def write(self, address: int, layout: Layout, tile: Array) -> None:
         """Put a tile in memory; the caller has made sure that all its bytes lie in regions."""
+        import numpy as np
+
         content = np.ascontiguousarray(tile).reshape(-1).view(np.uint8)
         done = 0
         for view in self._store.views(address, layout):
@@ -211,4 +234,4 @@ class Data:
 
 
 def _layout(region: Region) -> Layout:
-    return packed(region.tensor.shape, region.tensor.numpy_dtype.itemsize)
+    return packed(region.tensor.shape, region.tensor.element_bytes)

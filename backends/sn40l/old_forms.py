@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from ...dialects.loop_tree import LoopTree
 from ...dialects.vocabulary import ITERATION, STEP
 from .documents import decode, encode
@@ -90,6 +88,8 @@ def _set_frequencies(rope: dict[str, Any], path: str) -> None:
 
     Raises: ProgramError if they are no numbers above zero.
     """
+    import numpy as np
+
     given = decode(Mapping[str, int | float], rope.get("attributes"), path)
     wanted = ["head_dim", "theta", *(_SCALING if _SCALING[0] in given else ())]
     for name in wanted:

@@ -81,7 +81,7 @@ class Region:
     @property
     def is_scalar(self) -> bool:
         """Whether it is one integer: as an input, it says where in its sequence a token stands."""
-        return self.tensor.shape == () and self.tensor.numpy_dtype.kind == "i"
+        return self.tensor.shape == () and self.tensor.is_integer
 
     @property
     def end(self) -> int:

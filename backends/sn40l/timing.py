@@ -8,9 +8,10 @@ from typing import Any
 
 from ..tables import Table, bytes_text, share_text, time_text
 from ..targets import Progress, Roofline, TimeOptions, Timing
-from .execution import context_read, position_inputs, target_errors, timed_position
+from .execution import target_errors
 from .launch import time_step
 from .ledger import StageUse, Wait
+from .positions import context_read, position_inputs, timed_position
 from .program import Program
 from .report import KernelReport, KernelUse, LayerRow, Report, kernel_uses, layer_rows
 from .trace_events import trace_document

@@ -344,6 +344,17 @@ def test_help_and_wrong_usage_need_no_heavy_imports():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+@pytest.mark.parametrize(
+    "command", ["compile mini", "time mini", "compare mini", "time llama3_tiny --sockets 2"]
+)
+def test_what_runs_without_data_runs_without_numpy(command: str):
+    script = (
+        f"import sys; from kl.tools.kl import main; code = main({command.split()});"
+        "heavy = {'numpy', 'ml_dtypes'} & {*sys.modules}; assert (code, heavy) == (0, set()), (code, heavy)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_kl_opt_imports_what_it_needs():
     script = (
         "import sys; from kl.tools.kl_opt import KlOptMain; KlOptMain([], {});"

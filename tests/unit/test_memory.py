@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kl.backends.sn40l.address import Layout, overlap, packed
-from kl.backends.sn40l.memory import ByteStore, Data, MemoryMap, Spans
+from kl.backends.sn40l.memory import ByteStore, Data, Marks, MemoryMap, Spans
+from kl.backends.tensors import ELEMENT_BYTES, dtypes
 
 layouts = st.lists(st.tuples(st.integers(1, 4), st.integers(-9, 24)), max_size=3).flatmap(
     lambda dims: st.builds(
@@ -33,9 +34,10 @@ def bytes_of(layout: Layout, address: int) -> list[int]:
 
 @given(layouts, st.integers(-20, 20))
 def test_runs_are_the_bytes_in_the_order_of_the_elements(layout: Layout, address: int) -> None:
-    runs = [b for start in layout.runs.tolist() for b in range(start, start + layout.run_bytes)]
+    runs = [b for start in layout.runs for b in range(start, start + layout.run_bytes)]
     wanted = bytes_of(layout, 0)
     assert runs == wanted
+    assert layout.sorted_runs == np.sort(layout.runs).tolist()
     assert (layout.low, layout.high) == (min(wanted), max(wanted) + 1)
     assert layout.size_bytes == len(wanted)
 
@@ -62,6 +64,23 @@ def test_a_store_of_spans_reads_and_writes_like_flat_memory(layout: Layout, addr
     assert held == set(wanted) & inside
     if set(wanted) <= inside:
         assert sum(view.size for view in store.views(address, layout)) == len(wanted)
+
+
+@given(st.lists(st.tuples(layouts, st.integers(0, 60), st.booleans()), max_size=4), layouts)
+def test_marks_are_those_of_flat_memory(put: list[tuple[Layout, int, bool]], asked: Layout) -> None:
+    marks, inside = Marks(Spans([(10, 30), (30, 44), (50, 64)])), {*range(10, 44), *range(50, 64)}
+    flat = np.zeros(300, bool)
+    for layout, address, mark in put:
+        marks.put(address, layout, mark)
+        flat[bytes_of(layout, address)] = mark
+    there = [byte for byte in bytes_of(asked, 30) if byte in inside]
+    assert marks.first_unset(30, asked) == next((byte for byte in there if not flat[byte]), None)
+    marks.clear()
+    assert marks.first_unset(30, asked) == next(iter(there), None)
+
+
+def test_elements_have_the_bytes_that_numpy_gives_them() -> None:
+    assert {name: dtype.itemsize for name, dtype in dtypes().items()} == ELEMENT_BYTES
 
 
 def test_short_runs_take_whole_requests() -> None:

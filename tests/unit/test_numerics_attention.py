@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from kl.backends.arithmetic import tanh
-from kl.backends.meanings import OPERATIONS
+from kl.backends.meanings import operations
 from kl.backends.numerics_attention import cache_append, slot_of
 from kl.backends.tensors import TensorSpec
 
@@ -22,7 +22,7 @@ HEADS = GROUPS * GROUP
 
 def run(name: str, operands, shape: tuple[int, ...], dtype: str = "f32", **attributes) -> NDArray:
     """One operation on arrays."""
-    return OPERATIONS[f"nn.{name}"](operands, attributes, TensorSpec(shape, dtype))
+    return operations()[f"nn.{name}"](operands, attributes, TensorSpec(shape, dtype))
 
 
 @st.composite

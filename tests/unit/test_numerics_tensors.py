@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from kl.backends.tensors import DTYPES, TensorSpec, rounded, spec_of
+from kl.backends.tensors import TensorSpec, dtypes, rounded, spec_of
 
 
 @given(st.lists(st.floats(width=64), min_size=1))
@@ -14,14 +14,14 @@ def test_rounding_to_bf16_takes_the_nearest(numbers: list[float]):
     x = np.array(numbers)
     with np.errstate(all="ignore"):
         given_ = rounded(x, "bf16")
-    assert given_.dtype == DTYPES["bf16"]
+    assert given_.dtype == dtypes()["bf16"]
     assert_array_equal(np.isnan(given_), np.isnan(x))
     finite = np.isfinite(given_.astype(np.float64)) & np.isfinite(x)
     near, x = given_[finite], x[finite]
     distance = np.abs(near.astype(np.float64) - x)
     for other in (
-        np.nextafter(near, DTYPES["bf16"].type(np.inf)),
-        np.nextafter(near, DTYPES["bf16"].type(-np.inf)),
+        np.nextafter(near, dtypes()["bf16"].type(np.inf)),
+        np.nextafter(near, dtypes()["bf16"].type(-np.inf)),
     ):
         assert np.all(distance <= np.abs(other.astype(np.float64) - x))
 

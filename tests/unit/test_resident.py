@@ -14,8 +14,9 @@ from kl.backends.runs import RunOptions
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.check_machine import check_resident_weights
 from kl.backends.sn40l.errors import ProgramError
-from kl.backends.sn40l.execution import Executor, ProgramRun, position_inputs, read_weights
+from kl.backends.sn40l.execution import Executor, ProgramRun, read_weights
 from kl.backends.sn40l.launch import time_step
+from kl.backends.sn40l.positions import position_inputs
 from kl.backends.sn40l.program import Program, Region, tier_span
 from kl.backends.sn40l.report import Report
 from kl.backends.sn40l.serialize import load_program

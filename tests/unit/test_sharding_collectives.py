@@ -6,9 +6,9 @@ from numpy.testing import assert_array_equal
 
 from kl.backends.collectives import COLLECTIVES, all_gather, all_reduce, sharded_embedding, shards
 from kl.backends.numerics import embedding
-from kl.backends.tensors import DTYPES, TensorSpec
+from kl.backends.tensors import TensorSpec, dtypes
 
-BF16 = DTYPES["bf16"]
+BF16 = dtypes()["bf16"]
 
 
 def test_a_sum_goes_through_the_sockets_in_order_and_rounds_once():

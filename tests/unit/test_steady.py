@@ -12,10 +12,11 @@ from steady_loops import Loop, block, loop_of, loops
 from steady_programs import EXAMPLES, Jumps, add_aside, build, compiled, note_jumps, outcome, skipped
 
 from kl.backends.sn40l.engine import KernelRun, resolve
-from kl.backends.sn40l.execution import Executor, position_inputs
+from kl.backends.sn40l.execution import Executor
 from kl.backends.sn40l.fast_forward.turns import Leader
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.memory import MemoryMap
+from kl.backends.sn40l.positions import position_inputs
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.units import Load
 

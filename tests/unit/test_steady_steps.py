@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, event, given, settings
 from steady_loops import Loop, block, loop_of, step_loops
 from steady_programs import EXAMPLES, Jumps, build, compiled, note_jumps, outcome, skipped
 
-from kl.backends.sn40l.execution import position_inputs
 from kl.backends.sn40l.launch import time_step
+from kl.backends.sn40l.positions import position_inputs
 from kl.backends.targets import Choice
 
 

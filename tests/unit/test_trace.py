@@ -166,7 +166,7 @@ def test_long_loops_show_their_first_iterations_and_the_last_one(network: Any, j
 def tiny() -> tuple[Program, dict[str, int]]:
     """The looped program of thirty small layers, and its position."""
     from kl.backends.sn40l.emit import emit_program
-    from kl.backends.sn40l.execution import position_inputs
+    from kl.backends.sn40l.positions import position_inputs
     from kl.backends.targets import Choice
     from kl.frontends import load_model
     from kl.tools.lowering import lower

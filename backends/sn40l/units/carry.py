@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ....dialects.vocabulary import STEP, Rate
 from ...tensors import Array
 from ..errors import ProgramError, require
@@ -19,6 +16,7 @@ from .store import Store
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import CarryOp
+    from ..ending import RowsDone
     from ..numbering import Numbering
 
 
@@ -119,9 +117,9 @@ def check_stop(kernel: Kernel, carry: Carry, stop: int) -> None:
     """
     tokens = kernel.channels[carry.init].tile
     assert tokens is not None, "checked before"
-    integers = tokens.numpy_dtype.kind == "i" and len(tokens.shape) == 1
+    integers = tokens.is_integer and len(tokens.shape) == 1
     require(integers, f"rows stop at a token; it takes integers [batch], not {tokens}")
-    most = np.iinfo(tokens.numpy_dtype).max
+    most = 2 ** (8 * tokens.element_bytes - 1) - 1
     require(0 <= stop <= most, f"the stop token is {stop}; a token of {tokens} is 0 to {most}")
     require(carry.runs(kernel) == STEP, f"a stop token at rate '{carry.rate}'; it ends decode steps")
     require(carry.tiles == 1, f"a stop token in {carry.tiles} tiles; it takes all rows in one")
@@ -147,7 +145,7 @@ class CarryRun(PipelineRun):
         super().__init__(unit, place)
         self._round = place.firings // len(place.inputs[0].port.starts)
         """It fires so often from one tile of `init` to the same one of the next round."""
-        self._tokens = np.empty(0)
+        self._tokens: Array
         """Those of the last firing, of a carry with a stop token."""
 
     def fire(self, now: int, firing: int) -> None:
@@ -157,6 +155,8 @@ class CarryRun(PipelineRun):
 
     def _stop(self, firing: int, stop: int) -> None:
         """Find out which rows are done when a step begins; with the last of them no step does."""
+        import numpy as np
+
         ending = self.around.ending
         if ending.steps is not None:
             return
@@ -168,7 +168,7 @@ class CarryRun(PipelineRun):
         if firing < self.firings - 1:
             self._begin_step(self._tokens == stop)
 
-    def _begin_step(self, done: NDArray[np.bool_]) -> None:
+    def _begin_step(self, done: RowsDone) -> None:
         """A step begins with these rows done; if all are, what is left of `made` is all that follows."""
         ending = self.around.ending
         if not done.all():

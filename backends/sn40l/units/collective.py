@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ....dialects.vocabulary import ALGORITHMS, EXCHANGES
-from ...collectives import COLLECTIVES
 from ...tensors import Array, TensorSpec
 from ..errors import ProgramError, require, require_parts
 from ..firing import Place
@@ -119,6 +118,8 @@ class CollectiveRun(ServedRun):
 
     def combined(self, tiles: list[Array]) -> list[Array]:
         """What each socket gets; the tiles stand in the order of the sockets."""
+        from ...collectives import COLLECTIVES
+
         attributes = {} if self.unit.axis is None else {"axis": self.unit.axis}
         result = self.outputs[0].channel.channel.tile
         assert result is not None, "checked: a collective puts out tiles"

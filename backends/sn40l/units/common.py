@@ -91,7 +91,7 @@ class AddressPattern:
     @cached_property
     def layout(self) -> Layout:
         """One tile lies in memory like this."""
-        return Layout(self.tile.shape, self.strides, self.tile.numpy_dtype.itemsize)
+        return Layout(self.tile.shape, self.strides, self.tile.element_bytes)
 
     def _strides(self, loops: int) -> tuple[int, ...]:
         """Bytes that it moves in each of the loops around, the outermost first, but for its position."""

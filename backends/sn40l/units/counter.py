@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from ....dialects.vocabulary import STEP, Rate
 from ...tensors import Array
 from ..errors import require
@@ -68,5 +66,7 @@ class CounterRun(PipelineRun):
         self._first = place.bound.first
 
     def compute(self, firing: int) -> list[Array]:
+        import numpy as np
+
         tiles = [port.channel.channel.tile for port in self.outputs]
         return [np.asarray(self._first + firing, tile.numpy_dtype) for tile in tiles if tile is not None]

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from ...tensors import Array, TensorSpec
 from ..address import packed
 from ..errors import HazardError, ProgramError, require, require_extents
@@ -61,7 +59,7 @@ class Gather(Unit):
 
     def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
         """It may touch its whole table each time."""
-        strides = packed(self.table.shape, self.table.numpy_dtype.itemsize).strides
+        strides = packed(self.table.shape, self.table.element_bytes).strides
         pattern = AddressPattern(self.parameter, self.table, strides, tiles=1, tile_stride=0)
         return Bound(pattern.walk(self, kernel, index, arguments))
 
@@ -102,7 +100,7 @@ class GatherRun(StreamRun):
     def __init__(self, unit: Gather, place: Place):
         ids, row = place.inputs[0].channel.channel.tile, unit.row
         assert ids is not None, "checked: indices are tiles"
-        super().__init__(unit, place, packed(row.shape, row.numpy_dtype.itemsize), ids.elements)
+        super().__init__(unit, place, packed(row.shape, row.element_bytes), ids.elements)
 
     def serve(self, now: int, end: int, firing: int) -> None:
         around, calendar = self.around, self.around.calendar
@@ -118,6 +116,8 @@ class GatherRun(StreamRun):
 
         Raises: HazardError if a row lies outside every region, or is none of any socket's.
         """
+        import numpy as np
+
         ids = self.inputs[0].channel.tiles(firing, 1)[0]
         rows = [self._row(data, now, index) for index in ids.ravel().tolist()]
         return np.stack(rows).reshape(*ids.shape, *self.unit.row.shape)
@@ -129,7 +129,7 @@ class GatherRun(StreamRun):
         owner, index = divmod(index, self.unit.table.shape[0])
         if self.unit.sharded and owner != self.around.socket:
             return row.zeros()
-        layout = packed(row.shape, row.numpy_dtype.itemsize)
+        layout = packed(row.shape, row.element_bytes)
         address = self.walk.start + index * row.size_bytes
         outside = self.around.memory.first_outside(address, layout)
         if outside is not None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from ...meanings import is_known, meaning_of
-from ...numerics import OPERATIONS
+from ...meanings import KNOWN, is_known, meaning_of
 from ...tensors import Array, TensorSpec
 from ..errors import ExecutionError, ProgramError, require, require_extents
 from ..firing import Place
@@ -158,7 +155,7 @@ class Stage(Unit):
             require_extents(spec, "its body")
         for number, instruction in enumerate(self.body):
             what, operation = f"instruction {number}", instruction.operation
-            known = f"known: {', '.join(sorted(OPERATIONS))}"
+            known = f"known: {', '.join(KNOWN)}"
             require(is_known(operation), f"{what}: unknown operation '{operation}'; {known}")
             for operand in instruction.operands:
                 there = 0 <= operand < len(specs)
@@ -210,7 +207,7 @@ class StageRun(PipelineRun):
         super().__init__(unit, place)
         self.ii = unit.ii_cycles
         self.latency = unit.latency_cycles
-        self._held: list[Array] = [np.empty(0)] * len(place.inputs)
+        self._held: list[Any] = [None] * len(place.inputs)
         self._states: list[Array] = []
 
     def compute(self, firing: int) -> list[Array]:
@@ -245,7 +242,11 @@ class StageRun(PipelineRun):
 
 def _joined(port: InputPort, tiles: list[Array]) -> Array:
     """The tiles of a group as one array; a single one stays a view of its slot."""
-    return tiles[0] if port.axis is None or len(tiles) == 1 else np.concatenate(tiles, port.axis)
+    if port.axis is None or len(tiles) == 1:
+        return tiles[0]
+    import numpy as np
+
+    return np.concatenate(tiles, port.axis)
 
 
 def _slice(port: InputPort, held: Array, firing: int) -> Array:
