@@ -61,7 +61,7 @@ def exchange(
         ("all_reduce", "one_shot", 3 * 64, 200),
         # Quarters of 16 bytes go around twice, three hops each time.
         ("all_reduce", "ring", 6 * 16, 6 * 200),
-        # Halves of 32 bytes go up and down two trees; a socket sends four halves, in two hops up and two down.
+        # Halves of 32 bytes go up and down two trees, two hops each way; a socket sends four.
         ("all_reduce", "tree", 4 * 32, 4 * 200),
         ("all_gather", "one_shot", 3 * 64, 200),
         # The whole tile goes around once, in three hops.
