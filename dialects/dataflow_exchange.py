@@ -47,7 +47,8 @@ class ExchangeOp(UnitOp):
     tiles = prop_def(IntegerAttr.constr(i64))
     """Tiles in an iteration."""
     algorithm = prop_def(StringAttr)
-    """`one_shot`: each socket sends to all others at once; `ring`: neighbours pass parts around."""
+    """`one_shot`: each socket sends to all others at once; `ring`: neighbours pass parts around; `tree`:
+    halves go up and down two trees, parts to gather double from hop to hop."""
     axis = opt_prop_def(IntegerAttr.constr(i64))
     source = operand_def(ChannelType)
     channels = var_operand_def(ChannelType)

@@ -153,11 +153,15 @@ class Machine:
         return -(-size_bytes * self.clock_hz // self.p2p_bandwidth)
 
     def exchange_bytes(self, kind: str, algorithm: str, tile_bytes: int) -> int:
-        """Bytes that each socket sends for the exchange of a tile; how is said at `exchange_cycles`."""
+        """Bytes that a socket sends at most for the exchange of a tile; how is said at `exchange_cycles`."""
         others = self.sockets - 1
-        if (kind, algorithm) == ("all_reduce", "ring"):
-            return 2 * others * -(-tile_bytes // self.sockets)
-        return others * tile_bytes
+        match kind, algorithm:
+            case "all_reduce", "ring":
+                return 2 * others * -(-tile_bytes // self.sockets)
+            case "all_reduce", "tree":
+                return min(self.sockets, 4) * -(-tile_bytes // 2) if others else 0
+            case _:
+                return others * tile_bytes
 
     def exchange_cycles(self, kind: str, algorithm: str, tile_bytes: int) -> tuple[int, int]:
         """Cycles for which a tile's exchange keeps a socket's links busy, and cycles of latency behind that.
@@ -165,13 +169,21 @@ class Machine:
         With S sockets, `one_shot` sends the tile to the S - 1 others at once. A `ring` passes parts of
         tile / S around: an `all_reduce` takes 2 (S - 1) steps (reduce, then spread); an `all_gather` passes
         whole tiles, S - 1 steps. One socket alone passes the tile on in a cycle.
+
+        A `tree` reduces each half of the tile up a binary tree and spreads it down again, 2 log2 S steps,
+        rounded up; bytes are passed on as they come. The two trees are those of NCCL (Sanders, Speck, Traeff:
+        "Two-tree algorithms for full bandwidth broadcast, reduction and scan", 2009): in each a root has one
+        child, others up to two, and who has children in one is a leaf in the other. Such a socket sends its
+        half up, two down, and as a leaf the other half up: 4 halves. Of 2 or 3 sockets none has two children
+        and is a leaf besides: 2 or 3 halves. A `tree` gathers by doubling (Bruck et al., 1997): in log2 S
+        steps, rounded up, each socket passes on all that it has, or what is missing in the last one.
         """
         others, latency = self.sockets - 1, self.cycles(self.p2p_latency_ns)
         if others == 0:
             return 1, 0
-        steps = 1
-        if algorithm == "ring":
-            steps = 2 * others if kind == "all_reduce" else others
+        steps = {"one_shot": 1, "ring": others, "tree": others.bit_length()}[algorithm]
+        if kind == "all_reduce" and algorithm != "one_shot":
+            steps *= 2
         return self.p2p_cycles(self.exchange_bytes(kind, algorithm, tile_bytes)), steps * latency
 
     def hbm_cycles(self, size_bytes: int) -> int:

@@ -26,9 +26,10 @@ Exchange = Literal["all_reduce", "all_gather"]
 EXCHANGES: tuple[Exchange, ...] = get_args(Exchange)
 """What sockets make of their tiles: the sum, or one behind the other."""
 
-Algorithm = Literal["one_shot", "ring"]
+Algorithm = Literal["one_shot", "ring", "tree"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
-"""How tiles go from socket to socket: each to all others at once, or from neighbour to neighbour."""
+"""How tiles go from socket to socket: each to all others at once, from neighbour to neighbour, or up and down
+trees."""
 
 Orchestration = Literal["hardware", "software"]
 ORCHESTRATIONS: tuple[Orchestration, ...] = get_args(Orchestration)

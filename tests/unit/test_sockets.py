@@ -22,6 +22,7 @@ from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
 from kl.dialects.machine import SN40L
+from kl.dialects.vocabulary import ALGORITHMS
 
 ROUND = {
     "clock_hz": 1_000_000_000,
@@ -60,9 +61,13 @@ def exchange(
         ("all_reduce", "one_shot", 3 * 64, 200),
         # Quarters of 16 bytes go around twice, three hops each time.
         ("all_reduce", "ring", 6 * 16, 6 * 200),
+        # Halves of 32 bytes go up and down two trees, two hops each way; a socket sends four.
+        ("all_reduce", "tree", 4 * 32, 4 * 200),
         ("all_gather", "one_shot", 3 * 64, 200),
         # The whole tile goes around once, in three hops.
         ("all_gather", "ring", 3 * 64, 3 * 200),
+        # What a socket has doubles from hop to hop.
+        ("all_gather", "tree", 3 * 64, 2 * 200),
     ],
 )
 def test_a_tile_takes_the_cycles_that_the_algorithm_gives(
@@ -93,7 +98,7 @@ def test_parts_that_do_not_divide_are_rounded_up(network: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["all_reduce", "all_gather"])
-@pytest.mark.parametrize("algorithm", ["one_shot", "ring"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_single_socket_passes_tiles_on(network: Any, kind: str, algorithm: str) -> None:
     program = exchange(network(**ROUND), kind, algorithm=algorithm)
     check_program(program)

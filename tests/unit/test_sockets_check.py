@@ -74,7 +74,7 @@ WRONG: list[tuple[Callable[[Program], Program], str]] = [
         edit("sum", operation="all_to_all"),
         "kernel 'kernel': collective 'sum': operation 'all_to_all'; known: all_reduce, all_gather",
     ),
-    (edit("sum", algorithm="tree"), "collective 'sum': algorithm 'tree'; known: one_shot, ring"),
+    (edit("sum", algorithm="star"), "collective 'sum': algorithm 'star'; known: one_shot, ring, tree"),
     (edit("sum", tiles=0), "collective 'sum': it has 0 steps; it takes one at least"),
     (edit("sum", channels=()), "collective 'sum': it feeds no channel"),
     (edit("sum", source=9), "collective 'sum': channel 9 of a kernel with 3 channels"),
@@ -124,7 +124,7 @@ def test_an_inconsistent_program_is_refused(
 
 def test_the_unit_at_fault_has_a_place(network: Any) -> None:
     with pytest.raises(ProgramError) as caught:
-        check_program(edit("sum", algorithm="tree")(program(network(sockets=4))))
+        check_program(edit("sum", algorithm="star")(program(network(sockets=4))))
     assert caught.value.location == "model.kl:3:1"
 
 

@@ -21,6 +21,7 @@ from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.servers import Calendar, InFlight, Server
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import Array, TensorSpec
+from kl.dialects.vocabulary import ALGORITHMS
 
 WIDTH = 8
 """Elements of the row that goes from block to block."""
@@ -57,7 +58,7 @@ def models(draw: st.DrawFn) -> Model:
     block = st.builds(
         Block,
         st.sampled_from(["all_reduce", "all_gather"]),
-        st.sampled_from(["one_shot", "ring"]),
+        st.sampled_from(ALGORITHMS),
         st.sampled_from([parts for parts in (1, 2, 4) if sockets % parts == 0]),
         st.sampled_from([1, 2, 4]),
         st.integers(0, 2),
@@ -180,9 +181,13 @@ def sent(model: Model, block: Block) -> int:
     if block.operation == "all_gather":
         return others * 4 * WIDTH // block.parts
     tile = 4 * WIDTH // block.tiles
-    if block.algorithm == "one_shot":
-        return others * tile * block.tiles
-    return 2 * others * -(-tile // model.sockets) * block.tiles
+    each = {
+        "one_shot": others * tile,
+        "ring": 2 * others * -(-tile // model.sockets),
+        # Halves: with four sockets up, twice down, and up from a leaf; with two up and down.
+        "tree": {1: 0, 2: 2, 4: 4}[model.sockets] * -(-tile // 2),
+    }
+    return each[block.algorithm] * block.tiles
 
 
 @settings(max_examples=40, deadline=None)

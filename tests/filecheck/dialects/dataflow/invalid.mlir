@@ -595,11 +595,11 @@ dataflow.kernel @k() {
 }
 
 // -----
-// CHECK: algorithm 'tree'; known: one_shot, ring
+// CHECK: algorithm 'star'; known: one_shot, ring, tree
 dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8xf32>>
-  dataflow.collective "all_reduce" 1 %a to %b by "tree" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
+  dataflow.collective "all_reduce" 1 %a to %b by "star" : !dataflow.channel<tensor<1x8xf32>> -> !dataflow.channel<tensor<1x8xf32>>
 }
 
 // -----
