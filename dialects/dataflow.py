@@ -10,7 +10,7 @@ stage. Planning adds properties; what a kernel needs for the machine is checked 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, UnitAttr, i64
@@ -45,8 +45,8 @@ from .tensors import (
     shape_of,
     size_bytes_of,
     tile_of,
-    tiled_axis,
 )
+from .tiles import tiled_axis
 from .vocabulary import STEP, Rate
 
 
@@ -123,6 +123,15 @@ class CarryOp(UnitOp):
     def cut(self, tile: Attribute) -> None:
         whole = max(map(tile_of, self.operands), key=size_bytes_of)
         self.tiles = IntegerAttr(tiled_axis(shape_of(whole), shape_of(tile))[1], i64)
+
+    def cut_extents(self, known: Mapping[SSAValue, int]) -> Iterable[tuple[SSAValue, int]]:
+        whole = known.get(self.init)
+        return () if whole is None else [(channel, whole) for channel in self.outputs()]
+
+    def verify_extents(self, known: Mapping[SSAValue, int]) -> None:
+        first, following = known.get(self.init), known.get(self.next)
+        what = f"its first tiles are cut from {first} indices, the next ones from {following}"
+        expect(first == following or None in (first, following), what)
 
     def distance(self, channel: SSAValue) -> int | None:
         if channel is self.next:

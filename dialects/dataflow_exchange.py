@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from xdsl.dialects.builtin import IntegerAttr, StringAttr, i64
@@ -78,6 +78,10 @@ class ExchangeOp(UnitOp):
 
     def outputs(self) -> Sequence[SSAValue]:
         return self.channels
+
+    def cut_extents(self, known: Mapping[SSAValue, int]) -> Iterable[tuple[SSAValue, int]]:
+        whole = known.get(self.source) if self.axis is None else None
+        return () if whole is None else [(channel, whole) for channel in self.channels]
 
     @property
     def work(self) -> int:

@@ -74,12 +74,21 @@ class KernelOp(FunctionLikeOp):
         expect(unused is None, f"no unit runs in loop '{unused}'")
         for channel in self.channels():
             _verify_balance(channel)
+        self._verify_extents()
         stored = [unit.stored_result for unit in self.units()]
         for number in range(len(self.function_type.outputs)):
             count = stored.count(number)
             expect(count == 1, f"result {number} is stored by {count} units, needs one")
         for unordered in unordered_accesses(self.units()):
             fail_at(unordered.later.unit, str(unordered))
+
+    def _verify_extents(self) -> None:
+        """Raises: VerifyException about a unit that takes tiles for those of another extent."""
+        known: dict[SSAValue, int] = {}
+        for unit in self.units():
+            known.update(unit.cut_extents(known))
+        for unit in self.units():
+            unit.verify_extents(known)
 
     def verify_places(self, places: Mapping[SSAValue, Place]) -> None:
         unordered = next(unordered_accesses(self.units(), places), None)

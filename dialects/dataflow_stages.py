@@ -1,16 +1,18 @@
 """The stages of networks.
 
 **Ports.** The body of a stage sees one argument per input channel. Where the argument's type is the tile,
-one tile is held for `period` firings. Where it is larger along one axis by a factor r, r tiles are
-gathered, then held. Where it is smaller by r, one tile is held and firing f sees slice
-`f mod r`. A result is emitted in the last of every `period` firings of its output.
+one tile is held for `period` firings. Where it is larger along one axis, as many tiles as cover it are
+gathered, trimmed to it and held. Where it is smaller, r slices cover the tile, which is held, and firing f
+sees slice `f mod r`; the last one has zeros where the tile ends. Unless one of both is the whole tensor, the
+larger one is a multiple of the other, and so are their numbers (`tiles.py`). What a body makes of zeros
+behind the end goes nowhere. A result is emitted in the last of every `period` firings of its output.
 Arguments behind the inputs are states (accumulators): zero when an iteration begins, then what the last
 firing yielded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
@@ -32,7 +34,16 @@ from .dataflow_kernel import KernelOp, producer_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
 from .operation import ComputeOp
-from .tensors import ChannelType, PortShape, end_of, ending_types, expect, listed, port_shape, tile_of
+from .tensors import (
+    ChannelType,
+    end_of,
+    ending_types,
+    expect,
+    listed,
+    shape_of,
+    tile_of,
+)
+from .tiles import PortShape, cuts_fit, port_shape
 
 
 @irdl_op_definition
@@ -136,6 +147,36 @@ class StageOp(UnitOp):
 
     def gathered_tiles(self, channel: SSAValue) -> int:
         return self.in_port(channel)[0].gathered
+
+    def _cuts(self, known: Mapping[SSAValue, int]) -> Iterator[tuple[SSAValue, int, int, int]]:
+        """The inputs of whose tensor a firing sees a part: the channel, its tile, the argument, the whole.
+
+        The last three are extents along the axis in which they differ; of a tile that is the argument, which
+        has none, both are 0.
+        """
+        for channel, port in zip(self.ins, self.ports(), strict=True):
+            tile = shape_of(tile_of(channel))[port.axis] if port.axis is not None else 0
+            argument = port.extent if port.axis is not None else 0
+            whole = known.get(channel, tile if port.slices > 1 else None)
+            if whole is not None and argument != whole:
+                yield channel, tile, argument, whole
+
+    def cut_extents(self, known: Mapping[SSAValue, int]) -> Iterable[tuple[SSAValue, int]]:
+        whole = next((whole for _, _, _, whole in self._cuts(known)), None)
+        periods = zip(self.outs, self.out_periods.get_values(), strict=True)
+        parts = [channel for channel, period in periods if int(period) < self.work]
+        return () if whole is None else [(channel, whole) for channel in parts]
+
+    def verify_extents(self, known: Mapping[SSAValue, int]) -> None:
+        cuts = list(self._cuts(known))
+        for _, tile, argument, whole in cuts:
+            if tile != argument and not cuts_fit(whole, tile, argument):
+                fail_at(self, f"tiles of {tile} of {whole} indices make no tiles of {argument}")
+        extents = sorted({whole for _, _, _, whole in cuts})
+        if len(extents) > 1:
+            fail_at(
+                self, f"its inputs are cut from {' and '.join(map(str, extents))} indices, not from as many"
+            )
 
     @property
     def work(self) -> int:

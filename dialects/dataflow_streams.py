@@ -1,8 +1,12 @@
-"""The streams of networks: loads and stores, which with gathers alone touch memory."""
+"""The streams of networks: loads and stores, which with gathers alone touch memory.
+
+**Last tiles.** Tiles cut a tensor along one axis, into as many as cover it. Where the last one hangs over, a
+load brings what is left of the tensor and zeros behind it; a store writes what is left, and no more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
@@ -28,6 +32,7 @@ from xdsl.traits import HasParent
 from .dataflow_kernel import KernelOp
 from .dataflow_loops import Slices
 from .dataflow_parts import StreamOp, stream_properties
+from .dataflow_units import fail_at
 from .tensors import (
     ChannelType,
     data_tile_of,
@@ -36,8 +41,8 @@ from .tensors import (
     expect_tokens,
     shape_of,
     tile_of,
-    tiled_axis,
 )
+from .tiles import last_tile, tiled_axis
 
 
 def _tiles(whole: Attribute, channel: SSAValue) -> int:
@@ -110,6 +115,16 @@ class LoadOp(StreamOp):
 
     def take_work(self, channel: SSAValue) -> tuple[Sequence[int], Sequence[int]]:
         return (self.work - 1,), (self.work - 1,)
+
+    @property
+    def last_tile(self) -> tuple[int, ...]:
+        """The shape of what the last tile of a pass has in memory, where that is less; else ()."""
+        return last_tile(shape_of(self.stream_type), shape_of(tile_of(self.channels[0])))
+
+    def cut_extents(self, known: Mapping[SSAValue, int]) -> Iterable[tuple[SSAValue, int]]:
+        whole = shape_of(self.stream_type)
+        axis, _ = tiled_axis(whole, shape_of(tile_of(self.channels[0])))
+        return () if axis is None else [(channel, whole[axis]) for channel in self.channels]
 
     @property
     def memory(self) -> SSAValue:
@@ -221,6 +236,24 @@ class StoreOp(StreamOp):
 
     def put_work(self, channel: SSAValue) -> Sequence[int]:
         return (self.work - 1,)
+
+    @property
+    def last_tile(self) -> tuple[int, ...]:
+        """The shape of what the last tile of a pass has in memory, where that is less; else ().
+
+        At a position of a cache tiles are `[B, heads, D]` there.
+        """
+        last = last_tile(shape_of(self.stream_type), shape_of(tile_of(self.channel)))
+        if self.position is None or not last:
+            return last
+        head_dim = shape_of(self.memory_type)[3]
+        return last[0], last[1] // head_dim, head_dim
+
+    def verify_extents(self, known: Mapping[SSAValue, int]) -> None:
+        whole, tile = shape_of(self.stream_type), shape_of(tile_of(self.channel))
+        (axis, _), extent = tiled_axis(whole, tile), known.get(self.channel)
+        if axis is not None and extent is not None and whole[axis] != extent:
+            fail_at(self, f"its tiles of {tile[axis]} are cut from {extent} indices, it stores {whole[axis]}")
 
     @property
     def memory(self) -> SSAValue | None:

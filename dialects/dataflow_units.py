@@ -6,7 +6,7 @@ of units there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
@@ -165,6 +165,18 @@ class UnitOp(IRDLOperation):
         None where that is not within the loop, but before it begins or when it has ended.
         """
         return 0
+
+    # Extents.
+
+    def cut_extents(self, known: Mapping[SSAValue, int]) -> Iterable[tuple[SSAValue, int]]:
+        """The outputs whose tiles are cut from more indices than they have, and how many these are.
+
+        `known` says that of its inputs, as far as it is known.
+        """
+        return ()
+
+    def verify_extents(self, known: Mapping[SSAValue, int]) -> None:
+        """Raises: VerifyException where its inputs are cut from other extents than it takes them for."""
 
     # Work.
 

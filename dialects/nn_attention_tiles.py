@@ -173,7 +173,7 @@ class AttentionValuesOp(AttentionTileOp):
         return 2 * prod(shape_of(self.probabilities)) * shape_of(self.values)[3]
 
     def tile_rule(self) -> TileRule:
-        return TileRule((2, 2, None), None)
+        return TileRule((2, 2, None), None, adds_zeros=True)
 
 
 ATTENTION_TILE_OPERATIONS = (AttentionScoresOp, AttentionSoftmaxOp, AttentionValuesOp)

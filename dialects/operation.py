@@ -59,7 +59,8 @@ class TileRule:
     """The tiled axis of each operand and of the result; None stands for the whole tensor.
 
     Every tile's extent is a multiple of `multiple`. Where the result is whole although operands are cut,
-    the operation accumulates over the tiles.
+    the operation accumulates over the tiles. The last tile may hang over the end of what is cut: what is
+    computed of that is left out, but what an operation accumulates may count on zeros at most.
     """
 
     operands: tuple[int | None, ...]
@@ -67,6 +68,8 @@ class TileRule:
     multiple: int = 1
     elementwise: bool = False
     """It works on whole operands just as well, in a stage that is cut elsewhere."""
+    adds_zeros: bool = False
+    """Zeros at the end of all operands that are cut leave what it accumulates as it is, to the bit."""
 
     @property
     def accumulates(self) -> bool:

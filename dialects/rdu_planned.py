@@ -49,6 +49,8 @@ class Walk:
     """Of a store at a position of a cache: a tile `[B, n]` is written as `[B, n / head_dim, head_dim]`."""
     ring: int | None = None
     """Of a stream of a ring that knows a position: it is taken modulo this."""
+    last: tuple[int, ...] = ()
+    """The shape of what the last tile of a pass has in memory, where that is less than others have."""
 
 
 @irdl_attr_definition
@@ -67,7 +69,8 @@ class WalkAttr(ParametrizedAttribute):
         values: dict[str, int] = {}
         numbers = dict(self.numbers.data)
         strides = numbers.pop("strides", None)
-        outer = numbers.pop("outer_strides", DenseArrayBase.from_list(i64, []))
+        none = DenseArrayBase.from_list(i64, [])
+        outer, last = (numbers.pop(name, none) for name in ("outer_strides", "last"))
         for name, value in numbers.items():
             expect(name in Walk.__dataclass_fields__, f"a walk has no number '{name}'")
             expect(isinstance(value, IntegerAttr), f"{name} of a walk is {value}, not an integer")
@@ -77,10 +80,9 @@ class WalkAttr(ParametrizedAttribute):
             expect(name in values, f"a walk needs `{name}`")
         expect(isinstance(strides, DenseArrayBase), "a walk needs `strides`, an array of bytes")
         expect(isinstance(outer, DenseArrayBase), "`outer_strides` of a walk is an array of bytes")
-        assert isinstance(strides, DenseArrayBase)
-        assert isinstance(outer, DenseArrayBase)
-        lists = (tuple(int(stride) for stride in array.get_values()) for array in (strides, outer))
-        return Walk(**values, **dict(zip(("strides", "outer_strides"), lists, strict=True)))
+        expect(isinstance(last, DenseArrayBase), "`last` of a walk is an array of extents")
+        lists = {"strides": strides, "outer_strides": outer, "last": last}
+        return Walk(**values, **{name: _integers(array) for name, array in lists.items()})
 
     def verify(self) -> None:
         self.walk()
@@ -90,11 +92,16 @@ class WalkAttr(ParametrizedAttribute):
         """The attribute that stands for a walk."""
         numbers: dict[str, Attribute] = {}
         for name, value in vars(walk).items():
-            if name == "strides" or (name == "outer_strides" and value):
+            if name == "strides" or (name in ("outer_strides", "last") and value):
                 numbers[name] = DenseArrayBase.from_list(i64, value)
             elif isinstance(value, int):
                 numbers[name] = IntegerAttr(value, i64)
         return WalkAttr(DictionaryAttr(numbers))
+
+
+def _integers(array: Attribute | None) -> tuple[int, ...]:
+    assert isinstance(array, DenseArrayBase), "expected before"
+    return tuple(int(number) for number in array.get_values())
 
 
 def walk_of(op: LoadOp | StoreOp) -> Walk | None:
@@ -198,6 +205,9 @@ def _verify_walk(op: LoadOp | StoreOp) -> None:
         fail_at(op, f"ring is {walk.ring}; it has 1 position at least")
     if walk.tiles != op.work:
         fail_at(op, f"a walk of {walk.tiles} tiles for a stream of {op.work}")
+    if walk.last != op.last_tile:
+        given, wanted = (tuple(last) or "like the others" for last in (walk.last, op.last_tile))
+        fail_at(op, f"the last tile of a walk is {given}, that of its stream is {wanted}")
 
 
 def _verify_gate(op: LoadOp, walk: Walk) -> None:

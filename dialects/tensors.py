@@ -1,6 +1,6 @@
 """What the dialects share: shapes and sizes of tensors, slices of stacks, ends of bodies, tiles, and calls.
 
-**Tiles.** Through the channels of a network flow tiles, which cut tensors along one axis; or tokens.
+**Tiles.** Through the channels of a network flow tiles, which cut tensors along one axis, or tokens.
 
 **Calls.** The operands of a call, of a layer or of a kernel, may be stacks, sliced at the index of the call.
 """
@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects.builtin import (
@@ -142,30 +141,6 @@ class ChannelType(ParametrizedAttribute, TypeAttribute):
         return 0 if isinstance(self.tile, TokenType) else size_bytes_of(self.tile)
 
 
-def tiled_axis(whole: Sequence[int], tile: Sequence[int]) -> tuple[int | None, int]:
-    """The axis along which `tile` cuts `whole`, and into how many; (None, 1) where they are equal.
-
-    Raises: VerifyException if they differ in rank, in several axes, or do not divide.
-    """
-    expect(len(whole) == len(tile), f"tile {tuple(tile)} and {tuple(whole)} differ in rank")
-    axes = [axis for axis, (a, b) in enumerate(zip(whole, tile, strict=True)) if a != b]
-    if not axes:
-        return None, 1
-    expect(len(axes) == 1, f"tile {tuple(tile)} cuts {tuple(whole)} along several axes")
-    large, small = whole[axes[0]], tile[axes[0]]
-    expect(0 < small <= large and large % small == 0, f"tile extent {small} does not divide extent {large}")
-    return axes[0], large // small
-
-
-@dataclass(frozen=True)
-class PortShape:
-    """How a stage's input port turns tiles into arguments: `gathered` tiles per group, or `slices` of one."""
-
-    axis: int | None
-    gathered: int
-    slices: int
-
-
 def tile_of(channel: SSAValue) -> Attribute:
     """The type of the tiles in a channel."""
     assert isinstance(channel.type, ChannelType), "checked by the op's definition"
@@ -188,26 +163,6 @@ def expect_tokens(channels: Sequence[SSAValue], what: str) -> None:
     """Raises: VerifyException where a channel carries anything but tokens."""
     for channel in channels:
         expect(isinstance(tile_of(channel), TokenType), f"{what} needs tokens, not {tile_of(channel)}")
-
-
-def port_shape(tile: Attribute, argument: Attribute) -> PortShape:
-    """Compare a channel's tile with the body's argument; see the dialect's **Ports**.
-
-    Raises: VerifyException where neither divides the other along one axis.
-    """
-    if tile == argument:
-        return PortShape(None, 1, 1)
-    message = f"a tile {tile} for an argument {argument}"
-    if not isinstance(tile, TensorType) or not isinstance(argument, TensorType):
-        raise VerifyException(message)
-    expect(tile.get_element_type() == argument.get_element_type(), message)
-    tile_shape, argument_shape = shape_of(tile), shape_of(argument)
-    expect(len(tile_shape) == len(argument_shape), message)
-    if any(a > b for a, b in zip(argument_shape, tile_shape, strict=True)):
-        axis, factor = tiled_axis(argument_shape, tile_shape)
-        return PortShape(axis, factor, 1)
-    axis, factor = tiled_axis(tile_shape, argument_shape)
-    return PortShape(axis, 1, factor)
 
 
 def _is_stack_of(given: Attribute, wanted: Attribute) -> bool:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import product
 from operator import mul
 
-import numpy as np
 from xdsl.ir import Attribute, Block, SSAValue
 
 from ...dialects.dataflow import (
@@ -28,13 +27,14 @@ from ...dialects.dataflow import (
     StoreOp,
     UnitOp,
 )
-from ...dialects.tensors import PortShape, shape_of, tiled_axis
+from ...dialects.tiles import PortShape, tiled_axis
 from ...dialects.vocabulary import STEP
 from .. import numerics
 from ..collectives import COLLECTIVES, sharded_embedding
 from ..numerics_attention import cache_append, slot_of
 from ..specs import attributes_of, tensor_spec
 from ..tensors import Array, TensorSpec, spec_of
+from ..tiles import filled_up, joined, rest_or_part, sliced, trimmed
 from .values import Rows, SocketValues, after_step, arrays_of, counter_at, fail, same_on_all, slices_of
 
 Tile = list[Array]
@@ -163,14 +163,14 @@ class _Network:
     def _load(self, op: LoadOp) -> Process:
         for source, positions in self._stream(op, self.memory[op.source]):
             axis, tiles = _tiles(source, op.channels[0])
-            gate = 0
+            gate, spec = 0, _tile_spec(op.channels[0])
             if positions and axis is not None:
                 slot = slot_of(int(positions[0]), source[0].shape[2], ring=op.ring is not None)
-                gate = slot // tiles[0][0].shape[axis]
+                gate = slot // spec.shape[axis]
             for number, tile in enumerate(tiles):
                 if op.after is not None and number == gate:
                     yield from self._take(op.after)
-                self._put(op.channels, [array.copy() for array in tile])
+                self._put(op.channels, [filled_up(array, spec.shape) for array in tile])
 
     def _gather(self, op: GatherOp) -> Process:
         tables = arrays_of(self.memory[op.table])
@@ -192,7 +192,7 @@ class _Network:
             for parts in _tiles(whole, op.channel)[1]:
                 tile = yield from self._take(op.channel)
                 for part, array in zip(parts, tile, strict=True):
-                    part[...] = array
+                    part[...] = trimmed(array, part.shape)
             if op.position is not None:
                 yield from self._append(op, destination, whole, positions)
             self.stored[op] = self.stored.get(op, 0) + 1
@@ -238,7 +238,7 @@ class _Network:
             tiles.append(tile)
         if shape.axis is None:
             return tiles[0]
-        return [np.concatenate(row, shape.axis) for row in zip(*tiles, strict=True)]
+        return [joined(row, shape.axis, shape.extent) for row in zip(*tiles, strict=True)]
 
     def _carry(self, op: CarryOp) -> Process:
         if op.stop is not None:
@@ -285,15 +285,16 @@ def _tile_spec(channel: SSAValue) -> TensorSpec:
 
 
 def _tiles(whole: Tile, channel: SSAValue) -> tuple[int | None, list[Tile]]:
-    """The axis along which a channel's tile cuts an array, and the tiles in order, as views."""
-    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    axis, count = tiled_axis(whole[0].shape, shape_of(channel.type.tile))
+    """The axis along which a channel's tile cuts an array, and the tiles as views; the last is the rest."""
+    shape = _tile_spec(channel).shape
+    axis, count = tiled_axis(whole[0].shape, shape)
     if axis is None:
         return None, [whole]
-    return axis, [[*row] for row in zip(*(np.split(array, count, axis) for array in whole), strict=True)]
+    parts = ([rest_or_part(array, axis, shape[axis], n) for array in whole] for n in range(count))
+    return axis, list(parts)
 
 
 def _slice(held: Tile, shape: PortShape, firing: int) -> SocketValues:
     if shape.axis is None or shape.slices == 1:
         return held
-    return [np.split(array, shape.slices, shape.axis)[firing % shape.slices] for array in held]
+    return [sliced(array, shape.axis, shape.extent, firing % shape.slices) for array in held]

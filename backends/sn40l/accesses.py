@@ -113,7 +113,7 @@ def _touched(moving: Walk, still: Walk, step: int) -> list[bool]:
     """Which tiles of the first pass in a decode step share bytes with which of the other stream."""
     begin = step * moving.passes // moving.levels[0].count * moving.tiles
     return [
-        overlap(moving.layout, moving.address(begin + a), still.layout, still.address(b))
+        overlap(moving.layout_of(a), moving.address(begin + a), still.layout_of(b), still.address(b))
         for a in range(moving.tiles)
         for b in range(still.tiles)
     ]
@@ -194,12 +194,12 @@ class OrderCheck:
 
     def _check_against(self, access: _Access, rival: int) -> None:
         walk, cycles = self._walks[rival], self._cycles[rival]
-        layout = self._walks[access.order[1]].layout
+        layout = self._walks[access.order[1]].layout_of(access.order[2])
         for firing in range(len(cycles) - 1, -1, -1):
             order, address = (walk.order(firing), rival, firing), walk.address(firing)
             if order < access.order:
                 return
-            if overlap(layout, access.address, walk.layout, address):
+            if overlap(layout, access.address, walk.layout_of(firing), address):
                 raise self._wrong_order(access, _Access(order, address, cycles[firing]))
 
     def _wrong_order(self, late: _Access, early: _Access) -> HazardError:

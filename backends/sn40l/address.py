@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import prod
 
@@ -139,7 +139,8 @@ class Level:
 class Walk:
     """The tiles of a stream in one call: tile t lies at `start + t * tile_stride`, moved with each loop.
 
-    A walk that comes round in its call starts at place 0 of the ring.
+    Tiles of which the last one is shorter follow one another along an axis without gaps. A walk that comes
+    round in its call starts at place 0 of the ring.
     """
 
     unit: int
@@ -154,6 +155,8 @@ class Walk:
     """They are those of the loops around it, the outermost first."""
     placement: Placement
     """It says where its passes stand in program order."""
+    last: Layout | None = None
+    """What the last tile of a pass has in memory, where that is less than the others have along one axis."""
 
     def address(self, firing: int) -> int:
         """Address of a tile; firings of a unit count tiles through all passes."""
@@ -163,6 +166,11 @@ class Walk:
             index, iteration = divmod(index, level.count)
             address += level.offset(iteration)
         return address
+
+    def layout_of(self, firing: int) -> Layout:
+        """How a tile lies from its address on."""
+        is_last = self.last is not None and (firing + 1) % self.tiles == 0
+        return self.last if is_last and self.last is not None else self.layout
 
     def order(self, firing: int) -> int:
         """The number of the pass of a tile in program order."""
@@ -192,4 +200,8 @@ class Walk:
 
     def pass_layout(self) -> Layout:
         """The layout of all tiles of a pass, from the address of its first."""
-        return self.layout.repeated(self.tiles, self.tile_stride)
+        if self.last is None:
+            return self.layout.repeated(self.tiles, self.tile_stride)
+        pairs = zip(self.layout.shape, self.last.shape, strict=True)
+        whole = (n if n == rest else (self.tiles - 1) * n + rest for n, rest in pairs)
+        return replace(self.layout, shape=tuple(whole))

@@ -14,7 +14,7 @@ from ..parts import Part
 from ..tensors import TensorSpec, whole_spec
 from .kernel import Kernel
 
-VERSION = 4
+VERSION = 5
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
 
 

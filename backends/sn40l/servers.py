@@ -37,14 +37,17 @@ class Served(Protocol):
     """A unit whose firings are transfers, as a server sees it."""
 
     index: int
-    service_cycles: int
-    """Each transfer occupies the server for so long."""
-    transfer_bytes: int
-    """The program asks for so many bytes; a memory may have to move more."""
     writes: bool
     """Whether bytes go to the server: into memory, or out to other sockets."""
     firings: int
     """It fires so often in a call."""
+
+    def cost(self, firing: int) -> tuple[int, int]:
+        """For how many cycles the transfer of a firing occupies the server, and the bytes that it is of.
+
+        The program asks for so many; a memory may have to move more.
+        """
+        ...
 
     def serve(self, now: int, end: int, firing: int) -> None:
         """The transfer of a firing begins now and occupies the server until `end`."""
@@ -92,15 +95,15 @@ class Server:
             return
         _, _, firing, unit = heappop(self.queue)
         self.last = unit, firing
-        cycles = unit.service_cycles
+        cycles, size_bytes = unit.cost(firing)
         self.free_at = now + cycles
         self.busy_cycles += cycles
         if self.first_busy is None:
             self.first_busy = now
         if unit.writes:
-            self.written_bytes += unit.transfer_bytes
+            self.written_bytes += size_bytes
         else:
-            self.read_bytes += unit.transfer_bytes
+            self.read_bytes += size_bytes
         unit.serve(now, self.free_at, firing)
         self.calendar.at(self.free_at, _wake, 0)
 

@@ -11,7 +11,13 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from ...dialects import dataflow, kernel, nn, rdu
 from ...dialects.rdu_planned import Walk, missing_plan, set_walk
-from ...dialects.tensors import element_type_of, shape_of, size_bytes_of, tile_of, tiled_axis
+from ...dialects.tensors import (
+    element_type_of,
+    shape_of,
+    size_bytes_of,
+    tile_of,
+)
+from ...dialects.tiles import tiled_axis
 from ..diagnostics import fail
 
 Global = nn.WeightOp | nn.StateOp
@@ -167,7 +173,7 @@ def _walk(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute, channel: SS
     axis, tiles = tiled_axis(shape_of(stream), _tile_shape(channel))
     distance = 0 if axis is None else _tile_shape(channel)[axis] * strides[axis]
     start, stride, outer = _slices(op, stream)
-    return Walk(tiles, distance, start, stride, strides, outer_strides=outer)
+    return Walk(tiles, distance, start, stride, strides, outer_strides=outer, last=op.last_tile)
 
 
 def _slices(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute) -> tuple[int, int, tuple[int, ...]]:
@@ -203,7 +209,8 @@ def _store_walk(op: dataflow.StoreOp) -> Walk:
     start, stride, outer = _slices(op, cache)
     strides = batch, heads, element
     ring = context if op.ring is not None else None
-    return Walk(groups // count, count * heads, start, stride, strides, None, outer, position, ring)
+    tiles, distance = -(-groups // count), count * heads
+    return Walk(tiles, distance, start, stride, strides, None, outer, position, ring, op.last_tile)
 
 
 def set_walks(network: dataflow.KernelOp) -> None:

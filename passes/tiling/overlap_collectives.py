@@ -41,7 +41,7 @@ from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -53,7 +53,13 @@ from xdsl.pattern_rewriter import (
 from ...dialects import dataflow
 from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
 from ...dialects.rdu_machine import machine_of
-from ...dialects.tensors import ChannelType, shape_of, size_bytes_of, tile_of, tiled_axis
+from ...dialects.tensors import (
+    ChannelType,
+    shape_of,
+    size_bytes_of,
+    tile_of,
+)
+from ...dialects.tiles import cuts_fit, tiled_axis
 from ...dialects.vocabulary import ALGORITHMS
 from ..diagnostics import fail
 from ..knobs import Knob
@@ -96,7 +102,7 @@ class ExchangeTiles(RewritePattern):
         tiles_in, whole_channel = collector.ins[0], channel_of(op.source)
         whole, tile = tile_of(op.source), tile_of(tiles_in)
         _, count = tiled_axis(shape_of(whole), shape_of(tile))
-        if not all(self._can_hold(channel, count) for channel in op.channels):
+        if not all(self._can_hold(channel, tile) for channel in op.channels):
             return
         op.operands[0] = tiles_in
         op.tiles = IntegerAttr(count, i64)
@@ -106,13 +112,19 @@ class ExchangeTiles(RewritePattern):
             _hold_tiles(channel, ChannelType(tile), rewriter)
 
     @staticmethod
-    def _can_hold(channel: SSAValue, count: int) -> bool:
-        """Whether the reader of a channel can do with `count` tiles instead of one whole value."""
-        consumer = consumer_of(channel)
-        if isinstance(consumer, dataflow.StageOp):
-            slices = consumer.in_port(channel)[0].slices
-            return slices % count == 0 or count % slices == 0
-        return isinstance(consumer, dataflow.StoreOp)
+    def _can_hold(channel: SSAValue, tile: Attribute) -> bool:
+        """Whether the reader of a channel can do with tiles instead of one whole value.
+
+        One that adds up slices counts on zeros behind the last; tiles that are sums have none there.
+        """
+        consumer, whole = consumer_of(channel), shape_of(tile_of(channel))
+        if not isinstance(consumer, dataflow.StageOp):
+            return isinstance(consumer, dataflow.StoreOp)
+        (axis, _), port = tiled_axis(whole, shape_of(tile)), consumer.in_port(channel)[0]
+        if axis is None or port.axis is None:
+            return True
+        adds_up = len(consumer.body.block.args) > len(consumer.ins) and whole[axis] % shape_of(tile)[axis]
+        return axis == port.axis and not adds_up and cuts_fit(whole[axis], shape_of(tile)[axis], port.extent)
 
 
 @dataclass(frozen=True)

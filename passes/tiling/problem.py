@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import lcm, prod
 
 from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
 from ...dialects import dataflow, nn
 from ...dialects.dataflow_kernel import consumer_of, producer_of, readers_of
@@ -18,7 +18,7 @@ from ...dialects.dataflow_stages import source_of
 from ...dialects.dataflow_units import HandedOn
 from ...dialects.operation import ComputeOp, TileRule
 from ...dialects.tensors import element_type_of, shape_of, size_bytes_of
-from .solver import TiledStage, burst_multiple
+from .solver import Bursts, TiledStage
 
 
 @dataclass(frozen=True)
@@ -85,25 +85,26 @@ class TilingProblem:
         """
         stage, axes = self.stages[number], self.axes[number]
         cut = [link for link in self.links(number) if link.made is not None and link.read is not None]
+        bursts = [Bursts(axes.extent, size, request_bytes) for size in self._neighbours(stage, axes)]
+        steps = [burst.step for burst in bursts]
+        may_hang_over = axes.may_hang_over and not (axes.adds_up and cut) and None not in steps
         return TiledStage(
             axes.extent,
             self._streamed_bytes(stage, axes),
-            lcm(axes.multiple, self._burst_multiple(stage, axes, request_bytes)),
+            lcm(axes.multiple, *(burst.run for burst in bursts)),
             tuple(link.source for link in cut if not link.carried),
             tuple(link.source for link in cut if link.carried),
             cache_limit if any(map(_streams_cache, stage.ins)) else None,
+            lcm(axes.multiple, *(step or 1 for step in steps)) if may_hang_over else None,
         )
 
-    def _burst_multiple(self, stage: dataflow.StageOp, axes: StageAxes, request_bytes: int) -> int:
-        """What divides the tiles of streams cut along their last axis, whose elements are neighbours."""
-        multiple = 1
+    def _neighbours(self, stage: dataflow.StageOp, axes: StageAxes) -> Iterator[int]:
+        """Bytes of an element of each stream cut along its last axis, whose elements are neighbours."""
         ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
         for channel, argument, axis in ports:
             shape = shape_of(argument)
             if axis == len(shape) - 1 and streams_tiles(channel):
-                element_bytes = size_bytes_of(argument) // prod(shape)
-                multiple = lcm(multiple, burst_multiple(axes.extent, element_bytes, request_bytes))
-        return multiple
+                yield size_bytes_of(argument) // prod(shape)
 
     def _streamed_bytes(self, stage: dataflow.StageOp, axes: StageAxes) -> int:
         """The size per index of the largest tensor that a stage streams from memory."""
@@ -141,14 +142,18 @@ class StageAxes:
     yielded: tuple[int | None, ...]
     extent: int = 1
     multiple: int = 1
+    may_hang_over: bool = True
+    """The last tile may be larger than what is left of the extent."""
+    adds_up: bool = False
+    """It accumulates over its tiles, so there must be zeros where the last one hangs over."""
 
 
-def cut_type(type_: Attribute, axis: int | None, count: int) -> Attribute:
-    """The type of one of `count` tiles along `axis`; the type itself where the axis is None."""
-    if axis is None or count == 1:
+def cut_type(type_: Attribute, axis: int | None, extent: int) -> Attribute:
+    """The type of a tile of an extent along `axis`; the type itself where the axis is None."""
+    if axis is None:
         return type_
     shape = list(shape_of(type_))
-    shape[axis] //= count
+    shape[axis] = extent
     assert isinstance(type_, nn.TensorType), "tiles are tensors"
     return nn.TensorType(element_type_of(type_), shape)
 
@@ -159,8 +164,10 @@ def tile_rule(op: Operation) -> TileRule | None:
     return rule if isinstance(rule, TileRule) else None
 
 
-def _propagate(op: Operation, axes: dict[SSAValue, int | None], states: Sequence[SSAValue]) -> int | None:
-    """Enter an operation's axes; returns the multiple of its tiles, or None where it cannot be cut."""
+def _propagate(
+    op: Operation, axes: dict[SSAValue, int | None], states: Sequence[SSAValue]
+) -> TileRule | None:
+    """Enter an operation's axes; returns its rule, or None where it cannot be cut."""
     rule = tile_rule(op)
     if rule is None or (not rule.accumulates and any(operand in states for operand in op.operands)):
         return None
@@ -172,7 +179,7 @@ def _propagate(op: Operation, axes: dict[SSAValue, int | None], states: Sequence
         if axes.setdefault(operand, axis) != axis:
             return None
     axes[op.results[0]] = result
-    return rule.multiple
+    return rule
 
 
 def whole_axes(stage: dataflow.StageOp) -> StageAxes:
@@ -185,12 +192,12 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     block, whole = stage.body.block, whole_axes(stage)
     states = block.args[len(stage.ins) :]
     axes: dict[SSAValue, int | None] = dict.fromkeys(states)
-    multiple = 1
+    rules: list[TileRule] = []
     for op in stage.body_ops():
-        found = _propagate(op, axes, states)
-        if found is None:
+        rule = _propagate(op, axes, states)
+        if rule is None:
             return whole
-        multiple = lcm(multiple, found)
+        rules.append(rule)
     arguments = tuple(axes.get(argument) for argument in block.args)
     extents = {
         shape_of(argument)[axis]
@@ -202,7 +209,24 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     yielded = tuple(axes.get(value) for value in stage.yielded())
     if any(axis is not None for axis in yielded[len(stage.outs) :]):
         return whole
-    return StageAxes(arguments, yielded, extents.pop(), lcm(multiple, _store_multiple(stage)))
+    extent, multiple = extents.pop(), lcm(_store_multiple(stage), *(rule.multiple for rule in rules))
+    adds_up = any(rule.accumulates for rule in rules)
+    may_hang_over = extent % multiple == 0 and (not adds_up or _adds_zeros(stage, rules))
+    return StageAxes(arguments, yielded, extent, multiple, may_hang_over, adds_up)
+
+
+def _adds_zeros(stage: dataflow.StageOp, rules: Sequence[TileRule]) -> bool:
+    """Whether what accumulates adds up what comes into a stage, with zeros where the last tile hangs over."""
+    return all(
+        rule.adds_zeros
+        and all(
+            isinstance(operand, BlockArgument)
+            for operand, axis in zip(op.operands, rule.operands, strict=True)
+            if axis is not None
+        )
+        for op, rule in zip(stage.body_ops(), rules, strict=True)
+        if rule.accumulates
+    )
 
 
 def _store_multiple(stage: dataflow.StageOp) -> int:

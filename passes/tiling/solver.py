@@ -1,15 +1,23 @@
-"""How many tiles each stage of a kernel works in: a pure solver.
+"""Which tiles each stage of a kernel works in: a pure solver.
 
 A stage that streams a tensor from memory cuts it into tiles of at most a given size; a stage that only
 follows others (elementwise work) fires once per tile that its producers share. Of a producer and a consumer
-one count divides the other, so that tiles are gathered or sliced evenly.
+one's tiles make the other's, so that tiles are gathered or sliced alike (`dialects/tiles.py`).
+
+Tiles divide an extent where a divisor makes about as many as are wanted. Elsewhere the last one hangs over,
+and stages that hang together have one tile: so no extent, prime or not, is worse than its neighbours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
+from math import gcd, lcm
+
+from ...dialects.tiles import cuts_fit
+
+WINDOW = 2
+"""Tiles that divide an extent may be so many times as many as are wanted; more would be too small. Assumed."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +25,9 @@ class TiledStage:
     """A stage that may be cut along one axis of `extent` indices; extent 1 where it may not.
 
     `streamed_bytes` is the size per index of what it streams from memory (0: nothing). `multiple` divides
-    every tile's extent. `sources` are the earlier stages whose results it reads along this axis; `carried`
-    are stages, before or behind it, whose results of the iteration before it reads along this axis.
+    tiles that divide the extent. `sources` are the earlier stages whose results it reads along this axis;
+    `carried` are stages, before or behind it, whose results of the iteration before it reads along this axis.
+    All of them have the same extent.
     """
 
     extent: int = 1
@@ -28,6 +37,16 @@ class TiledStage:
     carried: tuple[int, ...] = ()
     limit_bytes: int | None = None
     """The largest tile that it streams, where that is not the same for all stages."""
+    step: int | None = 1
+    """It divides the extent of tiles of which the last hangs over; None where none may."""
+
+    def fits(self, tile: int) -> bool:
+        """Whether it may be cut into tiles of an extent."""
+        whole = tile >= self.extent
+        return whole or self._divides(tile) or (self.step is not None and tile % self.step == 0)
+
+    def _divides(self, tile: int) -> bool:
+        return self.extent % tile == 0 and tile % self.multiple == 0
 
 
 def divisors(number: int) -> list[int]:
@@ -41,21 +60,42 @@ def possible_counts(extent: int, multiple: int) -> list[int]:
     return [count for count in divisors(extent) if count == 1 or (extent // count) % multiple == 0]
 
 
-def burst_multiple(extent: int, element_bytes: int, request_bytes: int) -> int:
-    """The fewest neighbouring elements that may be read at once without waste along an extent.
+@dataclass(frozen=True)
+class Bursts:
+    """The runs of neighbouring elements that may be read at once along an extent without waste.
 
-    Memory moves whole requests; a run of elements may make it move a fiftieth more than the run, or a tenth
-    where only the whole extent is better. Where only the whole is as good as that, it is not to be cut.
+    Memory moves whole requests; runs may make it move a fiftieth more than they are.
     """
 
-    def moved(elements: int) -> int:
-        return -(-elements * element_bytes // request_bytes) * request_bytes
+    extent: int
+    element_bytes: int
+    request_bytes: int
 
-    runs = divisors(extent)[:-1]
-    fine = (
-        run for parts in (50, 10) for run in runs if parts * moved(run) <= (parts + 1) * run * element_bytes
-    )
-    return next(fine, extent)
+    @property
+    def run(self) -> int:
+        """The shortest run that divides the extent.
+
+        One may make memory move a tenth more where only the whole extent is better and no step is possible.
+        Where only the whole is as good as that, it is not to be cut.
+        """
+        wastes = (50,) if self.step is not None else (50, 10)
+        runs = divisors(self.extent)[:-1]
+        fine = (
+            run
+            for parts in wastes
+            for run in runs
+            if parts * self._moved(run) <= (parts + 1) * run * self.element_bytes
+        )
+        return next(fine, self.extent)
+
+    @property
+    def step(self) -> int | None:
+        """The shortest run of whole requests; None where what is left over would cost more than a tenth."""
+        step = self.request_bytes // gcd(self.request_bytes, self.element_bytes)
+        return step if 10 * self._moved(self.extent) <= 11 * self.extent * self.element_bytes else None
+
+    def _moved(self, elements: int) -> int:
+        return -(-elements * self.element_bytes // self.request_bytes) * self.request_bytes
 
 
 def tile_count(extent: int, bytes_per_index: int, limit_bytes: int, least: int, multiple: int = 1) -> int:
@@ -71,40 +111,112 @@ def tile_count(extent: int, bytes_per_index: int, limit_bytes: int, least: int, 
     return counts[-1]
 
 
-def choose_tiles(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> tuple[int, ...]:
-    """Tiles per stage, so that of every producer and consumer one count divides the other.
+def even_tile(stage: TiledStage, limit_bytes: int, least: int) -> int:
+    """The tile of a stage on its own, of those that divide its extent; whole where it streams nothing."""
+    if not stage.streamed_bytes:
+        return stage.extent
+    limit = limit_bytes if stage.limit_bytes is None else stage.limit_bytes
+    return stage.extent // tile_count(stage.extent, stage.streamed_bytes, limit, least, stage.multiple)
 
-    What a stage makes for the next iteration is known only at the end, so the counts are found again with
-    it until they agree. From pass to pass a maker's count divides the one before, so this ends.
+
+def _limit(stage: TiledStage, limit_bytes: int) -> int:
+    """The most indices of a tile that a stage streams; at least one."""
+    limit = limit_bytes if stage.limit_bytes is None else stage.limit_bytes
+    return max(1, limit // stage.streamed_bytes)
+
+
+def least_count(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> int:
+    """How many tiles stages of one extent that stream want at least."""
+    extent = stages[0].extent
+    return max(min(least, extent), *(-(-extent // _limit(one, limit_bytes)) for one in stages))
+
+
+def common_tile(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> int:
+    """A tile for stages of one extent, the last of which may hang over.
+
+    There are at least `least`, and none is larger than the limit, as far as the steps of those that stream
+    let it be; where those of the others are not too large, it is a multiple of them, too.
     """
+    streams, extent = [stage for stage in stages if stage.streamed_bytes], stages[0].extent
+    even = -(-extent // least_count(streams, limit_bytes, least))
+    step = lcm(*(stage.step or 1 for stage in stages))
+    if step > even:
+        step = lcm(*(stage.step or 1 for stage in streams))
+    largest = min(_limit(stage, limit_bytes) for stage in streams) // step * step
+    tile = _rounded_up(even, step)
+    if tile > largest > 0:
+        tile = _rounded_up(-(-extent // -(-extent // largest)), step)
+    return min(tile, extent)
+
+
+def _rounded_up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def _wanted(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> list[int]:
+    """The tile that each stage wants, not knowing those of others: one that divides, or that of its group."""
+    tiles = [even_tile(stage, limit_bytes, least) for stage in stages]
+    for group in _groups(stages):
+        streams = [number for number in group if stages[number].streamed_bytes]
+        may_hang_over = all(stages[number].step is not None for number in streams)
+        if may_hang_over and any(_is_poor(stages[n], tiles[n], limit_bytes, least) for n in streams):
+            tile = common_tile([stages[number] for number in group], limit_bytes, least)
+            for number in group:
+                tiles[number] = tile
+    return tiles
+
+
+def _is_poor(stage: TiledStage, tile: int, limit_bytes: int, least: int) -> bool:
+    """Whether a tile that divides makes far more tiles than are wanted, or too few where others make more."""
+    count, wanted = stage.extent // tile, least_count([stage], limit_bytes, least)
+    if count >= wanted:
+        return count > WINDOW * wanted
+    return -(-stage.extent // common_tile([stage], limit_bytes, least)) > count
+
+
+def _groups(stages: Sequence[TiledStage]) -> list[list[int]]:
+    """The stages that read one another's results, by number; one that reads none is alone."""
+    group = list(range(len(stages)))
+    for number, stage in enumerate(stages):
+        for other in (*stage.sources, *stage.carried):
+            old, new = group[number], group[other]
+            group = [new if one == old else one for one in group]
+    return [[n for n, one in enumerate(group) if one == name] for name in dict.fromkeys(group)]
+
+
+def choose_tiles(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> tuple[int, ...]:
+    """The extent of each stage's tiles, so that of every producer and consumer one's make the other's.
+
+    What a stage makes for the next iteration is known only at the end, so the tiles are found again with
+    it until they agree. From pass to pass a maker's tiles are made of the ones before, so this ends.
+    """
+    wanted = _wanted(stages, limit_bytes, least)
     makers = {maker for stage in stages for maker in stage.carried}
     made: dict[int, int] = {}
     while True:
-        counts: list[int] = []
+        tiles: list[int] = []
         for number, stage in enumerate(stages):
-            partners = [counts[source] for source in stage.sources]
+            partners = [tiles[source] for source in stage.sources]
             partners += [made[maker] for maker in stage.carried if maker in made]
-            counts.append(_choose(stage, partners, made.get(number), limit_bytes, least))
-        found = {maker: counts[maker] for maker in makers}
+            tiles.append(_choose(stage, wanted[number], partners, made.get(number)))
+        found = {maker: tiles[maker] for maker in makers}
         if found == made:
-            return tuple(counts)
+            return tuple(tiles)
         made = found
 
 
-def _choose(stage: TiledStage, partners: Sequence[int], cap: int | None, limit_bytes: int, least: int) -> int:
-    """Tiles of one stage that go together with those of its partners and divide `cap`."""
+def _choose(stage: TiledStage, wanted: int, partners: Sequence[int], made: int | None) -> int:
+    """The tile of one stage that goes together with those of its partners and is made of the one before."""
+    extent = stage.extent
+    even = (extent // count for count in possible_counts(extent, stage.multiple))
+    known = (tile for tile in (wanted, *partners) if stage.fits(tile))
     fitting = [
-        count
-        for count in possible_counts(stage.extent, stage.multiple)
-        if (cap is None or cap % count == 0) and all(_fit(count, other) for other in partners)
+        tile
+        for tile in sorted({*even, *known}, reverse=True)
+        if (made is None or (tile >= made and cuts_fit(extent, tile, made)))
+        and all(cuts_fit(extent, tile, other) for other in partners)
     ]
     if stage.streamed_bytes:
-        limit_bytes = limit_bytes if stage.limit_bytes is None else stage.limit_bytes
-        wanted = tile_count(stage.extent, stage.streamed_bytes, limit_bytes, least, stage.multiple)
-        return next((count for count in fitting if count >= wanted), fitting[-1])
-    shared = gcd(*(other for other in partners if other > 1)) or 1
-    return max(count for count in fitting if shared % count == 0)
-
-
-def _fit(count: int, other: int) -> bool:
-    return count % other == 0 or other % count == 0
+        return next((tile for tile in fitting if tile <= wanted), fitting[-1])
+    coarsest = max((other for other in partners if other < extent), default=extent)
+    return min(tile for tile in fitting if tile >= coarsest)

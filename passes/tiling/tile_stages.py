@@ -125,18 +125,18 @@ def _set_type(value: SSAValue, type_: Attribute) -> SSAValue:
     return value if value.type == type_ else Rewriter.replace_value_with_new_type(value, type_)
 
 
-def _cut_body(stage: dataflow.StageOp, axes: StageAxes, count: int) -> None:
-    """Give the body's values the types of tiles."""
+def _cut_body(stage: dataflow.StageOp, axes: StageAxes, extent: int) -> None:
+    """Give the body's values the types of tiles of an extent."""
     block = stage.body.block
     kinds: dict[SSAValue, int | None] = {}
     for argument, axis in zip(list(block.args), axes.arguments, strict=True):
-        kinds[_set_type(argument, cut_type(argument.type, axis, count))] = axis
+        kinds[_set_type(argument, cut_type(argument.type, axis, extent))] = axis
     for op in list(stage.body_ops()):
         rule, result = tile_rule(op), op.results[0]
         assert rule is not None, "a stage that is cut has operations with rules"
         is_cut = any(kinds.get(operand) is not None for operand in op.operands)
         axis = rule.result if is_cut else None
-        kinds[_set_type(result, cut_type(result.type, axis, count))] = axis
+        kinds[_set_type(result, cut_type(result.type, axis, extent))] = axis
 
 
 def _cut_channels(stage: dataflow.StageOp, axes: StageAxes) -> None:
@@ -196,16 +196,18 @@ def tile_network(
         return
     numbers = range(len(problem.stages))
     solver_stages = [problem.tiled_stage(number, least_run_bytes, cache_tile_bytes) for number in numbers]
-    counts = [*choose_tiles(solver_stages, tile_bytes, least_tiles)]
+    tiles = [*choose_tiles(solver_stages, tile_bytes, least_tiles)]
     for begin, maker in problem.beginnings():
-        counts[begin] = 1 if maker is None else counts[maker]
-    cut = [entry for entry in zip(problem.stages, problem.axes, counts, strict=True) if entry[2] > 1]
-    for stage, axes, count in cut:
-        _cut_body(stage, axes, count)
+        whole = maker is None or tiles[maker] == problem.axes[maker].extent
+        tiles[begin] = problem.axes[begin].extent if whole or maker is None else tiles[maker]
+    entries = zip(problem.stages, problem.axes, tiles, strict=True)
+    cut = [entry for entry in entries if entry[1].extent > entry[2]]
+    for stage, axes, extent in cut:
+        _cut_body(stage, axes, extent)
     for stage, axes, _ in cut:
         _cut_channels(stage, axes)
     for unit in network.units():
         _cut_handed_on(unit)
     # Only now: how an input holds its tiles depends on what their producers make of them.
-    for stage, axes, count in cut:
-        _retime(stage, axes, count)
+    for stage, axes, extent in cut:
+        _retime(stage, axes, -(-axes.extent // extent))

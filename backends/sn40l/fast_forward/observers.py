@@ -208,4 +208,4 @@ class TraceObserver:
                 unit, firing = server.last
                 for shown in (track, unit.index):
                     if shown is not None:
-                        yield Slice(shown, unit.index, firing, self._run.now, unit.service_cycles)
+                        yield Slice(shown, unit.index, firing, self._run.now, unit.cost(firing)[0])

@@ -47,6 +47,8 @@ class AddressPattern:
     position_stride: int = 0
     outer_strides: tuple[int, ...] = ()
     ring: int | None = None
+    last: tuple[int, ...] = ()
+    """The shape of what the last tile of a pass has in memory, zeros behind it; () where it has all."""
 
     def check(self, kernel: Kernel, unit: Unit) -> None:
         """Raises: ProgramError where it points to no parameter or its strides do not fit."""
@@ -64,6 +66,24 @@ class AddressPattern:
             require(self.ring > 0, f"a ring of {self.ring} positions")
             moves = path and path[0].name == STEP and self._strides(len(path))[0]
             require(not moves, "a stream of a ring moves in decode steps besides its position")
+        if self.last:
+            self._check_last()
+
+    def _check_last(self) -> None:
+        """Raises: ProgramError unless the last tile is shorter along one axis and follows those before it."""
+        shape, last = self.tile.shape, self.last
+        axes = [axis for axis, (a, b) in enumerate(zip(shape, last, strict=False)) if a != b]
+        one = len(shape) == len(last) and len(axes) == 1
+        require(one and 0 < last[axes[0]] < shape[axes[0]], f"its last tile has {last} of {shape}")
+        distance = shape[axes[0]] * self.strides[axes[0]]
+        require(self.tiles > 1, f"its last tile has {last} of {shape}, and it is the only one")
+        what = f"its tiles are {self.tile_stride} bytes apart, a shorter last one follows after {distance}"
+        require(self.tile_stride == distance, what)
+
+    @property
+    def overhang(self) -> int:
+        """Indices along the axis of the tiles that the last one lacks."""
+        return sum(self.tile.shape) - sum(self.last) if self.last else 0
 
     def walk(self, unit: Unit, kernel: Kernel, index: int, arguments: Arguments) -> Walk:
         """The walk of a unit for the arguments of a call."""
@@ -86,12 +106,20 @@ class AddressPattern:
             tile_stride=self.tile_stride,
             levels=tuple(levels),
             placement=kernel.placements[index],
+            last=self._layout(self.last) if self.last else None,
         )
 
     @cached_property
     def layout(self) -> Layout:
         """One tile lies in memory like this."""
-        return Layout(self.tile.shape, self.strides, self.tile.element_bytes)
+        return self._layout(self.tile.shape)
+
+    def _layout(self, shape: tuple[int, ...]) -> Layout:
+        return Layout(shape, self.strides, self.tile.element_bytes)
+
+    def spec(self, layout: Layout) -> TensorSpec:
+        """What a tile has in memory that lies like this."""
+        return TensorSpec(layout.shape, self.tile.dtype)
 
     def _strides(self, loops: int) -> tuple[int, ...]:
         """Bytes that it moves in each of the loops around, the outermost first, but for its position."""
@@ -130,6 +158,7 @@ def emit_pattern(
         walk.position_stride or 0,
         walk.outer_strides,
         walk.ring if position is not None else None,
+        walk.last,
     )
 
 
@@ -232,8 +261,7 @@ class ServedRun(UnitRun):
     def __init__(self, unit: Unit, place: Place, transfer: Transfer):
         super().__init__(unit, place)
         self.server = transfer.server
-        self.service_cycles = transfer.service_cycles
-        self.transfer_bytes = transfer.size_bytes
+        self._cost = transfer.service_cycles, transfer.size_bytes
         self.latency = transfer.latency_cycles
 
     def fire(self, now: int, firing: int) -> None:
@@ -241,6 +269,10 @@ class ServedRun(UnitRun):
             if port.begin == firing:
                 port.reserve()
         self.server.request(self.number(firing), self, firing)
+
+    def cost(self, firing: int) -> tuple[int, int]:
+        """For how many cycles the transfer of a firing occupies the server, and the bytes that it is of."""
+        return self._cost
 
     @abstractmethod
     def serve(self, now: int, end: int, firing: int) -> None:
@@ -253,8 +285,15 @@ class StreamRun(ServedRun):
     def __init__(self, unit: Unit, place: Place, layout: Layout | None = None, count: int = 1):
         walk = place.bound.walk
         assert walk is not None, "a stream walks through memory"
-        super().__init__(
-            unit, place, Transfer.of_memory(place.around, walk.start, layout or walk.layout, count)
-        )
+        around, start = place.around, walk.start
+        super().__init__(unit, place, Transfer.of_memory(around, start, layout or walk.layout, count))
         self.walk = walk
         self.writes = walk.writes
+        last = self._cost
+        if walk.last is not None:
+            transfer = Transfer.of_memory(around, start, walk.last)
+            last = transfer.service_cycles, transfer.size_bytes
+        self._last_cost = last
+
+    def cost(self, firing: int) -> tuple[int, int]:
+        return self._cost if (firing + 1) % self.walk.tiles else self._last_cost

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ....dialects.vocabulary import STEP
+from ...tensors import Array
+from ...tiles import filled_up
 from ..errors import ExecutionError, require
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from ..memory import Data
 from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
 
 if TYPE_CHECKING:
@@ -38,11 +41,15 @@ class Gate:
         for here in range(position, position + steps):
             slot = here if self.ring is None else here % self.ring
             gates.append(slot // self.positions_per_tile)
-            if not 0 <= gates[-1] < load.pattern.tiles:
-                last = load.pattern.tiles * self.positions_per_tile - 1
+            if not 0 <= slot < self.positions(load):
+                last = self.positions(load) - 1
                 what = f"position {here} is outside what load '{load.name}' reads, 0 to {last}"
                 raise ExecutionError(what, load.location)
         return tuple(gates)
+
+    def positions(self, load: Load) -> int:
+        """How many positions the tiles of a pass hold."""
+        return load.pattern.tiles * self.positions_per_tile - load.pattern.overhang
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class Load(Unit):
         if self.gate is not None:
             require_scalar(kernel, self.gate.position_parameter)
             require(self.gate.positions_per_tile > 0, "no position per tile")
-            held = self.pattern.tiles * self.gate.positions_per_tile
+            held = self.gate.positions(self)
             fits = self.gate.ring in (None, held)
             require(fits, f"a ring of {self.gate.ring} positions in tiles that hold {held}")
 
@@ -131,7 +138,13 @@ class LoadRun(StreamRun):
         around.order.record(self.index, firing, now)
         tile = None
         if around.data is not None:
-            tile = around.data.read(self.walk.address(firing), self.walk.layout, self.unit.pattern.tile)
+            tile = self._tile(around.data, firing)
         for port in self.outputs:
             channel = port.channel
             calendar.at(end + self.latency + channel.latency, channel.deliver, firing, tile)
+
+    def _tile(self, data: Data, firing: int) -> Array:
+        """The tile of a firing, with zeros behind what is left for the last one."""
+        pattern, layout = self.unit.pattern, self.walk.layout_of(firing)
+        tile = data.read(self.walk.address(firing), layout, pattern.spec(layout))
+        return tile if layout is self.walk.layout else filled_up(tile, pattern.tile.shape)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...meanings import KNOWN, is_known, meaning_of
 from ...tensors import Array, TensorSpec
+from ...tiles import joined, sliced
 from ..errors import ExecutionError, ProgramError, require, require_extents
 from ..firing import Place
 from ..kernel import Channel, Kernel, Port, Unit
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 class InputPort:
     """An input of a stage: `gathered` tiles along `axis` make an argument, held for `period` firings.
 
-    With `slices` > 1, one tile is cut along `axis`; firing f sees slice `f mod slices`.
+    They are trimmed to it. With `slices` > 1, one tile is cut along `axis`; firing f sees slice
+    `f mod slices`, and zeros where the tile ends.
     """
 
     channel: int
@@ -43,15 +45,27 @@ class InputPort:
         shape = list(tile.shape)
         if self.gathered > 1 or self.slices > 1:
             axis = self.axis if self.axis is not None else -1
-            require(0 <= axis < len(shape), f"input {number}: axis {self.axis} of a {tile}")
-            cuts = self.gathered == 1 or self.slices == 1
-            what = f"input {number}: {self.slices} slices"
-            require(cuts and shape[axis] % self.slices == 0, f"{what} of a {tile}")
-            shape[axis] = shape[axis] * self.gathered // self.slices
-            require(self.period % self.slices == 0, f"{what} in {self.period} firings")
+            inside = 0 <= axis < min(len(shape), len(self.argument.shape))
+            require(inside, f"input {number}: axis {self.axis} of a {tile}")
+            shape[axis] = self._extent(number, tile, axis)
         fits = TensorSpec(tuple(shape), tile.dtype) == self.argument
         made = f"{tuple(shape)} of {tile.dtype}"
         require(fits, f"input {number} makes {made}, its argument is a {self.argument}")
+
+    def _extent(self, number: int, tile: TensorSpec, axis: int) -> int:
+        """The extent along an axis of what it makes; of the last tile or slice something must be needed.
+
+        Raises: ProgramError where slices do not cover the tile.
+        """
+        given, wanted = tile.shape[axis], self.argument.shape[axis]
+        if self.slices == 1:
+            made = given * self.gathered
+            return wanted if made - given < wanted <= made else made
+        what = f"input {number}: {self.slices} slices"
+        covers = self.gathered == 1 and (self.slices - 1) * wanted < given <= self.slices * wanted
+        require(covers, f"{what} of a {tile} for a {self.argument}")
+        require(self.period % self.slices == 0, f"{what} in {self.period} firings")
+        return wanted
 
 
 @dataclass(frozen=True)
@@ -242,19 +256,12 @@ class StageRun(PipelineRun):
 
 def _joined(port: InputPort, tiles: list[Array]) -> Array:
     """The tiles of a group as one array; a single one stays a view of its slot."""
-    if port.axis is None or len(tiles) == 1:
-        return tiles[0]
-    import numpy as np
-
-    return np.concatenate(tiles, port.axis)
+    alone = port.axis is None or len(tiles) == 1
+    return tiles[0] if alone else joined(tiles, port.axis, port.argument.shape[port.axis])
 
 
 def _slice(port: InputPort, held: Array, firing: int) -> Array:
     """What a firing sees of what the port holds."""
     if port.slices == 1 or port.axis is None:
         return held
-    extent = held.shape[port.axis] // port.slices
-    first = firing % port.slices * extent
-    cut = [slice(None)] * held.ndim
-    cut[port.axis] = slice(first, first + extent)
-    return held[tuple(cut)]
+    return sliced(held, port.axis, port.argument.shape[port.axis], firing % port.slices)

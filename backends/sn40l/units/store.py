@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
+from ...tiles import trimmed
 from ..firing import Place
 from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from ..memory import Data
 from .common import AddressPattern, StreamRun, emit_pattern, require_tiles
 
 if TYPE_CHECKING:
@@ -89,15 +91,18 @@ class StoreRun(StreamRun):
         around, walk = self.around, self.walk
         around.order.record(self.index, firing, now)
         if around.data is not None and tile is not None:
-            address = walk.address(firing)
-            if self._firings_per_step is not None:
-                step = firing // self._firings_per_step
-                done = around.ending.done(self, step, now)
-                if done is not None and done.any():
-                    kept = around.data.read(address, walk.layout, self.unit.pattern.tile)
-                    tile[done] = kept.reshape(tile.shape)[done]
-            around.data.write(address, walk.layout, tile)
+            self._write(around.data, now, firing, tile)
         index, number = divmod(firing, walk.tiles)
         if number == walk.tiles - 1:
             for port in self.outputs:
                 around.calendar.at(now + port.channel.latency, port.channel.deliver, index)
+
+    def _write(self, data: Data, now: int, firing: int, tile: Array) -> None:
+        """Put a tile in memory, as far as there is memory for it, but for rows that are done."""
+        pattern, address, layout = self.unit.pattern, self.walk.address(firing), self.walk.layout_of(firing)
+        stored = trimmed(tile.reshape(pattern.tile.shape), layout.shape)
+        if self._firings_per_step is not None:
+            done = self.around.ending.done(self, firing // self._firings_per_step, now)
+            if done is not None and done.any():
+                stored[done] = data.read(address, layout, pattern.spec(layout))[done]
+        data.write(address, layout, stored)

@@ -1,0 +1,85 @@
+"""Tiles: how they cut tensors along one axis, and how tiles of one extent make those of another.
+
+**Last tiles.** As many tiles as cover a tensor cut it; no extent has to be a multiple of theirs. The last one
+has what is left, and zeros behind that: it hangs over. All tiles of a channel have one type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Attribute
+from xdsl.utils.exceptions import VerifyException
+
+from .tensors import expect, shape_of
+
+
+def tiled_axis(whole: Sequence[int], tile: Sequence[int]) -> tuple[int | None, int]:
+    """The axis along which `tile` cuts `whole`, and into how many; (None, 1) where they are equal.
+
+    The last tile may hang over: it has the indices that are left, and zeros behind them.
+
+    Raises: VerifyException if they differ in rank or in several axes, or if the tile is the larger one.
+    """
+    expect(len(whole) == len(tile), f"tile {tuple(tile)} and {tuple(whole)} differ in rank")
+    axes = [axis for axis, (a, b) in enumerate(zip(whole, tile, strict=True)) if a != b]
+    if not axes:
+        return None, 1
+    expect(len(axes) == 1, f"tile {tuple(tile)} cuts {tuple(whole)} along several axes")
+    large, small = whole[axes[0]], tile[axes[0]]
+    expect(0 < small <= large, f"a tile of extent {small} cuts an extent of {large}")
+    return axes[0], -(-large // small)
+
+
+def last_tile(whole: Sequence[int], tile: Sequence[int]) -> tuple[int, ...]:
+    """The shape of what the last tile has of `whole`, where that is less than the others; else ()."""
+    axis, count = tiled_axis(whole, tile)
+    if axis is None or whole[axis] == count * tile[axis]:
+        return ()
+    return (*tile[:axis], whole[axis] - (count - 1) * tile[axis], *tile[axis + 1 :])
+
+
+def cuts_fit(extent: int, one: int, other: int) -> bool:
+    """Whether tiles of one extent along an axis of `extent` indices make those of the other.
+
+    Either is whole, or the larger ones are of as many smaller ones each, the last one like all others.
+    """
+    small, large = sorted((one, other))
+    whole, times = large == extent, large // small
+    return whole or (large == times * small and -(-extent // small) == times * -(-extent // large))
+
+
+@dataclass(frozen=True)
+class PortShape:
+    """How a stage's input port turns tiles into arguments: `gathered` tiles per group, or `slices` of one.
+
+    What is gathered is trimmed to the argument; the last slice has zeros where the tile ends.
+    """
+
+    axis: int | None
+    gathered: int
+    slices: int
+    extent: int = 1
+    """The argument has so many indices along the axis."""
+
+
+def port_shape(tile: Attribute, argument: Attribute) -> PortShape:
+    """Compare a channel's tile with the body's argument; see the dialect's **Ports**.
+
+    Raises: VerifyException where neither cuts the other along one axis.
+    """
+    if tile == argument:
+        return PortShape(None, 1, 1)
+    message = f"a tile {tile} for an argument {argument}"
+    if not isinstance(tile, TensorType) or not isinstance(argument, TensorType):
+        raise VerifyException(message)
+    expect(tile.get_element_type() == argument.get_element_type(), message)
+    tile_shape, argument_shape = shape_of(tile), shape_of(argument)
+    expect(len(tile_shape) == len(argument_shape), message)
+    if any(a > b for a, b in zip(argument_shape, tile_shape, strict=True)):
+        axis, factor = tiled_axis(argument_shape, tile_shape)
+        return PortShape(axis, factor, 1, argument_shape[axis or 0])
+    axis, factor = tiled_axis(tile_shape, argument_shape)
+    return PortShape(axis, 1, factor, argument_shape[axis or 0])
