@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import (
     FlatSymbolRefAttrConstr,
+    IntegerAttr,
     MemRefType,
     StringAttr,
     SymbolNameConstraint,
     SymbolRefAttr,
     TensorType,
     UnitAttr,
+    i64,
 )
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
@@ -89,6 +91,8 @@ class StateOp(IRDLOperation):
     """It holds the last positions, as many as its context has."""
     stacked = opt_prop_def(UnitAttr)
     """The leading dimension counts layers."""
+    shard_parts = opt_prop_def(IntegerAttr.constr(i64))
+    """All sockets together have so many of it, neighbours the same one where they are more; absent: one."""
 
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
@@ -106,6 +110,8 @@ class StateOp(IRDLOperation):
         fits = self.type.get_num_dims() - (self.stacked is not None) == 4
         what = f"a ring is [batch, kv_heads, context, head_dim], not {[*self.type.get_shape()]}"
         expect(self.ring is None or fits, what)
+        parts = 1 if self.shard_parts is None else self.shard_parts.value.data
+        expect(parts > 0, f"shard_parts is {parts}; it must be positive")
 
 
 class _GlobalExists(SymbolUserOpInterface):

@@ -36,7 +36,8 @@ stays as it is. Each collective gets the algorithm that is faster for its tile o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -50,19 +51,17 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from ...dialects import dataflow
+from ...dialects import dataflow, kernel
 from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
+from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
-from ...dialects.tensors import (
-    ChannelType,
-    shape_of,
-    size_bytes_of,
-    tile_of,
-)
+from ...dialects.tensors import ChannelType, shape_of, tile_of
 from ...dialects.tiles import cuts_fit, tiled_axis
 from ...dialects.vocabulary import ALGORITHMS
-from ..diagnostics import fail
+from ..diagnostics import add_remark, fail
 from ..knobs import Knob
+from .exchanges import Fewer, fewer_sockets
+from .socket_loads import calls, network_loads, splits, stored_shares
 
 SEVERAL = ("sockets > 1",)
 """One socket alone exchanges nothing."""
@@ -127,26 +126,49 @@ class ExchangeTiles(RewritePattern):
         return axis == port.axis and not adds_up and cuts_fit(whole[axis], shape_of(tile)[axis], port.extent)
 
 
-@dataclass(frozen=True)
-class ChooseAlgorithm(RewritePattern):
-    """Write the given algorithm, or the faster one for the tile, on a collective."""
+def _write_algorithms(network: dataflow.KernelOp, machine: Machine, given: str) -> None:
+    """Write the given algorithm, or the fastest ones, on the collectives of a network."""
+    ops: dict[str, list[dataflow.ExchangeOp]] = {rate: [] for rate in network.loops.rates}
+    for unit in network.units():
+        if isinstance(unit, dataflow.ExchangeOp):
+            ops[unit.runs].append(unit)
+    for rate, load in network_loads(network, machine, {}):
+        chosen = load.algorithms(machine) if given == "auto" else [given] * len(ops[rate])
+        for op, algorithm in zip(ops[rate], chosen, strict=True):
+            op.algorithm = StringAttr(algorithm)
 
-    algorithm: str
 
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: dataflow.ExchangeOp, rewriter: PatternRewriter) -> None:
-        machine, size = machine_of(op), size_bytes_of(tile_of(op.source))
-        chosen = self.algorithm
-        if chosen == "auto":
-            chosen = min(ALGORITHMS, key=lambda name: sum(machine.exchange_cycles(op.kind.data, name, size)))
-        if op.algorithm.data != chosen:
-            op.algorithm = StringAttr(chosen)
-            rewriter.has_done_action = True
+def _remark_on_sockets(module: ModuleOp, machine: Machine) -> None:
+    """Say of each schedule on which number of sockets it is faster, where that are fewer."""
+    stored = stored_shares(module)
+    networks = {op.sym_name.data: op for op in module.ops if isinstance(op, dataflow.KernelOp)}
+    for schedule in (op for op in module.ops if isinstance(op, kernel.ScheduleOp)):
+        split = splits(schedule, stored)
+        times = Counter(call.callee.root_reference.data for call in calls(schedule))
+        loads = [
+            replace(load, passes=load.passes * count)
+            for name, count in times.items()
+            for _, load in network_loads(networks[name], machine, split)
+        ]
+        fewer = fewer_sockets(loads, stored.values(), machine)
+        if fewer is not None:
+            add_remark(schedule, _fewer_text(fewer, machine))
+
+
+def _fewer_text(fewer: Fewer, machine: Machine) -> str:
+    def shown(cycles: float) -> str:
+        return f"{cycles / machine.clock_hz * 1e6:.1f} us"
+
+    return (
+        f"{machine.sockets} sockets are slower than {fewer.sockets}, by estimate: without launches a step "
+        f"takes {shown(fewer.cycles_now)}, on {fewer.sockets} {shown(fewer.cycles)}, as more sockets have "
+        "more to exchange"
+    )
 
 
 @dataclass(frozen=True)
 class OverlapCollectivesPass(ModulePass):
-    """Stream all-reduces tile by tile; `algorithm` is `auto`, `one_shot` or `ring`."""
+    """Stream all-reduces tile by tile; `algorithm` is `auto` or one of `ALGORITHMS`."""
 
     name: ClassVar[str] = "overlap-collectives"
     optional: ClassVar[Knob] = Knob((True, False), where=SEVERAL)
@@ -158,4 +180,9 @@ class OverlapCollectivesPass(ModulePass):
         if self.algorithm not in known:
             fail(op, f"algorithm '{self.algorithm}' of a collective; known: {', '.join(known)}")
         PatternRewriteWalker(ExchangeTiles()).rewrite_module(op)
-        PatternRewriteWalker(ChooseAlgorithm(self.algorithm)).rewrite_module(op)
+        machine = machine_of(op)
+        for network in op.ops:
+            if isinstance(network, dataflow.KernelOp):
+                _write_algorithms(network, machine, self.algorithm)
+        if machine.sockets > 1:
+            _remark_on_sockets(op, machine)

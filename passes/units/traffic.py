@@ -110,13 +110,13 @@ def _argument_bytes(target: Operation) -> list[int]:
     return [size_bytes_of(type_) for type_ in signature.inputs]
 
 
-def _owners(value: SSAValue) -> list[str]:
+def owners(value: SSAValue) -> list[str]:
     """The weights and states that an argument of a call is made of; none for an input or a value."""
     match value.owner:
         case nn.GetGlobalOp() as source:
             return [source.global_name.root_reference.data]
         case kernel.StackOp() as stack:
-            return [name for part in stack.parts for name in _owners(part)]
+            return [name for part in stack.parts for name in owners(part)]
         case _:
             return []
 
@@ -128,7 +128,7 @@ def traffic_bytes(module: ModuleOp, schedule: kernel.ScheduleOp) -> Counter[str]
     of it and what is appended.
     """
     named = ((op.properties.get("sym_name"), op) for op in module.ops)
-    targets = {name.data: op for name, op in named if isinstance(name, StringAttr)}
+    targets = {symbol.data: op for symbol, op in named if isinstance(symbol, StringAttr)}
     arguments: dict[str, list[int]] = {}
     moved = Counter[str]()
     for call in schedule.body.block.ops:
@@ -138,9 +138,9 @@ def traffic_bytes(module: ModuleOp, schedule: kernel.ScheduleOp) -> Counter[str]
         if callee not in arguments:
             arguments[callee] = _argument_bytes(targets[callee])
         for value, size in zip(call.arguments, arguments[callee], strict=True):
-            owners = _owners(value)
-            for owner in owners:
-                moved[owner] += size // len(owners)
+            names = owners(value)
+            for name in names:
+                moved[name] += size // len(names)
     return moved
 
 
