@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from xdsl.dialects.builtin import IntegerAttr, i64
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
+    AttrSizedOperandSegments,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -119,6 +121,19 @@ def _verify_balance(channel: ChannelOp) -> None:
         fail_at(channel, f"{puts}, {consumer.name} takes {taken}")
 
 
+SEGMENTS = AttrSizedOperandSegments.attribute_name
+"""The property that says which operands of a unit are which."""
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """The units at a channel, and the uses of it that they were read off."""
+
+    uses: list[tuple[Operation, int, Attribute | None]]
+    producers: list[UnitOp]
+    consumers: list[UnitOp]
+
+
 @irdl_op_definition
 class ChannelOp(IRDLOperation):
     """A bounded queue of tiles: `%c = dataflow.channel 2 : !dataflow.channel<tensor<1x512xbf16>>`."""
@@ -156,20 +171,27 @@ class ChannelOp(IRDLOperation):
 
     def producers(self) -> list[UnitOp]:
         """Units that put tiles into it, one per port."""
-        return self._ends(outputs=True)
+        return self._ends().producers
 
     def consumers(self) -> list[UnitOp]:
         """Units that take tiles from it, one per port."""
-        return self._ends(outputs=False)
+        return self._ends().consumers
 
-    def _ends(self, *, outputs: bool) -> list[UnitOp]:
-        units = {id(use.operation): use.operation for use in self.result.uses}
-        ends: list[UnitOp] = []
-        for unit in units.values():
-            if isinstance(unit, UnitOp):
-                side = unit.outputs() if outputs else unit.inputs()
-                ends += [unit for channel in side if channel is self.result]
-        return ends
+    def _ends(self) -> _Ends:
+        """Both ends, which all passes ask for over and over: known as long as its uses are those of before."""
+        uses = [
+            (use.operation, use.index, use.operation.properties.get(SEGMENTS)) for use in self.result.uses
+        ]
+        known: _Ends | None = vars(self).get("known_ends")
+        if known is None or known.uses != uses:
+            units = [unit for unit in dict.fromkeys(op for op, _, _ in uses) if isinstance(unit, UnitOp)]
+            sides = ((unit, unit.outputs(), unit.inputs()) for unit in units)
+            known = _Ends(uses, [], [])
+            for unit, outputs, inputs in sides:
+                known.producers.extend(unit for channel in outputs if channel is self.result)
+                known.consumers.extend(unit for channel in inputs if channel is self.result)
+            vars(self)["known_ends"] = known
+        return known
 
     def verify_(self) -> None:
         expect(self.depth.value.data > 0, f"a channel of depth {self.depth.value.data}")

@@ -16,6 +16,7 @@ from xdsl.irdl import IRDLOperation, opt_prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from .dataflow_loops import loops_of, outer_strides
+from .failing import raise_about
 from .loop_tree import LoopTree
 from .machine import Machine
 from .tensors import ChannelType, element_type_of, expect, shape_of
@@ -24,7 +25,7 @@ from .vocabulary import CALL, Rate
 
 def fail_at(op: Operation, message: str) -> NoReturn:
     """Raises: VerifyException about an operation inside the one that is verified."""
-    op.emit_error(message, VerifyException(message))
+    raise_about(op, VerifyException(message))
 
 
 def expect_least(op: Operation, name: str, least: int) -> None:

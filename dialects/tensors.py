@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
 
 from xdsl.dialects.builtin import (
@@ -131,9 +132,10 @@ class ChannelType(ParametrizedAttribute, TypeAttribute):
     def verify(self) -> None:
         if isinstance(self.tile, TokenType):
             return
-        static = isinstance(self.tile, TensorType) and self.tile.has_static_shape()
-        expect(static, f"a channel of {self.tile}; it takes static tensors or tokens")
-        expect(self.tile_bytes > 0, f"a channel of {self.tile}, which has no elements")
+        if not (isinstance(self.tile, TensorType) and self.tile.has_static_shape()):
+            raise VerifyException(f"a channel of {self.tile}; it takes static tensors or tokens")
+        if self.tile_bytes <= 0:
+            raise VerifyException(f"a channel of {self.tile}, which has no elements")
 
     @property
     def tile_bytes(self) -> int:
@@ -153,9 +155,8 @@ def data_tile_of(channel: SSAValue, whole: Attribute, what: str) -> TensorType[A
     Raises: VerifyException where it carries tokens or tiles of another element type.
     """
     tile = tile_of(channel)
-    fits = isinstance(tile, TensorType) and tile.get_element_type() == element_type_of(whole)
-    expect(fits, f"{what} is a {whole}, its channel carries {tile}")
-    assert isinstance(tile, TensorType), "just checked"
+    if not isinstance(tile, TensorType) or tile.get_element_type() != element_type_of(whole):
+        raise VerifyException(f"{what} is a {whole}, its channel carries {tile}")
     return tile
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute
@@ -65,6 +66,7 @@ class PortShape:
     """The argument has so many indices along the axis."""
 
 
+@lru_cache(maxsize=4096)
 def port_shape(tile: Attribute, argument: Attribute) -> PortShape:
     """Compare a channel's tile with the body's argument; see the dialect's **Ports**.
 

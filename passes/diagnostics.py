@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import ArrayAttr, FileLineColLoc, StringAttr
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import PassFailedException
 
+from ..dialects.failing import raise_about
 from ..dialects.vocabulary import HELP_MARK
 
 REMARKS = "kl.remarks"
@@ -42,7 +43,7 @@ def describe(op: Operation) -> str:
 def fail(op: Operation, message: str, way_out: str = "") -> NoReturn:
     """Raises: PassFailedException about an operation, with the way out where the message does not say it."""
     message = f"{message}{HELP_MARK}{way_out}" if way_out else message
-    op.emit_error(message, PassFailedException(message))
+    raise_about(op, PassFailedException(message))
 
 
 class NoRoom(PassFailedException):

@@ -18,6 +18,7 @@ from xdsl.ir import Attribute, Operation, ParametrizedAttribute
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
 
 from ..backends.targets import TargetError
+from ..dialects.failing import raise_about
 from ..explore.errors import MissingExtraError, ReportError, SpaceError, StudyError
 from ..explore.scenarios.errors import ScenarioError
 from ..frontends.source_errors import SourceError
@@ -71,13 +72,17 @@ def _file_position(location: Attribute) -> Position | None:
 def failing_operation(error: BaseException) -> Operation | None:
     """The operation that an error of xDSL is about.
 
-    xDSL's errors do not have it, but whatever it raises, verifying an operation or
-    `Operation.emit_error`, goes through a method of the operation itself: the last such frame of
-    the traceback has it as `self`.
+    Errors do not have it, but what xDSL raises, verifying an operation or `Operation.emit_error`, goes
+    through a method of the operation itself, and what we raise through `raise_about`: the last such
+    frame of the traceback has it as a local.
     """
-    methods = (Operation.emit_error.__code__, Operation.verify.__code__)
+    names = {
+        Operation.emit_error.__code__: "self",
+        Operation.verify.__code__: "self",
+        raise_about.__code__: "op",
+    }
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    found = [frame.f_locals["self"] for frame in frames if frame.f_code in methods]
+    found = [frame.f_locals[names[frame.f_code]] for frame in frames if frame.f_code in names]
     return found[-1] if found else None
 
 

@@ -31,6 +31,7 @@ from xdsl.traits import IsolatedFromAbove
 from xdsl.universe import XDSL_UNIVERSE
 from xdsl.utils.exceptions import VerifyException
 
+from ..dialects.failing import raise_about
 from .universe import DIALECTS
 
 CSL_MODULES = ("csl.module", "csl_wrapper.module")
@@ -74,7 +75,7 @@ def _fail(op: Operation, number: int) -> NoReturn:
     hint = op.operands[number].name_hint
     name = f" (%{hint})" if hint else ""
     message = f"operand {number} of {op.name}{name} is used where its definition does not dominate"
-    op.emit_error(message, VerifyException(message))
+    raise_about(op, VerifyException(message))
 
 
 class _Dominance:

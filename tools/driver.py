@@ -13,6 +13,7 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 
+from ..dialects.failing import raise_about
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..passes.diagnostics import remarks_on
 from .bounds import bounded
@@ -84,7 +85,7 @@ def check_level(module: ModuleOp, name: IrLevel) -> None:
     level = LEVELS[IR_LEVELS.index(name)]
     for op in _illegal(module, level):
         message = f"{op.name} is left at the {name} level, which has no such operation"
-        op.emit_error(message, PassFailedException(message))
+        raise_about(op, PassFailedException(message))
 
 
 def _illegal(module: ModuleOp, level: Level) -> Iterator[Operation]:

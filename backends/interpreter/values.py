@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import DiagnosticException
 
+from ...dialects.failing import raise_about
 from ..tensors import Array
 
 
@@ -20,7 +21,7 @@ class InterpretationError(DiagnosticException):
 
 def fail(op: Operation, message: str) -> NoReturn:
     """Raises: InterpretationError about an operation."""
-    op.emit_error(message, InterpretationError(message))
+    raise_about(op, InterpretationError(message))
 
 
 Value: TypeAlias = "Array | tuple[Value, ...]"

@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow
+from ...dialects.failing import raise_about
 from ...dialects.operation import ComputeOp
 from ...dialects.rdu_planned import Walk, walk_of
 from ...dialects.tensors import ChannelType
@@ -20,7 +21,7 @@ from ..tensors import TensorSpec
 
 def fail(op: Operation, message: str) -> NoReturn:
     """Raises: PassFailedException about an operation that has no form in a program."""
-    op.emit_error(message, PassFailedException(message))
+    raise_about(op, PassFailedException(message))
 
 
 def location_of(op: Operation) -> str:

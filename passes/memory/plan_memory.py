@@ -48,6 +48,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import kernel, nn
+from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import size_bytes_of
@@ -121,13 +122,13 @@ def _in_ddr(
     fits = spilled is not None and spilled_bytes <= machine.ddr_bytes
     if not spill:
         message = without_spill(needed, fits, machine)
-        schedule.emit_error(message, NoRoom(message, "hbm", needed, machine.hbm_bytes))
+        raise_about(schedule, NoRoom(message, "hbm", needed, machine.hbm_bytes))
     if spilled is None:
         message = without_hbm(rest, machine)
-        schedule.emit_error(message, NoRoom(message, "hbm", rest, machine.hbm_bytes))
+        raise_about(schedule, NoRoom(message, "hbm", rest, machine.hbm_bytes))
     if not fits:
         message = without_ddr(needed, spilled_bytes, machine)
-        schedule.emit_error(message, NoRoom(message, "ddr", spilled_bytes, machine.ddr_bytes))
+        raise_about(schedule, NoRoom(message, "ddr", spilled_bytes, machine.ddr_bytes))
     return spilled
 
 

@@ -75,6 +75,17 @@ class _Rule:
     pairs: tuple[tuple[int, int, int], ...]
 
 
+class _Now:
+    """Times on their way to where they settle, and when each unit has moved and was asked last."""
+
+    def __init__(self, times: Times, units: int, *, is_settled: bool):
+        self.times = times
+        self.clock = 0
+        self.moved = [-1 if is_settled else 0] * units
+        self.asked = [0 if is_settled else -1] * units
+        """What has not moved since a unit was asked does not delay it; -1 for one that everything may."""
+
+
 class _Network:
     """The rules of a network at an interval, which change with the depths; without one it runs once."""
 
@@ -111,16 +122,21 @@ class _Network:
                 pairs.append((freed, put, busy[freed] + iterations * (self.interval or 0)))
         return _Rule(queue.target, tuple(pairs))
 
-    def settle(self, times: Times, latest: int | None) -> Times | None:
-        """The earliest times from these on; None if there are none, or none that end by `latest`."""
-        times = [[*steps] for steps in times]
-        pending = range(len(self.actors))
+    def settle(self, times: Times, latest: int | None, delayed: int | None = None) -> Times | None:
+        """The earliest times from these on; None if there are none, or none that end by `latest`.
+
+        With `delayed` the times are settled but for what this unit waits for.
+        """
+        now = _Now([[*steps] for steps in times], len(self.actors), is_settled=delayed is not None)
+        pending: Sequence[int] = range(len(self.actors)) if delayed is None else [delayed]
+        if delayed is not None:
+            now.asked[delayed] = -1
         for _ in range(sum(map(len, times)) + 2):
-            changed = [number for number in pending if self._delay(number, times)]
-            if latest is not None and any(self._end(number, times) > latest for number in changed):
+            changed = [number for number in pending if self._delay(number, now)]
+            if latest is not None and any(self._end(number, now.times) > latest for number in changed):
                 return None
             if not changed:
-                return times
+                return now.times
             pending = sorted({*changed, *(other for number in changed for other in self._beside(number))})
         return None
 
@@ -137,24 +153,39 @@ class _Network:
         """When the last unit is done."""
         return max(self._end(number, times) for number in range(len(self.actors)))
 
-    def _delay(self, number: int, times: Times) -> bool:
+    def _delay(self, number: int, now: _Now) -> bool:
         """Move a unit's steps behind all that they wait for; whether one has moved."""
-        steps, busy = times[number], self.actors[number].busy
-        before = [*steps]
+        steps, asked = now.times[number], now.asked[number]
         rules = [self.tokens[queue] for queue in self.into[number]]
         rules += [rule for queue in self.out_of[number] if (rule := self.slots[queue]) is not None]
-        for rule in rules:
-            source = times[rule.source]
+        news = [rule for rule in rules if now.moved[rule.source] >= asked]
+        is_new = now.moved[number] >= asked
+        now.clock += 1
+        now.asked[number] = now.clock
+        moved = False
+        for rule in news:
+            source = now.times[rule.source]
             for first, then, after in rule.pairs:
                 if source[first] + after > steps[then]:
-                    steps[then] = source[first] + after
-        if self.interval is not None:
-            steps[0] = max(steps[0], steps[-1] + busy[-1] - self.interval)
+                    steps[then], moved = source[first] + after, True
+        if moved or is_new:
+            moved |= self._in_order(number, steps)
+        if moved:
+            now.moved[number] = now.clock
+        return moved
+
+    def _in_order(self, number: int, steps: list[int]) -> bool:
+        """Move a unit's steps behind one another; whether one has moved."""
+        busy, moved = self.actors[number].busy, False
+        if self.interval is not None and (begin := steps[-1] + busy[-1] - self.interval) > steps[0]:
+            steps[0], moved = begin, True
+        earliest = steps[0]
         for step in range(1, len(steps)):
-            earliest = steps[step - 1] + busy[step - 1]
+            earliest += busy[step - 1]
             if steps[step] < earliest:
-                steps[step] = earliest
-        return steps != before
+                steps[step], moved = earliest, True
+            earliest = steps[step]
+        return moved
 
     def fits(self, number: int, depth: int, times: Times) -> bool:
         """Whether at these times a channel never holds more tokens than this."""
@@ -230,7 +261,7 @@ def _fewest(cases: Sequence[_Case], number: int) -> int:
 def _with_depth(case: _Case, number: int, depth: int) -> Times | None:
     """The times with so many slots in a channel; None if that takes too long."""
     case.network.limit(number, depth)
-    return case.network.settle(case.times, case.length)
+    return case.network.settle(case.times, case.length, case.network.queues[number].source)
 
 
 def _without_what_is_ahead(

@@ -223,7 +223,7 @@ def route(flows: Sequence[Flow]) -> Routes:
     for flow in flows:
         count = max(1, len(flow.sources), len(flow.targets))
         share = round(flow.bytes_per_cycle * FRACTION / count)
-        for line, begin, end in _spans(flow):
+        for line, begin, end in _spans(flow) if share else ():
             changes = lines.setdefault(line, {})
             changes[begin] = changes.get(begin, 0) + share
             changes[end] = changes.get(end, 0) - share

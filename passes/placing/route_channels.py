@@ -51,6 +51,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp
+from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.vocabulary import Rate
@@ -95,7 +96,7 @@ def _overloaded(
         f"its width is {machine.rdn_bytes_per_cycle}; the largest flows on it are {shown}; "
         f"split the kernel or raise rdn_bytes_per_cycle"
     )
-    network.emit_error(message, NoRoom(message, "links", load, machine.rdn_bytes_per_cycle))
+    raise_about(network, NoRoom(message, "links", load, machine.rdn_bytes_per_cycle))
 
 
 def route_network(network: dataflow.KernelOp, machine: Machine) -> None:

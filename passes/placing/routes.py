@@ -9,6 +9,7 @@ feeds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xdsl.dialects.builtin import IntegerAttr
 
@@ -30,6 +31,7 @@ class Grid:
     dies: int
 
     @staticmethod
+    @lru_cache(maxsize=16)
     def of(machine: Machine) -> Grid:
         """The grid of a machine; a PCU and the PMU of the same number share a place."""
         places = map(machine.coordinates, range(max(machine.pcus, machine.pmus)))

@@ -47,6 +47,7 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom, fail
@@ -106,13 +107,13 @@ def allocate(network: dataflow.KernelOp, machine: Machine, shares: Shares) -> No
             f"{largest.name}; the machine has {short.available} free; lower tile-bytes or least-run-bytes of "
             "tile-stages, or split the kernel"
         )
-        network.emit_error(message, NoRoom(message, "pmus", short.needed, short.available))
+        raise_about(network, NoRoom(message, "pmus", short.needed, short.available))
     work = [_stage_task(stage, machine) for stage in stages]
     try:
         pcus = share_units(work, machine.pcus, machine.pcus * shares.pcus // 100)
     except Shortage as short:
         message = f"@{name} has {short.needed} stages, the machine {short.available} PCUs; split the kernel"
-        network.emit_error(message, NoRoom(message, "pcus", short.needed, short.available))
+        raise_about(network, NoRoom(message, "pcus", short.needed, short.available))
     for channel, count in zip(channels, pmus, strict=True):
         channel.pmus = IntegerAttr(count, i64)
     for stage, count in zip(stages, pcus, strict=True):
