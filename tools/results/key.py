@@ -48,9 +48,10 @@ def key_of(arguments: Sequence[str]) -> str:
 
 def _terminal_size(handle: int) -> tuple[int, int] | None:
     try:
-        return tuple(os.get_terminal_size(handle))
+        columns, lines = os.get_terminal_size(handle)
     except (OSError, ValueError):
         return None
+    return columns, lines
 
 
 def _argument(text: str) -> object:
