@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable
 from typing import Any
 
-from lark import Lark, Token, UnexpectedCharacters, UnexpectedToken, v_args
-from lark.lark import PostLex
+from lark import Token, UnexpectedCharacters, UnexpectedToken, v_args
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive
 from xdsl.utils.lexer import Input, Span
 
 from . import syntax
 from .diagnostics import unexpected_character, unexpected_token
-
-LINE_END = "_NL"
+from .grammar import load_parser
 
 
 def parse(text: str, filename: str) -> syntax.Model:
@@ -26,52 +22,12 @@ def parse(text: str, filename: str) -> syntax.Model:
     """
     source = Input(text, filename)
     try:
-        tree = _lark().parse(text)
+        tree = load_parser().parse(text)
     except UnexpectedToken as cause:
         raise unexpected_token(cause, source) from None
     except UnexpectedCharacters as cause:
         raise unexpected_character(cause, source) from None
     return _TreeBuilder(source).transform(tree)
-
-
-@cache
-def _lark() -> Lark:
-    """The parser, made once per process (about 40 ms)."""
-    assert __package__ is not None, "this module is part of a package"
-    return Lark(
-        (files(__package__) / "model.lark").read_text(encoding="utf-8"),
-        parser="lalr",
-        lexer="basic",  # a reserved word is reserved everywhere
-        start="model",
-        propagate_positions=True,
-        postlex=_Lines(),
-    )
-
-
-class _Lines(PostLex):
-    """Leaves the line ends that end something: none inside ( ) or [ ], one of a run, one at the end.
-
-    Each has the place of the token before it, not of the comment that may stand between. The word `layer`
-    begins a declaration where it begins a line, and is a number elsewhere.
-    """
-
-    always_accept = (LINE_END,)
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        """The tokens that reach the parser."""
-        depth, last = 0, Token(LINE_END, "")
-        for token in stream:
-            depth += (token.type in ("LPAR", "LSQB")) - (token.type in ("RPAR", "RSQB"))
-            if token.type == LINE_END:
-                if depth > 0 or last.type == LINE_END:
-                    continue
-                token = Token.new_borrow_pos(LINE_END, "\n", last)
-            if token.type == "LAYER" and last.type not in (LINE_END, "LBRACE"):
-                token = Token.new_borrow_pos("LAYER_NUMBER", token, token)
-            last = token
-            yield token
-        if last.type != LINE_END:
-            yield Token.new_borrow_pos(LINE_END, "\n", last)
 
 
 _with_span = v_args(meta=True)

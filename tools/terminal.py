@@ -118,7 +118,9 @@ class _Display:
         from rich.console import Console
         from rich.progress import Progress
 
-        bar = Progress(console=Console(stderr=True), transient=True)
+        # What is kept of the run are results: the display is none, and results are not shown through it.
+        console = Console(file=getattr(sys.stderr, "original", sys.stderr))
+        bar = Progress(console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
         task = bar.add_task(self._title)
         bar.start()
         self._stop = bar.stop

@@ -10,6 +10,7 @@ from ...dialects.vocabulary import IR_LEVELS, IrLevel
 from ..command_line import option
 from ..options import JSON_VERSION, CompilerOptions
 from ..output import write_file
+from ..results.recording import spoil
 from ..streams import exact_output
 from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
@@ -54,6 +55,7 @@ def run(command: Command) -> int:
         write_file(output, document.pop("text"))
     memory = _memory(given) if command.memory else None
     if command.compiler.json:
+        spoil()  # it says how long each pass took
         print_json(document if memory is None else {**document, "memory": memory.document})
         return 0
     if command.print_pipeline:
