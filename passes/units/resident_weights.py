@@ -111,6 +111,27 @@ def mark(module: ModuleOp, places: Mapping[str, Place], loads: Mapping[str, list
             load.attributes["resident"] = DenseArrayBase.from_list(i64, place)
 
 
+def move_residents(module: ModuleOp, machine: Machine) -> None:
+    """Let the resident weights lie where the channels of their loads have been placed."""
+    weights = {(first_pmu(op, machine)): op for op in module.ops if is_resident(op)}
+    moved: dict[int, int] = {}
+    for load in _all_loads(module):
+        first, count = _resident(load)
+        at = load.channels[0].owner.properties.get("pmu_first")
+        if count and isinstance(at, IntegerAttr):
+            moved[first] = at.value.data
+            load.attributes["resident"] = DenseArrayBase.from_list(i64, (at.value.data, count))
+    for first, op in weights.items():
+        op.attributes["address"] = IntegerAttr(moved.get(first, first) * machine.pmu_bytes, i64)
+
+
+def first_pmu(op: Operation, machine: Machine) -> int:
+    """The first PMU of a resident weight."""
+    address = op.attributes["address"]
+    assert isinstance(address, IntegerAttr), "written with its tier"
+    return address.value.data // machine.pmu_bytes
+
+
 def _all_loads(module: ModuleOp) -> Iterator[dataflow.LoadOp]:
     networks = [op for op in module.ops if isinstance(op, dataflow.KernelOp)]
     return (op for network in networks for op in network.units() if isinstance(op, dataflow.LoadOp))
