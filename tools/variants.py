@@ -43,7 +43,9 @@ VARIANTS: Mapping[str, Variant] = {
     "stepped": Variant(Choice("layer", loop=True, steps_per_call=8), "single"),
     # One for all layers, with weights in the SRAM that is left.
     "resident": Variant(Choice("layer", loop=True, resident=True), "looped"),
-    # Both.
+    # One for all of a step, with resident weights.
+    "single+resident": Variant(Choice("layer", loop=True, single_call=True, resident=True), "single"),
+    # One for several whole steps, with resident weights.
     "stepped+resident": Variant(Choice("layer", loop=True, resident=True, steps_per_call=8), "stepped"),
 }
 """By name, each behind the one that it is built on."""

@@ -21,10 +21,12 @@ from .traffic import needed_pmus, pass_tiles, read_bytes, stage_flops
 LoadsOfWeights = Mapping[str, Sequence[dataflow.LoadOp]]
 
 
-def residency_problem(module: ModuleOp, machine: Machine, loads: LoadsOfWeights, percent: int) -> Problem:
+def residency_problem(
+    module: ModuleOp, machine: Machine, loads: LoadsOfWeights, percent: int, pmus: int | None = None
+) -> Problem:
     """The weights that could stay, of which `loads` are known, and the kernels with all their calls.
 
-    Weights get at most `percent` of the places that the kernels leave over where none stays.
+    Weights get at most `percent` of the places that the kernels leave over where none stays, and so many PMUs.
     """
     weights = [op for op in module.ops if isinstance(op, nn.WeightOp) and op.sym_name.data in loads]
     numbers = {load: n for n, op in enumerate(weights) for load in loads[op.sym_name.data]}
@@ -35,7 +37,8 @@ def residency_problem(module: ModuleOp, machine: Machine, loads: LoadsOfWeights,
     )
     places = min(machine.pcus, machine.pmus)
     least = [one.needed(frozenset()) for one in kernels]
-    most = max(0, places - max(least, default=0)) * percent // 100
+    spare = max(0, places - max(least, default=0)) * percent // 100
+    most = spare if pmus is None else min(spare, pmus)
     return Problem(tuple(_weight(op, machine) for op in weights), kernels, _rates(machine, most))
 
 

@@ -79,14 +79,14 @@ def _traffic(module: ModuleOp) -> Counter[str]:
     return sum((traffic_bytes(module, schedule) for schedule in schedules), Counter[str]())
 
 
-def retain(module: ModuleOp, machine: Machine, percent: int) -> None:
+def retain(module: ModuleOp, machine: Machine, percent: int, most: int | None = None) -> None:
     """Write the tier and the place of the weights that stay into a module, and mark their loads."""
     for op in [op for op in module.ops if is_resident(op)]:
         del op.attributes["tier"], op.attributes["address"], op.attributes["pmus"]
     loads, moved = loads_in_place(module), _traffic(module)
     weights = {op.sym_name.data: op for op in module.ops if isinstance(op, nn.WeightOp)}
     whole = {name: ops for name, ops in loads.items() if moved[name] >= size_bytes_of(weights[name].type)}
-    problem = residency_problem(module, machine, whole, percent)
+    problem = residency_problem(module, machine, whole, percent, most)
     first, places = problem.rates.places, dict[str, tuple[int, int]]()
     for number, pmus in choose_residents(problem).pmus.items():
         op = weights[problem.weights[number].name]
@@ -100,22 +100,25 @@ def retain(module: ModuleOp, machine: Machine, percent: int) -> None:
 
 @dataclass(frozen=True)
 class RetainWeightsPass(ModulePass):
-    """Keep weights in `percent` of the PMUs that no kernel needs; the others stream what stays in HBM."""
+    """Keep the weights in SRAM that make a step shortest; the others stream."""
 
     name: ClassVar[str] = "retain-weights"
     optional: ClassVar[Knob] = Knob((False, True))
 
     percent: int = field(default=100, metadata={"knob": Knob(low=5, high=100, prior="exponential")})
-    """Tried on the example models, 1 to 16 sockets: they stream the rest at full speed. At 85 some put too
-    much on the links by which HBM reaches the few rows that are left."""
+    """Of the PMUs that no kernel needs, those that weights get at most; how many they get says the model."""
+    pmus: int | None = None
+    """PMUs that weights get at most."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 0 < self.percent <= 100:
             fail(op, f"percent is {self.percent}; it must be between 1 and 100")
+        if self.pmus is not None and self.pmus < 0:
+            fail(op, f"pmus is {self.pmus}; it must be 0 or more")
         for function in op.ops:
             if isinstance(function, kernel.FuncOp):
                 fail(
                     function,
                     f"@{function.sym_name.data} has no channels yet; run convert-kernel-to-dataflow first",
                 )
-        retain(op, machine_of(op), self.percent)
+        retain(op, machine_of(op), self.percent, self.pmus)
