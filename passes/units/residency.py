@@ -16,17 +16,19 @@ weights for as long as that makes the step shorter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from math import ceil, inf, sqrt
+from math import ceil, inf, log, sqrt
 
 MOST_TRIED = 10
 """Weights of which every set is tried: 1,024 sets, a quarter of a second at most."""
 ROUNDS, SEARCH_ROUNDS, LESS = 24, 4, 0.85
 """How often shares are tried, at the end and of each set, and what a read counts from round to round that
 nothing waits for."""
+EQUAL = 1.002
+"""Times of which one is at most so many times the other may count as equal: the model knows no better."""
 LEAST_SHARE = 1 / 1000
 """Of HBM's bytes that a weight must bring so that sets are tried with and without it."""
 
@@ -140,8 +142,9 @@ class Residency:
 
     @property
     def rank(self) -> tuple[float, int, int]:
-        """Less is better: time in whole cycles, then HBM's bytes, then PMUs."""
-        return ceil(self.cycles) if self.cycles < inf else inf, self.hbm_bytes, sum(self.pmus.values())
+        """Less is better: time, then HBM's bytes, then PMUs."""
+        time = ceil(log(max(1.0, self.cycles), EQUAL)) if self.cycles < inf else inf
+        return time, self.hbm_bytes, sum(self.pmus.values())
 
 
 def spread(least: Sequence[float], works: Sequence[float], available: float) -> list[float]:
@@ -177,7 +180,7 @@ def model(problem: Problem, kept: Set[int], rounds: int = SEARCH_ROUNDS) -> Resi
     return Residency(pmus, cycles, hbm_bytes(problem, kept))
 
 
-def hbm_bytes(problem: Problem, kept: Set[int]) -> int:
+def hbm_bytes(problem: Problem, kept: Collection[int]) -> int:
     """Bytes that HBM moves in a step if these weights stay."""
     reads = [
         read.streamed_bytes * section.passes
@@ -308,7 +311,10 @@ def choose_residents(problem: Problem) -> Residency:
     """The weights that make the modelled step shortest; of equal sets the one that saves HBM most."""
     everything = frozenset(range(len(problem.weights)))
     large = sorted(n for n in everything if _share_of_bytes(problem, n) >= LEAST_SHARE)
-    best = _best_of_all(problem, large) if len(large) <= MOST_TRIED else Residency({}, inf, 0)
+    best = model(problem, everything)
+    if best is None and len(large) <= MOST_TRIED:
+        best = _best_of_all(problem, large)
+    best = best or model(problem, frozenset()) or Residency({}, inf, 0)
     while (found := _better(problem, best, everything)) is not None:
         best = found
     last = model(problem, best.pmus.keys(), ROUNDS)
@@ -325,19 +331,24 @@ def _best_of_all(problem: Problem, numbers: Sequence[int]) -> Residency:
     sets = (frozenset(one) for size in range(len(numbers) + 1) for one in combinations(numbers, size))
     best = Residency({}, inf, 0)
     for moved, kept in sorted((hbm_bytes(problem, one), sorted(one)) for one in sets):
-        if moved / problem.rates.hbm > best.cycles + 1:
+        if moved / problem.rates.hbm > best.cycles * EQUAL:
             break
-        found = model(problem, frozenset(kept))
+        found = model(problem, frozenset(kept)) if _may_be_better(problem, kept, best) else None
         best = found if found is not None and found.rank < best.rank else best
     return best
 
 
 def _better(problem: Problem, best: Residency, everything: Set[int]) -> Residency | None:
-    """The best set with one weight more, one less, or another one instead; None if none is better."""
+    """The first better set with one weight more, another one instead, or one less; None if there is none."""
     kept, others = frozenset(best.pmus), sorted(everything - best.pmus.keys())
     moves = [kept | {n} for n in others]
+    moves += [kept - {n} | {other} for n in sorted(kept) for other in others]
     moves += [kept - {n} for n in sorted(kept)]
-    if len(everything) > MOST_TRIED:
-        moves += [kept - {n} | {other} for n in sorted(kept) for other in others]
-    found = (one for move in moves if (one := model(problem, move)) is not None and one.rank < best.rank)
-    return min(found, key=lambda one: one.rank, default=None)
+    found = (model(problem, move) for move in moves if _may_be_better(problem, move, best))
+    return next((one for one in found if one is not None and one.rank < best.rank), None)
+
+
+def _may_be_better(problem: Problem, kept: Collection[int], best: Residency) -> bool:
+    """Whether HBM's time and the room for weights leave it open."""
+    fits = sum(problem.weights[n].pmus for n in kept) <= problem.rates.most
+    return fits and hbm_bytes(problem, kept) / problem.rates.hbm <= best.cycles * EQUAL
