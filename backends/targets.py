@@ -47,7 +47,7 @@ class Choice:
     single_call: bool = False
     """Whether one call does all of a step, as it does anyway where it makes several steps."""
     retained: int | None = None
-    """Percentage of the SRAM that kernels leave over which weights get; the target's own if None."""
+    """Memory units that weights get at most; as many as make the step shortest if None."""
     unlooped: tuple[str, ...] = ()
     """Names of kernels that no loop takes."""
 

@@ -53,5 +53,6 @@ class NoRoom(PassFailedException):
         super().__init__(message)
         self.resource = resource
         """`pcus`, `pmus`, `links`, `hbm` or `ddr`."""
-        self.excess = needed - available
+        self.needed, self.available = needed, available
         """In units, bytes a cycle, or bytes."""
+        self.excess = needed - available

@@ -21,14 +21,16 @@ from xdsl.utils.exceptions import DiagnosticException
 from ..backends.targets import AnyTarget, Choice
 from ..dialects import kernel
 from ..dialects.vocabulary import GRANULARITIES, Granularity, IrLevel
+from ..dialects.rdu_machine import machine_of
 from ..passes.diagnostics import NoRoom
+from ..passes.units.resident_weights import resident_pmus
 from .diagnostics import Diagnostic, describe, failing_operation, first_clause, position_of
 from .driver import level_of, levels_between, remarks_of
 from .lowering import default_passes, run_pipeline
 from .pipelines import Edit, Passes
 
-RETAINED = (50, 33, 20, 10)
-"""Percentages of the spare SRAM that are tried one after another where weights are in the way."""
+RETAINED = (7 / 8, 2 / 3, 1 / 2, 1 / 4, 0)
+"""Shares of the PMUs that weights have, which they have at most in the first, second… try with fewer."""
 OF_A_KERNEL = ("pcus", "pmus", "links")
 """Resources that a kernel needs; of others, the memories, no choice of ours saves any."""
 HOLDS: dict[Granularity, str] = {"block": "half a layer", "op": "about an operator"}
@@ -55,17 +57,40 @@ class LoopsFound:
     """So many other loops there are."""
 
 
-def retreats(choice: Choice, demanded: frozenset[str], loops: LoopsFound) -> Iterator[Retreat]:
+@dataclass(frozen=True)
+class Kept:
+    """What resident weights have where an objection is found."""
+
+    pmus: int = 0
+    """They have so many PMUs."""
+    free: int = 0
+    """So many are left."""
+    tries: int = 0
+    """How often they have been given fewer."""
+
+    def fewer(self, objection: NoRoom) -> int:
+        """PMUs that they get instead: as many less as are missing elsewhere, and ever less if that fails.
+
+        Links are taken to carry less in proportion to the places over which flows spread.
+        """
+        missing = objection.excess
+        if objection.resource == "links":
+            missing = self.free * missing / objection.available
+        share = RETAINED[min(self.tries, len(RETAINED) - 1)]
+        return max(0, int(min(self.pmus - missing, self.pmus * share)))
+
+
+def retreats(
+    choice: Choice, demanded: frozenset[str], loops: LoopsFound, fewer: int | None = None
+) -> Iterator[Retreat]:
     """The ways to take back a choice by one step, the one that costs least first.
 
     `demanded` are the fields that the user has chosen; a loop that is asked for may go while another is left.
-    Weights stay only where that is asked for, so some of them are kept.
+    Resident weights get `fewer` PMUs, if there are some.
     """
-    if choice.resident:
-        fewer = (percent for percent in RETAINED if percent < (choice.retained or 100))
-        for percent in fewer:
-            what = f"weights get {percent} % of the SRAM that kernels leave over"
-            yield Retreat("resident", replace(choice, retained=percent), what)
+    if choice.resident and fewer is not None:
+        what = f"weights get {fewer} PMUs at most" if fewer else "no weight stays in SRAM"
+        yield Retreat("resident", replace(choice, retained=fewer), what)
     new = [name for name in loops.members if name not in choice.unlooped]
     if new and choice.loop and not choice.is_whole and (loops.others or "loop" not in demanded):
         names = " and ".join(f"@{name}" for name in new)
@@ -136,7 +161,7 @@ class Feedback:
 
         Raises: DiagnosticException where a pass fails, and the first objection if nothing can be taken back.
         """
-        original = module.clone()
+        original, tries = module.clone(), 0
         taken: dict[str, Diagnostic] = {}
         first: DiagnosticException | None = None
         while True:
@@ -146,10 +171,12 @@ class Feedback:
                 return replace(lowered, remarks=(*lowered.remarks, *back), taken_back=back)
             except DiagnosticException as error:
                 first = first or error
-                retreat = self._retreat(error, start, end, original, choice)
+                kept = self._kept(module, tries)
+                retreat = self._retreat(error, start, end, original, choice, kept)
                 if retreat is None:
                     raise first from first.__cause__
                 taken[retreat.part] = _remark(retreat, error)
+                tries += retreat.part == "resident"
                 if retreat.part == "fusion":  # loops are tried anew
                     taken.pop("loop", None)
                 choice = retreat.choice
@@ -161,8 +188,19 @@ class Feedback:
         lowered = run_noted(self.ctx, module, passes, self.target, end, verify=bool(self.edits))
         return replace(lowered, choice=choice)
 
+    def _kept(self, module: ModuleOp, tries: int) -> Kept:
+        """What the weights have that stay in a module as a pass has left it."""
+        pmus = resident_pmus(module)
+        return Kept(pmus, machine_of(module).pmus - pmus, tries)
+
     def _retreat(
-        self, error: DiagnosticException, start: IrLevel, end: IrLevel, original: ModuleOp, choice: Choice
+        self,
+        error: DiagnosticException,
+        start: IrLevel,
+        end: IrLevel,
+        original: ModuleOp,
+        choice: Choice,
+        kept: Kept,
     ) -> Retreat | None:
         """The next choice that runs other passes; None where the error is no objection to any."""
         objection = error.__cause__ if isinstance(error.__cause__, NoRoom) else error
@@ -174,7 +212,8 @@ class Feedback:
         named = failing_operation(objection)
         may_go = named is not None and makes_kernels and not choice.is_whole
         loops = self._loops(named, original, choice) if may_go and named is not None else None
-        found = retreats(choice, demanded, loops or LoopsFound())
+        fewer = kept.fewer(objection) if kept.pmus else None
+        found = retreats(choice, demanded, loops or LoopsFound(), fewer)
         passes = partial(default_passes, self.target, start, end, edits=self.edits)
         before = passes(choice)
         return next((one for one in found if passes(one.choice) != before), None)

@@ -208,7 +208,7 @@ class KlDefaultPass(ModulePass):
     stop_token: int | None = None
     single_call: bool = False
     retained: int | None = None
-    """Percentage of the SRAM that kernels leave over which weights get."""
+    """Memory units that resident weights get at most."""
     unlooped: tuple[str, ...] = field(default=())
     """Names of kernels that no loop takes."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from xdsl.utils.exceptions import DiagnosticException
@@ -43,7 +44,9 @@ VARIANTS: Mapping[str, Variant] = {
     "stepped": Variant(Choice("layer", loop=True, steps_per_call=8), "single"),
     # One for all layers, with weights in the SRAM that is left.
     "resident": Variant(Choice("layer", loop=True, resident=True), "looped"),
-    # Both.
+    # One for all of a step, with resident weights.
+    "single+resident": Variant(Choice("layer", loop=True, single_call=True, resident=True), "single"),
+    # One for several whole steps, with resident weights.
     "stepped+resident": Variant(Choice("layer", loop=True, resident=True, steps_per_call=8), "stepped"),
 }
 """By name, each behind the one that it is built on."""
@@ -125,6 +128,29 @@ class Trial:
             return Refused(name, choice, diagnostic, level=level)
 
 
+def no_slower(result: Timed | Refused, results: list[Timed | Refused]) -> Timed | Refused:
+    """A variant as it is, or without resident weights where these make it slower than what it is built on.
+
+    `results` are those of the variants before it.
+    """
+    base = base_of(result.name, results) if result.choice.resident else None
+    if base is None or isinstance(result, Refused) or result.step_seconds <= base.step_seconds:
+        return result
+    times = result.step_seconds / base.step_seconds
+    message = f"no weight stays in SRAM, as otherwise a step takes {times:.3f} times as long as in {base.name}"
+    choice = replace(result.choice, retained=0)
+    back = (*base.taken_back, Diagnostic(message, severity="remark"))
+    return replace(result, choice=choice, timing=base.timing, taken_back=back)
+
+
+def attempt_all(attempts: Iterable[Callable[[], Timed | Refused]]) -> list[Timed | Refused]:
+    """The variants, each behind the one that it is built on, none slower for its resident weights."""
+    results: list[Timed | Refused] = []
+    for attempt in attempts:
+        results.append(no_slower(attempt(), results))
+    return results
+
+
 def check_variants(compiler: Compiler, given: ModuleInput, choices: Iterable[Choice]) -> None:
     """Raises: InputError for an edit of the command line whose pass no variant has."""
     level = given.target.level
@@ -176,7 +202,7 @@ def chosen(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: 
         if may_step or "steps_per_call" in said or variant.choice.steps_per_call == 1:
             candidates.setdefault(replace(variant.choice, **said), name)
     trial = Trial(compiler, given, lambda program: options, quiet=True)
-    results = [_candidate(trial, name, choice) for choice, name in candidates.items()]
+    results = attempt_all(partial(_candidate, trial, name, choice) for choice, name in candidates.items())
     best = fastest(results)
     if best is None:  # the error of the usual choice is what there is to say
         return replace(VARIANTS["looped"].choice, **said)

@@ -77,12 +77,7 @@ def _dataflow_passes(choice: Choice) -> list[str]:
 
 
 def _retention(choice: Choice) -> str:
-    """A kernel of whole steps streams more weights over the rows that are left: it leaves more of them.
-
-    Tried on the example models, 1 to 16 sockets, as the default of the pass is for kernels of layers.
-    """
-    percent = choice.retained or (50 if choice.is_whole else None)
-    return "retain-weights" if percent is None else f"retain-weights{{percent={percent}}}"
+    return "retain-weights" if choice.retained is None else f"retain-weights{{pmus={choice.retained}}}"
 
 
 def _late(module: str, name: str) -> Callable[..., Any]:

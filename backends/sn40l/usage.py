@@ -88,28 +88,26 @@ def _stage_pcus(kernel: Kernel) -> int:
     return sum(unit.pcus[1] for unit in kernel.units if isinstance(unit, Stage))
 
 
-def _first_resident(program: Program) -> int:
-    """The first PMU of resident weights; they have all from there on to the last with a PCU beside it."""
-    machine = program.machine
-    firsts = [region.pmus(machine)[0] for region in program.regions if region.tier == "sram"]
-    return min(firsts, default=machine.pmus)
+def _resident_places(program: Program) -> set[tuple[int, int]]:
+    """The PMUs of each resident weight, with the PCUs beside them."""
+    return {region.pmus(program.machine) for region in program.regions if region.tier == "sram"}
 
 
 def _used_pmus(program: Program) -> int:
-    machine, first = program.machine, _first_resident(program)
-    counts = (sum(c.pmus[1] for c in _own_channels(kernel, first)) for kernel in program.kernels)
-    has_residents = any(region.tier == "sram" for region in program.regions)
-    return max(counts, default=0) + (min(machine.pmus, machine.pcus) - first if has_residents else 0)
+    resident = _resident_places(program)
+    counts = (sum(c.pmus[1] for c in _own_channels(kernel, resident)) for kernel in program.kernels)
+    return max(counts, default=0) + sum(count for _, count in resident)
 
 
-def _own_channels(kernel: Kernel, first_resident: int) -> Iterator[Channel]:
+def _own_channels(kernel: Kernel, resident: set[tuple[int, int]]) -> Iterator[Channel]:
     """The channels that lie in PMUs of their own, not in a FIFO or in a resident weight."""
-    return (c for c in kernel.channels if c.pmus[1] and c.pmus[0] < first_resident)
+    return (c for c in kernel.channels if c.pmus[1] and c.pmus not in resident)
 
 
 def _used_sram(program: Program) -> int:
-    first = _first_resident(program)
-    sizes = (sum(c.depth * c.tile_bytes for c in _own_channels(kernel, first)) for kernel in program.kernels)
+    resident = _resident_places(program)
+    own = (_own_channels(kernel, resident) for kernel in program.kernels)
+    sizes = (sum(c.depth * c.tile_bytes for c in channels) for channels in own)
     return max(sizes, default=0) + sum(r.tensor.size_bytes for r in program.regions if r.tier == "sram")
 
 

@@ -137,6 +137,10 @@ class Flow:
     sources: tuple[Place, ...]
     targets: tuple[Place, ...]
     bytes_per_cycle: float
+    far_sources: tuple[Place, ...] = ()
+    """Another source for each lane, of a flow that comes from memory: the AGCU at the other end of the row."""
+    far_targets: tuple[Place, ...] = ()
+    """Another target, of a flow that goes there."""
 
 
 @dataclass(frozen=True, order=True)
@@ -155,6 +159,8 @@ class Routes:
 
     hops: tuple[int, ...]
     loads: dict[Link, float] = field(default_factory=dict[Link, float])
+    paths: tuple[tuple[tuple[Link, ...], ...], ...] = ()
+    """For each flow the links of its lanes, if some go another way than `path`."""
 
     def busiest(self) -> tuple[Link, float] | None:
         """The link with the highest load, the first of equals; None where nothing flows."""
@@ -185,9 +191,9 @@ def hops(flow: Flow) -> int:
     return max((abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in lanes(flow)), default=0)
 
 
-def share_on(flow: Flow, link: Link) -> float:
-    """Bytes per cycle that a flow puts on a link."""
-    paths = [path(*lane) for lane in lanes(flow)]
+def share_on(flow: Flow, link: Link, paths: Sequence[Sequence[Link]] = ()) -> float:
+    """Bytes per cycle that a flow puts on a link, by the usual ways or those that are given."""
+    paths = paths or [path(*lane) for lane in lanes(flow)]
     return flow.bytes_per_cycle * sum(link in links for links in paths) / max(1, len(paths))
 
 

@@ -48,12 +48,14 @@ from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp
+from ...dialects.dataflow_kernel import channel_of
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail
-from ..units.resident_weights import kernel_units, resident_place
-from .floorplan import Block, place
+from ..units.resident_weights import is_resident, kernel_units, move_residents, resident_place
+from .floorplan import Block, Placement, place
 from .routes import Grid, channel_hops, pass_bytes
+from .side_by_side import Bay, place_side_by_side
 
 
 def _count(op: dataflow.StageOp | ChannelOp) -> int:
@@ -74,44 +76,96 @@ def _check_room(network: dataflow.KernelOp, kind: str, needed: int, available: i
 def _settle(op: dataflow.StageOp | ChannelOp) -> bool:
     """Place what reads a resident weight there; whether it does."""
     first, count = resident_place(op)
-    if not count:
-        return False
-    if isinstance(op, dataflow.StageOp):
-        op.pcu_first = IntegerAttr(first, i64)
-    else:
-        op.pmu_first = IntegerAttr(first, i64)
-    return True
+    if count:
+        _write(op, first)
+    return count > 0
 
 
-def place_network(network: dataflow.KernelOp, machine: Machine, pcus: int, pmus: int) -> None:
-    """Write places and hops into a network, which has the first of the machine's PCUs and PMUs.
+def _write(op: dataflow.StageOp | ChannelOp, first: int) -> None:
+    op.properties["pcu_first" if isinstance(op, dataflow.StageOp) else "pmu_first"] = IntegerAttr(first, i64)
+
+
+def place_network(network: dataflow.KernelOp, machine: Machine) -> None:
+    """Write places and hops into a network, which has all of the machine's PCUs and PMUs.
 
     Raises: PassFailedException where a unit has no count yet, or all together are too many.
     """
-    all_stages = [op for op in network.units() if isinstance(op, dataflow.StageOp)]
-    all_channels = network.channels()
-    stages = [stage for stage in all_stages if not _settle(stage)]
-    channels = [channel for channel in all_channels if not _settle(channel)]
-    numbers: dict[UnitOp, int] = {stage: number for number, stage in enumerate(stages)}
-    counts = [_count(stage) for stage in stages]
-    blocks = [
-        Block(
-            _count(channel),
-            pass_bytes(channel),
-            numbers.get(channel.producers()[0]),
-            numbers.get(channel.consumers()[0]),
+    units = _Units.of(network, settle=False)
+    units.check_room(network, machine.pcus, machine.pmus)
+    units.write(units.in_the_middle(machine.pcus, machine.pmus))
+    _write_hops(network, machine)
+
+
+def place_beside_weights(
+    network: dataflow.KernelOp, machine: Machine, places: int, *, settle: bool
+) -> None:
+    """The same with the first places alone.
+
+    Those of resident weights and what reads them stay with `settle`; without it they are new, too.
+
+    Raises: PassFailedException as `place_network` does.
+    """
+    units = _Units.of(network, settle=settle)
+    units.check_room(network, places, places)
+    units.write(units.side_by_side(places) or units.in_the_middle(places, places))
+    _write_hops(network, machine)
+
+
+@dataclass(frozen=True)
+class _Units:
+    """What is placed of a network."""
+
+    all: tuple[UnitOp, ...]
+    stages: tuple[dataflow.StageOp, ...]
+    channels: tuple[ChannelOp, ...]
+
+    @staticmethod
+    def of(network: dataflow.KernelOp, *, settle: bool) -> _Units:
+        units, channels = network.units(), network.channels()
+        stages = [op for op in units if isinstance(op, dataflow.StageOp) and not (settle and _settle(op))]
+        return _Units(
+            tuple(units), tuple(stages), tuple(one for one in channels if not (settle and _settle(one)))
         )
-        for channel in channels
-    ]
-    _check_room(network, "PCU", sum(counts), pcus)
-    _check_room(network, "PMU", sum(block.count for block in blocks), pmus)
-    placement = place(counts, blocks, pcus, pmus)
-    for stage, first in zip(stages, placement.stages, strict=True):
-        stage.pcu_first = IntegerAttr(first, i64)
-    for channel, first in zip(channels, placement.blocks, strict=True):
-        channel.pmu_first = IntegerAttr(first, i64)
+
+    def check_room(self, network: dataflow.KernelOp, pcus: int, pmus: int) -> None:
+        """Raises: PassFailedException for more than there is room for, or for a unit without a count."""
+        _check_room(network, "PCU", sum(map(_count, self.stages)), pcus)
+        _check_room(network, "PMU", sum(map(_count, self.channels)), pmus)
+
+    def in_the_middle(self, pcus: int, pmus: int) -> Placement:
+        """Each channel as near to both of its ends as it may be."""
+        numbers: dict[UnitOp, int] = {stage: number for number, stage in enumerate(self.stages)}
+        blocks = [
+            Block(
+                _count(channel),
+                pass_bytes(channel),
+                numbers.get(channel.producers()[0]),
+                numbers.get(channel.consumers()[0]),
+            )
+            for channel in self.channels
+        ]
+        return place([_count(stage) for stage in self.stages], blocks, pcus, pmus)
+
+    def side_by_side(self, places: int) -> Placement | None:
+        """Each stage beside its largest input; None where that needs more places."""
+        numbers, here = {channel: n for n, channel in enumerate(self.channels)}, {*self.stages}
+        bays = list[Bay]()
+        for unit in self.all:
+            blocks = [numbers[one] for one in map(channel_of, unit.inputs()) if one in numbers]
+            bays.append(Bay(_count(unit) if isinstance(unit, dataflow.StageOp) and unit in here else 0, tuple(blocks)))
+        return place_side_by_side(bays, [_count(channel) for channel in self.channels], places)
+
+    def write(self, placement: Placement) -> None:
+        """Write the places."""
+        for op, first in zip(self.stages, placement.stages, strict=True):
+            _write(op, first)
+        for op, first in zip(self.channels, placement.blocks, strict=True):
+            _write(op, first)
+
+
+def _write_hops(network: dataflow.KernelOp, machine: Machine) -> None:
     grid = Grid.of(machine)
-    for channel in all_channels:
+    for channel in network.channels():
         channel.hops = IntegerAttr(channel_hops(channel, grid), i64)
 
 
@@ -123,7 +177,13 @@ class PlaceUnitsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         machine = machine_of(op)
-        pcus, pmus = kernel_units(op, machine)
-        for network in op.ops:
-            if isinstance(network, dataflow.KernelOp):
-                place_network(network, machine, pcus, pmus)
+        networks = [one for one in op.ops if isinstance(one, dataflow.KernelOp)]
+        has_residents, moves = any(map(is_resident, op.ops)), len(networks) == 1
+        places = min(machine.pcus, machine.pmus) if moves else min(kernel_units(op, machine))
+        for network in networks:
+            if has_residents:
+                place_beside_weights(network, machine, places, settle=not moves)
+            else:
+                place_network(network, machine)
+        if has_residents and moves:
+            move_residents(op, machine)

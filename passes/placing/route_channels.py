@@ -56,7 +56,8 @@ from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.vocabulary import Rate
 from ..diagnostics import NoRoom, fail
-from .floorplan import Flow, Link, route, share_on
+from .detours import route_within
+from .floorplan import Flow, Link, Routes, share_on
 from .routes import Grid, channel_flows, is_placed, pass_bytes
 
 SHOWN_FLOWS = 3
@@ -83,12 +84,13 @@ def _cycles(network: dataflow.KernelOp, rate: Rate) -> float:
 
 
 def _overloaded(
-    network: dataflow.KernelOp, link: Link, load: float, flows: Sequence[Flow], machine: Machine
+    network: dataflow.KernelOp, link: Link, load: float, flows: Sequence[Flow], routes: Routes, machine: Machine
 ) -> None:
     """Raises: PassFailedException about a link that carries too much, with the largest flows on it."""
     shares: dict[str, float] = {}
-    for flow in flows:
-        shares[flow.name] = shares.get(flow.name, 0.0) + share_on(flow, link)
+    for number, flow in enumerate(flows):
+        paths = routes.paths[number] if routes.paths else ()
+        shares[flow.name] = shares.get(flow.name, 0.0) + share_on(flow, link, paths)
     largest = sorted(((share, name) for name, share in shares.items() if share), reverse=True)
     shown = ", ".join(f"{name} {share:.1f}" for share, name in largest[:SHOWN_FLOWS])
     message = (
@@ -130,7 +132,7 @@ def _route(channels: Sequence[ChannelOp], cycles: float, machine: Machine) -> in
     grid, flows = Grid.of(machine), list[Flow]()
     for channel in channels:
         flows += channel_flows(channel, pass_bytes(channel) / cycles, grid)
-    routes = route(flows)
+    routes = route_within(flows, machine.rdn_bytes_per_cycle)
     for number, channel in enumerate(channels):
         channel.hops = IntegerAttr(sum(routes.hops[2 * number : 2 * number + 2]), i64)
     busiest = routes.busiest()
@@ -139,7 +141,7 @@ def _route(channels: Sequence[ChannelOp], cycles: float, machine: Machine) -> in
     if busiest[1] > machine.rdn_bytes_per_cycle:
         network = channels[0].parent_op()
         assert isinstance(network, dataflow.KernelOp), "channels stand in kernels"
-        _overloaded(network, *busiest, flows, machine)
+        _overloaded(network, *busiest, flows, routes, machine)
     return ceil(busiest[1])
 
 

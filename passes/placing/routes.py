@@ -49,6 +49,11 @@ class Grid:
         last = self.dies * self.columns - 1
         return tuple((row, 0 if 2 * column <= last else last) for row, column in units)
 
+    def far_agcus(self, units: tuple[Place, ...]) -> tuple[Place, ...]:
+        """For each unit the AGCU at the other end of its row."""
+        last = self.dies * self.columns - 1
+        return tuple((row, last - column) for row, column in self.agcus(units))
+
     def show(self, link: Link) -> str:
         """What messages call a link: `die 0, row 3, column 4 -> row 3, column 5`."""
         die, column = divmod(link.column, self.columns)
@@ -74,9 +79,10 @@ def channel_flows(channel: ChannelOp, bytes_per_cycle: float, grid: Grid) -> tup
     pmus = channel.pmus.value.data
     fifo = target or source or grid.range(channel.pmu_first, 1)
     buffer = grid.range(channel.pmu_first, pmus) if pmus else fifo
+    far = grid.far_agcus(buffer)
     return (
-        Flow(channel.label, source or grid.agcus(buffer), buffer, bytes_per_cycle),
-        Flow(channel.label, buffer, target or grid.agcus(buffer), bytes_per_cycle),
+        Flow(channel.label, source or grid.agcus(buffer), buffer, bytes_per_cycle, () if source else far),
+        Flow(channel.label, buffer, target or grid.agcus(buffer), bytes_per_cycle, (), () if target else far),
     )
 
 

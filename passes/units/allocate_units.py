@@ -39,7 +39,7 @@ the chain of stages as short as possible (`solvers.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -47,12 +47,14 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.dataflow_kernel import channel_of
 from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom, fail
 from ..knobs import Knob
-from .resident_weights import kernel_units, resident_place
+from .residency_problem import own_works
+from .resident_weights import is_resident, kernel_units, resident_place
 from .solvers import Shortage, Task, share_units
 from .traffic import is_stream, needed_pmus, pass_tiles, read_bytes, stage_flops
 
@@ -94,30 +96,74 @@ def allocate(network: dataflow.KernelOp, machine: Machine, shares: Shares) -> No
 
     Raises: PassFailedException where the channels need more SRAM, or the stages more PCUs, than there are.
     """
+    stages = [op for op in network.units() if isinstance(op, dataflow.StageOp)]
+    channels = network.channels()
+    tasks = [_channel_task(channel, network, machine, shares.streams) for channel in channels]
+    _write_pmus(channels, _shared(network, machine, tasks, machine.pmus * shares.pmus // 100))
+    work = [_stage_task(stage, machine) for stage in stages]
+    _check_stages(network, len(work), machine.pcus)
+    pcus = share_units(work, machine.pcus, machine.pcus * shares.pcus // 100)
+    for stage, count in zip(stages, pcus, strict=True):
+        stage.pcus = IntegerAttr(count, i64)
+
+
+def allocate_beside_weights(
+    network: dataflow.KernelOp, machine: Machine, left: int, shares: Shares
+) -> None:
+    """The same with the places that resident weights leave, by the model that has chosen these.
+
+    A stage has as many PCUs as its largest input has PMUs, so that they can lie side by side.
+
+    Raises: PassFailedException as `allocate` does.
+    """
     channels = [channel for channel in network.channels() if not _settle(channel)]
     stages = [op for op in network.units() if isinstance(op, dataflow.StageOp) and not _settle(op)]
-    name = network.sym_name.data
-    tasks = [_channel_task(channel, network, machine, shares.streams) for channel in channels]
+    free, works = machine.with_values({"pcus": left, "pmus": left}), own_works(network, machine, left)
+    tasks = list[Task]()
+    for channel in channels:
+        task = _channel_task(channel, network, free, shares.streams)
+        factor = shares.streams / 100 if is_stream(channel) else 1
+        tasks.append(replace(task, work=works[channel] * factor if task.minimum else 0.0))
+    large = {channel for channel, task in zip(channels, tasks, strict=True) if task.minimum}
+    alone = sum(large.isdisjoint(map(channel_of, stage.ins)) for stage in stages)
+    most = min(machine.pmus * shares.pmus // 100, left) - alone
+    _write_pmus(channels, _shared(network, free, tasks, most))
+    _check_stages(network, len(stages), left)
+    for stage in stages:
+        inputs = [channel_of(value).pmus for value in stage.ins]
+        stage.pcus = IntegerAttr(max([1, *(pmus.value.data for pmus in inputs if pmus is not None)]), i64)
+
+
+def _shared(
+    network: dataflow.KernelOp, machine: Machine, tasks: list[Task], target: int
+) -> tuple[int, ...]:
+    """PMUs of each channel.
+
+    Raises: PassFailedException where they need more than there are.
+    """
     try:
-        pmus = share_units(tasks, machine.pmus, machine.pmus * shares.pmus // 100)
+        return share_units(tasks, machine.pmus, target)
     except Shortage as short:
         largest = max(tasks, key=lambda task: task.minimum)
         message = (
-            f"@{name} needs {short.needed} PMUs of {machine.pmu_bytes} bytes, {largest.minimum} of them for "
-            f"{largest.name}; the machine has {short.available} free; lower tile-bytes or least-run-bytes of "
-            "tile-stages, or split the kernel"
+            f"@{network.sym_name.data} needs {short.needed} PMUs of {machine.pmu_bytes} bytes, "
+            f"{largest.minimum} of them for {largest.name}; the machine has {short.available} free; "
+            "lower tile-bytes or least-run-bytes of tile-stages, or split the kernel"
         )
         raise_about(network, NoRoom(message, "pmus", short.needed, short.available))
-    work = [_stage_task(stage, machine) for stage in stages]
-    try:
-        pcus = share_units(work, machine.pcus, machine.pcus * shares.pcus // 100)
-    except Shortage as short:
-        message = f"@{name} has {short.needed} stages, the machine {short.available} PCUs; split the kernel"
-        raise_about(network, NoRoom(message, "pcus", short.needed, short.available))
-    for channel, count in zip(channels, pmus, strict=True):
+
+
+def _check_stages(network: dataflow.KernelOp, stages: int, available: int) -> None:
+    """Raises: PassFailedException where there are more stages than PCUs."""
+    if stages > available:
+        name = network.sym_name.data
+        message = f"@{name} has {stages} stages, the machine {available} PCUs; split the kernel"
+        raise_about(network, NoRoom(message, "pcus", stages, available))
+
+
+def _write_pmus(channels: list[dataflow.ChannelOp], counts: tuple[int, ...]) -> None:
+    for channel, count in zip(channels, counts, strict=True):
         channel.pmus = IntegerAttr(count, i64)
-    for stage, count in zip(stages, pcus, strict=True):
-        stage.pcus = IntegerAttr(count, i64)
 
 
 @dataclass(frozen=True)
@@ -147,8 +193,9 @@ class AllocateUnitsPass(ModulePass):
             fail(op, f"stream-percent is {self.stream_percent}; it must be positive")
         shares = Shares(self.percent, pcu_percent, self.stream_percent)
         machine = machine_of(op)
-        pcus, pmus = kernel_units(op, machine)
-        machine = machine.with_values({"pcus": pcus, "pmus": pmus})
+        left = min(kernel_units(op, machine)) if any(map(is_resident, op.ops)) else None
         for network in op.ops:
-            if isinstance(network, dataflow.KernelOp):
+            if isinstance(network, dataflow.KernelOp) and left is None:
                 allocate(network, machine, shares)
+            elif isinstance(network, dataflow.KernelOp) and left is not None:
+                allocate_beside_weights(network, machine, left, shares)

@@ -3,7 +3,8 @@
 `retain-weights` writes `tier = "sram"`, `address` and `pmus` on weights, and `resident`, the first PMU and
 their number, on the loads that read them. A resident weight is read in place: the channel of such a load is
 the PMUs of the weight themselves, and the stage that reads it has the PCUs beside them. All other units of
-all kernels have what is left, from 0 on. The PCUs beside weights that a kernel does not read stay idle.
+all kernels have what is left, from 0 on; where all is one kernel, `place-units` moves the weights in between,
+near the units that they work with. The PCUs beside weights that a kernel does not read stay idle.
 """
 
 from __future__ import annotations
@@ -28,11 +29,18 @@ def is_resident(op: Operation) -> bool:
     return op.attributes.get("tier") == StringAttr("sram")
 
 
+def resident_pmus(module: ModuleOp) -> int:
+    """PMUs of all resident weights."""
+    counts = [op.attributes.get("pmus") for op in module.ops if is_resident(op)]
+    return sum(count.value.data for count in counts if isinstance(count, IntegerAttr))
+
+
 def kernel_units(module: ModuleOp, machine: Machine) -> tuple[int, int]:
-    """PCUs and PMUs that resident weights leave to every kernel: those from 0 to before these numbers."""
-    addresses = [op.attributes.get("address") for op in module.ops if is_resident(op)]
-    firsts = [at.value.data // machine.pmu_bytes for at in addresses if isinstance(at, IntegerAttr)]
-    return min([machine.pcus, *firsts]), min([machine.pmus, *firsts])
+    """PCUs and PMUs that resident weights leave to every kernel; all there are without such weights."""
+    if not any(map(is_resident, module.ops)):
+        return machine.pcus, machine.pmus
+    left = min(machine.pcus, machine.pmus) - resident_pmus(module)
+    return left, left
 
 
 def resident_place(op: dataflow.StageOp | ChannelOp) -> Place:
@@ -109,6 +117,27 @@ def mark(module: ModuleOp, places: Mapping[str, Place], loads: Mapping[str, list
     for name, place in places.items():
         for load in loads[name]:
             load.attributes["resident"] = DenseArrayBase.from_list(i64, place)
+
+
+def move_residents(module: ModuleOp, machine: Machine) -> None:
+    """Let the resident weights lie where the channels of their loads have been placed."""
+    weights = {(first_pmu(op, machine)): op for op in module.ops if is_resident(op)}
+    moved: dict[int, int] = {}
+    for load in _all_loads(module):
+        first, count = _resident(load)
+        at = load.channels[0].owner.properties.get("pmu_first")
+        if count and isinstance(at, IntegerAttr):
+            moved[first] = at.value.data
+            load.attributes["resident"] = DenseArrayBase.from_list(i64, (at.value.data, count))
+    for first, op in weights.items():
+        op.attributes["address"] = IntegerAttr(moved.get(first, first) * machine.pmu_bytes, i64)
+
+
+def first_pmu(op: Operation, machine: Machine) -> int:
+    """The first PMU of a resident weight."""
+    address = op.attributes["address"]
+    assert isinstance(address, IntegerAttr), "written with its tier"
+    return address.value.data // machine.pmu_bytes
 
 
 def _all_loads(module: ModuleOp) -> Iterator[dataflow.LoadOp]:

@@ -68,20 +68,9 @@ from ...dialects.tensors import size_bytes_of
 from ..diagnostics import fail
 from ..knobs import Knob
 from .resident_weights import is_resident, loads_in_place, mark
-from .solvers import Candidate, choose_weights
-from .traffic import network_pmus, traffic_bytes
-
-
-def _weight_pmus(weight: nn.WeightOp, machine: Machine) -> int:
-    """PMUs of a weight: so many that hold it, and that it is read no slower than from HBM."""
-    port = machine.pmu_port_bytes_per_cycle * machine.clock_hz
-    return max(-(-size_bytes_of(weight.type) // machine.pmu_bytes), -(-machine.hbm_bandwidth // port))
-
-
-def _needed_rows(network: dataflow.KernelOp, machine: Machine) -> int:
-    """Fewest places that a kernel needs beside the weights: each has a PMU and a PCU, for one stage."""
-    stages = sum(isinstance(unit, dataflow.StageOp) for unit in network.units())
-    return max(network_pmus(network, machine), stages)
+from .residency import choose_residents
+from .residency_problem import residency_problem
+from .traffic import traffic_bytes
 
 
 def _traffic(module: ModuleOp) -> Counter[str]:
@@ -90,26 +79,17 @@ def _traffic(module: ModuleOp) -> Counter[str]:
     return sum((traffic_bytes(module, schedule) for schedule in schedules), Counter[str]())
 
 
-def retain(module: ModuleOp, machine: Machine, percent: int) -> None:
+def retain(module: ModuleOp, machine: Machine, percent: int, most: int | None = None) -> None:
     """Write the tier and the place of the weights that stay into a module, and mark their loads."""
     for op in [op for op in module.ops if is_resident(op)]:
         del op.attributes["tier"], op.attributes["address"], op.attributes["pmus"]
-    networks = [op for op in module.ops if isinstance(op, dataflow.KernelOp)]
-    needed = max((_needed_rows(network, machine) for network in networks), default=0)
     loads, moved = loads_in_place(module), _traffic(module)
-    weights = [
-        op
-        for op in module.ops
-        if isinstance(op, nn.WeightOp)
-        and op.sym_name.data in loads
-        and moved[op.sym_name.data] >= size_bytes_of(op.type)
-    ]
-    candidates = [
-        Candidate(op.sym_name.data, _weight_pmus(op, machine), moved[op.sym_name.data]) for op in weights
-    ]
-    first, places = min(machine.pcus, machine.pmus), dict[str, tuple[int, int]]()
-    for number in choose_weights(candidates, max(0, first - needed) * percent // 100):
-        op, pmus = weights[number], candidates[number].pmus
+    weights = {op.sym_name.data: op for op in module.ops if isinstance(op, nn.WeightOp)}
+    whole = {name: ops for name, ops in loads.items() if moved[name] >= size_bytes_of(weights[name].type)}
+    problem = residency_problem(module, machine, whole, percent, most)
+    first, places = problem.rates.places, dict[str, tuple[int, int]]()
+    for number, pmus in choose_residents(problem).pmus.items():
+        op = weights[problem.weights[number].name]
         first -= pmus
         op.attributes["tier"] = StringAttr("sram")
         op.attributes["address"] = IntegerAttr(first * machine.pmu_bytes, i64)
@@ -120,22 +100,25 @@ def retain(module: ModuleOp, machine: Machine, percent: int) -> None:
 
 @dataclass(frozen=True)
 class RetainWeightsPass(ModulePass):
-    """Keep weights in `percent` of the PMUs that no kernel needs; the others stream what stays in HBM."""
+    """Keep the weights in SRAM that make a step shortest; the others stream."""
 
     name: ClassVar[str] = "retain-weights"
     optional: ClassVar[Knob] = Knob((False, True))
 
-    percent: int = field(default=75, metadata={"knob": Knob(low=5, high=100, prior="exponential")})
-    """Tried on the example models, 1 to 16 sockets: they stream the rest at full speed. At 85 some put too
-    much on the links by which HBM reaches the few rows that are left."""
+    percent: int = field(default=100, metadata={"knob": Knob(low=5, high=100, prior="exponential")})
+    """Of the PMUs that no kernel needs, those that weights get at most; how many they get says the model."""
+    pmus: int | None = None
+    """PMUs that weights get at most."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not 0 < self.percent <= 100:
             fail(op, f"percent is {self.percent}; it must be between 1 and 100")
+        if self.pmus is not None and self.pmus < 0:
+            fail(op, f"pmus is {self.pmus}; it must be 0 or more")
         for function in op.ops:
             if isinstance(function, kernel.FuncOp):
                 fail(
                     function,
                     f"@{function.sym_name.data} has no channels yet; run convert-kernel-to-dataflow first",
                 )
-        retain(op, machine_of(op), self.percent)
+        retain(op, machine_of(op), self.percent, self.pmus)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...backends.tables import share_text, time_text
@@ -68,7 +69,7 @@ class Command:
 def run(command: Command) -> int:
     """Compile and time all variants; 1 if all of them are refused."""
     from ..compilation import Compiler
-    from ..variants import VARIANTS, Timed, Trial, check_variants
+    from ..variants import VARIANTS, Timed, Trial, attempt_all, check_variants
 
     mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call, edits=command.edits)
     options = CompilerOptions(model=command.model, machine=command.machine, mapping=mapping)
@@ -79,7 +80,9 @@ def run(command: Command) -> int:
     trial = Trial(compiler, given, lambda program: _options(command.timing, program.steps))
     choices = {name: _choice(command, variant.choice) for name, variant in VARIANTS.items()}
     check_variants(compiler, given, choices.values())
-    results = [trial.attempt(name, choice, VARIANTS[name].level) for name, choice in choices.items()]
+    results = attempt_all(
+        partial(trial.attempt, name, choice, VARIANTS[name].level) for name, choice in choices.items()
+    )
     works = any(isinstance(one, Timed) for one in results)
     if command.json:
         print_json([_document(given.path, one, results) for one in results])
@@ -223,7 +226,7 @@ def _notes(timed: list[Timed], results: list[Timed | Refused]) -> list[str]:
         "kl run and kl compile make several steps a call with --steps-per-call alone"
     )
     for one in timed:
-        if one.name in ("looped", "resident") and one.timing.roofline is not None:
+        if one.name in ("looped", "resident", "single+resident", "stepped+resident") and one.timing.roofline is not None:
             lines.append(f"roofline, {one.name}: {roofline_text(one.timing)}")
     if first.attainable is not None:
         lines.append(f"attainable: {first.attainable.reason}; above it: time of a step over that")

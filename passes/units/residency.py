@@ -1,0 +1,354 @@
+"""Which weights stay in SRAM, and over how many PMUs each is spread: a pure solver of a model of a step.
+
+**Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is longer.
+A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs, whether they
+hold a weight or tiles that streams bring; the rest of its time is fixed. What runs once a call beside loops is
+not hidden behind HBM. So a weight that stays saves HBM's time and takes PMUs from all others, and spread over
+more PMUs it is read sooner.
+
+**Spread.** As in `solvers.py` the sum of all bytes / PMUs is least where PMUs are proportional to the square
+root of bytes; here in real numbers, as the solver asks for it hundreds of times. What does not lie on the
+longest way through the chain, or is hidden behind HBM, then counts a bit less, some rounds long.
+
+**Choice.** Of few weights every set is tried, else the best set is found by adding, dropping and exchanging
+weights for as long as that makes the step shorter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from math import ceil, inf, log, sqrt
+
+MOST_TRIED = 10
+"""Weights of which every set is tried: 1,024 sets, a quarter of a second at most."""
+ROUNDS, SEARCH_ROUNDS, LESS = 24, 4, 0.85
+"""How often shares are tried, at the end and of each set, and what a read counts from round to round that
+nothing waits for."""
+EQUAL = 1.002
+"""Times of which one is at most so many times the other may count as equal: the model knows no better."""
+LEAST_SHARE = 1 / 1000
+"""Of HBM's bytes that a weight must bring so that sets are tried with and without it."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A channel that a unit reads in each pass."""
+
+    pmus: int
+    """Fewest that hold it where it is no resident weight; 0 for one in a FIFO."""
+    work: float
+    """Bytes of a pass that take as long at a PMU's port as reading and computing take there."""
+    streamed_bytes: int = 0
+    """Bytes of a pass that HBM brings; 0 where a stage makes them."""
+    weight: int | None = None
+    """The candidate that it streams, whose PMUs are the channel if it stays."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A unit of the chain."""
+
+    cycles: float
+    """What a pass takes beside reading."""
+    reads: tuple[int, ...] = ()
+    """Numbers of the section's reads."""
+    after: tuple[int, ...] = ()
+    """Numbers of the steps that it waits for, all smaller than its own."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What runs equally often in a kernel."""
+
+    passes: int
+    """Of all calls of a step, or of a call of several steps."""
+    reads: tuple[Read, ...] = ()
+    steps: tuple[Step, ...] = ()
+    is_once: bool = False
+    """Whether it runs once a call around loops, so that HBM has nothing to load ahead."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A network: its sections, one after another."""
+
+    sections: tuple[Section, ...]
+    stages: tuple[int | None, ...] = ()
+    """The stages, each with the candidate beside whose PMUs it has its PCUs if that stays."""
+    other_bytes: int = 0
+    """Bytes from and to HBM in all passes that no read of a section counts."""
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """The reads of all sections."""
+        return tuple(read for section in self.sections for read in section.reads)
+
+    @cached_property
+    def counted(self) -> tuple[tuple[Read, float], ...]:
+        """The same, each with its work in all passes."""
+        return tuple((one, one.work * section.passes) for section in self.sections for one in section.reads)
+
+    def needed(self, kept: Set[int]) -> int:
+        """Fewest places beside the weights that stay: each has a PMU, and a PCU for one stage."""
+        stages = sum(weight is None or weight not in kept for weight in self.stages)
+        return max(sum(read.pmus for read in self.reads if read.weight not in kept), stages)
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A candidate."""
+
+    name: str
+    pmus: int
+    """Fewest that hold it."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What the model knows of a socket."""
+
+    places: int
+    """Units of a PMU and a PCU each."""
+    most: int
+    """PMUs that weights may take at most."""
+    port: int
+    """Bytes a cycle of a PMU."""
+    hbm: float
+    """Bytes a cycle of HBM."""
+    pmu_bytes: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What could stay, and all kernels of a step."""
+
+    weights: tuple[Weight, ...]
+    kernels: tuple[Kernel, ...]
+    rates: Rates
+
+
+@dataclass(frozen=True)
+class Residency:
+    """The weights that stay."""
+
+    pmus: dict[int, int]
+    """PMUs of each, by the number of the candidate."""
+    cycles: float
+    """What the model says a step takes."""
+    hbm_bytes: int
+
+    @property
+    def rank(self) -> tuple[float, int, int]:
+        """Less is better: time, then HBM's bytes, then PMUs."""
+        time = ceil(log(max(1.0, self.cycles), EQUAL)) if self.cycles < inf else inf
+        return time, self.hbm_bytes, sum(self.pmus.values())
+
+
+def spread(least: Sequence[float], works: Sequence[float], available: float) -> list[float]:
+    """Shares of `available`, each not below its least, so that the sum of works / shares is least.
+
+    What has no work gets its least. The leasts together must not exceed `available`.
+    """
+    roots, shares = [sqrt(work) for work in works], list(least)
+    free = [n for n, root in enumerate(roots) if root > 0]
+    room = available - sum(least[n] for n, root in enumerate(roots) if root <= 0)
+    while free:
+        unit = room / sum(roots[n] for n in free)
+        short = {n for n in free if unit * roots[n] < least[n]}
+        if not short:
+            for n in free:
+                shares[n] = unit * roots[n]
+            break
+        room -= sum(least[n] for n in short)
+        free = [n for n in free if n not in short]
+    return shares
+
+
+def model(problem: Problem, kept: Set[int], rounds: int = SEARCH_ROUNDS) -> Residency | None:
+    """What a step takes if these weights stay; None where units are missing."""
+    rates, cycles = problem.rates, 0.0
+    most = min(rates.most, rates.places - max((one.needed(kept) for one in problem.kernels), default=0))
+    if sum(problem.weights[n].pmus for n in kept) > most:
+        return None
+    pmus = _resident_pmus(problem, sorted(kept), most, rounds)
+    left = rates.places - sum(pmus.values())
+    for kernel in problem.kernels:
+        cycles += balance(kernel, rates, left, pmus, {}, rounds).cycles
+    return Residency(pmus, cycles, hbm_bytes(problem, kept))
+
+
+def hbm_bytes(problem: Problem, kept: Collection[int]) -> int:
+    """Bytes that HBM moves in a step if these weights stay."""
+    reads = [
+        read.streamed_bytes * section.passes
+        for kernel in problem.kernels
+        for section in kernel.sections
+        for read in section.reads
+        if read.weight not in kept
+    ]
+    return sum(reads) + sum(kernel.other_bytes for kernel in problem.kernels)
+
+
+def _resident_pmus(problem: Problem, kept: Sequence[int], most: int, rounds: int) -> dict[int, int]:
+    """PMUs of the weights that stay, at most so many: what the kernel gives them that reads most itself."""
+    if not kept:
+        return {}
+    works = dict.fromkeys(kept, 0.0)
+    for kernel in problem.kernels:
+        for read, work in kernel.counted:
+            if read.weight in works:
+                works[read.weight] += work
+    own = {id(one): [(read, w) for read, w in one.counted if read.weight not in works] for one in problem.kernels}
+    main = max(problem.kernels, key=lambda one: sum(work for _, work in own[id(one)]))
+    least = {n: problem.weights[n].pmus for n in kept}
+    fewest, counts = [read.pmus for read, _ in own[id(main)]], [work for _, work in own[id(main)]]
+    plain = spread([*least.values(), *fewest], [*works.values(), *counts], problem.rates.places)
+    shares = dict(zip(kept, plain, strict=False))
+    there = {read.weight for read in main.reads}
+    elsewhere = {n: int(share) for n, share in shares.items() if n not in there}
+    floors = {n: few for n, few in least.items() if n in there}
+    left = problem.rates.places - sum(elsewhere.values())
+    found = balance(main, problem.rates, left, elsewhere, floors, rounds)
+    shares |= {r.weight: share for r, share in zip(main.reads, found.shares, strict=True) if r.weight in floors}
+    if sum(shares.values()) > most:
+        shares = dict(zip(kept, spread([*least.values()], [*works.values()], most), strict=True))
+    return {n: max(least[n], int(shares[n])) for n in kept}
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How a kernel shares PMUs."""
+
+    shares: tuple[float, ...]
+    """PMUs of each read; 1 of a FIFO."""
+    works: tuple[float, ...]
+    """What each of them counts where these shares make the sum of works / shares least."""
+    cycles: float
+
+
+def balance(
+    kernel: Kernel,
+    rates: Rates,
+    left: int,
+    pmus: Mapping[int, int],
+    floors: Mapping[int, int],
+    rounds: int = ROUNDS,
+) -> Balance:
+    """The shares of what is left that make a kernel shortest.
+
+    The weights in `pmus` stay, with so many PMUs beside those that are left; those in `floors` stay and have
+    a share, so many PMUs at least.
+    """
+    kept = pmus.keys() | floors.keys()
+    shares = [float(pmus.get(_number(read), 1)) for read in kernel.reads]
+    taking = [n for n, r in enumerate(kernel.reads) if _number(r) in floors or r.pmus and r.weight not in kept]
+    least = [floors.get(_number(kernel.reads[n]), kernel.reads[n].pmus) for n in taking]
+    works = [work for _, work in kernel.counted]
+    best: Balance | None = None
+    for _ in range(rounds):
+        for n, share in zip(taking, spread(least, [works[n] for n in taking], left), strict=True):
+            shares[n] = share
+        cycles, critical = _kernel_cycles(kernel, shares, kept, rates)
+        if best is None or cycles < best.cycles:
+            best = Balance(tuple(shares), tuple(works), cycles)
+        works = [work if n in critical else work * LESS for n, work in enumerate(works)]
+    assert best is not None, "there are rounds"
+    return best
+
+
+def _number(read: Read) -> int:
+    return -1 if read.weight is None else read.weight
+
+
+def _kernel_cycles(
+    kernel: Kernel, shares: Sequence[float], kept: Set[int], rates: Rates
+) -> tuple[float, set[int]]:
+    """What a kernel takes, and the reads that it waits for."""
+    first, moved, chains, once = 0, kernel.other_bytes, 0.0, 0.0
+    waits, waits_once = set[int](), set[int]()
+    for section in kernel.sections:
+        own, streamed, room = shares[first : first + len(section.reads)], 0, 0.0
+        for read, share in zip(section.reads, own, strict=True):
+            if read.streamed_bytes and read.weight not in kept:
+                streamed += read.streamed_bytes * section.passes
+                room += share * rates.pmu_bytes
+        ports = [read.work / (share * rates.port) for read, share in zip(section.reads, own, strict=True)]
+        longest, critical = _chain(section.steps, ports)
+        chain, moved = section.passes * longest, moved + streamed
+        waits |= {first + n for n in critical}
+        # What has not been loaded ahead comes at the pace of HBM.
+        chains += max(chain, (streamed - room) / rates.hbm)
+        if section.is_once:
+            once += max(0.0, chain - streamed / rates.hbm)
+            waits_once |= {first + n for n in critical}
+        first += len(section.reads)
+    hidden = moved / rates.hbm + once
+    return (chains, waits) if chains >= hidden else (hidden, waits_once)
+
+
+def _chain(steps: Sequence[Step], ports: Sequence[float]) -> tuple[float, list[int]]:
+    """Cycles of the longest way through the units of a section, and the reads on it."""
+    ends, before, reading = list[float](), list[int](), list[int]()
+    for step in steps:
+        last = max(step.after, key=ends.__getitem__, default=-1)
+        slowest = max(step.reads, key=ports.__getitem__, default=-1)
+        start = ends[last] if step.after else 0.0
+        ends.append(start + step.cycles + (ports[slowest] if step.reads else 0.0))
+        before.append(last)
+        reading.append(slowest)
+    at, way = max(range(len(steps)), key=ends.__getitem__, default=-1), list[int]()
+    longest = ends[at] if steps else 0.0
+    while at >= 0:
+        way += [reading[at]] if reading[at] >= 0 else []
+        at = before[at]
+    return longest, way
+
+
+def choose_residents(problem: Problem) -> Residency:
+    """The weights that make the modelled step shortest; of equal sets the one that saves HBM most."""
+    everything = frozenset(range(len(problem.weights)))
+    large = sorted(n for n in everything if _share_of_bytes(problem, n) >= LEAST_SHARE)
+    best = model(problem, everything)
+    if best is None and len(large) <= MOST_TRIED:
+        best = _best_of_all(problem, large)
+    best = best or model(problem, frozenset()) or Residency({}, inf, 0)
+    while (found := _better(problem, best, everything)) is not None:
+        best = found
+    last = model(problem, best.pmus.keys(), ROUNDS)
+    return best if last is None or last.cycles > best.cycles else last
+
+
+def _share_of_bytes(problem: Problem, number: int) -> float:
+    whole = hbm_bytes(problem, frozenset())
+    return (whole - hbm_bytes(problem, {number})) / whole if whole else 0.0
+
+
+def _best_of_all(problem: Problem, numbers: Sequence[int]) -> Residency:
+    """The best set, those first that leave HBM least to do: it is a bound of what a set can be."""
+    sets = (frozenset(one) for size in range(len(numbers) + 1) for one in combinations(numbers, size))
+    best = Residency({}, inf, 0)
+    for moved, kept in sorted((hbm_bytes(problem, one), sorted(one)) for one in sets):
+        if moved / problem.rates.hbm > best.cycles * EQUAL:
+            break
+        found = model(problem, frozenset(kept)) if _may_be_better(problem, kept, best) else None
+        best = found if found is not None and found.rank < best.rank else best
+    return best
+
+
+def _better(problem: Problem, best: Residency, everything: Set[int]) -> Residency | None:
+    """The first better set with one weight more, another one instead, or one less; None if there is none."""
+    kept, others = frozenset(best.pmus), sorted(everything - best.pmus.keys())
+    moves = [kept | {n} for n in others]
+    moves += [kept - {n} | {other} for n in sorted(kept) for other in others]
+    moves += [kept - {n} for n in sorted(kept)]
+    found = (model(problem, move) for move in moves if _may_be_better(problem, move, best))
+    return next((one for one in found if one is not None and one.rank < best.rank), None)
+
+
+def _may_be_better(problem: Problem, kept: Collection[int], best: Residency) -> bool:
+    """Whether HBM's time and the room for weights leave it open."""
+    fits = sum(problem.weights[n].pmus for n in kept) <= problem.rates.most
+    return fits and hbm_bytes(problem, kept) / problem.rates.hbm <= best.cycles * EQUAL
