@@ -107,7 +107,7 @@ def test_every_variant_gives_the_bits_of_the_reference(variant: str, model: str)
 def test_the_last_tiles_of_caches_and_weights_are_shorter(model: str, capsys: pytest.CaptureFixture[str]):
     assert kl(["compile", model, "--to", "rdu"]) == 0
     text = capsys.readouterr().out
-    # 29 positions in 7 tiles of 4 and one of 1, 13 likewise of 2; 353 and 347 columns in 5 of 64 and the rest.
+    # 29 positions in 7 tiles of 4 and one of 1, 13 in 2; 353 and 347 columns in 5 of 64 and the rest.
     for last in ("2, 2, 1, 4", "37, 33", "37, 27", "2, 33"):
         assert f"last = array<i64: {last}>" in text
 
