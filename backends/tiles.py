@@ -21,6 +21,8 @@ def trimmed(tile: Array, shape: Sequence[int]) -> Array:
 
 def filled_up(array: Array, shape: Sequence[int]) -> Array:
     """A new tile of a shape that begins with an array and has zeros behind it."""
+    if array.shape == tuple(shape):
+        return array.copy()
     import numpy as np
 
     tile = np.zeros(tuple(shape), array.dtype)

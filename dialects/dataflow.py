@@ -131,7 +131,8 @@ class CarryOp(UnitOp):
     def verify_extents(self, known: Mapping[SSAValue, int]) -> None:
         first, following = known.get(self.init), known.get(self.next)
         what = f"its first tiles are cut from {first} indices, the next ones from {following}"
-        expect(first == following or None in (first, following), what)
+        if first != following and first is not None and following is not None:
+            fail_at(self, what)
 
     def distance(self, channel: SSAValue) -> int | None:
         if channel is self.next:

@@ -236,7 +236,7 @@ class _Network:
         for _ in range(shape.gathered):
             tile = yield from self._take(channel)
             tiles.append(tile)
-        if shape.axis is None:
+        if shape.axis is None or shape.gathered == 1:
             return tiles[0]
         return [joined(row, shape.axis, shape.extent) for row in zip(*tiles, strict=True)]
 

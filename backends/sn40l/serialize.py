@@ -1,4 +1,4 @@
-"""Programs as JSON: `{"format": "kl-program", "version": 4, "program": {…}}`.
+"""Programs as JSON: `{"format": "kl-program", "version": 5, "program": {…}}`.
 
 What stands in there is in `documents.py`. Documents of earlier versions are read, too (`old_forms.py`).
 """

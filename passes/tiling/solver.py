@@ -17,7 +17,7 @@ from math import gcd, lcm
 from ...dialects.tiles import cuts_fit
 
 WINDOW = 2
-"""Tiles that divide an extent may be so many times as many as are wanted; more would be too small. Assumed."""
+"""Tiles that divide an extent may be so many times as many as are wanted, more are too small. Assumed."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,9 @@ class Bursts:
 
     @property
     def run(self) -> int:
-        """The shortest run that divides the extent.
-
-        One may make memory move a tenth more where only the whole extent is better and no step is possible.
-        Where only the whole is as good as that, it is not to be cut.
-        """
-        wastes = (50,) if self.step is not None else (50, 10)
-        runs = divisors(self.extent)[:-1]
-        fine = (
-            run
-            for parts in wastes
-            for run in runs
-            if parts * self._moved(run) <= (parts + 1) * run * self.element_bytes
-        )
+        """The shortest run that divides the extent; where only the whole is good, that is not to be cut."""
+        runs = divisors(self.extent)
+        fine = (run for run in runs if 50 * self._moved(run) <= 51 * run * self.element_bytes)
         return next(fine, self.extent)
 
     @property

@@ -61,7 +61,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.passes import ModulePass
 
-from ...dialects import dataflow, kernel, nn
+from ...dialects import kernel, nn
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import size_bytes_of

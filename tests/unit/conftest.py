@@ -28,6 +28,7 @@ from kl.backends.sn40l.units import (
 from kl.backends.tensors import Array, TensorSpec
 from kl.dialects.loop_tree import LoopTree
 from kl.dialects.machine import SN40L
+from kl.dialects.tiles import last_tile
 from kl.dialects.vocabulary import TIERS
 
 
@@ -105,9 +106,10 @@ class Network:
         axes = [axis for axis, extent in enumerate(whole) if extent != tile.shape[axis]]
         tiles, step = 1, 0
         if axes:
-            tiles, step = whole[axes[0]] // tile.shape[axes[0]], strides[axes[0]] * tile.shape[axes[0]]
+            tiles, step = -(-whole[axes[0]] // tile.shape[axes[0]]), strides[axes[0]] * tile.shape[axes[0]]
         pass_stride = prod(whole) * size if stacked else 0
-        return AddressPattern(memory, tile, strides, tiles, step, pass_stride=pass_stride)
+        last = last_tile(whole, tile.shape)
+        return AddressPattern(memory, tile, strides, tiles, step, pass_stride=pass_stride, last=last)
 
     def load(
         self,

@@ -16,7 +16,7 @@ class Block:
     """A stage of a loop's chain and the streams at its side."""
 
     width: int
-    """Of the tiles that it makes; what comes in is cut or gathered to it."""
+    """Of the tiles that it makes; what comes in is cut or gathered to it. The last tile may hang over."""
     ii: int
     latency: int
     weights: str | None
@@ -61,7 +61,7 @@ class Loop:
 
 blocks = st.builds(
     Block,
-    st.sampled_from([4, 8, 16]),
+    st.sampled_from([3, 4, 5, 8, 8, 16]),
     st.integers(1, 30),
     st.integers(0, 40),
     st.sampled_from(["hbm", "hbm", "ddr", "sram", None]),

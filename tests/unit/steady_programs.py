@@ -18,6 +18,7 @@ from kl.backends.targets import Choice
 from kl.backends.tensors import TensorSpec
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
+from kl.dialects.tiles import cuts_fit
 from kl.frontends import load_model
 from kl.tools.lowering import lower
 from kl.tools.universe import make_context
@@ -98,7 +99,7 @@ def end_step(net: Any, loop: Loop, final: int, following: int) -> None:
 
 def take(channel: int, width: int, wanted: int) -> InputPort:
     """Tiles of `wanted` elements from tiles of `width`."""
-    gathered, slices = max(1, wanted // width), max(1, width // wanted)
+    gathered, slices = -(-wanted // width), -(-width // wanted)
     axis = 1 if gathered * slices > 1 else None
     return InputPort(channel, row(wanted), slices, gathered, slices, axis)
 
@@ -112,12 +113,16 @@ def add_stage(net: Any, name: str, inputs: list[InputPort], outputs: list[int], 
     body = body or [Instruction("nn.add", (0, 0), row(width))]
     ports = [OutputPort(channel, len(inputs) + len(body) - 1) for channel in outputs]
     ii, latency = timing
-    net.stage(name, WIDTH // width, inputs, ports, body, ii=ii, latency=latency)
+    net.stage(name, -(-WIDTH // width), inputs, ports, body, ii=ii, latency=latency)
 
 
 def add_block(net: Any, loop: Loop, block: Block, number: int, before: int, width: int) -> int:
     """A block behind a channel; the channel of its results."""
-    wide, firings = block.width, WIDTH // block.width
+    wide, firings = block.width, -(-WIDTH // block.width)
+    if not cuts_fit(WIDTH, width, wide):
+        collected = net.channel(1, WIDTH, depth=1 + loop.depth)
+        add_stage(net, f"collect {number}", [take(before, width, WIDTH)], [collected], WIDTH, 1, 5)
+        before, width = collected, WIDTH
     inputs = [take(before, width, wide)]
     if block.weights is not None:
         w = net.memory(f"w{number}", "weight", loop.iterations, 1, WIDTH, tier=block.weights)

@@ -128,6 +128,13 @@ STRUCTURE: list[tuple[Callable[[Program], Program], str]] = [
     ),
     (set_pattern("load x", parameter=-1), "load 'load x': parameter -1 of a kernel with 6 parameters"),
     (set_pattern("load x", strides=(4,)), "load 'load x': 1 strides for a tile of rank 2"),
+    (set_pattern("load x", last=(1, 9)), "load 'load x': its last tile has (1, 9) of (1, 8)"),
+    (set_pattern("load x", last=(1, 8)), "load 'load x': its last tile has (1, 8) of (1, 8)"),
+    (set_pattern("load x", last=(1, 5)), "its last tile has (1, 5) of (1, 8), and it is the only one"),
+    (
+        set_pattern("load x", last=(1, 5), tiles=2, tile_stride=36),
+        "its tiles are 36 bytes apart, a shorter last one follows after 32",
+    ),
     (set_pattern("load x", tiles=0), "load 'load x': it has 0 steps; it takes one at least"),
     (set_pattern("append", position_parameter=0), "position 'x' is a tensor<1x8xf32>, not a scalar"),
     (set_unit("carry", tiles=0), "carry 'carry': it has 0 steps"),

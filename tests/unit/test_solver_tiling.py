@@ -1,15 +1,19 @@
-"""Tiles per stage: what divides what, on chosen cases and on random chains with carried values."""
+"""Tiles per stage: what is made of what, on chosen cases and on random chains with carried values."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kl.dialects.tiles import cuts_fit
 from kl.passes.tiling.solver import (
+    WINDOW,
+    Bursts,
     TiledStage,
-    burst_multiple,
     choose_tiles,
+    common_tile,
     divisors,
+    least_count,
     possible_counts,
     tile_count,
 )
@@ -39,12 +43,21 @@ def test_the_fewest_tiles_below_the_limit_but_no_fewer_than_the_least() -> None:
 
 
 def test_neighbours_fill_requests_of_the_memory() -> None:
-    # 32 elements of 2 bytes are a request of 64. 30 of them waste less than a tenth of it; 24 waste more.
-    assert burst_multiple(4096, 2, 64) == 32
-    assert burst_multiple(60, 2, 64) == 30
-    assert burst_multiple(48, 2, 64) == 48
-    assert burst_multiple(13, 2, 64) == 13
-    assert burst_multiple(13, 8, 8) == 1
+    # 32 elements of 2 bytes are a request of 64. 30 of them waste a fifteenth of it, 125 a fortieth of four.
+    assert Bursts(4096, 2, 64).run == 32
+    assert Bursts(60, 2, 64).run == 60
+    assert Bursts(125 * 127, 2, 64).run == 127
+    assert Bursts(13, 2, 64).run == 13
+    assert Bursts(13, 8, 8).run == 1
+
+
+def test_whole_requests_are_a_step_where_the_rest_costs_little() -> None:
+    assert Bursts(4099, 2, 64).step == 32
+    assert Bursts(4099, 4, 64).step == 16
+    assert Bursts(13, 8, 8).step == 1
+    # 325 x 2 bytes are 10.2 requests, moved as 11: less than a tenth more. 33 x 2 are moved as 2, not as 66.
+    assert Bursts(325, 2, 64).step == 32
+    assert Bursts(33, 2, 64).step is None
 
 
 @given(st.integers(1, 3000), st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 32, 64, 128]))
@@ -54,11 +67,13 @@ def test_runs_waste_as_little_as_is_asked_for_where_that_is_possible(
     def waste(run: int) -> float:
         return -(-run * size // request) * request / (run * size) - 1
 
-    run = burst_multiple(extent, size, request)
-    assert extent % run == 0
+    bursts = Bursts(extent, size, request)
     parts = divisors(extent)[:-1]
-    fine = [part for limit in (0.02, 0.1) for part in parts if waste(part) <= limit + 1e-12]
-    assert run == (fine[0] if fine else extent)
+    fine = [part for part in parts if waste(part) <= 0.02 + 1e-12]
+    assert bursts.run == (fine[0] if fine else extent)
+    if bursts.step is not None:
+        assert waste(bursts.step) == 0
+        assert waste(extent) <= 0.1 + 1e-12
 
 
 def test_a_follower_fires_once_per_tile_that_its_producers_share() -> None:
@@ -69,7 +84,7 @@ def test_a_follower_fires_once_per_tile_that_its_producers_share() -> None:
         TiledStage(24, sources=()),
     ]
     # 24 x 100 / 600 = 4 tiles, 24 x 300 / 600 = 12; they share 4. Who follows nobody stays whole.
-    assert choose_tiles(stages, limit_bytes=600, least=1) == (4, 12, 4, 1)
+    assert choose_tiles(stages, limit_bytes=600, least=1) == (6, 2, 6, 24)
 
 
 def test_a_stream_goes_together_with_all_its_producers() -> None:
@@ -79,7 +94,7 @@ def test_a_stream_goes_together_with_all_its_producers() -> None:
         TiledStage(36, streamed_bytes=9),
         TiledStage(36, streamed_bytes=12, sources=(0, 1)),
     ]
-    assert choose_tiles(stages, limit_bytes=36, least=1) == (2, 9, 18)
+    assert choose_tiles(stages, limit_bytes=36, least=1) == (18, 4, 2)
 
 
 def test_a_reader_of_a_carried_value_learns_its_tiles_from_the_maker() -> None:
@@ -89,7 +104,7 @@ def test_a_reader_of_a_carried_value_learns_its_tiles_from_the_maker() -> None:
         TiledStage(32, streamed_bytes=100),
         TiledStage(32, sources=(1,)),
     ]
-    assert choose_tiles(stages, limit_bytes=400, least=1) == (8, 8, 8)
+    assert choose_tiles(stages, limit_bytes=400, least=1) == (4, 4, 4)
 
 
 def test_counts_are_found_again_until_they_agree_around_a_loop() -> None:
@@ -97,59 +112,125 @@ def test_counts_are_found_again_until_they_agree_around_a_loop() -> None:
     # 4, then 2 that go with 4, then 6 that go with 2; 2 that go with 6, then 6, then 3;
     # 1 that goes with 3, then 3, then 3, as before.
     stages = [
-        TiledStage(12, streamed_bytes=3, multiple=3, carried=(2,)),
-        TiledStage(12, streamed_bytes=3, multiple=2, sources=(0,)),
-        TiledStage(12, streamed_bytes=3, multiple=2, sources=(1,)),
+        TiledStage(12, streamed_bytes=3, multiple=3, carried=(2,), step=3),
+        TiledStage(12, streamed_bytes=3, multiple=2, sources=(0,), step=2),
+        TiledStage(12, streamed_bytes=3, multiple=2, sources=(1,), step=2),
     ]
-    assert choose_tiles(stages, limit_bytes=12, least=1) == (1, 3, 3)
+    assert choose_tiles(stages, limit_bytes=12, least=1) == (12, 4, 4)
 
 
-EXTENT = 360
+def test_the_last_tile_of_a_prime_extent_hangs_over() -> None:
+    # 8 tiles of 513, the last of which has 508; in steps of 32 they are 544, and 291 are left.
+    assert choose_tiles([TiledStage(4099, streamed_bytes=1)], limit_bytes=4096, least=8) == (513,)
+    stage = TiledStage(4099, streamed_bytes=1, multiple=4099, step=32)
+    assert choose_tiles([stage], limit_bytes=4096, least=8) == (544,)
+    # The limit holds: 4099 / 520 are 8 tiles, too large in steps of 32. So there are 9.
+    assert choose_tiles([stage], limit_bytes=520, least=8) == (480,)
+    # Where the last may not hang over, it is 4099 tiles, or one.
+    stage = TiledStage(4099, streamed_bytes=1, step=None)
+    assert choose_tiles([stage], limit_bytes=4096, least=8) == (1,)
+
+
+def test_tiles_divide_where_about_as_many_do_as_are_wanted() -> None:
+    # 14 tiles are less than twice 8, 17 more.
+    for extent, tile in ((14 * 127, 127), (17 * 127, 270)):
+        assert choose_tiles([TiledStage(extent, streamed_bytes=1)], limit_bytes=4096, least=8) == (tile,)
+
+
+def test_stages_that_hang_together_have_one_tile() -> None:
+    # Alone, 0 would have 8 tiles of 513, 1 41 of 100. The heads of 2 have 64 indices, more than a tile: it
+    # gathers all. 3 follows both, and 4 streams what it adds.
+    stages = [
+        TiledStage(4099, streamed_bytes=1),
+        TiledStage(4099, streamed_bytes=10),
+        TiledStage(4099, sources=(0, 1)),
+        TiledStage(4099, streamed_bytes=1, sources=(2,)),
+        TiledStage(4099, streamed_bytes=1),
+    ]
+    assert choose_tiles(stages, limit_bytes=1000, least=8) == (100, 100, 100, 100, 513)
+
+
+def test_a_common_tile_has_whole_heads_where_they_are_not_too_large() -> None:
+    stream = TiledStage(17 * 64, streamed_bytes=1, multiple=32, step=32)
+    assert common_tile([stream, TiledStage(17 * 64, multiple=64, step=64)], 4096, 8) == 192
+    assert common_tile([stream, TiledStage(17 * 64, multiple=544, step=544)], 4096, 8) == 160
 
 
 @st.composite
 def chains(draw: st.DrawFn) -> list[TiledStage]:
     """Stages of one extent that read earlier ones along it, and any through carried values."""
-    count = draw(st.integers(1, 7))
+    count, extent = draw(st.integers(1, 7)), draw(st.sampled_from([360, 360, 359, 361, 22 * 17, 1021]))
+    cut = [draw(st.integers(0, 4)) > 0 for _ in range(count)]
     stages: list[TiledStage] = []
     for number in range(count):
-        if draw(st.integers(0, 4)) == 0:
+        if not cut[number]:
             stages.append(TiledStage())
             continue
-        earlier = st.sets(st.integers(0, number - 1), max_size=3) if number else st.just(set[int]())
+        earlier = [other for other in range(number) if cut[other]]
+        makers = [other for other in range(count) if cut[other]]
+        rule = draw(st.sampled_from([1, 1, 2, 12, 45]))
+        run = draw(st.sampled_from([rule, rule, extent]))
+        step = None if extent % rule else draw(st.sampled_from([rule, rule, 8 * rule, None]))
         stages.append(
             TiledStage(
-                EXTENT,
+                extent,
                 draw(st.sampled_from([0, 1, 3, 8, 100])),
-                draw(st.sampled_from([1, 1, 2, 12, 45])),
-                tuple(sorted(draw(earlier))),
-                tuple(sorted(draw(st.sets(st.integers(0, count - 1), max_size=2)))),
+                run,
+                tuple(sorted(draw(st.sets(st.sampled_from(earlier), max_size=3)))) if earlier else (),
+                tuple(sorted(draw(st.sets(st.sampled_from(makers), max_size=2)))),
+                step=step,
             )
         )
     return stages
 
 
 @given(chains(), st.integers(1, 4000), st.integers(1, 16))
-def test_counts_divide_extents_and_each_other(stages: list[TiledStage], limit: int, least: int) -> None:
-    counts = choose_tiles(stages, limit, least)
-    for stage, count in zip(stages, counts, strict=True):
-        assert stage.extent % count == 0
-        assert count == 1 or (stage.extent // count) % stage.multiple == 0
+def test_tiles_fit_their_stages_and_each_other(stages: list[TiledStage], limit: int, least: int) -> None:
+    tiles = choose_tiles(stages, limit, least)
+    for stage, tile in zip(stages, tiles, strict=True):
+        assert 0 < tile <= stage.extent
+        divides = stage.extent % tile == 0 and tile % stage.multiple == 0
+        hangs_over = stage.step is not None and tile % stage.step == 0
+        assert tile == stage.extent or divides or hangs_over
         for other in (*stage.sources, *stage.carried):
-            assert count % counts[other] == 0 or counts[other] % count == 0
+            assert cuts_fit(stage.extent, tile, tiles[other])
 
 
-@given(chains(), st.integers(1, 4000), st.integers(1, 16))
-def test_a_stream_without_partners_keeps_the_limit(stages: list[TiledStage], limit: int, least: int) -> None:
-    makers = {maker for stage in stages for maker in stage.carried}
-    counts = choose_tiles(stages, limit, least)
-    for number, (stage, count) in enumerate(zip(stages, counts, strict=True)):
-        free = not stage.sources and not stage.carried and number not in makers
-        if not free or not stage.streamed_bytes:
-            continue
-        possible = possible_counts(stage.extent, stage.multiple)
-        small = [c for c in possible if stage.extent // c * stage.streamed_bytes <= limit and c >= least]
-        assert count == (small[0] if small else possible[-1])
+@given(st.integers(1, 20), st.integers(1, 40), st.integers(1, 40))
+def test_tiles_that_fit_make_one_another(extent: int, one: int, other: int) -> None:
+    """By indices: each larger tile is of as many smaller ones, in which the last one does not run short."""
+    if max(one, other) > extent:
+        return
+    small, large = sorted((one, other))
+    parts = [range(begin, min(begin + large, extent)) for begin in range(0, extent, large)]
+    groups = [[*range(begin, begin + large, small)] for begin in range(0, extent, large)]
+    made = [begin for group in groups for begin in group]
+    alike = made == [*range(0, extent, small)] and all(len(group) * small == large for group in groups)
+    assert cuts_fit(extent, one, other) == (alike or len(parts) == 1)
+
+
+@given(st.integers(1, 100_000), st.integers(1, 100), st.integers(1, 10_000), st.integers(1, 16))
+def test_no_extent_is_a_cliff(extent: int, bytes_per_index: int, limit: int, least: int) -> None:
+    stage = TiledStage(extent, bytes_per_index)
+    (tile,) = choose_tiles([stage], limit, least)
+    wanted, count = least_count([stage], limit, least), -(-extent // tile)
+    assert wanted / 2 <= count <= WINDOW * wanted
+    assert tile * bytes_per_index <= max(limit, bytes_per_index)
+
+
+@given(
+    st.integers(1, 100_000),
+    st.integers(1, 100),
+    st.integers(1, 10_000),
+    st.integers(1, 16),
+    st.integers(1, 64),
+)
+def test_a_common_tile_keeps_the_limit_where_its_step_does(
+    extent: int, bytes_per_index: int, limit: int, least: int, step: int
+) -> None:
+    tile = common_tile([TiledStage(extent, bytes_per_index, multiple=step, step=step)], limit, least)
+    assert tile == extent or tile % step == 0
+    assert tile * bytes_per_index <= max(limit, step * bytes_per_index)
 
 
 @given(st.integers(1, 400), st.integers(1, 100), st.integers(1, 4000), st.integers(1, 16), st.integers(1, 8))

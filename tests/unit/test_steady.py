@@ -45,6 +45,7 @@ JUMPED = {
     "a tile held for the whole call": loop_of(block(held=-1)),
     "a cache behind a gate": loop_of(block(), cache=True, position=3),
     "a store in each iteration": loop_of(block(stored="hbm")),
+    "weights whose last tile is shorter": loop_of(block(width=5), block(width=3, stored="hbm", reduced=True)),
     "weights in SRAM": loop_of(block(weights="sram"), block()),
     "collectives": loop_of(block(reduced=True), block(reduced=True)),
     "tiles on their way all the time": loop_of(

@@ -68,6 +68,31 @@ dataflow.kernel @rows(%ids: tensor<2xi32>, %table: tensor<9x2xf32>) -> tensor<2x
 }
 
 // -----
+// Last tiles that hang over have the shape of what is left: 2 of 8 columns in tiles of 3; 1 of 5 heads of 4 elements in
+// tiles of 2, which a position of a cache has at (0, 20 x 16, 4); 1 of 7 positions in tiles of 2.
+// CHECK-LABEL: dataflow.kernel @ragged
+// CHECK: dataflow.load %x {{.*}}rdu.walk = #rdu.walk<{tiles = 3 : i64, tile_stride = 12 : i64, {{.*}}last = array<i64: 1, 2>{{.*}}}>
+// CHECK: dataflow.store {{.*}} result 0 {{.*}}tiles = 3 : i64, tile_stride = 12 : i64, {{.*}}last = array<i64: 1, 2>
+// CHECK: dataflow.store {{.*}} at %at {{.*}}tiles = 3 : i64, tile_stride = 224 : i64, {{.*}}last = array<i64: 1, 1, 4>
+// CHECK: dataflow.load %y {{.*}}tiles = 4 : i64, tile_stride = 32 : i64, {{.*}}positions_per_tile = 2 : i64{{.*}}last = array<i64: 1, 5, 1, 4>
+// CHECK: dataflow.store {{.*}} result 1 {{.*}}tiles = 4 : i64, tile_stride = 32 : i64, {{.*}}last = array<i64: 1, 5, 1, 4>
+dataflow.kernel @ragged(%x: tensor<1x8xf32>, %k: tensor<1x20xf32>, %y: memref<1x5x7x4xf32>, %at: tensor<i32>) -> (tensor<1x8xf32>, tensor<1x5x7x4xf32>) {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x3xf32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xf32>>
+  %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x5x2x4xf32>>
+  %t = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<!dataflow.token>
+  dataflow.load %x to %a : tensor<1x8xf32> -> !dataflow.channel<tensor<1x3xf32>>
+  dataflow.store %a result 0 : !dataflow.channel<tensor<1x3xf32>>
+  dataflow.load %k to %b : tensor<1x20xf32> -> !dataflow.channel<tensor<1x8xf32>>
+  dataflow.store %b into %y : memref<1x5x7x4xf32> at %at : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) : !dataflow.channel<tensor<1x8xf32>>
+  dataflow.load %y to %c after %t : !dataflow.channel<!dataflow.token> position %at : tensor<i32> : memref<1x5x7x4xf32> -> !dataflow.channel<tensor<1x5x2x4xf32>>
+  dataflow.store %c result 1 : !dataflow.channel<tensor<1x5x2x4xf32>>
+}
+kernel.schedule @step() -> () attributes {addresses = array<i64>} {
+  kernel.return
+}
+
+// -----
 // The launch. A program is loaded where the kernel changes; arguments have the address of their region and an offset:
 // slice 3 of @w is 3 x 128 = 384 bytes behind its beginning, a stack is where its first part is. Regions are named as
 // values are, in this module with a number where a name is taken; the step returns the last value.

@@ -206,7 +206,7 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
 }
 
 // -----
-// Tiles cut their tensor evenly along one axis and have its elements.
+// Tiles cut their tensor along one axis and have its elements.
 // CHECK: tile (8,) and (8, 8) differ in rank
 dataflow.kernel @k(%x: tensor<8x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
@@ -221,14 +221,80 @@ dataflow.kernel @k(%x: tensor<8x8xf32>) {
 }
 
 // -----
-// CHECK: tile extent 3 does not divide extent 8
-dataflow.kernel @k(%x: tensor<8x8xf32>) {
+// Two tiles of 3 and one of 2 make 8 columns; what stores 9 would store one that is none.
+// CHECK: its tiles of 3 are cut from 8 indices, it stores 9
+dataflow.kernel @k(%x: tensor<8x8xf32>) -> tensor<8x9xf32> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8x3xf32>>
   dataflow.load %x to %a : tensor<8x8xf32> -> !dataflow.channel<tensor<8x3xf32>>
+  dataflow.store %a result 0 : !dataflow.channel<tensor<8x3xf32>>
 }
 
 // -----
-// CHECK: tile extent 16 does not divide extent 8
+// 12 tiles of 2 make 4 of 6. But 22 columns are 11 tiles of 2, and the last one of 6 would wait for a third.
+// CHECK: dataflow.load puts 11 tiles a call into %a, dataflow.stage takes 12
+dataflow.kernel @k(%x: tensor<1x22xf32>) -> tensor<1x22xf32> {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x2xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x6xf32>>
+  dataflow.load %x to %a : tensor<1x22xf32> -> !dataflow.channel<tensor<1x2xf32>>
+  dataflow.stage "copy" firings 4 ins(%a : !dataflow.channel<tensor<1x2xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<1x6xf32>>) periods [1] {
+  ^bb0(%0: tensor<1x6xf32>):
+    dataflow.yield %0 : tensor<1x6xf32>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x6xf32>>
+}
+
+// -----
+// 21 columns are 6 tiles of 4, but no 2 of 11: 3 tiles of 4 are 12.
+// CHECK: tiles of 4 of 21 indices make no tiles of 11
+dataflow.kernel @k(%x: tensor<1x21xf32>) -> tensor<1x21xf32> {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x4xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x11xf32>>
+  dataflow.load %x to %a : tensor<1x21xf32> -> !dataflow.channel<tensor<1x4xf32>>
+  dataflow.stage "copy" firings 2 ins(%a : !dataflow.channel<tensor<1x4xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<1x11xf32>>) periods [1] {
+  ^bb0(%0: tensor<1x11xf32>):
+    dataflow.yield %0 : tensor<1x11xf32>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x11xf32>>
+}
+
+// -----
+// What a carry hands on is cut alike in the first iteration and in all others.
+// CHECK: its first tiles are cut from 7 indices, the next ones from 8
+dataflow.kernel @k(%x: tensor<1x7xf32>, %w: tensor<1x8xf32>) -> tensor<1x8xf32> attributes {loops = #dataflow.loops<iteration 4>} {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x3xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x3xf32>>
+  %c = dataflow.channel 3 : !dataflow.channel<tensor<1x3xf32>>
+  %d = dataflow.channel 3 : !dataflow.channel<tensor<1x3xf32>>
+  %e = dataflow.channel 3 : !dataflow.channel<tensor<1x3xf32>>
+  dataflow.load %x to %a {rate = "call"} : tensor<1x7xf32> -> !dataflow.channel<tensor<1x3xf32>>
+  dataflow.carry 3 init %a next %b final %d current %c : !dataflow.channel<tensor<1x3xf32>>, !dataflow.channel<tensor<1x3xf32>>, !dataflow.channel<tensor<1x3xf32>> final !dataflow.channel<tensor<1x3xf32>>
+  dataflow.load %w to %e : tensor<1x8xf32> -> !dataflow.channel<tensor<1x3xf32>>
+  dataflow.stage "second" firings 3 ins(%e, %c : !dataflow.channel<tensor<1x3xf32>>, !dataflow.channel<tensor<1x3xf32>>) periods [1, 1] outs(%b : !dataflow.channel<tensor<1x3xf32>>) periods [1] {
+  ^bb0(%0: tensor<1x3xf32>, %1: tensor<1x3xf32>):
+    dataflow.yield %0 : tensor<1x3xf32>
+  }
+  dataflow.store %d result 0 {rate = "call"} : !dataflow.channel<tensor<1x3xf32>>
+}
+
+// -----
+// A firing adds tiles of one extent: 2 columns of the one would meet what hangs over of the other.
+// CHECK: its inputs are cut from 7 and 8 indices, not from as many
+dataflow.kernel @k(%x: tensor<1x7xf32>, %w: tensor<1x8xf32>) -> tensor<1x8xf32> {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x3xf32>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x3xf32>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x3xf32>>
+  dataflow.load %x to %a : tensor<1x7xf32> -> !dataflow.channel<tensor<1x3xf32>>
+  dataflow.load %w to %b : tensor<1x8xf32> -> !dataflow.channel<tensor<1x3xf32>>
+  dataflow.stage "add" firings 3 ins(%a, %b : !dataflow.channel<tensor<1x3xf32>>, !dataflow.channel<tensor<1x3xf32>>) periods [1, 1] outs(%c : !dataflow.channel<tensor<1x3xf32>>) periods [1] {
+  ^bb0(%0: tensor<1x3xf32>, %1: tensor<1x3xf32>):
+    %2 = nn.add %0, %1 : (tensor<1x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+    dataflow.yield %2 : tensor<1x3xf32>
+  }
+  dataflow.store %c result 0 : !dataflow.channel<tensor<1x3xf32>>
+}
+
+// -----
+// CHECK: a tile of extent 16 cuts an extent of 8
 dataflow.kernel @k(%x: tensor<8x8xf32>) {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8x16xf32>>
   dataflow.load %x to %a : tensor<8x8xf32> -> !dataflow.channel<tensor<8x16xf32>>
@@ -522,16 +588,6 @@ dataflow.kernel @k() {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<8xf32>>
   dataflow.stage "none" firings 1 ins(%a : !dataflow.channel<tensor<8xf32>>) periods [1] periods [] {
   ^bb0(%b: tensor<1x8xf32>):
-    dataflow.yield
-  }
-}
-
-// -----
-// CHECK: tile extent 3 does not divide extent 8
-dataflow.kernel @k() {
-  %a = dataflow.channel 1 : !dataflow.channel<tensor<3xf32>>
-  dataflow.stage "none" firings 1 ins(%a : !dataflow.channel<tensor<3xf32>>) periods [1] periods [] {
-  ^bb0(%b: tensor<8xf32>):
     dataflow.yield
   }
 }

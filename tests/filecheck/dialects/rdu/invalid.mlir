@@ -229,6 +229,18 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
+// 8 elements are two tiles of 3 and one of 2: a walk of three whole tiles would read one behind the end.
+// CHECK: the last tile of a walk is like the others, that of its stream is (2,)
+dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<3xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 3, tile_stride = 12, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<8xf32> -> !dataflow.channel<tensor<3xf32>>
+  dataflow.store %a result 0 {rdu.walk = #rdu.walk<{tiles = 3, tile_stride = 12, start = 0, pass_stride = 0, strides = array<i64: 4>, last = array<i64: 2>}>} : !dataflow.channel<tensor<3xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
 // CHECK: 2 strides for a tile of rank 3
 dataflow.kernel @k(%x: tensor<1x8xf32>, %y: memref<1x2x9x4xf32>, %p: tensor<i32>) -> tensor<1x2x9x4xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x8xf32>>
