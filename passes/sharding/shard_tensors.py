@@ -229,8 +229,10 @@ class SplitGlobals(RewritePattern):
         if (layout := self.globals.get(op.sym_name.data)) is None:
             return
         op.properties["type"] = _local_type(op.type, layout)
-        op.shard_parts = IntegerAttr(layout.parts, i64)
-        if isinstance(op, nn.WeightOp):
-            op.shard_axis = IntegerAttr(layout.axis, i64)
+        parts = IntegerAttr(layout.parts, i64)
+        if isinstance(op, nn.StateOp):
+            op.shard_parts = parts
+        else:
+            op.shard_axis, op.shard_parts = IntegerAttr(layout.axis, i64), parts
             op.shard_runs = DenseArrayBase.from_list(i64, layout.runs) if layout.runs else None
         rewriter.notify_op_modified(op)

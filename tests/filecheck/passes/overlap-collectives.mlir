@@ -1,6 +1,6 @@
 // RUN: kl-opt %s -p overlap-collectives | filecheck %s
 // RUN: kl-opt %s -p "overlap-collectives{algorithm=ring}" | filecheck %s --check-prefix=RING
-// RUN: not kl-opt %s -p "overlap-collectives{algorithm=tree}" 2>&1 | filecheck %s --check-prefix=ERROR
+// RUN: not kl-opt %s -p "overlap-collectives{algorithm=star}" 2>&1 | filecheck %s --check-prefix=ERROR
 
 builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 4 : i64}>} {
 
@@ -65,4 +65,4 @@ dataflow.kernel @gathers(%x: tensor<1x16xbf16>) -> tensor<1x64xbf16> {
 
 }
 
-// ERROR: error: algorithm 'tree' of a collective; known: auto, one_shot, ring
+// ERROR: error: algorithm 'star' of a collective; known: auto, one_shot, ring, tree

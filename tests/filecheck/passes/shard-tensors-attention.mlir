@@ -6,7 +6,7 @@
 // As many sockets as KV heads: the KV cache and what is written to it are split as everything else.
 // TWO: nn.weight @wq : tensor<32x16xbf16> {shard_axis = 1 : i64, shard_parts = 2 : i64}
 // TWO-NEXT: nn.weight @wk : tensor<32x4xbf16> {shard_axis = 1 : i64, shard_parts = 2 : i64}
-// TWO: nn.state @keys : memref<1x1x16x4xbf16>
+// TWO: nn.state @keys : memref<1x1x16x4xbf16> {shard_parts = 2 : i64}
 // TWO: nn.attention {{.*}} : (tensor<1x16xbf16>, memref<1x1x16x4xbf16>, memref<1x1x16x4xbf16>, tensor<i32>) -> tensor<1x16xbf16>
 
 // More sockets than KV heads: the weights and the cache of a KV head are on two sockets, in 2 parts. Query heads
@@ -15,7 +15,7 @@
 // FOUR-NEXT: nn.weight @wk : tensor<32x4xbf16> {shard_axis = 1 : i64, shard_parts = 2 : i64}
 // FOUR-NEXT: nn.weight @wv : tensor<32x4xbf16> {shard_axis = 1 : i64, shard_parts = 2 : i64}
 // FOUR-NEXT: nn.weight @wo : tensor<8x32xbf16> {shard_axis = 0 : i64, shard_parts = 4 : i64}
-// FOUR-NEXT: nn.state @keys : memref<1x1x16x4xbf16>
+// FOUR-NEXT: nn.state @keys : memref<1x1x16x4xbf16> {shard_parts = 2 : i64}
 // FOUR-NEXT: nn.state @values : memref<1x1x16x4xbf16>
 // FOUR: %q = nn.matmul %x, %wq : (tensor<1x32xbf16>, tensor<32x8xbf16>) -> tensor<1x8xbf16>
 // FOUR: %k = nn.matmul %x, %wk : (tensor<1x32xbf16>, tensor<32x4xbf16>) -> tensor<1x4xbf16>
