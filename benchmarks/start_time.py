@@ -1,7 +1,7 @@
 """How long `kl` takes from its start to its end: cold, and with its result in the cache.
 
-Run from the repository root: `.venv/bin/python benchmarks/start_time.py [--before DIR] [--runs N]`. Prints the
-least user seconds of several processes, as ratios to those of the checkout `--before` where one is given:
+Run from the repository root: `.venv/bin/python benchmarks/start_time.py [--before DIR] [--runs N]`. Prints
+the least user seconds of several processes, as ratios to those of the checkout `--before` where one is given:
 
 - `imports` is a process that imports what the command does, and ends;
 - `cold` runs the command with the cache off;
@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("--help", "time mini", "time llama3_8b", "compare llama3_tiny", "compile llama3_8b")
+COMMANDS = ("--help", "time mini", "time llama3_8b", "compare llama3_tiny")
 CACHED = COMMANDS[1:]
 MODULES = "kl, diagnostics, compilation, variants"
 
