@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 EPILOG = """\
 exit codes: 0 all is well; 1 the input is wrong, cannot run, or a check has failed;
 2 wrong usage; 69 a part that another package brings has failed; 70 a bug in kl;
-130 interrupted. KL_DEBUG=1 shows tracebacks. KL_CACHE=0 runs what is else printed again
-from the cache of results, KL_CACHE=DIR keeps them in a folder."""
+130 interrupted. KL_DEBUG=1 shows tracebacks. time, compare and compile print what they
+printed before, if nothing has changed; KL_CACHE=0 runs them, KL_CACHE=DIR says where
+results are kept."""
 
 COMMANDS = {
     "compile": "print the IR at a level, or save the program",
