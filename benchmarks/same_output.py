@@ -224,7 +224,7 @@ def run(kl: Path, case: Case) -> str:
     """What the case prints, and its exit code, in one text."""
     tool = str(kl.with_name(case.tool))
     environment = {name: value for name, value in os.environ.items() if name != "KL_DEBUG"}
-    environment |= {"NO_COLOR": "1", "COLUMNS": "120"}
+    environment |= {"NO_COLOR": "1", "COLUMNS": "120", "KL_CACHE": "0"}
     try:
         done = subprocess.run(
             [tool, *case.arguments],

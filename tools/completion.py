@@ -17,9 +17,14 @@ ASKED = "_ARGCOMPLETE"
 """The variable that a shell sets when it asks."""
 
 
+def is_asked() -> bool:
+    """Whether a shell asks."""
+    return ASKED in os.environ
+
+
 def complete(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks and end there; where none asks, do nothing."""
-    if ASKED not in os.environ:
+    if not is_asked():
         return
     try:
         from argcomplete import autocomplete

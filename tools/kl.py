@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 EPILOG = """\
 exit codes: 0 all is well; 1 the input is wrong, cannot run, or a check has failed;
 2 wrong usage; 69 a part that another package brings has failed; 70 a bug in kl;
-130 interrupted. KL_DEBUG=1 shows tracebacks. KL_CACHE=0 runs what is else printed again
-from the cache of results, KL_CACHE=DIR keeps them in a folder."""
+130 interrupted. KL_DEBUG=1 shows tracebacks. time, compare and compile print what they
+printed before, if nothing has changed; KL_CACHE=0 runs them, KL_CACHE=DIR says where
+results are kept."""
 
-COMMANDS = (
-    "compile",
-    "import",
-    "run",
-    "time",
-    "compare",
-    "tune",
-    "explore",
-    "report",
-    "examples",
-    "new",
-    "completion",
-)
-"""The subcommands, each with a file that says what it does and its options, and runs it."""
+COMMANDS = {
+    "compile": "print the IR at a level, or save the program",
+    "import": "write the text of a published model",
+    "run": "run decode steps in numbers",
+    "time": "time one step and say where the time goes",
+    "compare": "time the model unfused, fused, looped, in one call, over steps, and with resident weights",
+    "tune": "search the mappings of a model, or machines for it, for the best",
+    "explore": "run a scenario of HyperMapper",
+    "report": "say what a study has found, and why points are infeasible",
+    "examples": "list the models and scenarios that come with kl, or print one",
+    "new": "write a package of your own: an operation, two passes, a machine and their tests",
+    "completion": "print the script by which a shell completes the command lines of kl and kl-opt",
+}
+"""The subcommands and what they do; each has a file with its options, which runs it."""
 
 
 def _command(name: str) -> Any:
@@ -41,8 +42,8 @@ def _command(name: str) -> Any:
     return import_module(f".commands.{'import_' if name == 'import' else name}", __package__)
 
 
-def make_parser() -> ArgumentParser:
-    """The command line of `kl`."""
+def make_parser(asked: Collection[str] = tuple(COMMANDS)) -> ArgumentParser:
+    """The command line of `kl`, with the options of those subcommands alone that are asked for."""
     import argparse
 
     from .command_line import add_options
@@ -55,10 +56,10 @@ def make_parser() -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kl {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        command = _command(name)
-        description = f"{command.HELP.capitalize()}."
-        add_options(commands.add_parser(name, help=command.HELP, description=description), command.Command)
+    for name, help in COMMANDS.items():
+        command = commands.add_parser(name, help=help, description=f"{help.capitalize()}.")
+        if name in asked:
+            add_options(command, _command(name).Command)
     return parser
 
 
@@ -71,20 +72,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    from .command_line import filled
-    from .completion import complete
+    # IR is many small objects that all live on; collecting early finds nothing.
+    gc.set_threshold(100_000)
+    from .completion import complete, is_asked
     from .streams import finishing, prepare
 
     prepare()
     with finishing("kl"):
-        parser = make_parser()
+        # What no command line names needs no options; a shell that completes it may need any.
+        parser = make_parser(COMMANDS if is_asked() else sys.argv[1:] if argv is None else argv)
         complete(parser)
         arguments = parser.parse_args(argv)
     # Imported behind the parser, so that --help and wrong usage answer at once.
+    from .command_line import filled
     from .diagnostics import guarded
 
-    # IR is many small objects that all live on; collecting early finds nothing.
-    gc.set_threshold(100_000)
     command = _command(arguments.command)
     return guarded("kl", lambda: command.run(filled(command.Command, arguments)), {})
 

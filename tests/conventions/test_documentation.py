@@ -48,7 +48,7 @@ def run_shell(text: str, folder: Path, **more: str) -> None:
 def check_commands(text: str, folder: Path) -> None:
     """Run the lines that call our tools."""
     for line in text.replace("\\\n", " ").splitlines():
-        if line.startswith(("kl ", "kl-opt ")):
+        if re.match(r"(\w+=\w+ )*(kl|kl-opt) ", line):
             run_shell(line, folder)
 
 

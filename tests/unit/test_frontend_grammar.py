@@ -27,7 +27,7 @@ def fresh():
 
 
 def result(parser: Lark, text: str) -> object:
-    """The nodes of a text's tree with their tokens, or where it stops following the grammar, and what could stand there."""
+    """The nodes of a tree with their tokens, or where a text stops to follow the grammar, and what could."""
     try:
         trees = parser.parse(text).iter_subtrees()
         return [(tree.data, [one for one in tree.children if isinstance(one, lark.Token)]) for tree in trees]

@@ -28,8 +28,6 @@ from .time import context_text, document, first_call_text, headline, roofline_te
 if TYPE_CHECKING:
     from ..variants import Refused, Timed
 
-HELP = "time the model unfused, fused, looped, in one call, over steps, and with resident weights"
-
 SHARED = (
     "steps",
     "sockets",

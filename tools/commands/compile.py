@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ..diagnostics import Diagnostic
     from ..pipelines import Passes
 
-HELP = "print the IR at a level, or save the program"
-
 Level = IrLevel | Literal["program"]
 LEVELS: tuple[Level, ...] = (*IR_LEVELS, "program")
 

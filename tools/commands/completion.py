@@ -7,8 +7,6 @@ from typing import Literal
 
 from ..command_line import option
 
-HELP = "print the script by which a shell completes the command lines of kl and kl-opt"
-
 
 @dataclass(frozen=True)
 class Command:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from ..command_line import option
 from ..options import JSON_VERSION, json_option
 
-HELP = "list the models and scenarios that come with kl, or print one"
-
 
 @dataclass(frozen=True)
 class Command:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ...explore.scenarios.scenario import Scenario
     from ...explore.scenarios.table import Row
 
-HELP = "run a scenario of HyperMapper"
-
 MOST_ROWS = 20
 """Longer fronts are printed in part; the file has all of it."""
 

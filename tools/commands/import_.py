@@ -17,8 +17,6 @@ from ..values import HELP_MARK, InputError, Number, assignments, shown_path
 if TYPE_CHECKING:
     from ...frontends.importing import Imported
 
-HELP = "write the text of a published model"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Command:

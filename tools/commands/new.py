@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from ..command_line import option
 
-HELP = "write a package of your own: an operation, two passes, a machine and their tests"
-
 
 @dataclass(frozen=True)
 class Command:

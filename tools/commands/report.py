@@ -14,8 +14,6 @@ from ..terminal import print_json
 if TYPE_CHECKING:
     from ...explore.reports.analysis import Report
 
-HELP = "say what a study has found, and why points are infeasible"
-
 
 @dataclass(frozen=True)
 class Command:

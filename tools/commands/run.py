@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ..compilation import Compiler, Input
     from ..reference import Difference
 
-HELP = "run decode steps in numbers"
-
 MOST_VALUES = 1024
 """Larger tensors are printed without their elements."""
 

@@ -15,8 +15,6 @@ from ..output import replacing
 from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
 
-HELP = "time one step and say where the time goes"
-
 TRACE_ITERATIONS = 4
 """Of each kernel that a trace begins with, if nothing else is said."""
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ..tuning.front import Found
     from ..tuning.session import Session
 
-HELP = "search the mappings of a model, or machines for it, for the best"
-
 MOST_ROWS = 20
 """Longer fronts are printed in part; the file and the JSON form have all of it."""
 
