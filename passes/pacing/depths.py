@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate, chain, islice
 
 from . import sweeps
@@ -202,8 +203,16 @@ def plan_depths(actors: Sequence[Actor], queues: Sequence[Queue], least_interval
     A network that repeats has an interval of at least `least_interval`, which is for what the caller knows of
     the resources that units share; one that runs once has none. It must be as fast where what may be done
     ahead is done at its own pace, and where all of it is done already: a network that waits for memory at
-    times comes from the one to the other. None where the room is too little for its interval.
+    times comes from the one to the other. None where the room is too little for its interval. Equal problems,
+    those of a kernel that variants or points of a search have in common, are solved once.
     """
+    return _planned(tuple(actors), tuple(queues), least_interval)
+
+
+@lru_cache(maxsize=512)
+def _planned(
+    actors: tuple[Actor, ...], queues: tuple[Queue, ...], least_interval: int | None
+) -> Plan | None:
     if least_interval is None:
         cases = [_settled(actors, queues, None)]
     else:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -229,7 +230,15 @@ def _line_loads(line: Line, changes: dict[int, int]) -> Iterable[tuple[Link, flo
 
 
 def route(flows: Sequence[Flow]) -> Routes:
-    """Route all flows and add up the loads of the links; links without load are left out."""
+    """Route all flows and add up the loads of the links; links without load are left out.
+
+    Equal flows, those of a kernel that variants or points of a search have in common, are routed once.
+    """
+    return _routed(tuple(flows))
+
+
+@lru_cache(maxsize=256)
+def _routed(flows: tuple[Flow, ...]) -> Routes:
     lines: dict[Line, dict[int, int]] = {}
     for flow in flows:
         count = max(1, len(flow.sources), len(flow.targets))
