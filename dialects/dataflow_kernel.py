@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import is_
 
 from xdsl.dialects.builtin import IntegerAttr, i64
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, SSAValue, Use
 from xdsl.irdl import (
-    AttrSizedOperandSegments,
     IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -121,15 +121,11 @@ def _verify_balance(channel: ChannelOp) -> None:
         fail_at(channel, f"{puts}, {consumer.name} takes {taken}")
 
 
-SEGMENTS = AttrSizedOperandSegments.attribute_name
-"""The property that says which operands of a unit are which."""
-
-
 @dataclass(frozen=True)
 class _Ends:
     """The units at a channel, and the uses of it that they were read off."""
 
-    uses: list[tuple[Operation, int, Attribute | None]]
+    uses: list[Use]
     producers: list[UnitOp]
     consumers: list[UnitOp]
 
@@ -178,13 +174,15 @@ class ChannelOp(IRDLOperation):
         return self._ends().consumers
 
     def _ends(self) -> _Ends:
-        """Both ends, which all passes ask for over and over: known as long as its uses are those of before."""
-        uses = [
-            (use.operation, use.index, use.operation.properties.get(SEGMENTS)) for use in self.result.uses
-        ]
+        """Both ends, which all passes ask for over and over: known as long as its uses are those of before.
+
+        A unit that is given other operands uses them anew, so that which are its inputs cannot change alone.
+        """
+        uses = [*self.result.uses]
         known: _Ends | None = vars(self).get("known_ends")
-        if known is None or known.uses != uses:
-            units = [unit for unit in dict.fromkeys(op for op, _, _ in uses) if isinstance(unit, UnitOp)]
+        if known is None or len(known.uses) != len(uses) or not all(map(is_, known.uses, uses)):
+            users = dict.fromkeys(use.operation for use in uses)
+            units = [unit for unit in users if isinstance(unit, UnitOp)]
             sides = ((unit, unit.outputs(), unit.inputs()) for unit in units)
             known = _Ends(uses, [], [])
             for unit, outputs, inputs in sides:

@@ -130,8 +130,9 @@ class StageOp(UnitOp):
 
     def in_port(self, channel: SSAValue) -> tuple[PortShape, int]:
         """How an input's tiles become the body's argument, and for how many firings they are held."""
-        number = next(i for i, value in enumerate(self.ins) if value is channel)
-        return self.ports()[number], int(self.in_periods.get_values()[number])
+        number = next(i for i, value in enumerate(self.operands) if value is channel)  # inputs come first
+        port = port_shape(tile_of(channel), self.body.block.args[number].type)
+        return port, int(self.in_periods.get_values()[number])
 
     def out_period(self, channel: SSAValue) -> int:
         """Firings for each tile of an output."""

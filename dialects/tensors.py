@@ -71,6 +71,7 @@ def expect_known(what: str, word: str, known: Sequence[str]) -> None:
     expect(word in known, f"{what} '{word}'; known: {', '.join(known)}")
 
 
+@lru_cache(maxsize=1024)
 def slice_type(stack: Attribute) -> Attribute:
     """The type of one slice of a stack: the same tensor or memref without its leading dimension."""
     match stack:

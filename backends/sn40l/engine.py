@@ -115,14 +115,14 @@ class KernelRun:
             while events and events[0][0] == now:
                 _, _, action, number, tile = heappop(events)
                 action(now, number, tile)
-            if hbm.queue:
+            if hbm.queue and hbm.free_at <= now:
                 hbm.dispatch(now)
-            if ddr.queue:
+            if ddr.queue and ddr.free_at <= now:
                 ddr.dispatch(now)
-            if link.queue:
+            if link.queue and link.free_at <= now:
                 link.dispatch(now)
             for server in resident:
-                if server.queue:
+                if server.queue and server.free_at <= now:
                     server.dispatch(now)
             self.now = now
             for unit, firing in watched:

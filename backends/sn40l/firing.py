@@ -73,16 +73,17 @@ class ChannelRun:
 
         Raises: HazardError if the slot holds a token that nobody has released.
         """
-        slot = self.arrived % self.depth
-        if self.tags[slot] != EMPTY:
+        slot, tags = self.arrived % self.depth, self.tags
+        if tags[slot] != EMPTY:
             self._fail(
-                now, f"{self._name(tag)} overwrites {self._name(self.tags[slot])}, which has not been read"
+                now, f"{self._name(tag)} overwrites {self._name(tags[slot])}, which has not been read"
             )
-        self.tags[slot] = tag
+        tags[slot] = tag
         if self.slots is not None:
             self.slots[slot] = tile
         self.arrived += 1
-        self.consumer.advance(now)
+        if not self.consumer.busy:
+            self.consumer.advance(now)
 
     def take(self, now: int, first: int, count: int) -> None:
         """The consumer begins to read `count` tokens; they stay in their slots.
@@ -102,10 +103,12 @@ class ChannelRun:
 
     def release(self, now: int, count: int, _: object = None) -> None:
         """The oldest `count` tokens leave and their producer may fire."""
-        for _number in range(count):
-            self.tags[self.released % self.depth] = EMPTY
-            self.released += 1
-        self.producer.advance(now)
+        tags, depth, first = self.tags, self.depth, self.released
+        for tag in range(first, first + count):
+            tags[tag % depth] = EMPTY
+        self.released = first + count
+        if not self.producer.busy:
+            self.producer.advance(now)
 
     def _fail(self, now: int, what: str) -> NoReturn:
         ends = f"from {self.producer} to {self.consumer}"

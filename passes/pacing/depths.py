@@ -13,8 +13,12 @@ make anything earlier, no channel can be given fewer afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate, chain, islice
+
+from . import sweeps
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,8 @@ class _Rule:
 
     source: int
     pairs: tuple[tuple[int, int, int], ...]
-
-
-class _Now:
-    """Times on their way to where they settle, and when each unit has moved and was asked last."""
-
-    def __init__(self, times: Times, units: int, *, is_settled: bool):
-        self.times = times
-        self.clock = 0
-        self.moved = [-1 if is_settled else 0] * units
-        self.asked = [0 if is_settled else -1] * units
-        """What has not moved since a unit was asked does not delay it; -1 for one that everything may."""
+    across: int = 0
+    """So many of the pairs, the first ones, are of steps in different iterations."""
 
 
 class _Network:
@@ -105,7 +100,8 @@ class _Network:
             return _Rule(queue.source, ())
         after -= queue.distance * (self.interval or 0)
         pairs = zip(queue.puts, queue.takes, strict=True)
-        return _Rule(queue.source, tuple((put, take, after) for put, take in pairs))
+        rule = tuple((put, take, after) for put, take in pairs)
+        return _Rule(queue.source, rule, len(rule) if queue.distance else 0)
 
     def limit(self, number: int, depth: int | None) -> None:
         """Give a channel so many slots, or as many as it likes."""
@@ -120,23 +116,45 @@ class _Network:
             if self.interval is not None or (iterations == 0 and queue.distance == 0):
                 freed = queue.frees[before]
                 pairs.append((freed, put, busy[freed] + iterations * (self.interval or 0)))
-        return _Rule(queue.target, tuple(pairs))
+        across = len(pairs) if queue.distance else max(0, len(pairs) - max(0, tokens - depth))
+        return _Rule(queue.target, tuple(pairs), across)
 
-    def settle(self, times: Times, latest: int | None, delayed: int | None = None) -> Times | None:
-        """The earliest times from these on; None if there are none, or none that end by `latest`.
+    def earliest(self, times: Times, latest: int | None) -> Times | None:
+        """The earliest times from these on; None if there are none, or none that end by `latest`."""
+        order = sweeps.in_order(sum(map(len, times)), self._edges(within=True))
+        if order is None:
+            return self.settle(times, latest, range(len(self.actors)))
+        flat, lasts = [*chain.from_iterable(times)], accumulate(len(steps) for steps in times)
+        longest = (max(actor.busy[-1], actor.latency) for actor in self.actors)
+        ends = [] if latest is None else [(end - 1, latest - long) for end, long in zip(lasts, longest)]
+        if not sweeps.settle(flat, self._edges(within=False), order, ends):
+            return None
+        left = iter(flat)
+        return [[*islice(left, len(steps))] for steps in times]
 
-        With `delayed` the times are settled but for what this unit waits for.
-        """
-        now = _Now([[*steps] for steps in times], len(self.actors), is_settled=delayed is not None)
-        pending: Sequence[int] = range(len(self.actors)) if delayed is None else [delayed]
-        if delayed is not None:
-            now.asked[delayed] = -1
+    def _edges(self, *, within: bool) -> Iterator[sweeps.Edge]:
+        """All that comes after something, over the steps of all units in a row; or that within an iteration."""
+        starts = [*accumulate((len(actor.busy) for actor in self.actors), initial=0)]
+        for start, actor in zip(starts, self.actors, strict=False):
+            for step, busy in enumerate(actor.busy[:-1], start):
+                yield step, step + 1, busy
+            if self.interval is not None and not within:
+                yield start + len(actor.busy) - 1, start, actor.busy[-1] - self.interval
+        for queue, token, slot in zip(self.queues, self.tokens, self.slots, strict=True):
+            for rule, unit in ((token, queue.target), (slot, queue.source)):
+                if rule is not None:
+                    for first, then, after in rule.pairs[rule.across if within else 0 :]:
+                        yield starts[rule.source] + first, starts[unit] + then, after
+
+    def settle(self, times: Times, latest: int | None, pending: Sequence[int]) -> Times | None:
+        """The same, unit by unit, where all units but those that are `pending` wait for nothing."""
+        times = [[*steps] for steps in times]
         for _ in range(sum(map(len, times)) + 2):
-            changed = [number for number in pending if self._delay(number, now)]
-            if latest is not None and any(self._end(number, now.times) > latest for number in changed):
+            changed = [number for number in pending if self._delay(number, times)]
+            if latest is not None and any(self._end(number, times) > latest for number in changed):
                 return None
             if not changed:
-                return now.times
+                return times
             pending = sorted({*changed, *(other for number in changed for other in self._beside(number))})
         return None
 
@@ -153,39 +171,24 @@ class _Network:
         """When the last unit is done."""
         return max(self._end(number, times) for number in range(len(self.actors)))
 
-    def _delay(self, number: int, now: _Now) -> bool:
+    def _delay(self, number: int, times: Times) -> bool:
         """Move a unit's steps behind all that they wait for; whether one has moved."""
-        steps, asked = now.times[number], now.asked[number]
+        steps, busy = times[number], self.actors[number].busy
+        before = [*steps]
         rules = [self.tokens[queue] for queue in self.into[number]]
         rules += [rule for queue in self.out_of[number] if (rule := self.slots[queue]) is not None]
-        news = [rule for rule in rules if now.moved[rule.source] >= asked]
-        is_new = now.moved[number] >= asked
-        now.clock += 1
-        now.asked[number] = now.clock
-        moved = False
-        for rule in news:
-            source = now.times[rule.source]
+        for rule in rules:
+            source = times[rule.source]
             for first, then, after in rule.pairs:
                 if source[first] + after > steps[then]:
-                    steps[then], moved = source[first] + after, True
-        if moved or is_new:
-            moved |= self._in_order(number, steps)
-        if moved:
-            now.moved[number] = now.clock
-        return moved
-
-    def _in_order(self, number: int, steps: list[int]) -> bool:
-        """Move a unit's steps behind one another; whether one has moved."""
-        busy, moved = self.actors[number].busy, False
-        if self.interval is not None and (begin := steps[-1] + busy[-1] - self.interval) > steps[0]:
-            steps[0], moved = begin, True
-        earliest = steps[0]
+                    steps[then] = source[first] + after
+        if self.interval is not None:
+            steps[0] = max(steps[0], steps[-1] + busy[-1] - self.interval)
         for step in range(1, len(steps)):
-            earliest += busy[step - 1]
+            earliest = steps[step - 1] + busy[step - 1]
             if steps[step] < earliest:
-                steps[step], moved = earliest, True
-            earliest = steps[step]
-        return moved
+                steps[step] = earliest
+        return steps != before
 
     def fits(self, number: int, depth: int, times: Times) -> bool:
         """Whether at these times a channel never holds more tokens than this."""
@@ -200,8 +203,16 @@ def plan_depths(actors: Sequence[Actor], queues: Sequence[Queue], least_interval
     A network that repeats has an interval of at least `least_interval`, which is for what the caller knows of
     the resources that units share; one that runs once has none. It must be as fast where what may be done
     ahead is done at its own pace, and where all of it is done already: a network that waits for memory at
-    times comes from the one to the other. None where the room is too little for its interval.
+    times comes from the one to the other. None where the room is too little for its interval. Equal problems,
+    those of a kernel that variants or points of a search have in common, are solved once.
     """
+    return _planned(tuple(actors), tuple(queues), least_interval)
+
+
+@lru_cache(maxsize=512)
+def _planned(
+    actors: tuple[Actor, ...], queues: tuple[Queue, ...], least_interval: int | None
+) -> Plan | None:
     if least_interval is None:
         cases = [_settled(actors, queues, None)]
     else:
@@ -235,7 +246,7 @@ def _settled(actors: Sequence[Actor], queues: Sequence[Queue], interval: int | N
     network = _Network(actors, queues, interval)
     for number, queue in enumerate(queues):
         network.limit(number, queue.room)
-    times = network.settle([[0] * len(actor.busy) for actor in actors], _one_by_one(actors, queues))
+    times = network.earliest([[0] * len(actor.busy) for actor in actors], _one_by_one(actors, queues))
     return None if times is None else _Case(network, times, network.length(times))
 
 
@@ -261,7 +272,7 @@ def _fewest(cases: Sequence[_Case], number: int) -> int:
 def _with_depth(case: _Case, number: int, depth: int) -> Times | None:
     """The times with so many slots in a channel; None if that takes too long."""
     case.network.limit(number, depth)
-    return case.network.settle(case.times, case.length, case.network.queues[number].source)
+    return case.network.settle(case.times, case.length, [case.network.queues[number].source])
 
 
 def _without_what_is_ahead(
@@ -288,7 +299,7 @@ def _recurrence(actors: Sequence[Actor], queues: Sequence[Queue]) -> int:
     begins = {queue.target for queue in carried}
     long_ago = -_one_by_one(actors, queues) - 1
     times = [[0 if number in begins else long_ago] * len(a.busy) for number, a in enumerate(actors)]
-    times = _Network(actors, inside, None).settle(times, None)
+    times = _Network(actors, inside, None).earliest(times, None)
     assert times is not None, "tokens of an iteration go one way only"
     around = (
         times[q.source][put] + actors[q.source].latency + q.wire - times[q.target][take]

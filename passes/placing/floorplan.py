@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 ROUNDS = 2
 """Turns of channels and stages; measured on whole decoder layers, more bring next to nothing."""
@@ -143,8 +145,7 @@ class Flow:
     """Another target, of a flow that goes there."""
 
 
-@dataclass(frozen=True, order=True)
-class Link:
+class Link(NamedTuple):
     """A link between two neighbouring switches, in one direction."""
 
     row: int
@@ -173,28 +174,39 @@ def lanes(flow: Flow) -> Iterator[tuple[Place, Place]]:
     """The parallel lanes of a flow: one for each unit of its larger side, spread over the smaller."""
     sources, targets = flow.sources, flow.targets
     count = max(len(sources), len(targets)) if sources and targets else 0
-    for lane in range(count):
-        yield sources[lane * len(sources) // count], targets[lane * len(targets) // count]
+    return zip(_spread(sources, count), _spread(targets, count), strict=True)
 
 
-def path(source: Place, target: Place) -> list[Link]:
-    """The links of one lane: along the row, then along the column."""
-    (row, column), (to_row, to_column) = source, target
-    step = 1 if to_column > column else -1
-    links = [Link(row, at, row, at + step) for at in range(column, to_column, step)]
-    step = 1 if to_row > row else -1
-    return links + [Link(at, to_column, at + step, to_column) for at in range(row, to_row, step)]
+def _spread(places: Sequence[Place], count: int) -> Sequence[Place]:
+    """As many places, each as often as any other, but for one."""
+    size = len(places)
+    return places if size == count else [places[lane * size // count] for lane in range(count)]
 
 
 def hops(flow: Flow) -> int:
     """Hops of the longest lane: what a tile needs, as it is there when its last part is."""
-    return max((abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in lanes(flow)), default=0)
+    longest = 0
+    for (row, column), (to_row, to_column) in lanes(flow):
+        length = abs(row - to_row) + abs(column - to_column)
+        if length > longest:
+            longest = length
+    return longest
 
 
 def share_on(flow: Flow, link: Link, paths: Sequence[Sequence[Link]] = ()) -> float:
     """Bytes per cycle that a flow puts on a link, by the usual ways or those that are given."""
-    paths = paths or [path(*lane) for lane in lanes(flow)]
-    return flow.bytes_per_cycle * sum(link in links for links in paths) / max(1, len(paths))
+    crossing = [link in links for links in paths] or [_crosses(*lane, link) for lane in lanes(flow)]
+    return flow.bytes_per_cycle * sum(crossing) / max(1, len(crossing))
+
+
+def _crosses(source: Place, target: Place, link: Link) -> bool:
+    """Whether a link is on the path of a lane."""
+    (row, column), (to_row, to_column) = source, target
+    if link.row == link.to_row:
+        step = link.to_column - link.column
+        return row == link.row and column * step <= link.column * step < to_column * step
+    step = link.to_row - link.row
+    return to_column == link.column and row * step <= link.row * step < to_row * step
 
 
 Line = tuple[str, int, int]
@@ -224,7 +236,15 @@ def _line_loads(line: Line, changes: dict[int, int]) -> Iterable[tuple[Link, flo
 
 
 def route(flows: Sequence[Flow]) -> Routes:
-    """Route all flows and add up the loads of the links; links without load are left out."""
+    """Route all flows and add up the loads of the links; links without load are left out.
+
+    Equal flows, those of a kernel that variants or points of a search have in common, are routed once.
+    """
+    return _routed(tuple(flows))
+
+
+@lru_cache(maxsize=256)
+def _routed(flows: tuple[Flow, ...]) -> Routes:
     lines: dict[Line, dict[int, int]] = {}
     for flow in flows:
         count = max(1, len(flow.sources), len(flow.targets))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.passes.placing.floorplan import Flow, Link, Place, Routes, lanes, path, route, share_on
+from kl.passes.placing.floorplan import Flow, Link, Place, Routes, lanes, route, share_on
 
 places = st.tuples(st.integers(0, 9), st.integers(0, 9))
 flows = st.builds(
@@ -16,6 +16,15 @@ flows = st.builds(
     st.lists(places, min_size=1, max_size=6).map(tuple),
     st.floats(0.1, 100),
 )
+
+
+def path(source: Place, target: Place) -> list[Link]:
+    """The links of one lane: along the row, then along the column."""
+    (row, column), (to_row, to_column) = source, target
+    step = 1 if to_column > column else -1
+    links = [Link(row, at, row, at + step) for at in range(column, to_column, step)]
+    step = 1 if to_row > row else -1
+    return links + [Link(at, to_column, at + step, to_column) for at in range(row, to_row, step)]
 
 
 def distance(a: Place, b: Place) -> int:
