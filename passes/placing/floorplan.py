@@ -183,6 +183,15 @@ def _spread(places: Sequence[Place], count: int) -> Sequence[Place]:
     return places if size == count else [places[lane * size // count] for lane in range(count)]
 
 
+def path(source: Place, target: Place) -> list[Link]:
+    """The links of one lane: along the row, then along the column."""
+    (row, column), (to_row, to_column) = source, target
+    step = 1 if to_column > column else -1
+    links = [Link(row, at, row, at + step) for at in range(column, to_column, step)]
+    step = 1 if to_row > row else -1
+    return links + [Link(at, to_column, at + step, to_column) for at in range(row, to_row, step)]
+
+
 def hops(flow: Flow) -> int:
     """Hops of the longest lane: what a tile needs, as it is there when its last part is."""
     longest = 0
