@@ -15,6 +15,7 @@ from ..safetensors import CheckpointError
 from ..targets import TargetError
 from ..tensors import Array, TensorSpec
 from ..weights import Weights, WeightSpec, load_weights, random_weights
+from .address import packed
 from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
@@ -91,13 +92,10 @@ def timed_position(program: Program, wanted: int | None) -> int:
 
 
 def _positions(cache: TensorSpec, pattern: AddressPattern) -> int:
-    """How many positions a packed cache has: the extent of the axis that the pattern's position
-    walks."""
-    stride, found = cache.numpy_dtype.itemsize, 1
-    for extent in reversed(cache.shape):
-        found = max(found, extent) if stride == pattern.position_stride else found
-        stride *= extent
-    return found
+    """How many positions a packed cache has: the extent of the axis that the pattern's position walks."""
+    axes = [*zip(cache.shape, packed(cache.shape, cache.numpy_dtype.itemsize).strides, strict=True)]
+    likely = (*axes[-2:-1], *axes)  # another axis has the same stride where there is but one position
+    return next((extent for extent, stride in likely if stride == pattern.position_stride), 1)
 
 
 def input_regions(program: Program) -> list[Region]:
