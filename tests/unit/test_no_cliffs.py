@@ -1,4 +1,4 @@
-"""No context, width or vocabulary is a cliff: it takes no longer than a larger one, primes no longer either."""
+"""No context, width or vocabulary is a cliff: it takes no longer than a larger one, and no prime does."""
 
 from __future__ import annotations
 
