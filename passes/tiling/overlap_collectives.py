@@ -51,6 +51,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from ...dialects import dataflow
+from ...dialects.cuts import cuts_fit
 from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import (
@@ -59,7 +60,7 @@ from ...dialects.tensors import (
     size_bytes_of,
     tile_of,
 )
-from ...dialects.tiles import cuts_fit, tiled_axis
+from ...dialects.tiles import tiled_axis
 from ...dialects.vocabulary import ALGORITHMS
 from ..diagnostics import fail
 from ..knobs import Knob
