@@ -1,4 +1,4 @@
-"""How tiles of one extent make those of another: a pure solver says it in numbers, for dialects and passes."""
+"""How tiles of one extent make those of another: a pure solver in numbers, for dialects and passes."""
 
 from __future__ import annotations
 
