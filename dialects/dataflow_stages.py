@@ -4,7 +4,7 @@
 one tile is held for `period` firings. Where it is larger along one axis, as many tiles as cover it are
 gathered, trimmed to it and held. Where it is smaller, r slices cover the tile, which is held, and firing f
 sees slice `f mod r`; the last one has zeros where the tile ends. Unless one of both is the whole tensor, the
-larger one is a multiple of the other, and so are their numbers (`tiles.py`). What a body makes of zeros
+larger one is a multiple of the other, and so are their numbers (`cuts.py`). What a body makes of zeros
 behind the end goes nowhere. A result is emitted in the last of every `period` firings of its output.
 Arguments behind the inputs are states (accumulators): zero when an iteration begins, then what the last
 firing yielded.
@@ -30,6 +30,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent, IsTerminator
 
+from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp, producer_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
@@ -43,7 +44,7 @@ from .tensors import (
     shape_of,
     tile_of,
 )
-from .tiles import PortShape, cuts_fit, port_shape
+from .tiles import PortShape, port_shape
 
 
 @irdl_op_definition

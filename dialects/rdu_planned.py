@@ -81,8 +81,8 @@ class WalkAttr(ParametrizedAttribute):
         expect(isinstance(strides, DenseArrayBase), "a walk needs `strides`, an array of bytes")
         expect(isinstance(outer, DenseArrayBase), "`outer_strides` of a walk is an array of bytes")
         expect(isinstance(last, DenseArrayBase), "`last` of a walk is an array of extents")
-        lists = {"strides": strides, "outer_strides": outer, "last": last}
-        return Walk(**values, **{name: _integers(array) for name, array in lists.items()})
+        lists = _integers(strides), _integers(outer), _integers(last)
+        return Walk(**values, **dict(zip(("strides", "outer_strides", "last"), lists, strict=True)))
 
     def verify(self) -> None:
         self.walk()

@@ -42,16 +42,6 @@ def last_tile(whole: Sequence[int], tile: Sequence[int]) -> tuple[int, ...]:
     return (*tile[:axis], whole[axis] - (count - 1) * tile[axis], *tile[axis + 1 :])
 
 
-def cuts_fit(extent: int, one: int, other: int) -> bool:
-    """Whether tiles of one extent along an axis of `extent` indices make those of the other.
-
-    Either is whole, or the larger ones are of as many smaller ones each, the last one like all others.
-    """
-    small, large = sorted((one, other))
-    whole, times = large == extent, large // small
-    return whole or (large == times * small and -(-extent // small) == times * -(-extent // large))
-
-
 @dataclass(frozen=True)
 class PortShape:
     """How a stage's input port turns tiles into arguments: `gathered` tiles per group, or `slices` of one.

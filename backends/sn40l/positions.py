@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..targets import TargetError
 from ..tensors import TensorSpec
+from .address import packed
 from .program import Program, Region
 from .units import AddressPattern, Store
 
@@ -63,13 +64,10 @@ def timed_position(program: Program, wanted: int | None) -> int:
 
 
 def _positions(cache: TensorSpec, pattern: AddressPattern) -> int:
-    """How many positions a packed cache has: the extent of the axis that the pattern's position
-    walks."""
-    stride, found = cache.element_bytes, 1
-    for extent in reversed(cache.shape):
-        found = max(found, extent) if stride == pattern.position_stride else found
-        stride *= extent
-    return found
+    """How many positions a packed cache has: the extent of the axis that the pattern's position walks."""
+    axes = [*zip(cache.shape, packed(cache.shape, cache.element_bytes).strides, strict=True)]
+    likely = (*axes[-2:-1], *axes)  # another axis has the same stride where there is but one position
+    return next((extent for extent, stride in likely if stride == pattern.position_stride), 1)
 
 
 def input_regions(program: Program) -> list[Region]:

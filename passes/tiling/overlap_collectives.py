@@ -52,11 +52,12 @@ from xdsl.pattern_rewriter import (
 )
 
 from ...dialects import dataflow, kernel
+from ...dialects.cuts import cuts_fit
 from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import ChannelType, shape_of, tile_of
-from ...dialects.tiles import cuts_fit, tiled_axis
+from ...dialects.tiles import tiled_axis
 from ...dialects.vocabulary import ALGORITHMS
 from ..diagnostics import add_remark, fail
 from ..knobs import Knob

@@ -2,7 +2,7 @@
 
 A stage that streams a tensor from memory cuts it into tiles of at most a given size; a stage that only
 follows others (elementwise work) fires once per tile that its producers share. Of a producer and a consumer
-one's tiles make the other's, so that tiles are gathered or sliced alike (`dialects/tiles.py`).
+one's tiles make the other's, so that tiles are gathered or sliced alike (`dialects/cuts.py`).
 
 Tiles divide an extent where a divisor makes about as many as are wanted. Elsewhere the last one hangs over,
 and stages that hang together have one tile: so no extent, prime or not, is worse than its neighbours.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd, lcm
 
-from ...dialects.tiles import cuts_fit
+from ...dialects.cuts import cuts_fit
 
 WINDOW = 2
 """Tiles that divide an extent may be so many times as many as are wanted, more are too small. Assumed."""

@@ -94,7 +94,9 @@ def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:
 def _streams(network: dataflow.KernelOp) -> Iterator[tuple[SSAValue, int]]:
     """What each stream of a network reads or writes in memory, and the bytes that it moves in a call."""
     for unit in network.units():
-        if unit.memory is not None and unit.memory_port is not None:
+        if isinstance(unit, dataflow.LoadOp | dataflow.StoreOp) and unit.memory is not None:
+            yield unit.memory, unit.passes * size_bytes_of(unit.stream_type)
+        elif unit.memory is not None and unit.memory_port is not None:
             yield unit.memory, unit.passes * unit.work * size_bytes_of(tile_of(unit.memory_port))
 
 

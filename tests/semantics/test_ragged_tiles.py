@@ -88,6 +88,7 @@ VARIANTS = {
     "two sockets": ["--sockets", "2"],
     "three sockets, stepped": ["--sockets", "3", "--steps-per-call", "14"],
     "four sockets, unfused": ["--sockets", "4", "--fusion", "op"],
+    "sums of two sockets in tiles": ["--sockets", "2", "--param", "hidden=331"],
 }
 
 
@@ -102,6 +103,11 @@ def model(tmp_path: Path) -> str:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_gives_the_bits_of_the_reference(variant: str, model: str):
     assert kl(["run", model, "--steps", STEPS, "--check", *VARIANTS[variant]]) == 0
+
+
+def test_sums_of_sockets_are_exchanged_in_tiles(model: str, capsys: pytest.CaptureFixture[str]):
+    assert kl(["compile", model, "--to", "rdu", "--sockets", "2", "--param", "hidden=331"]) == 0
+    assert 'dataflow.collective "all_reduce" 6 ' in capsys.readouterr().out  # 5 tiles of 64 and one of 11
 
 
 def test_the_last_tiles_of_caches_and_weights_are_shorter(model: str, capsys: pytest.CaptureFixture[str]):

@@ -16,9 +16,9 @@ from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.units import AddressPattern, Gate, InputPort, Instruction, OutputPort
 from kl.backends.targets import Choice
 from kl.backends.tensors import TensorSpec
+from kl.dialects.cuts import cuts_fit
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
-from kl.dialects.tiles import cuts_fit
 from kl.frontends import load_model
 from kl.tools.lowering import lower
 from kl.tools.universe import make_context

@@ -20,8 +20,9 @@ from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import Gate, InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
+from kl.dialects.cuts import cuts_fit
 from kl.dialects.loop_tree import Placement
-from kl.dialects.tiles import cuts_fit, last_tile
+from kl.dialects.tiles import last_tile
 
 
 def f32(*shape: int) -> TensorSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.dialects.tiles import cuts_fit
+from kl.dialects.cuts import cuts_fit
 from kl.passes.tiling.solver import (
     WINDOW,
     Bursts,

@@ -104,6 +104,17 @@ def test_examples_take_the_cycles_of_the_full_replay(path: Path, layers: int | N
         assert skipped(jumps) > longest // 2
 
 
+def test_prime_extents_take_the_cycles_of_the_full_replay(jumps: Jumps) -> None:
+    path = next(path for path in EXAMPLES if path.stem == "llama3_tiny")
+    program = compiled(path, 40, context=97, ffn=347, vocab=1009)
+    layers = max(program.kernels, key=lambda kernel: kernel.iterations)
+    assert any(isinstance(unit, Load) and unit.pattern.last for unit in layers.units)
+    scalars = position_inputs(program, 96)
+    report = time_step(program, scalars, details=True)
+    assert report == time_step(program, scalars, jump=False, details=True)
+    assert skipped(jumps) > 20
+
+
 def test_data_is_never_jumped_over(decoder: Any, decoder_data: Any, jumps: Jumps) -> None:
     weights, inputs = decoder_data
     Executor(decoder(), weights).step(inputs)

@@ -256,8 +256,9 @@ class StageRun(PipelineRun):
 
 def _joined(port: InputPort, tiles: list[Array]) -> Array:
     """The tiles of a group as one array; a single one stays a view of its slot."""
-    alone = port.axis is None or len(tiles) == 1
-    return tiles[0] if alone else joined(tiles, port.axis, port.argument.shape[port.axis])
+    if port.axis is None or len(tiles) == 1:
+        return tiles[0]
+    return joined(tiles, port.axis, port.argument.shape[port.axis])
 
 
 def _slice(port: InputPort, held: Array, firing: int) -> Array:
