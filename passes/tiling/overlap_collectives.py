@@ -31,7 +31,8 @@ dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
 
 An all-reduce works element by element, so it may start with the first tile of the stage that makes its
 operand: what is left to wait for is the last tile. An all-gather puts whole tensors one behind the other and
-stays as it is. Each collective gets the algorithm that is faster for its tile on the machine.
+stays as it is. Each collective gets the algorithm that is fastest for all its tiles on the machine
+(`exchanges.py`), and a remark says where fewer sockets are faster.
 """  # noqa: E501
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import BlockArgument
 
 from ...dialects import dataflow, kernel, nn
 from ...dialects.dataflow import UnitOp
@@ -28,8 +30,8 @@ def stored_shares(module: ModuleOp) -> dict[str, Share]:
 def _stored(op: nn.WeightOp | nn.StateOp) -> Share:
     if op.shard_parts is None:
         return Share(size_bytes_of(op.type))
-    padded = isinstance(op, nn.WeightOp) and op.shard_runs is not None
-    runs = op.shard_runs.get_values() if padded else (1,)
+    padded = op.shard_runs if isinstance(op, nn.WeightOp) else None
+    runs = (1,) if padded is None else padded.get_values()
     return Share(size_bytes_of(op.type), op.shard_parts.value.data, sum(runs[::2]) / sum(runs))
 
 
@@ -70,11 +72,11 @@ def network_loads(
 def _split(unit: UnitOp, amount: float, splits: Splits) -> Share:
     """An amount that is split as what a stream reads; a gather has as many rows wherever they are."""
     network, memory = unit.parent_op(), unit.memory
-    if not isinstance(network, dataflow.KernelOp) or not isinstance(unit, dataflow.LoadOp) or memory is None:
-        return Share(amount)
-    key = network.sym_name.data, [*network.args].index(memory) if memory in network.args else -1
-    like = splits.get(key, Share(0))
-    return Share(amount, like.parts, like.filled)
+    like = None
+    if isinstance(network, dataflow.KernelOp) and isinstance(unit, dataflow.LoadOp):
+        assert isinstance(memory, BlockArgument), "checked by the op's definition"
+        like = splits.get((network.sym_name.data, memory.index))
+    return Share(amount) if like is None else replace(like, amount=amount)
 
 
 def _memory_cycles(unit: UnitOp, machine: Machine) -> int:

@@ -132,6 +132,9 @@ def test_what_is_no_class_of_ours_is_not_counted(tmp_path: Path):
 
 
 def test_vocabularies_in_any_display_count(tmp_path: Path):
-    texts = {"tools/a.py": 'A = ("ring", "one_shot")\n', "tools/b.py": 'B = Literal["one_shot", "ring"]\n'}
+    texts = {
+        "tools/a.py": 'A = ("ring", "tree", "one_shot")\n',
+        "tools/b.py": 'B = Literal["one_shot", "ring", "tree"]\n',
+    }
     found = vocabularies_written_twice(write(tmp_path, texts))
-    assert found == {"one_shot, ring": ["tools/a.py:1", "tools/b.py:1"]}
+    assert found == {"one_shot, ring, tree": ["tools/a.py:1", "tools/b.py:1"]}
