@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kl.tools import results
+from kl.tools.kl import main
 from kl.tools.results import key, place, recording, store, through_cache
 from kl.tools.results.files import MOST_DIGEST_BYTES
 
@@ -249,6 +250,25 @@ def test_what_cannot_be_repeated_is_run_again(
     command()
     command()
     assert (command.runs, entries(folder)) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spoiled"),
+    [
+        (["time", "mini"], False),
+        (["time", "mini", "--trace", "mini.trace"], True),
+        (["compile", "mini", "--to", "nn"], False),
+        (["compile", "mini", "--to", "nn", "--json"], True),
+        (["compile", "mini", "--to", "nn", "-o", "mini.mlir"], True),
+    ],
+)
+def test_which_commands_can_be_kept(
+    arguments: list[str], spoiled: bool, folder: Path, tmp_path: Path, monkeypatch: Patch
+):
+    monkeypatch.chdir(tmp_path)
+    with (recorded := recording.Recording()):
+        assert main(arguments) == 0
+    assert (recorded.result(10**6) is None) == spoiled
 
 
 def test_a_failure_is_run_again(command: Command, folder: Path):
