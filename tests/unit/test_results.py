@@ -160,6 +160,7 @@ def test_the_code_of_other_packages_counts(command: Command, tmp_path: Path, mon
     def load() -> None:
         sys.modules.pop(plugin.stem, None)
         import_module(plugin.stem)
+        sys.modules.pop(plugin.stem)
 
     command.also = load
     command()
@@ -171,7 +172,20 @@ def test_the_code_of_other_packages_counts(command: Command, tmp_path: Path, mon
     (packages / "another-1.0.dist-info").mkdir()
     command()
     assert command.runs == 3, "a package has been installed"
-    sys.modules.pop(plugin.stem, None)
+
+
+def test_code_that_has_changed_since_it_was_loaded_is_not_trusted(
+    command: Command, folder: Path, tmp_path: Path, monkeypatch: Patch
+):
+    plugin = tmp_path / "kl_loaded_plugin.py"
+    plugin.write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    invalidate_caches()
+    module = import_module(plugin.stem)
+    monkeypatch.setitem(sys.modules, plugin.stem, sys.modules.pop(plugin.stem))
+    rewrite(plugin, "VALUE = 2\n")
+    command()
+    assert (module.VALUE, entries(folder)) == (1, [])
 
 
 @pytest.mark.parametrize(
