@@ -18,7 +18,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,12 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ("--help", "time mini", "time llama3_8b", "compare llama3_tiny")
 CACHED = COMMANDS[1:]
-MODULES = "kl, diagnostics, compilation, variants"
+IMPORTS = """
+from kl.backends.sn40l import check, emit, timing
+from kl.frontends import lowering, parser
+from kl.tools import compilation, kl, lowering, variants
+from kl.tools.commands import time
+"""
 
 
 @dataclass(frozen=True)
@@ -54,58 +59,56 @@ class Checkout:
             raise SystemExit(f"{self.path}: {' '.join(arguments)} ends with {process.returncode}")
         return used.ru_utime
 
-    def measures(self, command: str, *, cached: bool) -> dict[str, float]:
-        """The seconds of one process of each kind."""
-        call = (str(self.path / ".venv/bin/kl"), *command.split())
-        found = {"imports": self.seconds("-c", f"from kl.tools import {MODULES}")} if cached else {}
-        found["cold"] = self.seconds(*call)
-        if cached:
-            cache = str(self.folder / "results")
-            shutil.rmtree(cache, ignore_errors=True)
-            found["miss"] = self.seconds(*call, cache=cache)
-            found["hit"] = self.seconds(*call, cache=cache)
-        return found
+    def uncached(self, command: str) -> dict[str, float]:
+        """The seconds of one process that imports, and of one that runs a command."""
+        imports = self.seconds("-c", IMPORTS)
+        return {"imports": imports, "cold": self.seconds(*self._call(command))}
+
+    def cached(self, command: str) -> dict[str, float]:
+        """The seconds of one process that finds no result, and of one that finds it."""
+        cache = str(self.folder / "results")
+        shutil.rmtree(cache, ignore_errors=True)
+        miss = self.seconds(*self._call(command), cache=cache)
+        return {"miss": miss, "hit": self.seconds(*self._call(command), cache=cache)}
+
+    def _call(self, command: str) -> tuple[str, ...]:
+        return str(self.path / ".venv/bin/kl"), *command.split()
 
 
-def least(runs: Iterator[dict[str, float]]) -> dict[str, float]:
+def least(runs: Sequence[dict[str, float]]) -> dict[str, float]:
     """The least of each kind."""
-    all_runs = list(runs)
-    return {name: min(one[name] for one in all_runs) for name in all_runs[0]}
+    return {name: min(one[name] for one in runs) for name in (runs[0] if runs else ())}
 
 
 def rows(command: str, new: Checkout, old: Checkout | None, runs: int) -> Iterator[tuple[str, ...]]:
-    """The lines of a command's table: what, seconds before, seconds now, the ratio."""
-    turns: list[tuple[dict[str, float], dict[str, float] | None]] = []
+    """The lines of a command's table: the kind, seconds before, the ratio, seconds now."""
+    now: list[dict[str, float]] = []
+    before: list[dict[str, float]] = []
     for _ in range(runs + 1):
-        before = None if old is None else old.measures(command, cached=command in CACHED)
-        turns.append((new.measures(command, cached=command in CACHED), before))
-    measured = least(one for one, _ in turns[1:])  # the first writes byte code
-    given = {} if old is None else least(one for _, one in turns[1:] if one is not None)
-    for name, seconds in measured.items():
-        base = given.get(name if name == "imports" else "cold")
-        ratio = "" if base is None else f"{base / seconds:.1f}x"
-        yield command, name, "" if base is None else f"{base:.2f}", f"{seconds:.2f}", ratio
+        before += [] if old is None else [old.uncached(command)]
+        now.append(new.uncached(command) | (new.cached(command) if command in CACHED else {}))
+    base = least(before[1:])  # the first ones write byte code
+    for name, seconds in least(now[1:]).items():
+        was = base.get(name, base.get("cold"))
+        yield name, *(("", "") if was is None else (f"{was:.2f}", f"{was / seconds:.1f}x")), f"{seconds:.2f}"
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description="How long kl takes from its start to its end.")
     parser.add_argument("--before", type=Path, metavar="DIR", help="a checkout to compare with")
     parser.add_argument(
         "--runs", type=int, default=5, metavar="N", help="processes of each kind (default: 5)"
     )
     options = parser.parse_args()
-    table = Table("command", "kind", "before, s", "now, s", "faster")
     with tempfile.TemporaryDirectory() as folder:
         new = Checkout(ROOT, Path(folder) / "new")
         old = None if options.before is None else Checkout(options.before.resolve(), Path(folder) / "old")
         for command in COMMANDS:
+            table = Table("kind", "before, s", "faster", "now, s", title=f"kl {command}")
             for row in rows(command, new, old, options.runs):
                 table.add_row(*row)
-            table.add_section()
-    Console().print(table)
+            Console().print(table)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
-"""Lets tests import the modules that they share; `kl.tools.testing.plugin` makes FileCheck files tests."""
+"""Lets tests import the modules that they share; `kl.tools.testing.plugin` makes FileCheck files tests.
+
+No test prints what another one has printed: the cache of results is off.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+
+os.environ["KL_CACHE"] = "0"
 
 for folder in ("unit", "conventions", "oracle"):
     sys.path.append(str(Path(__file__).parent / folder))

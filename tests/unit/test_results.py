@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kl.tools import results
+from kl.tools.kl import main
 from kl.tools.results import key, place, recording, store, through_cache
 from kl.tools.results.files import MOST_DIGEST_BYTES
 
@@ -159,6 +160,7 @@ def test_the_code_of_other_packages_counts(command: Command, tmp_path: Path, mon
     def load() -> None:
         sys.modules.pop(plugin.stem, None)
         import_module(plugin.stem)
+        sys.modules.pop(plugin.stem)
 
     command.also = load
     command()
@@ -170,7 +172,20 @@ def test_the_code_of_other_packages_counts(command: Command, tmp_path: Path, mon
     (packages / "another-1.0.dist-info").mkdir()
     command()
     assert command.runs == 3, "a package has been installed"
-    sys.modules.pop(plugin.stem, None)
+
+
+def test_code_that_has_changed_since_it_was_loaded_is_not_trusted(
+    command: Command, folder: Path, tmp_path: Path, monkeypatch: Patch
+):
+    plugin = tmp_path / "kl_loaded_plugin.py"
+    plugin.write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    invalidate_caches()
+    module = import_module(plugin.stem)
+    monkeypatch.setitem(sys.modules, plugin.stem, sys.modules.pop(plugin.stem))
+    rewrite(plugin, "VALUE = 2\n")
+    command()
+    assert (module.VALUE, entries(folder)) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -249,6 +264,25 @@ def test_what_cannot_be_repeated_is_run_again(
     command()
     command()
     assert (command.runs, entries(folder)) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spoiled"),
+    [
+        (["time", "mini"], False),
+        (["time", "mini", "--trace", "mini.trace"], True),
+        (["compile", "mini", "--to", "nn"], False),
+        (["compile", "mini", "--to", "nn", "--json"], True),
+        (["compile", "mini", "--to", "nn", "-o", "mini.mlir"], True),
+    ],
+)
+def test_which_commands_can_be_kept(
+    arguments: list[str], spoiled: bool, folder: Path, tmp_path: Path, monkeypatch: Patch
+):
+    monkeypatch.chdir(tmp_path)
+    with (recorded := recording.Recording()):
+        assert main(arguments) == 0
+    assert (recorded.result(10**6) is None) == spoiled
 
 
 def test_a_failure_is_run_again(command: Command, folder: Path):

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Mapping
 from hashlib import blake2b
 
+BEGUN_NS = time.time_ns()
+"""When this was loaded, hardly later than the process began, or than the one that it is forked from."""
 Stat = tuple[int, int, int, int]
 """Size in bytes, times of the last change of content and of anything in ns, number of the file."""
 MOST_DIGEST_BYTES = 32 * 2**20

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from importlib.util import source_from_cache
 from typing import Any, cast
 
-from .files import State, digest_of, names_in, stat_of
+from .files import BEGUN_NS, State, digest_of, names_in, stat_of
 from .store import Entry
 
 RECENT_NS = 2_000_000_000
 """The times of a file that has changed so shortly before it is read prove nothing: the slowest clock of file
 systems, that of FAT, ticks every 2 s."""
 LOADED_NS = 10_000_000_000
-"""Code that was loaded before its state was noted, as Python started, must be older than this."""
+"""Code that was loaded before its state is noted must be older than our start by this."""
 UNSEEN = frozenset(
     (
         "builtins.input", "ftplib.connect", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn",
@@ -142,7 +142,7 @@ class Recording:
                 assert path is not None, "left out"
                 self._note(path)
                 status = stat_of(path)
-                if status is None or max(status[1:3]) > time.time_ns() - LOADED_NS:
+                if status is None or max(status[1:3]) > BEGUN_NS - LOADED_NS:
                     self.is_spoiled = True
             for folder in sys.path:
                 self.listed(folder)
