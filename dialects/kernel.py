@@ -82,7 +82,7 @@ class FunctionLikeOp(IRDLOperation, ABC):
     def verify_(self) -> None:
         inputs = self.function_type.inputs.data
         types = tuple(arg.type for arg in self.args)
-        expect(types == inputs, f"arguments are {listed(types)}, the signature says {listed(inputs)}")
+        expect(types == inputs, lambda: f"arguments are {listed(types)}, the signature says {listed(inputs)}")
 
     def verify_places(self, places: Mapping[SSAValue, Place]) -> None:
         """Check a call whose arguments overlap in memory, in elements; what runs in order may take any.
@@ -149,7 +149,9 @@ class ScheduleOp(FunctionLikeOp):
 def _verify_return(function: FunctionLikeOp) -> None:
     wanted = list(function.function_type.outputs)
     types = ending_types(function.body.block, ReturnOp, function.name)
-    expect(types == wanted, f"kernel.return gives {listed(types)}, the signature says {listed(wanted)}")
+    expect(
+        types == wanted, lambda: f"kernel.return gives {listed(types)}, the signature says {listed(wanted)}"
+    )
 
 
 @irdl_op_definition

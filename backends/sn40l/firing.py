@@ -77,9 +77,7 @@ class ChannelRun:
         """
         slot, tags = self.arrived % self.depth, self.tags
         if tags[slot] != EMPTY:
-            self._fail(
-                now, f"{self._name(tag)} overwrites {self._name(tags[slot])}, which has not been read"
-            )
+            self._fail(now, f"{self._name(tag)} overwrites {self._name(tags[slot])}, which has not been read")
         tags[slot] = tag
         if self.slots is not None:
             self.slots[slot] = tile

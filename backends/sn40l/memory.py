@@ -72,7 +72,6 @@ class ByteStore:
                     origin = self.spans.starts[index]
                     yield self.blocks[index][first - origin : last - origin]
 
-
     def clear(self, start: int, end: int) -> None:
         """Make the bytes from `start` to before `end` zero, those that lie in the spans."""
         for index, first, last in self.spans.pieces(start, end):
