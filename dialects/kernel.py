@@ -45,7 +45,7 @@ from xdsl.traits import (
 from .accesses import Place
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp
-from .symbols import find_symbol
+from .symbols import find_symbol, symbol_name
 from .tensors import SlicedCallOp, ending_types, expect, listed, shape_of, slice_type, verify_call_signature
 
 
@@ -283,7 +283,7 @@ class UniqueNames:
     def __init__(self, module: ModuleOp, without: Iterable[Operation] = ()):
         """The symbols `without` give their names free."""
         kept = set(module.ops) - set(without)
-        self._taken = {name for op in kept if (name := _symbol(op)) is not None}
+        self._taken = {name for op in kept if (name := symbol_name(op)) is not None}
         self._last: dict[str, int] = {}
         """The last number behind each name that was wanted; names are never given back."""
 
@@ -296,10 +296,3 @@ class UniqueNames:
         self._taken.add(name)
         self._last[wanted] = number
         return name
-
-
-def _symbol(op: Operation) -> str | None:
-    """A symbol's name. xDSL's `get_name_if_symbol` gives text or an attribute, depending on the version."""
-    interface = op.get_trait(SymbolOpInterface)
-    name = None if interface is None else interface.get_sym_attr_name(op)
-    return None if name is None else name.data

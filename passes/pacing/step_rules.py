@@ -1,4 +1,4 @@
-"""A pipelined loop as rules of one form, that a step comes so long after another; `depths.py` solves them."""
+"""A pipelined loop as rules of one form, that a step comes so long after another: a pure solver."""
 
 from __future__ import annotations
 
