@@ -1,10 +1,10 @@
 """How many points a minute the inner loop of `kl tune` evaluates, compared with another checkout.
 
-Run from the repository root: `.venv/bin/python benchmarks/tune_speed.py --before DIR`, where DIR is a checkout
-with its own `.venv`. A search with a seed finds the points; then fresh processes of both checkouts, in turn,
-evaluate the same distinct pipelines in the same order. Printed are points a minute of processor time, by the
-least time of each point in all rounds, for all points and for the feasible ones, and the ratio. Outcomes have
-to be equal; else the exit code is 1. Feasible points count in bars: the others end early.
+Run from the repository root: `.venv/bin/python benchmarks/tune_speed.py --before DIR`, where DIR is a
+checkout with its own `.venv`. A search with a seed finds the points; then fresh processes of both checkouts,
+in turn, evaluate the same distinct pipelines in the same order. Printed are points a minute of processor
+time, by the least time of each point in all rounds, for all points and for the feasible ones, and the ratio.
+Outcomes have to be equal; else the exit code is 1. Feasible points count in bars: the others end early.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def per_minute(results: Sequence[Evaluated]) -> float:
 
 def compare(before: Sequence[Evaluated], now: Sequence[Evaluated]) -> int:
     """Print the table; 1 where outcomes differ."""
-    table = Table("points", "number", "before, a minute", "now, a minute", "ratio", title="inner loop of kl tune")
+    table = Table(
+        "points", "number", "before, a minute", "now, a minute", "ratio", title="inner loop of kl tune"
+    )
     for name in ("all", "feasible", "infeasible"):
         chosen = [n for n, one in enumerate(now) if name in ("all", one.outcome["status"])]
         old, new = (per_minute([results[n] for n in chosen]) for results in (before, now))

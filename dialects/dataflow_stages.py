@@ -234,8 +234,10 @@ class StageOp(UnitOp):
         for op in block.ops:
             _verify_body_op(op, block)
         wanted = [*map(tile_of, self.outs), *(arg.type for arg in block.args[len(self.ins) :])]
-        shown = f"the stage yields {listed(yielded)}, its outputs and states are {listed(wanted)}"
-        expect(yielded == wanted, shown)
+        expect(
+            yielded == wanted,
+            lambda: f"the stage yields {listed(yielded)}, its outputs and states are {listed(wanted)}",
+        )
         periods = [int(period) for period in self.in_periods.get_values()]
         for number, (shape, period) in enumerate(zip(self.ports(), periods, strict=True)):
             expect(

@@ -45,7 +45,7 @@ from xdsl.traits import (
 from .accesses import Place
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp
-from .symbols import find_symbol
+from .symbols import find_symbol, symbol_name
 from .tensors import SlicedCallOp, ending_types, expect, listed, shape_of, slice_type, verify_call_signature
 
 
@@ -82,7 +82,7 @@ class FunctionLikeOp(IRDLOperation, ABC):
     def verify_(self) -> None:
         inputs = self.function_type.inputs.data
         types = tuple(arg.type for arg in self.args)
-        expect(types == inputs, f"arguments are {listed(types)}, the signature says {listed(inputs)}")
+        expect(types == inputs, lambda: f"arguments are {listed(types)}, the signature says {listed(inputs)}")
 
     def verify_places(self, places: Mapping[SSAValue, Place]) -> None:
         """Check a call whose arguments overlap in memory, in elements; what runs in order may take any.
@@ -149,7 +149,9 @@ class ScheduleOp(FunctionLikeOp):
 def _verify_return(function: FunctionLikeOp) -> None:
     wanted = list(function.function_type.outputs)
     types = ending_types(function.body.block, ReturnOp, function.name)
-    expect(types == wanted, f"kernel.return gives {listed(types)}, the signature says {listed(wanted)}")
+    expect(
+        types == wanted, lambda: f"kernel.return gives {listed(types)}, the signature says {listed(wanted)}"
+    )
 
 
 @irdl_op_definition
@@ -281,7 +283,7 @@ class UniqueNames:
     def __init__(self, module: ModuleOp, without: Iterable[Operation] = ()):
         """The symbols `without` give their names free."""
         kept = set(module.ops) - set(without)
-        self._taken = {name for op in kept if (name := _symbol(op)) is not None}
+        self._taken = {name for op in kept if (name := symbol_name(op)) is not None}
         self._last: dict[str, int] = {}
         """The last number behind each name that was wanted; names are never given back."""
 
@@ -294,10 +296,3 @@ class UniqueNames:
         self._taken.add(name)
         self._last[wanted] = number
         return name
-
-
-def _symbol(op: Operation) -> str | None:
-    """A symbol's name. xDSL's `get_name_if_symbol` gives text or an attribute, depending on the version."""
-    interface = op.get_trait(SymbolOpInterface)
-    name = None if interface is None else interface.get_sym_attr_name(op)
-    return None if name is None else name.data

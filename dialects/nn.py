@@ -36,6 +36,7 @@ from xdsl.irdl import (
     traits_def,
 )
 from xdsl.traits import MemoryWriteEffect, Pure, SymbolOpInterface, SymbolUserOpInterface
+from xdsl.utils.exceptions import VerifyException
 
 from .nn_attention import AttentionOp as AttentionOp
 from .nn_attention_tiles import ATTENTION_TILE_OPERATIONS
@@ -118,11 +119,10 @@ class _GlobalExists(SymbolUserOpInterface):
     def verify(self, op: Operation) -> None:
         assert isinstance(op, GetGlobalOp)
         target = find_symbol(op, op.global_name)
-        expect(
-            isinstance(target, WeightOp | StateOp), f"{op.global_name} is no weight or state of this module"
-        )
-        assert isinstance(target, WeightOp | StateOp)
-        expect(target.type == op.result.type, f"{op.global_name} is a {target.type}, not a {op.result.type}")
+        if not isinstance(target, WeightOp | StateOp):
+            raise VerifyException(f"{op.global_name} is no weight or state of this module")
+        if target.type != op.result.type:
+            raise VerifyException(f"{op.global_name} is a {target.type}, not a {op.result.type}")
         if isinstance(target, StateOp):
             expect_ring_is_known(op.result, str(op.global_name), is_ring=target.ring is not None)
 

@@ -107,7 +107,7 @@ class WeightOp(IRDLOperation):
         return tuple(shape)
 
     def verify_(self) -> None:
-        expect(self.type.has_static_shape(), f"a weight needs a static shape, got {self.type}")
+        expect(self.type.has_static_shape(), lambda: f"a weight needs a static shape, got {self.type}")
         self._verify_shards()
         _verify_part(self, ROWS, self.rows)
         _verify_part(self, COLUMNS, self.columns)

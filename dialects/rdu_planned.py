@@ -13,6 +13,7 @@ from itertools import pairwise
 from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, IntegerAttr, i64
 from xdsl.ir import Attribute, Operation, ParametrizedAttribute
 from xdsl.irdl import irdl_attr_definition
+from xdsl.utils.exceptions import VerifyException
 
 from .dataflow import ChannelOp, KernelOp, LoadOp, StageOp, StoreOp
 from .dataflow_units import fail_at
@@ -73,8 +74,8 @@ class WalkAttr(ParametrizedAttribute):
         outer, last = (numbers.pop(name, none) for name in ("outer_strides", "last"))
         for name, value in numbers.items():
             expect(name in Walk.__dataclass_fields__, f"a walk has no number '{name}'")
-            expect(isinstance(value, IntegerAttr), f"{name} of a walk is {value}, not an integer")
-            assert isinstance(value, IntegerAttr)
+            if not isinstance(value, IntegerAttr):
+                raise VerifyException(f"{name} of a walk is {value}, not an integer")
             values[name] = value.value.data
         for name in ("tiles", "tile_stride", "start", "pass_stride"):
             expect(name in values, f"a walk needs `{name}`")

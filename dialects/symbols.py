@@ -21,3 +21,10 @@ def find_symbol(op: Operation, name: SymbolRefAttr) -> Operation | None:
 def _is_symbol(op: Operation, wanted: str) -> bool:
     name = op.properties.get("sym_name") or op.attributes.get("sym_name")
     return isinstance(name, StringAttr) and name.data == wanted and op.has_trait(SymbolOpInterface)
+
+
+def symbol_name(op: Operation) -> str | None:
+    """A symbol's name. xDSL's `get_name_if_symbol` gives text or an attribute, depending on the version."""
+    interface = op.get_trait(SymbolOpInterface)
+    name = None if interface is None else interface.get_sym_attr_name(op)
+    return None if name is None else name.data

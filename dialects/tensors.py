@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from math import prod
 
@@ -61,10 +61,10 @@ def ends_with(longer: Sequence[int], shorter: Sequence[int]) -> bool:
     return len(shorter) <= len(longer) and [*longer[len(longer) - len(shorter) :]] == [*shorter]
 
 
-def expect(condition: bool, message: str) -> None:
-    """Raises: VerifyException with `message` unless `condition` holds."""
+def expect(condition: bool, message: str | Callable[[], str]) -> None:
+    """Raises: VerifyException with `message` unless `condition` holds; a function makes one that costs."""
     if not condition:
-        raise VerifyException(message)
+        raise VerifyException(message if isinstance(message, str) else message())
 
 
 def expect_known(what: str, word: str, known: Sequence[str]) -> None:

@@ -82,7 +82,7 @@ class Layout:
 
 @lru_cache(maxsize=4096)
 def _repeated(layout: Layout, count: int, stride: int) -> Layout:
-    """Calls of one kernel differ in addresses alone, so its streams share their layouts and what is known of them."""
+    """A layout made once: calls of a kernel differ in addresses alone."""
     return Layout((count, *layout.shape), (stride, *layout.strides), layout.element_bytes)
 
 

@@ -73,12 +73,10 @@ class ChannelRun:
 
         Raises: HazardError if the slot holds a token that nobody has released.
         """
-        slot, tags = self.arrived % self.depth, self.tags
-        if tags[slot] != EMPTY:
-            self._fail(
-                now, f"{self._name(tag)} overwrites {self._name(tags[slot])}, which has not been read"
-            )
-        tags[slot] = tag
+        slot = self.arrived % self.depth
+        if (old := self.tags[slot]) != EMPTY:
+            self._fail(now, f"{self._name(tag)} overwrites {self._name(old)}, which has not been read")
+        self.tags[slot] = tag
         if self.slots is not None:
             self.slots[slot] = tile
         self.arrived += 1
@@ -103,10 +101,9 @@ class ChannelRun:
 
     def release(self, now: int, count: int, _: object = None) -> None:
         """The oldest `count` tokens leave and their producer may fire."""
-        tags, depth, first = self.tags, self.depth, self.released
-        for tag in range(first, first + count):
-            tags[tag % depth] = EMPTY
-        self.released = first + count
+        for tag in range(self.released, self.released + count):
+            self.tags[tag % self.depth] = EMPTY
+        self.released += count
         if not self.producer.busy:
             self.producer.advance(now)
 

@@ -1,4 +1,4 @@
-"""Longest paths: the earliest times of steps that come so long after one another.
+"""Longest paths, the earliest times of steps that come so long after one another: a pure solver.
 
 Within an iteration what comes before what is an order; one sweep along it settles all that an iteration does
 by itself, and only what comes over from other iterations takes more.

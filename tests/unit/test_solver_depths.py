@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kl.passes.pacing.depths import Actor, Plan, Queue, plan_depths
+from kl.passes.pacing.step_rules import Network as StepRules
 
 ITERATIONS = 24
 CARRY = 1
@@ -144,6 +145,20 @@ def test_the_interval_is_not_below_any_bound(network: Network, least: int):
     assume(plan is not None)
     assert plan is not None, "just assumed"
     assert plan.interval >= max(least, *(sum(actor.busy) for actor in network[0]))
+
+
+@settings(deadline=None)
+@given(loops(), st.none() | st.integers(1, 80), st.integers(1, 6), st.none() | st.integers(0, 200))
+def test_sweeps_settle_as_units_do_one_by_one(
+    network: Network, interval: int | None, depth: int, latest: int | None
+):
+    actors, queues = network
+    rules = StepRules(actors, queues, interval)
+    for number in range(len(queues)):
+        rules.limit(number, depth)
+    begin = [[0] * len(actor.busy) for actor in actors]
+    by_units = rules.settle(begin, latest, range(len(actors)))
+    assert rules.earliest(begin, latest) == by_units
 
 
 @settings(deadline=None)
