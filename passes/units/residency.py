@@ -80,6 +80,8 @@ class Kernel:
     """The stages, each with the candidate beside whose PMUs it has its PCUs if that stays."""
     other_bytes: int = 0
     """Bytes from and to HBM in all passes that no read of a section counts."""
+    is_looped: bool = True
+    """Whether streams load ahead; without loops their first tiles come a latency after a call has begun."""
 
     @cached_property
     def reads(self) -> tuple[Read, ...]:
@@ -118,6 +120,8 @@ class Rates:
     """Bytes a cycle of a PMU."""
     hbm: float
     """Bytes a cycle of HBM."""
+    latency: int
+    """Cycles from when HBM is asked until a tile is there."""
     pmu_bytes: int
 
 
@@ -271,12 +275,14 @@ def _kernel_cycles(
     waits, waits_once = set[int](), set[int]()
     for section in kernel.sections:
         own, streamed, room = shares[first : first + len(section.reads)], 0, 0.0
-        for read, share in zip(section.reads, own, strict=True):
+        ready = [0] * len(own)
+        for number, (read, share) in enumerate(zip(section.reads, own, strict=True)):
             if read.streamed_bytes and read.weight not in kept:
                 streamed += read.streamed_bytes * section.passes
                 room += share * rates.pmu_bytes
+                ready[number] = 0 if kernel.is_looped else rates.latency
         ports = [read.work / (share * rates.port) for read, share in zip(section.reads, own, strict=True)]
-        longest, critical = _chain(section.steps, ports)
+        longest, critical = _chain(section.steps, ports, ready)
         chain, moved = section.passes * longest, moved + streamed
         waits |= {first + n for n in critical}
         # What has not been loaded ahead comes at the pace of HBM.
@@ -289,13 +295,16 @@ def _kernel_cycles(
     return (chains, waits) if chains >= hidden else (hidden, waits_once)
 
 
-def _chain(steps: Sequence[Step], ports: Sequence[float]) -> tuple[float, list[int]]:
-    """Cycles of the longest way through the units of a section, and the reads on it."""
+def _chain(steps: Sequence[Step], ports: Sequence[float], ready: Sequence[int]) -> tuple[float, list[int]]:
+    """Cycles of the longest way through the units of a section, and the reads on it.
+
+    Of each read these are the cycles that it takes, and those before which it cannot begin.
+    """
     ends, before, reading = list[float](), list[int](), list[int]()
     for step in steps:
         last = max(step.after, key=ends.__getitem__, default=-1)
         slowest = max(step.reads, key=ports.__getitem__, default=-1)
-        start = ends[last] if step.after else 0.0
+        start = max([ends[last] if step.after else 0.0, *(ready[n] for n in step.reads)])
         ends.append(start + step.cycles + (ports[slowest] if step.reads else 0.0))
         before.append(last)
         reading.append(slowest)

@@ -60,7 +60,8 @@ def own_works(network: dataflow.KernelOp, machine: Machine, left: int) -> dict[C
 def _rates(machine: Machine, most: int) -> Rates:
     hbm = machine.hbm_bandwidth * machine.hbm_efficiency_permille / 1000 / machine.clock_hz
     places = min(machine.pcus, machine.pmus)
-    return Rates(places, most, machine.pmu_port_bytes_per_cycle, hbm, machine.pmu_bytes)
+    port, latency = machine.pmu_port_bytes_per_cycle, machine.hbm_latency_cycles
+    return Rates(places, most, port, hbm, latency, machine.pmu_bytes)
 
 
 class _Reader:
@@ -82,7 +83,7 @@ class _Reader:
         stages = [self._resident(unit) for unit in units if isinstance(unit, dataflow.StageOp)]
         moved = sum(calls * _moved_bytes(unit) for unit in units)
         read = sum(read.streamed_bytes * one.passes for one in sections for read in one.reads)
-        return Kernel(tuple(sections), tuple(stages), moved - read)
+        return Kernel(tuple(sections), tuple(stages), moved - read, self.network.loops.is_looped)
 
     def _resident(self, stage: dataflow.StageOp) -> int | None:
         producers = (channel_of(value).producers()[0] for value in stage.ins)
