@@ -10,8 +10,8 @@ more PMUs it is read sooner.
 root of bytes; here in real numbers, as the solver asks for it hundreds of times. What does not lie on the
 longest way through the chain, or is hidden behind HBM, then counts a bit less, some rounds long.
 
-**Choice.** Of few weights every set is tried, else the best set is found by adding, dropping and exchanging
-weights for as long as that makes the step shorter.
+**Choice.** Of few weights every set is tried. Else the best set is found by adding, exchanging and dropping
+weights for as long as that makes the step shorter, from all that there are or from none.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from functools import cached_property
 from itertools import combinations
 from math import ceil, inf, log, sqrt
 
-MOST_TRIED = 10
-"""Weights of which every set is tried: 1,024 sets, a quarter of a second at most."""
+MOST_TRIED, FEW = 10, 5
+"""Weights of which every set is tried, where not all have room and where all have: 1,024 sets, of which HBM's
+time leaves few to model, and 32."""
 ROUNDS, SEARCH_ROUNDS, LESS = 24, 4, 0.85
 """How often shares are tried, at the end and of each set, and what a read counts from round to round that
 nothing waits for."""
@@ -321,7 +322,7 @@ def choose_residents(problem: Problem) -> Residency:
     everything = frozenset(range(len(problem.weights)))
     large = sorted(n for n in everything if _share_of_bytes(problem, n) >= LEAST_SHARE)
     best = model(problem, everything)
-    if best is None and len(large) <= MOST_TRIED:
+    if len(large) <= (MOST_TRIED if best is None else FEW):
         best = _best_of_all(problem, large)
     best = best or model(problem, frozenset()) or Residency({}, inf, 0)
     while (found := _better(problem, best, everything)) is not None:
