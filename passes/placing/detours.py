@@ -96,7 +96,9 @@ def route_within(flows: Sequence[Flow], width: float) -> Routes:
     for lane in network.lanes:
         network.add(lane, 1)
     stuck = set[Link]()
-    while over := [(-load, one) for one, load in network.loads.items() if load > network.limit and one not in stuck]:
+    while over := [
+        (-load, one) for one, load in network.loads.items() if load > network.limit and one not in stuck
+    ]:
         _, link = min(over)
         if not network.relieve(link):
             stuck.add(link)

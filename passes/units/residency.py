@@ -206,7 +206,9 @@ def _resident_pmus(problem: Problem, kept: Sequence[int], most: int, rounds: int
         for read, work in kernel.counted:
             if read.weight in works:
                 works[read.weight] += work
-    own = {id(one): [(read, w) for read, w in one.counted if read.weight not in works] for one in problem.kernels}
+    own = {
+        id(one): [(read, w) for read, w in one.counted if read.weight not in works] for one in problem.kernels
+    }
     main = max(problem.kernels, key=lambda one: sum(work for _, work in own[id(one)]))
     least = {n: problem.weights[n].pmus for n in kept}
     fewest, counts = [read.pmus for read, _ in own[id(main)]], [work for _, work in own[id(main)]]
@@ -217,7 +219,9 @@ def _resident_pmus(problem: Problem, kept: Sequence[int], most: int, rounds: int
     floors = {n: few for n, few in least.items() if n in there}
     left = problem.rates.places - sum(elsewhere.values())
     found = balance(main, problem.rates, left, elsewhere, floors, rounds)
-    shares |= {r.weight: share for r, share in zip(main.reads, found.shares, strict=True) if r.weight in floors}
+    shares |= {
+        r.weight: share for r, share in zip(main.reads, found.shares, strict=True) if r.weight in floors
+    }
     if sum(shares.values()) > most:
         shares = dict(zip(kept, spread([*least.values()], [*works.values()], most), strict=True))
     return {n: max(least[n], int(shares[n])) for n in kept}
@@ -249,7 +253,9 @@ def balance(
     """
     kept = pmus.keys() | floors.keys()
     shares = [float(pmus.get(_number(read), 1)) for read in kernel.reads]
-    taking = [n for n, r in enumerate(kernel.reads) if _number(r) in floors or r.pmus and r.weight not in kept]
+    taking = [
+        n for n, r in enumerate(kernel.reads) if _number(r) in floors or (r.pmus and r.weight not in kept)
+    ]
     least = [floors.get(_number(kernel.reads[n]), kernel.reads[n].pmus) for n in taking]
     works = [work for _, work in kernel.counted]
     best: Balance | None = None

@@ -130,7 +130,9 @@ class _Reader:
 
 
 def _is_streamed(stage: dataflow.StageOp, value: SSAValue) -> bool:
-    return any(one is value and changes for one, (_, changes) in zip(stage.ins, read_bytes(stage), strict=True))
+    return any(
+        one is value and changes for one, (_, changes) in zip(stage.ins, read_bytes(stage), strict=True)
+    )
 
 
 def _rows(machine: Machine) -> int:
