@@ -1,10 +1,10 @@
 """Which weights stay in SRAM, and over how many PMUs each is spread: a pure solver of a model of a step.
 
-**Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is longer.
-A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs, whether they
-hold a weight or tiles that streams bring; the rest of its time is fixed. What runs once a call beside loops is
-not hidden behind HBM. So a weight that stays saves HBM's time and takes PMUs from all others, and spread over
-more PMUs it is read sooner.
+**Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is
+longer. A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs,
+whether they hold a weight or tiles that streams bring; the rest of its time is fixed. What runs once a call
+beside loops is not hidden behind HBM. So a weight that stays saves HBM's time and takes PMUs from all
+others, and spread over more PMUs it is read sooner.
 
 **Spread.** As in `solvers.py` the sum of all bytes / PMUs is least where PMUs are proportional to the square
 root of bytes; here in real numbers, as the solver asks for it hundreds of times. What does not lie on the

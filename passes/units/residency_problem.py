@@ -26,7 +26,7 @@ def residency_problem(
 ) -> Problem:
     """The weights that could stay, of which `loads` are known, and the kernels with all their calls.
 
-    Weights get at most `percent` of the places that the kernels leave over where none stays, and so many PMUs.
+    Weights get at most `percent` of the places that kernels leave over where none stays, and so many PMUs.
     """
     weights = [op for op in module.ops if isinstance(op, nn.WeightOp) and op.sym_name.data in loads]
     numbers = {load: n for n, op in enumerate(weights) for load in loads[op.sym_name.data]}

@@ -1,4 +1,4 @@
-"""Which weights stay and over how many PMUs they are spread: what fits, and the best of all ways in small cases."""
+"""Which weights stay and over how many PMUs: what fits, and the best of all ways in small cases."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_weight_in_parallel_with_a_longer_one_gets_less_than_in_a_row() -> Non
 
 
 def test_hbm_decides_what_stays_until_the_chain_does() -> None:
-    # HBM brings 2 MiB a pass in 10,486 cycles; the chain takes 200 and 2 MiB at 64 bytes a cycle for each PMU.
+    # HBM brings 2 MiB a pass in 10,486 cycles; the chain takes 200, and 2 MiB at 64 bytes a cycle a PMU.
     some = problem(8, [MIB, MIB])
     both, none = model(some, {0, 1}), model(some, frozenset())
     assert both is not None
