@@ -20,8 +20,8 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from ..backends.targets import AnyTarget, Choice
 from ..dialects import kernel
-from ..dialects.vocabulary import GRANULARITIES, Granularity, IrLevel
 from ..dialects.rdu_machine import machine_of
+from ..dialects.vocabulary import GRANULARITIES, Granularity, IrLevel
 from ..passes.diagnostics import NoRoom
 from ..passes.units.resident_weights import resident_pmus
 from .diagnostics import Diagnostic, describe, failing_operation, first_clause, position_of

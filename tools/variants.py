@@ -137,7 +137,7 @@ def no_slower(result: Timed | Refused, results: list[Timed | Refused]) -> Timed 
     if base is None or isinstance(result, Refused) or result.step_seconds <= base.step_seconds:
         return result
     times = result.step_seconds / base.step_seconds
-    message = f"no weight stays in SRAM, as otherwise a step takes {times:.3f} times as long as in {base.name}"
+    message = f"no weight stays in SRAM, as a step takes {times:.3f} times that of {base.name} with some"
     choice = replace(result.choice, retained=0)
     back = (*base.taken_back, Diagnostic(message, severity="remark"))
     return replace(result, choice=choice, timing=base.timing, taken_back=back)

@@ -1,11 +1,12 @@
 """Which other ways lanes take where links would carry more than their width: a pure solver.
 
-A lane goes first along its row. Where that overloads a link, some of its lanes go first along their column, or
-reach memory at the other end of their row. Each is moved to a way whose links all stay within the width, the
-shortest one, so every move takes from an overloaded link and overloads no other, and the moves come to an end.
+A lane goes first along its row. Where that overloads a link, some of its lanes go first along their column,
+or reach memory at the other end of their row. Each is moved to a way whose links all stay within the width,
+the shortest one, so every move takes from an overloaded link and overloads no other, and the moves come to
+an end.
 
-Both orders are dimension-order routing. Alone neither can deadlock; together they cannot where each has virtual
-channels of its own (O1TURN; Seo et al., ISCA 2005).
+Both orders are dimension-order routing. Alone neither can deadlock; together they cannot where each has
+virtual channels of its own (O1TURN; Seo et al., ISCA 2005).
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ def route_within(flows: Sequence[Flow], width: float) -> Routes:
     for lane in network.lanes:
         network.add(lane, 1)
     stuck = set[Link]()
-    while over := [(-load, one) for one, load in network.loads.items() if load > network.limit and one not in stuck]:
+    while over := [
+        (-load, one) for one, load in network.loads.items() if load > network.limit and one not in stuck
+    ]:
         _, link = min(over)
         if not network.relieve(link):
             stuck.add(link)

@@ -140,7 +140,7 @@ class Flow:
     targets: tuple[Place, ...]
     bytes_per_cycle: float
     far_sources: tuple[Place, ...] = ()
-    """Another source for each lane, of a flow that comes from memory: the AGCU at the other end of the row."""
+    """Other sources of the lanes of a flow that comes from memory: AGCUs at the other ends of the rows."""
     far_targets: tuple[Place, ...] = ()
     """Another target, of a flow that goes there."""
 

@@ -96,9 +96,7 @@ def place_network(network: dataflow.KernelOp, machine: Machine) -> None:
     _write_hops(network, machine)
 
 
-def place_beside_weights(
-    network: dataflow.KernelOp, machine: Machine, places: int, *, settle: bool
-) -> None:
+def place_beside_weights(network: dataflow.KernelOp, machine: Machine, places: int, *, settle: bool) -> None:
     """The same with the first places alone.
 
     Those of resident weights and what reads them stay with `settle`; without it they are new, too.
@@ -152,7 +150,9 @@ class _Units:
         bays = list[Bay]()
         for unit in self.all:
             blocks = [numbers[one] for one in map(channel_of, unit.inputs()) if one in numbers]
-            bays.append(Bay(_count(unit) if isinstance(unit, dataflow.StageOp) and unit in here else 0, tuple(blocks)))
+            bays.append(
+                Bay(_count(unit) if isinstance(unit, dataflow.StageOp) and unit in here else 0, tuple(blocks))
+            )
         return place_side_by_side(bays, [_count(channel) for channel in self.channels], places)
 
     def write(self, placement: Placement) -> None:

@@ -84,7 +84,12 @@ def _cycles(network: dataflow.KernelOp, rate: Rate) -> float:
 
 
 def _overloaded(
-    network: dataflow.KernelOp, link: Link, load: float, flows: Sequence[Flow], routes: Routes, machine: Machine
+    network: dataflow.KernelOp,
+    link: Link,
+    load: float,
+    flows: Sequence[Flow],
+    routes: Routes,
+    machine: Machine,
 ) -> None:
     """Raises: PassFailedException about a link that carries too much, with the largest flows on it."""
     shares: dict[str, float] = {}

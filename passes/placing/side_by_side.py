@@ -1,8 +1,8 @@
 """Places where few are left, or where weights stay: a stage lies beside its largest input. A pure solver.
 
-A stage that has as many PCUs as its largest input has PMUs takes its tiles from the PMUs beside it, so that the
-busiest flows, those of streams and weights, load no link but those by which they come. Units follow one another
-in program order from the first place on, and so lie near those that they wait for.
+A stage that has as many PCUs as its largest input has PMUs takes its tiles from the PMUs beside it, so that
+the busiest flows, those of streams and weights, load no link but those by which they come. Units follow one
+another in program order from the first place on, and so lie near those that they wait for.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Line:
 
 
 def place_side_by_side(bays: Sequence[Bay], counts: Sequence[int], places: int) -> Placement | None:
-    """Places for units in their order and the channels of so many PMUs that they read; None if they are too many.
+    """Places for units in order and the channels of so many PMUs that they read; None if they are too many.
 
     Each channel is read by one of the units. The stages of the placement are the units with PCUs.
     """

@@ -107,9 +107,7 @@ def allocate(network: dataflow.KernelOp, machine: Machine, shares: Shares) -> No
         stage.pcus = IntegerAttr(count, i64)
 
 
-def allocate_beside_weights(
-    network: dataflow.KernelOp, machine: Machine, left: int, shares: Shares
-) -> None:
+def allocate_beside_weights(network: dataflow.KernelOp, machine: Machine, left: int, shares: Shares) -> None:
     """The same with the places that resident weights leave, by the model that has chosen these.
 
     A stage has as many PCUs as its largest input has PMUs, so that they can lie side by side.
@@ -134,9 +132,7 @@ def allocate_beside_weights(
         stage.pcus = IntegerAttr(max([1, *(pmus.value.data for pmus in inputs if pmus is not None)]), i64)
 
 
-def _shared(
-    network: dataflow.KernelOp, machine: Machine, tasks: list[Task], target: int
-) -> tuple[int, ...]:
+def _shared(network: dataflow.KernelOp, machine: Machine, tasks: list[Task], target: int) -> tuple[int, ...]:
     """PMUs of each channel.
 
     Raises: PassFailedException where they need more than there are.

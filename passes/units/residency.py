@@ -1,17 +1,17 @@
 """Which weights stay in SRAM, and over how many PMUs each is spread: a pure solver of a model of a step.
 
-**Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is longer.
-A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs, whether they
-hold a weight or tiles that streams bring; the rest of its time is fixed. What runs once a call beside loops is
-not hidden behind HBM. So a weight that stays saves HBM's time and takes PMUs from all others, and spread over
-more PMUs it is read sooner.
+**Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is
+longer. A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs,
+whether they hold a weight or tiles that streams bring; the rest of its time is fixed. What runs once a call
+beside loops is not hidden behind HBM. So a weight that stays saves HBM's time and takes PMUs from all
+others, and spread over more PMUs it is read sooner.
 
 **Spread.** As in `solvers.py` the sum of all bytes / PMUs is least where PMUs are proportional to the square
 root of bytes; here in real numbers, as the solver asks for it hundreds of times. What does not lie on the
 longest way through the chain, or is hidden behind HBM, then counts a bit less, some rounds long.
 
-**Choice.** Of few weights every set is tried, else the best set is found by adding, dropping and exchanging
-weights for as long as that makes the step shorter.
+**Choice.** Of few weights every set is tried. Else the best set is found by adding, exchanging and dropping
+weights for as long as that makes the step shorter, from all that there are or from none.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from functools import cached_property
 from itertools import combinations
 from math import ceil, inf, log, sqrt
 
-MOST_TRIED = 10
-"""Weights of which every set is tried: 1,024 sets, a quarter of a second at most."""
+MOST_TRIED, FEW = 10, 5
+"""Weights of which every set is tried, where not all have room and where all have: 1,024 sets, of which HBM's
+time leaves few to model, and 32."""
 ROUNDS, SEARCH_ROUNDS, LESS = 24, 4, 0.85
 """How often shares are tried, at the end and of each set, and what a read counts from round to round that
 nothing waits for."""
@@ -80,6 +81,8 @@ class Kernel:
     """The stages, each with the candidate beside whose PMUs it has its PCUs if that stays."""
     other_bytes: int = 0
     """Bytes from and to HBM in all passes that no read of a section counts."""
+    is_looped: bool = True
+    """Whether streams load ahead; without loops their first tiles come a latency after a call has begun."""
 
     @cached_property
     def reads(self) -> tuple[Read, ...]:
@@ -118,6 +121,8 @@ class Rates:
     """Bytes a cycle of a PMU."""
     hbm: float
     """Bytes a cycle of HBM."""
+    latency: int
+    """Cycles from when HBM is asked until a tile is there."""
     pmu_bytes: int
 
 
@@ -201,7 +206,9 @@ def _resident_pmus(problem: Problem, kept: Sequence[int], most: int, rounds: int
         for read, work in kernel.counted:
             if read.weight in works:
                 works[read.weight] += work
-    own = {id(one): [(read, w) for read, w in one.counted if read.weight not in works] for one in problem.kernels}
+    own = {
+        id(one): [(read, w) for read, w in one.counted if read.weight not in works] for one in problem.kernels
+    }
     main = max(problem.kernels, key=lambda one: sum(work for _, work in own[id(one)]))
     least = {n: problem.weights[n].pmus for n in kept}
     fewest, counts = [read.pmus for read, _ in own[id(main)]], [work for _, work in own[id(main)]]
@@ -212,7 +219,9 @@ def _resident_pmus(problem: Problem, kept: Sequence[int], most: int, rounds: int
     floors = {n: few for n, few in least.items() if n in there}
     left = problem.rates.places - sum(elsewhere.values())
     found = balance(main, problem.rates, left, elsewhere, floors, rounds)
-    shares |= {r.weight: share for r, share in zip(main.reads, found.shares, strict=True) if r.weight in floors}
+    shares |= {
+        r.weight: share for r, share in zip(main.reads, found.shares, strict=True) if r.weight in floors
+    }
     if sum(shares.values()) > most:
         shares = dict(zip(kept, spread([*least.values()], [*works.values()], most), strict=True))
     return {n: max(least[n], int(shares[n])) for n in kept}
@@ -244,7 +253,9 @@ def balance(
     """
     kept = pmus.keys() | floors.keys()
     shares = [float(pmus.get(_number(read), 1)) for read in kernel.reads]
-    taking = [n for n, r in enumerate(kernel.reads) if _number(r) in floors or r.pmus and r.weight not in kept]
+    taking = [
+        n for n, r in enumerate(kernel.reads) if _number(r) in floors or (r.pmus and r.weight not in kept)
+    ]
     least = [floors.get(_number(kernel.reads[n]), kernel.reads[n].pmus) for n in taking]
     works = [work for _, work in kernel.counted]
     best: Balance | None = None
@@ -271,12 +282,14 @@ def _kernel_cycles(
     waits, waits_once = set[int](), set[int]()
     for section in kernel.sections:
         own, streamed, room = shares[first : first + len(section.reads)], 0, 0.0
-        for read, share in zip(section.reads, own, strict=True):
+        ready = [0] * len(own)
+        for number, (read, share) in enumerate(zip(section.reads, own, strict=True)):
             if read.streamed_bytes and read.weight not in kept:
                 streamed += read.streamed_bytes * section.passes
                 room += share * rates.pmu_bytes
+                ready[number] = 0 if kernel.is_looped else rates.latency
         ports = [read.work / (share * rates.port) for read, share in zip(section.reads, own, strict=True)]
-        longest, critical = _chain(section.steps, ports)
+        longest, critical = _chain(section.steps, ports, ready)
         chain, moved = section.passes * longest, moved + streamed
         waits |= {first + n for n in critical}
         # What has not been loaded ahead comes at the pace of HBM.
@@ -289,13 +302,16 @@ def _kernel_cycles(
     return (chains, waits) if chains >= hidden else (hidden, waits_once)
 
 
-def _chain(steps: Sequence[Step], ports: Sequence[float]) -> tuple[float, list[int]]:
-    """Cycles of the longest way through the units of a section, and the reads on it."""
+def _chain(steps: Sequence[Step], ports: Sequence[float], ready: Sequence[int]) -> tuple[float, list[int]]:
+    """Cycles of the longest way through the units of a section, and the reads on it.
+
+    Of each read these are the cycles that it takes, and those before which it cannot begin.
+    """
     ends, before, reading = list[float](), list[int](), list[int]()
     for step in steps:
         last = max(step.after, key=ends.__getitem__, default=-1)
         slowest = max(step.reads, key=ports.__getitem__, default=-1)
-        start = ends[last] if step.after else 0.0
+        start = max([ends[last] if step.after else 0.0, *(ready[n] for n in step.reads)])
         ends.append(start + step.cycles + (ports[slowest] if step.reads else 0.0))
         before.append(last)
         reading.append(slowest)
@@ -312,7 +328,7 @@ def choose_residents(problem: Problem) -> Residency:
     everything = frozenset(range(len(problem.weights)))
     large = sorted(n for n in everything if _share_of_bytes(problem, n) >= LEAST_SHARE)
     best = model(problem, everything)
-    if best is None and len(large) <= MOST_TRIED:
+    if len(large) <= (MOST_TRIED if best is None else FEW):
         best = _best_of_all(problem, large)
     best = best or model(problem, frozenset()) or Residency({}, inf, 0)
     while (found := _better(problem, best, everything)) is not None:

@@ -26,7 +26,7 @@ def residency_problem(
 ) -> Problem:
     """The weights that could stay, of which `loads` are known, and the kernels with all their calls.
 
-    Weights get at most `percent` of the places that the kernels leave over where none stays, and so many PMUs.
+    Weights get at most `percent` of the places that kernels leave over where none stays, and so many PMUs.
     """
     weights = [op for op in module.ops if isinstance(op, nn.WeightOp) and op.sym_name.data in loads]
     numbers = {load: n for n, op in enumerate(weights) for load in loads[op.sym_name.data]}
@@ -60,7 +60,8 @@ def own_works(network: dataflow.KernelOp, machine: Machine, left: int) -> dict[C
 def _rates(machine: Machine, most: int) -> Rates:
     hbm = machine.hbm_bandwidth * machine.hbm_efficiency_permille / 1000 / machine.clock_hz
     places = min(machine.pcus, machine.pmus)
-    return Rates(places, most, machine.pmu_port_bytes_per_cycle, hbm, machine.pmu_bytes)
+    port, latency = machine.pmu_port_bytes_per_cycle, machine.hbm_latency_cycles
+    return Rates(places, most, port, hbm, latency, machine.pmu_bytes)
 
 
 class _Reader:
@@ -82,7 +83,7 @@ class _Reader:
         stages = [self._resident(unit) for unit in units if isinstance(unit, dataflow.StageOp)]
         moved = sum(calls * _moved_bytes(unit) for unit in units)
         read = sum(read.streamed_bytes * one.passes for one in sections for read in one.reads)
-        return Kernel(tuple(sections), tuple(stages), moved - read)
+        return Kernel(tuple(sections), tuple(stages), moved - read, self.network.loops.is_looped)
 
     def _resident(self, stage: dataflow.StageOp) -> int | None:
         producers = (channel_of(value).producers()[0] for value in stage.ins)
@@ -129,7 +130,9 @@ class _Reader:
 
 
 def _is_streamed(stage: dataflow.StageOp, value: SSAValue) -> bool:
-    return any(one is value and changes for one, (_, changes) in zip(stage.ins, read_bytes(stage), strict=True))
+    return any(
+        one is value and changes for one, (_, changes) in zip(stage.ins, read_bytes(stage), strict=True)
+    )
 
 
 def _rows(machine: Machine) -> int:

@@ -125,8 +125,8 @@ def move_residents(module: ModuleOp, machine: Machine) -> None:
     moved: dict[int, int] = {}
     for load in _all_loads(module):
         first, count = _resident(load)
-        at = load.channels[0].owner.properties.get("pmu_first")
-        if count and isinstance(at, IntegerAttr):
+        at = channel_of(load.channels[0]).pmu_first
+        if count and at is not None:
             moved[first] = at.value.data
             load.attributes["resident"] = DenseArrayBase.from_list(i64, (at.value.data, count))
     for first, op in weights.items():

@@ -25,11 +25,11 @@ kernel.schedule @step() -> tensor<8x8192xbf16> {
 After:
 
 ```mlir
-nn.weight @w : tensor<8x8192xbf16> {tier = "sram", address = 535822336, pmus = 18}
+nn.weight @w : tensor<8x8192xbf16> {tier = "sram", address = 272629760, pmus = 520}
 dataflow.kernel @silu(%w: tensor<8x8192xbf16>) -> tensor<8x8192xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
-  dataflow.load %w to %a {resident = array<i64: 1022, 18>} : tensor<8x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %w to %a {resident = array<i64: 520, 520>} : tensor<8x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.stage "silu" firings 8 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] {
   ^bb0(%c: tensor<1x8192xbf16>):
     %d = nn.silu %c : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>
@@ -47,8 +47,9 @@ kernel.schedule @step() -> tensor<8x8192xbf16> {
 It stands behind the tiles, which say how many PMUs each kernel needs, and before `allocate-units`, which
 shares out what is left. The weights lie in whole PMUs at the top end, the same in all kernels; `address` is
 the first byte of the first of them. They are read in place: `resident` says the PMUs, which are those of the
-load's channel. Which weights stay is a knapsack (`solvers.py`) among those of which a step reads
-all, always from the same kernels, by a single stage in each; so not tables, nor parts of a `kernel.stack`.
+load's channel. Which weights stay, and how many PMUs each has, says a model of a step (`residency.py`), among
+those of which a step reads all, always from the same kernels, by a single stage in each; so not tables, nor
+parts of a `kernel.stack`.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -67,9 +68,9 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import size_bytes_of
 from ..diagnostics import fail
 from ..knobs import Knob
-from .resident_weights import is_resident, loads_in_place, mark
 from .residency import choose_residents
 from .residency_problem import residency_problem
+from .resident_weights import is_resident, loads_in_place, mark
 from .traffic import traffic_bytes
 
 

@@ -84,7 +84,13 @@ ASKS = {
         }
     },
     "placing": {
-        "units": {"resident_weights.resident_place", "resident_weights.kernel_units", "traffic.pass_tiles"}
+        "units": {
+            "resident_weights.is_resident",
+            "resident_weights.kernel_units",
+            "resident_weights.move_residents",
+            "resident_weights.resident_place",
+            "traffic.pass_tiles",
+        }
     },
     "tiling": {"units": {"traffic.owners"}},
 }

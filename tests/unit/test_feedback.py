@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from kl.backends.targets import Choice
 from kl.dialects.vocabulary import GRANULARITIES
-from kl.tools.feedback import RETAINED, LoopsFound, Retreat, retreats
+from kl.passes.diagnostics import NoRoom
+from kl.tools.feedback import RETAINED, Kept, LoopsFound, Retreat, retreats
 from kl.tools.kl import main
 
 ROOT = Path(__file__).parents[2]
 TINY = str(ROOT / "examples" / "llama3_tiny.kl")
-BATCH_3B = [str(ROOT / "examples" / "llama3_2_3b.kl"), "--param", "batch=32"]
+LLAMA = str(ROOT / "examples" / "llama3_8b.kl")
 TWO_LOOPS = """\
 model two_loops
 
@@ -107,11 +108,21 @@ def test_kernels_hold_less_where_units_are_short(capsys: Capture) -> None:
 
 
 def test_fewer_weights_stay_where_links_are_short(capsys: Capture) -> None:
-    found, messages = document(capsys, "time", *BATCH_3B, "--resident")
-    assert (
-        "remark: weights get 50 % of the SRAM that kernels leave over, as otherwise @decoder.loop" in messages
+    plain, _ = document(capsys, "time", LLAMA, "--sockets", "16", "--resident")
+    found, messages = document(
+        capsys, "time", LLAMA, "--sockets", "16", "--resident", "--set", "rdn_bytes_per_cycle=30"
     )
-    assert found["bytes"]["sram_read"] > 0
+    assert "PMUs at most, as otherwise @decoder.loop puts" in messages
+    assert 0 < found["bytes"]["sram_read"] < plain["bytes"]["sram_read"]
+
+
+@pytest.mark.parametrize("tries", range(len(RETAINED)))
+def test_weights_get_as_many_less_as_are_missing(tries: int) -> None:
+    kept = Kept(100, 40, tries)
+    assert kept.fewer(NoRoom("", "pmus", 60, 40)) == min(80, int(100 * RETAINED[tries]))
+    # Links that carry a half too much want a half more places.
+    assert kept.fewer(NoRoom("", "links", 96, 64)) == min(80, int(100 * RETAINED[tries]))
+    assert kept.fewer(NoRoom("", "pcus", 400, 40)) == 0
 
 
 def test_what_is_compiled_is_the_pipeline_that_it_says(

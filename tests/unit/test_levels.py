@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from kl.backends.targets import Timing
 from kl.tools.kl import main
-from kl.tools.variants import VARIANTS
+from kl.tools.variants import VARIANTS, Timed, no_slower
 
 ROOT = Path(__file__).parents[2]
 TINY = str(ROOT / "examples" / "llama3_tiny.kl")
@@ -151,7 +153,7 @@ def test_a_refused_variant_in_json() -> None:
 def test_what_a_pass_does_not_apply_is_refused_with_its_remark() -> None:
     shown = kl("compare", MINI)
     assert shown.code == 0
-    assert "stepped   refused: steps are not looped: the step returns a value" in shown.out
+    assert "stepped          refused: steps are not looped: the step returns a value" in shown.out
     assert shown.err.count("steps are not looped") == 1
 
 
@@ -161,20 +163,25 @@ def test_all_variants_refused_is_a_failure() -> None:
     assert all(one["refused"] for one in refused)
     shown = kl("compare", TINY, "--position", "900")
     assert shown.code == 1
-    assert "error: unfused, fused, looped, single, resident: position 900 is asked for" in shown.err
+    assert (
+        "error: unfused, fused, looped, single, resident, single+resident: position 900 is asked for"
+        in shown.err
+    )
     assert shown.out == ""
 
 
-def test_a_variant_that_is_slower_than_its_base_says_so() -> None:
+def test_resident_weights_that_make_a_variant_slower_are_left_out() -> None:
     variants = {one["variant"]: one for one in document("compare", TINY)}
     looped, resident = variants["looped"], variants["resident"]
-    times = resident["seconds"] / looped["seconds"]
-    assert times > 1
-    assert resident["slower_than"] == {"variant": "looped", "times": times}
-    assert looped["slower_than"] is None
+    assert resident["seconds"] == looped["seconds"]
+    assert resident["slower_than"] is None
+    (back,) = resident["taken_back"]
+    assert re.fullmatch(
+        r"no weight stays in SRAM, as a step takes \d\.\d{3} times that of looped with some", back
+    )
     shown = kl("compare", TINY)
     assert shown.code == 0
-    assert f"resident takes {times:.3f} times as long as looped, on which it is built" in shown.out
+    assert f"resident: {back}" in shown.out
 
 
 def test_a_refused_base_is_skipped() -> None:
@@ -241,3 +248,19 @@ def test_a_single_kernel_is_loaded_once() -> None:
     shown = kl("time", TINY, "--steps-per-call", "8")
     assert shown.code == 0
     assert "first call    takes 2 µs more" in shown.out
+
+
+def timed(name: str, seconds: float, resident: bool) -> Timed:
+    timing = Timing("p", 0, seconds)
+    return Timed(name, replace(VARIANTS[name].choice, resident=resident), timing)
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(0.5, True), (1.0, True), (1.5, False)])
+def test_resident_weights_that_make_a_step_longer_do_not_stay(seconds: float, kept: bool) -> None:
+    base, resident = timed("looped", 1.0, False), timed("resident", seconds, True)
+    found = no_slower(resident, [base])
+    assert isinstance(found, Timed)
+    assert found.step_seconds == min(seconds, 1.0)
+    assert (found.choice.retained is None, found.taken_back == ()) == (kept, kept)
+    if not kept:
+        assert "1.500 times that of looped" in found.taken_back[0].message

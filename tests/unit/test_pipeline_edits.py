@@ -55,6 +55,7 @@ FLAGS = {
     "single": ["--single-call"],
     "stepped": ["--steps-per-call", "8"],
     "resident": ["--resident"],
+    "single+resident": ["--single-call", "--resident"],
     "stepped+resident": ["--steps-per-call", "8", "--resident"],
 }
 """The options that choose each variant."""

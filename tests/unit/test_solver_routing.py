@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kl.passes.placing.floorplan import Flow, Link, Place, Routes, lanes, route, share_on
+from kl.passes.placing.detours import route_within
+from kl.passes.placing.floorplan import Flow, Link, Place, Routes, lanes, path, route, share_on
 
 places = st.tuples(st.integers(0, 9), st.integers(0, 9))
 flows = st.builds(
@@ -91,3 +95,70 @@ def test_of_equal_links_the_first_is_the_busiest():
 def test_nothing_flows_nothing_is_busy():
     assert route([Flow("a", ((1, 1),), ((1, 1),), 64)]).busiest() is None
     assert route([Flow("token", ((1, 1),), ((1, 4),), 0)]) == Routes((3,), {})
+
+
+WIDTH = 64
+crowded = st.builds(
+    Flow,
+    st.just("f"),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=6).map(tuple),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=6).map(tuple),
+    st.floats(0.1, 200),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(crowded, min_size=1, max_size=4))
+def test_loads_are_those_of_the_ways_that_are_taken_and_never_more_than_before(all_flows: list[Flow]):
+    usual, found = route(all_flows), route_within(all_flows, WIDTH)
+    loads: dict[Link, float] = {}
+    for flow, ways in zip(all_flows, found.paths or usual_paths(all_flows), strict=True):
+        for (source, target), links in zip(lanes(flow), ways, strict=True):
+            assert ends(source, links) == target
+            assert turns(links) <= 1
+            for link in links:
+                loads[link] = loads.get(link, 0.0) + flow.bytes_per_cycle / len(ways)
+    assert found.loads == pytest.approx(loads)
+    before, after = usual.busiest(), found.busiest()
+    assert before is None or after is None or after[1] <= max(before[1], WIDTH)
+    if before is None or before[1] <= WIDTH:
+        assert found == usual
+
+
+def usual_paths(flows: list[Flow]) -> list[list[list[Link]]]:
+    return [[path(*lane) for lane in lanes(flow)] for flow in flows]
+
+
+def ends(at: Place, links: Sequence[Link]) -> Place:
+    """Where links lead, each of which begins where the one before ends."""
+    for link in links:
+        assert (link.row, link.column) == at
+        at = (link.to_row, link.to_column)
+    return at
+
+
+def turns(links: Sequence[Link]) -> int:
+    vertical = [link.row != link.to_row for link in links]
+    return sum(a != b for a, b in pairwise(vertical))
+
+
+def test_what_does_not_fit_one_way_goes_the_other():
+    flows = [Flow("a", ((0, 0),), ((1, 1),), 40), Flow("b", ((0, 0),), ((2, 1),), 40)]
+    busiest = route(flows).busiest()
+    assert busiest is not None
+    assert busiest[1] == 80
+    found = route_within(flows, WIDTH)
+    assert found.hops == (2, 3)
+    assert max(found.loads.values()) == 40
+
+
+def test_memory_is_reached_at_the_other_end_of_a_row():
+    flows = [Flow(name, ((0, 0),), ((0, 2),), 40, far_sources=((0, 9),)) for name in "ab"]
+    found = route_within(flows, WIDTH)
+    assert found.hops == (7, 2)
+    assert max(found.loads.values()) == 40
+
+
+def test_what_cannot_be_routed_is_still_there():
+    flows = [Flow(name, ((0, 0),), ((0, 2),), 40) for name in "ab"]
+    assert route_within(flows, WIDTH).busiest() == (Link(0, 0, 0, 1), 80)

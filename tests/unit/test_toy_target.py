@@ -254,6 +254,7 @@ def test_compare_and_tune_take_a_target(toy: Path, model: str, tmp_path: Path):
         ("looped", 1),
         ("single", 1),
         ("resident", 1),
+        ("single+resident", 1),
     ]
     reasons = {one["refused"] for one in compared if "refused" in one}
     assert reasons == {"steps are not looped: no pass does it"}

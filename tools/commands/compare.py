@@ -224,7 +224,10 @@ def _notes(timed: list[Timed], results: list[Timed | Refused]) -> list[str]:
         "kl run and kl compile make several steps a call with --steps-per-call alone"
     )
     for one in timed:
-        if one.name in ("looped", "resident", "single+resident", "stepped+resident") and one.timing.roofline is not None:
+        if (
+            one.name in ("looped", "resident", "single+resident", "stepped+resident")
+            and one.timing.roofline is not None
+        ):
             lines.append(f"roofline, {one.name}: {roofline_text(one.timing)}")
     if first.attainable is not None:
         lines.append(f"attainable: {first.attainable.reason}; above it: time of a step over that")

@@ -1,7 +1,7 @@
 // RUN: kl-opt %s -p convert-kernel-to-dataflow,tile-stages,retain-weights,allocate-units --split-input-file | filecheck %s
 
-// A place has a PMU and a PCU, and every stage takes a PCU. The two stages leave 75 % of 8 - 2 places, which hold the 2 PMUs of
-// the weight: HBM brings 125 bytes a cycle, a PMU gives 64.
+// A place has a PMU and a PCU, and every stage takes a PCU. The two stages leave 8 - 2 places, over which
+// the weight is spread.
 // CHECK-LABEL: nn.weight @w
 // CHECK-SAME: tier = "sram"
 // CHECK: dataflow.stage "matmul"
@@ -20,7 +20,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 16, hbm_
 }
 
 // -----
-// Seven stages leave 75 % of 8 - 7, no place for the weight, though the channels need no PMU but one.
+// Of eight places seven stages and a channel leave none.
 // CHECK-LABEL: nn.weight @w
 // CHECK-NOT: tier
 // CHECK-COUNT-7: dataflow.stage

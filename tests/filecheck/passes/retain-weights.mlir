@@ -2,20 +2,22 @@
 // RUN: kl-opt %s -p retain-weights,retain-weights --split-input-file | filecheck %s
 // RUN: kl-opt %s -p retain-weights,allocate-units --split-input-file | filecheck %s --check-prefix UNITS
 
-// PMUs of 4 KiB, 40 of them; HBM brings 1125 bytes a cycle, which is 18 ports of 64. The channels need 1, 1, 1 and 2
-// PMUs, so 75 % of 40 - 5 = 35 can hold weights. @a takes 4 KiB, 18 PMUs for the sake of its ports; @b as many, so only one
-// stays: @b, which brings more. Its PMUs are 22 to 39; SRAM begins at 0, so its address is 22 x 4096.
-// CHECK: nn.weight @a : tensor<4x512xbf16>{{$}}
-// CHECK-NEXT: nn.weight @b : tensor<4x1024xbf16> {tier = "sram", address = 90112 : i64, pmus = 18 : i64}
+// PMUs of 4 KiB, 40 of them, of which @a needs 1 and @b 2, and the channels behind their stages 1 and 2. Spread over more
+// they are read sooner: @b has twice the bytes and is what the kernel waits for, so it gets twice as many as @a, and what is
+// made of the two as many as they. PMUs of @b are 21 to 33, SRAM begins at 0, so its address is 21 x 4096.
+// CHECK: nn.weight @a : tensor<4x512xbf16> {tier = "sram", address = 139264 : i64, pmus = 6 : i64}
+// CHECK-NEXT: nn.weight @b : tensor<4x1024xbf16> {tier = "sram", address = 86016 : i64, pmus = 13 : i64}
 // CHECK-LABEL: dataflow.kernel @silu
-// CHECK: dataflow.load %a to %p :
-// CHECK: dataflow.load %b to %q {resident = array<i64: 22, 18>}
-// The channel of @b lies in its PMUs, its stage beside them; the others share the 22 units that are left.
+// CHECK: dataflow.load %a to %p {resident = array<i64: 34, 6>}
+// CHECK: dataflow.load %b to %q {resident = array<i64: 21, 13>}
+// Their channels lie in their PMUs, their stages beside them; the others share the 21 units that are left.
 // UNITS-LABEL: dataflow.kernel @silu
-// UNITS: %p = dataflow.channel 1 {pmus = {{[0-9]}} : i64}
-// UNITS: %q = dataflow.channel 1 {pmus = 18 : i64}
-// UNITS: dataflow.stage "silu a" {{.*}} attributes {pcus = 19 : i64}
-// UNITS: dataflow.stage "silu b" {{.*}} attributes {pcus = 18 : i64}
+// UNITS: %p = dataflow.channel 1 {pmus = 6 : i64}
+// UNITS: %q = dataflow.channel 1 {pmus = 13 : i64}
+// UNITS: %r = dataflow.channel 1 {pmus = 7 : i64}
+// UNITS: %s = dataflow.channel 1 {pmus = 14 : i64}
+// UNITS: dataflow.stage "silu a" {{.*}} attributes {pcus = 6 : i64}
+// UNITS: dataflow.stage "silu b" {{.*}} attributes {pcus = 13 : i64}
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 40, pmu_bytes = 4096}>} {
   nn.weight @a : tensor<4x512xbf16>
   nn.weight @b : tensor<4x1024xbf16>
@@ -80,12 +82,12 @@ kernel.schedule @step() -> (tensor<4x8192xbf16>, tensor<4x8192xbf16>) {
 }
 
 // -----
-// There is no room: 75 % of 20 - 5 = 15 PMUs are less than 18.
-// CHECK-LABEL: pmus = 20
+// There is no room: the kernel alone needs 5 PMUs, with both weights none.
+// CHECK-LABEL: pmus = 5
 // CHECK-NOT: tier
 // CHECK-NOT: resident
 // CHECK: kernel.schedule
-builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 20, pmu_bytes = 4096}>} {
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 5, pmu_bytes = 4096}>} {
   nn.weight @a : tensor<4x512xbf16>
   nn.weight @b : tensor<4x1024xbf16>
   dataflow.kernel @silu(%a: tensor<4x512xbf16>, %b: tensor<4x1024xbf16>) -> (tensor<4x512xbf16>, tensor<4x1024xbf16>) {
