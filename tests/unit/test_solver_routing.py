@@ -22,14 +22,6 @@ flows = st.builds(
 )
 
 
-def path(source: Place, target: Place) -> list[Link]:
-    """The links of one lane: along the row, then along the column."""
-    (row, column), (to_row, to_column) = source, target
-    step = 1 if to_column > column else -1
-    links = [Link(row, at, row, at + step) for at in range(column, to_column, step)]
-    step = 1 if to_row > row else -1
-    return links + [Link(at, to_column, at + step, to_column) for at in range(row, to_row, step)]
-
 
 def distance(a: Place, b: Place) -> int:
     return abs(a[0] - b[0]) + abs(a[1] - b[1])
