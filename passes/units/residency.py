@@ -1,4 +1,4 @@
-"""Which weights stay in SRAM, and over how many PMUs each is spread: a pure solver of a model of a step.
+"""Which weights stay in SRAM, and over how many PMUs each is spread: a model of a step.
 
 **Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is
 longer. A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs,
@@ -9,9 +9,6 @@ others, and spread over more PMUs it is read sooner.
 **Spread.** As in `solvers.py` the sum of all bytes / PMUs is least where PMUs are proportional to the square
 root of bytes; here in real numbers, as the solver asks for it hundreds of times. What does not lie on the
 longest way through the chain, or is hidden behind HBM, then counts a bit less, some rounds long.
-
-**Choice.** Of few weights every set is tried. Else the best set is found by adding, exchanging and dropping
-weights for as long as that makes the step shorter, from all that there are or from none.
 """
 
 from __future__ import annotations
@@ -19,19 +16,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
-from math import ceil, inf, log, sqrt
+from math import ceil, inf, log
 
-MOST_TRIED, FEW = 10, 5
-"""Weights of which every set is tried, where not all have room and where all have: 1,024 sets, of which HBM's
-time leaves few to model, and 32."""
+from .solvers import spread
+
 ROUNDS, SEARCH_ROUNDS, LESS = 24, 4, 0.85
 """How often shares are tried, at the end and of each set, and what a read counts from round to round that
 nothing waits for."""
 EQUAL = 1.002
 """Times of which one is at most so many times the other may count as equal: the model knows no better."""
-LEAST_SHARE = 1 / 1000
-"""Of HBM's bytes that a weight must bring so that sets are tried with and without it."""
 
 
 @dataclass(frozen=True)
@@ -150,26 +143,6 @@ class Residency:
         """Less is better: time, then HBM's bytes, then PMUs."""
         time = ceil(log(max(1.0, self.cycles), EQUAL)) if self.cycles < inf else inf
         return time, self.hbm_bytes, sum(self.pmus.values())
-
-
-def spread(least: Sequence[float], works: Sequence[float], available: float) -> list[float]:
-    """Shares of `available`, each not below its least, so that the sum of works / shares is least.
-
-    What has no work gets its least. The leasts together must not exceed `available`.
-    """
-    roots, shares = [sqrt(work) for work in works], list(least)
-    free = [n for n, root in enumerate(roots) if root > 0]
-    room = available - sum(least[n] for n, root in enumerate(roots) if root <= 0)
-    while free:
-        unit = room / sum(roots[n] for n in free)
-        short = {n for n in free if unit * roots[n] < least[n]}
-        if not short:
-            for n in free:
-                shares[n] = unit * roots[n]
-            break
-        room -= sum(least[n] for n in short)
-        free = [n for n in free if n not in short]
-    return shares
 
 
 def model(problem: Problem, kept: Set[int], rounds: int = SEARCH_ROUNDS) -> Residency | None:
@@ -321,50 +294,3 @@ def _chain(steps: Sequence[Step], ports: Sequence[float], ready: Sequence[int]) 
         way += [reading[at]] if reading[at] >= 0 else []
         at = before[at]
     return longest, way
-
-
-def choose_residents(problem: Problem) -> Residency:
-    """The weights that make the modelled step shortest; of equal sets the one that saves HBM most."""
-    everything = frozenset(range(len(problem.weights)))
-    large = sorted(n for n in everything if _share_of_bytes(problem, n) >= LEAST_SHARE)
-    best = model(problem, everything)
-    if len(large) <= (MOST_TRIED if best is None else FEW):
-        best = _best_of_all(problem, large)
-    best = best or model(problem, frozenset()) or Residency({}, inf, 0)
-    while (found := _better(problem, best, everything)) is not None:
-        best = found
-    last = model(problem, best.pmus.keys(), ROUNDS)
-    return best if last is None or last.cycles > best.cycles else last
-
-
-def _share_of_bytes(problem: Problem, number: int) -> float:
-    whole = hbm_bytes(problem, frozenset())
-    return (whole - hbm_bytes(problem, {number})) / whole if whole else 0.0
-
-
-def _best_of_all(problem: Problem, numbers: Sequence[int]) -> Residency:
-    """The best set, those first that leave HBM least to do: it is a bound of what a set can be."""
-    sets = (frozenset(one) for size in range(len(numbers) + 1) for one in combinations(numbers, size))
-    best = Residency({}, inf, 0)
-    for moved, kept in sorted((hbm_bytes(problem, one), sorted(one)) for one in sets):
-        if moved / problem.rates.hbm > best.cycles * EQUAL:
-            break
-        found = model(problem, frozenset(kept)) if _may_be_better(problem, kept, best) else None
-        best = found if found is not None and found.rank < best.rank else best
-    return best
-
-
-def _better(problem: Problem, best: Residency, everything: Set[int]) -> Residency | None:
-    """The first better set with one weight more, another one instead, or one less; None if there is none."""
-    kept, others = frozenset(best.pmus), sorted(everything - best.pmus.keys())
-    moves = [kept | {n} for n in others]
-    moves += [kept - {n} | {other} for n in sorted(kept) for other in others]
-    moves += [kept - {n} for n in sorted(kept)]
-    found = (model(problem, move) for move in moves if _may_be_better(problem, move, best))
-    return next((one for one in found if one is not None and one.rank < best.rank), None)
-
-
-def _may_be_better(problem: Problem, kept: Collection[int], best: Residency) -> bool:
-    """Whether HBM's time and the room for weights leave it open."""
-    fits = sum(problem.weights[n].pmus for n in kept) <= problem.rates.most
-    return fits and hbm_bytes(problem, kept) / problem.rates.hbm <= best.cycles * EQUAL

@@ -68,8 +68,8 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import size_bytes_of
 from ..diagnostics import fail
 from ..knobs import Knob
-from .residency import choose_residents
 from .residency_problem import residency_problem
+from .residency_search import choose_residents
 from .resident_weights import is_resident, loads_in_place, mark
 from .traffic import traffic_bytes
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
+from math import sqrt
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,23 @@ def share_units(tasks: Sequence[Task], available: int, target: int) -> tuple[int
 def _gain(work: float, units: int) -> float:
     """How much sooner a task ends with one unit more; without any unit it never ends."""
     return work / units - work / (units + 1) if units else float("inf")
+
+
+def spread(least: Sequence[float], works: Sequence[float], available: float) -> list[float]:
+    """Shares of `available`, each not below its least, so that the sum of works / shares is least.
+
+    What has no work gets its least. The leasts together must not exceed `available`.
+    """
+    roots, shares = [sqrt(work) for work in works], list(least)
+    free = [n for n, root in enumerate(roots) if root > 0]
+    room = available - sum(least[n] for n, root in enumerate(roots) if root <= 0)
+    while free:
+        unit = room / sum(roots[n] for n in free)
+        short = {n for n in free if unit * roots[n] < least[n]}
+        if not short:
+            for n in free:
+                shares[n] = unit * roots[n]
+            break
+        room -= sum(least[n] for n in short)
+        free = [n for n in free if n not in short]
+    return shares

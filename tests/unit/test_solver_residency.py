@@ -20,11 +20,11 @@ from kl.passes.units.residency import (
     Step,
     Weight,
     balance,
-    choose_residents,
     hbm_bytes,
     model,
-    spread,
 )
+from kl.passes.units.residency_search import choose_residents
+from kl.passes.units.solvers import spread
 
 MIB = 1024 * 1024
 RATES = Rates(places=40, most=40, port=64, hbm=200.0, latency=320, pmu_bytes=MIB // 2)
