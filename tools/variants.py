@@ -25,8 +25,9 @@ class Variant:
     """A choice that one would try by hand."""
 
     choice: Choice
-    built_on: str | None = None
-    """The variant that it adds something to: it is offered as faster than that."""
+    built_on: tuple[str, ...] = ()
+    """The variants that it adds something to: it is offered as faster than each. One with resident weights
+    names that without them first."""
     level: int | None = None
     """The level of optimisation that stands for it."""
 
@@ -35,19 +36,23 @@ VARIANTS: Mapping[str, Variant] = {
     # One kernel per operator, as on a GPU.
     "unfused": Variant(Choice("op", loop=False), level=0),
     # One per layer.
-    "fused": Variant(Choice("layer", loop=False), "unfused", 1),
+    "fused": Variant(Choice("layer", loop=False), ("unfused",), 1),
     # One for all layers.
-    "looped": Variant(Choice("layer", loop=True), "fused", 2),
+    "looped": Variant(Choice("layer", loop=True), ("fused",), 2),
     # One for all of a step.
-    "single": Variant(Choice("layer", loop=True, single_call=True), "looped"),
+    "single": Variant(Choice("layer", loop=True, single_call=True), ("looped",)),
     # One for several whole steps.
-    "stepped": Variant(Choice("layer", loop=True, steps_per_call=8), "single"),
+    "stepped": Variant(Choice("layer", loop=True, steps_per_call=8), ("single",)),
     # One for all layers, with weights in the SRAM that is left.
-    "resident": Variant(Choice("layer", loop=True, resident=True), "looped"),
+    "resident": Variant(Choice("layer", loop=True, resident=True), ("looped",)),
     # One for all of a step, with resident weights.
-    "single+resident": Variant(Choice("layer", loop=True, single_call=True, resident=True), "single"),
+    "single+resident": Variant(
+        Choice("layer", loop=True, single_call=True, resident=True), ("single", "resident")
+    ),
     # One for several whole steps, with resident weights.
-    "stepped+resident": Variant(Choice("layer", loop=True, resident=True, steps_per_call=8), "stepped"),
+    "stepped+resident": Variant(
+        Choice("layer", loop=True, resident=True, steps_per_call=8), ("stepped", "single+resident")
+    ),
 }
 """By name, each behind the one that it is built on."""
 SEARCHED = 3
@@ -129,18 +134,19 @@ class Trial:
 
 
 def no_slower(result: Timed | Refused, results: list[Timed | Refused]) -> Timed | Refused:
-    """A variant as it is, or without resident weights where these make it slower than what it is built on.
+    """A variant as it is, or without resident weights where these make it slower than the same without them.
 
     `results` are those of the variants before it.
     """
-    base = base_of(result.name, results) if result.choice.resident else None
-    if base is None or isinstance(result, Refused) or result.step_seconds <= base.step_seconds:
+    twin = VARIANTS[result.name].built_on[:1] if result.choice.resident else ()
+    base = next((one for one in results if one.name in twin), None)
+    if not (isinstance(base, Timed) and isinstance(result, Timed)) or result.step_seconds <= base.step_seconds:
         return result
     times = result.step_seconds / base.step_seconds
     message = f"no weight stays in SRAM, as a step takes {times:.3f} times that of {base.name} with some"
     choice = replace(result.choice, retained=0)
     back = (*base.taken_back, Diagnostic(message, severity="remark"))
-    return replace(result, choice=choice, timing=base.timing, taken_back=back)
+    return replace(base, name=result.name, choice=choice, level=result.level, taken_back=back)
 
 
 def attempt_all(attempts: Iterable[Callable[[], Timed | Refused]]) -> list[Timed | Refused]:
@@ -174,14 +180,16 @@ def fastest(results: list[Timed | Refused]) -> Timed | None:
 
 
 def base_of(name: str, results: list[Timed | Refused]) -> Timed | None:
-    """What a variant is built on, or what that is built on where it is refused; None for the first."""
-    by_name = {one.name: one for one in results}
-    base = VARIANTS[name].built_on
-    while base is not None:
-        found = by_name.get(base)
-        if isinstance(found, Timed):
+    """The fastest of what a variant is built on, or of what these are built on where all are refused.
+
+    None for the first variant, and where there is none of these.
+    """
+    names = VARIANTS[name].built_on
+    while names:
+        found = fastest([one for one in results if one.name in names])
+        if found is not None:
             return found
-        base = VARIANTS[base].built_on
+        names = tuple(base for one in names for base in VARIANTS[one].built_on)
     return None
 
 

@@ -208,7 +208,15 @@ def test_levels_stand_in_the_table() -> None:
 def test_a_variant_is_built_on_an_earlier_one() -> None:
     names = [*VARIANTS]
     for number, (name, variant) in enumerate(VARIANTS.items()):
-        assert (variant.built_on in names[:number]) == (number > 0), name
+        assert bool(variant.built_on) == (number > 0), name
+        assert {*variant.built_on} <= {*names[:number]}, name
+
+
+def test_residents_are_left_out_only_where_the_same_without_them_is_faster() -> None:
+    for name, variant in VARIANTS.items():
+        if variant.choice.resident:
+            twin = VARIANTS[variant.built_on[0]].choice
+            assert twin == replace(variant.choice, resident=False), name
 
 
 def test_shares_name_what_they_are_of() -> None:

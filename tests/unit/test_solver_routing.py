@@ -22,7 +22,6 @@ flows = st.builds(
 )
 
 
-
 def distance(a: Place, b: Place) -> int:
     return abs(a[0] - b[0]) + abs(a[1] - b[1])
 
