@@ -13,6 +13,12 @@ from functools import cache
 from typing import Any
 
 
+MOST_UNITS = 1_000_000
+"""Most units of a kind in a socket. Assumed: a thousand times those of an SN40L; they are planned one by one."""
+MOST = 2**63 - 1
+"""Most of anything else: what the IR can say."""
+
+
 def parameter(default: int, unit: str, source: str) -> Any:
     """A machine parameter: a non-negative integer with its unit and where the number comes from."""
     return field(default=default, metadata={"unit": unit, "source": source})
@@ -104,8 +110,13 @@ class Machine:
 
     def __post_init__(self) -> None:
         for name, value in self.items():
-            if value < 0 or (value == 0 and not name.endswith(("_ns", "_cycles"))):
-                raise ValueError(f"machine parameter {name} is {value}; it must be positive")
+            may_be_zero = name.endswith(("_ns", "_cycles"))
+            if value < 0 or (value == 0 and not may_be_zero):
+                least = "0 or more" if may_be_zero else "positive"
+                raise ValueError(f"machine parameter {name} is {value}; it must be {least}")
+            most = MOST_UNITS if name in ("pcus", "pmus") else MOST
+            if value > most:
+                raise ValueError(f"machine parameter {name} is {value}; the most is {most}")
 
     def items(self) -> Iterable[tuple[str, int]]:
         """Name and value of every parameter, in the order of the class."""

@@ -170,7 +170,7 @@ def _fewer_text(fewer: Fewer, machine: Machine) -> str:
 
 @dataclass(frozen=True)
 class OverlapCollectivesPass(ModulePass):
-    """Stream all-reduces tile by tile; `algorithm` is `auto` or one of `ALGORITHMS`."""
+    """Stream all-reduces tile by tile; `algorithm` is `auto`, `one_shot`, `ring` or `tree`."""
 
     name: ClassVar[str] = "overlap-collectives"
     optional: ClassVar[Knob] = Knob((True, False), where=SEVERAL)
