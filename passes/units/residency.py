@@ -1,4 +1,4 @@
-"""Which weights stay in SRAM, and over how many PMUs each is spread: a model of a step.
+"""Which weights stay in SRAM, and over how many PMUs each is spread: a model of a step, and a pure solver.
 
 **Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is
 longer. A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs,

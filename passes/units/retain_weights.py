@@ -86,7 +86,11 @@ def retain(module: ModuleOp, machine: Machine, percent: int, most: int | None = 
         del op.attributes["tier"], op.attributes["address"], op.attributes["pmus"]
     loads, moved = loads_in_place(module), _traffic(module)
     weights = {op.sym_name.data: op for op in module.ops if isinstance(op, nn.WeightOp)}
-    whole = {name: ops for name, ops in loads.items() if moved[name] >= size_bytes_of(weights[name].type)}
+    whole = {
+        name: ops
+        for name, ops in loads.items()
+        if name in weights and moved[name] >= size_bytes_of(weights[name].type)
+    }
     problem = residency_problem(module, machine, whole, percent, most)
     first, places = problem.rates.places, dict[str, tuple[int, int]]()
     for number, pmus in choose_residents(problem).pmus.items():

@@ -105,9 +105,9 @@ def test_a_model_that_cannot_says_why(capsys: Capture) -> None:
 
 def test_compare_takes_the_number_of_steps(capsys: Capture) -> None:
     variants = document(capsys, "compare", TINY, "--steps-per-call", "2", "--position", "9")
-    assert Counter(one["steps"] for one in variants) == {1: 5, 2: 2}
+    assert Counter(one["steps"] for one in variants) == {1: 6, 2: 2}
     assert {one["variant"]: one["position"] for one in variants}["stepped"] == 8
-    assert Counter(one["position"] for one in variants) == {9: 5, 8: 2}
+    assert Counter(one["position"] for one in variants) == {9: 6, 8: 2}
 
 
 WRONG = {
