@@ -102,7 +102,7 @@ class _Network:
         return max((loads.get(one, 0) + lane.share for one in links if one not in lane.links), default=0)
 
     def is_hopeless(self, link: Link) -> bool:
-        """Whether a link that no lane may leave stays so even without all lanes that other links want moved."""
+        """Whether a link keeps too much even without all lanes that other links want moved."""
         stay = sum(self.lanes[n].share for n in self.on[link] if self.over.isdisjoint(self.lanes[n].links))
         return stay > self.limit
 
