@@ -177,6 +177,8 @@ class Feedback:
                     raise first from first.__cause__
                 taken[retreat.part] = _remark(retreat, error)
                 tries += retreat.part == "resident"
+                if retreat.choice.retained == 0 and retreat.part == "resident":  # now as without --resident
+                    first = None
                 if retreat.part == "fusion":  # loops are tried anew
                     taken.pop("loop", None)
                 choice = retreat.choice

@@ -140,7 +140,10 @@ def no_slower(result: Timed | Refused, results: list[Timed | Refused]) -> Timed 
     """
     twin = VARIANTS[result.name].built_on[:1] if result.choice.resident else ()
     base = next((one for one in results if one.name in twin), None)
-    if not (isinstance(base, Timed) and isinstance(result, Timed)) or result.step_seconds <= base.step_seconds:
+    if (
+        not (isinstance(base, Timed) and isinstance(result, Timed))
+        or result.step_seconds <= base.step_seconds
+    ):
         return result
     times = result.step_seconds / base.step_seconds
     message = f"no weight stays in SRAM, as a step takes {times:.3f} times that of {base.name} with some"

@@ -3,7 +3,7 @@
 A lane goes first along its row. Where that overloads a link, some of its lanes go first along their column,
 or reach memory at the other end of their row. Each is moved to a way whose links all stay within the width,
 the shortest one, so every move takes from an overloaded link and overloads no other, and the moves come to
-an end.
+an end: also where a link is left with too much by lanes that no move takes away.
 
 Both orders are dimension-order routing. Alone neither can deadlock; together they cannot where each has
 virtual channels of its own (O1TURN; Seo et al., ISCA 2005).
@@ -12,7 +12,8 @@ virtual channels of its own (O1TURN; Seo et al., ISCA 2005).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 from .floorplan import FRACTION, Flow, Link, Place, Routes, lanes, path, route
 
@@ -49,60 +50,86 @@ class _Lane:
         return self.ways[self.now]
 
 
-@dataclass
 class _Network:
-    lanes: list[_Lane]
-    limit: int
-    """What a link may carry."""
-    loads: dict[Link, int] = field(default_factory=dict[Link, int])
+    """Lanes on the ways that they have now."""
 
-    def add(self, lane: _Lane, sign: int) -> None:
-        """Add a lane to the loads of its links, or take it away."""
+    def __init__(self, lanes: Sequence[_Lane], limit: int) -> None:
+        self.lanes, self.limit = lanes, limit
+        """`limit` is what a link may carry."""
+        self.loads, self.on = dict[Link, int](), dict[Link, set[int]]()
+        """What each link carries, and the numbers of the lanes that cross it."""
+        for number, lane in enumerate(lanes):
+            if lane.share:
+                self._add(number)
+        self.over = {link for link, load in self.loads.items() if load > limit}
+        """Links that carry too much, but for those that no lane may leave; moves make none."""
+
+    def _add(self, number: int) -> None:
+        lane = self.lanes[number]
         for link in lane.links:
-            self.loads[link] = self.loads.get(link, 0) + sign * lane.share
+            self.loads[link] = self.loads.get(link, 0) + lane.share
+            self.on.setdefault(link, set()).add(number)
+
+    def _move(self, number: int, way: int) -> None:
+        """Let a lane go another way."""
+        lane = self.lanes[number]
+        for link in lane.links:
+            self.loads[link] -= lane.share
+            self.on[link].remove(number)
+        left, lane.now = lane.links, way
+        self._add(number)
+        self.over -= {link for link in left if self.loads[link] <= self.limit}
 
     def relieve(self, link: Link) -> bool:
         """Move a lane away from a link; whether there was one that may be moved."""
-        best: tuple[tuple[int, int, int], _Lane, int] | None = None
-        for number, lane in enumerate(self.lanes):
-            if not lane.share or link not in lane.links:
-                continue
-            taken = {*lane.links}
+        best: tuple[int, int, int, int] | None = None
+        for number in self.on[link]:
+            lane = self.lanes[number]
             for way, links in enumerate(lane.ways):
-                new = [self.loads.get(one, 0) + lane.share for one in links if one not in taken]
-                if link in links or max(new, default=0) > self.limit:
+                if link in links or (best is not None and len(links) > best[0]):
                     continue
-                rank = len(links), max(new, default=0), number
-                if best is None or rank < best[0]:
-                    best = rank, lane, way
-        if best is None:
-            return False
-        _, lane, way = best
-        self.add(lane, -1)
-        lane.now = way
-        self.add(lane, 1)
-        return True
+                load = self._most(lane, links)
+                rank = len(links), load, number, way
+                if load <= self.limit and (best is None or rank < best):
+                    best = rank
+        if best is not None:
+            self._move(*best[2:])
+        return best is not None
+
+    def _most(self, lane: _Lane, links: Path) -> int:
+        """The most that a link carries that a lane takes new, if it goes along these."""
+        loads = self.loads
+        return max((loads.get(one, 0) + lane.share for one in links if one not in lane.links), default=0)
+
+    def is_hopeless(self, link: Link) -> bool:
+        """Whether a link keeps too much even without all lanes that other links want moved."""
+        stay = sum(self.lanes[n].share for n in self.on[link] if self.over.isdisjoint(self.lanes[n].links))
+        return stay > self.limit
+
+    def relieve_all(self) -> None:
+        """Relieve links, the busiest first, until none carries too much or one is known to stay so."""
+        while self.over:
+            link = min(self.over, key=lambda one: (-self.loads[one], one))
+            if not self.relieve(link):
+                self.over.remove(link)
+                if self.is_hopeless(link):
+                    return
 
 
 def route_within(flows: Sequence[Flow], width: float) -> Routes:
     """Route all flows so that no link carries more than its width, as far as other ways can help.
 
-    The same as `route` where the usual ways are enough.
+    The same as `route` where the usual ways are enough. Where no ways are, some link carries more still.
     """
     usual = route(flows)
     busiest = usual.busiest()
-    if busiest is None or busiest[1] <= width:
-        return usual
+    return usual if busiest is None or busiest[1] <= width else _detoured(tuple(flows), width)
+
+
+@lru_cache(maxsize=64)
+def _detoured(flows: tuple[Flow, ...], width: float) -> Routes:
     network = _Network(_lanes(flows), int(width * FRACTION))
-    for lane in network.lanes:
-        network.add(lane, 1)
-    stuck = set[Link]()
-    while over := [
-        (-load, one) for one, load in network.loads.items() if load > network.limit and one not in stuck
-    ]:
-        _, link = min(over)
-        if not network.relieve(link):
-            stuck.add(link)
+    network.relieve_all()
     return _routes(network, len(flows))
 
 

@@ -2,9 +2,10 @@
 
 **Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is
 longer. A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs,
-whether they hold a weight or tiles that streams bring; the rest of its time is fixed. What runs once a call
-beside loops is not hidden behind HBM. So a weight that stays saves HBM's time and takes PMUs from all
-others, and spread over more PMUs it is read sooner.
+whether they hold a weight or tiles that streams bring, or writes them, if that takes longer; the rest of its
+time is fixed. What the PMUs of a stream have no room for comes no sooner than HBM brings it while its unit
+reads. What runs once a call beside loops is not hidden behind HBM. So a weight that stays saves HBM's time
+and takes PMUs from all others, and spread over more PMUs it is read sooner.
 
 **Spread.** As in `solvers.py` the sum of all bytes / PMUs is least where PMUs are proportional to the square
 root of bytes; here in real numbers, as the solver asks for it hundreds of times. What does not lie on the
@@ -15,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil, inf, log
 
+from .residency_kernels import Kernel, Read, Section
 from .solvers import spread
 
 ROUNDS, SEARCH_ROUNDS, LESS = 24, 4, 0.85
@@ -25,72 +26,6 @@ ROUNDS, SEARCH_ROUNDS, LESS = 24, 4, 0.85
 nothing waits for."""
 EQUAL = 1.002
 """Times of which one is at most so many times the other may count as equal: the model knows no better."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """A channel that a unit reads in each pass."""
-
-    pmus: int
-    """Fewest that hold it where it is no resident weight; 0 for one in a FIFO."""
-    work: float
-    """Bytes of a pass that take as long at a PMU's port as reading and computing take there."""
-    streamed_bytes: int = 0
-    """Bytes of a pass that HBM brings; 0 where a stage makes them."""
-    weight: int | None = None
-    """The candidate that it streams, whose PMUs are the channel if it stays."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A unit of the chain."""
-
-    cycles: float
-    """What a pass takes beside reading."""
-    reads: tuple[int, ...] = ()
-    """Numbers of the section's reads."""
-    after: tuple[int, ...] = ()
-    """Numbers of the steps that it waits for, all smaller than its own."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """What runs equally often in a kernel."""
-
-    passes: int
-    """Of all calls of a step, or of a call of several steps."""
-    reads: tuple[Read, ...] = ()
-    steps: tuple[Step, ...] = ()
-    is_once: bool = False
-    """Whether it runs once a call around loops, so that HBM has nothing to load ahead."""
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A network: its sections, one after another."""
-
-    sections: tuple[Section, ...]
-    stages: tuple[int | None, ...] = ()
-    """The stages, each with the candidate beside whose PMUs it has its PCUs if that stays."""
-    other_bytes: int = 0
-    """Bytes from and to HBM in all passes that no read of a section counts."""
-    is_looped: bool = True
-    """Whether streams load ahead; without loops their first tiles come a latency after a call has begun."""
-
-    @cached_property
-    def reads(self) -> tuple[Read, ...]:
-        """The reads of all sections."""
-        return tuple(read for section in self.sections for read in section.reads)
-
-    @cached_property
-    def counted(self) -> tuple[tuple[Read, float], ...]:
-        """The same, each with its work in all passes."""
-        return tuple((one, one.work * section.passes) for section in self.sections for one in section.reads)
-
-    def needed(self, kept: Set[int]) -> int:
-        """Fewest places beside the weights that stay: each has a PMU, and a PCU for one stage."""
-        stages = sum(weight is None or weight not in kept for weight in self.stages)
-        return max(sum(read.pmus for read in self.reads if read.weight not in kept), stages)
 
 
 @dataclass(frozen=True)
@@ -255,14 +190,14 @@ def _kernel_cycles(
     waits, waits_once = set[int](), set[int]()
     for section in kernel.sections:
         own, streamed, room = shares[first : first + len(section.reads)], 0, 0.0
-        ready = [0] * len(own)
+        ready, comes = [0] * len(own), [0.0] * len(own)
         for number, (read, share) in enumerate(zip(section.reads, own, strict=True)):
             if read.streamed_bytes and read.weight not in kept:
                 streamed += read.streamed_bytes * section.passes
                 room += share * rates.pmu_bytes
+                comes[number] = (read.streamed_bytes - share * rates.pmu_bytes) / rates.hbm
                 ready[number] = 0 if kernel.is_looped else rates.latency
-        ports = [read.work / (share * rates.port) for read, share in zip(section.reads, own, strict=True)]
-        longest, critical = _chain(section.steps, ports, ready)
+        longest, critical = _chain(section, [1 / (share * rates.port) for share in own], comes, ready)
         chain, moved = section.passes * longest, moved + streamed
         waits |= {first + n for n in critical}
         # What has not been loaded ahead comes at the pace of HBM.
@@ -275,22 +210,28 @@ def _kernel_cycles(
     return (chains, waits) if chains >= hidden else (hidden, waits_once)
 
 
-def _chain(steps: Sequence[Step], ports: Sequence[float], ready: Sequence[int]) -> tuple[float, list[int]]:
+def _chain(
+    section: Section, pace: Sequence[float], comes: Sequence[float], ready: Sequence[int]
+) -> tuple[float, list[int]]:
     """Cycles of the longest way through the units of a section, and the reads on it.
 
-    Of each read these are the cycles that it takes, and those before which it cannot begin.
+    Of each read these are the cycles of a byte, those in which HBM brings what is not loaded ahead, and those
+    before which it cannot begin.
     """
-    ends, before, reading = list[float](), list[int](), list[int]()
+    ends, before, moving = list[float](), list[int](), list[int]()
+    steps, reads = section.steps, section.reads
     for step in steps:
         last = max(step.after, key=ends.__getitem__, default=-1)
-        slowest = max(step.reads, key=ports.__getitem__, default=-1)
+        moves = [(max(reads[n].work * pace[n], comes[n]), n) for n in step.reads]
+        moves += [(reads[n].written * pace[n], n) for n in step.writes]
+        took, slowest = max(moves, default=(0.0, -1))
         start = max([ends[last] if step.after else 0.0, *(ready[n] for n in step.reads)])
-        ends.append(start + step.cycles + (ports[slowest] if step.reads else 0.0))
+        ends.append(start + step.cycles + took)
         before.append(last)
-        reading.append(slowest)
+        moving.append(slowest)
     at, way = max(range(len(steps)), key=ends.__getitem__, default=-1), list[int]()
     longest = ends[at] if steps else 0.0
     while at >= 0:
-        way += [reading[at]] if reading[at] >= 0 else []
+        way += [moving[at]] if moving[at] >= 0 else []
         at = before[at]
     return longest, way

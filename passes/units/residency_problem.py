@@ -14,7 +14,8 @@ from ...dialects.dataflow_kernel import channel_of
 from ...dialects.machine import Machine
 from ...dialects.tensors import size_bytes_of, tile_of
 from ...dialects.vocabulary import CALL, Rate
-from .residency import Kernel, Problem, Rates, Read, Section, Step, Weight, balance
+from .residency import Problem, Rates, Weight, balance
+from .residency_kernels import Kernel, Read, Section, Step
 from .resident_weights import resident_place
 from .traffic import needed_pmus, pass_tiles, read_bytes, stage_flops
 
@@ -93,6 +94,7 @@ class _Reader:
     def _section(self, rate: Rate, calls: int) -> Section:
         units = [unit for unit in self.network.units() if unit.runs == rate]
         numbers, reads, steps = {unit: n for n, unit in enumerate(units)}, list[Read](), list[Step]()
+        filled = {channel: n for n, channel in enumerate(channel_of(v) for u in units for v in u.inputs())}
         for unit in units:
             found = [self._read(channel_of(value), unit, value) for value in unit.inputs()]
             given = tuple(range(len(reads), len(reads) + len(found)))
@@ -100,7 +102,8 @@ class _Reader:
             before = {numbers[one] for one in producers if one in numbers}
             after = tuple(n for n in sorted(before) if n < numbers[unit])
             own = self._cycles(unit) + (self.hop_cycles if after else 0)
-            steps.append(Step(own if after or given else 0, given, after))
+            writes = tuple(filled[one] for one in map(channel_of, unit.outputs()) if one in filled)
+            steps.append(Step(own if after or given else 0, given, after, writes))
             reads += found
         tree = self.network.loops
         is_once = rate == CALL and tree.is_looped
@@ -125,7 +128,7 @@ class _Reader:
             cycles = flops / self.machine.pcu_flops_per_cycle
             work = max(work, cycles * self.machine.pmu_port_bytes_per_cycle)
         if not isinstance(producer, dataflow.LoadOp) or producer.runs != unit.runs:
-            return Read(least, work)
+            return Read(least, work, written=_written_bytes(channel))
         return Read(least, work, size_bytes, self.numbers.get(producer))
 
 
@@ -133,6 +136,13 @@ def _is_streamed(stage: dataflow.StageOp, value: SSAValue) -> bool:
     return any(
         one is value and changes for one, (_, changes) in zip(stage.ins, read_bytes(stage), strict=True)
     )
+
+
+def _written_bytes(channel: ChannelOp) -> int:
+    """Bytes that a stage writes into a channel in a pass: a tile in each firing, also where it adds up."""
+    producer = channel.producers()[0]
+    is_stage = isinstance(producer, dataflow.StageOp)
+    return channel.type.tile_bytes * producer.firings.value.data if is_stage else 0
 
 
 def _rows(machine: Machine) -> int:

@@ -116,6 +116,16 @@ def test_fewer_weights_stay_where_links_are_short(capsys: Capture) -> None:
     assert 0 < found["bytes"]["sram_read"] < plain["bytes"]["sram_read"]
 
 
+def test_the_error_is_that_of_kernels_without_resident_weights_where_these_do_not_fit_either(
+    two_loops: str, capsys: Capture
+) -> None:
+    links, errors = [*LINKS[:-1], "rdn_bytes_per_cycle=7"], set[str]()
+    for more in ([], ["--resident"]):
+        assert main(["time", two_loops, *links, *more]) == 1
+        errors.add(capsys.readouterr().err)
+    assert len(errors) == 1
+
+
 @pytest.mark.parametrize("tries", range(len(RETAINED)))
 def test_weights_get_as_many_less_as_are_missing(tries: int) -> None:
     kept = Kept(100, 40, tries)

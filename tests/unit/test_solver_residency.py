@@ -11,18 +11,15 @@ from hypothesis import strategies as st
 from kl.passes.units.residency import (
     EQUAL,
     SEARCH_ROUNDS,
-    Kernel,
     Problem,
     Rates,
-    Read,
     Residency,
-    Section,
-    Step,
     Weight,
     balance,
     hbm_bytes,
     model,
 )
+from kl.passes.units.residency_kernels import Kernel, Read, Section, Step
 from kl.passes.units.residency_search import choose_residents
 from kl.passes.units.solvers import spread
 
@@ -54,6 +51,7 @@ def all_sets(some: Problem) -> list[frozenset[int]]:
     return [frozenset(one) for size in range(len(numbers) + 1) for one in combinations(numbers, size)]
 
 
+@settings(deadline=None)
 @given(problems)
 def test_what_stays_fits_beside_what_the_kernels_need(some: Problem) -> None:
     found = choose_residents(some)
@@ -71,6 +69,7 @@ def test_no_other_set_is_shorter(some: Problem) -> None:
     assert found.cycles <= min(one.cycles for one in models) * EQUAL**2
 
 
+@settings(deadline=None)
 @given(problems, st.integers(0, 40))
 def test_weights_get_what_they_may_at_most(some: Problem, most: int) -> None:
     rates = Rates(40, most, 64, 200.0, 320, MIB // 2)
@@ -79,6 +78,7 @@ def test_weights_get_what_they_may_at_most(some: Problem, most: int) -> None:
     assert found.cycles <= (model(some, frozenset()) or found).cycles
 
 
+@settings(deadline=None)
 @given(lists, st.integers(0, 12))
 def test_shares_are_the_best_of_whole_numbers_and_better(tasks: list[tuple[int, int]], more: int) -> None:
     least, works = [few for few, _ in tasks], [work for _, work in tasks]
@@ -125,6 +125,28 @@ def test_what_runs_once_beside_a_loop_is_not_hidden() -> None:
     whole = Kernel((once, loop))
     found = balance(whole, RATES, 40, {}, {}, SEARCH_ROUNDS)
     assert found.cycles == pytest.approx(8 * MIB / 200 + 5000)
+
+
+def test_a_result_that_is_added_up_takes_as_long_as_it_is_written_in_each_firing() -> None:
+    # The first stage writes 32 KiB in each of 64 firings, the next reads them once.
+    size_bytes, firings, fast = 32 * 1024, 64, Rates(8, 8, 64, 1e9, 320, MIB // 2)
+    stream, result = Read(1, MIB, MIB), Read(1, size_bytes, written=firings * size_bytes)
+    steps = (Step(0, (0,), writes=(1,)), Step(0, (1,), (0,)))
+    found = balance(Kernel((Section(1, (stream, result), steps),)), fast, 8, {}, {})
+    first, second = found.shares
+    assert second > first
+    assert found.cycles == pytest.approx((max(MIB / first, 2 * MIB / second) + size_bytes / second) / 64)
+
+
+def test_a_stream_is_not_read_sooner_than_hbm_brings_what_has_no_room() -> None:
+    # Each of two weights of 4 MiB has 4 PMUs, 2 MiB of room; what is before them takes 60,000 cycles.
+    reads = (Read(4, 4 * MIB, 4 * MIB), Read(4, 4 * MIB, 4 * MIB))
+    alone = Step(60_000)
+    row = Section(2, reads, (alone, Step(0, (0,), (0,)), Step(0, (1,), (1,))))
+    rates = Rates(8, 8, 2048, 200.0, 320, MIB // 2)
+    found = balance(Kernel((row,)), rates, 8, {}, {})
+    assert found.cycles == pytest.approx(2 * (60_000 + 2 * (2 * MIB / 200)))
+    assert found.cycles > 2 * (8 * MIB / 200)
 
 
 def test_nothing_to_choose_and_no_room() -> None:

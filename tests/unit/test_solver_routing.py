@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kl.passes.placing.detours import route_within
-from kl.passes.placing.floorplan import Flow, Link, Place, Routes, lanes, path, route, share_on
+from kl.passes.placing.floorplan import FRACTION, Flow, Link, Place, Routes, lanes, path, route, share_on
 
 places = st.tuples(st.integers(0, 9), st.integers(0, 9))
 flows = st.builds(
@@ -114,6 +115,37 @@ def test_loads_are_those_of_the_ways_that_are_taken_and_never_more_than_before(a
     assert before is None or after is None or after[1] <= max(before[1], WIDTH)
     if before is None or before[1] <= WIDTH:
         assert found == usual
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(crowded, min_size=2, max_size=6))
+def test_what_fits_by_moving_lanes_to_the_end_is_found_to_fit(all_flows: list[Flow]):
+    busiest = route_within(all_flows, WIDTH).busiest()
+    assert (busiest is None or busiest[1] <= WIDTH) == moved_to_the_end(all_flows)
+
+
+def moved_to_the_end(all_flows: list[Flow]) -> bool:
+    """Whether all links fit after moves that go on until no link with too much can be relieved."""
+    lanes_now = [(flow, *lane) for flow in all_flows for lane in lanes(flow)]
+    shares = [round(flow.bytes_per_cycle * FRACTION / sum(1 for _ in lanes(flow))) for flow, *_ in lanes_now]
+    now = [path(*lane) for _, *lane in lanes_now]
+    stuck = set[Link]()
+    while True:
+        loads = Counter[Link]()
+        for share, links in zip(shares, now, strict=True):
+            loads.update(dict.fromkeys(links, share))
+        over = [(-load, one) for one, load in loads.items() if load > WIDTH * FRACTION]
+        if all(one in stuck for _, one in over):
+            return not over
+        link, moves = min(item for item in over if item[1] not in stuck)[1], []
+        for number, (_, source, target) in enumerate(lanes_now):
+            other = [Link(*one[2:], *one[:2]) for one in reversed(path(target, source))]
+            most = max((loads[one] + shares[number] for one in {*other} - {*now[number]}), default=0)
+            if link in now[number] and link not in other and most <= WIDTH * FRACTION:
+                moves.append((len(other), most, number, other))
+        if moves:
+            *_, number, now[number] = min(moves)
+        stuck |= set() if moves else {link}
 
 
 def usual_paths(flows: list[Flow]) -> list[list[list[Link]]]:
