@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
-
 MOST_UNITS = 1_000_000
-"""Most units of a kind in a socket. Assumed: a thousand times those of an SN40L; they are planned one by one."""
+"""Most units of a kind in a socket. Assumed: a thousand times an SN40L's, as they are planned one by one."""
 MOST = 2**63 - 1
 """Most of anything else: what the IR can say."""
 

@@ -147,6 +147,8 @@ def _remark_on_sockets(module: ModuleOp, machine: Machine) -> None:
     for schedule in (op for op in module.ops if isinstance(op, kernel.ScheduleOp)):
         split = splits(schedule, stored)
         times = Counter(call.callee.root_reference.data for call in calls(schedule))
+        if not times.keys() <= networks.keys():
+            continue  # some kernel is no network yet
         loads = [
             replace(load, passes=load.passes * count)
             for name, count in times.items()

@@ -245,7 +245,10 @@ WRONG = {
         ["time", TINY, "--set", "pmu_bytes=99999999999999999999"],
         "machine parameter pmu_bytes is 99999999999999999999; the most is 9223372036854775807",
     ),
-    "a negative time": (["time", TINY, "--set", "p2p_latency_ns=-5"], "p2p_latency_ns is -5; it must be 0 or more"),
+    "a negative time": (
+        ["time", TINY, "--set", "p2p_latency_ns=-5"],
+        "p2p_latency_ns is -5; it must be 0 or more",
+    ),
     "a small machine": (["time", TINY, "--set", "pmus=2"], "PMUs"),
     "a full context": (["run", TINY, "--steps", "65"], "have room for positions 0 to 63"),
     "a far position": (["time", TINY, "--position", "64"], "have room for positions 0 to 63"),

@@ -128,7 +128,9 @@ def test_a_refused_variant_is_a_row_with_the_reason() -> None:
     shown = kl("compare", TINY, *STEPS_ARE_REFUSED)
     assert shown.code == 0
     lines = shown.out.splitlines()
-    assert sum(line.startswith(("unfused ", "fused ", "looped ", "resident ")) for line in lines) == 3 * 4 + 1
+    assert (
+        sum(line.startswith(("unfused ", "fused ", "looped ", "single+resident ")) for line in lines) == 3 * 4
+    )
     (row,) = [line for line in lines if line.startswith("stepped ")]
     assert re.fullmatch(
         r"stepped +refused: @step.loop puts [\d.]+ bytes a cycle on the link .*, its width is 2", row

@@ -10,8 +10,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from steady_programs import compiled
 
-from kl.backends.sn40l.execution import position_inputs, timed_position
 from kl.backends.sn40l.launch import time_step
+from kl.backends.sn40l.positions import position_inputs, timed_position
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -157,9 +157,9 @@ def test_compare_edits_each_variant_and_says_where_there_is_no_such_pass(small: 
 def test_the_fastest_variant_has_the_edits_and_shows_its_pipeline(small: str, capsys: Capture) -> None:
     assert main(["time", small, "-O3", "--after", "join-calls=cse", "--json"]) == 0
     shown = capsys.readouterr()
-    assert "remark: -O3 is single, " in shown.err
+    assert "remark: -O3 is single+resident, " in shown.err
     assert "looped refused" in shown.err
-    (line,) = [line for line in shown.err.splitlines() if "the pipeline of single is " in line]
+    (line,) = [line for line in shown.err.splitlines() if "the pipeline of single+resident is " in line]
     pipeline = line.partition(" is ")[2]
     assert "loop-kernels,join-calls,cse,convert-kernel-to-dataflow" in pipeline
     again = document(capsys, "time", small, "--pipeline", pipeline)
@@ -271,7 +271,7 @@ def test_the_pipeline_is_printed_with_its_edits_and_beside_what_is_written(
     [
         ("", []),
         ("{fusion=block sockets=2}", ["--fusion", "block", "--sockets", "2"]),
-        ("{to=dataflow resident=true retained=90}", ["--to", "dataflow", "--resident"]),
+        ("{to=dataflow resident=true retained=1040}", ["--to", "dataflow", "--resident"]),
         (
             "{steps-per-call=4 stop-token=3 spill=true}",
             ["--steps-per-call", "4", "--stop-token", "3", "--spill"],

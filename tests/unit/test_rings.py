@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from steady_programs import Jumps, note_jumps, skipped
 
 from kl.backends.sn40l.emit import emit_program
-from kl.backends.sn40l.execution import (
+from kl.backends.sn40l.kernel import Arguments, Kernel
+from kl.backends.sn40l.launch import time_step
+from kl.backends.sn40l.positions import (
     check_position,
     context_length,
     context_read,
     position_inputs,
     timed_position,
 )
-from kl.backends.sn40l.kernel import Arguments, Kernel
-from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import AddressPattern, Store
