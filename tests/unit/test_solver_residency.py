@@ -120,6 +120,15 @@ def test_hbm_decides_what_stays_until_the_chain_does() -> None:
     assert choose_residents(some).pmus.keys() == {0, 1}
 
 
+def test_of_many_weights_that_have_room_some_go_where_that_is_shorter() -> None:
+    # HBM brings three of them while the chain takes longer anyway; the others are read at more ports.
+    some = problem(4, [size * 65536 for size in (2, 5, 2, 8, 8, 8)], Rates(60, 60, 64, 200.0, 320, MIB // 2))
+    everything, found = model(some, frozenset(range(6))), choose_residents(some)
+    assert everything is not None
+    assert found.pmus.keys() < everything.pmus.keys()
+    assert found.cycles < 0.97 * everything.cycles
+
+
 def test_what_runs_once_beside_a_loop_is_not_hidden() -> None:
     loop, once = chain(8, [MIB], weights=False), Section(1, (), (Step(5000),), is_once=True)
     whole = Kernel((once, loop))
