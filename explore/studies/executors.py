@@ -5,8 +5,10 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from threading import Thread
 from typing import Protocol
 
 from ..outcome import Outcome
@@ -74,7 +76,6 @@ class ProcessExecutor(Executor):
         self._done: queue.SimpleQueue[tuple[Worker, Asked, BaseException | None]] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="evaluation")
         self._keep = keep
-        self._waiting: list[Future[None]] = []
         self._stopping = False
 
     @property
@@ -87,8 +88,7 @@ class ProcessExecutor(Executor):
 
     def start(self, asked: Asked) -> None:
         self._busy[asked.number] = asked
-        self._waiting = [future for future in self._waiting if not future.done()]
-        self._waiting.append(self._threads.submit(self._evaluate, self._idle.pop(), asked))
+        self._threads.submit(self._evaluate, self._idle.pop(), asked)
 
     def collect(self, seconds: float) -> list[Asked]:
         collected: list[Asked] = []
@@ -105,17 +105,19 @@ class ProcessExecutor(Executor):
 
     def stop(self) -> None:
         self._stopping = True
-        pending = True
-        while pending:  # a thread may just be about to begin a process
+        ending = Thread(target=partial(self._threads.shutdown, cancel_futures=True))
+        ending.start()
+        while ending.is_alive():  # a thread may just be about to begin a process
             for worker in self._workers:
                 worker.kill()
-            pending = wait(self._waiting, STOP_SECONDS).not_done
+            ending.join(STOP_SECONDS)
         for worker in self._workers:
             worker.stop()
-        self._threads.shutdown()
 
     def _evaluate(self, worker: Worker, asked: Asked) -> None:
         """What a thread does."""
+        if self._stopping:
+            return
         try:
             outcome, seconds = worker.evaluate(asked.point)
             if not self._stopping:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from kl.explore.outcome import Outcome, Trial
 from kl.explore.space import Point
 from kl.explore.studies.executors import Asked
 from kl.explore.studies.study import Study, open_study
+from kl.explore.workers import Worker
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +59,31 @@ def test_jobs_run_at_the_same_time_and_choose_different_points(tmp_path: Path):
     assert all(trial.outcome == measure(trial.point) for trial in trials)
     ordered = sorted(trials, key=lambda trial: trial.start)
     assert any(one.start + one.seconds > next.start for one, next in pairwise(ordered)), "some overlap"
+
+
+def test_an_interruption_just_after_a_thread_was_given_a_point(monkeypatch: pytest.MonkeyPatch):
+    """The thread is at work on its process when all ends; the process is nobody else's until then."""
+    from study_evaluations import Logged, plan
+
+    submit, stop, ended_by = ThreadPoolExecutor.submit, Worker.stop, list[str]()
+
+    def interrupted(self: ThreadPoolExecutor, *arguments: Any) -> None:
+        submit(self, *arguments)
+        raise KeyboardInterrupt
+
+    def noted(self: Worker) -> None:
+        at_work = [one for one in threading.enumerate() if one.name.startswith("evaluation")]
+        ended_by.append("the main thread" if threading.current_thread() not in at_work else "its own")
+        assert len(at_work) == (ended_by[-1] == "its own")
+        stop(self)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    monkeypatch.setattr(Worker, "stop", noted)
+    study = open_study(plan(), None)
+    with pytest.raises(KeyboardInterrupt):
+        study.run(Logged(Path(os.devnull), 60.0), 1)
+    assert ended_by[-1] == "the main thread"
+    assert study.trials() == []
 
 
 def test_what_processes_cannot_get_is_refused():

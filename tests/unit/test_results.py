@@ -17,7 +17,7 @@ import pytest
 from kl.tools import results
 from kl.tools.kl import main
 from kl.tools.results import key, place, recording, store, through_cache
-from kl.tools.results.files import MOST_DIGEST_BYTES
+from kl.tools.results.files import BEGUN_NS, MOST_DIGEST_BYTES
 
 ROOT = Path(__file__).parents[2]
 Capture = pytest.CaptureFixture[str]
@@ -50,9 +50,13 @@ class Command:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: Patch) -> Path:
-    """The folder of the cache; code may be as new as it is."""
+    """The folder of the cache; code may be as new as it is, but for that of the tests before this one."""
     monkeypatch.setenv("KL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(recording, "LOADED_NS", 0)
+    for name, module in [*sys.modules.items()]:
+        path = getattr(module, "__file__", None)
+        if path is not None and (not os.path.isfile(path) or os.stat(path).st_ctime_ns > BEGUN_NS):
+            monkeypatch.delitem(sys.modules, name)
     return tmp_path / "cache"
 
 
