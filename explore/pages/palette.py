@@ -43,7 +43,7 @@ KINDS = {
     "links": Color("#009e73", "#2fbd94"),
     "idle": Color("#e7ecf2", "#2a313b"),
     "fill": Color("#8c6d00", "#f7ec85"),
-    "drain": Color("#e69f00", "#d39a1f"),
+    "drain": Color("#e69f00", "#b98a12"),
     "exposed": Color("#cc79a7", "#d58fb6"),
     "collectives": Color("#009e73", "#2fbd94"),
     "carry": Color("#d55e00", "#f0893e"),

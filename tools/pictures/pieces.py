@@ -1,4 +1,4 @@
-"""Spans of a track as few pieces of a picture: what lies too near together is one piece that keeps its sum."""
+"""Spans of a track as few pieces of a picture: what lies too near together is one that keeps the sum."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from .pieces import Piece, busy, pieces
 from .svg import Element, element, group, line, number, rect, text, text_width
 
 HATCH = "not-recorded"
+"""The sample of what is not recorded, in a legend."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,13 @@ def _swatch(class_: str, x: float, y: float) -> Iterator[Element]:
 
 def hatched(x: float, y: float, width: float, height: float, title: str = "") -> Element:
     """A region of which nothing is known."""
-    step, lines_ = 6, ""
-    for number_ in range(1, int((width + height) / step) + 1):
-        offset = number_ * step
-        right, down = max(0.0, offset - height), max(0.0, offset - width)
-        lines_ += f"M{number(x + offset - down)} {number(y + down)}L{number(x + right)} {number(y + offset - right)}"
+    marks = "".join(_diagonal(x, y, width, height, at) for at in range(6, int(width + height), 6))
     frame = f"M{number(x)} {number(y)}h{number(width)}v{number(height)}h{number(-width)}z"
-    return line(frame + lines_, "channel", title, data_kind=HATCH)
+    return line(frame + marks, "channel", title, data_kind=HATCH)
+
+
+def _diagonal(x: float, y: float, width: float, height: float, at: float) -> str:
+    """A line across a region, that many pixels along its upper edge and then down its right one."""
+    right, down = max(0.0, at - height), max(0.0, at - width)
+    start = f"M{number(x + at - down)} {number(y + down)}"
+    return f"{start}L{number(x + right)} {number(y + at - right)}"

@@ -1,4 +1,4 @@
-"""Elements of SVG and HTML as plain data, and pictures made of them; every text is escaped when it is written."""
+"""Elements of SVG and HTML as plain data, and pictures made of them; texts are escaped when written."""
 
 from __future__ import annotations
 
