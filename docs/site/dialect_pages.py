@@ -115,7 +115,7 @@ def _text_of_module(name: str) -> str:
 
 def _section(operation: type[Operation], example: str) -> Iterator[str]:
     yield from (f"### `{operation.name}`", "", inspect.cleandoc(operation.__doc__ or ""), "")
-    yield from ("```mlir", example, "```", "")
+    yield from ("```mlir-fragment", example, "```", "")
     if parts := parts_of(operation):
         yield from ("| part | is | note |", "|---|---|---|")
         yield from (f"| `{part.name}` | {part.kind}: {part.takes} | {part.note} |" for part in parts)
