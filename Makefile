@@ -19,7 +19,7 @@ ORACLE := $(VENV)/oracle
 # Where PyTorch has its builds without CUDA, which are a tenth of those on PyPI.
 TORCH_FOR_CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: install demo test test-oldest oracle xdsl-suite lit check format clean
+.PHONY: install demo reference test test-oldest oracle xdsl-suite lit check format clean
 
 install: $(DEVELOPER)
 
@@ -45,6 +45,10 @@ $(ORACLE)/.installed: $(BASE)
 	$(ORACLE)/bin/$(PIP_INSTALL) --retries 1 --extra-index-url $(TORCH_FOR_CPU) torch==2.13.0
 	$(ORACLE)/bin/$(PIP_INSTALL) --editable '.[test,oracle]'
 	@touch $@
+
+# The pages that are made from the code: docs/dialects/ and docs/passes.md.
+reference: $(BASE)
+	$(BIN)/python docs/site/reference.py
 
 demo: $(BASE)
 	$(BIN)/kl compare examples/llama3_8b.kl
