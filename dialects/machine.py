@@ -1,16 +1,17 @@
 """The machine as data: every parameter of an SN40L system with its unit and its source.
 
 Sources are public documents: SN40 = "SambaNova SN40L" (MICRO 2024, arXiv 2405.07518); STeP = "Streaming
-Tensor Programs" (arXiv 2511.07776); Plasticine (ISCA 2017). A value that nobody published says `Assumed:`
-and why. No xDSL here: passes and backends share this class, the IR carries it as `#rdu.machine`.
+Tensor Programs" (arXiv 2511.07776); Plasticine (ISCA 2017). A value that nobody published says `Derived:`
+of published ones, `Fitted:` to published measurements, or `Assumed:`, and why. No xDSL here: passes and
+backends share this class, the IR carries it as `#rdu.machine`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal, Protocol
 
 MOST_UNITS = 1_000_000
 """Most units of a kind in a socket. Assumed: a thousand times an SN40L's, as they are planned one by one."""
@@ -62,7 +63,7 @@ class Machine:
     hbm_efficiency_permille: int = parameter(
         920,
         "1/1000",
-        "Assumed: share of the HBM bandwidth that streams reach; 0.92 fits measured decode on 8 sockets",
+        "Fitted: share of the HBM bandwidth that streams reach, to measured decode on 8 sockets",
     )
     hbm_latency_cycles: int = parameter(
         320, "cycles", "Assumed: 200 ns from request to first byte, as usual for HBM behind a network on chip"
@@ -99,12 +100,12 @@ class Machine:
     execute_ns: int = parameter(
         8_500,
         "ns",
-        "Assumed: start of a kernel and synchronisation at its end, fitted to measured decode on 8 sockets",
+        "Fitted: start of a kernel and synchronisation at its end, to measured decode on 8 sockets",
     )
     host_command_ns: int = parameter(
         27_000,
         "ns",
-        "Assumed: extra time of a command that the host issues, fitted to the published least gain of 1.4x",
+        "Fitted: extra time of a command that the host issues, to the published least gain of 1.4x",
     )
 
     def __post_init__(self) -> None:
@@ -212,6 +213,41 @@ class Machine:
     def compute_roof_cycles(self, flops: int) -> int:
         """Fewest cycles in which a socket can do this many FLOPs: all PCUs at their peak, rounded down."""
         return flops // (self.pcus * self.pcu_flops_per_cycle)
+
+
+SourceKind = Literal["published", "derived", "fitted", "assumed"]
+"""Where the value of a parameter comes from: a document as it stands, or less."""
+_KINDS: dict[str, SourceKind] = {"Derived": "derived", "Fitted": "fitted", "Assumed": "assumed"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a machine, as reports show it."""
+
+    name: str
+    value: int
+    unit: str = ""
+    source: str = ""
+    """A document, or `Derived:`, `Fitted:` or `Assumed:` and why; empty where the machine does not say it."""
+
+    @property
+    def source_kind(self) -> SourceKind | None:
+        """How far the value can be trusted; None where no source is named."""
+        return _KINDS.get(self.source.partition(":")[0], "published") if self.source else None
+
+
+class _Named(Protocol):
+    def items(self) -> Iterable[tuple[str, int]]: ...
+
+
+def described(machine: _Named) -> tuple[Parameter, ...]:
+    """The parameters of any target's machine, with unit and source where its class says them."""
+    said = {one.name: one.metadata for one in fields(machine)} if is_dataclass(machine) else {}
+    none: Mapping[str, str] = {}
+    return tuple(
+        Parameter(name, value, *(said.get(name, none).get(key, "") for key in ("unit", "source")))
+        for name, value in machine.items()
+    )
 
 
 @cache
