@@ -166,7 +166,13 @@ def test_details_change_nothing_else(decoder: Any) -> None:
 def test_time_prints_layers_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["time", TINY, "--per-layer", "--per-stage"]) == 0
     out = capsys.readouterr().out
-    for text in ("HBM idles", "decoder.loop: busiest is", "softmax.a", "mostly for", "load 'load argument0'"):
+    for text in (
+        "HBM idles",
+        "decoder.loop: busiest is",
+        "softmax.scores",
+        "mostly for",
+        "load 'load argument0'",
+    ):
         assert text in out
 
 
