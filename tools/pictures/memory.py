@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...backends.intervals import Span
-from ...backends.tables import bytes_text
+from ...backends.tables import bytes_text, share_text
 from . import labels
 from .labels import Label
 from .pieces import Piece, pieces
@@ -16,7 +16,7 @@ from .svg import WIDTH, Element, Picture, Value, element, group, line, number, r
 TOP, BAR, ROW, LEFT = 54, 20, 15, 150
 """Pixels above the first tier, of a bar, from one lifetime to the next, and of the names beside these."""
 
-MOST_PIECES, MOST_NAMES, MOST_LIVES = 150, 12, 30
+MOST_PIECES, MOST_NAMES, MOST_LIVES = 150, 12, 16
 """Rectangles of a kind in a bar, regions that are named, and lifetimes that are drawn: the largest ones."""
 
 KINDS = {"weight": "weights", "state": "caches", "input": "inputs", "value": "values between kernels"}
@@ -71,7 +71,7 @@ def _class(kind: str) -> str:
 def _tier(tier: Tier, regions: Sequence[Region]) -> tuple[list[Element], float]:
     """A name with its numbers, the whole tier, and its used part as wide as the picture."""
     used = Value(bytes_text(tier.used_bytes), tier.path, tier.used_bytes)
-    share = f" of {bytes_text(tier.size_bytes)} used, {tier.used_bytes / max(1, tier.size_bytes):.1%}"
+    share = f" of {bytes_text(tier.size_bytes)} used, {share_text(tier.used_bytes / max(1, tier.size_bytes))}"
     words = (span(tier.name.upper(), class_="text strong"), span("  · "), span(used), span(share))
     heading = element("text", *words, x=0, y=12, class_="soft")
     end = max((region.address + region.size_bytes for region in regions), default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ...backends.tables import share_text
 from ...explore.pages.palette import stage_classes
 from .network_layout import FOOT, HIGH, MOST_NODES, STREAM, Place, lay_out
 from .network_routes import routes, streams
@@ -102,6 +103,6 @@ def _bottleneck(place: Place) -> Iterator[Element]:
 def _words(place: Place) -> str:
     node = place.node
     origin = f", from {node.location}" if node.location else ""
-    waits = f", waits {node.waiting:.1%}" if node.waiting is not None else ""
-    works = f", works {node.busy:.1%}" if node.busy is not None else ""
+    waits = f", waits {share_text(node.waiting)}" if node.waiting is not None else ""
+    works = f", works {share_text(node.busy)}" if node.busy is not None else ""
     return f"{node.name}: {node.units} PCUs{works}{waits}{origin}"
