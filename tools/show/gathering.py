@@ -10,15 +10,15 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...backends.floorplans import Floorplan
-from ...backends.intervals import Intervals, Span
+from ...backends.intervals import Span
 from ...backends.targets import MemoryMap, TimeOptions, Timing
 from ..comparison import Comparison, compared
 from ..compilation import time_program
 from ..floorplans import floorplan_of
 from ..inputs import ModuleInput
 from ..observer import LOOKS_AWAY, Observer
-from ..options import ComparisonOptions
 from ..opt.listing import documentation, first_sentence
+from ..options import ComparisonOptions
 from ..pictures.networks import Network
 from ..variants import Timed, Watcher
 from .located import located_lines
@@ -72,6 +72,20 @@ class Shown:
     floorplan: Floorplan | None = None
     networks: tuple[Network, ...] = ()
     memory: MemoryMap | None = None
+
+    @property
+    def title(self) -> str:
+        """The model and the sockets that it runs on."""
+        timed = next((one for one in self.comparison.results if isinstance(one, Timed)), None)
+        sockets = self.sockets
+        where = "" if timed is None else f", {sockets} socket{'s' if sockets > 1 else ''}"
+        return f"{self.comparison.given.name}{where}"
+
+    @property
+    def sockets(self) -> int:
+        """Of the machine; 1 where the target does not say."""
+        timed = (one for one in self.comparison.results if isinstance(one, Timed))
+        return next((one.timing.document.get("sockets", 1) for one in timed), 1)
 
     @property
     def main(self) -> Drawn | None:

@@ -13,7 +13,7 @@ from .folding import Line
 
 
 def located_lines(module: ModuleOp) -> tuple[Line, ...]:
-    """The lines of a module as `kl compile` prints it; one of several operations has the place of the first."""
+    """The lines of a module as `kl compile` prints it; a line has the place of the first operation in it."""
     stream = _Counted()
     printer = _Noting(stream)
     printer.print_op(module)

@@ -44,7 +44,7 @@ def _network(kernel: KernelOp, use: Mapping[str, Any]) -> Network:
 
 
 def _names(units: Sequence[UnitOp], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Those of stages as `kl time` has them; of others what they do and to which memory, with numbers if need be."""
+    """Those of stages as `kl time` has them; of others what they do, and to which memory, with numbers."""
     found = list[str]()
     for unit, row in zip(units, rows, strict=True):
         memory = unit.memory.name_hint if unit.memory is not None else None
