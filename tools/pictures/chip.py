@@ -52,7 +52,7 @@ def draw(
         made, height = _panel(grid, areas, named, unit, heading)
         panels.append(group(*made, y=y, data_panel=unit))
         y += height + 16
-    made, height = links.panel(plan, kernel.links, grid, hottest)
+    made, height = links.panel(plan, kernel, grid, hottest)
     note = text(0, y + height + 14, f"Floor plan: {plan.source}", "soft small")
     head = (text(0, 18, title, "text title"), text(0, 37, _where(), "soft"))
     body = (*head, *panels, group(*made, y=y, data_panel="links"), note)
