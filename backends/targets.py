@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
+from .floorplans import Floorplan, NetworkLoads
 from .runs import Progress, Run, RunOptions
 from .tables import Table
 
@@ -224,6 +225,8 @@ class Target(Generic[M, P]):
     """Run a program with data, where that can be."""
     memory: Callable[[P], MemoryMap] | None = None
     """The map of a program's memory, where there is one."""
+    floorplan: Callable[[P, Mapping[str, NetworkLoads]], Floorplan] | None = None
+    """Where the units of a program lie, where that can be said; given what the network carries, by kernel."""
     has_details: bool = False
     """Whether it can note layers and stages and make traces."""
     measures: Callable[[], Mapping[str, Measure[M, P]]] = _latency

@@ -102,6 +102,20 @@ class Refused:
         return first_clause(self.diagnostic.message)
 
 
+class Watcher:
+    """Is told of each variant that is built; this one looks away."""
+
+    def options(self, name: str, usual: TimeOptions) -> TimeOptions:
+        """What is timed of a variant, and noted of it."""
+        return usual
+
+    def built(self, name: str, given: ModuleInput, program: Any, timing: Timing) -> None:
+        """Told of the module of a variant, which is lowered, of its program, and of what it takes."""
+
+
+LOOKS_AWAY = Watcher()
+
+
 @dataclass(frozen=True)
 class Trial:
     """Builds and times variants of an input, each from a copy of it."""
@@ -112,6 +126,8 @@ class Trial:
     """What is timed of a program."""
     quiet: bool = field(default=False, kw_only=True)
     """Whether remarks are not printed."""
+    watcher: Watcher = field(default=LOOKS_AWAY, kw_only=True)
+    """Is told of each variant that can be built."""
 
     def attempt(self, name: str, choice: Choice, level: int | None = None) -> Timed | Refused:
         """Build and time a variant."""
@@ -122,9 +138,11 @@ class Trial:
             program = emit(given)
             if program.steps < choice.steps_per_call:
                 return Refused(name, choice, _left(NOT_STEPPED, lowered.remarks), not self.quiet, level)
-            timing = time_program(given.target, program, self.options(program))
+            options = self.watcher.options(name, self.options(program))
+            timing = time_program(given.target, program, options)
             if choice.single_call and timing.kernel_calls > 1:
                 return Refused(name, choice, _left(NOT_SINGLE, lowered.remarks), not self.quiet, level)
+            self.watcher.built(name, given, program, timing)
             back, passes = lowered.taken_back, lowered.pipeline
             return Timed(name, lowered.choice, timing, level, back, passes, unmet)
         except (DiagnosticException, TargetError) as error:
