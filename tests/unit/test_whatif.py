@@ -33,19 +33,19 @@ param batch = 1
 param context = 16
 param layers = 3
 
-weight head[32, 64]
+weight head[64, 64]
 
-layer block[layers](x[batch, 32], position: i32) {
-  weight w[32, 32]
-  cache keys[batch, 2, context, 16]
-  cache values[batch, 2, context, 16]
+layer block[layers](x[batch, 64], position: i32) {
+  weight w[64, 64]
+  cache keys[batch, 4, context, 16]
+  cache values[batch, 4, context, 16]
   k = x @ w
   append(keys, k, position)
   append(values, k, position)
   return x + attention(k, keys, values, position)
 }
 
-step(x[batch, 32], position: i32) {
+step(x[batch, 64], position: i32) {
   for i in 0..layers { x = block[i](x, position) }
   return argmax(x @ head)
 }
@@ -118,7 +118,7 @@ def test_points_are_what_kl_time_says(asked: WhatIf, small: str, capsys: Capture
     for name in ("clock_hz", "program_load_ns", "hbm_latency_cycles", "sockets"):
         one = sensitivity(asked, name)
         answers += [timed(one.halved), timed(one.doubled)]
-    answers += [timed(answer) for curve in asked.curves for _, answer in curve.points[2:4]]
+    answers += [timed(answer) for curve in asked.curves for _, answer in curve.points[1:3]]
     assert len({answer.seconds for answer in answers}) > 8, "points differ"
     for answer in answers:
         assert matches(by_hand(capsys, small, answer), answer), answer
@@ -198,8 +198,9 @@ def test_what_has_its_kernels_is_refused(tmp_path: Path, capsys: Capture):
     assert main(["compile", str(MODELS / "mini.kl"), "--to", "kernel"]) == 0
     path = tmp_path / "mini.mlir"
     path.write_text(capsys.readouterr().out, "utf-8")
+    options = replace(options_of(""), model=ModelOptions(str(path)), machine=MachineOptions())
     with pytest.raises(InputError, match="has its kernels already"):
-        questions.what_if(replace(options_of(""), model=ModelOptions(str(path))), TimingOptions())
+        questions.what_if(options, TimingOptions())
     with pytest.raises(InputError, match="stdin cannot be asked about"):
         questions.what_if(options_of("-"), TimingOptions())
 

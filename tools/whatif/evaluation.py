@@ -8,10 +8,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
+from multiprocessing import resource_tracker
 from typing import Any
 
 from ...backends.targets import TimeOptions, Timing
@@ -72,7 +73,9 @@ def time_points(points: Iterable[Point], advance: Advance, jobs: int | None = No
         context.set_forkserver_preload([__name__])
     pool = ProcessPoolExecutor(min(jobs or _cores(), max(len(asked), 1)), context, _begin)
     try:
-        return _answers({pool.submit(time_point, point): point for point in asked}, advance)
+        with _uninterrupted():
+            futures = {pool.submit(time_point, point): point for point in asked}
+        return _answers(futures, advance)
     except BrokenProcessPool as error:
         raise InputError(
             f"a process that times points has ended by itself{HELP_MARK}"
@@ -94,6 +97,20 @@ def _cores() -> int:
     """Cores that this process may use."""
     affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
     return (os.cpu_count() or 1) if affinity is None else len(affinity(0))
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Processes that are started meanwhile see no Ctrl-C, from their first instruction on: it is for us."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # when it starts, it lets signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:
