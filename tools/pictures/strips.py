@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log10
 
 from ...backends.intervals import Span
-from ...backends.tables import time_text
+from ...backends.tables import share_text, time_text
 from .pieces import Piece, busy, pieces
 from .svg import Element, element, group, line, number, rect, text, text_width
 
@@ -66,7 +66,7 @@ def _words(piece: Piece, scale: Scale) -> str:
     """What the pointer shows: names, how many, since when and how long."""
     names = ", ".join((*piece.names[:3], *(("…",) if len(piece.names) > 3 else ())))
     many = f"{piece.count:,} times, " if piece.count > 1 else ""
-    share = "" if piece.is_solid else f", busy {piece.busy / (piece.end - piece.start):.1%}"
+    share = "" if piece.is_solid else f", busy {share_text(piece.busy / (piece.end - piece.start))}"
     time = (
         f"at {time_text(scale.seconds(piece.start))} for {time_text(scale.seconds(piece.end - piece.start))}"
     )

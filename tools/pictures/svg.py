@@ -167,3 +167,8 @@ def shortened(words: str, width: float, size: float = 12) -> str:
         return words
     front = (most - 1) // 2
     return f"{words[: most - 1 - front]}…{words[len(words) - front :] if front else ''}"
+
+
+def slug(name: str) -> str:
+    """A name as part of a file's name."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
