@@ -249,6 +249,16 @@ def chosen(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: 
     return next(choice for choice, name in candidates.items() if name == best.name)
 
 
+def time_chosen(compiler: Compiler, given: Input, options: TimeOptions) -> Timing:
+    """Time what a command line stands for, lowering the input on the way.
+
+    Raises: DiagnosticException, InputError, TargetError where it cannot be built or timed.
+    """
+    briefly = TimeOptions(options.position, options.orchestration)
+    program = compiler.program(given, chosen(compiler, given, briefly, may_step=True))
+    return time_program(given.target, program, options)
+
+
 def _candidate(trial: Trial, name: str, choice: Choice) -> Timed | Refused:
     """A variant, if its pipeline has the passes that edits of the command line name."""
     given = trial.given

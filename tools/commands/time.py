@@ -35,15 +35,12 @@ class Command:
 
 def run(command: Command) -> int:
     """Time one step and print the report."""
-    from ..compilation import Compiler, time_program
-    from ..variants import chosen
+    from ..compilation import Compiler
+    from ..variants import time_chosen
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
-    options = _options(command, given.target)
-    briefly = TimeOptions(options.position, options.orchestration)
-    program = compiler.program(given, chosen(compiler, given, briefly, may_step=True))
-    timing = time_program(given.target, program, options)
+    timing = time_chosen(compiler, given, _options(command, given.target))
     if command.trace is not None and timing.trace is not None:
         write_trace(command.trace, timing.trace)
     if command.compiler.json:
