@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
 
 from ..backends.targets import AnyTarget, Choice, TargetError, TimeOptions, Timing
 from ..dialects.nn import WeightOp
@@ -22,10 +21,12 @@ from .diagnostics import Diagnostic, report
 from .driver import check_module, fill_locations, level_of
 from .examples import find_input
 from .feedback import Feedback, Lowered, run_noted
+from .inputs import Input, ModuleInput, ProgramInput, Published, Source
 from .languages import STDIN, find_frontend
 from .lowering import default_passes
 from .machines import check_parameters, set_parameters
 from .mapping import check_edits, check_effects, check_mapping, said
+from .observer import LOOKS_AWAY, Observer
 from .options import CompilerOptions, PublishedOptions
 from .pipelines import Edit, edited, split_passes, unmet
 from .sources import Files, check_plain, find_files, imported, report_notes
@@ -33,45 +34,6 @@ from .streams import standard_input
 from .terminal import progress
 from .universe import find_target, make_context, other_operations
 from .values import HELP_MARK, InputError, Number, shown_path
-
-
-@dataclass(frozen=True)
-class Published:
-    """What a published model has besides its text."""
-
-    checkpoint: str | None
-    """Where its weights are; None for a config alone."""
-    unread: tuple[str, ...]
-    """The tensors there that the text is known not to read, or not wholly."""
-    patterns: tuple[str, ...]
-    """Those of `--ignore` that match no key of the config."""
-
-
-@dataclass(frozen=True)
-class ModuleInput:
-    """IR, with the name of its model, the level that it was given at, and the target to compile it for."""
-
-    path: str
-    name: str
-    level: IrLevel
-    module: ModuleOp
-    target: AnyTarget
-    published: Published | None = None
-    """The published model that it is, if it is one."""
-
-
-@dataclass(frozen=True)
-class ProgramInput:
-    """A saved program, and the target that it is for."""
-
-    path: str
-    program: Any
-    target: AnyTarget
-    level: Literal["program"] = "program"
-    """Below all levels of the IR; tells it from a module."""
-
-
-Input = ModuleInput | ProgramInput
 
 
 def read_input(
@@ -109,7 +71,8 @@ def read_input(
     check_module(read)
     fill_locations(read)
     name = "stdin" if path == STDIN else Path(path).stem
-    return ModuleInput(path, name, level_of(read), read, find_target(target))
+    source = Source(path, data.decode("utf-8", "replace"))
+    return ModuleInput(path, name, level_of(read), read, find_target(target), source=source)
 
 
 def _read_published(
@@ -130,7 +93,8 @@ def _read_published(
     report_notes(found.notes)
     checkpoint = None if files.checkpoint is None else str(files.checkpoint)
     whole = Published(checkpoint, found.unread, found.patterns)
-    return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole)
+    source = Source(found.place, found.text)
+    return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole, source)
 
 
 @contextmanager
@@ -229,6 +193,7 @@ class Compiler:
         *,
         quiet: bool = False,
         strict: bool = True,
+        observer: Observer = LOOKS_AWAY,
     ) -> Lowered:
         """Lower the module of an input in place and print what the passes remark, unless it is `quiet`.
 
@@ -243,23 +208,23 @@ class Compiler:
                 passes = split_passes(mapping.pipeline)
                 check_edits(mapping.edits, passes)
                 passes = edited(passes, mapping.edits)
-                lowered = run_noted(self.ctx, given.module, passes, given.target, level)
+                lowered = run_noted(self.ctx, given.module, passes, given.target, level, observer=observer)
             else:
                 assert level is not None, "default pipelines lead to a level"
                 kept = frozenset(self.said if demanded is None else demanded)
-                lowered = self._lower_by_default(given, level, choice, kept, strict=strict)
+                feedback = Feedback(self.ctx, given.target, kept, mapping.edits, observer)
+                lowered = self._lower_by_default(given, level, choice, feedback, strict=strict)
         if not quiet:
             self.show(lowered.remarks)
         return lowered
 
     def _lower_by_default(
-        self, given: ModuleInput, level: IrLevel, choice: Choice, kept: frozenset[str], *, strict: bool
+        self, given: ModuleInput, level: IrLevel, choice: Choice, feedback: Feedback, *, strict: bool
     ) -> Lowered:
         mapping, start = self.options.mapping, given.level
         if strict:
             check_edits(mapping.edits, default_passes(given.target, start, level, choice))
             check_effects(mapping, partial(default_passes, given.target, start, level), choice)
-        feedback = Feedback(self.ctx, given.target, kept, mapping.edits)
         return feedback.lower(given.module, start, level, choice)
 
     def show(self, remarks: Iterable[Diagnostic]) -> None:
