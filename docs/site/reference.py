@@ -28,7 +28,8 @@ def index() -> str:
     lines += ["The levels of the IR, in the order in which a model goes through them.", ""]
     lines += ["| dialect | says |", "|---|---|"]
     lines += [f"| [{name}]({name}.md) | {dialect_pages.purpose_of(name)} |" for name in DIALECTS]
-    return "\n".join(lines) + "\n"
+    contents = ["```{toctree}", ":hidden:", "", *DIALECTS, "```"]
+    return "\n".join([*lines, "", *contents]) + "\n"
 
 
 if __name__ == "__main__":

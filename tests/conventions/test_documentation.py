@@ -30,6 +30,7 @@ BLOCK = re.compile(r"^```([\w-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED_BLOCK = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ADDING = ROOT / "docs/adding.md"
 EXTENDING = ROOT / "docs/extending.md"
+TUTORIAL = ROOT / "docs/tutorial.md"
 """The blocks of these are files; tests of their own type them."""
 
 
@@ -114,15 +115,31 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if p not in (ADDING, EXTENDING)],
+    [p for p in PAGES if p not in (ADDING, EXTENDING, TUTORIAL)],
     ids=lambda page: page.relative_to(ROOT).as_posix().removeprefix("docs/"),
 )
 def test_the_blocks_of_a_page_work(page: Path, folder: Path):
-    printed = None
+    check_blocks(page, folder)
+
+
+def test_the_tutorial_works_in_a_folder_of_its_own(tmp_path: Path):
+    page = TUTORIAL.read_text(encoding="utf-8")
+    files = dict(NAMED_BLOCK.findall(page))
+    assert set(files) == {"chain.kl", "watched.kl"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert check_blocks(TUTORIAL, tmp_path) >= 7, "every step shows what its command prints"
+
+
+def check_blocks(page: Path, folder: Path) -> int:
+    """Run the blocks of a page, and compare what they print with what it shows; how often it shows that."""
+    printed, compared = None, 0
     for language, text, follows in blocks(page.read_text(encoding="utf-8")):
         if language == "text" and follows and printed is not None:
             assert differences(text, printed) == ""
+            compared += 1
         printed = CHECKS[language](text, folder) if language in CHECKS else None
+    return compared
 
 
 def test_a_text_block_is_of_a_command_where_nothing_stands_between():
