@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
+from .intervals import Intervals
 from .runs import Progress, Run, RunOptions
 from .tables import Table
 
@@ -103,6 +104,10 @@ class TimeOptions:
     """Whether the stages of kernels are."""
     trace_iterations: int = 0
     """Iterations that a trace shows; 0 for no trace."""
+    intervals: bool = False
+    """Whether it is noted when launches, kernels, memories and links are busy."""
+    window: tuple[int, int] | None = None
+    """With that, from which cycle of the call to before which one it is noted when stages are."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,8 @@ class Timing:
     """The very first call takes so long besides: nothing is loaded yet."""
     attainable: Roofline | None = None
     """The roofline at the bandwidth that memory streams attain; there where the roofline is."""
+    intervals: Intervals | None = None
+    """When what is busy, if that was wanted."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -225,7 +232,7 @@ class Target(Generic[M, P]):
     memory: Callable[[P], MemoryMap] | None = None
     """The map of a program's memory, where there is one."""
     has_details: bool = False
-    """Whether it can note layers and stages and make traces."""
+    """Whether it can note layers, stages and intervals, and make traces."""
     measures: Callable[[], Mapping[str, Measure[M, P]]] = _latency
     """What searches can make small, by name; `latency` is one of them."""
     slacks: Callable[[P], Mapping[str, float]] = lambda program: {}
