@@ -10,6 +10,9 @@ from ...backends.intervals import Span
 NEAREST_PIXELS = 0.25
 """Gaps below it cannot be seen."""
 
+MOST_NAMES = 4
+"""That a piece keeps."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -25,7 +28,7 @@ class Piece:
     period: int = 0
     """Cycles from start to start of these, where they are equally far apart."""
     names: tuple[str, ...] = ()
-    """Of its spans, each once."""
+    """Of its spans, each once, in their order; the first `MOST_NAMES` of them."""
 
     @property
     def is_solid(self) -> bool:
@@ -112,5 +115,5 @@ def _belong(first: Piece, second: Piece, gap: int) -> bool:
 
 def _both(first: Piece, second: Piece) -> Piece:
     end = max(first.end, second.end)
-    names = tuple(sorted({*first.names, *second.names}))
+    names = tuple(dict.fromkeys((*first.names, *second.names)))[:MOST_NAMES]
     return Piece(first.start, end, first.busy + second.busy, first.count + second.count, 0, names)
