@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from picture_reading import SVG, Found, elements, having, read, texts
@@ -166,8 +167,8 @@ def test_names_beside_each_other_do_not_overlap_and_stay_inside():
     assert sum(map(len, placed)) == len(labels)
     for row in placed:
         ends = [(left, left + len(label.name) * 6.6 + 8) for label, left in row]
-        assert all(end < start for (_, end), (start, _) in zip(ends, ends[1:], strict=False))
-        assert all(0 <= start and end <= WIDTH for start, end in ends)
+        assert all(end < start for (_, end), (start, _) in pairwise(ends))
+        assert all(start >= 0 and end <= WIDTH for start, end in ends)
 
 
 def test_titles_of_areas_say_units_and_line():

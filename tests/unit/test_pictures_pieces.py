@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,7 +43,7 @@ def test_pieces_keep_sums_and_are_few(spans: list[Span], scale: float, most: int
     assert len(found) <= most
     assert sum(piece.busy for piece in found) == busy(spans)
     assert sum(piece.count for piece in found) == sum(span.count for span in spans)
-    assert all(first.end <= second.start for first, second in zip(found, found[1:], strict=False))
+    assert all(first.end <= second.start for first, second in pairwise(found))
     assert found[0].start == spans[0].start
     assert found[-1].end == max(end for _, end in alone(spans))
     held = Counter[int]()
@@ -78,3 +79,12 @@ def test_a_repetition_too_fine_to_be_seen_says_how_often_it_is_and_how_far_apart
 def test_kernels_that_do_not_fit_are_joined_with_their_first_names():
     (found,) = pieces([Span(at * 100, 90, f"k{at}") for at in range(50)], 1.0, 1)
     assert (found.busy, found.count, found.names) == (4500, 50, ("k0", "k1", "k2", "k3"))
+
+
+def test_where_a_track_is_busier_than_elsewhere_can_be_seen():
+    often, seldom = Span(0, 9, "", 10, 5000), Span(50_000, 1, "", 10, 5000)
+    alone = [Span(at, 9 if at < 50_000 else 1) for at in range(0, 100_000, 10)]
+    for spans in ([often, seldom], alone):
+        found = pieces(spans, 0.005, 100)
+        assert len(found) <= 3, "one that is busy, one that is not, and one at most of both"
+        assert (found[0].share > 0.85, found[-1].share < 0.15) == (True, True)
