@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-NodeKind = Literal["stage", "load", "store", "carry", "collective"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +11,8 @@ class Node:
 
     name: str
     """Unique within the kernel."""
-    kind: NodeKind
+    kind: str
+    """`load` and `store` are streams from and to memory; all others are boxes, whatever they are called."""
     units: int = 0
     """Compute units that it has."""
     busy: float | None = None
