@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NodeKind = str
+"""`load` and `store` are streams from and to memory; all others are boxes, whatever they are called."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -11,8 +14,7 @@ class Node:
 
     name: str
     """Unique within the kernel."""
-    kind: str
-    """`load` and `store` are streams from and to memory; all others are boxes, whatever they are called."""
+    kind: NodeKind
     units: int = 0
     """Compute units that it has."""
     busy: float | None = None
