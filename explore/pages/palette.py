@@ -50,7 +50,8 @@ KINDS = {
     "state": Color("#009e73", "#2fbd94"),
     "input": Color("#7a5195", "#b28fd0"),
     "value": Color("#e69f00", "#eeb040"),
-    "carry": Color("#d55e00", "#f0893e"),
+    "waiting": Color("#f3d7a0", "#5c4a22"),
+    "back": Color("#d55e00", "#f0893e"),
     "channel": Color("#8a909c", "#99a1ae"),
     "other": Color("#8a909c", "#99a1ae"),
 }

@@ -66,7 +66,7 @@ def test_the_bottleneck_is_marked_and_the_way_back_is_apart():
     root = read(network.draw("t", chain(6)))
     assert [one.attrib["data-bottleneck"] for one in having(root, "data-bottleneck")] == ["s1"]
     (back,) = having(root, "data-back")
-    assert back.attrib["class"] == "line carry"
+    assert back.attrib["class"] == "line back"
 
 
 def test_shares_of_work_and_waiting_are_bars_behind_each_other():
