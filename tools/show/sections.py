@@ -13,7 +13,7 @@ from ..pictures.networks import Network
 from ..pictures.svg import Value
 from ..pictures.timelines import Timeline
 from ..variants import Refused, Timed
-from .gathering import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
+from .collection import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
 from .markup import Cell, Numbers, Section, figure, folded, paragraph, table
 
 RATE = "tokens_per_second"
