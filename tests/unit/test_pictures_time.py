@@ -121,6 +121,13 @@ def test_layers_are_counted_and_what_a_call_does_not_use_has_no_row():
     assert "links" in texts(read(timelines.draw("t", [Timeline("used", used)])))
 
 
+def test_a_memory_that_is_not_used_is_seen_to_idle():
+    unused = replace(in_a_loop(2), tracks=())
+    root = read(timelines.draw("t", [Timeline("a", unused)]))
+    assert coverage(root, "hbm") == [0]
+    assert "HBM" in texts(root)
+
+
 def test_clocks_that_differ_have_no_common_scale():
     other = replace(in_a_loop(2), clock_hz=CLOCK // 2)
     with pytest.raises(ValueError, match="one clock, not 2"):
