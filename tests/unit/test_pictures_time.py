@@ -172,6 +172,19 @@ def test_a_magnified_window_has_its_stages_at_their_places():
     assert coverage(root, "hbm") == [2 * (LAYER - 1000), LAYER - 1000]
 
 
+def test_what_is_too_short_to_be_seen_has_a_mark_and_keeps_its_width():
+    (first, *_) = windows()
+    blink = Track("blink", "stage", (Span(LAUNCH + 1000, 3, "", 100_000, 4),), "loop")
+    window = first.intervals.window
+    assert window is not None
+    seen = replace(first.intervals, window=replace(window, stages=(*window.stages, blink)))
+    root = read(magnifier.draw("t", [Timeline("a", seen)]))
+    check_places(root, "data-magnifier")
+    (row,) = (row for row in having(root, "data-row") if row.attrib["data-name"] == "blink")
+    assert [mark.attrib["data-marks"] for mark in having(row, "data-marks")] == ["4"]
+    assert coverage(root, "hbm") == [2 * (LAYER - 1000)]
+
+
 def test_what_a_window_leaves_out_is_hatched_and_not_idle():
     root = read(magnifier.draw("t", windows()))
     long, short = having(root, "data-magnifier")
