@@ -17,7 +17,7 @@ STREAM, FOOT, APART, LANE, TOP = 14, 22, 12, 11, 52
 """Pixels of a stream's line, of what stands below a box, between boxes, of a lane, and above all."""
 
 MOST_NODES = 60
-"""That are drawn: more than a picture can show."""
+"""Boxes that are drawn at most: more cannot be told apart."""
 
 
 @dataclass(frozen=True)
