@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
 from .floorplans import Floorplan, NetworkLoads
+from .intervals import Intervals
 from .runs import Progress, Run, RunOptions
 from .tables import Table
 
@@ -104,6 +105,8 @@ class TimeOptions:
     """Whether the stages of kernels are."""
     trace_iterations: int = 0
     """Iterations that a trace shows; 0 for no trace."""
+    intervals: bool = False
+    window: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ class Timing:
     """The very first call takes so long besides: nothing is loaded yet."""
     attainable: Roofline | None = None
     """The roofline at the bandwidth that memory streams attain; there where the roofline is."""
+    intervals: Intervals | None = None
 
     @property
     def tokens_per_second(self) -> float:

@@ -16,6 +16,8 @@ from ..backends.tables import time_text
 from ..backends.targets import Choice, TargetError, TimeOptions, Timing
 from .compilation import Compiler, Input, ModuleInput, emit, time_program
 from .diagnostics import Diagnostic, describe, first_clause
+from .observer import LOOKS_AWAY as UNSEEN
+from .observer import Observer
 from .pipelines import Edit, Passes, join_passes
 from .values import HELP_MARK, InputError
 
@@ -105,7 +107,11 @@ class Refused:
 class Watcher:
     """Is told of each variant that is built; this one looks away."""
 
-    def options(self, name: str, usual: TimeOptions) -> TimeOptions:
+    def passes(self, name: str) -> Observer:
+        """What is told of the passes of a variant."""
+        return UNSEEN
+
+    def options(self, name: str, given: ModuleInput, usual: TimeOptions) -> TimeOptions:
         """What is timed of a variant, and noted of it."""
         return usual
 
@@ -134,11 +140,14 @@ class Trial:
         given = replace(self.given, module=self.given.module.clone())
         try:
             end, unmet = given.target.level, self.compiler.unmet(given, given.target.level, choice)
-            lowered = self.compiler.lower(given, end, choice, DEMANDED, quiet=self.quiet, strict=False)
+            seen, quiet = self.watcher.passes(name), self.quiet
+            lowered = self.compiler.lower(
+                given, end, choice, DEMANDED, quiet=quiet, strict=False, observer=seen
+            )
             program = emit(given)
             if program.steps < choice.steps_per_call:
                 return Refused(name, choice, _left(NOT_STEPPED, lowered.remarks), not self.quiet, level)
-            options = self.watcher.options(name, self.options(program))
+            options = self.watcher.options(name, given, self.options(program))
             timing = time_program(given.target, program, options)
             if choice.single_call and timing.kernel_calls > 1:
                 return Refused(name, choice, _left(NOT_SINGLE, lowered.remarks), not self.quiet, level)
