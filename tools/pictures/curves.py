@@ -9,7 +9,7 @@ from math import floor, log2, log10
 from ...backends.tables import share_text
 from ..whatif.answers import Answer, Curve, Refused, Time, WhatIf
 from .notes import notes
-from .svg import WIDTH, Element, Picture, element, group, line, number, rect, text, text_width
+from .svg import WIDTH, Element, Picture, element, group, line, number, rect, text
 
 GAP, TOP, HIGH = 24, 104, 200
 """Pixels between two curves, above their plots, and of a plot."""
@@ -183,7 +183,11 @@ def _point(plot: _Plot, value: int, answer: Answer, asked: WhatIf) -> Iterator[E
     if value == plot.curve.given:
         yield element("circle", cx=x, cy=y, r=7, class_="line text")
     if value in (plot.times[0][0], plot.times[-1][0], plot.curve.given):
-        yield from _label(_shown(answer.tokens_per_second), x, y + 20, last=value == plot.times[-1][0])
+        last = value == plot.times[-1][0]  # the line comes from the left, so that there is room farther below
+        shown = _shown(answer.tokens_per_second)
+        yield (
+            text(x + 8, y + 34, shown, "text small end") if last else text(x - 4, y + 20, shown, "text small")
+        )
     yield element("circle", title, cx=x, cy=y, r=3.5, class_="reached", **facts)
     if isinstance(asked.base, Time) and answer.calls != asked.base.calls:
         yield text(x, y - 10, "*", "text strong middle")
@@ -214,14 +218,6 @@ def _round(wish: float) -> float:
     """The round number at or above a wish: 1, 2, 2.5 or 5 times a power of ten."""
     power = 10.0 ** floor(log10(wish))
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= wish * 0.999)
-
-
-def _label(words: str, x: float, y: float, *, last: bool) -> Iterator[Element]:
-    """A number on the picture's ground, so that no line goes through it."""
-    width = text_width(words, 11)
-    left = x + 8 - width if last else x - 4
-    yield rect(left - 1, y - 10, width + 2, 12, "card")
-    yield text(left + width if last else left, y, words, f"text small{' end' if last else ''}")
 
 
 def _shown(tokens: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import log2
 
 from ...backends.tables import share_text, time_text
+from ..parameters import Parameter
 from ..whatif.answers import Answer, Sensitivity, Time, WhatIf
 from .notes import notes
 from .svg import Element, Picture, element, group, line, number, rect, span, text
@@ -14,6 +15,8 @@ NAME, KIND, LEFT, RIGHT = 168, 76, 296, 792
 """Pixels of the names, of what is said of the sources, and where the plot begins and ends."""
 TOP, PITCH, BAR = 92, 28, 9
 """Pixels above the first row, from row to row, and of a bar."""
+DOUBTFUL = ("fitted", "assumed")
+"""Standings of values that nobody has published: they stand out."""
 LEAST = 0.001
 """Smaller changes of the time are listed, not drawn."""
 TICKS = (0.125, 0.25, 0.35, 0.5, 0.7, 0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.4, 2, 2.8, 4, 8, 16)
@@ -101,17 +104,11 @@ def _row(one: Sensitivity, base: Time, axis: _Axis) -> Iterator[Element]:
     parameter = one.parameter
     source = f"{parameter.value:,} {parameter.unit}; {parameter.source}" if parameter.source else ""
     yield element("text", span(parameter.name), element("title", source), x=0, y=13, class_="text name")
-    kind = parameter.source_kind or "not said"
-    doubtful = kind in ("fitted", "assumed")
-    yield element("text", kind, element("title", source), x=NAME, y=13, class_=_ink(doubtful=doubtful))
+    ink = "text small strong" if standing_of(parameter) in DOUBTFUL else "soft small"
+    yield element("text", standing_of(parameter), element("title", source), x=NAME, y=13, class_=ink)
     both = (("halved", one.halved), ("doubled", one.doubled))
     for y, (name, answer) in zip((0, BAR + 1), both, strict=True):
         yield from _bar(one, name, answer, base, axis, y)
-
-
-def _ink(*, doubtful: bool) -> str:
-    """What nobody has published stands out."""
-    return "text small strong" if doubtful else "soft small"
 
 
 def _bar(one: Sensitivity, name: str, answer: Answer, base: Time, axis: _Axis, y: float) -> Iterator[Element]:
@@ -146,8 +143,12 @@ def _listed(ordered: Sequence[Sensitivity], shown: Sequence[Sensitivity], base: 
 
 
 def _named(one: Sensitivity) -> str:
-    kind = one.parameter.source_kind
-    return f"{one.parameter.name} ({kind})" if kind else one.parameter.name
+    return f"{one.parameter.name} ({standing_of(one.parameter)})"
+
+
+def standing_of(parameter: Parameter) -> str:
+    """How sure the value of a parameter is, in a word: of one that was set, its source says nothing."""
+    return "set" if parameter.is_changed else parameter.standing
 
 
 def _both(one: Sensitivity, base: Time) -> str:
