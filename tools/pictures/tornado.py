@@ -58,7 +58,7 @@ def draw(asked: WhatIf) -> Picture:
     base = asked.base
     if not isinstance(base, Time):
         raise ValueError("without a time as given there is nothing to compare with")
-    ordered = sorted(asked.sensitivities, key=lambda one: -one.effect(base))
+    ordered = asked.ordered
     shown = [one for one in ordered if one.effect(base) >= LEAST or one.refusals]
     axis = _Axis([factor for one in shown for factor in one.factors(base) if factor is not None] or [1.0])
     bottom = TOP + PITCH * len(shown)
