@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ...backends import DEFAULT_TARGET
 from ...backends.targets import AnyTarget, Parameters
+from ...explore.about import About
 from ...explore.errors import SpaceError
 from ...explore.history import Objective
 from ...explore.optimizer import Settings
@@ -24,11 +25,12 @@ from ..driver import parse_passes
 from ..machines import check_parameters
 from ..mapping import check_names
 from ..options import MachineOptions, ModelOptions, TuningOptions
+from ..parameters import parameters_of
 from ..study_options import StudyOptions
 from ..universe import available_passes, find_target
 from ..values import HELP_MARK, InputError, assignments
 from ..variants import VARIANTS
-from .evaluation import MappingEvaluation, Source, tuned_module, workbench
+from .evaluation import SLACK_UNITS, MappingEvaluation, Source, tuned_module, workbench
 from .parameters import Cost, machine_parameter, parse_cost
 from .space import MappingSpace, PipelineTemplate, choice_pipeline, default_template, mapping_space
 
@@ -44,6 +46,30 @@ class Session:
     plan: StudyPlan
     defaults: Mapping[str, Point]
     """Points to begin with, by name."""
+
+    @property
+    def about(self) -> About:
+        """What reports name: the model, units, and the points by hand."""
+        evaluation, source = self.evaluation, self.evaluation.source
+        name = Path(source.path).stem
+        machine = _machine(source)
+        sockets = dict(machine.items()).get("sockets", 1)
+        where = (
+            f", {sockets} socket{'s' if sockets > 1 else ''}" if "sockets" not in evaluation.machine else ""
+        )
+        turned = "machines" if evaluation.machine and not evaluation.mapping.knobs else "mappings"
+        changed = [f"{key}={value}" for key, value in (*source.parameters, *source.machine)]
+        facts = [("model", source.path), ("target", source.found.name), ("changed", " ".join(changed))]
+        kinds = parameters_of(machine)
+        units = {
+            **{one.name: one.unit for one in kinds if one.name in evaluation.machine},
+            **{knob.name: knob.unit for knob in evaluation.mapping.knobs},
+            **SLACK_UNITS,
+            **{name: measure.unit for name, measure in source.found.measures().items()},
+        }
+        known = {name: unit for name, unit in units.items() if unit}
+        shown = tuple(fact for fact in facts if fact[1])
+        return About(f"{name}{where}: {turned}", shown, known, tuple(self.defaults.items()))
 
 
 def make_session(model: ModelOptions, tuning: TuningOptions, study: StudyOptions) -> Session:
