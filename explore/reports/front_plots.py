@@ -51,7 +51,7 @@ def front_plots(report: Report) -> list[Plot]:
         panels = [figure.add_subplot()]
     for axes, pair in zip(panels, pairs, strict=True):
         _draw_pair(axes, report, pair)
-    _add_legend(figure, "outside upper center")
+    _add_legend(figure, "outside lower center")
     plots = [Plot("front", "Evaluations and the front, two objectives at a time", figure)]
     return [_space_plot(report), *plots] if len(objectives) == 3 else plots
 
@@ -213,7 +213,7 @@ def _space_plot(report: Report) -> Plot:
         axes.view_init(elev=22, azim=angle)
         axes.set_box_aspect(None, zoom=0.88)
         _draw_space(axes, report)
-    _add_legend(figure, "upper center")
+    _add_legend(figure, "upper right")
     return Plot(
         "front-3d", "Evaluations and the front in the space of the objectives, from two sides", figure
     )
