@@ -26,7 +26,7 @@ PAGE = {
     "good": Color("#00734f", "#4fc79d"),
     "code": Color("#eef1f5", "#262c35"),
     "added": Color("#d9f2e6", "#173a2d"),
-    "removed": Color("#fbe3d6", "#4a2a17"),
+    "removed": Color("#fcebe1", "#4a2a17"),
     "blue": Color("#0072b2", "#56b4e9"),
     "orange": Color("#d55e00", "#f0893e"),
     "green": Color("#009e73", "#2fbd94"),
@@ -50,7 +50,8 @@ KINDS = {
     "state": Color("#009e73", "#2fbd94"),
     "input": Color("#7a5195", "#b28fd0"),
     "value": Color("#e69f00", "#eeb040"),
-    "carry": Color("#d55e00", "#f0893e"),
+    "waiting": Color("#f3d7a0", "#5c4a22"),
+    "back": Color("#d55e00", "#f0893e"),
     "channel": Color("#8a909c", "#99a1ae"),
     "other": Color("#8a909c", "#99a1ae"),
     "halved": Color("#e69f00", "#eeb040"),
@@ -62,7 +63,7 @@ KINDS = {
 
 STAGES = (
     Color("#0072b2", "#4ea3dc"),
-    Color("#e69f00", "#eeb040"),
+    Color("#e69f00", "#f2c14e"),
     Color("#009e73", "#2fbd94"),
     Color("#cc79a7", "#d994ba"),
     Color("#d55e00", "#f0893e"),

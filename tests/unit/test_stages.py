@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from steady_loops import block, loop_of
+from steady_programs import build
 
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import LayerTime, StageUse, Wait
@@ -212,3 +214,12 @@ def test_the_json_form_has_them_only_if_asked(capsys: pytest.CaptureFixture[str]
     document = json.loads(capsys.readouterr().out)
     assert "layers" in document
     assert "stages" not in document
+
+
+def test_a_transfer_over_the_edge_of_layers_counts_in_both(network: Any) -> None:
+    # Memory is busy all the time, as slow as it is: each layer has what its own cycles can move.
+    for width in (3, 5, 8):
+        program = build(network, loop_of(block(width=width), block(), bandwidth=1, latency=7))
+        report = time_step(program, {}, details=True)
+        for row in layer_rows(report):
+            assert report.machine.hbm_roof_cycles(row.time.hbm_bytes) <= row.time.memory_busy

@@ -259,6 +259,10 @@ def test_compare_and_tune_take_a_target(toy: Path, model: str, tmp_path: Path):
     reasons = {one["refused"] for one in compared if "refused" in one}
     assert reasons == {"steps are not looped: no pass does it"}
     assert "speedup" in output(toy, "compare", model, "--target", "toy")
+    page = output(toy, "show", model, "--target", "toy", "-o", "-")
+    assert page.count("The target toy ") == 5
+    assert "The target toy has no floor plan." in page
+    assert "launch_ns" in page
     storage = ["--storage", str(tmp_path / "toy.db"), "--budget", "4"]
     explored = ["--explore", "launch_ns=10,1000", "--cost", "price=2000 / launch_ns"]
     tuned = document(toy, "tune", model, "--target", "toy", *explored, *storage)
@@ -273,6 +277,7 @@ def test_compare_and_tune_take_a_target(toy: Path, model: str, tmp_path: Path):
         (["run"], "the target toy runs no programs\nhelp: `kl time` times them"),
         (["compile", "--memory"], "the target toy has no map of its memory\nhelp: leave out --memory"),
         (["time", "--per-layer"], "the target toy knows no details of a step\nhelp: leave out --per-layer"),
+        (["time", "--json", "--intervals"], "the target toy knows no details of a step\nhelp: leave out"),
         (["time", "--position", "101"], "position 101 is asked for; a toy has 100\nhelp: stay below"),
     ],
 )

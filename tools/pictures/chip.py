@@ -15,6 +15,9 @@ from .svg import Element, Picture, element, group, slug, text
 FEW = 0.01
 """The share of a chip's units below which a channel is not named."""
 
+MOST_NAMES, MOST_AREAS = 80, 200
+"""Areas of a panel that are named, and that have a path of their own: the largest ones."""
+
 
 @dataclass(frozen=True)
 class _Area:
@@ -46,10 +49,7 @@ def draw(
     parts = (_stages(kernel, classes), _channels(kernel, classes))
     panels, y = list[Element](), 54.0
     for unit, words, areas in zip(("PCU", "PMU"), _TITLES, parts, strict=True):
-        check_once(((area.name, area.cells) for area in areas), grid, unit)
-        named = [area for area in areas if unit == "PCU" or len(area.cells) >= FEW * grid.units]
-        heading = f"{words}: {sum(len(area.cells) for area in areas):,} of {grid.units:,}"
-        made, height = _panel(grid, areas, named, unit, heading)
+        made, height = _panel(grid, areas, unit, words)
         panels.append(group(*made, y=y, data_panel=unit))
         y += height + 16
     made, height = links.panel(plan, kernel, grid, hottest)
@@ -89,23 +89,47 @@ def _channels(kernel: KernelPlan, classes: Mapping[str, str]) -> list[_Area]:
         )
         if channel.cells:
             class_ = classes.get(reader, "other")
-            found.append(_Area(channel.name, class_, channel.cells, f"{what}, for {reader}", reader))
+            found.append(
+                _Area(
+                    channel.name,
+                    class_,
+                    channel.cells,
+                    f"{what}, for {reader or 'none of its stages'}",
+                    reader,
+                )
+            )
     return found
 
 
-def _panel(
-    grid: Grid, areas: Sequence[_Area], named: Sequence[_Area], unit: str, heading: str
-) -> tuple[list[Element], float]:
+def _panel(grid: Grid, areas: Sequence[_Area], unit: str, words: str) -> tuple[list[Element], float]:
     """A heading, names above, the dies with their cells, names below; and the height of all."""
+    check_once(((area.name, area.cells) for area in areas), grid, unit)
+    grey = "; grey: read by no stage" if any(not area.stage for area in areas) else ""
+    heading = f"{words}: {sum(len(area.cells) for area in areas):,} of {grid.units:,}{grey}"
+    drawn = _few(areas)
+    worth = [area for area in drawn if unit == "PCU" or len(area.cells) >= FEW * grid.units]
+    named = [area for area in worth if area.stage or unit == "PMU"][:MOST_NAMES]
     inside, upper, lower = _names(grid, named)
     top = 20.0 + len(labels.rows(upper)) * labels.ROW
-    dies = [*grid.dies_drawn(), *(_area(area, grid, unit) for area in areas), grid.lines()]
+    dies = [*grid.dies_drawn(), *(_area(area, grid, unit) for area in drawn), grid.lines()]
     pills = [part for one in inside for part in labels.pill(one.name, one.class_, one.x, one.y)]
     made = (
         text(0, 12, heading, "text strong"),
         group(*dies, *pills, *labels.above(upper, -2), *labels.below(lower, grid.height + 4), y=top),
     )
     return list(made), top + grid.height + 4 + len(labels.rows(lower)) * labels.ROW
+
+
+def _few(areas: Sequence[_Area]) -> list[_Area]:
+    """The largest areas first; of the others, if there are too many, those of a colour as one."""
+    ordered = sorted(areas, key=lambda area: -len(area.cells))
+    small = ordered[MOST_AREAS:]
+    together = list[_Area]()
+    for class_ in dict.fromkeys(area.class_ for area in small):
+        alike = [area for area in small if area.class_ == class_]
+        cells = tuple(cell for area in alike for cell in area.cells)
+        together.append(_Area(f"{len(alike)} small ones", class_, cells, "too small to be told apart", ""))
+    return ordered[:MOST_AREAS] + together
 
 
 def _area(area: _Area, grid: Grid, unit: str) -> Element:

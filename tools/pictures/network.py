@@ -15,9 +15,9 @@ from .svg import Element, Picture, element, group, line, number, rect, shortened
 LEGEND = (
     ("memory-full", "stream from or to memory, as thick as its bytes; its name and depth"),
     ("channel", "channel, with the tiles that it holds"),
-    ("carry", "to the next iteration"),
+    ("back", "to the next iteration"),
     ("text", "works"),
-    ("drain", "waits"),
+    ("waiting", "waits"),
 )
 
 
@@ -51,14 +51,15 @@ def _more(network: Network, drawn: int) -> str:
 def _unit(place: Place, network: Network, classes: Mapping[str, str]) -> Element:
     """A box with its name, what it loads and stores, and how long it works."""
     node = place.node
-    class_ = "carry" if node.kind == "carry" else classes.get(node.name, "other")
+    begins = any(edge.is_back and edge.end == node.name for edge in network.edges)
+    class_ = "back" if begins else classes.get(node.name, "other")
     is_last = node.name == network.bottleneck
     frame = _frame(place, class_, 3 if is_last else 1.6)
     name = text(
         place.x + place.wide / 2,
         place.y + 15,
         shortened(node.name, place.wide - 6),
-        "text small middle strong",
+        "text small middle",
     )
     mark = _bottleneck(place) if is_last else ()
     parts = (*streams(place), *frame, name, *_shares(place, class_), *mark)
@@ -86,12 +87,17 @@ def _shares(place: Place, class_: str) -> Iterator[Element]:
                 y,
                 place.wide * node.waiting,
                 4,
-                "drain",
+                "waiting",
                 data_waiting=repr(node.waiting),
             )
-        yield text(place.x + place.wide, y + 15, f"{node.busy:.0%}", "soft small end")
+        yield text(place.x + place.wide, y + 15, _percent(node.busy), "soft small end")
     if node.units:
         yield text(place.x, y + 15, f"{node.units} PCU{'s' if node.units > 1 else ''}", "soft small")
+
+
+def _percent(share: float) -> str:
+    """A share in percent, with a decimal where it is small."""
+    return f"{share * 100:.0f} %" if share >= 0.1 or share == 0 else f"{share * 100:.1f} %"
 
 
 def _bottleneck(place: Place) -> Iterator[Element]:

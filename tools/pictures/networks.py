@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-NodeKind = Literal["stage", "load", "store", "carry", "collective"]
+NodeKind = str
+"""`load` and `store` are streams from and to memory; all others are boxes, whatever they are called."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def sections_of(shown: Shown, command: str, more: Sequence[Section] = ()) -> tup
 
 def _passes(shown: Shown) -> Section:
     if not shown.texts:
-        why = sections.absent(shown, "has run any pass")
+        why = sections.absent(shown, "has run no pass")
         return Section("passes", "Which pass did what?", (paragraph(why),))
     source = shown.comparison.given.source
     place, text = ("", "") if source is None else (source.place, source.text)

@@ -17,7 +17,7 @@ from .gathering import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
 from .markup import Cell, Numbers, Section, figure, folded, paragraph, table
 
 RATE = "tokens_per_second"
-LEAST_SHARE = 0.05
+LEAST_SHARE = 0.1
 """The share of the time that a kernel takes at least which is drawn on the chip."""
 
 
@@ -40,7 +40,7 @@ def time_section(shown: Shown, numbers: Numbers) -> Section:
     rows = [_time_row(at, one, numbers) for at, one in enumerate(results)]
     bars = [bar for at, one in enumerate(results) if (bar := _bar(at, one, numbers)) is not None]
     picture = ledger.draw(f"Where the time of a token goes: {shown.title}", bars) if bars else None
-    said = "" if bars else absent(shown, "says where its time goes")
+    said = "" if bars else absent(shown, "does not say where its time goes")
     parts = (table(columns, rows), figure(picture) if picture else paragraph(said))
     return Section("time", "What does each variant take?", parts, (picture,) if picture else ())
 
@@ -83,7 +83,7 @@ def looping_section(shown: Shown, numbers: Numbers) -> Section:
     lines = [_timeline(one, shown, numbers) for one in shown.drawn if one.timing.intervals is not None]
     question = "What does looping remove?"
     if not lines:
-        return Section("looping", question, (paragraph(absent(shown, "says when what is busy")),))
+        return Section("looping", question, (paragraph(absent(shown, "does not say when what is busy")),))
     words = (
         "Every call of a kernel ends with an empty pipeline, a launch, and a pipeline to fill, while memory"
         " idles. A looped kernel runs all layers in one call: the weights of the next layer arrive while this"
@@ -92,7 +92,8 @@ def looping_section(shown: Shown, numbers: Numbers) -> Section:
     pictures = [timelines.draw(f"What looping removes: {shown.title}", lines)]
     windows = [one for one in lines if one.intervals.window is not None]
     if windows:
-        pictures.append(magnifier.draw("Two layers, stage by stage", windows, _colors(shown)))
+        title = "A part of the call, stage by stage" if shown.window else "Two layers, stage by stage"
+        pictures.append(magnifier.draw(title, windows, _colors(shown)))
     refused = [paragraph(one) for one in _refusals(shown, TIMELINES)]
     return Section("looping", question, (paragraph(words), *map(figure, pictures), *refused), tuple(pictures))
 
@@ -125,7 +126,7 @@ def chip_section(shown: Shown) -> Section:
     """Where stages and channels lie, and what links carry; the largest kernel first."""
     question = "How does it lie on the chip?"
     if shown.floorplan is None:
-        return Section("chip", question, (paragraph(absent(shown, "has a floor plan")),))
+        return Section("chip", question, (paragraph(absent(shown, "has no floor plan")),))
     plan, main = shown.floorplan, shown.main
     assert main is not None, "it has the floor plan"
     shares = _shares(main)
@@ -158,7 +159,7 @@ def network_section(shown: Shown) -> Section:
     question = "What waits for what?"
     kernels = sorted((one for one in shown.networks if one.nodes), key=lambda one: -len(one.nodes))
     if not kernels:
-        return Section("network", question, (paragraph(absent(shown, "has a network of stages")),))
+        return Section("network", question, (paragraph(absent(shown, "has no network of stages")),))
     pictures = [network.draw(f"What waits for what in {one.kernel}", one, _colors(shown)) for one in kernels]
     first, *others = zip(kernels, pictures, strict=True)
     folded_ones = (folded(_network_words(one), figure(picture)) for one, picture in others)
@@ -173,7 +174,7 @@ def memory_section(shown: Shown) -> Section:
     """What lies where in memory."""
     question = "What lies where in memory?"
     if shown.memory is None:
-        return Section("memory", question, (paragraph(absent(shown, "has a map of its memory")),))
+        return Section("memory", question, (paragraph(absent(shown, "has no map of its memory")),))
     document = shown.memory.document
     tiers = [memory.Tier(one["tier"], one["size_bytes"], one["used_bytes"]) for one in document["tiers"]]
     regions = [
@@ -197,4 +198,4 @@ def absent(shown: Shown, what: str) -> str:
     """Why a section is empty."""
     reasons = [*_refusals(shown, (MAIN,))]
     target = shown.comparison.given.target.name
-    return reasons[0] if reasons else f"The target {target} does not say it: nothing of it {what}."
+    return reasons[0] if reasons else f"The target {target} {what}."
