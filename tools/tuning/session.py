@@ -51,25 +51,28 @@ class Session:
     def about(self) -> About:
         """What reports name: the model, units, and the points by hand."""
         evaluation, source = self.evaluation, self.evaluation.source
-        name = Path(source.path).stem
-        machine = _machine(source)
-        sockets = dict(machine.items()).get("sockets", 1)
-        where = (
-            f", {sockets} socket{'s' if sockets > 1 else ''}" if "sockets" not in evaluation.machine else ""
+        sockets = dict(_machine(source).items()).get("sockets")
+        is_fixed = sockets is not None and "sockets" not in evaluation.machine
+        where = f", {sockets} socket{'s' if sockets != 1 else ''}" if is_fixed else ""
+        turned = "mappings" if evaluation.mapping.knobs else "machines"
+        changed = " ".join(f"{key}={value}" for key, value in (*source.parameters, *source.machine))
+        facts = (("model", source.path), ("target", source.found.name), ("changed", changed))
+        title = f"{Path(source.path).stem}{where}: {turned}"
+        return About(
+            title, tuple(one for one in facts if one[1]), _units(evaluation), (*self.defaults.items(),)
         )
-        turned = "machines" if evaluation.machine and not evaluation.mapping.knobs else "mappings"
-        changed = [f"{key}={value}" for key, value in (*source.parameters, *source.machine)]
-        facts = [("model", source.path), ("target", source.found.name), ("changed", " ".join(changed))]
-        kinds = parameters_of(machine)
-        units = {
-            **{one.name: one.unit for one in kinds if one.name in evaluation.machine},
-            **{knob.name: knob.unit for knob in evaluation.mapping.knobs},
-            **SLACK_UNITS,
-            **{name: measure.unit for name, measure in source.found.measures().items()},
-        }
-        known = {name: unit for name, unit in units.items() if unit}
-        shown = tuple(fact for fact in facts if fact[1])
-        return About(f"{name}{where}: {turned}", shown, known, tuple(self.defaults.items()))
+
+
+def _units(evaluation: MappingEvaluation) -> dict[str, str]:
+    """The units of all that a report shows, as far as it has some."""
+    source = evaluation.source
+    units = {
+        **{one.name: one.unit for one in parameters_of(_machine(source)) if one.name in evaluation.machine},
+        **{knob.name: knob.unit for knob in evaluation.mapping.knobs},
+        **SLACK_UNITS,
+        **{name: measure.unit for name, measure in source.found.measures().items()},
+    }
+    return {name: unit for name, unit in units.items() if unit}
 
 
 def make_session(model: ModelOptions, tuning: TuningOptions, study: StudyOptions) -> Session:
