@@ -184,9 +184,13 @@ class Measure(Generic[M, P]):
     of: Callable[[P, Timing], float]
     capacity: Callable[[M], float] | None = None
     """The worst value of any use; None where the machine sets none."""
+    unit: str = ""
+    """Of its values: `s`, `bytes`; empty where there is none."""
 
 
-LATENCY = Measure[Any, Any]("seconds of a decode step", lambda program, timing: timing.seconds / timing.steps)
+LATENCY = Measure[Any, Any](
+    "seconds of a decode step", lambda program, timing: timing.seconds / timing.steps, unit="s"
+)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ backends share this class, the IR carries it as `#rdu.machine`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Any
 
 MOST_UNITS = 1_000_000
 """Most units of a kind in a socket. Assumed: a thousand times an SN40L's, as they are planned one by one."""
@@ -213,41 +213,6 @@ class Machine:
     def compute_roof_cycles(self, flops: int) -> int:
         """Fewest cycles in which a socket can do this many FLOPs: all PCUs at their peak, rounded down."""
         return flops // (self.pcus * self.pcu_flops_per_cycle)
-
-
-SourceKind = Literal["published", "derived", "fitted", "assumed"]
-"""Where the value of a parameter comes from: a document as it stands, or less."""
-_KINDS: dict[str, SourceKind] = {"Derived": "derived", "Fitted": "fitted", "Assumed": "assumed"}
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a machine, as reports show it."""
-
-    name: str
-    value: int
-    unit: str = ""
-    source: str = ""
-    """A document, or `Derived:`, `Fitted:` or `Assumed:` and why; empty where the machine does not say it."""
-
-    @property
-    def source_kind(self) -> SourceKind | None:
-        """How far the value can be trusted; None where no source is named."""
-        return _KINDS.get(self.source.partition(":")[0], "published") if self.source else None
-
-
-class _Named(Protocol):
-    def items(self) -> Iterable[tuple[str, int]]: ...
-
-
-def described(machine: _Named) -> tuple[Parameter, ...]:
-    """The parameters of any target's machine, with unit and source where its class says them."""
-    said = {one.name: one.metadata for one in fields(machine)} if is_dataclass(machine) else {}
-    none: Mapping[str, str] = {}
-    return tuple(
-        Parameter(name, value, *(said.get(name, none).get(key, "") for key in ("unit", "source")))
-        for name, value in machine.items()
-    )
 
 
 @cache

@@ -53,6 +53,8 @@ class Knob:
     where: tuple[str, ...] = ()
     """Predicates: texts over facts and options of the pass, by their names in Python: `extent % tile == 0`.
     One over facts alone says whether there is such a knob at all: `sockets > 1`."""
+    unit: str = ""
+    """Of numbers: `bytes`, `%`; empty where they have none."""
     facts: Mapping[str, ReadFact] = field(default_factory=dict[str, ReadFact])
     """Further facts by name, and how they are read off a module."""
 

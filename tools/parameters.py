@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..backends.targets import Parameters
 
 Standing = Literal["published", "derived", "assumed", "fitted", "unknown"]
-"""How sure a number is; the machine's source says it in its first word, and whether it was fitted."""
-_FIT = re.compile(r"\bfit(s|ted)?\b")
+"""How sure a number is; the machine's source says it in its first word."""
+_STANDINGS: Mapping[str, Standing] = {"Derived": "derived", "Assumed": "assumed", "Fitted": "fitted"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,4 @@ def standing(source: str) -> Standing:
     """How sure a number with such a source is."""
     if not source:
         return "unknown"
-    if source.startswith("Assumed:"):
-        return "fitted" if _FIT.search(source) else "assumed"
-    return "derived" if source.startswith("Derived:") else "published"
+    return _STANDINGS.get(source.partition(":")[0], "published")

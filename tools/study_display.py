@@ -23,8 +23,9 @@ from ..explore.history import Objective, signed_values
 from ..explore.outcome import Status, Trial
 from ..explore.pareto import hypervolume
 from ..explore.reports.analysis import Report
+from ..explore.reports.display import displayed
 from ..explore.reports.formatting import number_text, plural
-from ..explore.reports.front_table import front_columns
+from ..explore.reports.front_table import front_columns, table_rows
 from ..explore.reports.importance import Importances
 from ..explore.reports.sentences import reference_words, space_words, status_words
 from .terminal import print_table
@@ -164,8 +165,9 @@ MOST_PARAMETERS = 8
 
 def print_report(report: Report) -> None:
     """Print the parts of a report, one below the other."""
+    report = displayed(report)
     summary = report.summary
-    print(f"{summary.study}: {plural(len(report.front), 'point')} on the front")
+    print(f"{summary.heading}: {plural(len(report.front), 'point')} on the front")
     print(status_words(summary))
     print(space_words(summary))
     if report.front:
@@ -184,11 +186,12 @@ def _print_front(report: Report) -> None:
         if column.kind in ("trial", "objective") or (column.kind == "parameter" and column.name in names)
     ]
     texts = [place for place, column in enumerate(columns) if not column.is_number]
-    rows = [[column.cells[row].text for column in columns] for row in range(len(report.front))]
+    rows = [[column.cells[row].text for column in columns] for row in range(len(table_rows(report)))]
+    front, others = rows[: len(report.front)], rows[len(report.front) :]
     print()
-    print_table([column.name for column in columns], rows[:MOST_ROWS], texts=texts)
-    if len(rows) > MOST_ROWS:
-        print(f"and {plural(len(rows) - MOST_ROWS, 'more point')}")
+    print_table([column.heading for column in columns], [*front[:MOST_ROWS], *others], texts=texts)
+    if len(front) > MOST_ROWS:
+        print(f"and {plural(len(front) - MOST_ROWS, 'more point')}")
     for point in report.front[:MOST_ROWS]:
         for name, detail in point.details.items():
             if isinstance(detail, str):

@@ -121,15 +121,21 @@ MEASURES: Mapping[str, Measure[Machine, Program]] = {
         "PCUs and PMUs of the kernel that has most of them, and of resident weights",
         lambda program, timing: _used_pcus(program) + _used_pmus(program),
         lambda machine: machine.pcus + machine.pmus,
+        "PCUs and PMUs",
     ),
-    "pcus": Measure("PCUs alone", lambda program, timing: _used_pcus(program), lambda machine: machine.pcus),
-    "pmus": Measure("PMUs alone", lambda program, timing: _used_pmus(program), lambda machine: machine.pmus),
+    "pcus": Measure(
+        "PCUs alone", lambda program, timing: _used_pcus(program), lambda machine: machine.pcus, "PCUs"
+    ),
+    "pmus": Measure(
+        "PMUs alone", lambda program, timing: _used_pmus(program), lambda machine: machine.pmus, "PMUs"
+    ),
     "sram": Measure(
         "bytes of channels in PMUs, in the kernel that has most, and of resident weights",
         lambda program, timing: _used_sram(program),
         lambda machine: machine.sram_bytes,
+        "bytes",
     ),
-    "hbm": Measure("bytes that a decode step moves from and to HBM", _hbm_bytes),
+    "hbm": Measure("bytes that a decode step moves from and to HBM", _hbm_bytes, unit="bytes"),
 }
 """All of them are of one socket."""
 

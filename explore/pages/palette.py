@@ -54,6 +54,10 @@ KINDS = {
     "back": Color("#d55e00", "#f0893e"),
     "channel": Color("#8a909c", "#99a1ae"),
     "other": Color("#8a909c", "#99a1ae"),
+    "halved": Color("#e69f00", "#eeb040"),
+    "doubled": Color("#0072b2", "#56b4e9"),
+    "reached": Color("#0072b2", "#56b4e9"),
+    "roof": Color("#d55e00", "#f0893e"),
 }
 """What a colour always means, on every page."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import ReportError
 from .dependence import Dependence, find_dependences
-from .front import FrontPoint, Volumes, find_front, find_volumes
+from .front import Default, FrontPoint, Volumes, find_defaults, find_front, find_volumes
 from .importance import Importances, find_importances
 from .reasons import Message, Resource, find_messages, find_resources
 from .record import StudyRecord
@@ -42,6 +42,8 @@ class Report:
     resources: tuple[Resource, ...]
     messages: tuple[Message, ...]
     dependences: tuple[Dependence, ...]
+    defaults: tuple[Default, ...] = ()
+    """What one would take without a search, the usual one first."""
 
 
 def analyse(record: StudyRecord, seed: int = 0) -> Report:
@@ -67,6 +69,7 @@ def analyse(record: StudyRecord, seed: int = 0) -> Report:
         resources=find_resources(record),
         messages=find_messages(record),
         dependences=tuple(one for found in dependences for one in found),
+        defaults=find_defaults(record),
     )
 
 

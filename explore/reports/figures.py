@@ -7,19 +7,20 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from io import BytesIO
 from math import ceil, floor, log10
 from typing import Any
 
 from ..extras import load
+from ..pages.palette import PAGE
 from .formatting import number_text
 
-INK = "#1f2430"
-LINES = "#d5d9e1"
+INK, LINES = PAGE["text"].light, PAGE["lines"].light
 """The colours of text and of the grid; in a page they follow its light or dark scheme."""
 
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a909c"
-"""Colours that colour-blind people tell apart (Okabe and Ito)."""
+BLUE, ORANGE, GREEN, GREY = (PAGE[name].light for name in ("blue", "orange", "green", "grey"))
+"""Those of what is drawn."""
 
 WIDTH = 9.0
 """The width of all figures in inches."""
@@ -34,7 +35,12 @@ PAGE_COLORS = {
 }
 """What stands for each colour in a page."""
 
-LONGEST_LABEL = 18
+LONGEST_LABEL = 22
+"""Letters of a line of a name."""
+
+SMALLEST = 9
+"""Points of the smallest letters: 11 pixels and more where a figure is 840 wide."""
+
 MOST_TICKS = 9
 
 STYLE = {
@@ -109,16 +115,15 @@ def new_panels(count: int, panel_height: float) -> tuple[Any, list[Any]]:
 
 
 def label(text: str) -> str:
-    """A name for an axis: a long one on two lines, broken behind a dot, or else behind a dash."""
-    if len(text) <= LONGEST_LABEL:
-        return text
-    for pattern in (r"\.", r"[-_\s]"):
-        breaks = [found.end() for found in re.finditer(pattern, text)]
-        fitting = [at for at in breaks if at <= LONGEST_LABEL and len(text) - at <= LONGEST_LABEL]
-        if fitting:
-            at = min(fitting, key=lambda at: abs(at - len(text) / 2))
-            return f"{text[:at]}\n{text[at:]}"
-    return f"{text[: LONGEST_LABEL - 1]}…"
+    """A name for an axis: a long one on several lines, broken behind dots, dashes and spaces if it can."""
+    lines = [""]
+    for part in re.findall(r"[^.\-_\s]*[.\-_\s]?", text):
+        if lines[-1] and len(lines[-1] + part.rstrip()) > LONGEST_LABEL:
+            lines.append("")
+        lines[-1] += part
+        while len(lines[-1].rstrip()) > LONGEST_LABEL:
+            lines[-1:] = [lines[-1][:LONGEST_LABEL], lines[-1][LONGEST_LABEL:]]
+    return "\n".join(line.strip() for line in lines if line.strip())
 
 
 def number_axis(axes: Any, name: str, low: float, high: float, *, is_log: bool) -> None:
@@ -162,7 +167,9 @@ def to_inline_svg(plot: Plot) -> str:
     """The figure as an element for a page: transparent, its text as text, its colours those of the page."""
     text = _svg(plot, "none", "none")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = text[text.index("<svg") :]
+    text = text[text.index("<svg") :].replace(
+        "<svg ", f'<svg role="img" aria-label="{escape(plot.text)}" ', 1
+    )
     # Identifiers must differ between the figures of a page.
     text = re.sub(r'\bid="', f'id="{plot.name}-', text)
     text = re.sub(r'(url\(#|href="#)', rf"\g<1>{plot.name}-", text)

@@ -33,6 +33,17 @@ class FrontPoint:
 
 
 @dataclass(frozen=True)
+class Default:
+    """A point that one would take without a search, to hold the front against."""
+
+    name: str
+    point: Point
+    evaluation: FrontPoint | None
+    """What came of it; None where it was not evaluated, or has no objectives."""
+    is_feasible: bool
+
+
+@dataclass(frozen=True)
 class Reference:
     """The point from which hypervolumes are measured, per objective in the objective's own terms."""
 
@@ -61,8 +72,22 @@ def find_front(record: StudyRecord) -> tuple[FrontPoint, ...]:
 
 def _front_point(record: StudyRecord, index: int) -> FrontPoint:
     trial, values = record.trials[index], record.evaluations[index].values
-    assert values is not None, "feasible evaluations have values"
+    assert values is not None, "who asks has looked"
     return FrontPoint(trial.number, trial.point, values, trial.outcome.details)
+
+
+def find_defaults(record: StudyRecord) -> tuple[Default, ...]:
+    """The points that the study names, with what came of them."""
+    return tuple(_default(record, name, point) for name, point in record.about.defaults)
+
+
+def _default(record: StudyRecord, name: str, point: Point) -> Default:
+    keys = [record.space.key(trial.point) for trial in record.trials]
+    key = record.space.key(point)
+    place = keys.index(key) if key in keys else None
+    if place is None or record.evaluations[place].values is None:
+        return Default(name, point, None, False)
+    return Default(name, point, _front_point(record, place), bool(record.feasible[place]))
 
 
 def find_reference(record: StudyRecord) -> Reference | None:

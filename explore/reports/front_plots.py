@@ -11,14 +11,32 @@ import numpy as np
 
 from ..extras import load
 from .analysis import Report, Seen
-from .figures import BLUE, GREY, INK, ORANGE, Plot, label, log_ticks, new_figure, new_panels, number_axis
+from .display import heading, volume_unit
+from .figures import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    SMALLEST,
+    Plot,
+    label,
+    log_ticks,
+    new_figure,
+    new_panels,
+    number_axis,
+)
 from .formatting import number_text
+from .front import FrontPoint
+from .sentences import default_name
 
 LOG_RATIO = 10.0
 """Axes of positive values whose largest is this many times the smallest are logarithmic."""
 
 NUMBER_ROOM = (0.045, 0.05)
 """The room of a trial's number, as shares of the axes."""
+
+MARKS = ("D", "s", "^", "v", "P", "*")
+"""What stands for each point by default."""
 
 
 def front_plots(report: Report) -> list[Plot]:
@@ -33,7 +51,7 @@ def front_plots(report: Report) -> list[Plot]:
         panels = [figure.add_subplot()]
     for axes, pair in zip(panels, pairs, strict=True):
         _draw_pair(axes, report, pair)
-    _add_legend(figure, "outside upper center")
+    _add_legend(figure, "outside lower center")
     plots = [Plot("front", "Evaluations and the front, two objectives at a time", figure)]
     return [_space_plot(report), *plots] if len(objectives) == 3 else plots
 
@@ -50,14 +68,15 @@ def progress_plots(report: Report) -> list[Plot]:
 def _add_legend(figure: Any, place: str) -> None:
     """One legend for all panels, each label once."""
     pairs = [pair for axes in figure.axes for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
-    handles = {text: handle for handle, text in reversed(pairs)}
-    order = [text for text in ("front", "dominated", "infeasible", "capacity") if text in handles]
+    handles = dict(reversed([(text, handle) for handle, text in reversed(pairs)]))
+    first = ("front", "dominated", "infeasible", "capacity")
+    order = [*(text for text in first if text in handles), *(text for text in handles if text not in first)]
     figure.legend([handles[text] for text in order], order, loc=place, ncols=len(order))
 
 
 def _name(report: Report, k: int) -> str:
     objective = report.summary.objectives[k]
-    return f"{label(objective.name)}, {objective.goal}d"
+    return f"{label(heading(objective.name, objective.unit))}, {objective.goal}d"
 
 
 def _values(seen: Sequence[Seen]) -> np.ndarray:
@@ -103,6 +122,21 @@ def _draw_pair(axes: Any, report: Report, pair: tuple[int, int]) -> None:
         axes.scatter(*dominated[:, pair].T, 16, BLUE, lw=0, alpha=0.45, label="dominated")
     if report.front:
         _draw_front(axes, report, pair)
+    _draw_defaults(axes, report, pair)
+
+
+def _evaluated_defaults(report: Report) -> list[tuple[str, str, FrontPoint]]:
+    """The feasible ones with their names and marks."""
+    found = [(one.name, one.evaluation) for one in report.defaults if one.is_feasible]
+    marks = [(name, point) for name, point in found if point is not None]
+    return [(name, MARKS[place % len(MARKS)], point) for place, (name, point) in enumerate(marks)]
+
+
+def _draw_defaults(axes: Any, report: Report, pair: tuple[int, int]) -> None:
+    """What one would take without a search, a mark of its own for each."""
+    for name, mark, point in _evaluated_defaults(report):
+        x, y = (point.values[k] for k in pair)
+        axes.scatter(x, y, 55, facecolors="none", edgecolors=INK, marker=mark, lw=1.3, zorder=4, label=name)
 
 
 def _scale(axes: Any, axis: str, values: np.ndarray) -> None:
@@ -155,7 +189,7 @@ def _number_points(axes: Any, values: np.ndarray, report: Report) -> None:
             textcoords="offset points",
             ha="right" if signs[0] > 0 else "left",
             va="top" if signs[1] > 0 else "bottom",
-            fontsize=8,
+            fontsize=SMALLEST,
         )
 
 
@@ -179,7 +213,7 @@ def _space_plot(report: Report) -> Plot:
         axes.view_init(elev=22, azim=angle)
         axes.set_box_aspect(None, zoom=0.88)
         _draw_space(axes, report)
-    _add_legend(figure, "upper center")
+    _add_legend(figure, "upper right")
     return Plot(
         "front-3d", "Evaluations and the front in the space of the objectives, from two sides", figure
     )
@@ -233,6 +267,8 @@ def _best_plot(report: Report) -> Plot:
     axes.scatter(places, values, 16, BLUE, lw=0, alpha=0.45, label="feasible")
     ends = np.append(places, len(report.evaluations))
     axes.step(ends, np.append(best, best[-1]), ORANGE, where="post", lw=1.8, label="best so far")
+    for name, _, point in _evaluated_defaults(report)[:1]:
+        axes.axhline(point.values[0], color=INK, lw=1, ls=(0, (1, 2)), label=default_name(name))
     _finish_progress(axes, report, _name(report, 0))
     axes.legend(loc="upper right" if goal == "minimise" else "lower right")
     return Plot("best", "The best feasible value over the evaluations", figure)
@@ -249,7 +285,8 @@ def _volume_plot(report: Report) -> Plot:
     axes.fill_between(np.arange(len(shares)), shares, step="post", color=BLUE, alpha=0.12, lw=0)
     axes.set_ylim(0, 104)
     _finish_progress(axes, report, "hypervolume, % of the last")
-    return Plot("hypervolume", f"The hypervolume, at last {number_text(volumes[-1])}", figure)
+    words = f"The hypervolume, at last {number_text(volumes[-1])} {volume_unit(report.summary.objectives)}"
+    return Plot("hypervolume", words.rstrip(), figure)
 
 
 def _finish_progress(axes: Any, report: Report, name: str) -> None:

@@ -1,13 +1,18 @@
-"""The front as a table, for pages and terminals."""
+"""The front as a table, for pages and terminals, with the points that one would take without a search."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..parameters import Value
+from ..space import Point
 from .analysis import Report
+from .display import heading
 from .formatting import number_text, value_text
+from .front import Default, FrontPoint
+from .summary import ParameterLine
 
 LONGEST_CELL = 40
 
@@ -19,6 +24,8 @@ class Cell:
     text: str
     key: float | None = None
     is_code: bool = False
+    is_default: bool = False
+    """Whether it is what the usual point has."""
 
 
 EMPTY = Cell("–")
@@ -31,6 +38,12 @@ class Column:
     name: str
     kind: Literal["trial", "objective", "parameter", "detail"]
     cells: tuple[Cell, ...]
+    unit: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The name with the unit."""
+        return heading(self.name, self.unit)
 
     @property
     def is_number(self) -> bool:
@@ -43,42 +56,91 @@ class Column:
         return any(len(cell.text) > LONGEST_CELL for cell in self.cells)
 
 
+@dataclass(frozen=True)
+class Row:
+    """A point in the table."""
+
+    name: str
+    """The number of its trial, and what it is called."""
+    point: Point
+    evaluation: FrontPoint | None
+    is_on_front: bool = True
+
+
+def table_rows(report: Report) -> tuple[Row, ...]:
+    """The points of the front, then those by default that are not on it."""
+    known = [(one.evaluation.number, one.name) for one in report.defaults if one.evaluation is not None]
+    front = [
+        Row(
+            _name(point.number, [name for number, name in known if number == point.number]),
+            point.point,
+            point,
+        )
+        for point in report.front
+    ]
+    on_front = {point.number for point in report.front}
+    return (*front, *(row for one in report.defaults if (row := _default_row(one, on_front)) is not None))
+
+
+def _default_row(one: Default, on_front: Collection[int]) -> Row | None:
+    """None for one that is on the front."""
+    if one.evaluation is None:
+        return Row(f"{one.name}, without values", one.point, None, is_on_front=False)
+    if one.evaluation.number in on_front:
+        return None
+    words = [one.name] if one.is_feasible else [one.name, "infeasible"]
+    return Row(_name(one.evaluation.number, words), one.point, one.evaluation, is_on_front=False)
+
+
+def _name(number: int, names: Sequence[str]) -> str:
+    return ", ".join([f"#{number}", *names])
+
+
 def front_columns(report: Report) -> list[Column]:
-    """The table of a report's front, a row for each of its points."""
-    front = report.front
-    keys = dict.fromkeys(key for point in front for key in point.details)
+    """The table of a report's front, a row for each of `table_rows`."""
+    rows, summary = table_rows(report), report.summary
+    taken = {one.name for one in summary.objectives}
+    keys = dict.fromkeys(key for row in rows if row.evaluation is not None for key in row.evaluation.details)
     return [
-        Column("trial", "trial", tuple(Cell(f"#{point.number}", point.number) for point in front)),
+        Column("trial", "trial", tuple(_trial_cell(row) for row in rows)),
         *(
-            Column(objective.name, "objective", tuple(_number_cell(point.values[k]) for point in front))
-            for k, objective in enumerate(report.summary.objectives)
+            Column(one.name, "objective", tuple(_objective_cell(row, k) for row in rows), one.unit)
+            for k, one in enumerate(summary.objectives)
         ),
         *(
-            Column(
-                line.name, "parameter", tuple(_parameter_cell(point.point.get(line.name)) for point in front)
-            )
-            for line in report.summary.parameters
+            Column(line.name, "parameter", tuple(_parameter_cell(row, line) for row in rows), line.unit)
+            for line in summary.parameters
         ),
         *(
-            Column(key, "detail", tuple(_detail_cell(point.details.get(key)) for point in front))
+            Column(key, "detail", tuple(_detail_cell(row, key) for row in rows), summary.units.get(key, ""))
             for key in keys
+            if key not in taken  # as measures of a program, of which some are objectives
         ),
     ]
+
+
+def _trial_cell(row: Row) -> Cell:
+    return Cell(row.name, -1.0 if row.evaluation is None else row.evaluation.number)
+
+
+def _objective_cell(row: Row, place: int) -> Cell:
+    return EMPTY if row.evaluation is None else _number_cell(row.evaluation.values[place])
 
 
 def _number_cell(number: float) -> Cell:
     return Cell(number_text(number, 5), number)
 
 
-def _parameter_cell(value: Value | None) -> Cell:
+def _parameter_cell(row: Row, line: ParameterLine) -> Cell:
+    value: Value | None = row.point.get(line.name)
     if value is None:
         return EMPTY
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return Cell(value_text(value), value)
-    return Cell(value_text(value))
+    key = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return Cell(value_text(value), key, is_default=value == line.default)
 
 
-def _detail_cell(value: str | float | None) -> Cell:
+def _detail_cell(row: Row, key: str) -> Cell:
+    value = None if row.evaluation is None else row.evaluation.details.get(key)
     if value is None:
         return EMPTY
     return Cell(value, is_code=True) if isinstance(value, str) else _number_cell(value)

@@ -6,15 +6,33 @@ from pathlib import Path
 from typing import Any
 
 from ..extras import load
+from ..pages.palette import page_style
 from .analysis import Report
+from .display import displayed, heading, volume_unit
 from .figures import Plot, drawing, to_inline_svg
-from .formatting import number_text, seconds_text, share_text
+from .formatting import number_text, seconds_text, share_text, value_text
 from .front_plots import front_plots, progress_plots
-from .front_table import front_columns
+from .front_table import front_columns, table_rows
 from .model_plots import dependence_plots, importance_plots
-from .sentences import front_words, reference_words, space_words, status_words
+from .sentences import default_name, default_words, front_words, reference_words, space_words, status_words
 
 TEMPLATE = Path(__file__).with_name("template.html")
+
+
+def _breakable(text: str) -> Any:
+    """A name that may go on in another line behind each dot."""
+    markup = load("markupsafe")
+    return markup.Markup(".<wbr>").join(map(markup.escape, text.split(".")))
+
+
+FILTERS = {
+    "number": number_text,
+    "share": share_text,
+    "value": value_text,
+    "breakable": _breakable,
+    "default_name": default_name,
+}
+"""How the template writes numbers and names."""
 
 
 def render_html(report: Report) -> str:
@@ -23,7 +41,8 @@ def render_html(report: Report) -> str:
     Raises: MissingExtraError without Jinja2 or matplotlib.
     """
     environment = load("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number_text, "share": share_text}
+    environment.filters |= FILTERS
+    report = displayed(report)
     template = environment.from_string(TEMPLATE.read_text("utf-8"))
     with drawing():
         plots = {
@@ -41,10 +60,14 @@ def render_html(report: Report) -> str:
         resources=report.resources,
         messages=report.messages,
         tiles=_tiles(report),
+        rows=table_rows(report),
         columns=front_columns(report),
+        defaults=report.defaults,
+        style=load("markupsafe").Markup(page_style() + (TEMPLATE.parent / "report.css").read_text("utf-8")),
         plots={part: [_inline(plot) for plot in found] for part, found in plots.items()},
         space_words=space_words(report.summary),
         front_words=front_words(report),
+        default_words=default_words(report),
         reference_words=reference_words(report),
         status_words=status_words(report.summary),
     )
@@ -52,7 +75,7 @@ def render_html(report: Report) -> str:
 
 def _inline(plot: Plot) -> dict[str, Any]:
     """A plot for the template: its SVG is markup of ours, which must not be escaped once more."""
-    svg = to_inline_svg(plot).replace("<svg ", '<svg class="plot" role="img" ', 1)
+    svg = to_inline_svg(plot).replace("<svg ", '<svg class="plot" ', 1)
     return {"svg": load("markupsafe").Markup(svg), "text": plot.text}
 
 
@@ -65,7 +88,8 @@ def _tiles(report: Report) -> list[tuple[str, str]]:
         (f"{len(report.front):,}", "on the front"),
     ]
     if report.volumes is not None and len(summary.objectives) > 1:
-        tiles.append((number_text(report.volumes.values[-1]), "hypervolume"))
+        words = heading("hypervolume", volume_unit(summary.objectives))
+        tiles.append((number_text(report.volumes.values[-1]), words))
     tiles.append((seconds_text(summary.elapsed_seconds), "from start to end"))
     tiles.append((seconds_text(summary.evaluation_seconds / summary.evaluations), "per evaluation"))
     return tiles

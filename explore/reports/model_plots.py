@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..parameters import Value
 from .analysis import Report
 from .dependence import Dependence
+from .display import heading
 from .figures import BLUE, GREEN, INK, LONGEST_LABEL, Plot, label, new_panels, number_axis
 from .formatting import value_text
 from .importance import Importances
@@ -42,20 +44,24 @@ def dependence_plots(report: Report) -> list[Plot]:
         found = [one for one in report.dependences if one.target == target]
         figure, panels = new_panels(len(found), 2.7)
         for axes, dependence in zip(panels, found, strict=True):
-            _draw_dependence(axes, dependence)
+            _draw_dependence(axes, dependence, report)
         for axes in panels[::3]:
-            axes.set_ylabel("chance to be feasible" if target == FEASIBILITY else label(target))
+            axes.set_ylabel("chance to be feasible" if target == FEASIBILITY else _objective(report, target))
         _share_heights(panels)
         slug = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")[:LONGEST_LABEL]
         what = "chance to be feasible" if target == FEASIBILITY else f"expected {target}"
         plots.append(
             Plot(
                 f"dependence-{number}-{slug}".rstrip("-"),
-                f"The {what} over each parameter that matters",
+                f"The {what} over each parameter that matters{_dotted(report)}",
                 figure,
             )
         )
     return plots
+
+
+def _dotted(report: Report) -> str:
+    return f"; dotted is the value of {report.defaults[0].name}" if report.defaults else ""
 
 
 def _color(target: str) -> str:
@@ -78,13 +84,30 @@ def _draw_importances(axes: Any, importances: Importances) -> None:
     axes.set_title(label(importances.target))
 
 
-def _draw_dependence(axes: Any, dependence: Dependence) -> None:
+def _objective(report: Report, target: str) -> str:
+    unit = next((one.unit for one in report.summary.objectives if one.name == target), "")
+    return label(heading(target, unit))
+
+
+def _draw_dependence(axes: Any, dependence: Dependence, report: Report) -> None:
+    line = next((one for one in report.summary.parameters if one.name == dependence.parameter), None)
     if dependence.is_numeric:
         _draw_line(axes, dependence)
     else:
         _draw_choices(axes, dependence)
     number_axis(axes, "y", min(dependence.low), max(dependence.high), is_log=False)
-    axes.set_xlabel(label(dependence.what))
+    is_itself = line is not None and dependence.what == line.name
+    axes.set_xlabel(label(heading(dependence.what, line.unit if line is not None and is_itself else "")))
+    if line is not None and is_itself and line.default is not None:
+        _mark_default(axes, dependence, line.default)
+
+
+def _mark_default(axes: Any, dependence: Dependence, value: Value) -> None:
+    """A dotted line at the value that the usual point has."""
+    if dependence.is_numeric and isinstance(value, (int, float)):
+        axes.axvline(float(value), color=INK, lw=1, ls=(0, (1, 2)))
+    elif value in dependence.values:
+        axes.axvline(dependence.values.index(value), color=INK, lw=1, ls=(0, (1, 2)))
 
 
 def _draw_line(axes: Any, dependence: Dependence) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from .analysis import Report
+from .display import displayed
 from .figures import Plot, drawing, to_png, to_svg
 from .front_plots import front_plots, progress_plots
 from .model_plots import dependence_plots, importance_plots
@@ -18,6 +19,7 @@ def draw(report: Report) -> list[Plot]:
 
     Raises: MissingExtraError without matplotlib.
     """
+    report = displayed(report)
     with drawing():
         return [
             *front_plots(report),
@@ -32,6 +34,7 @@ def write_plots(report: Report, folder: Path, format: Format = "svg") -> list[Pa
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for plot in draw(report):
+        plot.figure.suptitle(report.summary.heading, x=0.01, ha="left", fontsize=11, weight="bold")
         path = folder / f"{plot.name}.{format}"
         path.write_bytes(to_svg(plot).encode() if format == "svg" else to_png(plot))
         written.append(path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from ..about import About
 from ..history import Evaluation, Objective
 from ..outcome import Trial
 from ..space import Space
@@ -24,6 +25,7 @@ class StudyRecord:
     space: Space
     objectives: tuple[Objective, ...]
     trials: tuple[Trial, ...]
+    about: About = field(default_factory=About)
 
     @cached_property
     def evaluations(self) -> tuple[Evaluation, ...]:

@@ -7,6 +7,9 @@ from .formatting import number_text, plural, share_text
 from .front import EXACT_OBJECTIVES, SAMPLES
 from .summary import Summary
 
+DEFAULT = "default"
+"""What the usual point is called where it has no name of its own."""
+
 SMALLEST_SHARE = 0.001
 """Smaller shares of a space are not worth a word."""
 
@@ -40,6 +43,29 @@ def front_words(report: Report) -> str:
     return f"{count} that no other feasible point dominates. A click on a column's head sorts the table."
 
 
+def default_words(report: Report) -> str:
+    """What is marked in the table; nothing where the study names no default."""
+    if not report.defaults:
+        return ""
+    first, *others = [one.name for one in report.defaults]
+    which = "The default stands there, too" if first == DEFAULT else f"The default is {first}"
+    more = f"; beside it stand {', '.join(others)}" if others else ""
+    return f"{which}{more}. A dotted line is below values that are the default's."
+
+
+def default_name(name: str) -> str:
+    """The name of the usual point, which says that it is the default."""
+    return name if name == DEFAULT else f"{name} ({DEFAULT})"
+
+
+def _limit_words(is_capacity: bool) -> str:
+    return "capacity" if is_capacity else "a little beyond the worst"
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{number_text(value)} {unit}".rstrip()
+
+
 def reference_words(report: Report) -> str:
     """What the hypervolume is measured from; for one objective nothing."""
     objectives = report.summary.objectives
@@ -47,8 +73,8 @@ def reference_words(report: Report) -> str:
         return ""
     reference = report.volumes.reference
     parts = [
-        f"{objective.name} {number_text(value)} ({'capacity' if capacity else 'a little beyond the worst'})"
-        for objective, value, capacity in zip(
+        f"{objective.name} {_with_unit(value, objective.unit)} ({_limit_words(is_capacity)})"
+        for objective, value, is_capacity in zip(
             objectives, reference.values, reference.is_capacity, strict=True
         )
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from ..outcome import Status
+from ..parameters import Value
 from ..text import describe
 from .record import StudyRecord
 
@@ -17,6 +18,10 @@ class ParameterLine:
 
     name: str
     values: str
+    unit: str = ""
+    """Empty where the study does not say it."""
+    default: Value | None = None
+    """What it is in the usual point; None where there is none, or it has no such parameter."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class ObjectiveLine:
     goal: str
     capacity: float | None
     best: float | None
+    unit: str = ""
+    """Of all its values; empty where the study does not say it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,20 @@ class Summary:
     evaluation_seconds: float
     """All evaluations, one after the other."""
 
+    title: str = ""
+    """What is searched; empty where the study does not say it."""
+
+    facts: tuple[tuple[str, str], ...] = ()
+    """More of that, each with its name."""
+
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of resources and details, too."""
+
+    @property
+    def heading(self) -> str:
+        """What is searched, else the name of the study."""
+        return self.title or self.study
+
 
 def find_summary(record: StudyRecord) -> Summary:
     """The head of the report on a study."""
@@ -72,12 +93,18 @@ def find_summary(record: StudyRecord) -> Summary:
         statuses={status: statuses.count(status) for status in get_args(Status)},
         elapsed_seconds=max(t.start + t.seconds for t in trials) - min(t.start for t in trials),
         evaluation_seconds=sum(trial.seconds for trial in trials),
+        title=record.about.title,
+        facts=record.about.facts,
+        units=dict(record.about.units),
     )
 
 
 def _parameter_line(record: StudyRecord, index: int) -> ParameterLine:
     parameter = record.space.parameters[index]
-    return ParameterLine(parameter.name, describe([parameter], ())[len(parameter.name) :].strip())
+    words = describe([parameter], ())[len(parameter.name) :].strip()
+    usual = dict(record.about.defaults[0][1]) if record.about.defaults else {}
+    unit = record.about.units.get(parameter.name, "")
+    return ParameterLine(parameter.name, words, unit, usual.get(parameter.name))
 
 
 def _constraints(record: StudyRecord) -> tuple[str, ...]:
@@ -88,4 +115,5 @@ def _objective_line(record: StudyRecord, k: int) -> ObjectiveLine:
     objective = record.objectives[k]
     values = [e.values[k] for e in record.evaluations if e.feasible and e.values is not None]
     best = min(values, key=lambda value: value * objective.sign, default=None)
-    return ObjectiveLine(objective.name, objective.goal, objective.capacity, best)
+    unit = record.about.units.get(objective.name, "")
+    return ObjectiveLine(objective.name, objective.goal, objective.capacity, best, unit)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..about import About
 from ..outcome import Outcome, Trial
 from ..space import Point
 from ..studies.executors import Asked
@@ -62,7 +63,8 @@ def run_scenario(
     """
     earlier = _earlier_rows(scenario, options)
     must_exist = options.resume and options.storage is not None
-    study = open_study(_plan(scenario, options.seed), options.storage, must_exist=must_exist)
+    plan, about = _plan(scenario, options.seed), _about(scenario)
+    study = open_study(plan, options.storage, must_exist=must_exist, about=about)
     recorder = Recorder(scenario, [*_rows_of(study), *_learn(study, earlier)], log, on_trial)
     work = _begin(scenario, options, study, recorder, len(earlier))
     try:
@@ -83,6 +85,13 @@ def run_scenario(
 
 def _plan(scenario: Scenario, seed: int) -> StudyPlan:
     return StudyPlan(scenario.name, scenario.space, scenario.objectives, scenario.settings, seed)
+
+
+def _about(scenario: Scenario) -> About:
+    """What reports name; scenarios have no units. Where all parameters have a default, they are a point."""
+    names = [parameter.name for parameter in scenario.space.parameters]
+    whole = scenario.defaults if all(name in scenario.defaults for name in names) else None
+    return About(scenario.name, (), {}, () if whole is None else (("default", whole),))
 
 
 def _earlier_rows(scenario: Scenario, options: Options) -> list[Row]:

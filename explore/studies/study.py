@@ -10,6 +10,7 @@ import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
 
+from ..about import About, about_from_json, about_to_json
 from ..errors import StudyError
 from ..outcome import Outcome, Trial
 from ..space import Point
@@ -26,6 +27,9 @@ from .storages import named_errors, open_storage, quiet
 PLAN = "plan"
 """The user attribute of a study that holds its plan."""
 
+ABOUT = "about"
+"""The one that holds what it is of, where that has been said."""
+
 POLL_SECONDS = 0.5
 """How often a process with nothing to do looks for what others have done."""
 
@@ -33,8 +37,9 @@ POLL_SECONDS = 0.5
 class Study:
     """A search that is kept in a storage; made by `open_study` and `load_study`."""
 
-    def __init__(self, plan: StudyPlan, storage: BaseStorage, place: str | None):
+    def __init__(self, plan: StudyPlan, storage: BaseStorage, place: str | None, about: About | None = None):
         self.plan = plan
+        self.about = about or About()
         sampler = ExplorerSampler(plan.space, plan.objectives, plan.settings, plan.seed)
         self.optuna = optuna.load_study(study_name=plan.name, storage=storage, sampler=sampler)
         """The study as Optuna has it, for its plots and its dashboard."""
@@ -151,11 +156,13 @@ class Study:
         return True
 
 
-def open_study(plan: StudyPlan, storage: str | None, *, must_exist: bool = False) -> Study:
+def open_study(
+    plan: StudyPlan, storage: str | None, *, must_exist: bool = False, about: About | None = None
+) -> Study:
     """A study with a plan: a new one, or the one of this name that the storage has, if its plan is equal.
 
     `storage` is the path of an SQLite file, a `*.journal` file, the URL of a database, `grpc://host:port`, or
-    None for memory.
+    None for memory. What is said `about` it takes the place of what was said before.
 
     Raises: StudyError where the storage cannot be opened, the study does not exist and must, or has another
     plan; SpaceError where a constraint is a Python function.
@@ -172,7 +179,8 @@ def open_study(plan: StudyPlan, storage: str | None, *, must_exist: bool = False
         identity = opened.get_study_id_from_name(plan.name)
         if PLAN not in opened.get_study_user_attrs(identity) and not opened.get_all_trials(identity):
             opened.set_study_user_attr(identity, PLAN, document)
-        kept = opened.get_study_user_attrs(identity).get(PLAN)
+        attributes = opened.get_study_user_attrs(identity)
+        kept = attributes.get(PLAN)
     if kept is None:
         raise StudyError(f"the study {plan.name!r} at {storage} has trials and no plan: Optuna has made it")
     different = difference(kept, document)
@@ -180,7 +188,12 @@ def open_study(plan: StudyPlan, storage: str | None, *, must_exist: bool = False
         raise StudyError(
             f"the study {plan.name!r} at {storage} has another plan: {different}; use that, or another name"
         )
-    return Study(plan, opened, storage)
+    if about is None:
+        about = about_from_json(attributes.get(ABOUT))
+    elif attributes.get(ABOUT) != about_to_json(about):
+        with named_errors(storage), quiet():
+            opened.set_study_user_attr(identity, ABOUT, about_to_json(about))
+    return Study(plan, opened, storage, about)
 
 
 def load_study(storage: str, name: str | None = None) -> Study:
@@ -190,7 +203,8 @@ def load_study(storage: str, name: str | None = None) -> Study:
     """
     opened = open_storage(storage, must_exist=True)
     with named_errors(storage), quiet():
-        plans = {study.study_name: study.user_attrs.get(PLAN) for study in opened.get_all_studies()}
+        attributes = {study.study_name: study.user_attrs for study in opened.get_all_studies()}
+    plans = {study: kept.get(PLAN) for study, kept in attributes.items()}
     known = [study for study, plan in plans.items() if plan is not None]
     if name is None and len(known) == 1:
         name = known[0]
@@ -200,7 +214,8 @@ def load_study(storage: str, name: str | None = None) -> Study:
         raise StudyError(f"name one of the studies at {storage}{_others(known)}")
     if name not in known:
         raise StudyError(f"there is no study {name!r} at {storage}{_others(known)}")
-    return Study(plan_from_json(name, plans[name]), opened, storage)
+    about = about_from_json(attributes[name].get(ABOUT))
+    return Study(plan_from_json(name, plans[name]), opened, storage, about)
 
 
 def _others(names: Sequence[str]) -> str:

@@ -58,7 +58,7 @@ class PrefetchWeightsPass(ModulePass):
     optional: ClassVar[Knob] = Knob((True, False))
 
     percent: int = field(
-        default=100, metadata={"knob": Knob(low=1, high=100, scale="log", prior="exponential")}
+        default=100, metadata={"knob": Knob(low=1, high=100, scale="log", prior="exponential", unit="%")}
     )
     """Of the room in their PMUs that streams fill; what they need at least they have anyway."""
 

@@ -76,6 +76,7 @@ def _bytes_up_to(size: str, default: str | None = None) -> Knob:
         low=LEAST_KNOB_BYTES,
         high=f"min({MOST_KNOB_BYTES}, {size})",
         scale="pow2",
+        unit="bytes",
         prior="exponential",
         default=default,
         where=(f"{size} > {LEAST_KNOB_BYTES}",),
@@ -91,13 +92,16 @@ class TileStagesPass(ModulePass):
     tile_bytes: int = field(default=TILE_BYTES, metadata={"knob": _bytes_up_to("largest_weight_bytes")})
     """Largest tile that a stage streams, where the extents allow it."""
     least_tiles: int = field(
-        default=LEAST_TILES, metadata={"knob": Knob(low=1, high=64, scale="pow2", prior="gaussian")}
+        default=LEAST_TILES,
+        metadata={"knob": Knob(low=1, high=64, scale="pow2", prior="gaussian", unit="tiles")},
     )
     """Fewest tiles of what a stage streams, where the extents allow it."""
     least_run_bytes: int | None = field(
         default=None,
         metadata={
-            "knob": Knob(low=16, high=512, scale="pow2", prior="gaussian", default="agcu_request_bytes")
+            "knob": Knob(
+                low=16, high=512, scale="pow2", prior="gaussian", default="agcu_request_bytes", unit="bytes"
+            )
         },
     )
     """Neighbouring bytes that a streamed tile should have; the machine's `agcu_request_bytes` if absent."""

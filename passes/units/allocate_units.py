@@ -168,14 +168,14 @@ class AllocateUnitsPass(ModulePass):
 
     name: ClassVar[str] = "allocate-units"
 
-    percent: int = field(default=90, metadata={"knob": Knob(low=4, high=100, scale="log")})
+    percent: int = field(default=90, metadata={"knob": Knob(low=4, high=100, scale="log", unit="%")})
     """Published: one decoder layer of a 7B model uses almost 90 % of the PCUs and PMUs (SN40)."""
     pcu_percent: int | None = field(
-        default=None, metadata={"knob": Knob(low=4, high=100, scale="log", default="percent")}
+        default=None, metadata={"knob": Knob(low=4, high=100, scale="log", default="percent", unit="%")}
     )
     """Of the PCUs; `percent` if absent."""
     stream_percent: int = field(
-        default=100, metadata={"knob": Knob(low=25, high=800, scale="log", prior="gaussian")}
+        default=100, metadata={"knob": Knob(low=25, high=800, scale="log", prior="gaussian", unit="%")}
     )
     """What a byte counts that a stream brings, against one that a stage makes. Streams with more PMUs load
     further ahead (`prefetch-weights`), stages with more exchange their tiles faster."""

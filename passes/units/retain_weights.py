@@ -110,7 +110,7 @@ class RetainWeightsPass(ModulePass):
     name: ClassVar[str] = "retain-weights"
     optional: ClassVar[Knob] = Knob((False, True))
 
-    percent: int = field(default=100, metadata={"knob": Knob(low=5, high=100, prior="exponential")})
+    percent: int = field(default=100, metadata={"knob": Knob(low=5, high=100, prior="exponential", unit="%")})
     """Of the PMUs that no kernel needs, those that weights get at most; how many they get says the model."""
     pmus: int | None = None
     """PMUs that weights get at most."""

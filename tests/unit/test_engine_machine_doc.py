@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import cast
 
-from kl.dialects.machine import SN40L, Machine, Parameter, described
+from kl.backends.targets import Parameters
+from kl.dialects.machine import SN40L, Machine
+from kl.tools.parameters import Parameter, parameters_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "machine.md"
 
@@ -26,27 +29,23 @@ def test_the_table_lists_every_parameter_with_value_unit_and_source() -> None:
 
 
 def test_every_source_is_named_or_says_why_there_is_none() -> None:
-    for one in described(SN40L):
-        heads = {"published": ("SN40", "STeP"), None: ()}.get(one.source_kind, (f"{one.source_kind}:",))
-        assert one.source.lower().startswith(tuple(map(str.lower, heads))), f"{one.name}: {one.source}"
+    for one in parameters_of(SN40L):
+        heads = ("SN40", "STeP") if one.standing == "published" else (f"{one.standing}:".capitalize(),)
+        assert one.source.startswith(heads), f"{one.name}: {one.source}"
 
 
-def test_a_machine_is_described_with_its_values_units_and_the_kinds_of_its_sources() -> None:
-    found = {one.name: one for one in described(SN40L.with_values({"pcus": 7}))}
+def test_a_machine_is_described_with_its_values_units_and_the_standings_of_its_sources() -> None:
+    found = {one.name: one for one in parameters_of(SN40L.with_values({"pcus": 7}))}
     assert [*found] == [field.name for field in fields(Machine)]
-    assert found["pcus"] == Parameter("pcus", 7, "units", "SN40: pattern compute units per socket")
-    kinds = {name: one.source_kind for name, one in found.items()}
-    assert {name for name, kind in kinds.items() if kind == "fitted"} == {
-        "hbm_efficiency_permille", "execute_ns", "host_command_ns"
-    }  # fmt: skip
-    assert (kinds["pcus"], kinds["pcu_flops_per_cycle"], kinds["dies"]) == (
-        "published",
-        "derived",
-        "published",
-    )
-    assert kinds["clock_hz"] == "assumed"
+    pcus = Parameter("pcus", 7, "units", "SN40: pattern compute units per socket", "published", 1040)
+    assert found["pcus"] == pcus
+    assert pcus.is_changed
+    fitted = {name for name, one in found.items() if one.standing == "fitted"}
+    assert fitted == {"hbm_efficiency_permille", "execute_ns", "host_command_ns"}
+    others = [found[name].standing for name in ("pcu_flops_per_cycle", "dies", "clock_hz")]
+    assert others == ["derived", "published", "assumed"]
 
 
 def test_the_machine_of_another_target_is_described_as_far_as_it_says() -> None:
-    assert described({"lanes": 3}) == (Parameter("lanes", 3),)
-    assert described({"lanes": 3})[0].source_kind is None
+    machine = cast(Parameters, {"lanes": 3})
+    assert [*parameters_of(machine)] == [Parameter("lanes", 3, "", "", "unknown", None)]

@@ -220,11 +220,14 @@ def test_drawing_leaves_matplotlib_as_it_was():
         ("tile", "tile"),
         ("outline-kernels.granularity", "outline-kernels.\ngranularity"),
         ("merge-identical-kernels", "merge-identical-\nkernels"),
-        ("x" * 30, "x" * 17 + "…"),
+        ("x" * 30, "x" * 22 + "\n" + "x" * 8),
+        ("a " * 30, "\n".join([" ".join("a" * 11)] * 2 + [" ".join("a" * 8)])),
+        ("", ""),
     ],
 )
-def test_labels_are_short(text: str, shown: str):
+def test_labels_are_narrow_and_keep_every_letter(text: str, shown: str):
     assert label(text) == shown
+    assert label(text).replace("\n", "").replace(" ", "") == text.replace(" ", "")
 
 
 def test_long_details_stand_below_the_table():

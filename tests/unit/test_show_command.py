@@ -8,10 +8,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from whatif_answers import ASKED
 
 from kl.tools.command_line import filled, written
 from kl.tools.commands.show import Command
 from kl.tools.kl import main, make_parser
+from kl.tools.options import ComparisonOptions
+from kl.tools.show import what_if
 
 ROOT = Path(__file__).parents[2]
 MINI = str(ROOT / "examples/mini.kl")
@@ -94,3 +97,20 @@ def test_a_command_is_written_as_it_was_read(line: str):
     again = filled(Command, parser.parse_args(["show", *written(command)]))
     assert again == command
     assert sorted(written(command)) == sorted(shlex.split(line))
+
+
+def test_what_might_be_is_a_section_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+):
+    asked = list[ComparisonOptions]()
+    monkeypatch.setattr(what_if, "ask", lambda options: asked.append(options) or ASKED)
+    page = tmp_path / "page.html"
+    assert main(["show", MINI, "--what-if", "--set", "pcus=1000", "--text", "-o", str(page)]) == 0
+    assert [one.machine.set for one in asked] == [("pcus=1000",)]
+    assert '<section id="what-if">' in page.read_text("utf-8")
+    assert "kl show" in page.read_text("utf-8")
+    assert "--what-if" in page.read_text("utf-8"), "the command that makes the page"
+    assert "\nwhat if: toy, looped (-O2)" in capsys.readouterr().out
+    assert main(["show", MINI, "-o", str(page)]) == 0
+    assert 'id="what-if"' not in page.read_text("utf-8")
+    assert len(asked) == 1

@@ -40,7 +40,7 @@ def run(command: Command) -> int:
 
     study = load_study(command.study, command.name)
     plan = study.plan
-    report = analyse(StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials())))
+    report = analyse(StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials()), study.about))
     written = _write(report, command)
     if command.json:
         print_json({"version": JSON_VERSION, "input": command.study, **asdict(report)})

@@ -18,6 +18,7 @@ from ..values import HELP_MARK, InputError, window
 if TYPE_CHECKING:
     from ..show.collection import Shown
     from ..show.markup import Section
+    from ..whatif.answers import WhatIf
 
 STDOUT = "-"
 
@@ -43,6 +44,9 @@ class Command:
     text: bool = option(
         "print bars, timelines and tables on the terminal; without -o, no page", default=False
     )
+    what_if: bool = option(
+        "show what other machines, sizes and models would take, too; a minute on two cores", default=False
+    )
 
 
 def run(command: Command) -> int:
@@ -53,6 +57,7 @@ def run(command: Command) -> int:
     from ..show.collection import collect
     from ..show.page import page, sections_of
     from ..show.text import print_text
+    from ..whatif.text import print_what_if
 
     _check(command)
     part = None if command.window is None else window(command.window)
@@ -60,7 +65,8 @@ def run(command: Command) -> int:
     shown.comparison.report()
     if not shown.comparison.works:
         return 1
-    sections = sections_of(shown, _said(command))
+    asked = _asked(command)
+    sections = sections_of(shown, _said(command), _more(asked))
     target = _target(command, shown.comparison.given.name)
     if target == STDOUT:
         exact_output().write(page(shown, sections))
@@ -73,9 +79,25 @@ def run(command: Command) -> int:
         return 0
     if command.text:
         print_text(shown)
+    if command.text and asked is not None:
+        print_what_if(asked)
     for path in files:
         print(path)
     return 0
+
+
+def _asked(command: Command) -> WhatIf | None:
+    """What might be, if the command line asks for it."""
+    from ..show.what_if import ask
+
+    return ask(command.comparison) if command.what_if else None
+
+
+def _more(asked: WhatIf | None) -> tuple[Section, ...]:
+    """The sections that the page has only where they are asked for."""
+    from ..show.what_if import what_if_section
+
+    return () if asked is None else (what_if_section(asked),)
 
 
 def _check(command: Command) -> None:

@@ -84,7 +84,7 @@ def _search(session: Session, storage: str, options: StudyOptions) -> Sequence[T
     assert options.budget is not None, "the command line has a default"
     for point in [*session.defaults.values()][:1]:
         session.evaluation(point)  # what is wrong with the options shows here, not in every trial
-    study = open_study(session.plan, storage, must_exist=options.resume)
+    study = open_study(session.plan, storage, must_exist=options.resume, about=session.about)
     for point in session.defaults.values():
         study.enqueue(point)
     before = study.trials()

@@ -73,6 +73,8 @@ def link_slacks(module: ModuleOp) -> dict[str, float]:
     return {"links": float(max(loads, default=0) - machine_of(module).rdn_bytes_per_cycle)}
 
 
+SLACK_UNITS = {"pcus": "PCUs", "pmus": "PMUs", "links": "bytes/cycle", "hbm": "bytes"}
+"""Of what is too much of a resource."""
 BEFORE: Mapping[str, Gauge] = {"allocate-units": unit_slacks}
 AFTER: Mapping[str, Gauge] = {"route-channels": link_slacks}
 """By pass: what reads slacks off the module before and after it."""

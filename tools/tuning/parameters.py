@@ -38,6 +38,8 @@ class BoundKnob:
     """What it is in the pipeline as it stands."""
     is_written: bool = False
     """Whether a pipeline always says it: what an absent option stands for depends on others."""
+    unit: str = ""
+    """Of its values, if they have one."""
 
     @property
     def name(self) -> str:
@@ -97,7 +99,7 @@ def _bound_knobs(slot: Slot, facts: Facts, module: ModuleOp) -> Iterator[BoundKn
             defaults[option.replace("-", "_")] = default
         parameter = replace(_parameter(f"{name}.{option}", knob, own, default), when=when)
         texts = [_named(text, slot, own) for text in knob.where if not _is_about(text, own)]
-        yield BoundKnob(name, option, parameter, tuple(texts), default, usual is None)
+        yield BoundKnob(name, option, parameter, tuple(texts), default, usual is None, knob.unit)
 
 
 def _own_facts(knob: Knob, module: ModuleOp) -> dict[str, int]:

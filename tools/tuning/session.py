@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ...backends import DEFAULT_TARGET
 from ...backends.targets import AnyTarget, Parameters
+from ...explore.about import About
 from ...explore.errors import SpaceError
 from ...explore.history import Objective
 from ...explore.optimizer import Settings
@@ -24,11 +25,12 @@ from ..driver import parse_passes
 from ..machines import check_parameters
 from ..mapping import check_names
 from ..options import MachineOptions, ModelOptions, TuningOptions
+from ..parameters import parameters_of
 from ..study_options import StudyOptions
 from ..universe import available_passes, find_target
 from ..values import HELP_MARK, InputError, assignments
 from ..variants import VARIANTS
-from .evaluation import MappingEvaluation, Source, tuned_module, workbench
+from .evaluation import SLACK_UNITS, MappingEvaluation, Source, tuned_module, workbench
 from .parameters import Cost, machine_parameter, parse_cost
 from .space import MappingSpace, PipelineTemplate, choice_pipeline, default_template, mapping_space
 
@@ -44,6 +46,33 @@ class Session:
     plan: StudyPlan
     defaults: Mapping[str, Point]
     """Points to begin with, by name."""
+
+    @property
+    def about(self) -> About:
+        """What reports name: the model, units, and the points by hand."""
+        evaluation, source = self.evaluation, self.evaluation.source
+        sockets = dict(_machine(source).items()).get("sockets")
+        is_fixed = sockets is not None and "sockets" not in evaluation.machine
+        where = f", {sockets} socket{'s' if sockets != 1 else ''}" if is_fixed else ""
+        turned = "mappings" if evaluation.mapping.knobs else "machines"
+        changed = " ".join(f"{key}={value}" for key, value in (*source.parameters, *source.machine))
+        facts = (("model", source.path), ("target", source.found.name), ("changed", changed))
+        title = f"{Path(source.path).stem}{where}: {turned}"
+        return About(
+            title, tuple(one for one in facts if one[1]), _units(evaluation), (*self.defaults.items(),)
+        )
+
+
+def _units(evaluation: MappingEvaluation) -> dict[str, str]:
+    """The units of all that a report shows, as far as it has some."""
+    source = evaluation.source
+    units = {
+        **{one.name: one.unit for one in parameters_of(_machine(source)) if one.name in evaluation.machine},
+        **{knob.name: knob.unit for knob in evaluation.mapping.knobs},
+        **SLACK_UNITS,
+        **{name: measure.unit for name, measure in source.found.measures().items()},
+    }
+    return {name: unit for name, unit in units.items() if unit}
 
 
 def make_session(model: ModelOptions, tuning: TuningOptions, study: StudyOptions) -> Session:

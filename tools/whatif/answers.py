@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...dialects.machine import Parameter
+from ..parameters import Parameter
 
 
 @dataclass(frozen=True)
@@ -102,3 +102,11 @@ class WhatIf:
     """Of every parameter of the machine; none where the model as given is refused."""
     curves: tuple[Curve, ...]
     matrix: Matrix
+
+    @property
+    def ordered(self) -> tuple[Sensitivity, ...]:
+        """The sensitivities, those that change most first."""
+        base = self.base
+        if isinstance(base, Refused):
+            return self.sensitivities
+        return tuple(sorted(self.sensitivities, key=lambda one: -one.effect(base)))

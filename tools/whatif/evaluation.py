@@ -36,15 +36,18 @@ def time_point(point: Point) -> Answer:
 def timing_of(point: Point) -> Timing | Refused:
     """The timing of a point, or why there is none."""
     options = TimeOptions(point.timing.position, point.timing.orchestration)
+    path = ""
     try:
         with redirect_stderr(io.StringIO()):
             compiler = Compiler.of(point.compiler)
-            return time_chosen(compiler, compiler.read(), options)
+            given = compiler.read()
+            path = given.path
+            return time_chosen(compiler, given, options)
     except Exception as error:
         diagnostic = describe(error)
         if diagnostic is None:
             raise
-        return Refused(point.change, diagnostic.message)
+        return Refused(point.change, diagnostic.message.removeprefix(f"{path}: "))
 
 
 def answer_of(change: str, timing: Timing | Refused) -> Answer:

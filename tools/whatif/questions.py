@@ -10,10 +10,10 @@ from itertools import chain
 from pathlib import Path
 
 from ...backends.targets import Timing
-from ...dialects.machine import Parameter, described
 from ..compilation import STDIN, Compiler
 from ..examples import examples, find_input
 from ..options import CompilerOptions, TimingOptions
+from ..parameters import Parameter, parameters_of
 from ..terminal import progress
 from ..values import HELP_MARK, OPTIMIZATIONS, InputError
 from ..variants import DEFAULT_LEVEL
@@ -54,7 +54,7 @@ def _machine(options: CompilerOptions) -> tuple[Parameter, ...]:
     if given.level != "nn":
         way_out = f"{HELP_MARK}ask about a model, or IR at the nn level"
         raise InputError(f"{given.path} has its kernels already{way_out}")
-    return described(given.target.machine(given.module))
+    return tuple(parameters_of(given.target.machine(given.module)))
 
 
 @dataclass(frozen=True)

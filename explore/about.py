@@ -1,0 +1,61 @@
+"""What a study is of, for those who read about it: kept beside its plan, and no part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .parameters import Value
+from .space import Point
+
+
+@dataclass(frozen=True)
+class About:
+    """Names, units and points that a search itself does not need."""
+
+    title: str = ""
+    """What is searched: the model, the application; empty where nobody has said it."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """More of it, each with its name: the file, the machine."""
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of objectives, parameters, resources and details, by their names: `s`, `bytes`."""
+    defaults: tuple[tuple[str, Point], ...] = ()
+    """Points that one would take without a search, by name; the usual one first."""
+
+
+def about_to_json(about: About) -> dict[str, Any]:
+    """As a document."""
+    return {
+        "title": about.title,
+        "facts": [list(fact) for fact in about.facts],
+        "units": dict(about.units),
+        "defaults": [
+            [name, {key: _plain(value) for key, value in point.items()}] for name, point in about.defaults
+        ],
+    }
+
+
+def about_from_json(document: Any) -> About:
+    """What a document says; nothing where it is none, as in studies that others have made."""
+    try:
+        return About(
+            title=str(document["title"]),
+            facts=tuple((str(name), str(text)) for name, text in document["facts"]),
+            units={str(name): str(unit) for name, unit in document["units"].items()},
+            defaults=tuple(
+                (str(name), {key: _value(value) for key, value in point.items()})
+                for name, point in document["defaults"]
+            ),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return About()
+
+
+def _plain(value: Value) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _value(value: Any) -> Value:
+    """A value of a parameter: JSON has lists for orders."""
+    return tuple(value) if isinstance(value, list) else value
