@@ -24,7 +24,7 @@ TORCH_FOR_CPU := https://download.pytorch.org/whl/cpu
 # Where `make docs` puts its pages.
 PAGES := build/docs
 
-.PHONY: install demo reference docs chromium browser test test-oldest oracle xdsl-suite lit check format \
+.PHONY: install demo reference pictures docs chromium browser test test-oldest oracle xdsl-suite lit check format \
 	constraints clean
 
 install: $(DEVELOPER)
@@ -69,6 +69,10 @@ test: install
 test-oldest: $(OLDEST)/.installed
 	@$(OLDEST)/bin/python -c 'import xdsl; print("FileCheck files with xDSL", xdsl.__version__)'
 	$(OLDEST)/bin/pytest -n 2 -rs tests/filecheck
+
+# The pictures of docs/gallery.md, by the commands that stand there.
+pictures: $(BASE)
+	$(BIN)/python docs/site/pictures.py
 
 # Pages of docs/ for a browser: warnings are errors, links lead somewhere, nothing is loaded from elsewhere.
 docs: install

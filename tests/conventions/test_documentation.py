@@ -25,6 +25,10 @@ from kl.tools.driver import check_module
 from kl.tools.universe import make_context
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "docs/site"))
+
+import pictures  # noqa: E402  # from the folder that has just been added
+
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/dialects/*.md")])
 BLOCK = re.compile(r"^```([\w-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED_BLOCK = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -32,6 +36,7 @@ ADDING = ROOT / "docs/adding.md"
 EXTENDING = ROOT / "docs/extending.md"
 TUTORIAL = ROOT / "docs/tutorial.md"
 """The blocks of these are files; tests of their own type them."""
+GALLERY = ROOT / "docs/gallery.md"
 
 
 def run_shell(text: str, folder: Path, **more: str) -> str:
@@ -115,7 +120,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if p not in (ADDING, EXTENDING, TUTORIAL)],
+    [p for p in PAGES if p not in (ADDING, EXTENDING, TUTORIAL, GALLERY)],
     ids=lambda page: page.relative_to(ROOT).as_posix().removeprefix("docs/"),
 )
 def test_the_blocks_of_a_page_work(page: Path, folder: Path):
@@ -129,6 +134,14 @@ def test_the_tutorial_works_in_a_folder_of_its_own(tmp_path: Path):
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert check_blocks(TUTORIAL, tmp_path) >= 7, "every step shows what its command prints"
+
+
+def test_the_gallery_shows_what_its_commands_draw(folder: Path):
+    check_blocks(GALLERY, folder)
+    assert len(pictures.shown()) >= 4
+    assert pictures.stale(folder) == [], "make pictures draws them again"
+    kept = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs/pictures").rglob("*/*.svg")}
+    assert kept == {*pictures.shown()}
 
 
 def check_blocks(page: Path, folder: Path) -> int:
