@@ -1,8 +1,8 @@
 """The pictures of `docs/gallery.md`, drawn by the commands that stand there.
 
 Run from the repository root: `.venv/bin/python docs/site/pictures.py`, or `make pictures`. A command that
-writes pictures (`--svg FOLDER`) runs in a folder of its own; those that the page shows are kept. A test draws
-them again and compares.
+writes pictures (`--svg FOLDER`) runs in a folder of its own, beside the examples; those that the page shows
+are kept. A test draws them again and compares.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def keep(folder: Path, names: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     with TemporaryDirectory() as folder:
+        (Path(folder) / "examples").symlink_to(DOCS.parent / "examples")
         for command in commands():
             print(command, flush=True)
             path = f"{Path(sys.executable).parent}:$PATH"
