@@ -84,7 +84,7 @@ docs: install
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-	&& apt-get install -qq --yes --no-install-recommends chromium >/dev/null 2>&1; } \
+	&& apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium; } >/dev/null 2>&1 \
 	|| echo "the tests in a browser are skipped: chromium is not there and cannot be installed here"
 
 # Pages in a browser: what they load, what they say, how they look at each width.

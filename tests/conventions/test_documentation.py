@@ -210,6 +210,18 @@ def test_pages_link_to_what_is_there():
     assert missing == []
 
 
+def test_every_page_stands_in_the_order_of_reading():
+    """What stands in no list is a page that nobody finds; Sphinx would refuse it, but later."""
+    listed = set[Path]()
+    for index in (ROOT / "docs/index.md", ROOT / "docs/dialects/index.md"):
+        for contents in re.findall(
+            r"^```\{toctree\}\n(.*?)^```$", index.read_text(), re.DOTALL | re.MULTILINE
+        ):
+            names = [line for line in contents.splitlines() if line and not line.startswith(":")]
+            listed |= {index.parent / f"{name}.md" for name in names}
+    assert listed | {ROOT / "docs/index.md"} == {page for page in PAGES if page.is_relative_to(ROOT / "docs")}
+
+
 def test_the_readme_states_the_supported_versions_of_xdsl():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     [(oldest, bound)] = re.findall(r'"xdsl>=0\.(\d+),<0\.(\d+)"', project)
