@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.builtin import IntegerType, StringAttr
 from xdsl.irdl import IRDLOperation, irdl_op_definition, opt_prop_def, var_operand_def
 
 from kl.passes.knobs import Knob
@@ -55,12 +55,32 @@ class OddOp(IRDLOperation):
     SHOWN: ClassVar[bool] = True
 
 
+@irdl_op_definition
+class StrangeOp(IRDLOperation):
+    """An operation with a part of a type that no page has words for."""
+
+    name = "test.strange"
+
+    values = var_operand_def(IntegerType)
+
+
 def test_the_parts_of_an_operation_have_their_names_kinds_and_notes():
     values, label = dialect_pages.parts_of(OddOp)
     assert values == dialect_pages.Part(
         "values", "operand, any number", "any type", "What it takes, in order."
     )
     assert label == dialect_pages.Part("tag", "attribute, optional", "text", "")
+
+
+def test_what_a_page_cannot_say_is_an_error_with_the_way_out():
+    with pytest.raises(
+        ValueError, match=r"nn\.cube is in no valid file of tests/filecheck/dialects/nn; add it"
+    ):
+        dialect_pages.example_of("nn.cube")
+    with pytest.raises(
+        ValueError, match=r"'values' takes IntegerType, which has no words in dialect_pages\.py"
+    ):
+        dialect_pages.parts_of(StrangeOp)
 
 
 def test_a_knob_is_said_in_words():
