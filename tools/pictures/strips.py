@@ -45,7 +45,7 @@ def strip(
 def _rectangle(piece: Piece, scale: Scale, class_: str, y: float, height: float) -> Element:
     """A piece at its place; where it is not busy all the time, it is as dense as it is busy."""
     length = piece.end - piece.start
-    density = None if piece.is_solid else f"{piece.busy / length:.3f}"
+    density = None if piece.is_solid else f"{piece.share:.3f}"
     return rect(
         scale.pixels(piece.start),
         y,
@@ -66,7 +66,7 @@ def _words(piece: Piece, scale: Scale) -> str:
     """What the pointer shows: names, how many, since when and how long."""
     names = ", ".join((*piece.names[:3], *(("…",) if len(piece.names) > 3 else ())))
     many = f"{piece.count:,} times, " if piece.count > 1 else ""
-    share = "" if piece.is_solid else f", busy {share_text(piece.busy / (piece.end - piece.start))}"
+    share = "" if piece.is_solid else f", busy {share_text(piece.share)}"
     time = (
         f"at {time_text(scale.seconds(piece.start))} for {time_text(scale.seconds(piece.end - piece.start))}"
     )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from .folding import Line
 
-CONTEXT = 2
+CONTEXT = 1
 """Lines that are shown around a change."""
 _WORD = re.compile(r"\s+|[^\s,{}<>()\[\]]+|.")
 _HEAD = re.compile(r"\s*(?:%[^=]*= )?[\w.]+(?: @[\w.]+| \"[^\"]*\")?")

@@ -12,8 +12,9 @@ from .differences import Hunk, Piece, Row, counts, difference
 from .folding import Line, folded
 from .markup import Section, paragraph
 
-LONG = 60
-"""Characters of attributes, or of what has not changed in a line, that a script folds."""
+LONG, HEAD, TAIL = 56, 30, 14
+"""Characters of what has not changed in a line, and how many of more stand there from both ends; characters
+of attributes that a script folds."""
 _ATTRIBUTES = re.compile(rf"(\{{[^{{}}]{{{LONG},}}\}})")
 
 
@@ -62,7 +63,7 @@ def _given(lines: Sequence[Line], place: str) -> Element:
         element("span", "what was given", class_="strong"),
         element("span", f"{len(lines)} lines", class_="counts soft"),
     )
-    rows = [_row(Row((Piece("same", line.text),), line.place)) for line in lines]
+    rows = [element("p", line.text, data_l=_line_number(line.place)) for line in lines]
     return element("details", head, element("div", *rows, class_="diff", data_given=place), class_="pass")
 
 
@@ -91,26 +92,35 @@ def _step(number: int, one: PassText, hunks: Sequence[Hunk]) -> Element:
 
 def _row(row: Row) -> Element:
     kind = None if row.kind == "same" else row.kind
-    children = [part for piece in row.pieces for part in _piece(piece, row.kind == "changed")]
+    children = [part for piece in row.pieces for part in _piece(piece, row.kind)]
     return element("p", *children, class_=kind, data_l=_line_number(row.place))
 
 
 def _line_number(place: str) -> str | None:
     """The line of a place."""
-    parts = place.rsplit(":", 2)
-    return parts[1] if len(parts) == 3 else None
+    return place.rpartition(":")[2] or None
 
 
-def _piece(piece: Piece, in_changed: bool) -> Iterator[Element | str]:
-    """Marked where it is new or gone within a line; long attributes are what a script may fold."""
-    if in_changed and piece.kind != "same":
+def _piece(piece: Piece, row: str) -> Iterator[Element | str]:
+    """Marked where it is new or gone within a line; what has not changed stands there in short."""
+    if piece.kind == "same":
+        yield from _short(piece.text)
+    elif row == "changed":
         yield element("ins" if piece.kind == "added" else "del", piece.text)
+    else:
+        for at, part in enumerate(_ATTRIBUTES.split(piece.text)):
+            if part:
+                yield element("s", part) if at % 2 else part
+
+
+def _short(text: str) -> Iterator[Element | str]:
+    """The beginning and the end of a long text, and how many characters are between them."""
+    if len(text) <= LONG:
+        yield text
         return
-    for at, part in enumerate(_ATTRIBUTES.split(piece.text)):
-        if at % 2:
-            yield element("s", part)
-        elif part:
-            yield part
+    yield text[:HEAD]
+    yield element("s", "…", data_n=len(text) - HEAD - TAIL)
+    yield text[len(text) - TAIL :]
 
 
 def _source(model: str) -> Iterator[Element]:

@@ -8,12 +8,16 @@
   passes.classList.add("folding");
 
   const make = (tag, text, facts = {}) => Object.assign(document.createElement(tag), { textContent: text }, facts);
-  const without = (row, tag) => {
-    const copy = row.cloneNode(true);
-    copy.querySelectorAll(tag).forEach((part) => part.remove());
-    return copy.textContent;
+  // A line that has changed says what it keeps of the one before it, in short: data-n characters are left out.
+  const line = (row, old = "") => {
+    let text = "", at = 0;
+    for (const part of row.childNodes) {
+      const left = +(part.dataset?.n ?? 0), kept = left ? old.slice(at, at + left) : part.textContent;
+      if (part.tagName !== "DEL") text += kept;
+      if (part.tagName !== "INS") at += kept.length;
+    }
+    return { text, place: row.dataset.l };
   };
-  const line = (row) => ({ text: without(row, "del"), place: row.dataset.l });
 
   function after(before, step) {
     const lines = [];
@@ -23,14 +27,14 @@
       for (const row of hunk.children) {
         if (row.className === "removed") at++;
         else if (row.className === "added") lines.push(line(row));
-        else if (row.className === "changed") lines.push(line(row)), at++;
+        else if (row.className === "changed") lines.push(line(row, before[at++].text));
         else lines.push(before[at++]);
       }
     }
     return lines.concat(before.slice(at));
   }
   let versions;
-  const texts = () => (versions ??= steps.reduce((all, step) => [...all, after(all.at(-1), step)], [[...given.children].map(line)]));
+  const texts = () => (versions ??= steps.reduce((all, step) => [...all, after(all.at(-1), step)], [[...given.children].map((row) => line(row))]));
 
   function compare(from, to) {
     const [old, now] = [texts()[from], texts()[to]];

@@ -17,6 +17,8 @@ from .gathering import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
 from .markup import Cell, Numbers, Section, figure, folded, paragraph, table
 
 RATE = "tokens_per_second"
+LEAST_SHARE = 0.1
+"""The share of the time that a kernel takes at least which is drawn on the chip."""
 
 
 def rate_text(rate: float) -> str:
@@ -124,14 +126,26 @@ def chip_section(shown: Shown) -> Section:
     question = "How does it lie on the chip?"
     if shown.floorplan is None:
         return Section("chip", question, (paragraph(absent(shown, "has a floor plan")),))
-    plan = shown.floorplan
-    kernels = sorted(plan.kernels, key=lambda one: -len(one.stages))
-    pictures = [chip.draw(plan, one, f"{one.kernel} on the chip", _colors(shown)) for one in kernels]
-    first, *others = zip(kernels, pictures, strict=True)
-    parts = (figure(first[1]), *(folded(_chip_words(one), figure(picture)) for one, picture in others))
-    many = shown.sockets > 1
-    alike = (paragraph(f"One of {shown.sockets} sockets is drawn: all are alike."),) if many else ()
-    return Section("chip", question, (*alike, *parts), tuple(pictures))
+    plan, main = shown.floorplan, shown.main
+    assert main is not None, "it has the floor plan"
+    shares = _shares(main)
+    kernels = sorted(plan.kernels, key=lambda one: -shares.get(one.kernel, 0.0))
+    large = [one for one in kernels if shares.get(one.kernel, 0.0) >= LEAST_SHARE] or kernels[:1]
+    pictures = [chip.draw(plan, one, f"{one.kernel} on the chip", _colors(shown)) for one in large]
+    first, *others = zip(large, pictures, strict=True)
+    drawn = (figure(first[1]), *(folded(_chip_words(one), figure(picture)) for one, picture in others))
+    left = [_chip_words(one) for one in kernels if one not in large]
+    less = f"Not drawn, as they take less than {share_text(LEAST_SHARE)} of the time: {'; '.join(left)}."
+    many = f"One of {shown.sockets} sockets is drawn: all are alike."
+    notes = (*([many] if shown.sockets > 1 else []), *([less] if left else []))
+    return Section("chip", question, (*drawn, *map(paragraph, notes)), tuple(pictures))
+
+
+def _shares(main: Drawn) -> dict[str, float]:
+    """The share of the time that each kernel takes."""
+    whole = main.timing.cycles or 1
+    kernels = main.timing.document.get("kernels", ())
+    return {one["kernel"]: one["cycles"] / whole for one in kernels}
 
 
 def _chip_words(kernel: KernelPlan) -> str:
