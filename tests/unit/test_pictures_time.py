@@ -8,7 +8,7 @@ import pytest
 from picture_reading import SVG, Found, elements, having, read, texts
 
 from kl.backends.intervals import Intervals, Span, Track, Window
-from kl.tools.pictures import magnifier, timelines
+from kl.tools.pictures import magnifier, strips, timelines
 from kl.tools.pictures.ledger import LedgerBar
 from kl.tools.pictures.ledger import draw as draw_ledger
 from kl.tools.pictures.svg import WIDTH, Value
@@ -100,6 +100,19 @@ def test_a_thousand_layers_need_no_more_elements_than_fit():
     assert elements(read(timelines.draw("t", [Timeline("crowded", crowded)]))) <= 1500
 
 
+def test_the_area_of_a_band_is_its_busy_time_and_calls_fill_their_row():
+    root = read(timelines.draw("t", both(1000)))
+    for timeline in having(root, "data-timeline"):
+        for row in having(timeline, "data-row"):
+            high = timelines.CALL if row.attrib["data-row"] == "calls" else timelines.SERVER
+            for rect in having(row, "data-start"):
+                cycles = int(rect.attrib["data-cycles"])
+                expected = max(strips.LOWEST, high * cycles / int(rect.get("data-length", cycles)))
+                assert float(rect.attrib["height"]) == pytest.approx(expected, abs=0.01)
+                bottom = float(rect.get("y", "0")) + float(rect.attrib["height"])
+                assert bottom == pytest.approx(high, abs=0.01) or "y" not in rect.attrib
+
+
 def test_layers_are_counted_and_what_a_call_does_not_use_has_no_row():
     root = read(timelines.draw("t", both(32)))
     assert [found.attrib["data-layers"] for found in having(root, "data-layers")] == ["32"]
@@ -161,7 +174,7 @@ def test_what_a_window_leaves_out_is_hatched_and_not_idle():
 
     assert (hatched(long), hatched(short)) == ([], ["not-recorded"])
     scale = float(short.attrib["data-scale"])
-    grounds = [one for one in short.iter(f"{SVG}rect") if one.attrib["class"] == "idle"]
+    grounds = [one for one in short.iter(f"{SVG}rect") if one.get("class") == "idle"]
     assert all(abs(float(one.attrib["width"]) - LAYER * scale) < 0.01 for one in grounds)
     assert "not recorded" in texts(root)
 

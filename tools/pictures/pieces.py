@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from ...backends.intervals import Span
 
-NEAREST_PIXELS = 0.25
+NEAREST_PIXELS = 0.5
 """Gaps below it cannot be seen."""
 
-LENGTH = 12
+LENGTH = 6
 """Such gaps are a piece in which busy and idle time are mixed, before it is held against its neighbours."""
 
 EQUAL = 0.1
@@ -55,8 +55,6 @@ def pieces(spans: Iterable[Span], scale: float, most: int) -> tuple[Piece, ...]:
     """
     given = tuple(spans)
     gap = max(1, round(NEAREST_PIXELS / scale))
-    if sum(span.count for span in given) <= most:
-        return tuple(_joined(_ordered(given, 1), 1, 1))
     found = _coarser(_ordered(given, gap), gap)
     while len(found) > most:
         gap *= 2
