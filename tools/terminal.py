@@ -11,6 +11,7 @@ from math import isfinite
 from typing import IO, Any
 
 from ..backends.tables import Table
+from .hearing import listener
 
 PATIENCE_SECONDS = 1.0
 """How long work may take before anything is displayed."""
@@ -19,15 +20,15 @@ Advance = Callable[[int, int], None]
 """Told how many parts of how many are done."""
 
 
-def print_tables(tables: Sequence[Table]) -> None:
-    """Print tables on stdout, with empty lines between them."""
+def print_tables(tables: Sequence[Table], file: IO[str] | None = None) -> None:
+    """Print tables, on stdout if nothing else is said, with empty lines between them."""
     for number, table in enumerate(tables):
         if number:
-            print()
+            print(file=file)
         if table.title:
-            print(table.title)
+            print(table.title, file=file)
         if table.columns:
-            print_table(table.columns, table.rows, table.texts)
+            print_table(table.columns, table.rows, table.texts, file)
 
 
 def print_table(
@@ -82,9 +83,9 @@ def _finite(value: Any) -> Any:
 
 @contextmanager
 def progress(title: str) -> Generator[Advance]:
-    """Gives a function to call as the work goes on; on anything but a terminal it displays
-    nothing."""
-    if not sys.stderr.isatty():
+    """Gives a function to call as the work goes on; on anything but a terminal, and to code that
+    listens, it displays nothing."""
+    if listener() is not None or not sys.stderr.isatty():
         yield lambda done, total: None
         return
     display = _Display(title)

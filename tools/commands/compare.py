@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from ...backends.tables import share_text, time_text
+from ...backends.tables import Table, share_text, time_text
 from ...backends.targets import Choice, TimeOptions
 from ..command_line import Positive, option
 from ..options import (
@@ -26,6 +26,9 @@ from ..values import InputError
 from .time import context_text, document, first_call_text, headline, roofline_text
 
 if TYPE_CHECKING:
+    from ..compilation import Compiler
+    from ..diagnostics import Diagnostic
+    from ..inputs import Input
     from ..variants import Refused, Timed
 
 SHARED = (
@@ -67,27 +70,39 @@ class Command:
 def run(command: Command) -> int:
     """Compile and time all variants; 1 if all of them are refused."""
     from ..compilation import Compiler
-    from ..variants import VARIANTS, Timed, Trial, attempt_all, check_variants
+    from ..diagnostics import report
+    from ..variants import Timed
 
     mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call, edits=command.edits)
     options = CompilerOptions(model=command.model, machine=command.machine, mapping=mapping)
     compiler = Compiler.of(options)
     given = compiler.read()
+    results = attempted(command, compiler, given)
+    works = any(isinstance(one, Timed) for one in results)
+    if command.json:
+        print_json(documents(given.path, results))
+    elif works:
+        print_comparison(results)
+    for diagnostic in refusals(results, "refused" if works else "error"):
+        report(diagnostic, {}, "kl")
+    return 0 if works else 1
+
+
+def attempted(command: Command, compiler: Compiler, given: Input) -> list[Timed | Refused]:
+    """All variants of an input, compiled and timed.
+
+    Raises: InputError for an input that has its kernels already, and for edits that no variant has.
+    """
+    from ..variants import VARIANTS, Trial, attempt_all, check_variants
+
     if given.level != "nn":
         raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
     trial = Trial(compiler, given, lambda program: _options(command.timing, program.steps))
     choices = {name: _choice(command, variant.choice) for name, variant in VARIANTS.items()}
     check_variants(compiler, given, choices.values())
-    results = attempt_all(
+    return attempt_all(
         partial(trial.attempt, name, choice, VARIANTS[name].level) for name, choice in choices.items()
     )
-    works = any(isinstance(one, Timed) for one in results)
-    if command.json:
-        print_json([_document(given.path, one, results) for one in results])
-    elif works:
-        _print(results)
-    _report(results, "refused" if works else "error")
-    return 0 if works else 1
 
 
 def _choice(command: Command, choice: Choice) -> Choice:
@@ -102,18 +117,23 @@ def _options(timing: TimingOptions, steps: int) -> TimeOptions:
     return TimeOptions(position, timing.orchestration)
 
 
-def _report(results: list[Timed | Refused], severity: str) -> None:
-    """Print why variants are refused, each reason once, with the names of those that it refuses."""
-    from ..diagnostics import Diagnostic, report
+def refusals(results: list[Timed | Refused], severity: str) -> list[Diagnostic]:
+    """Why variants are refused, each reason once, with the names of those that it refuses."""
     from ..variants import Refused
 
     names: dict[Diagnostic, list[str]] = {}
     for one in results:
         if isinstance(one, Refused) and not one.shown:
             names.setdefault(one.diagnostic, []).append(one.name)
-    for diagnostic, refused in names.items():
-        message = f"{', '.join(refused)}: {diagnostic.message}"
-        report(replace(diagnostic, message=message, severity=severity), {}, "kl")
+    return [
+        replace(diagnostic, message=f"{', '.join(refused)}: {diagnostic.message}", severity=severity)
+        for diagnostic, refused in names.items()
+    ]
+
+
+def documents(path: str, results: list[Timed | Refused]) -> list[dict[str, Any]]:
+    """The variants as the JSON document of `kl compare`."""
+    return [_document(path, one, results) for one in results]
 
 
 def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]) -> dict[str, Any]:
@@ -153,29 +173,41 @@ def _slower(result: Timed, results: list[Timed | Refused]) -> tuple[Timed, float
     return base, result.step_seconds / base.step_seconds
 
 
-def _print(results: list[Timed | Refused]) -> None:
+def print_comparison(results: list[Timed | Refused], file: IO[str] | None = None) -> None:
+    """Print variants side by side, one of which at least is timed; on stdout if nothing else is said."""
     from ..variants import Refused, Timed
 
     timed = [one for one in results if isinstance(one, Timed)]
-    first = timed[0].timing
-    print(headline(first), end="\n\n")
-    columns = ["variant", "level", "calls/token", "time/step", "tokens/s", "speedup"]
-    print_table(columns, [_row(one, timed[0], results) for one in timed], texts=(0, 1))
+    first, *others = comparison_tables(results)
+    print(headline(timed[0].timing), end="\n\n", file=file)
+    print_table(first.columns, first.rows, first.texts, file)
     width = max(len(one.name) for one in timed)
     for one in results:
         if isinstance(one, Refused):
-            print(f"{one.name:<{width}}  refused: {one.reason}")
+            print(f"{one.name:<{width}}  refused: {one.reason}", file=file)
+    for table in others:
+        print(file=file)
+        print_table(table.columns, table.rows, table.texts, file)
+    print(file=file)
+    for line in comparison_notes(results):
+        print(line, file=file)
+
+
+def comparison_tables(results: list[Timed | Refused]) -> list[Table]:
+    """The variants that are timed, their bounds, and where their time goes."""
+    from ..variants import Timed
+
+    timed = [one for one in results if isinstance(one, Timed)]
+    columns = ("variant", "level", "calls/token", "time/step", "tokens/s", "speedup")
+    tables = [Table(columns, [_row(one, timed[0], results) for one in timed], texts=(0, 1))]
+    first = timed[0].timing
     if first.roofline is not None:
-        print()
-        columns = ["bounds", "roofline", "share of it", "attainable", "share of it", "above it"]
-        print_table([*columns, *first.columns], [_bounds(one) for one in timed])
+        columns = ("bounds", "roofline", "share of it", "attainable", "share of it", "above it")
+        tables.append(Table([*columns, *first.columns], [_bounds(one) for one in timed]))
     if first.parts:
-        print()
         entries = [name.replace("_", " ") for name in first.parts]
-        print_table(["time goes to", *entries], [_parts(one) for one in timed])
-    print()
-    for line in _notes(timed, results):
-        print(line)
+        tables.append(Table(["time goes to", *entries], [_parts(one) for one in timed]))
+    return tables
 
 
 def _row(result: Timed, first: Timed, results: list[Timed | Refused]) -> list[str]:
@@ -208,10 +240,11 @@ def _parts(timed: Timed) -> list[str]:
     return [timed.name, *map(share_text, timed.timing.parts.values())]
 
 
-def _notes(timed: list[Timed], results: list[Timed | Refused]) -> list[str]:
+def comparison_notes(results: list[Timed | Refused]) -> list[str]:
     """What the tables do not say: what is slower or less than it should be, what bounds are, what is read."""
-    from ..variants import DEFAULT_LEVEL, SEARCHED
+    from ..variants import DEFAULT_LEVEL, SEARCHED, Timed
 
+    timed = [one for one in results if isinstance(one, Timed)]
     first, lines = timed[0].timing, list[str]()
     for one in timed:
         lines += [f"{one.name}: {remark.message}" for remark in one.taken_back]

@@ -16,8 +16,9 @@ from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
-    from ..compilation import Compiler, Input
+    from ..compilation import Compiler
     from ..diagnostics import Diagnostic
+    from ..inputs import Input
     from ..pipelines import Passes
 
 Level = IrLevel | Literal["program"]

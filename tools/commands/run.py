@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from ...backends.tensors import Array
-    from ..compilation import Compiler, Input
+    from ..compilation import Compiler
+    from ..inputs import Input
     from ..reference import Difference
 
 MOST_VALUES = 1024
