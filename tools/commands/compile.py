@@ -52,7 +52,7 @@ def run(command: Command) -> int:
     output = None if command.output == "-" else command.output
     if output is not None:
         write_file(output, document.pop("text"))
-    memory = _memory(given) if command.memory else None
+    memory = memory_map(given) if command.memory else None
     if command.compiler.json:
         spoil()  # it says how long each pass took
         print_json(document if memory is None else {**document, "memory": memory.document})
@@ -90,7 +90,7 @@ def _level(command: Command, given: Input) -> Level:
     return given.level if given.level == "program" else level
 
 
-def _memory(given: Input) -> MemoryMap:
+def memory_map(given: Input) -> MemoryMap:
     """The map of the memory of an input that is lowered.
 
     Raises: InputError where the target has none.

@@ -1,0 +1,17 @@
+"""The Python interface, `import kl`: what the commands do, as functions whose results are values."""
+
+from .compiling import Compilation, compare, compile, time
+from .errors import Error
+from .results import Comparison, RunResult, TimeResult, Variant
+
+__all__ = [
+    "Comparison",
+    "Compilation",
+    "Error",
+    "RunResult",
+    "TimeResult",
+    "Variant",
+    "compare",
+    "compile",
+    "time",
+]
