@@ -1,8 +1,8 @@
 """`kl`: a kernel-looping compiler for the SN40L dataflow machine, built on xDSL.
 
 The folders at the repository root are the subpackages of `kl`; `docs/architecture.md` follows a model through
-them in the order data flows. What is in `PUBLIC` is the Python interface (`docs/python.md`); it is imported on
-first use, as commands, and those who want one folder alone, do not wait for it.
+them in the order data flows. What is in `PUBLIC` is the Python interface (`docs/python.md`). It is imported
+on first use, so that neither commands nor those who want one folder alone wait for it.
 """
 
 from typing import TYPE_CHECKING, Any

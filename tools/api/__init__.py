@@ -1,6 +1,7 @@
 """The Python interface, `import kl`: what the commands do, as functions whose results are values."""
 
-from .compiling import Compilation, compare, compile, time
+from .calls import compare, compile, time
+from .compilation import Compilation
 from .errors import Error
 from .results import Comparison, RunResult, TimeResult, Variant
 

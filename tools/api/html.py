@@ -8,8 +8,8 @@ from html import escape
 
 from ...backends.tables import Table
 from ...backends.targets import Timing
-from ..pictures.ledger import LedgerBar, draw
 from ..commands.time import headline, main_rows
+from ..pictures.ledger import LedgerBar, draw
 
 
 def table_html(table: Table) -> str:

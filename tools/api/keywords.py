@@ -21,11 +21,11 @@ Path = str | PathLike[str]
 class ModelKeywords(TypedDict, total=False):
     """What of a model is changed, and how it is read."""
 
-    param: Mapping[str, Number]
+    param: Mapping[str, Number] | None
     """Parameters of the model, by name."""
     frontend: str | None
     """The language of the input; told by how it begins if None."""
-    ignore: str | Sequence[str]
+    ignore: str | Sequence[str] | None
     """Keys of a config and tensors of a checkpoint to go on without: names or patterns."""
     architecture: str | None
     """Of a checkpoint that has no config beside it."""
@@ -38,7 +38,7 @@ class MachineKeywords(TypedDict, total=False):
     """The kind of machine."""
     machine: Path | None
     """A TOML file of parameters, or the name of a machine that a package brings."""
-    set: Mapping[str, Number]
+    set: Mapping[str, Number] | None
     """Parameters of the machine, by name."""
     sockets: int | None
     """Of the machine; one if nothing says it."""
@@ -47,26 +47,23 @@ class MachineKeywords(TypedDict, total=False):
 class EditKeywords(TypedDict, total=False):
     """Edits of the pipeline; those of `after` are made first, then `before`, then `without`."""
 
-    after: Mapping[str, str]
+    after: Mapping[str, str] | None
     """Passes to run behind each place of a pass, by its name."""
-    before: Mapping[str, str]
+    before: Mapping[str, str] | None
     """Passes to run in front of it."""
-    without: str | Sequence[str]
+    without: str | Sequence[str] | None
     """Passes to leave out."""
 
 
 class CompareKeywords(ModelKeywords, MachineKeywords, EditKeywords, total=False):
     """The options of `kl compare` that say what is compiled."""
 
-    spill: bool
+    spill: bool | None
     """Whether DDR may hold weights and caches that do not fit HBM."""
 
 
 class Keywords(CompareKeywords, total=False):
-    """The options of `kl compile` that say what is compiled, for which machine and how.
-
-    None, where it may be, is as if nothing was said.
-    """
+    """The options of `kl compile` that say what is compiled, for which machine and how."""
 
     optimize: int | None
     """The level of optimisation, 0 to 3; 2 if None."""
@@ -91,7 +88,7 @@ class Keywords(CompareKeywords, total=False):
 def filled(kind: type[T], keywords: dict[str, Any], **groups: Any) -> T:
     """Options as keywords say them, as a command line would: those that are used go out of `keywords`.
 
-    `groups` are parts of the options that are made already, by name.
+    None is as if nothing was said. `groups` are parts of the options that are made already, by name.
 
     Raises: InputError for a value that an option does not take.
     """
@@ -103,26 +100,26 @@ def filled(kind: type[T], keywords: dict[str, Any], **groups: Any) -> T:
             values[one.name] = filled(inner, keywords)
         elif "several" in one.metadata:
             values[one.name] = tuple(_several(one.metadata["several"], keywords))
-        elif one.name in keywords:
+        elif (value := keywords.pop(one.name, None)) is not None:
             metavar = one.metadata["form"].get("metavar", "")
-            value = keywords.pop(one.name)
             is_many = get_origin(hint) is tuple
             values[one.name] = _texts(one.name, value, metavar) if is_many else _value(one.name, hint, value)
     return kind(**values)
 
 
-def check_all_used(function: str, keywords: Mapping[str, object], known: Iterable[str]) -> None:
-    """Raises: TypeError for a keyword that is left over."""
-    for name in keywords:
-        close = get_close_matches(name, known, 1)
+def check_known(function: str, keywords: Mapping[str, object], known: type) -> None:
+    """Raises: TypeError for a keyword that is none of a dictionary's type."""
+    names = known.__annotations__
+    for name in keywords.keys() - names.keys():
+        close = get_close_matches(name, names, 1)
         meant = f"; did you mean '{close[0]}'?" if close else ""
-        raise TypeError(f"{function}() got an unexpected keyword argument '{name}'{meant}")
+        raise TypeError(f"kl.{function}() got an unexpected keyword argument '{name}'{meant}")
 
 
 def _several(forms: Mapping[str, Mapping[str, Any]], keywords: dict[str, Any]) -> Iterable[object]:
     """Options that share a field, each read as its text on a command line is."""
     for name, form in forms.items():
-        for text in _texts(name, keywords.pop(name, ()), form["metavar"]):
+        for text in _texts(name, keywords.pop(name, None) or (), form["metavar"]):
             yield _read(name, form["type"], text)
 
 
@@ -134,10 +131,8 @@ def _value(name: str, hint: Any, value: Any) -> object:
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     if str in parts:  # True stands for a flag without its value, which no keyword is
         parts = tuple(part for part in parts if part is not bool)
-    if value is None and type(None) in parts:
-        return None
     for part in parts:
-        if get_origin(part) is Annotated and isinstance(value, Integral) and not isinstance(value, bool):
+        if get_origin(part) is Annotated and isinstance(value, Integral) and _is_no_truth_value(value):
             return _read(name, part.__metadata__[0], str(int(value)))
         if get_origin(part) is Literal and value in get_args(part):
             return value
@@ -145,7 +140,9 @@ def _value(name: str, hint: Any, value: Any) -> object:
             return value
         if part is str and isinstance(value, str | PathLike):
             return fspath(value)
-    raise InputError(f"{name} is {value!r}{HELP_MARK}it takes {' or '.join(map(_words, parts))}")
+    raise InputError(
+        f"{name} is {value!r}{HELP_MARK}it takes {' or '.join(filter(None, map(_words, parts)))}"
+    )
 
 
 def _words(part: Any) -> str:
@@ -154,7 +151,12 @@ def _words(part: Any) -> str:
         return "an integer"
     if get_origin(part) is Literal:
         return ", ".join(map(repr, get_args(part)))
-    return {bool: "True, False", str: "a text"}.get(part, "None")
+    return {bool: "True, False", str: "a text"}.get(part, "")
+
+
+def _is_no_truth_value(value: object) -> bool:
+    """Python counts those among the integers."""
+    return not isinstance(value, bool)
 
 
 def _read(name: str, read: Any, text: str) -> object:
@@ -184,6 +186,6 @@ def _value_text(name: str, key: object, value: object) -> str:
     """A number or a text as it stands behind the name on a command line."""
     if isinstance(value, str):
         return value
-    if isinstance(value, Real) and not isinstance(value, bool):
+    if isinstance(value, Real) and _is_no_truth_value(value):
         return repr(int(value) if isinstance(value, Integral) else float(value))
     raise InputError(f"{name} {key}: {value!r} is no number")

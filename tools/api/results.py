@@ -1,4 +1,4 @@
-"""What calls give back: numbers to go on with, shown as the commands print them, and as tables in notebooks."""
+"""What calls give back: numbers to go on with, shown as commands print them, and as tables in notebooks."""
 
 from __future__ import annotations
 

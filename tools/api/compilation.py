@@ -1,13 +1,12 @@
-"""From a model and keywords to a compilation, and what can be done with one: as the commands do it."""
+"""A compilation and what can be done with one, as the commands do it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from os import PathLike, fspath
-from typing import Any, Unpack
+from typing import Any
 
-from ...backends.targets import Choice, MemoryMap, TargetError, TimeOptions
+from ...backends.targets import Choice, MemoryMap
 from ...dialects.vocabulary import IrLevel, Orchestration
 from ...frontends.exact_printer import text_of
 from ..commands import compare as compare_command
@@ -21,9 +20,9 @@ from ..inputs import Input, ModuleInput
 from ..options import CompilerOptions
 from ..pipelines import Passes, join_passes
 from ..values import HELP_MARK, InputError
-from ..variants import Timed, chosen, fastest
+from ..variants import fastest
 from .errors import error_of, listening
-from .keywords import CompareKeywords, Keywords, Path, check_all_used, filled
+from .keywords import Path, filled
 from .results import Comparison, RunResult, TimeResult, comparison_of
 
 TEXT = "<text>"
@@ -96,7 +95,7 @@ class Compilation:
     def _at(self, given: ModuleInput, level: IrLevel) -> Any:
         """The module at another level than the one that was reached."""
         fresh = replace(given, module=given.module.clone())
-        self.compiler.lower(fresh, level, self.choice, quiet=True)
+        self.compiler.lower(fresh, level, self.choice, quiet=True, strict=False)
         return fresh.module
 
     def memory(self) -> MemoryMap:
@@ -129,7 +128,7 @@ class Compilation:
             timing = time_program(self.given.target, emit(self.lowered), options)
             if command.trace is not None and timing.trace is not None:
                 time_command.write_trace(command.trace, timing.trace)
-        return TimeResult(self.input, timing, (*self.remarks, *remarks))
+        return TimeResult(self.compiler.options.model.input, timing, (*self.remarks, *remarks))
 
     def run(
         self,
@@ -157,9 +156,7 @@ class Compilation:
             document = run_command.document(command, given, done)
         return RunResult(done, document, (*self.remarks, *remarks))
 
-    def _reading(
-        self, weights: Path | None, ignore: str | tuple[str, ...]
-    ) -> tuple[Input, CompilerOptions]:
+    def _reading(self, weights: Path | None, ignore: str | tuple[str, ...]) -> tuple[Input, CompilerOptions]:
         """The input and its options where weights come from elsewhere, with what is left out of these."""
         given, options = self.given, self.compiler.options
         if weights is None and ignore:
@@ -187,7 +184,8 @@ class Compilation:
             pipeline of one's own, and where all variants are refused.
         """
         if self.compiler.options.mapping.pipeline is not None:
-            raise error_of(Diagnostic("variants have pipelines of their own", help="compile without pipeline"))
+            own = Diagnostic("variants have pipelines of their own", help="compile without pipeline")
+            raise error_of(own)
         keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
         return compared(self.compiler, self.given, keywords)
 
@@ -202,97 +200,6 @@ class Compilation:
 def sources_of(compiler: Compiler) -> Mapping[str, str]:
     """The text that is in no file, by its name."""
     return {} if compiler.text is None else {TEXT: compiler.text}
-
-
-def compile(model: str | PathLike[str], **keywords: Unpack[Keywords]) -> Compilation:
-    """Compile a model: a path, the name of an example, a folder of a published model, or a text.
-
-    A text is told by its line breaks. The keywords are the options of `kl compile`.
-
-    Raises: Error for wrong input, and for a model that does not fit the machine; TypeError for a keyword that
-        there is not.
-    """
-    compiler = compiler_of("compile", model, {**keywords})
-    with listening(sources_of(compiler)) as remarks:
-        return compiled(compiler, TimeOptions(), remarks, may_step=False)
-
-
-def time(
-    model: str | PathLike[str],
-    *,
-    position: int | None = None,
-    orchestration: Orchestration = "hardware",
-    **keywords: Unpack[Keywords],
-) -> TimeResult:
-    """Compile a model and time one call, as `kl time` does.
-
-    With `optimize=3` the fastest variant may make several steps a call, which `compile` leaves alone as it
-    changes what a call returns.
-
-    Raises: Error and TypeError as `compile` and `Compilation.time` do.
-    """
-    compiler = compiler_of("time", model, {**keywords}, "position", "orchestration")
-    with listening(sources_of(compiler)) as remarks:
-        options = TimeOptions(position, orchestration)
-        compilation = compiled(compiler, options, remarks, may_step=True)
-    return compilation.time(position=position, orchestration=orchestration)
-
-
-def compare(
-    model: str | PathLike[str],
-    *,
-    position: int | None = None,
-    orchestration: Orchestration = "hardware",
-    steps_per_call: int | None = None,
-    **keywords: Unpack[CompareKeywords],
-) -> Comparison:
-    """Time a model in all variants, as `kl compare` does.
-
-    Raises: Error and TypeError as `compile` and `Compilation.compare` do.
-    """
-    own = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
-    known = CompareKeywords.__annotations__
-    check_all_used("compare", {name: 0 for name in keywords if name not in known}, [*known, *own])
-    compiler = compiler_of("compare", model, {**keywords})
-    with listening(sources_of(compiler)):
-        given = compiler.read()
-    return compared(compiler, given, own)
-
-
-def compiler_of(
-    function: str, model: str | PathLike[str], keywords: dict[str, Any], *own: str
-) -> Compiler:
-    """What keywords ask for; `own` are more of the function, which are named where one is wrong.
-
-    Raises: Error for a value that an option does not take, TypeError for a keyword that is none.
-    """
-    is_text = isinstance(model, str) and "\n" in model
-    text = str(model) if is_text else None
-    with listening():
-        if not isinstance(model, str | PathLike):
-            raise InputError(f"the model is {model!r}{HELP_MARK}it is a path, a text or the name of an example")
-        whole = {**keywords, "input": TEXT if is_text else fspath(model)}
-        options = filled(CompilerOptions, whole)
-    check_all_used(function, whole, [*Keywords.__annotations__, *own])
-    return replace(Compiler.of(options), text=text)
-
-
-def compiled(
-    compiler: Compiler, options: TimeOptions, remarks: list[Diagnostic], *, may_step: bool
-) -> Compilation:
-    """Read and lower what a compiler is for, and hold that it is a program if it should be one."""
-    given = compiler.read()
-    choice = chosen(compiler, given, options, may_step=may_step)
-    if given.level == "program":
-        return Compilation(compiler, given, given, choice, (), tuple(remarks))
-    lowered = replace(given, module=given.module.clone())
-    free = compiler.options.mapping.pipeline is not None
-    how = compiler.lower(lowered, None if free else given.target.level, choice)
-    used = choice if free else how.choice
-    found = Compilation(compiler, given, lowered, used, how.pipeline, tuple(remarks))
-    if found.level == given.target.level:
-        emit(lowered)
-    return found
 
 
 def compared(compiler: Compiler, given: Input, keywords: dict[str, Any]) -> Comparison:
