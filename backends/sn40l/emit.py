@@ -18,6 +18,7 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import TokenType
 from ..specs import part_of, tensor_spec, values_of
 from .kernel import Channel, Kernel, Parameter, Unit
+from .names import UNNAMED, with_names
 from .numbering import Numbering, fail, location_of, rate_of
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, tier_span
 from .units import KINDS
@@ -94,7 +95,7 @@ def _channel(op: dataflow.ChannelOp, number: int, numbering: Numbering, hop_cycl
     tile = None if isinstance(op.type.tile, TokenType) else tensor_spec(op.type.tile)
     hops = op.hops.value.data if op.hops is not None else 0
     return Channel(
-        f"{op.result.name_hint or 'channel'}.{number}",
+        f"{op.result.name_hint or UNNAMED}.{number}",
         tile,
         op.depth.value.data,
         hops * hop_cycles,
@@ -110,11 +111,16 @@ def _unit(op: Operation, numbering: Numbering) -> Unit:
     return replace(unit, location=location_of(op), rate=rate_of(op) or unit.rate)
 
 
-def _kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:
-    """The kernel of a program; a hop on the network takes so many cycles."""
+def emit_kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:
+    """The kernel of a program, units in the order of the operation's; a hop takes so many cycles.
+
+    Its units get the names here that they have wherever they are shown.
+
+    Raises: PassFailedException where something has no form in a program.
+    """
     numbering, signature = Numbering(kernel), kernel.function_type
     types = (*signature.inputs, *signature.outputs)
-    return Kernel(
+    emitted = Kernel(
         kernel.sym_name.data,
         kernel.loops.loops,
         tuple(
@@ -123,6 +129,7 @@ def _kernel(kernel: dataflow.KernelOp, hop_cycles: int) -> Kernel:
         tuple(_channel(op, number, numbering, hop_cycles) for number, op in enumerate(kernel.channels())),
         tuple(_unit(op, numbering) for op in kernel.units()),
     )
+    return with_names(emitted)
 
 
 def emit_program(module: ModuleOp, name: str) -> Program:
@@ -141,7 +148,7 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         if isinstance(op, rdu.RegionOp)
     )
     kernels = tuple(
-        _kernel(op, machine.hop_latency_cycles) for op in module.ops if isinstance(op, dataflow.KernelOp)
+        emit_kernel(op, machine.hop_latency_cycles) for op in module.ops if isinstance(op, dataflow.KernelOp)
     )
     addresses = {region.name: region.address for region in regions}
     return Program(

@@ -133,10 +133,12 @@ class KernelRun:
         """What a finished run took."""
         hbm, ddr, sent = self.hbm, self.ddr, self.link.written_bytes
         sram = sum(server.read_bytes for server in self.resident.values())
+        traffic = Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes, sent, sram)
+        full = self._around.machine.hbm_roof_cycles(traffic.hbm)
         return KernelTiming(
             self.now,
-            split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles, self.in_flight.idle()),
-            Traffic(hbm.read_bytes, hbm.written_bytes, ddr.read_bytes, ddr.written_bytes, sent, sram),
+            split(self.now, hbm.first_busy, hbm.free_at, hbm.busy_cycles, full, self.in_flight.idle()),
+            traffic,
             sum(run.unit.work[0] * min(run.firing, run.firings) for run in self.units),
             made=self.ending.made,
         )

@@ -149,6 +149,8 @@ class Unit(ABC):
     """It says whether it has a meaning in a loop only."""
     writes: ClassVar[bool] = False
     """It says whether something is put into memory."""
+    named_by_inputs: ClassVar[bool] = False
+    """It says whether what it reads belongs to its name, so that units of one operation are told apart."""
     leads: ClassVar[int] = 0
     """Of the units of a loop, the first with the highest number says when an iteration begins."""
 
@@ -237,8 +239,7 @@ class Unit(ABC):
 
     def check_counts(self) -> None:
         """Raises: ProgramError where it can never fire."""
-        count = self.firings_per_pass
-        require(count > 0, f"it has {count} steps; it takes one at least")
+        require(self.firings_per_pass > 0, f"it has {self.firings_per_pass} steps; it takes one at least")
 
     @abstractmethod
     def check(self, kernel: Kernel, sockets: int) -> None:
@@ -290,8 +291,7 @@ class Kernel:
     @cached_property
     def placements(self) -> list[Placement]:
         """Where the passes of each unit stand in program order."""
-        units = self.units
-        return program_order(self.tree, [u.runs(self) for u in units], [u.writes for u in units])
+        return program_order(self.tree, [u.runs(self) for u in self.units], [u.writes for u in self.units])
 
     @cached_property
     def leaf_iterations(self) -> dict[Rate, Placement]:

@@ -21,8 +21,10 @@ HBM, DDR, LINKS = -1, -2, -3
 class Ledger:
     """Cycles by what happens in them; they sum to the whole time, to the cycle."""
 
-    memory_busy: int = 0
-    """HBM transfers data."""
+    memory_full_rate: int = 0
+    """HBM would transfer what is asked for so long at its full bandwidth, rounded down per call."""
+    memory_below_full_rate: int = 0
+    """HBM transfers for so much longer: streams do not reach its bandwidth, short requests have gaps."""
     launch: int = 0
     """Commands run: program and argument loads, starts with their synchronisation, the host's reads."""
     fill: int = 0
@@ -33,6 +35,11 @@ class Ledger:
     """HBM idles in between: compute or a dependence takes longer; all the time of a kernel without HBM."""
     collectives: int = 0
     """HBM idles, at whatever time of a kernel, while tiles are on their way between sockets."""
+
+    @property
+    def memory_busy(self) -> int:
+        """HBM transfers data."""
+        return self.memory_full_rate + self.memory_below_full_rate
 
     @property
     def total(self) -> int:
@@ -86,6 +93,8 @@ class LayerTime:
     """HBM transfers data."""
     collectives: int
     """HBM idles while tiles are on their way between sockets."""
+    hbm_bytes: int
+    """HBM transfers so many of those that are asked for; of a transfer at an edge, its share."""
 
     @property
     def idle(self) -> int:
@@ -242,17 +251,25 @@ class Idle:
 
 
 def split(
-    cycles: int, first_busy: int | None, last_busy: int, busy: int, collectives: Idle | None = None
+    cycles: int,
+    first_busy: int | None,
+    last_busy: int,
+    busy: int,
+    full_rate: int,
+    collectives: Idle | None = None,
 ) -> Ledger:
     """The ledger of a kernel that took `cycles` and used HBM for `busy` from `first_busy` to `last_busy`.
 
-    `collectives` are the idle cycles in which tiles are on their way between sockets.
+    At its full bandwidth that would have taken `full_rate`. `collectives` are the idle cycles in which tiles
+    are on their way between sockets.
     """
     part = Idle() if collectives is None else collectives
     if first_busy is None:
         return Ledger(exposed=cycles - part.total, collectives=part.total)
+    full = min(busy, full_rate)
     return Ledger(
-        memory_busy=busy,
+        memory_full_rate=full,
+        memory_below_full_rate=busy - full,
         fill=first_busy - part.before,
         drain=cycles - last_busy - part.after,
         exposed=last_busy - first_busy - busy - part.between,

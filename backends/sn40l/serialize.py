@@ -6,10 +6,12 @@ What stands in there is in `documents.py`. Documents of earlier versions are rea
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from .documents import decode, encode
 from .errors import ProgramError
+from .names import told_apart
 from .old_forms import modernise
 from .program import VERSION, Program
 
@@ -50,6 +52,8 @@ def dump_program(program: Program) -> str:
 def parse_program(text: str) -> Program:
     """The program in a text; `check_program` says whether it makes sense.
 
+    Units that were saved with one name get numbers behind it, as those of a kernel are told apart by name.
+
     Raises: ProgramError if the text is no such document, has another version, or a field is missing,
         unknown or of the wrong type.
     """
@@ -64,4 +68,5 @@ def parse_program(text: str) -> Program:
         raise ProgramError(f"version {version!r} of {FORMAT}; this reader knows versions 1 to {VERSION}")
     program = document.get("program")
     modernise(program, version)
-    return decode(Program, program, "program")
+    decoded = decode(Program, program, "program")
+    return replace(decoded, kernels=tuple(map(told_apart, decoded.kernels)))

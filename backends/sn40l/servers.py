@@ -111,6 +111,15 @@ class Server:
         """For how many cycles it was busy before `now`, of whose cycle no transfer has begun yet."""
         return self.busy_cycles - max(0, self.free_at - now)
 
+    def bytes_until(self, now: int) -> int:
+        """How many bytes it transferred before `now`, likewise; of the last transfer a share, rounded up."""
+        left = self.free_at - now
+        if left <= 0 or self.last is None:
+            return self.read_bytes + self.written_bytes
+        unit, firing = self.last
+        cycles, size_bytes = unit.cost(firing)
+        return self.read_bytes + self.written_bytes - size_bytes * left // cycles
+
 
 def _wake(now: int, _number: int, _tile: Array | None) -> None:
     """The server is free again: the engine looks at its queue when the cycle's events are done."""

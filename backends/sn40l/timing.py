@@ -78,6 +78,8 @@ def layers_json(report: Report) -> list[dict[str, Any]]:
             "start_cycle": row.start_cycle,
             "cycles": row.time.cycles,
             "memory_busy_cycles": row.time.memory_busy,
+            "memory_full_rate_cycles": _full_rate(row, report),
+            "hbm_bytes": row.time.hbm_bytes,
             "collectives_cycles": row.time.collectives,
             "idle_cycles": row.time.idle,
         }
@@ -145,7 +147,8 @@ def _tables(report: Report, options: TimeOptions) -> Iterator[Table]:
     columns = ("kernel", "calls", "cycles each", "time", "share", "HBM bandwidth")
     yield Table(columns, [_kernel_row(kernel, report) for kernel in report.kernels()])
     if options.layers:
-        columns = ("kernel", "layer", "cycles each", "time each", "HBM busy", "collectives", "HBM idles")
+        hbm = ("HBM full rate", "below it", "collectives", "HBM idles")
+        columns = ("kernel", "layer", "cycles each", "time each", *hbm)
         yield Table(columns, [_layer_row(row, report) for row in layer_rows(report)])
     if options.stages:
         yield from map(_stages, kernel_uses(report))
@@ -170,16 +173,22 @@ def _kernel_row(kernel: KernelReport, report: Report) -> list[str]:
 
 
 def _layer_row(row: LayerRow, report: Report) -> list[str]:
-    time = row.time
+    time, full = row.time, _full_rate(row, report)
     return [
         row.kernel,
         f"{row.first}" if row.count == 1 else f"{row.first}-{row.last}",
         f"{time.cycles}",
         time_text(time.cycles / report.machine.clock_hz),
-        _share(time.memory_busy, time.cycles),
+        _share(full, time.cycles),
+        _share(time.memory_busy - full, time.cycles),
         f"{time.collectives}",
         f"{time.idle}",
     ]
+
+
+def _full_rate(row: LayerRow, report: Report) -> int:
+    """Cycles that the bytes of each layer of a row take at HBM's full bandwidth, rounded down."""
+    return min(row.time.memory_busy, report.machine.hbm_roof_cycles(row.time.hbm_bytes))
 
 
 def _stages(use: KernelUse) -> Table:

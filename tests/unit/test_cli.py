@@ -72,7 +72,7 @@ def test_the_ledger_of_time_sums_up(capsys: Capture):
 def test_time_prints_where_the_time_goes(capsys: Capture):
     assert main(["time", TINY]) == 0
     out = capsys.readouterr().out
-    for text in ("tokens/s", "kernel calls  4 per token", "memory busy", "launch", "decoder.loop"):
+    for text in ("tokens/s", "kernel calls  4 per token", "memory full rate", "launch", "decoder.loop"):
         assert text in out
 
 

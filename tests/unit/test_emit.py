@@ -163,7 +163,7 @@ def test_a_stage_numbers_its_values(program: Program) -> None:
     stage = program.kernels[0].units[2]
     half = TensorSpec((1, 4), "f32")
     assert stage == Stage(
-        "mul",
+        "mul.w",
         2,
         (InputPort(0, ROW, 2), InputPort(1, TensorSpec((8, 4), "f32"))),
         (OutputPort(2, 3, 1),),

@@ -34,7 +34,7 @@ def test_what_streams_attain_is_a_share_of_hbm_alone() -> None:
 
 def report(cycles: int) -> Report:
     """A step of one call that moves what HBM can in 100 cycles."""
-    call = CallReport("kernel", 0, Ledger(memory_busy=cycles), Traffic(hbm_read=112_500), 0)
+    call = CallReport("kernel", 0, Ledger(memory_full_rate=cycles), Traffic(hbm_read=112_500), 0)
     return Report("test", SN40L, "hardware", 2, (call,), 0)
 
 

@@ -243,7 +243,7 @@ def test_idle_cycles_with_tiles_on_their_way_are_counted_one_by_one(
     first, last = (hbm[0][0], hbm[-1][1]) if hbm else (end, end)
     before, after = {cycle for cycle in shown if cycle < first}, {cycle for cycle in shown if cycle >= last}
     assert meter.idle() == Idle(len(before), len(shown) - len(before) - len(after), len(after))
-    ledger = split(end, server.first_busy, server.free_at, server.busy_cycles, meter.idle())
+    ledger = split(end, server.first_busy, server.free_at, server.busy_cycles, 0, meter.idle())
     assert ledger.total == end
     assert ledger.collectives == len(shown)
     assert ledger.memory_busy == len(busy)

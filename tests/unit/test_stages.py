@@ -78,7 +78,7 @@ def test_calls_of_a_kernel_are_its_layers_where_it_has_no_loop(network: Any) -> 
     report = time_step(squares(network(**ROUND), calls=3), {}, details=True)
     (row,) = layer_rows(report)
     assert (row.kernel, row.first, row.last, row.count) == ("kernel", 0, 2, 3)
-    assert row.time == LayerTime(cycles=354, memory_busy=8, collectives=0)
+    assert row.time == LayerTime(cycles=354, memory_busy=8, collectives=0, hbm_bytes=512)
     assert row.start_cycle == report.calls[0].ledger.launch
     (use,) = kernel_uses(report)
     assert (use.calls, use.cycles, use.stages[0].firings) == (3, 3 * 354, 12)
@@ -110,6 +110,7 @@ def test_layers_and_stages_sum_up_to_the_ledger(network: Any, decoder: Any) -> N
         rows, ledger = layer_rows(report), report.ledger
         assert sum(row.count * row.time.cycles for row in rows) == report.cycles - ledger.launch
         assert sum(row.count * row.time.memory_busy for row in rows) == ledger.memory_busy
+        assert sum(row.count * row.time.hbm_bytes for row in rows) == report.traffic.hbm
         assert sum(row.count * row.time.collectives for row in rows) == ledger.collectives
         idle = ledger.fill + ledger.drain + ledger.exposed
         assert sum(row.count * row.time.idle for row in rows) == idle
@@ -166,7 +167,13 @@ def test_details_change_nothing_else(decoder: Any) -> None:
 def test_time_prints_layers_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["time", TINY, "--per-layer", "--per-stage"]) == 0
     out = capsys.readouterr().out
-    for text in ("HBM idles", "decoder.loop: busiest is", "softmax.a", "mostly for", "load 'load argument0'"):
+    for text in (
+        "HBM idles",
+        "decoder.loop: busiest is",
+        "softmax.scores",
+        "mostly for",
+        "load 'load argument0'",
+    ):
         assert text in out
 
 
@@ -182,7 +189,13 @@ def test_the_json_form_has_layers_and_stages(capsys: pytest.CaptureFixture[str],
     ledger = document["ledger_cycles"]
     layers = [(row, row["last"] - row["first"] + 1) for row in document["layers"]]
     assert sum(count * row["cycles"] for row, count in layers) == document["cycles"] - ledger["launch"]
-    assert sum(count * row["memory_busy_cycles"] for row, count in layers) == ledger["memory_busy"]
+    assert sum(count * row["memory_busy_cycles"] for row, count in layers) == sum(
+        ledger[name] for name in ("memory_full_rate", "memory_below_full_rate")
+    )
+    assert sum(count * row["hbm_bytes"] for row, count in layers) == sum(
+        document["bytes"][name] for name in ("hbm_read", "hbm_written")
+    )
+    assert all(row["memory_full_rate_cycles"] <= row["memory_busy_cycles"] for row, _ in layers)
     assert [kernel["kernel"] for kernel in document["stages"]] == [k["kernel"] for k in document["kernels"]]
     for kernel in document["stages"]:
         for stage in kernel["stages"]:

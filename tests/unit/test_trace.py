@@ -150,7 +150,7 @@ def test_long_loops_show_their_first_iterations_and_the_last_one(network: Any, j
     check_form(trace, sockets=1)
     (left_out,) = trace["otherData"]["left_out"]
     assert left_out == {"kernel": "decoder.loop", "first_iteration": 2, "last_iteration": 28}
-    shown = {e["args"]["iteration"] for e in slices(trace)["decoder.loop: stage softmax.a"]}
+    shown = {e["args"]["iteration"] for e in slices(trace)["decoder.loop: stage softmax.scores"]}
     assert shown == {0, 1, 29}
     # All of the last iteration is there, and what loads bring ahead of it is where it happens.
     full = trace_document(
@@ -197,7 +197,7 @@ def test_of_many_calls_the_first_ones_and_the_last_one_are_shown(capsys: Any, tm
     kernel = left_out["kernel"]
     threads = slices(trace)
     assert len([e for e in threads["launch"] if e["name"] == f"run {kernel}"]) == 6
-    assert len(threads[f"{kernel}: stage softmax.a"]) == 3
+    assert len(threads[f"{kernel}: stage softmax.scores"]) == 3
 
 
 def test_a_length_needs_a_trace(capsys: Any) -> None:

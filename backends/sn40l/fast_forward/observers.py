@@ -13,17 +13,21 @@ BUSY, DONE, FIRST_PORT = 0, 1, 2
 """What a stage can do, by number; from the third on: wait at that port."""
 
 
+_Edge = tuple[int, int, int, int]
+"""Where an iteration begins: its cycle; before it HBM's busy cycles, those of exchanges, and HBM's bytes."""
+
+
 class LayerObserver:
     """The iterations of a run."""
 
     def __init__(self, run: KernelRun):
         self._run = run
-        self._begins: list[tuple[int, int, int]] = []
-        """It has the cycle of each iteration, and HBM's busy cycles and those of exchanges before it."""
+        self._begins: list[_Edge] = []
+        """They are those of the iterations."""
 
     def layers(self) -> tuple[LayerTime, ...]:
         """The iterations of a finished run."""
-        edges = [(0, 0, 0), *self._begins[1:], self._now()]
+        edges = [(0, 0, 0, 0), *self._begins[1:], self._now()]
         differences = pairwise(edges)
         return tuple(LayerTime(*(b - a for a, b in zip(*pair, strict=True))) for pair in differences)
 
@@ -46,11 +50,11 @@ class LayerObserver:
         for number in range(1, times + 1):
             for begin in period:
                 moved = (a + number * b for a, b in zip(begin, lengths, strict=True))
-                self._begins.append((next(moved), next(moved), next(moved)))
+                self._begins.append((next(moved), next(moved), next(moved), next(moved)))
 
-    def _now(self) -> tuple[int, int, int]:
-        run = self._run
-        return run.now, run.hbm.busy_until(run.now), run.in_flight.total(run.now)
+    def _now(self) -> _Edge:
+        run, now = self._run, self._run.now
+        return now, run.hbm.busy_until(now), run.in_flight.total(now), run.hbm.bytes_until(now)
 
 
 class StageObserver:

@@ -35,6 +35,7 @@ class Collective(Unit):
     """Along it stand the tiles of an all_gather, one behind the other."""
 
     op_name: ClassVar[str] = "dataflow.collective"
+    named_by_inputs: ClassVar[bool] = True
 
     @property
     def firings_per_pass(self) -> int:

@@ -108,6 +108,7 @@ class Stage(Unit):
     """The first PCU and the number of PCUs."""
 
     op_name: ClassVar[str] = "dataflow.stage"
+    named_by_inputs: ClassVar[bool] = True
     leads: ClassVar[int] = 1
 
     @property
