@@ -41,7 +41,25 @@ class LinkLoad:
     start: Place
     end: Place
     bytes_per_cycle: float
-    """What the pass that routes has counted and checked."""
+    """What the pass that routes has counted and checked: on average, in the busiest of the kernel's turns."""
+
+
+@dataclass(frozen=True)
+class PortLoad:
+    """What a port to memory and other sockets moves, at an end of a row of cells."""
+
+    place: Place
+    """The outer cell beside it."""
+    in_bytes_per_cycle: float
+    out_bytes_per_cycle: float
+
+
+@dataclass(frozen=True)
+class NetworkLoads:
+    """What the network carries while a kernel runs; links and ports that carry nothing are left out."""
+
+    links: tuple[LinkLoad, ...]
+    ports: tuple[PortLoad, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,9 @@ class KernelPlan:
     kernel: str
     stages: tuple[PlacedStage, ...]
     channels: tuple[PlacedChannel, ...]
+    """Those with memory units of their own; and resident weights that other kernels read, without stages."""
     links: tuple[LinkLoad, ...]
+    ports: tuple[PortLoad, ...] = ()
 
 
 @dataclass(frozen=True)

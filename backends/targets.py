@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
+from .floorplans import Floorplan, NetworkLoads
+from .intervals import Intervals
 from .runs import Progress, Run, RunOptions
 from .tables import Table
 
@@ -103,6 +105,8 @@ class TimeOptions:
     """Whether the stages of kernels are."""
     trace_iterations: int = 0
     """Iterations that a trace shows; 0 for no trace."""
+    intervals: bool = False
+    window: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,7 @@ class Timing:
     """The very first call takes so long besides: nothing is loaded yet."""
     attainable: Roofline | None = None
     """The roofline at the bandwidth that memory streams attain; there where the roofline is."""
+    intervals: Intervals | None = None
 
     @property
     def tokens_per_second(self) -> float:
@@ -224,6 +229,8 @@ class Target(Generic[M, P]):
     """Run a program with data, where that can be."""
     memory: Callable[[P], MemoryMap] | None = None
     """The map of a program's memory, where there is one."""
+    floorplan: Callable[[P, Mapping[str, NetworkLoads]], Floorplan] | None = None
+    """Where the units of a program lie, where that can be said; given what the network carries, by kernel."""
     has_details: bool = False
     """Whether it can note layers and stages and make traces."""
     measures: Callable[[], Mapping[str, Measure[M, P]]] = _latency

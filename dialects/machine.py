@@ -141,14 +141,18 @@ class Machine:
         """SRAM of one socket: all its PMUs."""
         return self.pmus * self.pmu_bytes
 
+    @property
+    def grid_rows(self) -> int:
+        """Rows of each die."""
+        return -(-max(self.pcus, self.pmus) // (self.dies * self.grid_columns))
+
     def coordinates(self, unit: int) -> tuple[int, int, int]:
         """Die, row and column of a PCU and of the PMU of the same number.
 
         Numbers follow a snake, column by column, down the first, up the next, from die to die; so units of
         following numbers are neighbours, and those of a long range lie in all rows.
         """
-        per_die = -(-max(self.pcus, self.pmus) // self.dies)
-        rows = -(-per_die // self.grid_columns)
+        per_die, rows = -(-max(self.pcus, self.pmus) // self.dies), self.grid_rows
         die, place = divmod(unit, per_die)
         column, step = divmod(place, rows)
         down = (die * self.grid_columns + column) % 2 == 0

@@ -7,7 +7,7 @@ and what `--help` shows cannot differ. A field that is a dataclass itself is a g
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import Field, field, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -63,6 +63,34 @@ def filled(kind: type[T], arguments: argparse.Namespace) -> T:
         value = getattr(arguments, one.name) if inner is None else filled(inner, arguments)
         values[one.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def written(said: object, but: Container[str] = ()) -> list[str]:
+    """The words of the command line that say what a dataclass of options holds, without what is usual.
+
+    Fields that are left out are named in `but`.
+    """
+    words: list[str] = []
+    for one, _, inner in option_fields(type(said)):
+        value = getattr(said, one.name)
+        if inner is not None:
+            words += written(value, but)
+        elif "several" in one.metadata:
+            words += [word for entry in value for word in entry.words]
+        elif value != one.default and one.name not in but:
+            words += _written(one, value)
+    return words
+
+
+def _written(one: Field[Any], value: Any) -> list[str]:
+    """An option with its value; one that may be repeated comes once for each."""
+    names = one.metadata["names"] or (f"--{one.name.replace('_', '-')}",)
+    flag = names[-1]
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag.removeprefix('--')}"]
+    if not flag.startswith("-"):
+        return [str(value)]
+    return [word for each in (value if isinstance(value, tuple) else (value,)) for word in (flag, str(each))]
 
 
 def option_fields(kind: type) -> Iterator[tuple[Field[Any], Any, type | None]]:

@@ -20,6 +20,7 @@ from .inputs import Input, ModuleInput, naming, read_input
 from .lowering import default_passes
 from .machines import check_parameters, set_parameters
 from .mapping import check_edits, check_effects, check_mapping, said
+from .observer import LOOKS_AWAY, Observer
 from .options import CompilerOptions
 from .pipelines import Edit, edited, split_passes, unmet
 from .terminal import progress
@@ -115,6 +116,7 @@ class Compiler:
         *,
         quiet: bool = False,
         strict: bool = True,
+        observer: Observer = LOOKS_AWAY,
     ) -> Lowered:
         """Lower the module of an input in place and print what the passes remark, unless it is `quiet`.
 
@@ -129,23 +131,23 @@ class Compiler:
                 passes = split_passes(mapping.pipeline)
                 check_edits(mapping.edits, passes)
                 passes = edited(passes, mapping.edits)
-                lowered = run_noted(self.ctx, given.module, passes, given.target, level)
+                lowered = run_noted(self.ctx, given.module, passes, given.target, level, observer=observer)
             else:
                 assert level is not None, "default pipelines lead to a level"
                 kept = frozenset(self.said if demanded is None else demanded)
-                lowered = self._lower_by_default(given, level, choice, kept, strict=strict)
+                feedback = Feedback(self.ctx, given.target, kept, mapping.edits, observer)
+                lowered = self._lower_by_default(given, level, choice, feedback, strict=strict)
         if not quiet:
             self.show(lowered.remarks)
         return lowered
 
     def _lower_by_default(
-        self, given: ModuleInput, level: IrLevel, choice: Choice, kept: frozenset[str], *, strict: bool
+        self, given: ModuleInput, level: IrLevel, choice: Choice, feedback: Feedback, *, strict: bool
     ) -> Lowered:
         mapping, start = self.options.mapping, given.level
         if strict:
             check_edits(mapping.edits, default_passes(given.target, start, level, choice))
             check_effects(mapping, partial(default_passes, given.target, start, level), choice)
-        feedback = Feedback(self.ctx, given.target, kept, mapping.edits)
         return feedback.lower(given.module, start, level, choice)
 
     def show(self, remarks: Iterable[Diagnostic]) -> None:

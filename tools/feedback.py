@@ -27,6 +27,7 @@ from ..passes.units.resident_weights import resident_pmus
 from .diagnostics import Diagnostic, describe, failing_operation, first_clause, position_of
 from .driver import level_of, levels_between, remarks_of
 from .lowering import default_passes, run_pipeline
+from .observer import LOOKS_AWAY, Observer
 from .pipelines import Edit, Passes
 
 RETAINED = (7 / 8, 2 / 3, 1 / 2, 1 / 4, 0)
@@ -126,6 +127,7 @@ def run_noted(
     wanted: IrLevel | None,
     *,
     verify: bool = True,
+    observer: Observer = LOOKS_AWAY,
 ) -> Lowered:
     """Run passes on a module in place, and note what they say at the end of each phase.
 
@@ -141,6 +143,7 @@ def run_noted(
         verify=verify,
         show=lambda name, seconds, _: took.append((name, seconds)),
         ended=lambda: remarks.update(dict.fromkeys(remarks_of(module))),
+        observer=observer,
     )
     return Lowered(passes, tuple(remarks), tuple(took))
 
@@ -155,6 +158,8 @@ class Feedback:
     """Fields of the choice that the user has made."""
     edits: tuple[Edit, ...] = ()
     """Of each pipeline; the choices that are taken back are others."""
+    observer: Observer = LOOKS_AWAY
+    """Told of each attempt from its beginning on; the last one holds."""
 
     def lower(self, module: ModuleOp, start: IrLevel, end: IrLevel, choice: Choice) -> Lowered:
         """Lower a module in place from a level to another.
@@ -187,7 +192,8 @@ class Feedback:
     def _attempt(self, module: ModuleOp, start: IrLevel, end: IrLevel, choice: Choice) -> Lowered:
         passes = default_passes(self.target, start, end, choice, self.edits)
         # Checking after every pass as well would double the time; it is done where the user brings some.
-        lowered = run_noted(self.ctx, module, passes, self.target, end, verify=bool(self.edits))
+        checks = bool(self.edits)
+        lowered = run_noted(self.ctx, module, passes, self.target, end, verify=checks, observer=self.observer)
         return replace(lowered, choice=choice)
 
     def _kept(self, module: ModuleOp, tries: int) -> Kept:

@@ -37,6 +37,15 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Source:
+    """The text that lines of locations are counted in."""
+
+    place: str
+    """What locations call it: a path, `stdin`, the text of a published model."""
+    text: str
+
+
+@dataclass(frozen=True)
 class ModuleInput:
     """IR, with the name of its model, the level that it was given at, and the target to compile it for."""
 
@@ -47,6 +56,8 @@ class ModuleInput:
     target: AnyTarget
     published: Published | None = None
     """The published model that it is, if it is one."""
+    source: Source | None = None
+    """What it was read from."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,8 @@ def read_input(
     check_module(read)
     fill_locations(read)
     name = "stdin" if path == STDIN else Path(path).stem
-    return ModuleInput(path, name, level_of(read), read, find_target(target))
+    source = Source(path, data.decode("utf-8", "replace"))
+    return ModuleInput(path, name, level_of(read), read, find_target(target), source=source)
 
 
 def _read_plain(path: str) -> tuple[str, bytes]:
@@ -132,7 +144,8 @@ def _read_published(
     report_notes(found.notes)
     checkpoint = None if files.checkpoint is None else str(files.checkpoint)
     whole = Published(checkpoint, found.unread, found.patterns)
-    return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole)
+    source = Source(found.place, found.text)
+    return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole, source)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "run decode steps in numbers",
     "time": "time one step and say where the time goes",
     "compare": "time the model unfused, fused, looped, in one call, over steps, and with resident weights",
+    "show": "draw what the variants take and why: a page, pictures, or text",
     "tune": "search the mappings of a model, or machines for it, for the best",
     "explore": "run a scenario of HyperMapper",
     "report": "say what a study has found, and why points are infeasible",

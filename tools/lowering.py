@@ -25,6 +25,7 @@ from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import GRANULARITIES, IR_LEVELS, Granularity, IrLevel
 from .diagnostics import PassError
 from .driver import ShowPass, check_level, check_module, level_of, levels_between, parse_passes, run_passes
+from .observer import LOOKS_AWAY, Observer
 from .pipelines import Edit, Passes, edited, join_passes, name_of, split_passes
 from .universe import available_passes, find_target
 from .values import HELP_MARK, InputError
@@ -97,6 +98,7 @@ def run_pipeline(
     verify: bool = True,
     show: ShowPass | None = None,
     ended: Callable[[], None] = lambda: None,
+    observer: Observer = LOOKS_AWAY,
 ) -> None:
     """Run passes on a module in place, with all checks of levels; `ended` is called behind each phase.
 
@@ -104,7 +106,8 @@ def run_pipeline(
         where the last one leaves the module at another level than is wanted.
     """
     made = parse_passes(available_passes(), join_passes(passes))
-    run_passes(ctx, module, phased(module, made, target, wanted, ended), verify=verify, show=show)
+    wanted_passes = phased(module, made, target, wanted, ended)
+    run_passes(ctx, module, wanted_passes, verify=verify, show=show, observer=observer)
 
 
 def phased(

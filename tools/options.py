@@ -198,6 +198,21 @@ class TimingOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComparisonOptions:
+    """What is compiled in all variants, for which machine, and under which conditions it is timed."""
+
+    model: ModelOptions
+    json: bool = json_option()
+    machine: MachineOptions
+    spill: bool = spill_option()
+    edits: tuple[Edit, ...] = edit_options()
+    timing: TimingOptions
+    steps_per_call: Positive | None = option(
+        "decode steps of a call in the variant that loops over them (default: 8)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TuningOptions:
     """What a search turns, and what it makes small."""
 

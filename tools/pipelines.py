@@ -67,6 +67,11 @@ class Edit:
     def __str__(self) -> str:
         return f"--{self.where} {self.anchor}"
 
+    @property
+    def words(self) -> tuple[str, str]:
+        """What the command line says of it, in full."""
+        return f"--{self.where}", f"{self.anchor}={self.passes}" if self.passes else self.anchor
+
 
 def insertion(where: Where, text: str) -> Edit:
     """The edit of `--after` or `--before`, for argparse: `loop-kernels=cse,canonicalize`."""

@@ -17,6 +17,8 @@ from ..backends.targets import Choice, TargetError, TimeOptions, Timing
 from .compilation import Compiler, emit, time_program
 from .diagnostics import Diagnostic, describe, first_clause
 from .inputs import Input, ModuleInput
+from .observer import LOOKS_AWAY as UNSEEN
+from .observer import Observer
 from .pipelines import Edit, Passes, join_passes
 from .values import HELP_MARK, InputError
 
@@ -103,6 +105,24 @@ class Refused:
         return first_clause(self.diagnostic.message)
 
 
+class Watcher:
+    """Is told of each variant that is built; this one looks away."""
+
+    def passes(self, name: str) -> Observer:
+        """What is told of the passes of a variant."""
+        return UNSEEN
+
+    def options(self, name: str, given: ModuleInput, usual: TimeOptions) -> TimeOptions:
+        """What is timed of a variant, and noted of it."""
+        return usual
+
+    def built(self, name: str, given: ModuleInput, program: Any, timing: Timing) -> None:
+        """Told of the module of a variant, which is lowered, of its program, and of what it takes."""
+
+
+LOOKS_AWAY = Watcher()
+
+
 @dataclass(frozen=True)
 class Trial:
     """Builds and times variants of an input, each from a copy of it."""
@@ -113,19 +133,26 @@ class Trial:
     """What is timed of a program."""
     quiet: bool = field(default=False, kw_only=True)
     """Whether remarks are not printed."""
+    watcher: Watcher = field(default=LOOKS_AWAY, kw_only=True)
+    """Is told of each variant that can be built."""
 
     def attempt(self, name: str, choice: Choice, level: int | None = None) -> Timed | Refused:
         """Build and time a variant."""
         given = replace(self.given, module=self.given.module.clone())
         try:
             end, unmet = given.target.level, self.compiler.unmet(given, given.target.level, choice)
-            lowered = self.compiler.lower(given, end, choice, DEMANDED, quiet=self.quiet, strict=False)
+            seen, quiet = self.watcher.passes(name), self.quiet
+            lowered = self.compiler.lower(
+                given, end, choice, DEMANDED, quiet=quiet, strict=False, observer=seen
+            )
             program = emit(given)
             if program.steps < choice.steps_per_call:
                 return Refused(name, choice, _left(NOT_STEPPED, lowered.remarks), not self.quiet, level)
-            timing = time_program(given.target, program, self.options(program))
+            options = self.watcher.options(name, given, self.options(program))
+            timing = time_program(given.target, program, options)
             if choice.single_call and timing.kernel_calls > 1:
                 return Refused(name, choice, _left(NOT_SINGLE, lowered.remarks), not self.quiet, level)
+            self.watcher.built(name, given, program, timing)
             back, passes = lowered.taken_back, lowered.pipeline
             return Timed(name, lowered.choice, timing, level, back, passes, unmet)
         except (DiagnosticException, TargetError) as error:

@@ -128,6 +128,7 @@ SN40L_TARGET = Target["Machine", "Program"](
     load=_load,
     run=_late("execution", "start_run"),
     memory=_late("usage", "memory_map"),
+    floorplan=_late("floorplan", "floorplan_of"),
     has_details=True,
     measures=_late("usage", "measures"),
     slacks=_late("usage", "memory_slacks"),

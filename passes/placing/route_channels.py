@@ -40,7 +40,6 @@ rounded up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import ClassVar
@@ -50,51 +49,23 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
-from ...dialects.dataflow import ChannelOp
 from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
-from ...dialects.vocabulary import Rate
-from ..diagnostics import NoRoom, fail
-from .detours import route_within
-from .floorplan import Flow, Link, Routes, share_on
-from .routes import Grid, channel_flows, is_placed, pass_bytes
+from ..diagnostics import NoRoom
+from .floorplan import Link, share_on
+from .routes import Grid
+from .turns import Turn, link_loads, turns
 
 SHOWN_FLOWS = 3
 """How many flows an error about a link names."""
 
 
-def _cycles(network: dataflow.KernelOp, rate: Rate) -> float:
-    """Cycles for each of the times that something runs at a rate.
-
-    Of a loop they are about its interval where many iterations overlap, the latency of just one; of what has
-    loops inside they are its latency without them.
-
-    Raises: PassFailedException where the kernel is not scheduled.
-    """
-    interval = network.attributes.get(network.schedule_name("ii", rate))
-    latency = network.attributes.get(network.schedule_name("latency", rate))
-    if not isinstance(latency, IntegerAttr):
-        fail(network, f"@{network.sym_name.data} has no `ii` and `latency`; run schedule-loop first")
-    if not isinstance(interval, IntegerAttr):
-        return max(1, latency.value.data)
-    steady, iterations = interval.value.data, network.loops.passes(rate)
-    call = max(iterations * steady, latency.value.data + (iterations - 1) * steady)
-    return max(1, call) / iterations
-
-
-def _overloaded(
-    network: dataflow.KernelOp,
-    link: Link,
-    load: float,
-    flows: Sequence[Flow],
-    routes: Routes,
-    machine: Machine,
-) -> None:
+def _overloaded(network: dataflow.KernelOp, turn: Turn, link: Link, load: float, machine: Machine) -> None:
     """Raises: PassFailedException about a link that carries too much, with the largest flows on it."""
     shares: dict[str, float] = {}
-    for number, flow in enumerate(flows):
-        paths = routes.paths[number] if routes.paths else ()
+    for number, flow in enumerate(turn.flows):
+        paths = turn.routes.paths[number] if turn.routes.paths else ()
         shares[flow.name] = shares.get(flow.name, 0.0) + share_on(flow, link, paths)
     largest = sorted(((share, name) for name, share in shares.items() if share), reverse=True)
     shown = ", ".join(f"{name} {share:.1f}" for share, name in largest[:SHOWN_FLOWS])
@@ -109,45 +80,21 @@ def _overloaded(
 def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
     """Write hops and the busiest link's load into a network.
 
-    What runs at different rates takes turns: its flows are no load for one another.
-
     Raises: PassFailedException where a link carries more than its width, or a plan is missing.
     """
-    if not is_placed(network):
-        fail(network, f"@{network.sym_name.data} has units without places; run place-units first")
-    groups: dict[Rate, list[ChannelOp]] = {}
-    for channel in network.channels():
-        groups.setdefault(_rate(channel), []).append(channel)
-    loads = [_route(channels, _cycles(network, rate), machine) for rate, channels in groups.items()]
-    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(max(loads, default=0), i64)
+    routed = turns(network, machine)
+    for turn in routed:
+        _write_hops(turn)
+        busiest = turn.routes.busiest()
+        if busiest is not None and busiest[1] > machine.rdn_bytes_per_cycle:
+            _overloaded(network, turn, *busiest, machine)
+    most = ceil(max(link_loads(routed).values(), default=0))
+    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(most, i64)
 
 
-def _rate(channel: ChannelOp) -> Rate:
-    """How often a channel is filled; what is loaded around a loop counts as if it came in each iteration."""
-    producer, consumer = channel.producers()[0], channel.consumers()[0]
-    is_held = isinstance(producer, dataflow.LoadOp) and producer.runs != consumer.runs
-    return consumer.runs if is_held else producer.runs
-
-
-def _route(channels: Sequence[ChannelOp], cycles: float, machine: Machine) -> int:
-    """Route channels that are filled once in so many cycles; the load of the busiest link, rounded up.
-
-    Raises: PassFailedException where that is more than its width.
-    """
-    grid, flows = Grid.of(machine), list[Flow]()
-    for channel in channels:
-        flows += channel_flows(channel, pass_bytes(channel) / cycles, grid)
-    routes = route_within(flows, machine.rdn_bytes_per_cycle)
-    for number, channel in enumerate(channels):
-        channel.hops = IntegerAttr(sum(routes.hops[2 * number : 2 * number + 2]), i64)
-    busiest = routes.busiest()
-    if busiest is None:
-        return 0
-    if busiest[1] > machine.rdn_bytes_per_cycle:
-        network = channels[0].parent_op()
-        assert isinstance(network, dataflow.KernelOp), "channels stand in kernels"
-        _overloaded(network, *busiest, flows, routes, machine)
-    return ceil(busiest[1])
+def _write_hops(turn: Turn) -> None:
+    for number, channel in enumerate(turn.channels):
+        channel.hops = IntegerAttr(sum(turn.routes.hops[2 * number : 2 * number + 2]), i64)
 
 
 @dataclass(frozen=True)

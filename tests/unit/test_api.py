@@ -17,9 +17,8 @@ import pytest
 import kl
 from kl.tools.api.keywords import CompareKeywords, Keywords
 from kl.tools.command_line import option_fields
-from kl.tools.commands.compare import Command as CompareCommand
 from kl.tools.kl import main
-from kl.tools.options import CompilerOptions
+from kl.tools.options import ComparisonOptions, CompilerOptions
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MINI, TINY = str(EXAMPLES / "mini.kl"), str(EXAMPLES / "llama3_tiny.kl")
@@ -100,7 +99,7 @@ def names_of(kind: type) -> Iterator[str]:
 def test_keywords_are_the_options_of_the_command():
     assert {*Keywords.__annotations__} == {*names_of(CompilerOptions)} - {"input", "json"}
     own = {"input", "json", "position", "orchestration", "steps_per_call"}
-    assert {*CompareKeywords.__annotations__} == {*names_of(CompareCommand)} - own
+    assert {*CompareKeywords.__annotations__} == {*names_of(ComparisonOptions)} - own
 
 
 def test_help_shows_keywords_one_by_one():

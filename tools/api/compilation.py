@@ -9,7 +9,7 @@ from typing import Any
 from ...backends.targets import Choice, MemoryMap
 from ...dialects.vocabulary import IrLevel, Orchestration
 from ...frontends.exact_printer import text_of
-from ..commands import compare as compare_command
+from .. import comparison
 from ..commands import compile as compile_command
 from ..commands import run as run_command
 from ..commands import time as time_command
@@ -17,7 +17,7 @@ from ..compilation import Compiler, emit, time_program
 from ..diagnostics import Diagnostic
 from ..driver import level_of
 from ..inputs import Input, ModuleInput
-from ..options import CompilerOptions
+from ..options import ComparisonOptions, CompilerOptions
 from ..pipelines import Passes, join_passes
 from ..values import HELP_MARK, InputError
 from ..variants import fastest
@@ -207,15 +207,20 @@ def compared(compiler: Compiler, given: Input, keywords: dict[str, Any]) -> Comp
 
     Raises: Error where all of them are refused, and as `Compilation.compare` does.
     """
+    with listening(sources_of(compiler)) as remarks:
+        found = comparison.compared(comparison_options(compiler, keywords), given=given)
+    best = fastest(found.results)
+    if best is None:
+        raise error_of(found.refusals()[0], sources_of(compiler))
+    return comparison_of(found, best, tuple(remarks))
+
+
+def comparison_options(compiler: Compiler, keywords: dict[str, Any]) -> ComparisonOptions:
+    """What keywords say of a comparison, and of what is compared what a compiler is for.
+
+    Raises: InputError for a value that an option does not take.
+    """
     options = compiler.options
     edits, spill = options.mapping.edits, options.mapping.spill
-    with listening(sources_of(compiler)) as remarks:
-        parts = {"model": options.model, "machine": options.machine, "edits": edits, "spill": spill}
-        command = filled(compare_command.Command, keywords, **parts)
-        fresh = replace(compiler, printed=set())
-        results = compare_command.attempted(command, fresh, given)
-    best = fastest(results)
-    if best is None:
-        first, *_ = compare_command.refusals(results, "error")
-        raise error_of(first, sources_of(compiler))
-    return comparison_of(given.path, results, best, tuple(remarks))
+    parts = {"model": options.model, "machine": options.machine, "edits": edits, "spill": spill}
+    return filled(ComparisonOptions, keywords, **parts)

@@ -13,6 +13,7 @@ from ...backends.tensors import Array
 from ..commands import compare as compare_command
 from ..commands import run as run_command
 from ..commands import time as time_command
+from ..comparison import Comparison as Compared
 from ..diagnostics import Diagnostic
 from ..reference import Difference
 from ..variants import Refused, Timed
@@ -146,8 +147,8 @@ class Comparison:
 
     input: str
     """What was compiled: a path, or `<text>`."""
-    results: Sequence[Timed | Refused] = field(compare=False)
-    """As the command has them."""
+    compared: Compared = field(compare=False)
+    """As the command has it."""
     variants: Mapping[str, Variant]
     """By name, each behind the one that it is built on."""
     fastest: Variant
@@ -159,15 +160,15 @@ class Comparison:
     @property
     def document(self) -> list[dict[str, Any]]:
         """What `kl compare --json` prints."""
-        return compare_command.documents(self.input, [*self.results])
+        return self.compared.documents()
 
     def __repr__(self) -> str:
         text = StringIO()
-        compare_command.print_comparison([*self.results], text)
+        compare_command.print_comparison(self.compared.results, text)
         return text.getvalue().rstrip()
 
     def _repr_html_(self) -> str:
-        results = [*self.results]
+        results = self.compared.results
         timings = [(one.name, one.timing) for one in results if isinstance(one, Timed)]
         refused = [f"{one.name} refused: {one.reason}" for one in results if isinstance(one, Refused)]
         first, *others = map(table_html, compare_command.comparison_tables(results))
@@ -175,12 +176,10 @@ class Comparison:
         return "".join([first, lines_html(refused), ledger_html(timings), *others, notes])
 
 
-def comparison_of(
-    path: str, results: list[Timed | Refused], best: Timed, remarks: tuple[Diagnostic, ...]
-) -> Comparison:
+def comparison_of(found: Compared, best: Timed, remarks: tuple[Diagnostic, ...]) -> Comparison:
     """Variants as they are given back."""
-    variants = {one.name: _variant(one, results) for one in results}
-    return Comparison(path, results, variants, variants[best.name], remarks)
+    variants = {one.name: _variant(one, found.results) for one in found.results}
+    return Comparison(found.given.path, found, variants, variants[best.name], remarks)
 
 
 def _variant(result: Timed | Refused, results: list[Timed | Refused]) -> Variant:

@@ -2,175 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
 
 from ...backends.tables import Table, share_text, time_text
-from ...backends.targets import Choice, TimeOptions
-from ..command_line import Positive, option
-from ..options import (
-    JSON_VERSION,
-    CompilerOptions,
-    MachineOptions,
-    MappingOptions,
-    ModelOptions,
-    TimingOptions,
-    edit_options,
-    json_option,
-    spill_option,
-)
-from ..pipelines import Edit
+from ..options import ComparisonOptions
 from ..terminal import print_json, print_table
-from ..values import InputError
-from .time import context_text, document, first_call_text, headline, roofline_text
+from .time import context_text, first_call_text, headline, roofline_text
 
 if TYPE_CHECKING:
-    from ..compilation import Compiler
-    from ..diagnostics import Diagnostic
-    from ..inputs import Input
     from ..variants import Refused, Timed
 
-SHARED = (
-    "steps",
-    "sockets",
-    "orchestration",
-    "kernel_calls_per_token",
-    "tokens_per_second",
-    "roofline_tokens_per_second",
-    "roofline_share",
-    "attainable_tokens_per_second",
-    "attainable_share",
-    "context_read",
-    "first_step_extra_cycles",
-    "roofline_without_residence_tokens_per_second",
-    "cycles",
-    "seconds",
-    "bytes",
-    "ledger_cycles",
-)
-"""What the document of a variant has of that of `kl time`, as far as the target says it."""
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Command:
     """What a command line of `kl compare` says."""
 
-    model: ModelOptions
-    json: bool = json_option()
-    machine: MachineOptions
-    spill: bool = spill_option()
-    edits: tuple[Edit, ...] = edit_options()
-    timing: TimingOptions
-    steps_per_call: Positive | None = option(
-        "decode steps of a call in the variant that loops over them (default: 8)"
-    )
+    comparison: ComparisonOptions
 
 
 def run(command: Command) -> int:
     """Compile and time all variants; 1 if all of them are refused."""
-    from ..compilation import Compiler
-    from ..diagnostics import report
-    from ..variants import Timed
+    from ..comparison import compared
 
-    mapping = MappingOptions(command.spill, steps_per_call=command.steps_per_call, edits=command.edits)
-    options = CompilerOptions(model=command.model, machine=command.machine, mapping=mapping)
-    compiler = Compiler.of(options)
-    given = compiler.read()
-    results = attempted(command, compiler, given)
-    works = any(isinstance(one, Timed) for one in results)
-    if command.json:
-        print_json(documents(given.path, results))
-    elif works:
-        print_comparison(results)
-    for diagnostic in refusals(results, "refused" if works else "error"):
-        report(diagnostic, {}, "kl")
-    return 0 if works else 1
-
-
-def attempted(command: Command, compiler: Compiler, given: Input) -> list[Timed | Refused]:
-    """All variants of an input, compiled and timed.
-
-    Raises: InputError for an input that has its kernels already, and for edits that no variant has.
-    """
-    from ..variants import VARIANTS, Trial, attempt_all, check_variants
-
-    if given.level != "nn":
-        raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
-    trial = Trial(compiler, given, lambda program: _options(command.timing, program.steps))
-    choices = {name: _choice(command, variant.choice) for name, variant in VARIANTS.items()}
-    check_variants(compiler, given, choices.values())
-    return attempt_all(
-        partial(trial.attempt, name, choice, VARIANTS[name].level) for name, choice in choices.items()
-    )
-
-
-def _choice(command: Command, choice: Choice) -> Choice:
-    """What a variant chooses, as the command line says it."""
-    steps = command.steps_per_call if choice.steps_per_call > 1 else None
-    return replace(choice, spill=command.spill, steps_per_call=steps or choice.steps_per_call)
-
-
-def _options(timing: TimingOptions, steps: int) -> TimeOptions:
-    """The last of the steps of a call is at the position."""
-    position = None if timing.position is None else max(0, timing.position - steps + 1)
-    return TimeOptions(position, timing.orchestration)
-
-
-def refusals(results: list[Timed | Refused], severity: str) -> list[Diagnostic]:
-    """Why variants are refused, each reason once, with the names of those that it refuses."""
-    from ..variants import Refused
-
-    names: dict[Diagnostic, list[str]] = {}
-    for one in results:
-        if isinstance(one, Refused) and not one.shown:
-            names.setdefault(one.diagnostic, []).append(one.name)
-    return [
-        replace(diagnostic, message=f"{', '.join(refused)}: {diagnostic.message}", severity=severity)
-        for diagnostic, refused in names.items()
-    ]
-
-
-def documents(path: str, results: list[Timed | Refused]) -> list[dict[str, Any]]:
-    """The variants as the JSON document of `kl compare`."""
-    return [_document(path, one, results) for one in results]
-
-
-def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]) -> dict[str, Any]:
-    from ..variants import Refused, fastest
-
-    choice = result.choice
-    head = {
-        "version": JSON_VERSION,
-        "input": path,
-        "variant": result.name,
-        "level": result.level,
-        "fusion": choice.fusion,
-        "loop": choice.loop,
-        "resident": choice.resident,
-    }
-    if isinstance(result, Refused):
-        return {**head, "refused": result.reason, "diagnostic": asdict(result.diagnostic)}
-    whole, slower = document(path, result.timing), _slower(result, results)
-    return {
-        **head,
-        "fastest": result is fastest(results),
-        "taken_back": [one.message for one in result.taken_back],
-        "unedited": [str(edit) for edit in result.unmet],
-        "slower_than": None if slower is None else {"variant": slower[0].name, "times": slower[1]},
-        "position": result.timing.position,
-        **{name: whole[name] for name in SHARED if name in whole},
-    }
-
-
-def _slower(result: Timed, results: list[Timed | Refused]) -> tuple[Timed, float] | None:
-    """The variant that a slower one is built on, and how many times as long it takes."""
-    from ..variants import base_of
-
-    base = base_of(result.name, results)
-    if base is None or result.step_seconds <= base.step_seconds:
-        return None
-    return base, result.step_seconds / base.step_seconds
+    found = compared(command.comparison)
+    if command.comparison.json:
+        print_json(found.documents())
+    elif found.works:
+        print_comparison(found.results)
+    found.report()
+    return 0 if found.works else 1
 
 
 def print_comparison(results: list[Timed | Refused], file: IO[str] | None = None) -> None:
@@ -242,6 +103,7 @@ def _parts(timed: Timed) -> list[str]:
 
 def comparison_notes(results: list[Timed | Refused]) -> list[str]:
     """What the tables do not say: what is slower or less than it should be, what bounds are, what is read."""
+    from ..comparison import slower_than
     from ..variants import DEFAULT_LEVEL, SEARCHED, Timed
 
     timed = [one for one in results if isinstance(one, Timed)]
@@ -249,7 +111,7 @@ def comparison_notes(results: list[Timed | Refused]) -> list[str]:
     for one in timed:
         lines += [f"{one.name}: {remark.message}" for remark in one.taken_back]
         lines += [f"{one.name}: {edit}: its pipeline has no such pass" for edit in one.unmet]
-        if (slower := _slower(one, results)) is not None:
+        if (slower := slower_than(one, results)) is not None:
             base, times = slower
             lines.append(f"{one.name} takes {times:.3f} times as long as {base.name}, on which it is built")
     lines.append(

@@ -1,8 +1,9 @@
-"""`kl compile`: print the IR at a level, or the map of the memory, or save the program."""
+"""`kl compile`: print the IR at a level, or the maps of the memory and the chip, or save the program."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...backends.targets import MemoryMap, TimeOptions
@@ -16,6 +17,7 @@ from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
+    from ...backends.tables import Table
     from ..compilation import Compiler
     from ..diagnostics import Diagnostic
     from ..inputs import Input
@@ -34,11 +36,29 @@ class Command:
         "the level to stop at (default: rdu, or what the target takes); a program is JSON"
     )
     memory: bool = option("print the map of the memory, not the IR or the program", default=False)
+    floorplan: bool = option(
+        "print what lies where on the chip and how busy its links are, not the IR or the program: "
+        "a row for each kernel, all cells and links with --json",
+        default=False,
+    )
     print_pipeline: bool = option(
         "print the passes that were run, in the notation of --pipeline, not the IR or the program",
         default=False,
     )
     output: str | None = option("write there instead of to stdout", "-o", "--output", metavar="FILE")
+
+    @property
+    def planned(self) -> str | None:
+        """What it shows that passes plan below all levels but the lowest, in words, if it does."""
+        return "memory is" if self.memory else "places are" if self.floorplan else None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is shown of a plan."""
+
+    document: Mapping[str, Any]
+    tables: Sequence[Table]
 
 
 def run(command: Command) -> int:
@@ -47,30 +67,44 @@ def run(command: Command) -> int:
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
-    free = command.compiler.mapping.pipeline is not None and command.to is None and not command.memory
+    free = command.compiler.mapping.pipeline is not None and command.to is None and not command.planned
     document = _compile(compiler, given, _level(command, given), free=free)
+    plans = dict(_plans(command, given))
     output = None if command.output == "-" else command.output
     if output is not None:
         write_file(output, document.pop("text"))
-    memory = memory_map(given) if command.memory else None
     if command.compiler.json:
         spoil()  # it says how long each pass took
-        print_json(document if memory is None else {**document, "memory": memory.document})
+        print_json({**document, **{name: plan.document for name, plan in plans.items()}})
         return 0
     if command.print_pipeline:
         print(document["pipeline"])
-    if memory is not None:
-        print_tables(memory.tables)
+    if plans:
+        print_tables([table for plan in plans.values() for table in plan.tables])
     elif output is None and not command.print_pipeline:
         exact_output().write(document["text"])
     return 0
 
 
+def _plans(command: Command, given: Input) -> Iterator[tuple[str, _Plan]]:
+    """What is asked for of the plans of an input that is lowered, by the name that it has in the document.
+
+    Raises: InputError where there is no such plan.
+    """
+    from ..floorplans import floorplan_of, floorplan_table
+
+    if command.memory:
+        memory = memory_map(given)
+        yield "memory", _Plan(memory.document, memory.tables)
+    if command.floorplan:
+        plan = floorplan_of(given)
+        yield "floorplan", _Plan(asdict(plan), [floorplan_table(plan)])
+
+
 def _level(command: Command, given: Input) -> Level:
     """The level to stop at; a program has its memory map where it is.
 
-    Raises: InputError for a level that the target does not have, and for a map of the memory where it is not
-        planned.
+    Raises: InputError for a level that the target does not have, and for a plan where there is none yet.
     """
     lowest = given.target.level
     level = lowest if command.to is None else command.to
@@ -81,11 +115,12 @@ def _level(command: Command, given: Input) -> Level:
         )
     if command.print_pipeline and given.level == "program":
         raise InputError(f"{given.path} is a program already, no pass is left to run")
-    if not command.memory:
+    if command.planned is None:
         return level
     if level not in (lowest, "program"):
         raise InputError(
-            f"memory is planned below the level {level}{HELP_MARK}leave out --to, or give --to {lowest}"
+            f"{command.planned} planned below the level {level}{HELP_MARK}"
+            f"leave out --to, or give --to {lowest}"
         )
     return given.level if given.level == "program" else level
 

@@ -9,8 +9,8 @@ from itertools import groupby
 from ...backends.floorplans import Place
 from .svg import WIDTH, Element, line, number, rect, text_width
 
-BETWEEN = 12
-"""Pixels between dies."""
+BETWEEN, MARGIN = 12, 16
+"""Pixels between dies, and beside them for their ports."""
 
 LARGEST = 16.0
 """Pixels of a cell, at most."""
@@ -33,7 +33,7 @@ class Grid:
     @property
     def cell(self) -> float:
         """Pixels of a cell."""
-        return min(LARGEST, (WIDTH - BETWEEN * (self.dies - 1)) / (self.dies * self.columns))
+        return min(LARGEST, (WIDTH - 2 * MARGIN - BETWEEN * (self.dies - 1)) / (self.dies * self.columns))
 
     @property
     def height(self) -> float:
@@ -42,7 +42,7 @@ class Grid:
 
     def x(self, column: float) -> float:
         """The left edge of a column, counted over all dies."""
-        return column * self.cell + BETWEEN * min(self.dies - 1, int(column // self.columns))
+        return MARGIN + column * self.cell + BETWEEN * min(self.dies - 1, int(column // self.columns))
 
     def middle(self, place: Place) -> tuple[float, float]:
         """The middle of a cell."""

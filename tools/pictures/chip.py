@@ -10,7 +10,7 @@ from ...explore.pages.palette import stage_classes
 from . import labels, links
 from .cells import Grid, cell_path, check_once, name_place, runs
 from .labels import Label
-from .svg import Element, Picture, element, group, text
+from .svg import Element, Picture, element, group, slug, text
 
 FEW = 0.01
 """The share of a chip's units below which a channel is not named."""
@@ -52,12 +52,12 @@ def draw(
         made, height = _panel(grid, areas, named, unit, heading)
         panels.append(group(*made, y=y, data_panel=unit))
         y += height + 16
-    made, height = links.panel(plan, kernel.links, grid, hottest)
+    made, height = links.panel(plan, kernel, grid, hottest)
     note = text(0, y + height + 14, f"Floor plan: {plan.source}", "soft small")
     head = (text(0, 18, title, "text title"), text(0, 37, _where(), "soft"))
     body = (*head, *panels, group(*made, y=y, data_panel="links"), note)
     words = f"The dies of a chip with the stages, channels and links of {kernel.kernel}."
-    return Picture(f"chip-{_slug(kernel.kernel)}", title, words, y + height + 22, body)
+    return Picture(f"chip-{slug(kernel.kernel)}", title, words, y + height + 22, body)
 
 
 _TITLES = (
@@ -68,10 +68,6 @@ _TITLES = (
 
 def _where() -> str:
     return "Cells in the colour of a stage; memory and other sockets are reached at both outer edges."
-
-
-def _slug(name: str) -> str:
-    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
 
 
 def _stages(kernel: KernelPlan, classes: Mapping[str, str]) -> list[_Area]:

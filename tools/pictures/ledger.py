@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...backends.tables import time_text
+from ...backends.tables import share_text, time_text
 from .svg import (
     WIDTH,
     Element,
@@ -95,7 +95,7 @@ def _bar(bar: LedgerBar, scale: float) -> Iterator[Element]:
     at = 0
     for name, cycles in bar.parts:
         if cycles:
-            title = f"{_part(name)[1]}: {time_text(bar.seconds(cycles))}, {cycles / bar.cycles:.1%}"
+            title = f"{_part(name)[1]}: {time_text(bar.seconds(cycles))}, {share_text(cycles / bar.cycles)}"
             x, width = bar.seconds(at) * scale, bar.seconds(cycles) * scale
             yield rect(x, 19, width, BAR, _part(name)[0], title, data_part=name, data_cycles=cycles)
         at += cycles

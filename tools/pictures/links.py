@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from ...backends.floorplans import Floorplan, LinkLoad, Place
+from ...backends.floorplans import Floorplan, KernelPlan, LinkLoad, Place
 from ...explore.pages.palette import HEAT
-from .cells import Grid
+from . import ports
+from .cells import MARGIN, Grid
 from .svg import Element, Value, element, group, line, number, rect, text
 
 ASIDE = 2.2
 """Pixels between the middle of two cells' line and the link in one of its directions."""
 
 
-def panel(
-    plan: Floorplan, loads: Sequence[LinkLoad], grid: Grid, path: str = ""
-) -> tuple[list[Element], float]:
-    """The links of all dies, the busiest one marked, with `data-bytes`; and the height.
+def panel(plan: Floorplan, kernel: KernelPlan, grid: Grid, path: str = "") -> tuple[list[Element], float]:
+    """The links of all dies, the busiest one marked, with `data-bytes`, and the ports; and the height.
 
     `path` is where the busiest one's load stands in the JSON of a command.
     """
-    used = [load for load in loads if load.bytes_per_cycle > 0]
+    used = [load for load in kernel.links if load.bytes_per_cycle > 0]
     hottest = max(used, key=lambda load: (load.bytes_per_cycle, load.start, load.end), default=None)
-    made = [_heading(plan, used, hottest, path)]
     drawn = [*grid.dies_drawn(), *_heat(plan, used, grid), *(_mark(hottest, grid) if hottest else ())]
-    made.append(group(*drawn, y=20))
-    made.append(group(*_legend(plan), y=grid.height + 28))
-    return made, grid.height + 44
+    if not kernel.ports:
+        made = (_heading(plan, used, hottest, path), group(*drawn, y=20))
+        return [*made, group(*_legend(plan), x=MARGIN, y=grid.height + 28)], grid.height + 44
+    made = (_heading(plan, used, hottest, path), *ports.sums(kernel.ports, grid, 29))
+    shown = (group(*drawn, *ports.bars(kernel.ports, grid), y=38), *ports.legend(grid.height + 46))
+    return [*made, *shown, group(*_legend(plan), x=MARGIN, y=grid.height + 46)], grid.height + 62
 
 
 def level(load: LinkLoad, plan: Floorplan) -> int:

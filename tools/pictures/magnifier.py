@@ -9,7 +9,7 @@ from ...backends.intervals import Intervals, Span, Window
 from ...backends.tables import time_text
 from ...explore.pages.palette import stage_classes
 from .pieces import clipped
-from .strips import HATCH, Scale, hatched, legend, strip, time_ticks
+from .strips import HATCH, Scale, hatched, legend, strip, tick_lines, tick_texts
 from .svg import WIDTH, Element, Picture, element, group, rect, shortened, span, text
 from .timelines import SERVERS, Timeline, spans_of
 
@@ -53,7 +53,7 @@ def draw(
         made.append(group(*body, x=LEFT, y=y, **facts, data_begin=window.begin, data_end=window.end))
         y += 20 + len(rows) * ROW + 18
     shown, height = legend(_legend(panels, longest), y)
-    ticks = group(*time_ticks(scale, longest, TOP - 14, y - 14), x=LEFT)
+    ticks = group(*tick_texts(scale, longest, TOP - 8), x=LEFT)
     words = subtitle or f"{time_text(scale.seconds(longest))} of each call, on one scale."
     head = (text(0, 18, title, "text title"), text(0, 37, words, "soft"))
     described = f"Stages of {', '.join(one.label for one, _ in windows)} in a part of the call."
@@ -91,6 +91,7 @@ def _panel(
 ) -> Iterator[Element]:
     """A label, and each row on its ground; what lies behind the window is hatched if the call goes on."""
     length, height = window.end - window.begin, len(rows) * ROW
+    yield tick_lines(scale, longest, 17, 20 + height)
     begin, end = (time_text(scale.seconds(cycle)) for cycle in (window.begin, window.end))
     label = span(one.label, class_="text strong")
     yield element("text", label, span(f"  · from {begin} to {end}"), x=-LEFT, y=12, class_="soft")

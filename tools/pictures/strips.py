@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log10
 
 from ...backends.intervals import Span
-from ...backends.tables import time_text
+from ...backends.tables import share_text, time_text
 from .pieces import Piece, busy, pieces
 from .svg import Element, element, group, line, number, rect, text, text_width
 
@@ -66,21 +66,33 @@ def _words(piece: Piece, scale: Scale) -> str:
     """What the pointer shows: names, how many, since when and how long."""
     names = ", ".join((*piece.names[:3], *(("…",) if len(piece.names) > 3 else ())))
     many = f"{piece.count:,} times, " if piece.count > 1 else ""
-    share = "" if piece.is_solid else f", busy {piece.busy / (piece.end - piece.start):.1%}"
+    share = "" if piece.is_solid else f", busy {share_text(piece.busy / (piece.end - piece.start))}"
     time = (
         f"at {time_text(scale.seconds(piece.start))} for {time_text(scale.seconds(piece.end - piece.start))}"
     )
     return f"{names}{': ' if names else ''}{many}{time}{share}"
 
 
-def time_ticks(scale: Scale, cycles: int, top: float, bottom: float) -> Iterator[Element]:
-    """Lines at round times with their texts above; at most eight."""
-    step = round_step(scale.seconds(cycles) / 7)
-    marks = range(int(scale.seconds(cycles) / step * (1 + 1e-12)) + 1)
-    places = [scale.pixels(mark * step * scale.clock_hz) for mark in marks]
-    yield line("".join(f"M{number(x)} {number(top)}V{number(bottom)}" for x in places), "lines")
-    for mark, x in zip(marks, places, strict=True):
-        yield text(x + 3, top + 8, time_text(mark * step) if mark else "0", "soft small")
+def tick_lines(scale: Scale, cycles: int, top: float, bottom: float) -> Element:
+    """Lines at round times, at most eight."""
+    marks = (f"M{number(x)} {number(top)}V{number(bottom)}" for _, x in _ticks(scale, cycles))
+    return line("".join(marks), "lines")
+
+
+def tick_texts(scale: Scale, cycles: int, y: float) -> Iterator[Element]:
+    """The times of the lines, each to the right of its line, or to the left where the picture ends."""
+    for seconds, x in _ticks(scale, cycles):
+        words = time_text(seconds) if seconds else "0"
+        fits = x + 3 + text_width(words, 11) <= scale.pixels(cycles)
+        yield text(x + 3 if fits else x - 3, y, words, "soft small" if fits else "soft small end")
+
+
+def _ticks(scale: Scale, cycles: int) -> list[tuple[float, float]]:
+    """Round times in seconds, and their pixels."""
+    whole = scale.seconds(cycles)
+    step = round_step(whole / 7)
+    marks = range(int(whole / step * (1 + 1e-12)) + 1)
+    return [(mark * step, scale.pixels(mark * step * scale.clock_hz)) for mark in marks]
 
 
 def round_step(least: float) -> float:

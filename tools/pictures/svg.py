@@ -34,7 +34,7 @@ class Element:
         given = "".join(f' {name}="{clean(value)}"' for name, value in self.attributes)
         yield f"<{self.tag}{given}>" if self.children or self.tag not in _EMPTY else f"<{self.tag}{given}/>"
         for child in self.children:
-            yield from (clean(child),) if isinstance(child, str) else child.pieces()
+            yield from (_content(child),) if isinstance(child, str) else child.pieces()
         if self.children or self.tag not in _EMPTY:
             yield f"</{self.tag}>"
 
@@ -92,6 +92,12 @@ class Picture:
 def clean(text: str) -> str:
     """A text as markup; characters that XML cannot hold become the sign for an unknown one."""
     return escape(_NOT_XML.sub("\ufffd", text))
+
+
+def _content(text: str) -> str:
+    """A text between tags, where quotes and most brackets need no escape."""
+    plain = escape(_NOT_XML.sub("\ufffd", text), quote=False)
+    return plain.replace("&gt;", ">").replace("]]>", "]]&gt;")
 
 
 def number(value: float) -> str:
@@ -167,3 +173,8 @@ def shortened(words: str, width: float, size: float = 12) -> str:
         return words
     front = (most - 1) // 2
     return f"{words[: most - 1 - front]}…{words[len(words) - front :] if front else ''}"
+
+
+def slug(name: str) -> str:
+    """A name as part of a file's name."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())

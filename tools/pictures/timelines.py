@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...backends.intervals import Intervals, Span, Track
 from .pieces import pieces
-from .strips import Scale, legend, strip, time_ticks
+from .strips import Scale, legend, strip, tick_lines, tick_texts
 from .svg import WIDTH, Element, Picture, Value, element, group, line, number, rect, span, text
 
 LEFT, RIGHT, TOP = 56, 4, 66
@@ -46,10 +46,10 @@ def draw(title: str, timelines: Sequence[Timeline], subtitle: str = "") -> Pictu
     most = MOST_ELEMENTS // sum(len(_servers(one)) + 3 for one in timelines)
     y, groups = float(TOP), list[Element]()
     for one in timelines:
-        groups.append(group(*_timeline(one, scale, most), x=LEFT, y=y, **_facts(one, scale)))
+        groups.append(group(*_timeline(one, scale, longest, most), x=LEFT, y=y, **_facts(one, scale)))
         y += 20 + CALL + 6 + len(_servers(one)) * PITCH + 14
     shown, height = legend(_legend(timelines), y)
-    ticks = group(*time_ticks(scale, longest, TOP - 14, y - 14), x=LEFT)
+    ticks = group(*tick_texts(scale, longest, TOP - 8), x=LEFT)
     head = (text(0, 18, title, "text title"), text(0, 37, subtitle or _one_scale(timelines), "soft"))
     words = f"Timelines of {', '.join(one.label for one in timelines)} on one scale."
     return Picture("timelines", title, words, y + height, (*head, ticks, *groups, shown))
@@ -89,9 +89,10 @@ def _one_scale(timelines: Sequence[Timeline]) -> str:
     return "All timelines have one scale." if len(timelines) > 1 else ""
 
 
-def _timeline(one: Timeline, scale: Scale, most: int) -> Iterator[Element]:
+def _timeline(one: Timeline, scale: Scale, longest: int, most: int) -> Iterator[Element]:
     """A label, calls with their launches, ticks at layers, and strips."""
     tracks, width = one.intervals.tracks, scale.pixels(one.intervals.cycles)
+    yield tick_lines(scale, longest, 17, 30 + CALL + len(_servers(one)) * PITCH)
     values = tuple(part for value in one.values for part in (span("  · "), span(value)))
     yield element("text", span(one.label, class_="text strong"), *values, x=-LEFT, y=12, class_="soft")
     yield element("g", *_calls(one, scale, most), data_row="calls")

@@ -1,0 +1,111 @@
+"""`kl show`: what the variants of a model take, why, and how they were made: a page, pictures, or text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..command_line import option, written
+from ..options import JSON_VERSION, ComparisonOptions
+from ..output import write_file
+from ..streams import exact_output
+from ..terminal import print_json
+from ..values import HELP_MARK, InputError
+
+if TYPE_CHECKING:
+    from ..show.gathering import Shown
+    from ..show.markup import Section
+
+STDOUT = "-"
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command line of `kl show` says."""
+
+    comparison: ComparisonOptions
+    output: str | None = option(
+        "where the page goes, - for stdout (default: the name of the model with .show.html, in this folder)",
+        "-o",
+        "--output",
+        metavar="FILE",
+    )
+    svg: str | None = option(
+        "write each picture to a file of its own there; without -o, no page", metavar="FOLDER"
+    )
+    text: bool = option(
+        "print bars, timelines and tables on the terminal; without -o, no page", default=False
+    )
+
+
+def run(command: Command) -> int:
+    """Compile and time all variants and draw what they take; 1 if all of them are refused.
+
+    Raises: InputError for two outputs on stdout.
+    """
+    from ..show.gathering import gather
+    from ..show.page import page, sections_of
+    from ..show.text import print_text
+
+    _check(command)
+    shown = gather(command.comparison)
+    shown.comparison.report()
+    if not shown.comparison.works:
+        return 1
+    sections = sections_of(shown, _said(command))
+    target = _target(command, shown.comparison.given.name)
+    if target == STDOUT:
+        exact_output().write(page(shown, sections))
+    elif target is not None:
+        write_file(target, page(shown, sections))
+    files = [*([] if target in (None, STDOUT) else [target]), *_pictures(command, shown, sections)]
+    if command.comparison.json:
+        head = {"version": JSON_VERSION, "input": shown.comparison.given.path, "files": files}
+        print_json({**head, "compare": shown.comparison.documents()})
+        return 0
+    if command.text:
+        print_text(shown)
+    for path in files:
+        print(path)
+    return 0
+
+
+def _check(command: Command) -> None:
+    """Raises: InputError for two outputs on stdout."""
+    wanted = (command.output == STDOUT, command.text, command.comparison.json)
+    named = [name for name, is_wanted in zip(("-o -", "--text", "--json"), wanted, strict=True) if is_wanted]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} write to stdout both{HELP_MARK}leave out one")
+
+
+def _target(command: Command, name: str) -> str | None:
+    """Where the page goes; None where no page is asked for."""
+    if command.output is not None or command.svg is not None or command.text:
+        return command.output
+    return f"{name}.show.html"
+
+
+def _said(command: Command) -> str:
+    """The command line that makes this page, wherever it goes."""
+    return shlex.join(["kl", "show", *written(command, ("output", "svg", "text", "json"))])
+
+
+def _pictures(command: Command, shown: Shown, sections: Sequence[Section]) -> list[str]:
+    """The files of the pictures.
+
+    Raises: OSError.
+    """
+    from ..show.hero import hero
+
+    if command.svg is None:
+        return []
+    folder = Path(command.svg)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = [picture for section in sections for picture in section.pictures]
+    paths = [str(folder / f"{one.name}.svg") for one in (*pictures, *hero(shown))]
+    for path, one in zip(paths, (*pictures, *hero(shown)), strict=True):
+        write_file(path, one.standalone())
+    return paths

@@ -1,0 +1,151 @@
+"""All variants of a model, compiled and timed: what `kl compare` prints and `kl show` draws."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+from ..backends.targets import Choice, TimeOptions
+from .commands.time import document
+from .compilation import Compiler
+from .diagnostics import Diagnostic, report
+from .inputs import Input, ModuleInput
+from .options import JSON_VERSION, ComparisonOptions, CompilerOptions, MappingOptions
+from .values import InputError
+from .variants import (
+    LOOKS_AWAY,
+    VARIANTS,
+    Refused,
+    Timed,
+    Trial,
+    Watcher,
+    attempt_all,
+    base_of,
+    check_variants,
+    fastest,
+)
+
+SHARED = (
+    "steps",
+    "sockets",
+    "orchestration",
+    "kernel_calls_per_token",
+    "tokens_per_second",
+    "roofline_tokens_per_second",
+    "roofline_share",
+    "attainable_tokens_per_second",
+    "attainable_share",
+    "context_read",
+    "first_step_extra_cycles",
+    "roofline_without_residence_tokens_per_second",
+    "cycles",
+    "seconds",
+    "bytes",
+    "ledger_cycles",
+)
+"""What the document of a variant has of that of `kl time`, as far as the target says it."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model in all variants, those that are refused among them."""
+
+    given: ModuleInput
+    results: list[Timed | Refused]
+
+    @property
+    def works(self) -> bool:
+        """Whether any variant can be built."""
+        return any(isinstance(one, Timed) for one in self.results)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The JSON of `kl compare`, a document for each variant."""
+        return [_document(self.given.path, one, self.results) for one in self.results]
+
+    def refusals(self) -> list[Diagnostic]:
+        """Why variants are refused, each reason once, with the names of those that it refuses."""
+        names: dict[Diagnostic, list[str]] = {}
+        for one in self.results:
+            if isinstance(one, Refused) and not one.shown:
+                names.setdefault(one.diagnostic, []).append(one.name)
+        severity = "refused" if self.works else "error"
+        return [
+            replace(diagnostic, message=f"{', '.join(refused)}: {diagnostic.message}", severity=severity)
+            for diagnostic, refused in names.items()
+        ]
+
+    def report(self) -> None:
+        """Print why variants are refused."""
+        for diagnostic in self.refusals():
+            report(diagnostic, {}, "kl")
+
+
+def compared(
+    options: ComparisonOptions, watcher: Watcher = LOOKS_AWAY, given: Input | None = None
+) -> Comparison:
+    """Compile and time all variants of what a command line says; the watcher is told of each.
+
+    What is `given` has been read before, with the machine that the options say.
+
+    Raises: InputError for an input that has its kernels already, and for edits that no variant has;
+        ParseError, VerifyException, OSError.
+    """
+    mapping = MappingOptions(options.spill, steps_per_call=options.steps_per_call, edits=options.edits)
+    compiler = Compiler.of(CompilerOptions(model=options.model, machine=options.machine, mapping=mapping))
+    given = compiler.read() if given is None else given
+    if given.level != "nn":
+        raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
+    trial = Trial(compiler, given, lambda program: _timed(options, program.steps), watcher=watcher)
+    choices = {name: _choice(options, variant.choice) for name, variant in VARIANTS.items()}
+    check_variants(compiler, given, choices.values())
+    results = attempt_all(
+        partial(trial.attempt, name, choice, VARIANTS[name].level) for name, choice in choices.items()
+    )
+    return Comparison(given, results)
+
+
+def _choice(options: ComparisonOptions, choice: Choice) -> Choice:
+    """What a variant chooses, as the command line says it."""
+    steps = options.steps_per_call if choice.steps_per_call > 1 else None
+    return replace(choice, spill=options.spill, steps_per_call=steps or choice.steps_per_call)
+
+
+def _timed(options: ComparisonOptions, steps: int) -> TimeOptions:
+    """What is timed; the last of the steps of a call is at the position."""
+    timing = options.timing
+    position = None if timing.position is None else max(0, timing.position - steps + 1)
+    return TimeOptions(position, timing.orchestration)
+
+
+def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]) -> dict[str, Any]:
+    choice = result.choice
+    head = {
+        "version": JSON_VERSION,
+        "input": path,
+        "variant": result.name,
+        "level": result.level,
+        "fusion": choice.fusion,
+        "loop": choice.loop,
+        "resident": choice.resident,
+    }
+    if isinstance(result, Refused):
+        return {**head, "refused": result.reason, "diagnostic": asdict(result.diagnostic)}
+    whole, slower = document(path, result.timing), slower_than(result, results)
+    return {
+        **head,
+        "fastest": result is fastest(results),
+        "taken_back": [one.message for one in result.taken_back],
+        "unedited": [str(edit) for edit in result.unmet],
+        "slower_than": None if slower is None else {"variant": slower[0].name, "times": slower[1]},
+        "position": result.timing.position,
+        **{name: whole[name] for name in SHARED if name in whole},
+    }
+
+
+def slower_than(result: Timed, results: list[Timed | Refused]) -> tuple[Timed, float] | None:
+    """The variant that a slower one is built on, and how many times as long it takes."""
+    base = base_of(result.name, results)
+    if base is None or result.step_seconds <= base.step_seconds:
+        return None
+    return base, result.step_seconds / base.step_seconds

@@ -1,0 +1,1 @@
+"""`kl show`: what a model's variants take, why, and how they were made, as one page, pictures or text."""

@@ -1,0 +1,189 @@
+"""What is drawn of a model's variants, collected while they are compiled and timed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ...backends.floorplans import Floorplan
+from ...backends.intervals import Span
+from ...backends.targets import MemoryMap, TimeOptions, Timing
+from ..comparison import Comparison, compared
+from ..compilation import time_program
+from ..floorplans import floorplan_of
+from ..inputs import Input, ModuleInput
+from ..observer import LOOKS_AWAY, Observer
+from ..opt.listing import documentation, first_sentence
+from ..options import ComparisonOptions
+from ..pictures.networks import Network
+from ..variants import Timed, Watcher
+from .located import located_lines
+from .networks import networks_of
+from .passes import PassText
+
+TIMELINES = ("unfused", "fused", "looped")
+"""The variants whose timelines are drawn."""
+MAIN = TIMELINES[-1]
+"""The variant of which all else is drawn."""
+MAGNIFIED = TIMELINES[1:]
+"""Those of which two layers are drawn stage by stage."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A variant of which there are pictures."""
+
+    name: str
+    given: ModuleInput
+    """Its module is lowered."""
+    program: Any
+    timing: Timing
+    options: TimeOptions
+    """With which it was timed."""
+
+    @property
+    def layers(self) -> tuple[Span, ...]:
+        """Iterations of loops, and calls of kernels without loops; none where the target knows no layers."""
+        return tuple(
+            Span(
+                row["start_cycle"],
+                row["cycles"],
+                row["kernel"],
+                row["cycles"],
+                row["last"] - row["first"] + 1,
+            )
+            for row in self.timing.document.get("layers", ())
+        )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that a page shows."""
+
+    comparison: Comparison
+    drawn: tuple[Drawn, ...]
+    """In the order of their names above, those that can be built."""
+    texts: tuple[PassText, ...] = ()
+    """What the passes of the main variant have left."""
+    floorplan: Floorplan | None = None
+    networks: tuple[Network, ...] = ()
+    memory: MemoryMap | None = None
+
+    @property
+    def title(self) -> str:
+        """The model and the sockets that it runs on."""
+        timed = next((one for one in self.comparison.results if isinstance(one, Timed)), None)
+        sockets = self.sockets
+        where = "" if timed is None else f", {sockets} socket{'s' if sockets > 1 else ''}"
+        return f"{self.comparison.given.name}{where}"
+
+    @property
+    def sockets(self) -> int:
+        """Of the machine; 1 where the target does not say."""
+        timed = (one for one in self.comparison.results if isinstance(one, Timed))
+        return next((one.timing.document.get("sockets", 1) for one in timed), 1)
+
+    @property
+    def main(self) -> Drawn | None:
+        """The variant that is shown in full, if it can be built."""
+        return next((one for one in self.drawn if one.name == MAIN), None)
+
+
+class _Texts(Observer):
+    """Keeps what each pass leaves."""
+
+    def __init__(self) -> None:
+        self.kept = list[PassText]()
+
+    def begin(self, module: ModuleOp) -> None:
+        self.kept = [PassText("", "", located_lines(module))]
+
+    def after(self, module_pass: ModulePass, module: ModuleOp) -> None:
+        about = first_sentence(documentation(type(module_pass)))
+        self.kept.append(PassText(str(module_pass), about, located_lines(module)))
+
+
+class _Keeping(Watcher):
+    """Keeps what is drawn of the variants, as they are built."""
+
+    def __init__(self) -> None:
+        self.drawn = list[Drawn]()
+        self.texts = _Texts()
+        self._options = TimeOptions()
+
+    def passes(self, name: str) -> Observer:
+        return self.texts if name == MAIN else LOOKS_AWAY
+
+    def options(self, name: str, given: ModuleInput, usual: TimeOptions) -> TimeOptions:
+        self._options = usual
+        if name in TIMELINES and given.target.has_details:
+            self._options = replace(usual, layers=True, stages=name == MAIN, intervals=True)
+        return self._options
+
+    def built(self, name: str, given: ModuleInput, program: Any, timing: Timing) -> None:
+        if name in TIMELINES:
+            self.drawn.append(Drawn(name, given, program, timing, self._options))
+
+
+def gather(
+    options: ComparisonOptions, window: tuple[int, int] | None = None, given: Input | None = None
+) -> Shown:
+    """Compile and time all variants, as `kl compare` does, and collect what is drawn of some.
+
+    The window of the magnifier is two layers in the middle of each if it is None.
+
+    Raises: InputError, ParseError, VerifyException, OSError as `compared` does.
+    """
+    keeping = _Keeping()
+    comparison = compared(options, keeping, given)
+    drawn = tuple(_magnified(one, window, keeping.drawn) for one in keeping.drawn)
+    shown = Shown(comparison, drawn, tuple(keeping.texts.kept))
+    main = shown.main
+    if main is None:
+        return replace(shown, texts=())
+    target = main.given.target
+    return replace(
+        shown,
+        floorplan=None if target.floorplan is None else floorplan_of(main.given),
+        networks=tuple(networks_of(main.given.module, main.timing.document.get("stages", ()))),
+        memory=None if target.memory is None else target.memory(main.program),
+    )
+
+
+def _magnified(one: Drawn, window: tuple[int, int] | None, drawn: Sequence[Drawn]) -> Drawn:
+    """The variant timed once more, with its stages in the window."""
+    wanted = window or _window(one, drawn)
+    if one.name not in MAGNIFIED or one.timing.intervals is None or wanted is None:
+        return one
+    begin, end = wanted
+    options = replace(
+        one.options,
+        window=(min(begin, one.timing.intervals.cycles - 1), min(end, one.timing.intervals.cycles)),
+    )
+    timing = time_program(one.given.target, one.program, options)
+    return replace(one, timing=timing, options=options)
+
+
+def _window(one: Drawn, drawn: Sequence[Drawn]) -> tuple[int, int] | None:
+    """From a layer in the middle on, as long as two layers of the last variant."""
+    layers, longest = _middle(one), _middle(drawn[-1])
+    return None if layers is None or longest is None else (layers[0], layers[0] + longest[1])
+
+
+def _middle(one: Drawn) -> tuple[int, int] | None:
+    """Where a layer begins in the middle of the kernel that has most, and the cycles of two from there on."""
+    starts = dict[str, list[int]]()
+    for span in one.layers:
+        starts.setdefault(span.name, []).extend(span.start + at * span.period for at in range(span.count))
+    most = max(starts.values(), key=len, default=[])
+    if not most:
+        return None
+    middle = max(0, len(most) // 2 - 1)
+    last = min(middle + 2, len(most) - 1)
+    if last == middle:  # a single layer
+        return most[middle], next(span.cycles for span in one.layers if span.start == most[middle])
+    return most[middle], (most[last] - most[middle]) * 2 // (last - middle)
