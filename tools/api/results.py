@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from io import StringIO
+from os import fspath
 from typing import Any
 
 from ...backends.runs import Step
+from ...backends.tables import bytes_text
 from ...backends.targets import Choice, Roofline, Timing
 from ...backends.tensors import Array
 from ..commands import compare as compare_command
@@ -15,9 +18,12 @@ from ..commands import run as run_command
 from ..commands import time as time_command
 from ..comparison import Comparison as Compared
 from ..diagnostics import Diagnostic
+from ..output import write_file
 from ..reference import Difference
 from ..variants import Refused, Timed
+from .errors import listening
 from .html import ledger_html, lines_html, table_html, timing_html
+from .keywords import Path
 
 
 @dataclass(frozen=True, repr=False)
@@ -174,6 +180,35 @@ class Comparison:
         first, *others = map(table_html, compare_command.comparison_tables(results))
         notes = lines_html(compare_command.comparison_notes(results))
         return "".join([first, lines_html(refused), ledger_html(timings), *others, notes])
+
+
+@dataclass(frozen=True, repr=False)
+class Page:
+    """What `kl show` writes: one HTML file that asks for nothing else."""
+
+    input: str
+    """What was compiled: a path, or `<text>`."""
+    html: str
+    pictures: Mapping[str, str]
+    """The pictures by name, each as SVG that stands alone."""
+    remarks: tuple[Diagnostic, ...] = ()
+
+    def save(self, path: Path) -> None:
+        """Write the page to a file, which is replaced at once if it is there.
+
+        Raises: Error for what cannot be written.
+        """
+        with listening():
+            write_file(str(fspath(path)), self.html)
+
+    def __repr__(self) -> str:
+        size = bytes_text(len(self.html.encode()))
+        return f"<kl.Page of {self.input}, {len(self.pictures)} pictures, {size}; .save(path) writes it>"
+
+    def _repr_html_(self) -> str:
+        """A frame of its own, so that neither styles nor scripts meet those of a notebook."""
+        frame = "width:100%;height:80vh;border:0"
+        return f'<iframe title="kl show" srcdoc="{escape(self.html)}" style="{frame}"></iframe>'
 
 
 def comparison_of(found: Compared, best: Timed, remarks: tuple[Diagnostic, ...]) -> Comparison:
