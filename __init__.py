@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from .tools.api import Comparison as Comparison
     from .tools.api import Compilation as Compilation
     from .tools.api import Error as Error
+    from .tools.api import Page as Page
     from .tools.api import RunResult as RunResult
     from .tools.api import TimeResult as TimeResult
     from .tools.api import Variant as Variant
     from .tools.api import compare as compare
     from .tools.api import compile as compile
+    from .tools.api import show as show
     from .tools.api import time as time
 
 __version__ = "0.1.0"
@@ -23,11 +25,13 @@ PUBLIC = (
     "Comparison",
     "Compilation",
     "Error",
+    "Page",
     "RunResult",
     "TimeResult",
     "Variant",
     "compare",
     "compile",
+    "show",
     "time",
 )
 """The names of the Python interface."""

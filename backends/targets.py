@@ -106,7 +106,9 @@ class TimeOptions:
     trace_iterations: int = 0
     """Iterations that a trace shows; 0 for no trace."""
     intervals: bool = False
+    """Whether it is noted when launches, kernels, memories and links are busy."""
     window: tuple[int, int] | None = None
+    """With that, from which cycle of the call to before which one it is noted when stages are."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ class Timing:
     attainable: Roofline | None = None
     """The roofline at the bandwidth that memory streams attain; there where the roofline is."""
     intervals: Intervals | None = None
+    """When what is busy, if that was wanted."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -232,7 +235,7 @@ class Target(Generic[M, P]):
     floorplan: Callable[[P, Mapping[str, NetworkLoads]], Floorplan] | None = None
     """Where the units of a program lie, where that can be said; given what the network carries, by kernel."""
     has_details: bool = False
-    """Whether it can note layers and stages and make traces."""
+    """Whether it can note layers, stages and intervals, and make traces."""
     measures: Callable[[], Mapping[str, Measure[M, P]]] = _latency
     """What searches can make small, by name; `latency` is one of them."""
     slacks: Callable[[P], Mapping[str, float]] = lambda program: {}

@@ -136,19 +136,18 @@ class Compiler:
                 assert level is not None, "default pipelines lead to a level"
                 kept = frozenset(self.said if demanded is None else demanded)
                 feedback = Feedback(self.ctx, given.target, kept, mapping.edits, observer)
-                lowered = self._lower_by_default(given, level, choice, feedback, strict=strict)
+                if strict:
+                    self._check_said(given, level, choice)
+                lowered = feedback.lower(given.module, given.level, level, choice)
         if not quiet:
             self.show(lowered.remarks)
         return lowered
 
-    def _lower_by_default(
-        self, given: ModuleInput, level: IrLevel, choice: Choice, feedback: Feedback, *, strict: bool
-    ) -> Lowered:
+    def _check_said(self, given: ModuleInput, level: IrLevel, choice: Choice) -> None:
+        """Raises: InputError for edits and options that say nothing."""
         mapping, start = self.options.mapping, given.level
-        if strict:
-            check_edits(mapping.edits, default_passes(given.target, start, level, choice))
-            check_effects(mapping, partial(default_passes, given.target, start, level), choice)
-        return feedback.lower(given.module, start, level, choice)
+        check_edits(mapping.edits, default_passes(given.target, start, level, choice))
+        check_effects(mapping, partial(default_passes, given.target, start, level), choice)
 
     def show(self, remarks: Iterable[Diagnostic]) -> None:
         """Print remarks that the user has not seen."""

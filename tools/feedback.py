@@ -159,7 +159,7 @@ class Feedback:
     edits: tuple[Edit, ...] = ()
     """Of each pipeline; the choices that are taken back are others."""
     observer: Observer = LOOKS_AWAY
-    """Told of each attempt from its beginning on; the last one holds."""
+    """Of all attempts; it sees the one that fits last."""
 
     def lower(self, module: ModuleOp, start: IrLevel, end: IrLevel, choice: Choice) -> Lowered:
         """Lower a module in place from a level to another.
@@ -192,8 +192,9 @@ class Feedback:
     def _attempt(self, module: ModuleOp, start: IrLevel, end: IrLevel, choice: Choice) -> Lowered:
         passes = default_passes(self.target, start, end, choice, self.edits)
         # Checking after every pass as well would double the time; it is done where the user brings some.
-        checks = bool(self.edits)
-        lowered = run_noted(self.ctx, module, passes, self.target, end, verify=checks, observer=self.observer)
+        lowered = run_noted(
+            self.ctx, module, passes, self.target, end, verify=bool(self.edits), observer=self.observer
+        )
         return replace(lowered, choice=choice)
 
     def _kept(self, module: ModuleOp, tries: int) -> Kept:

@@ -106,8 +106,8 @@ def run_pipeline(
         where the last one leaves the module at another level than is wanted.
     """
     made = parse_passes(available_passes(), join_passes(passes))
-    wanted_passes = phased(module, made, target, wanted, ended)
-    run_passes(ctx, module, wanted_passes, verify=verify, show=show, observer=observer)
+    steps = phased(module, made, target, wanted, ended)
+    run_passes(ctx, module, steps, verify=verify, show=show, observer=observer)
 
 
 def phased(

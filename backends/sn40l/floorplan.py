@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from itertools import groupby
 
 from ...dialects.machine import Machine
 from ..floorplans import Floorplan, KernelPlan, NetworkLoads, Place, PlacedChannel, PlacedStage
@@ -28,33 +27,23 @@ def floorplan_of(program: Program, loads: Mapping[str, NetworkLoads]) -> Floorpl
 
 
 def _kernel_plan(kernel: Kernel, program: Program, loads: NetworkLoads) -> KernelPlan:
-    names, machine = unit_names(kernel), program.machine
     stages = tuple(
-        PlacedStage(name, unit.location, _cells(machine, unit.pcus))
-        for name, unit in zip(names, kernel.units, strict=True)
+        PlacedStage(unit.name, unit.location, _cells(program.machine, unit.pcus))
+        for unit in kernel.units
         if isinstance(unit, Stage)
     )
-    channels = (*_channels(kernel, names, program), *_others(kernel, program))
+    channels = (*_channels(kernel, program), *_others(kernel, program))
     return KernelPlan(kernel.name, stages, channels, loads.links, loads.ports)
 
 
-def unit_names(kernel: Kernel) -> list[str]:
-    """A name for each unit of a kernel that no other one has."""
-    names = [unit.name for unit in kernel.units]
-    return [
-        name if names.count(name) == 1 else f"{name}.{names[:number].count(name)}"
-        for number, name in enumerate(names)
-    ]
-
-
-def _channels(kernel: Kernel, names: list[str], program: Program) -> Iterator[PlacedChannel]:
+def _channels(kernel: Kernel, program: Program) -> Iterator[PlacedChannel]:
     """The channels with PMUs, in the order of the kernel."""
-    readers, resident = _readers(kernel, names), resident_places(program)
+    readers, resident = _readers(kernel), resident_places(program)
     for number, channel in enumerate(kernel.channels):
         if channel.pmus[1]:
             yield PlacedChannel(
                 channel.name,
-                readers.get(number, ()),
+                tuple(readers.get(number, ())),
                 channel.depth,
                 channel.tile_bytes,
                 _cells(program.machine, channel.pmus),
@@ -62,18 +51,13 @@ def _channels(kernel: Kernel, names: list[str], program: Program) -> Iterator[Pl
             )
 
 
-def _readers(kernel: Kernel, names: list[str]) -> dict[int, tuple[str, ...]]:
-    """The stages that read each channel."""
-    reads = sorted(
-        (port.channel, number)
-        for number, unit in enumerate(kernel.units)
-        if isinstance(unit, Stage)
-        for port in unit.inputs
-    )
-    return {
-        channel: tuple(dict.fromkeys(names[number] for _, number in pairs))
-        for channel, pairs in groupby(reads, key=lambda pair: pair[0])
-    }
+def _readers(kernel: Kernel) -> dict[int, dict[str, None]]:
+    """The stages that read each channel, in the order of the kernel."""
+    found: dict[int, dict[str, None]] = {}
+    for unit in kernel.units:
+        for port in unit.inputs if isinstance(unit, Stage) else ():
+            found.setdefault(port.channel, {})[unit.name] = None
+    return found
 
 
 def _others(kernel: Kernel, program: Program) -> Iterator[PlacedChannel]:

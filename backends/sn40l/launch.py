@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import ORCHESTRATIONS
@@ -13,11 +12,11 @@ from .address import packed
 from .check import check_structure
 from .engine import Call, KernelRun, SocketsRun, resolve
 from .errors import ExecutionError, HazardError
-from .fast_forward import LayerObserver, StageObserver, TraceObserver, run_in_iterations
-from .ledger import Details, KernelTiming, Ledger, Made
+from .ledger import KernelTiming, Ledger, Made
 from .memory import Data, MemoryMap
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, is_in_ddr
 from .report import CallReport, Report
+from .timer import Timer
 
 Progress = Callable[[int, int], None]
 """Told after each command how many of how many are done."""
@@ -57,39 +56,6 @@ def first_step_extra_cycles(program: Program, orchestration: str) -> int:
     loads = [command for command in program.commands if isinstance(command, LoadProgram)]
     stays = bool(loads) and loads[0].kernel == loads[-1].kernel
     return command_cycles(program.machine, loads[0], orchestration) if stays else 0
-
-
-@dataclass(frozen=True)
-class Timer:
-    """How calls are timed without data, and what is noted of them."""
-
-    jump: bool = True
-    """Iterations that are like those before are not replayed; all numbers stay the same."""
-    details: bool = False
-    """The iterations and what stages do are noted."""
-    trace_iterations: int = 0
-    """With details, each firing of each unit is noted in so many first iterations, and in the last one."""
-
-    def time(self, run: KernelRun) -> KernelTiming:
-        """Run a call to its end.
-
-        Raises: HazardError, DeadlockError.
-        """
-        if not self.details:
-            run_in_iterations(run, jump=self.jump)
-            return run.timing()
-        layers, stages = LayerObserver(run), StageObserver(run)
-        trace = TraceObserver(run, self.trace_iterations) if self.trace_iterations else None
-        observers = [layers, stages] if trace is None else [layers, stages, trace]
-        run_in_iterations(run, observers, jump=self.jump, replayed=self.trace_iterations)
-        details = Details(
-            layers.layers(),
-            stages.stages(),
-            run.ddr.busy_cycles,
-            run.link.busy_cycles,
-            None if trace is None else trace.trace(),
-        )
-        return replace(run.timing(), details=details)
 
 
 class StepRun:
@@ -197,7 +163,9 @@ class StepRun:
             raise
         ledger = timing.ledger + Ledger(launch=launch)
         self._made = timing.made or self._made
-        call = CallReport(command.kernel, self._now, ledger, timing.traffic, timing.flops, timing.details)
+        call = CallReport(
+            command.kernel, self._now, ledger, timing.traffic, timing.flops, timing.details, timing.busy
+        )
         self._calls.append(call)
         self._now += call.cycles
 
@@ -269,6 +237,8 @@ def time_step(
     jump: bool = True,
     details: bool = False,
     trace_iterations: int = 0,
+    spans: bool = False,
+    stage_spans: bool = False,
 ) -> Report:
     """Time one step without data; `scalars` are the scalar inputs that decide times: the position.
 
@@ -286,7 +256,7 @@ def time_step(
             raise ExecutionError(f"the program has no scalar input '{name}'")
     memory.begin_step(scalars)
     sockets = program.machine.sockets if every_socket else 1
-    timer = Timer(jump, details, trace_iterations)
+    timer = Timer(jump, details, trace_iterations, spans, stage_spans)
     run = StepRun(program, memory, [None] * sockets, orchestration, timer)
     report = run.run(progress)
     for name in program.outputs:

@@ -1,7 +1,7 @@
 """What a run of a kernel takes, and what can be noted of it.
 
-The ledger: every cycle belongs to one entry. The roofline: the least it can be. The details: its iterations,
-its stages, all firings of its units.
+The ledger: every cycle belongs to one entry. The details: its iterations, its stages, all firings of its
+units. The spans: when its memories, links and stages are busy.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from operator import add
 from typing import NamedTuple
 
-from ...dialects.machine import Machine
-from .errors import RoofError
+from ..intervals import Span
 
 HBM, DDR, LINKS = -1, -2, -3
 """Tracks of a trace for the servers; those of units are their places in the kernel."""
@@ -215,6 +214,17 @@ class Details:
 
 
 @dataclass(frozen=True)
+class BusySpans:
+    """When what a kernel has is busy, from the begin of its run on."""
+
+    hbm: tuple[Span, ...]
+    ddr: tuple[Span, ...]
+    links: tuple[Span, ...]
+    stages: tuple[tuple[str, tuple[Span, ...]], ...] = ()
+    """By name, in program order."""
+
+
+@dataclass(frozen=True)
 class Made:
     """What a call has made that rows have ended early in, at a stop token."""
 
@@ -234,6 +244,7 @@ class KernelTiming:
     details: Details | None = None
     made: Made | None = None
     """None where it is all that the kernel can make."""
+    busy: BusySpans | None = None
 
 
 @dataclass(frozen=True)
@@ -275,27 +286,3 @@ def split(
         exposed=last_busy - first_busy - busy - part.between,
         collectives=part.total,
     )
-
-
-def roofline_cycles(machine: Machine, traffic: Traffic, flops: int, *, attainable: bool = False) -> int:
-    """Fewest cycles for the bytes that a program's streams ask for or send and the FLOPs of its stages.
-
-    HBM, DDR, the ports of all PMUs, links and PCUs each at their peak, at the same time, without start or
-    end; rounded down. The bytes are those of the program as it stands: a tile that is read twice counts
-    twice, the gaps inside short memory requests do not count. What is attainable has HBM at the share of its
-    bandwidth that streams reach, `hbm_efficiency_permille`, and all else the same.
-    """
-    reached = machine.hbm_efficiency_permille if attainable else 1000
-    return max(
-        traffic.hbm * machine.clock_hz * 1000 // (machine.hbm_bandwidth * reached),
-        traffic.ddr * machine.clock_hz // machine.ddr_bandwidth,
-        traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle),
-        traffic.link_sent * machine.clock_hz // machine.p2p_bandwidth,
-        machine.compute_roof_cycles(flops),
-    )
-
-
-def check_roof(what: str, cycles: int, roof: int) -> None:
-    """Raises: RoofError if a time is below the roofline."""
-    if cycles < roof:
-        raise RoofError(f"{what} takes {cycles} cycles, the roofline of its bytes and FLOPs is {roof} cycles")

@@ -9,7 +9,8 @@ from operator import add
 from typing import Any
 
 from ...dialects.machine import Machine
-from .ledger import Details, LayerTime, Ledger, StageUse, Traffic, check_roof, roofline_cycles
+from .ledger import BusySpans, Details, LayerTime, Ledger, StageUse, Traffic
+from .roof import check_roof, roofline_cycles
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class CallReport:
     traffic: Traffic
     flops: int
     details: Details | None = None
+    busy: BusySpans | None = None
 
     @property
     def cycles(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..tables import Table, bytes_text, share_text, time_text
 from ..targets import Progress, Roofline, TimeOptions, Timing
+from .busy_times import intervals_of
 from .execution import target_errors
 from .launch import time_step
 from .ledger import StageUse, Wait
@@ -20,7 +21,8 @@ from .trace_events import trace_document
 def time_program(program: Program, options: TimeOptions, progress: Progress) -> Timing:
     """Time one call.
 
-    Raises: TargetError for a position outside the context, and where the program cannot run to its end.
+    Raises: TargetError for a position outside the context, a window outside the call, and where the program
+        cannot run to its end.
     """
     position = timed_position(program, options.position)
     details = options.layers or options.stages or options.trace_iterations > 0
@@ -32,6 +34,8 @@ def time_program(program: Program, options: TimeOptions, progress: Progress) -> 
             progress,
             details=details,
             trace_iterations=options.trace_iterations,
+            spans=options.intervals,
+            stage_spans=options.window is not None,
         )
     return _timing(program, position, report, options)
 
@@ -65,6 +69,7 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
             report.attainable_share,
             f"streams reach {share_text(machine.hbm_efficiency_permille / 1000)} of HBM's bandwidth",
         ),
+        intervals_of(program, report, options.window) if options.intervals else None,
     )
 
 

@@ -97,7 +97,7 @@ def _in_time(program: Program, report: Report, tracks: _Tracks, calls: int) -> I
     reports = iter(enumerate(report.calls))
     for command, cycles in zip(program.commands, step_cycles(program, report.orchestration), strict=True):
         if cycles:
-            yield _slice(machine, LAUNCH, _command_name(command), now, cycles)
+            yield _slice(machine, LAUNCH, command_name(command), now, cycles)
         now += cycles
         if not isinstance(command, Execute):
             continue
@@ -119,7 +119,8 @@ def _shown(report: Report, calls: int) -> set[int]:
     return {number for numbers in by_kernel.values() for number in (*numbers[:calls], numbers[-1])}
 
 
-def _command_name(command: Command) -> str:
+def command_name(command: Command) -> str:
+    """A launch command in words."""
     match command:
         case LoadProgram(kernel=kernel):
             return f"load program {kernel}"

@@ -9,8 +9,9 @@ import pytest
 
 from kl.backends.sn40l.errors import RoofError
 from kl.backends.sn40l.launch import time_step
-from kl.backends.sn40l.ledger import Ledger, Traffic, roofline_cycles
+from kl.backends.sn40l.ledger import Ledger, Traffic
 from kl.backends.sn40l.report import CallReport, Report
+from kl.backends.sn40l.roof import roofline_cycles
 from kl.backends.sn40l.units.common import ddr_cycles
 from kl.dialects.machine import SN40L
 

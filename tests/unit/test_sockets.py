@@ -14,10 +14,11 @@ from kl.backends.sn40l.engine import SocketsRun, resolve
 from kl.backends.sn40l.errors import DeadlockError, ExecutionError, HazardError, RoofError
 from kl.backends.sn40l.execution import Executor
 from kl.backends.sn40l.launch import time_step
-from kl.backends.sn40l.ledger import Ledger, Traffic, roofline_cycles
+from kl.backends.sn40l.ledger import Ledger, Traffic
 from kl.backends.sn40l.memory import Data, MemoryMap
 from kl.backends.sn40l.program import Observe, Program
 from kl.backends.sn40l.report import Report
+from kl.backends.sn40l.roof import roofline_cycles
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec

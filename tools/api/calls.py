@@ -15,10 +15,10 @@ from ..diagnostics import Diagnostic
 from ..options import CompilerOptions, TimingOptions
 from ..values import HELP_MARK, InputError
 from ..variants import chosen
-from .compilation import TEXT, Compilation, compared, sources_of
+from .compilation import TEXT, Compilation, compared, shown, sources_of
 from .errors import listening
 from .keywords import CompareKeywords, Keywords, check_known, filled
-from .results import Comparison, TimeResult
+from .results import Comparison, Page, TimeResult
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def showing(known: type) -> Callable[[F], F]:
     """Lets `help` and notebooks show the keywords of a function one by one."""
 
-    def shown(function: F) -> F:
+    def changed(function: F) -> F:
         found = signature(function)
         own = [one for one in found.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
         more = [
@@ -38,7 +38,7 @@ def showing(known: type) -> Callable[[F], F]:
         function.__dict__["__signature__"] = found.replace(parameters=[*own, *more])
         return function
 
-    return shown
+    return changed
 
 
 @showing(Keywords)
@@ -96,6 +96,26 @@ def compare(
     with listening(sources_of(compiler)):
         given = compiler.read()
     return compared(compiler, given, own)
+
+
+@showing(CompareKeywords)
+def show(
+    model: str | PathLike[str],
+    *,
+    position: int | None = None,
+    orchestration: Orchestration = "hardware",
+    steps_per_call: int | None = None,
+    **keywords: Unpack[CompareKeywords],
+) -> Page:
+    """Draw what the variants of a model take and how they were made, as `kl show` does.
+
+    Raises: Error and TypeError as `compare` does.
+    """
+    own = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+    compiler = compiler_of("show", model, {**keywords}, CompareKeywords)
+    with listening(sources_of(compiler)):
+        given = compiler.read()
+    return shown(compiler, given, own)
 
 
 def compiler_of(function: str, model: object, keywords: dict[str, Any], known: type) -> Compiler:

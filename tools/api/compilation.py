@@ -10,8 +10,10 @@ from ...backends.targets import Choice, MemoryMap
 from ...dialects.vocabulary import IrLevel, Orchestration
 from ...frontends.exact_printer import text_of
 from .. import comparison
+from ..command_line import written
 from ..commands import compile as compile_command
 from ..commands import run as run_command
+from ..commands import show as show_command
 from ..commands import time as time_command
 from ..compilation import Compiler, emit, time_program
 from ..diagnostics import Diagnostic
@@ -19,11 +21,13 @@ from ..driver import level_of
 from ..inputs import Input, ModuleInput
 from ..options import ComparisonOptions, CompilerOptions
 from ..pipelines import Passes, join_passes
+from ..show.gathering import gather
+from ..show.page import page, sections_of
 from ..values import HELP_MARK, InputError
 from ..variants import fastest
 from .errors import error_of, listening
 from .keywords import Path, filled
-from .results import Comparison, RunResult, TimeResult, comparison_of
+from .results import Comparison, Page, RunResult, TimeResult, comparison_of
 
 TEXT = "<text>"
 """What a model is called that is in no file."""
@@ -183,11 +187,30 @@ class Compilation:
         Raises: Error for a value that an option does not take, an input that has its kernels already, a
             pipeline of one's own, and where all variants are refused.
         """
+        keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+        self._check_is_compared()
+        return compared(self.compiler, self.given, keywords)
+
+    def show(
+        self,
+        *,
+        position: int | None = None,
+        orchestration: Orchestration = "hardware",
+        steps_per_call: int | None = None,
+    ) -> Page:
+        """The page of the same comparison, as `kl show` writes it: timelines, chip, network, memory, passes.
+
+        Raises: Error as `compare` does.
+        """
+        keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+        self._check_is_compared()
+        return shown(self.compiler, self.given, keywords)
+
+    def _check_is_compared(self) -> None:
+        """Raises: Error for a pipeline of one's own, which no variant has."""
         if self.compiler.options.mapping.pipeline is not None:
             own = Diagnostic("variants have pipelines of their own", help="compile without pipeline")
             raise error_of(own)
-        keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
-        return compared(self.compiler, self.given, keywords)
 
     def _listening(self) -> Any:
         return listening(sources_of(self.compiler))
@@ -213,6 +236,22 @@ def compared(compiler: Compiler, given: Input, keywords: dict[str, Any]) -> Comp
     if best is None:
         raise error_of(found.refusals()[0], sources_of(compiler))
     return comparison_of(found, best, tuple(remarks))
+
+
+def shown(compiler: Compiler, given: Input, keywords: dict[str, Any]) -> Page:
+    """The page of all variants of an input.
+
+    Raises: Error where all of them are refused, and as `Compilation.compare` does.
+    """
+    with listening(sources_of(compiler)) as remarks:
+        options = comparison_options(compiler, keywords)
+        gathered = gather(options, given=given)
+        if not gathered.comparison.works:
+            raise error_of(gathered.comparison.refusals()[0], sources_of(compiler))
+        sections = sections_of(gathered, show_command.command_text(written(options)))
+        pictures = show_command.pictures_of(gathered, sections)
+        svgs = {one.name: one.standalone() for one in pictures}
+        return Page(given.path, page(gathered, sections), svgs, tuple(remarks))
 
 
 def comparison_options(compiler: Compiler, keywords: dict[str, Any]) -> ComparisonOptions:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..compilation import Compiler
     from ..diagnostics import Diagnostic
     from ..inputs import Input
+    from ..observer import Observer
+    from ..opt.snapshots import Snapshots
     from ..pipelines import Passes
 
 Level = IrLevel | Literal["program"]
@@ -39,6 +41,10 @@ class Command:
     floorplan: bool = option(
         "print what lies where on the chip and how busy its links are, not the IR or the program: "
         "a row for each kernel, all cells and links with --json",
+        default=False,
+    )
+    ir_after_all: bool = option(
+        "with --json: the IR before the first pass and after each, with the model's line of each line",
         default=False,
     )
     print_pipeline: bool = option(
@@ -68,7 +74,10 @@ def run(command: Command) -> int:
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
     free = command.compiler.mapping.pipeline is not None and command.to is None and not command.planned
-    document = _compile(compiler, given, _level(command, given), free=free)
+    snapshots = _snapshots(command, given)
+    document = _compile(compiler, given, _level(command, given), snapshots, free=free)
+    if snapshots is not None:
+        document["ir_after_all"] = [one.document() for one in snapshots.taken]
     plans = dict(_plans(command, given))
     output = None if command.output == "-" else command.output
     if output is not None:
@@ -84,6 +93,25 @@ def run(command: Command) -> int:
     elif output is None and not command.print_pipeline:
         exact_output().write(document["text"])
     return 0
+
+
+def _snapshots(command: Command, given: Input) -> Snapshots | None:
+    """What keeps the IR after all passes, if that is asked for.
+
+    Raises: InputError where there is none, or no place to print it.
+    """
+    if not command.ir_after_all:
+        return None
+    if not command.compiler.json:
+        raise InputError(
+            f"--ir-after-all is a part of the JSON document{HELP_MARK}"
+            "give --json, too; kl-opt prints texts with --print-ir-after-all"
+        )
+    if given.level == "program":
+        raise InputError(f"{given.path} is a program already, no pass is left to run")
+    from ..opt.snapshots import Snapshots
+
+    return Snapshots()
 
 
 def _plans(command: Command, given: Input) -> Iterator[tuple[str, _Plan]]:
@@ -139,10 +167,13 @@ def memory_map(given: Input) -> MemoryMap:
     return given.target.memory(emit(given))
 
 
-def _compile(compiler: Compiler, given: Input, level: Level, *, free: bool) -> dict[str, Any]:
+def _compile(
+    compiler: Compiler, given: Input, level: Level, observer: Observer | None, *, free: bool
+) -> dict[str, Any]:
     """The document that `--json` prints, with the text; the command line's pipeline may be `free` to end
     anywhere."""
     from ..driver import level_of
+    from ..observer import LOOKS_AWAY
     from ..pipelines import join_passes
     from ..variants import chosen
 
@@ -155,7 +186,8 @@ def _compile(compiler: Compiler, given: Input, level: Level, *, free: bool) -> d
     reached = level
     if given.level != "program":
         lowest = given.target.level if level == "program" else level
-        lowered = compiler.lower(given, None if free else lowest, chosen(compiler, given, TimeOptions()))
+        choice = chosen(compiler, given, TimeOptions())
+        lowered = compiler.lower(given, None if free else lowest, choice, observer=observer or LOOKS_AWAY)
         pipeline, passes, remarks = lowered.pipeline, lowered.passes, lowered.remarks
         reached = level if level == "program" else level_of(given.module)
     return {

@@ -21,7 +21,7 @@ class Line:
 
     text: str
     place: str = ""
-    """Where its operation comes from, `file:line:column`; empty where nothing is known."""
+    """Where its operation comes from, `file:line`; empty where nothing is known."""
 
 
 def folded(lines: Sequence[Line]) -> tuple[Line, ...]:

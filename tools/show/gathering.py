@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.passes import ModulePass
 
 from ...backends.floorplans import Floorplan
 from ...backends.intervals import Span
@@ -18,10 +15,13 @@ from ..floorplans import floorplan_of
 from ..inputs import Input, ModuleInput
 from ..observer import LOOKS_AWAY, Observer
 from ..opt.listing import documentation, first_sentence
+from ..opt.snapshots import INPUT, Snapshot, Snapshots
 from ..options import ComparisonOptions
+from ..pass_text import find_pass
 from ..pictures.networks import Network
+from ..universe import available_passes
 from ..variants import Timed, Watcher
-from .located import located_lines
+from .folding import Line
 from .networks import networks_of
 from .passes import PassText
 
@@ -93,18 +93,15 @@ class Shown:
         return next((one for one in self.drawn if one.name == MAIN), None)
 
 
-class _Texts(Observer):
-    """Keeps what each pass leaves."""
-
-    def __init__(self) -> None:
-        self.kept = list[PassText]()
-
-    def begin(self, module: ModuleOp) -> None:
-        self.kept = [PassText("", "", located_lines(module))]
-
-    def after(self, module_pass: ModulePass, module: ModuleOp) -> None:
-        about = first_sentence(documentation(type(module_pass)))
-        self.kept.append(PassText(str(module_pass), about, located_lines(module)))
+def _texts(taken: Sequence[Snapshot]) -> Iterator[PassText]:
+    """What passes have left, line by line."""
+    available, lines = available_passes(), tuple[Line, ...]()
+    for one in taken:
+        if one.text is not None and one.lines is not None:
+            texts = one.text.removesuffix("\n").split("\n")
+            lines = tuple(Line(text, place or "") for text, place in zip(texts, one.lines, strict=True))
+        about = "" if one.name == INPUT else first_sentence(documentation(find_pass(available, one.name)))
+        yield PassText(f"{one.name}{{{one.options}}}" if one.options else one.name, about, lines)
 
 
 class _Keeping(Watcher):
@@ -112,7 +109,7 @@ class _Keeping(Watcher):
 
     def __init__(self) -> None:
         self.drawn = list[Drawn]()
-        self.texts = _Texts()
+        self.texts = Snapshots()
         self._options = TimeOptions()
 
     def passes(self, name: str) -> Observer:
@@ -141,7 +138,7 @@ def gather(
     keeping = _Keeping()
     comparison = compared(options, keeping, given)
     drawn = tuple(_magnified(one, window, keeping.drawn) for one in keeping.drawn)
-    shown = Shown(comparison, drawn, tuple(keeping.texts.kept))
+    shown = Shown(comparison, drawn, tuple(_texts(keeping.texts.taken)))
     main = shown.main
     if main is None:
         return replace(shown, texts=())

@@ -98,8 +98,7 @@ def _row(row: Row) -> Element:
 
 def _line_number(place: str) -> str | None:
     """The line of a place."""
-    parts = place.rsplit(":", 2)
-    return parts[1] if len(parts) == 3 else None
+    return place.rpartition(":")[2] or None
 
 
 def _piece(piece: Piece, row: str) -> Iterator[Element | str]:

@@ -26,8 +26,9 @@ An **observer** watches a run (layers, stages, a trace). It sees each cycle that
 the counts that it kept have grown by where a run is moved on.
 
 `turns.py` says where a turn of which loop begins, and what is compared there, `period.py` what makes a period
-and how often it can be repeated, `observers.py` watches; this file searches and moves on. Snapshots are
-compared with those of some turns before, of the same loop since it last began; outer loops come first.
+and how often it can be repeated, `observers.py` and `busy.py` watch; this file searches and moves on.
+Snapshots are compared with those of some turns before, of the same loop since it last began; outer loops
+come first.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ from ..firing import EMPTY, ChannelRun, UnitRun
 from ..kernel import Kernel
 from ..servers import Server
 from ..units.common import ServedRun
+from .busy import BusyObserver
 from .observers import LayerObserver, StageObserver, TraceObserver
 from .period import Period, period_between
 from .turns import Leader, Observer, ServerState, Snapshot, Turns
 
-__all__ = ["LayerObserver", "StageObserver", "TraceObserver", "run_in_iterations"]
+__all__ = ["BusyObserver", "LayerObserver", "StageObserver", "TraceObserver", "run_in_iterations"]
 
 LONGEST_PERIOD = 16
 """Turns between states that are compared; longer periods are replayed."""

@@ -1,0 +1,31 @@
+"""The roofline: the least that a program can take, and the check that none takes less."""
+
+from __future__ import annotations
+
+from ...dialects.machine import Machine
+from .errors import RoofError
+from .ledger import Traffic
+
+
+def roofline_cycles(machine: Machine, traffic: Traffic, flops: int, *, attainable: bool = False) -> int:
+    """Fewest cycles for the bytes that a program's streams ask for or send and the FLOPs of its stages.
+
+    HBM, DDR, the ports of all PMUs, links and PCUs each at their peak, at the same time, without start or
+    end; rounded down. The bytes are those of the program as it stands: a tile that is read twice counts
+    twice, the gaps inside short memory requests do not count. What is attainable has HBM at the share of its
+    bandwidth that streams reach, `hbm_efficiency_permille`, and all else the same.
+    """
+    reached = machine.hbm_efficiency_permille if attainable else 1000
+    return max(
+        traffic.hbm * machine.clock_hz * 1000 // (machine.hbm_bandwidth * reached),
+        traffic.ddr * machine.clock_hz // machine.ddr_bandwidth,
+        traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle),
+        traffic.link_sent * machine.clock_hz // machine.p2p_bandwidth,
+        machine.compute_roof_cycles(flops),
+    )
+
+
+def check_roof(what: str, cycles: int, roof: int) -> None:
+    """Raises: RoofError if a time is below the roofline."""
+    if cycles < roof:
+        raise RoofError(f"{what} takes {cycles} cycles, the roofline of its bytes and FLOPs is {roof} cycles")

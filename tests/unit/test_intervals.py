@@ -1,0 +1,248 @@
+"""Intervals: when launches, kernels, memories, links and stages are busy, against a replay that notes all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from steady_loops import Loop, block, loop_of, loops, step_loops
+from steady_programs import Jumps, build, compiled, note_jumps, skipped
+
+from kl.backends.intervals import Intervals, Span, Track
+from kl.backends.sn40l.busy_times import intervals_of
+from kl.backends.sn40l.errors import ExecutionError
+from kl.backends.sn40l.launch import time_step
+from kl.backends.sn40l.ledger import DDR, HBM, LINKS
+from kl.backends.sn40l.positions import position_inputs
+from kl.backends.sn40l.program import Program
+from kl.backends.sn40l.report import Report
+from kl.backends.sn40l.units import Stage
+from kl.backends.spans import expanded
+from kl.backends.targets import Choice, TargetError
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TINY = EXAMPLES / "llama3_tiny.kl"
+SERVERS = {"HBM": HBM, "DDR": DDR, "links": LINKS}
+
+
+@pytest.fixture
+def jumps(monkeypatch: pytest.MonkeyPatch) -> Jumps:
+    """What runs jump over."""
+    return note_jumps(monkeypatch)
+
+
+def timed(program: Program, scalars: dict[str, int], *, jump: bool = True) -> Report:
+    return time_step(program, scalars, jump=jump, spans=True, stage_spans=True)
+
+
+def replayed(program: Program, scalars: dict[str, int]) -> dict[tuple[str, str], list[Span]]:
+    """When servers and stages are busy in a call, by kernel and name, from a trace of all firings."""
+    longest = max(kernel.iterations for kernel in program.kernels)
+    report = time_step(program, scalars, jump=False, details=True, trace_iterations=longest)
+    kernels = {kernel.name: kernel for kernel in program.kernels}
+    found: dict[tuple[str, str], list[Span]] = {}
+    for call in report.calls:
+        assert call.details is not None
+        assert call.details.trace is not None
+        start, kernel = call.start_cycle + call.ledger.launch, kernels[call.kernel]
+        stages = {
+            n: (kernel.name, unit.name) for n, unit in enumerate(kernel.units) if isinstance(unit, Stage)
+        }
+        names = stages | {track: ("", name) for name, track in SERVERS.items()}
+        for one in call.details.trace.slices:
+            if one.track in names:
+                spans = found.setdefault(names[one.track], [])
+                spans.append(Span(start + one.start, one.cycles))
+    return {name: expanded(spans) for name, spans in found.items()}
+
+
+def told(intervals: Intervals) -> dict[tuple[str, str], list[Span]]:
+    """What intervals tell of servers and stages, span by span."""
+    servers = [track for track in intervals.tracks if track.name in SERVERS]
+    stages = [] if intervals.window is None else intervals.window.stages
+    return {(one.kernel, one.name): expanded(one.spans) for one in (*servers, *stages) if one.spans}
+
+
+def busy_cycles(spans: Sequence[Span]) -> int:
+    return sum(span.busy_cycles for span in spans)
+
+
+def track(intervals: Intervals, name: str) -> Track:
+    (found,) = (one for one in intervals.tracks if one.name == name)
+    return found
+
+
+def check_sums(intervals: Intervals, report: Report) -> None:
+    """That tracks sum to the ledger, and that what one thing does never overlaps."""
+    ledger, tracks = report.ledger, {one.name: one for one in intervals.tracks}
+    assert intervals.cycles == report.cycles
+    assert busy_cycles(tracks["launch"].spans) == ledger.launch
+    assert busy_cycles(tracks["kernels"].spans) == report.cycles - ledger.launch
+    assert busy_cycles(tracks["HBM"].spans if "HBM" in tracks else ()) == ledger.memory_busy
+    for one in (*intervals.tracks, *(intervals.window.stages if intervals.window else ())):
+        check_order(one.spans, report.cycles)
+
+
+def check_order(spans: Sequence[Span], cycles: int) -> None:
+    assert [span.start for span in spans] == sorted(span.start for span in spans)
+    end = 0
+    for span in sorted(each(spans), key=lambda span: span.start):
+        assert end <= span.start
+        assert span.cycles > 0
+        end = span.start + span.cycles
+    assert end <= cycles
+
+
+def each(spans: Sequence[Span]) -> Iterator[Span]:
+    for span in spans:
+        assert (span.count > 1) == (span.period > 0)
+        for number in range(span.count):
+            yield Span(span.start + number * span.period, span.cycles)
+
+
+def check(program: Program, scalars: dict[str, int]) -> Intervals:
+    """That the intervals of a program are those of the replay."""
+    report = timed(program, scalars)
+    intervals = intervals_of(program, report, (0, report.cycles))
+    check_sums(intervals, report)
+    assert told(intervals) == replayed(program, scalars)
+    return intervals
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(loops, step_loops))
+def test_intervals_of_loops_are_those_of_the_full_replay(network: Any, jumps: Jumps, loop: Loop) -> None:
+    program = build(network, loop)
+    scalars = {"position": min(loop.position, 8 - loop.steps)} if loop.cache else {}
+    before = len(jumps)
+    try:
+        check(program, scalars)
+    except ExecutionError:
+        event("an error")
+        return
+    event(f"{len(jumps) - before} jumps")
+
+
+LOOPS = {
+    "HBM is busy all the time": loop_of(block(), bandwidth=1),
+    "HBM waits": loop_of(block(depth=40, ii=30)),
+    "tiles on their way": loop_of(block(), aside=1, aside_reduced=True, bandwidth=2, latency=200),
+    "a store in each iteration": loop_of(block(stored="hbm")),
+    "no memory": loop_of(block(weights=None)),
+    "steps": loop_of(block(), iterations=6, steps=60),
+    "layers of steps": loop_of(block(), iterations=60, steps=3),
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+def test_loops_that_are_passed_over_are_told_in_few_words(network: Any, jumps: Jumps, loop: Loop) -> None:
+    intervals = check(build(network, loop), {})
+    assert skipped(jumps) >= 40
+    assert sum(len(one.spans) for one in intervals.tracks) <= 150
+
+
+CHOICES = {
+    "unfused": Choice("op", loop=False),
+    "looped": Choice(),
+    "steps": Choice(steps_per_call=3, stop_token=7),
+    "resident": Choice(resident=True),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES.values(), ids=CHOICES)
+def test_intervals_of_a_model_are_those_of_the_full_replay(choice: Choice) -> None:
+    program = compiled(TINY, 12, choice)
+    check(program, position_inputs(program, 2))
+
+
+def test_memory_of_both_kinds_has_a_track(network: Any) -> None:
+    intervals = check(copies(network, 3), {})
+    assert [one.name for one in intervals.tracks] == ["launch", "kernels", "HBM", "DDR"]
+
+
+def copies(network: Any, calls: int) -> Program:
+    """Copy rows from DDR to HBM, in several calls."""
+    net = network()
+    x, y = net.memory("x", "input", 4, 16, tier="ddr"), net.memory("y", "value", 4, 16, output=True)
+    row = net.channel(1, 16)
+    net.load("load", x, row)
+    net.store("store", row, y)
+    return net.program(calls)
+
+
+def test_a_thousand_calls_take_no_more_words_than_ten(network: Any) -> None:
+    few, many = (timed_intervals(copies(network, calls)) for calls in (10, 1000))
+    assert [len(one.spans) for one in few.tracks] == [len(one.spans) for one in many.tracks]
+    assert sum(span.count for span in track(many, "kernels").spans) == 1000
+
+
+def timed_intervals(program: Program) -> Intervals:
+    report = timed(program, {})
+    return intervals_of(program, report, None)
+
+
+def test_commands_and_kernels_have_names(decoder: Any) -> None:
+    program = decoder()
+    intervals = intervals_of(program, timed(program, {"position": 1}), None)
+    launch, kernels = track(intervals, "launch"), track(intervals, "kernels")
+    assert [span.name for span in launch.spans] == ["load arguments kernel", "execute kernel"]
+    assert [span.name for span in kernels.spans] == ["kernel"]
+    assert intervals.window is None
+
+
+@pytest.fixture(scope="module")
+def tiny() -> tuple[Program, Report, dict[tuple[str, str], list[Span]]]:
+    program = compiled(TINY, 30)
+    scalars = position_inputs(program, 0)
+    return program, timed(program, scalars), replayed(program, scalars)
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_window_has_what_stages_do_in_it_and_no_more(tiny: Any, data: st.DataObject) -> None:
+    program, report, whole = tiny
+    begin = data.draw(st.integers(0, report.cycles - 1))
+    end = data.draw(st.integers(begin + 1, min(report.cycles, begin + 3000)))
+    window = intervals_of(program, report, (begin, end)).window
+    assert window is not None
+    assert (window.begin, window.end) == (begin, end)
+    for one in window.stages:
+        inside = [
+            Span(max(span.start, begin), min(span.start + span.cycles, end) - max(span.start, begin))
+            for span in whole[one.kernel, one.name]
+        ]
+        assert expanded(one.spans) == [span for span in inside if span.cycles > 0]
+    running = {
+        call.kernel
+        for call in report.calls
+        if call.start_cycle + call.ledger.launch < end and call.start_cycle + call.cycles > begin
+    }
+    stages = {(name, kernel.name) for name, kernel in ((n, k) for k in program.kernels for n in stages_of(k))}
+    assert {(one.name, one.kernel) for one in window.stages} == {one for one in stages if one[1] in running}
+
+
+def stages_of(kernel: Any) -> list[str]:
+    return [unit.name for unit in kernel.units if isinstance(unit, Stage)]
+
+
+@pytest.mark.parametrize("window", [(5, 5), (6, 5), (-1, 5), (5, 10**9)])
+def test_a_window_that_is_none_of_the_call_is_refused(tiny: Any, window: tuple[int, int]) -> None:
+    program, report, _ = tiny
+    with pytest.raises(
+        TargetError, match=f"cycles {window[0]} to {window[1]} are no part of the call"
+    ) as caught:
+        intervals_of(program, report, window)
+    assert f"which has cycles 0 to {report.cycles}" in caught.value.message
+    assert f"0:{report.cycles}" in caught.value.way_out
+
+
+def test_noting_spans_changes_nothing_else(tiny: Any) -> None:
+    program, report, _ = tiny
+    plain = time_step(program, position_inputs(program, 0))
+    without = replace(report, calls=tuple(replace(call, busy=None) for call in report.calls))
+    assert plain == without
