@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "level": (lambda: kl.compile(MINI, optimize=4), "there is no -O4"),
     "edit": (lambda: kl.compile(MINI, after={"loop-kernel": "cse"}), "loop-kernel"),
     "size": (lambda: kl.compile(MINI, set={"hbm_bytes": 1000}), "HBM, the machine has 1000 bytes"),
+    "no page": (lambda: kl.show(SMALL, set={"hbm_bytes": 100}), "the machine has 100 bytes"),
     "all sizes": (lambda: kl.compare(SMALL, set={"hbm_bytes": 100}), "the machine has 100 bytes"),
     "position": (lambda: kl.time(TINY, position=10**6), "position"),
     "kind of position": (lambda: kl.time(MINI, position="0"), "position is '0'"),  # type: ignore[arg-type]
@@ -329,6 +331,21 @@ def test_results_are_shown_in_notebooks(tiny: kl.Compilation, comparison: kl.Com
     assert 'src="data:image/svg+xml;base64,' in time
     assert "equal to the reference, bit for bit" in run
     assert "stepped refused: steps are not looped" in variants
+
+
+def test_a_page_is_that_of_the_command(tmp_path: Path, capsys: Capture):
+    model, theirs, ours = tmp_path / "model.kl", tmp_path / "theirs.html", tmp_path / "ours.html"
+    model.write_text(SMALL)
+    printed(capsys, "show", str(model), "--sockets", "2", "-o", str(theirs))
+    page = kl.compile(model, sockets=2).show()
+    page.save(ours)
+    assert ours.read_text() == theirs.read_text() == page.html
+    assert {"ledger", "timelines", "hero"} <= {*page.pictures}
+    assert page.pictures["hero"].startswith("<svg ")
+    srcdoc = page._repr_html_().split('srcdoc="')[1].split('"')[0]
+    assert unescape(srcdoc) == page.html
+    with pytest.raises(kl.Error, match="nowhere"):
+        page.save(tmp_path / "nowhere" / "page.html")
 
 
 def test_what_notebooks_show_is_escaped():

@@ -15,7 +15,7 @@ from ..diagnostics import Diagnostic
 from ..options import CompilerOptions, TimingOptions
 from ..values import HELP_MARK, InputError
 from ..variants import chosen
-from .compilation import TEXT, Compilation, compared, shown, sources_of
+from .compilation import TEXT, Compilation, compared, comparison_options, sources_of
 from .errors import listening
 from .keywords import CompareKeywords, Keywords, check_known, filled
 from .results import Comparison, Page, TimeResult
@@ -111,11 +111,13 @@ def show(
 
     Raises: Error and TypeError as `compare` does.
     """
+    from .pages import shown
+
     own = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
     compiler = compiler_of("show", model, {**keywords}, CompareKeywords)
-    with listening(sources_of(compiler)):
-        given = compiler.read()
-    return shown(compiler, given, own)
+    with listening(sources_of(compiler)) as remarks:
+        options = comparison_options(compiler, own)
+        return shown(options, compiler.read(), remarks)
 
 
 def compiler_of(function: str, model: object, keywords: dict[str, Any], known: type) -> Compiler:

@@ -10,10 +10,8 @@ from ...backends.targets import Choice, MemoryMap
 from ...dialects.vocabulary import IrLevel, Orchestration
 from ...frontends.exact_printer import text_of
 from .. import comparison
-from ..command_line import written
 from ..commands import compile as compile_command
 from ..commands import run as run_command
-from ..commands import show as show_command
 from ..commands import time as time_command
 from ..compilation import Compiler, emit, time_program
 from ..diagnostics import Diagnostic
@@ -21,8 +19,6 @@ from ..driver import level_of
 from ..inputs import Input, ModuleInput
 from ..options import ComparisonOptions, CompilerOptions
 from ..pipelines import Passes, join_passes
-from ..show.gathering import gather
-from ..show.page import page, sections_of
 from ..values import HELP_MARK, InputError
 from ..variants import fastest
 from .errors import error_of, listening
@@ -202,9 +198,13 @@ class Compilation:
 
         Raises: Error as `compare` does.
         """
+        from .pages import shown
+
         keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
         self._check_is_compared()
-        return shown(self.compiler, self.given, keywords)
+        with self._listening() as remarks:
+            options = comparison_options(self.compiler, keywords)
+            return shown(options, self.given, remarks)
 
     def _check_is_compared(self) -> None:
         """Raises: Error for a pipeline of one's own, which no variant has."""
@@ -236,22 +236,6 @@ def compared(compiler: Compiler, given: Input, keywords: dict[str, Any]) -> Comp
     if best is None:
         raise error_of(found.refusals()[0], sources_of(compiler))
     return comparison_of(found, best, tuple(remarks))
-
-
-def shown(compiler: Compiler, given: Input, keywords: dict[str, Any]) -> Page:
-    """The page of all variants of an input.
-
-    Raises: Error where all of them are refused, and as `Compilation.compare` does.
-    """
-    with listening(sources_of(compiler)) as remarks:
-        options = comparison_options(compiler, keywords)
-        gathered = gather(options, given=given)
-        if not gathered.comparison.works:
-            raise error_of(gathered.comparison.refusals()[0], sources_of(compiler))
-        sections = sections_of(gathered, show_command.command_text(written(options)))
-        pictures = show_command.pictures_of(gathered, sections)
-        svgs = {one.name: one.standalone() for one in pictures}
-        return Page(given.path, page(gathered, sections), svgs, tuple(remarks))
 
 
 def comparison_options(compiler: Compiler, keywords: dict[str, Any]) -> ComparisonOptions:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from ...backends.tables import Table
 from ...backends.targets import Timing
 from ..commands.time import headline, main_rows
-from ..pictures.ledger import LedgerBar, draw
+
+if TYPE_CHECKING:
+    from ..pictures.ledger import LedgerBar
 
 
 def table_html(table: Table) -> str:
@@ -48,6 +51,8 @@ def ledger_html(timings: Sequence[tuple[str, Timing]]) -> str:
 
     As an image of its own, so that its colours are none of the notebook's.
     """
+    from ..pictures.ledger import draw
+
     bars = [bar for name, timing in timings if (bar := _bar(name, timing)) is not None]
     if not bars:
         return ""
@@ -58,6 +63,8 @@ def ledger_html(timings: Sequence[tuple[str, Timing]]) -> str:
 
 def _bar(name: str, timing: Timing) -> LedgerBar | None:
     """The ledger of a call, with the cycles at the roofline."""
+    from ..pictures.ledger import LedgerBar
+
     said = timing.document
     if not said.keys() >= {"ledger_cycles", "roofline_cycles", "clock_hz"}:
         return None

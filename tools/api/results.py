@@ -7,23 +7,25 @@ from dataclasses import dataclass, field
 from html import escape
 from io import StringIO
 from os import fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...backends.runs import Step
 from ...backends.tables import bytes_text
 from ...backends.targets import Choice, Roofline, Timing
-from ...backends.tensors import Array
 from ..commands import compare as compare_command
 from ..commands import run as run_command
 from ..commands import time as time_command
 from ..comparison import Comparison as Compared
 from ..diagnostics import Diagnostic
 from ..output import write_file
-from ..reference import Difference
 from ..variants import Refused, Timed
 from .errors import listening
 from .html import ledger_html, lines_html, table_html, timing_html
 from .keywords import Path
+
+if TYPE_CHECKING:  # so that who compiles and times waits for no numpy
+    from ...backends.tensors import Array
+    from ..reference import Difference
 
 
 @dataclass(frozen=True, repr=False)
