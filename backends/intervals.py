@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 TrackKind = Literal["launch", "kernel", "hbm", "ddr", "links", "stage"]
 
@@ -32,7 +32,7 @@ class Track:
     """What one thing does: spans in the order of their starts, none overlapping another."""
 
     name: str
-    """Unique within its intervals; that of a stage is made of its operation and what it reads."""
+    """Unique within its intervals, of a stage within its kernel: made of its operation and what it reads."""
     kind: TrackKind
     spans: tuple[Span, ...]
     kernel: str = ""
@@ -59,3 +59,31 @@ class Intervals:
     tracks: tuple[Track, ...]
     """Launches, kernels, and the servers that the call uses."""
     window: Window | None = None
+
+
+def intervals_json(intervals: Intervals) -> dict[str, Any]:
+    """All of it as plain data; what a span or a track does not need to say is left out."""
+    window = intervals.window
+    return {
+        "cycles": intervals.cycles,
+        "clock_hz": intervals.clock_hz,
+        "tracks": [_track_json(track) for track in intervals.tracks],
+        "window": window
+        and {
+            "begin": window.begin,
+            "end": window.end,
+            "stages": [_track_json(track) for track in window.stages],
+        },
+    }
+
+
+def _track_json(track: Track) -> dict[str, Any]:
+    kernel = {"kernel": track.kernel} if track.kernel else {}
+    spans = [_span_json(span) for span in track.spans]
+    return {"name": track.name, "kind": track.kind, **kernel, "spans": spans}
+
+
+def _span_json(span: Span) -> dict[str, Any]:
+    name = {"name": span.name} if span.name else {}
+    repeated = {"period": span.period, "count": span.count} if span.count > 1 else {}
+    return {"start": span.start, "cycles": span.cycles, **name, **repeated}

@@ -11,5 +11,5 @@ from pathlib import Path
 
 os.environ["KL_CACHE"] = "0"
 
-for folder in ("unit", "conventions", "oracle"):
+for folder in ("unit", "conventions", "oracle", "browser"):
     sys.path.append(str(Path(__file__).parent / folder))

@@ -57,6 +57,23 @@ def not_negative(text: str) -> int:
     return _at_least(0, text, "zero or positive")
 
 
+def window(text: str) -> tuple[int, int]:
+    """A part of a call, `A:B`: its first cycle, and the one behind its last.
+
+    Raises: InputError for what is no such pair, and where there is no cycle between them.
+    """
+    begin, _, end = text.partition(":")
+    try:
+        first, behind = int(begin, 0), int(end, 0)
+    except ValueError:
+        what = f"--window '{text}' is no pair of cycles"
+        raise InputError(f"{what}{HELP_MARK}write --window A:B, as in --window 12000:34000") from None
+    if first >= behind:
+        what = f"--window {first}:{behind} has no cycle: it begins at {first} and ends at {behind}"
+        raise InputError(f"{what}{HELP_MARK}write --window A:B, A below B")
+    return first, behind
+
+
 OPTIMIZATIONS = ("unfused", "fused", "looped", "the fastest of all, by timing them")
 """What each level of optimisation stands for, from 0 on."""
 LEVELS_TEXT = ", ".join(f"-O{level} {what}" for level, what in enumerate(OPTIMIZATIONS))

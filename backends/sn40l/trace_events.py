@@ -26,7 +26,7 @@ Event = dict[str, Any]
 
 
 def trace_document(program: Program, report: Report, calls: int) -> dict[str, Any]:
-    """The trace of a step whose report has traces: one process per socket, which all do the same.
+    """The trace of a step whose report has traces: one process for all sockets, as they do the same.
 
     Every command and every call has its place; the units and channels of a kernel are there in its first
     `calls` calls and in the last one, and in those the iterations that were noted.
@@ -34,8 +34,8 @@ def trace_document(program: Program, report: Report, calls: int) -> dict[str, An
     tracks = _Tracks(program)
     timed = [*_in_time(program, report, tracks, calls)]
     timed.sort(key=lambda event: event["ts"])
-    one = [*tracks.names(), *timed]
     sockets = program.machine.sockets
+    events = [_named_process(sockets), *tracks.names(), *timed]
     return {
         "displayTimeUnit": "ns",
         "otherData": {
@@ -46,13 +46,14 @@ def trace_document(program: Program, report: Report, calls: int) -> dict[str, An
             "cycles": report.cycles,
             "left_out": [*_left_out(report, calls)],
         },
-        "traceEvents": [event | {"pid": socket} for socket in range(sockets) for event in _of(one, socket)],
+        "traceEvents": [event | {"pid": 0} for event in events],
     }
 
 
-def _of(events: list[Event], socket: int) -> Iterator[Event]:
-    yield {"ph": "M", "name": "process_name", "tid": 0, "args": {"name": f"socket {socket}"}}
-    yield from events
+def _named_process(sockets: int) -> Event:
+    """The event that says of which sockets the process is."""
+    name = "socket 0" if sockets == 1 else f"sockets 0 to {sockets - 1} (all alike)"
+    return {"ph": "M", "name": "process_name", "tid": 0, "args": {"name": name}}
 
 
 @dataclass(frozen=True)

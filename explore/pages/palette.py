@@ -26,7 +26,7 @@ PAGE = {
     "good": Color("#00734f", "#4fc79d"),
     "code": Color("#eef1f5", "#262c35"),
     "added": Color("#d9f2e6", "#173a2d"),
-    "removed": Color("#fbe3d6", "#4a2a17"),
+    "removed": Color("#fcebe1", "#4a2a17"),
     "blue": Color("#0072b2", "#56b4e9"),
     "orange": Color("#d55e00", "#f0893e"),
     "green": Color("#009e73", "#2fbd94"),
@@ -58,7 +58,7 @@ KINDS = {
 
 STAGES = (
     Color("#0072b2", "#4ea3dc"),
-    Color("#e69f00", "#eeb040"),
+    Color("#e69f00", "#f2c14e"),
     Color("#009e73", "#2fbd94"),
     Color("#cc79a7", "#d994ba"),
     Color("#d55e00", "#f0893e"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from span_pieces import expanded
 from steady_loops import Loop, block, loop_of, loops, step_loops
 from steady_programs import Jumps, build, compiled, note_jumps, skipped
 
@@ -22,8 +24,8 @@ from kl.backends.sn40l.positions import position_inputs
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import Report
 from kl.backends.sn40l.units import Stage
-from kl.backends.spans import expanded
 from kl.backends.targets import Choice, TargetError
+from kl.tools.kl import main
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY = EXAMPLES / "llama3_tiny.kl"
@@ -246,3 +248,61 @@ def test_noting_spans_changes_nothing_else(tiny: Any) -> None:
     plain = time_step(program, position_inputs(program, 0))
     without = replace(report, calls=tuple(replace(call, busy=None) for call in report.calls))
     assert plain == without
+
+
+def from_json(track: dict[str, Any]) -> Track:
+    spans = tuple(Span(**span) for span in track["spans"])
+    return Track(**track | {"spans": spans})
+
+
+def test_the_json_form_has_all_of_it(capsys: pytest.CaptureFixture[str], tiny: Any) -> None:
+    program, report, _ = tiny
+    window = (24_000, 27_000)
+    options = ["--param", "layers=30", "--position", "0", "--json", "--intervals", "--window", "24000:27000"]
+    assert main(["time", str(TINY), *options]) == 0
+    document = json.loads(capsys.readouterr().out)
+    wanted, told = intervals_of(program, report, window), document["intervals"]
+    assert (told["cycles"], told["clock_hz"]) == (document["cycles"], document["clock_hz"])
+    assert [from_json(one) for one in told["tracks"]] == [*wanted.tracks]
+    assert wanted.window is not None
+    assert (told["window"]["begin"], told["window"]["end"]) == window
+    assert [from_json(one) for one in told["window"]["stages"]] == [*wanted.window.stages]
+    memory = sum(document["ledger_cycles"][f"memory_{rate}"] for rate in ("full_rate", "below_full_rate"))
+    (hbm,) = (one for one in told["tracks"] if one["kind"] == "hbm")
+    assert sum(span["cycles"] * span.get("count", 1) for span in hbm["spans"]) == memory
+
+
+def test_there_are_none_unless_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["time", str(EXAMPLES / "mini.kl"), "--json"]) == 0
+    assert "intervals" not in json.loads(capsys.readouterr().out)
+    assert main(["time", str(EXAMPLES / "mini.kl"), "--json", "--intervals"]) == 0
+    assert json.loads(capsys.readouterr().out)["intervals"]["window"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--json --window 5:6", "--window says where --intervals tells of stages, but none are asked for"),
+        ("--intervals", "--intervals is a part of the JSON document\nhelp: give --json, too"),
+        (
+            "--json --intervals --window 5",
+            "--window '5' is no pair of cycles\nhelp: write --window A:B, as in",
+        ),
+        ("--json --intervals --window a:6", "--window 'a:6' is no pair of cycles"),
+        ("--json --intervals --window 5:5", "--window 5:5 has no cycle: it begins at 5 and ends at 5\nhelp:"),
+        ("--json --intervals --window 9:5", "--window 9:5 has no cycle: it begins at 9 and ends at 5\nhelp:"),
+        (
+            "--json --intervals --window=-9:5",
+            "cycles -9 to 5 are no part of the call, which has cycles 0 to ",
+        ),
+        ("--json --intervals --window 5:99999999", "cycles 5 to 99999999 are no part of the call, which has"),
+    ],
+)
+def test_wrong_windows_are_errors_with_the_way_out(
+    capsys: pytest.CaptureFixture[str], options: str, message: str
+) -> None:
+    assert main(["time", str(EXAMPLES / "mini.kl"), *options.split()]) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "\nhelp: " in captured.err
+    assert captured.out == ""

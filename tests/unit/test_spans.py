@@ -8,10 +8,11 @@ from itertools import accumulate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from span_pieces import expanded
 
 from kl.backends.intervals import Span
 from kl.backends.sn40l.fast_forward.busy import BusyTime
-from kl.backends.spans import Block, blocks, clipped, compressed, end_of, expanded, moved, tiled
+from kl.backends.spans import Block, blocks, clipped, compressed, end_of, moved, tiled
 
 
 def cycles_of(spans: Sequence[Span]) -> list[int]:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
+from ...backends.intervals import intervals_json
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..command_line import Positive, option
 from ..options import JSON_VERSION, CompilerOptions, TimingOptions
 from ..output import replacing
 from ..terminal import print_json, print_tables
-from ..values import HELP_MARK, InputError
+from ..values import HELP_MARK, InputError, window
 
 TRACE_ITERATIONS = 4
 """Of each kernel that a trace begins with, if nothing else is said."""
@@ -31,6 +32,12 @@ class Command:
     trace_iterations: Positive | None = option(
         "iterations that the trace begins with, besides the last one (default: 4)"
     )
+    intervals: bool = option(
+        "with --json, tell when launches, kernels, memories and links are busy", default=False
+    )
+    window: str | None = option(
+        "with --intervals, tell when stages are, from cycle A of the call to before cycle B", metavar="A:B"
+    )
 
 
 def run(command: Command) -> int:
@@ -44,6 +51,8 @@ def run(command: Command) -> int:
     briefly = TimeOptions(options.position, options.orchestration)
     program = compiler.program(given, chosen(compiler, given, briefly, may_step=True))
     timing = time_program(given.target, program, options)
+    if command.intervals and timing.intervals is None:
+        raise InputError(f"the target {given.target.name} tells no intervals{HELP_MARK}leave out --intervals")
     if command.trace is not None and timing.trace is not None:
         write_trace(command.trace, timing.trace)
     if command.compiler.json:
@@ -59,10 +68,11 @@ def time_options(command: Command, target: AnyTarget) -> TimeOptions:
     Raises: InputError for details that the target does not know.
     """
     iterations = _trace_iterations(command)
-    if (command.per_layer or command.per_stage or iterations) and not target.has_details:
+    part, details = _window(command), command.per_layer or command.per_stage or command.intervals
+    if (details or iterations) and not target.has_details:
         raise InputError(
             f"the target {target.name} knows no details of a step{HELP_MARK}"
-            "leave out --per-layer, --per-stage and --trace"
+            "leave out --per-layer, --per-stage, --trace and --intervals"
         )
     return TimeOptions(
         command.timing.position,
@@ -70,6 +80,8 @@ def time_options(command: Command, target: AnyTarget) -> TimeOptions:
         command.per_layer,
         command.per_stage,
         iterations,
+        command.intervals,
+        part,
     )
 
 
@@ -86,6 +98,21 @@ def _trace_iterations(command: Command) -> int:
             "give --trace FILE, too"
         )
     return 0
+
+
+def _window(command: Command) -> tuple[int, int] | None:
+    """The part of the call in which stages are told.
+
+    Raises: InputError for a wrong one, and for intervals that nothing would show.
+    """
+    if command.window is not None and not command.intervals:
+        raise InputError(
+            f"--window says where --intervals tells of stages, but none are asked for{HELP_MARK}"
+            "give --json --intervals, too"
+        )
+    if command.intervals and not command.compiler.json:
+        raise InputError(f"--intervals is a part of the JSON document{HELP_MARK}give --json, too")
+    return None if command.window is None else window(command.window)
 
 
 def document(path: str, timing: Timing) -> dict[str, Any]:
@@ -106,6 +133,7 @@ def document(path: str, timing: Timing) -> dict[str, Any]:
         "kernel_calls_per_token": timing.kernel_calls_per_token,
         **timing.document,
         **{name: value for name, value in common.items() if name not in timing.document},
+        **({} if timing.intervals is None else {"intervals": intervals_json(timing.intervals)}),
     }
 
 
@@ -169,7 +197,7 @@ def main_rows(timing: Timing) -> list[tuple[str, str]]:
 
 
 def write_trace(path: str, trace: Mapping[str, Any]) -> None:
-    """Write a trace, an event a line.
+    """Write a trace, an event a line, without spaces: there are many.
 
     Raises: OSError.
     """
@@ -177,5 +205,5 @@ def write_trace(path: str, trace: Mapping[str, Any]) -> None:
     with replacing(path) as file:
         file.write(f'{head}, "traceEvents": [\n')
         for number, event in enumerate(trace["traceEvents"]):
-            file.write(f"{',' if number else ' '}{json.dumps(event)}\n")
+            file.write(f"{',' if number else ' '}{json.dumps(event, separators=(',', ':'))}\n")
         file.write("]}\n")

@@ -111,7 +111,7 @@ def cell_path(cells: Iterable[Place], grid: Grid) -> str:
 def name_place(name: str, cells: Sequence[Place], grid: Grid) -> tuple[float, float, bool]:
     """Where a name belongs, and whether it fits there: the widest row of cells, nearest the middle.
 
-    Where it does not fit, the place is the cell next to the upper or lower edge.
+    Where it does not fit, the place is a cell next to the upper or lower edge, the middle one of these.
     """
     middle = sum(row for _, row in cells) / len(cells)
     best = max(_level_runs(cells, grid), key=lambda run: (run[2] - run[1], -abs(run[0] - middle), -run[1]))
@@ -119,8 +119,10 @@ def name_place(name: str, cells: Sequence[Place], grid: Grid) -> tuple[float, fl
     left, right = grid.x(first), grid.x(last) + grid.cell
     if right - left >= text_width(name, 11) + 12:
         return (left + right) / 2, (row + 0.5) * grid.cell, True
-    nearest = min(cells, key=lambda cell: (min(cell[1], grid.rows - 1 - cell[1]), cell))
-    return *grid.middle(nearest), False
+    edge = min(min(row, grid.rows - 1 - row) for _, row in cells)
+    outer = sorted(cell for cell in cells if min(cell[1], grid.rows - 1 - cell[1]) == edge)
+    outer = [cell for cell in outer if (cell[1] < grid.rows / 2) == (outer[0][1] < grid.rows / 2)]
+    return *grid.middle(outer[len(outer) // 2]), False
 
 
 def _level_runs(cells: Iterable[Place], grid: Grid) -> Iterator[tuple[int, int, int]]:

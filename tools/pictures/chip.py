@@ -46,10 +46,7 @@ def draw(
     parts = (_stages(kernel, classes), _channels(kernel, classes))
     panels, y = list[Element](), 54.0
     for unit, words, areas in zip(("PCU", "PMU"), _TITLES, parts, strict=True):
-        check_once(((area.name, area.cells) for area in areas), grid, unit)
-        named = [area for area in areas if unit == "PCU" or len(area.cells) >= FEW * grid.units]
-        heading = f"{words}: {sum(len(area.cells) for area in areas):,} of {grid.units:,}"
-        made, height = _panel(grid, areas, named, unit, heading)
+        made, height = _panel(grid, areas, unit, words)
         panels.append(group(*made, y=y, data_panel=unit))
         y += height + 16
     made, height = links.panel(plan, kernel, grid, hottest)
@@ -89,14 +86,24 @@ def _channels(kernel: KernelPlan, classes: Mapping[str, str]) -> list[_Area]:
         )
         if channel.cells:
             class_ = classes.get(reader, "other")
-            found.append(_Area(channel.name, class_, channel.cells, f"{what}, for {reader}", reader))
+            found.append(
+                _Area(
+                    channel.name,
+                    class_,
+                    channel.cells,
+                    f"{what}, for {reader or 'none of its stages'}",
+                    reader,
+                )
+            )
     return found
 
 
-def _panel(
-    grid: Grid, areas: Sequence[_Area], named: Sequence[_Area], unit: str, heading: str
-) -> tuple[list[Element], float]:
+def _panel(grid: Grid, areas: Sequence[_Area], unit: str, words: str) -> tuple[list[Element], float]:
     """A heading, names above, the dies with their cells, names below; and the height of all."""
+    check_once(((area.name, area.cells) for area in areas), grid, unit)
+    grey = "; grey: read by no stage" if any(not area.stage for area in areas) else ""
+    heading = f"{words}: {sum(len(area.cells) for area in areas):,} of {grid.units:,}{grey}"
+    named = [area for area in areas if unit == "PCU" or len(area.cells) >= FEW * grid.units]
     inside, upper, lower = _names(grid, named)
     top = 20.0 + len(labels.rows(upper)) * labels.ROW
     dies = [*grid.dies_drawn(), *(_area(area, grid, unit) for area in areas), grid.lines()]

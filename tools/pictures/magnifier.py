@@ -13,10 +13,10 @@ from .strips import HATCH, Scale, hatched, legend, strip, tick_lines, tick_texts
 from .svg import WIDTH, Element, Picture, element, group, rect, shortened, span, text
 from .timelines import SERVERS, Timeline, spans_of
 
-LEFT, TOP, ROW, BAR = 112, 66, 14, 11
+LEFT, TOP, ROW, BAR = 124, 66, 14, 11
 """Pixels beside the rows and above them, from row to row, and of a bar."""
 
-MOST_ELEMENTS = 1100
+MOST_ELEMENTS = 900
 """For all rows together."""
 
 
@@ -54,7 +54,8 @@ def draw(
         y += 20 + len(rows) * ROW + 18
     shown, height = legend(_legend(panels, longest), y)
     ticks = group(*tick_texts(scale, longest, TOP - 8), x=LEFT)
-    words = subtitle or f"{time_text(scale.seconds(longest))} of each call, on one scale."
+    part = f"{time_text(scale.seconds(longest))} of each call, on one scale"
+    words = subtitle or f"{part}; a bar is as high as the share of its time that is busy."
     head = (text(0, 18, title, "text title"), text(0, 37, words, "soft"))
     described = f"Stages of {', '.join(one.label for one, _ in windows)} in a part of the call."
     return Picture("magnifier", title, described, y + height, (*head, ticks, *made, shown))
@@ -103,11 +104,11 @@ def _panel(
 
 
 def _row(row: _Row, y: float, scale: Scale, length: int, most: int) -> Iterator[Element]:
-    yield text(-LEFT, y + 10, shortened(row.name, LEFT - 4, 11), "soft small")
-    ground = rect(0, y, scale.pixels(length), BAR, "idle")
-    over = (strip(row.over, scale, "launch", BAR, most, y),) if row.over else ()
-    marks = {"data_row": row.kind, "data_name": row.name}
-    yield element("g", ground, strip(row.spans, scale, row.class_, BAR, most, y), *over, **marks)
+    yield text(-LEFT, y + 10, shortened(row.name, LEFT - 10, 11), "soft small")
+    ground = rect(0, 0, scale.pixels(length), BAR, "idle")
+    over = (strip(row.over, scale, "launch", BAR, most, hangs=True),) if row.over else ()
+    busy = strip(row.spans, scale, row.class_, BAR, most)
+    yield group(ground, busy, *over, y=y, data_row=row.kind, data_name=row.name)
 
 
 def _goes_on(intervals: Intervals, window: Window, longest: int) -> bool:

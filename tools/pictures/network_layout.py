@@ -16,7 +16,7 @@ MOST_COLUMNS, LEFT, RIGHT, GAP, HIGH, WIDEST = 7, 26, 26, 28, 22, 140
 STREAM, FOOT, APART, LANE, TOP = 14, 22, 12, 11, 52
 """Pixels of a stream's line, of what stands below a box, between boxes, of a lane, and above all."""
 
-MOST_NODES = 110
+MOST_NODES = 60
 """That are drawn: more than a picture can show."""
 
 

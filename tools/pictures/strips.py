@@ -15,6 +15,10 @@ HATCH = "not-recorded"
 """The sample of what is not recorded, in a legend."""
 
 
+LOWEST, POINTED = 1.5, 3.0
+"""Pixels of height that anything has, and of width from which a pointer finds it."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """Cycles as pixels: one for all that is compared."""
@@ -32,28 +36,31 @@ class Scale:
 
 
 def strip(
-    spans: Iterable[Span], scale: Scale, class_: str, height: float, most: int, y: float = 0
+    spans: Iterable[Span], scale: Scale, class_: str, height: float, most: int, hangs: bool = False
 ) -> Element:
-    """Spans as rectangles of a row, whose busy cycles are on the row and on each of them."""
+    """Spans as rectangles of a row, whose busy cycles are on the row and on each of them.
+
+    A rectangle is as high as the share of its time that is busy, so that its area is right; it stands on the
+    row's lower edge, or hangs from the upper one.
+    """
     given = tuple(spans)
-    parts = (
-        _rectangle(piece, scale, class_, y, height) for piece in pieces(given, scale.pixels_per_cycle, most)
-    )
-    return element("g", *parts, data_busy=busy(given))
+    found = pieces(given, scale.pixels_per_cycle, most)
+    parts = (_rectangle(piece, scale, height, hangs) for piece in found)
+    return element("g", *parts, class_=class_, data_busy=busy(given))
 
 
-def _rectangle(piece: Piece, scale: Scale, class_: str, y: float, height: float) -> Element:
-    """A piece at its place; where it is not busy all the time, it is as dense as it is busy."""
+def _rectangle(piece: Piece, scale: Scale, height: float, hangs: bool) -> Element:
+    """A piece at its place; what is narrower than a pointer has no title."""
     length = piece.end - piece.start
-    density = None if piece.is_solid else f"{piece.busy / length:.3f}"
-    return rect(
-        scale.pixels(piece.start),
-        y,
-        scale.pixels(length),
-        height,
-        class_,
-        _words(piece, scale),
-        opacity=density,
+    high = height if piece.is_solid else max(LOWEST, height * piece.share)
+    wide = scale.pixels(length)
+    return element(
+        "rect",
+        *((element("title", _words(piece, scale)),) if wide >= POINTED else ()),
+        x=scale.pixels(piece.start),
+        y=None if hangs or piece.is_solid else height - high,
+        width=wide,
+        height=high,
         data_start=piece.start,
         data_cycles=piece.busy,
         data_length=None if piece.is_solid else length,
@@ -66,7 +73,7 @@ def _words(piece: Piece, scale: Scale) -> str:
     """What the pointer shows: names, how many, since when and how long."""
     names = ", ".join((*piece.names[:3], *(("…",) if len(piece.names) > 3 else ())))
     many = f"{piece.count:,} times, " if piece.count > 1 else ""
-    share = "" if piece.is_solid else f", busy {share_text(piece.busy / (piece.end - piece.start))}"
+    share = "" if piece.is_solid else f", busy {share_text(piece.share)}"
     time = (
         f"at {time_text(scale.seconds(piece.start))} for {time_text(scale.seconds(piece.end - piece.start))}"
     )

@@ -16,7 +16,7 @@ LEFT, RIGHT, TOP = 56, 4, 66
 CALL, SERVER, PITCH = 22, 14, 18
 """Pixels of the row of calls, of a server's row, and from one of those to the next."""
 
-MOST_ELEMENTS = 1300
+MOST_ELEMENTS = 1000
 """For all rows together."""
 
 SERVERS = {"hbm": ("memory-full", "HBM"), "ddr": ("ddr", "DDR"), "links": ("links", "links")}
@@ -86,7 +86,8 @@ def _facts(one: Timeline, scale: Scale) -> dict[str, str | int]:
 
 
 def _one_scale(timelines: Sequence[Timeline]) -> str:
-    return "All timelines have one scale." if len(timelines) > 1 else ""
+    scale = "All timelines have one scale; a" if len(timelines) > 1 else "A"
+    return f"{scale} bar is as high as the share of its time that is busy."
 
 
 def _timeline(one: Timeline, scale: Scale, longest: int, most: int) -> Iterator[Element]:
@@ -95,27 +96,25 @@ def _timeline(one: Timeline, scale: Scale, longest: int, most: int) -> Iterator[
     yield tick_lines(scale, longest, 17, 30 + CALL + len(_servers(one)) * PITCH)
     values = tuple(part for value in one.values for part in (span("  · "), span(value)))
     yield element("text", span(one.label, class_="text strong"), *values, x=-LEFT, y=12, class_="soft")
-    yield element("g", *_calls(one, scale, most), data_row="calls")
+    yield group(*_calls(one, scale, most), y=20, data_row="calls")
     for row, kind in enumerate(_servers(one)):
         class_, name = SERVERS[kind]
         y = 20 + CALL + 6 + row * PITCH
         yield text(-LEFT, y + 11, name, "soft small")
-        idle = rect(0, y, width, SERVER, "idle")
-        yield element("g", idle, strip(spans_of(tracks, kind), scale, class_, SERVER, most, y), data_row=kind)
+        idle = rect(0, 0, width, SERVER, "idle")
+        busy = strip(spans_of(tracks, kind), scale, class_, SERVER, most)
+        yield group(idle, busy, y=y, data_row=kind)
 
 
 def _calls(one: Timeline, scale: Scale, most: int) -> Iterator[Element]:
+    """Kernels on the lower edge, launches on the upper one: together they fill the row."""
     tracks, ends = one.intervals.tracks, scale.pixels(one.intervals.cycles)
-    yield rect(0, 20, ends, CALL, "idle")
-    yield strip(spans_of(tracks, "kernel"), scale, "kernel", CALL, most, 20)
-    yield strip(spans_of(tracks, "launch"), scale, "launch", CALL, most, 20)
-    begins = pieces(
-        [Span(each.start, 0, "", each.period, each.count) for each in one.layers],
-        scale.pixels_per_cycle,
-        most,
-    )
-    if begins:
-        marks = "".join(f"M{number(scale.pixels(each.start))} {20 + CALL - 7}v7" for each in begins)
+    yield rect(0, 0, ends, CALL, "idle")
+    yield strip(spans_of(tracks, "kernel"), scale, "kernel", CALL, most)
+    yield strip(spans_of(tracks, "launch"), scale, "launch", CALL, most, hangs=True)
+    layers = (Span(each.start, 0, "", each.period, each.count) for each in one.layers)
+    if begins := pieces(layers, scale.pixels_per_cycle, most):
+        marks = "".join(f"M{number(scale.pixels(each.start))} {CALL - 7}v7" for each in begins)
         yield line(marks, "text", "layers begin", data_layers=sum(each.count for each in one.layers))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,17 +48,22 @@ class Drawn:
 
     @property
     def layers(self) -> tuple[Span, ...]:
-        """Iterations of loops, and calls of kernels without loops; none where the target knows no layers."""
-        return tuple(
+        """Iterations of loops, and calls of kernels that are called again; none where no layers are known."""
+        rows = self.timing.document.get("layers", ())
+        spans = [
             Span(
-                row["start_cycle"],
-                row["cycles"],
-                row["kernel"],
-                row["cycles"],
-                row["last"] - row["first"] + 1,
+                one["start_cycle"],
+                one["cycles"],
+                one["kernel"],
+                one["cycles"],
+                one["last"] - one["first"] + 1,
             )
-            for row in self.timing.document.get("layers", ())
-        )
+            for one in rows
+        ]
+        times = Counter[str]()
+        for one in spans:
+            times[one.name] += one.count
+        return tuple(one for one in spans if times[one.name] > 1)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from .gathering import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
 from .markup import Cell, Numbers, Section, figure, folded, paragraph, table
 
 RATE = "tokens_per_second"
-LEAST_SHARE = 0.05
+LEAST_SHARE = 0.1
 """The share of the time that a kernel takes at least which is drawn on the chip."""
 
 

@@ -1,0 +1,217 @@
+"""The page of `kl show` holds what the other commands print, and a page that does not is found out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_checks import (
+    requests,
+    wrong_cells,
+    wrong_ids,
+    wrong_numbers,
+    wrong_passes,
+    wrong_places,
+    wrong_sums,
+)
+from page_reading import Node, mutated, read
+
+from kl.tools.kl import main
+
+ROOT = Path(__file__).parents[2]
+TINY = str(ROOT / "examples/llama3_tiny.kl")
+MINI = str(ROOT / "examples/mini.kl")
+Capture = pytest.CaptureFixture[str]
+
+
+def printed(*arguments: str) -> str:
+    """What a command that succeeds prints."""
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    with redirect_stdout(StringIO()) as out:
+        assert main([*arguments]) == 0
+    return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, and what other commands print of the same model."""
+
+    markup: str
+    compare: list[Any]
+    time: Any
+    compiled: Any
+
+    @property
+    def read(self) -> Node:
+        return read(self.markup)
+
+    @property
+    def documents(self) -> dict[str, Any]:
+        return {"compare": self.compare, "time": self.time}
+
+    @property
+    def pipeline(self) -> list[str]:
+        steps = [one for one in self.compiled["ir_after_all"] if one["pass"] != "input"]
+        return [f"{one['pass']}{{{one['options']}}}" if one["options"] else one["pass"] for one in steps]
+
+    @property
+    def text(self) -> str:
+        return self.compiled["text"].removesuffix("\n")
+
+
+def page_of(*arguments: str) -> Page:
+    """The page of a model, and all that it is held against."""
+    documents = (
+        json.loads(printed(*command, *arguments, "--json"))
+        for command in (("compare",), ("time", "--per-stage"), ("compile", "--floorplan", "--ir-after-all"))
+    )
+    return Page(printed("show", *arguments, "-o", "-"), *documents)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Page:
+    return page_of(TINY)
+
+
+def test_numbers_are_those_of_other_commands(tiny: Page):
+    numbers = tiny.read.having("data-path")
+    assert len({one.facts["data-path"] for one in numbers}) > 100
+    assert [*wrong_numbers(tiny.read, tiny.documents)] == []
+
+
+def test_all_timelines_have_one_scale_and_their_places(tiny: Page):
+    assert [one.facts["data-timeline"] for one in tiny.read.having("data-timeline")] == [
+        "unfused",
+        "fused",
+        "looped",
+    ]
+    assert [one.facts["data-magnifier"] for one in tiny.read.having("data-magnifier")] == ["fused", "looped"]
+    assert [*wrong_places(tiny.read)] == []
+
+
+def test_strips_and_launches_sum_to_the_ledger(tiny: Page):
+    assert [*wrong_sums(tiny.read, tiny.compare)] == []
+
+
+def test_cells_and_links_are_those_of_the_floor_plan(tiny: Page):
+    assert [*wrong_cells(tiny.read, tiny.compiled["floorplan"])] == []
+    drawn = [one.facts["data-picture"] for one in tiny.read.having("data-picture")]
+    assert "chip-decoder-loop" in drawn
+
+
+def test_the_busiest_link_is_the_one_of_the_ir(tiny: Page):
+    [chip] = [
+        one for one in tiny.read.having("data-picture") if one.facts["data-picture"] == "chip-decoder-loop"
+    ]
+    [ring] = [one for one in chip.all("circle") if "data-bytes" in one.facts]
+    kernel = next(line for line in tiny.text.split("\n") if "dataflow.kernel @decoder.loop" in line)
+    [most] = re.findall(r"busiest_link_bytes_per_cycle = (\d+)", kernel)
+    assert int(most) - 1 < ring.number("data-bytes") <= int(most)
+
+
+def test_passes_are_those_of_the_pipeline_and_lead_to_what_is_compiled(tiny: Page):
+    assert [*wrong_passes(tiny.read, tiny.pipeline, tiny.text)] == []
+
+
+def test_lines_say_where_they_come_from(tiny: Page):
+    [source] = tiny.read.having("data-file")
+    lines = (ROOT / "examples/llama3_tiny.kl").read_text("utf-8").rstrip("\n").split("\n")
+    assert [one.text for one in source.all("p")] == lines
+    numbers = {one.facts["data-l"] for one in tiny.read.having("data-l")}
+    assert numbers <= {one.facts["data-n"] for one in source.all("p")}
+    [row] = [
+        one
+        for one in tiny.read.having("data-given")[0].all("p")
+        if "nn.rms_norm %x, %attention_norm" in one.text
+    ]
+    assert "rms_norm(x, attention_norm" in lines[int(row.facts["data-l"]) - 1]
+
+
+def test_the_page_loads_nothing_and_links_lead_somewhere(tiny: Page):
+    assert requests(tiny.read) == []
+    assert wrong_ids(tiny.read) == []
+
+
+def test_the_page_is_small_and_the_same_again(tiny: Page):
+    assert len(tiny.markup.encode()) <= 500_000
+    assert len(gzip.compress(tiny.markup.encode())) <= 100_000
+    assert sum(1 for _ in tiny.read.walk()) <= 8_000
+    assert printed("show", TINY, "-o", "-") == tiny.markup
+
+
+def without_a_launch(markup: str) -> str:
+    """The first launch of the timelines is not drawn."""
+    start = markup.index('data-picture="timelines"')
+    found = re.compile(r'<rect[^>]*class="launch"[^>]*data-start[^>]*>.*?</rect>').search(markup, start)
+    assert found is not None
+    return markup[: found.start()] + markup[found.end() :]
+
+
+def cell_twice(markup: str) -> str:
+    """The second stage has a run of the first one, too."""
+    runs = [*re.finditer(r'data-unit="PCU"[^>]*data-cells="([^"]*)"', markup)]
+    first, second = runs[0], runs[1]
+    return f"{markup[: second.end() - 1]} {first[1].split()[0]}{markup[second.end() - 1 :]}"
+
+
+MUTATIONS: dict[str, tuple[Callable[[str], str], Callable[[Node, Page], list[str]]]] = {
+    "a changed number": (
+        lambda markup: re.sub(
+            r'(data-path="compare.2.tokens_per_second" data-value="[\d.]+">)\d+', r"\g<1>99", markup, count=1
+        ),
+        lambda page, tiny: [*wrong_numbers(page, tiny.documents)],
+    ),
+    "a changed value": (
+        lambda markup: re.sub(r'(compare.2.ledger_cycles.launch" data-value=")', r"\g<1>1", markup, count=1),
+        lambda page, tiny: [*wrong_numbers(page, tiny.documents)],
+    ),
+    "a dropped launch": (without_a_launch, lambda page, tiny: [*wrong_sums(page, tiny.compare)]),
+    "a changed scale": (
+        lambda markup: re.sub(r'(data-timeline="looped" data-scale="0.0)', r"\g<1>1", markup),
+        lambda page, tiny: [*wrong_places(page)],
+    ),
+    "a moved rectangle": (
+        lambda markup: re.sub(
+            r'<rect x="([\d.]+)"(?=[^>]*class="kernel"[^>]*data-start)', r'<rect x="9\1"', markup, count=1
+        ),
+        lambda page, tiny: [*wrong_places(page)],
+    ),
+    "a pass left out": (
+        lambda markup: re.sub(
+            r'<details class="pass" data-pass="tile-stages.*?</details>', "", markup, flags=re.S
+        ),
+        lambda page, tiny: [*wrong_passes(page, tiny.pipeline, tiny.text)],
+    ),
+    "a changed line": (
+        lambda markup: markup.replace("<ins>", "<ins>1", 1),
+        lambda page, tiny: [*wrong_passes(page, tiny.pipeline, tiny.text)],
+    ),
+    "a unit coloured twice": (
+        cell_twice,
+        lambda page, tiny: [*wrong_cells(page, tiny.compiled["floorplan"])],
+    ),
+    "a cooler link": (
+        lambda markup: re.sub(
+            r'data-bytes="', 'data-bytes="0', re.sub(r'(<circle[^>]*data-bytes=")\d', r"\g<1>", markup)
+        ),
+        lambda page, tiny: [*wrong_cells(page, tiny.compiled["floorplan"])],
+    ),
+    "a picture from elsewhere": (
+        lambda markup: markup.replace("<h1>", '<img src="https://example.org/a.png"><h1>'),
+        lambda page, tiny: requests(page),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_page_that_lies_is_found_out(name: str, tiny: Page):
+    change, check = MUTATIONS[name]
+    assert check(mutated(tiny.markup, change), tiny) != []
