@@ -8,7 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 BASE := $(VENV)/.base
 DEVELOPER := $(VENV)/.developer
-PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
+# Further arguments of pip, such as `PIP_ARGUMENTS='--constraint constraints.txt'`.
+PIP_ARGUMENTS ?=
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check $(PIP_ARGUMENTS)
 
 # The oldest xDSL that pyproject.toml allows, and an environment with it.
 OLDEST_XDSL := $(shell sed -n 's/.*"xdsl>=\([0-9.]*\),.*/\1/p' pyproject.toml)
@@ -19,7 +21,11 @@ ORACLE := $(VENV)/oracle
 # Where PyTorch has its builds without CUDA, which are a tenth of those on PyPI.
 TORCH_FOR_CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: install demo test test-oldest oracle xdsl-suite lit check format clean
+# Where `make docs` puts its pages.
+PAGES := build/docs
+
+.PHONY: install demo reference pictures docs chromium browser test test-oldest oracle xdsl-suite lit check format \
+	constraints clean
 
 install: $(DEVELOPER)
 
@@ -30,7 +36,8 @@ $(BASE): pyproject.toml
 	$(BIN)/$(PIP_INSTALL) --editable .
 	@touch $@
 
-# The tools of developers, and what searches need, in the same environment; tests want the newest xDSL.
+# The tools of developers, and what searches, pages and their tests need, in the same environment; tests want
+# the newest xDSL.
 $(DEVELOPER): $(BASE)
 	$(BIN)/$(PIP_INSTALL) --upgrade --editable '.[dev]' xdsl
 	@touch $@
@@ -46,6 +53,10 @@ $(ORACLE)/.installed: $(BASE)
 	$(ORACLE)/bin/$(PIP_INSTALL) --editable '.[test,oracle]'
 	@touch $@
 
+# The pages that are made from the code: docs/dialects/ and docs/passes.md.
+reference: $(BASE)
+	$(BIN)/python docs/site/reference.py
+
 demo: $(BASE)
 	$(BIN)/kl compare examples/llama3_8b.kl
 
@@ -58,6 +69,27 @@ test: install
 test-oldest: $(OLDEST)/.installed
 	@$(OLDEST)/bin/python -c 'import xdsl; print("FileCheck files with xDSL", xdsl.__version__)'
 	$(OLDEST)/bin/pytest -n 2 -rs tests/filecheck
+
+# The pictures of docs/gallery.md, by the commands that stand there.
+pictures: $(BASE)
+	$(BIN)/python docs/site/pictures.py
+
+# Pages of docs/ for a browser: warnings are errors, links lead somewhere, nothing is loaded from elsewhere.
+docs: install
+	rm -rf $(PAGES)
+	$(BIN)/sphinx-build -q -W --keep-going -b html -c docs/site docs $(PAGES)
+	$(BIN)/python docs/site/check.py $(PAGES)
+
+# A browser for the tests of pages, where none is there and one can be installed.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	&& apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium; } >/dev/null 2>&1 \
+	|| echo "the tests in a browser are skipped: chromium is not there and cannot be installed here"
+
+# Pages in a browser: what they load, what they say, how they look at each width.
+browser: install chromium
+	$(BIN)/pytest -rs tests/browser
 
 # Numbers of all families of models against transformers, with a table.
 oracle: $(BASE)
@@ -81,6 +113,10 @@ check: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The versions in `.venv`, for who wants just these.
+constraints: install
+	$(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable > constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -3,7 +3,7 @@
 Run from the repository root: `.venv/bin/python benchmarks/published.py`. Every line is one published claim
 with our number, their ratio, the source and the assumed machine parameters it leans on. Two constants are
 fitted, to the rows that say `calibration`; every other row is held out. `--fit` fits them again and prints
-the result; `--json` prints the rows for scripts.
+the result; `--json` prints the rows for scripts; `--markdown` writes them into `docs/accuracy.md`.
 
 Sources: KL = Kernel Looping, arXiv 2410.23668. SN40 = SambaNova SN40L, arXiv 2405.07518. DAC25 = DAC 2025
 talk SSSN027. LIB = argonne-lcf/LLM-Inference-Bench, measured request latencies on 8 sockets, in ms per token
@@ -15,9 +15,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from models import program, timed
 from rich.console import Console
@@ -36,6 +38,7 @@ MODELS = (
     "llama3_405b",
 )
 SOCKETS = (8, 16)
+COLUMNS = ("claim", "ours", "published", "ratio", "unit", "source", "leans on", "role")
 LIB_8B = statistics.mean((1.42, 1.66, 1.48, 1.66))
 LIB_70B = statistics.mean((11.29, 11.93, 11.25, 11.68))
 LIB_CONTEXT = 2048
@@ -43,6 +46,9 @@ LIB_CONTEXT = 2048
 H100_BANDWIDTH = 3.35e12
 """Bytes/s of one H100 SXM; source: its data sheet."""
 LAUNCH = "execute, argument load"
+PAGE = Path(__file__).parents[1] / "docs/accuracy.md"
+IN_PAGE = re.compile(r"(<!-- rows -->\n).*(<!-- end of rows -->\n)", re.DOTALL)
+"""What of the page is made of the rows."""
 
 
 @dataclass(frozen=True)
@@ -311,23 +317,42 @@ def fit() -> dict[str, int]:
     return {"execute_ns": execute_ns, "host_command_ns": min(range(0, 60_001, 500), key=distance)}
 
 
+def cells(row: Row) -> tuple[str, ...]:
+    """A row as readers see it."""
+    published = " to ".join(f"{value:.4g}" for value in row.published)
+    numbers = f"{row.ours:.4g}", published, f"{row.ratio:.2f}"
+    return (row.claim, *numbers, row.unit, row.source, row.assumed, row.role)
+
+
+def held_out_error(found: Sequence[Row]) -> str:
+    """How far the rows are off that nothing was fitted to."""
+    errors = [abs(row.ratio - 1) for row in found if row.role == "held out" and row.unit != "calls"]
+    return (
+        f"held out, without the counts of calls: {len(errors)} rows, mean error "
+        f"{statistics.mean(errors):.1%}, largest {max(errors):.1%}"
+    )
+
+
 def print_rows(found: Sequence[Row]) -> None:
     """The table, and the error of the rows that were held out."""
     console = Console(width=170)
-    table = Table("claim", "ours", "published", "ratio", "unit", "source", "leans on", "role")
+    table = Table(*COLUMNS)
     for row in found:
-        published = " to ".join(f"{value:.4g}" for value in row.published)
-        numbers = f"{row.ours:.4g}", published, f"{row.ratio:.2f}"
-        table.add_row(row.claim, *numbers, row.unit, row.source, row.assumed, row.role)
+        table.add_row(*cells(row))
     console.print(table)
     for row in found:
         if row.note:
             console.print(f"- {row.claim}: {row.note}")
-    held_out = [abs(row.ratio - 1) for row in found if row.role == "held out" and row.unit != "calls"]
-    console.print(
-        f"held out, without the counts of calls: {len(held_out)} rows, mean error "
-        f"{statistics.mean(held_out):.1%}, largest {max(held_out):.1%}"
-    )
+    console.print(held_out_error(found))
+
+
+def in_page(found: Sequence[Row]) -> str:
+    """The rows, the notes and the error as Markdown."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    lines += [f"| {' | '.join(cells(row))} |" for row in found]
+    lines += ["", *(f"- {row.claim}: {row.note}" for row in found if row.note)]
+    error = held_out_error(found)
+    return "\n".join([*lines, "", f"{error[0].upper()}{error[1:]}."]) + "\n"
 
 
 def main() -> None:
@@ -335,6 +360,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--fit", action="store_true", help="fit the two constants and print them")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--markdown", action="store_true", help=f"write the rows into {PAGE.name}")
     arguments = parser.parse_args()
     if arguments.fit:
         print(json.dumps(fit()))
@@ -342,6 +368,11 @@ def main() -> None:
     found = rows()
     if arguments.json:
         print(json.dumps([asdict(row) | {"ratio": row.ratio} for row in found], indent=2))
+    elif arguments.markdown:
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(
+            IN_PAGE.sub(lambda marks: f"{marks[1]}{in_page(found)}{marks[2]}", page), encoding="utf-8"
+        )
     else:
         print_rows(found)
 

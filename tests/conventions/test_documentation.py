@@ -1,8 +1,9 @@
 """What the documentation shows is real: its commands run, its models and its IR are accepted.
 
 Blocks of `sh` run line by line, those lines that call our tools; `kl` blocks are whole models and `mlir`
-blocks whole modules; `python` blocks run. Whatever is not meant to be run is marked otherwise, such as
-`text`.
+blocks whole modules; `python` blocks run. A `text` block with nothing but empty lines between it and a block
+that has run is what that prints; `…` stands there for what is left out, within a line or for whole lines.
+Whatever is not meant to be run is marked otherwise, such as `text` behind a sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -23,33 +25,45 @@ from kl.tools.driver import check_module
 from kl.tools.universe import make_context
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+sys.path.append(str(ROOT / "docs/site"))
+
+import pictures  # noqa: E402  # from the folder that has just been added
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/dialects/*.md")])
 BLOCK = re.compile(r"^```([\w-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED_BLOCK = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ADDING = ROOT / "docs/adding.md"
 EXTENDING = ROOT / "docs/extending.md"
+TUTORIAL = ROOT / "docs/tutorial.md"
 """The blocks of these are files; tests of their own type them."""
+GALLERY = ROOT / "docs/gallery.md"
 
 
-def run_shell(text: str, folder: Path, **more: str) -> None:
-    """Run a shell command; the tools of this Python's environment come first."""
+def run_shell(text: str, folder: Path, **more: str) -> str:
+    """Run a shell command; the tools of this Python's environment come first. Gives what it prints."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return run(["sh", "-c", text], folder, f"$ {text}", PATH=path, **more)
+
+
+def run(command: list[str], folder: Path, shown: str, **more: str) -> str:
+    """Run a process, which has to succeed; what it prints, in the order in which it does."""
     done = subprocess.run(
-        ["sh", "-c", text],
+        command,
         cwd=folder,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env={**os.environ, "PATH": path, **more},
+        env={**os.environ, **more},
     )
-    assert done.returncode == 0, f"$ {text}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{shown}\n{done.stdout}"
+    return done.stdout
 
 
-def check_commands(text: str, folder: Path) -> None:
+def check_commands(text: str, folder: Path) -> str:
     """Run the lines that call our tools."""
-    for line in text.replace("\\\n", " ").splitlines():
-        if re.match(r"(\w+=\w+ )*(kl|kl-opt) ", line):
-            run_shell(line, folder)
+    lines = text.replace("\\\n", " ").splitlines()
+    return "".join(run_shell(line, folder) for line in lines if re.match(r"(\w+=\w+ )*(kl|kl-opt) ", line))
 
 
 def check_model(text: str, folder: Path) -> None:
@@ -62,17 +76,37 @@ def check_ir(text: str, folder: Path) -> None:
     check_module(LocatedParser(make_context(), text, "documentation.mlir").parse_module())
 
 
-def check_python(text: str, folder: Path) -> None:
+def check_python(text: str, folder: Path) -> str:
     """Run a script."""
-    subprocess.run([sys.executable, "-c", text], cwd=folder, check=True)
+    return run([sys.executable, "-c", text], folder, text)
 
 
-CHECKS: dict[str, Callable[[str, Path], None]] = {
+CHECKS: dict[str, Callable[[str, Path], str | None]] = {
     "sh": check_commands,
     "kl": check_model,
     "mlir": check_ir,
     "python": check_python,
 }
+
+
+def blocks(page: str) -> Iterator[tuple[str, str, bool]]:
+    """Language and text of each block, and whether it follows the one before it at once."""
+    end = -1
+    for match in BLOCK.finditer(page):
+        yield match[1], match[2], end >= 0 and not page[end : match.start()].strip()
+        end = match.end()
+
+
+def differences(shown: str, printed: str) -> str:
+    """How what a page shows differs from what is printed; empty where it does not."""
+    lines = [line.rstrip() for line in printed.splitlines()]
+    pattern = "".join(
+        r"(?:.*\n)*" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", ".*") + r"\n"
+        for line in shown.splitlines()
+    )
+    if re.fullmatch(pattern, "".join(f"{line}\n" for line in lines)):
+        return ""
+    return "\n".join(unified_diff(shown.splitlines(), lines, "shown", "printed", lineterm=""))
 
 
 @pytest.fixture
@@ -85,12 +119,62 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if p not in (ADDING, EXTENDING)], ids=lambda page: page.name
+    "page",
+    [p for p in PAGES if p not in (ADDING, EXTENDING, TUTORIAL, GALLERY)],
+    ids=lambda page: page.relative_to(ROOT).as_posix().removeprefix("docs/"),
 )
 def test_the_blocks_of_a_page_work(page: Path, folder: Path):
-    for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
-        if language in CHECKS:
-            CHECKS[language](text, folder)
+    check_blocks(page, folder)
+
+
+def test_the_tutorial_works_in_a_folder_of_its_own(tmp_path: Path):
+    page = TUTORIAL.read_text(encoding="utf-8")
+    files = dict(NAMED_BLOCK.findall(page))
+    assert set(files) == {"chain.kl", "watched.kl"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert check_blocks(TUTORIAL, tmp_path) >= 7, "every step shows what its command prints"
+
+
+def test_the_gallery_shows_what_its_commands_draw(folder: Path):
+    check_blocks(GALLERY, folder)
+    assert len(pictures.shown()) >= 4
+    assert pictures.stale(folder) == [], "make pictures draws them again"
+    kept = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs/pictures").rglob("*/*.svg")}
+    assert kept == {*pictures.shown()}
+
+
+def check_blocks(page: Path, folder: Path) -> int:
+    """Run the blocks of a page, and compare what they print with what it shows; how often it shows that."""
+    printed, compared = None, 0
+    for language, text, follows in blocks(page.read_text(encoding="utf-8")):
+        if language == "text" and follows and printed is not None:
+            assert differences(text, printed) == ""
+            compared += 1
+        printed = CHECKS[language](text, folder) if language in CHECKS else None
+    return compared
+
+
+def test_a_text_block_is_of_a_command_where_nothing_stands_between():
+    page = "```sh\nkl a\n```\n\n```text\nb\n```\n\nSo it is.\n\n```text\nc\n```\n"
+    assert [*blocks(page)] == [("sh", "kl a\n", False), ("text", "b\n", True), ("text", "c\n", False)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "same"),
+    [
+        ("a 1\nb 2\nc 3\n", True),
+        ("a 1\n…\nc 3\n", True),
+        ("a …\nb 2\nc 3\n", True),
+        ("a 1\nb 2\nc 4\n", False),
+        ("a 1\nc 3\n", False),
+        ("a 1\nb 2\n", False),
+        ("…\nc 4\n", False),
+        ("a.1\nb 2\nc 3\n", False),
+    ],
+)
+def test_what_is_shown_is_what_is_printed(shown: str, same: bool):
+    assert (differences(shown, "a 1  \nb 2\nc 3\n") == "") is same
 
 
 def test_adding_a_pass_works_as_it_is_described(tmp_path: Path):
@@ -115,14 +199,27 @@ def test_adding_a_pass_works_as_it_is_described(tmp_path: Path):
 
 def test_pages_link_to_what_is_there():
     missing = list[str]()
+    assert any(page.parent.name == "dialects" for page in PAGES)
     for page in PAGES:
         prose = re.sub(
             r"^```.*?^```$|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
         )
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose):
             if not (page.parent / target).exists():
-                missing.append(f"{page.name}: {target}")
+                missing.append(f"{page.relative_to(ROOT)}: {target}")
     assert missing == []
+
+
+def test_every_page_stands_in_the_order_of_reading():
+    """What stands in no list is a page that nobody finds; Sphinx would refuse it, but later."""
+    listed = set[Path]()
+    for index in (ROOT / "docs/index.md", ROOT / "docs/dialects/index.md"):
+        for contents in re.findall(
+            r"^```\{toctree\}\n(.*?)^```$", index.read_text(), re.DOTALL | re.MULTILINE
+        ):
+            names = [line for line in contents.splitlines() if line and not line.startswith(":")]
+            listed |= {index.parent / f"{name}.md" for name in names}
+    assert listed | {ROOT / "docs/index.md"} == {page for page in PAGES if page.is_relative_to(ROOT / "docs")}
 
 
 def test_the_readme_states_the_supported_versions_of_xdsl():

@@ -54,7 +54,7 @@ def help_of(name: str) -> Iterator[str]:
     text = documentation(one)
     yield from (f"{name}, of {brings(known[name])}", "", text or "(no documentation)", "")
     yield from _options(one)
-    example = EXAMPLE.search(_text_of_module(one))
+    example = EXAMPLE.search(text_of_module(one))
     if example is not None and EXAMPLE.search(text) is None:
         yield from ("", example[0].rstrip())
 
@@ -64,7 +64,7 @@ def documentation(one: type[ModulePass]) -> str:
     own = one.__dict__.get("__doc__") or ""
     if own.startswith(f"{one.__name__}("):  # Python's own text for a dataclass that has none
         own = ""
-    return inspect.cleandoc(own) or _text_of_module(one)
+    return inspect.cleandoc(own) or text_of_module(one)
 
 
 def first_sentence(text: str) -> str:
@@ -96,7 +96,8 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _text_of_module(one: type[ModulePass]) -> str:
+def text_of_module(one: type[ModulePass]) -> str:
+    """What the file of a pass says of itself."""
     return inspect.cleandoc(sys.modules[one.__module__].__doc__ or "")
 
 
@@ -115,21 +116,23 @@ def _options(one: type[ModulePass]) -> Iterator[str]:
         yield "It has no options."
         return
     yield "Options:"
-    hints, notes = _hints(one), field_notes(one)
+    hints, notes = hints_of(one), field_notes(one)
     for option in options:
-        yield f"  {option.name.replace('_', '-')}: {in_words(hints.get(option.name))}; {_default(option)}"
+        yield f"  {option.name.replace('_', '-')}: {in_words(hints.get(option.name))}; {default_of(option)}"
         if note := notes.get(option.name):
             yield indent(note, " " * 6)
 
 
-def _hints(one: type[ModulePass]) -> Mapping[str, Any]:
+def hints_of(one: type[ModulePass]) -> Mapping[str, Any]:
+    """The types of a pass's options; empty where they are not known when it runs."""
     try:
         return get_type_hints(one)
     except NameError:  # another package may import its types for type checkers alone
         return {}
 
 
-def _default(option: Field[Any]) -> str:
+def default_of(option: Field[Any]) -> str:
+    """The default of an option: `default: none`, or that it must be given."""
     value = option.default
     if value is MISSING and option.default_factory is not MISSING:
         value = option.default_factory()

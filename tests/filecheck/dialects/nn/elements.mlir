@@ -31,3 +31,29 @@ func.func @norms(%x: tensor<2x8xbf16>, %w: tensor<8xf32>, %g: tensor<2x4xbf16>) 
   %d = nn.rms_scale %c, %s, %w eps 1.0e-06 count 16 : (tensor<2x8xbf16>, tensor<2x1xf64>, tensor<8xf32>) -> tensor<2x8xbf16>
   func.return %d : tensor<2x8xbf16>
 }
+
+// Numbers are written with all their digits, functions have no attributes.
+// CHECK-LABEL: func.func @numbers_and_functions
+func.func @numbers_and_functions(%x: tensor<8xbf16>) -> tensor<8xbf16> {
+  // CHECK-NEXT: nn.add_scalar %x, 1.000000e+00 : (tensor<8xbf16>) -> tensor<8xbf16>
+  %a = nn.add_scalar %x, 1.0 : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.mul_scalar %a, 5.000000e-01 : (tensor<8xbf16>) -> tensor<8xbf16>
+  %b = nn.mul_scalar %a, 0.5 : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.div_scalar %b, 3.000000e+00 : (tensor<8xbf16>) -> tensor<8xbf16>
+  %c = nn.div_scalar %b, 3.0 : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.rsub_scalar %c, 1.000000e+00 : (tensor<8xbf16>) -> tensor<8xbf16>
+  %d = nn.rsub_scalar %c, 1.0 : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.sigmoid %d : (tensor<8xbf16>) -> tensor<8xbf16>
+  %e = nn.sigmoid %d : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.tanh %e : (tensor<8xbf16>) -> tensor<8xbf16>
+  %f = nn.tanh %e : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.relu %f : (tensor<8xbf16>) -> tensor<8xbf16>
+  %g = nn.relu %f : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.exp %g : (tensor<8xbf16>) -> tensor<8xbf16>
+  %h = nn.exp %g : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.sqrt %h : (tensor<8xbf16>) -> tensor<8xbf16>
+  %i = nn.sqrt %h : (tensor<8xbf16>) -> tensor<8xbf16>
+  // CHECK-NEXT: nn.gelu_erf %i : (tensor<8xbf16>) -> tensor<8xbf16>
+  %j = nn.gelu_erf %i : (tensor<8xbf16>) -> tensor<8xbf16>
+  func.return %j : tensor<8xbf16>
+}
