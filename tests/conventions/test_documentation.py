@@ -234,3 +234,13 @@ def test_the_makefile_finds_the_oldest_supported_xdsl():
     )
     [oldest] = re.findall(r'"xdsl>=([\d.]+),', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert f"'xdsl~={oldest}.0'" in done.stdout
+
+
+def test_the_remarks_of_the_questions_are_those_of_the_passes():
+    page = (ROOT / "docs/faq.md").read_text(encoding="utf-8")
+    table = page.partition("| remark |")[2].partition("\n\n")[0]
+    remarks = [line.split(" | ")[0].strip("| ") for line in table.splitlines()[2:]]
+    said = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "passes/looping").glob("*.py"))
+    parts = [part.strip() for remark in remarks for part in re.split(r"…|'x'|\bN\b|@x", remark)]
+    assert len(remarks) >= 6
+    assert [part for part in parts if part.strip(" ,") and part.strip(" ,") not in said] == []

@@ -13,7 +13,7 @@ from ..options import JSON_VERSION, ComparisonOptions
 from ..output import write_file
 from ..streams import exact_output
 from ..terminal import print_json
-from ..values import HELP_MARK, InputError
+from ..values import HELP_MARK, InputError, window
 
 if TYPE_CHECKING:
     from ..pictures.svg import Picture
@@ -37,6 +37,10 @@ class Command:
     svg: str | None = option(
         "write each picture to a file of its own there; without -o, no page", metavar="FOLDER"
     )
+    window: str | None = option(
+        "the cycles of a call that are shown stage by stage (default: two layers in the middle)",
+        metavar="A:B",
+    )
     text: bool = option(
         "print bars, timelines and tables on the terminal; without -o, no page", default=False
     )
@@ -45,14 +49,15 @@ class Command:
 def run(command: Command) -> int:
     """Compile and time all variants and draw what they take; 1 if all of them are refused.
 
-    Raises: InputError for two outputs on stdout.
+    Raises: InputError for two outputs on stdout, and a window that no call has.
     """
     from ..show.gathering import gather
     from ..show.page import page, sections_of
     from ..show.text import print_text
 
     _check(command)
-    shown = gather(command.comparison)
+    part = None if command.window is None else window(command.window)
+    shown = gather(command.comparison, part)
     shown.comparison.report()
     if not shown.comparison.works:
         return 1

@@ -21,6 +21,7 @@ from ..options import ComparisonOptions
 from ..pass_text import find_pass
 from ..pictures.networks import Network
 from ..universe import available_passes
+from ..values import HELP_MARK, InputError
 from ..variants import Timed, Watcher
 from .folding import Line
 from .networks import networks_of
@@ -78,6 +79,8 @@ class Shown:
     floorplan: Floorplan | None = None
     networks: tuple[Network, ...] = ()
     memory: MemoryMap | None = None
+    window: tuple[int, int] | None = None
+    """The part of the calls that was asked for."""
 
     @property
     def title(self) -> str:
@@ -139,12 +142,15 @@ def gather(
 
     The window of the magnifier is two layers in the middle of each if it is None.
 
-    Raises: InputError, ParseError, VerifyException, OSError as `compared` does.
+    Raises: InputError for a window that no call has, and as `compared` does; ParseError, VerifyException,
+        OSError.
     """
     keeping = _Keeping()
     comparison = compared(options, keeping, given)
+    if window is not None:
+        _check_window(window, keeping.drawn)
     drawn = tuple(_magnified(one, window, keeping.drawn) for one in keeping.drawn)
-    shown = Shown(comparison, drawn, tuple(_texts(keeping.texts.taken)))
+    shown = Shown(comparison, drawn, tuple(_texts(keeping.texts.taken)), window=window)
     main = shown.main
     if main is None:
         return replace(shown, texts=())
@@ -158,17 +164,24 @@ def gather(
 
 
 def _magnified(one: Drawn, window: tuple[int, int] | None, drawn: Sequence[Drawn]) -> Drawn:
-    """The variant timed once more, with its stages in the window."""
-    wanted = window or _window(one, drawn)
-    if one.name not in MAGNIFIED or one.timing.intervals is None or wanted is None:
+    """The variant timed once more, with its stages in the window, if it has anything there."""
+    wanted, known = window or _window(one, drawn), one.timing.intervals
+    if one.name not in MAGNIFIED or known is None or wanted is None or wanted[0] >= known.cycles:
         return one
-    begin, end = wanted
-    options = replace(
-        one.options,
-        window=(min(begin, one.timing.intervals.cycles - 1), min(end, one.timing.intervals.cycles)),
-    )
+    options = replace(one.options, window=(max(0, wanted[0]), min(wanted[1], known.cycles)))
     timing = time_program(one.given.target, one.program, options)
     return replace(one, timing=timing, options=options)
+
+
+def _check_window(window: tuple[int, int], drawn: Sequence[Drawn]) -> None:
+    """Raises: InputError for a part that no call has."""
+    known = [one.timing.intervals for one in drawn if one.name in MAGNIFIED]
+    longest = max((one.cycles for one in known if one is not None), default=None)
+    if longest is not None and not (window[0] < longest and window[1] > 0):
+        raise InputError(
+            f"--window {window[0]}:{window[1]} is no part of a call: the longest has {longest} cycles"
+            f"{HELP_MARK}give cycles from 0 to {longest}"
+        )
 
 
 def _window(one: Drawn, drawn: Sequence[Drawn]) -> tuple[int, int] | None:

@@ -92,7 +92,8 @@ def looping_section(shown: Shown, numbers: Numbers) -> Section:
     pictures = [timelines.draw(f"What looping removes: {shown.title}", lines)]
     windows = [one for one in lines if one.intervals.window is not None]
     if windows:
-        pictures.append(magnifier.draw("Two layers, stage by stage", windows, _colors(shown)))
+        title = "A part of the call, stage by stage" if shown.window else "Two layers, stage by stage"
+        pictures.append(magnifier.draw(title, windows, _colors(shown)))
     refused = [paragraph(one) for one in _refusals(shown, TIMELINES)]
     return Section("looping", question, (paragraph(words), *map(figure, pictures), *refused), tuple(pictures))
 
