@@ -120,6 +120,16 @@ def test_time_is_that_of_the_command(tiny: kl.Compilation, capsys: Capture):
     assert sum(brief.parts.values()) == pytest.approx(1)
 
 
+def test_intervals_are_those_of_the_command(capsys: Capture):
+    found = kl.compile(MINI).time(intervals=True, window=(1000, 3000))
+    said = document(capsys, "time", MINI, "--intervals", "--window", "1000:3000")
+    assert plain(found.document) == said
+    assert "intervals" in said
+    assert found.intervals is not None
+    assert found.intervals.cycles == found.cycles
+    assert kl.compile(MINI).time().intervals is None
+
+
 def test_a_trace_is_that_of_the_command(tmp_path: Path, capsys: Capture):
     ours, theirs = tmp_path / "ours.json", tmp_path / "theirs.json"
     kl.compile(MINI).time(trace=ours, trace_iterations=2)
@@ -260,6 +270,10 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "all sizes": (lambda: kl.compare(SMALL, set={"hbm_bytes": 100}), "the machine has 100 bytes"),
     "position": (lambda: kl.time(TINY, position=10**6), "position"),
     "kind of position": (lambda: kl.time(MINI, position="0"), "position is '0'"),  # type: ignore[arg-type]
+    "window": (lambda: kl.compile(MINI).time(intervals=True, window=5), "window is 5"),  # type: ignore[arg-type]
+    "empty window": (lambda: kl.compile(MINI).time(intervals=True, window=(5, 5)), "5:5 has no cycle"),
+    "no intervals": (lambda: kl.compile(MINI).time(window=(1, 5)), "none are asked for"),
+    "window of a page": (lambda: kl.show(SMALL, window=(10**9, 10**9 + 5)), "window"),
     "level of IR": (lambda: kl.compile(MINI).text("llvm"), "there is no level 'llvm'"),  # type: ignore[arg-type]
     "steps": (
         lambda: kl.compile(TINY, steps_per_call=2).run(steps=3),
@@ -336,8 +350,8 @@ def test_results_are_shown_in_notebooks(tiny: kl.Compilation, comparison: kl.Com
 def test_a_page_is_that_of_the_command(tmp_path: Path, capsys: Capture):
     model, theirs, ours = tmp_path / "model.kl", tmp_path / "theirs.html", tmp_path / "ours.html"
     model.write_text(SMALL)
-    printed(capsys, "show", str(model), "--sockets", "2", "-o", str(theirs))
-    page = kl.compile(model, sockets=2).show()
+    printed(capsys, "show", str(model), "--sockets", "2", "--window", "2000:9000", "-o", str(theirs))
+    page = kl.compile(model, sockets=2).show(window=(2000, 9000))
     page.save(ours)
     assert ours.read_text() == theirs.read_text() == page.html
     assert {"ledger", "timelines", "hero"} <= {*page.pictures}

@@ -105,19 +105,19 @@ def show(
     position: int | None = None,
     orchestration: Orchestration = "hardware",
     steps_per_call: int | None = None,
+    window: tuple[int, int] | None = None,
     **keywords: Unpack[CompareKeywords],
 ) -> Page:
     """Draw what the variants of a model take and how they were made, as `kl show` does.
 
-    Raises: Error and TypeError as `compare` does.
+    Raises: Error and TypeError as `compare` does, and for a window that no call has.
     """
     from .pages import shown
 
     own = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
     compiler = compiler_of("show", model, {**keywords}, CompareKeywords)
     with listening(sources_of(compiler)) as remarks:
-        options = comparison_options(compiler, own)
-        return shown(options, compiler.read(), remarks)
+        return shown(comparison_options(compiler, own), compiler.read(), window, remarks)
 
 
 def compiler_of(function: str, model: object, keywords: dict[str, Any], known: type) -> Compiler:

@@ -13,7 +13,7 @@ from .. import comparison
 from ..commands import compile as compile_command
 from ..commands import run as run_command
 from ..commands import time as time_command
-from ..compilation import Compiler, emit, time_program
+from ..compilation import Compiler, emit
 from ..diagnostics import Diagnostic
 from ..driver import level_of
 from ..inputs import Input, ModuleInput
@@ -22,7 +22,7 @@ from ..pipelines import Passes, join_passes
 from ..values import HELP_MARK, InputError
 from ..variants import fastest
 from .errors import error_of, listening
-from .keywords import Path, filled
+from .keywords import Path, filled, window_text
 from .results import Comparison, Page, RunResult, TimeResult, comparison_of
 
 TEXT = "<text>"
@@ -115,19 +115,21 @@ class Compilation:
         per_stage: bool = False,
         trace: Path | None = None,
         trace_iterations: int | None = None,
+        intervals: bool = False,
+        window: tuple[int, int] | None = None,
     ) -> TimeResult:
         """Time one call of the program, as `kl time` does; the keywords are its options.
 
         Raises: Error for a value that an option does not take, and where the program cannot run to its end.
         """
         keywords = {"position": position, "orchestration": orchestration, "per_layer": per_layer}
-        more = {"per_stage": per_stage, "trace": trace, "trace_iterations": trace_iterations}
+        keywords |= {"per_stage": per_stage, "trace": trace, "trace_iterations": trace_iterations}
         with self._listening() as remarks:
-            command = filled(time_command.Command, keywords | more, compiler=self.compiler.options)
+            keywords |= {"intervals": intervals, "window": window_text(window)}
+            whole = replace(self.compiler.options, json=True)  # the result has all that the document has
+            command = filled(time_command.Command, keywords, compiler=whole)
             options = time_command.time_options(command, self.given.target)
-            timing = time_program(self.given.target, emit(self.lowered), options)
-            if command.trace is not None and timing.trace is not None:
-                time_command.write_trace(command.trace, timing.trace)
+            timing = time_command.timed(command, self.given.target, emit(self.lowered), options)
         return TimeResult(self.compiler.options.model.input, timing, (*self.remarks, *remarks))
 
     def run(
@@ -193,18 +195,20 @@ class Compilation:
         position: int | None = None,
         orchestration: Orchestration = "hardware",
         steps_per_call: int | None = None,
+        window: tuple[int, int] | None = None,
     ) -> Page:
         """The page of the same comparison, as `kl show` writes it: timelines, chip, network, memory, passes.
 
-        Raises: Error as `compare` does.
+        Stages are drawn in a `window`, from a cycle of the call to before another one.
+
+        Raises: Error as `compare` does, and for a window that no call has.
         """
         from .pages import shown
 
         keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
         self._check_is_compared()
         with self._listening() as remarks:
-            options = comparison_options(self.compiler, keywords)
-            return shown(options, self.given, remarks)
+            return shown(comparison_options(self.compiler, keywords), self.given, window, remarks)
 
     def _check_is_compared(self) -> None:
         """Raises: Error for a pipeline of one's own, which no variant has."""

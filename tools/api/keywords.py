@@ -107,6 +107,18 @@ def filled(kind: type[T], keywords: dict[str, Any], **groups: Any) -> T:
     return kind(**values)
 
 
+def window_text(window: object) -> str | None:
+    """A pair of cycles as a command line has it.
+
+    Raises: InputError for anything else.
+    """
+    if window is None:
+        return None
+    if not isinstance(window, Sequence) or isinstance(window, str) or len(window) != 2:
+        raise InputError(f"window is {window!r}{HELP_MARK}it takes a pair of cycles")
+    return f"{window[0]}:{window[1]}"
+
+
 def check_known(function: str, keywords: Mapping[str, object], known: type) -> None:
     """Raises: TypeError for a keyword that is none of a dictionary's type."""
     names = known.__annotations__

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from ..command_line import written
-from ..commands.show import command_text, pictures_of
+from .. import values
+from ..commands.show import Command, pictures_of, said
 from ..diagnostics import Diagnostic
 from ..inputs import Input
 from ..options import ComparisonOptions
 from ..show.gathering import gather
 from ..show.page import page, sections_of
 from .errors import error_of
+from .keywords import filled, window_text
 from .results import Page
 
 
-def shown(options: ComparisonOptions, given: Input, remarks: list[Diagnostic]) -> Page:
+def shown(
+    options: ComparisonOptions, given: Input, window: tuple[int, int] | None, remarks: list[Diagnostic]
+) -> Page:
     """The page of all variants of an input that is read; what is remarked is in `remarks` at its end.
 
-    Raises: Error where all of them are refused, InputError for an input that has its kernels already.
+    Raises: Error where all are refused, InputError for an input that has its kernels already, and for a
+        window that no call has.
     """
-    gathered = gather(options, given=given)
+    command = filled(Command, {"window": window_text(window)}, comparison=options)
+    part = None if command.window is None else values.window(command.window)
+    gathered = gather(options, part, given)
     if not gathered.comparison.works:
         raise error_of(gathered.comparison.refusals()[0])
-    sections = sections_of(gathered, command_text(written(options)))
+    sections = sections_of(gathered, said(command))
     svgs = {one.name: one.standalone() for one in pictures_of(gathered, sections)}
     return Page(given.path, page(gathered, sections), svgs, tuple(remarks))

@@ -9,6 +9,7 @@ from io import StringIO
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
+from ...backends.intervals import Intervals
 from ...backends.runs import Step
 from ...backends.tables import bytes_text
 from ...backends.targets import Choice, Roofline, Timing
@@ -62,6 +63,11 @@ class TimeResult:
     def parts(self) -> Mapping[str, float]:
         """Shares of the time by what it goes to, 0 to 1."""
         return self.timing.parts
+
+    @property
+    def intervals(self) -> Intervals | None:
+        """When what is busy, where that was asked for."""
+        return self.timing.intervals
 
     @property
     def roofline(self) -> Roofline | None:

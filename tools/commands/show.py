@@ -61,7 +61,7 @@ def run(command: Command) -> int:
     shown.comparison.report()
     if not shown.comparison.works:
         return 1
-    sections = sections_of(shown, _said(command))
+    sections = sections_of(shown, said(command))
     target = _target(command, shown.comparison.given.name)
     if target == STDOUT:
         exact_output().write(page(shown, sections))
@@ -94,14 +94,9 @@ def _target(command: Command, name: str) -> str | None:
     return f"{name}.show.html"
 
 
-def _said(command: Command) -> str:
+def said(command: Command) -> str:
     """The command line that makes this page, wherever it goes."""
-    return command_text(written(command, ("output", "svg", "text", "json")))
-
-
-def command_text(words: Sequence[str]) -> str:
-    """A command line of `kl show`."""
-    return shlex.join(["kl", "show", *words])
+    return shlex.join(["kl", "show", *written(command, ("output", "svg", "text", "json"))])
 
 
 def _pictures(command: Command, shown: Shown, sections: Sequence[Section]) -> list[str]:

@@ -42,7 +42,7 @@ class Command:
 
 def run(command: Command) -> int:
     """Time one step and print the report."""
-    from ..compilation import Compiler, time_program
+    from ..compilation import Compiler
     from ..variants import chosen
 
     compiler = Compiler.of(command.compiler)
@@ -50,16 +50,28 @@ def run(command: Command) -> int:
     options = time_options(command, given.target)
     briefly = TimeOptions(options.position, options.orchestration)
     program = compiler.program(given, chosen(compiler, given, briefly, may_step=True))
-    timing = time_program(given.target, program, options)
-    if command.intervals and timing.intervals is None:
-        raise InputError(f"the target {given.target.name} tells no intervals{HELP_MARK}leave out --intervals")
-    if command.trace is not None and timing.trace is not None:
-        write_trace(command.trace, timing.trace)
+    timing = timed(command, given.target, program, options)
     if command.compiler.json:
         print_json(document(command.compiler.model.input, timing))
     else:
         print_timing(timing)
     return 0
+
+
+def timed(command: Command, target: AnyTarget, program: Any, options: TimeOptions) -> Timing:
+    """Time one call of a program, and write the trace that is asked for.
+
+    Raises: InputError for a target that tells no intervals, TargetError where the program cannot run to its
+        end, OSError.
+    """
+    from ..compilation import time_program
+
+    timing = time_program(target, program, options)
+    if command.intervals and timing.intervals is None:
+        raise InputError(f"the target {target.name} tells no intervals{HELP_MARK}leave out --intervals")
+    if command.trace is not None and timing.trace is not None:
+        write_trace(command.trace, timing.trace)
+    return timing
 
 
 def time_options(command: Command, target: AnyTarget) -> TimeOptions:
