@@ -24,7 +24,7 @@ TORCH_FOR_CPU := https://download.pytorch.org/whl/cpu
 # Where `make docs` puts its pages.
 PAGES := build/docs
 
-.PHONY: install demo reference docs chromium browser test test-oldest oracle xdsl-suite lit check format \
+.PHONY: install demo reference pictures docs chromium browser test test-oldest oracle xdsl-suite lit check format \
 	constraints clean
 
 install: $(DEVELOPER)
@@ -70,6 +70,10 @@ test-oldest: $(OLDEST)/.installed
 	@$(OLDEST)/bin/python -c 'import xdsl; print("FileCheck files with xDSL", xdsl.__version__)'
 	$(OLDEST)/bin/pytest -n 2 -rs tests/filecheck
 
+# The pictures of docs/gallery.md, by the commands that stand there.
+pictures: $(BASE)
+	$(BIN)/python docs/site/pictures.py
+
 # Pages of docs/ for a browser: warnings are errors, links lead somewhere, nothing is loaded from elsewhere.
 docs: install
 	rm -rf $(PAGES)
@@ -80,7 +84,7 @@ docs: install
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 	|| { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-	&& apt-get install -qq --yes --no-install-recommends chromium >/dev/null 2>&1; } \
+	&& apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium; } >/dev/null 2>&1 \
 	|| echo "the tests in a browser are skipped: chromium is not there and cannot be installed here"
 
 # Pages in a browser: what they load, what they say, how they look at each width.

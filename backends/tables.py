@@ -16,6 +16,8 @@ class Table:
     """The columns of text; all others are numbers, and stand to the right."""
     title: str = ""
     """A line above."""
+    shares: Sequence[float] = ()
+    """Of each row, 0 to 1, where a terminal may draw bars beside them."""
 
 
 def bytes_text(count: float) -> str:

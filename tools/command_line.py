@@ -45,7 +45,7 @@ def add_options(
 ) -> None:
     """Add the options of a dataclass to a command line, in the order of its fields."""
     refuse_repeats(parser)
-    for one, hint, inner in _fields(kind):
+    for one, hint, inner in option_fields(kind):
         if inner is not None:
             add_options(parser, inner, one.metadata.get("changed"))
         for name, form in one.metadata.get("several", {}).items():
@@ -59,7 +59,7 @@ def add_options(
 def filled(kind: type[T], arguments: argparse.Namespace) -> T:
     """A dataclass of options as a command line says them: a field is the option of its name, or a group."""
     values: dict[str, Any] = {}
-    for one, _, inner in _fields(kind):
+    for one, _, inner in option_fields(kind):
         value = getattr(arguments, one.name) if inner is None else filled(inner, arguments)
         values[one.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
@@ -71,7 +71,7 @@ def written(said: object, but: Container[str] = ()) -> list[str]:
     Fields that are left out are named in `but`.
     """
     words: list[str] = []
-    for one, _, inner in _fields(type(said)):
+    for one, _, inner in option_fields(type(said)):
         value = getattr(said, one.name)
         if inner is not None:
             words += written(value, but)
@@ -93,7 +93,7 @@ def _written(one: Field[Any], value: Any) -> list[str]:
     return [word for each in (value if isinstance(value, tuple) else (value,)) for word in (flag, str(each))]
 
 
-def _fields(kind: type) -> Iterator[tuple[Field[Any], Any, type | None]]:
+def option_fields(kind: type) -> Iterator[tuple[Field[Any], Any, type | None]]:
     """The fields of a dataclass with their types; the last is the type once more where it is a group."""
     assert is_dataclass(kind), "options are declared as dataclasses"
     hints = get_type_hints(kind, include_extras=True)

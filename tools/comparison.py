@@ -8,8 +8,9 @@ from typing import Any
 
 from ..backends.targets import Choice, TimeOptions
 from .commands.time import document
-from .compilation import Compiler, ModuleInput
+from .compilation import Compiler
 from .diagnostics import Diagnostic, report
+from .inputs import Input, ModuleInput
 from .options import JSON_VERSION, ComparisonOptions, CompilerOptions, MappingOptions
 from .values import InputError
 from .variants import (
@@ -62,27 +63,37 @@ class Comparison:
         """The JSON of `kl compare`, a document for each variant."""
         return [_document(self.given.path, one, self.results) for one in self.results]
 
-    def report(self) -> None:
-        """Print why variants are refused, each reason once, with the names of those that it refuses."""
+    def refusals(self) -> list[Diagnostic]:
+        """Why variants are refused, each reason once, with the names of those that it refuses."""
         names: dict[Diagnostic, list[str]] = {}
         for one in self.results:
             if isinstance(one, Refused) and not one.shown:
                 names.setdefault(one.diagnostic, []).append(one.name)
         severity = "refused" if self.works else "error"
-        for diagnostic, refused in names.items():
-            message = f"{', '.join(refused)}: {diagnostic.message}"
-            report(replace(diagnostic, message=message, severity=severity), {}, "kl")
+        return [
+            replace(diagnostic, message=f"{', '.join(refused)}: {diagnostic.message}", severity=severity)
+            for diagnostic, refused in names.items()
+        ]
+
+    def report(self) -> None:
+        """Print why variants are refused."""
+        for diagnostic in self.refusals():
+            report(diagnostic, {}, "kl")
 
 
-def compared(options: ComparisonOptions, watcher: Watcher = LOOKS_AWAY) -> Comparison:
+def compared(
+    options: ComparisonOptions, watcher: Watcher = LOOKS_AWAY, given: Input | None = None
+) -> Comparison:
     """Compile and time all variants of what a command line says; the watcher is told of each.
+
+    What is `given` has been read before, with the machine that the options say.
 
     Raises: InputError for an input that has its kernels already, and for edits that no variant has;
         ParseError, VerifyException, OSError.
     """
     mapping = MappingOptions(options.spill, steps_per_call=options.steps_per_call, edits=options.edits)
     compiler = Compiler.of(CompilerOptions(model=options.model, machine=options.machine, mapping=mapping))
-    given = compiler.read()
+    given = compiler.read() if given is None else given
     if given.level != "nn":
         raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
     trial = Trial(compiler, given, lambda program: _timed(options, program.steps), watcher=watcher)

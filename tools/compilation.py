@@ -2,110 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from xdsl.context import Context
 
-from ..backends.targets import AnyTarget, Choice, TargetError, TimeOptions, Timing
+from ..backends.targets import AnyTarget, Choice, TimeOptions, Timing
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
-from ..frontends import SavedProgram, Text, load_model
 from .bounds import allowing
 from .diagnostics import Diagnostic, report
-from .driver import check_module, fill_locations, level_of
-from .examples import find_input
 from .feedback import Feedback, Lowered, run_noted
-from .inputs import Input, ModuleInput, ProgramInput, Published, Source
-from .languages import STDIN, find_frontend
+from .inputs import Input, ModuleInput, naming, read_input
 from .lowering import default_passes
 from .machines import check_parameters, set_parameters
 from .mapping import check_edits, check_effects, check_mapping, said
 from .observer import LOOKS_AWAY, Observer
-from .options import CompilerOptions, PublishedOptions
+from .options import CompilerOptions
 from .pipelines import Edit, edited, split_passes, unmet
-from .sources import Files, check_plain, find_files, imported, report_notes
-from .streams import standard_input
 from .terminal import progress
-from .universe import find_target, make_context, other_operations
-from .values import HELP_MARK, InputError, Number, shown_path
-
-
-def read_input(
-    ctx: Context,
-    path: str,
-    parameters: Mapping[str, Number],
-    target: str | None = None,
-    language: str | None = None,
-    published: PublishedOptions | None = None,
-    *,
-    elsewhere: bool = False,
-) -> Input:
-    """Read a file, an example by its name, or the standard input for `-`, in whatever language it is.
-
-    Weights of a published model come from `elsewhere` if it is set, and patterns of `--ignore` are for those.
-
-    Raises: ParseError, VerifyException, TargetError, SourceError or InputError where its content is wrong,
-        OSError.
-    """
-    if language is None and (files := find_files(path)) is not None:
-        return _read_published(files, parameters, target, published or PublishedOptions(), elsewhere)
-    check_plain(path, published)
-    path = find_input(path)
-    data = standard_input() if path == STDIN else Path(path).read_bytes()
-    path = shown_path(path)
-    frontend = find_frontend(path, data, language)
-    if parameters and not frontend.has_parameters:
-        raise InputError(f"--param changes parameters of a model file (.kl), {path} has none")
-    with _named(path):
-        read = frontend.read(ctx, Text(path, data, parameters, other_operations))
-    if isinstance(read, SavedProgram):
-        if target not in (None, read.target):
-            raise InputError(f"{path} is a program for {read.target} already, --target says {target}")
-        return ProgramInput(path, read.program, find_target(read.target))
-    check_module(read)
-    fill_locations(read)
-    name = "stdin" if path == STDIN else Path(path).stem
-    source = Source(path, data.decode("utf-8", "replace"))
-    return ModuleInput(path, name, level_of(read), read, find_target(target), source=source)
-
-
-def _read_published(
-    files: Files,
-    parameters: Mapping[str, Number],
-    target: str | None,
-    published: PublishedOptions,
-    elsewhere: bool,
-) -> ModuleInput:
-    """A published model, through its text.
-
-    Raises: SourceError or InputError for what cannot be read, OSError.
-    """
-    found = imported(files, parameters, published, elsewhere=elsewhere)
-    module = load_model(found.text, found.place, {}, other_operations)
-    check_module(module)
-    fill_locations(module)
-    report_notes(found.notes)
-    checkpoint = None if files.checkpoint is None else str(files.checkpoint)
-    whole = Published(checkpoint, found.unread, found.patterns)
-    source = Source(found.place, found.text)
-    return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole, source)
-
-
-@contextmanager
-def _named(path: str) -> Generator[None]:
-    """Name the file in what a target says of no place."""
-    try:
-        yield
-    except TargetError as error:
-        if error.location:
-            raise
-        raise TargetError(f"{path}: {error.message}", way_out=error.way_out) from error
+from .universe import make_context
+from .values import HELP_MARK, InputError
 
 
 def change_machine(given: ModuleInput, changes: Mapping[str, int]) -> None:
@@ -146,6 +66,8 @@ class Compiler:
     options: CompilerOptions
     printed: set[Diagnostic] = field(default_factory=set[Diagnostic], compare=False)
     """Remarks that the user has seen: each is printed once, however often the input is lowered."""
+    text: str | None = None
+    """What is compiled, where it is in no file: the input is then its name."""
 
     @staticmethod
     def of(options: CompilerOptions) -> Compiler:
@@ -160,7 +82,8 @@ class Compiler:
         """
         model, machine = self.options.model, self.options.machine
         what = (self.ctx, model.input, model.parameters, machine.target)
-        given = read_input(*what, model.frontend, model.published, elsewhere=elsewhere)
+        published = model.published
+        given = read_input(*what, model.frontend, published, elsewhere=elsewhere, text=self.text)
         check_mapping(self.options.mapping, given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):
@@ -250,7 +173,7 @@ def emit(given: Input) -> Any:
     """
     if given.level == "program":
         return given.program
-    with _named(given.path):
+    with naming(given.path):
         return given.target.compile(given.module, given.name)
 
 

@@ -24,6 +24,7 @@ from ..explore.scenarios.errors import ScenarioError
 from ..frontends.source_errors import SourceError
 from .blame import PluginError, at_work, blamed
 from .bounds import EndlessError
+from .hearing import listener
 from .streams import OUTPUT, discard_output, finish_output, finishing, prepare
 from .values import HELP_MARK, InputError, Position, opened_path
 
@@ -195,7 +196,10 @@ def _excerpt(position: Position, text: str) -> tuple[str, str]:
 
 
 def report(diagnostic: Diagnostic, sources: Mapping[str, str], program: str) -> None:
-    """Print a message on stderr; in color on a terminal."""
+    """Print a message on stderr, in color on a terminal; or tell who listens."""
+    if (said := listener()) is not None:
+        said.append(diagnostic)
+        return
     print(render(diagnostic, sources, program, color=in_color(sys.stderr)), file=sys.stderr)
 
 

@@ -12,7 +12,7 @@ from .values import HELP_MARK, InputError
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from .compilation import Input
+    from .inputs import Input
 
 
 def floorplan_of(given: Input) -> Floorplan:

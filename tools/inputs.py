@@ -1,14 +1,27 @@
-"""What the tools are given: IR, with the text that it was read from, or a saved program."""
+"""What tools are given to work on: a file, an example, a text or a published model, in whatever language."""
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
-from ..backends.targets import AnyTarget
+from ..backends.targets import AnyTarget, TargetError
 from ..dialects.vocabulary import IrLevel
+from ..frontends import SavedProgram, Text, load_model
+from .driver import check_module, fill_locations, level_of
+from .examples import find_input
+from .languages import STDIN, find_frontend
+from .options import PublishedOptions
+from .sources import Files, check_plain, find_files, imported, report_notes
+from .streams import standard_input
+from .universe import find_target, other_operations
+from .values import InputError, Number, shown_path
 
 
 @dataclass(frozen=True)
@@ -59,3 +72,88 @@ class ProgramInput:
 
 
 Input = ModuleInput | ProgramInput
+
+
+def read_input(
+    ctx: Context,
+    path: str,
+    parameters: Mapping[str, Number],
+    target: str | None = None,
+    language: str | None = None,
+    published: PublishedOptions | None = None,
+    *,
+    elsewhere: bool = False,
+    text: str | None = None,
+) -> Input:
+    """Read a file, an example by its name, or the standard input for `-`, in whatever language it is.
+
+    Weights of a published model come from `elsewhere` if it is set, and patterns of `--ignore` are for those.
+    A `text` is what the path stands for, which is then but its name.
+
+    Raises: ParseError, VerifyException, TargetError, SourceError or InputError where its content is wrong,
+        OSError.
+    """
+    if text is None and language is None and (files := find_files(path)) is not None:
+        return _read_published(files, parameters, target, published or PublishedOptions(), elsewhere)
+    check_plain(path, published)
+    if text is None:
+        path, data = _read_plain(path)
+    else:
+        data = text.encode("utf-8", "surrogateescape")
+    frontend = find_frontend(path, data, language)
+    if parameters and not frontend.has_parameters:
+        raise InputError(f"--param changes parameters of a model file (.kl), {path} has none")
+    with naming(path):
+        read = frontend.read(ctx, Text(path, data, parameters, other_operations))
+    if isinstance(read, SavedProgram):
+        if target not in (None, read.target):
+            raise InputError(f"{path} is a program for {read.target} already, --target says {target}")
+        return ProgramInput(path, read.program, find_target(read.target))
+    check_module(read)
+    fill_locations(read)
+    name = "stdin" if path == STDIN else Path(path).stem
+    source = Source(path, data.decode("utf-8", "replace"))
+    return ModuleInput(path, name, level_of(read), read, find_target(target), source=source)
+
+
+def _read_plain(path: str) -> tuple[str, bytes]:
+    """The path of a file, of an example or of the standard input as it is shown, and what is in it.
+
+    Raises: InputError, OSError.
+    """
+    path = find_input(path)
+    data = standard_input() if path == STDIN else Path(path).read_bytes()
+    return shown_path(path), data
+
+
+def _read_published(
+    files: Files,
+    parameters: Mapping[str, Number],
+    target: str | None,
+    published: PublishedOptions,
+    elsewhere: bool,
+) -> ModuleInput:
+    """A published model, through its text.
+
+    Raises: SourceError or InputError for what cannot be read, OSError.
+    """
+    found = imported(files, parameters, published, elsewhere=elsewhere)
+    module = load_model(found.text, found.place, {}, other_operations)
+    check_module(module)
+    fill_locations(module)
+    report_notes(found.notes)
+    checkpoint = None if files.checkpoint is None else str(files.checkpoint)
+    whole = Published(checkpoint, found.unread, found.patterns)
+    source = Source(found.place, found.text)
+    return ModuleInput(shown_path(files.path), found.name, "nn", module, find_target(target), whole, source)
+
+
+@contextmanager
+def naming(path: str) -> Generator[None]:
+    """Name the file in what a target says of no place."""
+    try:
+        yield
+    except TargetError as error:
+        if error.location:
+            raise
+        raise TargetError(f"{path}: {error.message}", way_out=error.way_out) from error

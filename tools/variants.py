@@ -14,8 +14,9 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from ..backends.tables import time_text
 from ..backends.targets import Choice, TargetError, TimeOptions, Timing
-from .compilation import Compiler, Input, ModuleInput, emit, time_program
+from .compilation import Compiler, emit, time_program
 from .diagnostics import Diagnostic, describe, first_clause
+from .inputs import Input, ModuleInput
 from .observer import LOOKS_AWAY as UNSEEN
 from .observer import Observer
 from .pipelines import Edit, Passes, join_passes

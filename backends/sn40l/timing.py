@@ -147,10 +147,13 @@ def _reason(report: Report) -> str:
 
 def _tables(report: Report, options: TimeOptions) -> Iterator[Table]:
     """Where the time goes, the kernels, and the details that are asked for."""
-    rows = [_ledger_row(*entry, report) for entry in asdict(report.ledger).items()]
-    yield Table(("where the time goes", "cycles", "time", "share"), rows)
+    whole, entries = report.cycles or 1, asdict(report.ledger)
+    rows = [_ledger_row(*entry, report) for entry in entries.items()]
+    shares = [cycles / whole for cycles in entries.values()]
+    yield Table(("where the time goes", "cycles", "time", "share"), rows, shares=shares)
     columns = ("kernel", "calls", "cycles each", "time", "share", "HBM bandwidth")
-    yield Table(columns, [_kernel_row(kernel, report) for kernel in report.kernels()])
+    shares = [kernel.cycles / whole for kernel in report.kernels()]
+    yield Table(columns, [_kernel_row(kernel, report) for kernel in report.kernels()], shares=shares)
     if options.layers:
         hbm = ("HBM full rate", "below it", "collectives", "HBM idles")
         columns = ("kernel", "layer", "cycles each", "time each", *hbm)

@@ -73,19 +73,25 @@ class Part:
 
     name: str
     kind: str
+    """What it is, and how many there may be: `operand, any number`."""
     takes: str
+    """What it asks for, in words."""
     note: str
+    """What stands below its definition; empty where nothing does."""
 
 
 def page_of(name: str) -> str:
-    """The page of a dialect."""
+    """The page of a dialect.
+
+    Raises: ValueError for an operation without an example, and for a type that has no words yet.
+    """
     rest = _text_of_module(name).partition("\n\n")[2]
     dialect = DIALECTS[name]()
     lines = [f"# The `{name}` dialect", "", MADE, "", f"It says {purpose_of(name)}", "", rest, ""]
     lines += [(RATIONALE / f"{name}.md").read_text(encoding="utf-8").strip(), "", "## Operations", ""]
     lines += ["Examples are the first ones of the FileCheck tests, as `kl-opt` prints them.", ""]
     for operation in sorted(dialect.operations, key=lambda one: one.name):
-        lines += _section(operation, _examples(name)[operation.name])
+        lines += _section(operation, example_of(operation.name))
     if attributes := [*dialect.attributes]:
         lines += ["## Types and attributes", ""]
         for one in attributes:
@@ -97,6 +103,20 @@ def purpose_of(name: str) -> str:
     """What a dialect says, in half a sentence."""
     first = _text_of_module(name).partition("\n\n")[0]
     return " ".join(first.split()).partition(": ")[2]
+
+
+def example_of(operation: str) -> str:
+    """The text of one operation of a kind.
+
+    Raises: ValueError where no test has one.
+    """
+    dialect = operation.partition(".")[0]
+    found = _examples(dialect).get(operation)
+    if found is None:
+        raise ValueError(
+            f"{operation} is in no valid file of tests/filecheck/dialects/{dialect}; add it to ops.mlir"
+        )
+    return found
 
 
 def parts_of(operation: type[Operation]) -> list[Part]:
@@ -164,6 +184,10 @@ def _declared(base: type[Operation]) -> Iterator[Part]:
 def _part(name: str, made: str, takes: str, note: str) -> Part:
     """A field, by the function that defines it: `opt_prop_def`."""
     *count, kind, _ = made.split("_")
+    if takes not in WORDS:
+        raise ValueError(
+            f"'{name}' takes {takes}, which has no words in {Path(__file__).name}; add it to WORDS"
+        )
     return Part(name, KINDS[kind] + (COUNTS[count[0]] if count else ""), WORDS[takes], note)
 
 

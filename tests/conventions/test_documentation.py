@@ -25,6 +25,10 @@ from kl.tools.driver import check_module
 from kl.tools.universe import make_context
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "docs/site"))
+
+import pictures  # noqa: E402  # from the folder that has just been added
+
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/dialects/*.md")])
 BLOCK = re.compile(r"^```([\w-]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED_BLOCK = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -32,6 +36,7 @@ ADDING = ROOT / "docs/adding.md"
 EXTENDING = ROOT / "docs/extending.md"
 TUTORIAL = ROOT / "docs/tutorial.md"
 """The blocks of these are files; tests of their own type them."""
+GALLERY = ROOT / "docs/gallery.md"
 
 
 def run_shell(text: str, folder: Path, **more: str) -> str:
@@ -115,7 +120,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if p not in (ADDING, EXTENDING, TUTORIAL)],
+    [p for p in PAGES if p not in (ADDING, EXTENDING, TUTORIAL, GALLERY)],
     ids=lambda page: page.relative_to(ROOT).as_posix().removeprefix("docs/"),
 )
 def test_the_blocks_of_a_page_work(page: Path, folder: Path):
@@ -129,6 +134,14 @@ def test_the_tutorial_works_in_a_folder_of_its_own(tmp_path: Path):
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert check_blocks(TUTORIAL, tmp_path) >= 7, "every step shows what its command prints"
+
+
+def test_the_gallery_shows_what_its_commands_draw(folder: Path):
+    check_blocks(GALLERY, folder)
+    assert sum((folder / name).is_file() for name in pictures.shown()) >= 6, "most are drawn here"
+    assert pictures.stale(folder) == [], "make pictures draws them again"
+    kept = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs/pictures").rglob("*/*.svg")}
+    assert kept == {*pictures.shown()}
 
 
 def check_blocks(page: Path, folder: Path) -> int:
@@ -197,6 +210,18 @@ def test_pages_link_to_what_is_there():
     assert missing == []
 
 
+def test_every_page_stands_in_the_order_of_reading():
+    """What stands in no list is a page that nobody finds; Sphinx would refuse it, but later."""
+    listed = set[Path]()
+    for index in (ROOT / "docs/index.md", ROOT / "docs/dialects/index.md"):
+        for contents in re.findall(
+            r"^```\{toctree\}\n(.*?)^```$", index.read_text(), re.DOTALL | re.MULTILINE
+        ):
+            names = [line for line in contents.splitlines() if line and not line.startswith(":")]
+            listed |= {index.parent / f"{name}.md" for name in names}
+    assert listed | {ROOT / "docs/index.md"} == {page for page in PAGES if page.is_relative_to(ROOT / "docs")}
+
+
 def test_the_readme_states_the_supported_versions_of_xdsl():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     [(oldest, bound)] = re.findall(r'"xdsl>=0\.(\d+),<0\.(\d+)"', project)
@@ -209,3 +234,13 @@ def test_the_makefile_finds_the_oldest_supported_xdsl():
     )
     [oldest] = re.findall(r'"xdsl>=([\d.]+),', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert f"'xdsl~={oldest}.0'" in done.stdout
+
+
+def test_the_remarks_of_the_questions_are_those_of_the_passes():
+    page = (ROOT / "docs/faq.md").read_text(encoding="utf-8")
+    table = page.partition("| remark |")[2].partition("\n\n")[0]
+    remarks = [line.split(" | ")[0].strip("| ") for line in table.splitlines()[2:]]
+    said = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "passes/looping").glob("*.py"))
+    parts = [part.strip() for remark in remarks for part in re.split(r"…|'x'|\bN\b|@x", remark)]
+    assert len(remarks) >= 6
+    assert [part for part in parts if part.strip(" ,") and part.strip(" ,") not in said] == []

@@ -20,7 +20,8 @@ from kl.backends.tensors import Array
 from kl.backends.weights import load_weights
 from kl.dialects.nn import ArgmaxOp
 from kl.passes import load_pass
-from kl.tools.compilation import ModuleInput, change_machine, read_input
+from kl.tools.compilation import change_machine
+from kl.tools.inputs import ModuleInput, read_input
 from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from kl.frontends import FRONTENDS
-from kl.tools.compilation import find_frontend
 from kl.tools.kl import main
 from kl.tools.kl_opt import main as kl_opt
+from kl.tools.languages import find_frontend
 
 ROOT = Path(__file__).parents[2]
 MINI = ROOT / "examples/mini.kl"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from ...backends.tables import share_text, time_text
+from ...backends.tables import Table, share_text, time_text
 from ..options import ComparisonOptions
 from ..terminal import print_json, print_table
 from .time import context_text, first_call_text, headline, roofline_text
@@ -29,34 +29,46 @@ def run(command: Command) -> int:
     if command.comparison.json:
         print_json(found.documents())
     elif found.works:
-        _print(found.results)
+        print_comparison(found.results)
     found.report()
     return 0 if found.works else 1
 
 
-def _print(results: list[Timed | Refused]) -> None:
+def print_comparison(results: list[Timed | Refused], file: IO[str] | None = None) -> None:
+    """Print variants side by side, one of which at least is timed; on stdout if nothing else is said."""
     from ..variants import Refused, Timed
 
     timed = [one for one in results if isinstance(one, Timed)]
-    first = timed[0].timing
-    print(headline(first), end="\n\n")
-    columns = ["variant", "level", "calls/token", "time/step", "tokens/s", "speedup"]
-    print_table(columns, [_row(one, timed[0], results) for one in timed], texts=(0, 1))
+    first, *others = comparison_tables(results)
+    print(headline(timed[0].timing), end="\n\n", file=file)
+    print_table(first.columns, first.rows, first.texts, file)
     width = max(len(one.name) for one in timed)
     for one in results:
         if isinstance(one, Refused):
-            print(f"{one.name:<{width}}  refused: {one.reason}")
+            print(f"{one.name:<{width}}  refused: {one.reason}", file=file)
+    for table in others:
+        print(file=file)
+        print_table(table.columns, table.rows, table.texts, file)
+    print(file=file)
+    for line in comparison_notes(results):
+        print(line, file=file)
+
+
+def comparison_tables(results: list[Timed | Refused]) -> list[Table]:
+    """The variants that are timed, their bounds, and where their time goes."""
+    from ..variants import Timed
+
+    timed = [one for one in results if isinstance(one, Timed)]
+    columns = ("variant", "level", "calls/token", "time/step", "tokens/s", "speedup")
+    tables = [Table(columns, [_row(one, timed[0], results) for one in timed], texts=(0, 1))]
+    first = timed[0].timing
     if first.roofline is not None:
-        print()
-        columns = ["bounds", "roofline", "share of it", "attainable", "share of it", "above it"]
-        print_table([*columns, *first.columns], [_bounds(one) for one in timed])
+        columns = ("bounds", "roofline", "share of it", "attainable", "share of it", "above it")
+        tables.append(Table([*columns, *first.columns], [_bounds(one) for one in timed]))
     if first.parts:
-        print()
         entries = [name.replace("_", " ") for name in first.parts]
-        print_table(["time goes to", *entries], [_parts(one) for one in timed])
-    print()
-    for line in _notes(timed, results):
-        print(line)
+        tables.append(Table(["time goes to", *entries], [_parts(one) for one in timed]))
+    return tables
 
 
 def _row(result: Timed, first: Timed, results: list[Timed | Refused]) -> list[str]:
@@ -89,11 +101,12 @@ def _parts(timed: Timed) -> list[str]:
     return [timed.name, *map(share_text, timed.timing.parts.values())]
 
 
-def _notes(timed: list[Timed], results: list[Timed | Refused]) -> list[str]:
+def comparison_notes(results: list[Timed | Refused]) -> list[str]:
     """What the tables do not say: what is slower or less than it should be, what bounds are, what is read."""
     from ..comparison import slower_than
-    from ..variants import DEFAULT_LEVEL, SEARCHED
+    from ..variants import DEFAULT_LEVEL, SEARCHED, Timed
 
+    timed = [one for one in results if isinstance(one, Timed)]
     first, lines = timed[0].timing, list[str]()
     for one in timed:
         lines += [f"{one.name}: {remark.message}" for remark in one.taken_back]

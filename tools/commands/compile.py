@@ -18,8 +18,9 @@ from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
     from ...backends.tables import Table
-    from ..compilation import Compiler, Input
+    from ..compilation import Compiler
     from ..diagnostics import Diagnostic
+    from ..inputs import Input
     from ..observer import Observer
     from ..opt.snapshots import Snapshots
     from ..pipelines import Passes
@@ -121,7 +122,7 @@ def _plans(command: Command, given: Input) -> Iterator[tuple[str, _Plan]]:
     from ..floorplans import floorplan_of, floorplan_table
 
     if command.memory:
-        memory = _memory(given)
+        memory = memory_map(given)
         yield "memory", _Plan(memory.document, memory.tables)
     if command.floorplan:
         plan = floorplan_of(given)
@@ -152,7 +153,7 @@ def _level(command: Command, given: Input) -> Level:
     return given.level if given.level == "program" else level
 
 
-def _memory(given: Input) -> MemoryMap:
+def memory_map(given: Input) -> MemoryMap:
     """The map of the memory of an input that is lowered.
 
     Raises: InputError where the target has none.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ...backends.runs import Run, RunOptions, Step
+from ...backends.tables import Table
 from ...backends.targets import TimeOptions
 from ...dialects.vocabulary import Orchestration
 from ..command_line import Natural, Positive, option
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from ...backends.tensors import Array
-    from ..compilation import Compiler, Input
+    from ..compilation import Compiler
+    from ..inputs import Input
     from ..reference import Difference
 
 MOST_VALUES = 1024
@@ -45,14 +47,43 @@ class Command:
 def run(command: Command) -> int:
     """Run the steps; 1 if the reference is asked for and differs."""
     from ..compilation import Compiler
-    from ..reference import Reference
     from ..variants import chosen
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read(elsewhere=command.weights is not None)
-    module = _reference_module(compiler, given) if command.check else None
+    module = reference_module(compiler, given) if command.check else None
     options = TimeOptions(orchestration=command.orchestration)
     program = compiler.program(given, chosen(compiler, given, options))
+    done = execute(command, given, program, module)
+    if command.compiler.json:
+        print_json(document(command, given, done))
+    else:
+        print_run(done)
+    return 1 if done.differences else 0
+
+
+@dataclass(frozen=True)
+class Executed:
+    """Decode steps that were run, and what the reference says of them."""
+
+    program: Any
+    steps: Sequence[Step]
+    """What each call took and gave."""
+    names: Sequence[str]
+    """The inputs that are no position."""
+    ignored: Mapping[str, str]
+    """What of tensors of the checkpoint is not read."""
+    differences: Sequence[Difference] | None
+    """None where there was no reference."""
+
+
+def execute(command: Command, given: Input, program: Any, module: ModuleOp | None) -> Executed:
+    """Run a program of an input; the module is the reference, if one is wanted.
+
+    Raises: InputError, TargetError for what cannot be run.
+    """
+    from ..reference import Reference
+
     calls = _calls(command, program.steps)
     started = _start(command, given, program)
     reference = Reference(module, started) if module is not None else None
@@ -62,12 +93,8 @@ def run(command: Command) -> int:
         for step in started.steps(calls, advance):
             done.append(step)
             differences += reference.differences(step, program.steps) if reference is not None else []
-    checked = None if reference is None else differences
-    if command.compiler.json:
-        print_json(_document(command, given, program, started, done, checked))
-    else:
-        _print(program, started, done, checked)
-    return 1 if differences else 0
+    names = [name for name in started.inputs if name not in started.position_inputs(0)]
+    return Executed(program, done, names, started.ignored, None if reference is None else differences)
 
 
 def _calls(command: Command, steps: int) -> int:
@@ -116,7 +143,7 @@ def _weights(command: Command, given: Input) -> tuple[str | None, tuple[str, ...
     return command.weights, ignore
 
 
-def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
+def reference_module(compiler: Compiler, given: Input) -> ModuleOp:
     """The input as it was given: it says what the program must compute.
 
     On several sockets the order of the sums over them belongs to that, so a model is split first.
@@ -136,21 +163,15 @@ def _reference_module(compiler: Compiler, given: Input) -> ModuleOp:
     return module
 
 
-def _document(
-    command: Command,
-    given: Input,
-    program: Any,
-    run: Run,
-    steps: list[Step],
-    differences: list[Difference] | None,
-) -> dict[str, Any]:
+def document(command: Command, given: Input, done: Executed) -> dict[str, Any]:
+    """The run as the JSON document of `kl run`."""
     return {
         "version": JSON_VERSION,
         "input": command.compiler.model.input,
-        "program": program.name,
+        "program": done.program.name,
         "seed": command.seed,
         "weights": _weights(command, given)[0],
-        "ignored": [*run.ignored],
+        "ignored": [*done.ignored],
         "orchestration": command.orchestration,
         "steps": [
             {
@@ -161,13 +182,13 @@ def _document(
                 "observed": [{"label": label} | _array(value) for label, value in step.observed],
                 "made": step.made,
             }
-            for step in steps
+            for step in done.steps
         ],
-        "stop_token": steps[0].stop_token,
-        "ended": ended_rows(steps),
+        "stop_token": done.steps[0].stop_token,
+        "ended": ended_rows(done.steps),
         "check": None
-        if differences is None
-        else {"equal": not differences, "differences": [asdict(one) for one in differences]},
+        if done.differences is None
+        else {"equal": not done.differences, "differences": [asdict(one) for one in done.differences]},
     }
 
 
@@ -206,25 +227,37 @@ def _array(array: Array) -> dict[str, Any]:
     return data
 
 
-def _print(program: Any, run: Run, steps: list[Step], differences: list[Difference] | None) -> None:
-    names = [name for name in run.inputs if name not in run.position_inputs(0)]
-    columns = ["position", *(f"in: {name}" for name in names)]
-    columns += [*(f"out: {name}" for name in steps[0].outputs), "cycles"]
-    print_table(columns, [_row(step, names) for step in steps])
-    if run.ignored:
-        print(f"ignored of the checkpoint: {_left(run.ignored)}")
+def print_run(done: Executed, file: IO[str] | None = None) -> None:
+    """Print what each call took and gave; on stdout if nothing else is said."""
+    table = run_table(done)
+    print_table(table.columns, table.rows, table.texts, file)
+    for line in run_notes(done):
+        print(line, file=file)
+
+
+def run_table(done: Executed) -> Table:
+    """A row for each call."""
+    columns = ["position", *(f"in: {name}" for name in done.names)]
+    columns += [*(f"out: {name}" for name in done.steps[0].outputs), "cycles"]
+    return Table(columns, [_row(step, done.names) for step in done.steps])
+
+
+def run_notes(done: Executed) -> Iterator[str]:
+    """What the table does not say: what was left out and read, where rows end, what the reference says."""
+    steps = done.steps
+    if done.ignored:
+        yield f"ignored of the checkpoint: {_left(done.ignored)}"
     for step in steps:
         for label, value in step.observed:
-            print(f"position {step.position}: {label} = {_short(value)}")
+            yield f"position {step.position}: {label} = {_short(value)}"
     for row, position in enumerate(ended_rows(steps) or ()):
         where = "does not end" if position is None else f"ends at position {position}"
-        print(f"row {row} {where}, stop token {steps[0].stop_token}")
-    for one in differences or ():
-        print(one)
-    if differences is not None and not differences:
+        yield f"row {row} {where}, stop token {steps[0].stop_token}"
+    yield from map(str, done.differences or ())
+    if done.differences is not None and not done.differences:
         stops = steps[0].stop_token is not None
-        made = sum(step.made for step in steps) if stops else len(steps) * program.steps
-        print(f"equal to the reference, bit for bit: {made} steps, outputs and states")
+        made = sum(step.made for step in steps) if stops else len(steps) * done.program.steps
+        yield f"equal to the reference, bit for bit: {made} steps, outputs and states"
 
 
 def _left(ignored: Mapping[str, str]) -> str:
@@ -237,7 +270,7 @@ def _left(ignored: Mapping[str, str]) -> str:
     return ", ".join([*([few(whole)] if whole else []), *parts])
 
 
-def _row(step: Step, names: list[str]) -> list[str]:
+def _row(step: Step, names: Sequence[str]) -> list[str]:
     values = [step.inputs[name] for name in names] + list(step.outputs.values())
     return [str(step.position), *map(_short, values), str(step.cycles)]
 

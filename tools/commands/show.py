@@ -16,6 +16,7 @@ from ..terminal import print_json
 from ..values import HELP_MARK, InputError, window
 
 if TYPE_CHECKING:
+    from ..pictures.svg import Picture
     from ..show.collection import Shown
     from ..show.markup import Section
     from ..whatif.answers import WhatIf
@@ -66,7 +67,7 @@ def run(command: Command) -> int:
     if not shown.comparison.works:
         return 1
     asked = _asked(command)
-    sections = sections_of(shown, _said(command), _more(asked))
+    sections = sections_of(shown, said(command), _more(asked))
     target = _target(command, shown.comparison.given.name)
     if target == STDOUT:
         exact_output().write(page(shown, sections))
@@ -115,7 +116,7 @@ def _target(command: Command, name: str) -> str | None:
     return f"{name}.show.html"
 
 
-def _said(command: Command) -> str:
+def said(command: Command) -> str:
     """The command line that makes this page, wherever it goes."""
     return shlex.join(["kl", "show", *written(command, ("output", "svg", "text", "json"))])
 
@@ -125,14 +126,18 @@ def _pictures(command: Command, shown: Shown, sections: Sequence[Section]) -> li
 
     Raises: OSError.
     """
-    from ..show.hero import hero
-
     if command.svg is None:
         return []
     folder = Path(command.svg)
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = [picture for section in sections for picture in section.pictures]
-    paths = [str(folder / f"{one.name}.svg") for one in (*pictures, *hero(shown))]
-    for path, one in zip(paths, (*pictures, *hero(shown)), strict=True):
+    pictures = {str(folder / f"{one.name}.svg"): one for one in pictures_of(shown, sections)}
+    for path, one in pictures.items():
         write_file(path, one.standalone())
-    return paths
+    return [*pictures]
+
+
+def pictures_of(shown: Shown, sections: Sequence[Section]) -> list[Picture]:
+    """The pictures of a page, and the one that says what looping is."""
+    from ..show.hero import hero
+
+    return [*(picture for section in sections for picture in section.pictures), *hero(shown)]

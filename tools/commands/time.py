@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from ...backends.intervals import intervals_json
 from ...backends.tables import share_text, time_text
@@ -47,19 +47,27 @@ def run(command: Command) -> int:
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
-    timing = time_chosen(compiler, given, _options(command, given.target))
-    if command.intervals and timing.intervals is None:
-        raise InputError(f"the target {given.target.name} tells no intervals{HELP_MARK}leave out --intervals")
-    if command.trace is not None and timing.trace is not None:
-        write_trace(command.trace, timing.trace)
+    timing = time_chosen(compiler, given, time_options(command, given.target))
+    finish(command, given.target, timing)
     if command.compiler.json:
         print_json(document(command.compiler.model.input, timing))
     else:
-        _print(timing)
+        print_timing(timing)
     return 0
 
 
-def _options(command: Command, target: AnyTarget) -> TimeOptions:
+def finish(command: Command, target: AnyTarget, timing: Timing) -> None:
+    """Write the trace that is asked for.
+
+    Raises: InputError for a target that tells no intervals, OSError.
+    """
+    if command.intervals and timing.intervals is None:
+        raise InputError(f"the target {target.name} tells no intervals{HELP_MARK}leave out --intervals")
+    if command.trace is not None and timing.trace is not None:
+        write_trace(command.trace, timing.trace)
+
+
+def time_options(command: Command, target: AnyTarget) -> TimeOptions:
     """What is timed, and what is noted of it.
 
     Raises: InputError for details that the target does not know.
@@ -162,27 +170,35 @@ def first_call_text(timing: Timing) -> str:
     return f"takes {extra} more: its only kernel is loaded once, and stays loaded"
 
 
-def _print(timing: Timing) -> None:
-    print(headline(timing), end="\n\n")
-    print(f"tokens/s      {timing.tokens_per_second:.1f}")
+def print_timing(timing: Timing, file: IO[str] | None = None) -> None:
+    """Print how long a step takes and where the time goes; on stdout if nothing else is said."""
+    print(headline(timing), end="\n\n", file=file)
+    for name, value in main_rows(timing):
+        print(f"{name:<14}{value}", file=file)
+    if timing.tables:
+        print(file=file)
+        print_tables(timing.tables, file)
+
+
+def main_rows(timing: Timing) -> list[tuple[str, str]]:
+    """The main numbers of a step, each with its name."""
     what = "step" if timing.steps == 1 else "call"
     cycles = "" if timing.cycles is None else f", {timing.cycles} cycles"
-    print(f"{what}          {time_text(timing.seconds)}{cycles}")
-    print(f"kernel calls  {timing.kernel_calls_per_token} per token")
+    rows = [
+        ("tokens/s", f"{timing.tokens_per_second:.1f}"),
+        (what, f"{time_text(timing.seconds)}{cycles}"),
+        ("kernel calls", f"{timing.kernel_calls_per_token} per token"),
+    ]
     if timing.roofline is not None:
-        reached = share_text(timing.roofline.share)
-        print(f"roofline      reached to {reached}: {roofline_text(timing)}")
-    if timing.attainable is not None:
-        bound = timing.attainable
+        rows.append(("roofline", f"reached to {share_text(timing.roofline.share)}: {roofline_text(timing)}"))
+    if (bound := timing.attainable) is not None:
         attainable = f"{bound.tokens_per_second:.1f} tokens/s, {bound.reason}"
-        print(f"attainable    reached to {share_text(bound.share)}: {attainable}")
+        rows.append(("attainable", f"reached to {share_text(bound.share)}: {attainable}"))
     if timing.context_read is not None:
-        print(f"context       {context_text(timing)}")
+        rows.append(("context", context_text(timing)))
     if timing.first_step_extra_seconds:
-        print(f"first call    {first_call_text(timing)}")
-    if timing.tables:
-        print()
-        print_tables(timing.tables)
+        rows.append(("first call", first_call_text(timing)))
+    return rows
 
 
 def write_trace(path: str, trace: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from ...backends.targets import MemoryMap, TimeOptions, Timing
 from ..comparison import Comparison, compared
 from ..compilation import time_program
 from ..floorplans import floorplan_of
-from ..inputs import ModuleInput
+from ..inputs import Input, ModuleInput
 from ..observer import LOOKS_AWAY, Observer
 from ..opt.listing import documentation, first_sentence
 from ..opt.snapshots import INPUT, Snapshot, Snapshots
@@ -135,7 +135,9 @@ class _Keeping(Watcher):
             self.drawn.append(Drawn(name, given, program, timing, self._options))
 
 
-def collect(options: ComparisonOptions, window: tuple[int, int] | None = None) -> Shown:
+def collect(
+    options: ComparisonOptions, window: tuple[int, int] | None = None, given: Input | None = None
+) -> Shown:
     """Compile and time all variants, as `kl compare` does, and collect what is drawn of some.
 
     The window of the magnifier is two layers in the middle of each if it is None.
@@ -144,7 +146,7 @@ def collect(options: ComparisonOptions, window: tuple[int, int] | None = None) -
         OSError.
     """
     keeping = _Keeping()
-    comparison = compared(options, keeping)
+    comparison = compared(options, keeping, given)
     if window is not None:
         _check_window(window, keeping.drawn)
     drawn = tuple(_magnified(one, window, keeping.drawn) for one in keeping.drawn)

@@ -31,8 +31,9 @@ from ...explore.parameters import Value
 from ...passes.diagnostics import NoRoom
 from ...passes.units.resident_weights import kernel_units, resident_place
 from ...passes.units.traffic import needed_pmus
-from ..compilation import ModuleInput, change_machine, read_input
+from ..compilation import change_machine
 from ..driver import parse_passes
+from ..inputs import ModuleInput, read_input
 from ..lowering import check_reached
 from ..options import PublishedOptions
 from ..universe import available_passes, find_target, make_context

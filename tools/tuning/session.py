@@ -20,8 +20,8 @@ from ...explore.parameters import Integer, Ordinal
 from ...explore.space import Point, Space
 from ...explore.studies.study import StudyPlan
 from ...passes.knobs import KnobValue
-from ..compilation import STDIN
 from ..driver import parse_passes
+from ..languages import STDIN
 from ..machines import check_parameters
 from ..mapping import check_names
 from ..options import MachineOptions, ModelOptions, TuningOptions
