@@ -140,11 +140,31 @@ def test_the_page_loads_nothing_and_links_lead_somewhere(tiny: Page):
     assert wrong_ids(tiny.read) == []
 
 
-def test_the_page_is_small_and_the_same_again(tiny: Page):
-    assert len(tiny.markup.encode()) <= 500_000
-    assert len(gzip.compress(tiny.markup.encode())) <= 100_000
-    assert sum(1 for _ in tiny.read.walk()) <= 8_000
+def test_the_page_is_the_same_again(tiny: Page):
     assert printed("show", TINY, "-o", "-") == tiny.markup
+
+
+def test_many_layers_make_no_larger_page(tiny: Page):
+    many = printed("show", TINY, "--param", "layers=96", "-o", "-")
+    assert len(many) <= 1.3 * len(tiny.markup)
+    assert re.search(r"… \d+ lines like this one, but for their numbers", many)
+
+
+@pytest.fixture(scope="module")
+def large() -> str:
+    return printed("show", str(ROOT / "examples/llama3_8b.kl"), "-o", "-")
+
+
+def test_the_page_of_a_published_model_is_small(large: str):
+    assert len(large.encode()) <= 500_000
+    assert len(gzip.compress(large.encode())) <= 100_000
+    assert sum(1 for _ in read(large).walk()) <= 8_000
+
+
+def test_the_timelines_of_a_published_model_keep_their_places_and_sums(large: str):
+    page, compare = read(large), json.loads(printed("compare", str(ROOT / "examples/llama3_8b.kl"), "--json"))
+    assert [*wrong_places(page)] == []
+    assert [*wrong_sums(page, compare)] == []
 
 
 def test_a_refused_variant_stands_with_its_reason():
