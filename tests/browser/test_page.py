@@ -6,13 +6,14 @@ import gzip
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from page_checks import (
     requests,
+    wrong_bars,
     wrong_cells,
     wrong_ids,
     wrong_numbers,
@@ -22,7 +23,9 @@ from page_checks import (
 )
 from page_reading import Node, mutated, read
 
+from kl.dialects.machine import Machine
 from kl.tools.kl import main
+from kl.tools.variants import VARIANTS
 
 ROOT = Path(__file__).parents[2]
 TINY = str(ROOT / "examples/llama3_tiny.kl")
@@ -99,6 +102,23 @@ def test_all_timelines_have_one_scale_and_their_places(tiny: Page):
 
 def test_strips_and_launches_sum_to_the_ledger(tiny: Page):
     assert [*wrong_sums(tiny.read, tiny.compare)] == []
+
+
+def test_bars_are_the_ledger_up_to_their_roofline(tiny: Page):
+    assert [one.facts["data-ledger"] for one in tiny.read.having("data-ledger")] == [*VARIANTS]
+    assert [*wrong_bars(tiny.read, tiny.compare)] == []
+
+
+def test_the_machine_stands_with_its_sources(tiny: Page):
+    [section] = [one for one in tiny.read.all("section") if one.facts["id"] == "making"]
+    rows = {row.all("td")[0].text: row for row in section.all("tr")[1:]}
+    known = {one.name: one for one in fields(Machine)}
+    assert [*rows] == [*known]
+    for name, row in rows.items():
+        assert row.all("td")[-1].text == known[name].metadata["source"]
+        unsure = known[name].metadata["source"].startswith(("Assumed:", "Fitted:"))
+        assert bool(row.all("b", "bad")) == unsure, name
+    assert f"kl show {TINY}" in section.text
 
 
 def test_cells_and_links_are_those_of_the_floor_plan(tiny: Page):
@@ -209,6 +229,14 @@ MUTATIONS: dict[str, tuple[Callable[[str], str], Callable[[Node, Page], list[str
         lambda page, tiny: [*wrong_numbers(page, tiny.documents)],
     ),
     "a dropped launch": (without_a_launch, lambda page, tiny: [*wrong_sums(page, tiny.compare)]),
+    "a longer part": (
+        lambda markup: re.sub(r'width="(?=[\d.]+"[^>]*data-part)', 'width="9', markup, count=1),
+        lambda page, tiny: [*wrong_bars(page, tiny.compare)],
+    ),
+    "a mark elsewhere": (
+        lambda markup: re.sub(r'd="M(?=[^>]*data-roofline)', 'd="M9', markup, count=1),
+        lambda page, tiny: [*wrong_bars(page, tiny.compare)],
+    ),
     "a changed scale": (
         lambda markup: re.sub(r'(data-timeline="looped" data-scale="0.0)', r"\g<1>1", markup),
         lambda page, tiny: [*wrong_places(page)],
