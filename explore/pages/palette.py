@@ -78,10 +78,10 @@ STAGES = (
 """The colours that stages take in turn, in the order of their kernel."""
 
 HEAT = (
-    Color("#c9dff0", "#26384a"),
-    Color("#9fcae8", "#2c5273"),
-    Color("#6db3de", "#2f6f9f"),
-    Color("#3b94cb", "#3f95cf"),
+    Color("#c9dff0", "#41566d"),
+    Color("#9fcae8", "#3f6d96"),
+    Color("#6db3de", "#3d84bd"),
+    Color("#3b94cb", "#56b4e9"),
     Color("#e8b84a", "#d9a938"),
     Color("#e08f1f", "#e8963a"),
     Color("#d55e00", "#f0763e"),

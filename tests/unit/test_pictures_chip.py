@@ -177,7 +177,7 @@ def test_very_many_small_stages_are_drawn_together_and_no_cell_is_lost():
 
 def test_names_beside_each_other_do_not_overlap_and_stay_inside():
     labels = [
-        Label(f"name.of.{at}", "other", x, 0) for at, x in enumerate((0, 1, 5, 400, 405, 410, 839, 840))
+        Label(f"name.of.{at}", "other", x, 0) for at, x in enumerate((0, 1, 5, 90, 400, 405, 410, 839, 840))
     ]
     placed = rows(labels)
     assert sum(map(len, placed)) == len(labels)

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from steady_loops import block, loop_of
-from steady_programs import build
 
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import LayerTime, StageUse, Wait
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import KernelUse, Report, kernel_uses, layer_rows
+from kl.backends.sn40l.servers import Calendar, Server
 from kl.backends.sn40l.timing import layers_json, stages_json
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
@@ -216,10 +215,22 @@ def test_the_json_form_has_them_only_if_asked(capsys: pytest.CaptureFixture[str]
     assert "stages" not in document
 
 
-def test_a_transfer_over_the_edge_of_layers_counts_in_both(network: Any) -> None:
-    # Memory is busy all the time, as slow as it is: each layer has what its own cycles can move.
-    for width in (3, 5, 8):
-        program = build(network, loop_of(block(width=width), block(), bandwidth=1, latency=7))
-        report = time_step(program, {}, details=True)
-        for row in layer_rows(report):
-            assert report.machine.hbm_roof_cycles(row.time.hbm_bytes) <= row.time.memory_busy
+class Transfers:
+    """A unit whose transfers take ten cycles for a hundred bytes."""
+
+    index, writes, firings = 0, False, 9
+
+    def cost(self, firing: int) -> tuple[int, int]:
+        return 10, 100
+
+    def serve(self, now: int, end: int, firing: int) -> None:
+        """Nothing is waited for."""
+
+
+def test_a_transfer_over_the_edge_of_layers_counts_in_both_by_its_share() -> None:
+    server = Server(Calendar())
+    for firing, now in enumerate((5, 15)):
+        server.request(0, Transfers(), firing)
+        server.dispatch(now)
+        shares = [server.bytes_until(now + cycles) - 100 * firing for cycles in (0, 3, 9, 10, 12)]
+        assert shares == [0, 30, 90, 100, 100]

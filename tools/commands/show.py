@@ -16,7 +16,7 @@ from ..terminal import print_json
 from ..values import HELP_MARK, InputError, window
 
 if TYPE_CHECKING:
-    from ..show.gathering import Shown
+    from ..show.collection import Shown
     from ..show.markup import Section
     from ..whatif.answers import WhatIf
 
@@ -54,14 +54,14 @@ def run(command: Command) -> int:
 
     Raises: InputError for two outputs on stdout, and a window that no call has.
     """
-    from ..show.gathering import gather
+    from ..show.collection import collect
     from ..show.page import page, sections_of
     from ..show.text import print_text
     from ..whatif.text import print_what_if
 
     _check(command)
     part = None if command.window is None else window(command.window)
-    shown = gather(command.comparison, part)
+    shown = collect(command.comparison, part)
     shown.comparison.report()
     if not shown.comparison.works:
         return 1

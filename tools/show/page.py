@@ -10,7 +10,7 @@ from ...explore.pages.palette import page_style
 from ..commands.time import document, headline
 from ..pictures.svg import element
 from . import explanations, sections
-from .gathering import MAIN, Shown
+from .collection import MAIN, Shown
 from .markup import Numbers, Section, paragraph
 from .passes import passes_section
 

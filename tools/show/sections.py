@@ -13,7 +13,7 @@ from ..pictures.networks import Network
 from ..pictures.svg import Value
 from ..pictures.timelines import Timeline
 from ..variants import Refused, Timed
-from .gathering import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
+from .collection import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
 from .markup import Cell, Numbers, Section, figure, folded, paragraph, table
 
 RATE = "tokens_per_second"
@@ -160,10 +160,23 @@ def network_section(shown: Shown) -> Section:
     kernels = sorted((one for one in shown.networks if one.nodes), key=lambda one: -len(one.nodes))
     if not kernels:
         return Section("network", question, (paragraph(absent(shown, "has no network of stages")),))
-    pictures = [network.draw(f"What waits for what in {one.kernel}", one, _colors(shown)) for one in kernels]
+    pictures = [
+        network.draw(f"What waits for what in {one.kernel}", one, _colors(shown), _busiest(one, shown))
+        for one in kernels
+    ]
     first, *others = zip(kernels, pictures, strict=True)
     folded_ones = (folded(_network_words(one), figure(picture)) for one, picture in others)
     return Section("network", question, (figure(first[1]), *folded_ones), tuple(pictures))
+
+
+def _busiest(kernel: Network, shown: Shown) -> str:
+    """What sets the pace of a kernel, and what stands below its units."""
+    uses = [] if shown.main is None else shown.main.timing.document.get("stages", [])
+    use = next((one for one in uses if one["kernel"] == kernel.kernel), None)
+    words = "Below a unit: its PCUs, and the share of the time in which it works."
+    if use is None or not use["bottleneck_share"]:
+        return words
+    return f"Busiest is {use['bottleneck']}, for {share_text(use['bottleneck_share'])} of the time. {words}"
 
 
 def _network_words(kernel: Network) -> str:

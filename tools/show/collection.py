@@ -135,7 +135,7 @@ class _Keeping(Watcher):
             self.drawn.append(Drawn(name, given, program, timing, self._options))
 
 
-def gather(options: ComparisonOptions, window: tuple[int, int] | None = None) -> Shown:
+def collect(options: ComparisonOptions, window: tuple[int, int] | None = None) -> Shown:
     """Compile and time all variants, as `kl compare` does, and collect what is drawn of some.
 
     The window of the magnifier is two layers in the middle of each if it is None.
