@@ -133,6 +133,17 @@ def test_other_models_are_timed_on_the_same_machine_as_they_are(asked: WhatIf, c
     assert rows["small"] == tuple(answer for _, answer in asked.curves[0].points)
 
 
+def test_what_is_compared_is_the_time_of_one_step(capsys: Capture):
+    path = str(MODELS / "llama3_tiny.kl")
+    mapping = MappingOptions(steps_per_call=4)
+    options = CompilerOptions(model=ModelOptions(path), machine=MachineOptions(), mapping=mapping)
+    answer = timed(time_point(Point(options, TimingOptions())))
+    assert main(["time", path, "--json", "--steps-per-call", "4"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["steps"] == 4
+    assert matches(document, answer)
+
+
 def test_every_parameter_is_asked_about_with_its_source(asked: WhatIf):
     assert [one.parameter.name for one in asked.sensitivities] == [one.name for one in fields(Machine)]
     clock = sensitivity(asked, "clock_hz")

@@ -22,7 +22,7 @@ from .evaluation import answer_of, time_points, timing_of
 from .points import Point
 
 SOCKETS = (1, 2, 4, 8, 16)
-"""Sockets that are asked for; SN40L systems have up to 16."""
+"""Sockets that are asked for, besides those that are given."""
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 CONTEXT_EIGHTHS = (1, 2, 4, 8, 16, 32, 64)
 """Contexts that are asked for, in eighths of the one that is given."""
