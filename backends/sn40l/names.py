@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -36,13 +35,22 @@ def distinct(choices: Sequence[Sequence[str]]) -> list[str]:
     """A name for each: the first of its choices that none has that is as good for another one, or numbers."""
     names: list[str | None] = [None] * len(choices)
     for rank in range(max(map(len, choices), default=0)):
-        wanted = Counter(name for ranked in choices for name in ranked[: rank + 1])
+        wanted = _wanted([ranked[: rank + 1] for ranked in choices])
         for number, ranked in enumerate(choices):
             if names[number] is None and rank < len(ranked) and wanted[ranked[rank]] == 1:
                 names[number] = ranked[rank]
     taken = {name for ranked in choices for name in ranked}
     numbered = {ranked[0]: _numbered(ranked[0], taken) for ranked in choices}
     return [name or next(numbered[ranked[0]]) for name, ranked in zip(names, choices, strict=True)]
+
+
+def _wanted(choices: Sequence[Sequence[str]]) -> Mapping[str, int]:
+    """How many want each name."""
+    wanted: dict[str, int] = {}
+    for names in choices:
+        for name in names:
+            wanted[name] = wanted.get(name, 0) + 1
+    return wanted
 
 
 def _numbered(name: str, taken: Container[str]) -> Iterator[str]:

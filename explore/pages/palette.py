@@ -50,7 +50,8 @@ KINDS = {
     "state": Color("#009e73", "#2fbd94"),
     "input": Color("#7a5195", "#b28fd0"),
     "value": Color("#e69f00", "#eeb040"),
-    "carry": Color("#d55e00", "#f0893e"),
+    "waiting": Color("#f3d7a0", "#5c4a22"),
+    "back": Color("#d55e00", "#f0893e"),
     "channel": Color("#8a909c", "#99a1ae"),
     "other": Color("#8a909c", "#99a1ae"),
 }
@@ -73,10 +74,10 @@ STAGES = (
 """The colours that stages take in turn, in the order of their kernel."""
 
 HEAT = (
-    Color("#c9dff0", "#26384a"),
-    Color("#9fcae8", "#2c5273"),
-    Color("#6db3de", "#2f6f9f"),
-    Color("#3b94cb", "#3f95cf"),
+    Color("#c9dff0", "#41566d"),
+    Color("#9fcae8", "#3f6d96"),
+    Color("#6db3de", "#3d84bd"),
+    Color("#3b94cb", "#56b4e9"),
     Color("#e8b84a", "#d9a938"),
     Color("#e08f1f", "#e8963a"),
     Color("#d55e00", "#f0763e"),

@@ -88,9 +88,8 @@ def wrong_sums(page: Node, compare: Sequence[Mapping[str, Any]]) -> Iterator[str
 
 
 def _busy(row: Node, class_: str) -> int:
-    return sum(
-        int(rect.facts["data-cycles"]) for rect in row.all("rect", class_) if "data-cycles" in rect.facts
-    )
+    rects = [rect for strip in row.all("g", class_) for rect in strip.having("data-cycles")]
+    return sum(int(rect.facts["data-cycles"]) for rect in rects)
 
 
 def wrong_cells(page: Node, floorplan: Mapping[str, Any]) -> Iterator[str]:

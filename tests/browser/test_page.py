@@ -147,10 +147,25 @@ def test_the_page_is_small_and_the_same_again(tiny: Page):
     assert printed("show", TINY, "-o", "-") == tiny.markup
 
 
+def test_a_refused_variant_stands_with_its_reason():
+    page = read(printed("show", TINY, "--set", "rdn_bytes_per_cycle=2", "-o", "-"))
+    [row] = [one for one in page.all("tr") if one.text.startswith("stepped") and "refused" in one.text]
+    assert "bytes a cycle on the link" in row.text
+    assert len(page.having("data-timeline")) == 3
+
+
+def test_without_the_looped_variant_sections_say_why():
+    page = read(printed("show", TINY, "--set", "rdn_bytes_per_cycle=1", "-o", "-"))
+    sections = {one.facts["id"]: one.text for one in page.all("section")}
+    assert len(sections) == 9
+    for name in ("looping", "chip", "network", "memory", "passes"):
+        assert "looped is refused: @step.head puts" in sections[name]
+
+
 def without_a_launch(markup: str) -> str:
     """The first launch of the timelines is not drawn."""
-    start = markup.index('data-picture="timelines"')
-    found = re.compile(r'<rect[^>]*class="launch"[^>]*data-start[^>]*>.*?</rect>').search(markup, start)
+    start = markup.index('class="launch" data-busy', markup.index('data-picture="timelines"'))
+    found = re.compile(r"<rect[^>]*data-start[^>]*>.*?</rect>").search(markup, start)
     assert found is not None
     return markup[: found.start()] + markup[found.end() :]
 
@@ -179,9 +194,7 @@ MUTATIONS: dict[str, tuple[Callable[[str], str], Callable[[Node, Page], list[str
         lambda page, tiny: [*wrong_places(page)],
     ),
     "a moved rectangle": (
-        lambda markup: re.sub(
-            r'<rect x="([\d.]+)"(?=[^>]*class="kernel"[^>]*data-start)', r'<rect x="9\1"', markup, count=1
-        ),
+        lambda markup: re.sub(r'<rect x="([\d.]+)"(?=[^>]*data-start)', r'<rect x="9\1"', markup, count=1),
         lambda page, tiny: [*wrong_places(page)],
     ),
     "a pass left out": (

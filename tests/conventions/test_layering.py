@@ -167,6 +167,16 @@ def test_programs_are_checked_read_and_run_without_xdsl(module: str):
     assert done.stdout.strip() == "[]"
 
 
+def test_pictures_are_drawn_without_the_compiler_and_libraries():
+    names = [path.stem for path in (ROOT / "tools/pictures").glob("[a-z]*.py")]
+    code = (
+        f"import sys; from kl.tools.pictures import {', '.join(sorted(names))}; "
+        "print(sorted({'xdsl', 'numpy', 'rich', 'kl.passes'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 KIND_WORDS = ("carry", "collective", "counter", "gather")
 
 

@@ -21,7 +21,7 @@ from kl.backends.sn40l.errors import ExecutionError
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import DDR, HBM, LINKS
 from kl.backends.sn40l.positions import position_inputs
-from kl.backends.sn40l.program import Program
+from kl.backends.sn40l.program import Execute, LoadArguments, LoadProgram, Program
 from kl.backends.sn40l.report import Report
 from kl.backends.sn40l.units import Stage
 from kl.backends.targets import Choice, TargetError
@@ -177,6 +177,35 @@ def copies(network: Any, calls: int) -> Program:
     return net.program(calls)
 
 
+def test_calls_of_a_kernel_that_are_not_alike_are_told_apart(network: Any) -> None:
+    net = network()
+    x, y = net.memory("x", "input", 4, 16), net.memory("y", "value", 4, 16, output=True)
+    net.memory("far", "input", 4, 16, tier="ddr")
+    row = net.channel(1, 16)
+    net.load("load", x, row)
+    net.store("store", row, y)
+    program = net.program()
+    near, out, far = (region.address for region in program.regions)
+    kernel = replace(program.kernels[0], parameters=program.kernels[0].parameters[:2])
+    calls = [(LoadArguments("kernel", (one, out)), Execute("kernel")) for one in (near, far, near)]
+    commands = (LoadProgram("kernel"), *(command for call in calls for command in call))
+    check(replace(program, kernels=(kernel,), commands=commands), {})
+
+
+def test_a_kernel_runs_from_its_first_cycle_to_before_its_end(tiny: Any) -> None:
+    program, report, _ = tiny
+    call = report.calls[1]
+    start, end = call.start_cycle + call.ledger.launch, call.start_cycle + call.cycles
+    for window, runs in (
+        ((start - 5, start), False),
+        ((start - 5, start + 1), True),
+        ((end, end + 5), False),
+    ):
+        found = intervals_of(program, report, window).window
+        assert found is not None
+        assert any(one.kernel == call.kernel for one in found.stages) == runs
+
+
 def test_a_thousand_calls_take_no_more_words_than_ten(network: Any) -> None:
     few, many = (timed_intervals(copies(network, calls)) for calls in (10, 1000))
     assert [len(one.spans) for one in few.tracks] == [len(one.spans) for one in many.tracks]
@@ -241,6 +270,13 @@ def test_a_window_that_is_none_of_the_call_is_refused(tiny: Any, window: tuple[i
         intervals_of(program, report, window)
     assert f"which has cycles 0 to {report.cycles}" in caught.value.message
     assert f"0:{report.cycles}" in caught.value.way_out
+
+
+def test_a_window_ends_with_the_call(tiny: Any) -> None:
+    program, report, _ = tiny
+    assert intervals_of(program, report, (0, report.cycles)).window is not None
+    with pytest.raises(TargetError):
+        intervals_of(program, report, (0, report.cycles + 1))
 
 
 def test_noting_spans_changes_nothing_else(tiny: Any) -> None:

@@ -74,6 +74,15 @@ def test_a_stage_is_called_by_its_operation_and_what_it_reads(tiny: Program) -> 
     assert caches_and_values < set(names)
 
 
+def test_a_weight_goes_before_data_that_is_in_memory_too() -> None:
+    text = (EXAMPLES / "llama3_tiny.kl").read_text("utf-8")
+    program = emit_program(lowered(text, Choice("op", loop=False)), "tiny")
+    numbers = {kernel.name: number for number, kernel in enumerate(program.kernels)}
+    names = names_of(program, numbers["decoder.qkv"])
+    assert [name for name in names if "matmul" in name] == ["matmul.wq", "matmul.wk", "matmul.wv"]
+    assert "rms_norm.attention_norm" in names_of(program, numbers["decoder.norm"])
+
+
 def test_of_values_it_is_the_one_that_no_other_reads(tiny: Program) -> None:
     assert [name for name in names_of(tiny) if name.startswith("add")] == ["add.wo", "add.w_down"]
 

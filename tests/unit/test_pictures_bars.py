@@ -21,6 +21,10 @@ def test_parts_take_their_share_of_the_width():
     assert written(8, whole=200) == "██╱░"
 
 
+def test_a_part_ends_at_the_nearest_character():
+    assert [len(stacked([("launch", amount)], 1, 2)) for amount in (0.2, 0.3)] == [0, 1]
+
+
 @pytest.mark.parametrize("width", [1, 3, 7, 10, 79])
 def test_roundings_do_not_add_up(width: int):
     parts = [("launch", 1.0)] * 13

@@ -17,6 +17,7 @@ from kl.backends.floorplans import (
     PlacedStage,
     PortLoad,
 )
+from kl.explore.pages.palette import STAGES
 from kl.tools.pictures import chip, links
 from kl.tools.pictures.cells import Grid
 from kl.tools.pictures.labels import Label, rows
@@ -159,9 +160,24 @@ def test_a_full_chip_with_all_its_links_stays_small():
     assert picture.inline() == chip.draw(Floorplan(2, 26, 20, 64.0, (full,), "assumed"), full, "t").inline()
 
 
+def test_very_many_small_stages_are_drawn_together_and_no_cell_is_lost():
+    path = [(column, row) for column in range(52) for row in range(20)]
+    stages = tuple(PlacedStage(f"s{at}", "", (cell,)) for at, cell in enumerate(path))
+    channels = tuple(PlacedChannel(f"c{at}", (f"s{at}",), 1, 1, (cell,)) for at, cell in enumerate(path))
+    crowd = KernelPlan("crowd", stages, channels, ())
+    root = read(chip.draw(Floorplan(2, 26, 20, 64.0, (crowd,), "assumed"), crowd, "t"))
+    assert elements(root) <= 1500
+    for unit in ("PCU", "PMU"):
+        paths = [one for one in having(root, "data-unit") if one.attrib["data-unit"] == unit]
+        assert sorted(cell for one in paths for cell in cells(one)) == path
+        for one in paths:
+            colour = {f"stage-{path.index(cell) % len(STAGES)}" for cell in cells(one)}
+            assert colour == {one.attrib["class"]}
+
+
 def test_names_beside_each_other_do_not_overlap_and_stay_inside():
     labels = [
-        Label(f"name.of.{at}", "other", x, 0) for at, x in enumerate((0, 1, 5, 400, 405, 410, 839, 840))
+        Label(f"name.of.{at}", "other", x, 0) for at, x in enumerate((0, 1, 5, 90, 400, 405, 410, 839, 840))
     ]
     placed = rows(labels)
     assert sum(map(len, placed)) == len(labels)

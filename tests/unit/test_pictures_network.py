@@ -43,6 +43,14 @@ def test_each_unit_is_a_box_and_each_channel_is_drawn_with_its_depth():
     assert {"w ·7", "out ·1", "32"} <= {*texts(root)}
 
 
+def test_what_leads_from_memory_to_memory_stands_alone():
+    nodes = (Node("token", "load"), Node("gather", "load"), Node("out", "store"), Node("idle", "load"))
+    edges = (Edge("token", "gather", "token", 1, 4), Edge("gather", "out", "x", 2, 64))
+    root = read(network.draw("t", Network("embedding", nodes, edges)))
+    assert [box.attrib["data-node"] for box in boxes(root)] == ["token", "idle", "gather", "out"]
+    assert [one.attrib["data-edge"] for one in having(root, "data-edge")] == ["token", "x"]
+
+
 def test_layers_go_from_left_to_right_and_wrap():
     layout = lay_out(chain(17))
     places = [layout.places[name] for name in ("carry", *(f"s{at}" for at in range(17)))]
@@ -66,7 +74,7 @@ def test_the_bottleneck_is_marked_and_the_way_back_is_apart():
     root = read(network.draw("t", chain(6)))
     assert [one.attrib["data-bottleneck"] for one in having(root, "data-bottleneck")] == ["s1"]
     (back,) = having(root, "data-back")
-    assert back.attrib["class"] == "line carry"
+    assert back.attrib["class"] == "line back"
 
 
 def test_shares_of_work_and_waiting_are_bars_behind_each_other():

@@ -121,6 +121,13 @@ def test_layers_are_counted_and_what_a_call_does_not_use_has_no_row():
     assert "links" in texts(read(timelines.draw("t", [Timeline("used", used)])))
 
 
+def test_a_memory_that_is_not_used_is_seen_to_idle():
+    unused = replace(in_a_loop(2), tracks=())
+    root = read(timelines.draw("t", [Timeline("a", unused)]))
+    assert coverage(root, "hbm") == [0]
+    assert "HBM" in texts(root)
+
+
 def test_clocks_that_differ_have_no_common_scale():
     other = replace(in_a_loop(2), clock_hz=CLOCK // 2)
     with pytest.raises(ValueError, match="one clock, not 2"):
@@ -163,6 +170,19 @@ def test_a_magnified_window_has_its_stages_at_their_places():
     assert {"matmul.w<q>", 'add."x"&y', "HBM", "calls"} == {*rows}
     assert coverage(root, "stage") == [10_000, 15_000, 5_000, 15_000]
     assert coverage(root, "hbm") == [2 * (LAYER - 1000), LAYER - 1000]
+
+
+def test_what_is_too_short_to_be_seen_has_a_mark_and_keeps_its_width():
+    (first, *_) = windows()
+    blink = Track("blink", "stage", (Span(LAUNCH + 1000, 3, "", 100_000, 4),), "loop")
+    window = first.intervals.window
+    assert window is not None
+    seen = replace(first.intervals, window=replace(window, stages=(*window.stages, blink)))
+    root = read(magnifier.draw("t", [Timeline("a", seen)]))
+    check_places(root, "data-magnifier")
+    (row,) = (row for row in having(root, "data-row") if row.attrib["data-name"] == "blink")
+    assert [mark.attrib["data-marks"] for mark in having(row, "data-marks")] == ["4"]
+    assert coverage(root, "hbm") == [2 * (LAYER - 1000)]
 
 
 def test_what_a_window_leaves_out_is_hatched_and_not_idle():

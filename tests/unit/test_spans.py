@@ -87,6 +87,7 @@ def test_blocks_are_all_things_in_order(things: str) -> None:
 
 def test_a_block_is_what_covers_most() -> None:
     assert list(blocks("x" + "abb" * 5 + "y")) == [Block(0, 1, 1), Block(1, 3, 5), Block(16, 1, 1)]
+    assert list(blocks("abab")) == [Block(0, 2, 2)]
 
 
 @pytest.mark.parametrize("begin", range(6))

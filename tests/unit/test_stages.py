@@ -12,6 +12,7 @@ from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import LayerTime, StageUse, Wait
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.report import KernelUse, Report, kernel_uses, layer_rows
+from kl.backends.sn40l.servers import Calendar, Server
 from kl.backends.sn40l.timing import layers_json, stages_json
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
@@ -212,3 +213,24 @@ def test_the_json_form_has_them_only_if_asked(capsys: pytest.CaptureFixture[str]
     document = json.loads(capsys.readouterr().out)
     assert "layers" in document
     assert "stages" not in document
+
+
+class Transfers:
+    """A unit whose transfers take ten cycles for a hundred bytes."""
+
+    index, writes, firings = 0, False, 9
+
+    def cost(self, firing: int) -> tuple[int, int]:
+        return 10, 100
+
+    def serve(self, now: int, end: int, firing: int) -> None:
+        """Nothing is waited for."""
+
+
+def test_a_transfer_over_the_edge_of_layers_counts_in_both_by_its_share() -> None:
+    server = Server(Calendar())
+    for firing, now in enumerate((5, 15)):
+        server.request(0, Transfers(), firing)
+        server.dispatch(now)
+        shares = [server.bytes_until(now + cycles) - 100 * firing for cycles in (0, 3, 9, 10, 12)]
+        assert shares == [0, 30, 90, 100, 100]

@@ -259,6 +259,10 @@ def test_compare_and_tune_take_a_target(toy: Path, model: str, tmp_path: Path):
     reasons = {one["refused"] for one in compared if "refused" in one}
     assert reasons == {"steps are not looped: no pass does it"}
     assert "speedup" in output(toy, "compare", model, "--target", "toy")
+    page = output(toy, "show", model, "--target", "toy", "-o", "-")
+    assert page.count("The target toy ") == 5
+    assert "The target toy has no floor plan." in page
+    assert "launch_ns" in page
     storage = ["--storage", str(tmp_path / "toy.db"), "--budget", "4"]
     explored = ["--explore", "launch_ns=10,1000", "--cost", "price=2000 / launch_ns"]
     tuned = document(toy, "tune", model, "--target", "toy", *explored, *storage)

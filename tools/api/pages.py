@@ -7,7 +7,7 @@ from ..commands.show import Command, pictures_of, said
 from ..diagnostics import Diagnostic
 from ..inputs import Input
 from ..options import ComparisonOptions
-from ..show.gathering import gather
+from ..show.collection import collect
 from ..show.page import page, sections_of
 from .errors import error_of
 from .keywords import filled, window_text
@@ -24,9 +24,9 @@ def shown(
     """
     command = filled(Command, {"window": window_text(window)}, comparison=options)
     part = None if command.window is None else values.window(command.window)
-    gathered = gather(options, part, given)
-    if not gathered.comparison.works:
-        raise error_of(gathered.comparison.refusals()[0])
-    sections = sections_of(gathered, said(command))
-    svgs = {one.name: one.standalone() for one in pictures_of(gathered, sections)}
-    return Page(given.path, page(gathered, sections), svgs, tuple(remarks))
+    found = collect(options, part, given)
+    if not found.comparison.works:
+        raise error_of(found.comparison.refusals()[0])
+    sections = sections_of(found, said(command))
+    svgs = {one.name: one.standalone() for one in pictures_of(found, sections)}
+    return Page(given.path, page(found, sections), svgs, tuple(remarks))

@@ -66,7 +66,7 @@ def comparison_tables(results: list[Timed | Refused]) -> list[Table]:
         columns = ("bounds", "roofline", "share of it", "attainable", "share of it", "above it")
         tables.append(Table([*columns, *first.columns], [_bounds(one) for one in timed]))
     if first.parts:
-        entries = [name.replace("_", " ") for name in first.parts]
+        entries = _headings([*first.parts])
         tables.append(Table(["time goes to", *entries], [_parts(one) for one in timed]))
     return tables
 
@@ -95,6 +95,15 @@ def _bounds(timed: Timed) -> list[str]:
         cells += ["", ""] if bound is None else [f"{bound.tokens_per_second:.1f}", share_text(bound.share)]
     rest = "" if timing.attainable is None else time_text(timed.step_seconds * (1 - timing.attainable.share))
     return [timed.name, *cells, rest, *timing.columns.values()]
+
+
+def _headings(names: list[str]) -> list[str]:
+    """Names of parts as headings; the first word is not said again where the part before has it, too."""
+    words = [name.split("_") for name in names]
+    return [
+        " ".join(one[1:] if before and one[1:] and one[0] == before[0] else one)
+        for before, one in zip([[], *words], words, strict=False)
+    ]
 
 
 def _parts(timed: Timed) -> list[str]:

@@ -17,7 +17,7 @@ from ..values import HELP_MARK, InputError, window
 
 if TYPE_CHECKING:
     from ..pictures.svg import Picture
-    from ..show.gathering import Shown
+    from ..show.collection import Shown
     from ..show.markup import Section
 
 STDOUT = "-"
@@ -51,13 +51,13 @@ def run(command: Command) -> int:
 
     Raises: InputError for two outputs on stdout, and a window that no call has.
     """
-    from ..show.gathering import gather
+    from ..show.collection import collect
     from ..show.page import page, sections_of
     from ..show.text import print_text
 
     _check(command)
     part = None if command.window is None else window(command.window)
-    shown = gather(command.comparison, part)
+    shown = collect(command.comparison, part)
     shown.comparison.report()
     if not shown.comparison.works:
         return 1

@@ -15,6 +15,9 @@ from .svg import Element, Picture, element, group, slug, text
 FEW = 0.01
 """The share of a chip's units below which a channel is not named."""
 
+MOST_NAMES, MOST_AREAS = 80, 200
+"""Areas of a panel that are named, and that have a path of their own: the largest ones."""
+
 
 @dataclass(frozen=True)
 class _Area:
@@ -103,16 +106,30 @@ def _panel(grid: Grid, areas: Sequence[_Area], unit: str, words: str) -> tuple[l
     check_once(((area.name, area.cells) for area in areas), grid, unit)
     grey = "; grey: read by no stage" if any(not area.stage for area in areas) else ""
     heading = f"{words}: {sum(len(area.cells) for area in areas):,} of {grid.units:,}{grey}"
-    named = [area for area in areas if unit == "PCU" or len(area.cells) >= FEW * grid.units]
+    drawn = _few(areas)
+    worth = [area for area in drawn if unit == "PCU" or len(area.cells) >= FEW * grid.units]
+    named = [area for area in worth if area.stage or unit == "PMU"][:MOST_NAMES]
     inside, upper, lower = _names(grid, named)
     top = 20.0 + len(labels.rows(upper)) * labels.ROW
-    dies = [*grid.dies_drawn(), *(_area(area, grid, unit) for area in areas), grid.lines()]
+    dies = [*grid.dies_drawn(), *(_area(area, grid, unit) for area in drawn), grid.lines()]
     pills = [part for one in inside for part in labels.pill(one.name, one.class_, one.x, one.y)]
     made = (
         text(0, 12, heading, "text strong"),
         group(*dies, *pills, *labels.above(upper, -2), *labels.below(lower, grid.height + 4), y=top),
     )
     return list(made), top + grid.height + 4 + len(labels.rows(lower)) * labels.ROW
+
+
+def _few(areas: Sequence[_Area]) -> list[_Area]:
+    """The largest areas first; of the others, if there are too many, those of a colour as one."""
+    ordered = sorted(areas, key=lambda area: -len(area.cells))
+    small = ordered[MOST_AREAS:]
+    together = list[_Area]()
+    for class_ in dict.fromkeys(area.class_ for area in small):
+        alike = [area for area in small if area.class_ == class_]
+        cells = tuple(cell for area in alike for cell in area.cells)
+        together.append(_Area(f"{len(alike)} small ones", class_, cells, "too small to be told apart", ""))
+    return ordered[:MOST_AREAS] + together
 
 
 def _area(area: _Area, grid: Grid, unit: str) -> Element:

@@ -19,7 +19,6 @@ from .svg import (
     shortened,
     span,
     text,
-    text_width,
 )
 
 LABEL, TOP, PITCH, BAR = 110, 54, 50, 20
@@ -82,7 +81,7 @@ def draw(title: str, bars: Sequence[LedgerBar], subtitle: str = "") -> Picture:
     head = (text(0, 18, title, "text title"), text(0, 37, words, "soft"))
     table = group(*_table(bars), y=y, data_table="ledger")
     described = f"Ledger bars of {', '.join(bar.label for bar in bars)}, with a mark at the roofline."
-    return Picture("ledger", title, described, y + 40 + 18 * len(bars), (*head, *rows, table))
+    return Picture("ledger", title, described, y + 26 + 18 * len(bars), (*head, *rows, table))
 
 
 def _bar(bar: LedgerBar, scale: float) -> Iterator[Element]:
@@ -113,9 +112,8 @@ def _table(bars: Sequence[LedgerBar]) -> Iterator[Element]:
     for column, name in enumerate(names):
         right = LABEL + (column + 1) * pitch
         class_, words, short = _part(name)
-        shown = shortened(short, pitch - 24, 11)
-        yield text(right, 14, shown, "text small end")
-        yield rect(right - text_width(shown, 11) - 16, 5, 10, 10, class_, words)
+        yield text(right - 14, 14, shortened(short, pitch - 20, 11), "text small end")
+        yield rect(right - 10, 5, 10, 10, class_, words)
     yield line(f"M0 20H{WIDTH}", "lines")
     for row, bar in enumerate(bars):
         yield text(0, 35 + 18 * row, shortened(bar.label, LABEL, 11), "text small")

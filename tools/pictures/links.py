@@ -1,4 +1,4 @@
-"""The load of a chip's links as heat; the scale ends at what a link can carry."""
+"""The load of a chip's links as heat; the scale ends at what a link can take."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ def _mark(load: LinkLoad, grid: Grid) -> Iterator[Element]:
 
 
 def _legend(plan: Floorplan) -> Iterator[Element]:
-    """The scale, from nothing to what a link can carry."""
+    """The scale, from nothing to what a link can take."""
     for part in range(len(HEAT)):
         yield rect(12 + part * 24, 0, 24, 11, f"heat-{part}")
     yield text(0, 10, "0", "soft small")
     end = 12 + len(HEAT) * 24 + 6
-    yield text(end, 10, f"{plan.link_bytes_per_cycle:.4g} bytes a cycle: what a link can carry", "soft small")
+    yield text(end, 10, f"{plan.link_bytes_per_cycle:.4g} bytes a cycle: what a link can take", "soft small")

@@ -9,7 +9,7 @@ from ...backends.intervals import Intervals, Span, Window
 from ...backends.tables import time_text
 from ...explore.pages.palette import stage_classes
 from .pieces import clipped
-from .strips import HATCH, Scale, hatched, legend, strip, tick_lines, tick_texts
+from .strips import HATCH, SHORT, Scale, hatched, legend, short_marks, strip, tick_lines, tick_texts
 from .svg import WIDTH, Element, Picture, element, group, rect, shortened, span, text
 from .timelines import SERVERS, Timeline, spans_of
 
@@ -108,7 +108,9 @@ def _row(row: _Row, y: float, scale: Scale, length: int, most: int) -> Iterator[
     ground = rect(0, 0, scale.pixels(length), BAR, "idle")
     over = (strip(row.over, scale, "launch", BAR, most, hangs=True),) if row.over else ()
     busy = strip(row.spans, scale, row.class_, BAR, most)
-    yield group(ground, busy, *over, y=y, data_row=row.kind, data_name=row.name)
+    marks = short_marks(row.spans, scale, row.class_, BAR, most) if row.kind == "stage" else None
+    parts = (ground, busy, *over, *((marks,) if marks is not None else ()))
+    yield group(*parts, y=y, data_row=row.kind, data_name=row.name)
 
 
 def _goes_on(intervals: Intervals, window: Window, longest: int) -> bool:
@@ -120,4 +122,5 @@ def _legend(panels: Sequence[tuple[Timeline, Window, Sequence[_Row]]], longest: 
     servers = [(class_, f"{name} busy") for kind, (class_, name) in SERVERS.items() if kind in kinds]
     unknown = any(_goes_on(one.intervals, window, longest) for one, window, _ in panels)
     hatch = [(HATCH, "not recorded")] if unknown else []
-    return [("launch", "launch"), ("kernel", "kernel runs"), *servers, ("idle", "idle"), *hatch]
+    start = [("launch", "launch"), ("kernel", "kernel runs"), *servers, ("idle", "idle")]
+    return [*start, (SHORT, "works too shortly to be seen"), *hatch]

@@ -17,7 +17,7 @@ STREAM, FOOT, APART, LANE, TOP = 14, 22, 12, 11, 52
 """Pixels of a stream's line, of what stands below a box, between boxes, of a lane, and above all."""
 
 MOST_NODES = 60
-"""That are drawn: more than a picture can show."""
+"""Boxes that are drawn at most: more cannot be told apart."""
 
 
 @dataclass(frozen=True)
@@ -47,39 +47,70 @@ class Layout:
     lanes: Mapping[Edge, float]
     """The height of the level part of each channel that goes past other layers."""
     bottom: float
+    left_out: int
+    """Boxes that are too many."""
+
+
+@dataclass(frozen=True)
+class _Streams:
+    """What stands at boxes: the streams of memory that lead to a box or come from one."""
+
+    names: frozenset[str]
+    loads: Mapping[str, tuple[Edge, ...]]
+    """By the names of boxes."""
+    stores: Mapping[str, tuple[Edge, ...]]
+
+    def has(self, edge: Edge) -> bool:
+        """Whether a channel is that of a stream."""
+        return edge.start in self.names or edge.end in self.names
+
+    def above(self, name: str) -> float:
+        """Pixels of what a box loads."""
+        loads = len(self.loads.get(name, ()))
+        return STREAM * loads + (3 if loads else 0)
 
 
 def lay_out(network: Network) -> Layout:
     """A place for each unit but streams, at most `MOST_NODES`, those of the first layers."""
-    memory = {node.name for node in network.nodes if node.is_memory}
-    layers = _layers(
-        network, [edge for edge in network.edges if not _is_stream(edge, memory) and not edge.is_back]
-    )
+    streams = _streams(network)
+    names = [node.name for node in network.nodes if node.name not in streams.names]
+    forward = [edge for edge in network.edges if not streams.has(edge) and not edge.is_back]
+    layers = _layers(network.kernel, names, forward)
     places, lanes, y = dict[str, Place](), dict[Edge, float](), float(TOP)
     columns = -(-len(layers) // -(-len(layers) // MOST_COLUMNS)) if layers else 1
     for row in range(0, len(layers), columns):
-        names = layers[row : row + columns]
-        far = _far(network, names, layers, memory, columns)
-        tracks = _tracks(far)
+        tracks = _tracks(_far(forward, layers[row : row + columns], layers, columns))
         lanes |= {edge: y + LANE * track + 6 for edge, track in tracks.items()}
         y += LANE * (max(tracks.values(), default=-1) + 1) + 4
-        y = _stand(network, names, _pitch(columns), y, places) + APART
+        y = _stand(network, layers[row : row + columns], streams, _pitch(columns), y, places) + APART
     back = [edge for edge in network.edges if edge.is_back and {edge.start, edge.end} <= {*places}]
     lanes |= {edge: y + LANE * at for at, edge in enumerate(back)}
-    return Layout(places, lanes, y + LANE * len(back))
+    return Layout(places, lanes, y + LANE * len(back), len(names) - len(places))
 
 
-def _is_stream(edge: Edge, memory: set[str]) -> bool:
-    return edge.start in memory or edge.end in memory
+def _streams(network: Network) -> _Streams:
+    """The streams of memory, but those that lead from memory to memory: these are boxes."""
+    memory = {node.name: node.kind for node in network.nodes if node.is_memory}
+    joined = {name for edge in network.edges for name in (edge.start, edge.end)}
+    direct = [edge for edge in network.edges if edge.start in memory and edge.end in memory]
+    boxes = {name for edge in direct for name in (edge.start, edge.end)}
+    names = frozenset((memory.keys() & joined) - boxes)
+    loads, stores = (defaultdict[str, tuple[Edge, ...]](tuple) for _ in range(2))
+    for edge in network.edges:
+        if edge.start in names:
+            loads[edge.end] += (edge,)
+        elif edge.end in names:
+            stores[edge.start] += (edge,)
+    return _Streams(names, loads, stores)
 
 
-def _layers(network: Network, edges: Sequence[Edge]) -> list[list[str]]:
+def _layers(kernel: str, names: Sequence[str], edges: Sequence[Edge]) -> list[list[str]]:
     """Names by the longest way from a unit that waits for none; within a layer as their sources stand."""
-    before = {node.name: dict[str, None]() for node in network.nodes if not node.is_memory}
+    before = {name: dict[str, None]() for name in names}
     for edge in edges:
         before[edge.end][edge.start] = None
     depth = dict[str, int]()
-    for name in _in_order(before, network.kernel):
+    for name in _in_order(before, kernel):
         depth[name] = max((depth[source] + 1 for source in before[name]), default=0)
     found = defaultdict[int, list[str]](list)
     for name in before:
@@ -121,22 +152,17 @@ def _first(layers: Sequence[list[str]]) -> list[list[str]]:
 
 
 def _far(
-    network: Network,
-    row: Sequence[Sequence[str]],
-    layers: Sequence[Sequence[str]],
-    memory: set[str],
-    columns: int,
+    edges: Sequence[Edge], row: Sequence[Sequence[str]], layers: Sequence[Sequence[str]], columns: int
 ) -> list[tuple[Edge, float, float]]:
     """Channels that end in a row and do not come from the layer before, with their ends on the level."""
     layer_of = {name: at for at, layer in enumerate(layers) for name in layer}
     here = {name for layer in row for name in layer}
     found = list[tuple[Edge, float, float]]()
-    for edge in network.edges:
-        if _is_stream(edge, memory) or edge.is_back or edge.end not in here or edge.start not in layer_of:
-            continue
-        start, end = layer_of[edge.start], layer_of[edge.end]
-        if end - start > 1 or end % columns == 0:
-            found.append((edge, start % columns + 1.0, float(end % columns)))
+    for edge in edges:
+        if edge.end in here and edge.start in layer_of:
+            start, end = layer_of[edge.start], layer_of[edge.end]
+            if end - start > 1 or end % columns == 0:
+                found.append((edge, start % columns + 1.0, float(end % columns)))
     return found
 
 
@@ -161,31 +187,25 @@ def _pitch(columns: int) -> float:
 
 
 def _stand(
-    network: Network, row: Sequence[Sequence[str]], pitch: float, top: float, places: dict[str, Place]
+    network: Network,
+    row: Sequence[Sequence[str]],
+    streams: _Streams,
+    pitch: float,
+    top: float,
+    places: dict[str, Place],
 ) -> float:
     """Give the units of a row their places, the first ones on one level; the height below them."""
-    first = max(_head(_streams(network, layer[0])[0]) for layer in row)
+    nodes = {node.name: node for node in network.nodes}
+    first = max(streams.above(layer[0]) for layer in row)
     bottom = top
     for column, layer in enumerate(row):
-        y = top + first - _head(_streams(network, layer[0])[0])
+        y = top + first - streams.above(layer[0])
         for name in layer:
-            loads, stores = _streams(network, name)
-            y += _head(loads)
+            loads, stores = streams.loads.get(name, ()), streams.stores.get(name, ())
+            y += streams.above(name)
             x, wide = LEFT + column * pitch, pitch - GAP
-            places[name] = Place(network.node(name), x, y, wide, loads, stores)
+            places[name] = Place(nodes[name], x, y, wide, loads, stores)
             is_last = name == network.bottleneck
             y += HIGH + FOOT + STREAM * (len(stores) + is_last) + APART
         bottom = max(bottom, y)
     return bottom
-
-
-def _head(loads: Sequence[Edge]) -> float:
-    """Pixels of what stands above a box."""
-    return STREAM * len(loads) + (3 if loads else 0)
-
-
-def _streams(network: Network, name: str) -> tuple[tuple[Edge, ...], tuple[Edge, ...]]:
-    """What a unit loads and what it stores."""
-    loads = (edge for edge in network.edges if edge.end == name and network.node(edge.start).kind == "load")
-    stores = (edge for edge in network.edges if edge.start == name and network.node(edge.end).kind == "store")
-    return tuple(loads), tuple(stores)

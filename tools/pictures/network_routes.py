@@ -71,7 +71,7 @@ def _around(edge: Edge, start: Place, end: Place, lane: float) -> Element:
         f"M{number(start.x + start.wide)} {number(start.middle)}H{number(out)}V{number(lane)}"
         f"H{number(into)}V{number(end.middle)}H{number(end.x)}"
     )
-    return _way(edge, path, "carry" if edge.is_back else "channel", (out + into) / 2, lane)
+    return _way(edge, path, "back" if edge.is_back else "channel", (out + into) / 2, lane)
 
 
 def _way(edge: Edge, path: str, class_: str, x: float, y: float) -> Element:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-NodeKind = Literal["stage", "load", "store", "carry", "collective"]
+NodeKind = str
+"""`load` and `store` are streams from and to memory; all others are boxes, whatever they are called."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A unit of a kernel; loads and stores are drawn at the units that they serve."""
+    """A unit of a kernel; loads and stores are drawn at the units that they serve, if there are such."""
 
     name: str
     """Unique within the kernel."""
@@ -53,16 +53,6 @@ class Network:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     bottleneck: str = ""
-
-    def node(self, name: str) -> Node:
-        """The unit of a name.
-
-        Raises: ValueError without one.
-        """
-        found = next((node for node in self.nodes if node.name == name), None)
-        if found is None:
-            raise ValueError(f"no unit of {self.kernel} has the name {name}")
-        return found
 
     def check(self) -> None:
         """Raises: ValueError if an edge names no unit, or two units have one name."""

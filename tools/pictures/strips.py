@@ -11,12 +11,15 @@ from ...backends.tables import share_text, time_text
 from .pieces import Piece, busy, pieces
 from .svg import Element, element, group, line, number, rect, text, text_width
 
+SHORT = "short"
+"""The sample of what is too short to be seen, in a legend."""
+
 HATCH = "not-recorded"
 """The sample of what is not recorded, in a legend."""
 
 
-LOWEST, POINTED = 1.5, 3.0
-"""Pixels of height that anything has, and of width from which a pointer finds it."""
+LOWEST, SEEN, POINTED = 1.5, 0.5, 3.0
+"""Pixels of height that anything has, and of width from which an eye and a pointer find it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,16 @@ def strip(
     found = pieces(given, scale.pixels_per_cycle, most)
     parts = (_rectangle(piece, scale, height, hangs) for piece in found)
     return element("g", *parts, class_=class_, data_busy=busy(given))
+
+
+def short_marks(spans: Iterable[Span], scale: Scale, class_: str, height: float, most: int) -> Element | None:
+    """A mark at each piece that is too narrow to be seen; None where all can be."""
+    found = pieces(spans, scale.pixels_per_cycle, most)
+    narrow = [piece for piece in found if scale.pixels(piece.end - piece.start) < SEEN]
+    if not narrow:
+        return None
+    path = "".join(f"M{number(scale.pixels(piece.start))} {number(height)}v-5" for piece in narrow)
+    return line(path, class_, data_marks=len(narrow))
 
 
 def _rectangle(piece: Piece, scale: Scale, height: float, hangs: bool) -> Element:
@@ -127,6 +140,8 @@ def _swatch(class_: str, x: float, y: float) -> Iterator[Element]:
     """A sample: of a colour, of hatching, or of a tick."""
     if class_ == "tick":
         yield line(f"M{number(x + 6)} {number(y)}V{number(y + 12)}", "text")
+    elif class_ == SHORT:
+        yield line(f"M{number(x + 6)} {number(y + 12)}v-5", "text")
     elif class_ == HATCH:
         yield hatched(x, y, 12, 12)
     else:

@@ -38,10 +38,6 @@ class Element:
         if self.children or self.tag not in _EMPTY:
             yield f"</{self.tag}>"
 
-    def count(self) -> int:
-        """How many elements it is, itself among them."""
-        return 1 + sum(child.count() for child in self.children if isinstance(child, Element))
-
 
 _EMPTY = {"rect", "path", "line", "circle", "br"}
 """What closes itself where it holds nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 from ... import __version__
 from ...backends.tables import bytes_text, share_text
 from ..parameters import Parameter, parameters_of
-from .gathering import Shown
+from .collection import Shown
 from .markup import Cell, Numbers, Section, listing, paragraph, table
 from .sections import rate_text
 

@@ -9,7 +9,7 @@ from ...backends.tables import time_text
 from ..pictures import timelines
 from ..pictures.svg import Picture, Value
 from ..pictures.timelines import Timeline
-from .gathering import MAIN, Drawn, Shown
+from .collection import MAIN, Drawn, Shown
 
 WORDS = (
     "One call for all layers: the next layer's weights arrive while this one computes; memory never waits."

@@ -61,7 +61,7 @@ def table(
 ) -> str:
     """A table that scrolls within the page; the columns `texts` are words, all others numbers.
 
-    A row with fewer cells than columns ends in one that spans the rest.
+    A row with fewer cells than columns ends in one that spans the rest; a last column of words is a wide one.
     """
     head = element("tr", *(element("th", one, class_=_side(at, texts)) for at, one in enumerate(columns)))
     body = [element("tr", *_cells(row, len(columns), texts)) for row in rows]
@@ -72,12 +72,12 @@ def table(
 
 def _cells(row: Sequence[Cell], columns: int, texts: Sequence[int]) -> Iterable[Element]:
     for at, one in enumerate(row):
-        rest = columns - at
-        if at == len(row) - 1 and rest > 1:
-            yield value(one, "td", colspan=str(rest))
+        is_last, side = at == len(row) - 1, _side(at, texts)
+        if is_last and at < columns - 1:
+            yield value(one, "td", colspan=str(columns - at))
         else:
-            side = _side(at, texts)
-            yield value(one, "td", **({"class_": side} if side else {}))
+            class_ = side or ("words" if is_last and at else None)
+            yield value(one, "td", **({"class_": class_} if class_ else {}))
 
 
 def _side(at: int, texts: Sequence[int]) -> str | None:

@@ -11,15 +11,7 @@ from xdsl.ir import SSAValue
 from ...dialects.dataflow_kernel import ChannelOp, KernelOp
 from ...dialects.dataflow_units import UnitOp
 from ..diagnostics import position_of
-from ..pictures.networks import Edge, Network, Node, NodeKind
-
-KINDS: Mapping[str, NodeKind] = {
-    "dataflow.stage": "stage",
-    "dataflow.store": "store",
-    "dataflow.carry": "carry",
-    "dataflow.collective": "collective",
-}
-"""What an operation is in the picture; all others bring something, as loads do."""
+from ..pictures.networks import Edge, Network, Node
 
 
 def networks_of(module: ModuleOp, uses: Sequence[Mapping[str, Any]]) -> Iterator[Network]:
@@ -58,7 +50,7 @@ def _names(units: Sequence[UnitOp], rows: Sequence[Mapping[str, Any]]) -> list[s
 def _node(unit: UnitOp, name: str, row: Mapping[str, Any], cycles: int) -> Node:
     place = position_of(unit)
     location = f"{place.file}:{place.line}:{place.column}" if place is not None else ""
-    kind = KINDS.get(unit.name, "load")
+    kind = unit.name.rpartition(".")[2] if unit.inputs() else "load"
     if not row or not cycles:
         return Node(name, kind, location=location)
     waits = row["input_wait_cycles"] + row["output_wait_cycles"]

@@ -10,7 +10,7 @@ from ...explore.pages.palette import page_style
 from ..commands.time import document, headline
 from ..pictures.svg import element
 from . import explanations, sections
-from .gathering import MAIN, Shown
+from .collection import MAIN, Shown
 from .markup import Numbers, Section, paragraph
 from .passes import passes_section
 
@@ -43,7 +43,7 @@ def sections_of(shown: Shown, command: str, more: Sequence[Section] = ()) -> tup
 
 def _passes(shown: Shown) -> Section:
     if not shown.texts:
-        why = sections.absent(shown, "has run any pass")
+        why = sections.absent(shown, "has run no pass")
         return Section("passes", "Which pass did what?", (paragraph(why),))
     source = shown.comparison.given.source
     place, text = ("", "") if source is None else (source.place, source.text)

@@ -71,7 +71,7 @@ def _step(number: int, one: PassText, hunks: Sequence[Hunk]) -> Element:
     """A pass: one that has changed something can be opened."""
     added, removed = counts(hunks)
     name = element("code", one.name, class_="strong")
-    about = element("span", one.about, class_="soft")
+    about = element("span", one.about.replace("`", ""), class_="soft")
     if not hunks:
         nothing = element("span", "±0", class_="counts soft")
         return element(

@@ -13,7 +13,7 @@ from ..pictures.networks import Network
 from ..pictures.svg import Value
 from ..pictures.timelines import Timeline
 from ..variants import Refused, Timed
-from .gathering import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
+from .collection import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
 from .markup import Cell, Numbers, Section, figure, folded, paragraph, table
 
 RATE = "tokens_per_second"
@@ -40,7 +40,7 @@ def time_section(shown: Shown, numbers: Numbers) -> Section:
     rows = [_time_row(at, one, numbers) for at, one in enumerate(results)]
     bars = [bar for at, one in enumerate(results) if (bar := _bar(at, one, numbers)) is not None]
     picture = ledger.draw(f"Where the time of a token goes: {shown.title}", bars) if bars else None
-    said = "" if bars else absent(shown, "says where its time goes")
+    said = "" if bars else absent(shown, "does not say where its time goes")
     parts = (table(columns, rows), figure(picture) if picture else paragraph(said))
     return Section("time", "What does each variant take?", parts, (picture,) if picture else ())
 
@@ -83,7 +83,7 @@ def looping_section(shown: Shown, numbers: Numbers) -> Section:
     lines = [_timeline(one, shown, numbers) for one in shown.drawn if one.timing.intervals is not None]
     question = "What does looping remove?"
     if not lines:
-        return Section("looping", question, (paragraph(absent(shown, "says when what is busy")),))
+        return Section("looping", question, (paragraph(absent(shown, "does not say when what is busy")),))
     words = (
         "Every call of a kernel ends with an empty pipeline, a launch, and a pipeline to fill, while memory"
         " idles. A looped kernel runs all layers in one call: the weights of the next layer arrive while this"
@@ -126,7 +126,7 @@ def chip_section(shown: Shown) -> Section:
     """Where stages and channels lie, and what links carry; the largest kernel first."""
     question = "How does it lie on the chip?"
     if shown.floorplan is None:
-        return Section("chip", question, (paragraph(absent(shown, "has a floor plan")),))
+        return Section("chip", question, (paragraph(absent(shown, "has no floor plan")),))
     plan, main = shown.floorplan, shown.main
     assert main is not None, "it has the floor plan"
     shares = _shares(main)
@@ -159,11 +159,24 @@ def network_section(shown: Shown) -> Section:
     question = "What waits for what?"
     kernels = sorted((one for one in shown.networks if one.nodes), key=lambda one: -len(one.nodes))
     if not kernels:
-        return Section("network", question, (paragraph(absent(shown, "has a network of stages")),))
-    pictures = [network.draw(f"What waits for what in {one.kernel}", one, _colors(shown)) for one in kernels]
+        return Section("network", question, (paragraph(absent(shown, "has no network of stages")),))
+    pictures = [
+        network.draw(f"What waits for what in {one.kernel}", one, _colors(shown), _busiest(one, shown))
+        for one in kernels
+    ]
     first, *others = zip(kernels, pictures, strict=True)
     folded_ones = (folded(_network_words(one), figure(picture)) for one, picture in others)
     return Section("network", question, (figure(first[1]), *folded_ones), tuple(pictures))
+
+
+def _busiest(kernel: Network, shown: Shown) -> str:
+    """What sets the pace of a kernel, and what stands below its units."""
+    uses = [] if shown.main is None else shown.main.timing.document.get("stages", [])
+    use = next((one for one in uses if one["kernel"] == kernel.kernel), None)
+    words = "Below a unit: its PCUs, and the share of the time in which it works."
+    if use is None or not use["bottleneck_share"]:
+        return words
+    return f"Busiest is {use['bottleneck']}, for {share_text(use['bottleneck_share'])} of the time. {words}"
 
 
 def _network_words(kernel: Network) -> str:
@@ -174,7 +187,7 @@ def memory_section(shown: Shown) -> Section:
     """What lies where in memory."""
     question = "What lies where in memory?"
     if shown.memory is None:
-        return Section("memory", question, (paragraph(absent(shown, "has a map of its memory")),))
+        return Section("memory", question, (paragraph(absent(shown, "has no map of its memory")),))
     document = shown.memory.document
     tiers = [memory.Tier(one["tier"], one["size_bytes"], one["used_bytes"]) for one in document["tiers"]]
     regions = [
@@ -198,4 +211,4 @@ def absent(shown: Shown, what: str) -> str:
     """Why a section is empty."""
     reasons = [*_refusals(shown, (MAIN,))]
     target = shown.comparison.given.target.name
-    return reasons[0] if reasons else f"The target {target} does not say it: nothing of it {what}."
+    return reasons[0] if reasons else f"The target {target} {what}."

@@ -11,7 +11,7 @@ from ..pictures import bars
 from ..pictures.timelines import SERVERS, spans_of
 from ..terminal import print_table
 from ..variants import Refused, Timed
-from .gathering import Drawn, Shown
+from .collection import Drawn, Shown
 
 WIDTH = 72
 """Characters of the longest bar."""

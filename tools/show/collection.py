@@ -135,7 +135,7 @@ class _Keeping(Watcher):
             self.drawn.append(Drawn(name, given, program, timing, self._options))
 
 
-def gather(
+def collect(
     options: ComparisonOptions, window: tuple[int, int] | None = None, given: Input | None = None
 ) -> Shown:
     """Compile and time all variants, as `kl compare` does, and collect what is drawn of some.

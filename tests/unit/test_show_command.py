@@ -1,0 +1,96 @@
+"""The command `kl show`: where it writes, its text, its pictures, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from kl.tools.command_line import filled, written
+from kl.tools.commands.show import Command
+from kl.tools.kl import main, make_parser
+
+ROOT = Path(__file__).parents[2]
+MINI = str(ROOT / "examples/mini.kl")
+Capture = pytest.CaptureFixture[str]
+
+
+def test_a_page_goes_into_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture):
+    monkeypatch.chdir(tmp_path)
+    assert main(["show", MINI]) == 0
+    assert capsys.readouterr().out == "mini.show.html\n"
+    assert (tmp_path / "mini.show.html").read_text("utf-8").startswith("<!doctype html>")
+    assert [one.name for one in tmp_path.iterdir()] == ["mini.show.html"]
+
+
+def test_pictures_stand_alone(tmp_path: Path, capsys: Capture):
+    folder = tmp_path / "pictures"
+    assert main(["show", MINI, "--svg", str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    names = {one.stem for one in folder.iterdir()}
+    assert {"ledger", "timelines", "magnifier", "memory", "hero", "chip-block-loop"} <= names
+    assert {Path(one).stem for one in told["files"]} == names
+    assert [one["variant"] for one in told["compare"]][:3] == ["unfused", "fused", "looped"]
+    for path in folder.iterdir():
+        text = path.read_text("utf-8")
+        assert ElementTree.fromstring(text).attrib["width"] == "840"
+        assert "prefers-color-scheme:dark" in text
+
+
+def test_text_has_bars_on_one_scale(capsys: Capture):
+    assert main(["show", MINI, "--text"]) == 0
+    _, table, ledger, timelines = capsys.readouterr().out.split("\n\n")
+    assert [line.split()[0] for line in table.splitlines()][:4] == ["variant", "unfused", "fused", "looped"]
+    bars = [line.split()[:2] for line in ledger.splitlines()[1:4]]
+    lengths = [len(bar) for _, bar in bars]
+    assert lengths[0] == 72
+    assert lengths[0] > lengths[1] > lengths[2] > 0
+    lines = [line for line in timelines.splitlines() if "HBM" in line]
+    assert [line.split()[0] for line in lines] == ["unfused", "fused", "looped"]
+    assert [line.rindex("|") - line.index("|") - 1 for line in lines] == lengths
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "-o", "-"], "-o - and --text write to stdout both\nhelp: leave out one"),
+        (["--window", "5"], "--window '5' is no pair of cycles"),
+        (["--window", "9000000:9000001"], "is no part of a call: the longest has"),
+        (["-o", "no/such/folder/page.html"], "no/such/folder/page.html: No such file or directory"),
+        (["--svg", MINI], "File exists"),
+    ],
+)
+def test_what_it_cannot_do_is_an_error(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["show", MINI, *arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_program_is_refused_as_by_compare(tmp_path: Path, capsys: Capture):
+    path = str(tmp_path / "kernels.mlir")
+    assert main(["compile", MINI, "--to", "kernel", "-o", path]) == 0
+    assert main(["show", path]) == 1
+    assert "has its kernels already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "model.kl",
+        "model.kl --param layers=3 --param vocab=8 --sockets 16 --spill",
+        "a.kl --after 'loop-kernels=cse,canonicalize' --without prefetch-weights --position 0",
+        "a.kl --machine m.toml --orchestration software --steps-per-call 4 --window 1:2 --text",
+    ],
+)
+def test_a_command_is_written_as_it_was_read(line: str):
+    parser = make_parser(["show"])
+    command = filled(Command, parser.parse_args(["show", *shlex.split(line)]))
+    again = filled(Command, parser.parse_args(["show", *written(command)]))
+    assert again == command
+    assert sorted(written(command)) == sorted(shlex.split(line))
