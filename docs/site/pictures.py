@@ -2,11 +2,13 @@
 
 Run from the repository root: `.venv/bin/python docs/site/pictures.py`, or `make pictures`. A command that
 writes pictures (`--svg FOLDER`) runs in a folder of its own, beside the examples; those that the page shows
-are kept. A test draws them again and compares.
+are kept. A test draws those again whose commands stand in `sh` blocks, and compares; a `text` block takes too
+long for it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -32,8 +34,9 @@ def shown() -> list[str]:
 
 
 def stale(folder: Path) -> list[str]:
-    """The pictures of the page that differ from those in a folder, or are not there."""
-    return [name for name in shown() if _bytes(folder / name) != _bytes(DOCS / name)]
+    """The pictures of the page that differ from those that have been drawn in a folder."""
+    drawn = (name for name in shown() if (folder / name).parent.is_dir())
+    return [name for name in drawn if _bytes(folder / name) != _bytes(DOCS / name)]
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -50,11 +53,23 @@ def keep(folder: Path, names: Sequence[str]) -> None:
         shutil.copyfile(folder / name, DOCS / name)
 
 
-if __name__ == "__main__":
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "examples").symlink_to(DOCS.parent / "examples")
+def main() -> None:
+    """Draw all pictures, and keep them where every command has succeeded."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "examples").symlink_to(DOCS.parent / "examples")
         for command in commands():
             print(command, flush=True)
-            path = f"{Path(sys.executable).parent}:$PATH"
-            subprocess.run(["sh", "-c", f"PATH={path} {command} >/dev/null"], cwd=folder, check=True)
-        keep(Path(folder), shown())
+            path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            done = subprocess.run(
+                ["sh", "-c", f"{command} >&2"], cwd=folder, check=False, env={**os.environ, "PATH": path}
+            )
+            if done.returncode != 0:
+                sys.exit(f"error: {command} fails, no picture is changed")
+        if missing := [name for name in shown() if not (folder / name).is_file()]:
+            sys.exit(f"error: no command of {PAGE.name} draws {', '.join(missing)}")
+        keep(folder, shown())
+
+
+if __name__ == "__main__":
+    main()
