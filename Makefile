@@ -24,7 +24,7 @@ TORCH_FOR_CPU := https://download.pytorch.org/whl/cpu
 # Where `make docs` puts its pages.
 PAGES := build/docs
 
-.PHONY: install demo reference pictures docs chromium browser test test-oldest oracle xdsl-suite lit check format \
+.PHONY: install demo reference pictures shown docs chromium browser test test-oldest oracle xdsl-suite lit check format \
 	constraints clean
 
 install: $(DEVELOPER)
@@ -73,6 +73,10 @@ test-oldest: $(OLDEST)/.installed
 # The pictures of docs/gallery.md, by the commands that stand there.
 pictures: $(BASE)
 	$(BIN)/python docs/site/pictures.py
+
+# What commands print, in the `text` blocks of the pages; look at the changes before you keep them.
+shown: install
+	KL_UPDATE_PAGES=1 $(BIN)/pytest -q -n 2 tests/conventions/test_documentation.py
 
 # Pages of docs/ for a browser: warnings are errors, links lead somewhere, nothing is loaded from elsewhere.
 docs: install

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from .diagnostics import Diagnostic
-
-_HEARD: ContextVar[list[Diagnostic] | None] = ContextVar("heard", default=None)
+_HEARD: ContextVar[list[Any] | None] = ContextVar("heard", default=None)
 
 
 @contextmanager
-def heard() -> Generator[list[Diagnostic]]:
-    """Collect what is said meanwhile in this thread: it is not printed, and no progress is displayed."""
-    said: list[Diagnostic] = []
+def heard() -> Generator[list[Any]]:
+    """Collect the diagnostics that are said meanwhile in this thread.
+
+    They are not printed, and no progress is displayed.
+    """
+    said: list[Any] = []
     token = _HEARD.set(said)
     try:
         yield said
@@ -24,6 +24,6 @@ def heard() -> Generator[list[Diagnostic]]:
         _HEARD.reset(token)
 
 
-def listener() -> list[Diagnostic] | None:
+def listener() -> list[Any] | None:
     """What collects all that is said; None where it is printed."""
     return _HEARD.get()

@@ -6,6 +6,7 @@ styles, scripts, fonts) has to lie in the same folder; links that a reader may f
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Iterator
@@ -82,13 +83,16 @@ def _leads(path: Path, link: str, pages: dict[Path, Page]) -> bool:
 
 def main(folder: Path) -> int:
     """Print what is wrong; 1 if anything is."""
-    found = sorted(troubles(folder))
-    print(
-        "\n".join(found)
-        or f"{len([*folder.rglob('*.html')])} pages: all links lead somewhere, none loads from elsewhere"
-    )
+    try:
+        found = sorted(troubles(folder))
+    except FileNotFoundError as error:
+        found = [f"error: {error}; make docs writes them"]
+    count = len([*folder.rglob("*.html")])
+    print("\n".join(found) or f"{count} pages: all links lead somewhere, none loads from elsewhere")
     return int(bool(found))
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    parser = argparse.ArgumentParser(description="Hold built pages to their rules.")
+    parser.add_argument("folder", type=Path, help="where the pages are, such as build/docs")
+    sys.exit(main(parser.parse_args().folder))

@@ -8,6 +8,7 @@ long for it.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -52,11 +53,23 @@ def keep(folder: Path, names: Sequence[str]) -> None:
         shutil.copyfile(folder / name, DOCS / name)
 
 
-if __name__ == "__main__":
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "examples").symlink_to(DOCS.parent / "examples")
+def main() -> None:
+    """Draw all pictures, and keep them where every command has succeeded."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "examples").symlink_to(DOCS.parent / "examples")
         for command in commands():
             print(command, flush=True)
-            path = f"{Path(sys.executable).parent}:$PATH"
-            subprocess.run(["sh", "-c", f"PATH={path} {command} >/dev/null"], cwd=folder, check=True)
-        keep(Path(folder), shown())
+            path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+            done = subprocess.run(
+                ["sh", "-c", f"{command} >&2"], cwd=folder, check=False, env={**os.environ, "PATH": path}
+            )
+            if done.returncode != 0:
+                sys.exit(f"error: {command} fails, no picture is changed")
+        if missing := [name for name in shown() if not (folder / name).is_file()]:
+            sys.exit(f"error: no command of {PAGE.name} draws {', '.join(missing)}")
+        keep(folder, shown())
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ what it makes with what is there.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import dialect_pages
@@ -32,7 +33,16 @@ def index() -> str:
     return "\n".join([*lines, "", *contents]) + "\n"
 
 
-if __name__ == "__main__":
-    for path, text in pages().items():
+def main() -> None:
+    """Write all pages, or none where one cannot be made."""
+    try:
+        made = pages()
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    for path, text in made.items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

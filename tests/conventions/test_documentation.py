@@ -3,7 +3,8 @@
 Blocks of `sh` run line by line, those lines that call our tools; `kl` blocks are whole models and `mlir`
 blocks whole modules; `python` blocks run. A `text` block with nothing but empty lines between it and a block
 that has run is what that prints; `…` stands there for what is left out, within a line or for whole lines.
-Whatever is not meant to be run is marked otherwise, such as `text` behind a sentence.
+Whatever is not meant to be run is marked otherwise, such as `text` behind a sentence. With KL_UPDATE_PAGES=1
+in the environment (`make shown`), pages are changed to what is printed now, as far as lines can be told.
 """
 
 from __future__ import annotations
@@ -109,6 +110,25 @@ def differences(shown: str, printed: str) -> str:
     return "\n".join(unified_diff(shown.splitlines(), lines, "shown", "printed", lineterm=""))
 
 
+def brought_up_to_date(shown: str, printed: str) -> str:
+    """What a page shows, each whole line as the next one that is printed now and begins with its word."""
+    lines, left = [line.rstrip() for line in printed.splitlines()], []
+    for line in shown.splitlines():
+        begins = [one for one in lines if one.split()[:1] == line.split()[:1]]
+        if "…" not in line and begins:
+            line, lines = begins[0], lines[lines.index(begins[0]) + 1 :]
+        left.append(f"{line}\n")
+    return "".join(left)
+
+
+def update(page: Path, shown: str, printed: str) -> str:
+    """Change a block of a page to what is printed now, and give it back."""
+    text = page.read_text(encoding="utf-8")
+    now = brought_up_to_date(shown, printed)
+    page.write_text(text.replace(f"```text\n{shown}```", f"```text\n{now}```"), encoding="utf-8")
+    return now
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that looks like the repository; commands may leave files there."""
@@ -149,6 +169,8 @@ def check_blocks(page: Path, folder: Path) -> int:
     printed, compared = None, 0
     for language, text, follows in blocks(page.read_text(encoding="utf-8")):
         if language == "text" and follows and printed is not None:
+            if os.environ.get("KL_UPDATE_PAGES"):
+                text = update(page, text, printed)
             assert differences(text, printed) == ""
             compared += 1
         printed = CHECKS[language](text, folder) if language in CHECKS else None
@@ -195,6 +217,12 @@ def test_adding_a_pass_works_as_it_is_described(tmp_path: Path):
     chosen = f"{test} tests/conventions/test_pass_examples.py tests/conventions/test_layering.py"
     pytest_command = f"python -m pytest -q {chosen} -k '{Path(test).stem} or imports'"
     run_shell(pytest_command, copy, PYTHONPATH=str(tmp_path))
+
+
+def test_lines_are_brought_up_to_date_as_far_as_they_can_be_told():
+    printed = "a 1\nb 2\na 3\n\nc 4\n"
+    assert brought_up_to_date("a 0\n…\na 0\n\nc …\n", printed) == "a 1\n…\na 3\n\nc …\n"
+    assert brought_up_to_date("gone 0\nb 0\n", printed) == "gone 0\nb 2\n", "the test says the rest"
 
 
 def test_pages_link_to_what_is_there():
