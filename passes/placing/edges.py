@@ -79,10 +79,11 @@ class Problem:
         least = LEAST * max(sums.values(), default=0.0)
         return {turn: total for turn, total in sums.items() if total and total >= least}
 
-    @cached_property
-    def closed(self) -> frozenset[int]:
-        """The rates at which a value goes around a loop."""
-        return frozenset(block.turn for block in self.blocks if block.reader is not None)
+    @property
+    def is_a_loop(self) -> bool:
+        """Whether all that counts runs at one rate, at which a value goes around a loop."""
+        closed = {block.turn for block in self.blocks if block.reader is not None}
+        return len(self.turns) == 1 and closed >= {*self.turns}
 
     @property
     def rates(self) -> int:
@@ -130,22 +131,20 @@ def place_for_both_edges(problem: Problem) -> Placement:
     even one. The same for equal problems.
     """
     best = plain = _try(problem, tuple(range(len(problem.stages))), 0, 0)
-    for cuts in range(MOST_CUTS + 1):
+    is_needed = plain.uneven > problem.enough
+    for cuts in range(MOST_CUTS + 1 if is_needed or problem.is_a_loop else 1):
         if best.uneven <= EVEN:
             break
         found = [_shifted(problem, order, cuts) for order in _promising(problem, cuts)]
-        worth = [one for one in found if plain.uneven > problem.enough or _is_free(problem, one, plain)]
+        worth = [one for one in found if is_needed or _is_free(one, plain)]
         best = min([best, *worth], key=lambda one: one.rank)
     return best.placement
 
 
-def _is_free(problem: Problem, one: _Try, plain: _Try) -> bool:
-    """Whether a placement is even and costs nothing: it cuts none but a loop, and no way is longer."""
+def _is_free(one: _Try, plain: _Try) -> bool:
+    """Whether a placement is even and no way is longer."""
     pairs = zip(one.lengths, plain.lengths, strict=True)
-    cuts_a_loop = len(problem.turns) == 1 and problem.closed >= {*problem.turns}
-    return (
-        one.uneven <= EVEN and (cuts_a_loop or not one.cuts) and all(ours <= theirs for ours, theirs in pairs)
-    )
+    return one.uneven <= EVEN and all(ours <= theirs for ours, theirs in pairs)
 
 
 def _try(problem: Problem, order: Order, cuts: int, shift: int) -> _Try:
@@ -210,6 +209,8 @@ def _shifted(problem: Problem, order: Order, cuts: int) -> _Try:
     low, shift = -high, 0
     best = last = _try(problem, order, cuts, shift)
     for _ in range(HALVINGS):
+        if cuts and best.uneven <= EVEN:  # another one would hardly be shorter
+            break
         low, high = (shift, high) if last.leans_left else (low, shift)
         shift = (low + high) // 2
         last = _try(problem, order, cuts, shift)

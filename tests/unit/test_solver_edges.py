@@ -92,6 +92,18 @@ def test_a_loop_is_cut_elsewhere_for_nothing():
     assert (uneven(problem, plain(problem)), uneven(problem, placement)) == (2.0, 1.0)
 
 
+def test_a_loop_stays_as_it_is_where_even_edges_make_its_way_longer():
+    """The first stage lies beside the edge from which its stream comes; a value goes around from there."""
+    problem = chain(closed=True, enough=WIDE)
+    streams = tuple(
+        replace(one, ports=10.0) if one.consumer == 0 and one.producer is None else one
+        for one in problem.blocks
+    )
+    wide = replace(problem, blocks=streams)
+    assert place_for_both_edges(wide) == plain(wide)
+    assert place_for_both_edges(replace(wide, enough=1.5)) != plain(wide)
+
+
 def test_what_is_no_loop_stays_in_order_while_links_are_wide_enough():
     problem = chain(closed=False, enough=WIDE)
     assert place_for_both_edges(problem) == plain(problem)
