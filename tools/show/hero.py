@@ -11,9 +11,7 @@ from ..pictures.svg import Picture, Value
 from ..pictures.timelines import Timeline
 from .collection import MAIN, Drawn, Shown
 
-WORDS = (
-    "One call for all layers: the next layer's weights arrive while this one computes; memory never waits."
-)
+WORDS = "One call for all layers: the next layer's weights arrive while this one computes; memory stays busy."
 LABELS = {"fused": "one call a layer", MAIN: "looped"}
 """The variants that it holds against each other."""
 
