@@ -1,20 +1,13 @@
 """The Python interface, `import kl`: what the commands do, as functions whose results are values."""
 
-from .calls import compare, compile, show, time
-from .compilation import Compilation
-from .errors import Error
-from .results import Comparison, Page, RunResult, TimeResult, Variant
-
-__all__ = [
-    "Comparison",
-    "Compilation",
-    "Error",
-    "Page",
-    "RunResult",
-    "TimeResult",
-    "Variant",
-    "compare",
-    "compile",
-    "show",
-    "time",
-]
+from .calls import compare as compare
+from .calls import compile as compile
+from .calls import show as show
+from .calls import time as time
+from .compilation import Compilation as Compilation
+from .errors import Error as Error
+from .results import Comparison as Comparison
+from .results import Page as Page
+from .results import RunResult as RunResult
+from .results import TimeResult as TimeResult
+from .results import Variant as Variant
