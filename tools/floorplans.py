@@ -23,9 +23,7 @@ def floorplan_of(given: Input) -> Floorplan:
     from .compilation import emit
 
     if given.target.floorplan is None:
-        raise InputError(
-            f"the target {given.target.name} has no floorplan{HELP_MARK}leave out what asks for one"
-        )
+        raise InputError(f"the target {given.target.name} has no floorplan{HELP_MARK}leave out --floorplan")
     if given.level == "program":
         raise InputError(
             f"{given.path} is a program, which has no loads of links any more{HELP_MARK}"

@@ -276,6 +276,7 @@ def test_compare_and_tune_take_a_target(toy: Path, model: str, tmp_path: Path):
     [
         (["run"], "the target toy runs no programs\nhelp: `kl time` times them"),
         (["compile", "--memory"], "the target toy has no map of its memory\nhelp: leave out --memory"),
+        (["compile", "--floorplan"], "the target toy has no floorplan\nhelp: leave out --floorplan"),
         (["time", "--per-layer"], "the target toy knows no details of a step\nhelp: leave out --per-layer"),
         (["time", "--json", "--intervals"], "the target toy knows no details of a step\nhelp: leave out"),
         (["time", "--position", "101"], "position 101 is asked for; a toy has 100\nhelp: stay below"),
