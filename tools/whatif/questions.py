@@ -10,8 +10,9 @@ from itertools import chain
 from pathlib import Path
 
 from ...backends.targets import Timing
-from ..compilation import STDIN, Compiler
+from ..compilation import Compiler
 from ..examples import examples, find_input
+from ..languages import STDIN
 from ..options import CompilerOptions, TimingOptions
 from ..parameters import Parameter, parameters_of
 from ..terminal import progress
