@@ -1,9 +1,9 @@
 """Where on the grid of a socket stages and channels lie, and which way tiles go: a pure solver for each.
 
 **Places.** PCUs and PMUs are numbered along the same path over the grid, so nearness of numbers is nearness
-of places. Every stage takes PCUs in a row, every channel PMUs in a row. Stages keep their order. A channel
-wishes to have its middle between its ends; of all legal first PMUs those are taken that miss the wishes
-least, in squares weighted by bytes.
+of places. Every stage takes PCUs in a row, every channel PMUs in a row. Stages keep the order that they are
+given in; `edges.py` says in which. A channel wishes to have its middle between its ends; of all legal first
+PMUs those are taken that miss the wishes least, in squares weighted by bytes.
 
 **Routes.** A flow goes from the units of one side to those of the other in parallel lanes, each lane first
 along its row, then along its column: dimension-order routing, which cannot deadlock and needs no tables.
@@ -29,6 +29,12 @@ class Block:
     weight: float
     producer: int | None
     consumer: int | None
+    reader: int | None = None
+    """The stage that its values reach through a unit that hands them on."""
+    ports: float = 0.0
+    """Bytes a pass that come from beyond the edges of the grid, or go there."""
+    turn: int = 0
+    """Blocks of one turn are filled at the same rate."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,14 @@ def _pooled(a: tuple[float, float, int], b: tuple[float, float, int]) -> tuple[f
     return (a[0] * a[1] + b[0] * b[1]) / weight, weight, a[2] + b[2]
 
 
-def place(stages: Sequence[int], blocks: Sequence[Block], pcus: int, pmus: int) -> Placement:
+def place(stages: Sequence[int], blocks: Sequence[Block], pcus: int, pmus: int, shift: int = 0) -> Placement:
     """Places for stages of so many PCUs each, in order, and for the channels between them.
 
-    Stages begin at both ends of the grid, near memory, so that what is free lies in the middle. Then channels
-    go to their stages and stages to their channels in turns.
+    Stages begin at both ends of the grid, near memory, so that what is free lies in the middle, or, by a
+    `shift`, in part in front of all, or behind them if it is negative. Then channels go to their stages and
+    stages to their channels in turns.
     """
-    firsts = _from_both_ends(stages, pcus)
+    firsts = _from_both_ends(stages, pcus, shift)
     starts = _place_blocks(blocks, _middles(firsts, stages), pmus)
     for _ in range(ROUNDS):
         firsts = _place_stages(stages, _middles(firsts, stages), blocks, starts, pcus)
@@ -78,12 +85,17 @@ def place(stages: Sequence[int], blocks: Sequence[Block], pcus: int, pmus: int) 
     return Placement(tuple(firsts), tuple(starts))
 
 
-def _from_both_ends(counts: Sequence[int], units: int) -> list[int]:
-    """First units of ranges in their order, one half packed to the left and one to the right."""
+def _from_both_ends(counts: Sequence[int], units: int, shift: int) -> list[int]:
+    """First units of ranges in their order, one half packed to the left and one to the right, then shifted as
+    far as there is room."""
     total = sum(counts)
+    free = units - total
     firsts = [sum(counts[:number]) for number in range(len(counts))]
     left = [2 * first + count <= total for first, count in zip(firsts, counts, strict=True)]
-    return [first if near else first + units - total for first, near in zip(firsts, left, strict=True)]
+    return [
+        first + min(max((0 if near else free) + shift, 0), free)
+        for first, near in zip(firsts, left, strict=True)
+    ]
 
 
 def _middles(firsts: Sequence[int], counts: Sequence[int]) -> list[float]:

@@ -32,9 +32,10 @@ dataflow.kernel @copy(%x: tensor<1x8192xbf16>) -> tensor<1x8192xbf16> {
 }
 ```
 
-Stages follow one another along the snake of the grid, in program order, and channels in the order of their
-readers, each as near to its ends as it may be (`floorplan.py`). Places decide routes, and so the
-hops of a channel: the longest lane from the producer to its PMUs, and on to its reader.
+Stages follow one another along the snake of the grid, in program order or so that both edges of the grid
+bring about as much (`edges.py`), and channels in the order of their readers, each as near to its ends as it
+may be (`floorplan.py`). Places decide routes, and so the hops of a channel: the longest lane from the
+producer to its PMUs, and on to its reader.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -53,9 +54,13 @@ from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail
 from ..units.resident_weights import is_resident, kernel_units, move_residents, resident_place
-from .floorplan import Block, Placement, place
-from .routes import Grid, channel_hops, pass_bytes
+from .edges import Problem, place_for_both_edges
+from .floorplan import Block, Placement
+from .routes import Grid, channel_hops, filling_rate, pass_bytes, port_bytes
 from .side_by_side import Bay, place_side_by_side
+
+EVEN_ROWS = 0.85
+"""Of what the rows of an edge could take if they were even; measured on decoder layers."""
 
 
 def _count(op: dataflow.StageOp | ChannelOp) -> int:
@@ -92,7 +97,7 @@ def place_network(network: dataflow.KernelOp, machine: Machine) -> None:
     """
     units = _Units.of(network, settle=False)
     units.check_room(network, machine.pcus, machine.pmus)
-    units.write(units.in_the_middle(machine.pcus, machine.pmus))
+    units.write(units.in_the_middle(machine, machine.pcus, machine.pmus))
     _write_hops(network, machine)
 
 
@@ -105,7 +110,7 @@ def place_beside_weights(network: dataflow.KernelOp, machine: Machine, places: i
     """
     units = _Units.of(network, settle=settle)
     units.check_room(network, places, places)
-    units.write(units.side_by_side(places) or units.in_the_middle(places, places))
+    units.write(units.side_by_side(places) or units.in_the_middle(machine, places, places))
     _write_hops(network, machine)
 
 
@@ -130,19 +135,25 @@ class _Units:
         _check_room(network, "PCU", sum(map(_count, self.stages)), pcus)
         _check_room(network, "PMU", sum(map(_count, self.channels)), pmus)
 
-    def in_the_middle(self, pcus: int, pmus: int) -> Placement:
-        """Each channel as near to both of its ends as it may be."""
+    def in_the_middle(self, machine: Machine, pcus: int, pmus: int) -> Placement:
+        """Each channel as near to both of its ends as it may be, and about as much of them at either edge."""
         numbers: dict[UnitOp, int] = {stage: number for number, stage in enumerate(self.stages)}
+        turns = [*dict.fromkeys(map(filling_rate, self.channels))]
         blocks = [
             Block(
                 _count(channel),
                 pass_bytes(channel),
                 numbers.get(channel.producers()[0]),
-                numbers.get(channel.consumers()[0]),
+                numbers.get(consumer := channel.consumers()[0]),
+                None if consumer.beside is None else numbers.get(channel_of(consumer.beside).consumers()[0]),
+                port_bytes(channel),
+                turns.index(filling_rate(channel)),
             )
             for channel in self.channels
         ]
-        return place([_count(stage) for stage in self.stages], blocks, pcus, pmus)
+        counts, grid = tuple(map(_count, self.stages)), Grid.of(machine)
+        enough = _enough(machine, grid)
+        return place_for_both_edges(Problem(counts, tuple(blocks), pcus, pmus, grid.left, enough))
 
     def side_by_side(self, places: int) -> Placement | None:
         """Each stage beside its largest input; None where that needs more places."""
@@ -161,6 +172,12 @@ class _Units:
             _write(op, first)
         for op, first in zip(self.channels, placement.blocks, strict=True):
             _write(op, first)
+
+
+def _enough(machine: Machine, grid: Grid) -> float:
+    """How many times half of what HBM sends the links at an edge take, if their rows are not quite even."""
+    sent = machine.hbm_bandwidth * machine.hbm_efficiency_permille / 1000 / machine.clock_hz
+    return EVEN_ROWS * grid.rows * machine.rdn_bytes_per_cycle / (sent / 2)
 
 
 def _write_hops(network: dataflow.KernelOp, machine: Machine) -> None:

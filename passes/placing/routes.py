@@ -17,6 +17,7 @@ from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.dataflow_kernel import channel_of
 from ...dialects.machine import Machine
+from ...dialects.vocabulary import Rate
 from ..units.resident_weights import resident_place
 from ..units.traffic import pass_tiles
 from .floorplan import Flow, Link, Place, hops
@@ -43,6 +44,16 @@ class Grid:
         assert first is not None, "placed before it is routed"
         begin = min(first.value.data, len(self.units) - count)
         return self.units[begin : begin + count]
+
+    @property
+    def left(self) -> int:
+        """How many places are nearer to the left edge; they are the first ones."""
+        return sum(column == 0 for _, column in self.agcus(self.units))
+
+    @property
+    def rows(self) -> int:
+        """Rows, each with a port at either end."""
+        return 1 + max(row for row, _ in self.units)
 
     def agcus(self, units: tuple[Place, ...]) -> tuple[Place, ...]:
         """For each unit the AGCU over which it reaches memory and links."""
@@ -86,6 +97,15 @@ def channel_flows(channel: ChannelOp, bytes_per_cycle: float, grid: Grid) -> tup
     )
 
 
+def port_bytes(channel: ChannelOp) -> int:
+    """Bytes of a pass that a channel gets from memory or links, and puts there."""
+    ends = (channel.producers()[0], channel.consumers()[0])
+    outside = [not isinstance(unit, dataflow.StageOp) and unit.beside is None for unit in ends]
+    if resident_place(channel)[1]:
+        outside[0] = False
+    return sum(outside) * pass_bytes(channel)
+
+
 def channel_hops(channel: ChannelOp, grid: Grid) -> int:
     """Hops from the producer through the PMUs to the reader."""
     return sum(map(hops, channel_flows(channel, 0, grid)))
@@ -94,6 +114,13 @@ def channel_hops(channel: ChannelOp, grid: Grid) -> int:
 def pass_bytes(channel: ChannelOp) -> int:
     """Bytes through a channel in a pass of its producer; tokens have none."""
     return channel.type.tile_bytes * pass_tiles(channel)
+
+
+def filling_rate(channel: ChannelOp) -> Rate:
+    """How often a channel is filled; what is loaded around a loop counts as if it came in each iteration."""
+    producer, consumer = channel.producers()[0], channel.consumers()[0]
+    is_held = isinstance(producer, dataflow.LoadOp) and producer.runs != consumer.runs
+    return consumer.runs if is_held else producer.runs
 
 
 def is_placed(network: dataflow.KernelOp) -> bool:

@@ -18,7 +18,7 @@ from ...dialects.vocabulary import Rate
 from ..diagnostics import fail
 from .detours import route_within
 from .floorplan import Flow, Link, Place, Routes, lanes
-from .routes import Grid, channel_flows, is_placed, pass_bytes
+from .routes import Grid, channel_flows, filling_rate, is_placed, pass_bytes
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def turns(network: dataflow.KernelOp, machine: Machine) -> list[Turn]:
         fail(network, f"@{network.sym_name.data} has units without places; run place-units first")
     groups: dict[Rate, list[ChannelOp]] = {}
     for channel in network.channels():
-        groups.setdefault(_rate(channel), []).append(channel)
+        groups.setdefault(filling_rate(channel), []).append(channel)
     return [_turn(channels, _cycles(network, rate), machine) for rate, channels in groups.items()]
 
 
@@ -71,13 +71,6 @@ def _turn(channels: Sequence[ChannelOp], cycles: float, machine: Machine) -> Tur
     for channel in channels:
         flows += channel_flows(channel, pass_bytes(channel) / cycles, grid)
     return Turn(tuple(channels), tuple(flows), route_within(flows, machine.rdn_bytes_per_cycle))
-
-
-def _rate(channel: ChannelOp) -> Rate:
-    """How often a channel is filled; what is loaded around a loop counts as if it came in each iteration."""
-    producer, consumer = channel.producers()[0], channel.consumers()[0]
-    is_held = isinstance(producer, dataflow.LoadOp) and producer.runs != consumer.runs
-    return consumer.runs if is_held else producer.runs
 
 
 def _cycles(network: dataflow.KernelOp, rate: Rate) -> float:

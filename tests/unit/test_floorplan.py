@@ -25,8 +25,8 @@ from kl.tools.universe import make_context
 
 ROOT = Path(__file__).parents[2]
 MINI, TINY = str(ROOT / "examples/mini.kl"), str(ROOT / "examples/llama3_tiny.kl")
-DETOURS = [MINI, "--set", "rdn_bytes_per_cycle=2"]
-"""By the usual ways a link of the head would carry 2.1 bytes a cycle."""
+DETOURS = [MINI, "--single-call", "--set", "rdn_bytes_per_cycle=2"]
+"""By the usual ways a link would carry more."""
 CASES = {
     "mini": [MINI],
     "unlooped": [MINI, "--param", "layers=2", "--no-loop", "--single-call"],
@@ -195,3 +195,24 @@ def test_the_floorplan_of_planned_ir(tmp_path: Path, capsys: Capture):
             assert file in (str(path), MINI)
             assert int(line) > 0
     assert again == first
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["llama3_8b.kl"], ["llama3_2_1b.kl", "--sockets", "16", "--set", "clock_hz=800000000"]],
+    ids=["8B", "1B on 16 sockets at half the clock"],
+)
+def test_both_edges_bring_about_as_much(arguments: list[str], capsys: Capture):
+    """Of the kernels whose streams keep HBM busy; in program order one of them brings up to three times as
+    much."""
+    model, *options = arguments
+    plan = document(capsys, "compile", str(ROOT / "examples" / model), *options, "--floorplan")["floorplan"]
+    busy = dict[str, list[float]]()
+    for kernel in plan["kernels"]:
+        edges = [0.0, 0.0]
+        for port in kernel["ports"]:
+            edges[port["place"][0] > 0] += port["in_bytes_per_cycle"]
+        if sum(edges) > 900:
+            busy[kernel["kernel"]] = edges
+    assert {*busy} == {"decoder.loop", "step.head"}
+    assert all(max(edges) <= 1.2 * min(edges) for edges in busy.values()), busy
