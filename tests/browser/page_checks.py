@@ -87,6 +87,35 @@ def wrong_sums(page: Node, compare: Sequence[Mapping[str, Any]]) -> Iterator[str
             yield f"{variant['variant']} is drawn for {group.facts['data-total']} cycles"
 
 
+def wrong_bars(page: Node, compare: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Bars whose parts are not those of the ledger, one behind the other, and marks beside the roofline."""
+    variants = {one["variant"]: one for one in compare}
+    groups = page.having("data-ledger")
+    if len({one.facts["data-scale"] for one in groups}) != 1:
+        yield "the bars have several scales"
+    for group in groups:
+        one = variants[group.facts["data-ledger"]]
+        tokens = round(one["tokens_per_second"] * one["seconds"])
+        scale = group.number("data-scale") * one["seconds"] / one["cycles"] / tokens
+        parts = {
+            rect.facts["data-part"]: int(rect.facts["data-cycles"]) for rect in group.having("data-part")
+        }
+        if parts != {name: cycles for name, cycles in one["ledger_cycles"].items() if cycles}:
+            yield f"{one['variant']} is drawn with the parts {parts}"
+        cycle = 0
+        for rect in rects:
+            if abs(rect.number("x") - cycle * scale) > MOST_PIXELS:
+                yield f"{rect.facts['data-part']} of {one['variant']} is drawn at {rect.facts['x']}"
+            cycle += int(rect.facts["data-cycles"])
+            if abs(rect.number("x") + rect.number("width") - cycle * scale) > MOST_PIXELS:
+                yield f"{rect.facts['data-part']} of {one['variant']} is {rect.facts['width']} wide"
+        [mark] = group.having("data-roofline")
+        wanted = one["roofline_share"] * one["cycles"]
+        x = float(mark.facts["d"].removeprefix("M").split()[0])
+        if abs(x - wanted * scale) > MOST_PIXELS:
+            yield f"the roofline of {one['variant']} is at {x}, not {wanted * scale:.2f}"
+
+
 def _busy(row: Node, class_: str) -> int:
     rects = [rect for strip in row.all("g", class_) for rect in strip.having("data-cycles")]
     return sum(int(rect.facts["data-cycles"]) for rect in rects)

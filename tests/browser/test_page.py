@@ -6,13 +6,14 @@ import gzip
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from page_checks import (
     requests,
+    wrong_bars,
     wrong_cells,
     wrong_ids,
     wrong_numbers,
@@ -22,7 +23,9 @@ from page_checks import (
 )
 from page_reading import Node, mutated, read
 
+from kl.dialects.machine import Machine
 from kl.tools.kl import main
+from kl.tools.variants import VARIANTS
 
 ROOT = Path(__file__).parents[2]
 TINY = str(ROOT / "examples/llama3_tiny.kl")
@@ -101,6 +104,23 @@ def test_strips_and_launches_sum_to_the_ledger(tiny: Page):
     assert [*wrong_sums(tiny.read, tiny.compare)] == []
 
 
+def test_bars_are_the_ledger_up_to_their_roofline(tiny: Page):
+    assert [one.facts["data-ledger"] for one in tiny.read.having("data-ledger")] == [*VARIANTS]
+    assert [*wrong_bars(tiny.read, tiny.compare)] == []
+
+
+def test_the_machine_stands_with_its_sources(tiny: Page):
+    [section] = [one for one in tiny.read.all("section") if one.facts["id"] == "making"]
+    rows = {row.all("td")[0].text: row for row in section.all("tr")[1:]}
+    known = {one.name: one for one in fields(Machine)}
+    assert [*rows] == [*known]
+    for name, row in rows.items():
+        assert row.all("td")[-1].text == known[name].metadata["source"]
+        unsure = known[name].metadata["source"].startswith(("Assumed:", "Fitted:"))
+        assert bool(row.all("b", "bad")) == unsure, name
+    assert f"kl show {TINY}" in section.text
+
+
 def test_cells_and_links_are_those_of_the_floor_plan(tiny: Page):
     assert [*wrong_cells(tiny.read, tiny.compiled["floorplan"])] == []
     drawn = [one.facts["data-picture"] for one in tiny.read.having("data-picture")]
@@ -140,11 +160,31 @@ def test_the_page_loads_nothing_and_links_lead_somewhere(tiny: Page):
     assert wrong_ids(tiny.read) == []
 
 
-def test_the_page_is_small_and_the_same_again(tiny: Page):
-    assert len(tiny.markup.encode()) <= 500_000
-    assert len(gzip.compress(tiny.markup.encode())) <= 100_000
-    assert sum(1 for _ in tiny.read.walk()) <= 8_000
+def test_the_page_is_the_same_again(tiny: Page):
     assert printed("show", TINY, "-o", "-") == tiny.markup
+
+
+def test_many_layers_make_no_larger_page(tiny: Page):
+    many = printed("show", TINY, "--param", "layers=96", "-o", "-")
+    assert len(many) <= 1.3 * len(tiny.markup)
+    assert re.search(r"… \d+ lines like this one, but for their numbers", many)
+
+
+@pytest.fixture(scope="module")
+def large() -> str:
+    return printed("show", str(ROOT / "examples/llama3_8b.kl"), "-o", "-")
+
+
+def test_the_page_of_a_published_model_is_small(large: str):
+    assert len(large.encode()) <= 500_000
+    assert len(gzip.compress(large.encode())) <= 100_000
+    assert sum(1 for _ in read(large).walk()) <= 8_000
+
+
+def test_the_timelines_of_a_published_model_keep_their_places_and_sums(large: str):
+    page, compare = read(large), json.loads(printed("compare", str(ROOT / "examples/llama3_8b.kl"), "--json"))
+    assert [*wrong_places(page)] == []
+    assert [*wrong_sums(page, compare)] == []
 
 
 def test_a_refused_variant_stands_with_its_reason():
@@ -189,6 +229,14 @@ MUTATIONS: dict[str, tuple[Callable[[str], str], Callable[[Node, Page], list[str
         lambda page, tiny: [*wrong_numbers(page, tiny.documents)],
     ),
     "a dropped launch": (without_a_launch, lambda page, tiny: [*wrong_sums(page, tiny.compare)]),
+    "a longer part": (
+        lambda markup: re.sub(r'width="(?=[\d.]+"[^>]*data-part)', 'width="9', markup, count=1),
+        lambda page, tiny: [*wrong_bars(page, tiny.compare)],
+    ),
+    "a mark elsewhere": (
+        lambda markup: re.sub(r'd="M(?=[^>]*data-roofline)', 'd="M9', markup, count=1),
+        lambda page, tiny: [*wrong_bars(page, tiny.compare)],
+    ),
     "a changed scale": (
         lambda markup: re.sub(r'(data-timeline="looped" data-scale="0.0)', r"\g<1>1", markup),
         lambda page, tiny: [*wrong_places(page)],

@@ -96,53 +96,54 @@ def _replaced(old: Sequence[Line], new: Sequence[Line]) -> Iterator[Row]:
     heads = [_head(line) for line in old], [_head(line) for line in new]
     for tag, start, end, new_start, new_end in SequenceMatcher(None, *heads, autojunk=False).get_opcodes():
         if tag == "equal":
-            yield from map(_changed, old[start:end], new[new_start:new_end])
+            for pair in zip(old[start:end], new[new_start:new_end], strict=True):
+                yield from _changed(*pair)
         else:
             yield from (_whole("removed", line) for line in old[start:end])
             yield from (_whole("added", line) for line in new[new_start:new_end])
 
 
 def _head(line: Line) -> str:
+    """What an operation is and is called, however deep it stands."""
     found = _HEAD.match(line.text)
-    return found[0] if found else line.text
+    return (found[0] if found else line.text).strip()
 
 
 def _whole(kind: Kind, line: Line) -> Row:
     return Row((Piece(kind, line.text),), line.place)
 
 
-def _changed(old: Line, new: Line) -> Row:
-    """A line with its differences, word by word."""
-    words, others = _WORD.findall(old.text), _WORD.findall(new.text)
-    pieces: list[Piece] = []
-    for tag, start, end, new_start, new_end in SequenceMatcher(
-        None, words, others, autojunk=False
-    ).get_opcodes():
+def _changed(old: Line, new: Line) -> Iterator[Row]:
+    """A line with its differences, word by word; two lines where they have nothing in common."""
+    pieces = tuple(_joined([*_pieces(_WORD.findall(old.text), _WORD.findall(new.text))]))
+    if any(piece.kind == "same" for piece in pieces):
+        yield Row(pieces, new.place)
+    else:
+        yield from (_whole("removed", old), _whole("added", new))
+
+
+def _pieces(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+        gone, came = "".join(old[start:end]), "".join(new[new_start:new_end])
         if tag == "equal":
-            pieces.append(Piece("same", "".join(words[start:end])))
-            continue
-        pieces.append(Piece("removed", "".join(words[start:end])))
-        pieces.append(Piece("added", "".join(others[new_start:new_end])))
-    return Row(tuple(_joined(piece for piece in pieces if piece.text)), new.place)
-
-
-def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """The pieces, where what is the same between two changes is more than a mark or a space."""
-    found: list[Piece] = []
-    for piece in pieces:
-        found.append(piece)
-    gone, came = "", ""
-    for place, piece in enumerate(found):
-        inner = 0 < place < len(found) - 1 and (gone or came)
-        if piece.kind == "same" and inner and not piece.text.strip(" ,=:"):
-            gone, came = gone + piece.text, came + piece.text
-        elif piece.kind == "same":
-            yield from _flushed(gone, came)
-            gone = came = ""
-            yield piece
+            yield Piece("same", gone)
         else:
-            gone += piece.text if piece.kind == "removed" else ""
-            came += piece.text if piece.kind == "added" else ""
+            yield from _flushed(gone, came)
+
+
+def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:
+    """The pieces, where what is the same between two changes is more than a mark or a space."""
+    gone, came = "", ""
+    for place, piece in enumerate(pieces):
+        inner = 0 < place < len(pieces) - 1 and (gone or came)
+        if piece.kind == "same" and not (inner and not piece.text.strip(" ,=:")):
+            yield from _flushed(gone, came)
+            gone, came = "", ""
+            yield piece
+            continue
+        gone += piece.text if piece.kind != "added" else ""
+        came += piece.text if piece.kind != "removed" else ""
     yield from _flushed(gone, came)
 
 

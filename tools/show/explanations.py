@@ -8,6 +8,7 @@ from typing import Any
 from ... import __version__
 from ...backends.tables import bytes_text, share_text
 from ..parameters import Parameter, parameters_of
+from ..pictures.svg import element
 from .collection import Shown
 from .markup import Cell, Numbers, Section, listing, paragraph, table
 from .sections import rate_text
@@ -21,13 +22,6 @@ BOUNDS = {
     "roofline_without_residence_tokens_per_second": rate_text,
 }
 """Numbers of a variant, and how they are written."""
-STANDINGS = {
-    "published": "published",
-    "derived": "derived from what is published",
-    "assumed": "assumed",
-    "fitted": "fitted to measurements",
-    "unknown": "no source",
-}
 
 
 def numbers_section(shown: Shown, numbers: Numbers) -> Section:
@@ -120,6 +114,8 @@ def making_section(shown: Shown, command: str) -> Section:
 
 
 def _parameter(one: Parameter) -> list[Cell]:
-    standing = "set by the command" if one.is_changed else STANDINGS[one.standing]
+    is_sure = one.is_changed or one.standing in ("published", "derived")
+    words = "set" if one.is_changed else one.standing
+    standing = words if is_sure else element("b", words, class_="bad")
     source = f"default {one.default:,}: {one.source}" if one.is_changed else one.source
     return [one.name, f"{one.value:,}", one.unit, standing, source]

@@ -11,7 +11,7 @@ from ..pictures.svg import Picture, Value
 from ..pictures.timelines import Timeline
 from .collection import MAIN, Drawn, Shown
 
-WORDS = "One call for all layers: the next layer's weights arrive while this one computes; memory stays busy."
+WORDS = "One call for all layers instead of one for each: the next weights arrive while a layer computes."
 LABELS = {"fused": "one call a layer", MAIN: "looped"}
 """The variants that it holds against each other."""
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..pictures.svg import Element, Picture, Value, element
 
-Cell = str | Value
-"""What a cell of a table holds: words, or a number with its path."""
+Cell = str | Value | Element
+"""What a cell of a table holds: words, a number with its path, or a part of its own."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Numbers:
 
 
 def value(shown: Cell, tag: str = "span", **attributes: str) -> Element:
-    """An element that holds words or a number."""
-    if isinstance(shown, str):
+    """An element that holds words, a number, or another one."""
+    if isinstance(shown, str | Element):
         return element(tag, shown, **attributes)
     raw = repr(shown.raw) if shown.raw is not None else None
     return element(tag, shown.text, data_path=shown.path or None, data_value=raw, **attributes)

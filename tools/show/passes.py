@@ -12,7 +12,7 @@ from .differences import Hunk, Piece, Row, counts, difference
 from .folding import Line, folded
 from .markup import Section, paragraph
 
-LONG, HEAD, TAIL = 56, 30, 14
+LONG, HEAD, TAIL = 76, 48, 16
 """Characters of what has not changed in a line, and how many of more stand there from both ends; characters
 of attributes that a script folds."""
 _ATTRIBUTES = re.compile(rf"(\{{[^{{}}]{{{LONG},}}\}})")
