@@ -97,9 +97,8 @@ def wrong_bars(page: Node, compare: Sequence[Mapping[str, Any]]) -> Iterator[str
         one = variants[group.facts["data-ledger"]]
         tokens = round(one["tokens_per_second"] * one["seconds"])
         scale = group.number("data-scale") * one["seconds"] / one["cycles"] / tokens
-        parts = {
-            rect.facts["data-part"]: int(rect.facts["data-cycles"]) for rect in group.having("data-part")
-        }
+        rects = group.having("data-part")
+        parts = {rect.facts["data-part"]: int(rect.facts["data-cycles"]) for rect in rects}
         if parts != {name: cycles for name, cycles in one["ledger_cycles"].items() if cycles}:
             yield f"{one['variant']} is drawn with the parts {parts}"
         cycle = 0
