@@ -195,11 +195,11 @@ def test_a_refused_variant_stands_with_its_reason():
 
 
 def test_without_the_looped_variant_sections_say_why():
-    page = read(printed("show", TINY, "--set", "rdn_bytes_per_cycle=1", "-o", "-"))
+    page = read(printed("show", TINY, "--set", "hbm_bytes=300000", "-o", "-"))
     sections = {one.facts["id"]: one.text for one in page.all("section")}
     assert len(sections) == 9
     for name in ("looping", "chip", "network", "memory", "passes"):
-        assert "looped is refused: @step.head puts" in sections[name]
+        assert "looped is refused: the model needs" in sections[name]
 
 
 def without_a_launch(markup: str) -> str:
