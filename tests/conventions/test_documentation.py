@@ -111,12 +111,13 @@ def differences(shown: str, printed: str) -> str:
 
 
 def brought_up_to_date(shown: str, printed: str) -> str:
-    """What a page shows, each whole line as the next one that is printed now and begins with its word."""
+    """What a page shows, each whole line as it is still printed, or else the next one that begins alike."""
     lines, left = [line.rstrip() for line in printed.splitlines()], []
     for line in shown.splitlines():
         begins = [one for one in lines if one.split()[:1] == line.split()[:1]]
         if "…" not in line and begins:
-            line, lines = begins[0], lines[lines.index(begins[0]) + 1 :]
+            line = line if line in begins else begins[0]
+            lines = lines[lines.index(line) + 1 :]
         left.append(f"{line}\n")
     return "".join(left)
 
@@ -222,6 +223,7 @@ def test_adding_a_pass_works_as_it_is_described(tmp_path: Path):
 def test_lines_are_brought_up_to_date_as_far_as_they_can_be_told():
     printed = "a 1\nb 2\na 3\n\nc 4\n"
     assert brought_up_to_date("a 0\n…\na 0\n\nc …\n", printed) == "a 1\n…\na 3\n\nc …\n"
+    assert brought_up_to_date("a 3\nc 0\n", printed) == "a 3\nc 4\n", "what is still printed stays"
     assert brought_up_to_date("gone 0\nb 0\n", printed) == "gone 0\nb 2\n", "the test says the rest"
 
 
