@@ -23,7 +23,7 @@ PRIMES = [
 ]
 
 EXTENTS = {"context": 5000, "ffn": 5000, "vocab": 20000}
-"""The largest extent of each parameter; all begin with 64, as smaller tiles lie in FIFOs, not in PMUs."""
+"""The largest extent of each parameter."""
 
 
 @cache
@@ -52,3 +52,8 @@ def test_a_prime_takes_what_its_neighbours_do(example: str, prime: int) -> None:
     below, here, above = (cycles(example, "context", prime + distance) for distance in (-1, 0, 1))
     assert 100 * abs(here - below) <= PER_CENT * here
     assert 100 * abs(here - above) <= PER_CENT * here
+
+
+def test_tiles_of_streams_that_fill_a_fifo_do_not_wait_for_memory_one_by_one() -> None:
+    small, large = (cycles("llama3_tiny", "context", extent) for extent in (31, 811))
+    assert 100 * small <= (100 + PER_CENT) * large
