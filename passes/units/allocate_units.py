@@ -56,7 +56,7 @@ from ..knobs import Knob
 from .residency_problem import own_works
 from .resident_weights import is_resident, kernel_units, resident_place
 from .solvers import Shortage, Task, share_units
-from .traffic import is_stream, needed_pmus, pass_tiles, read_bytes, stage_flops
+from .traffic import is_stream, needed_pmus, pass_tiles, read_bytes, room_bytes, stage_flops
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,11 @@ def _channel_task(
     channel: dataflow.ChannelOp, network: dataflow.KernelOp, machine: Machine, stream_percent: int
 ) -> Task:
     minimum = needed_pmus(channel, machine, looped=network.loops.is_looped)
-    work = channel.type.tile_bytes * pass_tiles(channel) if minimum else 0
-    return Task(channel.label, minimum, work * (stream_percent / 100 if is_stream(channel) else 1))
+    work = channel.type.tile_bytes * pass_tiles(channel)
+    # Tiles of a stream that find no room in a FIFO would wait for memory one by one: it wishes for a PMU.
+    wishes = minimum > 0 or (is_stream(channel) and work > room_bytes(0, machine))
+    factor = stream_percent / 100 if is_stream(channel) else 1
+    return Task(channel.label, minimum, work * factor if wishes else 0)
 
 
 def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
@@ -121,7 +124,7 @@ def allocate_beside_weights(network: dataflow.KernelOp, machine: Machine, left: 
     for channel in channels:
         task = _channel_task(channel, network, free, shares.streams)
         factor = shares.streams / 100 if is_stream(channel) else 1
-        tasks.append(replace(task, work=works[channel] * factor if task.minimum else 0.0))
+        tasks.append(replace(task, work=works[channel] * factor if task.work else 0.0))
     large = {channel for channel, task in zip(channels, tasks, strict=True) if task.minimum}
     alone = sum(large.isdisjoint(map(channel_of, stage.ins)) for stage in stages)
     most = min(machine.pmus * shares.pmus // 100, left) - alone

@@ -64,16 +64,9 @@ def room_bytes(pmus: int, machine: Machine) -> int:
 
 
 def needed_pmus(channel: dataflow.ChannelOp, machine: Machine, *, looped: bool) -> int:
-    """Fewest PMUs that hold a channel once it is scheduled; none where its reader's FIFO is enough.
-
-    A stream has at least one where its FIFO holds less than a pass brings: each of the tiles that find no
-    room would wait for memory.
-    """
-    held = held_tiles(channel, looped=looped)
-    enough = max(held, pass_tiles(channel)) if is_stream(channel) else held
-    if enough * channel.type.tile_bytes <= room_bytes(0, machine):
-        return 0
-    return -(-held * channel.type.tile_bytes // machine.pmu_bytes)
+    """Fewest PMUs that hold a channel once it is scheduled; none where its reader's FIFO is enough."""
+    held_bytes = held_tiles(channel, looped=looped) * channel.type.tile_bytes
+    return 0 if held_bytes <= room_bytes(0, machine) else -(-held_bytes // machine.pmu_bytes)
 
 
 def network_pmus(network: dataflow.KernelOp, machine: Machine) -> int:
