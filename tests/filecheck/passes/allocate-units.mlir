@@ -110,6 +110,26 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 20, pmu_bytes = 40
 }
 
 // -----
+// A pass brings 8 tiles of 256 bytes, of which the FIFO holds 2: a unit that nobody needs helps the stream. The value
+// that a stage makes of each, of 4 bytes, lies in a FIFO.
+// CHECK-LABEL: dataflow.kernel @short_tiles
+// CHECK-NEXT: %a = dataflow.channel 1 {pmus = 9 : i64} : !dataflow.channel<tensor<1x64xf32>>
+// CHECK-NEXT: %b = dataflow.channel 1 {pmus = 0 : i64} : !dataflow.channel<tensor<1xi32>>
+builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 10, pcus = 10}>} {
+  dataflow.kernel @short_tiles(%x: tensor<8x64xf32>) -> tensor<8xi32> {
+    %a = dataflow.channel 1 : !dataflow.channel<tensor<1x64xf32>>
+    %b = dataflow.channel 1 : !dataflow.channel<tensor<1xi32>>
+    dataflow.load %x to %a : tensor<8x64xf32> -> !dataflow.channel<tensor<1x64xf32>>
+    dataflow.stage "argmax" firings 8 ins(%a : !dataflow.channel<tensor<1x64xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<1xi32>>) periods [1] {
+    ^bb0(%c: tensor<1x64xf32>):
+      %d = nn.argmax %c : (tensor<1x64xf32>) -> tensor<1xi32>
+      dataflow.yield %d : tensor<1xi32>
+    }
+    dataflow.store %b result 0 : !dataflow.channel<tensor<1xi32>>
+  }
+}
+
+// -----
 // Kernels of operations get no units.
 // CHECK: kernel.func @square(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
 // CHECK-NEXT: nn.mul
