@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from interrupts import heed_interrupts
 
 from kl.tools.kl import main
 
@@ -65,11 +66,6 @@ def wait_for_rows(path: Path, count: int, process: subprocess.Popen[str]) -> Non
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "no rows"
         time.sleep(0.02)
-
-
-def heed_interrupts():
-    """Let a process be interrupted even where the tests run in the background, which would ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_front_is_printed(capsys: Capture):

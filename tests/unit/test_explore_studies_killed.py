@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from interrupts import heed_interrupts
 
 from kl.explore.outcome import Trial
 from kl.explore.studies.study import load_study, open_study
@@ -33,11 +34,6 @@ def begin(folder: Path, jobs: int, storage: Path, budget: int = BUDGET) -> subpr
     return subprocess.Popen(
         command, start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
     )
-
-
-def heed_interrupts():
-    """Let a process be interrupted even where the tests run in the background, which would ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def lines(path: Path) -> list[str]:

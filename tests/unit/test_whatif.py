@@ -13,6 +13,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from interrupts import heed_interrupts
 
 from kl.dialects.machine import Machine
 from kl.tools.examples import Example
@@ -260,7 +261,12 @@ def test_an_interrupt_ends_all_processes_and_prints_no_traceback(tmp_path: Path)
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, "utf-8")
     with subprocess.Popen(
-        [sys.executable, str(script)], stdout=-1, stderr=-1, text=True, start_new_session=True
+        [sys.executable, str(script)],
+        stdout=-1,
+        stderr=-1,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
