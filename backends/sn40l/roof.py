@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ...dialects.machine import Machine
 from .errors import RoofError
 from .ledger import Traffic
+
+Part = Literal["HBM", "SRAM", "PCUs", "DDR", "links"]
+"""What of a machine can set a bound; where two do, the first of them is named."""
 
 
 def roofline_cycles(machine: Machine, traffic: Traffic, flops: int, *, attainable: bool = False) -> int:
@@ -15,14 +20,25 @@ def roofline_cycles(machine: Machine, traffic: Traffic, flops: int, *, attainabl
     twice, the gaps inside short memory requests do not count. What is attainable has HBM at the share of its
     bandwidth that streams reach, `hbm_efficiency_permille`, and all else the same.
     """
+    return max(_cycles(machine, traffic, flops, attainable=attainable).values())
+
+
+def limit(machine: Machine, traffic: Traffic, flops: int, *, attainable: bool = False) -> Part:
+    """The part of the machine that sets the roofline, or what is attainable."""
+    cycles = _cycles(machine, traffic, flops, attainable=attainable)
+    return max(cycles, key=lambda part: cycles[part])
+
+
+def _cycles(machine: Machine, traffic: Traffic, flops: int, *, attainable: bool) -> dict[Part, int]:
+    """How long each part takes at its peak."""
     reached = machine.hbm_efficiency_permille if attainable else 1000
-    return max(
-        traffic.hbm * machine.clock_hz * 1000 // (machine.hbm_bandwidth * reached),
-        traffic.ddr * machine.clock_hz // machine.ddr_bandwidth,
-        traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle),
-        traffic.link_sent * machine.clock_hz // machine.p2p_bandwidth,
-        machine.compute_roof_cycles(flops),
-    )
+    return {
+        "HBM": traffic.hbm * machine.clock_hz * 1000 // (machine.hbm_bandwidth * reached),
+        "SRAM": traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle),
+        "PCUs": machine.compute_roof_cycles(flops),
+        "DDR": traffic.ddr * machine.clock_hz // machine.ddr_bandwidth,
+        "links": traffic.link_sent * machine.clock_hz // machine.p2p_bandwidth,
+    }
 
 
 def check_roof(what: str, cycles: int, roof: int) -> None:

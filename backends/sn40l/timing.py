@@ -15,6 +15,7 @@ from .ledger import StageUse, Wait
 from .positions import context_read, position_inputs, timed_position
 from .program import Program
 from .report import KernelReport, KernelUse, LayerRow, Report, kernel_uses, layer_rows
+from .roof import limit
 from .trace_events import trace_document
 
 
@@ -67,7 +68,7 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
         Roofline(
             report.attainable_tokens_per_second,
             report.attainable_share,
-            f"streams reach {share_text(machine.hbm_efficiency_permille / 1000)} of HBM's bandwidth",
+            _reason(report, attainable=True),
         ),
         intervals_of(program, report, options.window) if options.intervals else None,
     )
@@ -130,19 +131,23 @@ def _wait_json(wait: Wait) -> dict[str, Any]:
     return {"channel": wait.channel, "unit": wait.unit, "wait_cycles": wait.cycles}
 
 
-def _reason(report: Report) -> str:
-    """What sets the roofline."""
-    machine, hbm, step = report.machine, report.traffic.hbm, report.roofline_cycles
+def _reason(report: Report, *, attainable: bool = False) -> str:
+    """What sets the roofline, or what is attainable."""
+    machine, traffic = report.machine, report.traffic
     of = "a step" if report.steps == 1 else "a call"
-    if machine.hbm_roof_cycles(hbm) == step:
-        return f"{bytes_text(hbm)} of HBM traffic {of} at {bytes_text(machine.hbm_bandwidth)}/s"
-    if report.traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle) == step:
-        return f"{bytes_text(report.traffic.sram_read)} of resident weights {of}"
-    if machine.compute_roof_cycles(report.flops) == step:
-        return f"{report.flops:.3g} FLOPs {of} at peak"
-    sent, ddr = report.traffic.link_sent, report.traffic.ddr
-    links = sent * machine.ddr_bandwidth > ddr * machine.p2p_bandwidth
-    return f"{bytes_text(sent)} sent {of}" if links else f"{bytes_text(ddr)} of DDR traffic {of}"
+    match limit(machine, traffic, report.flops, attainable=attainable):
+        case "HBM" if attainable:
+            return f"streams reach {share_text(machine.hbm_efficiency_permille / 1000)} of HBM's bandwidth"
+        case "HBM":
+            return f"{bytes_text(traffic.hbm)} of HBM traffic {of} at {bytes_text(machine.hbm_bandwidth)}/s"
+        case "SRAM":
+            return f"{bytes_text(traffic.sram_read)} of resident weights {of}"
+        case "PCUs":
+            return f"{report.flops:.3g} FLOPs {of} at peak"
+        case "DDR":
+            return f"{bytes_text(traffic.ddr)} of DDR traffic {of}"
+        case "links":
+            return f"{bytes_text(traffic.link_sent)} sent {of}"
 
 
 def _tables(report: Report, options: TimeOptions) -> Iterator[Table]:

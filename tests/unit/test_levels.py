@@ -236,6 +236,16 @@ def test_shares_name_what_they_are_of() -> None:
     )
 
 
+def test_what_is_attainable_names_what_sets_it() -> None:
+    mini = str(Path(TINY).with_name("mini.kl"))
+    for line in kl("time", mini, "--sockets", "16").out.splitlines():
+        if line.startswith(("roofline ", "attainable ")):
+            assert line.endswith(" tokens/s, 4.32 kB sent a step")
+    notes = kl("compare", mini, "--sockets", "16").out
+    assert "\nattainable, unfused: streams reach 92.0 % of HBM's bandwidth\n" in notes
+    assert "single+resident: 4.32 kB sent a step\nabove it: time of a step over what is attainable" in notes
+
+
 def test_the_whole_context_is_read_at_any_position() -> None:
     first, last = (document("time", TINY, "--position", at) for at in ("0", "63"))
     assert first["context_read"] == last["context_read"] == 64

@@ -11,7 +11,7 @@ from kl.backends.sn40l.errors import RoofError
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import Ledger, Traffic
 from kl.backends.sn40l.report import CallReport, Report
-from kl.backends.sn40l.roof import roofline_cycles
+from kl.backends.sn40l.roof import limit, roofline_cycles
 from kl.backends.sn40l.units.common import ddr_cycles
 from kl.dialects.machine import SN40L
 
@@ -31,6 +31,22 @@ def test_what_streams_attain_is_a_share_of_hbm_alone() -> None:
     assert roofline_cycles(SN40L, Traffic(hbm_read=103_500), 399_360 * 300, attainable=True) == 300
     whole = SN40L.with_values({"hbm_efficiency_permille": 1000})
     assert roofline_cycles(whole, Traffic(hbm_read=112_500), 0, attainable=True) == 100
+
+
+@pytest.mark.parametrize(
+    ("traffic", "flops", "roofline", "attainable"),
+    [
+        (Traffic(hbm_read=112_500), 0, "HBM", "HBM"),
+        (Traffic(hbm_read=112_500, ddr_read=13_000), 0, "DDR", "HBM"),
+        (Traffic(hbm_read=112_500, ddr_read=25_000), 0, "DDR", "DDR"),
+        (Traffic(hbm_read=112_500, link_sent=10**9), 0, "links", "links"),
+        (Traffic(hbm_read=112_500, sram_read=10**9), 0, "SRAM", "SRAM"),
+        (Traffic(hbm_read=112_500), 399_360 * 300, "PCUs", "PCUs"),
+    ],
+)
+def test_what_sets_a_bound(traffic: Traffic, flops: int, roofline: str, attainable: str) -> None:
+    found = [limit(SN40L, traffic, flops, attainable=reached) for reached in (False, True)]
+    assert found == [roofline, attainable]
 
 
 def report(cycles: int) -> Report:

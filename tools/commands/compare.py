@@ -109,6 +109,18 @@ def _parts(timed: Timed) -> list[str]:
     return [timed.name, *map(share_text, timed.timing.parts.values())]
 
 
+def _attainable_notes(timed: list[Timed]) -> list[str]:
+    """What sets the attainable bounds: once if it is the same for all, else for each with its variants."""
+    names: dict[str, list[str]] = {}
+    for one in timed:
+        if one.timing.attainable is not None:
+            names.setdefault(one.timing.attainable.reason, []).append(one.name)
+    if len(names) == 1:
+        return [f"attainable: {next(iter(names))}; above it: time of a step over that"]
+    lines = [f"attainable, {', '.join(found)}: {reason}" for reason, found in names.items()]
+    return [*lines, "above it: time of a step over what is attainable"] if lines else []
+
+
 def comparison_notes(results: list[Timed | Refused]) -> list[str]:
     """What the tables do not say: what is slower or less than it should be, what bounds are, what is read."""
     from ..comparison import slower_than
@@ -132,8 +144,7 @@ def comparison_notes(results: list[Timed | Refused]) -> list[str]:
             and one.timing.roofline is not None
         ):
             lines.append(f"roofline, {one.name}: {roofline_text(one.timing)}")
-    if first.attainable is not None:
-        lines.append(f"attainable: {first.attainable.reason}; above it: time of a step over that")
+    lines += _attainable_notes(timed)
     lines += [first.legend] if first.legend else []
     lines += [f"context: {context_text(first)}"] if first.context_read is not None else []
     single = [one for one in timed if one.timing.first_step_extra_seconds]
