@@ -97,11 +97,15 @@ def _spans(items: list[_Item]) -> Iterator[tuple[str, Span]]:
 def _window(report: Report, begin: int, end: int) -> Window:
     """The stages of all kernels that run in a part of the call, be they busy there or not.
 
-    Raises: TargetError for a part that is none of the call.
+    What lies before the call or behind its end is cut off.
+
+    Raises: TargetError for a part that has no cycle of the call.
     """
-    if not 0 <= begin < end <= report.cycles:
+    asked = f"{begin} to {end}"
+    begin, end = max(0, begin), min(end, report.cycles)
+    if begin >= end:
         raise TargetError(
-            f"cycles {begin} to {end} are no part of the call, which has cycles 0 to {report.cycles}",
+            f"cycles {asked} are no part of the call, which has cycles 0 to {report.cycles}",
             way_out=f"give a window from 0:{report.cycles}, the first number below the second",
         )
     found: dict[tuple[str, str], list[Span]] = {}
