@@ -21,6 +21,18 @@ Natural = Annotated[int, not_negative]
 """A number not below zero."""
 
 
+class Subcommand(argparse.ArgumentParser):
+    """What reads the command line of a subcommand: arguments that it does not know are errors with its usage,
+    not with that of all."""
+
+    def parse_known_args(self, *args: Any, **keywords: Any) -> Any:
+        """Raises: SystemExit, with a message, for any that are not known."""
+        found, others = super().parse_known_args(*args, **keywords)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return found, others
+
+
 def option(help: str, *names: str, default: Any = None, **form: Any) -> Any:
     """A field that is an option; `names` are its flags if it is not `--` and the field's name.
 

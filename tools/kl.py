@@ -47,7 +47,7 @@ def make_parser(asked: Collection[str] = tuple(COMMANDS)) -> ArgumentParser:
     """The command line of `kl`, with the options of those subcommands alone that are asked for."""
     import argparse
 
-    from .command_line import add_options
+    from .command_line import Subcommand, add_options
 
     parser = argparse.ArgumentParser(
         prog="kl",
@@ -56,7 +56,9 @@ def make_parser(asked: Collection[str] = tuple(COMMANDS)) -> ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"kl {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=Subcommand
+    )
     for name, help in COMMANDS.items():
         command = commands.add_parser(name, help=help, description=f"{help.capitalize()}.")
         if name in asked:

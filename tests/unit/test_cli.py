@@ -347,6 +347,19 @@ def test_an_operation_of_another_level_is_refused(tmp_path: Path, capsys: Captur
     assert capsys.readouterr().err.startswith(f"{path}:2:3: error: test.op is left at the nn level")
 
 
+@pytest.mark.parametrize(
+    ("command", "rest"), [("show", "-O3"), ("time", "--none"), ("report", "one more"), ("examples", "a b c")]
+)
+def test_an_argument_that_is_not_known_shows_the_usage_of_its_command(
+    command: str, rest: str, capsys: Capture
+):
+    with pytest.raises(SystemExit):
+        main([command, "mini", *rest.split()])
+    said = capsys.readouterr().err
+    assert said.startswith(f"usage: kl {command} [-h] ")
+    assert f"\nkl {command}: error: unrecognized arguments: " in said
+
+
 def test_help_and_wrong_usage_need_no_heavy_imports():
     script = (
         "import sys; from kl.tools.kl import make_parser; make_parser().format_help();"
