@@ -12,7 +12,7 @@ from .compilation import Compiler
 from .diagnostics import Diagnostic, report
 from .inputs import Input, ModuleInput
 from .options import JSON_VERSION, ComparisonOptions, CompilerOptions, MappingOptions
-from .values import InputError
+from .values import HELP_MARK, InputError
 from .variants import (
     LOOKS_AWAY,
     VARIANTS,
@@ -95,7 +95,8 @@ def compared(
     compiler = Compiler.of(CompilerOptions(model=options.model, machine=options.machine, mapping=mapping))
     given = compiler.read() if given is None else given
     if given.level != "nn":
-        raise InputError(f"{given.path} has its kernels already; compare a model, or IR at the nn level")
+        what = f"{given.path} has its kernels already, which variants differ in"
+        raise InputError(f"{what}{HELP_MARK}give a model, or IR at the nn level")
     trial = Trial(compiler, given, lambda program: _timed(options, program.steps), watcher=watcher)
     choices = {name: _choice(options, variant.choice) for name, variant in VARIANTS.items()}
     check_variants(compiler, given, choices.values())

@@ -79,7 +79,8 @@ def test_a_program_is_refused_as_by_compare(tmp_path: Path, capsys: Capture):
     path = str(tmp_path / "kernels.mlir")
     assert main(["compile", MINI, "--to", "kernel", "-o", path]) == 0
     assert main(["show", path]) == 1
-    assert "has its kernels already" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "has its kernels already, which variants differ in\nhelp: give a model, or IR at the nn" in said
 
 
 @pytest.mark.parametrize(
