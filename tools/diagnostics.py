@@ -26,7 +26,7 @@ from .blame import PluginError, at_work, blamed
 from .bounds import EndlessError
 from .hearing import listener
 from .streams import OUTPUT, discard_output, finish_output, finishing, prepare
-from .values import HELP_MARK, InputError, Position, opened_path
+from .values import HELP_MARK, STDIN, InputError, Position, opened_path
 
 OF_A_STREAM = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
 """What keeps a stream from being written; errors of files have their names."""
@@ -174,6 +174,8 @@ def _source_line(position: Position, sources: Mapping[str, str]) -> str | None:
     if position.text is not None:
         return position.text
     text = sources.get(position.file)
+    if text is None and position.file == STDIN:  # what was read is gone, and a file of this name is another
+        return None
     if text is None:
         try:
             text = Path(opened_path(position.file)).read_text(encoding="utf-8-sig", errors="replace")

@@ -16,12 +16,12 @@ from ..dialects.vocabulary import IrLevel
 from ..frontends import SavedProgram, Text, load_model
 from .driver import check_module, fill_locations, level_of
 from .examples import find_input
-from .languages import STDIN, find_frontend
+from .languages import find_frontend
 from .options import PublishedOptions
 from .sources import Files, check_plain, find_files, imported, report_notes
 from .streams import standard_input
 from .universe import find_target, other_operations
-from .values import InputError, Number, shown_path
+from .values import HELP_MARK, STDIN, InputError, Number, shown_path
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,8 @@ def _read_plain(path: str) -> tuple[str, bytes]:
     """
     path = find_input(path)
     data = standard_input() if path == STDIN else Path(path).read_bytes()
+    if path == STDIN and not data.strip():
+        raise InputError(f"the standard input is empty{HELP_MARK}give it a model, IR or a program")
     return shown_path(path), data
 
 

@@ -36,7 +36,6 @@ from .diagnostics import Diagnostic, PassError, describe, guarded, report
 from .driver import parse_passes, run_passes
 from .examples import find_input
 from .expectations import expectations, unmet, with_notes
-from .languages import STDIN as DASH
 from .observer import LOOKS_AWAY, OUTPUT, PARSE, Observer, Observers, watched_by
 from .once import refuse_repeats
 from .opt.command import KlOptCommand
@@ -49,6 +48,7 @@ from .output import PendingFile
 from .pass_text import make, parse_specs
 from .streams import exact_output, standard_input
 from .universe import foreign_frontends, frontends, make_context, multiverse, other_operations
+from .values import STDIN as DASH
 from .values import InputError, assignments, shown_path
 
 if TYPE_CHECKING:

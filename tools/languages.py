@@ -6,10 +6,7 @@ from pathlib import Path
 
 from ..frontends import Frontend
 from .universe import frontends
-from .values import HELP_MARK, InputError
-
-STDIN = "-"
-"""The path of the standard input."""
+from .values import HELP_MARK, STDIN, InputError
 
 
 def find_frontend(path: str, data: bytes, language: str | None = None, *, programs: bool = True) -> Frontend:

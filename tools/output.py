@@ -15,6 +15,17 @@ from stat import S_IMODE
 from tempfile import mkstemp
 from typing import TextIO
 
+from .values import HELP_MARK, InputError
+
+STDOUT = "-"
+"""What stands for the standard output where a file is named."""
+
+
+def check_is_file(option: str, path: str | None) -> None:
+    """Raises: InputError for stdout where an option writes beside what is printed there."""
+    if path == STDOUT:
+        raise InputError(f"{option} - would write between the tables on stdout{HELP_MARK}give {option} FILE")
+
 
 def write_file(path: str | Path, text: str) -> None:
     """Replace a file by a text, or make it.

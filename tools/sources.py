@@ -52,8 +52,10 @@ class Files:
 def find_files(path: str) -> Files | None:
     """The files of a published model, or None where the path is no such thing.
 
-    Raises: InputError for a folder without a config, OSError.
+    Raises: InputError for an empty path and for a folder without a config, OSError.
     """
+    if not path:
+        raise InputError(f"the name of the input is empty{HELP_MARK}give a file, an example, or - for stdin")
     found = Path(path)
     if found.is_dir():
         config = found / CONFIG

@@ -12,6 +12,8 @@ from pathlib import Path
 from ..dialects.vocabulary import HELP_MARK as HELP_MARK
 
 Number = int | float
+STDIN = "-"
+"""The path of the standard input."""
 
 
 def shown_path(path: str) -> str:

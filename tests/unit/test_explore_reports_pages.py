@@ -308,6 +308,17 @@ def test_the_command_writes_files(storage: str, tmp_path: Path, capsys: Capture)
     assert all(Path(line).is_file() for line in written)
 
 
+def test_a_dash_is_the_standard_output(
+    storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", storage, "-o", "-", "--plots", "plots"]) == 0
+    check_page(capsys.readouterr().out)
+    assert [one.name for one in tmp_path.iterdir()] == ["plots"]
+    assert main(["report", storage, "-o", "-", "--json"]) == 1
+    assert "-o - and --json write to stdout both\nhelp: leave out one" in capsys.readouterr().err
+
+
 def test_the_command_explains_what_is_wrong(storage: str, tmp_path: Path, capsys: Capture):
     def error(*arguments: str) -> str:
         assert main(["report", *arguments]) == 1

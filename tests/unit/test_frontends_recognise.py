@@ -54,6 +54,30 @@ def test_a_model_on_the_standard_input(capsys: Capture, monkeypatch: pytest.Monk
     assert text == compiled(capsys, str(MINI), "--to", "nn", "--param", "layers=3")
 
 
+def test_a_message_about_the_standard_input_quotes_no_file(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("-").write_text("another text\n" * 99)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(MINI.read_bytes())))
+    assert main(["time", "-", "--sockets", "8"]) == 0
+    said = capsys.readouterr().err
+    assert "-:14:1: remark: 8 sockets are slower than 1" in said
+    assert "another text" not in said
+
+
+@pytest.mark.parametrize("text", [b"", b" \n\n"])
+def test_an_empty_standard_input_is_called_so(text: bytes, capsys: Capture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert main(["time", "-"]) == 1
+    assert capsys.readouterr().err.startswith("kl: error: the standard input is empty\nhelp: ")
+
+
+def test_an_empty_name_is_called_so(capsys: Capture):
+    assert main(["time", ""]) == 1
+    assert capsys.readouterr().err.startswith("kl: error: the name of the input is empty\nhelp: ")
+
+
 @pytest.mark.parametrize(
     ("text", "suffix", "name"),
     [

@@ -115,3 +115,20 @@ def test_a_dash_is_the_standard_output(
     assert tool([str(model), "-o", "-"]) == 0
     assert capsys.readouterr().out.startswith("builtin.module @mini {")
     assert not Path("-").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "option"), [(["time", "{}", "--trace", "-"], "--trace"), (["tune", "{}", "-o", "-"], "-o")]
+)
+def test_what_stands_beside_tables_needs_a_file(
+    words: list[str],
+    option: str,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(model.parent)
+    assert kl.main([word.format(model) for word in words]) == 1
+    said = capsys.readouterr()
+    assert f"{option} - would write between the tables on stdout\nhelp: give {option} FILE" in said.err
+    assert (said.out, os.listdir(model.parent)) == ("", ["model.kl"])

@@ -209,6 +209,8 @@ def test_wrong_usage(tool: Tool, tmp_path: Path):
     path.write_text(CALLS)
     assert tool.run(str(path), "--reproducer", str(path)) == 2
     assert "--reproducer would overwrite the input" in tool.err
+    assert tool.run(str(path), "--reproducer", "-") == 2
+    assert "--reproducer writes what is run again, which is a file" in tool.err
     assert tool(CALLS, "--verify-diagnostics") == 2
 
 

@@ -10,7 +10,7 @@ from ...backends.targets import MemoryMap, TimeOptions
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
 from ..command_line import option
 from ..options import JSON_VERSION, CompilerOptions
-from ..output import write_file
+from ..output import STDOUT, write_file
 from ..results.recording import spoil
 from ..streams import exact_output
 from ..terminal import print_json, print_tables
@@ -79,7 +79,7 @@ def run(command: Command) -> int:
     if snapshots is not None:
         document["ir_after_all"] = [one.document() for one in snapshots.taken]
     plans = dict(_plans(command, given))
-    output = None if command.output == "-" else command.output
+    output = None if command.output == STDOUT else command.output
     if output is not None:
         write_file(output, document.pop("text"))
     if command.compiler.json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..command_line import option
 from ..options import JSON_VERSION, PublishedOptions, json_option
-from ..output import write_file
+from ..output import STDOUT, write_file
 from ..streams import exact_output
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError, Number, assignments, shown_path
@@ -58,7 +58,7 @@ def run(command: Command) -> int:
             "give a folder with a config.json, such a file, or a .safetensors file"
         )
     found = imported(files, command.parameters, command.published)
-    output = None if command.output == "-" else command.output
+    output = None if command.output == STDOUT else command.output
     if output is not None:
         write_file(output, found.text)
     elif not command.json:
@@ -79,5 +79,5 @@ def _document(command: Command, found: Imported) -> dict[str, Any]:
         "parameters": found.parameters,
         "notes": [*found.notes],
         "unread": [*found.unread],
-        "text": found.text if command.output in (None, "-") else None,
+        "text": found.text if command.output in (None, STDOUT) else None,
     }

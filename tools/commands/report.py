@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from ..command_line import option
 from ..options import JSON_VERSION, json_option
-from ..output import write_file
+from ..output import STDOUT, write_file
+from ..streams import exact_output
 from ..terminal import print_json
+from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
     from ...explore.reports.analysis import Report
@@ -24,7 +26,7 @@ class Command:
     )
     name: str | None = option("the study's name, where several are kept there")
     output: str | None = option(
-        "write one HTML page that needs no other file", "-o", "--output", metavar="FILE"
+        "write one HTML page that needs no other file, - for stdout", "-o", "--output", metavar="FILE"
     )
     plots: str | None = option("write each plot to a file of its own", metavar="DIR")
     format: Literal["svg", "png"] = option("the format of these files (default: svg)", default="svg")
@@ -32,18 +34,26 @@ class Command:
 
 
 def run(command: Command) -> int:
-    """Analyse the study and write what is asked for; without any file, print it."""
+    """Analyse the study and write what is asked for; without any file, print it.
+
+    Raises: InputError for two outputs on stdout.
+    """
     from ...explore.reports.analysis import analyse
     from ...explore.reports.record import StudyRecord
     from ...explore.studies.study import load_study
     from ..study_display import print_report
 
+    on_stdout = command.output == STDOUT
+    if on_stdout and command.json:
+        raise InputError(f"-o - and --json write to stdout both{HELP_MARK}leave out one")
     study = load_study(command.study, command.name)
     plan = study.plan
     report = analyse(StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials()), study.about))
     written = _write(report, command)
     if command.json:
         print_json({"version": JSON_VERSION, "input": command.study, **asdict(report)})
+    elif on_stdout:
+        exact_output().write(_page(report))
     elif written:
         for path in written:
             print(path)
@@ -54,13 +64,18 @@ def run(command: Command) -> int:
 
 def _write(report: Report, command: Command) -> list[Path]:
     """The files that are asked for."""
-    from ...explore.reports.html import render_html
     from ...explore.reports.plots import write_plots
 
     written: list[Path] = []
-    if command.output is not None:
+    if command.output not in (None, STDOUT):
         written.append(Path(command.output))
-        write_file(written[0], render_html(report))
+        write_file(written[0], _page(report))
     if command.plots is not None:
         written += write_plots(report, Path(command.plots), command.format)
     return written
+
+
+def _page(report: Report) -> str:
+    from ...explore.reports.html import render_html
+
+    return render_html(report)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...backends.tables import bytes_text, share_text, time_text
 from ..command_line import option
 from ..options import JSON_VERSION, ModelOptions, TuningOptions
-from ..output import write_file
+from ..output import check_is_file, write_file
 from ..study_options import StudyOptions, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
@@ -43,6 +43,7 @@ def run(command: Command) -> int:
     from ..tuning.front import Found, document
     from ..tuning.session import make_session
 
+    check_is_file("-o", command.output)
     path = command.model.input
     storage = command.study.storage or f"{Path(path).stem}.tune.db"
     with resumable(storage):

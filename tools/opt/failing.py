@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ..diagnostics import explained
 from ..driver import check_module
+from ..output import STDOUT
 from ..values import HELP_MARK, InputError
 from .reduction import Reduction
 from .reproducer import arguments_of, printed, read, reads_back
@@ -73,6 +74,8 @@ def refuse_mixtures(parser: argparse.ArgumentParser, given: Mapping[str, object]
     if given["reduce"] is not None and given["target"] != "mlir":
         parser.error("--target has no meaning beside --reduce, which prints IR")
     output, file = given["reproducer"], given["input_file"]
+    if output == STDOUT:
+        parser.error("--reproducer writes what is run again, which is a file, not the standard output")
     if isinstance(output, str) and isinstance(file, str) and Path(output).resolve() == Path(file).resolve():
         parser.error("--reproducer would overwrite the input")
 

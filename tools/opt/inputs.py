@@ -6,9 +6,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..languages import STDIN, find_frontend
+from ..languages import find_frontend
 from ..pass_text import parse_specs
 from ..sources import check_plain, find_files, imported, report_notes
+from ..values import STDIN
 
 if TYPE_CHECKING:
     from ...frontends.importing import Imported

@@ -21,14 +21,13 @@ from ...explore.space import Point, Space
 from ...explore.studies.study import StudyPlan
 from ...passes.knobs import KnobValue
 from ..driver import parse_passes
-from ..languages import STDIN
 from ..machines import check_parameters
 from ..mapping import check_names
 from ..options import MachineOptions, ModelOptions, TuningOptions
 from ..parameters import parameters_of
 from ..study_options import StudyOptions
 from ..universe import available_passes, find_target
-from ..values import HELP_MARK, InputError, assignments
+from ..values import HELP_MARK, STDIN, InputError, assignments
 from ..variants import VARIANTS
 from .evaluation import SLACK_UNITS, MappingEvaluation, Source, tuned_module, workbench
 from .parameters import Cost, machine_parameter, parse_cost

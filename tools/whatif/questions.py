@@ -12,11 +12,10 @@ from pathlib import Path
 from ...backends.targets import Timing
 from ..compilation import Compiler
 from ..examples import examples, find_input
-from ..languages import STDIN
 from ..options import CompilerOptions, TimingOptions
 from ..parameters import Parameter, parameters_of
 from ..terminal import progress
-from ..values import HELP_MARK, OPTIMIZATIONS, InputError
+from ..values import HELP_MARK, OPTIMIZATIONS, STDIN, InputError
 from ..variants import DEFAULT_LEVEL
 from .answers import Answer, Curve, Matrix, Refused, Sensitivity, WhatIf
 from .evaluation import answer_of, time_points, timing_of
