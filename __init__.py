@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .tools.api import Comparison as Comparison
     from .tools.api import Compilation as Compilation
     from .tools.api import Error as Error
+    from .tools.api import Memory as Memory
     from .tools.api import Page as Page
     from .tools.api import RunResult as RunResult
     from .tools.api import TimeResult as TimeResult
@@ -25,6 +26,7 @@ PUBLIC = (
     "Comparison",
     "Compilation",
     "Error",
+    "Memory",
     "Page",
     "RunResult",
     "TimeResult",

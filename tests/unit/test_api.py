@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 import kl
+from kl.tools.api.errors import error_of
 from kl.tools.api.keywords import CompareKeywords, Keywords
 from kl.tools.command_line import option_fields
+from kl.tools.diagnostics import Diagnostic
 from kl.tools.kl import main
 from kl.tools.options import ComparisonOptions, CompilerOptions
 
@@ -212,8 +214,10 @@ def test_a_pipeline_may_end_anywhere_but_then_there_is_no_program():
     found = kl.compile(MINI, pipeline="outline-kernels,merge-identical-kernels")
     assert found.level == "kernel"
     assert found.text().startswith("builtin.module")
-    with pytest.raises(kl.Error):
-        found.time()
+    for call in (found.time, found.run, found.memory, lambda: found.program, lambda: found.text("program")):
+        with pytest.raises(kl.Error, match="the pipeline ends at the level kernel, rdu is wanted") as caught:
+            call()
+        assert "goes on with convert-kernel-to-dataflow" in str(caught.value.way_out)
     with pytest.raises(kl.Error, match="pipelines of their own"):
         found.compare()
 
@@ -263,7 +267,9 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "number for truth": (lambda: kl.compile(MINI, loop=1), "loop is 1"),  # type: ignore[arg-type]
     "truth for a text": (lambda: kl.compile(MINI, machine=True), "machine is True"),  # type: ignore[arg-type]
     "word": (lambda: kl.compile(MINI, fusion="blocks"), "fusion is 'blocks'"),  # type: ignore[arg-type]
-    "level": (lambda: kl.compile(MINI, optimize=4), "there is no -O4"),
+    "level": (lambda: kl.compile(MINI, optimize=4), "there is no optimize=4"),
+    "empty model": (lambda: kl.compile(""), "the model is ''"),
+    "model of blanks": (lambda: kl.compile(" \n"), "the model is ' \\n'"),
     "edit": (lambda: kl.compile(MINI, after={"loop-kernel": "cse"}), "loop-kernel"),
     "edit of all variants": (lambda: kl.compare(SMALL, without="canonicalize"), "no variant has such a pass"),
     "size": (lambda: kl.compile(MINI, set={"hbm_bytes": 1000}), "HBM, the machine has 1000 bytes"),
@@ -272,7 +278,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "position": (lambda: kl.time(TINY, position=10**6), "position"),
     "kind of position": (lambda: kl.time(MINI, position="0"), "position is '0'"),  # type: ignore[arg-type]
     "window": (lambda: kl.compile(MINI).time(intervals=True, window=5), "window is 5"),  # type: ignore[arg-type]
-    "empty window": (lambda: kl.compile(MINI).time(intervals=True, window=(5, 5)), "5:5 has no cycle"),
+    "empty window": (lambda: kl.compile(MINI).time(intervals=True, window=(5, 5)), "window=(5, 5) has no cycle"),
     "no intervals": (lambda: kl.compile(MINI).time(window=(1, 5)), "none are asked for"),
     "window of a page": (lambda: kl.show(SMALL, window=(10**9, 10**9 + 5)), "window"),
     "level of IR": (lambda: kl.compile(MINI).text("llvm"), "there is no level 'llvm'"),  # type: ignore[arg-type]
@@ -302,6 +308,35 @@ def test_a_wrong_keyword_is_named_with_the_one_that_is_meant():
         kl.compare(MINI, loop=False)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="step"):
         kl.compile(MINI).run(step=2)  # type: ignore[call-arg]
+
+
+def test_a_variant_that_there_is_not_is_an_error_with_those_that_there_are(comparison: kl.Comparison):
+    with pytest.raises(KeyError, match=r"there is no variant 'Looped'; they are unfused, fused, looped, "):
+        _ = comparison["Looped"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("give --steps-per-call N, or --no-loop", "give steps_per_call=N, or loop=False"),
+        ("give --json --intervals, too", "give intervals, too"),
+        ("--window -9:5 is none; write --window A:B", "window=(-9, 5) is none; write window=(A, B)"),
+        ("give -O, --fusion, or -O3", "give optimize, fusion, or optimize=3"),
+        ("--param context=8192 or --after PASS=PASSES", 'param={"context": 8192} or after={"PASS": PASSES}'),
+        ("--loop with --without loop-kernels", "loop with without='loop-kernels'"),
+        ("--pipeline says --ignore 'a b'; --sockets 4.", "pipeline says ignore='a b'; sockets=4."),
+        ("--trace - is none", "trace='-' is none"),
+        ("`kl time --loop`, --to program, --objectives N", "`kl time --loop`, --to program, --objectives N"),
+    ],
+)
+def test_messages_name_keywords_where_the_command_names_options(said: str, meant: str):
+    error = error_of(Diagnostic(said, help=said, note=said))
+    assert (error.message, error.way_out, error.diagnostic.note) == (meant, meant, meant)
+
+
+def test_an_error_of_a_keyword_names_it():
+    with pytest.raises(kl.Error, match=r"^window says where intervals .*\nhelp: give intervals, too$"):
+        kl.compile(MINI).time(window=(1, 2))
 
 
 def test_an_error_is_the_command_s_and_survives_pickling(capsys: Capture):
@@ -335,6 +370,18 @@ def test_numbers_of_numpy_are_numbers(capsys: Capture):
     found = kl.time(MINI, **said)  # type: ignore[arg-type]
     options = ("--sockets", "2", "--param", "layers=4", "--set", "hbm_bandwidth=1e12")
     assert plain(found.document) == document(capsys, "time", MINI, *options)
+
+
+def test_results_are_printed_as_the_commands_print_them(comparison: kl.Comparison, capsys: Capture):
+    memory = kl.compile(MINI).memory()
+    lines = [line.rstrip() for line in f"{memory}".splitlines()]
+    said = printed(capsys, "compile", MINI, "--memory")
+    assert lines == [line.rstrip() for line in said.rstrip().splitlines()]
+    assert memory._repr_html_().count("<table>") == 2
+    looped, stepped = comparison["looped"], comparison["stepped"]
+    rate = f"{looped.tokens_per_second:.1f} tokens/s"
+    assert f"{looped}" == f"<kl.Variant looped: {rate}, speedup {looped.speedup:.2f}>"
+    assert f"{stepped}".startswith("<kl.Variant stepped, refused: steps are not looped")
 
 
 def test_results_are_shown_in_notebooks(tiny: kl.Compilation, comparison: kl.Comparison):

@@ -7,6 +7,7 @@ from .calls import time as time
 from .compilation import Compilation as Compilation
 from .errors import Error as Error
 from .results import Comparison as Comparison
+from .results import Memory as Memory
 from .results import Page as Page
 from .results import RunResult as RunResult
 from .results import TimeResult as TimeResult

@@ -128,7 +128,7 @@ def compiler_of(function: str, model: object, keywords: dict[str, Any], known: t
     check_known(function, keywords, known)
     text = model if isinstance(model, str) and "\n" in model else None
     with listening():
-        if not isinstance(model, str | PathLike):
+        if not isinstance(model, str | PathLike) or (isinstance(model, str) and not model.strip()):
             raise InputError(f"the model is {model!r}{HELP_MARK}it is a path, a text or an example's name")
         path = TEXT if text is not None else fspath(model)
         options = filled(CompilerOptions, {**keywords, "input": path})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...backends.targets import Choice, MemoryMap
+from ...backends.targets import Choice
 from ...dialects.vocabulary import IrLevel, Orchestration
 from ...frontends.exact_printer import text_of
 from .. import comparison
@@ -17,13 +17,14 @@ from ..compilation import Compiler, emit, time_program
 from ..diagnostics import Diagnostic
 from ..driver import level_of
 from ..inputs import Input, ModuleInput
+from ..lowering import check_reached
 from ..options import ComparisonOptions, CompilerOptions
 from ..pipelines import Passes, join_passes
 from ..values import HELP_MARK, InputError
 from ..variants import fastest
 from .errors import error_of, listening
 from .keywords import Path, filled, window_text
-from .results import Comparison, Page, RunResult, TimeResult, comparison_of
+from .results import Comparison, Memory, Page, RunResult, TimeResult, comparison_of
 
 TEXT = "<text>"
 """What a model is called that is in no file."""
@@ -66,7 +67,13 @@ class Compilation:
         Raises: Error where the passes did not lead to one.
         """
         with self._listening():
-            return emit(self.lowered)
+            return self._emitted()
+
+    def _emitted(self) -> Any:
+        """Raises: PassFailedException where passes did not lead to the level of a program."""
+        if self.lowered.level != "program":
+            check_reached(self.lowered.module, self.lowered.target, self.lowered.target.level)
+        return emit(self.lowered)
 
     def text(self, level: compile_command.Level | None = None) -> str:
         """The IR at a level, or the program as JSON, as `kl compile --to` prints it.
@@ -85,7 +92,7 @@ class Compilation:
         if known.index(self.given.level) > known.index(level):
             raise InputError(f"{self.input} is at the level {self.given.level} already, below {level}")
         if level == "program":
-            return self.given.target.dump(emit(self.lowered))
+            return self.given.target.dump(self._emitted())
         assert self.lowered.level != "program", "a program is below all other levels"
         assert self.given.level != "program", "it was none before it was lowered"
         if level == level_of(self.lowered.module):
@@ -98,13 +105,15 @@ class Compilation:
         self.compiler.lower(fresh, level, self.choice, quiet=True, strict=False)
         return fresh.module
 
-    def memory(self) -> MemoryMap:
+    def memory(self) -> Memory:
         """What lies where in the memory of a socket, as `kl compile --memory` says.
 
-        Raises: Error for a target that has no such map.
+        Raises: Error for a target that has no such map, and where the passes did not lead to a program.
         """
         with self._listening():
-            return compile_command.memory_map(self.lowered)
+            self._emitted()
+            found = compile_command.memory_map(self.lowered)
+        return Memory(found.document, found.tables)
 
     def time(
         self,
@@ -129,7 +138,7 @@ class Compilation:
             whole = replace(self.compiler.options, json=True)  # the result has all that the document has
             command = filled(time_command.Command, keywords, compiler=whole)
             options = time_command.time_options(command, self.given.target)
-            timing = time_program(self.given.target, emit(self.lowered), options)
+            timing = time_program(self.given.target, self._emitted(), options)
             time_command.finish(command, self.given.target, timing)
         return TimeResult(self.compiler.options.model.input, timing, (*self.remarks, *remarks))
 
@@ -155,7 +164,7 @@ class Compilation:
             whole = keywords | {"orchestration": orchestration}
             command = filled(run_command.Command, whole, compiler=options)
             module = run_command.reference_module(self.compiler, given) if command.check else None
-            done = run_command.execute(command, given, emit(self.lowered), module)
+            done = run_command.execute(command, given, self._emitted(), module)
             document = run_command.document(command, given, done)
         return RunResult(done, document, (*self.remarks, *remarks))
 

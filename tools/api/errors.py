@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ..diagnostics import Diagnostic, describe, render
 from ..hearing import heard
 from ..values import Position
+from .flags import in_keywords
 
 PREFIX = "kl: error: "
 
@@ -49,7 +50,8 @@ Error.__module__ = __name__.partition(".")[0]
 
 
 def error_of(diagnostic: Diagnostic, sources: Mapping[str, str] | None = None) -> Error:
-    """The error that says a diagnostic; `sources` are texts that are in no file, by name."""
+    """The error that says a diagnostic in keywords; `sources` are texts that are in no file, by name."""
+    diagnostic = in_keywords(diagnostic)
     return Error(diagnostic, render(diagnostic, sources or {}, "kl").removeprefix(PREFIX))
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from ...backends.intervals import Intervals
 from ...backends.runs import Step
 from ...backends.tables import bytes_text
-from ...backends.targets import Choice, Roofline, Timing
+from ...backends.targets import Choice, MemoryMap, Roofline, Timing
 from ..commands import compare as compare_command
 from ..commands import run as run_command
 from ..commands import time as time_command
 from ..comparison import Comparison as Compared
 from ..diagnostics import Diagnostic
 from ..output import write_file
+from ..terminal import print_tables
 from ..variants import Refused, Timed
 from .errors import listening
 from .html import ledger_html, lines_html, table_html, timing_html
@@ -132,7 +133,20 @@ class RunResult:
         return table + lines_html(run_command.run_notes(self.executed))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
+class Memory(MemoryMap):
+    """What lies where in the memory of a socket."""
+
+    def __repr__(self) -> str:
+        text = StringIO()
+        print_tables(self.tables, text)
+        return text.getvalue().rstrip()
+
+    def _repr_html_(self) -> str:
+        return "".join(map(table_html, self.tables))
+
+
+@dataclass(frozen=True, repr=False)
 class Variant:
     """A way to compile a model, and what a call of it takes, or why it cannot be."""
 
@@ -154,6 +168,12 @@ class Variant:
         """Of a loop of such calls; None where it is refused."""
         return None if self.timing is None else self.timing.tokens_per_second
 
+    def __repr__(self) -> str:
+        if self.refused is not None:
+            return f"<kl.Variant {self.name}, refused: {self.refused.message}>"
+        faster = "" if self.speedup is None else f", speedup {self.speedup:.2f}"
+        return f"<kl.Variant {self.name}: {self.tokens_per_second:.1f} tokens/s{faster}>"
+
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
@@ -169,6 +189,8 @@ class Comparison:
     remarks: tuple[Diagnostic, ...] = ()
 
     def __getitem__(self, name: str) -> Variant:
+        if name not in self.variants:
+            raise KeyError(f"there is no variant {name!r}; they are {', '.join(self.variants)}")
         return self.variants[name]
 
     @property
