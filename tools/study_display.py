@@ -190,12 +190,22 @@ def _print_front(report: Report) -> None:
     front, others = rows[: len(report.front)], rows[len(report.front) :]
     print()
     print_table([column.heading for column in columns], [*front[:MOST_ROWS], *others], texts=texts)
+    _print_left_out(report, names)
     if len(front) > MOST_ROWS:
         print(f"and {plural(len(front) - MOST_ROWS, 'more point')}")
     for point in report.front[:MOST_ROWS]:
         for name, detail in point.details.items():
             if isinstance(detail, str):
                 print(f"#{point.number} {name}: {detail}")
+
+
+def _print_left_out(report: Report, shown: set[str]) -> None:
+    """The parameters that have no column, and why."""
+    left_out = [one.name for one in report.summary.parameters if one.name not in shown]
+    known = any(importances.entries for importances in report.importances)
+    which = "that matter least" if known else f"behind the first {MOST_PARAMETERS}"
+    if left_out:
+        print(f"without a column, {which}: {', '.join(left_out)}; -o and --json have all")
 
 
 def _shown_parameters(report: Report) -> set[str]:

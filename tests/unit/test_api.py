@@ -278,7 +278,10 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "position": (lambda: kl.time(TINY, position=10**6), "position"),
     "kind of position": (lambda: kl.time(MINI, position="0"), "position is '0'"),  # type: ignore[arg-type]
     "window": (lambda: kl.compile(MINI).time(intervals=True, window=5), "window is 5"),  # type: ignore[arg-type]
-    "empty window": (lambda: kl.compile(MINI).time(intervals=True, window=(5, 5)), "window=(5, 5) has no cycle"),
+    "empty window": (
+        lambda: kl.compile(MINI).time(intervals=True, window=(5, 5)),
+        "window=(5, 5) has no cycle",
+    ),
     "no intervals": (lambda: kl.compile(MINI).time(window=(1, 5)), "none are asked for"),
     "window of a page": (lambda: kl.show(SMALL, window=(10**9, 10**9 + 5)), "window"),
     "level of IR": (lambda: kl.compile(MINI).text("llvm"), "there is no level 'llvm'"),  # type: ignore[arg-type]

@@ -192,6 +192,22 @@ def test_three_objectives_of_infeasible_points():
     assert [plot.name for plot in draw(found)][:2] == ["front-3d", "front"]
 
 
+@pytest.mark.parametrize(("n", "which"), [(60, "that matter least: "), (3, "behind the first 8: i, j; ")])
+def test_parameters_without_a_column_are_named(n: int, which: str, capsys: Capture):
+    space = Space(tuple(Integer(name, 1, 9) for name in "abcdefghij"))
+
+    def answer(point: Point) -> Outcome:
+        return Outcome((sum(place * number(point[name]) for place, name in enumerate("abcdefghij")),))
+
+    print_report(analyse(record(1, n, space, answer)))
+    (line,) = (one for one in capsys.readouterr().out.splitlines() if one.startswith("without a column, "))
+    assert line.startswith(f"without a column, {which}")
+    assert line.endswith("; -o and --json have all")
+    assert len(line.partition(": ")[2].partition(";")[0].split(", ")) == 2
+    print_report(analyse(record()))
+    assert "without a column" not in capsys.readouterr().out
+
+
 def test_files_are_the_same_each_time(tmp_path: Path):
     for folder in ("a", "b"):
         paths = write_plots(report(1), tmp_path / folder)
