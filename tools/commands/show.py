@@ -39,7 +39,7 @@ class Command:
         "write each picture to a file of its own there; without -o, no page", metavar="FOLDER"
     )
     window: str | None = option(
-        "the cycles of a call that are shown stage by stage (default: two layers in the middle)",
+        "the cycles of a call that are shown stage by stage (default: two layers in the middle of each variant)",
         metavar="A:B",
     )
     text: bool = option(
