@@ -10,7 +10,7 @@ from ...backends.tables import time_text
 from ...explore.pages.palette import stage_classes
 from .pieces import clipped
 from .strips import HATCH, SHORT, Scale, hatched, legend, short_marks, strip, tick_lines, tick_texts
-from .svg import WIDTH, Element, Picture, element, group, rect, shortened, span, text
+from .svg import WIDTH, Element, Picture, element, group, rect, short_name, span, text
 from .timelines import SERVERS, Timeline, spans_of
 
 LEFT, TOP, ROW, BAR = 124, 66, 14, 11
@@ -106,7 +106,7 @@ def _panel(
 
 
 def _row(row: _Row, y: float, scale: Scale, length: int, most: int) -> Iterator[Element]:
-    yield text(-LEFT, y + 10, shortened(row.name, LEFT - 10, 11), "soft small")
+    yield text(-LEFT, y + 10, short_name(row.name, LEFT - 10, 11), "soft small")
     ground = rect(0, 0, scale.pixels(length), BAR, "idle")
     over = (strip(row.over, scale, "launch", BAR, most, hangs=True),) if row.over else ()
     busy = strip(row.spans, scale, row.class_, BAR, most)
