@@ -82,6 +82,10 @@ class Floorplan:
     columns: int
     """Of each die."""
     rows: int
+    pcus: int
+    """Compute units of the machine; cells behind the last of them have none."""
+    pmus: int
+    """Memory units of the machine."""
     link_bytes_per_cycle: float
     """What a link can carry."""
     kernels: tuple[KernelPlan, ...]

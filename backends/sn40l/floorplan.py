@@ -20,6 +20,8 @@ def floorplan_of(program: Program, loads: Mapping[str, NetworkLoads]) -> Floorpl
         machine.dies,
         machine.grid_columns,
         machine.grid_rows,
+        machine.pcus,
+        machine.pmus,
         machine.rdn_bytes_per_cycle,
         tuple(_kernel_plan(kernel, program, loads[kernel.name]) for kernel in program.kernels),
         next(str(one.metadata["source"]) for one in fields(Machine) if one.name == "grid_columns"),

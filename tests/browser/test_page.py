@@ -202,6 +202,53 @@ def test_without_the_looped_variant_sections_say_why():
         assert "looped is refused: the model needs" in sections[name]
 
 
+@pytest.fixture(scope="module")
+def mini() -> Page:
+    return page_of(MINI, "--set", "pcus=100")
+
+
+def test_the_table_of_variants_says_what_compare_says(mini: Page):
+    [section] = [one for one in mini.read.all("section") if one.facts["id"] == "time"]
+    head, *rows = (
+        [cell.text for cell in (*row.all("th"), *row.all("td"))] for row in section.all("table")[0].all("tr")
+    )
+    table, *_ = printed("compare", MINI, "--set", "pcus=100").split("\n\n")[1:]
+    levels = {row[0]: row[head.index("level")] for row in rows if len(row) == len(head)}
+    assert levels == {
+        one.split()[0]: one.split()[1] if one.split()[1].startswith("-O") else ""
+        for one in table.splitlines()[1 : 1 + len(levels)]
+    }
+    speedups = [row[head.index("speedup")] for row in rows if len(row) == len(head)]
+    assert speedups == [one.split()[-1] for one in table.splitlines()[1 : 1 + len(levels)]]
+    notes = {one.text for one in section.all("li")}
+    taken_back = {f"{one['variant']}: {text}" for one in mini.compare for text in one.get("taken_back", ())}
+    assert taken_back
+    assert taken_back <= notes
+    assert any(one.startswith("-O2 is the default, -O3 the fastest") for one in notes)
+
+
+def test_units_are_those_of_the_machine_and_not_the_cells(mini: Page):
+    plan = mini.compiled["floorplan"]
+    assert (plan["pcus"], plan["dies"] * plan["columns"] * plan["rows"]) == (100, 1040)
+    headings = [one.text for one in mini.read.all("text", "strong") if "units (P" in one.text]
+    assert headings
+    for one in headings:
+        assert re.search(r"\(PCUs\): \d+ of 100\b" if "PCU" in one else r"\d+ of 1,040\b", one), one
+
+
+def test_prose_has_code_and_no_backticks(tiny: Page):
+    words = [one.text for one in (*tiny.read.all("p"), *tiny.read.all("dd")) if "data-l" not in one.facts]
+    assert not [one for one in words if "`" in one]
+    assert "kl compare --json" in {one.text for one in tiny.read.all("code")}
+
+
+def test_what_is_timed_stands_above_a_page_without_timelines():
+    page = read(printed("show", MINI, "--set", "hbm_bytes=1000", "-o", "-"))
+    assert not page.having("data-timeline")
+    assert not [one for one in page.walk() if "all variants are refused" in one.text]
+    assert [one for one in page.all("p") if one.text.startswith("mini: one step at position 0, 1 socket")]
+
+
 def without_a_launch(markup: str) -> str:
     """The first launch of the timelines is not drawn."""
     start = markup.index('class="launch" data-busy', markup.index('data-picture="timelines"'))

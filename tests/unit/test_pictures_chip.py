@@ -48,7 +48,7 @@ def kernel() -> KernelPlan:
 
 
 def plan(found: KernelPlan) -> Floorplan:
-    return Floorplan(DIES, COLUMNS, ROWS, 64.0, (found,), "assumed: none is published")
+    return Floorplan(DIES, COLUMNS, ROWS, 36, 38, 64.0, (found,), "assumed: none is published")
 
 
 def drawn(found: KernelPlan) -> Found:
@@ -93,7 +93,8 @@ def test_a_channel_has_the_colour_of_its_reader():
 def test_stages_are_named_and_the_floor_plan_says_that_it_is_assumed():
     found = texts(drawn(kernel()))
     assert {"matmul.w", "add<x>", "Floor plan: assumed: none is published"} <= {*found}
-    assert "Stages on compute units (PCUs): 26 of 40" in found
+    assert "Stages on compute units (PCUs): 26 of 36" in found
+    assert [one for one in found if one.startswith("Channels on memory units") and ": 8 of 38" in one]
 
 
 def test_the_busiest_link_is_marked_with_its_load():
@@ -130,6 +131,16 @@ def test_ports_say_what_each_edge_moves():
     assert not [*having(drawn(replace(kernel(), ports=())), "data-edge")]
 
 
+@pytest.mark.parametrize(
+    ("moved", "said"),
+    [(0.0, "0"), (0.004, "<0.01"), (0.23, "0.23"), (1.0, "1"), (9.44, "9.4"), (9.6, "10"), (1234.5, "1,234")],
+)
+def test_a_small_load_is_not_nothing(moved: float, said: str):
+    loads = (PortLoad((0, 1), 30.0, moved),)
+    words = f"left edge: 30 bytes a cycle in, {said} out"
+    assert words in texts(drawn(replace(kernel(), ports=loads)))
+
+
 def test_a_kernel_without_traffic_says_so():
     assert "Links: none carries anything" in texts(drawn(replace(kernel(), links=(), ports=())))
 
@@ -154,10 +165,13 @@ def test_a_full_chip_with_all_its_links_stays_small():
         if 0 <= x + right < 52 and 0 <= y + down < 20
     )
     full = KernelPlan("full", stages, (), loads)
-    picture = chip.draw(Floorplan(2, 26, 20, 64.0, (full,), "assumed"), full, "t")
+    picture = chip.draw(Floorplan(2, 26, 20, 1040, 1040, 64.0, (full,), "assumed"), full, "t")
     assert elements(read(picture)) <= 600
     assert len(picture.inline()) <= 130_000
-    assert picture.inline() == chip.draw(Floorplan(2, 26, 20, 64.0, (full,), "assumed"), full, "t").inline()
+    assert (
+        picture.inline()
+        == chip.draw(Floorplan(2, 26, 20, 1040, 1040, 64.0, (full,), "assumed"), full, "t").inline()
+    )
 
 
 def test_very_many_small_stages_are_drawn_together_and_no_cell_is_lost():
@@ -165,7 +179,7 @@ def test_very_many_small_stages_are_drawn_together_and_no_cell_is_lost():
     stages = tuple(PlacedStage(f"s{at}", "", (cell,)) for at, cell in enumerate(path))
     channels = tuple(PlacedChannel(f"c{at}", (f"s{at}",), 1, 1, (cell,)) for at, cell in enumerate(path))
     crowd = KernelPlan("crowd", stages, channels, ())
-    root = read(chip.draw(Floorplan(2, 26, 20, 64.0, (crowd,), "assumed"), crowd, "t"))
+    root = read(chip.draw(Floorplan(2, 26, 20, 1040, 1040, 64.0, (crowd,), "assumed"), crowd, "t"))
     assert elements(root) <= 1500
     for unit in ("PCU", "PMU"):
         paths = [one for one in having(root, "data-unit") if one.attrib["data-unit"] == unit]

@@ -14,7 +14,7 @@ from kl.tools.command_line import filled, written
 from kl.tools.commands.show import Command
 from kl.tools.kl import main, make_parser
 from kl.tools.options import ComparisonOptions
-from kl.tools.show import what_if
+from kl.tools.show import collection, what_if
 
 ROOT = Path(__file__).parents[2]
 MINI = str(ROOT / "examples/mini.kl")
@@ -62,8 +62,13 @@ def test_text_has_bars_on_one_scale(capsys: Capture):
         (["--text", "-o", "-"], "-o - and --text write to stdout both\nhelp: leave out one"),
         (["--window", "5"], "--window '5' is no pair of cycles"),
         (["--window", "9000000:9000001"], "is no part of a call: the longest has"),
-        (["-o", "no/such/folder/page.html"], "no/such/folder/page.html: No such file or directory"),
-        (["--svg", MINI], "File exists"),
+        (
+            ["-o", "no/such/folder/page.html"],
+            "no/such/folder/page.html: No such file or directory\nhelp: make the folder no/such/folder first",
+        ),
+        (["-o", "."], ".: is a folder\nhelp: name a file for the page"),
+        (["-o", MINI], "mini.kl, which it is made of\nhelp: name another file with -o"),
+        (["--svg", MINI], "File exists, and is no folder"),
     ],
 )
 def test_what_it_cannot_do_is_an_error(
@@ -73,6 +78,50 @@ def test_what_it_cannot_do_is_an_error(
     assert main(["show", MINI, *arguments]) == 1
     assert message in capsys.readouterr().err
     assert [*tmp_path.iterdir()] == []
+
+
+def never(*_: object) -> None:
+    raise AssertionError("nothing is compiled for a page that cannot be written")
+
+
+def test_a_page_takes_the_place_of_nothing_that_it_is_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+):
+    model, machine, link = tmp_path / "m.kl", tmp_path / "m.toml", tmp_path / "link.kl"
+    model.write_text(Path(MINI).read_text("utf-8"), "utf-8")
+    machine.write_text("pcus = 1000\n", "utf-8")
+    link.symlink_to(model)
+    monkeypatch.setattr(collection, "collect", never)
+    for page, read in ((model, model), (link, model), (machine, machine)):
+        before = read.read_bytes()
+        assert main(["show", str(model), "--machine", str(machine), "-o", str(page)]) == 1
+        assert f"error: the page would take the place of {read}" in capsys.readouterr().err
+        assert read.read_bytes() == before
+
+
+def test_a_folder_that_is_missing_is_found_before_anything_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+):
+    monkeypatch.setattr(collection, "collect", never)
+    assert main(["show", MINI, "-o", str(tmp_path / "no/page.html")]) == 1
+    assert f"help: make the folder {tmp_path / 'no'} first" in capsys.readouterr().err
+
+
+def test_text_says_of_variants_what_compare_says(capsys: Capture):
+    arguments = [MINI, "--after", "loop-kernels=cse"]
+    assert main(["show", *arguments, "--text"]) == 0
+    _, table, *_ = capsys.readouterr().out.split("\n\n")
+    assert main(["compare", *arguments]) == 0
+    _, compared, *_, notes = capsys.readouterr().out.split("\n\n")
+    head = ["variant", "level", "calls/token", "time/token", "tokens/s", "speedup"]
+    assert table.split("\n")[0].split()[:6] == head
+    rows = compared.splitlines()[1:7]
+    shown = table.splitlines()[1:7]
+    assert [row.split()[:2] for row in shown] == [row.split()[:2] for row in rows]
+    assert [row.split()[-3] for row in shown] == [row.split()[-1] for row in rows]
+    said = [line for line in notes.splitlines() if not line.startswith(("attainable", "all from HBM"))]
+    assert any("its pipeline has no such pass" in line for line in said)
+    assert set(said) <= set(table.splitlines())
 
 
 def test_a_program_is_refused_as_by_compare(tmp_path: Path, capsys: Capture):

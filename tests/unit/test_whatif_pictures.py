@@ -15,7 +15,7 @@ from whatif_answers import ASKED, BASE, LONG, parameter
 from kl.tools.pictures import curves, matrix, notes, tornado
 from kl.tools.pictures.svg import WIDTH, Picture
 from kl.tools.show.what_if import what_if_section
-from kl.tools.whatif.answers import Refused
+from kl.tools.whatif.answers import Curve, Refused, Time
 from kl.tools.whatif.text import print_what_if
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -93,6 +93,14 @@ def test_the_roof_is_above_what_is_reached_and_lines_break_where_a_value_is_refu
     for roof, attainable, reached in (heights[:3], heights[3:]):
         assert all(a < b < c for a, b, c in zip(roof, attainable, reached, strict=True)), "up is less"
     assert [one["d"].count("M") for one in lines] == [1, 1, 1, 2, 2, 2]
+
+
+def test_numbers_of_points_near_the_axis_stand_above_it():
+    low = [Time("", 0.01, tokens, 4, 1e7, 9e6) for tokens in (20_000.0, 15_062.0)]
+    picture = curves.draw(replace(ASKED, curves=(Curve("sockets", 1, ((1, low[0]), (16, low[1]))),)))
+    places = {one.text: float(one.attrib["y"]) for one in elements(picture, "text")}
+    [axis] = {places["1"], places["16"]}
+    assert max(places["20,000"], places["15,062"]) <= axis - 20
 
 
 def test_cells_have_their_times_and_refused_ones_their_reasons():

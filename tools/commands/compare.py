@@ -71,20 +71,31 @@ def comparison_tables(results: list[Timed | Refused]) -> list[Table]:
 
 
 def _row(result: Timed, first: Timed, results: list[Timed | Refused]) -> list[str]:
+    step = result.step_seconds
+    return [
+        result.name,
+        levels_text(result, results),
+        f"{result.timing.kernel_calls_per_token}",
+        time_text(step),
+        f"{result.timing.tokens_per_second:.1f}",
+        speedup_text(result, first),
+    ]
+
+
+def levels_text(result: Timed, results: list[Timed | Refused]) -> str:
+    """The levels of optimisation that a variant stands for; the fastest is that of the search, too."""
     from ..variants import SEARCHED, fastest
 
     levels = [] if result.level is None else [f"-O{result.level}"]
     if result is fastest(results):
         levels.append(f"-O{SEARCHED}")
+    return " ".join(levels)
+
+
+def speedup_text(result: Timed, first: Timed) -> str:
+    """How many steps a variant makes while the first one makes one."""
     step = result.step_seconds
-    return [
-        result.name,
-        " ".join(levels),
-        f"{result.timing.kernel_calls_per_token}",
-        time_text(step),
-        f"{result.timing.tokens_per_second:.1f}",
-        f"{first.step_seconds / step:.2f}x" if step else "",
-    ]
+    return f"{first.step_seconds / step:.2f}x" if step else ""
 
 
 def _bounds(timed: Timed) -> list[str]:
@@ -123,11 +134,20 @@ def _attainable_notes(timed: list[Timed]) -> list[str]:
 
 def comparison_notes(results: list[Timed | Refused]) -> list[str]:
     """What the tables do not say: what is slower or less than it should be, what bounds are, what is read."""
+    from ..variants import Timed
+
+    timed = [one for one in results if isinstance(one, Timed)]
+    legend = timed[0].timing.legend
+    lines = [*row_notes(results), *_attainable_notes(timed), *([legend] if legend else [])]
+    return lines + call_notes(results)
+
+
+def row_notes(results: list[Timed | Refused]) -> list[str]:
+    """What is slower or less than it should be, what levels are, and what rooflines are made of."""
     from ..comparison import slower_than
     from ..variants import DEFAULT_LEVEL, SEARCHED, Timed
 
-    timed = [one for one in results if isinstance(one, Timed)]
-    first, lines = timed[0].timing, list[str]()
+    timed, lines = [one for one in results if isinstance(one, Timed)], list[str]()
     for one in timed:
         lines += [f"{one.name}: {remark.message}" for remark in one.taken_back]
         lines += [f"{one.name}: {edit}: its pipeline has no such pass" for edit in one.unmet]
@@ -144,9 +164,16 @@ def comparison_notes(results: list[Timed | Refused]) -> list[str]:
             and one.timing.roofline is not None
         ):
             lines.append(f"roofline, {one.name}: {roofline_text(one.timing)}")
-    lines += _attainable_notes(timed)
-    lines += [first.legend] if first.legend else []
-    lines += [f"context: {context_text(first)}"] if first.context_read is not None else []
+    return lines
+
+
+def call_notes(results: list[Timed | Refused]) -> list[str]:
+    """What is read of caches, and what a first call takes more."""
+    from ..variants import Timed
+
+    timed = [one for one in results if isinstance(one, Timed)]
+    first = timed[0].timing
+    lines = [f"context: {context_text(first)}"] if first.context_read is not None else []
     single = [one for one in timed if one.timing.first_step_extra_seconds]
     if single:
         names = ", ".join(one.name for one in single)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Command:
         "write each picture to a file of its own there; without -o, no page", metavar="FOLDER"
     )
     window: str | None = option(
-        "the cycles of a call that are shown stage by stage (default: two layers in the middle)",
+        "the cycles of a call that are shown stage by stage (default: two layers in the middle of each)",
         metavar="A:B",
     )
     text: bool = option(
@@ -53,7 +54,8 @@ class Command:
 def run(command: Command) -> int:
     """Compile and time all variants and draw what they take; 1 if all of them are refused.
 
-    Raises: InputError for two outputs on stdout, and a window that no call has.
+    Raises: InputError for two outputs on stdout, a page or pictures that cannot be written there, and a
+        window that no call has.
     """
     from ..show.collection import collect
     from ..show.page import page, sections_of
@@ -102,11 +104,32 @@ def _more(asked: WhatIf | None) -> tuple[Section, ...]:
 
 
 def _check(command: Command) -> None:
-    """Raises: InputError for two outputs on stdout."""
+    """Raises: InputError for two outputs on stdout, and a page or pictures that cannot be written there."""
     wanted = (command.output == STDOUT, command.text, command.comparison.json)
     named = [name for name, is_wanted in zip(("-o -", "--text", "--json"), wanted, strict=True) if is_wanted]
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} write to stdout both{HELP_MARK}leave out one")
+    if command.output not in (None, STDOUT):
+        _check_page(Path(command.output), command)
+    if command.svg is not None and Path(command.svg).exists() and not Path(command.svg).is_dir():
+        raise InputError(
+            f"{command.svg}: File exists, and is no folder{HELP_MARK}name a folder for the pictures"
+        )
+
+
+def _check_page(page: Path, command: Command) -> None:
+    """Raises: InputError for a page that has no folder, is one, or would take the place of what is read."""
+    if page.is_dir():
+        raise InputError(f"{page}: is a folder{HELP_MARK}name a file for the page")
+    if not page.parent.is_dir():
+        raise InputError(f"{page}: No such file or directory{HELP_MARK}make the folder {page.parent} first")
+    options = command.comparison
+    for path in (options.model.input, options.machine.machine):
+        if isinstance(path, str) and page.exists() and os.path.exists(path) and os.path.samefile(page, path):
+            raise InputError(
+                f"the page would take the place of {path}, which it is made of"
+                f"{HELP_MARK}name another file with -o"
+            )
 
 
 def _target(command: Command, name: str) -> str | None:

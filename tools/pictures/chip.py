@@ -48,8 +48,9 @@ def draw(
     classes = colors or stage_classes(stage.name for stage in kernel.stages)
     parts = (_stages(kernel, classes), _channels(kernel, classes))
     panels, y = list[Element](), 54.0
-    for unit, words, areas in zip(("PCU", "PMU"), _TITLES, parts, strict=True):
-        made, height = _panel(grid, areas, unit, words)
+    units = (("PCU", plan.pcus), ("PMU", plan.pmus))
+    for (unit, count), words, areas in zip(units, _TITLES, parts, strict=True):
+        made, height = _panel(grid, areas, unit, count, words)
         panels.append(group(*made, y=y, data_panel=unit))
         y += height + 16
     made, height = links.panel(plan, kernel, grid, hottest)
@@ -101,13 +102,18 @@ def _channels(kernel: KernelPlan, classes: Mapping[str, str]) -> list[_Area]:
     return found
 
 
-def _panel(grid: Grid, areas: Sequence[_Area], unit: str, words: str) -> tuple[list[Element], float]:
-    """A heading, names above, the dies with their cells, names below; and the height of all."""
+def _panel(
+    grid: Grid, areas: Sequence[_Area], unit: str, count: int, words: str
+) -> tuple[list[Element], float]:
+    """A heading, names above, the dies with their cells, names below; and the height of all.
+
+    `count` is how many units of the kind the machine has.
+    """
     check_once(((area.name, area.cells) for area in areas), grid, unit)
     grey = "; grey: read by no stage" if any(not area.stage for area in areas) else ""
-    heading = f"{words}: {sum(len(area.cells) for area in areas):,} of {grid.units:,}{grey}"
+    heading = f"{words}: {sum(len(area.cells) for area in areas):,} of {count:,}{grey}"
     drawn = _few(areas)
-    worth = [area for area in drawn if unit == "PCU" or len(area.cells) >= FEW * grid.units]
+    worth = [area for area in drawn if unit == "PCU" or len(area.cells) >= FEW * count]
     named = [area for area in worth if area.stage or unit == "PMU"][:MOST_NAMES]
     inside, upper, lower = _names(grid, named)
     top = 20.0 + len(labels.rows(upper)) * labels.ROW

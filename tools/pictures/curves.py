@@ -183,14 +183,18 @@ def _point(plot: _Plot, value: int, answer: Answer, asked: WhatIf) -> Iterator[E
     if value == plot.curve.given:
         yield element("circle", cx=x, cy=y, r=7, class_="line text")
     if value in (plot.times[0][0], plot.times[-1][0], plot.curve.given):
-        last = value == plot.times[-1][0]  # the line comes from the left, so that there is room farther below
-        shown = _shown(answer.tokens_per_second)
-        yield (
-            text(x + 8, y + 34, shown, "text small end") if last else text(x - 4, y + 20, shown, "text small")
-        )
+        yield _number(x, y, answer, value == plot.times[-1][0])
     yield element("circle", title, cx=x, cy=y, r=3.5, class_="reached", **facts)
     if isinstance(asked.base, Time) and answer.calls != asked.base.calls:
         yield text(x, y - 10, "*", "text strong middle")
+
+
+def _number(x: float, y: float, answer: Time, is_last: bool) -> Element:
+    """The tokens per second of a point, below it, or above it where the axis is in the way."""
+    below = y + (34 if is_last else 20)  # the line comes from the left: the last one has room farther below
+    place = below if below <= HIGH - 4 else y - 22
+    shown = _shown(answer.tokens_per_second)
+    return text(x + 8, place, shown, "text small end") if is_last else text(x - 4, place, shown, "text small")
 
 
 def _changed(asked: WhatIf) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ...backends.tables import time_text
 from ...explore.pages.palette import stage_classes
 from .pieces import clipped
 from .strips import HATCH, SHORT, Scale, hatched, legend, short_marks, strip, tick_lines, tick_texts
-from .svg import WIDTH, Element, Picture, element, group, rect, shortened, span, text
+from .svg import WIDTH, Element, Picture, element, group, rect, short_name, span, text
 from .timelines import SERVERS, Timeline, spans_of
 
 LEFT, TOP, ROW, BAR = 124, 66, 14, 11
@@ -54,7 +54,9 @@ def draw(
         y += 20 + len(rows) * ROW + 18
     shown, height = legend(_legend(panels, longest), y)
     ticks = group(*tick_texts(scale, longest, TOP - 8), x=LEFT)
-    part = f"{time_text(scale.seconds(longest))} of each call, on one scale"
+    lengths = {window.end - window.begin for _, window in windows}
+    most = "" if len(lengths) == 1 else "Up to "
+    part = f"{most}{time_text(scale.seconds(longest))} of each call, on one scale"
     words = subtitle or f"{part}; a bar is as high as the share of its time that is busy."
     head = (text(0, 18, title, "text title"), text(0, 37, words, "soft"))
     described = f"Stages of {', '.join(one.label for one, _ in windows)} in a part of the call."
@@ -93,9 +95,9 @@ def _panel(
     """A label, and each row on its ground; what lies behind the window is hatched if the call goes on."""
     length, height = window.end - window.begin, len(rows) * ROW
     yield tick_lines(scale, longest, 17, 20 + height)
-    begin, end = (time_text(scale.seconds(cycle)) for cycle in (window.begin, window.end))
+    begin, end, taken = (time_text(scale.seconds(cycle)) for cycle in (window.begin, window.end, length))
     label = span(one.label, class_="text strong")
-    yield element("text", label, span(f"  · from {begin} to {end}"), x=-LEFT, y=12, class_="soft")
+    yield element("text", label, span(f"  · {taken}, from {begin} to {end}"), x=-LEFT, y=12, class_="soft")
     for number, row in enumerate(rows):
         yield from _row(row, 20 + number * ROW, scale, length, most)
     if _goes_on(one.intervals, window, longest):
@@ -104,7 +106,7 @@ def _panel(
 
 
 def _row(row: _Row, y: float, scale: Scale, length: int, most: int) -> Iterator[Element]:
-    yield text(-LEFT, y + 10, shortened(row.name, LEFT - 10, 11), "soft small")
+    yield text(-LEFT, y + 10, short_name(row.name, LEFT - 10, 11), "soft small")
     ground = rect(0, 0, scale.pixels(length), BAR, "idle")
     over = (strip(row.over, scale, "launch", BAR, most, hangs=True),) if row.over else ()
     busy = strip(row.spans, scale, row.class_, BAR, most)

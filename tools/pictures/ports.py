@@ -10,6 +10,8 @@ from .svg import WIDTH, Element, group, rect, text
 
 LONGEST = MARGIN - 2
 """Pixels of the port that moves most."""
+LEAST, SMALL = 0.01, 9.5
+"""Bytes a cycle below which a load is only told to be less, and below which it has two digits."""
 
 
 def sums(loads: Sequence[PortLoad], grid: Grid, y: float) -> Iterator[Element]:
@@ -19,7 +21,8 @@ def sums(loads: Sequence[PortLoad], grid: Grid, y: float) -> Iterator[Element]:
         in_bytes = sum(load.in_bytes_per_cycle for load in edge)
         out_bytes = sum(load.out_bytes_per_cycle for load in edge)
         words = (
-            f"{'left' if is_left else 'right'} edge: {in_bytes:,.0f} bytes a cycle in, {out_bytes:,.0f} out"
+            f"{'left' if is_left else 'right'} edge: {_amount(in_bytes)} bytes a cycle in,"
+            f" {_amount(out_bytes)} out"
         )
         side = "left" if is_left else "right"
         yield text(x, y, words, class_, data_edge=side, data_in=repr(in_bytes), data_out=repr(out_bytes))
@@ -48,6 +51,13 @@ def legend(y: float) -> Iterator[Element]:
         text(WIDTH - 124, 10, "ports: out", "soft small"),
         y=y,
     )
+
+
+def _amount(moved: float) -> str:
+    """Without a fraction where it is large; what is more than nothing does not look like nothing."""
+    if 0 < moved < LEAST:
+        return f"<{LEAST}"
+    return f"{moved:.2g}" if 0 < moved < SMALL else f"{moved:,.0f}"
 
 
 def _is_left(load: PortLoad, grid: Grid) -> bool:

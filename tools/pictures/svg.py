@@ -171,6 +171,16 @@ def shortened(words: str, width: float, size: float = 12) -> str:
     return f"{words[: most - 1 - front]}…{words[len(words) - front :] if front else ''}"
 
 
+def short_name(name: str, width: float, size: float = 12) -> str:
+    """A name that fits a width: what stands behind its first dot tells it from others, and gives way last."""
+    most = max(2, int(width / (size * 0.6)))
+    if len(name) <= most:
+        return name
+    behind = len(name.partition(".")[2])
+    kept = min(most - 1, max(behind, (most - 1) // 2))
+    return f"{name[: most - 1 - kept]}…{name[len(name) - kept :]}"
+
+
 def slug(name: str) -> str:
     """A name as part of a file's name."""
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())

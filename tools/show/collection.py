@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +23,7 @@ from ..universe import available_passes
 from ..values import HELP_MARK, InputError
 from ..variants import Timed, Watcher
 from .folding import Line
+from .layers import layers_of, two_layers
 from .networks import networks_of
 from .passes import PassText
 
@@ -50,21 +50,8 @@ class Drawn:
     @property
     def layers(self) -> tuple[Span, ...]:
         """Iterations of loops, and calls of kernels that are called again; none where no layers are known."""
-        rows = self.timing.document.get("layers", ())
-        spans = [
-            Span(
-                one["start_cycle"],
-                one["cycles"],
-                one["kernel"],
-                one["cycles"],
-                one["last"] - one["first"] + 1,
-            )
-            for one in rows
-        ]
-        times = Counter[str]()
-        for one in spans:
-            times[one.name] += one.count
-        return tuple(one for one in spans if times[one.name] > 1)
+        intervals = self.timing.intervals
+        return () if intervals is None else layers_of(intervals, self.timing.document.get("layers", ()))
 
 
 @dataclass(frozen=True)
@@ -140,7 +127,7 @@ def collect(
 ) -> Shown:
     """Compile and time all variants, as `kl compare` does, and collect what is drawn of some.
 
-    The window of the magnifier is two layers in the middle of each if it is None.
+    The window of the magnifier is two layers in the middle of each variant if it is None.
 
     Raises: InputError for a window that no call has, and as `compared` does; ParseError, VerifyException,
         OSError.
@@ -149,7 +136,7 @@ def collect(
     comparison = compared(options, keeping, given)
     if window is not None:
         _check_window(window, keeping.drawn)
-    drawn = tuple(_magnified(one, window, keeping.drawn) for one in keeping.drawn)
+    drawn = tuple(_magnified(one, window) for one in keeping.drawn)
     shown = Shown(comparison, drawn, tuple(_texts(keeping.texts.taken)), window=window)
     main = shown.main
     if main is None:
@@ -163,10 +150,13 @@ def collect(
     )
 
 
-def _magnified(one: Drawn, window: tuple[int, int] | None, drawn: Sequence[Drawn]) -> Drawn:
+def _magnified(one: Drawn, window: tuple[int, int] | None) -> Drawn:
     """The variant timed once more, with its stages in the window, if it has anything there."""
-    wanted, known = window or _window(one, drawn), one.timing.intervals
-    if one.name not in MAGNIFIED or known is None or wanted is None or wanted[0] >= known.cycles:
+    known = one.timing.intervals
+    if one.name not in MAGNIFIED or known is None:
+        return one
+    wanted = window or two_layers(known, one.layers)
+    if wanted is None or wanted[0] >= known.cycles:
         return one
     options = replace(one.options, window=(max(0, wanted[0]), min(wanted[1], known.cycles)))
     timing = time_program(one.given.target, one.program, options)
@@ -182,24 +172,3 @@ def _check_window(window: tuple[int, int], drawn: Sequence[Drawn]) -> None:
             f"--window {window[0]}:{window[1]} is no part of a call: the longest has {longest} cycles"
             f"{HELP_MARK}give cycles from 0 to {longest}"
         )
-
-
-def _window(one: Drawn, drawn: Sequence[Drawn]) -> tuple[int, int] | None:
-    """From a layer in the middle on, as long as two layers of the last variant."""
-    layers, longest = _middle(one), _middle(drawn[-1])
-    return None if layers is None or longest is None else (layers[0], layers[0] + longest[1])
-
-
-def _middle(one: Drawn) -> tuple[int, int] | None:
-    """Where a layer begins in the middle of the kernel that has most, and the cycles of two from there on."""
-    starts = dict[str, list[int]]()
-    for span in one.layers:
-        starts.setdefault(span.name, []).extend(span.start + at * span.period for at in range(span.count))
-    most = max(starts.values(), key=len, default=[])
-    if not most:
-        return None
-    middle = max(0, len(most) // 2 - 1)
-    last = min(middle + 2, len(most) - 1)
-    if last == middle:  # a single layer
-        return most[middle], next(span.cycles for span in one.layers if span.start == most[middle])
-    return most[middle], (most[last] - most[middle]) * 2 // (last - middle)

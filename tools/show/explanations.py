@@ -72,7 +72,8 @@ READING = (
     (
         "Busy and idle",
         "A strip is coloured exactly where memory moves data; what is too near together to be seen apart is"
-        " drawn as one piece, paler, and keeps its sum. Hatched is what is not recorded, which is not idle.",
+        " one piece, as high as the share of its time that is busy, and keeps its sum. Hatched is what is not"
+        " recorded, which is not idle.",
     ),
     (
         "The roofline",
@@ -86,8 +87,9 @@ READING = (
     ),
     (
         "The numbers",
-        "Every number is that of `kl compare --json` or `kl time --json`; its place there is in the page, as"
-        " data-path. Nothing was measured on a machine: a model of it was timed, cycle by cycle.",
+        "All are made of those of `kl compare --json` and `kl time --json`; where one of the first stands as"
+        " it is, `data-path` says its place there. Nothing was measured on a machine: a model was timed,"
+        " cycle by cycle.",
     ),
 )
 
@@ -101,7 +103,11 @@ def making_section(shown: Shown, command: str) -> Section:
     """The command, the version, and the machine with the source of each number."""
     given = shown.comparison.given
     parameters = list(parameters_of(given.target.machine(given.module)))
-    facts = (("command", command), ("version", f"kl {__version__}"), ("target", given.target.name))
+    facts = (
+        ("command", element("code", command)),
+        ("version", f"kl {__version__}"),
+        ("target", given.target.name),
+    )
     unsure = [one.name for one in parameters if one.standing in ("assumed", "fitted") and not one.is_changed]
     words = (
         f"{len(unsure)} of the {len(parameters)} parameters of the machine are assumed or fitted, as nobody"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..pictures.svg import Element, Picture, Value, element
 
+CODE = re.compile(r"`([^`]+)`")
 Cell = str | Value | Element
 """What a cell of a table holds: words, a number with its path, or a part of its own."""
 
@@ -92,15 +94,31 @@ def figure(picture: Picture, caption: str = "") -> str:
 
 def paragraph(words: str, class_: str | None = None) -> str:
     """A paragraph."""
-    return str(element("p", words, class_=class_))
+    return str(element("p", *prose(words), class_=class_))
 
 
-def listing(entries: Iterable[tuple[str, str]]) -> str:
+def points(lines: Iterable[str]) -> str:
+    """Sentences below each other; nothing without any."""
+    found = [element("li", *prose(one)) for one in lines]
+    return str(element("ul", *found)) if found else ""
+
+
+def prose(words: str) -> Iterable[str | Element]:
+    """Words, with those between backticks as code."""
+    parts = CODE.split(words)
+    return [element("code", one) if at % 2 else one for at, one in enumerate(parts) if one]
+
+
+def listing(entries: Iterable[tuple[str, str | Element]]) -> str:
     """Words with what they mean."""
     return str(
         element(
             "dl",
-            *(element(tag, one) for entry in entries for tag, one in zip(("dt", "dd"), entry, strict=True)),
+            *(
+                element(tag, *(prose(one) if isinstance(one, str) else (one,)))
+                for entry in entries
+                for tag, one in zip(("dt", "dd"), entry, strict=True)
+            ),
         )
     )
 

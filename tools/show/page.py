@@ -9,6 +9,7 @@ from string import Template
 from ...explore.pages.palette import page_style
 from ..commands.time import document, headline
 from ..pictures.svg import element
+from ..variants import Timed
 from . import explanations, sections
 from .collection import MAIN, Shown
 from .markup import Numbers, Section, paragraph
@@ -52,7 +53,8 @@ def _passes(shown: Shown) -> Section:
 
 def page(shown: Shown, parts: Sequence[Section]) -> str:
     """The markup of the page with these sections."""
-    timed = next((one.timing for one in shown.drawn), None)
+    results = shown.comparison.results
+    timed = next((one.timing for one in results if isinstance(one, Timed)), None)
     template = Template((_HERE / "template.html").read_text("utf-8"))
     return template.substitute(
         title=str(element("span", shown.title))[6:-7],

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...backends.floorplans import KernelPlan
 from ...backends.tables import bytes_text, share_text, time_text
 from ...explore.pages.palette import stage_classes
+from ..commands.compare import call_notes, levels_text, row_notes, speedup_text
 from ..pictures import chip, ledger, magnifier, memory, network, timelines
 from ..pictures.ledger import LedgerBar
 from ..pictures.networks import Network
@@ -14,7 +15,7 @@ from ..pictures.svg import Value
 from ..pictures.timelines import Timeline
 from ..variants import Refused, Timed
 from .collection import MAGNIFIED, MAIN, TIMELINES, Drawn, Shown
-from .markup import Cell, Numbers, Section, figure, folded, paragraph, table
+from .markup import Cell, Numbers, Section, figure, folded, paragraph, points, table
 
 RATE = "tokens_per_second"
 LEAST_SHARE = 0.1
@@ -31,29 +32,35 @@ def time_section(shown: Shown, numbers: Numbers) -> Section:
     results = shown.comparison.results
     columns = (
         "variant",
+        "level",
         "calls a token",
         "time a token",
         "tokens/s",
+        "speedup",
         "of its roofline",
         "of what is attainable",
     )
-    rows = [_time_row(at, one, numbers) for at, one in enumerate(results)]
+    rows = [_time_row(at, one, results, numbers) for at, one in enumerate(results)]
     bars = [bar for at, one in enumerate(results) if (bar := _bar(at, one, numbers)) is not None]
     picture = ledger.draw(f"Where the time of a token goes: {shown.title}", bars) if bars else None
     said = "" if bars else absent(shown, "does not say where its time goes")
-    parts = (table(columns, rows), figure(picture) if picture else paragraph(said))
+    notes = points([*row_notes(results), *call_notes(results)]) if shown.comparison.works else ""
+    parts = (table(columns, rows, (0, 1)), notes, figure(picture) if picture else paragraph(said))
     return Section("time", "What does each variant take?", parts, (picture,) if picture else ())
 
 
-def _time_row(at: int, one: Timed | Refused, numbers: Numbers) -> list[Cell]:
+def _time_row(at: int, one: Timed | Refused, results: list[Timed | Refused], numbers: Numbers) -> list[Cell]:
     if isinstance(one, Refused):
         return [one.name, f"refused: {one.reason}"]
     path = f"compare.{at}"
+    first = next(other for other in results if isinstance(other, Timed))
     return [
         one.name,
+        levels_text(one, results),
         numbers.value(f"{path}.kernel_calls_per_token"),
         time_text(one.timing.seconds / one.timing.tokens),
         numbers.value(f"{path}.{RATE}", rate_text),
+        speedup_text(one, first),
         numbers.value(f"{path}.roofline_share", share_text),
         numbers.value(f"{path}.attainable_share", share_text),
     ]

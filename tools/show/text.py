@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from ...backends.tables import share_text, time_text
+from ..commands.compare import call_notes, levels_text, row_notes, speedup_text
 from ..commands.time import headline
 from ..pictures import bars
 from ..pictures.timelines import SERVERS, spans_of
@@ -22,20 +23,25 @@ def print_text(shown: Shown) -> None:
     timed = [one for one in shown.comparison.results if isinstance(one, Timed)]
     plain = not (sys.stdout.encoding or "").lower().startswith("utf")
     print(headline(timed[0].timing), end="\n\n")
-    columns = ("variant", "calls/token", "time/token", "tokens/s", "of its roofline")
-    print_table(columns, [_row(one) for one in timed])
-    for one in shown.comparison.results:
+    results = shown.comparison.results
+    columns = ("variant", "level", "calls/token", "time/token", "tokens/s", "speedup", "of its roofline")
+    print_table(columns, [_row(one, results) for one in timed], (0, 1))
+    for one in results:
         if isinstance(one, Refused):
             print(f"{one.name} is refused: {one.reason}")
+    for line in (*row_notes(results), *call_notes(results)):
+        print(line)
     _print_ledgers(timed, plain)
     _print_timelines([one for one in shown.drawn if one.timing.intervals is not None], plain)
 
 
-def _row(one: Timed) -> list[str]:
+def _row(one: Timed, results: list[Timed | Refused]) -> list[str]:
     timing, bound = one.timing, one.timing.roofline
+    first = next(other for other in results if isinstance(other, Timed))
+    level, speedup = levels_text(one, results), speedup_text(one, first)
     share = "" if bound is None else share_text(bound.share)
     rate, calls = f"{timing.tokens_per_second:.1f}", f"{timing.kernel_calls_per_token}"
-    return [one.name, calls, time_text(timing.seconds / timing.tokens), rate, share]
+    return [one.name, level, calls, time_text(timing.seconds / timing.tokens), rate, speedup, share]
 
 
 def _print_ledgers(timed: list[Timed], plain: bool) -> None:
