@@ -241,6 +241,10 @@ def test_what_is_attainable_names_what_sets_it() -> None:
     for line in kl("time", mini, "--sockets", "16").out.splitlines():
         if line.startswith(("roofline ", "attainable ")):
             assert line.endswith(" tokens/s, 4.32 kB sent a step")
+    between = kl("time", TINY, "--sockets", "8", "--set", "p2p_bandwidth=181000000000").out
+    assert re.search(
+        r"\nroofline .* tokens/s, 8.51 kB sent a step\nattainable .* streams reach 92.0 %", between
+    )
     notes = kl("compare", mini, "--sockets", "16").out
     assert "\nattainable, unfused: streams reach 92.0 % of HBM's bandwidth\n" in notes
     assert "single+resident: 4.32 kB sent a step\nabove it: time of a step over what is attainable" in notes
