@@ -9,7 +9,7 @@ import pytest
 from picture_reading import read
 
 from kl.explore.pages import palette
-from kl.tools.pictures.svg import Picture, Value, element, number, short_name, shortened, text, text_width
+from kl.tools.pictures.svg import Picture, Value, element, number, shortened, text, text_width, told_apart
 
 FULL_CONTRAST = 4.5
 """What text needs (WCAG AA)."""
@@ -60,13 +60,13 @@ def test_shortened_texts_keep_both_ends_and_fit():
 
 def test_shortened_names_keep_what_tells_them_apart():
     names = ("rms_norm.attention_norm", "rms_norm.ffn_norm", "matmul.w", "a" * 30)
-    assert [short_name(one, 75, 11) for one in names] == [
+    assert [shortened(one, 75, 11, told_apart(one)) for one in names] == [
         "…ntion_norm",
         "rm…ffn_norm",
         "matmul.w",
         "aaaaa…aaaaa",
     ]
-    assert all(text_width(short_name(one, 75, 11), 11) <= 75 for one in names)
+    assert all(text_width(shortened(one, 75, 11, told_apart(one)), 11) <= 75 for one in names)
 
 
 def luminance(color: str) -> float:

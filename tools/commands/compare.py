@@ -60,7 +60,7 @@ def comparison_tables(results: list[Timed | Refused]) -> list[Table]:
 
     timed = [one for one in results if isinstance(one, Timed)]
     columns = ("variant", "level", "calls/token", "time/step", "tokens/s", "speedup")
-    tables = [Table(columns, [_row(one, timed[0], results) for one in timed], texts=(0, 1))]
+    tables = [Table(columns, [_row(one, results) for one in timed], texts=(0, 1))]
     first = timed[0].timing
     if first.roofline is not None:
         columns = ("bounds", "roofline", "share of it", "attainable", "share of it", "above it")
@@ -70,15 +70,14 @@ def comparison_tables(results: list[Timed | Refused]) -> list[Table]:
     return tables
 
 
-def _row(result: Timed, first: Timed, results: list[Timed | Refused]) -> list[str]:
-    step = result.step_seconds
+def _row(result: Timed, results: list[Timed | Refused]) -> list[str]:
     return [
         result.name,
         levels_text(result, results),
         f"{result.timing.kernel_calls_per_token}",
-        time_text(step),
+        time_text(result.step_seconds),
         f"{result.timing.tokens_per_second:.1f}",
-        speedup_text(result, first),
+        speedup_text(result, results),
     ]
 
 
@@ -92,9 +91,11 @@ def levels_text(result: Timed, results: list[Timed | Refused]) -> str:
     return " ".join(levels)
 
 
-def speedup_text(result: Timed, first: Timed) -> str:
-    """How many steps a variant makes while the first one makes one."""
-    step = result.step_seconds
+def speedup_text(result: Timed, results: list[Timed | Refused]) -> str:
+    """How many steps a variant makes while the first one that is timed makes one."""
+    from ..variants import Timed
+
+    first, step = next(one for one in results if isinstance(one, Timed)), result.step_seconds
     return f"{first.step_seconds / step:.2f}x" if step else ""
 
 
@@ -138,12 +139,11 @@ def comparison_notes(results: list[Timed | Refused]) -> list[str]:
 
     timed = [one for one in results if isinstance(one, Timed)]
     legend = timed[0].timing.legend
-    lines = [*row_notes(results), *_attainable_notes(timed), *([legend] if legend else [])]
-    return lines + call_notes(results)
+    return [*variant_notes(results), *_attainable_notes(timed), *([legend] if legend else [])]
 
 
-def row_notes(results: list[Timed | Refused]) -> list[str]:
-    """What is slower or less than it should be, what levels are, and what rooflines are made of."""
+def variant_notes(results: list[Timed | Refused]) -> list[str]:
+    """What is slower or less than it should be, what levels and rooflines are, what is read, a first call."""
     from ..comparison import slower_than
     from ..variants import DEFAULT_LEVEL, SEARCHED, Timed
 
@@ -164,17 +164,8 @@ def row_notes(results: list[Timed | Refused]) -> list[str]:
             and one.timing.roofline is not None
         ):
             lines.append(f"roofline, {one.name}: {roofline_text(one.timing)}")
-    return lines
-
-
-def call_notes(results: list[Timed | Refused]) -> list[str]:
-    """What is read of caches, and what a first call takes more."""
-    from ..variants import Timed
-
-    timed = [one for one in results if isinstance(one, Timed)]
-    first = timed[0].timing
-    lines = [f"context: {context_text(first)}"] if first.context_read is not None else []
-    single = [one for one in timed if one.timing.first_step_extra_seconds]
+    first, single = timed[0].timing, [one for one in timed if one.timing.first_step_extra_seconds]
+    lines += [f"context: {context_text(first)}"] if first.context_read is not None else []
     if single:
         names = ", ".join(one.name for one in single)
         lines.append(f"first call of {names}: {first_call_text(single[0].timing)}")

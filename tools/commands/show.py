@@ -54,7 +54,7 @@ class Command:
 def run(command: Command) -> int:
     """Compile and time all variants and draw what they take; 1 if all of them are refused.
 
-    Raises: InputError for two outputs on stdout, a page or pictures that cannot be written there, and a
+    Raises: InputError for two outputs on stdout, a page that cannot be written there, and a
         window that no call has.
     """
     from ..show.collection import collect
@@ -104,17 +104,13 @@ def _more(asked: WhatIf | None) -> tuple[Section, ...]:
 
 
 def _check(command: Command) -> None:
-    """Raises: InputError for two outputs on stdout, and a page or pictures that cannot be written there."""
+    """Raises: InputError for two outputs on stdout, and a page that cannot be written there."""
     wanted = (command.output == STDOUT, command.text, command.comparison.json)
     named = [name for name, is_wanted in zip(("-o -", "--text", "--json"), wanted, strict=True) if is_wanted]
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} write to stdout both{HELP_MARK}leave out one")
     if command.output not in (None, STDOUT):
         _check_page(Path(command.output), command)
-    if command.svg is not None and Path(command.svg).exists() and not Path(command.svg).is_dir():
-        raise InputError(
-            f"{command.svg}: File exists, and is no folder{HELP_MARK}name a folder for the pictures"
-        )
 
 
 def _check_page(page: Path, command: Command) -> None:
@@ -127,8 +123,7 @@ def _check_page(page: Path, command: Command) -> None:
     for path in (options.model.input, options.machine.machine):
         if isinstance(path, str) and page.exists() and os.path.exists(path) and os.path.samefile(page, path):
             raise InputError(
-                f"the page would take the place of {path}, which it is made of"
-                f"{HELP_MARK}name another file with -o"
+                f"the page would replace {path}, which it shows{HELP_MARK}name another file with -o"
             )
 
 

@@ -10,7 +10,7 @@ from ...backends.tables import time_text
 from ...explore.pages.palette import stage_classes
 from .pieces import clipped
 from .strips import HATCH, SHORT, Scale, hatched, legend, short_marks, strip, tick_lines, tick_texts
-from .svg import WIDTH, Element, Picture, element, group, rect, short_name, span, text
+from .svg import WIDTH, Element, Picture, element, group, rect, shortened, span, text, told_apart
 from .timelines import SERVERS, Timeline, spans_of
 
 LEFT, TOP, ROW, BAR = 124, 66, 14, 11
@@ -54,8 +54,7 @@ def draw(
         y += 20 + len(rows) * ROW + 18
     shown, height = legend(_legend(panels, longest), y)
     ticks = group(*tick_texts(scale, longest, TOP - 8), x=LEFT)
-    lengths = {window.end - window.begin for _, window in windows}
-    most = "" if len(lengths) == 1 else "Up to "
+    most = "Up to " if len({window.end - window.begin for _, window in windows}) > 1 else ""
     part = f"{most}{time_text(scale.seconds(longest))} of each call, on one scale"
     words = subtitle or f"{part}; a bar is as high as the share of its time that is busy."
     head = (text(0, 18, title, "text title"), text(0, 37, words, "soft"))
@@ -106,7 +105,7 @@ def _panel(
 
 
 def _row(row: _Row, y: float, scale: Scale, length: int, most: int) -> Iterator[Element]:
-    yield text(-LEFT, y + 10, short_name(row.name, LEFT - 10, 11), "soft small")
+    yield text(-LEFT, y + 10, shortened(row.name, LEFT - 10, 11, told_apart(row.name)), "soft small")
     ground = rect(0, 0, scale.pixels(length), BAR, "idle")
     over = (strip(row.over, scale, "launch", BAR, most, hangs=True),) if row.over else ()
     busy = strip(row.spans, scale, row.class_, BAR, most)

@@ -10,7 +10,7 @@ from .network_layout import FOOT, HIGH, MOST_NODES, STREAM, Place, lay_out
 from .network_routes import routes, streams
 from .networks import Network
 from .strips import legend
-from .svg import Element, Picture, element, group, line, number, rect, short_name, slug, text
+from .svg import Element, Picture, element, group, line, number, rect, shortened, slug, text, told_apart
 
 LEGEND = (
     ("memory-full", "stream from or to memory, as thick as its bytes; its name and depth"),
@@ -51,7 +51,7 @@ def _unit(place: Place, network: Network, classes: Mapping[str, str]) -> Element
     node = place.node
     is_last = node.name == network.bottleneck
     frame = _frame(place, _class(place, network, classes), 3 if is_last else 1.6)
-    words = short_name(node.name, place.wide - 6)
+    words = shortened(node.name, place.wide - 6, behind=told_apart(node.name))
     name = text(place.x + place.wide / 2, place.y + 15, words, "text small middle")
     mark = _bottleneck(place) if is_last else ()
     parts = (*streams(place), *frame, name, *_shares(place), *mark)

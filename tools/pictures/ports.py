@@ -20,11 +20,8 @@ def sums(loads: Sequence[PortLoad], grid: Grid, y: float) -> Iterator[Element]:
         edge = [load for load in loads if _is_left(load, grid) == is_left]
         in_bytes = sum(load.in_bytes_per_cycle for load in edge)
         out_bytes = sum(load.out_bytes_per_cycle for load in edge)
-        words = (
-            f"{'left' if is_left else 'right'} edge: {_amount(in_bytes)} bytes a cycle in,"
-            f" {_amount(out_bytes)} out"
-        )
         side = "left" if is_left else "right"
+        words = f"{side} edge: {_amount(in_bytes)} bytes a cycle in, {_amount(out_bytes)} out"
         yield text(x, y, words, class_, data_edge=side, data_in=repr(in_bytes), data_out=repr(out_bytes))
 
 

@@ -162,23 +162,18 @@ def text_width(words: str, size: float = 12) -> float:
     return len(words) * size * 0.6
 
 
-def shortened(words: str, width: float, size: float = 12) -> str:
-    """A text that fits a width: its middle gives way."""
+def shortened(words: str, width: float, size: float = 12, behind: int = 0) -> str:
+    """A text that fits a width: its middle gives way, and so many letters at its end last."""
     most = max(2, int(width / (size * 0.6)))
     if len(words) <= most:
         return words
-    front = (most - 1) // 2
-    return f"{words[: most - 1 - front]}…{words[len(words) - front :] if front else ''}"
+    back = min(most - 1, max(behind, (most - 1) // 2))
+    return f"{words[: most - 1 - back]}…{words[len(words) - back :] if back else ''}"
 
 
-def short_name(name: str, width: float, size: float = 12) -> str:
-    """A name that fits a width: what stands behind its first dot tells it from others, and gives way last."""
-    most = max(2, int(width / (size * 0.6)))
-    if len(name) <= most:
-        return name
-    behind = len(name.partition(".")[2])
-    kept = min(most - 1, max(behind, (most - 1) // 2))
-    return f"{name[: most - 1 - kept]}…{name[len(name) - kept :]}"
+def told_apart(name: str) -> int:
+    """The letters of a name that tell it from others: those behind its first dot."""
+    return len(name.partition(".")[2])
 
 
 def slug(name: str) -> str:

@@ -71,9 +71,8 @@ READING = (
     ),
     (
         "Busy and idle",
-        "A strip is coloured exactly where memory moves data; what is too near together to be seen apart is"
-        " one piece, as high as the share of its time that is busy, and keeps its sum. Hatched is what is not"
-        " recorded, which is not idle.",
+        "A strip is coloured exactly where memory moves data; what is too near to be seen apart is one piece,"
+        " as high as its busy share, and keeps its sum. Hatched is what is not recorded, which is not idle.",
     ),
     (
         "The roofline",

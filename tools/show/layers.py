@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...backends.intervals import Intervals, Span
+from ...backends.spans import end_of
 from ..pictures.timelines import spans_of
 
 
@@ -31,8 +32,8 @@ def two_layers(intervals: Intervals, layers: Sequence[Span]) -> tuple[int, int] 
     [(most, _)] = Counter(one.name for one in layers).most_common(1)
     alike = [one for one in layers if one.name == most]
     first = alike[(len(alike) - 1) // 2]
-    behind = next(one for one in layers if one.start >= _end(first))
-    return _launched(intervals, first), _end(behind)
+    behind = next(one for one in layers if one.start >= end_of(first))
+    return _launched(intervals, first), end_of(behind)
 
 
 def _iterations(intervals: Intervals, rows: Sequence[Mapping[str, Any]]) -> Iterator[Span]:
@@ -43,7 +44,7 @@ def _iterations(intervals: Intervals, rows: Sequence[Mapping[str, Any]]) -> Iter
         lengths = (row["cycles"] for row in own for _ in range(row["first"], row["last"] + 1))
         for call in calls:
             now = call.start
-            while call.name == kernel and now < _end(call) and (cycles := next(lengths, 0)):
+            while call.name == kernel and now < end_of(call) and (cycles := next(lengths, 0)):
                 yield Span(now, cycles, kernel)
                 now += cycles
 
@@ -62,8 +63,4 @@ def _launched(intervals: Intervals, layer: Span) -> int:
     calls = _calls(intervals)
     if layer.start not in {one.start for one in calls}:
         return layer.start
-    return max((_end(one) for one in calls if _end(one) <= layer.start), default=0)
-
-
-def _end(one: Span) -> int:
-    return one.start + one.cycles
+    return max((end_of(one) for one in calls if end_of(one) <= layer.start), default=0)

@@ -103,24 +103,19 @@ def points(lines: Iterable[str]) -> str:
     return str(element("ul", *found)) if found else ""
 
 
-def prose(words: str) -> Iterable[str | Element]:
-    """Words, with those between backticks as code."""
+def prose(words: str | Element) -> Iterable[str | Element]:
+    """Words, with those between backticks as code; an element is as it is."""
+    if not isinstance(words, str):
+        return [words]
     parts = CODE.split(words)
     return [element("code", one) if at % 2 else one for at, one in enumerate(parts) if one]
 
 
 def listing(entries: Iterable[tuple[str, str | Element]]) -> str:
     """Words with what they mean."""
-    return str(
-        element(
-            "dl",
-            *(
-                element(tag, *(prose(one) if isinstance(one, str) else (one,)))
-                for entry in entries
-                for tag, one in zip(("dt", "dd"), entry, strict=True)
-            ),
-        )
-    )
+    kinds = ("dt", "dd")
+    parts = (element(tag, *prose(one)) for pair in entries for tag, one in zip(kinds, pair, strict=True))
+    return str(element("dl", *parts))
 
 
 def folded(summary: str, *parts: str, name: str | None = None) -> str:

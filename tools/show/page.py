@@ -53,8 +53,7 @@ def _passes(shown: Shown) -> Section:
 
 def page(shown: Shown, parts: Sequence[Section]) -> str:
     """The markup of the page with these sections."""
-    results = shown.comparison.results
-    timed = next((one.timing for one in results if isinstance(one, Timed)), None)
+    timed = next((one.timing for one in shown.comparison.results if isinstance(one, Timed)), None)
     template = Template((_HERE / "template.html").read_text("utf-8"))
     return template.substitute(
         title=str(element("span", shown.title))[6:-7],

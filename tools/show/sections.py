@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...backends.floorplans import KernelPlan
 from ...backends.tables import bytes_text, share_text, time_text
 from ...explore.pages.palette import stage_classes
-from ..commands.compare import call_notes, levels_text, row_notes, speedup_text
+from ..commands.compare import levels_text, speedup_text, variant_notes
 from ..pictures import chip, ledger, magnifier, memory, network, timelines
 from ..pictures.ledger import LedgerBar
 from ..pictures.networks import Network
@@ -44,7 +44,7 @@ def time_section(shown: Shown, numbers: Numbers) -> Section:
     bars = [bar for at, one in enumerate(results) if (bar := _bar(at, one, numbers)) is not None]
     picture = ledger.draw(f"Where the time of a token goes: {shown.title}", bars) if bars else None
     said = "" if bars else absent(shown, "does not say where its time goes")
-    notes = points([*row_notes(results), *call_notes(results)]) if shown.comparison.works else ""
+    notes = points(variant_notes(results)) if shown.comparison.works else ""
     parts = (table(columns, rows, (0, 1)), notes, figure(picture) if picture else paragraph(said))
     return Section("time", "What does each variant take?", parts, (picture,) if picture else ())
 
@@ -53,14 +53,13 @@ def _time_row(at: int, one: Timed | Refused, results: list[Timed | Refused], num
     if isinstance(one, Refused):
         return [one.name, f"refused: {one.reason}"]
     path = f"compare.{at}"
-    first = next(other for other in results if isinstance(other, Timed))
     return [
         one.name,
         levels_text(one, results),
         numbers.value(f"{path}.kernel_calls_per_token"),
         time_text(one.timing.seconds / one.timing.tokens),
         numbers.value(f"{path}.{RATE}", rate_text),
-        speedup_text(one, first),
+        speedup_text(one, results),
         numbers.value(f"{path}.roofline_share", share_text),
         numbers.value(f"{path}.attainable_share", share_text),
     ]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from ...backends.tables import share_text, time_text
-from ..commands.compare import call_notes, levels_text, row_notes, speedup_text
+from ..commands.compare import levels_text, speedup_text, variant_notes
 from ..commands.time import headline
 from ..pictures import bars
 from ..pictures.timelines import SERVERS, spans_of
@@ -29,7 +29,7 @@ def print_text(shown: Shown) -> None:
     for one in results:
         if isinstance(one, Refused):
             print(f"{one.name} is refused: {one.reason}")
-    for line in (*row_notes(results), *call_notes(results)):
+    for line in variant_notes(results):
         print(line)
     _print_ledgers(timed, plain)
     _print_timelines([one for one in shown.drawn if one.timing.intervals is not None], plain)
@@ -37,8 +37,7 @@ def print_text(shown: Shown) -> None:
 
 def _row(one: Timed, results: list[Timed | Refused]) -> list[str]:
     timing, bound = one.timing, one.timing.roofline
-    first = next(other for other in results if isinstance(other, Timed))
-    level, speedup = levels_text(one, results), speedup_text(one, first)
+    level, speedup = levels_text(one, results), speedup_text(one, results)
     share = "" if bound is None else share_text(bound.share)
     rate, calls = f"{timing.tokens_per_second:.1f}", f"{timing.kernel_calls_per_token}"
     return [one.name, level, calls, time_text(timing.seconds / timing.tokens), rate, speedup, share]
