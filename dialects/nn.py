@@ -51,6 +51,9 @@ from .nn_compute import MatmulOp as MatmulOp
 from .nn_elementwise import ELEMENT_OPERATIONS
 from .nn_elementwise import ArgmaxOp as ArgmaxOp
 from .nn_elementwise import CastOp as CastOp
+from .nn_experts import EXPERT_OPERATIONS
+from .nn_experts import DistinctOp as DistinctOp
+from .nn_experts import GatherSlicesOp as GatherSlicesOp
 from .nn_functions import FUNCTION_OPERATIONS
 from .nn_functions import GeluOp as GeluOp
 from .nn_functions import SiluOp as SiluOp
@@ -212,6 +215,7 @@ NN = Dialect(
         *FUNCTION_OPERATIONS,
         *ELEMENT_OPERATIONS,
         *VIEW_OPERATIONS,
+        *EXPERT_OPERATIONS,
         ObserveOp,
     ],
 )

@@ -194,6 +194,8 @@ class MatmulOp(ComputeOp):
         if isinstance(rows, Split) and (rows.axis, rows.parts) == (1, view.sockets):
             return Sharded((rows, replace(rows, axis=1 - columns)), PARTIAL)
         placement, remarks = view.wanted, ()
+        if placement is None and (best := view.preferred.get(1)) is not None:
+            placement = replace(best, axis=1) if isinstance(best, Split) and best.axis == columns else None
         if placement is None:
             placement, remarks = view.padded(1, shape_of(self.result)[1], "columns of the product")
         weight = replace(placement, axis=columns) if isinstance(placement, Split) else placement

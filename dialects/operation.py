@@ -103,6 +103,9 @@ class ComputeOp(IRDLOperation, ABC):
     spec of the result give the result, with bits that do not depend on tiles."""
     ACROSS_SOCKETS: ClassVar[bool] = False
     """The function takes the operands of all sockets at once, and gives the result of each."""
+    WEIGHTS: ClassVar[tuple[int, ...]] = ()
+    """Numbers of the operands that have to be weights, so that the operation is a view of them; see
+    `of_weights`."""
     SPELLING: ClassVar[Spelling | Without] = Without("it declares no spelling")
     FUSION: ClassVar[Fusion | Without] = Without("it declares no fusion role")
 
@@ -143,6 +146,22 @@ class ComputeOp(IRDLOperation, ABC):
         Raises: CannotSplit where that does not work out.
         """
         return Without("it declares no shard rule")
+
+    def of_weights(self, result: Placement) -> Sequence[Placement] | Without:
+        """How its operands lie where its result, which is made of weights as it is read, is to lie so.
+
+        An operation that has this is a view of its `WEIGHTS`: it lies as its readers need it.
+
+        Raises: CannotSplit where that does not work out.
+        """
+        return Without("it is no view of weights")
+
+    def preferred(self, view: ShardView) -> Placement | None:
+        """How the result of a view of weights had best be split where a product is free to choose.
+
+        Raises: CannotSplit where it cannot be split at all.
+        """
+        return None
 
     def fusion(self) -> Fusion | Without:
         """What it is to the rules of fusion, where that depends on its operands; else as it declares."""

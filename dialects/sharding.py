@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -28,6 +28,8 @@ class Split:
     runs: tuple[int, ...] = ()
     zeros: bool = field(default=False, compare=False)
     """What has been put in is known to be zeros still; it may have become other numbers."""
+    blocks: int = 1
+    """The axis is so many equal blocks, one behind the other, and each part has its part of each block."""
 
     def extent(self, whole: int) -> int:
         """The extent of one part; without zeros the parts divide the whole extent."""
@@ -40,6 +42,7 @@ class Split:
 
     def __str__(self) -> str:
         text = f"in {self.parts} parts along axis {self.axis}"
+        text += f" of each of {self.blocks} blocks" if self.blocks > 1 else ""
         return f"{text}, padded from {sum(self.runs[::2])} to {sum(self.runs)}" if self.runs else text
 
 
@@ -116,6 +119,8 @@ class ShardView:
     """Numbers of the operands that are weights or states of the module: they lie as they are needed."""
     wanted: Placement | None = None
     """How the result ought to lie for the heads that it holds."""
+    preferred: Mapping[int, Placement] = field(default_factory=dict[int, "Placement"])
+    """How operands that are views of weights had best be split, by number."""
 
     def require_free(self, number: int, what: str) -> None:
         """Raises: CannotSplit unless an operand is a weight or state."""

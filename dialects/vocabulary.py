@@ -57,6 +57,7 @@ FusionRole = Literal[
     "socket_gather",
     "attention",
     "projection",
+    "slices",
 ]
 FUSION_ROLES: tuple[FusionRole, ...] = get_args(FusionRole)
 """What an operation is to the rules of fusion; of several in a kernel, the first names it.
@@ -67,7 +68,8 @@ FUSION_ROLES: tuple[FusionRole, ...] = get_args(FusionRole)
   element type;
 - `projection` multiplies its operand 0 by a weight, `rotation` turns its operand 0 by a position;
 - `append` writes to the cache that is its operand 0, `attention` reads those that are its operands 1 and 2;
-- `socket_sum` and `socket_gather` are what sockets exchange.
+- `socket_sum` and `socket_gather` are what sockets exchange;
+- `slices` is a view of weights, and always in the kernel of its reader.
 """
 
 STORED_FLOATS: Mapping[str, str] = {"BF16": "bf16", "F16": "f16", "F32": "f32", "F64": "f64"}

@@ -13,7 +13,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import nn
-from ...dialects.operation import ComputeOp, Instead
+from ...dialects.operation import ComputeOp, Instead, Without
 from ...dialects.sharding import (
     REPLICATED,
     CannotSplit,
@@ -170,6 +170,8 @@ class _Rules:
     wanted: Mapping[SSAValue, Placement]
     """How the results of products have to lie for the heads that they hold; else the rules choose."""
     body: BodySharding = field(default_factory=BodySharding)
+    views: dict[SSAValue, ComputeOp] = field(default_factory=dict[SSAValue, ComputeOp])
+    """The results of views of weights, by which each is made."""
 
     def visit(self, op: Operation) -> None:
         """Ask an operation how it lies; what calls, is read or returned is the business of this module."""
@@ -185,13 +187,12 @@ class _Rules:
                 self._shard(op)
 
     def _shard(self, op: Operation) -> None:
-        """Apply the rule that an operation brings."""
-        operands = tuple(map(self._placement, op.operands))
-        free = frozenset(number for number, value in enumerate(op.operands) if value in self.globals)
-        wanted = self.wanted.get(op.results[0]) if op.results else None
-        view = ShardView(self.sockets, operands, free, wanted)
+        """Apply the rule that an operation brings; a view of weights lies as its readers need it."""
+        if isinstance(op, ComputeOp) and self._is_view(op):
+            self.views[op.results[0]] = op
+            return
         try:
-            sharded = op.shard(view) if isinstance(op, ComputeOp) else None
+            sharded = op.shard(self._view(op)) if isinstance(op, ComputeOp) else None
         except CannotSplit as refusal:
             fail(op, refusal.message, refusal.way_out)
         if isinstance(sharded, Instead):
@@ -233,6 +234,27 @@ class _Rules:
 
     # How values lie, and how operations need them.
 
+    def _view(self, op: Operation) -> ShardView:
+        """What the rule of an operation sees.
+
+        Raises: CannotSplit where a view of weights among its operands cannot be split.
+        """
+        operands = tuple(map(self._placement, op.operands))
+        free = frozenset(number for number, value in enumerate(op.operands) if self._is_free(value))
+        wanted = self.wanted.get(op.results[0]) if op.results else None
+        preferred = dict[int, Placement]()
+        for number, value in enumerate(op.operands):
+            if value in self.views and (best := self.views[value].preferred(self._view(self.views[value]))):
+                preferred[number] = best
+        return ShardView(self.sockets, operands, free, wanted, preferred)
+
+    def _is_free(self, value: SSAValue) -> bool:
+        """Whether a value lies as it is needed: weights, states and views of weights."""
+        return value in self.globals or value in self.views
+
+    def _is_view(self, op: ComputeOp) -> bool:
+        return bool(op.WEIGHTS) and all(self._is_free(op.operands[number]) for number in op.WEIGHTS)
+
     def _placement(self, value: SSAValue) -> Placement:
         """How a value lies for its readers: who reads a missing sum reads the sum."""
         layout: Layout = self.body.layouts.get(value, REPLICATED)
@@ -244,6 +266,9 @@ class _Rules:
         if value in self.globals:
             self._use_global(value, op, needed)
             return
+        if value in self.views:
+            self._need_view(self.views[value], op, needed)
+            return
         given = self._placement(value)
         if given == needed:
             return
@@ -253,6 +278,20 @@ class _Rules:
         message = f"operand {number} of {op.name} is needed {needed}, and comes {given}"
         fail(op, message, _PADDED if isinstance(needed, Replicated) else _NOT_SPLIT)
 
+    def _need_view(self, view: ComputeOp, reader: Operation, needed: Placement) -> None:
+        """Note how the operands of a view are needed, given how its result is."""
+        before = self.body.layouts.setdefault(view.results[0], needed)
+        if before != needed:
+            message = f"the result of {view.name} is needed {needed}, and {before} by another reader"
+            fail(reader, message, "write it twice, once for each use")
+        try:
+            operands = view.of_weights(needed)
+        except CannotSplit as refusal:
+            fail(view, refusal.message, refusal.way_out)
+        assert not isinstance(operands, Without), f"{view.name} has WEIGHTS and does not say how they lie"
+        for number, placement in enumerate(operands):
+            self._need(view, number, placement)
+
     def _use_global(self, value: SSAValue, op: Operation, placement: Placement) -> None:
         self.body.global_uses.append(GlobalUse(value, op, placement))
         if isinstance(placement, Split):
@@ -261,7 +300,7 @@ class _Rules:
 
 def _can_be_gathered(value: SSAValue, given: Placement) -> bool:
     """Whether the whole of a value can be made of its parts: zeros, if any, stand behind its columns."""
-    if not isinstance(given, Split):
+    if not isinstance(given, Split) or given.blocks > 1:
         return False
     return not given.runs or (given.ends_in_zeros and given.axis == len(shape_of(value)) - 1)
 

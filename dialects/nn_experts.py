@@ -1,0 +1,191 @@
+"""The `nn` operations that choose experts: which ones a batch wants, and their slices of stacks of weights.
+
+A step wants at most `batch * K` of E experts. `nn.distinct` names them, each once, in ascending order, with
+-1 where there are fewer; `nn.gather_slices` puts their slices side by side, so that a product with what it
+gives is that of all chosen experts at once. Memory is read for the experts that are named, and for no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import ClassVar
+
+from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, i32, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import (
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+
+from .operation import ComputeOp, Fusion, Without
+from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
+from .spelling import Arguments, Spelling, shown
+from .tensors import element_type_of, expect, shape_of
+
+
+@irdl_op_definition
+class DistinctOp(ComputeOp):
+    """Which of `experts` experts ids `[B, K]` name, each once: `[S]`, ascending, then -1; S = min(E, B * K).
+
+    `%e = nn.distinct %ids of 8 : (tensor<4x2xi32>) -> tensor<8xi32>`. With `parts`, experts are divided into
+    so many equal runs, and the result has `S = min(E / parts, B * K)` places for each run, one run behind the
+    other: part p of the result names experts of run p alone.
+    """
+
+    name = "nn.distinct"
+
+    NUMPY: ClassVar = ".backends.numerics_experts:distinct"
+    SPELLING: ClassVar = Spelling("distinct", ("ids", "experts"))
+    FUSION: ClassVar = Fusion("selection", "experts")
+
+    ids = operand_def(TensorType[IntegerType])
+    experts = prop_def(IntegerAttr.constr(i64))
+    parts = opt_prop_def(IntegerAttr.constr(i64))
+    result = result_def(TensorType[IntegerType])
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$ids `of` $experts attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, ids: SSAValue, experts: int, parts: int = 1):
+        properties = {
+            "experts": IntegerAttr(experts, i64),
+            "parts": IntegerAttr(parts, i64) if parts > 1 else None,
+        }
+        places = parts * min(experts // parts, prod(shape_of(ids)))
+        super().__init__(operands=[ids], result_types=[TensorType(i32, [places])], properties=properties)
+
+    @property
+    def runs(self) -> int:
+        """Into how many runs the experts are divided."""
+        return 1 if self.parts is None else self.parts.value.data
+
+    def verify_shapes(self) -> None:
+        ids, experts, runs = shape_of(self.ids), self.experts.value.data, self.runs
+        expect(len(ids) == 2, f"ids are {ids}; distinct takes [batch, chosen]")
+        expect(experts >= ids[1], f"{ids[1]} of {experts} experts")
+        expect(runs > 0 and experts % runs == 0, f"{experts} experts in {runs} parts")
+        wanted = (runs * min(experts // runs, prod(ids)),)
+        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
+
+    def flops(self) -> int:
+        return 0
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> DistinctOp:
+        ids, experts = arguments.indices("ids", rank=2), arguments.whole("experts")
+        if experts < shape_of(ids)[1]:
+            message = f"{shape_of(ids)[1]} of {experts} experts"
+            raise arguments.wrong("experts", message, "give the number of all experts")
+        return cls(ids, experts)
+
+    def tile_rule(self) -> Without:
+        return Without("it compares all ids")
+
+    def shard(self, view: ShardView) -> Sharded:
+        return view.whole()
+
+
+@irdl_op_definition
+class GatherSlicesOp(ComputeOp):
+    """The slices of a stack that ids name, put together along one of their axes: the weights of experts.
+
+    `%w = nn.gather_slices %stack, %ids along 1 : (tensor<8x4x6xbf16>, tensor<2xi32>) -> tensor<4x12xbf16>`.
+    For an id of -1 there are zeros, and nothing is read. It is an indexed read of memory, not a computation.
+    """
+
+    name = "nn.gather_slices"
+
+    NUMPY: ClassVar = ".backends.numerics_experts:gather_slices"
+    SPELLING: ClassVar = Spelling("columns_of", ("stack", "ids"), others=("rows_of",))
+    FUSION: ClassVar = Fusion("slices", "")
+    WEIGHTS: ClassVar = (0,)
+
+    stack = operand_def(TensorType[AnyFloat | IntegerType])
+    ids = operand_def(TensorType[IntegerType])
+    along = prop_def(IntegerAttr.constr(i64))
+    """The axis of a slice along which they are put together."""
+    result = result_def(TensorType[AnyFloat | IntegerType])
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$stack `,` $ids `along` $along attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, stack: SSAValue, ids: SSAValue, along: int):
+        shape = _joined(shape_of(stack)[1:], along, shape_of(ids)[0])
+        result = TensorType(element_type_of(stack), shape)
+        super().__init__(
+            operands=[stack, ids], result_types=[result], properties={"along": IntegerAttr(along, i64)}
+        )
+
+    @property
+    def axis(self) -> int:
+        """The axis of a slice, and of the result, along which slices are put together."""
+        return self.along.value.data
+
+    def verify_shapes(self) -> None:
+        stack, ids, result = shape_of(self.stack), shape_of(self.ids), shape_of(self.result)
+        expect(len(ids) == 1, f"ids are {ids}; gather_slices takes a row of them")
+        expect(len(stack) > 1, f"the stack is {stack}; its slices have an axis or more")
+        expect(0 <= self.axis < len(stack) - 1, f"along axis {self.axis} of slices {stack[1:]}")
+        wanted = _joined(stack[1:], self.axis, ids[0])
+        expect(result == wanted, f"result is {result}, should be {wanted}")
+        same = element_type_of(self.stack) == element_type_of(self.result)
+        expect(same, f"the stack is a {self.stack.type}, the result a {self.result.type}")
+
+    def flops(self) -> int:
+        return 0
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> GatherSlicesOp:
+        """`columns_of` puts slices side by side, `rows_of` one below the other."""
+        stack, ids = arguments.floats("stack"), arguments.indices("ids", rank=1)
+        rank = len(shape_of(stack))
+        if rank < 2:
+            message = f"the stack is {shown(stack.type)}; it has one slice for each expert"
+            raise arguments.wrong("stack", message, "declare it as [experts, in, out]")
+        return cls(stack, ids, rank - 2 if arguments.name == "columns_of" else 0)
+
+    def tile_rule(self) -> Without:
+        """It is an indexed read of memory."""
+        return Without("it is no stage: its slices are read from memory by their index")
+
+    def shard(self, view: ShardView) -> Sharded:
+        """Of a stack that is no weight; see `of_weights` for one that is."""
+        return view.whole()
+
+    def preferred(self, view: ShardView) -> Placement | None:
+        """Each socket has its part of each slice, or, where ids are split, the slices of its own ids."""
+        if isinstance(view.operands[1], Split):
+            return Split(self.axis, view.operands[1].parts)
+        extent, slices = shape_of(self.stack)[self.axis + 1], shape_of(self.ids)[0]
+        view.require_even(extent, view.sockets, f"{'rows' if self.axis == 0 else 'columns'} of each expert")
+        return Split(self.axis, view.sockets, blocks=slices)
+
+    def of_weights(self, result: Placement) -> Sequence[Placement]:
+        """Blocks that are split are split slices; whole blocks here and there are a split stack."""
+        if isinstance(result, Replicated):
+            return REPLICATED, REPLICATED
+        slices = shape_of(self.ids)[0]
+        if result.axis != self.axis or result.blocks == slices:
+            return Split(result.axis + 1, result.parts, result.runs), REPLICATED
+        if result.blocks > 1 or result.runs or slices % result.parts:
+            message = f"{slices} slices do not lie {result}"
+            raise CannotSplit(message, "take a number of sockets that divides what each expert has")
+        return Split(0, result.parts), Split(0, result.parts)
+
+
+def _joined(slice_: Sequence[int], along: int, count: int) -> tuple[int, ...]:
+    """The shape of so many slices along an axis of theirs."""
+    return (*slice_[:along], count * slice_[along], *slice_[along + 1 :])
+
+
+EXPERT_OPERATIONS = (DistinctOp, GatherSlicesOp)
+"""Those of `nn` in this file."""
