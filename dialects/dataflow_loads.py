@@ -94,7 +94,7 @@ class LoadOp(StreamOp):
     def stream_type(self) -> Attribute:
         """Type of what one pass reads: the source, or one slice of it; by index, the slots."""
         part = self.part_of(self.source.type)
-        return part if self.by is None else gathered_type(part, self.axis, self._slots)
+        return part if self.by is None else gathered_type(part, self.axis, self.slots)
 
     @property
     def axis(self) -> int:
@@ -103,7 +103,8 @@ class LoadOp(StreamOp):
         return self.along.value.data
 
     @property
-    def _slots(self) -> int:
+    def slots(self) -> int:
+        """How many slices a pass reads, each by an id of its own."""
         assert self.by is not None, "asked only of loads by index"
         return shape_of(tile_of(self.by))[0]
 
@@ -116,7 +117,7 @@ class LoadOp(StreamOp):
         if self.by is None:
             return None
         return slot_tiles(
-            shape_of(self.stream_type), shape_of(tile_of(self.channels[0])), self.axis, self._slots
+            shape_of(self.stream_type), shape_of(tile_of(self.channels[0])), self.axis, self.slots
         )
 
     def consumed_tiles(self, channel: SSAValue) -> int:
