@@ -15,6 +15,7 @@ from .collective import Collective, CollectiveRun
 from .common import AddressPattern
 from .counter import Counter, CounterRun
 from .gather import Gather, GatherRun
+from .index import Index
 from .load import Gate, Load, LoadRun
 from .stage import InputPort, Instruction, OutputPort, Stage, StageRun
 from .store import Store, StoreRun
@@ -27,6 +28,7 @@ __all__ = [
     "Counter",
     "Gate",
     "Gather",
+    "Index",
     "InputPort",
     "Instruction",
     "Load",
