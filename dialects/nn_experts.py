@@ -27,7 +27,7 @@ from xdsl.traits import Pure
 from .operation import ComputeOp, Fusion, Without
 from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, expect, shape_of
+from .tensors import element_type_of, expect, gathered_shape, gathered_type, shape_of
 
 
 @irdl_op_definition
@@ -119,8 +119,7 @@ class GatherSlicesOp(ComputeOp):
     assembly_format = "$stack `,` $ids `along` $along attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, stack: SSAValue, ids: SSAValue, along: int):
-        shape = _joined(shape_of(stack)[1:], along, shape_of(ids)[0])
-        result = TensorType(element_type_of(stack), shape)
+        result = gathered_type(stack.type, along, shape_of(ids)[0])
         super().__init__(
             operands=[stack, ids], result_types=[result], properties={"along": IntegerAttr(along, i64)}
         )
@@ -135,7 +134,7 @@ class GatherSlicesOp(ComputeOp):
         expect(len(ids) == 1, f"ids are {ids}; gather_slices takes a row of them")
         expect(len(stack) > 1, f"the stack is {stack}; its slices have an axis or more")
         expect(0 <= self.axis < len(stack) - 1, f"along axis {self.axis} of slices {stack[1:]}")
-        wanted = _joined(stack[1:], self.axis, ids[0])
+        wanted = gathered_shape(stack[1:], self.axis, ids[0])
         expect(result == wanted, f"result is {result}, should be {wanted}")
         same = element_type_of(self.stack) == element_type_of(self.result)
         expect(same, f"the stack is a {self.stack.type}, the result a {self.result.type}")
@@ -180,11 +179,6 @@ class GatherSlicesOp(ComputeOp):
             message = f"{slices} slices do not lie {result}"
             raise CannotSplit(message, "take a number of sockets that divides what each expert has")
         return Split(0, result.parts), Split(0, result.parts)
-
-
-def _joined(slice_: Sequence[int], along: int, count: int) -> tuple[int, ...]:
-    """The shape of so many slices along an axis of theirs."""
-    return (*slice_[:along], count * slice_[along], *slice_[along + 1 :])
 
 
 EXPERT_OPERATIONS = (DistinctOp, GatherSlicesOp)
