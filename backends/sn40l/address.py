@@ -199,7 +199,7 @@ class Walk:
         return layout
 
     def pass_layout(self) -> Layout:
-        """The layout of all tiles of a pass, from the address of its first; one where all are in one place."""
+        """The layout of all tiles of a pass, from the address of its first; of one if all lie in one."""
         if self.tile_stride == 0:
             return self.layout
         if self.last is None:

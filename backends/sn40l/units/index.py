@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .common import AddressPattern
 
 NOBODY = -1
-"""The id of a slot that no slice is read for."""
+"""The id of a slot for which no slice is read."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Index:
     slots_per_tile: int = 1
     tiles_per_slot: int = 1
 
-    def piece(self, pattern: AddressPattern, layout: Layout) -> Layout:
+    def piece(self, layout: Layout) -> Layout:
         """How the part of a tile that one slot has lies in its slice."""
         return replace(layout, shape=self._shape(layout.shape))
 
@@ -58,14 +58,14 @@ class Index:
 
     def slice_bytes(self, pattern: AddressPattern) -> int:
         """Bytes that all tiles of a pass have of one slot."""
-        whole, last = self.piece(pattern, pattern.layout).size_bytes, pattern.last
-        rest = self.piece(pattern, replace(pattern.layout, shape=last)).size_bytes if last else whole
+        whole, last = self.piece(pattern.layout).size_bytes, pattern.last
+        rest = self.piece(replace(pattern.layout, shape=last)).size_bytes if last else whole
         return whole * (self.tiles_per_slot - 1) + rest
 
     def walk(self, pattern: AddressPattern, walk: Walk) -> Walk:
         """The walk of a load whose tiles may each be anywhere in the stack, as nobody knows the ids."""
-        last = None if walk.last is None else self.piece(pattern, walk.last)
-        one = replace(walk, layout=self.piece(pattern, walk.layout), tiles=self.tiles_per_slot, last=last)
+        last = None if walk.last is None else self.piece(walk.last)
+        one = replace(walk, layout=self.piece(walk.layout), tiles=self.tiles_per_slot, last=last)
         stack = one.pass_layout().repeated(self.slices, self.slot_stride)
         return replace(walk, layout=stack, tile_stride=0, last=None)
 
@@ -104,15 +104,6 @@ class Index:
         parameter = kernel.parameters[pattern.parameter]
         have = parameter.tensor.size_bytes
         require(need <= have, f"{self.slices} slices take {need} bytes, '{parameter.name}' has {have}")
-
-    def pieces(
-        self, pattern: AddressPattern, tile: int, ids: Sequence[int]
-    ) -> Iterator[tuple[int, int | None]]:
-        """The slots of a tile of a pass, counted from its first, and where each piece begins: None of none."""
-        offset = self.offset(pattern, tile)
-        for number, slot in enumerate(self.slots_of(tile)):
-            there = ids[slot] != NOBODY
-            yield number, ids[slot] * self.slot_stride + offset if there else None
 
 
 def emit_index(op: LoadOp, numbering: Numbering) -> Index | None:

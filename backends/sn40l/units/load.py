@@ -92,7 +92,8 @@ class Load(Unit):
     def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
         walk = self.pattern.walk(self, kernel, index, arguments)
         if self.index is not None:
-            return Bound(self.index.walk(self.pattern, walk))
+            present = arguments.present.get(index, ())
+            return Bound(self.index.walk(self.pattern, walk), present=present)
         if self.gate is None:
             return Bound(walk)
         position = arguments.position(self.gate.position_parameter)
