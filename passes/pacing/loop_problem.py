@@ -6,8 +6,9 @@ They count as users of the memory only.
 
 For depths, HBM is one unit that brings the tiles of all streams in the order in which it serves them: load by
 load, tile by tile. A load that waits for a store is held up at its last tile, and HBM goes on; a store is
-served behind the loads and stores before it. A load by index is a unit of its own, which begins with its ids. What runs around a loop is no part of it: its channels keep
-their depths, and so do streams, which load ahead as far as their PMUs let them.
+served behind the loads and stores before it. A load by index is a unit of its own: it begins with its ids.
+What runs around a loop is no part of it: its channels keep their depths, and so do streams, which load ahead
+as far as their PMUs let them.
 """
 
 from __future__ import annotations
