@@ -61,7 +61,7 @@ class TopKOp(ComputeOp):
 
     NUMPY: ClassVar = ".backends.numerics_routing:top_k"
     SPELLING: ClassVar = Spelling("top_k", ("x", "count"), optional=_GROUPING)
-    FUSION: ClassVar = Fusion("routing", "router")
+    FUSION: ClassVar = Fusion("routing")
 
     x = operand_def(TensorType[AnyFloat])
     count = prop_def(IntegerAttr.constr(i64))
@@ -144,7 +144,7 @@ class TakeOp(ComputeOp):
 
     NUMPY: ClassVar = ".backends.numerics_routing:take"
     SPELLING: ClassVar = Spelling("take", ("x", "ids"))
-    FUSION: ClassVar = Fusion("routing", "router")
+    FUSION: ClassVar = Fusion("routing")
 
     x = operand_def(TensorType[AnyFloat])
     ids = operand_def(TensorType[IntegerType])

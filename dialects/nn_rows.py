@@ -23,7 +23,7 @@ class RowOp(ComputeOp, ABC):
 
     FLOPS: ClassVar[int] = 1
     """Floating-point operations of one element."""
-    FUSION: ClassVar = Fusion("routing", "router")
+    FUSION: ClassVar = Fusion("routing")
 
     x = operand_def(TensorType[AnyFloat])
     result = result_def(TensorType[AnyFloat])
