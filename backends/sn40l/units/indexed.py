@@ -73,6 +73,7 @@ class IndexedLoadRun(LoadRun):
         return ids
 
     def alike_until(self, firing: int, distance: int) -> int:
+        """Up to before which firing each from `firing + distance` on moves what the one so far before did."""
         passes, tiles = self._present, self.firings_per_pass
         if not passes or not distance:
             return self.firings

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from ....dialects.vocabulary import STEP
 from ...tensors import Array
 from ...tiles import filled_up
+from ..binding import Arguments, Bound
 from ..errors import ExecutionError, require
-from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
 from .index import Index, emit_index
