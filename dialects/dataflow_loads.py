@@ -22,7 +22,7 @@ from xdsl.traits import HasParent
 from .dataflow_kernel import KernelOp
 from .dataflow_loops import Slices
 from .dataflow_parts import StreamOp, stream_properties, stream_tiles
-from .tensors import ChannelType, expect, expect_tokens, gathered_type, shape_of, tile_of
+from .tensors import ChannelType, element_type_of, expect, expect_tokens, gathered_shape, shape_of, tile_of
 from .tiles import SlotTiles, last_tile, slot_tiles, tiled_axis
 
 
@@ -94,7 +94,16 @@ class LoadOp(StreamOp):
     def stream_type(self) -> Attribute:
         """Type of what one pass reads: the source, or one slice of it; by index, the slots."""
         part = self.part_of(self.source.type)
-        return part if self.by is None else gathered_type(part, self.axis, self._slots)
+        if self.by is None:
+            return part
+        return TensorType(element_type_of(part), gathered_shape(self.slice_shape, self.axis, self.slots))
+
+    @property
+    def slice_shape(self) -> tuple[int, ...]:
+        """The shape of what it reads by an id: a slice, as `[1, N]` where slices `[N]` are rows of tiles."""
+        slice_, tile = shape_of(self.part_of(self.source.type))[1:], tile_of(self.channels[0])
+        is_row = len(slice_) == 1 and isinstance(tile, TensorType) and len(tile.get_shape()) == 2
+        return (1, *slice_) if is_row else slice_
 
     @property
     def axis(self) -> int:
@@ -103,7 +112,8 @@ class LoadOp(StreamOp):
         return self.along.value.data
 
     @property
-    def _slots(self) -> int:
+    def slots(self) -> int:
+        """How many slices a pass reads, each by an id of its own."""
         assert self.by is not None, "asked only of loads by index"
         return shape_of(tile_of(self.by))[0]
 
@@ -116,7 +126,7 @@ class LoadOp(StreamOp):
         if self.by is None:
             return None
         return slot_tiles(
-            shape_of(self.stream_type), shape_of(tile_of(self.channels[0])), self.axis, self._slots
+            shape_of(self.stream_type), shape_of(tile_of(self.channels[0])), self.axis, self.slots
         )
 
     def consumed_tiles(self, channel: SSAValue) -> int:
@@ -170,5 +180,5 @@ class LoadOp(StreamOp):
         expect(named, f"slices are named by a row of i32, not by {ids}")
         expect(isinstance(stack, TensorType), f"slices of a {stack}; what is read by index is never written")
         expect(self.after is None, "a load by index waits for no position")
-        rank = len(shape_of(stack)) - 1
+        rank = len(self.slice_shape)
         expect(0 <= self.axis < rank, f"along axis {self.axis} of slices of rank {rank}")

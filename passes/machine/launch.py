@@ -188,6 +188,7 @@ def _slot_walk(op: dataflow.LoadOp, cut: SlotTiles) -> Walk:
     """The walk of a load by index: where a tile lies in a slice, and how slots are cut."""
     stack = op.part_of(op.source.type)
     slot_stride, *strides = byte_strides(stack)
+    strides = [slot_stride] * (len(op.slice_shape) - len(strides)) + strides
     tile = _tile_shape(op.channels[0])
     axis, tiles = tiled_axis(shape_of(op.stream_type), tile)
     distance = 0 if axis is None or cut.tiles_per_slot == 1 else tile[axis] * strides[axis]
