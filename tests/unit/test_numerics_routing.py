@@ -185,7 +185,7 @@ def test_columns_are_scaled_by_the_gate_of_their_place(seed: int, places: int, w
         for column in range(places * width):
             gate = float(gates[row, column // width])
             product = 0.0 if gate == 0.0 else float(x[row, column]) * gate
-            assert_array_equal(found[row, column], rounded(np.array(product), "bf16"))
+            assert_array_equal(float(found[row, column]), float(rounded(np.array(product), "bf16")))
 
 
 def test_a_gate_of_zero_gives_zeros_whatever_is_behind_it():
