@@ -97,3 +97,19 @@ func.func @step(%x: tensor<2x8xbf16>) -> tensor<2x1024xbf16> {
   %m = nn.softmax %b : (tensor<2x1024xbf16>) -> tensor<2x1024xbf16>
   func.return %m : tensor<2x1024xbf16>
 }
+
+// -----
+// The product that gives a single column is whole on every socket: a shared expert's gate.
+// CHECK: nn.weight @gate : tensor<8x1xbf16>
+// CHECK-NOT: collective
+// CHECK: nn.mul %g, %a : (tensor<2x1xbf16>, tensor<2x4xbf16>) -> tensor<2x4xbf16>
+nn.weight @gate : tensor<8x1xbf16>
+nn.weight @w : tensor<8x8xbf16>
+func.func @step(%x: tensor<2x8xbf16>) -> tensor<2x8xbf16> {
+  %gate = nn.get_global @gate : tensor<8x1xbf16>
+  %w = nn.get_global @w : tensor<8x8xbf16>
+  %g = nn.matmul %x, %gate : (tensor<2x8xbf16>, tensor<8x1xbf16>) -> tensor<2x1xbf16>
+  %a = nn.matmul %x, %w : (tensor<2x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  %b = nn.mul %g, %a : (tensor<2x1xbf16>, tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  func.return %b : tensor<2x8xbf16>
+}
