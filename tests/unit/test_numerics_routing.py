@@ -213,3 +213,9 @@ def test_an_expert_that_is_not_there_is_an_error(outside: int):
         run("gather_slices", [stack, np.array([outside], np.int32)], (2, 2), along=1)
     with pytest.raises(ValueError, match=f"expert {outside} is outside 0 to 2"):
         run("distinct", [np.array([[1, outside]], np.int32)], (2,), "i32", experts=3)
+
+
+def test_a_place_of_nobody_has_no_gate_even_where_a_row_names_nobody():
+    weights, ids = np.array([[5.0, 2.0]], np.float32), np.array([[-1, 1]], np.int32)
+    gates = run("spread", [weights, ids, np.array([1, -1], np.int32)], (1, 2))
+    assert gates.tolist() == [[2.0, 0.0]]
