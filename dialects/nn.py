@@ -57,6 +57,8 @@ from .nn_experts import GatherSlicesOp as GatherSlicesOp
 from .nn_functions import FUNCTION_OPERATIONS
 from .nn_functions import GeluOp as GeluOp
 from .nn_functions import SiluOp as SiluOp
+from .nn_heads import HEAD_OPERATIONS
+from .nn_heads import HeadMatmulOp as HeadMatmulOp
 from .nn_norm_parts import NORM_PARTS
 from .nn_norm_parts import RMSScaleOp as RMSScaleOp
 from .nn_norm_parts import SquareSumOp as SquareSumOp
@@ -215,6 +217,7 @@ NN = Dialect(
         *FUNCTION_OPERATIONS,
         *ELEMENT_OPERATIONS,
         *VIEW_OPERATIONS,
+        *HEAD_OPERATIONS,
         *EXPERT_OPERATIONS,
         ObserveOp,
     ],
