@@ -15,10 +15,10 @@ from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..source_errors import SourceError
 from .architectures import check_architectures
 from .checks import Tensor, check, tied_copy, unread
+from .chunks import chunk_limit
 from .configs import is_harmless, matching, without
 from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys
-from .patterns import chunk_limit
 from .pieces import Number
 from .recipe import Recipe
 from .recipes import RECIPES
@@ -175,7 +175,7 @@ def _check_context(model: Model, context: Number) -> None:
     """
     most, why = chunk_limit(model.recipe, model.layers)
     if context > most:
-        raise SourceError(f"context is {context}; {why}", f"take {most} at most")
+        raise SourceError(f"context is {context}: {why}", f"take {most} at most")
     if model.positions is None or context <= model.positions:
         return
     if model.recipe.rope is not None and _is_dynamic(model.config.values):

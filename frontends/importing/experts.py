@@ -12,7 +12,7 @@ from typing import Literal
 from .keys import number, whole
 
 Scores = Literal["softmax", "sigmoid", "softmax of chosen", "sigmoid of chosen"]
-"""What becomes of the router's product: of all experts before some are chosen, or of the chosen ones alone."""
+"""What becomes of the router's product: for all experts before some are chosen, or for the chosen alone."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..source_errors import SourceError
+from .chunks import chunk_limit
 from .configs import OFF, Config, shown
 from .keys import resolved
-from .patterns import LayerFacts, chunk_limit, layer_facts
+from .patterns import LayerFacts, layer_facts
 from .recipe import Recipe, Sizes
 
 DTYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32", "float64": "f64"}

@@ -1,4 +1,4 @@
-"""Which layers have a window, which have no rope, and which have experts: lists of the config, or periods."""
+"""Which layers have a window, no rope, or experts: lists of the config, or periods."""
 
 from __future__ import annotations
 
@@ -120,25 +120,6 @@ def _types(config: Config, recipe: Recipe, layers: int) -> list[str] | None:
     if wrong := [one for one in types if one not in known]:
         raise SourceError(f"layer_types has {shown(wrong[0])}", f"known are {' and '.join(known)}")
     return types if reads else None
-
-
-def chunk_limit(recipe: Recipe, layers: Sequence[LayerFacts]) -> tuple[int, str]:
-    """The longest context in which attention is that of whole contexts, and why it is no longer so behind it."""
-    rule, limits = recipe.chunks, [(UNLIMITED, "")]
-    if rule is None:
-        return limits[0]
-    if rule.size is not None and any(one.rotated for one in layers):
-        limits.append(
-            (rule.size, f"attention_chunk_size is {rule.size}: layers with rope see their own chunk")
-        )
-    if rule.tempered and rule.strength and not all(one.rotated for one in layers):
-        why = f"floor_scale is {rule.floor}: from there on layers without rope scale their queries"
-        limits.append((rule.floor - 1, why))
-    return min(limits)
-
-
-UNLIMITED = 1 << 62
-"""A context that nothing limits."""
 
 
 def _check_length(name: str, found: Sequence[object], layers: int) -> None:

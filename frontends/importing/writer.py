@@ -10,6 +10,7 @@ from math import prod
 from textwrap import indent
 
 from ..source_errors import SourceError
+from .chunks import guard
 from .kinds import Kind, kinds, loops
 from .models import Model
 from .parts.attention import attention
@@ -94,7 +95,13 @@ def compose(model: Model) -> ModelText:
     facts = {name: layer for layer, name in names.items()}
     made = tuple(Layers(kind, _body(model, facts[kind.name], turned)) for kind in kinds(pattern))
     before, behind = embedding(model), head(model)
-    pieces = [before, *(one.piece for one in turned.values()), *(one.piece for one in made), behind]
+    pieces = [
+        guard(model.recipe, model.layers),
+        before,
+        *(one.piece for one in turned.values()),
+        *(one.piece for one in made),
+        behind,
+    ]
     params = [param for piece in pieces for param in piece.params]
     constants = [constant for piece in pieces for constant in piece.constants]
     return ModelText(

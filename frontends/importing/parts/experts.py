@@ -176,8 +176,8 @@ def _shared(model: Model, experts: Experts, facts: Shared) -> Piece:
     size = facts.size if facts.size is not None else (facts.times or 0) * experts.size
     if not size:
         return Piece()
-    names = (f"{facts.tensor}.{name}_proj" for name in ("gate", "up", "down"))
-    shape = FeedForward(*names, activation=model.recipe.feed_forward.activation)
+    gate, up, down = (f"{facts.tensor}.{name}_proj" for name in ("gate", "up", "down"))
+    shape = FeedForward(gate, up, down, activation=model.recipe.feed_forward.activation)
     made, value = feed_forward(model, shape, "shared_ffn", "shared_")
     piece = Piece((literal("shared_ffn", size),)) + made + said(f"shared = {value}")
     if facts.gate is not None:

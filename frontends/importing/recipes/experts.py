@@ -20,7 +20,11 @@ MIXTRAL = Recipe(
     experts=Experts(
         size=OF_ONE_SIZE,
         router=Router("block_sparse_moe.gate", normalised=True),
-        stacks=Stacks(*(f"block_sparse_moe.experts.{{expert}}.w{n}.weight" for n in (1, 3, 2))),
+        stacks=Stacks(
+            "block_sparse_moe.experts.{expert}.w1.weight",
+            "block_sparse_moe.experts.{expert}.w3.weight",
+            "block_sparse_moe.experts.{expert}.w2.weight",
+        ),
     ),
     window=Window(listed=False),
     defaults=sizes(
@@ -118,7 +122,7 @@ LLAMA4 = Recipe(
             "use_qk_norm", of={True: HeadNorm(gain=False, behind_rope=True), False: None}, default=True
         ),
     ),
-    feed_forward=FeedForward(*(f"feed_forward.{name}_proj" for name in ("gate", "up", "down"))),
+    feed_forward=FeedForward("feed_forward.gate_proj", "feed_forward.up_proj", "feed_forward.down_proj"),
     experts=Experts(
         size=OF_ONE_SIZE,
         router=Router("feed_forward.router", "sigmoid of chosen"),
