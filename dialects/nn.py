@@ -60,6 +60,8 @@ from .nn_functions import SiluOp as SiluOp
 from .nn_gates import GATE_OPERATIONS
 from .nn_gates import ScaleOp as ScaleOp
 from .nn_gates import SpreadOp as SpreadOp
+from .nn_heads import HEAD_OPERATIONS
+from .nn_heads import HeadMatmulOp as HeadMatmulOp
 from .nn_norm_parts import NORM_PARTS
 from .nn_norm_parts import RMSScaleOp as RMSScaleOp
 from .nn_norm_parts import SquareSumOp as SquareSumOp
@@ -226,6 +228,7 @@ NN = Dialect(
         *VIEW_OPERATIONS,
         *WHOLE_ROW_OPERATIONS,
         *ROUTING_OPERATIONS,
+        *HEAD_OPERATIONS,
         *EXPERT_OPERATIONS,
         *GATE_OPERATIONS,
         ObserveOp,

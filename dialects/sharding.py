@@ -81,6 +81,18 @@ def shifted(placement: Placement, axes: int) -> Placement:
     return replace(placement, axis=placement.axis + axes)
 
 
+def resized(placement: Placement, extent: int, old: int, new: int) -> Placement | None:
+    """The same heads of an axis of `extent` elements, each of `new` elements in the place of `old`.
+
+    None where the parts or the zeros between them cut heads.
+    """
+    if isinstance(placement, Replicated):
+        return placement
+    if placement.blocks > 1 or any(run % old for run in (placement.extent(extent), *placement.runs)):
+        return None
+    return replace(placement, runs=tuple(run // old * new for run in placement.runs))
+
+
 class CannotSplit(Exception):
     """A shard rule refuses: the message, and the way out."""
 

@@ -27,7 +27,7 @@ Others = Callable[[], Iterable[type[Operation]]]
 LEFT, RIGHT = "the left side", "the right side"
 """The parameters of `+ - * / @`, as messages name them."""
 TRANSPOSED = "transposed"
-"""Given with `@` where the right side stands in `transposed(…)`."""
+"""Given with `@` where the right side stands in `transposed(…)`, and so with what takes it likewise."""
 
 
 def no_others() -> Iterable[type[Operation]]:
@@ -81,6 +81,8 @@ class Spelling:
     """What may follow the parameters by position, as often as one likes."""
     constants: tuple[str, ...] = ()
     """Parameters that take the numbers of a constant; to all others a constant is a tensor."""
+    transposable: tuple[str, ...] = ()
+    """Parameters that may stand in `transposed(…)`, of which the operation finds `TRANSPOSED`."""
 
     @property
     def names(self) -> tuple[str, ...]:
