@@ -36,8 +36,8 @@ def guard(recipe: Recipe, layers: Sequence[LayerFacts]) -> Piece:
     if longest == UNLIMITED:
         return Piece()
     constants = (
-        f"// {why[0].upper()}{why[1:]}:",
-        "// there are no words for that, and a longer context is an error in the next line.",
+        f"// Attention changes behind it: {why}.",
+        "// The next line is an error in a longer context.",
         "constant within_longest[j in 0..longest + 1 - context] = 0.0",
     )
     return Piece((literal("longest", longest, "context of the same attention at each position"),), constants)
