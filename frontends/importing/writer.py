@@ -26,6 +26,8 @@ FIRST = ("batch", "context", "layers", "hidden", "heads", "kv_heads", "head_dim"
 """The parameters that stand first, in this order."""
 WIDTH = 110
 """Of the longest line, where one can be broken."""
+WEIGHT_WIDTH = 130
+"""Of the longest line of a weight, which can be broken in its shape alone."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,8 @@ def folded(line: str) -> str:
     """A long line, broken where brackets are open: lines do not count there."""
     lines: list[str] = []
     space = len(line) - len(line.lstrip()) + 2
-    while len(line) > WIDTH and not line.startswith("//"):
+    width = WEIGHT_WIDTH if line.lstrip().startswith("weight ") else WIDTH
+    while len(line) > width and not line.startswith("//"):
         turns = [int(bool(lines)), *((one in "([") - (one in ")]") for one in line)]
         depths = [*accumulate(turns)]
         breaks = [n for n in range(space + 1, WIDTH) if line[n] == " " and depths[n] > 0]

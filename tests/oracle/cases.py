@@ -45,6 +45,11 @@ class Case:
     sharded: bool = False
     """Whether its checkpoint is several files and an index."""
 
+    @property
+    def chooses(self) -> bool:
+        """Whether tokens choose among experts."""
+        return "num_experts_per_tok" in self.config
+
 
 def case(name: str, base: Mapping[str, Any] = SMALL, *, sharded: bool = False, **config: Any) -> Case:
     """An entry: what differs from a base; the family is the name's first word."""
