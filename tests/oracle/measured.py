@@ -35,10 +35,10 @@ class Measured:
     own_error: float
     """Likewise of transformers in the model's type."""
     of_own: float
-    """The root mean square of all errors over that of transformers: a largest error is a matter of chance.
+    """The root mean square of all errors over that of transformers: the largest is a matter of chance.
 
-    Where a router chooses, so is the mean: what is rounded otherwise may choose another expert. It is then the
-    median of the rows.
+    Where a router chooses, so is the mean, as what is rounded otherwise may choose another expert: it is the
+    median of the rows then.
     """
     equal_tokens: int
     """Greedy tokens that f64 makes, too."""
