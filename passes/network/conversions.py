@@ -159,6 +159,7 @@ def _is_read_once(builder: NetworkBuilder, op: nn.AttentionOp) -> bool:
         return False
     size = size_bytes_of(op.keys)
     if size <= builder.shared_bytes:
+        builder.shared_bytes -= size
         return True
     add_remark(
         builder.network,
