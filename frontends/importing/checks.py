@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from ...dialects.vocabulary import STORED_FLOATS as FLOATS
+from ...dialects.weight_parts import EXPERT, LAYER, experts_found, names_experts
 from ..source_errors import SourceError
 from .pieces import Weight
 from .writer import ModelText
@@ -32,15 +33,23 @@ def expected(text: ModelText) -> dict[str, Shape]:
     for one in text.kinds:
         shapes = _shapes(one.piece.weights, text)
         for number in one.kind.numbers:
-            found |= {name.replace("{layer}", str(number)): shape for name, shape in shapes.items()}
-    return found
+            found |= {name.replace(LAYER, str(number)): shape for name, shape in shapes.items()}
+    return {name: shape for one, whole in found.items() for name, shape in _of_experts(one, whole)}
+
+
+def _of_experts(name: str, shape: Shape) -> list[tuple[str, Shape]]:
+    """A tensor, or that of each expert where the name counts them."""
+    if not names_experts(name):
+        return [(name, shape)]
+    return [(name.replace(EXPERT, str(number)), shape[1:]) for number in range(shape[0])]
 
 
 def _shapes(weights: Iterable[Weight], text: ModelText) -> dict[str, Shape]:
     """The shapes of tensors, each of which some weights read part by part."""
     found: dict[str, Shape] = {}
     for weight in weights:
-        shape, axis = weight.disk_shape(text.numbers), 1 if weight.columns else 0
+        shape = weight.disk_shape(text.numbers)
+        axis = len(shape) - 1 if weight.columns else max(len(shape) - 2, 0)
         before = found.get(weight.tensor)
         if before is not None:
             shape = (*before[:axis], before[axis] + shape[axis], *before[axis + 1 :])
@@ -53,6 +62,7 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
 
     Raises: SourceError for a tensor that is missing, has another shape or type, or is not used.
     """
+    _check_experts(text, tensors)
     wanted = expected(text)
     for name, shape in wanted.items():
         if name not in tensors:
@@ -83,6 +93,21 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
     return left
 
 
+def _check_experts(text: ModelText, tensors: Mapping[str, Tensor]) -> None:
+    """Raises: SourceError where the checkpoint has more experts of some kind than the text, or fewer."""
+    for one in text.kinds:
+        for weight in one.piece.weights:
+            if not names_experts(weight.tensor):
+                continue
+            count = weight.disk_shape(text.numbers)[0]
+            for name in (weight.tensor.replace(LAYER, str(number)) for number in one.kind.numbers):
+                if (found := experts_found(name, count, tensors)) != count:
+                    raise SourceError(
+                        f"the checkpoint has {found} of '{name}', the config says {count} experts",
+                        "config and checkpoint are of different models",
+                    )
+
+
 def unread(text: ModelText, left: Iterable[str]) -> tuple[str, ...]:
     """The names of tensors that are left out, and of those of which a text reads not all rows."""
     return (*left, *(weight.tensor for weight, _ in text.weights() if weight.unread))
@@ -92,6 +117,7 @@ def skipped(text: ModelText) -> list[str]:
     """Patterns of tensors that are known to be left out; a copy of a tied head is not among them."""
     model = text.model
     patterns = [f"*{pattern}" for pattern in model.recipe.skipped]
+    patterns += [f"{model.in_layer('*').replace(LAYER, str(number))}" for number in model.more_layers]
     if model.recipe.head.tied:
         patterns.append(f"{model.head_tensor}.weight")
     return [*patterns, *VISION]

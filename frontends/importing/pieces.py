@@ -47,20 +47,25 @@ class Weight:
     name: str
     shape: tuple[str, ...]
     tensor: str
-    """Its name on disk, with `{layer}`."""
+    """Its name on disk, with `{layer}`, and with `{expert}` where each expert has a tensor."""
     transposed: bool = False
     rows: str = ""
     """The part of the tensor's rows, such as `0..head_dim each 3 * head_dim`; empty for all."""
     columns: str = ""
     unread: int = 0
     """Rows of the tensor that no weight reads."""
+    dtype: str = ""
+    """Its element type; empty for the text's."""
+    of_experts: bool = False
+    """Whether its first extent counts experts, of which a token reads some."""
 
     @property
     def line(self) -> str:
         """The declaration."""
         turned = "transposed " if self.transposed else ""
         parts = "".join(f" {axis} {part}" for axis, part in self.parts if part)
-        return f'weight {self.name}[{", ".join(self.shape)}] from {turned}"{self.tensor}"{parts}'
+        typed = f": {self.dtype}" if self.dtype else ""
+        return f'weight {self.name}[{", ".join(self.shape)}]{typed} from {turned}"{self.tensor}"{parts}'
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
@@ -68,7 +73,7 @@ class Weight:
         return ("rows", self.rows), ("columns", self.columns)
 
     def disk_shape(self, numbers: Mapping[str, Number]) -> tuple[int, ...]:
-        """The shape of its part as it lies on disk."""
+        """The shape of its part as it lies on disk; experts count first, also where each has a tensor."""
         shape = tuple(int(evaluated(extent, numbers)) for extent in self.shape)
         return (*shape[:-2], shape[-1], shape[-2]) if self.transposed else shape
 

@@ -10,10 +10,12 @@ from math import prod
 from textwrap import indent
 
 from ..source_errors import SourceError
+from .chunks import guard
 from .kinds import Kind, kinds, loops
 from .models import Model
 from .parts.attention import attention
 from .parts.ends import embedding, head
+from .parts.experts import experts
 from .parts.feed_forwards import feed_forward
 from .parts.latent import latent
 from .parts.residuals import body
@@ -26,6 +28,8 @@ FIRST = ("batch", "context", "layers", "hidden", "heads", "kv_heads", "head_dim"
 """The parameters that stand first, in this order."""
 WIDTH = 110
 """Of the longest line, where one can be broken."""
+WEIGHT_WIDTH = 130
+"""Of the longest line of a weight, which can be broken in its shape alone."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,22 @@ class ModelText:
             for shape in [weight.disk_shape(self.numbers)]
         )
 
+    @property
+    def active(self) -> int:
+        """How many of them one token needs: those of the experts that it takes, and all others."""
+        numbers, rest = self.numbers, 0
+        for weight, count in self.weights():
+            if weight.of_experts:
+                experts, *shape = weight.disk_shape(numbers)
+                rest += count * prod(shape) * (experts - int(numbers["experts_per_token"]))
+        return self.parameters - rest
+
+    @property
+    def counted(self) -> str:
+        """Its parameters, in words."""
+        said = f"{self.parameters:,} parameters"
+        return said if self.active == self.parameters else f"{said}, {self.active:,} of them for each token"
+
 
 def compose(model: Model) -> ModelText:
     """The parts of a model's text.
@@ -79,7 +99,13 @@ def compose(model: Model) -> ModelText:
     facts = {name: layer for layer, name in names.items()}
     made = tuple(Layers(kind, _body(model, facts[kind.name], turned)) for kind in kinds(pattern))
     before, behind = embedding(model), head(model)
-    pieces = [before, *(one.piece for one in turned.values()), *(one.piece for one in made), behind]
+    pieces = [
+        guard(model.recipe, model.layers),
+        before,
+        *(one.piece for one in turned.values()),
+        *(one.piece for one in made),
+        behind,
+    ]
     params = [param for piece in pieces for param in piece.params]
     constants = [constant for piece in pieces for constant in piece.constants]
     return ModelText(
@@ -100,9 +126,11 @@ def _names(layers: Sequence[LayerFacts]) -> dict[LayerFacts, str]:
         return {facts[0]: "decoder"}
     by_window = len({one.window for one in facts}) > 1
     by_rope = len({one.rotated for one in facts}) > 1
+    by_experts = len({one.sparse for one in facts}) > 1
     words = {
         one: [("global" if one.window is None else "local")] * by_window
         + [("rotary" if one.rotated else "unrotated")] * by_rope
+        + [("sparse" if one.sparse else "dense")] * by_experts
         for one in facts
     }
     return {one: "_".join(found) for one, found in words.items()}
@@ -110,7 +138,15 @@ def _names(layers: Sequence[LayerFacts]) -> dict[LayerFacts, str]:
 
 def _body(model: Model, layer: LayerFacts, turned: Mapping[str, Rotation]) -> Piece:
     rotation = turned[layer.layer_type] if layer.rotated else None
-    return body(model, [_mixer(model, layer, rotation), feed_forward(model)])
+    return body(model, [_mixer(model, layer, rotation), _feed_forward(model, layer)])
+
+
+def _feed_forward(model: Model, layer: LayerFacts) -> tuple[Piece, str]:
+    """What works on each position by itself."""
+    facts = model.recipe
+    if layer.sparse and facts.experts is not None:
+        return experts(model, facts.experts)
+    return feed_forward(model, facts.feed_forward)
 
 
 def _mixer(model: Model, layer: LayerFacts, rotation: Rotation | None) -> tuple[Piece, str]:
@@ -135,7 +171,7 @@ def _params(model: Model, found: Iterable[Param], one_kind: bool) -> tuple[Param
         literal("heads", model.heads),
         *([] if is_latent else [literal("kv_heads", model.kv_heads)]),
         head_dim,
-        literal("ffn", model.ffn),
+        *([] if all(one.sparse for one in model.layers) else [literal("ffn", model.ffn)]),
         literal("vocab", model.vocab),
         literal("eps", model.recipe.norm.eps),
     ]
@@ -163,7 +199,7 @@ def write(text: ModelText, source: str, notes: Iterable[str] = ()) -> str:
     """The text; comments name its source and what was left out."""
     model = text.model
     heads = [
-        f"// {source}, one decode step: {model.recipe.name}, {text.parameters:,} parameters",
+        f"// {source}, one decode step: {model.recipe.name}, {text.counted}",
         *(f"// {note}" for note in notes),
         f"model {model.name}",
         "",
@@ -203,7 +239,8 @@ def folded(line: str) -> str:
     """A long line, broken where brackets are open: lines do not count there."""
     lines: list[str] = []
     space = len(line) - len(line.lstrip()) + 2
-    while len(line) > WIDTH and not line.startswith("//"):
+    width = WEIGHT_WIDTH if line.lstrip().startswith("weight ") else WIDTH
+    while len(line) > width and not line.startswith("//"):
         turns = [int(bool(lines)), *((one in "([") - (one in ")]") for one in line)]
         depths = [*accumulate(turns)]
         breaks = [n for n in range(space + 1, WIDTH) if line[n] == " " and depths[n] > 0]
