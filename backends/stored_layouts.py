@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import ml_dtypes
 import numpy as np
 
 from ..dialects.stored_layouts import StoredMatrix, parts_of
@@ -29,13 +30,13 @@ class Unpacked:
     """A matrix of few bits."""
 
     codes: Array
-    """int8 `[…, in, out]`, or `[…, in / 2, out]` for 4-bit codes."""
+    """The bytes, int8 `[…, in, out]`, or `[…, in / 2, out]` of 4-bit codes."""
     scales: Array
-    """`[…, blocks along in, blocks along out]`: floats, or int8 that are the bits of f8e4m3 or f8e8m0."""
+    """One for each block `[…, in, out]`: floats as stored, of f8e4m3 and f8e8m0 where a layout has bytes."""
     zeros: Array | None = None
-    """int8 zero points in the shape of the scales; None where all are 0 by the layout."""
+    """Zero points, int8 in the shape of the scales; None where all are 0 by the layout."""
     whole: Array | None = None
-    """An f32 `[]` that all scales are multiplied with; None where there is none."""
+    """A scalar of f32 that all scales are multiplied with; None where there is none."""
 
 
 def unpacked(layout: str, tensors: Mapping[str, Array], matrix: StoredMatrix) -> Unpacked:
@@ -132,13 +133,14 @@ def _mxfp4(tensors: Mapping[str, Array], matrix: StoredMatrix) -> Unpacked:
     """Bytes of two codes along `in`, in groups of 16 bytes; scales are exponents."""
     *stack, _, outputs = matrix.shape
     codes = _bytes(tensors["_blocks"]).reshape(*stack, outputs, -1)
-    return Unpacked(codes.swapaxes(-1, -2), _bytes(tensors["_scales"]).swapaxes(-1, -2))
+    scales = tensors["_scales"].view(ml_dtypes.float8_e8m0fnu)
+    return Unpacked(codes.swapaxes(-1, -2), scales.swapaxes(-1, -2))
 
 
 def _nvfp4(tensors: Mapping[str, Array], matrix: StoredMatrix) -> Unpacked:
     """Bytes of two codes along `in`; a scale of f8e4m3 for 16 of them, and one for the matrix."""
-    codes, scales = _bytes(tensors[".weight"]), _bytes(tensors[".weight_scale"])
-    return Unpacked(codes.T, scales.T, whole=tensors[".weight_scale_2"])
+    scales = tensors[".weight_scale"].view(ml_dtypes.float8_e4m3fn)
+    return Unpacked(_bytes(tensors[".weight"]).T, scales.T, whole=tensors[".weight_scale_2"])
 
 
 _UNPACK: Mapping[str, Callable[[Mapping[str, Array], StoredMatrix], Unpacked]] = {

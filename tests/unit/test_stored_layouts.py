@@ -135,8 +135,8 @@ def test_a_row_of_gpt_oss_by_hand():
     blocks = np.array([[[(2 * n + 1) % 16 << 4 | 2 * n % 16 for n in range(16)]]], np.uint8)
     tensors = {"_blocks": blocks, "_scales": np.array([[128]], np.uint8)}
     found = unpacked("mxfp4", tensors, StoredMatrix((32, 1), "f4e2m1", (32, 1)))
-    scale = found.scales.view(np.uint8).view(ml_dtypes.float8_e8m0fnu).astype(np.float64)
-    values = np.array(E2M1)[halves(found.codes)[:, 0]] * scale[0, 0]
+    assert found.scales.dtype == ml_dtypes.float8_e8m0fnu
+    values = np.array(E2M1)[halves(found.codes)[:, 0]] * float(found.scales[0, 0])
     assert values.tolist() == [2.0 * E2M1[n % 16] for n in range(32)]
 
 
