@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from ...dialects.stored_layouts import StoredPart
 from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..source_errors import SourceError
 from .pieces import Weight
+from .quantization.facts import CACHE_SCALES
+from .quantization.weights import check_part
 from .writer import ModelText
 
 Shape = tuple[int, ...]
@@ -25,14 +28,35 @@ class Tensor:
     dtype: str
 
 
-def expected(text: ModelText) -> dict[str, Shape]:
-    """The tensors that a text reads, by name, with the shapes of the whole tensors."""
+def expected(text: ModelText) -> dict[str, tuple[StoredPart, ...]]:
+    """The tensors that a text reads, by name, with the forms that each may have.
+
+    Raises: SourceError for a part of a tensor that cuts a block of scales, and for a matrix that its layout
+        does not hold.
+    """
     shared = (*text.before.weights, *text.behind.weights)
-    found = _shapes(shared, text)
+    found = _forms(shared, text)
     for one in text.kinds:
-        shapes = _shapes(one.piece.weights, text)
+        forms = _forms(one.piece.weights, text)
         for number in one.kind.numbers:
-            found |= {name.replace("{layer}", str(number)): shape for name, shape in shapes.items()}
+            found |= {name.replace("{layer}", str(number)): form for name, form in forms.items()}
+    return found
+
+
+def _forms(weights: Iterable[Weight], text: ModelText) -> dict[str, tuple[StoredPart, ...]]:
+    """The tensors of some weights, whole."""
+    weights = tuple(weights)
+    shapes = _shapes(weights, text)
+    found: dict[str, tuple[StoredPart, ...]] = {}
+    for weight in weights:
+        shape = shapes[weight.tensor]
+        if weight.storage is None:
+            found[weight.tensor] = (StoredPart(tuple(FLOATS), shape),)
+            continue
+        declared = (*shape[:-2], shape[-1], shape[-2]) if weight.transposed else shape
+        check_part(weight, declared[-1], text.numbers)
+        if weight.storage.is_named:
+            found |= weight.storage.tensors(weight.tensor, declared, transposed=weight.transposed)
     return found
 
 
@@ -54,22 +78,14 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
     Raises: SourceError for a tensor that is missing, has another shape or type, or is not used.
     """
     wanted = expected(text)
-    for name, shape in wanted.items():
-        if name not in tensors:
+    for name, forms in wanted.items():
+        if name in tensors:
+            _check_form(name, tensors[name], forms, text)
+        elif not forms[0].optional:
             close = get_close_matches(name, tensors, 1)
             raise SourceError(
                 f"the checkpoint has no tensor '{name}'",
                 f"it has '{close[0]}'" if close else "give all files",
-            )
-        if tensors[name].shape != shape:
-            raise SourceError(
-                f"tensor '{name}' has shape {[*tensors[name].shape]}, the config makes it {[*shape]}",
-                "config and checkpoint are of different models",
-            )
-        if tensors[name].dtype not in FLOATS:
-            raise SourceError(
-                f"tensor '{name}' is of the type {tensors[name].dtype}, which is not read",
-                f"give a checkpoint of {', '.join(FLOATS)}",
             )
     left = [name for name in tensors if name not in wanted]
     patterns = (*skipped(text), *ignored)
@@ -83,6 +99,30 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
     return left
 
 
+def _check_form(name: str, tensor: Tensor, forms: Sequence[StoredPart], text: ModelText) -> None:
+    """Raises: SourceError for a tensor of another shape or type."""
+    shape, dtypes = forms[0].shape, forms[0].dtypes
+    if tensor.dtype not in dtypes and (tensor.dtype in FLOATS or [*dtypes] == [*FLOATS]):
+        method = text.model.scheme.method if text.model.scheme is not None else None
+        says = f"is wide by the config's {method}" if method else "has no quantization_config in the config"
+        if [*dtypes] != [*FLOATS]:
+            says = f"is stored by the config's {method} as {' or '.join(dtypes)}"
+        raise SourceError(
+            f"tensor '{name}' is of the type {tensor.dtype}, and {says}",
+            "config and checkpoint are of different models, or the config's list of modules is not complete",
+        )
+    if tensor.shape not in (form.shape for form in forms):
+        raise SourceError(
+            f"tensor '{name}' has shape {[*tensor.shape]}, the config makes it {[*shape]}",
+            "config and checkpoint are of different models",
+        )
+    if tensor.dtype not in dtypes:
+        raise SourceError(
+            f"tensor '{name}' is of the type {tensor.dtype}, which is not read",
+            f"give a checkpoint of {', '.join(dtypes)}",
+        )
+
+
 def unread(text: ModelText, left: Iterable[str]) -> tuple[str, ...]:
     """The names of tensors that are left out, and of those of which a text reads not all rows."""
     return (*left, *(weight.tensor for weight, _ in text.weights() if weight.unread))
@@ -94,6 +134,8 @@ def skipped(text: ModelText) -> list[str]:
     patterns = [f"*{pattern}" for pattern in model.recipe.skipped]
     if model.recipe.head.tied:
         patterns.append(f"{model.head_tensor}.weight")
+    if model.scheme is not None:
+        patterns += (*model.scheme.skipped, *(() if model.cache_type == "f8e4m3" else CACHE_SCALES))
     return [*patterns, *VISION]
 
 

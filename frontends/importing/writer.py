@@ -18,6 +18,7 @@ from .parts.feed_forwards import feed_forward
 from .parts.residuals import body
 from .patterns import LayerFacts
 from .pieces import Number, Param, Piece, Weight, decimal, literal
+from .quantization.weights import as_stored
 from .ropes import Rotation, rotations
 
 FIRST = ("batch", "context", "layers", "hidden", "heads", "kv_heads", "head_dim", "group", "ffn", "vocab")
@@ -69,14 +70,17 @@ class ModelText:
 def compose(model: Model) -> ModelText:
     """The parts of a model's text.
 
-    Raises: SourceError for a rope that is not known.
+    Raises: SourceError for a rope that is not known, and for layers that store their weights differently.
     """
     turned = rotations(model)
     names = _names(model.layers)
     pattern = [names[one] for one in model.layers]
     facts = {name: layer for layer, name in names.items()}
-    made = tuple(Layers(kind, _body(model, facts[kind.name], turned)) for kind in kinds(pattern))
-    before, behind = embedding(model), head(model)
+    made = tuple(
+        Layers(kind, as_stored(_body(model, facts[kind.name], turned), model, kind.numbers))
+        for kind in kinds(pattern)
+    )
+    before, behind = (as_stored(one, model) for one in (embedding(model), head(model)))
     pieces = [before, *(one.piece for one in turned.values()), *(one.piece for one in made), behind]
     params = [param for piece in pieces for param in piece.params]
     constants = [constant for piece in pieces for constant in piece.constants]
@@ -190,7 +194,12 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 
 def folded(line: str) -> str:
-    """A long line, broken where brackets are open: lines do not count there."""
+    """A long line, broken where brackets are open: lines do not count there.
+
+    Brackets of a stored weight are short, and the names behind them long: it stays in one line.
+    """
+    if " scale[" in line:
+        return line
     lines: list[str] = []
     space = len(line) - len(line.lstrip()) + 2
     while len(line) > WIDTH and not line.startswith("//"):

@@ -172,7 +172,8 @@ def headers(name: str, **changed: tuple[int, ...] | None) -> dict[str, Tensor]:
     values = config(name)
     recipe = next(one for one in RECIPES if one.name == values["model_type"])
     text = compose(make_model("model", recipe, values, None, None))
-    shapes = expected(text) | {name.replace("__", "."): shape for name, shape in changed.items()}
+    shapes = {name: forms[0].shape for name, forms in expected(text).items()}
+    shapes |= {name.replace("__", "."): shape for name, shape in changed.items()}
     return {name: Tensor(shape, "F32") for name, shape in shapes.items() if shape is not None}
 
 
