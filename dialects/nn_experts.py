@@ -8,6 +8,7 @@ gives is that of all chosen experts at once. Memory is read for the experts that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
@@ -175,7 +176,7 @@ class GatherSlicesOp(ComputeOp):
             return REPLICATED, REPLICATED
         slices = shape_of(self.ids)[0]
         if result.axis != self.axis or result.blocks == slices:
-            return Split(result.axis + 1, result.parts, result.runs), REPLICATED
+            return replace(result, axis=result.axis + 1, blocks=1), REPLICATED
         if result.blocks > 1 or result.runs or slices % result.parts:
             message = f"{slices} slices do not lie {result}"
             raise CannotSplit(message, "take a number of sockets that divides what each expert has")
