@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-FORMAT_BITS: Mapping[str, int] = {"f8e4m3": 8, "i8": 8, "i4": 4, "f4e2m1": 4}
-"""Bits of a code of each stored type."""
+from .stored_formats import FORMATS, codes_shape, scales_shape
+
 FLOATS = ("F32", "F16", "BF16")
 """Types of scales that are floats."""
 WORD_BITS = 32
@@ -29,29 +29,28 @@ class StoredMatrix:
     """How many elements along `in` and along `out` share a scale; the last block may be cut off."""
 
     def __post_init__(self) -> None:
-        if self.format not in FORMAT_BITS or len(self.shape) < 2 or min(self.block) < 1:
+        if self.format not in FORMATS or len(self.shape) < 2 or min(self.block) < 1:
             raise ValueError(f"{self} is no matrix of codes")
 
     @property
     def bits(self) -> int:
         """Bits of a code."""
-        return FORMAT_BITS[self.format]
+        return FORMATS[self.format].bits
 
     @property
     def codes_shape(self) -> tuple[int, ...]:
         """The shape of its codes in bytes: two 4-bit codes a byte, along `in`."""
-        *stack, inputs, outputs = self.shape
-        return (*stack, inputs * self.bits // 8, outputs)
+        return codes_shape(self.shape, self.format)
 
     @property
     def blocks(self) -> tuple[int, ...]:
         """The shape of its scales: one for each block."""
-        *stack, inputs, outputs = self.shape
-        return (*stack, ceil(inputs / self.block[0]), ceil(outputs / self.block[1]))
+        stack = (1,) * (len(self.shape) - 2)
+        return scales_shape(self.shape, (*stack, *self.block))
 
 
 @dataclass(frozen=True)
-class StoredPart:
+class HeldTensor:
     """One of the tensors that hold a matrix."""
 
     dtypes: tuple[str, ...]
@@ -60,7 +59,7 @@ class StoredPart:
     optional: bool = False
 
 
-Parts = Mapping[str, StoredPart]
+Parts = Mapping[str, HeldTensor]
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,10 @@ def _gptq(matrix: StoredMatrix) -> Parts:
     inputs, outputs = _plane(matrix)
     groups, per_word = matrix.blocks[0], WORD_BITS // matrix.bits
     return {
-        ".qweight": StoredPart(("I32",), (ceil(inputs / per_word), outputs)),
-        ".qzeros": StoredPart(("I32",), (groups, ceil(outputs / per_word))),
-        ".scales": StoredPart(FLOATS, (groups, outputs)),
-        ".g_idx": StoredPart(("I32",), (inputs,), optional=True),
+        ".qweight": HeldTensor(("I32",), (ceil(inputs / per_word), outputs)),
+        ".qzeros": HeldTensor(("I32",), (groups, ceil(outputs / per_word))),
+        ".scales": HeldTensor(FLOATS, (groups, outputs)),
+        ".g_idx": HeldTensor(("I32",), (inputs,), optional=True),
     }
 
 
@@ -88,9 +87,9 @@ def _awq(matrix: StoredMatrix) -> Parts:
     inputs, outputs = _plane(matrix)
     groups, words = matrix.blocks[0], ceil(outputs * matrix.bits / WORD_BITS)
     return {
-        ".qweight": StoredPart(("I32",), (inputs, words)),
-        ".qzeros": StoredPart(("I32",), (groups, words)),
-        ".scales": StoredPart(FLOATS, (groups, outputs)),
+        ".qweight": HeldTensor(("I32",), (inputs, words)),
+        ".qzeros": HeldTensor(("I32",), (groups, words)),
+        ".scales": HeldTensor(FLOATS, (groups, outputs)),
     }
 
 
@@ -98,10 +97,10 @@ def _packed(matrix: StoredMatrix) -> Parts:
     inputs, outputs = _plane(matrix)
     groups, per_word = matrix.blocks[0], WORD_BITS // matrix.bits
     return {
-        ".weight_packed": StoredPart(("I32",), (outputs, ceil(inputs / per_word))),
-        ".weight_scale": StoredPart(FLOATS, (outputs, groups)),
-        ".weight_zero_point": StoredPart(("I32",), (ceil(outputs / per_word), groups), optional=True),
-        ".weight_shape": StoredPart(("I64", "I32"), (2,), optional=True),
+        ".weight_packed": HeldTensor(("I32",), (outputs, ceil(inputs / per_word))),
+        ".weight_scale": HeldTensor(FLOATS, (outputs, groups)),
+        ".weight_zero_point": HeldTensor(("I32",), (ceil(outputs / per_word), groups), optional=True),
+        ".weight_shape": HeldTensor(("I64", "I32"), (2,), optional=True),
     }
 
 
@@ -109,17 +108,17 @@ def _mxfp4(matrix: StoredMatrix) -> Parts:
     *stack, inputs, outputs = matrix.shape
     groups = ceil(inputs / 32)
     return {
-        "_blocks": StoredPart(("U8",), (*stack, outputs, groups, 16)),
-        "_scales": StoredPart(("U8", "F8_E8M0"), (*stack, outputs, groups)),
+        "_blocks": HeldTensor(("U8",), (*stack, outputs, groups, 16)),
+        "_scales": HeldTensor(("U8", "F8_E8M0"), (*stack, outputs, groups)),
     }
 
 
 def _nvfp4(matrix: StoredMatrix) -> Parts:
     inputs, outputs = _plane(matrix)
     return {
-        ".weight": StoredPart(("U8",), (outputs, inputs // 2)),
-        ".weight_scale": StoredPart(("F8_E4M3",), (outputs, ceil(inputs / 16))),
-        ".weight_scale_2": StoredPart(("F32",), ()),
+        ".weight": HeldTensor(("U8",), (outputs, inputs // 2)),
+        ".weight_scale": HeldTensor(("F8_E4M3",), (outputs, ceil(inputs / 16))),
+        ".weight_scale_2": HeldTensor(("F32",), ()),
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from ...dialects.stored_layouts import StoredPart
+from ...dialects.stored_layouts import HeldTensor
 from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..source_errors import SourceError
 from .pieces import Weight
@@ -28,7 +28,7 @@ class Tensor:
     dtype: str
 
 
-def expected(text: ModelText) -> dict[str, tuple[StoredPart, ...]]:
+def expected(text: ModelText) -> dict[str, tuple[HeldTensor, ...]]:
     """The tensors that a text reads, by name, with the forms that each may have.
 
     Raises: SourceError for a part of a tensor that cuts a block of scales, and for a matrix that its layout
@@ -43,15 +43,15 @@ def expected(text: ModelText) -> dict[str, tuple[StoredPart, ...]]:
     return found
 
 
-def _forms(weights: Iterable[Weight], text: ModelText) -> dict[str, tuple[StoredPart, ...]]:
+def _forms(weights: Iterable[Weight], text: ModelText) -> dict[str, tuple[HeldTensor, ...]]:
     """The tensors of some weights, whole."""
     weights = tuple(weights)
     shapes = _shapes(weights, text)
-    found: dict[str, tuple[StoredPart, ...]] = {}
+    found: dict[str, tuple[HeldTensor, ...]] = {}
     for weight in weights:
         shape = shapes[weight.tensor]
         if weight.storage is None:
-            found[weight.tensor] = (StoredPart(tuple(FLOATS), shape),)
+            found[weight.tensor] = (HeldTensor(tuple(FLOATS), shape),)
             continue
         declared = (*shape[:-2], shape[-1], shape[-2]) if weight.transposed else shape
         check_part(weight, declared[-1], text.numbers)
@@ -99,7 +99,7 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
     return left
 
 
-def _check_form(name: str, tensor: Tensor, forms: Sequence[StoredPart], text: ModelText) -> None:
+def _check_form(name: str, tensor: Tensor, forms: Sequence[HeldTensor], text: ModelText) -> None:
     """Raises: SourceError for a tensor of another shape or type."""
     shape, dtypes = forms[0].shape, forms[0].dtypes
     if tensor.dtype not in dtypes and (tensor.dtype in FLOATS or [*dtypes] == [*FLOATS]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ....dialects.stored_layouts import FLOATS, StoredMatrix, StoredPart, parts_of
+from ....dialects.stored_layouts import FLOATS, HeldTensor, StoredMatrix, parts_of
 from ...source_errors import SourceError
 
 DTYPES: Mapping[str, str] = {"f8e4m3": "F8_E4M3", "i8": "I8"}
@@ -49,7 +49,7 @@ class Storage:
         scale_type = "" if self.scale_type == "f32" else f": {self.scale_type}"
         return f": {self.format} scale[{', '.join(block)}]{scale_type}{' zeros' if self.zeros else ''}"
 
-    def tensors(self, name: str, shape: Shape, *, transposed: bool) -> dict[str, tuple[StoredPart, ...]]:
+    def tensors(self, name: str, shape: Shape, *, transposed: bool) -> dict[str, tuple[HeldTensor, ...]]:
         """The tensors that hold a matrix whose wide form is called `name`, with the forms that each may have.
 
         Raises: SourceError where the layout does not hold such a matrix.
@@ -68,12 +68,12 @@ class Storage:
 
     def _plain(
         self, name: str, module: str, matrix: StoredMatrix, transposed: bool
-    ) -> dict[str, tuple[StoredPart, ...]]:
+    ) -> dict[str, tuple[HeldTensor, ...]]:
         shape, blocks = (_turned(one, transposed) for one in (matrix.shape, matrix.blocks))
         forms = [blocks, *_short(matrix.blocks)]
         return {
-            name: (StoredPart((DTYPES[self.format],), shape),),
-            self.scales_of(module): tuple(StoredPart(FLOATS, form) for form in forms),
+            name: (HeldTensor((DTYPES[self.format],), shape),),
+            self.scales_of(module): tuple(HeldTensor(FLOATS, form) for form in forms),
         }
 
     def scales_of(self, module: str) -> str:
