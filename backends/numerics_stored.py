@@ -1,7 +1,7 @@
 """The numpy meaning of weights of fewer bits, to the rules of `numerics.py`; and codes of given numbers.
 
-A code has 8 significant bits at most, a zero point adds one, a scale of f32 has 24. Of two scales, that of the
-tensor has 24 and the other 4. No product of them has more than the 53 of f64: what is rounded is exact.
+A code has 8 significant bits at most, a zero point adds one, a scale of f32 has 24. Of two scales, that of
+the tensor has 24 and the other 4. No product of them has more than the 53 of f64: what is rounded is exact.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def code_values(format_: str) -> Array:
 
 
 def unpacked_codes(codes: Array, format_: str) -> Array:
-    """Codes without sign, one an element, of bytes `i8`; those of a byte are neighbours on the packed axis."""
+    """Codes without sign, one an element, of bytes `i8`; two of a byte are neighbours on their axis."""
     bits, per_byte = FORMATS[format_].bits, FORMATS[format_].codes_per_byte
     raw = np.ascontiguousarray(codes).view(np.uint8)
     if per_byte == 1:

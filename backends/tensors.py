@@ -101,10 +101,13 @@ class TensorSpec:
         return f"tensor<{'x'.join([*map(str, self.shape), self.dtype])}>"
 
 
-def whole_spec(part: TensorSpec, axis: int, parts: int, runs: Sequence[int]) -> TensorSpec:
-    """The tensor that so many parts along an axis make; `runs` are elements of it and zeros, in turn."""
+def whole_spec(part: TensorSpec, axis: int, parts: int, runs: Sequence[int], repeats: int = 1) -> TensorSpec:
+    """The tensor that so many parts along an axis make; `runs` are elements of it and zeros, in turn.
+
+    Each of its elements stands `repeats` times in the parts, the last one perhaps less often.
+    """
     shape = [*part.shape]
-    shape[axis] = sum(runs[::2]) if runs else parts * shape[axis]
+    shape[axis] = -(-(sum(runs[::2]) if runs else parts * shape[axis]) // repeats)
     return TensorSpec(tuple(shape), part.dtype)
 
 

@@ -52,8 +52,8 @@ from .tensors import element_type_of, expect, expect_known, shape_of
 class DequantizeOp(ComputeOp):
     """The numbers that codes stand for, `code * scale`, of which blocks share a scale; rounded once.
 
-    `%w = nn.dequantize %codes, %scales {format = "f8e4m3", block = array<i64: 128, 128>}
-    : (tensor<256x576xi8>, tensor<2x5xf32>) -> tensor<256x576xbf16>`. Two codes of 4 bits stand in a byte, along
+    `%w = nn.dequantize %codes, %scales {format = "f8e4m3", block = array<i64: 128, 128>} :
+    (tensor<256x576xi8>, tensor<2x5xf32>) -> tensor<256x576xbf16>`. Two codes of 4 bits stand in a byte, along
     the last axis but one. A third operand of whole numbers has zero points, `(code - zero) * scale`; one of
     floats has the scale of all scales.
     """
