@@ -14,7 +14,7 @@ from typing import Any
 from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..source_errors import SourceError
 from .architectures import check_architectures
-from .checks import Tensor, check, tied_copy, unread
+from .checks import Tensor, check, expected, tied_copy, unread
 from .configs import is_harmless, matching, without
 from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys
@@ -163,6 +163,8 @@ def _written(
     model = composed.model
     composed = change(composed, parameters)
     _check_context(model, composed.numbers["context"])
+    if model.scheme is not None:
+        expected(composed)
     left = [] if source.tensors is None else check(composed, source.tensors, source.ignored)
     notes = [*notes, *notes_of(model, composed.weights())]
     if left:

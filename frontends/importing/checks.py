@@ -54,8 +54,8 @@ def _forms(weights: Iterable[Weight], text: ModelText) -> dict[str, tuple[HeldTe
             found[weight.tensor] = (HeldTensor(tuple(FLOATS), shape),)
             continue
         declared = (*shape[:-2], shape[-1], shape[-2]) if weight.transposed else shape
-        check_part(weight, declared[-1], text.numbers)
         if weight.storage.is_named:
+            check_part(weight, declared[-1], text.numbers)
             found |= weight.storage.tensors(weight.tensor, declared, transposed=weight.transposed)
     return found
 

@@ -31,8 +31,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "does not know the key rope_scaling.alpha",
     ),
     "weights of few bits": (
-        LLAMA | {"quantization_config": {"quant_method": "fp8"}},
-        "does not know the key quantization_config",
+        LLAMA | {"quantization_config": {"quant_method": "bitsandbytes"}},
+        "quantization_config.quant_method is 'bitsandbytes', which is not read",
     ),
     "a size that is a text": (LLAMA | {"hidden_size": "64"}, "hidden_size is '64', not a whole number"),
     "a fraction of layers": (

@@ -161,15 +161,14 @@ def test_a_scheme_of_a_config_with_its_checkpoint(name: str):
     assert line_of(text) == wanted
     assert line_of(text, "head") == 'weight head[hidden, vocab] from transposed "lm_head.weight"'
     assert line_of(text, "w_down").startswith(f"weight w_down[ffn, hidden]: {wanted.split()[5]}")
-    load_model(text)
+    load_model(text, "m.kl")
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_scheme_of_a_config_alone_is_that_of_its_checkpoint(name: str):
     scheme, wanted, _ = CASES[name]
     found = line_of(text_of(quantized(scheme)))
-    scales = (": bf16", ": f16", "")
-    assert any(found == wanted.replace(": bf16", one) for one in scales)
+    assert found.replace("]: bf16", "]") == wanted.replace("]: bf16", "]")
 
 
 def test_every_method_has_a_case():
@@ -242,7 +241,7 @@ def test_a_tied_head_and_norms_stay_wide():
 def test_a_head_that_is_stored():
     text = text_of(quantized(FP8 | {"modules_to_not_convert": []}))
     assert line_of(text, "head").startswith("weight head[hidden, vocab]: f8e4m3 scale[32, 64] from")
-    assert " scale[" in line_of(text_of(quantized(GPTQ | {"lm_head": True})), "head")
+    assert " scale[" in line_of(text_of(quantized(GPTQ | {"lm_head": True}, vocab_size=136)), "head")
 
 
 def test_blocks_that_are_cut_off_at_the_end_of_a_matrix():
@@ -292,7 +291,7 @@ def test_what_if_all_matrices_were_stored_so(name: str):
     assert line.startswith(f"{WQ}{storage.format} scale[")
     assert " from " not in line
     assert " scale[" not in line_of(found.text, "head")
-    load_model(found.text)
+    load_model(found.text, "m.kl")
 
 
 def test_caches_of_8_bits():

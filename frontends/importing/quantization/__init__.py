@@ -52,7 +52,7 @@ def scheme_of(config: Config, tensors: Mapping[str, Header]) -> Scheme | None:
         close = get_close_matches(str(method), METHODS, 1)
         raise SourceError(
             f"{part.path}quant_method is {shown(method)}, which is not read",
-            f"known are {', '.join(close or METHODS)}; a checkpoint of wide weights has no {key}",
+            f"known are {', '.join(close or METHODS)}; --ignore {key} goes on with wide weights",
         )
     return METHODS[method](Facts(part, tensors))
 
