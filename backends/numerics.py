@@ -93,16 +93,37 @@ def argmax(operands: Sequence[Array], attributes: Attributes, result: TensorSpec
 
 
 @_meaning
+def head_matmul(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """A matrix product for each head: rows `[B, H * K]`, matrices one below the other, `[H * K, N]`.
+
+    `transposed`, they are `[H * N, K]`.
+    """
+    x, w = operands
+    if "transposed" in attributes:
+        matrices = w.reshape(x.shape[-1] // w.shape[-1], -1, w.shape[-1]).swapaxes(-1, -2)
+    else:
+        matrices = w.reshape(result.shape[-1] // w.shape[-1], -1, w.shape[-1])
+    heads, _, columns = matrices.shape
+    rows = x.reshape(len(x), heads, 1, -1)
+    return finish(add_products(np.zeros((len(x), heads, 1, columns)), rows, matrices), result)
+
+
+@_meaning
 def slice(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """The columns from `start` on, as many as the result has."""
+    """The columns from `start` on, as many as the result has; with `head_columns` those of each head."""
     (x,), start = operands, int(attributes["start"])
-    return x[..., start : start + result.shape[-1]].copy()
+    head = int(attributes.get("head_columns", x.shape[-1]))
+    heads = x.reshape(*x.shape[:-1], -1, head)
+    extent = result.shape[-1] // heads.shape[-2]
+    return heads[..., start : start + extent].reshape(result.shape).copy()
 
 
 @_meaning
 def concat(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """The columns of all operands, one behind the other."""
-    return np.concatenate(operands, axis=-1)
+    """The columns of all operands, one behind the other; with `head_columns` those of each head."""
+    heads = attributes.get("head_columns", [x.shape[-1] for x in operands])
+    parts = [x.reshape(*x.shape[:-1], -1, int(n)) for x, n in zip(operands, heads, strict=True)]
+    return np.concatenate(parts, axis=-1).reshape(result.shape)
 
 
 # Rotary position embedding.

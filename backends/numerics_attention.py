@@ -96,8 +96,12 @@ def attention_softmax(operands: Sequence[Array], attributes: Attributes, result:
 
 
 def attention_values(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """Accumulator `[B, H * D]` plus values `[B, G, T, D]` weighted by probabilities `[B, H, T]`."""
+    """Accumulator `[B, H * D]` plus values `[B, G, T, D]` weighted by probabilities `[B, H, T]`.
+
+    With `value_dim` the values are the first so many columns.
+    """
     probabilities, values, accumulator = operands
+    values = values[..., : attributes.get("value_dim", values.shape[-1])]
     batch, groups, tile, head_dim = values.shape
     probabilities = probabilities.reshape(batch, groups, -1, tile)
     total = wide(accumulator).reshape(*probabilities.shape[:-1], head_dim)
@@ -116,9 +120,9 @@ def attention(operands: Sequence[Array], attributes: Attributes, result: TensorS
     row = TensorSpec((batch, query.shape[-1] // head_dim, count), "f32")
     scores = attention_scores((query, keys[:, :, :count]), attributes, row)
     probabilities = attention_softmax((scores, position, *by_head), attributes, row)
-    total = TensorSpec(query.shape, "f64")
+    total = TensorSpec(result.shape, "f64")
     operands = (probabilities, values[:, :, :count], total.zeros())
-    return finish(attention_values(operands, {}, total), result)
+    return finish(attention_values(operands, attributes, total), result)
 
 
 OPERATIONS.update(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from math import sqrt
 from pathlib import Path
 
 from ..dialects.stored_formats import StoredPart
 from ..dialects.vocabulary import STORED_FLOATS as FLOATS
+from ..dialects.weight_parts import EXPERT, LAYER, experts_found, names_experts
 from .checkpoints import read_checkpoint
 from .parts import Part as Part
 from .parts import Parts
@@ -28,8 +30,9 @@ class WeightSpec:
     """A weight of a model and where a checkpoint holds it, or a constant and its numbers.
 
     A stacked weight has a leading dimension of layers; its checkpoint name holds `{layer}` for the
-    number of each. `rows` and `columns` are of the tensor as a checkpoint has it; what they leave of it is
-    transposed then: its last two dimensions are swapped.
+    number of each. Where the name holds `{expert}`, the dimension behind it counts experts. `rows` and
+    `columns` are of the tensor as a checkpoint has it; what they leave of it is transposed then: its last two
+    dimensions are swapped.
     """
 
     name: str
@@ -50,6 +53,8 @@ class WeightSpec:
         stack = self.tensor.shape[0] if self.stacked else 0
         if self.layers is not None and len(self.layers) != stack:
             raise ValueError(f"{self.name} has {stack} layers, and numbers for {len(self.layers)}")
+        if names_experts(self.checkpoint) and len(self.tensor.shape) < 2 + self.stacked:
+            raise ValueError(f"{self.name} is a {self.tensor}, which has no experts and their tensors")
         if self.values is not None and len(self.values) != self.tensor.elements:
             raise ValueError(f"{self.name} is a {self.tensor}, with {len(self.values)} numbers")
 
@@ -59,14 +64,34 @@ class WeightSpec:
         return self.tensor.shape[1:] if self.stacked else self.tensor.shape
 
     @property
-    def tensor_names(self) -> tuple[str, ...]:
-        """Its tensors in a checkpoint, one a layer; none if it has no name there, or is a constant."""
+    def experts(self) -> int | None:
+        """How many experts have a tensor each, in a layer; None where tensors are not so divided."""
+        return self.layer_shape[0] if names_experts(self.checkpoint) else None
+
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        """The shape of what it has of each of its tensors."""
+        return self.layer_shape if self.experts is None else self.layer_shape[1:]
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Its tensors in a checkpoint, one a layer, with `{expert}` where each expert has one; none without a
+        name there, and of a constant.
+        """
         if self.checkpoint is None or self.values is not None:
             return ()
         if not self.stacked:
             return (self.checkpoint,)
         numbers = self.layers if self.layers is not None else range(self.tensor.shape[0])
-        return tuple(self.checkpoint.replace("{layer}", str(number)) for number in numbers)
+        return tuple(self.checkpoint.replace(LAYER, str(number)) for number in numbers)
+
+    @property
+    def tensor_names(self) -> tuple[str, ...]:
+        """Its tensors in a checkpoint, those of a layer's experts one behind the other."""
+        if self.experts is None:
+            return self.layer_names
+        numbers = range(self.experts)
+        return tuple(name.replace(EXPERT, str(number)) for name in self.layer_names for number in numbers)
 
 
 @dataclass(frozen=True)
@@ -119,6 +144,8 @@ def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence
         OSError if a file cannot be opened.
     """
     tensors, specs = read_checkpoint(Path(path)), tuple(specs)
+    for spec in specs:
+        _check_experts(spec, tensors, ignore)
     found = {spec.name: _tensors_of(spec, tensors) for spec in specs}
     read: dict[str, list[Parts]] = {}
     for spec in specs:
@@ -129,7 +156,7 @@ def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence
 
 
 def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[StoredTensor]:
-    """The tensors of a checkpoint that a weight reads, one a layer.
+    """The tensors of a checkpoint that a weight reads, one a layer or one an expert of each.
 
     Raises: WeightError if one is missing or has another shape, or the weight no name.
     """
@@ -145,6 +172,19 @@ def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[S
             raise WeightError(f"the checkpoint has no tensor '{name}' for weight {spec.name}{hint}")
         _check_shape(spec, tensors[name])
     return [tensors[name] for name in spec.tensor_names]
+
+
+def _check_experts(spec: WeightSpec, tensors: Collection[str], ignore: Sequence[str]) -> None:
+    """Raises: WeightError where a layer has more experts in the checkpoint than in the weight, or fewer; more
+    may be ignored.
+    """
+    for name in spec.layer_names if spec.experts is not None else ():
+        found = experts_found(name, spec.experts or 0, tensors)
+        more = name.replace(EXPERT, str(spec.experts))
+        if found == spec.experts or (more in tensors and any(fnmatchcase(more, one) for one in ignore)):
+            continue
+        has = f"the checkpoint has {found} of '{name}', weight {spec.name} takes {spec.experts}"
+        raise WeightError(f"another number of experts: {has}")
 
 
 def _check_shape(spec: WeightSpec, tensor: StoredTensor) -> None:
@@ -165,7 +205,7 @@ def _check_shape(spec: WeightSpec, tensor: StoredTensor) -> None:
 
 def _wanted_shape(spec: WeightSpec) -> tuple[int, ...]:
     """The shape of what is read of a tensor, as it lies there."""
-    wanted = spec.layer_shape
+    wanted = spec.tensor_shape
     return (*wanted[:-2], *wanted[:-3:-1]) if spec.transposed else wanted
 
 
@@ -189,11 +229,11 @@ def _load(spec: WeightSpec, tensors: Sequence[StoredTensor], checkpoint: Mapping
         return _constant(spec)
     if spec.stored is not None and spec.stored.layout:
         return _load_packed(spec, spec.stored, checkpoint)
-    if not spec.stacked:
+    if not spec.stacked and spec.experts is None:
         return _load_tensor(spec, tensors[0])
     stack = spec.tensor.zeros()
-    for layer, tensor in enumerate(tensors):
-        stack[layer] = _load_tensor(spec, tensor)
+    for slice_, tensor in zip(stack.reshape(-1, *spec.tensor_shape), tensors, strict=True):
+        slice_[...] = _load_tensor(spec, tensor)
     return stack
 
 

@@ -88,6 +88,16 @@ def expect_options(op: Operation, context: int) -> None:
         expect(softcap.value.data > 0, f"softcap is {softcap.value.data}; it is above 0")
 
 
+def expect_value_dim(op: Operation, head_dim: int) -> None:
+    """Raises: VerifyException for more columns of a head of values than it has, or none."""
+    value_dim = op.properties.get("value_dim")
+    if isinstance(value_dim, IntegerAttr):
+        columns = value_dim.value.data
+        expect(
+            0 < columns <= head_dim, f"value_dim is {columns}; heads of the values have {head_dim} columns"
+        )
+
+
 class MaskedOp(ComputeOp, ABC):
     """An operation that says which slots of a cache count, and how: the whole attention, and its softmax."""
 

@@ -34,7 +34,7 @@ from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp, producer_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
-from .operation import ComputeOp
+from .operation import ComputeOp, unit_of
 from .tensors import (
     ChannelType,
     end_of,
@@ -151,30 +151,31 @@ class StageOp(UnitOp):
         return self.in_port(channel)[0].gathered
 
     def _cuts(self, known: Mapping[SSAValue, int]) -> Iterator[tuple[SSAValue, int, int, int]]:
-        """The inputs of whose tensor a firing sees a part: the channel, its tile, the argument, the whole.
+        """The inputs of whose tensor a firing sees a part: body argument, its channel's tile, itself, whole.
 
         The last three are extents along the axis in which they differ; of a tile that is the argument, which
         has none, both are 0.
         """
-        for channel, port in zip(self.ins, self.ports(), strict=True):
+        inputs = zip(self.ins, self.ports(), self.body.block.args, strict=False)
+        for channel, port, body_argument in inputs:
             tile = shape_of(tile_of(channel))[port.axis] if port.axis is not None else 0
             argument = port.extent if port.axis is not None else 0
             whole = known.get(channel, tile if port.slices > 1 else None)
             if whole is not None and argument != whole:
-                yield channel, tile, argument, whole
+                yield body_argument, tile, argument, whole
 
     def cut_extents(self, known: Mapping[SSAValue, int]) -> Iterable[tuple[SSAValue, int]]:
-        whole = next((whole for _, _, _, whole in self._cuts(known)), None)
-        periods = zip(self.outs, self.out_periods.get_values(), strict=True)
-        parts = [channel for channel, period in periods if int(period) < self.work]
-        return () if whole is None else [(channel, whole) for channel in parts]
+        units = next((whole // unit_of(value) for value, _, _, whole in self._cuts(known)), None)
+        outputs = zip(self.outs, self.out_periods.get_values(), self.yielded(), strict=False)
+        parts = [(channel, unit_of(value)) for channel, period, value in outputs if int(period) < self.work]
+        return () if units is None else [(channel, units * unit) for channel, unit in parts]
 
     def verify_extents(self, known: Mapping[SSAValue, int]) -> None:
         cuts = list(self._cuts(known))
         for _, tile, argument, whole in cuts:
             if tile != argument and not cuts_fit(whole, tile, argument):
                 fail_at(self, f"tiles of {tile} of {whole} indices make no tiles of {argument}")
-        extents = sorted({whole for _, _, _, whole in cuts})
+        extents = sorted({whole // unit_of(value) for value, _, _, whole in cuts})
         if len(extents) > 1:
             fail_at(
                 self, f"its inputs are cut from {' and '.join(map(str, extents))} indices, not from as many"

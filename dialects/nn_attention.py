@@ -8,11 +8,13 @@ from typing import ClassVar
 from xdsl.dialects.builtin import (
     AnyFloat,
     FloatAttr,
+    IntegerAttr,
     IntegerType,
     MemRefType,
     TensorType,
     UnitAttr,
     f64,
+    i64,
 )
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
@@ -27,26 +29,38 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryReadEffect
 
-from .attention_options import OPTIONS, SOFTCAP_FLOPS, MaskedOp, Options, expect_by_head, expect_options
+from .attention_options import (
+    OPTIONS,
+    SOFTCAP_FLOPS,
+    MaskedOp,
+    Options,
+    expect_by_head,
+    expect_options,
+    expect_value_dim,
+)
 from .operation import Fusion, Without
 from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView, shifted
 from .spelling import Arguments, Spelling, shown
-from .tensors import expect, shape_of
+from .tensors import element_type_of, expect, shape_of
 
 
 @irdl_op_definition
 class AttentionOp(MaskedOp):
     """Attention of one token over the positions of a KV cache up to and including `position`.
 
-    Query `[B, heads * head_dim]`, caches `[B, kv_heads, context, head_dim]`, result like the query; query
-    heads share KV heads in groups. Scores are scaled by `scale` and capped, rounded to f32, their softmax to
-    f32, and the weighted sum of values once to the result type. Sinks and slopes are `[heads]`.
+    Query `[B, heads * head_dim]`, keys `[B, kv_heads, context, head_dim]`, values alike, of a `head_dim` of
+    their own, result `[B, heads * that]`; query heads share KV heads in groups. With `value_dim` the values
+    are the first columns of each head of their cache, which may be that of the keys: latent attention.
+    Scores are scaled by `scale` and capped, rounded to f32, their softmax to f32, and the weighted sum of
+    values once to the result type. Sinks and slopes are `[heads]`.
     """
 
     name = "nn.attention"
 
     NUMPY: ClassVar = ".backends.numerics_attention:attention"
-    SPELLING: ClassVar = Spelling("attention", ("query", "keys", "values", "position"), ("scale", *OPTIONS))
+    SPELLING: ClassVar = Spelling(
+        "attention", ("query", "keys", "values", "position"), ("scale", *OPTIONS, "value_dim")
+    )
     FUSION: ClassVar = Fusion("attention")
 
     query = operand_def(TensorType[AnyFloat])
@@ -60,6 +74,8 @@ class AttentionOp(MaskedOp):
     """Factor on the scores, usually head_dim^-1/2."""
     softcap = opt_prop_def(FloatAttr.constr(f64))
     """A score s becomes softcap * tanh(s / softcap); absent: it stays."""
+    value_dim = opt_prop_def(IntegerAttr.constr(i64))
+    """Columns of each head of the values' cache that are values, the first ones; absent: all are."""
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(MemoryReadEffect())
@@ -79,21 +95,32 @@ class AttentionOp(MaskedOp):
         options: Options | None = None,
         *,
         ring: bool = False,
+        value_dim: int | None = None,
     ):
         options = options or Options()
-        own = {"scale": FloatAttr(scale, f64), "ring": UnitAttr() if ring else None}
+        own = {
+            "scale": FloatAttr(scale, f64),
+            "ring": UnitAttr() if ring else None,
+            "value_dim": None if value_dim is None else IntegerAttr(value_dim, i64),
+        }
         operands = [query, keys, values, position, options.by_head]
-        super().__init__(operands=operands, result_types=[query.type], properties=own | options.properties)
+        batch, columns = shape_of(query)
+        heads, head = columns // shape_of(keys)[3], value_dim or shape_of(values)[3]
+        result = TensorType(element_type_of(query), [batch, heads * head])
+        super().__init__(operands=operands, result_types=[result], properties=own | options.properties)
 
     def verify_shapes(self) -> None:
         query, keys, values = shape_of(self.query), shape_of(self.keys), shape_of(self.values)
         expect(shape_of(self.position) == (), "attention takes one position, a scalar tensor<i32>")
         expect(len(keys) == 4, f"keys are {keys}; they take [batch, kv_heads, context, head_dim]")
-        expect(values == keys, f"keys are {keys}, values {values}")
+        alike = len(values) == 4 and values[:3] == keys[:3]
+        expect(alike, f"keys are {keys}, values {values}: they differ in the size of a head alone")
+        expect_value_dim(self, values[3])
         group = keys[1] * keys[3]
         fits = len(query) == 2 and query[0] == keys[0] and query[1] % group == 0
         expect(fits, f"query is {query}; it takes [{keys[0]}, a multiple of {keys[1]} * {keys[3]}]")
-        expect(self.result.type == self.query.type, "attention keeps the type of the query")
+        wanted = TensorType(element_type_of(self.query), [keys[0], self.heads * self.value_head])
+        expect(self.result.type == wanted, f"the result is {self.result.type}, should be {wanted}")
         expect_by_head(self, self.by_head, self.heads)
         expect_options(self, keys[2])
 
@@ -102,19 +129,26 @@ class AttentionOp(MaskedOp):
         """Number of query heads."""
         return shape_of(self.query)[1] // shape_of(self.keys)[3]
 
+    @property
+    def value_head(self) -> int:
+        """Elements of a head of the result."""
+        return shape_of(self.values)[3] if self.value_dim is None else self.value_dim.value.data
+
     def flops(self) -> int:
         batch, _, context, head_dim = shape_of(self.keys)
         per_score, per_head = self.by_head_flops
         per_score += SOFTCAP_FLOPS if self.softcap is not None else 0
-        return batch * self.heads * (context * (4 * head_dim + 5 + per_score) + per_head)
+        both = 2 * (head_dim + self.value_head)
+        return batch * self.heads * (context * (both + 5 + per_score) + per_head)
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> AttentionOp:
         query = arguments.floats("query", rank=2)
         keys, values = arguments.cache("keys"), arguments.cache("values")
-        if shape_of(values) != shape_of(keys):
+        if shape_of(values)[:3] != shape_of(keys)[:3]:
             message = f"values are {shown(values.type)}, keys {shown(keys.type)}"
-            raise arguments.wrong("values", message, "both caches need the same shape")
+            help = "both caches need the same shape, but for the size of a head"
+            raise arguments.wrong("values", message, help)
         batch, heads, _, head_dim = shape_of(keys)
         if shape_of(query)[0] != batch or shape_of(query)[1] % (heads * head_dim):
             message = f"query is {shown(query.type)}, keys are {shown(keys.type)}"
@@ -123,7 +157,11 @@ class AttentionOp(MaskedOp):
         ring, query_heads = arguments.same_ring("keys", "values"), shape_of(query)[1] // head_dim
         options = Options.spelled(arguments, query_heads, shape_of(keys)[2] if ring else None)
         scale, position = arguments.number("scale", head_dim**-0.5), arguments.indices("position", rank=0)
-        return cls(query, keys, values, position, scale, options, ring=ring)
+        value_dim = arguments.whole("value_dim") if "value_dim" in arguments else None
+        if value_dim is not None and value_dim > shape_of(values)[3]:
+            message = f"value_dim is {value_dim}, a head of the values has {shape_of(values)[3]} columns"
+            raise arguments.wrong("value_dim", message, "values are the first columns of each head")
+        return cls(query, keys, values, position, scale, options, ring=ring, value_dim=value_dim)
 
     def tile_rule(self) -> Without:
         return Without("it becomes three stages, each with a rule of its own")
@@ -137,7 +175,8 @@ class AttentionOp(MaskedOp):
         remarks = view.padding(heads.kv, heads.padded_kv, "KV heads")
         remarks += view.padding(heads.queries, heads.padded_queries, "query heads")
         by_head = [shifted(heads.query_placement(1), -1)] * len(self.by_head)
-        return Sharded((queries, caches, caches, REPLICATED, *by_head), queries, remarks)
+        result = heads.query_placement(self.value_head)
+        return Sharded((queries, caches, caches, REPLICATED, *by_head), result, remarks)
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
         heads = Heads(self.heads, shape_of(self.keys)[1], sockets)

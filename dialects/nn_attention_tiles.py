@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerType, TensorType, f64
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType, TensorType, f64, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -21,7 +21,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from .attention_options import SOFTCAP_FLOPS, MaskedOp, expect_by_head, expect_options
+from .attention_options import SOFTCAP_FLOPS, MaskedOp, expect_by_head, expect_options, expect_value_dim
 from .operation import ComputeOp, TileRule, Without
 from .sharding import ShardView
 from .tensors import expect, shape_of
@@ -134,8 +134,9 @@ class AttentionSoftmaxOp(AttentionTileOp, MaskedOp):
 class AttentionValuesOp(AttentionTileOp):
     """Add a tile's weighted values to an accumulator.
 
-    Probabilities `[B, H, T]`, values `[B, G, T, D]`, accumulator and result `[B, H * D]` f64; positions are
-    added one by one in order, so that the sum does not depend on the tile.
+    Probabilities `[B, H, T]`, values `[B, G, T, D]`, accumulator and result `[B, H * D]` f64, D being
+    `value_dim` where that is given; positions are added one by one in order, so that the sum does not depend
+    on the tile.
     """
 
     name = "nn.attention_values"
@@ -145,15 +146,25 @@ class AttentionValuesOp(AttentionTileOp):
     probabilities = operand_def(TensorType[AnyFloat])
     values = operand_def(TensorType[AnyFloat])
     accumulator = operand_def(TensorType[AnyFloat])
+    value_dim = opt_prop_def(IntegerAttr.constr(i64))
+    """Columns of each head of the values' cache that are values, the first ones; absent: all are."""
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = (
         "$probabilities `,` $values `,` $accumulator attr-dict `:` functional-type(operands, results)"
     )
 
-    def __init__(self, probabilities: SSAValue, values: SSAValue, accumulator: SSAValue):
-        super().__init__(operands=[probabilities, values, accumulator], result_types=[accumulator.type])
+    def __init__(
+        self,
+        probabilities: SSAValue,
+        values: SSAValue,
+        accumulator: SSAValue,
+        value_dim: IntegerAttr | None = None,
+    ):
+        operands, properties = [probabilities, values, accumulator], {"value_dim": value_dim}
+        super().__init__(operands=operands, result_types=[accumulator.type], properties=properties)
 
     def verify_shapes(self) -> None:
         probabilities, values = shape_of(self.probabilities), shape_of(self.values)
@@ -165,12 +176,17 @@ class AttentionValuesOp(AttentionTileOp):
             and probabilities[2] == values[2]
         )
         expect(fits, f"probabilities {probabilities} do not fit values {values}")
-        wanted = (values[0], probabilities[1] * values[3])
+        expect_value_dim(self, values[3])
+        wanted = (values[0], probabilities[1] * self._value_head)
         expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, not {wanted}")
         expect(self.result.type == self.accumulator.type, "the accumulator keeps its type")
 
     def flops(self) -> int:
-        return 2 * prod(shape_of(self.probabilities)) * shape_of(self.values)[3]
+        return 2 * prod(shape_of(self.probabilities)) * self._value_head
+
+    @property
+    def _value_head(self) -> int:
+        return shape_of(self.values)[3] if self.value_dim is None else self.value_dim.value.data
 
     def tile_rule(self) -> TileRule:
         return TileRule((2, 2, None), None, adds_zeros=True)

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import AnyFloat, DenseArrayBase, IntegerAttr, TensorType, i64
 from xdsl.ir import SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def, var_operand_def
+from xdsl.irdl import (
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
 from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, Without
-from .sharding import Sharded, ShardView
+from .sharding import Placement, Sharded, ShardView, Split, resized
 from .spelling import Arguments, Spelling, shown
 from .tensors import element_type_of, expect, shape_of
 
@@ -22,32 +31,56 @@ _EXTENT, _PART = "extent", "part"
 class SliceOp(ComputeOp):
     """Columns of a tensor, the elements `start` to `start + N` of its last dimension: `[…, M] -> […, N]`.
 
-    `%k = nn.slice %x from 64 : (tensor<1x96xbf16>) -> tensor<1x32xbf16>`
+    `%k = nn.slice %x from 64 : (tensor<1x96xbf16>) -> tensor<1x32xbf16>`. With `head_columns` M, they are
+    those of each head: `[…, H * M] -> […, H * N]`.
     """
 
     name = "nn.slice"
 
     NUMPY: ClassVar = ".backends.numerics:slice"
-    SPELLING: ClassVar = Spelling("split", ("x",), many=_EXTENT)
+    SPELLING: ClassVar = Spelling("split", ("x",), ("heads",), many=_EXTENT)
     FUSION: ClassVar = Fusion("conversion", "")
 
     x = operand_def(TensorType[AnyFloat])
     start = prop_def(IntegerAttr.constr(i64))
+    head_columns = opt_prop_def(IntegerAttr.constr(i64))
+    """Columns of a head of x, each of which is cut by itself; absent: rows are."""
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$x `from` $start attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, x: SSAValue, start: int, extent: int):
-        result = TensorType(element_type_of(x), [*shape_of(x)[:-1], extent])
-        super().__init__(operands=[x], result_types=[result], properties={"start": IntegerAttr(start, i64)})
+    def __init__(self, x: SSAValue, start: int, extent: int, heads: int | None = None):
+        """`start` and `extent` are of each of so many heads, or of the row."""
+        columns = shape_of(x)[-1]
+        result = TensorType(element_type_of(x), [*shape_of(x)[:-1], extent * (heads or 1)])
+        properties = {
+            "start": IntegerAttr(start, i64),
+            "head_columns": None if heads is None else IntegerAttr(columns // heads, i64),
+        }
+        super().__init__(operands=[x], result_types=[result], properties=properties)
+
+    @property
+    def _columns(self) -> tuple[int, int]:
+        """Columns of what is cut by itself, and how many of them the result has."""
+        (columns,), (kept,) = shape_of(self.x)[-1:], shape_of(self.result)[-1:]
+        if self.head_columns is None:
+            return columns, kept
+        head = self.head_columns.value.data
+        return head, kept * head // columns
 
     def verify_shapes(self) -> None:
         x, result, start = shape_of(self.x), shape_of(self.result), self.start.value.data
         fits = bool(x) and len(result) == len(x) and result[:-1] == x[:-1]
         same = element_type_of(self.x) == element_type_of(self.result)
         expect(fits and same, f"{self.result.type} is no slice of {self.x.type}")
-        columns, end = sum(x[-1:]), start + sum(result[-1:])
+        if self.head_columns is not None:
+            head = self.head_columns.value.data
+            expect(head > 0 and x[-1] % head == 0, f"rows of {x[-1]} have no heads of {head}")
+            expect(result[-1] % (x[-1] // head) == 0, f"{x[-1] // head} heads do not make {result[-1]}")
+        columns, kept = self._columns
+        end = start + kept
         expect(start >= 0 and end <= columns, f"columns {start} to {end} of a tensor with {columns}")
 
     def flops(self) -> int:
@@ -55,43 +88,64 @@ class SliceOp(ComputeOp):
 
     @classmethod
     def spelled_all(cls, arguments: Arguments) -> Sequence[SliceOp]:
-        """The parts of a row, one behind the other; together they are the row."""
+        """The parts of a row, one behind the other; together they are the row, or each head of it."""
         x = arguments.floats("x")
+        heads = arguments.whole("heads") if "heads" in arguments else None
         widths = [arguments.whole(name) for name in arguments.several(_EXTENT)]
         columns = shape_of(x)[-1] if shape_of(x) else 0
-        if not widths or sum(widths) != columns:
-            message = f"the parts have {sum(widths)} columns, x is {shown(x.type)}"
+        if not widths or sum(widths) * (heads or 1) != columns:
+            of = f" in {heads} heads" if heads is not None else ""
+            message = f"the parts have {sum(widths)} columns{of}, x is {shown(x.type)}"
             raise arguments.refused(message, "give the columns of each part: q, k = split(x, 64, 32)")
         starts = (sum(widths[:number]) for number in range(len(widths)))
-        return [cls(x, start, width) for start, width in zip(starts, widths, strict=True)]
+        return [cls(x, start, width, heads) for start, width in zip(starts, widths, strict=True)]
 
     def tile_rule(self) -> Without:
         return Without("it chooses from whole rows")
 
     def shard(self, view: ShardView) -> Sharded:
-        return view.whole()
+        """Every socket cuts its own heads; a row is needed whole."""
+        (lies,), (columns, kept) = view.operands, self._columns
+        if self.head_columns is None or not isinstance(lies, Split):
+            return view.whole()
+        result = resized(lies, shape_of(self.x)[-1], columns, kept)
+        return view.whole() if result is None else Sharded((lies,), result)
+
+    def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
+        columns, kept = self._columns
+        if self.head_columns is None or result is None:
+            return (None,)
+        return (resized(result, shape_of(self.result)[-1], kept, columns),)
 
 
 @irdl_op_definition
 class ConcatOp(ComputeOp):
-    """Tensors side by side along the last dimension: `[…, M], […, N] -> […, M + N]`."""
+    """Tensors side by side along the last dimension: `[…, M], […, N] -> […, M + N]`.
+
+    With `head_columns`, those of a head of each part, it is so in each head: `[…, H * M], […, H * N]` give
+    `[…, H * (M + N)]`.
+    """
 
     name = "nn.concat"
 
     NUMPY: ClassVar = ".backends.numerics:concat"
-    SPELLING: ClassVar = Spelling("concat", (), many=_PART)
+    SPELLING: ClassVar = Spelling("concat", (), ("heads",), many=_PART)
     FUSION: ClassVar = Fusion("conversion", "")
 
     parts = var_operand_def(TensorType[AnyFloat])
+    head_columns = opt_prop_def(DenseArrayBase.constr(i64))
+    """Columns of a head of each part; absent: rows are joined whole."""
     result = result_def(TensorType[AnyFloat])
 
     traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$parts attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, parts: Sequence[SSAValue]):
-        columns = sum(shape_of(part)[-1] for part in parts)
-        result = TensorType(element_type_of(parts[0]), [*shape_of(parts[0])[:-1], columns])
-        super().__init__(operands=[parts], result_types=[result])
+    def __init__(self, parts: Sequence[SSAValue], heads: int | None = None):
+        columns = [shape_of(part)[-1] for part in parts]
+        result = TensorType(element_type_of(parts[0]), [*shape_of(parts[0])[:-1], sum(columns)])
+        each = None if heads is None else DenseArrayBase.from_list(i64, [one // heads for one in columns])
+        super().__init__(operands=[parts], result_types=[result], properties={"head_columns": each})
 
     def verify_shapes(self) -> None:
         expect(len(self.parts) > 0, "it joins one tensor or more")
@@ -101,6 +155,17 @@ class ConcatOp(ComputeOp):
         kinds = {element_type_of(value) for value in (*self.parts, self.result)}
         fits = alike and len(kinds) == 1 and sum(shape[-1] for shape in shapes) == result[-1]
         expect(fits, f"{', '.join(str(part.type) for part in self.parts)} do not make {self.result.type}")
+        self._verify_heads([shape[-1] for shape in shapes])
+
+    def _verify_heads(self, columns: Sequence[int]) -> None:
+        """Raises: VerifyException unless each part has as many heads."""
+        if self.head_columns is None:
+            return
+        heads = [int(head) for head in self.head_columns.get_values()]
+        expect(len(heads) == len(columns), f"head_columns of {len(heads)} parts, {len(columns)} are there")
+        counts = {divmod(one, head) if head > 0 else None for one, head in zip(columns, heads, strict=True)}
+        fits = len(counts) == 1 and all(count is not None and count[1] == 0 for count in counts)
+        expect(fits, f"parts of {columns} columns have not as many heads of {heads}")
 
     def flops(self) -> int:
         return 0
@@ -117,13 +182,33 @@ class ConcatOp(ComputeOp):
             if not shape or shape[:-1] != first[:-1] or not same:
                 message = f"a part is {shown(part.type)}, the first {shown(parts[0].type)}"
                 raise arguments.wrong(name, message, "parts differ in their columns alone")
-        return cls(parts)
+        heads = arguments.whole("heads") if "heads" in arguments else None
+        for name, part in zip(names, parts, strict=True):
+            if heads is not None and shape_of(part)[-1] % heads:
+                message = f"a part is {shown(part.type)}, its rows have no {heads} heads"
+                raise arguments.wrong(name, message, "a part has as many columns in each head")
+        return cls(parts, heads)
 
     def tile_rule(self) -> Without:
         return Without("it joins whole rows")
 
     def shard(self, view: ShardView) -> Sharded:
-        return view.whole()
+        """Every socket joins its own heads; rows are needed whole."""
+        if self.head_columns is None or not all(isinstance(lies, Split) for lies in view.operands):
+            return view.whole()
+        heads = [int(head) for head in self.head_columns.get_values()]
+        made = {
+            resized(lies, shape_of(part)[-1], head, sum(heads))
+            for lies, part, head in zip(view.operands, self.parts, heads, strict=True)
+        }
+        result = made.pop() if len(made) == 1 else None
+        return view.whole() if result is None else Sharded(view.operands, result)
+
+    def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
+        if self.head_columns is None or result is None:
+            return [None] * len(self.parts)
+        heads, extent = [int(head) for head in self.head_columns.get_values()], shape_of(self.result)[-1]
+        return [resized(result, extent, sum(heads), head) for head in heads]
 
 
 VIEW_OPERATIONS = (SliceOp, ConcatOp)

@@ -32,7 +32,16 @@ from xdsl.utils.exceptions import VerifyException
 
 from .stored_formats import StoredPart
 from .tensors import expect
-from .weight_parts import COLUMNS, ROWS, Part, extent_on_disk, layers_trouble, part_trouble
+from .weight_parts import (
+    COLUMNS,
+    EXPERT,
+    ROWS,
+    Part,
+    extent_on_disk,
+    layers_trouble,
+    names_experts,
+    part_trouble,
+)
 
 
 @irdl_attr_definition
@@ -86,7 +95,8 @@ class WeightOp(IRDLOperation):
     sym_name = prop_def(SymbolNameConstraint())
     type = prop_def(TensorType[Attribute])
     checkpoint = opt_prop_def(StringAttr)
-    """Name in a checkpoint; `{layer}` is the leading index, or what `layers` gives for it."""
+    """Name in a checkpoint; `{layer}` is the leading index, or what `layers` gives for it, and `{expert}` the
+    index behind it, 0, 1, 2, …: each tensor is then one expert's."""
     transposed = opt_prop_def(UnitAttr)
     """The checkpoint holds the last two dimensions swapped."""
     stacked = opt_prop_def(UnitAttr)
@@ -161,9 +171,21 @@ class WeightOp(IRDLOperation):
         """How often each element stands in the parts."""
         return 1 if self.shard_repeats is None else self.shard_repeats.value.data
 
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        """The shape of what it has of each of its tensors: without layers, and without experts where each has
+        a tensor of its own.
+        """
+        leading = (self.stacked is not None) + names_experts(self.checkpoint and self.checkpoint.data)
+        return self.whole_shape[leading:]
+
     def verify_(self) -> None:
         expect(self.type.has_static_shape(), lambda: f"a weight needs a static shape, got {self.type}")
         self._verify_shards()
+        if self.checkpoint is not None and names_experts(self.checkpoint.data):
+            leading = 2 if self.stacked is not None else 1
+            rank, of = len(self.whole_shape), "layers and experts" if leading == 2 else "experts"
+            expect(rank > leading, f"'{EXPERT}' in the name of a weight of {rank} dimensions, with its {of}")
         _verify_part(self, ROWS, self.rows)
         _verify_part(self, COLUMNS, self.columns)
         if self.layers is not None:
@@ -197,7 +219,7 @@ def _verify_part(op: WeightOp, which: str, given: DenseArrayBase[Any] | None) ->
     expect(op.checkpoint is not None, f"give `{which}` with the name in a checkpoint")
     numbers = given.get_values()
     expect(len(numbers) == 3, f"{which} are {[*numbers]}; they are first, last and each")
-    shape = op.whole_shape[1:] if op.stacked is not None else op.whole_shape
+    shape = op.tensor_shape
     extent = extent_on_disk(shape, which, transposed=op.transposed is not None)
     expect(extent is not None, f"a weight of {len(shape)} dimensions has no {which}")
     first, last, each = numbers

@@ -24,7 +24,7 @@ from math import lcm
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import IRDLOperation, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
@@ -67,6 +67,9 @@ class TileRule:
     operands: tuple[int | None, ...]
     result: int | None
     multiple: int = 1
+    units: tuple[int, ...] = ()
+    """Elements along the axis of each operand and of the result that belong together, as those of a head; of
+    each as many such units are cut. Empty: single elements."""
     elementwise: bool = False
     """It works on whole operands just as well, in a stage that is cut elsewhere."""
     adds_zeros: bool = False
@@ -218,6 +221,16 @@ class SocketExchangeOp(ComputeOp, ABC):
 def fusion_of(op: Operation) -> Fusion | Without:
     """What any operation is to the rules of fusion."""
     return op.fusion() if isinstance(op, ComputeOp) else ComputeOp.FUSION
+
+
+def unit_of(value: SSAValue) -> int:
+    """Elements of a value along the axis of its tiles that belong together, by what makes or takes it."""
+    uses = [(value.owner, -1), *((use.operation, use.index) for use in value.uses)]
+    for op, index in uses:
+        rule = op.tile_rule() if isinstance(op, ComputeOp) else None
+        if isinstance(rule, TileRule) and rule.units:
+            return rule.units[index]
+    return 1
 
 
 def missing_parts(operation: type[Operation]) -> list[str]:

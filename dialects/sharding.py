@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -85,6 +85,18 @@ def shifted(placement: Placement, axes: int) -> Placement:
     return replace(placement, axis=placement.axis + axes)
 
 
+def resized(placement: Placement, extent: int, old: int, new: int) -> Placement | None:
+    """The same heads of an axis of `extent` elements, each of `new` elements in the place of `old`.
+
+    None where the parts or the zeros between them cut heads.
+    """
+    if isinstance(placement, Replicated):
+        return placement
+    if placement.blocks > 1 or any(run % old for run in (placement.extent(extent), *placement.runs)):
+        return None
+    return replace(placement, runs=tuple(run // old * new for run in placement.runs))
+
+
 class CannotSplit(Exception):
     """A shard rule refuses: the message, and the way out."""
 
@@ -157,11 +169,12 @@ class ShardView:
         """The rule of an operation that needs all of its operands on every socket."""
         return Sharded((REPLICATED,) * len(self.operands))
 
-    def alike(self, missing: Sequence[int]) -> Sharded:
+    def alike(self, missing: Sequence[int], columns: Set[int] = frozenset(), rank: int = 0) -> Sharded:
         """Elementwise work: operands that are split alike stay so, and weights follow; else all are whole.
 
         `missing` leading axes each operand has less than the result: a parameter for each column has one. An
-        operand without the axis that is split is whole. What is made of weights alone lies as it is wanted.
+        operand without the axis that is split is whole; so are `columns`, operands of a single column, where
+        the last axis of `rank` is split. What is made of weights alone lies as it is wanted.
         """
         computed = [number for number in range(len(self.operands)) if number not in self.free]
         lies = {number: shifted(self.operands[number], missing[number]) for number in computed}
@@ -169,10 +182,17 @@ class ShardView:
         common = (splits[0] if splits else None) if computed else self.wanted
         if not isinstance(common, Split):
             return self.whole()
-        if any(lie != common and missing[number] <= common.axis for number, lie in lies.items()):
+        last = common.axis == rank - 1
+        without = {number for number, axes in enumerate(missing) if axes > common.axis}
+        without |= columns if last else set()
+        if any(lie != common and number not in without for number, lie in lies.items()):
             return self.whole()
-        common = replace(common, zeros=all(placement.zeros for placement in splits))
-        return Sharded(tuple(shifted(common, -axes) for axes in missing), common)
+        zeros = not without and all(placement.zeros for placement in splits)
+        common = replace(common, zeros=zeros)
+        needed = (
+            REPLICATED if number in without else shifted(common, -axes) for number, axes in enumerate(missing)
+        )
+        return Sharded(tuple(needed), common)
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,44 @@
-"""Which part of a checkpoint's tensor a weight is, and which numbers its layers have there."""
+"""Which part of a checkpoint's tensors a weight is, and which numbers its layers and experts have there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import count
 
 Part = tuple[int, int, int]
 """First row and the one behind the last, of every so many; 0 is once in the whole tensor."""
 
 ROWS, COLUMNS = "rows", "columns"
+LAYER, EXPERT = "{layer}", "{expert}"
+"""What stands in the name of a checkpoint's tensor for the number of a layer, and of an expert."""
+
+
+def names_experts(checkpoint: str | None) -> bool:
+    """Whether a name is that of one tensor an expert: the first axis of the weight, or of its layer, counts
+    them.
+    """
+    return checkpoint is not None and EXPERT in checkpoint
+
+
+def experts_found(name: str, wanted: int, tensors: Collection[str]) -> int:
+    """How many tensors a name with `{expert}` has, numbered from 0; `wanted` if there are none, or one
+    is missing between others: that is another trouble.
+    """
+    here = [name.replace(EXPERT, str(number)) in tensors for number in range(wanted)]
+    if not any(here) or not all(here[: sum(here)]):
+        return wanted
+    return next(n for n in count(sum(here)) if name.replace(EXPERT, str(n)) not in tensors)
 
 
 def extent_on_disk(shape: Sequence[int], which: str, *, transposed: bool) -> int | None:
     """The extent of a weight along the rows or columns of its tensor; None if it has no such dimension.
 
-    A vector has rows, a matrix both, as they lie on disk; nothing else has any.
+    A vector has rows, a matrix both, as they lie on disk; so have all matrices of a stack.
     """
-    lies = tuple(reversed(shape)) if transposed else tuple(shape)
+    last = tuple(reversed(shape[-2:])) if transposed else tuple(shape[-2:])
     if which == ROWS:
-        return lies[0] if len(lies) in (1, 2) else None
-    return lies[1] if len(lies) == 2 else None
+        return last[0] if last else None
+    return last[1] if len(last) == 2 else None
 
 
 def part_trouble(which: str, part: Part, extent: int) -> str:
@@ -36,10 +56,10 @@ def part_trouble(which: str, part: Part, extent: int) -> str:
     return ""
 
 
-def layers_trouble(numbers: Sequence[int], count: int) -> str:
+def layers_trouble(numbers: Sequence[int], layers: int) -> str:
     """Why numbers cannot be those of so many layers, or nothing."""
-    if len(numbers) != count:
-        return f"{len(numbers)} numbers for {count} layers"
+    if len(numbers) != layers:
+        return f"{len(numbers)} numbers for {layers} layers"
     seen: dict[int, int] = {}
     for layer, number in enumerate(numbers):
         if number < 0:

@@ -25,7 +25,7 @@ from ..dialects.spelling import (
 )
 from .diagnostics import counted, error, location_of, similar
 from .numbers import FUNCTIONS, combine, literal
-from .operators import Given, Operators, sign
+from .operators import Given, Operators, not_transposable, sign
 from .scope import (
     Constant,
     Global,
@@ -39,8 +39,6 @@ from .scope import (
 )
 from .stored import dequantized, with_dequantized_last
 from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number, Transposed
-
-_TRANSPOSED = "say how it is used: x @ transposed(table)"
 
 
 class Expressions:
@@ -110,7 +108,7 @@ class Expressions:
             case Lookup():
                 return self._lookup(expression)
             case Transposed():
-                raise error(expression.span, "'transposed' stands on the right of '@' alone", _TRANSPOSED)
+                raise not_transposable(expression.span)
             case Call():
                 return self._only(self._values(expression), expression.span, f"{expression.operator.text}(…)")
             case LayerCall():
@@ -126,7 +124,12 @@ class Expressions:
         """The arguments of a call, constants as such."""
         if call.operator.text not in self._operators and call.operator.text not in FUNCTIONS:
             raise self._no_operator(call.operator)
-        return [self._constant(argument.value) or self.value(argument.value) for argument in call.arguments]
+        return [self._given_as(argument.value) for argument in call.arguments]
+
+    def _given_as(self, expression: Expression) -> Given:
+        """What an argument is: `transposed(w)` as w, and who binds it knows."""
+        inner = expression.operand if isinstance(expression, Transposed) else expression
+        return self._constant(inner) or self.value(inner)
 
     def _constant(self, expression: Expression) -> Constant | None:
         meaning = self.scope[expression] if isinstance(expression, Name) else None

@@ -11,14 +11,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from xdsl.ir import Operation, SSAValue
+from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
 from ..dialects.nn import NN
 from ..dialects.operation import ComputeOp
-from ..dialects.spelling import Arguments, Others, Spelling, Value
+from ..dialects.spelling import TRANSPOSED, Arguments, Others, Spelling, Value
 from .diagnostics import counted, error, similar
 from .scope import Constant
-from .syntax import Argument, Call, Name
+from .syntax import Argument, Call, Name, Transposed
 
 Spelled = dict[str, list[tuple[Spelling, type[ComputeOp]]]]
 """The operations of each name; more than one is an error for who calls it."""
@@ -84,6 +85,12 @@ class Operators:
         return made
 
 
+def not_transposable(span: Span) -> ParseError:
+    """The error of a `transposed(…)` where nothing takes it."""
+    help = "say how it is used: x @ transposed(table)"
+    return error(span, "'transposed' stands on the right of '@', or where a product takes it", help)
+
+
 def sign(arguments: Arguments) -> Operation | None:
     """The operation of a sign between two values, or of `table[ids]`; None where tensors have no such sign.
 
@@ -111,6 +118,10 @@ def _bind(
         if parameter in bound:
             raise error(argument.span, f"'{parameter}' is given twice", usage)
         bound.spans[parameter] = span = argument.value.span
+        if isinstance(argument.value, Transposed):
+            if parameter not in spelling.transposable:
+                raise not_transposable(span)
+            bound.values[TRANSPOSED] = 1
         if not isinstance(value, Constant):
             bound.values[parameter] = value
         elif parameter in spelling.constants:

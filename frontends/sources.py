@@ -6,7 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..dialects.weight_parts import COLUMNS, ROWS, Part, extent_on_disk, layers_trouble, part_trouble
+from ..dialects.weight_parts import (
+    COLUMNS,
+    EXPERT,
+    LAYER,
+    ROWS,
+    Part,
+    extent_on_disk,
+    layers_trouble,
+    names_experts,
+    part_trouble,
+)
 from .diagnostics import counted, error
 from .scope import Scope, extent, whole
 from .syntax import Layer, Name, Numbers, Source, Text
@@ -37,16 +47,21 @@ class Origin:
 
 
 def origin(source: Source | None, shape: Sequence[int], scope: Scope, stack: Stack | None) -> Origin:
-    """Where a weight comes from; `shape` is that of one layer of a stack.
+    """Where a weight comes from; `shape` is that of one layer of a stack, with its experts.
 
     Raises: ParseError if the shape cannot come from there, or the name does not say which layer's it is.
     """
     if source is None:
         return Origin()
-    if source.transposed and len(shape) != 2:
+    _check_placeholders(source.tensor, stack)
+    if names_experts(source.tensor.text):
+        if len(shape) < 2:
+            message = f"'{EXPERT}' in the name of a weight of {counted(len(shape), 'dimension')}"
+            raise error(source.tensor.span, message, f"{EXPERT} counts its first one: [experts, in, out]")
+        shape = shape[1:]
+    if source.transposed and len(shape) < 2:
         message = f"a weight of {counted(len(shape), 'dimension')} cannot come from transposed"
         raise error(source.span, message, 'matrices can: [in, out] from transposed "…"')
-    _check_placeholders(source.tensor, stack)
     return Origin(
         source.tensor.text,
         source.transposed,
@@ -74,17 +89,17 @@ def _part(
 
 
 def _check_placeholders(text: Text, stack: Stack | None) -> None:
-    names = _PLACEHOLDER.findall(text.text)
-    if stack is None and names:
-        message = f"'{{{names[0]}}}' in a weight outside of layers"
-        raise error(text.span, message, "weights of a layer have {layer} in their name")
-    unknown = [name for name in names if name != "layer"]
+    names = [f"{{{name}}}" for name in _PLACEHOLDER.findall(text.text)]
+    if stack is None and LAYER in names:
+        message = f"'{LAYER}' in a weight outside of layers"
+        raise error(text.span, message, f"weights of a layer have {LAYER} in their name")
+    unknown = [name for name in names if name not in (LAYER, EXPERT)]
     if unknown:
-        message = f"'{{{unknown[0]}}}' is unknown here"
-        raise error(text.span, message, "{layer} is the number of the layer")
-    if stack is not None and stack.count > 1 and not names:
+        help = f"{LAYER} is the number of the layer, {EXPERT} that of the expert"
+        raise error(text.span, f"'{unknown[0]}' is unknown here", help)
+    if stack is not None and stack.count > 1 and LAYER not in names:
         message = f"all {stack.count} layers of '{stack.kind}' would load the same tensor"
-        raise error(text.span, message, 'number them: "model.layers.{layer}.…"')
+        raise error(text.span, message, f'number them: "model.layers.{LAYER}.…"')
 
 
 def layer_numbers(layer: Layer, count: int, scope: Scope) -> tuple[int, ...] | None:

@@ -15,6 +15,7 @@ from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..source_errors import SourceError
 from .architectures import check_architectures
 from .checks import Tensor, check, expected, tied_copy, unread
+from .chunks import chunk_limit
 from .configs import is_harmless, matching, without
 from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys
@@ -62,6 +63,10 @@ class Imported:
     architecture: str
     parameters: int
     """The numbers that its checkpoint holds."""
+    active: int
+    """How many of them a token needs: with experts, those that it takes."""
+    counted: str
+    """Both numbers, in words."""
     notes: tuple[str, ...]
     """What was left out, as sentences without a full stop."""
     tied_copy: tuple[str, str] | None
@@ -101,6 +106,7 @@ def import_model(source: Source) -> Imported:
     notes = [f"left out: {', '.join(outer)}"] if outer else []
     notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
     notes += check_architectures(values.get("architectures"), recipe, (*source.recipes, *RECIPES))
+    notes += _more_layers(model)
     composed = compose(_in_context(model, source.parameters))
     unknown_keys(model)
     patterns = [one for one in source.ignored if not any(matching(key, (one,)) for key in ignored)]
@@ -174,11 +180,19 @@ def _written(
         model.name,
         model.recipe.name,
         composed.parameters,
+        composed.active,
+        composed.counted,
         tuple(notes),
         None if source.tensors is None else tied_copy(composed, source.tensors),
         unread(composed, left),
         source.ignored,
     )
+
+
+def _more_layers(model: Model) -> list[str]:
+    """What is left out of layers that predict further tokens."""
+    more = [*map(str, model.more_layers)]
+    return [f"left out: layer {', '.join(more)}, which predicts further tokens"] if more else []
 
 
 def _listed(names: list[str]) -> str:
@@ -197,6 +211,9 @@ def _check_context(model: Model, context: Number) -> None:
     """Raises: SourceError for a context beyond the positions that a model has learned, or scaling that is not
     the same for all of them.
     """
+    most, why = chunk_limit(model.recipe, model.layers)
+    if context > most:
+        raise SourceError(f"context is {context}: {why}", f"take {most} at most")
     if model.positions is None or context <= model.positions:
         return
     if model.recipe.rope is not None and _is_dynamic(model.config.values):

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from ...dialects.stored_layouts import HeldTensor
 from ...dialects.vocabulary import STORED_FLOATS as FLOATS
+from ...dialects.weight_parts import EXPERT, LAYER, experts_found, names_experts
 from ..source_errors import SourceError
 from .pieces import Weight
 from .quantization.facts import CACHE_SCALES
@@ -39,7 +40,7 @@ def expected(text: ModelText) -> dict[str, tuple[HeldTensor, ...]]:
     for one in text.kinds:
         forms = _forms(one.piece.weights, text)
         for number in one.kind.numbers:
-            found |= {name.replace("{layer}", str(number)): form for name, form in forms.items()}
+            found |= {name.replace(LAYER, str(number)): form for name, form in forms.items()}
     return found
 
 
@@ -49,22 +50,30 @@ def _forms(weights: Iterable[Weight], text: ModelText) -> dict[str, tuple[HeldTe
     shapes = _shapes(weights, text)
     found: dict[str, tuple[HeldTensor, ...]] = {}
     for weight in weights:
-        shape = shapes[weight.tensor]
-        if weight.storage is None:
-            found[weight.tensor] = (HeldTensor(tuple(FLOATS), shape),)
-            continue
-        declared = (*shape[:-2], shape[-1], shape[-2]) if weight.transposed else shape
-        if weight.storage.is_named:
-            check_part(weight, declared[-1], text.numbers)
-            found |= weight.storage.tensors(weight.tensor, declared, transposed=weight.transposed)
+        shape, each = shapes[weight.tensor], names_experts(weight.tensor)
+        forms = _of_matrix(weight, shape[1:] if each else shape, text)
+        numbers = range(shape[0] if each else 1)
+        found |= {name.replace(EXPERT, str(n)): form for name, form in forms.items() for n in numbers}
     return found
+
+
+def _of_matrix(weight: Weight, shape: Shape, text: ModelText) -> dict[str, tuple[HeldTensor, ...]]:
+    """The tensors that hold a weight whose wide tensor has a shape."""
+    if weight.storage is None:
+        return {weight.tensor: (HeldTensor(tuple(FLOATS), shape),)}
+    if not weight.storage.is_named:
+        return {}
+    declared = (*shape[:-2], shape[-1], shape[-2]) if weight.transposed else shape
+    check_part(weight, declared[-1], text.numbers)
+    return weight.storage.tensors(weight.tensor, declared, transposed=weight.transposed)
 
 
 def _shapes(weights: Iterable[Weight], text: ModelText) -> dict[str, Shape]:
     """The shapes of tensors, each of which some weights read part by part."""
     found: dict[str, Shape] = {}
     for weight in weights:
-        shape, axis = weight.disk_shape(text.numbers), 1 if weight.columns else 0
+        shape = weight.disk_shape(text.numbers)
+        axis = len(shape) - 1 if weight.columns else max(len(shape) - 2, 0)
         before = found.get(weight.tensor)
         if before is not None:
             shape = (*before[:axis], before[axis] + shape[axis], *before[axis + 1 :])
@@ -77,6 +86,7 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
 
     Raises: SourceError for a tensor that is missing, has another shape or type, or is not used.
     """
+    _check_experts(text, tensors)
     wanted = expected(text)
     for name, forms in wanted.items():
         if name in tensors:
@@ -123,6 +133,21 @@ def _check_form(name: str, tensor: Tensor, forms: Sequence[HeldTensor], text: Mo
         )
 
 
+def _check_experts(text: ModelText, tensors: Mapping[str, Tensor]) -> None:
+    """Raises: SourceError where the checkpoint has more experts of some kind than the text, or fewer."""
+    for one in text.kinds:
+        for weight in one.piece.weights:
+            if not names_experts(weight.tensor):
+                continue
+            count = weight.disk_shape(text.numbers)[0]
+            for name in (weight.tensor.replace(LAYER, str(number)) for number in one.kind.numbers):
+                if (found := experts_found(name, count, tensors)) != count:
+                    raise SourceError(
+                        f"the checkpoint has {found} of '{name}', the config says {count} experts",
+                        "config and checkpoint are of different models",
+                    )
+
+
 def unread(text: ModelText, left: Iterable[str]) -> tuple[str, ...]:
     """The names of tensors that are left out, and of those of which a text reads not all rows."""
     return (*left, *(weight.tensor for weight, _ in text.weights() if weight.unread))
@@ -132,6 +157,7 @@ def skipped(text: ModelText) -> list[str]:
     """Patterns of tensors that are known to be left out; a copy of a tied head is not among them."""
     model = text.model
     patterns = [f"*{pattern}" for pattern in model.recipe.skipped]
+    patterns += [f"{model.in_layer('*').replace(LAYER, str(number))}" for number in model.more_layers]
     if model.recipe.head.tied:
         patterns.append(f"{model.head_tensor}.weight")
     if model.scheme is not None:

@@ -37,6 +37,10 @@ def header_config(
 
     Raises: SourceError where the checkpoint is of another architecture, or the heads are not given.
     """
+    if recipe.experts is not None:
+        raise SourceError(
+            "a header does not say how experts are chosen", "give a config.json beside the file"
+        )
     values: dict[str, Any] = {NAMES.get(name, name): value for name, value in given.items()}
     body = body_of(recipe, tensors)
     layer = f"{body}{recipe.layer}"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..source_errors import SourceError
+from .chunks import chunk_limit
 from .configs import OFF, Config, shown
 from .keys import resolved
 from .patterns import LayerFacts, layer_facts
@@ -58,6 +59,11 @@ class Model:
         return f"{self.body}{self.recipe.layer}{name}"
 
     @property
+    def more_layers(self) -> range:
+        """The numbers of layers on disk that predict further tokens."""
+        return range(len(self.layers), len(self.layers) + (self.recipe.more_layers or 0))
+
+    @property
     def is_projected(self) -> bool:
         """Whether the embedding's rows are not as wide as the hidden state."""
         return self.width != self.hidden
@@ -93,14 +99,15 @@ def make_model(
     ffn = sizes.ffn if sizes.ffn is not None else (sizes.ffn_times or 0) * sizes.hidden
     _check_sizes(sizes, kv_heads, ffn)
     names = None if tensors is None else {*tensors}
+    layers = layer_facts(config, recipe, sizes.layers)
     body = body_of(recipe, names)
     return Model(
         name=name,
         recipe=recipe,
         config=config,
         dtype=_dtype(config, dtype),
-        context=min(MOST_CONTEXT, sizes.positions or MOST_CONTEXT),
-        layers=layer_facts(config, recipe, sizes.layers),
+        context=min(MOST_CONTEXT, sizes.positions or MOST_CONTEXT, chunk_limit(recipe, layers)[0]),
+        layers=layers,
         hidden=sizes.hidden,
         heads=sizes.heads,
         kv_heads=kv_heads,

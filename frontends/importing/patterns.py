@@ -1,4 +1,4 @@
-"""Which layers have a window, and which have no rope: lists of the config, or periods."""
+"""Which layers have a window, no rope, or experts: lists of the config, or periods."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..source_errors import SourceError
 from .configs import Config, shown
-from .recipe import FULL, SLIDING, Recipe, Window
+from .recipe import CHUNKED, FULL, SLIDING, Recipe, Window
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class LayerFacts:
 
     window: int | None = None
     rotated: bool = True
+    sparse: bool = False
+    """Whether its feed-forward is one of experts."""
 
     @property
     def layer_type(self) -> str:
@@ -30,7 +32,8 @@ def layer_facts(config: Config, recipe: Recipe, layers: int) -> tuple[LayerFacts
     """
     rotated = _rotated(config, recipe, layers)
     windows = _windows(config, recipe, rotated)
-    return tuple(LayerFacts(*facts) for facts in zip(windows, rotated, strict=True))
+    sparse = _sparse(config, recipe, layers)
+    return tuple(LayerFacts(*facts) for facts in zip(windows, rotated, sparse, strict=True))
 
 
 def _rotated(config: Config, recipe: Recipe, layers: int) -> list[bool]:
@@ -40,16 +43,40 @@ def _rotated(config: Config, recipe: Recipe, layers: int) -> list[bool]:
     if rule is None:
         return [True] * layers
     listed = config.numbers(rule.listed)
-    if listed is None:
+    if not listed:
         return [bool((number + 1) % rule.period) for number in range(layers)]
     _check_length(rule.listed, listed, layers)
     return [bool(one) for one in listed]
 
 
+def _sparse(config: Config, recipe: Recipe, layers: int) -> list[bool]:
+    if recipe.experts is None:
+        return [False] * layers
+    rule = recipe.experts.layers
+    shift = 1 if rule.last else 0
+    found = [number >= rule.first and (number + shift) % rule.period == 0 for number in range(layers)]
+    if (listed := _layer_numbers(config, rule.listed, layers)) is not None:
+        found = [number in listed for number in range(layers)]
+    without = _layer_numbers(config, rule.without, layers) or ()
+    return [one and number not in without for number, one in enumerate(found)]
+
+
+def _layer_numbers(config: Config, key: str | None, layers: int) -> Sequence[float] | None:
+    """The layers that a key lists, None where there is no list.
+
+    Raises: SourceError for a number that no layer has.
+    """
+    listed = config.numbers(key) if key is not None else None
+    for one in listed or ():
+        if one not in range(layers):
+            raise SourceError(f"{key} has {one:g}, of {layers} layers", f"they are 0 to {layers - 1}")
+    return listed
+
+
 def _windows(config: Config, recipe: Recipe, rotated: Sequence[bool]) -> list[int | None]:
     """The window of each layer, None where it sees all positions."""
     rule, layers = recipe.window, len(rotated)
-    types = _types(config, layers, reads=rule is not None and rule.listed)
+    types = _types(config, recipe, layers)
     if rule is None:
         return [None] * layers
     size = rule.size if rule.enabled else None
@@ -74,10 +101,14 @@ def _by_rule(rule: Window, rotated: Sequence[bool]) -> list[bool]:
     ]
 
 
-def _types(config: Config, layers: int, *, reads: bool) -> list[str] | None:
-    """What `layer_types` says; where the architecture does not read it, it may only say that all are full."""
-    types = config.values.get("layer_types")
-    if not reads and isinstance(types, list) and any(one != FULL for one in types):
+def _types(config: Config, recipe: Recipe, layers: int) -> list[str] | None:
+    """What `layer_types` says; where the architecture does not read it, it may only say that all are full.
+
+    Chunks are not felt in the contexts that a text may have, so they are checked alone.
+    """
+    reads, types = recipe.window is not None and recipe.window.listed, config.values.get("layer_types")
+    checks = reads or recipe.chunks is not None
+    if not checks and isinstance(types, list) and any(one != FULL for one in types):
         return None
     types = config.get("layer_types")
     if types is None:
@@ -85,8 +116,9 @@ def _types(config: Config, layers: int, *, reads: bool) -> list[str] | None:
     if not isinstance(types, list):
         raise SourceError(f"layer_types is {shown(types)}, not a list")
     _check_length("layer_types", types, layers)
-    if wrong := [one for one in types if one not in (FULL, SLIDING)]:
-        raise SourceError(f"layer_types has {shown(wrong[0])}", f"known are {FULL} and {SLIDING}")
+    known = (FULL, SLIDING if recipe.chunks is None else CHUNKED)
+    if wrong := [one for one in types if one not in known]:
+        raise SourceError(f"layer_types has {shown(wrong[0])}", f"known are {' and '.join(known)}")
     return types if reads else None
 
 

@@ -49,7 +49,7 @@ class Weight:
     name: str
     shape: tuple[str, ...]
     tensor: str
-    """Its name on disk, with `{layer}`."""
+    """Its name on disk, with `{layer}`, and with `{expert}` where each expert has a tensor."""
     transposed: bool = False
     rows: str = ""
     """The part of the tensor's rows, such as `0..head_dim each 3 * head_dim`; empty for all."""
@@ -60,6 +60,10 @@ class Weight:
     """Whether it is the matrix of a linear layer, or a stack of them, that may be stored in few bits."""
     storage: Storage | None = None
     """How it is stored in few bits; None for wide weights."""
+    dtype: str = ""
+    """Its element type; empty for the text's."""
+    of_experts: bool = False
+    """Whether its first extent counts experts, of which a token reads some."""
 
     @property
     def line(self) -> str:
@@ -69,6 +73,8 @@ class Weight:
             declared += self.storage.declared(self.shape)
             if not self.storage.is_named:
                 return declared
+        elif self.dtype:
+            declared += f": {self.dtype}"
         return f"{declared} from {self._source}"
 
     @property
@@ -94,7 +100,7 @@ class Weight:
         return ("rows", self.rows), ("columns", self.columns)
 
     def disk_shape(self, numbers: Mapping[str, Number]) -> tuple[int, ...]:
-        """The shape of its part as it lies on disk."""
+        """The shape of its part as it lies on disk; experts count first, also where each has a tensor."""
         shape = tuple(int(evaluated(extent, numbers)) for extent in self.shape)
         return (*shape[:-2], shape[-1], shape[-2]) if self.transposed else shape
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .experts import Experts
 from .keys import choice, flag, number, whole
 
 ACTIVATIONS = {
@@ -27,7 +28,7 @@ ACTIVATIONS = {
 """What configs call activations, as expressions of the language."""
 
 EPS = ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon")
-FULL, SLIDING = "full_attention", "sliding_attention"
+FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
 """What `layer_types` calls layers."""
 
 
@@ -64,13 +65,16 @@ class Norm:
 
 @dataclass(frozen=True)
 class HeadNorm:
-    """A normalization of queries and keys, before rope."""
+    """A normalization of queries and keys, before rope or behind it."""
 
     query: str = "self_attn.q_norm"
     key: str = "self_attn.k_norm"
     over: Literal["head", "each head", "row"] = "head"
     """One gain for all heads, one for each head, or one norm over the row of all heads."""
     bias: bool = False
+    gain: bool = True
+    behind_rope: bool = False
+    """Whether it comes after rope; layers without rope have none then."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Attention:
     """Whether matrices lie as [out, in], as PyTorch's linear layers do."""
     norm: HeadNorm | None = None
     clip: float | None = None
-    """Queries, keys and values are clamped to this."""
+    """Queries, keys and values are clamped to this, behind their norms."""
     scale: float | None = None
     """The factor on the scores; head_dim^-1/2 if None."""
     scale_of: float | None = None
@@ -99,6 +103,8 @@ class Attention:
     softcap: float | None = None
     slopes: Literal["alibi", "alibi scaled", "alibi of mpt"] | None = None
     """A bias of the scores by distance: none, BLOOM's, Falcon's or MPT's."""
+    sinks: str | None = None
+    """A tensor of a number a head, whose exponential joins the sum of the softmax."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +212,20 @@ class Unrotated:
 
 
 @dataclass(frozen=True)
+class Chunks:
+    """Attention that changes with the position, for which a text has no words: it is refused where it begins.
+
+    Layers with rope see the positions of their own chunk alone. In the others queries are multiplied by
+    `1 + strength * log(1 + floor((position + 1) / floor))`.
+    """
+
+    size: int | None = whole("attention_chunk_size")
+    tempered: bool = choice("attn_temperature_tuning", of={True: True, False: False, 4: True}, default=True)
+    floor: int = whole("floor_scale", default=8192)
+    strength: float = number("attn_scale", default=0.1)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """An architecture."""
 
@@ -213,6 +233,8 @@ class Recipe:
     """What `model_type` says."""
     attention: Attention = field(default_factory=Attention)
     feed_forward: FeedForward = field(default_factory=FeedForward)
+    """Of all layers, or of those without experts."""
+    experts: Experts | None = None
     residual: Residual = field(default_factory=Residual)
     norm: Norm = field(default_factory=Norm)
     embedding: Embedding = field(default_factory=Embedding)
@@ -221,6 +243,9 @@ class Recipe:
     rope: Rope | None = field(default_factory=Rope)
     window: Window | None = None
     unrotated: Unrotated | None = None
+    chunks: Chunks | None = None
+    more_layers: int | None = None
+    """Layers of a checkpoint behind the model's own, which predict further tokens: they are left out."""
     body: tuple[str, ...] = ("model.",)
     """What names on disk begin with; the first is taken where no checkpoint says it."""
     layer: str = "layers.{layer}."

@@ -68,7 +68,7 @@ def _source(model: Model, rope: Rope, layer_type: str) -> tuple[Config, float]:
 OUTSIDE = {
     "rope_theta": ("rope_theta", "rotary_emb_base"),
     "partial_rotary_factor": ("partial_rotary_factor", "rotary_pct", "rope_pct"),
-    "original_max_position_embeddings": ("original_max_position_embeddings",),
+    "original_max_position_embeddings": ("original_max_position_embeddings", "initial_context_length"),
 }
 """What keys of the scaling are called outside of it."""
 

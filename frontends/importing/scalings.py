@@ -104,10 +104,10 @@ def _llama3(scaling: Scaling) -> Scaled:
         literal(name("rope_high"), high),
         literal(name("rope_context"), scaling.original_context),
     )
-    if low == high:
-        raise SourceError(f"{scaling.values.path}low_freq_factor equals high_freq_factor", "they differ")
     turns = f"{name('rope_context')} * {name('unscaled')}[j] / {TURN}"
     ramp = f"({turns} - {name('rope_low')}) / ({name('rope_high')} - {name('rope_low')})"
+    if low == high:  # a step in place of a ramp
+        ramp = f"floor({turns} / {name('rope_low')})"
     kept = f"{name('kept')}[j]"
     constants = (
         scaling.constant("unscaled", scaling.power),

@@ -10,10 +10,12 @@ from math import prod
 from textwrap import indent
 
 from ..source_errors import SourceError
+from .chunks import guard
 from .kinds import Kind, kinds, loops
 from .models import Model
 from .parts.attention import attention
 from .parts.ends import embedding, head
+from .parts.experts import experts
 from .parts.feed_forwards import feed_forward
 from .parts.residuals import body
 from .patterns import LayerFacts
@@ -66,6 +68,22 @@ class ModelText:
             for shape in [weight.disk_shape(self.numbers)]
         )
 
+    @property
+    def active(self) -> int:
+        """How many of them one token needs: those of the experts that it takes, and all others."""
+        numbers, rest = self.numbers, 0
+        for weight, count in self.weights():
+            if weight.of_experts:
+                experts, *shape = weight.disk_shape(numbers)
+                rest += count * prod(shape) * (experts - int(numbers["experts_per_token"]))
+        return self.parameters - rest
+
+    @property
+    def counted(self) -> str:
+        """Its parameters, in words."""
+        said = f"{self.parameters:,} parameters"
+        return said if self.active == self.parameters else f"{said}, {self.active:,} of them for each token"
+
 
 def compose(model: Model) -> ModelText:
     """The parts of a model's text.
@@ -81,7 +99,13 @@ def compose(model: Model) -> ModelText:
         for kind in kinds(pattern)
     )
     before, behind = (as_stored(one, model) for one in (embedding(model), head(model)))
-    pieces = [before, *(one.piece for one in turned.values()), *(one.piece for one in made), behind]
+    pieces = [
+        guard(model.recipe, model.layers),
+        before,
+        *(one.piece for one in turned.values()),
+        *(one.piece for one in made),
+        behind,
+    ]
     params = [param for piece in pieces for param in piece.params]
     constants = [constant for piece in pieces for constant in piece.constants]
     return ModelText(
@@ -102,9 +126,11 @@ def _names(layers: Sequence[LayerFacts]) -> dict[LayerFacts, str]:
         return {facts[0]: "decoder"}
     by_window = len({one.window for one in facts}) > 1
     by_rope = len({one.rotated for one in facts}) > 1
+    by_experts = len({one.sparse for one in facts}) > 1
     words = {
         one: [("global" if one.window is None else "local")] * by_window
         + [("rotary" if one.rotated else "unrotated")] * by_rope
+        + [("sparse" if one.sparse else "dense")] * by_experts
         for one in facts
     }
     return {one: "_".join(found) for one, found in words.items()}
@@ -112,7 +138,10 @@ def _names(layers: Sequence[LayerFacts]) -> dict[LayerFacts, str]:
 
 def _body(model: Model, layer: LayerFacts, turned: Mapping[str, Rotation]) -> Piece:
     rotation = turned[layer.layer_type] if layer.rotated else None
-    return body(model, [attention(model, layer, rotation), feed_forward(model)])
+    mixture = model.recipe.experts if layer.sparse else None
+    if mixture is not None:
+        return body(model, [attention(model, layer, rotation), experts(model, mixture)])
+    return body(model, [attention(model, layer, rotation), feed_forward(model, model.recipe.feed_forward)])
 
 
 def _params(model: Model, found: Iterable[Param], one_kind: bool) -> tuple[Param, ...]:
@@ -129,7 +158,7 @@ def _params(model: Model, found: Iterable[Param], one_kind: bool) -> tuple[Param
         literal("heads", model.heads),
         literal("kv_heads", model.kv_heads),
         head_dim,
-        literal("ffn", model.ffn),
+        *([] if all(one.sparse for one in model.layers) else [literal("ffn", model.ffn)]),
         literal("vocab", model.vocab),
         literal("eps", model.recipe.norm.eps),
     ]
@@ -157,7 +186,7 @@ def write(text: ModelText, source: str, notes: Iterable[str] = ()) -> str:
     """The text; comments name its source and what was left out."""
     model = text.model
     heads = [
-        f"// {source}, one decode step: {model.recipe.name}, {text.parameters:,} parameters",
+        f"// {source}, one decode step: {model.recipe.name}, {text.counted}",
         *(f"// {note}" for note in notes),
         f"model {model.name}",
         "",

@@ -16,9 +16,9 @@ from ...dialects.dataflow import TokenType, UnitOp
 from ...dialects.nn_compute import TableLookupOp
 from ...dialects.operation import SocketExchangeOp
 from ...dialects.rings import ring_of
-from ...dialects.tensors import element_type_of, shape_of
+from ...dialects.tensors import element_type_of, shape_of, size_bytes_of
 from ...dialects.vocabulary import STEP
-from ..diagnostics import fail
+from ..diagnostics import add_remark, describe, fail
 from .wires import Memory, NetworkBuilder, Touched, Wire, add_copy, add_stage
 
 DEFAULT_ALGORITHM = "one_shot"
@@ -148,6 +148,25 @@ def _read_cache(builder: NetworkBuilder, op: nn.AttentionOp, cache: SSAValue) ->
     return wire
 
 
+def _is_read_once(builder: NetworkBuilder, op: nn.AttentionOp) -> bool:
+    """Whether one stream brings the keys and the values: of one cache, where SRAM can hold all of it.
+
+    The values wait for the softmax over all scores, so that a whole pass of the cache lies in their channel.
+    """
+    if builder.memory(op.keys, op) != builder.memory(op.values, op):
+        return False
+    size = size_bytes_of(op.keys)
+    if size <= builder.shared_bytes:
+        return True
+    add_remark(
+        builder.network,
+        f"in {describe(op)} the cache is read twice in a pass, {2 * size} bytes: to read keys and values "
+        f"at once a channel would hold all {size} bytes, and may hold {builder.shared_bytes} "
+        "(shared-cache-percent of the SRAM)",
+    )
+    return False
+
+
 def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
     """Three stages: scores, softmax over the whole context, weighted sum of the values."""
     batch, _, context, _ = shape_of(op.keys)
@@ -165,7 +184,7 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
         return [made], made.result, []
 
     def values(args: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        made = nn.AttentionValuesOp(args[0], args[1], args[2])
+        made = nn.AttentionValuesOp(args[0], args[1], args[2], op.value_dim)
         rounded = nn.CastOp(made.result, op.result.type)
         return [made, rounded], rounded.result, [made.result]
 
@@ -186,7 +205,7 @@ def _convert_attention(builder: NetworkBuilder, op: nn.AttentionOp) -> None:
         [row, *(value.type for value in held)],
         softmax,
     )
-    cached = _read_cache(builder, op, op.values)
+    cached = keys if _is_read_once(builder, op) else _read_cache(builder, op, op.values)
     builder.sources[op.result] = add_stage(
         builder,
         op,

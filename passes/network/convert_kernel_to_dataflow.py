@@ -50,6 +50,7 @@ from ...dialects.dataflow import UnitOp
 from ...dialects.dataflow_loops import Slices, set_loops
 from ...dialects.loop_tree import Loop, LoopTree
 from ...dialects.operation import ComputeOp
+from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import element_type_of, end_of
 from ...dialects.vocabulary import CALL, ITERATION, STEP, Rate
 from ..diagnostics import fail
@@ -63,9 +64,17 @@ class ConvertKernelToDataflowPass(ModulePass):
 
     name: ClassVar[str] = "convert-kernel-to-dataflow"
 
+    shared_cache_percent: int = 50
+    """Of the SRAM that a cache may fill so as to be read once for keys and values (latent attention), not
+    twice. Assumed: the other half holds streams of weights."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        percent = self.shared_cache_percent
+        if not 0 <= percent <= 100:
+            fail(op, f"shared-cache-percent is {percent}; it must be between 0 and 100")
+        shared_bytes = machine_of(op).sram_bytes * percent // 100
         for func in [func for func in op.ops if isinstance(func, kernel.FuncOp)]:
-            Rewriter.replace_op(func, build_network(func))
+            Rewriter.replace_op(func, build_network(func, shared_bytes))
 
 
 def _label(op: Operation) -> str:
@@ -272,8 +281,8 @@ def _name_loops(block: Block, around: Rate, found: dict[Operation, Loop]) -> Non
         _name_loops(op.body.block, name, found)
 
 
-def build_network(func: kernel.FuncOp) -> dataflow.KernelOp:
-    """The network of a kernel, all tiles whole.
+def build_network(func: kernel.FuncOp, shared_bytes: int) -> dataflow.KernelOp:
+    """The network of a kernel, all tiles whole; caches of up to `shared_bytes` are read once.
 
     Raises: PassFailedException where the kernel has no network, as where nothing can order uses of a cache.
     """
@@ -283,7 +292,7 @@ def build_network(func: kernel.FuncOp) -> dataflow.KernelOp:
     network = dataflow.KernelOp(func.sym_name.data, signature)
     set_loops(network.attributes, LoopTree(tuple(found.values())))
     network.location = func.location
-    builder = NetworkBuilder(network, {op: loop.name for op, loop in found.items()})
+    builder = NetworkBuilder(network, shared_bytes, {op: loop.name for op, loop in found.items()})
     for old, new in zip(func.args, network.args, strict=True):
         new.name_hint = old.name_hint
         builder.sources[old] = Memory(new)

@@ -81,6 +81,8 @@ class NetworkBuilder:
     """The network under construction: channels, then units in program order."""
 
     network: dataflow.KernelOp
+    shared_bytes: int
+    """The largest cache that is read once for keys and values."""
     loops: dict[Operation, Rate] = field(default_factory=dict[Operation, Rate])
     """The name of each loop."""
     rate: Rate = CALL

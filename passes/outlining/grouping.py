@@ -31,9 +31,19 @@ def has_role(op: Operation, *roles: FusionRole) -> bool:
     return isinstance(fusion, Fusion) and fusion.role in roles
 
 
+def holds(ops: Iterable[Operation], *roles: FusionRole) -> bool:
+    """Whether one of the operations has one of these roles."""
+    return any(has_role(op, *roles) for op in ops)
+
+
 def one_each(ops: Sequence[Operation]) -> list[list[Operation]]:
-    """A group per operation."""
-    return [[op] for op in ops]
+    """A group per operation, with the views of weights in front of it."""
+    groups: list[list[Operation]] = [[]]
+    for op in ops:
+        groups[-1].append(op)
+        if not has_role(op, "slices"):
+            groups.append([])
+    return groups if groups[-1] else groups[:-1]
 
 
 def all_together(ops: Sequence[Operation]) -> list[list[Operation]]:
@@ -73,6 +83,22 @@ def gather_globals(block: Block) -> None:
         op.detach()
     if (first_op := block.first_op) is not None:
         block.insert_ops_before(kept, first_op)
+
+
+def place_views(block: Block) -> None:
+    """Views of weights stand right in front of their readers, one for each of them."""
+    for view in reversed(list(block.ops)):
+        if not has_role(view, "slices"):
+            continue
+        first, *others = dict.fromkeys(use.operation for result in view.results for use in result.uses)
+        for reader in others:
+            copy = view.clone()
+            block.insert_op_before(copy, reader)
+            for old, new in zip(view.results, copy.results, strict=True):
+                new.name_hint = old.name_hint
+                old.replace_uses_with_if(new, lambda use, reader=reader: use.operation is reader)
+        view.detach()
+        block.insert_op_before(view, first)
 
 
 def erase_dead(block: Block) -> None:

@@ -22,19 +22,29 @@ from .solver import Bursts, TiledStage
 
 
 @dataclass(frozen=True)
+class Cut:
+    """The axis along which a tensor is cut, and how many of its elements belong together, as a unit."""
+
+    axis: int
+    unit: int = 1
+
+
+@dataclass(frozen=True)
 class Link:
     """An input of a stage that brings tiles of another stage's result, cut along `made` where that is cut."""
 
     source: int
     carried: bool
     """They come from the iteration before."""
-    made: int | None
-    read: int | None
-    """The axis along which the reader may be cut."""
+    made: Cut | None
+    read: Cut | None
+    """How the reader may be cut."""
+    streamed: bool = False
+    """Both stages read the tiles of one load, of which the other one decides."""
 
     @property
     def agrees(self) -> bool:
-        """Whether both ends may be cut: along one axis, or the maker's result is whole anyway."""
+        """Whether both ends may be cut: alike, or the maker's result is whole anyway."""
         return self.made is None or self.read is None or self.made == self.read
 
 
@@ -55,6 +65,11 @@ class TilingProblem:
             if source is not None:
                 maker = numbers[source.stage]
                 yield Link(maker, source.carried, self.axes[maker].yielded[source.port], read)
+            elif (first := shared_with(channel)) is not None and first is not channel:
+                reader = consumer_of(first)
+                assert isinstance(reader, dataflow.StageOp), "shared_with has looked"
+                maker = numbers[reader]
+                yield Link(maker, False, self.axes[maker].arguments[_port(first)], read, streamed=True)
 
     def beginnings(self) -> Iterator[tuple[int, int | None]]:
         """The stages that make the first of carried values, each with the stage that makes the next ones.
@@ -87,7 +102,8 @@ class TilingProblem:
         cut = [link for link in self.links(number) if link.made is not None and link.read is not None]
         bursts = [Bursts(axes.extent, size, request_bytes) for size in self._neighbours(stage, axes)]
         steps = [burst.step for burst in bursts]
-        may_hang_over = axes.may_hang_over and not (axes.adds_up and cut) and None not in steps
+        adds_cut = axes.adds_up and any(not link.streamed for link in cut)
+        may_hang_over = axes.may_hang_over and not adds_cut and None not in steps
         return TiledStage(
             axes.extent,
             self._streamed_bytes(stage, axes),
@@ -103,7 +119,7 @@ class TilingProblem:
         ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
         for channel, argument, axis in ports:
             shape = shape_of(argument)
-            if axis == len(shape) - 1 and streams_tiles(channel):
+            if axis is not None and axis.axis == len(shape) - 1 and streams_tiles(channel):
                 yield size_bytes_of(argument) // prod(shape)
 
     def _streamed_bytes(self, stage: dataflow.StageOp, axes: StageAxes) -> int:
@@ -138,8 +154,8 @@ class StageAxes:
     `extent` is the common extent of the tiled axes, 1 where the stage cannot be cut.
     """
 
-    arguments: tuple[int | None, ...]
-    yielded: tuple[int | None, ...]
+    arguments: tuple[Cut | None, ...]
+    yielded: tuple[Cut | None, ...]
     extent: int = 1
     multiple: int = 1
     may_hang_over: bool = True
@@ -148,12 +164,12 @@ class StageAxes:
     """It accumulates over its tiles, so there must be zeros where the last one hangs over."""
 
 
-def cut_type(type_: Attribute, axis: int | None, extent: int) -> Attribute:
-    """The type of a tile of an extent along `axis`; the type itself where the axis is None."""
-    if axis is None:
+def cut_type(type_: Attribute, cut: Cut | None, extent: int) -> Attribute:
+    """The type of a tile of so many units; the type itself where the cut is None."""
+    if cut is None:
         return type_
     shape = list(shape_of(type_))
-    shape[axis] = extent
+    shape[cut.axis] = extent * cut.unit
     assert isinstance(type_, nn.TensorType), "tiles are tensors"
     return nn.TensorType(element_type_of(type_), shape)
 
@@ -164,17 +180,24 @@ def tile_rule(op: Operation) -> TileRule | None:
     return rule if isinstance(rule, TileRule) else None
 
 
+def cuts_of(rule: TileRule) -> tuple[Cut | None, ...]:
+    """How a rule cuts each operand and the result, which is the last."""
+    axes = (*rule.operands, rule.result)
+    units = rule.units or (1,) * len(axes)
+    return tuple(None if axis is None else Cut(axis, unit) for axis, unit in zip(axes, units, strict=True))
+
+
 def _propagate(
-    op: Operation, axes: dict[SSAValue, int | None], states: Sequence[SSAValue]
+    op: Operation, axes: dict[SSAValue, Cut | None], states: Sequence[SSAValue]
 ) -> TileRule | None:
     """Enter an operation's axes; returns its rule, or None where it cannot be cut."""
     rule = tile_rule(op)
     if rule is None or (not rule.accumulates and any(operand in states for operand in op.operands)):
         return None
-    wanted, result = rule.operands, rule.result
+    *wanted, result = cuts_of(rule)
     known = [axes[operand] for operand in op.operands if operand in axes]
     if rule.elementwise and known and all(axis is None for axis in known):
-        wanted, result = (None,) * len(wanted), None
+        wanted, result = [None] * len(wanted), None
     for operand, axis in zip(op.operands, wanted, strict=True):
         if axes.setdefault(operand, axis) != axis:
             return None
@@ -191,7 +214,7 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     """The axes of a stage; all None where its operations do not agree on a cut."""
     block, whole = stage.body.block, whole_axes(stage)
     states = block.args[len(stage.ins) :]
-    axes: dict[SSAValue, int | None] = dict.fromkeys(states)
+    axes: dict[SSAValue, Cut | None] = dict.fromkeys(states)
     rules: list[TileRule] = []
     for op in stage.body_ops():
         rule = _propagate(op, axes, states)
@@ -200,7 +223,7 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
         rules.append(rule)
     arguments = tuple(axes.get(argument) for argument in block.args)
     extents = {
-        shape_of(argument)[axis]
+        shape_of(argument)[axis.axis] // axis.unit
         for argument, axis in zip(block.args, arguments, strict=True)
         if axis is not None
     }
@@ -240,8 +263,30 @@ def _store_multiple(stage: dataflow.StageOp) -> int:
     return multiple
 
 
+def _port(channel: SSAValue) -> int:
+    """The number of the input of its reader that a channel is."""
+    return next(number for number, value in enumerate(consumer_of(channel).operands) if value is channel)
+
+
+def shared_with(channel: SSAValue) -> SSAValue | None:
+    """The first channel of a load of a cache that several stages read, as keys and as values; else None."""
+    producer = producer_of(channel)
+    if not isinstance(producer, dataflow.LoadOp) or producer.is_alone:
+        return None
+    readers = [consumer_of(one) for one in producer.channels]
+    alike = all(isinstance(one, dataflow.StageOp) and one.runs == producer.runs for one in readers)
+    return producer.channels[0] if alike and isinstance(producer.source.type, MemRefType) else None
+
+
 def streams_tiles(channel: SSAValue) -> bool:
-    """Whether a channel is fed by a load of its own as often as it is read, and so may be cut freely."""
+    """Whether a stage may cut the tiles of a channel freely: it alone or as the first reads its load."""
+    if shared_with(channel) is channel:
+        return True
+    return _streams_alone(channel)
+
+
+def _streams_alone(channel: SSAValue) -> bool:
+    """Whether a channel is fed by a load of its own as often as it is read."""
     producer = producer_of(channel)
     if not isinstance(producer, dataflow.LoadOp) or not producer.is_alone:
         return False

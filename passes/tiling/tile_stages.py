@@ -47,7 +47,7 @@ from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
@@ -58,7 +58,16 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import tile_of
 from ..diagnostics import fail
 from ..knobs import Knob
-from .problem import StageAxes, cut_type, streams_tiles, tile_rule, tiling_problem
+from .problem import (
+    Cut,
+    StageAxes,
+    cut_type,
+    cuts_of,
+    shared_with,
+    streams_tiles,
+    tile_rule,
+    tiling_problem,
+)
 from .solver import choose_tiles
 
 TILE_BYTES = 1024 * 1024
@@ -132,15 +141,21 @@ def _set_type(value: SSAValue, type_: Attribute) -> SSAValue:
 def _cut_body(stage: dataflow.StageOp, axes: StageAxes, extent: int) -> None:
     """Give the body's values the types of tiles of an extent."""
     block = stage.body.block
-    kinds: dict[SSAValue, int | None] = {}
+    results = {op: _cut_result(op) for op in stage.body_ops()}  # by the shapes that they have whole
+    kinds: dict[SSAValue, Cut | None] = {}
     for argument, axis in zip(list(block.args), axes.arguments, strict=True):
         kinds[_set_type(argument, cut_type(argument.type, axis, extent))] = axis
-    for op in list(stage.body_ops()):
-        rule, result = tile_rule(op), op.results[0]
-        assert rule is not None, "a stage that is cut has operations with rules"
+    for op, cut in results.items():
+        result = op.results[0]
         is_cut = any(kinds.get(operand) is not None for operand in op.operands)
-        axis = rule.result if is_cut else None
+        axis = cut if is_cut else None
         kinds[_set_type(result, cut_type(result.type, axis, extent))] = axis
+
+
+def _cut_result(op: Operation) -> Cut | None:
+    rule = tile_rule(op)
+    assert rule is not None, "a stage that is cut has operations with rules"
+    return cuts_of(rule)[-1]
 
 
 def _cut_channels(stage: dataflow.StageOp, axes: StageAxes) -> None:
@@ -151,6 +166,13 @@ def _cut_channels(stage: dataflow.StageOp, axes: StageAxes) -> None:
     for channel, argument, axis in ports:
         if axis is not None and streams_tiles(channel):
             _set_type(channel, ChannelType(argument.type))
+
+
+def _cut_shared(unit: dataflow.UnitOp) -> None:
+    """Give all channels of a load the tiles of the first one, whose reader has chosen them."""
+    if isinstance(unit, dataflow.LoadOp) and shared_with(unit.channels[0]) is not None:
+        for channel in list(unit.channels)[1:]:
+            _set_type(channel, unit.channels[0].type)
 
 
 def _cut_handed_on(unit: dataflow.UnitOp) -> None:
@@ -211,6 +233,7 @@ def tile_network(
     for stage, axes, _ in cut:
         _cut_channels(stage, axes)
     for unit in network.units():
+        _cut_shared(unit)
         _cut_handed_on(unit)
     # Only now: how an input holds its tiles depends on what their producers make of them.
     for stage, axes, extent in cut:

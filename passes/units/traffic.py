@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import FunctionType, MemRefType, ModuleOp, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects import dataflow, kernel, nn
+from ...dialects.dataflow import UnitOp
 from ...dialects.dataflow_accesses import unordered_accesses
+from ...dialects.dataflow_kernel import consumer_of, producer_of
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import set_machine
 from ...dialects.tensors import size_bytes_of, tile_of
@@ -34,23 +36,47 @@ def pass_tiles(channel: dataflow.ChannelOp) -> int:
 
 
 def is_stream(channel: dataflow.ChannelOp) -> bool:
-    """Whether a load of its own fills a channel, so that more tiles can be loaded ahead into it."""
+    """Whether a load feeds a channel tile by tile, so that more of them can be loaded ahead into it."""
     producer = channel.producers()[0]
-    return isinstance(producer, dataflow.LoadOp) and producer.is_alone
+    return isinstance(producer, dataflow.LoadOp) and (producer.is_alone or _reads_a_cache_once(producer))
+
+
+def _reads_a_cache_once(load: dataflow.LoadOp) -> bool:
+    """Whether a load brings the tiles of one cache as keys and as values."""
+    return isinstance(load.source.type, MemRefType) and load.work > 1
 
 
 def needed_depth(channel: dataflow.ChannelOp, *, looped: bool) -> int:
     """Fewest tiles that a channel must hold for a kernel to run, and to run without waiting for itself.
 
     Between stages a whole iteration fits, so that a value read twice never blocks its producer; a stream
-    from memory is double-buffered where the kernel loops. Units that feed one another and put a tile on
-    before they let go of the one they have taken need a slot more.
+    from memory is double-buffered where the kernel loops. Where its reader needs what another reader of the
+    load makes first, as values need the softmax of scores, the tiles of a whole pass fit. Units that feed one
+    another and put a tile on before they let go of the one they have taken need a slot more.
     """
     producer, consumer = channel.producers()[0], channel.consumers()[0]
     if isinstance(producer, dataflow.LoadOp):
-        return max(gathered_tiles(channel), 2 if looped else 1)
+        waits = producer.work > 1 and not producer.is_alone and _reads_behind(consumer, producer)
+        return max(gathered_tiles(channel), 2 if looped else 1, pass_tiles(channel) if waits else 0)
     late = producer.FREES_LATE and consumer.FREES_LATE
     return max(gathered_tiles(channel), pass_tiles(channel) + late)
+
+
+def _reads_behind(reader: UnitOp, load: dataflow.LoadOp) -> bool:
+    """Whether a reader of a load takes what comes of another reader of it, in the same iteration."""
+    waiting, seen = (
+        [channel for channel in reader.inputs() if producer_of(channel) is not load],
+        set[UnitOp](),
+    )
+    while waiting:
+        unit = producer_of(waiting.pop())
+        if unit in seen or unit.handed_on() is not None:
+            continue
+        seen.add(unit)
+        if any(consumer_of(channel) is unit for channel in load.channels):
+            return True
+        waiting += unit.inputs()
+    return False
 
 
 def held_tiles(channel: dataflow.ChannelOp, *, looped: bool) -> int:

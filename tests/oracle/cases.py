@@ -66,6 +66,11 @@ LONG = rope(
     long_factor=[1.5, 2.5, 4.0, 6.0, 9.0, 13.0, 18.0, 24.0],
     original_max_position_embeddings=TRAINED,
 )
+EXPERTS: Mapping[str, Any] = {**SMALL, "num_experts_per_tok": 2}
+"""What mixtures of experts have besides."""
+OF_EIGHT = {**EXPERTS, "num_experts": 8, "moe_intermediate_size": 24}
+CHUNK = 32
+"""Positions of a chunk of Llama 4, more than there are steps."""
 GEMMA3 = {
     "sliding_attention": rope("default"),
     "full_attention": rope("linear", factor=8.0) | {"rope_theta": 1e6},
@@ -145,6 +150,56 @@ CASES = (
     case("olmo2", num_hidden_layers=3),
     case("smollm3", num_hidden_layers=4),
     case("internlm2", attention_bias=True),
+    case("mixtral", EXPERTS, num_local_experts=4, sharded=True),
+    case("mixtral window", EXPERTS, num_local_experts=8, num_experts_per_tok=3, sliding_window=WINDOW),
+    case("qwen2_moe", OF_EIGHT, shared_expert_intermediate_size=40),
+    case(
+        "qwen2_moe sparse",
+        OF_EIGHT,
+        shared_expert_intermediate_size=32,
+        norm_topk_prob=True,
+        decoder_sparse_step=2,
+        num_hidden_layers=4,
+        mlp_only_layers=[1],
+    ),
+    case("qwen3_moe", OF_EIGHT, head_dim=24, norm_topk_prob=True, sharded=True),
+    case("qwen3_moe all", {**OF_EIGHT, "num_experts_per_tok": 8}, head_dim=16, tie_word_embeddings=True),
+    case("olmoe", {**EXPERTS, "num_experts": 16, "intermediate_size": 24}, num_experts_per_tok=4),
+    case(
+        "olmoe clip",
+        {**EXPERTS, "num_experts": 8, "intermediate_size": 24},
+        clip_qkv=0.5,
+        norm_topk_prob=True,
+    ),
+    case(
+        "gpt_oss",
+        EXPERTS,
+        num_local_experts=8,
+        num_hidden_layers=4,
+        head_dim=16,
+        sliding_window=WINDOW,
+        rope_parameters={**YARN, "truncate": False, "beta_fast": 8.0},
+        swiglu_limit=1.5,
+    ),
+    case(
+        "llama4_text",
+        {**EXPERTS, "num_experts_per_tok": 1, "num_local_experts": 4},
+        head_dim=16,
+        intermediate_size_mlp=48,
+        num_hidden_layers=4,
+        attention_chunk_size=CHUNK,
+        no_rope_layer_interval=2,
+    ),
+    case(
+        "llama4_text dense",
+        {**EXPERTS, "num_experts_per_tok": 2, "num_local_experts": 4},
+        head_dim=16,
+        intermediate_size_mlp=48,
+        num_hidden_layers=4,
+        interleave_moe_layer_step=2,
+        use_qk_norm=False,
+        attention_chunk_size=CHUNK,
+    ),
     case(
         "granite",
         embedding_multiplier=3.0,

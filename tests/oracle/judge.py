@@ -20,6 +20,8 @@ from torch.utils._pytree import tree_leaves
 
 Array = NDArray[Any]
 TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f64": torch.float64}
+EAGER = {"attn_implementation": "eager", "experts_implementation": "eager"}
+"""Attention and experts in operations that there are for f64, too."""
 _NARROW = (torch.float32, torch.bfloat16, torch.float16)
 
 torch.set_num_threads(1)
@@ -43,6 +45,9 @@ def save_model(case: Case, dtype: str, folder: Path) -> Path:
     with torch.no_grad():
         for parameter in {id(one): one for one in model.parameters()}.values():
             _randomise(parameter)
+        for name, buffer in model.named_buffers():
+            if name.endswith("correction_bias"):
+                _randomise(buffer)
     size = "40KB" if case.sharded else "1GB"
     model.to(TYPES[dtype]).save_pretrained(folder, max_shard_size=size)
     return rewrite(folder)
@@ -66,15 +71,13 @@ def tokens_of(case: Case, batch: int) -> Array:
 def logits(folder: Path, dtype: str, tokens: Array) -> Array:
     """The logits `[STEPS, batch, vocab]`, as f64, of a saved model that computes in a type."""
     saved = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype="auto" if dtype == "f64" else TYPES[dtype], attn_implementation="eager"
+        folder, dtype="auto" if dtype == "f64" else TYPES[dtype], **EAGER
     )
     if dtype != "f64":
         return _run(saved, tokens)
     numbers = {name: one.double() for name, one in saved.state_dict().items()}
     with _wide(), _AllWide():
-        model = transformers.AutoModelForCausalLM.from_config(
-            saved.config, dtype=torch.float64, attn_implementation="eager"
-        )
+        model = transformers.AutoModelForCausalLM.from_config(saved.config, dtype=torch.float64, **EAGER)
         model.load_state_dict(numbers)
         return _run(model, tokens)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from expert_configs import small
+
 Config = dict[str, Any]
 
 SIZES: Config = {
@@ -172,6 +174,7 @@ CASES: dict[str, tuple[str, Config, int]] = {
         140224,
     ),
     "internlm2": ("internlm2", SIZES | {"bias": False}, 140224),
+    **small(SIZES),
 }
 """Architecture, config and parameters, by a name for the test."""
 

@@ -20,8 +20,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no architecture": ({}, "the config has no model_type"),
     "an architecture of images": ({"model_type": "clip"}, "there is no recipe for the architecture 'clip'"),
     "a mixture of experts": (
-        {"model_type": "mixtral", "num_local_experts": 8},
-        "there is no recipe for the architecture 'mixtral'",
+        {"model_type": "dbrx", "ffn_config": {"moe_num_experts": 16}},
+        "there is no recipe for the architecture 'dbrx'",
     ),
     "an unknown key": (LLAMA | {"attention_sink_size": 4}, "does not know the key attention_sink_size (4)"),
     "two unknown keys": (LLAMA | {"alpha": 1, "beta": 2}, "does not know the key alpha (1), nor beta"),

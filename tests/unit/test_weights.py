@@ -201,6 +201,77 @@ def test_constants_are_neither_random_nor_read(tmp_path: Path):
         spec("c", (2,), values=numbers)
 
 
+# Experts.
+
+
+def experts(tmp_path: Path, count: int = 3, layers: int = 2) -> tuple[Path, Array]:
+    """A checkpoint of several files with a tensor an expert, and all of them as a stack."""
+    stack = np.arange(layers * count * 20, dtype=np.float32).reshape(layers, count, 4, 5)
+    for layer in range(layers):
+        files = {f"{layer}.{expert}.w": stack[layer, expert] for expert in range(count)}
+        save(tmp_path / f"{layer}.safetensors", files)
+    return tmp_path, stack
+
+
+def test_experts_are_read_one_by_one(tmp_path: Path):
+    path, stack = experts(tmp_path)
+    flags = {"checkpoint": "{layer}.{expert}.w", "stacked": True}
+    turned = loaded(path, [spec(shape=(2, 3, 5, 4), transposed=True, **flags)])
+    assert_array_equal(turned, stack.swapaxes(-1, -2))
+    parts = [
+        spec("w", (2, 3, 5, 2), transposed=True, rows=Part(0, 1, 2), **flags),
+        spec("rest", (2, 3, 2, 5), rows=Part(1, 2, 2), **flags),
+    ]
+    assert_array_equal(loaded(path, parts), stack[:, :, ::2].swapaxes(-1, -2))
+
+
+def test_experts_outside_of_layers(tmp_path: Path):
+    path, stack = experts(tmp_path, layers=1)
+    assert_array_equal(loaded(path, [spec(shape=(3, 4, 5), checkpoint="0.{expert}.w")]), stack[0])
+
+
+def test_a_stack_of_one_tensor_a_layer(tmp_path: Path):
+    stack = np.arange(48, dtype=np.float32).reshape(2, 4, 6)
+    path = save(tmp_path / "m.safetensors", {"0.w": stack, "1.w": 2 * stack})
+    flags = {"checkpoint": "{layer}.w", "stacked": True}
+    halves = [
+        spec("w", (2, 2, 4, 3), columns=Part(0, 1, 2), **flags),
+        spec("up", (2, 2, 4, 3), columns=Part(1, 2, 2), **flags),
+    ]
+    assert_array_equal(loaded(path, halves)[1], 2 * stack[..., ::2])
+    turned = loaded(path, [spec("w", (2, 2, 6, 4), transposed=True, **flags)])
+    assert_array_equal(turned[0], stack.swapaxes(-1, -2))
+
+
+@pytest.mark.parametrize("wanted", [2, 4])
+def test_another_number_of_experts_is_one_message(tmp_path: Path, wanted: int):
+    path, _ = experts(tmp_path)
+    one = spec(shape=(2, wanted, 4, 5), checkpoint="{layer}.{expert}.w", stacked=True)
+    refused(
+        path,
+        one,
+        r"another number of experts: the checkpoint has 3 of '0\.{expert}\.w', weight w takes "
+        f"{wanted}$",
+    )
+
+
+def test_more_experts_can_be_ignored(tmp_path: Path):
+    path, stack = experts(tmp_path)
+    one = spec(shape=(2, 2, 4, 5), checkpoint="{layer}.{expert}.w", stacked=True)
+    assert_array_equal(load_weights(path, [one], ["*.2.w"]).arrays["w"], stack[:, :2])
+
+
+def test_a_missing_expert_is_named(tmp_path: Path):
+    save(tmp_path / "m.safetensors", {f"{expert}.w": MATRIX for expert in (0, 2)})
+    one = spec(shape=(3, 2, 3), checkpoint="{expert}.w")
+    refused(tmp_path, one, "the checkpoint has no tensor '1.w' for weight w")
+
+
+def test_a_weight_without_an_axis_of_experts_is_none():
+    with pytest.raises(ValueError, match="which has no experts and their tensors"):
+        spec(shape=(2, 3), checkpoint="{layer}.{expert}", stacked=True)
+
+
 # What of a checkpoint no weight reads.
 
 

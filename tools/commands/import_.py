@@ -80,7 +80,7 @@ def run(command: Command) -> int:
     if command.json:
         print_json(_document(command, found))
     else:
-        report_notes((f"{found.architecture}, {found.parameters:,} parameters", *found.notes))
+        report_notes((f"{found.architecture}, {found.counted}", *found.notes))
     return 0
 
 
@@ -91,6 +91,7 @@ def _document(command: Command, found: Imported) -> dict[str, Any]:
         "name": found.name,
         "architecture": found.architecture,
         "parameters": found.parameters,
+        "active_parameters": found.active,
         "notes": [*found.notes],
         "unread": [*found.unread],
         "text": found.text if command.output in (None, STDOUT) else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..models import Model
 from ..patterns import LayerFacts
-from ..pieces import Param, Piece, literal, said
+from ..pieces import Param, Piece, Weight, literal, said
 from ..ropes import Rotation
 from .matrices import matrix, product, vector
 from .norms import head_norms
@@ -35,14 +35,16 @@ def attention(model: Model, layer: LayerFacts, rotation: Rotation | None) -> tup
     """The weights, caches and statements up to attention itself, and the expression that is added to x."""
     facts = model.recipe.attention
     piece = _projections(model)
+    if facts.norm is not None and not facts.norm.behind_rope:
+        piece += head_norms(model, facts.norm)
     if facts.clip is not None:
         low, high = -facts.clip, facts.clip
         piece += said(*(f"{x} = clamp({x}, {low!r}, {high!r})" for x in HEADS))
-    if facts.norm is not None:
-        piece += head_norms(model, facts.norm)
     if rotation is not None:
         rope = "interleaved_rope" if model.recipe.rope and model.recipe.rope.interleaved else "rope"
         piece += said(*(f"{x} = {rope}({x}, position, {rotation.arguments})" for x in ("q", "k")))
+    if rotation is not None and facts.norm is not None and facts.norm.behind_rope:
+        piece += head_norms(model, facts.norm)
     masked = layer.window is not None and layer.window >= model.context
     piece += _caches(layer, masked=masked) + _call(model, masked=masked)
     piece += Piece(
@@ -103,5 +105,8 @@ def _call(model: Model, *, masked: bool) -> Piece:
     if facts.slopes is not None:
         piece += slopes(model, facts.slopes)
         named["slopes"] = "slopes"
+    if facts.sinks is not None:
+        piece += Piece(weights=(Weight("sinks", ("heads",), model.in_layer(facts.sinks)),))
+        named["sinks"] = "sinks"
     more = "".join(f", {name} = {value}" for name, value in named.items())
     return piece + said(f"a = attention(q, keys, values, position{more})")

@@ -31,12 +31,14 @@ def _head_norm(model: Model, facts: HeadNorm, x: str, tensor: str, heads: str) -
         "row": (f"{heads} * head_dim",),
     }
     name, shape, tensor = f"{x}_norm", shapes[facts.over], model.in_layer(tensor)
-    weights = [Weight(name, shape, f"{tensor}.weight")]
+    weights = [Weight(name, shape, f"{tensor}.weight")] if facts.gain else []
     bias = f"{name}_bias" if facts.bias else ""
     if bias:
         weights.append(Weight(bias, shape, f"{tensor}.bias"))
     groups = "" if facts.over == "row" else f", groups = {heads}"
-    return Piece(weights=tuple(weights), lines=(f"{x} = {_call(model, x, name, bias, groups)}",))
+    return Piece(
+        weights=tuple(weights), lines=(f"{x} = {_call(model, x, name if facts.gain else '', bias, groups)}",)
+    )
 
 
 def _call(model: Model, x: str, gain: str, bias: str, groups: str) -> str:

@@ -41,14 +41,15 @@ kernel.schedule @step(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8x
 // CHECK: [[S:%scores.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x4x16xf32>>
 // CHECK: [[T1:%.*]] = dataflow.channel 1 : !dataflow.channel<!dataflow.token>
 // CHECK: [[P:%weights.*]] = dataflow.channel 1 : !dataflow.channel<tensor<1x4x16xf32>>
-// CHECK: dataflow.store %{{.*}} into %c : memref<1x2x16x4xbf16> at %p : tensor<i32> done([[T0]], [[T1]] :
+// CHECK: dataflow.store %{{.*}} into %c : memref<1x2x16x4xbf16> at %p : tensor<i32> done([[T0]] :
+// CHECK: dataflow.store %{{.*}} into %d : memref<1x2x16x4xbf16> at %p : tensor<i32> done([[T1]] :
 // CHECK-NEXT: dataflow.load %q to
 // CHECK-NEXT: dataflow.load %c to [[K]] after [[T0]] : !dataflow.channel<!dataflow.token> position %p : tensor<i32> :
 // CHECK-NEXT: dataflow.stage "scores.a" firings 1 ins(%{{.*}}, [[K]] :
 // CHECK: nn.attention_scores %{{.*}} scale 5.000000e-01 : (tensor<1x16xbf16>, tensor<1x2x16x4xbf16>) -> tensor<1x4x16xf32>
 // CHECK: dataflow.stage "softmax.a" firings 1 ins([[S]],
 // CHECK: nn.attention_softmax
-// CHECK: dataflow.load %c to %{{values.*}} after [[T1]]
+// CHECK: dataflow.load %d to %{{values.*}} after [[T1]]
 // CHECK-NEXT: dataflow.stage "values.a" firings 1 ins([[P]],
 // CHECK-NEXT: ^{{.*}}([[W:%.*]]: tensor<1x4x16xf32>, [[V:%.*]]: tensor<1x2x16x4xbf16>, [[SUM:%.*]]: tensor<1x16xf64>):
 // CHECK-NEXT: [[NEXT:%.*]] = nn.attention_values [[W]], [[V]], [[SUM]]
@@ -56,9 +57,10 @@ kernel.schedule @step(%x: tensor<1x8xbf16>, %w: tensor<8x8xbf16>) -> tensor<1x8x
 // CHECK-NEXT: dataflow.yield [[R]], [[NEXT]] : tensor<1x16xbf16>, tensor<1x16xf64>
 // CHECK-NOT: nn.attention{{ }}
 // CHECK-NOT: nn.cache_append
-kernel.func @attend(%q: tensor<1x16xbf16>, %x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x16xbf16> {
+kernel.func @attend(%q: tensor<1x16xbf16>, %x: tensor<1x8xbf16>, %c: memref<1x2x16x4xbf16>, %d: memref<1x2x16x4xbf16>, %p: tensor<i32>) -> tensor<1x16xbf16> {
   nn.cache_append %c[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
-  %a = nn.attention %q, %c, %c, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x16xbf16>
+  nn.cache_append %d[%p], %x : memref<1x2x16x4xbf16>, tensor<i32>, tensor<1x8xbf16>
+  %a = nn.attention %q, %c, %d, %p scale 0.5 : (tensor<1x16xbf16>, memref<1x2x16x4xbf16>, memref<1x2x16x4xbf16>, tensor<i32>) -> tensor<1x16xbf16>
   kernel.return %a : tensor<1x16xbf16>
 }
 

@@ -287,6 +287,18 @@ nn.weight @w : tensor<4x8xbf16> from "w" {transposed, rows = array<i64: 0, 3, 6>
 nn.weight @w : tensor<8xbf16> from "w" {columns = array<i64: 0, 8, 0>}
 
 // -----
+// CHECK: '{expert}' in the name of a weight of 1 dimensions, with its experts
+nn.weight @w : tensor<8xbf16> from "w.{expert}"
+
+// -----
+// CHECK: '{expert}' in the name of a weight of 2 dimensions, with its layers and experts
+nn.weight @w : tensor<2x8xbf16> from "w.{layer}.{expert}" {stacked}
+
+// -----
+// CHECK: a weight of 1 dimensions has no columns
+nn.weight @w : tensor<2x4x8xbf16> from "w.{layer}.{expert}" {stacked, columns = array<i64: 0, 8, 0>}
+
+// -----
 // CHECK: give `layers` with `stacked`
 nn.weight @w : tensor<2x8xbf16> from "w.{layer}" {layers = array<i64: 0, 2>}
 
