@@ -22,14 +22,20 @@ Raises: ValueError for an index that is outside its range.
 """
 
 
-def shards(whole: Array, axis: int, parts: int, sockets: int, runs: Sequence[int] = ()) -> list[Array]:
+def shards(
+    whole: Array, axis: int, parts: int, sockets: int, runs: Sequence[int] = (), repeats: int = 1
+) -> list[Array]:
     """The part that each socket holds of a tensor split along an axis, as views: `socket * parts // sockets`.
 
-    With `runs` the parts are made of so many elements of the axis, so many zeros, and so on in turn.
+    With `runs` the parts are made of so many elements of the axis, so many zeros, and so on in turn. Each
+    element stands `repeats` times before that; what is more than `runs` have is left out.
 
     Raises: ValueError if the sockets cannot share the parts evenly.
     """
     group = _sockets_per_part(sockets, parts)
+    if repeats > 1:
+        whole = np.repeat(whole, repeats, axis)
+        whole = np.take(whole, np.arange(sum(runs[::2]) or whole.shape[axis]), axis)
     padded = _padded(whole, axis, runs) if runs else whole
     return [part for part in np.split(padded, parts, axis) for _ in range(group)]
 

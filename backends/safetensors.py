@@ -65,12 +65,20 @@ class StoredTensor:
 
         Raises: CheckpointError if it is of no type that weights are read from, OSError.
         """
-        import numpy as np
-
         if self.dtype not in FLOATS:
             known = ", ".join(FLOATS)
             raise CheckpointError(f"{self} is {self.dtype}; weights are read from {known}")
-        spec = TensorSpec(self.shape, FLOATS[self.dtype])
+        return self.read_as(FLOATS[self.dtype])
+
+    def read_as(self, dtype: str) -> Array:
+        """The bytes of the tensor as elements of one of our types, which takes as many; a view of the file.
+
+        Raises: OSError.
+        """
+        import numpy as np
+
+        spec = TensorSpec(self.shape, dtype)
+        assert spec.size_bytes == self.size_bytes, f"{self} has elements of another size than {dtype}"
         if not spec.elements:
             return spec.zeros()
         return np.memmap(self.path, spec.numpy_dtype, "r", self.first, spec.elements).reshape(self.shape)

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     MemRefType,
     ModuleOp,
+    StringAttr,
     TensorType,
     UnitAttr,
 )
@@ -31,9 +32,9 @@ def tensor_spec(type_: Attribute) -> TensorSpec:
     return TensorSpec(type_.get_shape(), str(type_.get_element_type()))
 
 
-def attributes_of(op: Operation) -> dict[str, int | float | tuple[float, ...]]:
-    """The numbers, lists of numbers and flags among the properties of an operation."""
-    found: dict[str, int | float | tuple[float, ...]] = {}
+def attributes_of(op: Operation) -> dict[str, int | float | str | tuple[float, ...]]:
+    """The numbers, lists of numbers, texts and flags among the properties of an operation."""
+    found: dict[str, int | float | str | tuple[float, ...]] = {}
     for name, value in op.properties.items():
         match value:
             case IntegerAttr() | FloatAttr():
@@ -43,6 +44,8 @@ def attributes_of(op: Operation) -> dict[str, int | float | tuple[float, ...]]:
                 found[name] = tuple(numbers.get_values())
             case UnitAttr():
                 found[name] = 1
+            case StringAttr():
+                found[name] = value.data
             case _:
                 pass
     return found
@@ -61,6 +64,7 @@ def weight_specs(module: ModuleOp) -> list[WeightSpec]:
             part_of(op.columns),
             tuple(op.layers.get_values()) if op.layers is not None else None,
             values_of(op.value),
+            op.stored.stored() if op.stored is not None else None,
         )
         for op in module.ops
         if isinstance(op, WeightOp)
@@ -75,7 +79,7 @@ def spec_of_whole(op: WeightOp) -> TensorSpec:
     spec = tensor_spec(op.type)
     if op.shard_axis is None or op.shard_parts is None:
         return spec
-    return whole_spec(spec, op.shard_axis.value.data, op.shard_parts.value.data, runs_of(op))
+    return whole_spec(spec, op.shard_axis.value.data, op.shard_parts.value.data, runs_of(op), op.repeats)
 
 
 def runs_of(op: WeightOp) -> tuple[int, ...]:

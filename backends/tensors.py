@@ -30,6 +30,8 @@ ELEMENT_BYTES: Mapping[str, int] = {
     "i16": 2,
     "i32": 4,
     "i64": 8,
+    "f8E4M3FN": 1,
+    "f8E8M0FNU": 1,
 }
 """All element types, and the bytes that an element takes."""
 
@@ -40,9 +42,13 @@ def dtypes() -> Mapping[str, np.dtype[Any]]:
     import ml_dtypes
     import numpy as np
 
-    names = {"bf16": ml_dtypes.bfloat16, "i1": np.bool_}
-    others = {name: f"{name[0]}{size}" for name, size in ELEMENT_BYTES.items()}
-    return {name: np.dtype(names.get(name, other)) for name, other in others.items()}
+    names = {
+        "bf16": ml_dtypes.bfloat16,
+        "i1": np.bool_,
+        "f8E4M3FN": ml_dtypes.float8_e4m3fn,
+        "f8E8M0FNU": ml_dtypes.float8_e8m0fnu,
+    }
+    return {name: np.dtype(names.get(name, f"{name[0]}{size}")) for name, size in ELEMENT_BYTES.items()}
 
 
 @dataclass(frozen=True)
@@ -95,10 +101,13 @@ class TensorSpec:
         return f"tensor<{'x'.join([*map(str, self.shape), self.dtype])}>"
 
 
-def whole_spec(part: TensorSpec, axis: int, parts: int, runs: Sequence[int]) -> TensorSpec:
-    """The tensor that so many parts along an axis make; `runs` are elements of it and zeros, in turn."""
+def whole_spec(part: TensorSpec, axis: int, parts: int, runs: Sequence[int], repeats: int = 1) -> TensorSpec:
+    """The tensor that so many parts along an axis make; `runs` are elements of it and zeros, in turn.
+
+    Each of its elements stands `repeats` times in the parts, the last one perhaps less often.
+    """
     shape = [*part.shape]
-    shape[axis] = sum(runs[::2]) if runs else parts * shape[axis]
+    shape[axis] = -(-(sum(runs[::2]) if runs else parts * shape[axis]) // repeats)
     return TensorSpec(tuple(shape), part.dtype)
 
 
@@ -114,13 +123,21 @@ def spec_of(array: Array) -> TensorSpec:
 
 
 def rounded(array: Array, dtype: str) -> Array:
-    """The array in another element type, each element rounded once, to nearest and ties to even."""
+    """The array in another element type, each element rounded once, to nearest and ties to even.
+
+    What is beyond the largest number of `f8E4M3FN`, which has no infinities, becomes that one: 448.
+    """
     import numpy as np
 
     target = dtypes()[dtype]
-    if dtype == "bf16" and array.dtype == np.float64:
+    if dtype in ("bf16", "f8E4M3FN") and array.dtype == np.float64:
         array = _narrowed_to_odd(array)
+    if dtype == "f8E4M3FN" and array.dtype != target:
+        array = np.clip(array, array.dtype.type(-_MOST_F8), array.dtype.type(_MOST_F8))
     return array.astype(target, copy=False)
+
+
+_MOST_F8 = 448
 
 
 def _narrowed_to_odd(wide: Array) -> Array:

@@ -9,12 +9,14 @@ from fnmatch import fnmatchcase
 from math import sqrt
 from pathlib import Path
 
+from ..dialects.stored_formats import StoredPart
 from ..dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..dialects.weight_parts import EXPERT, LAYER, experts_found, names_experts
 from .checkpoints import read_checkpoint
 from .parts import Part as Part
 from .parts import Parts
 from .safetensors import CheckpointError, StoredTensor
+from .stored_weights import packed_names, random_part, read_packed, read_part, shape_on_disk
 from .tensors import Array, TensorSpec, rounded
 from .unread import check_read
 
@@ -44,6 +46,8 @@ class WeightSpec:
     """The number of each layer of a stack in the checkpoint; 0, 1, 2, … if None."""
     values: tuple[float, ...] | None = None
     """All elements of a constant: it is in no checkpoint, and never random."""
+    stored: StoredPart | None = None
+    """Which part of a weight of fewer bits it is."""
 
     def __post_init__(self) -> None:
         stack = self.tensor.shape[0] if self.stacked else 0
@@ -115,6 +119,8 @@ def _random_weight(spec: WeightSpec, seed: int) -> Array:
     import numpy as np
 
     rng = np.random.default_rng([seed, *spec.name.encode()])
+    if spec.stored is not None:
+        return random_part(spec.stored, spec.tensor, rng)
     numbers = rng.standard_normal(spec.tensor.shape, np.float32)
     shape = spec.layer_shape
     numbers = numbers / sqrt(shape[-2]) if len(shape) > 1 else 1 + numbers / 8
@@ -146,7 +152,7 @@ def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence
         for tensor in found[spec.name]:
             read.setdefault(tensor.name, []).append((spec.rows, spec.columns))
     ignored = check_read(tensors, read, ignore)
-    return Weights({spec.name: _load(spec, found[spec.name]) for spec in specs}, ignored)
+    return Weights({spec.name: _load(spec, found[spec.name], tensors) for spec in specs}, ignored)
 
 
 def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[StoredTensor]:
@@ -156,6 +162,9 @@ def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[S
     """
     if spec.checkpoint is None and spec.values is None:
         raise WeightError(f"weight {spec.name} has no name in a checkpoint; give it one with `from`")
+    if spec.stored is not None and spec.stored.layout:
+        names = [packed_names(spec.stored, prefix, tensors) for prefix in spec.tensor_names]
+        return [tensors[name] for each in names for name in each.values()]
     for name in spec.tensor_names:
         if name not in tensors:
             close = get_close_matches(name, tensors, 1)
@@ -180,20 +189,31 @@ def _check_experts(spec: WeightSpec, tensors: Collection[str], ignore: Sequence[
 
 def _check_shape(spec: WeightSpec, tensor: StoredTensor) -> None:
     """Raises: WeightError unless the part of a tensor that a weight reads is of its shape and a type."""
-    if spec.tensor.dtype not in FLOATS.values():
+    if spec.stored is None and spec.tensor.dtype not in FLOATS.values():
         raise WeightError(f"weight {spec.name} is of {spec.tensor.dtype}; checkpoints hold floats only")
-    shape, text = [*tensor.shape], ""
+    shape, text = [*_shape_on_disk(spec, tensor)], ""
     for what, part, axis in _parts(spec, len(shape)):
         text += f" {what} {part},"
         if axis < 0 or not part.fits(shape[axis]):
             raise WeightError(f"weight {spec.name} takes{text[:-1]} of {tensor}, of shape {tensor.shape}")
         shape[axis] = part.count(shape[axis])
-    wanted = spec.tensor_shape
-    if spec.transposed:
-        wanted = (*wanted[:-2], *wanted[:-3:-1])
+    wanted = _wanted_shape(spec)
     if tuple(shape) != wanted:
         part = f",{text} {tuple(shape)}" if text else ""
         raise WeightError(f"{tensor} has shape {tensor.shape}{part}; weight {spec.name} takes {wanted}")
+
+
+def _wanted_shape(spec: WeightSpec) -> tuple[int, ...]:
+    """The shape of what is read of a tensor, as it lies there."""
+    wanted = spec.tensor_shape
+    return (*wanted[:-2], *wanted[:-3:-1]) if spec.transposed else wanted
+
+
+def _shape_on_disk(spec: WeightSpec, tensor: StoredTensor) -> tuple[int, ...]:
+    """The shape of a tensor, or that which scales with other axes of one stand for."""
+    if spec.stored is None or spec.rows is not None or spec.columns is not None:
+        return tensor.shape
+    return shape_on_disk(spec.stored, _wanted_shape(spec), tensor)
 
 
 def _parts(spec: WeightSpec, rank: int) -> list[tuple[str, Part, int]]:
@@ -203,10 +223,12 @@ def _parts(spec: WeightSpec, rank: int) -> list[tuple[str, Part, int]]:
     return [(what, part, axis) for what, part, axis in both if part is not None]
 
 
-def _load(spec: WeightSpec, tensors: Sequence[StoredTensor]) -> Array:
+def _load(spec: WeightSpec, tensors: Sequence[StoredTensor], checkpoint: Mapping[str, StoredTensor]) -> Array:
     """The numbers of a weight whose tensors fit."""
     if spec.values is not None:
         return _constant(spec)
+    if spec.stored is not None and spec.stored.layout:
+        return _load_packed(spec, spec.stored, checkpoint)
     if not spec.stacked and spec.experts is None:
         return _load_tensor(spec, tensors[0])
     stack = spec.tensor.zeros()
@@ -215,10 +237,21 @@ def _load(spec: WeightSpec, tensors: Sequence[StoredTensor]) -> Array:
     return stack
 
 
+def _load_packed(spec: WeightSpec, stored: StoredPart, checkpoint: Mapping[str, StoredTensor]) -> Array:
+    """A part of a weight that several tensors of each layer hold."""
+    whole = spec.tensor.zeros().reshape(len(spec.tensor_names), *spec.layer_shape)
+    for layer, prefix in enumerate(spec.tensor_names):
+        whole[layer] = rounded(read_packed(stored, prefix, checkpoint), spec.tensor.dtype)
+    return whole.reshape(spec.tensor.shape)
+
+
 def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
     import numpy as np
 
-    array = tensor.read()
+    if spec.stored is None:
+        array = tensor.read()
+    else:
+        array = read_part(spec.stored, tensor).reshape(_shape_on_disk(spec, tensor))
     for _, part, axis in _parts(spec, array.ndim):
         array = part.of(array, axis)
     array = array.swapaxes(-1, -2) if spec.transposed else array

@@ -81,9 +81,12 @@ from .nn_scalar import MulScalarOp as MulScalarOp
 from .nn_signs import SIGN_OPERATIONS
 from .nn_signs import AddOp as AddOp
 from .nn_signs import MulOp as MulOp
+from .nn_stored import STORED_OPERATIONS
+from .nn_stored import DequantizeOp as DequantizeOp
 from .nn_views import VIEW_OPERATIONS
 from .nn_views import ConcatOp as ConcatOp
 from .nn_views import SliceOp as SliceOp
+from .nn_weight import StoredAttr as StoredAttr
 from .nn_weight import WeightOp as WeightOp
 from .rings import expect_ring_is_known
 from .symbols import find_symbol
@@ -230,7 +233,9 @@ NN = Dialect(
         *ROUTING_OPERATIONS,
         *HEAD_OPERATIONS,
         *EXPERT_OPERATIONS,
+        *STORED_OPERATIONS,
         *GATE_OPERATIONS,
         ObserveOp,
     ],
+    [StoredAttr],
 )

@@ -8,6 +8,7 @@ gives is that of all chosen experts at once. Memory is read for the experts that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
@@ -212,7 +213,7 @@ class GatherSlicesOp(ComputeOp):
             return REPLICATED, REPLICATED
         slices, own = shape_of(self.ids)[0], result.axis + 1 - self._new_axes
         if result.axis != self.axis or (result.blocks == slices and own > 0):
-            return Split(own, result.parts, result.runs), REPLICATED
+            return replace(result, axis=own, blocks=1), REPLICATED
         if result.blocks > 1 or result.runs or slices % result.parts:
             message = f"{slices} slices do not lie {result}"
             raise CannotSplit(message, "take a number of sockets that divides what each expert has")

@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
     IntegerAttr,
+    IntegerType,
     StringAttr,
     SymbolNameConstraint,
     TensorType,
@@ -16,17 +17,20 @@ from xdsl.dialects.builtin import (
     f64,
     i64,
 )
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, ParametrizedAttribute
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
+    irdl_attr_definition,
     irdl_op_definition,
     opt_prop_def,
     prop_def,
     traits_def,
 )
 from xdsl.traits import SymbolOpInterface
+from xdsl.utils.exceptions import VerifyException
 
+from .stored_formats import StoredPart
 from .tensors import expect
 from .weight_parts import (
     COLUMNS,
@@ -38,6 +42,44 @@ from .weight_parts import (
     names_experts,
     part_trouble,
 )
+
+
+@irdl_attr_definition
+class StoredAttr(ParametrizedAttribute):
+    """Which part of a weight of fewer bits a weight is: `#nn.stored<"scales", "i8", …>`.
+
+    Behind part and format stand the shape of the numbers of one layer, the block of numbers that share a
+    scale, and the layout of the checkpoint's tensors, empty where each part is a tensor of its own.
+    """
+
+    name = "nn.stored"
+
+    part: StringAttr
+    format: StringAttr
+    shape: DenseArrayBase[IntegerType]
+    block: DenseArrayBase[IntegerType]
+    layout: StringAttr
+
+    @classmethod
+    def of(cls, stored: StoredPart) -> StoredAttr:
+        """The attribute of a part."""
+        shape, block = (DenseArrayBase.from_list(i64, one) for one in (stored.shape, stored.block))
+        words = StringAttr(stored.part), StringAttr(stored.format), StringAttr(stored.layout)
+        return cls(words[0], words[1], shape, block, words[2])
+
+    def stored(self) -> StoredPart:
+        """The part as plain data.
+
+        Raises: ValueError where it is none.
+        """
+        shape, block = tuple(self.shape.get_values()), tuple(self.block.get_values())
+        return StoredPart(self.part.data, self.format.data, shape, block, self.layout.data)
+
+    def verify(self) -> None:
+        try:
+            self.stored()
+        except ValueError as error:
+            raise VerifyException(str(error)) from None
 
 
 @irdl_op_definition
@@ -68,12 +110,17 @@ class WeightOp(IRDLOperation):
     """What `{layer}` stands for in each layer; absent: 0, 1, 2, …."""
     value = opt_prop_def(DenseIntOrFPElementsAttr)
     """Of the whole tensor, in f64 and not yet rounded to its type: it is neither read nor random."""
+    stored = opt_prop_def(StoredAttr)
+    """It is a part of a weight of fewer bits."""
     shard_axis = opt_prop_def(IntegerAttr.constr(i64))
     """The axis along which the whole tensor is split over the sockets; absent: each has all of it."""
     shard_parts = opt_prop_def(IntegerAttr.constr(i64))
     """Into how many parts; with fewer parts than sockets, neighbours share a part."""
     shard_runs = opt_prop_def(DenseArrayBase.constr(i64))
     """Elements of the whole axis and zeros behind them, in turn, as the parts have them; absent: no zeros."""
+    shard_repeats = opt_prop_def(IntegerAttr.constr(i64))
+    """So often each element of the axis stands in the parts, as the scale of a block does that parts end
+    within. What is more than `shard_runs` have is left out."""
 
     traits = traits_def(SymbolOpInterface())
     irdl_options = (ParsePropInAttrDict(),)
@@ -91,6 +138,7 @@ class WeightOp(IRDLOperation):
         columns: Part | None = None,
         layers: Sequence[int] | None = None,
         value: DenseIntOrFPElementsAttr | None = None,
+        stored: StoredPart | None = None,
     ):
         super().__init__(
             properties={
@@ -103,6 +151,7 @@ class WeightOp(IRDLOperation):
                 "columns": DenseArrayBase.from_list(i64, columns) if columns is not None else None,
                 "layers": DenseArrayBase.from_list(i64, layers) if layers is not None else None,
                 "value": value,
+                "stored": StoredAttr.of(stored) if stored is not None else None,
             }
         )
 
@@ -113,8 +162,14 @@ class WeightOp(IRDLOperation):
         if self.shard_axis is not None and self.shard_parts is not None:
             axis, runs = self.shard_axis.value.data, self.shard_runs
             padded = shape[axis] * self.shard_parts.value.data
-            shape[axis] = sum(runs.get_values()[::2]) if runs is not None else padded
+            repeated = sum(runs.get_values()[::2]) if runs is not None else padded
+            shape[axis] = -(-repeated // self.repeats)
         return tuple(shape)
+
+    @property
+    def repeats(self) -> int:
+        """How often each element stands in the parts."""
+        return 1 if self.shard_repeats is None else self.shard_repeats.value.data
 
     @property
     def tensor_shape(self) -> tuple[int, ...]:
@@ -147,11 +202,13 @@ class WeightOp(IRDLOperation):
         together = (self.shard_axis is None) == (self.shard_parts is None)
         expect(together, "give `shard_axis` and `shard_parts` together")
         if self.shard_axis is None or self.shard_parts is None:
-            expect(self.shard_runs is None, "give `shard_runs` with `shard_axis` and `shard_parts`")
+            absent = self.shard_runs is None and self.shard_repeats is None
+            expect(absent, "give `shard_runs` and `shard_repeats` with `shard_axis` and `shard_parts`")
             return
         axis, parts, rank = self.shard_axis.value.data, self.shard_parts.value.data, self.type.get_num_dims()
         expect(0 <= axis < rank, f"shard_axis is {axis}; the weight has {rank} dimensions")
         expect(parts > 0, f"shard_parts is {parts}; it must be positive")
+        expect(self.repeats > 0, f"shard_repeats is {self.repeats}; it must be positive")
         if self.shard_runs is not None:
             _verify_runs(self.shard_runs.get_values(), parts * self.type.get_shape()[axis])
 

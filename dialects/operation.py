@@ -20,6 +20,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import lcm
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType
@@ -73,6 +74,19 @@ class TileRule:
     """It works on whole operands just as well, in a stage that is cut elsewhere."""
     adds_zeros: bool = False
     """Zeros at the end of all operands that are cut leave what it accumulates as it is, to the bit."""
+    ratios: tuple[tuple[int, int], ...] = ()
+    """Of each operand, so many indices for so many of the tiled axis: (1, 128) of scales of blocks. Tiles
+    hold whole blocks, but the last one may end within one; absent: all are (1, 1)."""
+
+    def operand_extent(self, number: int, extent: int) -> int:
+        """How many indices of an operand belong to so many of the tiled axis."""
+        own, indices = self.ratios[number] if self.ratios else (1, 1)
+        return -(-extent * own // indices)
+
+    @property
+    def block(self) -> int:
+        """Whole blocks of all operands have a multiple of so many indices."""
+        return lcm(*(indices for _, indices in self.ratios))
 
     @property
     def accumulates(self) -> bool:
@@ -158,6 +172,12 @@ class ComputeOp(IRDLOperation, ABC):
         Raises: CannotSplit where that does not work out.
         """
         return Without("it is no view of weights")
+
+    def become_part(self, result: Placement) -> None:
+        """What of a view of weights changes but types, where its result is to lie so; see `of_weights`."""
+
+    def read_along(self, axis: int) -> None:
+        """The reader of its result is cut along an axis: note it where one could be cut along several."""
 
     def preferred(self, view: ShardView) -> Placement | None:
         """How the result of a view of weights had best be split where a product is free to choose.

@@ -33,7 +33,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .dataflow_units import fail_at
 from .machine import SN40L, Machine
-from .nn import WeightOp
+from .nn import StoredAttr, WeightOp
 from .tensors import expect, expect_known, size_bytes_of
 from .vocabulary import REGION_KINDS, TIERS
 
@@ -123,12 +123,16 @@ class RegionOp(IRDLOperation):
     """What `{layer}` stands for in each layer; absent: 0, 1, 2, …."""
     value = opt_prop_def(DenseIntOrFPElementsAttr)
     """Of the whole weight, where it is a constant."""
+    stored = opt_prop_def(StoredAttr)
+    """The weight is a part of one of fewer bits."""
     shard_axis = opt_prop_def(IntegerAttr.constr(i64))
     """The axis along which the whole weight is split over the sockets."""
     shard_parts = opt_prop_def(IntegerAttr.constr(i64))
     """Into how many parts; with fewer parts than sockets, neighbours share a part."""
     shard_runs = opt_prop_def(DenseArrayBase.constr(i64))
     """Elements of the whole axis and zeros behind them, in turn; absent: no zeros."""
+    shard_repeats = opt_prop_def(IntegerAttr.constr(i64))
+    """How often each element of the axis stands in the parts; absent: once."""
     pmus = opt_prop_def(IntegerAttr.constr(i64))
     """In SRAM: over how many PMUs the bytes are spread, word by word; absent: as many as hold it."""
 

@@ -29,11 +29,14 @@ class Split:
     zeros: bool = field(default=False, compare=False)
     """What has been put in is known to be zeros still; it may have become other numbers."""
     blocks: int = 1
-    """The axis is so many equal blocks, one behind the other, and each part has its part of each block."""
+    """The axis is so many equal blocks, one behind the other, and each part has its part of each block;
+    `runs` are those of a block."""
+    repeats: int = 1
+    """Each element of the axis stands so often first, and what is more than `runs` have is left out."""
 
     def extent(self, whole: int) -> int:
         """The extent of one part; without zeros the parts divide the whole extent."""
-        return (sum(self.runs) or whole) // self.parts
+        return (sum(self.runs) * self.blocks or whole * self.repeats) // self.parts
 
     @property
     def ends_in_zeros(self) -> bool:
@@ -43,6 +46,7 @@ class Split:
     def __str__(self) -> str:
         text = f"in {self.parts} parts along axis {self.axis}"
         text += f" of each of {self.blocks} blocks" if self.blocks > 1 else ""
+        text += f", each element {self.repeats} times" if self.repeats > 1 else ""
         return f"{text}, padded from {sum(self.runs[::2])} to {sum(self.runs)}" if self.runs else text
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import (
     AnyFloat,
+    Float8E4M3FNType,
     IntegerType,
     MemRefType,
     TensorType,
@@ -15,14 +16,22 @@ from xdsl.ir import Attribute
 
 from ..dialects.nn import StateOp, WeightOp
 from ..dialects.spelling import FLOAT_TYPES
+from ..dialects.stored_formats import FORMATS, SCALE_TYPES
 from .diagnostics import counted, error, location_of, similar
 from .numbers import checked
 from .scope import Global, Number, Scope, evaluate, extent
 from .sources import Stack, origin
+from .stored import declare_stored, is_stored, refuse_source
 from .syntax import Cache, Declaration, ElementType, Model, Name, Parameter, Weight
 
 ELEMENT_TYPES: dict[str, AnyFloat | IntegerType] = {**FLOAT_TYPES, "i32": i32}
 """Every element type by name."""
+
+CACHE_TYPES: dict[str, AnyFloat] = {"f8e4m3": Float8E4M3FNType()}
+"""Element types of caches alone."""
+
+STORED_TYPES = tuple(dict.fromkeys((*FORMATS, *SCALE_TYPES)))
+"""Element types of codes and scales, by name."""
 
 _DEFAULT_ELEMENT_TYPE = "bf16"
 
@@ -33,6 +42,9 @@ def element_type_named(name: Name) -> AnyFloat | IntegerType:
     Raises: ParseError if there is none.
     """
     found = ELEMENT_TYPES.get(name.text)
+    if found is None and name.text in STORED_TYPES:
+        message = f"{name.text} is a type of stored weights alone"
+        raise error(name.span, message, f"values are of {', '.join(ELEMENT_TYPES)}")
     if found is None:
         message = f"unknown element type '{name.text}'{similar(name.text, ELEMENT_TYPES)}"
         raise error(name.span, message, f"element types are {', '.join(ELEMENT_TYPES)}")
@@ -87,16 +99,29 @@ def declared_type(declaration: Declaration, scope: Scope, default: Attribute) ->
 
 def declare(
     item: Weight | Cache, scope: Scope, default: Attribute, stack: Stack | None
-) -> tuple[Global, WeightOp | StateOp]:
+) -> tuple[Sequence[Global], Sequence[WeightOp | StateOp]]:
     """Declare a weight or cache of the module, or of a layer kind with one slice per layer.
+
+    A weight of fewer bits is several in the module.
 
     Raises: ParseError if its name is taken, or its shape or source is wrong.
     """
-    name, sliced = item.declaration.name, declared_type(item.declaration, scope, default)
+    if isinstance(item, Weight) and is_stored(item):
+        stored, weights = declare_stored(item, scope, default, stack)
+        return stored.parts, weights
+    entry, op = _declare_one(item, scope, default, stack)
+    return (entry,), (op,)
+
+
+def _declare_one(
+    item: Weight | Cache, scope: Scope, default: Attribute, stack: Stack | None
+) -> tuple[Global, WeightOp | StateOp]:
+    name, sliced = item.declaration.name, _own_type(item, scope, default)
     leading = () if stack is None else (stack.count,)
     whole = TensorType(sliced.get_element_type(), [*leading, *sliced.get_shape()])
     symbol, stacked = name.text if stack is None else f"{stack.kind}.{name.text}", stack is not None
     if isinstance(item, Weight):
+        refuse_source(item.source)
         entry, where = Global(symbol, whole, sliced), origin(item.source, sliced.get_shape(), scope, stack)
         op = WeightOp(
             symbol,
@@ -115,6 +140,16 @@ def declare(
     scope.declare(name, entry)
     op.location = location_of(item.span)
     return entry, op
+
+
+def _own_type(item: Weight | Cache, scope: Scope, default: Attribute) -> TensorType[Attribute]:
+    """The declared type; a cache may be of 8 bits."""
+    declaration = item.declaration
+    named = declaration.element_type
+    if isinstance(item, Cache) and named is not None and named.text in CACHE_TYPES:
+        extents = [extent(expression, scope) for expression in declaration.extents]
+        return TensorType(CACHE_TYPES[named.text], extents)
+    return declared_type(declaration, scope, default)
 
 
 def _memory(type_: TensorType[Attribute]) -> MemRefType[Attribute]:

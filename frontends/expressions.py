@@ -26,7 +26,18 @@ from ..dialects.spelling import (
 from .diagnostics import counted, error, location_of, similar
 from .numbers import FUNCTIONS, combine, literal
 from .operators import Given, Operators, not_transposable, sign
-from .scope import Constant, Global, LayerKind, Scope, element, evaluate, kind_of, whole
+from .scope import (
+    Constant,
+    Global,
+    LayerKind,
+    Scope,
+    StoredGlobal,
+    element,
+    evaluate,
+    kind_of,
+    whole,
+)
+from .stored import dequantized, with_dequantized_last
 from .syntax import Argument, Binary, Call, Expression, LayerCall, Lookup, Name, Negate, Number, Transposed
 
 
@@ -132,7 +143,18 @@ class Expressions:
             message = f"{call.operator.text} is a function of numbers, tensors have none of that name"
             raise error(call.span, message)
         made = self._operators.call(call, given, self._tensor, self._rings)
-        return [self.emit(op, call.span) for op in made]
+        return [self._emit_view(op, call.span) for op in made]
+
+    def _emit_view(self, op: Operation, span: Span) -> Operation:
+        """Append an operation that may be a view of a weight of fewer bits."""
+        for one in (made := with_dequantized_last(op, span)):
+            self.emit(one, span)
+        return made[-1]
+
+    def _stored(self, entry: StoredGlobal, span: Span) -> SSAValue:
+        op = dequantized(entry, [self._fetch(part, span) for part in entry.parts])
+        self.emit(op, span)
+        return op.result
 
     def _name(self, name: Name) -> Value:
         meaning = self.scope[name]
@@ -141,6 +163,8 @@ class Expressions:
             if meaning.ring:
                 self._rings.add(value)
             return value
+        if isinstance(meaning, StoredGlobal):
+            return self._stored(meaning, name.span)
         if isinstance(meaning, Constant):
             return self._tensor(meaning, name.span)
         if isinstance(meaning, LayerKind):
@@ -170,6 +194,9 @@ class Expressions:
         constant = self._constant(lookup.table)
         if constant is not None:
             return element(lookup, constant, self.scope)
+        if isinstance(self.scope[lookup.table], StoredGlobal):
+            message = f"'{lookup.table.text}' has codes and scales; rows are looked up in numbers as they are"
+            raise error(lookup.table.span, message, "declare the table with a type of floats")
         table, ids = self._name(lookup.table), self.value(lookup.index)
         spans = {"table": lookup.table.span, "ids": lookup.index.span}
         op = sign(Arguments("[]", lookup.span, {"table": table, "ids": ids}, spans))

@@ -18,7 +18,7 @@ from ..dialects.spelling import Others
 from . import declarations
 from .bodies import Body
 from .constants import declare_constant
-from .declarations import ELEMENT_TYPES
+from .declarations import ELEMENT_TYPES, STORED_TYPES
 from .diagnostics import error, location_of
 from .expressions import Expressions
 from .numbers import FUNCTIONS
@@ -40,7 +40,7 @@ from .syntax import (
     Weight,
 )
 
-_RESERVED = frozenset(ELEMENT_TYPES) | {*OUR_NAMES, *FUNCTIONS}
+_RESERVED = frozenset((*ELEMENT_TYPES, *STORED_TYPES, *OUR_NAMES, *FUNCTIONS))
 
 
 def lower(model: Model, overrides: Mapping[str, Number], others: Others) -> ModuleOp:
@@ -116,10 +116,10 @@ class _Lowering:
             if isinstance(op, StateOp) or op.value is None or op.sym_name.data in fetched
         ]
 
-    def _declare(self, item: Weight | Cache, scope: Scope, stack: Stack | None) -> Global:
-        entry, op = declarations.declare(item, scope, self._element_type, stack)
-        self._globals.append(op)
-        return entry
+    def _declare(self, item: Weight | Cache, scope: Scope, stack: Stack | None) -> Sequence[Global]:
+        entries, ops = declarations.declare(item, scope, self._element_type, stack)
+        self._globals += ops
+        return entries
 
     def _layer(self, layer: Layer) -> None:
         name, count = layer.name, extent(layer.count, self._scope)
@@ -132,7 +132,8 @@ class _Lowering:
         body = Body(Expressions(scope, block, fetch, self._operators, in_step=False))
         for item in layer.body:
             if isinstance(item, Weight | Cache):
-                fetch(self._declare(item, scope, stack), item.declaration.name.span)
+                for entry in self._declare(item, scope, stack):
+                    fetch(entry, item.declaration.name.span)
             else:
                 body.statement(item)
         results = self._function(name, block, body.results(f"layer '{name.text}'", name.span))
@@ -201,7 +202,8 @@ class _Fetch:
 
 def _argument(block: Block, entry: Global, span: Span) -> SSAValue:
     """Inside a layer: a further argument of its function."""
-    return _append_argument(block, entry.sliced, entry.symbol.rpartition(".")[2], span)
+    own = entry.symbol if entry.type == entry.sliced else entry.symbol.partition(".")[2]
+    return _append_argument(block, entry.sliced, own, span)
 
 
 def _get_global(block: Block, entry: Global, span: Span) -> SSAValue:

@@ -83,6 +83,8 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
     formula = _node(syntax.Formula)
     element_type = _node(syntax.ElementType)
     weight = _node(syntax.Weight)
+    stored = _node(syntax.Stored)
+    beside = _node(syntax.Beside)
     cache = _node(lambda span, declaration, ring: syntax.Cache(span, declaration, ring is not None))
     part = _node(syntax.Part)
     layer = _node(syntax.Layer)
@@ -100,9 +102,10 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
 
     @_with_span
     def source(self, meta: Meta, children: list[Any]) -> syntax.Source:
-        """The word `transposed` is a flag."""
-        transposed, tensor, rows, columns = children
-        return syntax.Source(self.span(meta), tensor, transposed is not None, rows, columns)
+        """The word `transposed` is a flag; other tensors stand between the first one and its parts."""
+        layout, transposed, tensor, *beside, rows, columns = children
+        flag = transposed is not None
+        return syntax.Source(self.span(meta), tensor, flag, rows, columns, layout, tuple(beside))
 
     @_with_span
     def numbers(self, meta: Meta, children: list[Any]) -> syntax.Numbers:

@@ -35,6 +35,18 @@ class Global:
 
 
 @dataclass(frozen=True)
+class StoredGlobal:
+    """A weight of fewer bits: its codes, its scales, and its zero points or the scale of its scales."""
+
+    parts: tuple[Global, ...]
+    format: str
+    block: tuple[int, ...]
+    """How many numbers along each axis share a scale."""
+    type: TensorType[Attribute]
+    """Of the numbers that it stands for, where it is used."""
+
+
+@dataclass(frozen=True)
 class LayerKind:
     """The signature of a layer body; its function takes the parameters, then the globals the body reads."""
 
@@ -53,7 +65,7 @@ class Constant:
     tensor: Global
 
 
-Meaning = Value | Global | Constant | LayerKind
+Meaning = Value | Global | StoredGlobal | Constant | LayerKind
 
 
 def kind_of(meaning: Meaning) -> str:
@@ -63,7 +75,7 @@ def kind_of(meaning: Meaning) -> str:
             return "a number"
         case Global(type=MemRefType()):
             return "a cache"
-        case Global():
+        case Global() | StoredGlobal():
             return "a weight"
         case Constant():
             return "a constant"
@@ -71,6 +83,10 @@ def kind_of(meaning: Meaning) -> str:
             return "a layer"
         case _:
             return "a value"
+
+
+_SHORT = 2
+"""Reserved words of so few letters are no guess: `i8` for `i`."""
 
 
 class Scope:
@@ -145,7 +161,8 @@ class Scope:
             line = self._later[name.text].get_location().line
             message = f"'{name.text}' is declared further down, in line {line}"
             return error(name.span, message, "move its declaration up; names are declared before use")
-        known = similar(name.text, self._entries.keys() | self._reserved)
+        words = {word for word in self._reserved if len(word) > _SHORT}
+        known = similar(name.text, self._entries.keys() | words)
         return error(name.span, f"unknown name '{name.text}'{known}")
 
 

@@ -177,13 +177,35 @@ class Source(Node):
     transposed: bool
     rows: Part | None
     columns: Part | None
+    layout: Name | None = None
+    """How several tensors of this prefix hold it: `from gptq "…"`."""
+    beside: tuple[Beside, ...] = ()
+
+
+@dataclass(frozen=True)
+class Beside(Node):
+    """Another tensor of the same weight: `scales "layers.{layer}.qkv_proj.weight_scale_inv"`."""
+
+    word: Name
+    tensor: Text
+
+
+@dataclass(frozen=True)
+class Stored(Node):
+    """Of how many numbers each scale is, and its type: `scale[128, 128]: f16 zeros`."""
+
+    word: Name
+    block: tuple[Expression, ...]
+    element_type: Name | None
+    zeros: Name | None
 
 
 @dataclass(frozen=True)
 class Weight(Node):
-    """A constant tensor: `weight wq[hidden, hidden] from "…"`."""
+    """A constant tensor: `weight wq[hidden, hidden] from "…"`, or `weight wq[…]: i8 scale[…] from "…"`."""
 
     declaration: Declaration
+    stored: Stored | None
     source: Source | None
 
 

@@ -26,6 +26,12 @@ CONFIG = "config.json"
 INDEX = ".safetensors.index.json"
 OTHERS = ("*.bin", "*.pt", "*.pth", "*.gguf")
 """Files of weights that are not read."""
+QUANTIZED = ("quantization_config", "compression_config")
+"""The keys of a config that say how weights are stored."""
+SCHEMES = {"hf_quant_config.json": "modelopt", "quantize_config.json": "gptq", "quant_config.json": "awq"}
+"""Files beside a config that say it instead, and which method each is of."""
+INNER = "quantization"
+"""The key of hf_quant_config.json that has it."""
 KEYS = {"model_type", "architectures", "hidden_size", "num_hidden_layers", "text_config", "n_layer", "n_embd"}
 """A JSON object with one of these keys is a config."""
 
@@ -111,6 +117,27 @@ def read_config(path: Path) -> Mapping[str, Any]:
     return values
 
 
+def with_quantization(path: Path, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config of a file with what a file beside it says of how weights are stored, where it says nothing.
+
+    Raises: InputError for what is no JSON object; OSError.
+    """
+    if path.name != CONFIG or any(config.get(key) is not None for key in QUANTIZED):
+        return config
+    beside = [name for name in SCHEMES if (path.parent / name).is_file()]
+    if len(beside) > 1:
+        raise InputError(
+            f"{shown_path(str(path.parent))} has {' and '.join(beside)}{HELP_MARK}keep one of them"
+        )
+    if not beside:
+        return config
+    found = read_config(path.parent / beside[0])
+    inner = found.get(INNER)
+    if isinstance(inner, dict):
+        found = {**{name: value for name, value in found.items() if name != INNER}, **inner}
+    return {**config, QUANTIZED[0]: {"quant_method": SCHEMES[beside[0]], **found}}
+
+
 def _once(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
@@ -132,10 +159,13 @@ def imported(
     published: PublishedOptions,
     *,
     elsewhere: bool = False,
+    quantize: str | None = None,
+    cache_type: str | None = None,
 ) -> Imported:
     """The text of a published model.
 
-    Patterns of `--ignore` may be for the tensors of another checkpoint, if `elsewhere`.
+    Patterns of `--ignore` may be for the tensors of another checkpoint, if `elsewhere`. `quantize` is the
+    form of all matrices, of a model without checkpoint, and `cache_type` the type of its caches.
 
     Raises: SourceError for what is not known or does not fit, InputError for files that cannot be read and
         options that say nothing; OSError.
@@ -145,7 +175,7 @@ def imported(
     from ..frontends.importing import Source, import_model
     from ..frontends.importing.checks import Tensor
 
-    config = {} if files.config is None else read_config(files.config)
+    config = {} if files.config is None else with_quantization(files.config, read_config(files.config))
     if published.architecture is not None and files.config is not None:
         raise InputError(
             f"{shown_path(str(files.config))} says what it is, {config.get('model_type')}{HELP_MARK}"
@@ -162,6 +192,8 @@ def imported(
             parameters,
             recipes(),
             None if files.config is not None else published.architecture or "",
+            quantize,
+            cache_type,
         )
         found = import_model(source)
         if found.tied_copy is not None:

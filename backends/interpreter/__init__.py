@@ -154,7 +154,7 @@ def _parts_of_weight(op: WeightOp, weights: Mapping[str, Array], sockets: int) -
         if op.shard_axis is None or op.shard_parts is None:
             return [whole] * sockets
         axis, parts = op.shard_axis.value.data, op.shard_parts.value.data
-        return shards(whole, axis, parts, sockets, runs_of(op))
+        return shards(whole, axis, parts, sockets, runs_of(op), op.repeats)
     except ValueError as error:
         fail(op, f"weight @{op.sym_name.data}: {error}")
 

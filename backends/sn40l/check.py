@@ -85,6 +85,8 @@ def _check_shards(region: Region, axis: int, sockets: int) -> None:
     require(0 <= axis < len(region.tensor.shape), f"{name}: split along axis {axis} of a {region.tensor}")
     require_parts(region.shard_parts, sockets, f"{name}: split in {region.shard_parts} parts")
     runs, padded = region.shard_runs, region.shard_parts * region.tensor.shape[axis]
+    repeats = region.shard_repeats
+    require(repeats > 0, f"{name}: shard_repeats {repeats}, which is a number from 1")
     if runs:
         require(min(runs) >= 0, f"{name}: shard_runs {[*runs]}, which are numbers from 0")
         require(sum(runs) == padded, f"{name}: shard_runs make {sum(runs)} elements, the parts {padded}")

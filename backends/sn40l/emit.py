@@ -42,6 +42,8 @@ def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) ->
         op.shard_axis.value.data if op.shard_axis is not None else None,
         op.shard_parts.value.data if op.shard_parts is not None else 1,
         tuple(op.shard_runs.get_values()) if op.shard_runs is not None else (),
+        op.shard_repeats.value.data if op.shard_repeats is not None else 1,
+        op.stored.stored() if op.stored is not None else None,
         live,
     )
 

@@ -48,7 +48,7 @@ def read_weights(program: Program, options: RunOptions) -> Weights:
 
 
 def _weight_spec(r: Region) -> WeightSpec:
-    own = (r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values)
+    own = (r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values, r.stored)
     try:
         return WeightSpec(r.name, r.whole, *own)
     except ValueError as error:
@@ -131,7 +131,8 @@ class Executor:
             return [value] * len(self._sockets)
         from ..collectives import shards
 
-        return shards(value, region.shard_axis, region.shard_parts, len(self._sockets), region.shard_runs)
+        parts, runs = region.shard_parts, region.shard_runs
+        return shards(value, region.shard_axis, parts, len(self._sockets), runs, region.shard_repeats)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def rate_of(op: Operation) -> Rate | None:
     return op.runs if isinstance(op, dataflow.UnitOp) and op.rate is not None else None
 
 
-InstructionParts = tuple[str, tuple[int, ...], TensorSpec, dict[str, int | float | tuple[float, ...]]]
+InstructionParts = tuple[str, tuple[int, ...], TensorSpec, dict[str, int | float | str | tuple[float, ...]]]
 """Name, numbers of the operands, result and attributes of an operation in a body."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...dialects.machine import Machine
+from ...dialects.stored_formats import StoredPart
 from ...dialects.vocabulary import TIERS
 from ..parts import Part
 from ..tensors import TensorSpec, whole_spec
@@ -68,6 +69,10 @@ class Region:
     shard_parts: int = 1
     shard_runs: tuple[int, ...] = ()
     """The parts have elements of the whole axis and zeros behind them, in turn so many; () is no zeros."""
+    shard_repeats: int = 1
+    """So often each element of the whole axis stands in the parts; the last one perhaps less often."""
+    stored: StoredPart | None = None
+    """Which part of a weight of fewer bits it is."""
     live: tuple[int, int] | None = None
     """The first and the last command need it, where regions share addresses; None is the whole step."""
 
@@ -76,7 +81,7 @@ class Region:
         """The tensor that a socket has a part of: its own where it is not split."""
         if self.shard_axis is None:
             return self.tensor
-        return whole_spec(self.tensor, self.shard_axis, self.shard_parts, self.shard_runs)
+        return whole_spec(self.tensor, self.shard_axis, self.shard_parts, self.shard_runs, self.shard_repeats)
 
     @property
     def is_scalar(self) -> bool:

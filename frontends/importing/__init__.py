@@ -14,15 +14,20 @@ from typing import Any
 from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..source_errors import SourceError
 from .architectures import check_architectures
-from .checks import Tensor, check, tied_copy, unread
+from .checks import Tensor, check, expected, tied_copy, unread
 from .chunks import chunk_limit
 from .configs import is_harmless, matching, without
 from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys
 from .pieces import Number
+from .quantization import CACHE_TYPES, chosen, scheme_of
+from .quantization.weights import notes_of
 from .recipe import Recipe
 from .recipes import RECIPES
 from .writer import ModelText, change, compose, identifier, write
+
+SCALES = ("scale", "scales", "_scale_inv", "_scale_2")
+"""How the names of tensors of scales end."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class Source:
     """Those of other packages."""
     architecture: str | None = None
     """What the user says where there is no config; empty if nothing."""
+    quantize: str | None = None
+    """In which of the forms of `STORED` all matrices are, of a model without checkpoint."""
+    cache_type: str | None = None
+    """The type of caches, in place of what the config says."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,7 @@ def import_model(source: Source) -> Imported:
     recipe = find_recipe(values.get("model_type"), source.recipes)
     tensors = source.tensors
     model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
+    model = _stored(model, source)
     outer = [key for key in outer if not is_harmless(key)]
     notes = [f"left out: {', '.join(outer)}"] if outer else []
     notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
@@ -115,11 +125,35 @@ def _import_checkpoint(source: Source, architecture: str) -> Imported:
     tensors = source.tensors or {}
     recipe = find_recipe(architecture, source.recipes)
     values = header_config(recipe, tensors, source.parameters)
-    model = make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors))
+    model = _stored(make_model(identifier(source.name), recipe, values, tensors, _dtype(tensors)), source)
     composed = compose(_in_context(model, source.parameters))
     notes = check_asked(model.config, recipe)
     parameters = left_of(source.parameters, model.config)
     return _written(source, composed, parameters, notes)
+
+
+def _stored(model: Model, source: Source) -> Model:
+    """The model with weights and caches in few bits, as its config says or the user.
+
+    Raises: SourceError for what is not known, and for weights that are to be stored in another form than the
+        checkpoint's.
+    """
+    scheme, cache = scheme_of(model.config, source.tensors or {}), source.cache_type
+    if source.quantize is not None:
+        found = (
+            "there is a checkpoint" if source.tensors is not None else "the config says how they are stored"
+        )
+        if source.tensors is not None or scheme is not None:
+            raise SourceError(
+                f"--quantize {source.quantize} is for weights that are random; {found}",
+                "give a config.json without quantization_config alone, or leave it out",
+            )
+        scheme = chosen(source.quantize)
+    if cache is not None and cache not in CACHE_TYPES:
+        raise SourceError(f"no caches are of '{cache}'", f"known are {', '.join(CACHE_TYPES)}")
+    if cache is None and scheme is not None:
+        cache = scheme.cache
+    return replace(model, scheme=scheme, cache_type=None if cache == model.dtype else cache)
 
 
 def _in_context(model: Model, parameters: Mapping[str, Number]) -> Model:
@@ -135,7 +169,10 @@ def _written(
     model = composed.model
     composed = change(composed, parameters)
     _check_context(model, composed.numbers["context"])
+    if model.scheme is not None:
+        expected(composed)
     left = [] if source.tensors is None else check(composed, source.tensors, source.ignored)
+    notes = [*notes, *notes_of(model, composed.weights())]
     if left:
         notes = [*notes, f"skipped tensors: {_listed(left)}"]
     return Imported(
@@ -164,8 +201,9 @@ def _listed(names: list[str]) -> str:
 
 
 def _dtype(tensors: Mapping[str, Tensor] | None) -> str | None:
-    """The type of most tensors of a checkpoint."""
-    found = [FLOATS[one.dtype] for one in (tensors or {}).values() if one.dtype in FLOATS]
+    """The type of most tensors of a checkpoint, scales of stored weights left aside."""
+    named = [one for name, one in (tensors or {}).items() if not name.endswith(SCALES)]
+    found = [FLOATS[one.dtype] for one in named if one.dtype in FLOATS]
     return max(dict.fromkeys(found), key=found.count) if found else None
 
 

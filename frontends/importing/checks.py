@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from ...dialects.stored_layouts import HeldTensor
 from ...dialects.vocabulary import STORED_FLOATS as FLOATS
 from ...dialects.weight_parts import EXPERT, LAYER, experts_found, names_experts
 from ..source_errors import SourceError
 from .pieces import Weight
+from .quantization.facts import CACHE_SCALES
+from .quantization.weights import check_part
 from .writer import ModelText
 
 Shape = tuple[int, ...]
@@ -26,22 +29,43 @@ class Tensor:
     dtype: str
 
 
-def expected(text: ModelText) -> dict[str, Shape]:
-    """The tensors that a text reads, by name, with the shapes of the whole tensors."""
+def expected(text: ModelText) -> dict[str, tuple[HeldTensor, ...]]:
+    """The tensors that a text reads, by name, with the forms that each may have.
+
+    Raises: SourceError for a part of a tensor that cuts a block of scales, and for a matrix that its layout
+        does not hold.
+    """
     shared = (*text.before.weights, *text.behind.weights)
-    found = _shapes(shared, text)
+    found = _forms(shared, text)
     for one in text.kinds:
-        shapes = _shapes(one.piece.weights, text)
+        forms = _forms(one.piece.weights, text)
         for number in one.kind.numbers:
-            found |= {name.replace(LAYER, str(number)): shape for name, shape in shapes.items()}
-    return {name: shape for one, whole in found.items() for name, shape in _of_experts(one, whole)}
+            found |= {name.replace(LAYER, str(number)): form for name, form in forms.items()}
+    return found
 
 
-def _of_experts(name: str, shape: Shape) -> list[tuple[str, Shape]]:
-    """A tensor, or that of each expert where the name counts them."""
-    if not names_experts(name):
-        return [(name, shape)]
-    return [(name.replace(EXPERT, str(number)), shape[1:]) for number in range(shape[0])]
+def _forms(weights: Iterable[Weight], text: ModelText) -> dict[str, tuple[HeldTensor, ...]]:
+    """The tensors of some weights, whole."""
+    weights = tuple(weights)
+    shapes = _shapes(weights, text)
+    found: dict[str, tuple[HeldTensor, ...]] = {}
+    for weight in weights:
+        shape, each = shapes[weight.tensor], names_experts(weight.tensor)
+        forms = _of_matrix(weight, shape[1:] if each else shape, text)
+        numbers = range(shape[0] if each else 1)
+        found |= {name.replace(EXPERT, str(n)): form for name, form in forms.items() for n in numbers}
+    return found
+
+
+def _of_matrix(weight: Weight, shape: Shape, text: ModelText) -> dict[str, tuple[HeldTensor, ...]]:
+    """The tensors that hold a weight whose wide tensor has a shape."""
+    if weight.storage is None:
+        return {weight.tensor: (HeldTensor(tuple(FLOATS), shape),)}
+    if not weight.storage.is_named:
+        return {}
+    declared = (*shape[:-2], shape[-1], shape[-2]) if weight.transposed else shape
+    check_part(weight, declared[-1], text.numbers)
+    return weight.storage.tensors(weight.tensor, declared, transposed=weight.transposed)
 
 
 def _shapes(weights: Iterable[Weight], text: ModelText) -> dict[str, Shape]:
@@ -64,22 +88,14 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
     """
     _check_experts(text, tensors)
     wanted = expected(text)
-    for name, shape in wanted.items():
-        if name not in tensors:
+    for name, forms in wanted.items():
+        if name in tensors:
+            _check_form(name, tensors[name], forms, text)
+        elif not forms[0].optional:
             close = get_close_matches(name, tensors, 1)
             raise SourceError(
                 f"the checkpoint has no tensor '{name}'",
                 f"it has '{close[0]}'" if close else "give all files",
-            )
-        if tensors[name].shape != shape:
-            raise SourceError(
-                f"tensor '{name}' has shape {[*tensors[name].shape]}, the config makes it {[*shape]}",
-                "config and checkpoint are of different models",
-            )
-        if tensors[name].dtype not in FLOATS:
-            raise SourceError(
-                f"tensor '{name}' is of the type {tensors[name].dtype}, which is not read",
-                f"give a checkpoint of {', '.join(FLOATS)}",
             )
     left = [name for name in tensors if name not in wanted]
     patterns = (*skipped(text), *ignored)
@@ -91,6 +107,30 @@ def check(text: ModelText, tensors: Mapping[str, Tensor], ignored: Iterable[str]
             f"--ignore '{unused[0]}' goes on without it",
         )
     return left
+
+
+def _check_form(name: str, tensor: Tensor, forms: Sequence[HeldTensor], text: ModelText) -> None:
+    """Raises: SourceError for a tensor of another shape or type."""
+    shape, dtypes = forms[0].shape, forms[0].dtypes
+    if tensor.dtype not in dtypes and (tensor.dtype in FLOATS or [*dtypes] == [*FLOATS]):
+        method = text.model.scheme.method if text.model.scheme is not None else None
+        says = f"is wide by the config's {method}" if method else "has no quantization_config in the config"
+        if [*dtypes] != [*FLOATS]:
+            says = f"is stored by the config's {method} as {' or '.join(dtypes)}"
+        raise SourceError(
+            f"tensor '{name}' is of the type {tensor.dtype}, and {says}",
+            "config and checkpoint are of different models, or the config's list of modules is not complete",
+        )
+    if tensor.shape not in (form.shape for form in forms):
+        raise SourceError(
+            f"tensor '{name}' has shape {[*tensor.shape]}, the config makes it {[*shape]}",
+            "config and checkpoint are of different models",
+        )
+    if tensor.dtype not in dtypes:
+        raise SourceError(
+            f"tensor '{name}' is of the type {tensor.dtype}, which is not read",
+            f"give a checkpoint of {', '.join(dtypes)}",
+        )
 
 
 def _check_experts(text: ModelText, tensors: Mapping[str, Tensor]) -> None:
@@ -120,6 +160,8 @@ def skipped(text: ModelText) -> list[str]:
     patterns += [f"{model.in_layer('*').replace(LAYER, str(number))}" for number in model.more_layers]
     if model.recipe.head.tied:
         patterns.append(f"{model.head_tensor}.weight")
+    if model.scheme is not None:
+        patterns += (*model.scheme.skipped, *(() if model.cache_type == "f8e4m3" else CACHE_SCALES))
     return [*patterns, *VISION]
 
 

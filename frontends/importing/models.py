@@ -10,6 +10,8 @@ from .chunks import chunk_limit
 from .configs import OFF, Config, shown
 from .keys import resolved
 from .patterns import LayerFacts, layer_facts
+from .quantization.facts import KEY, OLD_KEY
+from .quantization.scheme import Scheme
 from .recipe import Latent, Recipe, Sizes
 
 DTYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32", "float64": "f64"}
@@ -43,6 +45,10 @@ class Model:
     body: str
     """What names on disk begin with."""
     head_tensor: str
+    scheme: Scheme | None = None
+    """How its matrices are stored in few bits; None where they are wide."""
+    cache_type: str | None = None
+    """The type of its caches; None for `dtype`."""
 
     def tensor(self, name: str) -> str:
         """The name on disk of a tensor that belongs to no layer."""
@@ -67,12 +73,12 @@ def language_part(values: Mapping[str, object]) -> tuple[Mapping[str, object], l
     """The config of the language model, and the keys outside of it that are left out.
 
     What stands outside holds for the text, too, where the text's own part says nothing: its type, whether
-    the head is tied.
+    the head is tied, how weights are stored.
     """
     for name in OUTER:
         inner = values.get(name)
         if isinstance(inner, Mapping):
-            shared = ("torch_dtype", "dtype", "tie_word_embeddings")
+            shared = ("torch_dtype", "dtype", "tie_word_embeddings", KEY, OLD_KEY)
             more = {key: values[key] for key in shared if key in values and key not in inner}
             return {**inner, **more}, [key for key in values if key not in (name, *shared)]
     return values, []

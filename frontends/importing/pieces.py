@@ -6,6 +6,8 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .quantization.storage import Storage
+
 Number = int | float
 
 
@@ -54,6 +56,10 @@ class Weight:
     columns: str = ""
     unread: int = 0
     """Rows of the tensor that no weight reads."""
+    linear: bool = False
+    """Whether it is the matrix of a linear layer, or a stack of them, that may be stored in few bits."""
+    storage: Storage | None = None
+    """How it is stored in few bits; None for wide weights."""
     dtype: str = ""
     """Its element type; empty for the text's."""
     of_experts: bool = False
@@ -62,10 +68,31 @@ class Weight:
     @property
     def line(self) -> str:
         """The declaration."""
-        turned = "transposed " if self.transposed else ""
-        parts = "".join(f" {axis} {part}" for axis, part in self.parts if part)
-        typed = f": {self.dtype}" if self.dtype else ""
-        return f'weight {self.name}[{", ".join(self.shape)}]{typed} from {turned}"{self.tensor}"{parts}'
+        declared = f"weight {self.name}[{', '.join(self.shape)}]"
+        if self.storage is not None:
+            declared += self.storage.declared(self.shape)
+            if not self.storage.is_named:
+                return declared
+        elif self.dtype:
+            declared += f": {self.dtype}"
+        return f"{declared} from {self._source}"
+
+    @property
+    def _source(self) -> str:
+        """Where a checkpoint has it; a layout gives the matrix as declared, whose outputs are columns."""
+        storage, parts = self.storage, self.parts
+        if storage is not None and storage.layout is not None:
+            parts = (("columns", self.rows or self.columns),)
+            found = f'{storage.layout} "{self.module}"'
+        else:
+            scales = "" if storage is None else f' scales "{storage.scales_of(self.module)}"'
+            found = f'{"transposed " if self.transposed else ""}"{self.tensor}"{scales}'
+        return found + "".join(f" {axis} {part}" for axis, part in parts if part)
+
+    @property
+    def module(self) -> str:
+        """The name of the module that has the tensor."""
+        return self.tensor.removesuffix(".weight")
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:

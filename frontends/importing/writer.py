@@ -21,6 +21,7 @@ from .parts.latent import latent
 from .parts.residuals import body
 from .patterns import LayerFacts
 from .pieces import Number, Param, Piece, Weight, decimal, literal
+from .quantization.weights import as_stored
 from .recipe import Latent
 from .ropes import Rotation, rotations
 
@@ -91,14 +92,17 @@ class ModelText:
 def compose(model: Model) -> ModelText:
     """The parts of a model's text.
 
-    Raises: SourceError for a rope that is not known.
+    Raises: SourceError for a rope that is not known, and for layers that store their weights differently.
     """
     turned = rotations(model)
     names = _names(model.layers)
     pattern = [names[one] for one in model.layers]
     facts = {name: layer for layer, name in names.items()}
-    made = tuple(Layers(kind, _body(model, facts[kind.name], turned)) for kind in kinds(pattern))
-    before, behind = embedding(model), head(model)
+    made = tuple(
+        Layers(kind, as_stored(_body(model, facts[kind.name], turned), model, kind.numbers))
+        for kind in kinds(pattern)
+    )
+    before, behind = (as_stored(one, model) for one in (embedding(model), head(model)))
     pieces = [
         guard(model.recipe, model.layers),
         before,
@@ -236,7 +240,12 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 
 def folded(line: str) -> str:
-    """A long line, broken where brackets are open: lines do not count there."""
+    """A long line, broken where brackets are open: lines do not count there.
+
+    Brackets of a stored weight are short, and the names behind them long: it stays in one line.
+    """
+    if " scale[" in line:
+        return line
     lines: list[str] = []
     space = len(line) - len(line.lstrip()) + 2
     width = WEIGHT_WIDTH if line.lstrip().startswith("weight ") else WIDTH

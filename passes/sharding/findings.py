@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from xdsl.ir import Operation, SSAValue
 
-from ...dialects.operation import Instead
+from ...dialects.operation import ComputeOp, Instead
 from ...dialects.sharding import Layout, Placement
 
 
@@ -35,6 +35,8 @@ class BodySharding:
     global_uses: list[GlobalUse] = field(default_factory=list[GlobalUse])
     remarks: list[tuple[Operation, str]] = field(default_factory=list[tuple[Operation, str]])
     """What the user should know of an operation."""
+    views: dict[ComputeOp, Placement] = field(default_factory=dict["ComputeOp", "Placement"])
+    """How the results of views of weights lie."""
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,7 @@ def _together(parts: Iterable[BodySharding]) -> BodySharding:
         whole.whole_uses |= part.whole_uses
         whole.global_uses += part.global_uses
         whole.remarks += part.remarks
+        whole.views |= part.views
     return whole
 
 
@@ -284,6 +285,7 @@ class _Rules:
         if before != needed:
             message = f"the result of {view.name} is needed {needed}, and {before} by another reader"
             fail(reader, message, "write it twice, once for each use")
+        self.body.views[view] = needed
         try:
             operands = view.of_weights(needed)
         except CannotSplit as refusal:

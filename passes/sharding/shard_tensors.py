@@ -130,6 +130,8 @@ def _split(module: ModuleOp, plan: ShardingPlan) -> None:
     """Collectives first, then types: retyping makes new values, which the plan does not know."""
     for op, message in plan.body.remarks:
         add_remark(op, message)
+    for view, placement in plan.body.views.items():
+        view.become_part(placement)
     for pattern in (
         ReplaceByParts(plan.body),
         ReduceSummands(plan.body),
@@ -235,4 +237,5 @@ class SplitGlobals(RewritePattern):
         else:
             op.shard_axis, op.shard_parts = IntegerAttr(layout.axis, i64), parts
             op.shard_runs = DenseArrayBase.from_list(i64, layout.runs) if layout.runs else None
+            op.shard_repeats = IntegerAttr(layout.repeats, i64) if layout.repeats > 1 else None
         rewriter.notify_op_modified(op)

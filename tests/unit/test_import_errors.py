@@ -31,8 +31,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "does not know the key rope_scaling.alpha",
     ),
     "weights of few bits": (
-        LLAMA | {"quantization_config": {"quant_method": "fp8"}},
-        "does not know the key quantization_config",
+        LLAMA | {"quantization_config": {"quant_method": "bitsandbytes"}},
+        "quantization_config.quant_method is 'bitsandbytes', which is not read",
     ),
     "a size that is a text": (LLAMA | {"hidden_size": "64"}, "hidden_size is '64', not a whole number"),
     "a fraction of layers": (
@@ -172,7 +172,8 @@ def headers(name: str, **changed: tuple[int, ...] | None) -> dict[str, Tensor]:
     values = config(name)
     recipe = next(one for one in RECIPES if one.name == values["model_type"])
     text = compose(make_model("model", recipe, values, None, None))
-    shapes = expected(text) | {name.replace("__", "."): shape for name, shape in changed.items()}
+    shapes = {name: forms[0].shape for name, forms in expected(text).items()}
+    shapes |= {name.replace("__", "."): shape for name, shape in changed.items()}
     return {name: Tensor(shape, "F32") for name, shape in shapes.items() if shape is not None}
 
 

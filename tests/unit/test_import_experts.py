@@ -220,7 +220,7 @@ def headers(name: str) -> dict[str, Tensor]:
     values = config(name)
     recipe = next(one for one in RECIPES if one.name == values["model_type"])
     composed = compose(make_model("model", recipe, values, None, None))
-    return {tensor: Tensor(shape, "F32") for tensor, shape in expected(composed).items()}
+    return {tensor: Tensor(forms[0].shape, "F32") for tensor, forms in expected(composed).items()}
 
 
 @pytest.mark.parametrize("name", MIXTURES)

@@ -35,6 +35,14 @@ class Command:
         metavar="NAME=VALUE",
     )
     published: PublishedOptions
+    quantize: str | None = option(
+        "the form in which matrices are stored, of a model without checkpoint: f8e4m3, i8, i4, mxfp4, nvfp4",
+        metavar="TYPE",
+    )
+    cache_type: str | None = option(
+        "the type of caches, such as f8e4m3 (default: what the config says, or that of the model)",
+        metavar="TYPE",
+    )
     json: bool = json_option()
 
     @property
@@ -57,7 +65,13 @@ def run(command: Command) -> int:
             f"{shown_path(command.source)} is no published model{HELP_MARK}"
             "give a folder with a config.json, such a file, or a .safetensors file"
         )
-    found = imported(files, command.parameters, command.published)
+    found = imported(
+        files,
+        command.parameters,
+        command.published,
+        quantize=command.quantize,
+        cache_type=command.cache_type,
+    )
     output = None if command.output == STDOUT else command.output
     if output is not None:
         write_file(output, found.text)

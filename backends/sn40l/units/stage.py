@@ -84,8 +84,8 @@ class Instruction:
     operation: str
     operands: tuple[int, ...]
     result: TensorSpec
-    attributes: Mapping[str, int | float | tuple[float, ...]] = field(
-        default_factory=dict[str, int | float | tuple[float, ...]]
+    attributes: Mapping[str, int | float | str | tuple[float, ...]] = field(
+        default_factory=dict[str, int | float | str | tuple[float, ...]]
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...source_errors import SourceError
 from ..experts import Clamped, Experts, Router, Shared, Stacks
 from ..models import Model
@@ -58,7 +60,7 @@ def _check(facts: Experts) -> None:
 def _router(model: Model, facts: Router) -> Piece:
     """From `h` to `chosen`, the numbers of experts of each token, and `weights`, what each of them counts."""
     tensor = model.in_layer(facts.tensor)
-    weights = [matrix("router", "hidden", "experts", tensor, transposed=True)]
+    weights = [replace(matrix("router", "hidden", "experts", tensor, transposed=True), linear=False)]
     if facts.bias:
         weights.append(Weight("router_bias", ("experts",), f"{tensor}.bias"))
     scores = product(_wide(model, "h") if facts.wide else "h", "router", "router_bias" if facts.bias else "")
@@ -144,7 +146,16 @@ def _stack(
     whole, turned = model.in_layer(tensor), stacks.transposed
     rows, columns = (part, "") if turned else ("", part)
     found = [
-        Weight(f"w_{name}", ("experts", *shape), whole, turned, rows=rows, columns=columns, of_experts=True)
+        Weight(
+            f"w_{name}",
+            ("experts", *shape),
+            whole,
+            turned,
+            rows=rows,
+            columns=columns,
+            of_experts=True,
+            linear=True,
+        )
     ]
     if stacks.bias is not None:
         extents, biases = ("experts", shape[1]), model.in_layer(stacks.bias_of(tensor))

@@ -9,8 +9,8 @@ def matrix(name: str, inputs: str, outputs: str, tensor: str, *, transposed: boo
     """The matrix of a linear layer, `[inputs, outputs]`; `part` says which outputs of the tensor it has."""
     tensor = f"{tensor}.weight"
     if transposed:
-        return Weight(name, (inputs, outputs), tensor, True, rows=part)
-    return Weight(name, (inputs, outputs), tensor, columns=part)
+        return Weight(name, (inputs, outputs), tensor, True, rows=part, linear=True)
+    return Weight(name, (inputs, outputs), tensor, columns=part, linear=True)
 
 
 def vector(name: str, extent: str, tensor: str, part: str = "") -> Weight:

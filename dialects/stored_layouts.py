@@ -1,0 +1,176 @@
+"""Layouts in which checkpoints hold matrices of few bits: the tensors of each, their types and their shapes.
+
+A layout is named in a text behind `from`, and the name behind it is the prefix of its tensors. Programs are
+read and checked without numpy; `backends/stored_layouts.py` unpacks what lies there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from .stored_formats import FORMATS, codes_shape, scales_shape
+
+FLOATS = ("F32", "F16", "BF16")
+"""Types of scales that are floats."""
+WORD_BITS = 32
+"""Of the words that GPTQ, AWQ and compressed-tensors pack codes into."""
+
+
+@dataclass(frozen=True)
+class StoredMatrix:
+    """A matrix of codes, or a stack of them, whatever holds it."""
+
+    shape: tuple[int, ...]
+    """`[…, in, out]`, as a text declares it."""
+    format: str
+    block: tuple[int, int]
+    """How many elements along `in` and along `out` share a scale; the last block may be cut off."""
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS or len(self.shape) < 2 or min(self.block) < 1:
+            raise ValueError(f"{self} is no matrix of codes")
+
+    @property
+    def bits(self) -> int:
+        """Bits of a code."""
+        return FORMATS[self.format].bits
+
+    @property
+    def codes_shape(self) -> tuple[int, ...]:
+        """The shape of its codes in bytes: two 4-bit codes a byte, along `in`."""
+        return codes_shape(self.shape, self.format)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The shape of its scales: one for each block."""
+        stack = (1,) * (len(self.shape) - 2)
+        return scales_shape(self.shape, (*stack, *self.block))
+
+
+@dataclass(frozen=True)
+class HeldTensor:
+    """One of the tensors that hold a matrix."""
+
+    dtypes: tuple[str, ...]
+    """The types of safetensors files that it may have."""
+    shape: tuple[int, ...]
+    optional: bool = False
+
+
+Parts = Mapping[str, HeldTensor]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way of holding matrices of few bits."""
+
+    formats: tuple[str, ...]
+    """The stored types that it holds."""
+    parts: Callable[[StoredMatrix], Parts]
+    """Its tensors, by what stands behind the prefix."""
+
+
+def _gptq(matrix: StoredMatrix) -> Parts:
+    inputs, outputs = _plane(matrix)
+    groups, per_word = matrix.blocks[0], WORD_BITS // matrix.bits
+    return {
+        ".qweight": HeldTensor(("I32",), (ceil(inputs / per_word), outputs)),
+        ".qzeros": HeldTensor(("I32",), (groups, ceil(outputs / per_word))),
+        ".scales": HeldTensor(FLOATS, (groups, outputs)),
+        ".g_idx": HeldTensor(("I32",), (inputs,), optional=True),
+    }
+
+
+def _awq(matrix: StoredMatrix) -> Parts:
+    inputs, outputs = _plane(matrix)
+    groups, words = matrix.blocks[0], ceil(outputs * matrix.bits / WORD_BITS)
+    return {
+        ".qweight": HeldTensor(("I32",), (inputs, words)),
+        ".qzeros": HeldTensor(("I32",), (groups, words)),
+        ".scales": HeldTensor(FLOATS, (groups, outputs)),
+    }
+
+
+def _packed(matrix: StoredMatrix) -> Parts:
+    inputs, outputs = _plane(matrix)
+    groups, per_word = matrix.blocks[0], WORD_BITS // matrix.bits
+    return {
+        ".weight_packed": HeldTensor(("I32",), (outputs, ceil(inputs / per_word))),
+        ".weight_scale": HeldTensor(FLOATS, (outputs, groups)),
+        ".weight_zero_point": HeldTensor(("I32",), (ceil(outputs / per_word), groups), optional=True),
+        ".weight_shape": HeldTensor(("I64", "I32"), (2,), optional=True),
+    }
+
+
+def _mxfp4(matrix: StoredMatrix) -> Parts:
+    *stack, inputs, outputs = matrix.shape
+    groups = ceil(inputs / 32)
+    return {
+        "_blocks": HeldTensor(("U8",), (*stack, outputs, groups, 16)),
+        "_scales": HeldTensor(("U8", "F8_E8M0"), (*stack, outputs, groups)),
+    }
+
+
+def _nvfp4(matrix: StoredMatrix) -> Parts:
+    inputs, outputs = _plane(matrix)
+    return {
+        ".weight": HeldTensor(("U8",), (outputs, inputs // 2)),
+        ".weight_scale": HeldTensor(("F8_E4M3",), (outputs, ceil(inputs / 16))),
+        ".weight_scale_2": HeldTensor(("F32",), ()),
+    }
+
+
+def _plane(matrix: StoredMatrix) -> tuple[int, int]:
+    """Raises: ValueError for a stack, which these layouts hold as one matrix after the other."""
+    if len(matrix.shape) != 2:
+        raise ValueError(f"it holds matrices, not a stack of shape {[*matrix.shape]}")
+    return matrix.shape[0], matrix.shape[1]
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "awq": Layout(("i4",), _awq),
+    "gptq": Layout(("i4", "i8"), _gptq),
+    "gptq_v2": Layout(("i4", "i8"), _gptq),
+    "mxfp4": Layout(("f4e2m1",), _mxfp4),
+    "nvfp4": Layout(("f4e2m1",), _nvfp4),
+    "packed": Layout(("i4", "i8"), _packed),
+}
+"""All layouts: AutoAWQ's, AutoGPTQ's with zero points less one and without, gpt-oss's, modelopt's,
+compressed-tensors'."""
+
+
+def parts_of(layout: str, matrix: StoredMatrix) -> Parts:
+    """The tensors that hold a matrix in a layout, by what stands behind the prefix.
+
+    Raises: ValueError where the layout holds no such matrix.
+    """
+    found = LAYOUTS[layout]
+    if matrix.format not in found.formats:
+        raise ValueError(f"{layout} holds {' or '.join(found.formats)}, not {matrix.format}")
+    _check_whole(layout, matrix)
+    return found.parts(matrix)
+
+
+GROUPS: Mapping[str, int] = {"mxfp4": 32, "nvfp4": 16}
+"""How many elements along `in` share a scale, where a layout says it."""
+
+
+def _check_whole(layout: str, matrix: StoredMatrix) -> None:
+    """Raises: ValueError for blocks that the layout does not have, and extents that are no whole blocks."""
+    inputs, outputs = matrix.shape[-2:]
+    along_in, along_out = matrix.block
+    wanted = GROUPS.get(layout, along_in)
+    if along_out != 1 or along_in != wanted:
+        raise ValueError(f"{layout} has scales of [{wanted}, 1] elements, not {[*matrix.block]}")
+    if inputs % along_in:
+        raise ValueError(f"{inputs} inputs are no whole groups of {along_in}")
+    words = {
+        "inputs": (inputs, layout not in ("awq",)),
+        "outputs": (outputs, layout in ("awq", "gptq", "gptq_v2")),
+    }
+    per_word = (WORD_BITS if layout not in GROUPS else 8) // matrix.bits
+    for what, (extent, packs) in words.items():
+        if packs and extent % per_word:
+            raise ValueError(f"{layout} packs {per_word} codes a word; {extent} {what} are no whole words")
