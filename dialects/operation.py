@@ -75,11 +75,6 @@ class TileRule:
     """Of each operand, so many indices for so many of the tiled axis: (1, 128) of scales of blocks. Tiles
     hold whole blocks, but the last one may end within one; absent: all are (1, 1)."""
 
-    def operand_extent(self, number: int, extent: int) -> int:
-        """How many indices of an operand belong to so many of the tiled axis."""
-        own, indices = self.ratios[number] if self.ratios else (1, 1)
-        return -(-extent * own // indices)
-
     @property
     def block(self) -> int:
         """Whole blocks of all operands have a multiple of so many indices."""
@@ -218,6 +213,17 @@ class SocketExchangeOp(ComputeOp, ABC):
 def fusion_of(op: Operation) -> Fusion | Without:
     """What any operation is to the rules of fusion."""
     return op.fusion() if isinstance(op, ComputeOp) else ComputeOp.FUSION
+
+
+def note_reader(copy: Operation, op: Operation) -> None:
+    """Tell the copy of an operation along which axis the first reader of the original is cut."""
+    for use in (use for result in op.results for use in result.uses):
+        reader = use.operation
+        rule = reader.tile_rule() if isinstance(reader, ComputeOp) else None
+        axis = rule.operands[use.index] if isinstance(rule, TileRule) else None
+        if axis is not None and isinstance(copy, ComputeOp):
+            copy.read_along(axis)
+            return
 
 
 def missing_parts(operation: type[Operation]) -> list[str]:

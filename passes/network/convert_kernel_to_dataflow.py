@@ -49,7 +49,7 @@ from ...dialects import dataflow, kernel
 from ...dialects.dataflow import UnitOp
 from ...dialects.dataflow_loops import Slices, set_loops
 from ...dialects.loop_tree import Loop, LoopTree
-from ...dialects.operation import ComputeOp
+from ...dialects.operation import ComputeOp, note_reader
 from ...dialects.tensors import element_type_of, end_of
 from ...dialects.vocabulary import CALL, ITERATION, STEP, Rate
 from ..diagnostics import fail
@@ -81,6 +81,7 @@ def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
     def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
         clone = op.clone()
         clone.operands = arguments
+        note_reader(clone, op)
         return [clone], clone.results[0], []
 
     types = [operand.type for operand in op.operands]

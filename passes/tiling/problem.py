@@ -5,12 +5,12 @@ Along which axes a stage may be cut is what the tile rules of its operations say
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import lcm, prod
 
 from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
 from ...dialects import dataflow, nn
 from ...dialects.dataflow_kernel import consumer_of, producer_of, readers_of
@@ -101,9 +101,9 @@ class TilingProblem:
     def _neighbours(self, stage: dataflow.StageOp, axes: StageAxes) -> Iterator[int]:
         """Bytes of an element of each stream cut along its last axis, whose elements are neighbours."""
         ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
-        for channel, argument, axis in ports:
+        for number, (channel, argument, axis) in enumerate(ports):
             shape = shape_of(argument)
-            if axis == len(shape) - 1 and streams_tiles(channel):
+            if axis == len(shape) - 1 and streams_tiles(channel) and number not in axes.ratios:
                 yield size_bytes_of(argument) // prod(shape)
 
     def _streamed_bytes(self, stage: dataflow.StageOp, axes: StageAxes) -> int:
@@ -131,6 +131,10 @@ def tiling_problem(network: dataflow.KernelOp) -> TilingProblem:
     return problem
 
 
+Ratio = tuple[int, int]
+"""So many indices of an operand for so many of the axis that is cut; see `TileRule`."""
+
+
 @dataclass(frozen=True)
 class StageAxes:
     """The tiled axis of each body argument and of each yielded value; None stands for whole.
@@ -146,6 +150,13 @@ class StageAxes:
     """The last tile may be larger than what is left of the extent."""
     adds_up: bool = False
     """It accumulates over its tiles, so there must be zeros where the last one hangs over."""
+    ratios: Mapping[int, Ratio] = field(default_factory=dict[int, Ratio])
+    """Of the arguments of which other numbers of indices are cut, by number."""
+
+    def argument_extent(self, number: int, extent: int) -> int:
+        """How many indices of an argument belong to so many of the stage."""
+        own, indices = self.ratios.get(number, (1, 1))
+        return -(-extent * own // indices)
 
 
 def cut_type(type_: Attribute, axis: int | None, extent: int) -> Attribute:
@@ -199,12 +210,19 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
             return whole
         rules.append(rule)
     arguments = tuple(axes.get(argument) for argument in block.args)
+    ratios = _ratios(stage, rules)
     extents = {
         shape_of(argument)[axis]
-        for argument, axis in zip(block.args, arguments, strict=True)
-        if axis is not None
+        for number, (argument, axis) in enumerate(zip(block.args, arguments, strict=True))
+        if axis is not None and ratios is not None and number not in ratios
     }
-    if len(extents) != 1:
+    if ratios:
+        extents |= {
+            shape_of(value)[axis]
+            for value, axis in axes.items()
+            if isinstance(value, OpResult) and axis is not None
+        }
+    if len(extents) != 1 or ratios is None:
         return whole
     yielded = tuple(axes.get(value) for value in stage.yielded())
     if any(axis is not None for axis in yielded[len(stage.outs) :]):
@@ -212,7 +230,23 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     extent, multiple = extents.pop(), lcm(_store_multiple(stage), *(rule.multiple for rule in rules))
     adds_up = any(rule.accumulates for rule in rules)
     may_hang_over = extent % multiple == 0 and (not adds_up or _adds_zeros(stage, rules))
-    return StageAxes(arguments, yielded, extent, multiple, may_hang_over, adds_up)
+    blocks = lcm(multiple, *(rule.block for rule in rules))
+    return StageAxes(arguments, yielded, extent, blocks, may_hang_over, adds_up, ratios)
+
+
+def _ratios(stage: dataflow.StageOp, rules: Sequence[TileRule]) -> dict[int, Ratio] | None:
+    """The arguments of which other numbers of indices are cut; None where one is no stream of its own."""
+    numbers: dict[SSAValue, int] = {argument: argument.index for argument in stage.body.block.args}
+    found: dict[int, Ratio] = {}
+    for op, rule in zip(stage.body_ops(), rules, strict=True):
+        for operand, axis, ratio in zip(op.operands, rule.operands, rule.ratios, strict=False):
+            if axis is None or ratio == (1, 1):
+                continue
+            number = numbers.get(operand, len(stage.ins))
+            if number >= len(stage.ins) or not streams_tiles(stage.ins[number]):
+                return None
+            found[number] = ratio
+    return found
 
 
 def _adds_zeros(stage: dataflow.StageOp, rules: Sequence[TileRule]) -> bool:

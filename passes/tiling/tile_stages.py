@@ -133,8 +133,9 @@ def _cut_body(stage: dataflow.StageOp, axes: StageAxes, extent: int) -> None:
     """Give the body's values the types of tiles of an extent."""
     block = stage.body.block
     kinds: dict[SSAValue, int | None] = {}
-    for argument, axis in zip(list(block.args), axes.arguments, strict=True):
-        kinds[_set_type(argument, cut_type(argument.type, axis, extent))] = axis
+    for number, (argument, axis) in enumerate(zip(list(block.args), axes.arguments, strict=True)):
+        tile = cut_type(argument.type, axis, axes.argument_extent(number, extent))
+        kinds[_set_type(argument, tile)] = axis
     for op in list(stage.body_ops()):
         rule, result = tile_rule(op), op.results[0]
         assert rule is not None, "a stage that is cut has operations with rules"
