@@ -34,7 +34,7 @@ from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp, producer_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
-from .operation import ComputeOp, TileRule
+from .operation import ComputeOp, index_factors
 from .tensors import (
     ChannelType,
     end_of,
@@ -156,34 +156,17 @@ class StageOp(UnitOp):
         The last three are extents along the axis in which they differ; of a tile that is the argument, which
         has none, both are 0. Of what is packed they are those of what it stands for.
         """
-        factors = self._factors()
+        factors = index_factors(self.body_ops(), self.body.block.args)
         for number, (channel, port) in enumerate(zip(self.ins, self.ports(), strict=True)):
-            factor = factors.get(number, 1)
-            if factor > 1 and channel in known:
-                yield channel, 0, 0, known[channel] * factor
-                continue
-            if factor != 1:
+            if (factor := factors.get(number, 1)) != 1:
+                if factor and channel in known:
+                    yield channel, 0, 0, known[channel] * factor
                 continue
             tile = shape_of(tile_of(channel))[port.axis] if port.axis is not None else 0
             argument = port.extent if port.axis is not None else 0
             whole = known.get(channel, tile if port.slices > 1 else None)
             if whole is not None and argument != whole:
                 yield channel, tile, argument, whole
-
-    def _factors(self) -> dict[int, int]:
-        """Inputs that an operation takes by other numbers of indices: how many an index of each stands for.
-
-        That is known of the first operand; of the others, which have an index for a block, it is 0.
-        """
-        numbers: dict[SSAValue, int] = {argument: argument.index for argument in self.body.block.args}
-        found: dict[int, int] = {}
-        for op in self.body_ops():
-            rule = op.tile_rule()
-            ratios = rule.ratios if isinstance(rule, TileRule) else ()
-            for place, (operand, (_, indices)) in enumerate(zip(op.operands, ratios, strict=False)):
-                if (number := numbers.get(operand)) is not None:
-                    found[number] = 0 if place else indices
-        return found
 
     def cut_extents(self, known: Mapping[SSAValue, int]) -> Iterable[tuple[SSAValue, int]]:
         whole = next((whole for _, _, _, whole in self._cuts(known)), None)

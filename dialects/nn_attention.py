@@ -48,6 +48,7 @@ class AttentionOp(MaskedOp):
     NUMPY: ClassVar = ".backends.numerics_attention:attention"
     SPELLING: ClassVar = Spelling("attention", ("query", "keys", "values", "position"), ("scale", *OPTIONS))
     FUSION: ClassVar = Fusion("attention")
+    MULTIPLIES: ClassVar = (0, 1, 2)
 
     query = operand_def(TensorType[AnyFloat])
     keys = operand_def(MemRefType[AnyFloat])
