@@ -138,7 +138,7 @@ def _reason(report: Report, *, attainable: bool = False) -> str:
     """What sets the roofline, or what is attainable."""
     machine, traffic = report.machine, report.traffic
     of = "a step" if report.steps == 1 else "a call"
-    match limit(machine, traffic, report.flops, attainable=attainable):
+    match limit(machine, traffic, report.flops, report.wide_flops, attainable=attainable):
         case "HBM" if attainable:
             return f"streams reach {share_text(machine.hbm_efficiency_permille / 1000)} of HBM's bandwidth"
         case "HBM":

@@ -236,7 +236,7 @@ class _Rules:
     # How values lie, and how operations need them.
 
     def _view(self, op: Operation) -> ShardView:
-        """What the rule of an operation sees.
+        """What the rule of an operation sees; of a view of weights, the first of these is what counts.
 
         Raises: CannotSplit where a view of weights among its operands cannot be split.
         """
@@ -244,7 +244,10 @@ class _Rules:
         free = frozenset(number for number, value in enumerate(op.operands) if self._is_free(value))
         wanted = self.wanted.get(op.results[0]) if op.results else None
         preferred = dict[int, Placement]()
+        first = op.WEIGHTS[0] if isinstance(op, ComputeOp) and self._is_view(op) else None
         for number, value in enumerate(op.operands):
+            if first not in (None, number):
+                continue
             if value in self.views and (best := self.views[value].preferred(self._view(self.views[value]))):
                 preferred[number] = best
         return ShardView(self.sockets, operands, free, wanted, preferred)

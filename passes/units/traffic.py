@@ -101,9 +101,24 @@ def network_pmus(network: dataflow.KernelOp, machine: Machine) -> int:
     return sum(needed_pmus(channel, machine, looped=looped) for channel in network.channels())
 
 
-def stage_flops(stage: dataflow.StageOp) -> int:
+def _flops(stage: dataflow.StageOp) -> int:
     """Floating-point operations of one firing."""
     return sum(op.flops() for op in stage.body_ops())
+
+
+def _wide_flops(stage: dataflow.StageOp) -> int:
+    """Of these, those of products of wide numbers."""
+    return sum(op.wide_flops() for op in stage.body_ops())
+
+
+def pcu_cycles(stage: dataflow.StageOp, machine: Machine) -> float:
+    """Cycles that one PCU takes to compute one firing."""
+    return machine.pcu_cycles(_flops(stage), _wide_flops(stage))
+
+
+def stage_cycles(stage: dataflow.StageOp, machine: Machine, pcus: int) -> int:
+    """Cycles that so many PCUs take to compute one firing, rounded up."""
+    return machine.compute_cycles(_flops(stage), _wide_flops(stage), pcus)
 
 
 def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:

@@ -84,8 +84,8 @@ class Instruction:
     operation: str
     operands: tuple[int, ...]
     result: TensorSpec
-    attributes: Mapping[str, int | float | str | tuple[float, ...]] = field(
-        default_factory=dict[str, int | float | str | tuple[float, ...]]
+    attributes: Mapping[str, int | float | tuple[float, ...]] = field(
+        default_factory=dict[str, int | float | tuple[float, ...]]
     )
 
 
@@ -106,6 +106,8 @@ class Stage(Unit):
     """One firing does so many."""
     pcus: tuple[int, int] = (0, 0)
     """The first PCU and the number of PCUs."""
+    wide_flops: int = 0
+    """Of the FLOPs, those of products of numbers of 32 bits or more."""
 
     op_name: ClassVar[str] = "dataflow.stage"
     named_by_inputs: ClassVar[bool] = True
@@ -132,8 +134,8 @@ class Stage(Unit):
         )
 
     @property
-    def work(self) -> tuple[int, int]:
-        return self.flops, self.ii_cycles
+    def work(self) -> tuple[int, int, int]:
+        return self.flops, self.wide_flops, self.ii_cycles
 
     @property
     def periods(self) -> tuple[int, ...]:
@@ -144,6 +146,7 @@ class Stage(Unit):
         require(self.ii_cycles > 0, f"an II of {self.ii_cycles} cycles; it takes one at least")
         require(self.latency_cycles >= 0, f"a latency of {self.latency_cycles} cycles")
         require(self.flops >= 0, f"{self.flops} FLOPs")
+        require(0 <= self.wide_flops <= self.flops, f"{self.wide_flops} of {self.flops} FLOPs are wide")
         for period in self.periods:
             require(period > 0, f"a period of {period}; it takes one at least")
         for port in self.inputs:
@@ -209,6 +212,7 @@ class Stage(Unit):
             numbering.number(op.latency),
             numbering.flops(op.body.block),
             (numbering.number(op.pcu_first), numbering.number(op.pcus)),
+            numbering.wide_flops(op.body.block),
         )
 
 
