@@ -102,7 +102,30 @@ def local_rows(ids: Array, table: Array, socket: int, count: int, result: Tensor
     return rows
 
 
+def own_experts(
+    operands: Sequence[Sequence[Array]], attributes: Attributes, result: TensorSpec
+) -> list[Array]:
+    """Ids of experts as each socket counts its own, which stand one socket's behind another's.
+
+    Raises: ValueError for an id that no expert has.
+    """
+    experts, sockets = int(attributes["experts"]), len(operands)
+    return [local_experts(ids, experts, socket, sockets) for socket, (ids,) in enumerate(operands)]
+
+
+def local_experts(ids: Array, experts: int, socket: int, sockets: int) -> Array:
+    """Ids as one socket counts its own experts, of which each has so many: -1 for those of the others.
+
+    Raises: ValueError for an id that no expert has.
+    """
+    outside = ids[(ids < 0) | (ids >= experts * sockets)]
+    if outside.size:
+        raise ValueError(f"expert {outside[0]} is outside 0 to {experts * sockets - 1}")
+    return np.where(ids // experts == socket, ids % experts, -1).astype(ids.dtype)
+
+
 COLLECTIVES: Mapping[str, Collective] = {
-    f"collective.{operation.__name__}": operation for operation in (all_reduce, all_gather, sharded_embedding)
+    f"collective.{operation.__name__}": operation
+    for operation in (all_reduce, all_gather, sharded_embedding, own_experts)
 }
 """What each collective operation computes, by its name in the IR."""

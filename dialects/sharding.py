@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from .vocabulary import ExpertSharding
+
 
 @dataclass(frozen=True)
 class Replicated:
@@ -30,9 +32,14 @@ class Split:
     """What has been put in is known to be zeros still; it may have become other numbers."""
     blocks: int = 1
     """The axis is so many equal blocks, one behind the other, and each part has its part of each block."""
+    places: int = 0
+    """With that, each part has whole blocks instead, those of its own experts, which are known at run time:
+    room for so many, the rest of which is empty."""
 
     def extent(self, whole: int) -> int:
         """The extent of one part; without zeros the parts divide the whole extent."""
+        if self.places:
+            return whole // self.blocks * self.places
         return (sum(self.runs) or whole) // self.parts
 
     @property
@@ -42,6 +49,8 @@ class Split:
 
     def __str__(self) -> str:
         text = f"in {self.parts} parts along axis {self.axis}"
+        if self.places:
+            return f"{text}, each with room for {self.places} of {self.blocks} blocks"
         text += f" of each of {self.blocks} blocks" if self.blocks > 1 else ""
         return f"{text}, padded from {sum(self.runs[::2])} to {sum(self.runs)}" if self.runs else text
 
@@ -121,6 +130,8 @@ class ShardView:
     """How the result ought to lie for the heads that it holds."""
     preferred: Mapping[int, Placement] = field(default_factory=dict[int, "Placement"])
     """How operands that are views of weights had best be split, by number."""
+    experts: ExpertSharding = "ffn"
+    """What of the experts each socket has."""
 
     def require_free(self, number: int, what: str) -> None:
         """Raises: CannotSplit unless an operand is a weight or state."""

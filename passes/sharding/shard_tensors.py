@@ -24,9 +24,10 @@ from ...dialects.kernel import FunctionLikeOp
 from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.sharding import PARTIAL, Split
 from ...dialects.tensors import element_type_of, shape_of
+from ...dialects.vocabulary import ExpertSharding
 from ..diagnostics import add_remark, fail
 from .findings import BodySharding
-from .plan import ShardingPlan, plan_sharding
+from .plan import ShardingPlan, Sockets, plan_sharding
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ class ShardTensorsPass(ModulePass):
 
     sockets: int = 0
     """Over how many sockets; those of the module's machine if 0, else the machine is given so many."""
+    experts: ExpertSharding = "ffn"
+    """What of the experts each socket has: a part of each, or whole ones, those that stand one behind another
+    in their stacks."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.sockets < 0:
@@ -111,7 +115,7 @@ class ShardTensorsPass(ModulePass):
             set_machine(op, machine.with_values({"sockets": sockets}))
         if sockets > 1 and not split_before:
             _check_level(op)
-            _split(op, plan_sharding(op, sockets))
+            _split(op, plan_sharding(op, Sockets(sockets, self.experts)))
 
 
 def _is_split(module: ModuleOp) -> bool:
