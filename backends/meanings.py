@@ -15,8 +15,8 @@ _PACKAGE = __name__.rpartition(".backends")[0]
 _NAMES = """
     add add_scalar argmax attention attention_scores attention_softmax attention_values cast clamp concat
     distinct div div_scalar embedding exp gather_slices gelu gelu_erf layer_norm matmul mul mul_scalar
-    rdiv_scalar relu rms_norm rms_scale rope rsub_scalar sigmoid silu slice softplus sqrt square_sum sub
-    tanh
+    rdiv_scalar relu rms_norm rms_scale rope rsub_scalar scale sigmoid silu slice softmax softplus spread
+    sqrt square_sum sub sum take tanh top_k
 """
 KNOWN = tuple(f"nn.{name}" for name in _NAMES.split())
 """Our operations that have a numpy meaning; they are known without it, as numpy is slow to import."""
@@ -30,9 +30,9 @@ def is_known(name: str) -> bool:
 @cache
 def operations() -> Mapping[str, Operation]:
     """What our operations compute, by their names in the IR."""
-    from . import numerics_attention, numerics_experts  # with both, all of them are there
+    from . import numerics_attention, numerics_experts, numerics_routing  # with them, all are there
 
-    return numerics_attention.OPERATIONS | numerics_experts.OPERATIONS
+    return numerics_attention.OPERATIONS | numerics_experts.OPERATIONS | numerics_routing.OPERATIONS
 
 
 @cache

@@ -37,7 +37,8 @@ def gather_slices(operands: Sequence[Array], attributes: Attributes, result: Ten
     Raises: ValueError for an id that the stack has no slice of.
     """
     stack, ids = operands
-    return np.concatenate([_slice(stack, int(index)) for index in ids], axis=int(attributes["along"]))
+    slices = [_slice(stack, int(index)) for index in ids]
+    return np.concatenate(slices, axis=int(attributes["along"])).reshape(result.shape)
 
 
 def _slice(stack: Array, index: int) -> Array:

@@ -57,6 +57,9 @@ from .nn_experts import GatherSlicesOp as GatherSlicesOp
 from .nn_functions import FUNCTION_OPERATIONS
 from .nn_functions import GeluOp as GeluOp
 from .nn_functions import SiluOp as SiluOp
+from .nn_gates import GATE_OPERATIONS
+from .nn_gates import ScaleOp as ScaleOp
+from .nn_gates import SpreadOp as SpreadOp
 from .nn_norm_parts import NORM_PARTS
 from .nn_norm_parts import RMSScaleOp as RMSScaleOp
 from .nn_norm_parts import SquareSumOp as SquareSumOp
@@ -64,6 +67,12 @@ from .nn_norms import NORM_OPERATIONS
 from .nn_norms import LayerNormOp as LayerNormOp
 from .nn_norms import RMSNormOp as RMSNormOp
 from .nn_rope import RopeOp as RopeOp
+from .nn_routing import ROUTING_OPERATIONS
+from .nn_routing import TakeOp as TakeOp
+from .nn_routing import TopKOp as TopKOp
+from .nn_rows import WHOLE_ROW_OPERATIONS
+from .nn_rows import SoftmaxOp as SoftmaxOp
+from .nn_rows import SumOp as SumOp
 from .nn_scalar import SCALAR_OPERATIONS
 from .nn_scalar import AddScalarOp as AddScalarOp
 from .nn_scalar import MulScalarOp as MulScalarOp
@@ -215,7 +224,10 @@ NN = Dialect(
         *FUNCTION_OPERATIONS,
         *ELEMENT_OPERATIONS,
         *VIEW_OPERATIONS,
+        *WHOLE_ROW_OPERATIONS,
+        *ROUTING_OPERATIONS,
         *EXPERT_OPERATIONS,
+        *GATE_OPERATIONS,
         ObserveOp,
     ],
 )

@@ -20,7 +20,7 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import ParseError
 
 from .operation import SPLIT_ALREADY, ComputeOp, Fusion, Instead, TileRule, Without
-from .sharding import PARTIAL, REPLICATED, Sharded, ShardView, Split, zeros_in
+from .sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split, zeros_in
 from .spelling import LEFT, RIGHT, TRANSPOSED, Arguments, Spelling, extents
 from .tensors import element_type_of, expect, shape_of
 
@@ -195,11 +195,18 @@ class MatmulOp(ComputeOp):
             return Sharded((rows, replace(rows, axis=1 - columns)), PARTIAL)
         placement, remarks = view.wanted, ()
         if placement is None and (best := view.preferred.get(1)) is not None:
-            placement = replace(best, axis=1) if isinstance(best, Split) and best.axis == columns else None
+            placement = _of_columns(best, columns)
         if placement is None:
             placement, remarks = view.padded(1, shape_of(self.result)[1], "columns of the product")
         weight = replace(placement, axis=columns) if isinstance(placement, Split) else placement
         return Sharded((REPLICATED, weight), zeros_in(placement), remarks)
+
+
+def _of_columns(weight: Placement, columns: int) -> Placement | None:
+    """How a product lies whose weight lies so; None where it is not the columns that are split."""
+    if not isinstance(weight, Split):
+        return weight
+    return replace(weight, axis=1) if weight.axis == columns else None
 
 
 def _inner_extents_differ(arguments: Arguments, lhs: SSAValue, rhs: SSAValue, columns: int) -> ParseError:

@@ -16,13 +16,14 @@ from xdsl.traits import Pure
 from .operation import ComputeOp, Fusion, TileRule, Without
 from .sharding import CannotSplit, Placement, Sharded, ShardView, Split, shifted
 from .spelling import FLOAT_TYPES, Arguments, Spelling
-from .tensors import element_type_of, ends_with, expect, shape_of
+from .tensors import element_type_of, expect, is_column, repeats, shape_of
 
 
 class ElementwiseOp(ComputeOp, ABC):
     """An operation on elements, each by itself; the base of all such.
 
-    Operands have the shape of the result or, as parameters of columns, the last extents of it.
+    Operands have the shape of the result or, as parameters of columns, the last extents of it. One of a
+    single column is repeated over all columns of the result.
     """
 
     FLOPS: ClassVar[int] = 1
@@ -41,23 +42,37 @@ class ElementwiseOp(ComputeOp, ABC):
         """Leading axes that each operand has less than the result."""
         return [len(shape_of(self.result)) - len(shape_of(operand)) for operand in self.operands]
 
+    @property
+    def _columns(self) -> frozenset[int]:
+        """Numbers of the operands whose single column is repeated over those of the result."""
+        return frozenset(
+            number
+            for number, operand in enumerate(self.operands)
+            if is_column(shape_of(operand), shape_of(self.result))
+        )
+
     def flops(self) -> int:
         return self.FLOPS * prod(shape_of(self.result))
 
     def tile_rule(self) -> TileRule | Without:
-        """Along the last axis, as its producers are."""
+        """Along the last axis, as its producers are; a single column is whole."""
         last = len(shape_of(self.result)) - 1
         if last < 0:
             return Without("a scalar has no axis")
-        axes = (last - axes for axes in self._missing)
-        return TileRule(tuple(axis if axis >= 0 else None for axis in axes), last, elementwise=True)
+        axes = [last - axes for axes in self._missing]
+        cut = (axis >= 0 and number not in self._columns for number, axis in enumerate(axes))
+        return TileRule(
+            tuple(axis if is_cut else None for axis, is_cut in zip(axes, cut, strict=True)),
+            last,
+            elementwise=True,
+        )
 
     def shard(self, view: ShardView) -> Sharded:
         """Along any axis, all operands equally.
 
         Raises: CannotSplit where padding would become infinities or NaNs, which zeros do not take out again.
         """
-        sharded = view.alike(self._missing)
+        sharded = view.alike(self._missing, self._columns, len(shape_of(self.result)))
         result = sharded.result
         if not isinstance(result, Split):
             return sharded
@@ -67,8 +82,13 @@ class ElementwiseOp(ComputeOp, ABC):
         return replace(sharded, result=replace(result, zeros=result.zeros and self.OF_ZEROS == "zeros"))
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
-        """What it is made of lies as it does."""
-        return [shifted(result, -axes) if result is not None else None for axes in self._missing]
+        """What it is made of lies as it does, but for single columns."""
+        if result is None:
+            return [None] * len(self.operands)
+        return [
+            shifted(result, -axes) if number not in self._columns else None
+            for number, axes in enumerate(self._missing)
+        ]
 
 
 class UnaryOp(ElementwiseOp, ABC):
@@ -94,7 +114,8 @@ class UnaryOp(ElementwiseOp, ABC):
 class BinaryOp(ElementwiseOp, ABC):
     """An elementwise operation on two tensors of one element type.
 
-    One may have fewer dimensions: it is repeated over the leading axes of the other one.
+    One may have fewer dimensions: it is repeated over the leading axes of the other one. Or it has a single
+    column, `[B, 1]`: it is repeated over the columns of the other one, `[B, N]`.
     """
 
     lhs = operand_def(TensorType[AnyFloat])
@@ -103,13 +124,12 @@ class BinaryOp(ElementwiseOp, ABC):
     assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, lhs: SSAValue, rhs: SSAValue, result_type: Attribute | None = None):
-        wider = rhs if len(shape_of(rhs)) > len(shape_of(lhs)) else lhs
+        wider = max(lhs, rhs, key=lambda side: (len(shape_of(side)), prod(shape_of(side))))
         super().__init__(operands=[lhs, rhs], result_types=[result_type or wider.type])
 
     def verify_shapes(self) -> None:
         lhs, rhs, result = shape_of(self.lhs), shape_of(self.rhs), shape_of(self.result)
-        longer, shorter = (lhs, rhs) if len(lhs) >= len(rhs) else (rhs, lhs)
-        fits = longer == result and ends_with(longer, shorter)
+        fits = result in (lhs, rhs) and repeats(lhs, result) and repeats(rhs, result)
         expect(fits, f"shapes differ: {lhs}, {rhs} -> {result}")
         types = {str(element_type_of(value)) for value in (self.lhs, self.rhs, self.result)}
         expect(len(types) == 1, f"element types differ: {', '.join(sorted(types))}")

@@ -24,6 +24,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
+from .nn_routing import TopKOp
 from .operation import SPLIT_ALREADY, ComputeOp, Fusion, Instead, Without
 from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, shown
@@ -85,7 +86,7 @@ class DistinctOp(ComputeOp):
 
     NUMPY: ClassVar = ".backends.numerics_experts:distinct"
     SPELLING: ClassVar = Spelling("distinct", ("ids", "experts"))
-    FUSION: ClassVar = Fusion("selection", "experts")
+    FUSION: ClassVar = Fusion("routing", "router")
 
     ids = operand_def(TensorType[IntegerType])
     experts = prop_def(IntegerAttr.constr(i64))
@@ -108,6 +109,8 @@ class DistinctOp(ComputeOp):
     def verify_shapes(self) -> None:
         ids, wanted = shape_of(self.ids), (self._places,)
         expect(len(ids) == 2, f"ids are {ids}; distinct takes [batch, chosen]")
+        fault = _fault_of_scores(self.ids, self.experts.value.data)
+        expect(not fault, fault)
         expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
 
     def flops(self) -> int:
@@ -119,6 +122,8 @@ class DistinctOp(ComputeOp):
         if experts < shape_of(ids)[1]:
             message = f"{shape_of(ids)[1]} of {experts} experts"
             raise arguments.wrong("experts", message, "give the number of all experts")
+        if fault := _fault_of_scores(ids, experts):
+            raise arguments.wrong("experts", fault, "give as many experts as there are scores in a row")
         return cls(ids, experts)
 
     def tile_rule(self) -> Without:
@@ -142,11 +147,20 @@ class DistinctOp(ComputeOp):
         return Instead((own, DistinctOp(own.result, experts // view.sockets, places)))
 
 
+def _fault_of_scores(ids: SSAValue, experts: int) -> str:
+    """What is wrong with ids that are known to be those of another number of columns; nothing if empty."""
+    if not isinstance(ids.owner, TopKOp):
+        return ""
+    columns = shape_of(ids.owner.x)[1]
+    return "" if columns == experts else f"ids name some of {columns} columns, there are {experts} experts"
+
+
 @irdl_op_definition
 class GatherSlicesOp(ComputeOp):
     """The slices of a stack that ids name, put together along one of their axes: the weights of experts.
 
     `%w = nn.gather_slices %stack, %ids along 1 : (tensor<8x4x6xbf16>, tensor<2xi32>) -> tensor<4x12xbf16>`.
+    Slices with a single axis, biases, may be rows each: `tensor<8x6xbf16>` gives `tensor<2x6xbf16>` along 0.
     For an id of -1 there are zeros, and nothing is read. It is an indexed read of memory, not a computation.
     """
 
@@ -167,8 +181,9 @@ class GatherSlicesOp(ComputeOp):
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$stack `,` $ids `along` $along attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, stack: SSAValue, ids: SSAValue, along: int):
-        shape = _joined(shape_of(stack)[1:], along, shape_of(ids)[0])
+    def __init__(self, stack: SSAValue, ids: SSAValue, along: int, *, as_rows: bool = False):
+        """`as_rows` says that a slice, which has a single axis, is a row of the result."""
+        shape = _joined(((1,) if as_rows else ()) + shape_of(stack)[1:], along, shape_of(ids)[0])
         result = TensorType(element_type_of(stack), shape)
         super().__init__(
             operands=[stack, ids], result_types=[result], properties={"along": IntegerAttr(along, i64)}
@@ -179,12 +194,25 @@ class GatherSlicesOp(ComputeOp):
         """The axis of a slice, and of the result, along which slices are put together."""
         return self.along.value.data
 
+    @property
+    def slice_shape(self) -> tuple[int, ...]:
+        """The shape of a slice, with as many axes as the result: a bias that is a row is `[1, N]`."""
+        return (1,) * self._new_axes + shape_of(self.stack)[1:]
+
+    @property
+    def _new_axes(self) -> int:
+        """Axes that a slice gets in front of its own: one where it is a row of the result."""
+        stack, result = shape_of(self.stack), shape_of(self.result)
+        return 1 if len(stack) == len(result) == 2 and self.axis == 0 else 0
+
     def verify_shapes(self) -> None:
         stack, ids, result = shape_of(self.stack), shape_of(self.ids), shape_of(self.result)
         expect(len(ids) == 1, f"ids are {ids}; gather_slices takes a row of them")
         expect(len(stack) > 1, f"the stack is {stack}; its slices have an axis or more")
         expect(0 <= self.axis < len(stack) - 1, f"along axis {self.axis} of slices {stack[1:]}")
-        wanted = _joined(stack[1:], self.axis, ids[0])
+        fault = _fault_of_counts(self.stack, self.ids)
+        expect(not fault, fault)
+        wanted = _joined(self.slice_shape, self.axis, ids[0])
         expect(result == wanted, f"result is {result}, should be {wanted}")
         same = element_type_of(self.stack) == element_type_of(self.result)
         expect(same, f"the stack is a {self.stack.type}, the result a {self.result.type}")
@@ -194,13 +222,17 @@ class GatherSlicesOp(ComputeOp):
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> GatherSlicesOp:
-        """`columns_of` puts slices side by side, `rows_of` one below the other."""
+        """`columns_of` puts slices side by side, `rows_of` one below the other; so biases are rows."""
         stack, ids = arguments.floats("stack"), arguments.indices("ids", rank=1)
         rank = len(shape_of(stack))
         if rank < 2:
             message = f"the stack is {shown(stack.type)}; it has one slice for each expert"
             raise arguments.wrong("stack", message, "declare it as [experts, in, out]")
-        return cls(stack, ids, rank - 2 if arguments.name == "columns_of" else 0)
+        if fault := _fault_of_counts(stack, ids):
+            raise arguments.wrong("stack", fault, "give distinct the number of experts in the stack")
+        if arguments.name == "columns_of":
+            return cls(stack, ids, rank - 2)
+        return cls(stack, ids, 0, as_rows=rank == 2)
 
     def tile_rule(self) -> Without:
         """It is an indexed read of memory."""
@@ -211,10 +243,14 @@ class GatherSlicesOp(ComputeOp):
         return view.whole()
 
     def preferred(self, view: ShardView) -> Placement | None:
-        """Each socket has its part of each slice, or, where ids are split, the slices of its own ids."""
-        ids = view.operands[1]
-        if isinstance(ids, Split):
+        """Each socket has its part of each slice, or, where ids are split, the slices of its own ids.
+
+        Slices that are rows are few and short, so that every socket has them all.
+        """
+        if isinstance(ids := view.operands[1], Split):
             return replace(ids, axis=self.axis)
+        if self._new_axes:
+            return REPLICATED
         extent, slices = shape_of(self.stack)[self.axis + 1], shape_of(self.ids)[0]
         view.require_even(extent, view.sockets, f"{'rows' if self.axis == 0 else 'columns'} of each expert")
         return Split(self.axis, view.sockets, blocks=slices)
@@ -223,13 +259,21 @@ class GatherSlicesOp(ComputeOp):
         """Blocks that are split are split slices; whole blocks here and there are a split stack."""
         if isinstance(result, Replicated):
             return REPLICATED, REPLICATED
-        slices = shape_of(self.ids)[0]
+        slices, own = shape_of(self.ids)[0], result.axis + 1 - self._new_axes
         if result.places:
             return Split(0, result.parts), replace(result, axis=0)
-        if result.axis != self.axis or result.blocks == slices:
-            return Split(result.axis + 1, result.parts, result.runs), REPLICATED
+        if result.axis != self.axis or (result.blocks == slices and own > 0):
+            return Split(own, result.parts, result.runs), REPLICATED
         message = f"{slices} slices do not lie {result}"
         raise CannotSplit(message, "take a number of sockets that divides what each expert has")
+
+
+def _fault_of_counts(stack: SSAValue, ids: SSAValue) -> str:
+    """What is wrong with ids that are known to be those of another number of experts; nothing if empty."""
+    if not isinstance(ids.owner, DistinctOp):
+        return ""
+    experts, slices = ids.owner.experts.value.data, shape_of(stack)[0]
+    return "" if slices == experts else f"ids name some of {experts} experts, the stack has {slices}"
 
 
 def _joined(slice_: Sequence[int], along: int, count: int) -> tuple[int, ...]:

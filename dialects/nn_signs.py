@@ -45,7 +45,7 @@ class SignOp(BinaryOp, ABC):
 class AddOp(SignOp):
     """Elementwise sum, rounded once.
 
-    With a tensor that is repeated it is no residual sum: it adds a bias.
+    With a tensor that is repeated it is no residual sum: over rows it adds a bias.
     """
 
     name = "nn.add"
@@ -54,9 +54,12 @@ class AddOp(SignOp):
     SPELLING: ClassVar = Spelling("+", (LEFT, RIGHT))
     FUSION: ClassVar = Fusion("residual")
     BIAS: ClassVar = Fusion("bias")
+    OF_ROWS: ClassVar = Fusion("elementwise")
     OF_ZEROS: ClassVar = "zeros"
 
     def fusion(self) -> Fusion | Without:
+        if self._columns:
+            return self.OF_ROWS
         return self.BIAS if any(self._missing) else self.FUSION
 
     @classmethod

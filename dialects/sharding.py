@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -164,11 +164,12 @@ class ShardView:
         """The rule of an operation that needs all of its operands on every socket."""
         return Sharded((REPLICATED,) * len(self.operands))
 
-    def alike(self, missing: Sequence[int]) -> Sharded:
+    def alike(self, missing: Sequence[int], columns: Set[int] = frozenset(), rank: int = 0) -> Sharded:
         """Elementwise work: operands that are split alike stay so, and weights follow; else all are whole.
 
         `missing` leading axes each operand has less than the result: a parameter for each column has one. An
-        operand without the axis that is split is whole. What is made of weights alone lies as it is wanted.
+        operand without the axis that is split is whole; so are `columns`, operands of a single column, where
+        the last axis of `rank` is split. What is made of weights alone lies as it is wanted.
         """
         computed = [number for number in range(len(self.operands)) if number not in self.free]
         lies = {number: shifted(self.operands[number], missing[number]) for number in computed}
@@ -176,10 +177,17 @@ class ShardView:
         common = (splits[0] if splits else None) if computed else self.wanted
         if not isinstance(common, Split):
             return self.whole()
-        if any(lie != common and missing[number] <= common.axis for number, lie in lies.items()):
+        last = common.axis == rank - 1
+        without = {number for number, axes in enumerate(missing) if axes > common.axis}
+        without |= columns if last else set()
+        if any(lie != common and number not in without for number, lie in lies.items()):
             return self.whole()
-        common = replace(common, zeros=all(placement.zeros for placement in splits))
-        return Sharded(tuple(shifted(common, -axes) for axes in missing), common)
+        zeros = not without and all(placement.zeros for placement in splits)
+        common = replace(common, zeros=zeros)
+        needed = (
+            REPLICATED if number in without else shifted(common, -axes) for number, axes in enumerate(missing)
+        )
+        return Sharded(tuple(needed), common)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from .tensors import element_type_of, ends_with, shape_of
+from .tensors import element_type_of, repeats, shape_of
 from .vocabulary import HELP_MARK
 
 Number = int | float
@@ -242,15 +242,20 @@ class Arguments:
         return self.is_ring(parameter)
 
     def alike(self) -> tuple[SSAValue, SSAValue]:
-        """Both sides of a sign: tensors of floats of one type, of which one may have the last extents alone.
+        """Both sides of a sign: tensors of floats of one type, of which one may be repeated over the other.
+
+        It has the last extents of that alone, or a single column.
 
         Raises: ParseError if they differ.
         """
         lhs, rhs = self.floats(LEFT), self.floats(RIGHT)
-        shorter, longer = sorted(map(shape_of, (lhs, rhs)), key=len)
-        if not ends_with(longer, shorter):
+        one, two = map(shape_of, (lhs, rhs))
+        if not repeats(one, two) and not repeats(two, one):
             message = f"shapes differ: {extents(lhs)} and {extents(rhs)}"
-            help = "both sides need the same shape, or one the last extents of the other: [hidden]"
+            help = (
+                "both sides need the same shape, or one the last extents of the other, [hidden], "
+                "or a single column, [batch, 1]"
+            )
             raise self.refused(message, help)
         if element_type_of(lhs) != element_type_of(rhs):
             message = f"element types differ: {shown(lhs.type)} and {shown(rhs.type)}"

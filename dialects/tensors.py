@@ -61,6 +61,16 @@ def ends_with(longer: Sequence[int], shorter: Sequence[int]) -> bool:
     return len(shorter) <= len(longer) and [*longer[len(longer) - len(shorter) :]] == [*shorter]
 
 
+def is_column(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Whether a shape is that of a single column for the rows of a matrix or more: `[B, 1]` for `[B, N]`."""
+    return len(whole) > 1 and [*shape] == [*whole[:-1], 1] and whole[-1] != 1
+
+
+def repeats(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Whether a shape is that of the whole, or of what is repeated over it: its last axes, or one column."""
+    return ends_with(whole, shape) or is_column(shape, whole)
+
+
 def expect(condition: bool, message: str | Callable[[], str]) -> None:
     """Raises: VerifyException with `message` unless `condition` holds; a function makes one that costs."""
     if not condition:

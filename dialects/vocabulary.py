@@ -61,6 +61,7 @@ FusionRole = Literal[
     "socket_gather",
     "attention",
     "projection",
+    "routing",
     "slices",
 ]
 FUSION_ROLES: tuple[FusionRole, ...] = get_args(FusionRole)
@@ -73,6 +74,7 @@ FUSION_ROLES: tuple[FusionRole, ...] = get_args(FusionRole)
 - `projection` multiplies its operand 0 by a weight, `rotation` turns its operand 0 by a position;
 - `append` writes to the cache that is its operand 0, `attention` reads those that are its operands 1 and 2;
 - `socket_sum` and `socket_gather` are what sockets exchange;
+- `routing` chooses experts for rows, and weighs them;
 - `slices` is a view of weights, and always in the kernel of its reader.
 """
 

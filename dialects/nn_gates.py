@@ -1,0 +1,163 @@
+"""The `nn` operations that weigh what chosen experts make.
+
+`nn.spread` brings what rows give to the experts that they name into the order of the experts that are read
+(`nn.distinct`); `nn.scale` weighs with that what those experts have made of all rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import ClassVar
+
+from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
+from xdsl.ir import SSAValue
+from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.traits import Pure
+
+from .nn_experts import DistinctOp, OwnExpertsOp
+from .operation import ComputeOp, Fusion, Instead, Without
+from .sharding import REPLICATED, Sharded, ShardView, Split
+from .spelling import Arguments, Spelling, extents
+from .tensors import element_type_of, expect, shape_of
+
+
+@irdl_op_definition
+class SpreadOp(ComputeOp):
+    """What each row gives to each place: weights `[B, K]` of ids `[B, K]` for experts `[S]` give `[B, S]`.
+
+    `%g = nn.spread %w, %ids, %e : (tensor<4x2xf32>, tensor<4x2xi32>, tensor<8xi32>) -> tensor<4x8xf32>`. It
+    is 0 where the row does not name the expert, and at places of -1; an id that a row names several times
+    gives the sum, from the left, rounded once.
+    """
+
+    name = "nn.spread"
+
+    NUMPY: ClassVar = ".backends.numerics_routing:spread"
+    SPELLING: ClassVar = Spelling("spread", ("weights", "ids", "experts"))
+    FUSION: ClassVar = Fusion("routing", "router")
+
+    weights = operand_def(TensorType[AnyFloat])
+    ids = operand_def(TensorType[IntegerType])
+    experts = operand_def(TensorType[IntegerType])
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    assembly_format = "$weights `,` $ids `,` $experts attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, weights: SSAValue, ids: SSAValue, experts: SSAValue):
+        result = TensorType(element_type_of(weights), [shape_of(weights)[0], shape_of(experts)[0]])
+        super().__init__(operands=[weights, ids, experts], result_types=[result])
+
+    def verify_shapes(self) -> None:
+        weights, ids, experts = shape_of(self.weights), shape_of(self.ids), shape_of(self.experts)
+        expect(len(weights) == 2 and weights == ids, f"weights are {weights}, ids {ids}; both are [B, K]")
+        expect(len(experts) == 1, f"experts are {experts}; spread takes a row of them")
+        expect(not _of_others(self.ids, self.experts), _OF_OTHERS)
+        wanted = (weights[0], experts[0])
+        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
+        same = element_type_of(self.weights) == element_type_of(self.result)
+        expect(same, f"element types differ: {self.weights.type} -> {self.result.type}")
+
+    def flops(self) -> int:
+        return prod(shape_of(self.result))
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> SpreadOp:
+        weights, ids = arguments.floats("weights", rank=2), arguments.indices("ids", rank=2)
+        experts = arguments.indices("experts", rank=1)
+        if shape_of(weights) != shape_of(ids):
+            message = f"weights are {extents(weights)}, ids {extents(ids)}"
+            raise arguments.wrong("ids", message, "give a weight for each id: take(p, ids)")
+        if _of_others(ids, experts):
+            raise arguments.wrong("experts", _OF_OTHERS, "give the experts that distinct makes of these ids")
+        return cls(weights, ids, experts)
+
+    def tile_rule(self) -> Without:
+        return Without("it compares all ids")
+
+    def shard(self, view: ShardView) -> Sharded | Instead:
+        """Each socket has the gates of its own experts, of which it knows the ids as it counts them."""
+        _, ids, experts = view.operands
+        if not isinstance(experts, Split):
+            return view.whole()
+        if isinstance(ids, Split):  # those of own experts, which this one's rule has asked for
+            return Sharded((REPLICATED, ids, experts), replace(experts, axis=1))
+        assert isinstance(self.experts.owner, DistinctOp), "all others give whole ids"
+        own = OwnExpertsOp(self.ids, self.experts.owner.experts.value.data // view.sockets)
+        return Instead((own, SpreadOp(self.weights, own.result, self.experts)))
+
+
+_OF_OTHERS = "the experts are those of other ids"
+
+
+def _of_others(ids: SSAValue, experts: SSAValue) -> bool:
+    """Whether experts are known to be those of other ids, so that weights would be lost."""
+    return isinstance(experts.owner, DistinctOp) and _whole(experts.owner.ids) is not _whole(ids)
+
+
+def _whole(ids: SSAValue) -> SSAValue:
+    """The ids that a socket knows as it counts its own experts."""
+    return ids.owner.ids if isinstance(ids.owner, OwnExpertsOp) else ids
+
+
+@irdl_op_definition
+class ScaleOp(ComputeOp):
+    """Columns times the gate of their place: `[B, S * n]` and gates `[B, S]`, rounded once to x's type.
+
+    `%y = nn.scale %x, %gates : (tensor<4x24xbf16>, tensor<4x8xf32>) -> tensor<4x24xbf16>`. A gate of zero, of
+    either sign, gives zeros whatever x is, infinities and NaNs as well: that row has not chosen the expert.
+    """
+
+    name = "nn.scale"
+
+    NUMPY: ClassVar = ".backends.numerics_routing:scale"
+    SPELLING: ClassVar = Spelling("scale", ("x", "gates"))
+    FUSION: ClassVar = Fusion("elementwise", "activation")
+
+    x = operand_def(TensorType[AnyFloat])
+    gates = operand_def(TensorType[AnyFloat])
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    assembly_format = "$x `,` $gates attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, x: SSAValue, gates: SSAValue):
+        super().__init__(operands=[x, gates], result_types=[x.type])
+
+    def verify_shapes(self) -> None:
+        x, gates = shape_of(self.x), shape_of(self.gates)
+        expect(len(x) == len(gates) == 2, f"scale takes two matrices, got {x} and {gates}")
+        expect(_fit(x, gates), f"x is {x}, gates are {gates}; each place has equally many columns")
+        expect(self.x.type == self.result.type, f"{self.name} keeps the type, {self.x.type}")
+
+    def flops(self) -> int:
+        return prod(shape_of(self.x))
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> ScaleOp:
+        x, gates = arguments.floats("x", rank=2), arguments.floats("gates", rank=2)
+        if not _fit(shape_of(x), shape_of(gates)):
+            message = f"x is {extents(x)}, gates are {extents(gates)}"
+            raise arguments.wrong("gates", message, "x has equally many columns for each column of the gates")
+        return cls(x, gates)
+
+    def tile_rule(self) -> Without:
+        return Without("it weighs whole rows")
+
+    def shard(self, view: ShardView) -> Sharded:
+        """As x lies: each socket has its part of all places, or all of its places and their gates."""
+        x, places = view.operands[0], shape_of(self.gates)[1]
+        if not isinstance(x, Split) or x.axis != 1 or x.runs:
+            return view.whole()
+        if x.places:
+            return Sharded((x, x), x)
+        return Sharded((x, REPLICATED), x) if x.blocks == places else view.whole()
+
+
+def _fit(x: tuple[int, ...], gates: tuple[int, ...]) -> bool:
+    return x[0] == gates[0] and gates[1] > 0 and x[1] % gates[1] == 0
+
+
+GATE_OPERATIONS = (SpreadOp, ScaleOp)
+"""Those of `nn` in this file."""

@@ -1,0 +1,107 @@
+"""The `nn` operations that need a whole row: softmax, and its sum."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from math import prod
+from typing import ClassVar
+
+from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.ir import SSAValue
+from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.traits import Pure
+
+from .operation import ComputeOp, Fusion, TileRule, Without
+from .sharding import REPLICATED, Placement, Sharded, ShardView
+from .spelling import Arguments, Spelling
+from .tensors import element_type_of, expect, shape_of
+
+
+class RowOp(ComputeOp, ABC):
+    """An operation on the rows of a matrix `[B, N]`, which every socket has whole."""
+
+    FLOPS: ClassVar[int] = 1
+    """Floating-point operations of one element."""
+    FUSION: ClassVar = Fusion("routing", "router")
+
+    x = operand_def(TensorType[AnyFloat])
+    result = result_def(TensorType[AnyFloat])
+
+    traits = traits_def(Pure())
+    assembly_format = "$x attr-dict `:` functional-type(operands, results)"
+
+    def verify_shapes(self) -> None:
+        x = shape_of(self.x)
+        expect(len(x) == 2 and x[1] > 0, f"{self.name} takes [batch, columns], got {x}")
+        same = element_type_of(self.x) == element_type_of(self.result)
+        expect(same, f"element types differ: {self.x.type} -> {self.result.type}")
+
+    def flops(self) -> int:
+        return self.FLOPS * prod(shape_of(self.x))
+
+    def tile_rule(self) -> TileRule | Without:
+        return Without("it works on whole rows")
+
+    def shard(self, view: ShardView) -> Sharded:
+        return view.whole()
+
+    def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
+        """Rows are short: to have them whole costs less than an exchange."""
+        return (REPLICATED,)
+
+
+@irdl_op_definition
+class SoftmaxOp(RowOp):
+    """Softmax of each row: `exp(x - max) / sum(exp(x - max))`, computed wide and rounded once.
+
+    `%p = nn.softmax %x : (tensor<2x8xf32>) -> tensor<2x8xf32>`. A row with a NaN or with positive infinity,
+    and one of negative infinities alone, gives NaNs.
+    """
+
+    name = "nn.softmax"
+
+    NUMPY: ClassVar = ".backends.numerics_routing:softmax"
+    SPELLING: ClassVar = Spelling("softmax", ("x",))
+    FLOPS: ClassVar = 5
+
+    def __init__(self, x: SSAValue):
+        super().__init__(operands=[x], result_types=[x.type])
+
+    def verify_shapes(self) -> None:
+        super().verify_shapes()
+        expect(self.x.type == self.result.type, f"{self.name} keeps the type, {self.x.type}")
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> SoftmaxOp:
+        return cls(arguments.floats("x", rank=2))
+
+
+@irdl_op_definition
+class SumOp(RowOp):
+    """The sum of each row, added up wide from the left and rounded once: `[B, N]` gives `[B, 1]`.
+
+    `%s = nn.sum %x : (tensor<2x8xf32>) -> tensor<2x1xf32>`; the signs `+ - * /` repeat it over `[B, N]`.
+    """
+
+    name = "nn.sum"
+
+    NUMPY: ClassVar = ".backends.numerics_routing:sum"
+    SPELLING: ClassVar = Spelling("sum", ("x",))
+
+    def __init__(self, x: SSAValue):
+        result = TensorType(element_type_of(x), [shape_of(x)[0], 1])
+        super().__init__(operands=[x], result_types=[result])
+
+    def verify_shapes(self) -> None:
+        super().verify_shapes()
+        wanted = (shape_of(self.x)[0], 1)
+        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
+
+    @classmethod
+    def spelled(cls, arguments: Arguments) -> SumOp:
+        return cls(arguments.floats("x", rank=2))
+
+
+WHOLE_ROW_OPERATIONS = (SoftmaxOp, SumOp)
+"""Those of `nn` in this file."""
