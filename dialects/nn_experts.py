@@ -142,7 +142,9 @@ class DistinctOp(ComputeOp):
         experts = self.experts.value.data
         if experts % view.sockets:
             message = f"{experts} experts do not divide among {view.sockets} sockets"
-            raise CannotSplit(message, "take a number of sockets that does, or split each expert: experts=ffn")
+            raise CannotSplit(
+                message, "take a number of sockets that does, or split each expert: experts=ffn"
+            )
         own = OwnExpertsOp(self.ids, experts // view.sockets)
         return Instead((own, DistinctOp(own.result, experts // view.sockets, places)))
 

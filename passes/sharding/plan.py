@@ -26,9 +26,8 @@ from ...dialects.sharding import (
     shifted,
 )
 from ...dialects.tensors import shape_of
-from ...dialects.vocabulary import ExpertSharding
 from ..diagnostics import describe, fail
-from .findings import BodySharding, GlobalUse, Layer
+from .findings import BodySharding, GlobalUse, Layer, Sockets, by_argument, together
 from .wanted import wanted_placements
 
 
@@ -40,15 +39,6 @@ class ShardingPlan:
     """Of all bodies together."""
     globals: Mapping[str, Split]
     """The weights and states that are split, by name."""
-
-
-@dataclass(frozen=True)
-class Sockets:
-    """What a model is split over, and how."""
-
-    count: int
-    experts: ExpertSharding = "ffn"
-    """What of the experts each has."""
 
 
 def plan_sharding(module: ModuleOp, over: Sockets) -> ShardingPlan:
@@ -65,10 +55,10 @@ def plan_sharding(module: ModuleOp, over: Sockets) -> ShardingPlan:
     parts: list[BodySharding] = []
     for name, arguments in given.items():
         body = _shard_layer(private[name], arguments, over)
-        layers[name] = Layer(arguments, _by_argument(body, private[name]))
+        layers[name] = Layer(arguments, by_argument(body, private[name]))
         parts.append(body)
     parts += [shard_body(_body(step), _fetched(_body(step)), layers, over) for step in steps]
-    body = _together(parts)
+    body = together(parts)
     globals = _splits(body.global_uses)
     called = [private[name] for name in given]
     for op in (op for f in (*called, *steps) for op in _body(f).ops if isinstance(op, nn.GetGlobalOp)):
@@ -109,26 +99,6 @@ def _shard_layer(layer: FuncOp, global_arguments: Set[int], over: Sockets) -> Bo
     unused = arguments - {use.value for use in body.global_uses}
     body.global_uses += [GlobalUse(value, layer, REPLICATED) for value in unused]
     return body
-
-
-def _by_argument(body: BodySharding, layer: FuncOp) -> dict[int, list[GlobalUse]]:
-    uses: dict[int, list[GlobalUse]] = {}
-    numbers: dict[SSAValue, int] = {argument: argument.index for argument in layer.args}
-    for use in body.global_uses:
-        if use.value in numbers:
-            uses.setdefault(numbers[use.value], []).append(use)
-    return uses
-
-
-def _together(parts: Iterable[BodySharding]) -> BodySharding:
-    whole = BodySharding()
-    for part in parts:
-        whole.layouts |= part.layouts
-        whole.instead |= part.instead
-        whole.whole_uses |= part.whole_uses
-        whole.global_uses += part.global_uses
-        whole.remarks += part.remarks
-    return whole
 
 
 def _splits(uses: Iterable[GlobalUse]) -> dict[str, Split]:

@@ -26,8 +26,8 @@ from ...dialects.sharding import PARTIAL, Split
 from ...dialects.tensors import element_type_of, shape_of
 from ...dialects.vocabulary import ExpertSharding
 from ..diagnostics import add_remark, fail
-from .findings import BodySharding
-from .plan import ShardingPlan, Sockets, plan_sharding
+from .findings import BodySharding, Sockets
+from .plan import ShardingPlan, plan_sharding
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class ShardTensorsPass(ModulePass):
     the host or the caller, is gathered (`collective.all_gather`). A norm of groups that are heads needs
     nothing of the other sockets. One over all heads of queries or keys, which have to stay apart, becomes a
     sum of squares, its sum over the sockets, and a scale (`nn.square_sum`, `nn.rms_scale`).
+
+    Of chosen experts each socket has a part of the feed-forward network of each, so that all have equal work
+    whichever are chosen; or, with `experts=sockets`, some whole experts. Then each asks which of its own are
+    named (`collective.own_experts`) and has places for as many as that can be at most; the product behind
+    them leaves a sum over the sockets, too.
 
     Heads that do not divide are padded with heads of zeros: of 3 query heads that share a KV head on 2
     sockets, each gets 2, one of them zeros (`shard_runs`). The rows of the next product that meet them are
