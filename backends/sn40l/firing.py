@@ -20,7 +20,7 @@ from .ending import Ending
 from .errors import HazardError
 from .kernel import Bound, Channel, Port, Unit
 from .memory import Data, MemoryMap
-from .servers import Calendar, Exchange, InFlight, Server
+from .servers import Calendar, Exchange, Reasons, Server
 
 EMPTY = -1
 """Tag of a slot without a token."""
@@ -216,7 +216,7 @@ class Surroundings:
     link: Server
     resident: Mapping[str, Server]
     """These are the PMUs of the resident weights that the call reads, by region."""
-    in_flight: InFlight
+    reasons: Reasons
     exchange: Exchange
     ending: Ending
 
@@ -282,6 +282,13 @@ class UnitRun(ABC):
     @abstractmethod
     def fire(self, now: int, firing: int) -> None:
         """Fire: the tokens are taken; reserve the slots of what is put and let it happen."""
+
+    def alike_until(self, firing: int, distance: int) -> int:
+        """Up to before which firing each from `firing + distance` on does what the one so far before did.
+
+        It is about what only the unit knows: how much moves in a firing.
+        """
+        return self.firings
 
     @property
     def is_done(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -112,6 +112,8 @@ class Arguments:
     addresses: tuple[int, ...]
     scalar: Callable[[int], int]
     """It reads the integer at an address, and raises an ExecutionError if that is not known."""
+    present: Mapping[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
+    """Without data: the slots that loads by index read in each pass, by the place of the load."""
 
     def position(self, parameter: int) -> int:
         """The scalar that a parameter points to."""
@@ -128,6 +130,8 @@ class Bound:
     """In each decode step, this tile of a pass is the first that waits for the token of a gate."""
     first: int = 0
     """It counts from this number on; no time depends on it."""
+    present: tuple[int, ...] = ()
+    """Without data: of a load by index, the slots that are read in each pass; () are all."""
 
 
 @dataclass(frozen=True)

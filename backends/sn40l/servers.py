@@ -94,18 +94,19 @@ class Server:
         if not self.queue or self.free_at > now:
             return
         _, _, firing, unit = heappop(self.queue)
-        self.last = unit, firing
         cycles, size_bytes = unit.cost(firing)
-        self.free_at = now + cycles
-        self.busy_cycles += cycles
-        if self.first_busy is None:
-            self.first_busy = now
+        if cycles:  # what moves nothing has its turn, and leaves no trace
+            self.last = unit, firing
+            self.free_at = now + cycles
+            self.busy_cycles += cycles
+            if self.first_busy is None:
+                self.first_busy = now
         if unit.writes:
             self.written_bytes += size_bytes
         else:
             self.read_bytes += size_bytes
-        unit.serve(now, self.free_at, firing)
-        self.calendar.at(self.free_at, _wake, 0)
+        unit.serve(now, now + cycles, firing)
+        self.calendar.at(now + cycles, _wake, 0)
 
     def busy_until(self, now: int) -> int:
         """For how many cycles it was busy before `now`, of whose cycle no transfer has begun yet."""
@@ -126,7 +127,7 @@ def _wake(now: int, _number: int, _tile: Array | None) -> None:
 
 
 class InFlight:
-    """The cycles in which HBM idles while tiles are on their way between sockets.
+    """The cycles in which HBM idles while something is under way, such as tiles between sockets.
 
     HBM's busy cycles up to now are known at any time, so those of an interval are what they grow by.
     """
@@ -148,7 +149,7 @@ class InFlight:
         self._after_of = 0
 
     def begin(self, now: int) -> None:
-        """A tile sets out."""
+        """A tile sets out, or what else is under way begins."""
         if self._tiles == 0:
             self._since = now
             self._busy = self._hbm.busy_until(now)
@@ -186,10 +187,9 @@ class InFlight:
         self._settle()
         return Idle(self._before, self._between, self._after)
 
-    def total(self, now: int) -> int:
+    def idle_until(self, now: int) -> Idle:
         """All such cycles before `now`."""
-        last = self._since_begin(now) if self._tiles else Idle()
-        return self.idle().total + last.total
+        return self.idle() + (self._since_begin(now) if self._tiles else Idle())
 
     def state(self) -> tuple[int, int, int]:
         """The tiles on their way, since when there have been some, and HBM's busy cycles before that."""
@@ -211,6 +211,65 @@ class InFlight:
             self._busy += times * busy_cycles
         if busy_cycles:
             self._after_of += times * cycles
+
+
+InFlightState = tuple[int, int, int]
+"""What `InFlight.state` says."""
+
+
+class Reasons:
+    """Why HBM idles: tiles are on their way between sockets, or loads by index wait for ids.
+
+    Where both are so, it is for the tiles. So it is enough to count two: the tiles, and tiles or ids.
+    """
+
+    __slots__ = ("_either", "_tiles")
+
+    def __init__(self, hbm: Server):
+        self._tiles, self._either = InFlight(hbm), InFlight(hbm)
+
+    def send(self, now: int) -> None:
+        """A tile sets out to the other sockets."""
+        self._tiles.begin(now)
+        self._either.begin(now)
+
+    def arrive(self, now: int) -> None:
+        """The result of one that was sent is there."""
+        self._tiles.end(now)
+        self._either.end(now)
+
+    def wait(self, now: int) -> None:
+        """A load waits for ids, and for nothing else."""
+        self._either.begin(now)
+
+    def go_on(self, now: int) -> None:
+        """It has its ids."""
+        self._either.end(now)
+
+    def until(self, now: int) -> tuple[Idle, Idle]:
+        """The idle cycles before `now` with tiles on their way, and those of ids alone."""
+        tiles = self._tiles.idle_until(now)
+        return tiles, self._either.idle_until(now) - tiles
+
+    def idle(self) -> tuple[Idle, Idle]:
+        """Those of tiles and of either, but for what is under way."""
+        return self._tiles.idle(), self._either.idle()
+
+    def state(self) -> tuple[InFlightState, InFlightState]:
+        """What is under way: of tiles and of either."""
+        return self._tiles.state(), self._either.state()
+
+    def repeat(
+        self,
+        since: tuple[Idle, Idle],
+        states: tuple[InFlightState, InFlightState],
+        times: int,
+        cycles: int,
+        busy_cycles: int,
+    ) -> None:
+        """As `InFlight.repeat` does, of both."""
+        for part, idle, state in zip((self._tiles, self._either), since, states, strict=True):
+            part.repeat(idle, state, times, cycles, busy_cycles)
 
 
 class Sender(Protocol):

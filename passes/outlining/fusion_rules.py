@@ -18,14 +18,14 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from ...dialects.kernel import GroupOp
 from ...dialects.operation import Fusion, fusion_of
 from ...dialects.vocabulary import FUSION_ROLES, FusionRole
-from .grouping import captured, definition, group_of, has_role, join_groups, members, readers
+from .grouping import captured, definition, group_of, has_role, join_groups, members, readers, working
 
 _ELEMENTWISE: tuple[FusionRole, ...] = ("elementwise", "residual", "bias", "conversion")
 
 
 def consists_of(group: GroupOp, *roles: FusionRole) -> bool:
-    """Whether a group holds operations of these roles and no others."""
-    return all(has_role(op, *roles) for op in members(group))
+    """Whether a group holds operations of these roles and no others, but for views of weights."""
+    return all(has_role(op, *roles) for op in working(group))
 
 
 def join_first(group: GroupOp, partners: Iterable[Operation], rewriter: PatternRewriter) -> None:
@@ -49,7 +49,7 @@ class JoinSiblingMatmuls(RewritePattern):
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, "projection"):
             return
-        shared = dict.fromkeys(product.operands[0] for product in members(op))
+        shared = dict.fromkeys(product.operands[0] for product in working(op))
         siblings = uses_of(shared, "projection")
         join_first(op, (s for s in siblings if s.operands[0] in shared), rewriter)
 
@@ -77,7 +77,7 @@ class JoinSiblingNorms(RewritePattern):
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, "norm"):
             return
-        sources = dict.fromkeys(norm.operands[0].owner for norm in members(op))
+        sources = dict.fromkeys(norm.operands[0].owner for norm in working(op))
         kernels = [owner for owner in sources if isinstance(owner, GroupOp)]
         made = (r for owner in kernels if holds(members(owner), "projection") for r in owner.res)
         join_first(op, uses_of(made, "norm"), rewriter)
@@ -90,7 +90,7 @@ class JoinSiblingRopes(RewritePattern):
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, "rotation"):
             return
-        sources = dict.fromkeys(rotation.operands[0].owner for rotation in members(op))
+        sources = dict.fromkeys(rotation.operands[0].owner for rotation in working(op))
         made = (result for owner in sources if isinstance(owner, GroupOp) for result in owner.res)
         join_first(op, uses_of(made, "rotation"), rewriter)
 

@@ -20,6 +20,7 @@ from ...dialects.nn import CallOp, GetGlobalOp, ObserveOp
 from ...dialects.operation import Fusion, fusion_of
 from ...dialects.vocabulary import FusionRole
 from ..diagnostics import add_remark
+from .views import is_view, views_of, with_views
 
 Division = Callable[[Sequence[Operation]], list[list[Operation]]]
 """Cuts a row of operations into the groups to begin with."""
@@ -94,10 +95,11 @@ def group_operations(block: Block, divide: Division) -> None:
 
 
 def _group_row(row: Sequence[Operation], divide: Division) -> None:
-    for ops in divide(row) if row else ():
+    views = {view for op in row for view in views_of(op)}
+    for ops in divide([op for op in row if op not in views]) if row else ():
         for piece in ordered_pieces(ops):
             _explain(piece.cut)
-            _make_group(piece.ops)
+            _make_group(with_views(piece.ops))
 
 
 def _explain(cut: tuple[Touch, Touch] | None) -> None:
@@ -130,6 +132,11 @@ def _make_group(ops: Sequence[Operation]) -> None:
 def members(group: GroupOp) -> Iterator[Operation]:
     """The operations of a group, without its end."""
     return (op for op in group.body.block.ops if not isinstance(op, YieldOp))
+
+
+def working(group: GroupOp) -> Iterator[Operation]:
+    """The operations of a group that work: without views of weights, which go with their readers."""
+    return (op for op in members(group) if not is_view(op))
 
 
 def group_of(op: Operation) -> GroupOp | None:

@@ -35,6 +35,7 @@ from .grouping import (
     members,
     one_each,
 )
+from .views import place_views
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def _group(
     block = _body(function)
     erase_dead(block)
     gather_globals(block)
+    place_views(block)
     group_operations(block, DIVISIONS[granularity])
     rules = list(rules)
     for rule in rules:

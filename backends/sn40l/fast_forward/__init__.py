@@ -160,7 +160,7 @@ def _go_on(
 def fast_forward(run: KernelRun, period: Period, observers: Sequence[Observer]) -> None:
     """Repeat a period that ends now as often as it can be: all cycles, firings, tokens and counts at once."""
     times, cycles, since = period.times, period.times * period.cycles, period.since
-    run.in_flight.repeat(since.idle, since.in_flight, times, period.cycles, period.busy_cycles)
+    run.reasons.repeat(since.idle, since.in_flight, times, period.cycles, period.busy_cycles)
     run.order.repeat(since.accesses, times, period.cycles)
     _move_events(run, period, cycles)
     served = [unit.firing - waiting for unit, waiting in zip(run.units, period.waiting, strict=True)]

@@ -17,7 +17,7 @@ from operator import sub
 from ..engine import KernelRun
 from ..firing import UnitRun
 from ..kernel import Port
-from ..servers import Action
+from ..servers import Action, InFlightState
 from ..units.common import ServedRun
 from .turns import ServerState, Snapshot, Turns
 
@@ -160,13 +160,16 @@ class Period:
             return False
         # Idle cycles in front of the first transfer, and behind the last one, are counted for themselves.
         was_used = before.servers[0].busy_cycles > 0
-        return self.busy_cycles == 0 or (was_used and before.idle.after == now.idle.after)
+        after = [[idle.after for idle in one.idle] for one in (before, now)]
+        return self.busy_cycles == 0 or (was_used and after[0] == after[1])
 
     @property
     def in_flight_fits(self) -> bool:
-        """Whether tiles are on their way for as long, or all the time."""
-        tiles, since, busy = self.since.in_flight
-        tiles_now, since_now, busy_now = self.now.in_flight
+        """Whether tiles are on their way, and ids awaited, for as long or all the time."""
+        return all(map(self._is_under_way_alike, self.since.in_flight, self.now.in_flight))
+
+    def _is_under_way_alike(self, before: InFlightState, after: InFlightState) -> bool:
+        (tiles, since, busy), (tiles_now, since_now, busy_now) = before, after
         moved, passed = (since_now - since, busy_now - busy), (self.cycles, self.busy_cycles)
         return tiles == tiles_now and (tiles == 0 or moved in ((0, 0), passed))
 
@@ -195,7 +198,8 @@ class Period:
         put = [(state.port, self.arrived[state.port.channel]) for state in unit.outputs]
         if not moved:
             return 0 if any(tokens for _, tokens in taken + put) else self.loop.count
-        bound = self.loop.bounds[unit.index]
+        unserved = max(0, self.since.firings[unit.index] - self.waiting[unit.index])
+        bound = min(self.loop.bounds[unit.index], unit.alike_until(unserved, moved))
         if _runs_ahead(unit):
             served = unit.firing - self.waiting[unit.index]
             return (bound - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
