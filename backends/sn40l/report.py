@@ -11,6 +11,7 @@ from typing import Any
 from ...dialects.machine import Machine
 from .ledger import BusySpans, Details, LayerTime, Ledger, StageUse, Traffic
 from .roof import check_roof, roofline_cycles
+from .selections import Experts
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Report:
     """It makes so many decode steps; fewer than the program can where all rows have ended at a stop token."""
     first_step_extra_cycles: int = 0
     """The very first step takes so long besides: its kernel is not loaded yet."""
+    experts: Experts | None = None
+    """Those that are read without data; None where a program has none, and with data."""
 
     def __post_init__(self) -> None:
         check_roof(f"step '{self.program}'", self.cycles, self.roofline_cycles)
@@ -164,6 +167,21 @@ class Report:
             KernelReport(name, len(calls), *_sums(calls)) for name, calls in self.calls_by_kernel.items()
         )
 
+    def bytes_with(self, experts: Experts, case: str) -> int:
+        """Bytes from and to memory if as many experts were read as in a case; rounded."""
+        used = self.traffic.hbm + self.traffic.ddr + self.traffic.sram_read
+        return used + round(experts.cases[case][1] - experts.cases["used"][1])
+
+    def _experts_json(self, experts: Experts) -> dict[str, Any]:
+        return {
+            "rule": experts.rule,
+            "distinct": list(experts.counts),
+            "cases": {
+                case: {"distinct": distinct, "memory_bytes": self.bytes_with(experts, case)}
+                for case, (distinct, _) in experts.cases.items()
+            },
+        }
+
     def to_json(self) -> dict[str, Any]:
         """The report as plain data; cycles, bytes and FLOPs are those of all steps, per socket."""
         return {
@@ -192,6 +210,7 @@ class Report:
             "flops": self.flops,
             "bytes": asdict(self.traffic),
             "ledger_cycles": asdict(self.ledger),
+            **({} if self.experts is None else {"experts": self._experts_json(self.experts)}),
             "kernels": [
                 {
                     "kernel": kernel.kernel,
