@@ -12,6 +12,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from .arithmetic import Operation
 from .numerics import Attributes
 from .tensors import Array, TensorSpec, rounded
 
@@ -109,19 +110,25 @@ def own_experts(
 
     Raises: ValueError for an id that no expert has.
     """
-    experts, sockets = int(attributes["experts"]), len(operands)
-    return [local_experts(ids, experts, socket, sockets) for socket, (ids,) in enumerate(operands)]
+    places = ({**attributes, "socket": socket, "sockets": len(operands)} for socket in range(len(operands)))
+    return [local_experts(mine, place, result) for mine, place in zip(operands, places, strict=True)]
 
 
-def local_experts(ids: Array, experts: int, socket: int, sockets: int) -> Array:
-    """Ids as one socket counts its own experts, of which each has so many: -1 for those of the others.
+def local_experts(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Ids as one `socket` of `sockets` counts its `experts`: -1 for those of the others.
 
     Raises: ValueError for an id that no expert has.
     """
+    (ids,) = operands
+    experts, socket, sockets = (int(attributes[name]) for name in ("experts", "socket", "sockets"))
     outside = ids[(ids < 0) | (ids >= experts * sockets)]
     if outside.size:
         raise ValueError(f"expert {outside[0]} is outside 0 to {experts * sockets - 1}")
-    return np.where(ids // experts == socket, ids % experts, -1).astype(ids.dtype)
+    return np.where(ids // experts == socket, ids % experts, -1).astype(result.numpy_dtype)
+
+
+ON_A_SOCKET: Mapping[str, Operation] = {"collective.own_experts": local_experts}
+"""What operations without an exchange compute on one socket, given which it is."""
 
 
 COLLECTIVES: Mapping[str, Collective] = {

@@ -18,6 +18,7 @@ from xdsl.irdl import (
     ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
     traits_def,
@@ -44,7 +45,7 @@ class OwnExpertsOp(ComputeOp):
     NUMPY: ClassVar = ".backends.collectives:own_experts"
     ACROSS_SOCKETS: ClassVar[bool] = True
     SPELLING: ClassVar = SPLIT_ALREADY
-    FUSION: ClassVar = Fusion("selection", "experts")
+    FUSION: ClassVar = Fusion("routing", "router")
 
     ids = operand_def(TensorType[IntegerType])
     experts = prop_def(IntegerAttr.constr(i64))
@@ -79,7 +80,8 @@ class OwnExpertsOp(ComputeOp):
 class DistinctOp(ComputeOp):
     """Which of `experts` experts ids `[B, K]` name, each once: `[S]`, ascending, then -1; S = min(E, B * K).
 
-    `%e = nn.distinct %ids of 8 : (tensor<4x2xi32>) -> tensor<8xi32>`. An id of -1 names none.
+    `%e = nn.distinct %ids of 8 : (tensor<4x2xi32>) -> tensor<8xi32>`. An id of -1 names none. With `parts`,
+    they are the experts of one of so many sockets, as it counts them.
     """
 
     name = "nn.distinct"
@@ -90,15 +92,20 @@ class DistinctOp(ComputeOp):
 
     ids = operand_def(TensorType[IntegerType])
     experts = prop_def(IntegerAttr.constr(i64))
+    parts = opt_prop_def(IntegerAttr.constr(i64))
+    """So many sockets have as many experts each."""
     result = result_def(TensorType[IntegerType])
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$ids `of` $experts attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, ids: SSAValue, experts: int, places: int | None = None):
+    def __init__(self, ids: SSAValue, experts: int, *, parts: int | None = None, places: int | None = None):
         count = min(experts, prod(shape_of(ids))) if places is None else places
-        properties = {"experts": IntegerAttr(experts, i64)}
+        properties = {
+            "experts": IntegerAttr(experts, i64),
+            "parts": IntegerAttr(parts, i64) if parts is not None else None,
+        }
         super().__init__(operands=[ids], result_types=[TensorType(i32, [count])], properties=properties)
 
     @property
@@ -109,6 +116,8 @@ class DistinctOp(ComputeOp):
     def verify_shapes(self) -> None:
         ids, wanted = shape_of(self.ids), (self._places,)
         expect(len(ids) == 2, f"ids are {ids}; distinct takes [batch, chosen]")
+        parts = 1 if self.parts is None else self.parts.value.data
+        expect(parts > 0, f"experts in {parts} parts")
         fault = _fault_of_scores(self.ids, self.experts.value.data)
         expect(not fault, fault)
         expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
@@ -146,7 +155,8 @@ class DistinctOp(ComputeOp):
                 message, "take a number of sockets that does, or split each expert: experts=ffn"
             )
         own = OwnExpertsOp(self.ids, experts // view.sockets)
-        return Instead((own, DistinctOp(own.result, experts // view.sockets, places)))
+        distinct = DistinctOp(own.result, experts // view.sockets, parts=view.sockets, places=places)
+        return Instead((own, distinct))
 
 
 def _fault_of_scores(ids: SSAValue, experts: int) -> str:
