@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
+from ..dialects.vocabulary import ExpertSharding, Granularity, IrLevel, Orchestration
 from .floorplans import Floorplan, NetworkLoads
 from .intervals import Intervals
 from .routing import Routing
@@ -41,6 +41,8 @@ class Choice:
     loop: bool = True
     spill: bool = False
     """Whether DDR holds what does not fit HBM."""
+    expert_sharding: ExpertSharding = "ffn"
+    """What of the experts each socket has."""
     resident: bool = False
     """Whether weights stay in the SRAM that kernels leave over."""
     steps_per_call: int = 1

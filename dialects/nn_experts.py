@@ -151,9 +151,8 @@ class DistinctOp(ComputeOp):
         experts = self.experts.value.data
         if experts % view.sockets:
             message = f"{experts} experts do not divide among {view.sockets} sockets"
-            raise CannotSplit(
-                message, "take a number of sockets that does, or split each expert: experts=ffn"
-            )
+            way_out = "or split each expert: --expert-sharding ffn, or shard-tensors{experts=ffn}"
+            raise CannotSplit(message, f"take a number of sockets that does, {way_out}")
         own = OwnExpertsOp(self.ids, experts // view.sockets)
         distinct = DistinctOp(own.result, experts // view.sockets, parts=view.sockets, places=places)
         return Instead((own, distinct))

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..backends.targets import Choice, TimeOptions
+from .choosing import settled
 from .commands.time import document
 from .compilation import Compiler
 from .diagnostics import Diagnostic, report
@@ -91,19 +92,30 @@ def compared(
     Raises: InputError for an input that has its kernels already, and for edits that no variant has;
         ParseError, VerifyException, OSError.
     """
-    mapping = MappingOptions(options.spill, steps_per_call=options.steps_per_call, edits=options.edits)
-    compiler = Compiler.of(CompilerOptions(model=options.model, machine=options.machine, mapping=mapping))
+    compiler = Compiler.of(
+        CompilerOptions(model=options.model, machine=options.machine, mapping=_mapping(options))
+    )
     given = compiler.read() if given is None else given
     if given.level != "nn":
         what = f"{given.path} has its kernels already, which variants differ in"
         raise InputError(f"{what}{HELP_MARK}give a model, or IR at the nn level")
+    sharding = settled(compiler, given, _timed(options, 1)).said.get("expert_sharding", "ffn")
     trial = Trial(compiler, given, lambda program: _timed(options, program.steps), watcher=watcher)
-    choices = {name: _choice(options, variant.choice) for name, variant in VARIANTS.items()}
+    choices = {
+        name: replace(_choice(options, variant.choice), expert_sharding=sharding)
+        for name, variant in VARIANTS.items()
+    }
     check_variants(compiler, given, choices.values())
     results = attempt_all(
         partial(trial.attempt, name, choice, VARIANTS[name].level) for name, choice in choices.items()
     )
     return Comparison(given, results)
+
+
+def _mapping(options: ComparisonOptions) -> MappingOptions:
+    """What holds for all variants, and for those of several steps a call."""
+    steps, edits = options.steps_per_call, options.edits
+    return MappingOptions(options.spill, options.expert_sharding, steps_per_call=steps, edits=edits)
 
 
 def _choice(options: ComparisonOptions, choice: Choice) -> Choice:

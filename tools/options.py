@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
@@ -16,6 +16,8 @@ from .command_line import Natural, Positive, group, option, options
 from .pipelines import Edit, insertion, removal
 from .values import LEVELS_TEXT, Number, assignments, optimization, whole
 
+AskedSharding = Literal["ffn", "sockets", "auto"]
+"""A way to share out experts, or that of both which is faster."""
 JSON_VERSION = 1
 """Version of all JSON forms; it grows when a form changes in a way that old readers misread."""
 
@@ -25,6 +27,14 @@ def spill_option() -> Any:
     return option(
         "let DDR hold the weights and caches that do not fit HBM, those that are read least first",
         default=False,
+    )
+
+
+def expert_sharding_option() -> Any:
+    """What of the experts each socket has."""
+    return option(
+        "what of the experts each socket has: a part of each (ffn, the default), some whole ones (sockets),"
+        " or of both what is faster (auto)"
     )
 
 
@@ -148,6 +158,7 @@ class MappingOptions:
     """How the model becomes kernels, and kernels a program; None where nothing is said."""
 
     spill: bool = spill_option()
+    expert_sharding: AskedSharding | None = expert_sharding_option()
     optimize: Annotated[int, optimization] | None = option(
         f"how much is done, {LEVELS_TEXT}; options like --fusion and --loop win over it (default: 2)",
         "-O",
@@ -205,6 +216,7 @@ class ComparisonOptions:
     json: bool = json_option()
     machine: MachineOptions
     spill: bool = spill_option()
+    expert_sharding: AskedSharding | None = expert_sharding_option()
     edits: tuple[Edit, ...] = edit_options()
     timing: TimingOptions
     steps_per_call: Positive | None = option(

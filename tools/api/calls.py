@@ -10,11 +10,11 @@ from typing import Any, TypeVar, Unpack
 
 from ...backends.targets import TimeOptions
 from ...dialects.vocabulary import Orchestration
+from ..choosing import choose
 from ..compilation import Compiler, emit
 from ..diagnostics import Diagnostic
 from ..options import CompilerOptions, TimingOptions
 from ..values import HELP_MARK, InputError
-from ..variants import chosen
 from .compilation import TEXT, Compilation, compared, comparison_options, sources_of
 from .errors import listening
 from .keywords import CompareKeywords, Keywords, check_known, filled
@@ -140,7 +140,7 @@ def compiled(
 ) -> Compilation:
     """Read and lower what a compiler is for, and hold that it is a program if it should be one."""
     given = compiler.read()
-    choice = chosen(compiler, given, options, may_step=may_step)
+    choice = choose(compiler, given, options, may_step=may_step)
     if given.level == "program":
         return Compilation(compiler, given, given, choice, (), tuple(remarks))
     lowered = replace(given, module=given.module.clone())

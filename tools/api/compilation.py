@@ -163,7 +163,9 @@ class Compilation:
             given, options = self._reading(weights, ignore)
             whole = keywords | {"orchestration": orchestration}
             command = filled(run_command.Command, whole, compiler=options)
-            module = run_command.reference_module(self.compiler, given) if command.check else None
+            module = (
+                run_command.reference_module(self.compiler, given, self.choice) if command.check else None
+            )
             done = run_command.execute(command, given, self._emitted(), module)
             document = run_command.document(command, given, done)
         return RunResult(done, document, (*self.remarks, *remarks))
@@ -258,6 +260,6 @@ def comparison_options(compiler: Compiler, keywords: dict[str, Any]) -> Comparis
     Raises: InputError for a value that an option does not take.
     """
     options = compiler.options
-    edits, spill = options.mapping.edits, options.mapping.spill
-    parts = {"model": options.model, "machine": options.machine, "edits": edits, "spill": spill}
+    parts = {"model": options.model, "machine": options.machine}
+    parts |= {name: getattr(options.mapping, name) for name in ("edits", "spill", "expert_sharding")}
     return filled(ComparisonOptions, keywords, **parts)

@@ -42,8 +42,8 @@ class Command:
 
 def run(command: Command) -> int:
     """Time one step and print the report."""
+    from ..choosing import time_chosen
     from ..compilation import Compiler
-    from ..variants import time_chosen
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read()

@@ -16,11 +16,11 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from ...backends.targets import TimeOptions, Timing
+from ..choosing import time_chosen
 from ..compilation import Compiler
 from ..diagnostics import describe
 from ..terminal import Advance
 from ..values import HELP_MARK, InputError
-from ..variants import time_chosen
 from .answers import Answer, Refused, Time
 from .points import Point
 

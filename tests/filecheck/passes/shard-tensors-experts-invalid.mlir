@@ -2,7 +2,7 @@
 // RUN: kl-opt %s -p "shard-tensors{sockets=4 experts=sockets}" --split-input-file --verify-diagnostics | filecheck %s
 
 // CHECK: 6 experts do not divide among 4 sockets
-// CHECK: help: take a number of sockets that does, or split each expert: experts=ffn
+// CHECK: help: take a number of sockets that does, or split each expert: --expert-sharding ffn, or shard-tensors{experts=ffn}
 nn.weight @up : tensor<6x16x8xbf16>
 func.func @step(%x: tensor<1x16xbf16>, %ids: tensor<1x2xi32>) -> tensor<1x16xbf16> {
   %up = nn.get_global @up : tensor<6x16x8xbf16>
