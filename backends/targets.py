@@ -168,6 +168,8 @@ class Timing:
     """The roofline at the bandwidth that memory streams attain; there where the roofline is."""
     intervals: Intervals | None = None
     """When what is busy, if that was wanted."""
+    rows: tuple[tuple[str, str], ...] = ()
+    """More of the main numbers, in words, each with its name."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -204,6 +206,8 @@ class MemoryMap:
 
     document: Mapping[str, Any]
     tables: tuple[Table, ...]
+    summary: tuple[Table, ...] = ()
+    """More tables, of what each memory holds in all."""
 
 
 def _terms(machine: Parameters) -> Mapping[str, int]:

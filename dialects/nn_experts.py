@@ -113,6 +113,14 @@ class DistinctOp(ComputeOp):
         """Of the experts that ids can name."""
         return min(self.experts.value.data, prod(shape_of(self.ids)))
 
+    @property
+    def expected(self) -> float:
+        """The mean number of places that are taken, where each row chooses among all experts at random."""
+        rows, chosen = shape_of(self.ids)
+        parts = 1 if self.parts is None else self.parts.value.data
+        experts = self.experts.value.data
+        return experts * (1 - (1 - chosen / (experts * parts)) ** rows)
+
     def verify_shapes(self) -> None:
         ids, wanted = shape_of(self.ids), (self._places,)
         expect(len(ids) == 2, f"ids are {ids}; distinct takes [batch, chosen]")

@@ -113,7 +113,7 @@ class Compilation:
         with self._listening():
             self._emitted()
             found = compile_command.memory_map(self.lowered)
-        return Memory(found.document, found.tables)
+        return Memory(found.document, (*found.tables, *found.summary))
 
     def time(
         self,

@@ -123,7 +123,7 @@ def _plans(command: Command, given: Input) -> Iterator[tuple[str, _Plan]]:
 
     if command.memory:
         memory = memory_map(given)
-        yield "memory", _Plan(memory.document, memory.tables)
+        yield "memory", _Plan(memory.document, (*memory.tables, *memory.summary))
     if command.floorplan:
         plan = floorplan_of(given)
         yield "floorplan", _Plan(asdict(plan), [floorplan_table(plan)])

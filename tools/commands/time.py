@@ -199,7 +199,7 @@ def main_rows(timing: Timing) -> list[tuple[str, str]]:
         rows.append(("context", context_text(timing)))
     if timing.first_step_extra_seconds:
         rows.append(("first call", first_call_text(timing)))
-    return rows
+    return [*rows, *timing.rows]
 
 
 def write_trace(path: str, trace: Mapping[str, Any]) -> None:
