@@ -65,7 +65,7 @@ class Routing:
     form: Form = "uniform"
     seed: int = 0
     given: tuple[int | tuple[int, ...], ...] = ()
-    """For each selection of a call, or again and again: a count, or ids of which distinct ones are counted."""
+    """For each selection of a call, or over and over: a count, or ids of which distinct ones are counted."""
 
     def __str__(self) -> str:
         return f"uniform, seed {self.seed}" if self.form == "uniform" else self.form

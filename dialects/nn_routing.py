@@ -22,8 +22,9 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
+from .nn_rows import wanted_row
 from .operation import ComputeOp, Fusion, Without
-from .sharding import REPLICATED, Placement, Sharded, ShardView
+from .sharding import Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling, shown
 from .tensors import element_type_of, expect, shape_of
 
@@ -61,7 +62,7 @@ class TopKOp(ComputeOp):
 
     NUMPY: ClassVar = ".backends.numerics_routing:top_k"
     SPELLING: ClassVar = Spelling("top_k", ("x", "count"), optional=_GROUPING)
-    FUSION: ClassVar = Fusion("routing", "router")
+    FUSION: ClassVar = Fusion("routing")
 
     x = operand_def(TensorType[AnyFloat])
     count = prop_def(IntegerAttr.constr(i64))
@@ -129,8 +130,7 @@ class TopKOp(ComputeOp):
         return view.whole()
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
-        """Rows are short: to have them whole costs less than an exchange."""
-        return (REPLICATED,)
+        return (wanted_row(self.x),)
 
 
 @irdl_op_definition
@@ -144,7 +144,7 @@ class TakeOp(ComputeOp):
 
     NUMPY: ClassVar = ".backends.numerics_routing:take"
     SPELLING: ClassVar = Spelling("take", ("x", "ids"))
-    FUSION: ClassVar = Fusion("routing", "router")
+    FUSION: ClassVar = Fusion("routing")
 
     x = operand_def(TensorType[AnyFloat])
     ids = operand_def(TensorType[IntegerType])
@@ -193,8 +193,7 @@ class TakeOp(ComputeOp):
         return view.whole()
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
-        """Rows are short: to have them whole costs less than an exchange."""
-        return REPLICATED, None
+        return wanted_row(self.x), None
 
 
 ROUTING_OPERATIONS = (TopKOp, TakeOp)

@@ -14,14 +14,16 @@ from heapq import heappop
 from ...dialects.machine import Machine
 from .accesses import OrderCheck, conflicts_of
 from .address import Walk
+from .binding import Arguments, Bound
 from .deadlock import deadlock
 from .ending import Ending, check_alike
 from .errors import ExecutionError, HazardError
 from .firing import ChannelRun, InputState, OutputState, Place, Surroundings, UnitRun
-from .kernel import Arguments, Bound, Kernel, Unit
+from .idling import Reasons
+from .kernel import Kernel, Unit
 from .ledger import KernelTiming, Traffic, split
 from .memory import Data, MemoryMap
-from .servers import Calendar, Exchange, Reasons, Server
+from .servers import Calendar, Exchange, Server
 from .units import KINDS, Load
 
 

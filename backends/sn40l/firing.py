@@ -16,11 +16,13 @@ from ...dialects.loop_tree import Placement
 from ...dialects.machine import Machine
 from ..tensors import Array
 from .accesses import OrderCheck
+from .binding import Bound
 from .ending import Ending
 from .errors import HazardError
-from .kernel import Bound, Channel, Port, Unit
+from .idling import Reasons
+from .kernel import Channel, Port, Unit
 from .memory import Data, MemoryMap
-from .servers import Calendar, Exchange, Reasons, Server
+from .servers import Calendar, Exchange, Server
 
 EMPTY = -1
 """Tag of a slot without a token."""
@@ -282,13 +284,6 @@ class UnitRun(ABC):
     @abstractmethod
     def fire(self, now: int, firing: int) -> None:
         """Fire: the tokens are taken; reserve the slots of what is put and let it happen."""
-
-    def alike_until(self, firing: int, distance: int) -> int:
-        """Up to before which firing each from `firing + distance` on does what the one so far before did.
-
-        It is about what only the unit knows: how much moves in a firing.
-        """
-        return self.firings
 
     @property
     def is_done(self) -> bool:

@@ -7,10 +7,11 @@ units. The spans: when its memories, links and stages are busy.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from operator import add, sub
+from operator import add
 from typing import NamedTuple
 
 from ..intervals import Span
+from .idling import Idle
 
 HBM, DDR, LINKS = -1, -2, -3
 """Tracks of a trace for the servers; those of units are their places in the kernel."""
@@ -249,26 +250,6 @@ class KernelTiming:
     made: Made | None = None
     """None where it is all that the kernel can make."""
     busy: BusySpans | None = None
-
-
-@dataclass(frozen=True)
-class Idle:
-    """Cycles in which HBM idles: before it is used first, between uses, after the last one."""
-
-    before: int = 0
-    between: int = 0
-    after: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.before + self.between + self.after
-
-    def __add__(self, other: Idle) -> Idle:
-        return Idle(*map(add, vars(self).values(), vars(other).values()))
-
-    def __sub__(self, other: Idle) -> Idle:
-        return Idle(*map(sub, vars(self).values(), vars(other).values()))
 
 
 def split(

@@ -167,21 +167,6 @@ class Report:
             KernelReport(name, len(calls), *_sums(calls)) for name, calls in self.calls_by_kernel.items()
         )
 
-    def bytes_with(self, experts: Experts, case: str) -> int:
-        """Bytes from and to memory if as many experts were read as in a case; rounded."""
-        used = self.traffic.hbm + self.traffic.ddr + self.traffic.sram_read
-        return used + round(experts.cases[case][1] - experts.cases["used"][1])
-
-    def _experts_json(self, experts: Experts) -> dict[str, Any]:
-        return {
-            "rule": experts.rule,
-            "distinct": list(experts.counts),
-            "cases": {
-                case: {"distinct": distinct, "memory_bytes": self.bytes_with(experts, case)}
-                for case, (distinct, _) in experts.cases.items()
-            },
-        }
-
     def to_json(self) -> dict[str, Any]:
         """The report as plain data; cycles, bytes and FLOPs are those of all steps, per socket."""
         return {
@@ -210,7 +195,7 @@ class Report:
             "flops": self.flops,
             "bytes": asdict(self.traffic),
             "ledger_cycles": asdict(self.ledger),
-            **({} if self.experts is None else {"experts": self._experts_json(self.experts)}),
+            **({} if self.experts is None else {"experts": self.experts.to_json(self.traffic)}),
             "kernels": [
                 {
                     "kernel": kernel.kernel,

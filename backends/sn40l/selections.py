@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from ..routing import Chooser, Routing
+from .binding import Arguments
 from .errors import ExecutionError
-from .kernel import Arguments, Kernel
+from .kernel import Kernel
+from .ledger import Traffic
 from .program import Execute, LoadArguments, Program
 from .units import Collective, Load, Stage, Store
 
@@ -99,6 +102,19 @@ class Experts:
             "best": _case([(one, chooser.fewest) for one, chooser in known]),
             "worst": _case([(one, chooser.most) for one, chooser in known]),
         }
+
+    def memory_bytes(self, traffic: Traffic, case: str) -> int:
+        """Bytes from and to memory, for traffic with those used, if as many were read as in a case."""
+        used = traffic.hbm + traffic.ddr + traffic.sram_read
+        return used + round(self.cases[case][1] - self.cases["used"][1])
+
+    def to_json(self, traffic: Traffic) -> dict[str, Any]:
+        """All of it as plain data."""
+        cases = {
+            case: {"distinct": distinct, "memory_bytes": self.memory_bytes(traffic, case)}
+            for case, (distinct, _) in self.cases.items()
+        }
+        return {"rule": self.rule, "distinct": list(self.counts), "cases": cases}
 
 
 def _case(counts: Sequence[tuple[Selection, float]]) -> tuple[float, float]:

@@ -188,7 +188,7 @@ def _experts(report: Report, experts: Experts) -> Table:
     title = f"experts ({experts.rule}): distinct ones {what}, and the memory traffic of the call"
     names = {"used": "used here", "expected": "expected of uniform choices", "best": "best", "worst": "worst"}
     rows = [
-        [name, f"{experts.cases[case][0]:.1f}", bytes_text(report.bytes_with(experts, case))]
+        [name, f"{experts.cases[case][0]:.1f}", bytes_text(experts.memory_bytes(report.traffic, case))]
         for case, name in names.items()
     ]
     return Table(("experts", "distinct", "bytes"), rows, title=title)

@@ -1,31 +1,29 @@
-"""What groups of operations are by the roles of these: which ones become one kernel, and what it is called.
+"""Which groups of operations become one kernel, by the roles of these.
 
 At granularity `op` the fusions are those of GPU inference libraries. Each rule is a pattern on `kernel.group`
 that joins it with another group. A rule runs to its end before the next one begins, so their order is part of
 their meaning: siblings first, so that a projection that reads a norm is seen whole before its norm is asked
 whether it has a single reader. Rules match the roles that operations declare (`dialects/vocabulary.py`), not
-operations. Names say what a kernel does: `decoder.qkv`, `decoder.attention`, `head`.
+operations. A view of weights (`slices`) stands in the group of its reader and says nothing of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from ...dialects.kernel import GroupOp
-from ...dialects.operation import Fusion, fusion_of
-from ...dialects.vocabulary import FUSION_ROLES, FusionRole
-from .grouping import captured, definition, group_of, has_role, join_groups, members, readers, working
+from ...dialects.vocabulary import FusionRole
+from .grouping import captured, definition, group_of, has_role, holds, join_groups, members, readers
 
 _ELEMENTWISE: tuple[FusionRole, ...] = ("elementwise", "residual", "bias", "conversion")
 
 
 def consists_of(group: GroupOp, *roles: FusionRole) -> bool:
     """Whether a group holds operations of these roles and no others, but for views of weights."""
-    return all(has_role(op, *roles) for op in working(group))
+    return all(has_role(op, "slices", *roles) for op in members(group))
 
 
 def join_first(group: GroupOp, partners: Iterable[Operation], rewriter: PatternRewriter) -> None:
@@ -42,6 +40,46 @@ def uses_of(values: Iterable[SSAValue], role: FusionRole) -> list[Operation]:
     return [op for op in found if has_role(op, role)]
 
 
+class JoinRouting(RewritePattern):
+    """What chooses experts and weighs them is one kernel, with the product that it alone reads."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
+        if not holds(members(op), "routing"):
+            return
+        made = filter(None, map(definition, captured(op)))
+        join_first(op, (source for source in made if _routes(source, op)), rewriter)
+
+
+def _routes(source: Operation, router: GroupOp) -> bool:
+    """Whether what a router reads belongs to it."""
+    group = group_of(source)
+    if group is None or holds(members(group), "routing"):
+        return group is not None
+    is_own = all(group_of(reader) is router for reader in readers(group))
+    return is_own and (consists_of(group, *_ELEMENTWISE) or consists_of(group, "projection"))
+
+
+class JoinBiasOfExperts(RewritePattern):
+    """The product of gates and of experts' biases goes into the kernel of the product that it is added to."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
+        weighed = (p.operands[0] for p in members(op) if has_role(p, "projection"))
+        gates = [gate for gate in map(definition, weighed) if gate is not None and has_role(gate, "routing")]
+        sums = list(readers(op))
+        if not gates or len(sums) != 1 or not has_role(sums[0], "residual"):
+            return
+        added = map(_below_exchange, filter(None, map(definition, sums[0].operands)))
+        products = (p for p in added if p is not None and has_role(p, "projection"))
+        join_first(op, (p for p in products if group_of(p) is not op), rewriter)
+
+
+def _below_exchange(op: Operation) -> Operation | None:
+    """What makes the summands of a sum over sockets; another operation itself."""
+    return definition(op.operands[0]) if has_role(op, "socket_sum") else op
+
+
 class JoinSiblingMatmuls(RewritePattern):
     """Products that share their left-hand side read it once: Q, K and V; gate and up."""
 
@@ -49,9 +87,16 @@ class JoinSiblingMatmuls(RewritePattern):
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, "projection"):
             return
-        shared = dict.fromkeys(product.operands[0] for product in working(op))
-        siblings = uses_of(shared, "projection")
-        join_first(op, (s for s in siblings if s.operands[0] in shared), rewriter)
+        products = [product for product in members(op) if has_role(product, "projection")]
+        shared = dict.fromkeys(product.operands[0] for product in products)
+        siblings = [s for s in uses_of(shared, "projection") if s.operands[0] in shared]
+        join_first(op, (s for s in siblings if _is_of_products(s)), rewriter)
+
+
+def _is_of_products(op: Operation) -> bool:
+    """Whether the group of an operation has products alone."""
+    group = group_of(op)
+    return group is not None and consists_of(group, "projection")
 
 
 class JoinBiasIntoProducer(RewritePattern):
@@ -77,7 +122,7 @@ class JoinSiblingNorms(RewritePattern):
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, "norm"):
             return
-        sources = dict.fromkeys(norm.operands[0].owner for norm in working(op))
+        sources = dict.fromkeys(norm.operands[0].owner for norm in members(op))
         kernels = [owner for owner in sources if isinstance(owner, GroupOp)]
         made = (r for owner in kernels if holds(members(owner), "projection") for r in owner.res)
         join_first(op, uses_of(made, "norm"), rewriter)
@@ -90,7 +135,7 @@ class JoinSiblingRopes(RewritePattern):
     def match_and_rewrite(self, op: GroupOp, rewriter: PatternRewriter, /):
         if not consists_of(op, "rotation"):
             return
-        sources = dict.fromkeys(rotation.operands[0].owner for rotation in working(op))
+        sources = dict.fromkeys(rotation.operands[0].owner for rotation in members(op))
         made = (result for owner in sources if isinstance(owner, GroupOp) for result in owner.res)
         join_first(op, uses_of(made, "rotation"), rewriter)
 
@@ -199,6 +244,8 @@ class JoinExchangeIntoProducer(RewritePattern):
 
 
 _SIBLINGS = (
+    JoinRouting(),
+    JoinBiasOfExperts(),
     JoinSiblingMatmuls(),
     JoinBiasIntoProducer(),
     JoinSiblingNorms(),
@@ -220,54 +267,3 @@ OP_RULES: tuple[RewritePattern, ...] = (*_SIBLINGS, *_CHAINS)
 
 STEP_RULES: tuple[RewritePattern, ...] = (*_SIBLINGS, JoinExchangeIntoProducer(), *_CHAINS)
 """The rules for what stands in the step itself where layers become kernels of many operations."""
-
-
-def role(group: GroupOp) -> str:
-    """One or two words for what a group does, from its main operations and its neighbours."""
-    ops = list(members(group))
-    if attention := _first(ops, "attention"):
-        return _word(attention)
-    if product := _first(ops, "projection"):
-        return "mlp" if holds(ops, "elementwise") else _product_role(group, ops, product)
-    naming = filter(None, (_first(ops, role) for role in FUSION_ROLES))
-    main = next((op for op in naming if _word(op)), None)
-    if main is None:
-        return _short_name(ops[0])
-    return f"add_{_word(main)}" if has_role(main, "norm") and holds(ops, "residual") else _word(main)
-
-
-def holds(ops: Iterable[Operation], *roles: FusionRole) -> bool:
-    """Whether one of the operations has one of these roles."""
-    return any(has_role(op, *roles) for op in ops)
-
-
-def _first(ops: Iterable[Operation], role: FusionRole) -> Operation | None:
-    return next((op for op in ops if has_role(op, role)), None)
-
-
-def _short_name(op: Operation) -> str:
-    return op.name.split(".")[-1]
-
-
-def _word(op: Operation) -> str:
-    """What a kernel is called after an operation; nothing where it gives no name."""
-    fusion = fusion_of(op)
-    return fusion.word if isinstance(fusion, Fusion) and fusion.word is not None else _short_name(op)
-
-
-def _product_role(group: GroupOp, ops: list[Operation], product: Operation) -> str:
-    """A matrix product is called after the place it has in a transformer."""
-    products = [op for op in ops if has_role(op, "projection")]
-    sources = [op for op in (definition(product.operands[0]) for product in products) if op is not None]
-    after = list(readers(group))
-    kernels = filter(None, map(group_of, after))
-    if holds(after, "append", "attention") or any(holds(members(k), "rotation") for k in kernels):
-        return "qkv"
-    if holds(sources, "attention"):
-        return "output"
-    if holds(sources, "elementwise"):
-        return "down"
-    if holds(after, "elementwise"):
-        return "gate_up" if len(products) > 1 else "up"
-    ends = holds(after, "selection", "socket_gather") or any(isinstance(op, ReturnOp) for op in after)
-    return "head" if ends else _word(product)

@@ -20,7 +20,6 @@ from ...dialects.nn import CallOp, GetGlobalOp, ObserveOp
 from ...dialects.operation import Fusion, fusion_of
 from ...dialects.vocabulary import FusionRole
 from ..diagnostics import add_remark
-from .views import is_view, views_of, with_views
 
 Division = Callable[[Sequence[Operation]], list[list[Operation]]]
 """Cuts a row of operations into the groups to begin with."""
@@ -32,9 +31,19 @@ def has_role(op: Operation, *roles: FusionRole) -> bool:
     return isinstance(fusion, Fusion) and fusion.role in roles
 
 
+def holds(ops: Iterable[Operation], *roles: FusionRole) -> bool:
+    """Whether one of the operations has one of these roles."""
+    return any(has_role(op, *roles) for op in ops)
+
+
 def one_each(ops: Sequence[Operation]) -> list[list[Operation]]:
-    """A group per operation."""
-    return [[op] for op in ops]
+    """A group per operation, with the views of weights in front of it."""
+    groups: list[list[Operation]] = [[]]
+    for op in ops:
+        groups[-1].append(op)
+        if not has_role(op, "slices"):
+            groups.append([])
+    return groups if groups[-1] else groups[:-1]
 
 
 def all_together(ops: Sequence[Operation]) -> list[list[Operation]]:
@@ -76,6 +85,22 @@ def gather_globals(block: Block) -> None:
         block.insert_ops_before(kept, first_op)
 
 
+def place_views(block: Block) -> None:
+    """Views of weights stand right in front of their readers, one for each of them."""
+    for view in reversed(list(block.ops)):
+        if not has_role(view, "slices"):
+            continue
+        first, *others = dict.fromkeys(use.operation for result in view.results for use in result.uses)
+        for reader in others:
+            copy = view.clone()
+            block.insert_op_before(copy, reader)
+            for old, new in zip(view.results, copy.results, strict=True):
+                new.name_hint = old.name_hint
+                old.replace_uses_with_if(new, lambda use, reader=reader: use.operation is reader)
+        view.detach()
+        block.insert_op_before(view, first)
+
+
 def erase_dead(block: Block) -> None:
     """Drop operations that have no effect and whose results nobody reads."""
     for op in reversed(list(block.ops)):
@@ -95,11 +120,10 @@ def group_operations(block: Block, divide: Division) -> None:
 
 
 def _group_row(row: Sequence[Operation], divide: Division) -> None:
-    views = {view for op in row for view in views_of(op)}
-    for ops in divide([op for op in row if op not in views]) if row else ():
+    for ops in divide(row) if row else ():
         for piece in ordered_pieces(ops):
             _explain(piece.cut)
-            _make_group(with_views(piece.ops))
+            _make_group(piece.ops)
 
 
 def _explain(cut: tuple[Touch, Touch] | None) -> None:
@@ -132,11 +156,6 @@ def _make_group(ops: Sequence[Operation]) -> None:
 def members(group: GroupOp) -> Iterator[Operation]:
     """The operations of a group, without its end."""
     return (op for op in group.body.block.ops if not isinstance(op, YieldOp))
-
-
-def working(group: GroupOp) -> Iterator[Operation]:
-    """The operations of a group that work: without views of weights, which go with their readers."""
-    return (op for op in members(group) if not is_view(op))
 
 
 def group_of(op: Operation) -> GroupOp | None:

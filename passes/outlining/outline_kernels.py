@@ -23,7 +23,7 @@ from ...dialects.operation import Without, fusion_of
 from ...dialects.vocabulary import GRANULARITIES, Granularity
 from ..diagnostics import add_remark, fail
 from ..knobs import Knob
-from .fusion_rules import OP_RULES, STEP_RULES, role
+from .fusion_rules import OP_RULES, STEP_RULES
 from .grouping import (
     Division,
     after_residual_adds,
@@ -34,8 +34,9 @@ from .grouping import (
     group_operations,
     members,
     one_each,
+    place_views,
 )
-from .views import place_views
+from .naming import role
 
 
 @dataclass(frozen=True)

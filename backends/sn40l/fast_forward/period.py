@@ -16,9 +16,11 @@ from operator import sub
 
 from ..engine import KernelRun
 from ..firing import UnitRun
+from ..idling import InFlightState
 from ..kernel import Port
-from ..servers import Action, InFlightState
+from ..servers import Action
 from ..units.common import ServedRun
+from ..units.indexed import IndexedLoadRun
 from .turns import ServerState, Snapshot, Turns
 
 FAR = 1 << 62
@@ -198,8 +200,10 @@ class Period:
         put = [(state.port, self.arrived[state.port.channel]) for state in unit.outputs]
         if not moved:
             return 0 if any(tokens for _, tokens in taken + put) else self.loop.count
-        unserved = max(0, self.since.firings[unit.index] - self.waiting[unit.index])
-        bound = min(self.loop.bounds[unit.index], unit.alike_until(unserved, moved))
+        bound = self.loop.bounds[unit.index]
+        if isinstance(unit, IndexedLoadRun):  # what it moves may differ from pass to pass
+            unserved = self.since.firings[unit.index] - self.waiting[unit.index]
+            bound = min(bound, unit.alike_until(max(0, unserved), moved))
         if _runs_ahead(unit):
             served = unit.firing - self.waiting[unit.index]
             return (bound - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0

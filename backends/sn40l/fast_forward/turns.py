@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 from ....dialects.vocabulary import Rate
 from ..engine import KernelRun
 from ..firing import UnitRun
+from ..idling import Idle, InFlightState
 from ..kernel import Kernel
-from ..ledger import Idle
-from ..servers import Event, InFlightState, Server
+from ..servers import Event, Server
 
 DONE = -(1 << 62)
 """It stands for the firing of a unit that has fired for the last time."""

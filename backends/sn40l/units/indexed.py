@@ -24,7 +24,8 @@ class IndexedLoadRun(LoadRun):
     """A load by index: it takes its ids with the first tile of a pass, and holds them up to the last.
 
     A tile is asked for with the addresses of its pieces, so ids are not needed any more when all are. What
-    moves is the pieces of slices that ids name. A tile without any has its turn, and takes no time there.
+    moves is the pieces of slices that ids name. A tile without any has its turn at the memory, takes no time
+    there, and is on the chip at once, behind the tiles before it.
     """
 
     def __init__(self, unit: Load, place: Place, index: Index):
@@ -37,6 +38,8 @@ class IndexedLoadRun(LoadRun):
         self._costs: dict[tuple[int, bool], tuple[int, int]] = {}
         """By the number of pieces, and whether they are those of the last tile of a pass."""
         self._waits = False
+        self.due = 0
+        """The last tile so far is on the chip then."""
 
     def advance(self, now: int) -> None:
         super().advance(now)
@@ -73,6 +76,7 @@ class IndexedLoadRun(LoadRun):
         return ids
 
     def alike_until(self, firing: int, distance: int) -> int:
+        """Up to before which firing each from `firing + distance` on moves what the one so far before did."""
         passes, tiles = self._present, self.firings_per_pass
         if not passes or not distance:
             return self.firings
@@ -80,6 +84,10 @@ class IndexedLoadRun(LoadRun):
         later = range(first + period, len(passes))
         other = next((number for number in later if passes[number] != passes[number - period]), None)
         return self.firings if other is None else other * tiles
+
+    def arrival(self, now: int, end: int) -> int:
+        self.due = max(self.due, end + self.latency if end > now else now)
+        return self.due
 
     def cost(self, firing: int) -> tuple[int, int]:
         number, tile = divmod(firing, self.firings_per_pass)

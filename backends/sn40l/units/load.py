@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from ....dialects.vocabulary import STEP
 from ...tensors import Array
 from ...tiles import filled_up
+from ..binding import Arguments, Bound
 from ..errors import ExecutionError, require
-from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
 from .index import Index, emit_index
@@ -150,9 +151,14 @@ class LoadRun(StreamRun):
         tile = None
         if around.data is not None:
             tile = self._tile(around.data, firing)
+        arrival = self.arrival(now, end)
         for port in self.outputs:
             channel = port.channel
-            calendar.at(end + self.latency + channel.latency, channel.deliver, firing, tile)
+            calendar.at(arrival + channel.latency, channel.deliver, firing, tile)
+
+    def arrival(self, now: int, end: int) -> int:
+        """When a tile is on the chip whose transfer begins now."""
+        return end + self.latency
 
     def _tile(self, data: Data, firing: int) -> Array:
         """The tile of a firing, with zeros behind what is left for the last one."""
