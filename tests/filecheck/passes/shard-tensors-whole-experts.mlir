@@ -1,11 +1,10 @@
 // Whole experts on each socket, with places for as many of its own as can be named.
-// RUN: kl-opt %s -p "shard-tensors{sockets=2 experts=sockets}" | filecheck %s 
-
+// RUN: kl-opt %s -p "shard-tensors{sockets=2 experts=sockets}" | filecheck %s
 
 // CHECK: nn.weight @up : tensor<4x16x6xbf16> {shard_axis = 0 : i64, shard_parts = 2 : i64}
 // CHECK: nn.weight @down : tensor<4x6x16xbf16> {shard_axis = 0 : i64, shard_parts = 2 : i64}
 // CHECK: %[[A:.*]] = collective.own_experts %ids of 4 : (tensor<3x2xi32>) -> tensor<3x2xi32>
-// CHECK: %[[E:.*]] = nn.distinct %[[A]] of 4 : (tensor<3x2xi32>) -> tensor<4xi32>
+// CHECK: %[[E:.*]] = nn.distinct %[[A]] of 4 {parts = 2 : i64} : (tensor<3x2xi32>) -> tensor<4xi32>
 // CHECK: %[[B:.*]] = collective.own_experts %ids of 4 : (tensor<3x2xi32>) -> tensor<3x2xi32>
 // CHECK: %[[G:.*]] = nn.spread %w, %[[B]], %[[E]] : {{.*}} -> tensor<3x4xbf16>
 // CHECK: nn.gather_slices %{{.*}}, %[[E]] along 1 : (tensor<4x16x6xbf16>, tensor<4xi32>) -> tensor<16x24xbf16>
