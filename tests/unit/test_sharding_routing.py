@@ -4,8 +4,18 @@ from xdsl.dialects import test as xdsl_test
 from xdsl.dialects.builtin import TensorType, f32, i32
 from xdsl.ir import SSAValue
 
-from kl.dialects.nn import DistinctOp, GatherSlicesOp, MatmulOp, ScaleOp, SoftmaxOp, SpreadOp, TakeOp, TopKOp
-from kl.dialects.operation import ComputeOp
+from kl.dialects.nn import (
+    AddOp,
+    DistinctOp,
+    GatherSlicesOp,
+    MatmulOp,
+    ScaleOp,
+    SoftmaxOp,
+    SpreadOp,
+    TakeOp,
+    TopKOp,
+)
+from kl.dialects.operation import ComputeOp, TileRule
 from kl.dialects.sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split
 
 SOCKETS = 2
@@ -83,3 +93,24 @@ def test_short_rows_are_wanted_whole_and_long_ones_are_gathered():
 
 def test_ids_are_whole():
     assert shard(DistinctOp(indices(2, 2), 8), REPLICATED) == Sharded((REPLICATED,))
+
+
+def test_what_is_padded_and_added_to_a_single_column_has_no_zeros_any_more():
+    padded = Split(1, SOCKETS, (7, 1), zeros=True)
+    for op, operands in (
+        (AddOp(floats(2, 7), floats(2, 1)), (padded, REPLICATED)),
+        (AddOp(floats(2, 1), floats(2, 7)), (REPLICATED, padded)),
+    ):
+        sharded = shard(op, *operands)
+        assert sharded == Sharded(operands, padded)
+        assert isinstance(sharded.result, Split)
+        assert not sharded.result.zeros
+    both = shard(AddOp(floats(2, 7), floats(2, 7)), padded, padded).result
+    assert isinstance(both, Split)
+    assert both.zeros
+
+
+def test_a_single_column_is_whole_in_every_tile():
+    rule = AddOp(floats(2, 1), floats(2, 8)).tile_rule()
+    assert isinstance(rule, TileRule)
+    assert (rule.operands, rule.result) == ((None, 1), 1)
