@@ -1,4 +1,4 @@
-"""How routers and what they scale lie on sockets, by the rules of the operations themselves."""
+"""The rules of routers: how they and what they scale lie on sockets, their tiles, and their work."""
 
 from xdsl.dialects import test as xdsl_test
 from xdsl.dialects.builtin import TensorType, f32, i32
@@ -6,12 +6,14 @@ from xdsl.ir import SSAValue
 
 from kl.dialects.nn import (
     AddOp,
+    ArgmaxOp,
     DistinctOp,
     GatherSlicesOp,
     MatmulOp,
     ScaleOp,
     SoftmaxOp,
     SpreadOp,
+    SumOp,
     TakeOp,
     TopKOp,
 )
@@ -114,3 +116,13 @@ def test_a_single_column_is_whole_in_every_tile():
     rule = AddOp(floats(2, 1), floats(2, 8)).tile_rule()
     assert isinstance(rule, TileRule)
     assert (rule.operands, rule.result) == ((None, 1), 1)
+
+
+def test_work_counts_comparisons_and_sums():
+    x, ids = floats(2, 8), indices(2, 3)
+    assert TopKOp(x, 1).flops() == ArgmaxOp(x).flops() == 2 * 8
+    assert TopKOp(x, 3).flops() == 2 * 3 * 8
+    assert TopKOp(x, 3, (4, 2, 2)).flops() == 2 * (3 * 8 + 2 * 8 + 2 * 4)
+    assert SpreadOp(floats(2, 3), ids, indices(6)).flops() == 2 * 6 * 3
+    assert (SoftmaxOp(x).flops(), SumOp(x).flops()) == (5 * 2 * 8, 2 * 8)
+    assert ScaleOp(floats(2, 24), floats(2, 6)).flops() == 2 * 24
