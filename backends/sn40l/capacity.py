@@ -19,7 +19,7 @@ from .program import Execute, LoadArguments, Program, Region
 from .report import Report
 from .units import Load
 
-KINDS = ("experts", "other weights", "caches", "inputs and values")
+EXPERTS, OTHERS, CACHES, VALUES = KINDS = ("experts", "other weights", "caches", "inputs and values")
 """What lies in memory."""
 
 
@@ -34,7 +34,7 @@ class Capacity:
     @cached_property
     def weight_bytes(self) -> int:
         """Of all weights on a socket: what it takes to switch to the model."""
-        return sum(kinds["experts"] + kinds["other weights"] for kinds in self.stored.values())
+        return sum(kinds[EXPERTS] + kinds[OTHERS] for kinds in self.stored.values())
 
     @property
     def uses_ddr(self) -> bool:
@@ -44,7 +44,7 @@ class Capacity:
     @property
     def has_experts(self) -> bool:
         """Whether some weights are read by index."""
-        return any(kinds["experts"] for kinds in self.stored.values())
+        return any(kinds[EXPERTS] for kinds in self.stored.values())
 
     def ddr_seconds(self, size_bytes: float) -> float:
         """How long DDR takes for so many bytes of a socket."""
@@ -112,7 +112,8 @@ def capacity_of(program: Program) -> Capacity:
         for region in program.regions:
             if region.tier == tier:
                 held[_kind(region, experts)].append(region)
-        sizes = {kind: covered_bytes(regions) for kind, regions in held.items()}
+        sizes = {kind: sum(one.tensor.size_bytes for one in regions) for kind, regions in held.items()}
+        sizes[VALUES] = covered_bytes(held[VALUES])  # they share addresses
         if any(sizes.values()):
             stored[tier] = sizes
     return Capacity(program.machine, stored)
@@ -130,11 +131,11 @@ def covered_bytes(regions: Iterable[Region]) -> int:
 def _kind(region: Region, experts: set[str]) -> str:
     match region.kind:
         case "weight":
-            return "experts" if region.name in experts else "other weights"
+            return EXPERTS if region.name in experts else OTHERS
         case "state":
-            return "caches"
+            return CACHES
         case _:
-            return "inputs and values"
+            return VALUES
 
 
 def _read_by_index(program: Program) -> set[str]:

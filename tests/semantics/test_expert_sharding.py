@@ -90,7 +90,10 @@ def test_the_numbers_are_those_of_one_socket(batch: int, sockets: int, experts: 
 def test_a_socket_has_places_for_the_experts_that_can_be_its_own(batch: int, places: int):
     """All rows may want experts of one socket: `min(experts / sockets, batch * chosen)`."""
     text = str(shard(model(batch=batch), 2, "sockets"))
-    assert f"nn.distinct %experts of 4 {{parts = 2 : i64}} : (tensor<{batch}x2xi32>) -> tensor<{places}xi32>" in text
+    assert (
+        f"nn.distinct %experts of 4 {{parts = 2 : i64}} : (tensor<{batch}x2xi32>) -> tensor<{places}xi32>"
+        in text
+    )
     assert "nn.weight @block.wgate : tensor<2x4x16x8xf32> {stacked, shard_axis = 1 : i64" in text
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kl.backends.routing import Routing
+from kl.backends.routing import Chooser, Routing
 from kl.backends.sn40l.target import SN40L_TARGET
 from kl.backends.targets import TimeOptions
 from kl.tools.kl import main
@@ -154,3 +155,16 @@ def test_sockets_that_do_not_divide_experts(model: str, capsys: Capture):
     message = refusal(capsys, "time", model, "--sockets", "3", *WHOLE)
     assert "8 experts do not divide among 3 sockets" in message
     assert "or split each expert: --expert-sharding ffn" in message
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen", "experts", "parts"), [(1, 2, 8, 8), (4, 2, 8, 2), (16, 8, 128, 8)]
+)
+def test_the_socket_that_reads_most_reads_more_than_the_mean(
+    rows: int, chosen: int, experts: int, parts: int
+):
+    whole, split = Chooser(rows, chosen, experts), Chooser(rows, chosen, experts, parts)
+    assert split.expected == split.expected
+    assert max(split.fewest, whole.expected / parts) <= split.expected <= split.most
+    seen = [split.count(row) for row in permutations(range(experts), chosen)] if rows == 1 else []
+    assert not seen or split.expected == pytest.approx(sum(seen) / len(seen), rel=0.1)
