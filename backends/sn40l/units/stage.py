@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...meanings import KNOWN, is_known, meaning_of
+from ...meanings import KNOWN, OF_A_SOCKET, is_known, meaning_of
 from ...tensors import Array, TensorSpec
 from ...tiles import joined, sliced
 from ..errors import ExecutionError, ProgramError, require, require_extents
@@ -249,7 +249,7 @@ class StageRun(PipelineRun):
             operands = [values[number] for number in instruction.operands]
             try:
                 operation = meaning_of(instruction.operation)
-                result = operation(operands, instruction.attributes, instruction.result)
+                result = operation(operands, self._attributes(instruction), instruction.result)
             except ValueError as error:
                 iteration, number = divmod(firing, self.unit.firings)
                 raise ExecutionError(
@@ -257,6 +257,13 @@ class StageRun(PipelineRun):
                     self.unit.location,
                 ) from error
             values.append(result)
+
+    def _attributes(self, instruction: Instruction) -> Mapping[str, Any]:
+        """Those of an instruction, with the socket for one that asks for it."""
+        if instruction.operation not in OF_A_SOCKET:
+            return instruction.attributes
+        place = {"socket": self.around.socket, "sockets": self.around.machine.sockets}
+        return {**instruction.attributes, **place}
 
 
 def _joined(port: InputPort, tiles: list[Array]) -> Array:
