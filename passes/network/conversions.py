@@ -1,4 +1,4 @@
-"""Operations that become more than a stage, or something else: caches, rows of tables, exchanges of sockets.
+"""Operations that become more than a stage, or something else: caches, reads by index, exchanges of sockets.
 
 A cache is appended to by a store and read by loads that wait for it; attention is three stages over it.
 """
