@@ -249,7 +249,7 @@ def test_tiles_of_slots_are_those_that_cross_no_end(slots: int, slot: int, multi
 
 
 def test_a_tile_has_part_of_a_slot_or_all_of_one() -> None:
-    # 4 slots of 24 indices: 8 tiles that divide 96 would be of 12, and are of 12; 6 would be of 16, which crosses.
+    # 4 slots of 24 indices: 8 tiles are of 12; 6 would be of 16, which cross the end of a slot.
     stage = TiledStage(96, streamed_bytes=10, slots=4, step=None)
     assert choose_tiles([stage], limit_bytes=1000, least=8) == (12,)
     assert choose_tiles([stage], limit_bytes=160, least=6) == (12,)
