@@ -12,6 +12,7 @@ from .compilation import Compiler
 from .diagnostics import Diagnostic, report
 from .inputs import Input, ModuleInput
 from .options import JSON_VERSION, ComparisonOptions, CompilerOptions, MappingOptions
+from .routing import time_options
 from .values import HELP_MARK, InputError
 from .variants import (
     LOOKS_AWAY,
@@ -97,7 +98,8 @@ def compared(
     if given.level != "nn":
         what = f"{given.path} has its kernels already, which variants differ in"
         raise InputError(f"{what}{HELP_MARK}give a model, or IR at the nn level")
-    trial = Trial(compiler, given, lambda program: _timed(options, program.steps), watcher=watcher)
+    usual = time_options(options.timing, given.target)
+    trial = Trial(compiler, given, lambda program: _timed(usual, program.steps), watcher=watcher)
     choices = {name: _choice(options, variant.choice) for name, variant in VARIANTS.items()}
     check_variants(compiler, given, choices.values())
     results = attempt_all(
@@ -112,11 +114,10 @@ def _choice(options: ComparisonOptions, choice: Choice) -> Choice:
     return replace(choice, spill=options.spill, steps_per_call=steps or choice.steps_per_call)
 
 
-def _timed(options: ComparisonOptions, steps: int) -> TimeOptions:
+def _timed(options: TimeOptions, steps: int) -> TimeOptions:
     """What is timed; the last of the steps of a call is at the position."""
-    timing = options.timing
-    position = None if timing.position is None else max(0, timing.position - steps + 1)
-    return TimeOptions(position, timing.orchestration)
+    position = None if options.position is None else max(0, options.position - steps + 1)
+    return replace(options, position=position)
 
 
 def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]) -> dict[str, Any]:

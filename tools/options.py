@@ -195,6 +195,12 @@ class TimingOptions:
         "position of the token in its sequence (default: the last in the context): where it is written,"
         " and what waits for that; the whole compiled context is read at any position"
     )
+    experts: str | None = option(
+        "which experts the rows of a batch choose: at random (uniform or uniform:SEED, the default with seed"
+        " 0), all others (worst), all the same (best), or as a JSON file says: a list with the number of"
+        " distinct experts, or their ids, for each time that experts are chosen",
+        metavar="HOW|FILE",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

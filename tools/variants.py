@@ -255,7 +255,7 @@ def time_chosen(compiler: Compiler, given: Input, options: TimeOptions) -> Timin
 
     Raises: DiagnosticException, InputError, TargetError where it cannot be built or timed.
     """
-    briefly = TimeOptions(options.position, options.orchestration)
+    briefly = TimeOptions(options.position, options.orchestration, routing=options.routing)
     program = compiler.program(given, chosen(compiler, given, briefly, may_step=True))
     return time_program(given.target, program, options)
 

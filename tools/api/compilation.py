@@ -120,6 +120,7 @@ class Compilation:
         *,
         position: int | None = None,
         orchestration: Orchestration = "hardware",
+        experts: str | None = None,
         per_layer: bool = False,
         per_stage: bool = False,
         trace: Path | None = None,
@@ -131,8 +132,9 @@ class Compilation:
 
         Raises: Error for a value that an option does not take, and where the program cannot run to its end.
         """
-        keywords = {"position": position, "orchestration": orchestration, "per_layer": per_layer}
-        keywords |= {"per_stage": per_stage, "trace": trace, "trace_iterations": trace_iterations}
+        keywords = {"position": position, "orchestration": orchestration, "experts": experts}
+        keywords |= {"per_layer": per_layer, "per_stage": per_stage}
+        keywords |= {"trace": trace, "trace_iterations": trace_iterations}
         with self._listening() as remarks:
             keywords |= {"intervals": intervals, "window": window_text(window)}
             whole = replace(self.compiler.options, json=True)  # the result has all that the document has
@@ -186,6 +188,7 @@ class Compilation:
         *,
         position: int | None = None,
         orchestration: Orchestration = "hardware",
+        experts: str | None = None,
         steps_per_call: int | None = None,
     ) -> Comparison:
         """The same model for the same machine in all variants, as `kl compare` times them.
@@ -195,7 +198,8 @@ class Compilation:
         Raises: Error for a value that an option does not take, an input that has its kernels already, a
             pipeline of one's own, and where all variants are refused.
         """
-        keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+        keywords = {"position": position, "orchestration": orchestration}
+        keywords |= {"experts": experts, "steps_per_call": steps_per_call}
         self._check_is_compared()
         return compared(self.compiler, self.given, keywords)
 
@@ -204,6 +208,7 @@ class Compilation:
         *,
         position: int | None = None,
         orchestration: Orchestration = "hardware",
+        experts: str | None = None,
         steps_per_call: int | None = None,
         window: tuple[int, int] | None = None,
     ) -> Page:
@@ -215,7 +220,8 @@ class Compilation:
         """
         from .pages import shown
 
-        keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+        keywords = {"position": position, "orchestration": orchestration}
+        keywords |= {"experts": experts, "steps_per_call": steps_per_call}
         self._check_is_compared()
         with self._listening() as remarks:
             return shown(comparison_options(self.compiler, keywords), self.given, window, remarks)
