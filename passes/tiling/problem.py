@@ -18,7 +18,7 @@ from ...dialects.dataflow_stages import source_of
 from ...dialects.dataflow_units import HandedOn
 from ...dialects.operation import ComputeOp, TileRule
 from ...dialects.tensors import element_type_of, shape_of, size_bytes_of
-from .solver import Bursts, TiledStage
+from .solver import Bursts, Source, TiledStage
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,20 @@ class Link:
 
     @property
     def agrees(self) -> bool:
-        """Whether both ends may be cut: alike, or the maker's result is whole anyway."""
-        return self.made is None or self.read is None or self.made == self.read
+        """Whether both ends may be cut: along one axis, or the maker's result is whole anyway.
+
+        What comes round is cut in units of one size.
+        """
+        if self.made is None or self.read is None or self.made == self.read:
+            return True
+        return self.made.axis == self.read.axis and not self.carried
+
+    @property
+    def units(self) -> tuple[int, int]:
+        """Elements of a unit of the maker, and of the reader."""
+        assert self.made is not None, "asked of what both ends cut"
+        assert self.read is not None, "asked of what both ends cut"
+        return self.made.unit, self.read.unit
 
 
 @dataclass
@@ -108,19 +120,19 @@ class TilingProblem:
             axes.extent,
             self._streamed_bytes(stage, axes),
             lcm(axes.multiple, *(burst.run for burst in bursts)),
-            tuple(link.source for link in cut if not link.carried),
+            tuple(Source(link.source, *link.units) for link in cut if not link.carried),
             tuple(link.source for link in cut if link.carried),
             cache_limit if any(map(_streams_cache, stage.ins)) else None,
             lcm(axes.multiple, *(step or 1 for step in steps)) if may_hang_over else None,
         )
 
     def _neighbours(self, stage: dataflow.StageOp, axes: StageAxes) -> Iterator[int]:
-        """Bytes of an element of each stream cut along its last axis, whose elements are neighbours."""
+        """Bytes of a unit of each stream cut along its last axis, whose elements are neighbours."""
         ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
         for channel, argument, axis in ports:
             shape = shape_of(argument)
             if axis is not None and axis.axis == len(shape) - 1 and streams_tiles(channel):
-                yield size_bytes_of(argument) // prod(shape)
+                yield axis.unit * size_bytes_of(argument) // prod(shape)
 
     def _streamed_bytes(self, stage: dataflow.StageOp, axes: StageAxes) -> int:
         """The size per index of the largest tensor that a stage streams from memory."""
