@@ -65,8 +65,7 @@ class ConvertKernelToDataflowPass(ModulePass):
     name: ClassVar[str] = "convert-kernel-to-dataflow"
 
     shared_cache_percent: int = 50
-    """Of the SRAM that a cache may fill so as to be read once for keys and values (latent attention), not
-    twice. Assumed: the other half holds streams of weights."""
+    """Of the SRAM, for caches that are read once as keys and values. Assumed: weights take the rest."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         percent = self.shared_cache_percent

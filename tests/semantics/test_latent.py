@@ -121,7 +121,6 @@ VARIANTS = {
     "eight sockets": ["--sockets", "8"],
     "eight sockets, unfused": ["--sockets", "8", "--fusion", "op", "--no-loop"],
     "eight sockets, stepped": ["--sockets", "8", "--steps-per-call", "7"],
-    "little memory": ["--set", "pmu_bytes=1024", "--set", "pmus=1040"],
 }
 
 
@@ -140,6 +139,15 @@ def test_every_variant_gives_the_bits_of_the_reference(variant: str, tmp_path: P
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_gives_the_bits_of_the_reference(name: str, tmp_path: Path):
     assert check(MODELS[name], tmp_path) == 0
+
+
+@pytest.mark.parametrize("variant", ["looped", "unfused", "two sockets"])
+def test_a_cache_that_is_read_twice_gives_the_bits_of_the_reference(
+    variant: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    little = ["--set", "pmu_bytes=64", *VARIANTS[variant]]
+    assert check(absorbed("512, rank + turned]", layers=2), tmp_path, *little) == 0
+    assert "is read twice" in capsys.readouterr().err
 
 
 @settings(max_examples=12, deadline=None)
