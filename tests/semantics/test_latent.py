@@ -150,6 +150,23 @@ def test_a_cache_that_is_read_twice_gives_the_bits_of_the_reference(
     assert "is read twice" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("cache", ["32, rank + turned]", RING, "11, rank + turned] ring"])
+@pytest.mark.parametrize(
+    "kernels",
+    [
+        "outline-kernels{granularity=op},",
+        "outline-kernels{granularity=layer},merge-identical-kernels,loop-kernels,",
+    ],
+)
+@pytest.mark.parametrize("sockets", [1, 2])
+def test_each_level_gives_the_same_bits_of_small_tiles(
+    sockets: int, kernels: str, cache: str, compiled, check_down_to_the_machine
+):
+    module = load_model(absorbed(cache, layers=2), "model.kl")
+    compiled(module, f"shard-tensors{{sockets={sockets}}}")
+    check_down_to_the_machine(module, kernels)
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     st.sampled_from([RING, "32, rank + turned]", "5, rank + turned] ring"]),
