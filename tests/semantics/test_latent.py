@@ -308,4 +308,4 @@ def test_a_cache_beyond_the_share_of_sram_is_read_twice_and_that_is_said(
     assert many - few == 2 * 2 * (1024 * 2 - 256) * ENTRY
     size = 2 * 1024 * ENTRY
     assert f"the cache is read twice in a pass, {2 * size} bytes" in said
-    assert f"would hold all {size} bytes" in said
+    assert f"would hold all {size} bytes and {2 * 2 * 8 * 1024 * 4} of scores and weights" in said
