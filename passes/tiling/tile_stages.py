@@ -59,17 +59,10 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import tile_of
 from ..diagnostics import fail
 from ..knobs import Knob
-from .problem import (
-    Cut,
-    StageAxes,
-    cut_type,
-    cuts_of,
-    shared_with,
-    streams_tiles,
-    tile_rule,
-    tiling_problem,
-)
+from .axes import Cut, StageAxes, cut_type, cuts_of, tile_rule
+from .problem import tiling_problem
 from .solver import choose_tiles
+from .streams import shared_with, streams_tiles
 
 TILE_BYTES = 1024 * 1024
 """Largest tile that a stage streams, by default. Assumed: small against SRAM, large against a burst."""

@@ -64,10 +64,8 @@ def needed_depth(channel: dataflow.ChannelOp, *, looped: bool) -> int:
 
 def _reads_behind(reader: UnitOp, load: dataflow.LoadOp) -> bool:
     """Whether a reader of a load takes what comes of another reader of it, in the same iteration."""
-    waiting, seen = (
-        [channel for channel in reader.inputs() if producer_of(channel) is not load],
-        set[UnitOp](),
-    )
+    waiting = [channel for channel in reader.inputs() if producer_of(channel) is not load]
+    seen = set[UnitOp]()
     while waiting:
         unit = producer_of(waiting.pop())
         if unit in seen or unit.handed_on() is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log, sqrt
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from kl.backends.interpreter import Interpreter, weight_specs
 from kl.backends.weights import random_weights
+from kl.dialects.nn import AttentionOp
+from kl.dialects.tensors import shape_of
 from kl.frontends import load_model
 from kl.frontends.importing import Source, import_model
 from kl.frontends.importing.keys import flag, whole
@@ -87,7 +90,7 @@ def test_yarn_scales_the_scores():
     assert "param score_factor = (0.1 * 0.5 * log(rope_factor) + 1.0) ^ 2" in found.text
     assert "param attention_scale = score_factor / sqrt(head_dim)" in found.text
     module = load_model(found.text, "dense.kl", {})
-    scales = {op.scale.value.data for op in module.walk() if op.name == "nn.attention"}
+    scales = {op.scale.value.data for op in module.walk() if isinstance(op, AttentionOp)}
     assert [*scales] == [pytest.approx((0.05 * log(4) + 1) ** 2 / sqrt(20), rel=1e-15)]
 
 
@@ -100,6 +103,14 @@ def test_norms_of_ranks_have_an_eps_of_their_own():
 
 def test_halves_are_turned_where_the_config_says_so():
     assert "k_rope = rope(k_rope, position, frequencies)" in imported(rope_interleave=False).text
+
+
+def test_without_rope_both_parts_stay_as_they_are():
+    found = import_model(Source("dense", CONFIG, recipes=(replace(RECIPE, rope=None),)))
+    assert "position, frequencies" not in found.text
+    assert "append(latents, concat(c, k_rope), position)" in found.text
+    module = load_model(found.text, "dense.kl", {"context": 8})
+    assert {shape_of(op.result)[1] for op in module.walk() if isinstance(op, AttentionOp)} == {4 * 16}
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,12 @@ def run(module: ModuleOp, passes: str) -> None:
     run_passes(make_context(), module, parse_passes(available, passes))
 
 
-def network(context: int, kernels: str) -> ModuleOp:
+def network(context: int, kernels: str, last: str = ",schedule-loop") -> ModuleOp:
     """A model with tiles of four positions, scheduled with the depths that are needed."""
     module = load_model(MODEL.replace("CONTEXT", str(context)), "model.kl")
     run(
         module,
-        f"{kernels},convert-kernel-to-dataflow,{TILED},allocate-units,schedule-stages,place-units,schedule-loop",
+        f"{kernels},convert-kernel-to-dataflow,{TILED},allocate-units,schedule-stages,place-units{last}",
     )
     return module
 
@@ -81,6 +81,16 @@ def test_with_a_tile_less_nothing_goes_on(kernels: str, context: int):
     assert cycles(module) > 0
     with pytest.raises(DeadlockError):
         cycles(less)
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+def test_planned_depths_take_no_longer_than_whole_iterations(kernels: str):
+    module, deep = network(64, KERNELS[kernels]), network(64, KERNELS[kernels], "")
+    before = [op.depth for op in deep.walk() if isinstance(op, ChannelOp)]
+    run(deep, "schedule-loop")
+    for one, depth in zip((op for op in deep.walk() if isinstance(op, ChannelOp)), before, strict=True):
+        one.depth = depth
+    assert cycles(module) == cycles(deep)
 
 
 def cycles(module: ModuleOp) -> int:

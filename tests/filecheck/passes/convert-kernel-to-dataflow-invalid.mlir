@@ -1,5 +1,8 @@
 // What has no form as a network, and where.
 // RUN: kl-opt %s -p convert-kernel-to-dataflow --split-input-file --verify-diagnostics | filecheck %s
+// RUN: not kl-opt %s -p "convert-kernel-to-dataflow{shared-cache-percent=101}" --split-input-file 2>&1 | filecheck %s --check-prefix=MORE
+
+// MORE: error: shared-cache-percent is 101; it must be between 0 and 100
 
 // A gather reads a table in memory; this one is computed.
 // CHECK: nn.embedding needs %table in memory; make it an argument of the kernel
