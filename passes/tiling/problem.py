@@ -128,12 +128,17 @@ class Port:
 
     channel: SSAValue
     argument: SSAValue
-    axis: int | None
+    cut: Cut | None
 
     @property
     def is_cut(self) -> bool:
         """Whether a stream of its own is cut as the stage is."""
-        return self.axis is not None and streams_tiles(self.channel)
+        return self.cut is not None and streams_tiles(self.channel)
+
+    @property
+    def axis(self) -> int | None:
+        """Along which axis it may be cut."""
+        return None if self.cut is None else self.cut.axis
 
     @property
     def size_bytes(self) -> int:
