@@ -18,7 +18,7 @@ from ...dialects.dataflow_stages import source_of
 from ...dialects.dataflow_units import HandedOn
 from ...dialects.operation import ComputeOp, TileRule
 from ...dialects.tensors import element_type_of, shape_of, size_bytes_of
-from .solver import Bursts, TiledStage
+from .solver import Bursts, Source, TiledStage
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,20 @@ class Link:
 
     @property
     def agrees(self) -> bool:
-        """Whether both ends may be cut: alike, or the maker's result is whole anyway."""
-        return self.made is None or self.read is None or self.made == self.read
+        """Whether both ends may be cut: along one axis, or the maker's result is whole anyway.
+
+        What comes round is cut in units of one size.
+        """
+        if self.made is None or self.read is None or self.made == self.read:
+            return True
+        return self.made.axis == self.read.axis and not self.carried
+
+    @property
+    def units(self) -> tuple[int, int]:
+        """Elements of a unit of the maker, and of the reader."""
+        assert self.made is not None, "asked of what both ends cut"
+        assert self.read is not None, "asked of what both ends cut"
+        return self.made.unit, self.read.unit
 
 
 @dataclass
@@ -103,7 +115,7 @@ class TilingProblem:
         ports = [Port(*port) for port in zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)]
         slots = [port.slots for port in ports if port.slots is not None]
         bursts = [
-            Bursts(axes.extent // (port.slots or 1), port.element_bytes, request_bytes)
+            Bursts(axes.extent // (port.slots or 1), port.unit_bytes, request_bytes)
             for port in ports
             if port.cuts_neighbours
         ]
@@ -114,7 +126,7 @@ class TilingProblem:
             axes.extent,
             max((port.size_bytes // axes.extent for port in ports if port.is_cut), default=0),
             lcm(axes.multiple, *(burst.run for burst in bursts)),
-            tuple(link.source for link in cut if not link.carried),
+            tuple(Source(link.source, *link.units) for link in cut if not link.carried),
             tuple(link.source for link in cut if link.carried),
             cache_limit if any(map(_streams_cache, stage.ins)) else None,
             lcm(axes.multiple, *(step or 1 for step in steps)) if may_hang_over else None,
@@ -146,9 +158,10 @@ class Port:
         return size_bytes_of(self.argument)
 
     @property
-    def element_bytes(self) -> int:
-        """Of one element of it."""
-        return self.size_bytes // prod(shape_of(self.argument))
+    def unit_bytes(self) -> int:
+        """Of the elements of it that belong together."""
+        unit = 1 if self.cut is None else self.cut.unit
+        return unit * self.size_bytes // prod(shape_of(self.argument))
 
     @property
     def cuts_neighbours(self) -> bool:

@@ -23,19 +23,30 @@ WINDOW = 2
 
 
 @dataclass(frozen=True)
+class Source:
+    """An earlier stage whose result another one reads along the axis that both are cut along."""
+
+    stage: int
+    made: int = 1
+    """Elements of the axis that an index of the earlier stage stands for."""
+    read: int = 1
+    """Those that an index of the reader stands for: a whole head, where the other one cuts anywhere."""
+
+
+@dataclass(frozen=True)
 class TiledStage:
     """A stage that may be cut along one axis of `extent` indices; extent 1 where it may not.
 
     `streamed_bytes` is the size per index of what it streams from memory (0: nothing). `multiple` divides
     tiles that divide the extent. `sources` are the earlier stages whose results it reads along this axis;
     `carried` are stages, before or behind it, whose results of the iteration before it reads along this axis.
-    All of them have the same extent.
+    All of them have the same extent, in elements.
     """
 
     extent: int = 1
     streamed_bytes: int = 0
     multiple: int = 1
-    sources: tuple[int, ...] = ()
+    sources: tuple[Source, ...] = ()
     carried: tuple[int, ...] = ()
     limit_bytes: int | None = None
     """The largest tile that it streams, where that is not the same for all stages."""
@@ -177,7 +188,8 @@ def _groups(stages: Sequence[TiledStage]) -> list[list[int]]:
     """The stages that read one another's results, by number; one that reads none is alone."""
     group = list(range(len(stages)))
     for number, stage in enumerate(stages):
-        for other in (*stage.sources, *stage.carried):
+        alike = (source.stage for source in stage.sources if source.made == source.read)
+        for other in (*alike, *stage.carried):
             old, new = group[number], group[other]
             group = [new if one == old else one for one in group]
     return [[n for n, one in enumerate(group) if one == name] for name in dict.fromkeys(group)]
@@ -195,8 +207,8 @@ def choose_tiles(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> 
     while True:
         tiles: list[int] = []
         for number, stage in enumerate(stages):
-            partners = [tiles[source] for source in stage.sources]
-            partners += [made[maker] for maker in stage.carried if maker in made]
+            partners = [(tiles[source.stage] * source.made, source.read) for source in stage.sources]
+            partners += [(made[maker], 1) for maker in stage.carried if maker in made]
             tiles.append(_choose(stage, wanted[number], partners, made.get(number)))
         found = {maker: tiles[maker] for maker in makers}
         if found == made:
@@ -204,18 +216,23 @@ def choose_tiles(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> 
         made = found
 
 
-def _choose(stage: TiledStage, wanted: int, partners: Sequence[int], made: int | None) -> int:
-    """The tile of one stage that goes together with those of its partners and is made of the one before."""
+def _choose(stage: TiledStage, wanted: int, partners: Sequence[tuple[int, int]], made: int | None) -> int:
+    """The tile of one stage that goes together with those of its partners and is made of the one before.
+
+    Of each partner there are the elements of its tile, and those of an index of this stage.
+    """
     extent = stage.extent
     even = (extent // count for count in possible_counts(extent, stage.multiple, stage.slots))
-    known = (tile for tile in (wanted, *partners) if stage.fits(tile))
+    others = (-(-tile // unit) for tile, unit in partners)
+    known = (tile for tile in (wanted, *others) if stage.fits(tile))
     fitting = [
         tile
         for tile in sorted({*even, *known}, reverse=True)
         if (made is None or (tile >= made and cuts_fit(extent, tile, made)))
-        and all(cuts_fit(extent, tile, other) for other in partners)
+        and all(cuts_fit(extent * unit, tile * unit, other) for other, unit in partners)
     ]
     if stage.streamed_bytes:
         return next((tile for tile in fitting if tile <= wanted), fitting[-1])
-    coarsest = max((other for other in partners if other < extent), default=extent)
+    indices = (-(-other // unit) for other, unit in partners if other < extent * unit)
+    coarsest = max(indices, default=extent)
     return min(tile for tile in fitting if tile >= coarsest)

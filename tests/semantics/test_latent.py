@@ -185,6 +185,28 @@ step(token[2]: i32, position: i32) {
     assert check(text, tmp_path, "--sockets", sockets) == 0
 
 
+@pytest.mark.parametrize("sockets", ["1", "4"])
+@pytest.mark.parametrize("heads", ["8", "12", "37"])
+def test_products_of_heads_read_columns_as_they_are_made(heads: str, sockets: str, tmp_path: Path):
+    text = """model heads
+param heads = 8
+weight embedding[64, 64]
+layer one[2](x[2, 64], position: i32) {
+  weight w_q[64, heads * 16]
+  weight w_k[heads * 16, 32]
+  weight w_o[heads * 32, 64]
+  weight gain[32]
+  q = head_matmul(silu(x @ w_q), w_k, heads = heads)
+  return rms_norm(x + rms_norm(q, gain, 1e-5, groups = heads) @ w_o, eps = 1e-5)
+}
+step(token[2]: i32, position: i32) {
+  x = embedding[token]
+  for i in 0..2 { x = one[i](x, position) }
+  return argmax(x), x
+}"""
+    assert check(text, tmp_path, "--param", f"heads={heads}", "--sockets", sockets) == 0
+
+
 def logits(text: str) -> Array:
     """What the steps of a model give, without any pass."""
     module = load_model(text, "model.kl")

@@ -9,6 +9,7 @@ from kl.dialects.cuts import cuts_fit
 from kl.passes.tiling.solver import (
     WINDOW,
     Bursts,
+    Source,
     TiledStage,
     choose_tiles,
     common_tile,
@@ -80,7 +81,7 @@ def test_a_follower_fires_once_per_tile_that_its_producers_share() -> None:
     stages = [
         TiledStage(24, streamed_bytes=100),
         TiledStage(24, streamed_bytes=300),
-        TiledStage(24, sources=(0, 1)),
+        TiledStage(24, sources=(Source(0), Source(1))),
         TiledStage(24, sources=()),
     ]
     # 24 x 100 / 600 = 4 tiles, 24 x 300 / 600 = 12; they share 4. Who follows nobody stays whole.
@@ -92,7 +93,7 @@ def test_a_stream_goes_together_with_all_its_producers() -> None:
     stages = [
         TiledStage(36, streamed_bytes=2),
         TiledStage(36, streamed_bytes=9),
-        TiledStage(36, streamed_bytes=12, sources=(0, 1)),
+        TiledStage(36, streamed_bytes=12, sources=(Source(0), Source(1))),
     ]
     assert choose_tiles(stages, limit_bytes=36, least=1) == (18, 4, 2)
 
@@ -102,7 +103,7 @@ def test_a_reader_of_a_carried_value_learns_its_tiles_from_the_maker() -> None:
     stages = [
         TiledStage(32, carried=(2,)),
         TiledStage(32, streamed_bytes=100),
-        TiledStage(32, sources=(1,)),
+        TiledStage(32, sources=(Source(1),)),
     ]
     assert choose_tiles(stages, limit_bytes=400, least=1) == (4, 4, 4)
 
@@ -113,8 +114,8 @@ def test_counts_are_found_again_until_they_agree_around_a_loop() -> None:
     # 1 that goes with 3, then 3, then 3, as before.
     stages = [
         TiledStage(12, streamed_bytes=3, multiple=3, carried=(2,), step=3),
-        TiledStage(12, streamed_bytes=3, multiple=2, sources=(0,), step=2),
-        TiledStage(12, streamed_bytes=3, multiple=2, sources=(1,), step=2),
+        TiledStage(12, streamed_bytes=3, multiple=2, sources=(Source(0),), step=2),
+        TiledStage(12, streamed_bytes=3, multiple=2, sources=(Source(1),), step=2),
     ]
     assert choose_tiles(stages, limit_bytes=12, least=1) == (12, 4, 4)
 
@@ -143,8 +144,8 @@ def test_stages_that_hang_together_have_one_tile() -> None:
     stages = [
         TiledStage(4099, streamed_bytes=1),
         TiledStage(4099, streamed_bytes=10),
-        TiledStage(4099, sources=(0, 1)),
-        TiledStage(4099, streamed_bytes=1, sources=(2,)),
+        TiledStage(4099, sources=(Source(0), Source(1))),
+        TiledStage(4099, streamed_bytes=1, sources=(Source(2),)),
         TiledStage(4099, streamed_bytes=1),
     ]
     assert choose_tiles(stages, limit_bytes=1000, least=8) == (100, 100, 100, 100, 513)
@@ -177,7 +178,9 @@ def chains(draw: st.DrawFn) -> list[TiledStage]:
                 extent,
                 draw(st.sampled_from([0, 1, 3, 8, 100])),
                 run,
-                tuple(sorted(draw(st.sets(st.sampled_from(earlier), max_size=3)))) if earlier else (),
+                tuple(map(Source, sorted(draw(st.sets(st.sampled_from(earlier), max_size=3)))))
+                if earlier
+                else (),
                 tuple(sorted(draw(st.sets(st.sampled_from(makers), max_size=2)))),
                 step=step if slots == 1 else None,
                 slots=slots,
@@ -194,8 +197,30 @@ def test_tiles_fit_their_stages_and_each_other(stages: list[TiledStage], limit: 
         divides = stage.extent // stage.slots % tile == 0 and tile % stage.multiple == 0
         hangs_over = stage.step is not None and tile % stage.step == 0
         assert tile == stage.extent or divides or hangs_over
-        for other in (*stage.sources, *stage.carried):
+        for other in (*(source.stage for source in stage.sources), *stage.carried):
             assert cuts_fit(stage.extent, tile, tiles[other])
+
+
+@given(
+    st.integers(1, 50),
+    st.sampled_from([1, 2, 3, 8, 12]),
+    st.sampled_from([1, 5, 6, 8]),
+    st.sampled_from([0, 1, 7]),
+    st.tuples(st.integers(1, 12), st.integers(1, 500), st.integers(1, 16)),
+)
+def test_heads_are_made_of_columns_and_columns_of_heads(
+    heads: int, inner: int, outer: int, streamed: int, limits: tuple[int, int, int]
+) -> None:
+    """Columns, then a product of each head, then columns of that: tiles make one another, in elements."""
+    bytes_per_column, limit, least = limits
+    stages = [
+        TiledStage(heads * inner, bytes_per_column),
+        TiledStage(heads, streamed, sources=(Source(0, 1, inner),)),
+        TiledStage(heads * outer, sources=(Source(1, outer, 1),)),
+    ]
+    columns, some, behind = choose_tiles(stages, limit, least)
+    assert cuts_fit(heads * inner, columns, some * inner)
+    assert cuts_fit(heads * outer, some * outer, behind)
 
 
 @given(st.integers(1, 20), st.integers(1, 40), st.integers(1, 40))
