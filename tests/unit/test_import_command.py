@@ -179,7 +179,7 @@ def checkpoint_names(op: Any) -> list[str]:
     return [*spec.tensor_names]
 
 
-@pytest.mark.parametrize("name", ["qwen3", "phi3", "gpt2", "opt"])
+@pytest.mark.parametrize("name", ["qwen3", "phi3", "gpt2", "opt", "gpt_oss", "deepseek_v3"])
 def test_run_takes_the_weights_of_the_model(tmp_path: Path, capsys: Capture, name: str):
     folder = str(write(tmp_path / "tiny", name))
     text = str(tmp_path / "tiny.kl")

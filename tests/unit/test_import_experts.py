@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from checkpoint_files import save, save_index
 from expert_configs import PUBLISHED
 from import_configs import CASES, SIZES, config
 from xdsl.utils.exceptions import ParseError
@@ -16,6 +20,7 @@ from kl.frontends.importing.models import make_model
 from kl.frontends.importing.recipes import RECIPES
 from kl.frontends.importing.writer import compose
 from kl.frontends.source_errors import SourceError
+from kl.tools.kl import main
 
 MIXTURES = [name for name in CASES if "num_experts_per_tok" in CASES[name][1]]
 
@@ -338,3 +343,25 @@ def test_sizes_that_nothing_reads_are_no_parameters():
     assert "param ffn" not in text("qwen3_moe")
     assert "param ffn = 96" in text("qwen3_moe", mlp_only_layers=[0])
     assert SIZES["intermediate_size"] == 96
+
+
+def test_a_checkpoint_in_several_files_runs_on_several_sockets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    name, rng = "qwen2_moe with dense layers", np.random.default_rng(0)
+    (tmp_path / "config.json").write_text(json.dumps(config(name)), encoding="utf-8")
+    arrays = {
+        tensor: rng.standard_normal(one.shape, np.float32) / np.float32(8)
+        for tensor, one in headers(name).items()
+    }
+    files = {tensor: f"{number % 2}.safetensors" for number, tensor in enumerate(arrays)}
+    for file in set(files.values()):
+        save(tmp_path / file, {tensor: arrays[tensor] for tensor in arrays if files[tensor] == file})
+    save_index(tmp_path / "model.safetensors.index.json", files)
+    tokens: list[object] = []
+    for sockets in ("1", "2"):
+        arguments = ["run", str(tmp_path), "--sockets", sockets, "--steps", "3", "--param", "context=8"]
+        assert main([*arguments, "--check", "--json"]) == 0
+        steps = json.loads(capsys.readouterr().out)["steps"]
+        tokens.append([step["outputs"] for step in steps])
+    assert tokens[0] == tokens[1]
