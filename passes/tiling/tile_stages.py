@@ -58,8 +58,16 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import tile_of
 from ..diagnostics import fail
 from ..knobs import Knob
-from .ports import Cut, shared_with, streams_tiles
-from .problem import StageAxes, cut_type, cuts_of, tile_rule, tiling_problem
+from .problem import (
+    Cut,
+    StageAxes,
+    cut_type,
+    cuts_of,
+    shared_with,
+    streams_tiles,
+    tile_rule,
+    tiling_problem,
+)
 from .solver import choose_tiles
 
 TILE_BYTES = 1024 * 1024
