@@ -77,6 +77,15 @@ def test_import_prints_a_document(tmp_path: Path, capsys: Capture):
     assert (found["architecture"], found["parameters"]) == ("qwen3", 189632)
     assert found["notes"] == ["ignored: beta"]
     assert "// ignored: beta" in found["text"]
+    assert found["active_parameters"] == found["parameters"]
+
+
+def test_import_says_what_a_token_needs_of_many_experts(tmp_path: Path, capsys: Capture):
+    folder = write(tmp_path / "tiny", "mixtral")
+    assert main(["import", str(folder), "-o", str(tmp_path / "tiny.kl")]) == 0
+    assert "mixtral, 362,432 parameters, 214,976 of them for each token" in capsys.readouterr().err
+    assert main(["import", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["active_parameters"] == 214976
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "model.safetensors.index.json", "."])

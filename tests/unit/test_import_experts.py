@@ -219,6 +219,10 @@ def test_a_wrong_mixture_is_an_error_that_names_the_key(name: str, keys: dict[st
     assert said in refused(name, **keys)
 
 
+def test_the_first_spelling_of_a_method_is_read():
+    assert text("deepseek_v2", topk_method="gready") == text("deepseek_v2", topk_method="greedy")
+
+
 def test_keys_of_training_are_harmless():
     assert text("mixtral", router_aux_loss_coef=0.02, router_jitter_noise=0.1) == text("mixtral")
 
