@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ...dialects.vocabulary import STORED_FLOATS as FLOATS
+from ...dialects.weight_parts import LAYER
 from ..source_errors import SourceError
 from .architectures import check_architectures
 from .checks import Tensor, check, expected, tied_copy, unread
@@ -106,7 +107,7 @@ def import_model(source: Source) -> Imported:
     notes = [f"left out: {', '.join(outer)}"] if outer else []
     notes += [f"ignored: {', '.join(ignored)}"] if ignored else []
     notes += check_architectures(values.get("architectures"), recipe, (*source.recipes, *RECIPES))
-    notes += _more_layers(model)
+    notes += _more_layers(model, tensors)
     composed = compose(_in_context(model, source.parameters))
     unknown_keys(model)
     patterns = [one for one in source.ignored if not any(matching(key, (one,)) for key in ignored)]
@@ -189,9 +190,15 @@ def _written(
     )
 
 
-def _more_layers(model: Model) -> list[str]:
-    """What is left out of layers that predict further tokens."""
-    more = [*map(str, model.more_layers)]
+def _more_layers(model: Model, tensors: Iterable[str] | None) -> list[str]:
+    """What is left out of layers that predict further tokens, where a checkpoint has them."""
+    prefixes = {number: model.in_layer("").replace(LAYER, str(number)) for number in model.more_layers}
+    names = None if tensors is None else [*tensors]
+    more = [
+        str(number)
+        for number, prefix in prefixes.items()
+        if names is None or any(name.startswith(prefix) for name in names)
+    ]
     return [f"left out: layer {', '.join(more)}, which predicts further tokens"] if more else []
 
 

@@ -17,6 +17,17 @@ def small(sizes: Config) -> dict[str, tuple[str, Config, int]]:
     qwen = some | {"num_experts": 8, "moe_intermediate_size": 24}
     shared = qwen | {"shared_expert_intermediate_size": 40}
     llama = some | {"num_local_experts": 4, "head_dim": 32, "intermediate_size_mlp": 80}
+    deep = some | {
+        "num_key_value_heads": 4,
+        "q_lora_rank": 40,
+        "kv_lora_rank": 32,
+        "qk_nope_head_dim": 16,
+        "qk_rope_head_dim": 8,
+        "v_head_dim": 24,
+        "n_routed_experts": 16,
+        "n_shared_experts": 2,
+        "moe_intermediate_size": 24,
+    }
     return {
         "mixtral": ("mixtral", some | {"num_local_experts": 4, "sliding_window": 8}, 362432),
         "qwen2_moe": ("qwen2_moe", shared, 247488),
@@ -33,6 +44,17 @@ def small(sizes: Config) -> dict[str, tuple[str, Config, int]]:
             "llama4_text",
             llama | {"interleave_moe_layer_step": 2, "use_qk_norm": False},
             331200,
+        ),
+        "deepseek_v2": ("deepseek_v2", deep | {"q_lora_rank": None, "first_k_dense_replace": 1}, 367680),
+        "deepseek_v2 in groups": (
+            "deepseek_v2",
+            deep | {"topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2},
+            434400,
+        ),
+        "deepseek_v3": (
+            "deepseek_v3",
+            deep | {"n_group": 4, "topk_group": 2, "num_nextn_predict_layers": 1},
+            237808,
         ),
     }
 
@@ -53,6 +75,13 @@ def sized(
     }
 
 
+LITE: Config = {
+    "n_routed_experts": 64,
+    "n_shared_experts": 2,
+    "first_k_dense_replace": 1,
+    "q_lora_rank": None,
+}
+KIMI: Config = {"first_k_dense_replace": 1, "n_group": 1, "topk_group": 1}
 PUBLISHED: dict[str, tuple[str, Config, int, int]] = {
     "Mixtral 8x7B": (
         "mixtral",
@@ -89,6 +118,24 @@ PUBLISHED: dict[str, tuple[str, Config, int, int]] = {
         sized(202048, 5120, 8192, 48, (40, 8), 1, num_local_experts=16, intermediate_size_mlp=16384),
         107_769_861_120,
         17_172_894_720,
+    ),
+    "DeepSeek-V2-Lite": (
+        "deepseek_v2",
+        sized(102400, 2048, 10944, 27, (16, 16), 6, moe_intermediate_size=1408, **LITE),
+        15_706_484_224,
+        2_661_150_208,
+    ),
+    "DeepSeek-V3": (
+        "deepseek_v3",
+        sized(129280, 7168, 18432, 61, (128, 128), 8),
+        671_026_419_200,
+        37_552_297_472,
+    ),
+    "Kimi-K2": (
+        "kimi_k2",
+        sized(163840, 7168, 18432, 61, (64, 64), 8, n_routed_experts=384, **KIMI),
+        1_026_408_232_448,
+        32_861_500_928,
     ),
 }
 """Architecture, sizes, parameters, and those that a token needs: without the experts that it leaves out."""

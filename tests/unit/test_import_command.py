@@ -78,6 +78,15 @@ def test_import_prints_a_document(tmp_path: Path, capsys: Capture):
     assert (found["architecture"], found["parameters"]) == ("qwen3", 189632)
     assert found["notes"] == ["ignored: beta"]
     assert "// ignored: beta" in found["text"]
+    assert found["active_parameters"] == found["parameters"]
+
+
+def test_import_says_what_a_token_needs_of_many_experts(tmp_path: Path, capsys: Capture):
+    folder = write(tmp_path / "tiny", "mixtral")
+    assert main(["import", str(folder), "-o", str(tmp_path / "tiny.kl")]) == 0
+    assert "mixtral, 362,432 parameters, 214,976 of them for each token" in capsys.readouterr().err
+    assert main(["import", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["active_parameters"] == 214976
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "model.safetensors.index.json", "."])
@@ -180,7 +189,7 @@ def checkpoint_names(op: Any) -> list[str]:
     return [*spec.tensor_names]
 
 
-@pytest.mark.parametrize("name", ["qwen3", "phi3", "gpt2", "opt"])
+@pytest.mark.parametrize("name", ["qwen3", "phi3", "gpt2", "opt", "gpt_oss", "deepseek_v3"])
 def test_run_takes_the_weights_of_the_model(tmp_path: Path, capsys: Capture, name: str):
     folder = str(write(tmp_path / "tiny", name))
     text = str(tmp_path / "tiny.kl")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from checkpoint_files import save, save_index
 from expert_configs import PUBLISHED
 from import_configs import CASES, SIZES, config
 from xdsl.utils.exceptions import ParseError
@@ -16,6 +20,7 @@ from kl.frontends.importing.models import make_model
 from kl.frontends.importing.recipes import RECIPES
 from kl.frontends.importing.writer import compose
 from kl.frontends.source_errors import SourceError
+from kl.tools.kl import main
 
 MIXTURES = [name for name in CASES if "num_experts_per_tok" in CASES[name][1]]
 
@@ -82,6 +87,13 @@ def layers(found: str) -> dict[str, str]:
             {"sparse": "", "dense": "layer + 1"},
         ),
         ("llama4", {"no_rope_layers": []}, {"rotary": "", "unrotated": "layer + 3"}),
+        ("deepseek_v3", {"first_k_dense_replace": 1}, {"dense": "", "sparse": "layer + 1"}),
+        ("deepseek_v2", {"first_k_dense_replace": 0}, {"decoder": ""}),
+        (
+            "deepseek_v2",
+            {"first_k_dense_replace": 1, "moe_layer_freq": 2},
+            {"dense": "layer + floor(layer / 2.0)", "sparse": "layer + 2"},
+        ),
     ],
 )
 def test_which_layers_have_experts(name: str, keys: dict[str, Any], kinds: dict[str, str]):
@@ -117,6 +129,39 @@ def test_which_layers_have_experts(name: str, keys: dict[str, Any], kinds: dict[
                 "gate = clamp(gate, lowest, swiglu_limit)",
                 "y = y + gates @ rows_of(b_down, places)",
                 "attention(q, keys, values, position, sinks = sinks)",
+            ),
+        ),
+        (
+            "deepseek_v2",
+            {"dtype": "bfloat16"},
+            (
+                "scores = softmax(f32(h) @ router)",
+                "chosen = top_k(scores, experts_per_token)",
+                "weights = take(scores, chosen)\n  places",
+                "x = x + y",
+            ),
+        ),
+        (
+            "deepseek_v2 in groups",
+            {"routed_scaling_factor": 16},
+            (
+                "groups = expert_groups, kept = kept_groups, best = 1)",
+                "weights = weights * routed_factor",
+                "param routed_factor = 16.0",
+            ),
+        ),
+        (
+            "deepseek_v3",
+            {"dtype": "bfloat16"},
+            (
+                "weight correction[experts]: f32 from "
+                '"model.layers.{layer}.mlp.gate.e_score_correction_bias"',
+                "scores = sigmoid(f32(h) @ router)",
+                "top_k(scores + correction, experts_per_token, "
+                "groups = expert_groups, kept = kept_groups, best = 2)",
+                "weights = take(scores, chosen)",
+                "weights = weights / (sum(weights) + 1e-20)",
+                "param shared_ffn = 48",
             ),
         ),
         (
@@ -158,12 +203,24 @@ def test_each_kind_of_router(name: str, keys: dict[str, Any], lines: tuple[str, 
         ),
         ("qwen3_moe", {"quantization_config": {"quant_method": "fp8"}}, "quantization_config"),
         ("qwen3_moe", {"n_shared_experts": 1}, "does not know the key n_shared_experts"),
+        ("deepseek_v3", {"scoring_func": "softmax"}, "scoring_func is 'softmax'"),
+        ("deepseek_v3", {"topk_method": "greedy"}, "topk_method is 'greedy'"),
+        ("deepseek_v3", {"n_group": 3}, "16 experts do not make 3 groups"),
+        ("deepseek_v3", {"n_group": 16, "topk_group": 4}, "16 experts do not make 16 groups"),
+        ("deepseek_v3", {"topk_group": 5}, "a token takes 2 experts of 5 of 4 groups with 4 each"),
+        ("deepseek_v3", {"num_experts_per_tok": 9}, "a token takes 9 experts of 2 of 4 groups"),
+        ("deepseek_v2", {"norm_topk_prob": True}, "norm_topk_prob is true"),
+        ("deepseek_v2 in groups", {"n_group": None}, "the config does not say n_group"),
         ("llama4", {"attn_temperature_tuning": 3}, "attn_temperature_tuning is 3"),
         ("llama4", {"layer_types": ["sliding_attention"] * 4}, "layer_types has 'sliding_attention'"),
     ],
 )
 def test_a_wrong_mixture_is_an_error_that_names_the_key(name: str, keys: dict[str, Any], said: str):
     assert said in refused(name, **keys)
+
+
+def test_the_first_spelling_of_a_method_is_read():
+    assert text("deepseek_v2", topk_method="gready") == text("deepseek_v2", topk_method="greedy")
 
 
 def test_keys_of_training_are_harmless():
@@ -227,12 +284,27 @@ def headers(name: str) -> dict[str, Tensor]:
 def test_a_checkpoint_that_fits(name: str):
     tensors = headers(name)
     found = import_model(Source("model", config(name), tensors))
-    assert found.notes == ()
+    assert not found.unread
     assert sum(_numbers(one.shape) for one in tensors.values()) == found.parameters
 
 
 def _numbers(shape: tuple[int, ...]) -> int:
     return shape[0] * _numbers(shape[1:]) if shape else 1
+
+
+def test_layers_that_predict_further_tokens_are_left_out_and_said():
+    values, tensors = config("deepseek_v3"), headers("deepseek_v3")
+    said = "left out: layer 4, which predicts further tokens"
+    assert import_model(Source("model", values)).notes == (said,)
+    assert import_model(Source("model", values, tensors)).notes == ()
+    more = {
+        name.replace(".3.", ".4."): one for name, one in tensors.items() if name.startswith("model.layers.3.")
+    }
+    found = import_model(Source("model", values, tensors | more))
+    assert found.notes[0] == said
+    assert sorted(found.unread) == sorted(more)
+    with pytest.raises(SourceError, match="would not be used"):
+        import_model(Source("model", values | {"num_nextn_predict_layers": 0}, tensors | more))
 
 
 def test_tensors_on_disk_are_those_of_published_checkpoints():
@@ -275,3 +347,25 @@ def test_sizes_that_nothing_reads_are_no_parameters():
     assert "param ffn" not in text("qwen3_moe")
     assert "param ffn = 96" in text("qwen3_moe", mlp_only_layers=[0])
     assert SIZES["intermediate_size"] == 96
+
+
+def test_a_checkpoint_in_several_files_runs_on_several_sockets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    name, rng = "qwen2_moe with dense layers", np.random.default_rng(0)
+    (tmp_path / "config.json").write_text(json.dumps(config(name)), encoding="utf-8")
+    arrays = {
+        tensor: rng.standard_normal(one.shape, np.float32) / np.float32(8)
+        for tensor, one in headers(name).items()
+    }
+    files = {tensor: f"{number % 2}.safetensors" for number, tensor in enumerate(arrays)}
+    for file in set(files.values()):
+        save(tmp_path / file, {tensor: arrays[tensor] for tensor in arrays if files[tensor] == file})
+    save_index(tmp_path / "model.safetensors.index.json", files)
+    tokens: list[object] = []
+    for sockets in ("1", "2"):
+        arguments = ["run", str(tmp_path), "--sockets", sockets, "--steps", "3", "--param", "context=8"]
+        assert main([*arguments, "--check", "--json"]) == 0
+        steps = json.loads(capsys.readouterr().out)["steps"]
+        tokens.append([step["outputs"] for step in steps])
+    assert tokens[0] == tokens[1]

@@ -283,12 +283,12 @@ def test_a_tile_has_part_of_a_slot_or_all_of_one() -> None:
     # A tile of 16 would go with the maker's, and crosses the end of a slot.
     maker, reader = (
         TiledStage(96, streamed_bytes=10),
-        TiledStage(96, streamed_bytes=5, sources=(0,), slots=4, step=None),
+        TiledStage(96, streamed_bytes=5, sources=(Source(0),), slots=4, step=None),
     )
     assert choose_tiles([maker, reader], limit_bytes=160, least=1) == (16, 8)
     # Who follows has what it is given; who has slots of its own has a tile that goes with both.
-    follower = TiledStage(96, sources=(0,))
-    other = TiledStage(96, streamed_bytes=10, sources=(1,), slots=6, step=None)
+    follower = TiledStage(96, sources=(Source(0),))
+    other = TiledStage(96, streamed_bytes=10, sources=(Source(1),), slots=6, step=None)
     assert choose_tiles([stage, follower, other], limit_bytes=240, least=1) == (24, 24, 8)
 
 

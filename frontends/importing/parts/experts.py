@@ -70,8 +70,8 @@ def _router(model: Model, facts: Router) -> Piece:
     if facts.correction is not None:
         dtype = "" if model.dtype in WIDE else "f32"
         name = model.in_layer(facts.correction)
-        weights.append(Weight("router_correction", ("experts",), name, dtype=dtype))
-        ranked = "scores + router_correction"
+        weights.append(Weight("correction", ("experts",), name, dtype=dtype))
+        ranked = "scores + correction"
     params, grouped = _groups(facts)
     lines = (f"scores = {scores}", f"chosen = top_k({ranked}, experts_per_token{grouped})")
     counts = Piece(params, weights=tuple(weights), lines=lines)
@@ -91,8 +91,8 @@ def _groups(facts: Router) -> tuple[tuple[Param, ...], str]:
     """The parameters and arguments of a choice among groups; none where all experts are one group."""
     if facts.groups in (None, 1):
         return (), ""
-    params = (literal("expert_groups", facts.groups or 1), literal("groups_per_token", facts.kept or 1))
-    return params, f", groups = expert_groups, kept = groups_per_token, best = {facts.best}"
+    params = (literal("expert_groups", facts.groups or 1), literal("kept_groups", facts.kept or 1))
+    return params, f", groups = expert_groups, kept = kept_groups, best = {facts.best}"
 
 
 def _taken(facts: Router) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..experts import Experts, Router, Shared, Sparse
 from ..keys import choice, flag, number, whole
 from ..recipe import Latent, Recipe, Rope
@@ -27,22 +29,21 @@ COMMON = {
     "rms_norm_eps": 1e-6,
 }
 
+
+def of_method(in_groups: Any) -> Any:
+    """A choice by V2's method; its own code and first configs spell one of them `gready`."""
+    of = {"greedy": None, "gready": None, "group_limited_greedy": in_groups}
+    return choice("topk_method", of=of, default="greedy")
+
+
 DEEPSEEK_V2 = Recipe(
     "deepseek_v2",
     attention=LATENT,
     experts=Experts(
         router=Router(
             wide=True,
-            groups=choice(
-                "topk_method",
-                of={"greedy": None, "group_limited_greedy": whole("n_group", required=True)},
-                default="greedy",
-            ),
-            kept=choice(
-                "topk_method",
-                of={"greedy": None, "group_limited_greedy": whole("topk_group", required=True)},
-                default="greedy",
-            ),
+            groups=of_method(whole("n_group", required=True)),
+            kept=of_method(whole("topk_group", required=True)),
             factor=FACTOR,
         ),
         layers=LAYERS,
