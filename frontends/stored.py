@@ -21,6 +21,7 @@ from xdsl.utils.lexer import Span
 
 from ..dialects.nn import DequantizeOp, GatherSlicesOp, WeightOp
 from ..dialects.nn_stored import dequantized_last
+from ..dialects.spelling import FLOAT_TYPES
 from ..dialects.stored_formats import (
     CODES,
     DEFAULT_SCALE_TYPE,
@@ -153,6 +154,9 @@ def _wanted(item: Weight, scope: Scope) -> _Wanted:
     named = declaration.element_type
     if named is None or named.text not in FORMATS:
         assert stored is not None, "one of the two makes a weight stored"
+        if named is not None and named.text not in (*FLOAT_TYPES, "i32"):
+            message = f"unknown element type '{named.text}'{similar(named.text, FORMATS)}"
+            raise error(named.span, message, f"types with scales are {', '.join(FORMATS)}")
         what = "a weight without a type of its own" if named is None else f"a weight of {named.text}"
         raise error(stored.span, f"{what} has no scales", f"types with scales are {', '.join(FORMATS)}")
     if stored is None:
