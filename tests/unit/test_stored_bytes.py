@@ -15,8 +15,11 @@ layer block[2](x[1, 256], position: i32) {{
   weight up[256, 576]{wide}
   weight down[576, 256]{wide}
   cache keys[1, 2, context, 128]{cache}
-  append(keys, x @ wk, position)
-  x = x + attention(x, keys, keys, position)
+  cache values[1, 2, context, 128]{cache}
+  k = x @ wk
+  append(keys, k, position)
+  append(values, k, position)
+  x = x + attention(x, keys, values, position)
   return x + (x @ up) @ down
 }}
 
@@ -52,5 +55,5 @@ def test_a_step_reads_codes_and_scales_and_no_more(kind: str, codes: int, scales
 
 
 def test_a_cache_of_8_bits_is_half_of_the_bytes():
-    cache = 2 * 2 * 2 * 128 * 128  # of two layers, read as keys and as values: one byte of each two
+    cache = 2 * 2 * 2 * 128 * 128  # keys and values of two layers: one byte of each two
     assert read("") - read("", ": f8e4m3") == cache
