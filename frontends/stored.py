@@ -163,8 +163,6 @@ def _wanted(item: Weight, scope: Scope) -> _Wanted:
         message = f"a weight of {named.text} has no scales"
         help = f"say how many elements share one: {declaration.span.text} scale[128, 128]"
         raise error(declaration.span, message, help)
-    if stored.word.text != "scale":
-        raise error(stored.word.span, f"expected 'scale' or 'from', got '{stored.word.text}'")
     shape = tuple(extent(one, scope) for one in declaration.extents)
     block = tuple(extent(one, scope) for one in stored.block)
     if len(block) != len(shape):
@@ -191,8 +189,6 @@ def _scale_type(stored: Stored) -> str:
 def _zeros(stored: Stored, format_: str) -> bool:
     if stored.zeros is None:
         return False
-    if stored.zeros.text != "zeros":
-        raise error(stored.zeros.span, f"expected 'zeros' or 'from', got '{stored.zeros.text}'")
     if not FORMATS[format_].is_whole:
         known = " and ".join(name for name, one in FORMATS.items() if one.is_whole)
         raise error(stored.zeros.span, f"{format_} has no zero points", f"{known} have")
