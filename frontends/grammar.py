@@ -76,8 +76,8 @@ class _Lines(PostLex):
     """Leaves the line ends that end something: none inside ( ) or [ ], one of a run, one at the end.
 
     Each has the place of the token before it, not of the comment that may stand between. The word `layer`
-    begins a declaration where it begins a line, and is a number elsewhere; `scale` and `zeros` are words behind
-    a name or extents, where no other name can stand.
+    begins a declaration where it begins a line, and is a number elsewhere; `scale` and `zeros` are words
+    behind a name or extents, where no other name can stand.
     """
 
     always_accept = (LINE_END,)
