@@ -23,6 +23,8 @@ from lark.lexer import TerminalDef
 
 GRAMMAR, TABLES = "model.lark", "model.json"
 LINE_END = "_NL"
+STORED_WORDS = ("scale", "zeros")
+"""Words that are no names behind a name or extents."""
 OPTIONS = {
     "parser": "lalr",
     "lexer": "basic",  # a reserved word is reserved everywhere
@@ -74,7 +76,8 @@ class _Lines(PostLex):
     """Leaves the line ends that end something: none inside ( ) or [ ], one of a run, one at the end.
 
     Each has the place of the token before it, not of the comment that may stand between. The word `layer`
-    begins a declaration where it begins a line, and is a number elsewhere.
+    begins a declaration where it begins a line, and is a number elsewhere; `scale` and `zeros` are words
+    behind a name or extents, where no other name can stand.
     """
 
     always_accept = (LINE_END,)
@@ -88,6 +91,8 @@ class _Lines(PostLex):
                 if depth > 0 or last.type == LINE_END:
                     continue
                 token = Token.new_borrow_pos(LINE_END, "\n", last)
+            if token.type == "NAME" and last.type in ("NAME", "RSQB") and token in STORED_WORDS:
+                token = Token.new_borrow_pos(token.upper(), token, token)
             if token.type == "LAYER" and last.type not in (LINE_END, "LBRACE"):
                 token = Token.new_borrow_pos("LAYER_NUMBER", token, token)
             last = token

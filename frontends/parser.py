@@ -67,6 +67,8 @@ class _TreeBuilder(Transformer_NonRecursive[Token, syntax.Model]):
 
     STEP = NAME
     LAYER_NUMBER = NAME
+    SCALE = NAME
+    ZEROS = NAME
 
     def TEXT(self, token: Token) -> syntax.Text:
         """What stands between the quotes."""

@@ -21,6 +21,7 @@ from xdsl.utils.lexer import Span
 
 from ..dialects.nn import DequantizeOp, GatherSlicesOp, WeightOp
 from ..dialects.nn_stored import dequantized_last
+from ..dialects.spelling import FLOAT_TYPES
 from ..dialects.stored_formats import (
     CODES,
     DEFAULT_SCALE_TYPE,
@@ -153,14 +154,15 @@ def _wanted(item: Weight, scope: Scope) -> _Wanted:
     named = declaration.element_type
     if named is None or named.text not in FORMATS:
         assert stored is not None, "one of the two makes a weight stored"
+        if named is not None and named.text not in (*FLOAT_TYPES, "i32"):
+            message = f"unknown element type '{named.text}'{similar(named.text, FORMATS)}"
+            raise error(named.span, message, f"types with scales are {', '.join(FORMATS)}")
         what = "a weight without a type of its own" if named is None else f"a weight of {named.text}"
         raise error(stored.span, f"{what} has no scales", f"types with scales are {', '.join(FORMATS)}")
     if stored is None:
         message = f"a weight of {named.text} has no scales"
         help = f"say how many elements share one: {declaration.span.text} scale[128, 128]"
         raise error(declaration.span, message, help)
-    if stored.word.text != "scale":
-        raise error(stored.word.span, f"expected 'scale' or 'from', got '{stored.word.text}'")
     shape = tuple(extent(one, scope) for one in declaration.extents)
     block = tuple(extent(one, scope) for one in stored.block)
     if len(block) != len(shape):
@@ -187,8 +189,6 @@ def _scale_type(stored: Stored) -> str:
 def _zeros(stored: Stored, format_: str) -> bool:
     if stored.zeros is None:
         return False
-    if stored.zeros.text != "zeros":
-        raise error(stored.zeros.span, f"expected 'zeros' or 'from', got '{stored.zeros.text}'")
     if not FORMATS[format_].is_whole:
         known = " and ".join(name for name, one in FORMATS.items() if one.is_whole)
         raise error(stored.zeros.span, f"{format_} has no zero points", f"{known} have")
@@ -265,7 +265,7 @@ def _in_blocks(
 
     Raises: ParseError where it ends within a block.
     """
-    if part is None or wanted.block[axis] >= wanted.shape[axis]:
+    if part is None:
         return None
     block = wanted.block[axis]
     first, last, each = part

@@ -169,9 +169,8 @@ class Report:
 
     def kernels(self) -> tuple[KernelReport, ...]:
         """The calls summed up by kernel, in the order of their first call."""
-        return tuple(
-            KernelReport(name, len(calls), *_sums(calls)) for name, calls in self.calls_by_kernel.items()
-        )
+        found = self.calls_by_kernel.items()
+        return tuple(KernelReport(name, len(calls), *_sums(calls)) for name, calls in found)
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain data; cycles, bytes and FLOPs are those of all steps, per socket."""

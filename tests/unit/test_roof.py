@@ -49,6 +49,15 @@ def test_what_sets_a_bound(traffic: Traffic, flops: int, roofline: str, attainab
     assert found == [roofline, attainable]
 
 
+def test_products_of_wide_numbers_have_a_peak_of_their_own() -> None:
+    flops = 399_360 * 300
+    assert roofline_cycles(SN40L, Traffic(), flops, flops) == 600
+    assert roofline_cycles(SN40L, Traffic(), flops, flops // 2) == 450
+    assert (SN40L.compute_cycles(384 * 5, 0, 2), SN40L.compute_cycles(384 * 5, 384, 2)) == (3, 3)
+    assert SN40L.compute_cycles(384 * 5, 384 * 5, 2) == 5
+    assert SN40L.pcu_cycles(384 * 5, 384 * 2) == 7
+
+
 def report(cycles: int) -> Report:
     """A step of one call that moves what HBM can in 100 cycles."""
     call = CallReport("kernel", 0, Ledger(memory_full_rate=cycles), Traffic(hbm_read=112_500), 0)
