@@ -9,14 +9,15 @@ from fnmatch import fnmatchcase
 from math import sqrt
 from pathlib import Path
 
-from ..dialects.stored_formats import StoredPart
+from ..dialects.stored_formats import SUFFIXES, ZEROS, StoredPart
 from ..dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..dialects.weight_parts import EXPERT, LAYER, experts_found, names_experts
 from .checkpoints import read_checkpoint
+from .packed_weights import as_matrix, of_tensors, packed_tensors, read_packed
 from .parts import Part as Part
 from .parts import Parts
 from .safetensors import CheckpointError, StoredTensor
-from .stored_weights import packed_names, random_part, read_packed, read_part, shape_on_disk
+from .stored_weights import random_part, read_part, shape_on_disk
 from .tensors import Array, TensorSpec, rounded
 from .unread import check_read
 
@@ -148,11 +149,19 @@ def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence
         _check_experts(spec, tensors, ignore)
     found = {spec.name: _tensors_of(spec, tensors) for spec in specs}
     read: dict[str, list[Parts]] = {}
+    matrices = dict(tensors)
     for spec in specs:
-        for tensor in found[spec.name]:
-            read.setdefault(tensor.name, []).append((spec.rows, spec.columns))
-    ignored = check_read(tensors, read, ignore)
-    return Weights({spec.name: _load(spec, found[spec.name], tensors) for spec in specs}, ignored)
+        part, packed = (spec.rows, spec.columns), spec.stored is not None and spec.stored.layout
+        names = [tensor.name for tensor in found[spec.name]]
+        if packed and spec.columns is not None:
+            matrices |= {name: as_matrix(packed, name, tensors) for name in spec.tensor_names}
+            read |= {name: [*read.get(name, []), (None, None)] for name in names}
+            names = spec.tensor_names
+        for name in names:
+            read.setdefault(name, []).append(part)
+    ignored = check_read(matrices, read, ignore)
+    arrays = {spec.name: _load(spec, found[spec.name], tensors, found) for spec in specs}
+    return Weights(arrays, ignored)
 
 
 def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[StoredTensor]:
@@ -163,8 +172,9 @@ def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[S
     if spec.checkpoint is None and spec.values is None:
         raise WeightError(f"weight {spec.name} has no name in a checkpoint; give it one with `from`")
     if spec.stored is not None and spec.stored.layout:
-        names = [packed_names(spec.stored, prefix, tensors) for prefix in spec.tensor_names]
-        return [tensors[name] for each in names for name in each.values()]
+        part = of_tensors(spec.stored, len(spec.tensor_shape))
+        each = [packed_tensors(part, prefix, spec.columns, tensors) for prefix in spec.tensor_names]
+        return [tensor for found in each for tensor in found.values()]
     for name in spec.tensor_names:
         if name not in tensors:
             close = get_close_matches(name, tensors, 1)
@@ -223,12 +233,18 @@ def _parts(spec: WeightSpec, rank: int) -> list[tuple[str, Part, int]]:
     return [(what, part, axis) for what, part, axis in both if part is not None]
 
 
-def _load(spec: WeightSpec, tensors: Sequence[StoredTensor], checkpoint: Mapping[str, StoredTensor]) -> Array:
-    """The numbers of a weight whose tensors fit."""
+def _load(
+    spec: WeightSpec,
+    tensors: Sequence[StoredTensor],
+    checkpoint: Mapping[str, StoredTensor],
+    names: Collection[str],
+) -> Array:
+    """The numbers of a weight whose tensors fit; `names` are those of all weights."""
     if spec.values is not None:
         return _constant(spec)
     if spec.stored is not None and spec.stored.layout:
-        return _load_packed(spec, spec.stored, checkpoint)
+        base = spec.name.removesuffix(SUFFIXES[spec.stored.part])
+        return _load_packed(spec, spec.stored, checkpoint, has_zeros=f"{base}{SUFFIXES[ZEROS]}" in names)
     if not spec.stacked and spec.experts is None:
         return _load_tensor(spec, tensors[0])
     stack = spec.tensor.zeros()
@@ -237,12 +253,16 @@ def _load(spec: WeightSpec, tensors: Sequence[StoredTensor], checkpoint: Mapping
     return stack
 
 
-def _load_packed(spec: WeightSpec, stored: StoredPart, checkpoint: Mapping[str, StoredTensor]) -> Array:
-    """A part of a weight that several tensors of each layer hold."""
-    whole = spec.tensor.zeros().reshape(len(spec.tensor_names), *spec.layer_shape)
-    for layer, prefix in enumerate(spec.tensor_names):
-        whole[layer] = rounded(read_packed(stored, prefix, checkpoint), spec.tensor.dtype)
-    return whole.reshape(spec.tensor.shape)
+def _load_packed(
+    spec: WeightSpec, stored: StoredPart, checkpoint: Mapping[str, StoredTensor], *, has_zeros: bool
+) -> Array:
+    """A part of a weight that several tensors of each layer hold, or of each expert."""
+    whole, part = spec.tensor.zeros(), of_tensors(stored, len(spec.tensor_shape))
+    slices = whole.reshape(-1, *spec.tensor_shape)
+    for slice_, prefix in zip(slices, spec.tensor_names, strict=True):
+        found = read_packed(part, prefix, spec.columns, checkpoint, has_zeros=has_zeros)
+        slice_[...] = rounded(found, spec.tensor.dtype)
+    return whole
 
 
 def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
