@@ -59,10 +59,12 @@ def _scale_like(numbers: Array, stored: StoredPart, tensor: TensorSpec) -> Array
 # Checkpoints.
 
 
-def shape_on_disk(stored: StoredPart, wanted: Sequence[int], tensor: StoredTensor) -> tuple[int, ...]:
+def shape_on_disk(
+    stored: StoredPart, wanted: Sequence[int], tensor: StoredTensor, *, partial: bool = False
+) -> tuple[int, ...]:
     """The shape of a part's tensor; scales may leave out axes of one, or have some more.
 
-    `wanted` is the shape that it should have.
+    `wanted` is the shape that it should have, or that of what is read of it where that is `partial`.
 
     Raises: CheckpointError if it has another type than its part.
     """
@@ -73,7 +75,16 @@ def shape_on_disk(stored: StoredPart, wanted: Sequence[int], tensor: StoredTenso
         )
     squeezed = [extent for extent in tensor.shape if extent != 1]
     same = squeezed == [extent for extent in wanted if extent != 1]
-    return tuple(wanted) if stored.part != CODES and same else tensor.shape
+    if stored.part != CODES and same and not (partial and squeezed):
+        return tuple(wanted)
+    if stored.part != CODES and partial and len(tensor.shape) == 1 and len(wanted) == 2 and 1 in wanted:
+        return (*tensor.shape, 1) if wanted[1] == 1 else (1, *tensor.shape)
+    return tensor.shape
+
+
+def shares_scale(stored: StoredPart, shape: Sequence[int]) -> bool:
+    """Whether a tensor of this shape has one scale for all numbers, whichever of them a weight has."""
+    return stored.part != CODES and all(extent == 1 for extent in shape)
 
 
 def read_part(stored: StoredPart, tensor: StoredTensor) -> Array:

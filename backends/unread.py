@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
@@ -37,6 +37,12 @@ def check_read(
     }
     _refuse(tensors, {name: rest for name, rest in left.items() if name not in ignored}, read)
     return ignored
+
+
+def note_read(read: dict[str, list[Parts]], tensors: Iterable[StoredTensor], part: Parts) -> None:
+    """Add to what is read of tensors, by their names."""
+    for tensor in tensors:
+        read.setdefault(tensor.name, []).append(part)
 
 
 def _refuse(

@@ -17,9 +17,9 @@ from .packed_weights import as_matrix, of_tensors, packed_tensors, read_packed
 from .parts import Part as Part
 from .parts import Parts
 from .safetensors import CheckpointError, StoredTensor
-from .stored_weights import random_part, read_part, shape_on_disk
+from .stored_weights import random_part, read_part, shape_on_disk, shares_scale
 from .tensors import Array, TensorSpec, rounded
-from .unread import check_read
+from .unread import check_read, note_read
 
 
 class WeightError(CheckpointError):
@@ -151,14 +151,15 @@ def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence
     read: dict[str, list[Parts]] = {}
     matrices = dict(tensors)
     for spec in specs:
-        part, packed = (spec.rows, spec.columns), spec.stored is not None and spec.stored.layout
-        names = [tensor.name for tensor in found[spec.name]]
-        if packed and spec.columns is not None:
-            matrices |= {name: as_matrix(packed, name, tensors) for name in spec.tensor_names}
-            read |= {name: [*read.get(name, []), (None, None)] for name in names}
-            names = spec.tensor_names
-        for name in names:
-            read.setdefault(name, []).append(part)
+        part, stored = (spec.rows, spec.columns), spec.stored
+        if stored is not None and stored.layout and spec.columns is not None:
+            whole = {name: as_matrix(stored.layout, name, tensors) for name in spec.tensor_names}
+            matrices |= whole
+            note_read(read, whole.values(), part)
+            part = (None, None)
+        for tensor in found[spec.name]:
+            shared = stored is not None and shares_scale(stored, tensor.shape)
+            note_read(read, [tensor], (None, None) if shared else part)
     ignored = check_read(matrices, read, ignore)
     arrays = {spec.name: _load(spec, found[spec.name], tensors, found) for spec in specs}
     return Weights(arrays, ignored)
@@ -202,7 +203,7 @@ def _check_shape(spec: WeightSpec, tensor: StoredTensor) -> None:
     if spec.stored is None and spec.tensor.dtype not in FLOATS.values():
         raise WeightError(f"weight {spec.name} is of {spec.tensor.dtype}; checkpoints hold floats only")
     shape, text = [*_shape_on_disk(spec, tensor)], ""
-    for what, part, axis in _parts(spec, len(shape)):
+    for what, part, axis in _parts(spec, shape):
         text += f" {what} {part},"
         if axis < 0 or not part.fits(shape[axis]):
             raise WeightError(f"weight {spec.name} takes{text[:-1]} of {tensor}, of shape {tensor.shape}")
@@ -221,13 +222,17 @@ def _wanted_shape(spec: WeightSpec) -> tuple[int, ...]:
 
 def _shape_on_disk(spec: WeightSpec, tensor: StoredTensor) -> tuple[int, ...]:
     """The shape of a tensor, or that which scales with other axes of one stand for."""
-    if spec.stored is None or spec.rows is not None or spec.columns is not None:
+    if spec.stored is None:
         return tensor.shape
-    return shape_on_disk(spec.stored, _wanted_shape(spec), tensor)
+    partial = spec.rows is not None or spec.columns is not None
+    return shape_on_disk(spec.stored, _wanted_shape(spec), tensor, partial=partial)
 
 
-def _parts(spec: WeightSpec, rank: int) -> list[tuple[str, Part, int]]:
+def _parts(spec: WeightSpec, shape: Sequence[int]) -> list[tuple[str, Part, int]]:
     """The parts that a weight takes of a tensor, with their axes; a negative one is not there."""
+    rank = len(shape)
+    if spec.stored is not None and shares_scale(spec.stored, shape):
+        return []
     row = rank - 2 if rank > 1 else rank - 1
     both = (("rows", spec.rows, row), ("columns", spec.columns, rank - 1 if rank > 1 else -1))
     return [(what, part, axis) for what, part, axis in both if part is not None]
@@ -272,7 +277,7 @@ def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
         array = tensor.read()
     else:
         array = read_part(spec.stored, tensor).reshape(_shape_on_disk(spec, tensor))
-    for _, part, axis in _parts(spec, array.ndim):
+    for _, part, axis in _parts(spec, array.shape):
         array = part.of(array, axis)
     array = array.swapaxes(-1, -2) if spec.transposed else array
     return np.array(_converted(array, spec, tensor), order="C")

@@ -262,15 +262,21 @@ def _beside(source: Source, wanted: _Wanted) -> dict[str, Text]:
 def _in_blocks(
     source: Source, part: tuple[int, int, int] | None, wanted: _Wanted, axis: int
 ) -> tuple[int, int, int] | None:
-    """The part of the scales that belongs to one of the codes.
+    """The part of the scales that belongs to one of the codes; None where all numbers of it share theirs.
+
+    A single block may be one of those of the tensor, or all of it: then it has but one scale, whose part is
+    itself.
 
     Raises: ParseError where it ends within a block.
     """
-    if part is None or wanted.block[axis] >= wanted.shape[axis]:
+    if part is None:
         return None
     block = wanted.block[axis]
     first, last, each = part
-    if any(number % block for number in part):
+    cut = any(number % block for number in part)
+    if cut and block >= wanted.shape[axis]:
+        return None
+    if cut:
         shown = f"{first}..{last}" + (f" each {each}" if each else "")
         message = f"{shown} is no whole number of blocks, of {block}"
         raise error(source.span, message, "a part of a stored weight begins and ends with a scale's block")

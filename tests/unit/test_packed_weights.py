@@ -176,3 +176,57 @@ def test_a_tensor_of_another_shape_or_type(tmp_path: Path):
 def test_inputs_in_another_order(tmp_path: Path):
     other = named(gptq()) | {"m.g_idx": np.zeros(32, np.int32)}
     refused(tmp_path, other, specs(), "'m': '.g_idx' puts inputs into groups in another order")
+
+
+# Scales of parts of tensors whose codes are not packed.
+
+
+def of_part(rows: Part | None, outputs: int, block: tuple[int, int], scales: Part | None) -> list[WeightSpec]:
+    """A weight `[32, outputs]` from rows of `t`, and its scales."""
+    shape = (32, outputs)
+    kinds = {CODES: (shape, "i8", "t", rows), SCALES: (scales_shape(shape, block), "f32", "s", scales)}
+    return [
+        WeightSpec(
+            part,
+            TensorSpec(own, dtype),
+            name,
+            transposed=True,
+            rows=some,
+            stored=StoredPart(part, "i8", shape, block),
+        )
+        for part, (own, dtype, name, some) in kinds.items()
+    ]
+
+
+def scales_of(folder: Path, scales: Array, *spec: WeightSpec) -> Array:
+    """The scales that are read for rows 8 to 16 of 24."""
+    tensors = {"t": np.zeros((24, 32), np.int8), "s": scales}
+    return load_weights(save(folder / "m.safetensors", tensors), spec, ("t", "s")).arrays[SCALES]
+
+
+@pytest.mark.parametrize("shape", [(24, 1), (24,)])
+def test_scales_of_some_outputs(tmp_path: Path, shape: tuple[int, ...]):
+    scales = np.arange(24, dtype=np.float32).reshape(shape)
+    part = Part(8, 16)
+    found = scales_of(tmp_path, scales, *of_part(part, 8, (32, 1), part))
+    assert found.tolist() == [[*range(8, 16)]]
+
+
+def test_the_scales_of_a_single_block_of_several(tmp_path: Path):
+    scales = np.arange(6, dtype=np.float32).reshape(3, 2)
+    found = scales_of(tmp_path, scales, *of_part(Part(8, 16), 8, (16, 8), Part(1, 2)))
+    assert found.tolist() == [[2.0], [3.0]]
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_the_scale_of_a_whole_tensor_is_that_of_its_parts(tmp_path: Path, shape: tuple[int, ...]):
+    tensors = {"t": np.zeros((24, 32), np.int8), "s": np.full(shape, 3.0, np.float32)}
+    path = save(tmp_path / "m.safetensors", tensors)
+    found = load_weights(path, of_part(Part(8, 16), 8, (32, 8), Part(1, 2)), ("t",)).arrays
+    assert found[SCALES].tolist() == [[3.0]]
+
+
+def test_one_scale_where_blocks_have_several(tmp_path: Path):
+    tensors = {"t": np.zeros((24, 32), np.int8), "s": np.full((1,), 3.0, np.float32)}
+    wanted = of_part(Part(8, 16), 8, (16, 4), Part(2, 4))
+    refused(tmp_path, tensors, wanted, r"has shape \(1,\).* weight scales takes \(2, 2\)")
