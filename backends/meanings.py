@@ -13,10 +13,10 @@ if TYPE_CHECKING:  # programs are checked without numpy
 _OUR_DIALECTS = ("nn", "collective")
 _PACKAGE = __name__.rpartition(".backends")[0]
 _NAMES = """
-    add add_scalar argmax attention attention_scores attention_softmax attention_values cast clamp
-    concat dequantize distinct div div_scalar embedding exp gather_slices gelu gelu_erf head_matmul
-    layer_norm matmul mul mul_scalar rdiv_scalar relu rms_norm rms_scale rope rsub_scalar scale sigmoid
-    silu slice softmax softplus spread sqrt square_sum sub sum take tanh top_k
+    add add_scalar argmax attention attention_scores attention_softmax attention_values cast clamp concat
+    dequantize distinct div div_scalar embedding exp gather_slices gelu gelu_erf head_matmul layer_norm
+    matmul mul mul_scalar rdiv_scalar relu rms_norm rms_scale rope rsub_scalar scale sigmoid silu slice
+    softmax softplus spread sqrt square_sum sub sum take tanh top_k
 """
 KNOWN = tuple(f"nn.{name}" for name in _NAMES.split())
 """Our operations that have a numpy meaning; they are known without it, as numpy is slow to import."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
 from .floorplans import Floorplan, NetworkLoads
 from .intervals import Intervals
+from .routing import Routing
 from .runs import Progress, Run, RunOptions
 from .tables import Table
 
@@ -109,6 +110,8 @@ class TimeOptions:
     """Whether it is noted when launches, kernels, memories and links are busy."""
     window: tuple[int, int] | None = None
     """With that, from which cycle of the call to before which one it is noted when stages are."""
+    routing: Routing | None = None
+    """How many experts are read; as the target thinks best if None."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +243,8 @@ class Target(Generic[M, P]):
     """Where the units of a program lie, where that can be said; given what the network carries, by kernel."""
     has_details: bool = False
     """Whether it can note layers, stages and intervals, and make traces."""
+    has_experts: bool = False
+    """Whether what it times depends on how many experts are read."""
     measures: Callable[[], Mapping[str, Measure[M, P]]] = _latency
     """What searches can make small, by name; `latency` is one of them."""
     slacks: Callable[[P], Mapping[str, float]] = lambda program: {}

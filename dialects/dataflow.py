@@ -30,9 +30,10 @@ from xdsl.traits import HasParent
 
 from .dataflow_exchange import ExchangeOp
 from .dataflow_kernel import ChannelOp, KernelOp, consumer_of
+from .dataflow_loads import LoadOp
 from .dataflow_loops import LoopsAttr
 from .dataflow_stages import StageOp, YieldOp
-from .dataflow_streams import LoadOp, StoreOp
+from .dataflow_stores import StoreOp
 from .dataflow_units import HandedOn, UnitOp, fail_at
 from .machine import Machine
 from .stop_token import expect_tokens_of_rows

@@ -1,4 +1,10 @@
-"""What loads and stores have in common: the part of a memory that a pass works on, and positions in it."""
+"""What loads and stores have in common: the part of a memory that a pass works on, and positions in it.
+
+Loads, stores and gathers alone touch memory.
+
+**Last tiles.** Tiles cut a tensor along one axis, into as many as cover it. Where the last one hangs over, a
+load brings what is left of the tensor and zeros behind it; a store writes what is left, and no more.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,16 @@ from xdsl.irdl import opt_prop_def
 from .dataflow_kernel import KernelOp
 from .dataflow_loops import Slices, outer_strides, outer_strides_attribute
 from .dataflow_units import UnitOp
-from .tensors import expect, shape_of, slice_type
+from .tensors import data_tile_of, expect, shape_of, slice_type
+from .tiles import tiled_axis
+
+
+def stream_tiles(whole: Attribute, channel: SSAValue) -> int:
+    """Tiles of a channel that make up a tensor.
+
+    Raises: VerifyException where they do not cut it along one axis.
+    """
+    return tiled_axis(shape_of(whole), shape_of(data_tile_of(channel, whole, "the stream")))[1]
 
 
 class StreamOp(UnitOp, ABC):

@@ -14,7 +14,7 @@ from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, TileRule, Without
-from .sharding import CannotSplit, Placement, Sharded, ShardView, Split, shifted
+from .sharding import REPLICATED, CannotSplit, Placement, Sharded, ShardView, Split, shifted
 from .spelling import FLOAT_TYPES, Arguments, Spelling
 from .tensors import element_type_of, expect, is_column, repeats, shape_of
 
@@ -82,13 +82,9 @@ class ElementwiseOp(ComputeOp, ABC):
         return replace(sharded, result=replace(result, zeros=result.zeros and self.OF_ZEROS == "zeros"))
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
-        """What it is made of lies as it does, but for single columns."""
-        if result is None:
-            return [None] * len(self.operands)
-        return [
-            shifted(result, -axes) if number not in self._columns else None
-            for number, axes in enumerate(self._missing)
-        ]
+        """What it is made of lies as it does, but for single columns, which all sockets have."""
+        alike = (shifted(result, -axes) if result is not None else None for axes in self._missing)
+        return [REPLICATED if number in self._columns else lies for number, lies in enumerate(alike)]
 
 
 class UnaryOp(ElementwiseOp, ABC):

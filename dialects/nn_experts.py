@@ -29,7 +29,7 @@ from .nn_routing import TopKOp
 from .operation import ComputeOp, Fusion, Without
 from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, expect, shape_of
+from .tensors import element_type_of, expect, gathered_shape, shape_of
 
 
 @irdl_op_definition
@@ -135,7 +135,7 @@ class GatherSlicesOp(ComputeOp):
 
     def __init__(self, stack: SSAValue, ids: SSAValue, along: int, *, as_rows: bool = False):
         """`as_rows` says that a slice, which has a single axis, is a row of the result."""
-        shape = _joined(((1,) if as_rows else ()) + shape_of(stack)[1:], along, shape_of(ids)[0])
+        shape = gathered_shape(((1,) if as_rows else ()) + shape_of(stack)[1:], along, shape_of(ids)[0])
         result = TensorType(element_type_of(stack), shape)
         super().__init__(
             operands=[stack, ids], result_types=[result], properties={"along": IntegerAttr(along, i64)}
@@ -164,7 +164,7 @@ class GatherSlicesOp(ComputeOp):
         expect(0 <= self.axis < len(stack) - 1, f"along axis {self.axis} of slices {stack[1:]}")
         fault = _fault_of_counts(self.stack, self.ids)
         expect(not fault, fault)
-        wanted = _joined(self.slice_shape, self.axis, ids[0])
+        wanted = gathered_shape(self.slice_shape, self.axis, ids[0])
         expect(result == wanted, f"result is {result}, should be {wanted}")
         same = element_type_of(self.stack) == element_type_of(self.result)
         expect(same, f"the stack is a {self.stack.type}, the result a {self.result.type}")
@@ -231,11 +231,6 @@ def _fault_of_counts(stack: SSAValue, ids: SSAValue) -> str:
     if slices in (experts, experts // ids.owner.runs):
         return ""
     return f"ids name some of {experts} experts, the stack has {slices}"
-
-
-def _joined(slice_: Sequence[int], along: int, count: int) -> tuple[int, ...]:
-    """The shape of so many slices along an axis of theirs."""
-    return (*slice_[:along], count * slice_[along], *slice_[along + 1 :])
 
 
 EXPERT_OPERATIONS = (DistinctOp, GatherSlicesOp)

@@ -22,8 +22,9 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
+from .nn_rows import wanted_row
 from .operation import ComputeOp, Fusion, Without
-from .sharding import REPLICATED, Placement, Sharded, ShardView
+from .sharding import Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling, shown
 from .tensors import element_type_of, expect, shape_of
 
@@ -129,8 +130,7 @@ class TopKOp(ComputeOp):
         return view.whole()
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
-        """Rows are short: to have them whole costs less than an exchange."""
-        return (REPLICATED,)
+        return (wanted_row(self.x),)
 
 
 @irdl_op_definition
@@ -193,8 +193,7 @@ class TakeOp(ComputeOp):
         return view.whole()
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
-        """Rows are short: to have them whole costs less than an exchange."""
-        return REPLICATED, None
+        return wanted_row(self.x), None
 
 
 ROUTING_OPERATIONS = (TopKOp, TakeOp)

@@ -17,6 +17,18 @@ from .sharding import REPLICATED, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
 from .tensors import element_type_of, expect, shape_of
 
+SHORT_ROW = 512
+"""Columns of a product that every socket computes by itself, where its rows are needed whole.
+
+Assumed: no router has more experts, and a weight of so many columns is read in the time of an exchange, about
+2 us.
+"""
+
+
+def wanted_row(x: SSAValue) -> Placement | None:
+    """How rows ought to lie that are needed whole: so from the beginning where they are short."""
+    return REPLICATED if shape_of(x)[1] <= SHORT_ROW else None
+
 
 class RowOp(ComputeOp, ABC):
     """An operation on the rows of a matrix `[B, N]`, which every socket has whole."""
@@ -47,8 +59,7 @@ class RowOp(ComputeOp, ABC):
         return view.whole()
 
     def wants(self, result: Placement | None, sockets: int) -> Sequence[Placement | None]:
-        """Rows are short: to have them whole costs less than an exchange."""
-        return (REPLICATED,)
+        return (wanted_row(self.x),)
 
 
 @irdl_op_definition

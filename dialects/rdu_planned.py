@@ -34,6 +34,10 @@ class Walk:
     Tile t in iteration i of its loop begins at `start + i * pass_stride + t * tile_stride` from the address
     of the argument, a store at a position `position * position_stride` further; `strides` are those from one
     element to the next, per dimension of the tile.
+
+    A load by index has `slots`, and in slot s the slice that its id names, `id * slot_stride` further. Tile t
+    has its part of `slots_per_tile` slots from `t // tiles_per_slot * slots_per_tile` on; it begins
+    `t % tiles_per_slot * tile_stride` from the start of each of these slices.
     """
 
     tiles: int
@@ -52,6 +56,14 @@ class Walk:
     """Of a stream of a ring that knows a position: it is taken modulo this."""
     last: tuple[int, ...] = ()
     """The shape of what the last tile of a pass has in memory, where that is less than others have."""
+    slots: int | None = None
+    """Of a load by index: the slices that a pass reads, each by an id of its own."""
+    slot_stride: int | None = None
+    """Of a load by index: bytes from one slice of the stack to the next."""
+    slots_per_tile: int | None = None
+    """Of a load by index: the slots of which a tile has a part, or all."""
+    tiles_per_slot: int | None = None
+    """Of a load by index: the tiles that a slot is cut into."""
 
 
 @irdl_attr_definition
@@ -193,6 +205,7 @@ def _verify_walk(op: LoadOp | StoreOp) -> None:
         fail_at(op, f"{op.name} has no {WALK_ATTRIBUTE}; run convert-dataflow-to-rdu first")
     if isinstance(op, LoadOp):
         _verify_gate(op, walk)
+        _verify_slots(op, walk)
         rank = len(shape_of(tile_of(op.channels[0])))
     else:
         if (op.position is None) != (walk.position_stride is None):
@@ -217,3 +230,15 @@ def _verify_gate(op: LoadOp, walk: Walk) -> None:
         fail_at(op, "give `after`, `position` and `positions_per_tile` together")
     if positions is not None and positions < 1:
         fail_at(op, f"positions_per_tile is {positions}; the least is 1")
+
+
+def _verify_slots(op: LoadOp, walk: Walk) -> None:
+    """Raises: VerifyException where a walk does not read the slots of a load by index."""
+    cut = op.slot_tiles
+    given = (walk.slots, walk.slots_per_tile, walk.tiles_per_slot)
+    wanted = (None, None, None) if cut is None else (cut.slots, cut.per_tile, cut.tiles_per_slot)
+    names = "slots, slots_per_tile and tiles_per_slot"
+    if given != wanted:
+        fail_at(op, f"{names} of a walk are {given}, those of its stream {wanted}")
+    if (cut is None) != (walk.slot_stride is None):
+        fail_at(op, "give `by` of a stream and `slot_stride` of its walk together")

@@ -105,6 +105,11 @@ def stack_type(slice_: Attribute, length: int) -> Attribute:
             raise VerifyException(f"{slice_} makes no stacks")
 
 
+def gathered_shape(slice_: Sequence[int], along: int, count: int) -> tuple[int, ...]:
+    """The shape of so many slices, put together along an axis of theirs."""
+    return (*slice_[:along], count * slice_[along], *slice_[along + 1 :])
+
+
 def end_of(block: Block) -> Operation:
     """The operation that ends a body which has been verified."""
     assert block.last_op is not None, "the verifier wants a terminator"

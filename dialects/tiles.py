@@ -43,6 +43,37 @@ def last_tile(whole: Sequence[int], tile: Sequence[int]) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
+class SlotTiles:
+    """How the tiles of a stream cut slots that lie side by side along an axis.
+
+    Tile t has its part of the `per_tile` slots from `t // tiles_per_slot * per_tile` on: the part of number
+    `t % tiles_per_slot`.
+    """
+
+    slots: int
+    per_tile: int
+    """It is 1 where tiles cut slots, and all slots where tiles are cut along another axis."""
+    tiles_per_slot: int
+
+
+def slot_tiles(whole: Sequence[int], tile: Sequence[int], axis: int, slots: int) -> SlotTiles:
+    """How tiles cut a tensor of so many equal slots along an axis.
+
+    Raises: VerifyException for tiles that cross the end of a slot, or hang over the last one.
+    """
+    cut, count = tiled_axis(whole, tile)
+    if cut != axis:
+        return SlotTiles(slots, slots, count)
+    extent, slot = tile[axis], whole[axis] // slots
+    if slot % extent == 0:
+        return SlotTiles(slots, 1, slot // extent)
+    per_tile = extent // slot
+    fits = extent % slot == 0 and slots % per_tile == 0
+    expect(fits, f"tiles of {extent} cross the ends of {slots} slots of {slot}")
+    return SlotTiles(slots, per_tile, 1)
+
+
+@dataclass(frozen=True)
 class PortShape:
     """How a stage's input port turns tiles into arguments: `gathered` tiles per group, or `slices` of one.
 

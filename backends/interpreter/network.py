@@ -29,7 +29,7 @@ from ...dialects.dataflow import (
 )
 from ...dialects.tiles import PortShape, tiled_axis
 from ...dialects.vocabulary import STEP
-from .. import numerics
+from .. import numerics, numerics_experts
 from ..collectives import COLLECTIVES, sharded_embedding
 from ..numerics_attention import cache_append, slot_of
 from ..specs import attributes_of, tensor_spec
@@ -162,6 +162,9 @@ class _Network:
 
     def _load(self, op: LoadOp) -> Process:
         for source, positions in self._stream(op, self.memory[op.source]):
+            if op.by is not None:
+                ids = yield from self._take(op.by)
+                source = self._named(op, source, ids)
             axis, tiles = _tiles(source, op.channels[0])
             gate, spec = 0, _tile_spec(op.channels[0])
             if positions and axis is not None:
@@ -171,6 +174,11 @@ class _Network:
                 if op.after is not None and number == gate:
                     yield from self._take(op.after)
                 self._put(op.channels, [filled_up(array, spec.shape) for array in tile])
+
+    def _named(self, op: LoadOp, stacks: Tile, ids: Tile) -> Tile:
+        """The slices that ids name, put together."""
+        spec, along = tensor_spec(op.stream_type), {"along": op.axis}
+        return [numerics_experts.gather_slices(pair, along, spec) for pair in zip(stacks, ids, strict=True)]
 
     def _gather(self, op: GatherOp) -> Process:
         tables = arrays_of(self.memory[op.table])

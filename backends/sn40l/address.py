@@ -199,7 +199,9 @@ class Walk:
         return layout
 
     def pass_layout(self) -> Layout:
-        """The layout of all tiles of a pass, from the address of its first."""
+        """The layout of all tiles of a pass, from the address of its first; of one if all lie in one."""
+        if self.tile_stride == 0:
+            return self.layout
         if self.last is None:
             return self.layout.repeated(self.tiles, self.tile_stride)
         pairs = zip(self.layout.shape, self.last.shape, strict=True)

@@ -16,11 +16,13 @@ from ...dialects.loop_tree import Placement
 from ...dialects.machine import Machine
 from ..tensors import Array
 from .accesses import OrderCheck
+from .binding import Bound
 from .ending import Ending
 from .errors import HazardError
-from .kernel import Bound, Channel, Port, Unit
+from .idling import Reasons
+from .kernel import Channel, Port, Unit
 from .memory import Data, MemoryMap
-from .servers import Calendar, Exchange, InFlight, Server
+from .servers import Calendar, Exchange, Server
 
 EMPTY = -1
 """Tag of a slot without a token."""
@@ -216,7 +218,7 @@ class Surroundings:
     link: Server
     resident: Mapping[str, Server]
     """These are the PMUs of the resident weights that the call reads, by region."""
-    in_flight: InFlight
+    reasons: Reasons
     exchange: Exchange
     ending: Ending
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...dialects.loop_tree import Loop, LoopTree, Placement, program_order
 from ...dialects.vocabulary import CALL, Rate
 from ..tensors import TensorSpec
-from .address import Walk
+from .binding import Arguments, Bound
 from .errors import require
 
 if TYPE_CHECKING:
@@ -103,31 +103,6 @@ class Port:
     def tokens_by(self, firing: int) -> int:
         """Tokens that an output has put once `firing` is done."""
         return self.groups_before(firing + 1) * self.size
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """The arguments of a call: an address for each parameter."""
-
-    addresses: tuple[int, ...]
-    scalar: Callable[[int], int]
-    """It reads the integer at an address, and raises an ExecutionError if that is not known."""
-
-    def position(self, parameter: int) -> int:
-        """The scalar that a parameter points to."""
-        return self.scalar(self.addresses[parameter])
-
-
-@dataclass(frozen=True)
-class Bound:
-    """What the arguments of a call decide of a unit."""
-
-    walk: Walk | None = None
-    """It goes through memory like this; a unit without memory has none."""
-    gates: tuple[int, ...] = (0,)
-    """In each decode step, this tile of a pass is the first that waits for the token of a gate."""
-    first: int = 0
-    """It counts from this number on; no time depends on it."""
 
 
 @dataclass(frozen=True)

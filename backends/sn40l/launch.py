@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import ORCHESTRATIONS
+from ..routing import Routing
 from ..tensors import Array
 from .accesses import check_accesses
 from .address import packed
@@ -16,6 +17,7 @@ from .ledger import KernelTiming, Ledger, Made
 from .memory import Data, MemoryMap
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, is_in_ddr
 from .report import CallReport, Report
+from .selections import Experts, selections_of
 from .timer import Timer
 
 Progress = Callable[[int, int], None]
@@ -62,7 +64,7 @@ class StepRun:
     """One step of many of a program: the commands, the calls they made and what the host has read.
 
     `sockets` are those that are run, each with its bytes or none. What is where in memory is the same on all.
-    The `timer` is for one socket without data.
+    The `timer` is for one socket without data, `experts` says how many are read without data.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class StepRun:
         sockets: Sequence[Data | None],
         orchestration: str,
         timer: Timer | None = None,
+        experts: Experts | None = None,
     ):
         if orchestration not in ORCHESTRATIONS:
             raise ExecutionError(
@@ -84,6 +87,7 @@ class StepRun:
         self._has_data = any(data is not None for data in sockets)
         self._orchestration = orchestration
         self._timer = timer or Timer()
+        self._experts = experts
         self._kernels = {kernel.name: kernel for kernel in program.kernels}
         self._born = _births(program)
         self._known: dict[Hashable, KernelTiming] = {}
@@ -121,6 +125,7 @@ class StepRun:
             rest,
             made.steps,
             first_step_extra_cycles(program, orchestration),
+            self._experts,
         )
 
     def read(self, name: str) -> Array | None:
@@ -172,7 +177,8 @@ class StepRun:
     def _timing(self, command: Execute) -> KernelTiming:
         """Run a kernel; without data, only if its like has not run in this step."""
         kernel, machine = self._kernels[command.kernel], self.program.machine
-        call = resolve(kernel, self._addresses, self._memory)
+        present = self._experts.present(len(self._calls)) if self._experts is not None else {}
+        call = resolve(kernel, self._addresses, self._memory, present)
         check_accesses(kernel, call.walks, self._memory)
         conditions = _conditions(call, machine, self._memory)
         if not self._has_data and conditions in self._known:
@@ -200,8 +206,8 @@ def _conditions(call: Call, machine: Machine, memory: MemoryMap) -> Hashable:
     walks = call.walks
     memories = tuple(memory.resident(walk.start) or is_in_ddr(machine, walk.start) for walk in walks)
     distances = tuple((a, b, walks[b].address(0) - walks[a].address(0)) for a, b in call.conflicts)
-    gates = tuple(one.gates for one in call.bound)
-    return call.kernel.name, gates, memories, distances
+    decided = tuple((one.gates, one.present) for one in call.bound)
+    return call.kernel.name, decided, memories, distances
 
 
 def _same_on_all(name: str, arrays: Sequence[Array]) -> Array:
@@ -239,13 +245,15 @@ def time_step(
     trace_iterations: int = 0,
     spans: bool = False,
     stage_spans: bool = False,
+    routing: Routing | None = None,
 ) -> Report:
     """Time one step without data; `scalars` are the scalar inputs that decide times: the position.
 
     All sockets do the same at the same time, so one is timed, and the others send their tiles when it does.
     With `every_socket` each is timed for itself, which gives the same report. Iterations of a loop that must
-    be like those before are not replayed; without `jump` they are, which gives the same report, too. The
-    other options are those of a `Timer`, which times one socket.
+    be like those before are not replayed; without `jump` they are, which gives the same report, too.
+    The `routing` says how many experts are read, by default those of uniform choices. The other options are
+    those of a `Timer`, which times one socket.
 
     Raises: ProgramError if the program is inconsistent, ExecutionError as `Executor.step` does.
     """
@@ -257,7 +265,11 @@ def time_step(
     memory.begin_step(scalars)
     sockets = program.machine.sockets if every_socket else 1
     timer = Timer(jump, details, trace_iterations, spans, stage_spans)
-    run = StepRun(program, memory, [None] * sockets, orchestration, timer)
+    selections = selections_of(program)
+    if selections is None and routing is not None:
+        raise ExecutionError("no load reads by index, so there are no experts to choose")
+    experts = None if selections is None else selections.counted(routing)
+    run = StepRun(program, memory, [None] * sockets, orchestration, timer, experts)
     report = run.run(progress)
     for name in program.outputs:
         run.read(name)

@@ -11,6 +11,7 @@ from operator import add
 from typing import NamedTuple
 
 from ..intervals import Span
+from .idling import Idle
 
 HBM, DDR, LINKS = -1, -2, -3
 """Tracks of a trace for the servers; those of units are their places in the kernel."""
@@ -34,6 +35,8 @@ class Ledger:
     """HBM idles in between: compute or a dependence takes longer; all the time of a kernel without HBM."""
     collectives: int = 0
     """HBM idles, at whatever time of a kernel, while tiles are on their way between sockets."""
+    router: int = 0
+    """HBM idles besides while a load has room for the next slices of a stack and waits for their ids."""
 
     @property
     def memory_busy(self) -> int:
@@ -43,7 +46,7 @@ class Ledger:
     @property
     def total(self) -> int:
         """The whole time."""
-        return self.memory_busy + self.launch + self.fill + self.drain + self.exposed + self.collectives
+        return sum(vars(self).values())
 
     def __add__(self, other: Ledger) -> Ledger:
         return Ledger(*map(add, vars(self).values(), vars(other).values()))
@@ -94,11 +97,13 @@ class LayerTime:
     """HBM idles while tiles are on their way between sockets."""
     hbm_bytes: int
     """HBM transfers so many of those that are asked for; of a transfer at an edge, its share."""
+    router: int = 0
+    """HBM idles besides while a load waits for ids."""
 
     @property
     def idle(self) -> int:
         """HBM idles for any other reason: `fill`, `drain` or `exposed` in the ledger."""
-        return self.cycles - self.memory_busy - self.collectives
+        return self.cycles - self.memory_busy - self.collectives - self.router
 
 
 @dataclass(frozen=True)
@@ -247,20 +252,6 @@ class KernelTiming:
     busy: BusySpans | None = None
 
 
-@dataclass(frozen=True)
-class Idle:
-    """Cycles in which HBM idles: before it is used first, between uses, after the last one."""
-
-    before: int = 0
-    between: int = 0
-    after: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.before + self.between + self.after
-
-
 def split(
     cycles: int,
     first_busy: int | None,
@@ -268,15 +259,17 @@ def split(
     busy: int,
     full_rate: int,
     collectives: Idle | None = None,
+    router: Idle | None = None,
 ) -> Ledger:
     """The ledger of a kernel that took `cycles` and used HBM for `busy` from `first_busy` to `last_busy`.
 
     At its full bandwidth that would have taken `full_rate`. `collectives` are the idle cycles in which tiles
-    are on their way between sockets.
+    are on their way between sockets, `router` others in which loads wait for ids.
     """
-    part = Idle() if collectives is None else collectives
+    sent, named = collectives or Idle(), router or Idle()
+    part = sent + named
     if first_busy is None:
-        return Ledger(exposed=cycles - part.total, collectives=part.total)
+        return Ledger(exposed=cycles - part.total, collectives=sent.total, router=named.total)
     full = min(busy, full_rate)
     return Ledger(
         memory_full_rate=full,
@@ -284,5 +277,6 @@ def split(
         fill=first_busy - part.before,
         drain=cycles - last_busy - part.after,
         exposed=last_busy - first_busy - busy - part.between,
-        collectives=part.total,
+        collectives=sent.total,
+        router=named.total,
     )

@@ -11,6 +11,7 @@ from typing import Any
 from ...dialects.machine import Machine
 from .ledger import BusySpans, Details, LayerTime, Ledger, StageUse, Traffic
 from .roof import check_roof, roofline_cycles
+from .selections import Experts
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Report:
     """It makes so many decode steps; fewer than the program can where all rows have ended at a stop token."""
     first_step_extra_cycles: int = 0
     """The very first step takes so long besides: its kernel is not loaded yet."""
+    experts: Experts | None = None
+    """Those that are read without data; None where a program has none, and with data."""
 
     def __post_init__(self) -> None:
         check_roof(f"step '{self.program}'", self.cycles, self.roofline_cycles)
@@ -192,6 +195,7 @@ class Report:
             "flops": self.flops,
             "bytes": asdict(self.traffic),
             "ledger_cycles": asdict(self.ledger),
+            **({} if self.experts is None else {"experts": self.experts.to_json(self.traffic)}),
             "kernels": [
                 {
                     "kernel": kernel.kernel,

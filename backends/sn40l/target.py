@@ -130,6 +130,7 @@ SN40L_TARGET = Target["Machine", "Program"](
     memory=_late("usage", "memory_map"),
     floorplan=_late("floorplan", "floorplan_of"),
     has_details=True,
+    has_experts=True,
     measures=_late("usage", "measures"),
     slacks=_late("usage", "memory_slacks"),
     terms=_terms,

@@ -16,6 +16,7 @@ from .positions import context_read, position_inputs, timed_position
 from .program import Program
 from .report import KernelReport, KernelUse, LayerRow, Report, kernel_uses, layer_rows
 from .roof import limit
+from .selections import Experts
 from .trace_events import trace_document
 
 
@@ -37,6 +38,7 @@ def time_program(program: Program, options: TimeOptions, progress: Progress) -> 
             trace_iterations=options.trace_iterations,
             spans=options.intervals,
             stage_spans=options.window is not None,
+            routing=options.routing,
         )
     return _timing(program, position, report, options)
 
@@ -87,6 +89,7 @@ def layers_json(report: Report) -> list[dict[str, Any]]:
             "memory_full_rate_cycles": _full_rate(row, report),
             "hbm_bytes": row.time.hbm_bytes,
             "collectives_cycles": row.time.collectives,
+            "router_cycles": row.time.router,
             "idle_cycles": row.time.idle,
         }
         for row in layer_rows(report)
@@ -156,11 +159,13 @@ def _tables(report: Report, options: TimeOptions) -> Iterator[Table]:
     rows = [_ledger_row(*entry, report) for entry in entries.items()]
     shares = [cycles / whole for cycles in entries.values()]
     yield Table(("where the time goes", "cycles", "time", "share"), rows, shares=shares)
+    if report.experts is not None:
+        yield _experts(report, report.experts)
     columns = ("kernel", "calls", "cycles each", "time", "share", "HBM bandwidth")
     shares = [kernel.cycles / whole for kernel in report.kernels()]
     yield Table(columns, [_kernel_row(kernel, report) for kernel in report.kernels()], shares=shares)
     if options.layers:
-        hbm = ("HBM full rate", "below it", "collectives", "HBM idles")
+        hbm = ("HBM full rate", "below it", "collectives", "router", "HBM idles")
         columns = ("kernel", "layer", "cycles each", "time each", *hbm)
         yield Table(columns, [_layer_row(row, report) for row in layer_rows(report)])
     if options.stages:
@@ -170,6 +175,18 @@ def _tables(report: Report, options: TimeOptions) -> Iterator[Table]:
 def _ledger_row(name: str, cycles: int, report: Report) -> list[str]:
     time, share = cycles / report.machine.clock_hz, _share(cycles, report.cycles)
     return [name.replace("_", " "), str(cycles), time_text(time), share]
+
+
+def _experts(report: Report, experts: Experts) -> Table:
+    """What is read for the experts of this call, and in the mean, at best and at worst."""
+    what = "of all sockets the one that reads most" if experts.are_split else "of each layer"
+    title = f"experts ({experts.rule}): distinct ones {what}, and the memory traffic of the call"
+    names = {"used": "used here", "expected": "expected of uniform choices", "best": "best", "worst": "worst"}
+    rows = [
+        [name, f"{experts.cases[case][0]:.1f}", bytes_text(experts.memory_bytes(report.traffic, case))]
+        for case, name in names.items()
+    ]
+    return Table(("experts", "distinct", "bytes"), rows, title=title)
 
 
 def _kernel_row(kernel: KernelReport, report: Report) -> list[str]:
@@ -195,6 +212,7 @@ def _layer_row(row: LayerRow, report: Report) -> list[str]:
         _share(full, time.cycles),
         _share(time.memory_busy - full, time.cycles),
         f"{time.collectives}",
+        f"{time.router}",
         f"{time.idle}",
     ]
 

@@ -50,6 +50,7 @@ WORDS = {
     "StringAttr": "text",
     "SymbolNameConstraint()": "name",
     "TensorType[AnyFloat]": "tensor of floats",
+    "TensorType[AnyFloat | IntegerType]": "tensor of numbers",
     "TensorType[Attribute] | MemRefType[Attribute]": "tensor or memory",
     "TensorType[Attribute]": "tensor",
     "TensorType[IntegerType]": "tensor of integers",

@@ -16,7 +16,7 @@ from .configs import Config
 from .keys import Key
 from .models import body_of
 from .pieces import Number
-from .recipe import EPS, Recipe
+from .recipe import EPS, Attention, Latent, Recipe
 
 NAMES = {
     "heads": "num_attention_heads",
@@ -75,6 +75,8 @@ def _layers(layer: str, tensors: Mapping[str, Tensor]) -> int:
 def _add_heads(values: dict[str, Any], recipe: Recipe, layer: str, tensors: Mapping[str, Tensor]) -> None:
     """The size of a head and the number of KV heads, by the rows of queries and keys."""
     facts, heads = recipe.attention, int(values["num_attention_heads"])
+    if isinstance(facts, Latent):
+        return
     axis = 0 if facts.transposed else 1
     if heads < 1:
         raise SourceError(f"heads is {heads}", "it is at least 1")
@@ -93,9 +95,11 @@ def _add_flags(
 ) -> None:
     """Which biases there are, and whether the head is tied."""
     facts, plain = recipe.attention, recipe.feed_forward
+    whole = isinstance(facts, Attention)
+    first, last = (facts.fused or facts.query, facts.out_bias) if whole else (facts.down, facts.bias)
     there: list[tuple[Any, bool]] = [
-        (facts.bias, f"{layer}{facts.fused or facts.query}.bias" in tensors),
-        (facts.out_bias, f"{layer}{facts.out}.bias" in tensors),
+        (facts.bias, f"{layer}{first}.bias" in tensors),
+        (last, f"{layer}{facts.out}.bias" in tensors),
         (plain.bias, f"{layer}{plain.up}.bias" in tensors),
         (recipe.head.tied, not any(f"{name}.weight" in tensors for name in recipe.head.tensors)),
     ]

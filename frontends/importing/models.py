@@ -12,7 +12,7 @@ from .keys import resolved
 from .patterns import LayerFacts, layer_facts
 from .quantization.facts import KEY, OLD_KEY
 from .quantization.scheme import Scheme
-from .recipe import Recipe, Sizes
+from .recipe import Latent, Recipe, Sizes
 
 DTYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32", "float64": "f64"}
 """Our name of each type that configs name."""
@@ -111,7 +111,9 @@ def make_model(
         hidden=sizes.hidden,
         heads=sizes.heads,
         kv_heads=kv_heads,
-        head_dim=_head_dim(sizes.head_dim, sizes.hidden, sizes.heads),
+        head_dim=_latent_head(recipe.attention, sizes, kv_heads)
+        if isinstance(recipe.attention, Latent)
+        else _head_dim(sizes.head_dim, sizes.hidden, sizes.heads),
         ffn=ffn,
         vocab=sizes.vocab,
         positions=sizes.positions,
@@ -158,6 +160,23 @@ def _head_dim(said: int | None, hidden: int, heads: int) -> int:
             f"the hidden size {hidden} is no multiple of {heads} heads", "add head_dim to the config"
         )
     return hidden // heads
+
+
+def _latent_head(facts: Latent, sizes: Sizes, kv_heads: int) -> int:
+    """The size of a head of queries in latent attention.
+
+    Raises: SourceError for sizes that contradict one another, and for KV heads.
+    """
+    whole = facts.nope_dim + facts.rope_dim
+    wanted = {
+        "qk_head_dim": (facts.head_dim, whole, "qk_nope_head_dim + qk_rope_head_dim"),
+        "head_dim": (sizes.head_dim, facts.rope_dim, "qk_rope_head_dim"),
+        "num_key_value_heads": (kv_heads, sizes.heads, "num_attention_heads"),
+    }
+    for name, (said, size, what) in wanted.items():
+        if said not in (None, size):
+            raise SourceError(f"{name} is {said}, {what} is {size}", "with latent attention they are equal")
+    return whole
 
 
 def _check_fixed(config: Config, recipe: Recipe) -> None:

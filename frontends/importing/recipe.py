@@ -108,6 +108,39 @@ class Attention:
 
 
 @dataclass(frozen=True)
+class Latent:
+    """Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434), in the place of `Attention`.
+
+    A head of queries and keys has a part that rope turns and one that it does not. The cache holds a latent
+    and a key for rope a token; keys and values of a head are products of the latent.
+    """
+
+    query: str = "self_attn.q_proj"
+    """Where queries have no rank."""
+    query_down: str = "self_attn.q_a_proj"
+    query_norm: str = "self_attn.q_a_layernorm"
+    query_up: str = "self_attn.q_b_proj"
+    down: str = "self_attn.kv_a_proj_with_mqa"
+    """The rows of the latent, then those of the key for rope."""
+    norm: str = "self_attn.kv_a_layernorm"
+    up: str = "self_attn.kv_b_proj"
+    """The rows of each head: of its keys without rope, then of its values."""
+    out: str = "self_attn.o_proj"
+    query_rank: int | None = whole("q_lora_rank")
+    """Of what queries are made of; a single product makes them if None."""
+    kv_rank: int = whole("kv_lora_rank", required=True)
+    nope_dim: int = whole("qk_nope_head_dim", required=True)
+    rope_dim: int = whole("qk_rope_head_dim", required=True)
+    value_dim: int = whole("v_head_dim", required=True)
+    head_dim: int | None = whole("qk_head_dim")
+    """What the config says of a whole head, which has to be the sum of both parts."""
+    eps: float = 1e-6
+    """Of the norms of ranks: transformers' code gives them no other."""
+    bias: bool = False
+    """Whether the products with the hidden state but that of `query` have one, and `out`."""
+
+
+@dataclass(frozen=True)
 class FeedForward:
     """What stands behind attention: gated if there is a gate."""
 
@@ -231,7 +264,7 @@ class Recipe:
 
     name: str
     """What `model_type` says."""
-    attention: Attention = field(default_factory=Attention)
+    attention: Attention | Latent = field(default_factory=Attention)
     feed_forward: FeedForward = field(default_factory=FeedForward)
     """Of all layers, or of those without experts."""
     experts: Experts | None = None

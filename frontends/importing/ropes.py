@@ -7,19 +7,30 @@ from dataclasses import dataclass
 from ..source_errors import SourceError
 from .configs import Config, shown
 from .models import Model
-from .pieces import Piece, literal
+from .pieces import Param, Piece, literal
 from .recipe import FULL, SLIDING, Rope
-from .scalings import KINDS, Scaling
+from .scalings import KINDS, Scaling, score_factor
 
 
 @dataclass(frozen=True)
 class Rotation:
     """How one type of layers rotates."""
 
-    arguments: str
-    """Of the call of `rope`, behind the position."""
+    alone: str
+    """Arguments of the call of `rope`, behind the position, for what is turned whole."""
     piece: Piece
     """The parameters and constants."""
+    partial: bool = False
+    """Whether the rest of a head stays as it is."""
+    score_factor: Param | None = None
+    """What latent attention multiplies its scores by, besides."""
+
+    @property
+    def arguments(self) -> str:
+        """The same for heads."""
+        name, more = (*self.alone.split(",", 1), "")[:2]
+        head = ", head_dim = head_dim" if self.partial else ""
+        return f"{name}{head}{',' if more else ''}{more}"
 
 
 def rotations(model: Model) -> dict[str, Rotation]:
@@ -93,9 +104,9 @@ def _rotation(model: Model, rope: Rope, values: Config, theta: float, prefix: st
         raise SourceError(f"{values.path}rope_type is {shown(kind)}", f"known are {', '.join(KINDS)}")
     params, constants, more = KINDS[kind](scaling)
     partial = () if scaling.extent == "head_dim" else (literal("rope_dims", scaling.dims),)
-    given = "" if scaling.extent == "head_dim" else ", head_dim = head_dim"
     piece = Piece((literal(scaling.named("theta"), theta), *partial, *params), constants)
-    return Rotation(f"{scaling.named('frequencies')}{given}{more}", piece)
+    factor = score_factor(scaling) if kind == "yarn" else None
+    return Rotation(f"{scaling.named('frequencies')}{more}", piece, bool(partial), factor)
 
 
 def _dims(model: Model, rope: Rope, values: Config) -> int:

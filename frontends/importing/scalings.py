@@ -120,11 +120,25 @@ def _llama3(scaling: Scaling) -> Scaled:
     return params, (note, *constants), ""
 
 
+def _stretch(scaling: Scaling) -> float:
+    """How much longer than in training YaRN lets sequences be."""
+    factor, original = scaling.values.number("factor", above=0), scaling.original_context
+    return (scaling.model.positions or original) / original if factor is None else factor
+
+
+def score_factor(scaling: Scaling) -> Param | None:
+    """What latent attention multiplies its scores by under YaRN; None where that is 1."""
+    factor, all_dims = _stretch(scaling), scaling.values.number("mscale_all_dim", least=0)
+    if not all_dims or factor <= 1:
+        return None
+    text = f"(0.1 * {decimal(all_dims)} * log({scaling.named('rope_factor')}) + 1.0) ^ 2"
+    value = (0.1 * all_dims * log(factor) + 1.0) ** 2
+    return Param(scaling.named("score_factor"), text, value, "YaRN's mscale_all_dim, of queries and of keys")
+
+
 def _yarn(scaling: Scaling) -> Scaled:
     name, values, original = scaling.named, scaling.values, scaling.original_context
-    factor = values.number("factor", above=0)
-    if factor is None:
-        factor = (scaling.model.positions or original) / original
+    factor = _stretch(scaling)
     fast, slow = values.number("beta_fast", least=0) or 32.0, values.number("beta_slow", least=0) or 1.0
     if scaling.theta == 1:
         raise SourceError("rope_theta is 1, which YaRN has no ramp for", "it is above zero and not 1")
@@ -140,7 +154,7 @@ def _yarn(scaling: Scaling) -> Scaled:
     kept = f"{name('kept')}[j]"
     constants = (
         scaling.constant("unscaled", scaling.power),
-        scaling.constant("kept", f"1.0 - max(0.0, min(1.0, (j - {name('rope_first')}) / {width}))"),
+        scaling.constant("kept", f"1.0 - max(0.0, min(1.0, (1.0 * j - {name('rope_first')}) / {width}))"),
         scaling.constant(
             "frequencies", f"{name('unscaled')}[j] * ({kept} + (1.0 - {kept}) / {name('rope_factor')})"
         ),

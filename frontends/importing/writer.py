@@ -17,16 +17,20 @@ from .parts.attention import attention
 from .parts.ends import embedding, head
 from .parts.experts import experts
 from .parts.feed_forwards import feed_forward
+from .parts.latent import latent
 from .parts.residuals import body
 from .patterns import LayerFacts
 from .pieces import Number, Param, Piece, Weight, decimal, literal
 from .quantization.weights import as_stored
+from .recipe import Latent
 from .ropes import Rotation, rotations
 
 FIRST = ("batch", "context", "layers", "hidden", "heads", "kv_heads", "head_dim", "group", "ffn", "vocab")
 """The parameters that stand first, in this order."""
 WIDTH = 110
 """Of the longest line, where one can be broken."""
+WEIGHT_WIDTH = 130
+"""Of the longest line of a weight, which can be broken in its shape alone."""
 
 
 @dataclass(frozen=True)
@@ -138,16 +142,29 @@ def _names(layers: Sequence[LayerFacts]) -> dict[LayerFacts, str]:
 
 def _body(model: Model, layer: LayerFacts, turned: Mapping[str, Rotation]) -> Piece:
     rotation = turned[layer.layer_type] if layer.rotated else None
-    mixture = model.recipe.experts if layer.sparse else None
-    if mixture is not None:
-        return body(model, [attention(model, layer, rotation), experts(model, mixture)])
-    return body(model, [attention(model, layer, rotation), feed_forward(model, model.recipe.feed_forward)])
+    return body(model, [_mixer(model, layer, rotation), _feed_forward(model, layer)])
+
+
+def _feed_forward(model: Model, layer: LayerFacts) -> tuple[Piece, str]:
+    """What works on each position by itself."""
+    facts = model.recipe
+    if layer.sparse and facts.experts is not None:
+        return experts(model, facts.experts)
+    return feed_forward(model, facts.feed_forward)
+
+
+def _mixer(model: Model, layer: LayerFacts, rotation: Rotation | None) -> tuple[Piece, str]:
+    """What brings in other positions."""
+    facts = model.recipe.attention
+    if isinstance(facts, Latent):
+        return latent(model, layer, rotation, facts)
+    return attention(model, layer, rotation, facts)
 
 
 def _params(model: Model, found: Iterable[Param], one_kind: bool) -> tuple[Param, ...]:
     """All parameters: sizes, then those of the parts in their order, each once."""
-    head_dim = literal("head_dim", model.head_dim)
-    if model.head_dim * model.heads == model.hidden:
+    head_dim, is_latent = literal("head_dim", model.head_dim), isinstance(model.recipe.attention, Latent)
+    if model.head_dim * model.heads == model.hidden and not is_latent:
         head_dim = replace(head_dim, text="hidden / heads")
     longest = "" if model.positions in (None, model.context) else f"the model knows up to {model.positions}"
     sizes = [
@@ -156,7 +173,7 @@ def _params(model: Model, found: Iterable[Param], one_kind: bool) -> tuple[Param
         *([literal("layers", len(model.layers))] if one_kind else []),
         literal("hidden", model.hidden),
         literal("heads", model.heads),
-        literal("kv_heads", model.kv_heads),
+        *([] if is_latent else [literal("kv_heads", model.kv_heads)]),
         head_dim,
         *([] if all(one.sparse for one in model.layers) else [literal("ffn", model.ffn)]),
         literal("vocab", model.vocab),
@@ -231,7 +248,8 @@ def folded(line: str) -> str:
         return line
     lines: list[str] = []
     space = len(line) - len(line.lstrip()) + 2
-    while len(line) > WIDTH and not line.startswith("//"):
+    width = WEIGHT_WIDTH if line.lstrip().startswith("weight ") else WIDTH
+    while len(line) > width and not line.startswith("//"):
         turns = [int(bool(lines)), *((one in "([") - (one in ")]") for one in line)]
         depths = [*accumulate(turns)]
         breaks = [n for n in range(space + 1, WIDTH) if line[n] == " " and depths[n] > 0]

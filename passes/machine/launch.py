@@ -17,7 +17,7 @@ from ...dialects.tensors import (
     size_bytes_of,
     tile_of,
 )
-from ...dialects.tiles import tiled_axis
+from ...dialects.tiles import SlotTiles, tiled_axis
 from ..diagnostics import fail
 
 Global = nn.WeightOp | nn.StateOp
@@ -176,15 +176,41 @@ def _walk(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute, channel: SS
     return Walk(tiles, distance, start, stride, strides, outer_strides=outer, last=op.last_tile)
 
 
-def _slices(op: dataflow.LoadOp | dataflow.StoreOp, stream: Attribute) -> tuple[int, int, tuple[int, ...]]:
+def _slices(op: dataflow.LoadOp | dataflow.StoreOp, part: Attribute) -> tuple[int, int, tuple[int, ...]]:
     """Bytes to the first pass, from one pass to the next, and with the iterations of the loops around."""
-    slice_bytes = size_bytes_of(stream)
+    slice_bytes = size_bytes_of(part)
     start = op.start.value.data if op.start is not None else 0
     *outer, stride = (stride * slice_bytes for stride in op.slice_strides() or (0,))
     return start * slice_bytes, stride, tuple(outer) if any(outer) else ()
 
 
+def _slot_walk(op: dataflow.LoadOp, cut: SlotTiles) -> Walk:
+    """The walk of a load by index: where a tile lies in a slice, and how slots are cut."""
+    stack = op.part_of(op.source.type)
+    slot_stride, *strides = byte_strides(stack)
+    strides = [slot_stride] * (len(op.slice_shape) - len(strides)) + strides
+    tile = _tile_shape(op.channels[0])
+    axis, tiles = tiled_axis(shape_of(op.stream_type), tile)
+    distance = 0 if axis is None or cut.tiles_per_slot == 1 else tile[axis] * strides[axis]
+    start, stride, outer = _slices(op, stack)
+    return Walk(
+        tiles,
+        distance,
+        start,
+        stride,
+        tuple(strides),
+        outer_strides=outer,
+        last=op.last_tile,
+        slots=cut.slots,
+        slot_stride=slot_stride,
+        slots_per_tile=cut.per_tile,
+        tiles_per_slot=cut.tiles_per_slot,
+    )
+
+
 def _load_walk(op: dataflow.LoadOp) -> Walk:
+    if (cut := op.slot_tiles) is not None:
+        return _slot_walk(op, cut)
     walk = _walk(op, op.stream_type, op.channels[0])
     if op.after is None:
         return walk

@@ -28,6 +28,8 @@ DEFAULT_ALGORITHM = "one_shot"
 def convert_special(builder: NetworkBuilder, op: Operation) -> bool:
     """Convert an operation that is not just a stage; whether it is such a one."""
     match op:
+        case nn.GatherSlicesOp():
+            _convert_slices(builder, op)
         case TableLookupOp():
             _convert_lookup(builder, op)
         case SocketExchangeOp():
@@ -157,6 +159,7 @@ def _is_read_once(builder: NetworkBuilder, op: nn.AttentionOp) -> bool:
         return False
     size = size_bytes_of(op.keys)
     if size <= builder.shared_bytes:
+        builder.shared_bytes -= size
         return True
     add_remark(
         builder.network,
@@ -229,6 +232,31 @@ def _convert_lookup(builder: NetworkBuilder, op: TableLookupOp) -> None:
 
     builder.unit(op, make)
     builder.sources[op.result] = wire
+
+
+def _convert_slices(builder: NetworkBuilder, op: nn.GatherSlicesOp) -> None:
+    """A load of the slices that ids name."""
+    stack, ids = builder.memory(op.stack, op), _ids(builder, op)
+    if stack.is_window:
+        fail(op, f"{op.name} takes slices of several layers as a stack; let a loop walk along them")
+    wire, slices = Wire(op.result.type, builder.rate), stack.slices(builder.tree, builder.rate)
+
+    def make() -> UnitOp:
+        return dataflow.LoadOp(stack.argument, wire.channels, slices=slices, by=ids, along=op.axis)
+
+    builder.unit(op, make)
+    builder.sources[op.result] = wire
+
+
+def _ids(builder: NetworkBuilder, op: nn.GatherSlicesOp) -> SSAValue:
+    """A channel that brings ids in every pass; those made around the loop are held in a stage for it."""
+    source = builder.sources[op.ids]
+    if isinstance(source, Memory) or source.rate == builder.rate:
+        return builder.fresh(op.ids, op)
+    label = f"hold.{op.ids.name_hint or 'ids'}"
+    inputs = [builder.held(op.ids, op)]
+    again = add_stage(builder, op, label, inputs, [op.ids.type], lambda args: ([], args[0], []))
+    return builder.channel(again, op, op.ids.name_hint)
 
 
 def _convert_exchange(builder: NetworkBuilder, op: SocketExchangeOp) -> None:

@@ -82,7 +82,7 @@ class NetworkBuilder:
 
     network: dataflow.KernelOp
     shared_bytes: int
-    """The largest cache that is read once for keys and values."""
+    """What is left for caches that are read once for keys and values."""
     loops: dict[Operation, Rate] = field(default_factory=dict[Operation, Rate])
     """The name of each loop."""
     rate: Rate = CALL

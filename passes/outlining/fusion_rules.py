@@ -70,8 +70,14 @@ class JoinBiasOfExperts(RewritePattern):
         sums = list(readers(op))
         if not gates or len(sums) != 1 or not has_role(sums[0], "residual"):
             return
-        added = filter(None, map(definition, sums[0].operands))
-        join_first(op, (p for p in added if has_role(p, "projection") and group_of(p) is not op), rewriter)
+        added = map(_below_exchange, filter(None, map(definition, sums[0].operands)))
+        products = (p for p in added if p is not None and has_role(p, "projection"))
+        join_first(op, (p for p in products if group_of(p) is not op), rewriter)
+
+
+def _below_exchange(op: Operation) -> Operation | None:
+    """What makes the summands of a sum over sockets; another operation itself."""
+    return definition(op.operands[0]) if has_role(op, "socket_sum") else op
 
 
 class JoinSiblingMatmuls(RewritePattern):

@@ -6,8 +6,9 @@ They count as users of the memory only.
 
 For depths, HBM is one unit that brings the tiles of all streams in the order in which it serves them: load by
 load, tile by tile. A load that waits for a store is held up at its last tile, and HBM goes on; a store is
-served behind the loads and stores before it. What runs around a loop is no part of it: its channels keep
-their depths, and so do streams, which load ahead as far as their PMUs let them.
+served behind the loads and stores before it. A load by index is a unit of its own: it begins with its ids.
+What runs around a loop is no part of it: its channels keep their depths, and so do streams, which load ahead
+as far as their PMUs let them.
 """
 
 from __future__ import annotations
@@ -172,8 +173,9 @@ class _Builder:
         busy, ahead = (node.interval,) * steps, 0
         self.places[unit] = _Place(len(self.others) + 1, steps)
         if isinstance(unit, dataflow.LoadOp):
-            ahead = steps
-            if node.resource == "hbm":
+            # Slices that are read by index are not known before their ids are: nothing of them is ahead.
+            ahead = 0 if unit.by is not None else steps
+            if node.resource == "hbm" and unit.by is None:
                 first = len(self.streams)
                 self.streams += busy
                 if unit.after is None:

@@ -100,37 +100,64 @@ class TilingProblem:
         """
         stage, axes = self.stages[number], self.axes[number]
         cut = [link for link in self.links(number) if link.made is not None and link.read is not None]
-        bursts = [Bursts(axes.extent, size, request_bytes) for size in self._neighbours(stage, axes)]
+        ports = [Port(*port) for port in zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)]
+        slots = [port.slots for port in ports if port.slots is not None]
+        bursts = [
+            Bursts(axes.extent // (port.slots or 1), port.element_bytes, request_bytes)
+            for port in ports
+            if port.cuts_neighbours
+        ]
         steps = [burst.step for burst in bursts]
         adds_cut = axes.adds_up and any(not link.streamed for link in cut)
-        may_hang_over = axes.may_hang_over and not adds_cut and None not in steps
+        may_hang_over = axes.may_hang_over and not adds_cut and None not in steps and not slots
         return TiledStage(
             axes.extent,
-            self._streamed_bytes(stage, axes),
+            max((port.size_bytes // axes.extent for port in ports if port.is_cut), default=0),
             lcm(axes.multiple, *(burst.run for burst in bursts)),
             tuple(link.source for link in cut if not link.carried),
             tuple(link.source for link in cut if link.carried),
             cache_limit if any(map(_streams_cache, stage.ins)) else None,
             lcm(axes.multiple, *(step or 1 for step in steps)) if may_hang_over else None,
+            lcm(*slots),
         )
 
-    def _neighbours(self, stage: dataflow.StageOp, axes: StageAxes) -> Iterator[int]:
-        """Bytes of an element of each stream cut along its last axis, whose elements are neighbours."""
-        ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
-        for channel, argument, axis in ports:
-            shape = shape_of(argument)
-            if axis is not None and axis.axis == len(shape) - 1 and streams_tiles(channel):
-                yield size_bytes_of(argument) // prod(shape)
 
-    def _streamed_bytes(self, stage: dataflow.StageOp, axes: StageAxes) -> int:
-        """The size per index of the largest tensor that a stage streams from memory."""
-        ports = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
-        sizes = [
-            size_bytes_of(argument) // axes.extent
-            for channel, argument, axis in ports
-            if axis is not None and streams_tiles(channel)
-        ]
-        return max(sizes, default=0)
+@dataclass(frozen=True)
+class Port:
+    """An input of a stage that may be cut: what is streamed into it."""
+
+    channel: SSAValue
+    argument: SSAValue
+    cut: Cut | None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a stream of its own is cut as the stage is."""
+        return self.cut is not None and streams_tiles(self.channel)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the whole of it."""
+        return size_bytes_of(self.argument)
+
+    @property
+    def element_bytes(self) -> int:
+        """Of one element of it."""
+        return self.size_bytes // prod(shape_of(self.argument))
+
+    @property
+    def cuts_neighbours(self) -> bool:
+        """Whether it is a stream cut along its last axis, whose elements are neighbours in memory."""
+        last = len(shape_of(self.argument)) - 1
+        return self.is_cut and self.cut is not None and self.cut.axis == last
+
+    @property
+    def slots(self) -> int | None:
+        """The slots that a load by index puts side by side along the axis; None of any other stream."""
+        load = producer_of(self.channel)
+        if not self.is_cut or not isinstance(load, dataflow.LoadOp) or load.by is None:
+            return None
+        return load.slots if self.cut is not None and load.axis == self.cut.axis else None
 
 
 def _streams_cache(channel: SSAValue) -> bool:

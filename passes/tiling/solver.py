@@ -4,6 +4,8 @@ A stage that streams a tensor from memory cuts it into tiles of at most a given 
 follows others (elementwise work) fires once per tile that its producers share. Of a producer and a consumer
 one's tiles make the other's, so that tiles are gathered or sliced alike (`dialects/cuts.py`).
 
+Slices that are read by index lie in slots side by side: a tile is part of one of them, or has them all.
+
 Tiles divide an extent where a divisor makes about as many as are wanted. Elsewhere the last one hangs over,
 and stages that hang together have one tile: so no extent, prime or not, is worse than its neighbours.
 """
@@ -39,6 +41,8 @@ class TiledStage:
     """The largest tile that it streams, where that is not the same for all stages."""
     step: int | None = 1
     """It divides the extent of tiles of which the last hangs over; None where none may."""
+    slots: int = 1
+    """The extent is so many equal slots; a tile that is not whole divides a slot."""
 
     def fits(self, tile: int) -> bool:
         """Whether it may be cut into tiles of an extent."""
@@ -46,7 +50,7 @@ class TiledStage:
         return whole or self._divides(tile) or (self.step is not None and tile % self.step == 0)
 
     def _divides(self, tile: int) -> bool:
-        return self.extent % tile == 0 and tile % self.multiple == 0
+        return self.extent // self.slots % tile == 0 and tile % self.multiple == 0
 
 
 def divisors(number: int) -> list[int]:
@@ -55,9 +59,11 @@ def divisors(number: int) -> list[int]:
     return sorted({*small, *(number // d for d in small)})
 
 
-def possible_counts(extent: int, multiple: int) -> list[int]:
-    """Into how many tiles an extent can be cut, ascending; whole is always possible."""
-    return [count for count in divisors(extent) if count == 1 or (extent // count) % multiple == 0]
+def possible_counts(extent: int, multiple: int, slots: int = 1) -> list[int]:
+    """Into how many tiles an extent of so many slots can be cut, ascending; whole is always possible."""
+    slot = extent // slots
+    counts = [slots * count for count in divisors(slot) if (slot // count) % multiple == 0]
+    return counts if 1 in counts else [1, *counts]
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,15 @@ class Bursts:
         return -(-elements * self.element_bytes // self.request_bytes) * self.request_bytes
 
 
-def tile_count(extent: int, bytes_per_index: int, limit_bytes: int, least: int, multiple: int = 1) -> int:
+def tile_count(
+    extent: int, bytes_per_index: int, limit_bytes: int, least: int, multiple: int = 1, slots: int = 1
+) -> int:
     """The fewest tiles, at least `least` where that many exist, that are no larger than `limit_bytes`.
 
-    Every tile has extent / count indices, a multiple of `multiple`. Where even the most tiles are larger
-    than the limit, the most tiles it is.
+    Every tile has extent / count indices, a multiple of `multiple`, in one of the `slots` or in all. Where
+    even the most tiles are larger than the limit, the most tiles it is.
     """
-    counts = possible_counts(extent, multiple)
+    counts = possible_counts(extent, multiple, slots)
     for count in counts:
         if count >= min(least, counts[-1]) and extent // count * bytes_per_index <= limit_bytes:
             return count
@@ -106,7 +114,8 @@ def even_tile(stage: TiledStage, limit_bytes: int, least: int) -> int:
     if not stage.streamed_bytes:
         return stage.extent
     limit = limit_bytes if stage.limit_bytes is None else stage.limit_bytes
-    return stage.extent // tile_count(stage.extent, stage.streamed_bytes, limit, least, stage.multiple)
+    count = tile_count(stage.extent, stage.streamed_bytes, limit, least, stage.multiple, stage.slots)
+    return stage.extent // count
 
 
 def _limit(stage: TiledStage, limit_bytes: int) -> int:
@@ -198,7 +207,7 @@ def choose_tiles(stages: Sequence[TiledStage], limit_bytes: int, least: int) -> 
 def _choose(stage: TiledStage, wanted: int, partners: Sequence[int], made: int | None) -> int:
     """The tile of one stage that goes together with those of its partners and is made of the one before."""
     extent = stage.extent
-    even = (extent // count for count in possible_counts(extent, stage.multiple))
+    even = (extent // count for count in possible_counts(extent, stage.multiple, stage.slots))
     known = (tile for tile in (wanted, *partners) if stage.fits(tile))
     fitting = [
         tile

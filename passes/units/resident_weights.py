@@ -64,9 +64,15 @@ def _weight_of(argument: SSAValue) -> str | None:
 
 
 def _load_in_place(argument: BlockArgument) -> dataflow.LoadOp | None:
-    """The load that streams an argument of a network to a stage, if that is all that reads it."""
+    """The load that streams an argument of a network to a stage, if that is all that reads it.
+
+    None where it reads slices by index: a channel that lies in a stack would have to move through it by ids,
+    and all slices would take room of which a pass reads a few.
+    """
     users = [use.operation for use in argument.uses]
     if len(users) != 1 or not isinstance(users[0], dataflow.LoadOp) or not users[0].is_alone:
+        return None
+    if users[0].by is not None:
         return None
     channel = users[0].channels[0]
     stage = consumer_of(channel)

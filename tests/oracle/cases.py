@@ -45,6 +45,11 @@ class Case:
     sharded: bool = False
     """Whether its checkpoint is several files and an index."""
 
+    @property
+    def chooses(self) -> bool:
+        """Whether tokens choose among experts."""
+        return "num_experts_per_tok" in self.config
+
 
 def case(name: str, base: Mapping[str, Any] = SMALL, *, sharded: bool = False, **config: Any) -> Case:
     """An entry: what differs from a base; the family is the name's first word."""
@@ -69,6 +74,21 @@ LONG = rope(
 EXPERTS: Mapping[str, Any] = {**SMALL, "num_experts_per_tok": 2}
 """What mixtures of experts have besides."""
 OF_EIGHT = {**EXPERTS, "num_experts": 8, "moe_intermediate_size": 24}
+LATENT = {
+    **EXPERTS,
+    "first_k_dense_replace": 1,
+    "num_hidden_layers": 3,
+    "num_key_value_heads": 4,
+    "q_lora_rank": 40,
+    "kv_lora_rank": 32,
+    "qk_nope_head_dim": 16,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 24,
+    "n_routed_experts": 16,
+    "n_shared_experts": 2,
+    "moe_intermediate_size": 24,
+}
+"""What those with latent attention have."""
 CHUNK = 32
 """Positions of a chunk of Llama 4, more than there are steps."""
 GEMMA3 = {
@@ -206,5 +226,24 @@ CASES = (
         attention_multiplier=0.2,
         residual_multiplier=0.4,
         logits_scaling=2.0,
+    ),
+    case("deepseek_v2", LATENT, q_lora_rank=None, sharded=True),
+    case(
+        "deepseek_v2 groups",
+        LATENT,
+        topk_method="group_limited_greedy",
+        n_group=4,
+        topk_group=2,
+        routed_scaling_factor=1.5,
+        rope_parameters={**YARN, "mscale": 0.7, "mscale_all_dim": 0.7, "beta_fast": 8.0},
+    ),
+    case("deepseek_v3", LATENT, n_group=4, topk_group=2, rope_parameters={**YARN, "mscale_all_dim": 1.0}),
+    case(
+        "deepseek_v3 one group",
+        {**LATENT, "num_experts_per_tok": 3, "n_shared_experts": 1, "first_k_dense_replace": 2},
+        n_group=1,
+        topk_group=1,
+        norm_topk_prob=False,
+        rope_interleave=False,
     ),
 )

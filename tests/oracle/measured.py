@@ -35,7 +35,11 @@ class Measured:
     own_error: float
     """Likewise of transformers in the model's type."""
     of_own: float
-    """The root mean square of all errors over that of transformers: a largest error is a matter of chance."""
+    """The root mean square of all errors over that of transformers: the largest is a matter of chance.
+
+    Where a router chooses, so is the mean, as what is rounded otherwise may choose another expert: it is the
+    median of the rows then.
+    """
     equal_tokens: int
     """Greedy tokens that f64 makes, too."""
     tokens: int
@@ -82,7 +86,7 @@ def measure(case: Case, dtype: str, folder: Path) -> Iterator[Measured]:
     tokens = judge.tokens_of(case, BATCH[dtype])
     exact = judge.logits(folder, "f64", tokens)
     own = judge.logits(folder, dtype, tokens)
-    wanted = exact.argmax(-1)
+    wanted, distance = exact.argmax(-1), _median if case.chooses else _distance
     for sockets in SOCKETS:
         subject = Subject(published, sockets, BATCH[dtype])
         found = forced(subject.reference(), tokens)
@@ -90,7 +94,7 @@ def measure(case: Case, dtype: str, folder: Path) -> Iterator[Measured]:
         alike, unlike = (tuple(name for name, same in runs.items() if same is one) for one in (True, False))
         equal = int(np.count_nonzero(found[0] == wanted))
         ours = found[1].astype(np.float64)
-        errors = (error_of(ours, exact), error_of(own, exact), _distance(ours, exact) / _distance(own, exact))
+        errors = (error_of(ours, exact), error_of(own, exact), distance(ours, exact) / distance(own, exact))
         yield Measured(case.name, dtype, sockets, *errors, equal, wanted.size, alike, unlike)
 
 
@@ -102,6 +106,11 @@ def error_of(given: Array, exact: Array) -> float:
 
 def _distance(given: Array, exact: Array) -> float:
     return float(np.sqrt(np.mean((given - exact) ** 2)))
+
+
+def _median(given: Array, exact: Array) -> float:
+    """The root mean square of a row's errors, in the median of all rows and steps."""
+    return float(np.median(np.sqrt(np.mean((given - exact) ** 2, axis=-1))))
 
 
 def _same_bits(

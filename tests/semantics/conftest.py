@@ -1,6 +1,7 @@
 """Helpers of the semantics tests, as fixtures: tests cannot import one another's files."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -134,7 +135,8 @@ def _inputs_of_step(specs: list[TensorSpec], step: int) -> list[Array]:
         if spec.shape == ():
             values.append(np.array(2 * step, spec.numpy_dtype))
         elif spec.dtype == "i32":
-            values.append(((np.arange(spec.elements) + 5 * step + 1) % 7).astype(np.int32))
+            ids = (np.arange(spec.elements) + 5 * step + 1) % 7
+            values.append(ids.astype(np.int32).reshape(spec.shape))
         else:
             rng = np.random.default_rng([step, number])
             values.append(rng.standard_normal(spec.shape, np.float32).astype(spec.numpy_dtype))
@@ -155,7 +157,7 @@ def _reference(module: ModuleOp, weights: dict[str, Array]) -> Bits:
 
 
 def _engine(program: Program, weights: dict[str, Array]) -> Bits:
-    """The same from the engine; each step is timed without data as well."""
+    """The same from the engine; each step is timed without data as well, if its time depends on none."""
     check_program(program)
     regions = {region.name: region for region in program.regions}
     specs = [regions[name].tensor for name in program.inputs]
@@ -167,15 +169,17 @@ def _engine(program: Program, weights: dict[str, Array]) -> Bits:
         given += [(f"output {n} of step {step}", x.tobytes()) for n, x in enumerate(outputs)]
         given += [(f"{label} of step {step}", x.tobytes()) for label, x in result.observed]
         scalars = {name: int(x) for name, x in inputs.items() if x.shape == ()}
-        assert time_step(program, scalars) == result.report
+        timed = time_step(program, scalars)
+        if timed.experts is None or timed.experts.cases["best"] == timed.experts.cases["worst"]:
+            assert replace(timed, experts=None) == result.report
     states = sorted(name for name, region in regions.items() if region.kind == "state")
     return given + [(name, executor.read(name).tobytes()) for name in states]
 
 
-def _check_down_to_the_machine(module: ModuleOp, kernel_passes: str) -> None:
+def _check_down_to_the_machine(module: ModuleOp, kernel_passes: str, network: str = NETWORK) -> None:
     weights = random_weights(weight_specs(module), seed=0)
     wanted = _reference(module, weights)
-    _compiled(module, kernel_passes + NETWORK)
+    _compiled(module, kernel_passes + network)
     assert _reference(module, weights) == wanted
     _compiled(module, MACHINE)
     assert _engine(emit_program(module, "test"), weights) == wanted
@@ -188,6 +192,6 @@ def compiled() -> Callable[[ModuleOp, str], None]:
 
 
 @pytest.fixture(scope="session")
-def check_down_to_the_machine() -> Callable[[ModuleOp, str], None]:
+def check_down_to_the_machine() -> Callable[..., None]:
     """Lowers a model to the machine by way of some passes to kernels; each level gives the same bits."""
     return _check_down_to_the_machine

@@ -61,7 +61,24 @@ WHOLE_NORMS = {
 }
 """OLMo 2: one norm over all heads of queries, and of keys."""
 
-FAMILIES = {"biases": BIASES, "heads": HEAD_NORMS, "gains": GAINS_OF_HEADS, "rows": WHOLE_NORMS}
+COLUMNS = {
+    "declared": "weight one[hidden, 1]",
+    "q": "q * sigmoid(n @ one)",
+    "k": "sum(n) * k",
+    "v": "n @ one - v",
+    "o": "h @ wo + sum(n)",
+    "norm": "x / (sum(x * x) + 1.0)",
+    "mlp": "(silu(n @ w_up) * (n @ one)) @ w_down",
+}
+"""Single columns on either side of each sign: gates of rows, sums of rows."""
+
+FAMILIES = {
+    "biases": BIASES,
+    "heads": HEAD_NORMS,
+    "gains": GAINS_OF_HEADS,
+    "rows": WHOLE_NORMS,
+    "columns": COLUMNS,
+}
 
 TEXT = """
 model family

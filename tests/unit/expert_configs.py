@@ -1,7 +1,7 @@
 """Configs of mixtures of experts: small ones, and the sizes of published models.
 
-Parameters are those of transformers 5.24 on the meta device: the numbers of the `state_dict`, each once, which
-has corrections of routers that are no parameters of PyTorch.
+Parameters are those of transformers 5.24 on the meta device: the numbers of the `state_dict`, each once. It
+has corrections of routers, too, which are no parameters of PyTorch.
 """
 
 from __future__ import annotations
@@ -91,4 +91,4 @@ PUBLISHED: dict[str, tuple[str, Config, int, int]] = {
         17_172_894_720,
     ),
 }
-"""Architecture, sizes, parameters, and those that a token needs: all but the experts that it does not take."""
+"""Architecture, sizes, parameters, and those that a token needs: without the experts that it leaves out."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 HIDDEN, HEADS = 16, 2
 VOCAB = 16
+EXPERTS, CHOSEN = 5, 2
 
 Value = tuple[int, int]
 """A value of a step: number of the call and of its result; the call is -1 for what the step begins with."""
@@ -134,10 +135,13 @@ def _weights(kind: Kind, width: int) -> Iterator[tuple[str, str]]:
         "attention": ("wq", "wk", "wv"),
         "reader": ("wq",),
         "gated": ("wg", "wu", "wd"),
+        "experts": ("wr", "eg", "ed"),
         "norm": (),
     }.get(kind.body, ("w",))
+    shapes = {"wr": f"{HIDDEN}, {EXPERTS}", "eg": f"{EXPERTS}, {square}", "ed": f"{EXPERTS}, {square}"}
+    shapes |= dict.fromkeys(("wk", "wv"), f"{HIDDEN}, {width}")
     for name in names:
-        yield name, f"{HIDDEN}, {width}" if name in ("wk", "wv") else square
+        yield name, shapes.get(name, square)
     if "norm" in kind.options or kind.body == "norm":
         yield "n", f"{HIDDEN}"
     if "out" in kind.options:
@@ -171,6 +175,13 @@ def _attention(kind: Kind, a: str) -> Iterator[str]:
     yield "return y"
 
 
+def _experts(kind: Kind, a: str) -> Iterator[str]:
+    yield f"ids = top_k(h @ {a}wr, {CHOSEN})"
+    yield f"e = distinct(ids, {EXPERTS})"
+    yield f"g = spread(take(softmax(h @ {a}wr), ids), ids, e)"
+    yield f"return x + scale(silu(h @ columns_of({a}eg, e)), g) @ rows_of({a}ed, e)"
+
+
 def _returns(text: str) -> Callable[[Kind, str], Iterator[str]]:
     return lambda kind, a: iter([f"return {text.format(a=a)}"])
 
@@ -179,6 +190,7 @@ BODIES: dict[str, Callable[[Kind, str], Iterator[str]]] = {
     "attention": _attention,
     "reader": _attention,
     "gated": _returns("x + (silu(h @ {a}wg) * (h @ {a}wu)) @ {a}wd"),
+    "experts": _experts,
     "plain": _returns("x + silu(h @ {a}w)"),
     "product": _returns("h @ {a}w"),
     "norm": _returns("rms_norm(x, {a}n, 1e-5)"),

@@ -263,7 +263,8 @@ def _check_program(module: ModuleOp, variant: str, program: Program) -> Iterator
             yield Finding("bits", variant, str(difference))
         scalars = run.position_inputs(step.position)
         jumping, replayed = time_step(program, scalars), time_step(program, scalars, jump=False)
-        if step.cycles != jumping.cycles:
+        cases = {} if jumping.experts is None else jumping.experts.cases
+        if step.cycles != jumping.cycles and cases.get("best") == cases.get("worst"):
             message = f"position {step.position}: {step.cycles} cycles with data, {jumping.cycles} without"
             yield Finding("times", variant, message)
         if jumping != replayed:

@@ -80,7 +80,7 @@ def _simpler(kind: Kind) -> Iterator[Kind]:
     for what in sorted(kind.outside):
         if not kind.cache_owner:
             yield replace(kind, outside=kind.outside - {what})
-    if kind.body in ("gated", "norm", "attention", "plain") and not kind.cache_owner:
+    if kind.body in ("gated", "experts", "norm", "attention", "plain") and not kind.cache_owner:
         yield replace(kind, body="product", options=frozenset(), outside=frozenset())
 
 

@@ -36,7 +36,17 @@ def random_model(random: Random) -> Model:
 
 
 def _random_kinds(random: Random) -> list[Kind]:
-    bodies = ["attention"] * 3 + ["gated", "plain", "plain", "product", "product", "norm", "mix", "pair"]
+    bodies = ["attention"] * 3 + [
+        "gated",
+        "experts",
+        "plain",
+        "plain",
+        "product",
+        "product",
+        "norm",
+        "mix",
+        "pair",
+    ]
     kinds = [
         _random_kind(random, name, random.choice(bodies)) for name in NAMES[: random.choice([1, 2, 2, 2, 3])]
     ]

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from steady_programs import Jumps, note_jumps, skipped
 
+from kl.backends.sn40l.binding import Arguments
 from kl.backends.sn40l.emit import emit_program
-from kl.backends.sn40l.kernel import Arguments, Kernel
+from kl.backends.sn40l.kernel import Kernel
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.positions import (
     check_position,

@@ -14,11 +14,12 @@ from kl.backends.collectives import all_gather, all_reduce, shards
 from kl.backends.numerics import OPERATIONS
 from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.execution import Executor
+from kl.backends.sn40l.idling import Idle, InFlight
 from kl.backends.sn40l.launch import time_step
-from kl.backends.sn40l.ledger import Idle, split
+from kl.backends.sn40l.ledger import split
 from kl.backends.sn40l.program import Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
-from kl.backends.sn40l.servers import Calendar, InFlight, Server
+from kl.backends.sn40l.servers import Calendar, Server
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import Array, TensorSpec
 from kl.dialects.vocabulary import ALGORITHMS

@@ -171,6 +171,7 @@ def chains(draw: st.DrawFn) -> list[TiledStage]:
         rule = draw(st.sampled_from([1, 1, 2, 12, 45]))
         run = draw(st.sampled_from([rule, rule, extent]))
         step = None if extent % rule else draw(st.sampled_from([rule, rule, 8 * rule, None]))
+        slots = draw(st.sampled_from([1, 1, 2, 3, 8])) if extent == 360 else 1
         stages.append(
             TiledStage(
                 extent,
@@ -178,7 +179,8 @@ def chains(draw: st.DrawFn) -> list[TiledStage]:
                 run,
                 tuple(sorted(draw(st.sets(st.sampled_from(earlier), max_size=3)))) if earlier else (),
                 tuple(sorted(draw(st.sets(st.sampled_from(makers), max_size=2)))),
-                step=step,
+                step=step if slots == 1 else None,
+                slots=slots,
             )
         )
     return stages
@@ -189,7 +191,7 @@ def test_tiles_fit_their_stages_and_each_other(stages: list[TiledStage], limit: 
     tiles = choose_tiles(stages, limit, least)
     for stage, tile in zip(stages, tiles, strict=True):
         assert 0 < tile <= stage.extent
-        divides = stage.extent % tile == 0 and tile % stage.multiple == 0
+        divides = stage.extent // stage.slots % tile == 0 and tile % stage.multiple == 0
         hangs_over = stage.step is not None and tile % stage.step == 0
         assert tile == stage.extent or divides or hangs_over
         for other in (*stage.sources, *stage.carried):
@@ -231,6 +233,38 @@ def test_a_common_tile_keeps_the_limit_where_its_step_does(
     tile = common_tile([TiledStage(extent, bytes_per_index, multiple=step, step=step)], limit, least)
     assert tile == extent or tile % step == 0
     assert tile * bytes_per_index <= max(limit, step * bytes_per_index)
+
+
+@given(st.integers(1, 12), st.integers(1, 60), st.integers(1, 8))
+def test_tiles_of_slots_are_those_that_cross_no_end(slots: int, slot: int, multiple: int) -> None:
+    """By indices: a tile that is not whole begins and ends in one slot, and all are as large."""
+    extent = slots * slot
+
+    def crosses(tile: int) -> bool:
+        ends = (range(begin, begin + tile) for begin in range(0, extent, tile))
+        return extent % tile > 0 or any(part[0] // slot != part[-1] // slot for part in ends)
+
+    cuts = [tile for tile in range(1, extent) if not crosses(tile) and tile % multiple == 0]
+    assert possible_counts(extent, multiple, slots) == [extent // tile for tile in (extent, *cuts[::-1])]
+
+
+def test_a_tile_has_part_of_a_slot_or_all_of_one() -> None:
+    # 4 slots of 24 indices: 8 tiles are of 12; 6 would be of 16, which cross the end of a slot.
+    stage = TiledStage(96, streamed_bytes=10, slots=4, step=None)
+    assert choose_tiles([stage], limit_bytes=1000, least=8) == (12,)
+    assert choose_tiles([stage], limit_bytes=160, least=6) == (12,)
+    assert choose_tiles([stage], limit_bytes=240, least=1) == (24,)
+    assert choose_tiles([stage], limit_bytes=960, least=1) == (96,)
+    # A tile of 16 would go with the maker's, and crosses the end of a slot.
+    maker, reader = (
+        TiledStage(96, streamed_bytes=10),
+        TiledStage(96, streamed_bytes=5, sources=(0,), slots=4, step=None),
+    )
+    assert choose_tiles([maker, reader], limit_bytes=160, least=1) == (16, 8)
+    # Who follows has what it is given; who has slots of its own has a tile that goes with both.
+    follower = TiledStage(96, sources=(0,))
+    other = TiledStage(96, streamed_bytes=10, sources=(1,), slots=6, step=None)
+    assert choose_tiles([stage, follower, other], limit_bytes=240, least=1) == (24, 24, 8)
 
 
 @given(st.integers(1, 400), st.integers(1, 100), st.integers(1, 4000), st.integers(1, 16), st.integers(1, 8))

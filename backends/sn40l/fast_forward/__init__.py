@@ -42,6 +42,7 @@ from ..firing import EMPTY, ChannelRun, UnitRun
 from ..kernel import Kernel
 from ..servers import Server
 from ..units.common import ServedRun
+from ..units.indexed import IndexedLoadRun
 from .busy import BusyObserver
 from .observers import LayerObserver, StageObserver, TraceObserver
 from .period import Period, period_between
@@ -160,12 +161,12 @@ def _go_on(
 def fast_forward(run: KernelRun, period: Period, observers: Sequence[Observer]) -> None:
     """Repeat a period that ends now as often as it can be: all cycles, firings, tokens and counts at once."""
     times, cycles, since = period.times, period.times * period.cycles, period.since
-    run.in_flight.repeat(since.idle, since.in_flight, times, period.cycles, period.busy_cycles)
+    run.reasons.repeat(since.idle, since.in_flight, times, period.cycles, period.busy_cycles)
     run.order.repeat(since.accesses, times, period.cycles)
     _move_events(run, period, cycles)
     served = [unit.firing - waiting for unit, waiting in zip(run.units, period.waiting, strict=True)]
     for unit, firings in zip(run.units, period.firings, strict=True):
-        _move_unit(unit, times * firings)
+        _move_unit(unit, times * firings, cycles)
     for channel, arrived, released in zip(run.channels, period.arrived, period.released, strict=True):
         _move_channel(channel, times * arrived, times * released)
     for server, before in zip(run.servers, since.servers, strict=True):
@@ -188,9 +189,11 @@ def _move_events(run: KernelRun, period: Period, cycles: int) -> None:
     ]
 
 
-def _move_unit(unit: UnitRun, firings: int) -> None:
+def _move_unit(unit: UnitRun, firings: int, cycles: int) -> None:
     """A stream that is ahead of its server may come to its end."""
     unit.firing = min(unit.firings, unit.firing + firings)
+    if isinstance(unit, IndexedLoadRun):
+        unit.due += cycles
     for state in (*unit.inputs, *unit.outputs):
         state.place(unit.firing)
 

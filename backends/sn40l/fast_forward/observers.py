@@ -13,8 +13,9 @@ BUSY, DONE, FIRST_PORT = 0, 1, 2
 """What a stage can do, by number; from the third on: wait at that port."""
 
 
-_Edge = tuple[int, int, int, int]
-"""Where an iteration begins: its cycle; before it HBM's busy cycles, those of exchanges, and HBM's bytes."""
+_Edge = tuple[int, int, int, int, int]
+"""Where an iteration begins: its cycle; before it HBM's busy cycles, those of exchanges, HBM's bytes, and its
+idle cycles for want of ids."""
 
 
 class LayerObserver:
@@ -27,7 +28,7 @@ class LayerObserver:
 
     def layers(self) -> tuple[LayerTime, ...]:
         """The iterations of a finished run."""
-        edges = [(0, 0, 0, 0), *self._begins[1:], self._now()]
+        edges = [(0, 0, 0, 0, 0), *self._begins[1:], self._now()]
         differences = pairwise(edges)
         return tuple(LayerTime(*(b - a for a, b in zip(*pair, strict=True))) for pair in differences)
 
@@ -49,12 +50,15 @@ class LayerObserver:
         lengths = [(b - a) // (times + 1) for a, b in zip(start, self._now(), strict=True)]
         for number in range(1, times + 1):
             for begin in period:
-                moved = (a + number * b for a, b in zip(begin, lengths, strict=True))
-                self._begins.append((next(moved), next(moved), next(moved), next(moved)))
+                cycle, busy, sent, moved, named = (
+                    a + number * b for a, b in zip(begin, lengths, strict=True)
+                )
+                self._begins.append((cycle, busy, sent, moved, named))
 
     def _now(self) -> _Edge:
         run, now = self._run, self._run.now
-        return now, run.hbm.busy_until(now), run.in_flight.total(now), run.hbm.bytes_until(now)
+        sent, named = run.reasons.until(now)
+        return now, run.hbm.busy_until(now), sent.total, run.hbm.bytes_until(now), named.total
 
 
 class StageObserver:

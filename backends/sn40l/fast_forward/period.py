@@ -16,9 +16,11 @@ from operator import sub
 
 from ..engine import KernelRun
 from ..firing import UnitRun
+from ..idling import InFlightState
 from ..kernel import Port
 from ..servers import Action
 from ..units.common import ServedRun
+from ..units.indexed import IndexedLoadRun
 from .turns import ServerState, Snapshot, Turns
 
 FAR = 1 << 62
@@ -160,13 +162,16 @@ class Period:
             return False
         # Idle cycles in front of the first transfer, and behind the last one, are counted for themselves.
         was_used = before.servers[0].busy_cycles > 0
-        return self.busy_cycles == 0 or (was_used and before.idle.after == now.idle.after)
+        after = [[idle.after for idle in one.idle] for one in (before, now)]
+        return self.busy_cycles == 0 or (was_used and after[0] == after[1])
 
     @property
     def in_flight_fits(self) -> bool:
-        """Whether tiles are on their way for as long, or all the time."""
-        tiles, since, busy = self.since.in_flight
-        tiles_now, since_now, busy_now = self.now.in_flight
+        """Whether tiles are on their way, and ids awaited, for as long or all the time."""
+        return all(map(self._is_under_way_alike, self.since.in_flight, self.now.in_flight))
+
+    def _is_under_way_alike(self, before: InFlightState, after: InFlightState) -> bool:
+        (tiles, since, busy), (tiles_now, since_now, busy_now) = before, after
         moved, passed = (since_now - since, busy_now - busy), (self.cycles, self.busy_cycles)
         return tiles == tiles_now and (tiles == 0 or moved in ((0, 0), passed))
 
@@ -196,6 +201,9 @@ class Period:
         if not moved:
             return 0 if any(tokens for _, tokens in taken + put) else self.loop.count
         bound = self.loop.bounds[unit.index]
+        if isinstance(unit, IndexedLoadRun):  # what it moves may differ from pass to pass
+            unserved = self.since.firings[unit.index] - self.waiting[unit.index]
+            bound = min(bound, unit.alike_until(max(0, unserved), moved))
         if _runs_ahead(unit):
             served = unit.firing - self.waiting[unit.index]
             return (bound - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0

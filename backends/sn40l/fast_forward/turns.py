@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 from ....dialects.vocabulary import Rate
 from ..engine import KernelRun
 from ..firing import UnitRun
+from ..idling import Idle, InFlightState
 from ..kernel import Kernel
-from ..ledger import Idle
 from ..servers import Event, Server
 
 DONE = -(1 << 62)
@@ -160,8 +160,9 @@ class Snapshot(NamedTuple):
     events: list[Event]
     """They are to come, and a heap."""
     servers: list[ServerState]
-    idle: Idle
-    in_flight: tuple[int, int, int]
+    idle: tuple[Idle, Idle]
+    """Of HBM, by reason, as of `in_flight`."""
+    in_flight: tuple[InFlightState, InFlightState]
     accesses: tuple[int, ...]
     observed: list[Sequence[int]]
 
@@ -182,8 +183,8 @@ class Snapshot(NamedTuple):
             [channel.released for channel in run.channels],
             run.calendar.events.copy(),
             [ServerState.of(server) for server in run.servers],
-            run.in_flight.idle(),
-            run.in_flight.state(),
+            run.reasons.idle(),
+            run.reasons.state(),
             run.order.counts(),
             [observer.counts() for observer in observers],
         )

@@ -6,7 +6,7 @@ A new kind is a file here and a line in `KINDS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..firing import UnitRun
 from ..kernel import Unit
@@ -15,7 +15,9 @@ from .collective import Collective, CollectiveRun
 from .common import AddressPattern
 from .counter import Counter, CounterRun
 from .gather import Gather, GatherRun
-from .load import Gate, Load, LoadRun
+from .index import Index
+from .indexed import start_load
+from .load import Gate, Load
 from .stage import InputPort, Instruction, OutputPort, Stage, StageRun
 from .store import Store, StoreRun
 
@@ -27,6 +29,7 @@ __all__ = [
     "Counter",
     "Gate",
     "Gather",
+    "Index",
     "InputPort",
     "Instruction",
     "Load",
@@ -35,8 +38,8 @@ __all__ = [
     "Store",
 ]
 
-KINDS: Mapping[type[Unit], type[UnitRun]] = {
-    Load: LoadRun,
+KINDS: Mapping[type[Unit], Callable[..., UnitRun]] = {
+    Load: start_load,
     Gather: GatherRun,
     Store: StoreRun,
     Stage: StageRun,

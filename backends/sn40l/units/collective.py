@@ -104,7 +104,7 @@ class CollectiveRun(ServedRun):
         )
 
     def fire(self, now: int, firing: int) -> None:
-        self.around.in_flight.begin(now)
+        self.around.reasons.send(now)
         super().fire(now, firing)
 
     def serve(self, now: int, end: int, firing: int) -> None:
@@ -129,7 +129,7 @@ class CollectiveRun(ServedRun):
 
     def arrive(self, now: int, firing: int, tile: Array | None) -> None:
         """The result is there."""
-        self.around.in_flight.end(now)
+        self.around.reasons.arrive(now)
         for port in self.outputs:
             channel = port.channel
             self.around.calendar.at(now + channel.latency, channel.deliver, firing, tile)

@@ -12,9 +12,10 @@ from ....dialects.machine import Machine
 from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
 from ..address import Layout, Level, Ring, Walk
+from ..binding import Arguments
 from ..errors import require, require_extents
 from ..firing import Place, Surroundings, UnitRun
-from ..kernel import Arguments, Kernel, Unit
+from ..kernel import Kernel, Unit
 from ..program import is_in_ddr
 from ..servers import Server
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ....dialects.vocabulary import STEP, Rate
 from ...tensors import Array
+from ..binding import Arguments, Bound
 from ..errors import require
 from ..firing import Place
-from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from ..kernel import Kernel, Port, Unit
 from .common import PipelineRun, require_scalar, require_tiles
 
 if TYPE_CHECKING:

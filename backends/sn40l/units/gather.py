@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ...tensors import Array, TensorSpec
 from ..address import packed
+from ..binding import Arguments, Bound
 from ..errors import HazardError, ProgramError, require, require_extents
 from ..firing import Place
-from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import AddressPattern, StreamRun, require_parameter, require_tiles
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from ....dialects.vocabulary import STEP
 from ...tensors import Array
 from ...tiles import filled_up
+from ..binding import Arguments, Bound
 from ..errors import ExecutionError, require
-from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
+from .index import Index, emit_index
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import LoadOp
@@ -54,11 +56,12 @@ class Gate:
 
 @dataclass(frozen=True)
 class Load(Unit):
-    """An AGCU stream from memory: every tile goes to each of `channels`."""
+    """An AGCU stream from memory: every tile goes to each of `channels`; with an index, of slices by ids."""
 
     channels: tuple[int, ...]
     pattern: AddressPattern
     gate: Gate | None = None
+    index: Index | None = None
 
     op_name: ClassVar[str] = "dataflow.load"
 
@@ -75,9 +78,11 @@ class Load(Unit):
         return self.channels
 
     def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
+        passes, tiles = self.passes(kernel), self.pattern.tiles
+        if self.index is not None:
+            return (Port(self.index.ids, passes, period=tiles, hold=tiles),)
         if self.gate is None:
             return ()
-        passes, tiles = self.passes(kernel), self.pattern.tiles
         length = passes // len(gates) * tiles
         starts = tuple(number * length + gate for number, gate in enumerate(gates))
         return (Port(self.gate.channel, passes, period=tiles, starts=starts),)
@@ -87,6 +92,9 @@ class Load(Unit):
 
     def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
         walk = self.pattern.walk(self, kernel, index, arguments)
+        if self.index is not None:
+            present = arguments.present.get(index, ())
+            return Bound(self.index.walk(self.pattern, walk), present=present)
         if self.gate is None:
             return Bound(walk)
         position = arguments.position(self.gate.position_parameter)
@@ -96,6 +104,9 @@ class Load(Unit):
     def check(self, kernel: Kernel, sockets: int) -> None:
         self.pattern.check(kernel, self)
         require_tiles(kernel, self.channels, self.pattern.tile)
+        if self.index is not None:
+            require(self.gate is None, "a load by index waits for no position")
+            self.index.check(kernel, self.pattern)
         if self.gate is not None:
             require_scalar(kernel, self.gate.position_parameter)
             require(self.gate.positions_per_tile > 0, "no position per tile")
@@ -116,6 +127,7 @@ class Load(Unit):
             numbering.channels(op.channels),
             emit_pattern(op, numbering, numbering.parameter(op.source), numbering.tile(op.channels[0])),
             gate,
+            emit_index(op, numbering),
         )
 
 
@@ -139,9 +151,14 @@ class LoadRun(StreamRun):
         tile = None
         if around.data is not None:
             tile = self._tile(around.data, firing)
+        arrival = self.arrival(now, end)
         for port in self.outputs:
             channel = port.channel
-            calendar.at(end + self.latency + channel.latency, channel.deliver, firing, tile)
+            calendar.at(arrival + channel.latency, channel.deliver, firing, tile)
+
+    def arrival(self, now: int, end: int) -> int:
+        """When a tile is on the chip whose transfer begins now."""
+        return end + self.latency
 
     def _tile(self, data: Data, firing: int) -> Array:
         """The tile of a firing, with zeros behind what is left for the last one."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
 from ...tiles import trimmed
+from ..binding import Arguments, Bound
 from ..firing import Place
-from ..kernel import Arguments, Bound, Kernel, Port, Unit
+from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import AddressPattern, StreamRun, emit_pattern, require_tiles
 

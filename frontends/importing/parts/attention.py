@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..models import Model
 from ..patterns import LayerFacts
 from ..pieces import Param, Piece, Weight, literal, said
+from ..recipe import Attention
 from ..ropes import Rotation
 from .matrices import matrix, product, vector
 from .norms import head_norms
@@ -31,10 +32,11 @@ LAYOUTS = {
 """Which rows of a fused tensor are those of queries, keys and values."""
 
 
-def attention(model: Model, layer: LayerFacts, rotation: Rotation | None) -> tuple[Piece, str]:
+def attention(
+    model: Model, layer: LayerFacts, rotation: Rotation | None, facts: Attention
+) -> tuple[Piece, str]:
     """The weights, caches and statements up to attention itself, and the expression that is added to x."""
-    facts = model.recipe.attention
-    piece = _projections(model)
+    piece = _projections(model, facts)
     if facts.norm is not None and not facts.norm.behind_rope:
         piece += head_norms(model, facts.norm)
     if facts.clip is not None:
@@ -46,7 +48,7 @@ def attention(model: Model, layer: LayerFacts, rotation: Rotation | None) -> tup
     if rotation is not None and facts.norm is not None and facts.norm.behind_rope:
         piece += head_norms(model, facts.norm)
     masked = layer.window is not None and layer.window >= model.context
-    piece += _caches(layer, masked=masked) + _call(model, masked=masked)
+    piece += _caches(layer, masked=masked) + _call(model, facts, masked=masked)
     piece += Piece(
         weights=(
             matrix(
@@ -60,8 +62,7 @@ def attention(model: Model, layer: LayerFacts, rotation: Rotation | None) -> tup
     return piece, product("a", "wo", bias)
 
 
-def _projections(model: Model) -> Piece:
-    facts = model.recipe.attention
+def _projections(model: Model, facts: Attention) -> Piece:
     own = {"q": facts.query, "k": facts.key, "v": facts.value}
     parts = LAYOUTS[facts.layout] if facts.fused else dict.fromkeys(HEADS, "")
     piece = Piece()
@@ -87,9 +88,8 @@ def _caches(layer: LayerFacts, *, masked: bool) -> Piece:
     )
 
 
-def _call(model: Model, *, masked: bool) -> Piece:
+def _call(model: Model, facts: Attention, *, masked: bool) -> Piece:
     """Attention itself; a window that no ring stands for masks what is older, in any context."""
-    facts = model.recipe.attention
     params, named = list[Param](), {"window": "window"} if masked else dict[str, str]()
     if facts.scale is not None:
         params.append(literal("attention_scale", facts.scale))

@@ -347,6 +347,63 @@ dataflow.kernel @k(%x: tensor<8xf32>, %p: tensor<2xi32>) {
 }
 
 // -----
+// A load by index takes ids of slices, and puts these together along an axis.
+// CHECK: give `by` and `along` together
+dataflow.kernel @k(%w: tensor<8x4x6xf32>) {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8x4x6xf32>>
+  "dataflow.load"(%w, %a) <{along = 1, operandSegmentSizes = array<i32: 1, 0, 0, 0, 1>}> : (tensor<8x4x6xf32>, !dataflow.channel<tensor<8x4x6xf32>>) -> ()
+}
+
+// -----
+// CHECK: slices are named by a row of i32, not by tensor<1x2xi32>
+dataflow.kernel @k(%w: tensor<8x4x6xf32>) {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<1x2xi32>>
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<4x3xf32>>
+  dataflow.load %w by %i along 1 to %a : tensor<8x4x6xf32>, !dataflow.channel<tensor<1x2xi32>> -> !dataflow.channel<tensor<4x3xf32>>
+}
+
+// -----
+// CHECK: slices are named by a row of i32, not by tensor<2xf32>
+dataflow.kernel @k(%w: tensor<8x4x6xf32>) {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<2xf32>>
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<4x3xf32>>
+  dataflow.load %w by %i along 1 to %a : tensor<8x4x6xf32>, !dataflow.channel<tensor<2xf32>> -> !dataflow.channel<tensor<4x3xf32>>
+}
+
+// -----
+// CHECK: slices of a memref<8x4x6xf32>; what is read by index is never written
+dataflow.kernel @k(%w: memref<8x4x6xf32>) {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<4x3xf32>>
+  dataflow.load %w by %i along 1 to %a : memref<8x4x6xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<4x3xf32>>
+}
+
+// -----
+// CHECK: along axis 2 of slices of rank 2
+dataflow.kernel @k(%w: tensor<8x4x6xf32>) {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<4x3xf32>>
+  dataflow.load %w by %i along 2 to %a : tensor<8x4x6xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<4x3xf32>>
+}
+
+// -----
+// A tile is a part of one slot, or has whole ones.
+// CHECK: tiles of 4 cross the ends of 2 slots of 6
+dataflow.kernel @k(%w: tensor<8x4x6xf32>) {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<4x4xf32>>
+  dataflow.load %w by %i along 1 to %a : tensor<8x4x6xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<4x4xf32>>
+}
+
+// -----
+// CHECK: tiles of 12 cross the ends of 3 slots of 6
+dataflow.kernel @k(%w: tensor<8x4x6xf32>) {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<3xi32>>
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<4x12xf32>>
+  dataflow.load %w by %i along 1 to %a : tensor<8x4x6xf32>, !dataflow.channel<tensor<3xi32>> -> !dataflow.channel<tensor<4x12xf32>>
+}
+
+// -----
 // Iterations stay inside the stack: 3 iterations from slice 2 on, step 1, read slices 2 to 4 of 4.
 // CHECK: it uses slices 2 to 4 of a stack of 4
 dataflow.kernel @k(%x: tensor<4x8xf32>) attributes {loops = #dataflow.loops<iteration 3>} {

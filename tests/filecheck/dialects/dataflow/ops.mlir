@@ -18,7 +18,7 @@
 // CHECK-NEXT: dataflow.store %c result 0 : !dataflow.channel<tensor<1x4xbf16>>
 // GENERIC: "dataflow.kernel"() <{sym_name = "project", function_type = (tensor<1x8xbf16>, tensor<8x16xbf16>) -> tensor<1x16xbf16>}> ({
 // GENERIC: "dataflow.channel"() <{depth = 1 : i64, pmus = 0 : i64, pmu_first = 0 : i64, hops = 3 : i64}> : () -> !dataflow.channel<tensor<1x8xbf16>>
-// GENERIC: "dataflow.load"(%x, %a) <{operandSegmentSizes = array<i32: 1, 0, 0, 1>}>
+// GENERIC: "dataflow.load"(%x, %a) <{operandSegmentSizes = array<i32: 1, 0, 0, 0, 1>}>
 // GENERIC: "dataflow.stage"(%a, %b, %c) <{label = "matmul", firings = 4 : i64, in_periods = array<i64: 4, 1>, out_periods = array<i64: 1>, ii = 10 : i64
 // GENERIC: }) {note = "kept"} : () -> ()
 dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> attributes {note = "kept"} {
@@ -109,4 +109,16 @@ dataflow.kernel @exchange(%x: tensor<1x8xbf16>) -> (tensor<1x8xbf16>, tensor<1x1
 // CHECK-NEXT: }
 // GENERIC: sym_name = "nothing"
 dataflow.kernel @nothing() {
+}
+
+// A load reads slices of a stack by index, here of that of a layer: 2 slots of 6 columns in tiles of 3.
+// CHECK: dataflow.kernel @experts(
+// CHECK: dataflow.load %w by %i along 1 to %c {start = 2 : i64, stride = -1 : i64} : tensor<3x8x4x6xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<4x3xbf16>>
+// GENERIC: "dataflow.load"(%w, %i, %c) <{along = 1 : i64, start = 2 : i64, stride = -1 : i64, operandSegmentSizes = array<i32: 1, 1, 0, 0, 1>}>
+dataflow.kernel @experts(%w: tensor<3x8x4x6xbf16>, %ids: tensor<2xi32>, %y: memref<3x4x12xbf16>) attributes {loops = #dataflow.loops<iteration 3>} {
+  %i = dataflow.channel 1 : !dataflow.channel<tensor<2xi32>>
+  %c = dataflow.channel 2 : !dataflow.channel<tensor<4x3xbf16>>
+  dataflow.load %ids to %i : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.load %w by %i along 1 to %c {start = 2, stride = -1} : tensor<3x8x4x6xbf16>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<4x3xbf16>>
+  dataflow.store %c into %y : memref<3x4x12xbf16> {start = 0, stride = 1} : !dataflow.channel<tensor<4x3xbf16>>
 }

@@ -294,6 +294,46 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
+// A walk by index says where slots lie, and how they are cut.
+// CHECK: slots, slots_per_tile and tiles_per_slot of a walk are (None, None, None), those of its stream (2, 1, 4)
+dataflow.kernel @k(%w: tensor<4x8xf32>, %i: tensor<2xi32>) -> tensor<16xf32> {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xf32>>
+  dataflow.load %i to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.load %w by %a along 0 to %b {rdu.walk = #rdu.walk<{tiles = 8, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<4x8xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2xf32>>
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 8, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<2xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// CHECK: slots, slots_per_tile and tiles_per_slot of a walk are (2, 2, 8), those of its stream (2, 1, 4)
+dataflow.kernel @k(%w: tensor<4x8xf32>, %i: tensor<2xi32>) -> tensor<16xf32> {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xf32>>
+  dataflow.load %i to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.load %w by %a along 0 to %b {rdu.walk = #rdu.walk<{tiles = 8, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>, slots = 2, slot_stride = 32, slots_per_tile = 2, tiles_per_slot = 8}>} : tensor<4x8xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2xf32>>
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 8, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<2xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// CHECK: give `by` of a stream and `slot_stride` of its walk together
+dataflow.kernel @k(%w: tensor<4x8xf32>, %i: tensor<2xi32>) -> tensor<16xf32> {
+  %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xi32>>
+  %b = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<2xf32>>
+  dataflow.load %i to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : tensor<2xi32> -> !dataflow.channel<tensor<2xi32>>
+  dataflow.load %w by %a along 0 to %b {rdu.walk = #rdu.walk<{tiles = 8, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>, slots = 2, slots_per_tile = 1, tiles_per_slot = 4}>} : tensor<4x8xf32>, !dataflow.channel<tensor<2xi32>> -> !dataflow.channel<tensor<2xf32>>
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 8, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 4>}>} : !dataflow.channel<tensor<2xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
 // CHECK: give `after`, `position` and `positions_per_tile` together
 dataflow.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8xf32>>

@@ -29,7 +29,7 @@ rdu.region @z "value" "hbm" 1536 : memref<1x8xbf16>
 // CHECK-NEXT: dataflow.stage "matmul" firings 4 ins(%a, %b : {{.*}}) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x4xbf16>>) periods [1] attributes {ii = 10 : i64, latency = 58 : i64, pcus = 3 : i64, pcu_first = 0 : i64} {
 // CHECK: dataflow.yield %f : tensor<1x4xbf16>
 // CHECK: dataflow.store %c result 0 {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} : !dataflow.channel<tensor<1x4xbf16>>
-// GENERIC: "dataflow.load"(%w, %b) <{operandSegmentSizes = array<i32: 1, 0, 0, 1>}> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} :
+// GENERIC: "dataflow.load"(%w, %b) <{operandSegmentSizes = array<i32: 1, 0, 0, 0, 1>}> {rdu.walk = #rdu.walk<{tiles = 4 : i64, tile_stride = 8 : i64, start = 0 : i64, pass_stride = 0 : i64, strides = array<i64: 32, 2>}>} :
 dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x16xbf16>) -> tensor<1x16xbf16> {
   %a = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 3} : !dataflow.channel<tensor<1x8xbf16>>
   %b = dataflow.channel 4 {pmus = 1, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<8x4xbf16>>

@@ -1,21 +1,11 @@
-"""The streams of networks: loads and stores, which with gathers alone touch memory.
-
-**Last tiles.** Tiles cut a tensor along one axis, into as many as cover it. Where the last one hangs over, a
-load brings what is left of the tensor and zeros behind it; a store writes what is left, and no more.
-"""
+"""The stores of networks: what streams from channels to memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import (
-    IntegerAttr,
-    IntegerType,
-    MemRefType,
-    TensorType,
-    i64,
-)
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, MemRefType, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -31,118 +21,10 @@ from xdsl.traits import HasParent
 
 from .dataflow_kernel import KernelOp
 from .dataflow_loops import Slices
-from .dataflow_parts import StreamOp, stream_properties
+from .dataflow_parts import StreamOp, stream_properties, stream_tiles
 from .dataflow_units import fail_at
-from .tensors import (
-    ChannelType,
-    data_tile_of,
-    element_type_of,
-    expect,
-    expect_tokens,
-    shape_of,
-    tile_of,
-)
+from .tensors import ChannelType, element_type_of, expect, expect_tokens, shape_of, tile_of
 from .tiles import last_tile, tiled_axis
-
-
-def _tiles(whole: Attribute, channel: SSAValue) -> int:
-    """Tiles of a channel that make up a tensor."""
-    return tiled_axis(shape_of(whole), shape_of(data_tile_of(channel, whole, "the stream")))[1]
-
-
-@irdl_op_definition
-class LoadOp(StreamOp):
-    """Stream a tensor from memory, tile by tile: `dataflow.load %w to %c {start = 0, stride = 1} : …`.
-
-    With `start` and `stride`, iteration i of its loop reads slice `start + i * stride` of a stack; with
-    `outer_strides` the slice moves with the loops around it, too, the outermost first. With `after` and
-    `position`, the tile that holds the position (along the tiled axis) and those behind it wait for a token
-    of `after`, one an iteration. A kernel of several decode steps counts its positions: step s is at
-    `position` plus s. With `ring` a position is where it is in a ring, modulo the extent of the axis.
-    """
-
-    name = "dataflow.load"
-    RESOURCE: ClassVar[str | None] = "hbm"
-
-    source = operand_def(TensorType[Attribute] | MemRefType[Attribute])
-    after = opt_operand_def(ChannelType)
-    position = opt_operand_def(TensorType[IntegerType])
-    channels = var_operand_def(ChannelType)
-    """Every tile goes to each of them."""
-
-    traits = traits_def(HasParent(KernelOp))
-    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
-    assembly_format = (
-        "$source `to` $channels (`after` $after^ `:` type($after))? "
-        "(`position` $position^ `:` type($position))? attr-dict `:` type($source) `->` type($channels)"
-    )
-
-    def __init__(
-        self,
-        source: SSAValue,
-        channels: Sequence[SSAValue],
-        *,
-        slices: Slices | None = None,
-        after: SSAValue | None = None,
-        position: SSAValue | None = None,
-        ring: bool = False,
-    ):
-        operands = [source, after, position, channels]
-        super().__init__(operands=operands, properties=stream_properties(slices, ring=ring))
-
-    def inputs(self) -> Sequence[SSAValue]:
-        return () if self.after is None else (self.after,)
-
-    def outputs(self) -> Sequence[SSAValue]:
-        return self.channels
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether it has one reader, which decides alone how its tiles are cut and loaded ahead."""
-        return len(self.channels) == 1
-
-    @property
-    def stream_type(self) -> Attribute:
-        """Type of what one pass reads: the source, or one slice of it."""
-        return self.part_of(self.source.type)
-
-    def consumed_tiles(self, channel: SSAValue) -> int:
-        return self.passes
-
-    @property
-    def work(self) -> int:
-        return _tiles(self.stream_type, self.channels[0])
-
-    def take_work(self, channel: SSAValue) -> tuple[Sequence[int], Sequence[int]]:
-        return (self.work - 1,), (self.work - 1,)
-
-    @property
-    def last_tile(self) -> tuple[int, ...]:
-        """The shape of what the last tile of a pass has in memory, where that is less; else ()."""
-        return last_tile(shape_of(self.stream_type), shape_of(tile_of(self.channels[0])))
-
-    def cut_extents(self, known: Mapping[SSAValue, int]) -> Iterable[tuple[SSAValue, int]]:
-        whole = shape_of(self.stream_type)
-        axis, _ = tiled_axis(whole, shape_of(tile_of(self.channels[0])))
-        return () if axis is None else [(channel, whole[axis]) for channel in self.channels]
-
-    @property
-    def memory(self) -> SSAValue:
-        return self.source
-
-    @property
-    def memory_port(self) -> SSAValue:
-        return self.channels[0]
-
-    def verify_(self) -> None:
-        super().verify_()
-        expect_tokens(self.inputs(), "`after`")
-        types = {channel.type for channel in self.channels}
-        expect(len(types) == 1, "a load feeds one or more channels of one tile type")
-        self.verify_slices(self.source.type)
-        expect((self.after is None) == (self.position is None), "give `after` and `position` together")
-        self.verify_position(self.position)
-        _tiles(self.stream_type, self.channels[0])
 
 
 @irdl_op_definition
@@ -232,7 +114,7 @@ class StoreOp(StreamOp):
 
     @property
     def work(self) -> int:
-        return _tiles(self.stream_type, self.channel)
+        return stream_tiles(self.stream_type, self.channel)
 
     def put_work(self, channel: SSAValue) -> Sequence[int]:
         return (self.work - 1,)
@@ -276,7 +158,7 @@ class StoreOp(StreamOp):
         expect_tokens(self.done, "`done`")
         self.verify_slices(self.stack, whole=self.result is not None)
         if self.parent_op() is not None:
-            _tiles(self.stream_type, self.channel)
+            stream_tiles(self.stream_type, self.channel)
         if self.position is not None:
             columns, head_dim = shape_of(tile_of(self.channel))[1], shape_of(self.memory_type)[3]
             expect(columns % head_dim == 0, f"tiles of {columns} columns cut heads of {head_dim}")

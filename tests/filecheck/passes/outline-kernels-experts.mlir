@@ -1,0 +1,123 @@
+// Kernels of a mixture of experts at each granularity; views of weights stand in the kernels of their readers.
+// RUN: kl-opt %s -p outline-kernels{granularity=op} --split-input-file | filecheck %s --check-prefix=OP
+// RUN: kl-opt %s -p outline-kernels{granularity=block} --split-input-file | filecheck %s --check-prefix=BLOCK
+// RUN: kl-opt %s -p outline-kernels{granularity=layer} --split-input-file | filecheck %s --check-prefix=LAYER
+
+// The router is one kernel, up to the experts that it names and their gates. A shared expert reads the same
+// row; its product is joined with those of the chosen experts, and not with that of the router.
+// OP-LABEL: kernel.func @decoder.router(
+// OP-NEXT: nn.matmul %x, %router
+// OP-NEXT: nn.cast
+// OP-NEXT: nn.softmax
+// OP-NEXT: nn.top_k
+// OP-NEXT: nn.take
+// OP-NEXT: nn.sum
+// OP: nn.div
+// OP-NEXT: nn.spread
+// OP-NEXT: kernel.return %e, %g : tensor<4xi32>, tensor<2x4xf32>
+// OP-LABEL: kernel.func @decoder.gate_up(
+// OP-NEXT: nn.gather_slices %wg, %e along 1
+// OP-NEXT: nn.matmul
+// OP-NEXT: nn.gather_slices %wu, %e along 1
+// OP-NEXT: nn.matmul
+// OP-NEXT: nn.matmul %x, %shared
+// OP-NEXT: nn.gather_slices %bu, %e along 0
+// OP-NEXT: nn.add
+// OP-NEXT: kernel.return
+// OP-LABEL: kernel.func @decoder.activation_1(
+// OP-NEXT: nn.silu
+// OP-NEXT: nn.mul
+// OP-NEXT: nn.scale
+// OP-NEXT: kernel.return
+// OP-LABEL: kernel.func @decoder.down(
+// OP-NEXT: nn.gather_slices %wd, %e along 0
+// OP-NEXT: nn.matmul
+// OP-NEXT: nn.gather_slices %bd, %e along 0
+// OP-NEXT: nn.matmul %g,
+// OP-NEXT: nn.add
+// OP: kernel.return
+
+// BLOCK-LABEL: kernel.func @decoder.mlp(
+// BLOCK-NOT: nn.softmax
+// BLOCK-LABEL: kernel.func @decoder.experts(
+// BLOCK: nn.softmax
+// BLOCK: nn.gather_slices
+// BLOCK: nn.gather_slices
+// BLOCK: nn.gather_slices
+// BLOCK: kernel.return
+// BLOCK-NOT: kernel.func
+// BLOCK-LABEL: kernel.schedule
+
+// LAYER-LABEL: kernel.func @decoder(
+// LAYER: nn.gather_slices
+// LAYER: kernel.return
+// LAYER-NOT: kernel.func
+// LAYER-LABEL: kernel.schedule
+func.func private @decoder(%y: tensor<2x8xbf16>, %first: tensor<8x8xbf16>, %router: tensor<8x8xbf16>, %wg: tensor<8x8x6xbf16>, %wu: tensor<8x8x6xbf16>, %bu: tensor<8x6xbf16>, %wd: tensor<8x6x8xbf16>, %bd: tensor<8x8xbf16>, %shared: tensor<8x8xbf16>) -> tensor<2x8xbf16> {
+  %y0 = nn.matmul %y, %first : (tensor<2x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  %y1 = nn.silu %y0 : (tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  %x = nn.add %y, %y1 : (tensor<2x8xbf16>, tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  %s = nn.matmul %x, %router : (tensor<2x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  %f = nn.cast %s : (tensor<2x8xbf16>) -> tensor<2x8xf32>
+  %p = nn.softmax %f : (tensor<2x8xf32>) -> tensor<2x8xf32>
+  %ids = nn.top_k %p of 2 : (tensor<2x8xf32>) -> tensor<2x2xi32>
+  %w = nn.take %p, %ids : (tensor<2x8xf32>, tensor<2x2xi32>) -> tensor<2x2xf32>
+  %t = nn.sum %w : (tensor<2x2xf32>) -> tensor<2x1xf32>
+  %n = nn.div %w, %t : (tensor<2x2xf32>, tensor<2x1xf32>) -> tensor<2x2xf32>
+  %e = nn.distinct %ids of 8 : (tensor<2x2xi32>) -> tensor<4xi32>
+  %g = nn.spread %n, %ids, %e : (tensor<2x2xf32>, tensor<2x2xi32>, tensor<4xi32>) -> tensor<2x4xf32>
+  %cu = nn.gather_slices %wu, %e along 1 : (tensor<8x8x6xbf16>, tensor<4xi32>) -> tensor<8x24xbf16>
+  %cg = nn.gather_slices %wg, %e along 1 : (tensor<8x8x6xbf16>, tensor<4xi32>) -> tensor<8x24xbf16>
+  %a = nn.matmul %x, %cg : (tensor<2x8xbf16>, tensor<8x24xbf16>) -> tensor<2x24xbf16>
+  %b = nn.matmul %x, %cu : (tensor<2x8xbf16>, tensor<8x24xbf16>) -> tensor<2x24xbf16>
+  %cb = nn.gather_slices %bu, %e along 0 : (tensor<8x6xbf16>, tensor<4xi32>) -> tensor<24xbf16>
+  %bb = nn.add %b, %cb : (tensor<2x24xbf16>, tensor<24xbf16>) -> tensor<2x24xbf16>
+  %c = nn.silu %a : (tensor<2x24xbf16>) -> tensor<2x24xbf16>
+  %d = nn.mul %c, %bb : (tensor<2x24xbf16>, tensor<2x24xbf16>) -> tensor<2x24xbf16>
+  %h = nn.scale %d, %g : (tensor<2x24xbf16>, tensor<2x4xf32>) -> tensor<2x24xbf16>
+  %r = nn.gather_slices %wd, %e along 0 : (tensor<8x6x8xbf16>, tensor<4xi32>) -> tensor<24x8xbf16>
+  %o = nn.matmul %h, %r : (tensor<2x24xbf16>, tensor<24x8xbf16>) -> tensor<2x8xbf16>
+  %q = nn.gather_slices %bd, %e along 0 : (tensor<8x8xbf16>, tensor<4xi32>) -> tensor<4x8xbf16>
+  %ob = nn.matmul %g, %q : (tensor<2x4xf32>, tensor<4x8xbf16>) -> tensor<2x8xbf16>
+  %os = nn.add %o, %ob : (tensor<2x8xbf16>, tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  %sh = nn.matmul %x, %shared : (tensor<2x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  %st = nn.add %os, %sh : (tensor<2x8xbf16>, tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  %z = nn.add %x, %st : (tensor<2x8xbf16>, tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  func.return %z : tensor<2x8xbf16>
+}
+func.func @step(%y: tensor<2x8xbf16>, %first: tensor<8x8xbf16>, %router: tensor<8x8xbf16>, %wg: tensor<8x8x6xbf16>, %wu: tensor<8x8x6xbf16>, %bu: tensor<8x6xbf16>, %wd: tensor<8x6x8xbf16>, %bd: tensor<8x8xbf16>, %shared: tensor<8x8xbf16>) -> tensor<2x8xbf16> {
+  %z = nn.call @decoder(%y, %first, %router, %wg, %wu, %bu, %wd, %bd, %shared) : (tensor<2x8xbf16>, tensor<8x8xbf16>, tensor<8x8xbf16>, tensor<8x8x6xbf16>, tensor<8x8x6xbf16>, tensor<8x6xbf16>, tensor<8x6x8xbf16>, tensor<8x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  func.return %z : tensor<2x8xbf16>
+}
+
+// -----
+// A view with two readers is one for each of them.
+// OP-LABEL: kernel.func @twice.up(
+// OP-NEXT: nn.gather_slices
+// OP-NEXT: nn.matmul %x
+// OP-LABEL: kernel.func @twice.down(
+// OP-NEXT: nn.gather_slices
+// OP-NEXT: nn.matmul
+// OP-LABEL: kernel.schedule @twice
+func.func @twice(%x: tensor<2x8xbf16>, %e: tensor<2xi32>, %w: tensor<8x8x4xbf16>) -> tensor<2x8xbf16> {
+  %c = nn.gather_slices %w, %e along 1 : (tensor<8x8x4xbf16>, tensor<2xi32>) -> tensor<8x8xbf16>
+  %a = nn.matmul %x, %c : (tensor<2x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  %b = nn.silu %a : (tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  %d = nn.matmul %b, %c : (tensor<2x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  func.return %d : tensor<2x8xbf16>
+}
+
+// -----
+// What lies between a choice and what it weighs belongs to the router; what others read as well does not.
+// OP-LABEL: kernel.func @shared.head(
+// OP-NEXT: nn.matmul
+// OP: kernel.return
+// OP-LABEL: kernel.func @shared.top_k(
+// OP: nn.top_k
+// OP: kernel.return
+// OP-LABEL: kernel.schedule @shared
+func.func @shared(%x: tensor<2x8xbf16>, %router: tensor<8x8xbf16>) -> (tensor<2x2xi32>, tensor<2x8xbf16>) {
+  %s = nn.matmul %x, %router : (tensor<2x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  %ids = nn.top_k %s of 2 : (tensor<2x8xbf16>) -> tensor<2x2xi32>
+  func.return %ids, %s : tensor<2x2xi32>, tensor<2x8xbf16>
+}
