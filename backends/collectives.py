@@ -12,6 +12,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from .arithmetic import Operation
 from .numerics import Attributes
 from .tensors import Array, TensorSpec, rounded
 
@@ -108,7 +109,36 @@ def local_rows(ids: Array, table: Array, socket: int, count: int, result: Tensor
     return rows
 
 
+def own_experts(
+    operands: Sequence[Sequence[Array]], attributes: Attributes, result: TensorSpec
+) -> list[Array]:
+    """Ids of experts as each socket counts its own, which stand one socket's behind another's.
+
+    Raises: ValueError for an id that no expert has.
+    """
+    places = ({**attributes, "socket": socket, "sockets": len(operands)} for socket in range(len(operands)))
+    return [local_experts(mine, place, result) for mine, place in zip(operands, places, strict=True)]
+
+
+def local_experts(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
+    """Ids as one `socket` of `sockets` counts its `experts`: -1 for those of the others.
+
+    Raises: ValueError for an id that no expert has.
+    """
+    (ids,) = operands
+    experts, socket, sockets = (int(attributes[name]) for name in ("experts", "socket", "sockets"))
+    outside = ids[(ids < 0) | (ids >= experts * sockets)]
+    if outside.size:
+        raise ValueError(f"expert {outside[0]} is outside 0 to {experts * sockets - 1}")
+    return np.where(ids // experts == socket, ids % experts, -1).astype(result.numpy_dtype)
+
+
+ON_A_SOCKET: Mapping[str, Operation] = {"collective.own_experts": local_experts}
+"""What operations without an exchange compute on one socket, given which it is."""
+
+
 COLLECTIVES: Mapping[str, Collective] = {
-    f"collective.{operation.__name__}": operation for operation in (all_reduce, all_gather, sharded_embedding)
+    f"collective.{operation.__name__}": operation
+    for operation in (all_reduce, all_gather, sharded_embedding, own_experts)
 }
 """What each collective operation computes, by its name in the IR."""

@@ -18,7 +18,9 @@ _NAMES = """
     matmul mul mul_scalar rdiv_scalar relu rms_norm rms_scale rope rsub_scalar scale sigmoid silu slice
     softmax softplus spread sqrt square_sum sub sum take tanh top_k
 """
-KNOWN = tuple(f"nn.{name}" for name in _NAMES.split())
+OF_A_SOCKET = ("collective.own_experts",)
+"""Our operations that ask on which socket they are: it is their attribute `socket`, of so many `sockets`."""
+KNOWN = (*(f"nn.{name}" for name in _NAMES.split()), *OF_A_SOCKET)
 """Our operations that have a numpy meaning; they are known without it, as numpy is slow to import."""
 
 
@@ -50,6 +52,10 @@ def meaning_of(name: str) -> Operation:
 
     Raises: ValueError if nobody brings it.
     """
+    if name in OF_A_SOCKET:
+        from .collectives import ON_A_SOCKET
+
+        return ON_A_SOCKET[name]
     if name in KNOWN:
         return operations()[name]
     from xdsl.universe import Universe

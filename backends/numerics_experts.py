@@ -16,20 +16,18 @@ NOBODY = -1
 
 @meaning
 def distinct(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
-    """The experts that ids `[B, K]` name, each once and ascending, then -1; by runs of experts.
+    """The experts that ids `[B, K]` name, each once and ascending, then -1; an id of -1 names none.
 
-    Raises: ValueError for an id that no expert has.
+    Raises: ValueError for another id that no expert has.
     """
     named, experts = np.unique(operands[0]), int(attributes["experts"])
-    if named[0] < 0 or named[-1] >= experts:
-        outside = named[0] if named[0] < 0 else named[-1]
+    if named[0] < NOBODY or named[-1] >= experts:
+        outside = named[0] if named[0] < NOBODY else named[-1]
         raise ValueError(f"expert {outside} is outside 0 to {experts - 1}")
-    runs = int(attributes.get("parts", 1))
-    places = np.full((runs, result.elements // runs), NOBODY, result.numpy_dtype)
-    for run, row in enumerate(places):
-        own = named[named // (experts // runs) == run]
-        row[: len(own)] = own
-    return places.reshape(result.shape)
+    named = named[named != NOBODY]
+    places = np.full(result.shape, NOBODY, result.numpy_dtype)
+    places[: len(named)] = named
+    return places
 
 
 @meaning

@@ -76,7 +76,7 @@ def codes_of(numbers: Array, format_: str) -> Array:
 def dequantize(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) -> Array:
     """`code * scale`, `(code - zero) * scale` or `code * (scale * scale of the tensor)`, rounded once."""
     codes, scales, *extra = operands
-    format_ = str(attributes["format"])
+    format_ = next(name for name in FORMATS if f"format_{name}" in attributes)
     block, pieces = attributes["block"], attributes.get("pieces", (0,) * len(result.shape))
     numbers = code_values(format_)[unpacked_codes(codes, format_)]
     if extra and extra[0].dtype == np.int8:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import Any, Literal
 
 Form = Literal["uniform", "worst", "best", "given"]
 """Rows choose at random, all apart, all alike, or as is given."""
 
+DRAWS = 200
+"""Choices of a batch over which the mean of the socket that reads most is taken."""
 MAX_SHOWN = 40
 """Characters of a wrong entry that a message shows."""
 
@@ -40,9 +43,14 @@ class Chooser:
 
     @property
     def expected(self) -> float:
-        """The mean number of distinct experts of a socket where each row chooses uniformly at random."""
+        """The mean number of distinct experts where each row chooses uniformly at random.
+
+        Of the socket that reads most it is that of many draws, always the same ones.
+        """
+        if self.parts > 1:
+            return _mean_of_draws(self)
         missed = (1 - self.chosen / self.experts) ** self.rows
-        return self.experts / self.parts * (1 - missed)
+        return self.experts * (1 - missed)
 
     def count(self, ids: Iterable[int]) -> int:
         """Distinct experts among these ids."""
@@ -93,6 +101,12 @@ class Routing:
         count = len(self.given)
         if self.form == "given" and (not count or selections % count):
             raise ValueError(f"{count} entries are given, a call chooses experts {selections} times")
+
+
+@cache
+def _mean_of_draws(chooser: Chooser) -> float:
+    """How many experts the socket that reads most has in the mean; its error is some percent."""
+    return sum(chooser.count(_drawn(Random(number), chooser)) for number in range(DRAWS)) / DRAWS
 
 
 def _drawn(random: Random, chooser: Chooser) -> Iterable[int]:

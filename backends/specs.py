@@ -32,9 +32,9 @@ def tensor_spec(type_: Attribute) -> TensorSpec:
     return TensorSpec(type_.get_shape(), str(type_.get_element_type()))
 
 
-def attributes_of(op: Operation) -> dict[str, int | float | str | tuple[float, ...]]:
-    """The numbers, lists of numbers, texts and flags among the properties of an operation."""
-    found: dict[str, int | float | str | tuple[float, ...]] = {}
+def attributes_of(op: Operation) -> dict[str, int | float | tuple[float, ...]]:
+    """The numbers, lists of numbers and flags among the properties of an operation; a word is a flag."""
+    found: dict[str, int | float | tuple[float, ...]] = {}
     for name, value in op.properties.items():
         match value:
             case IntegerAttr() | FloatAttr():
@@ -45,7 +45,7 @@ def attributes_of(op: Operation) -> dict[str, int | float | str | tuple[float, .
             case UnitAttr():
                 found[name] = 1
             case StringAttr():
-                found[name] = value.data
+                found[f"{name}_{value.data}"] = 1
             case _:
                 pass
     return found

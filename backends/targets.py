@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from ..dialects.vocabulary import Granularity, IrLevel, Orchestration
+from ..dialects.vocabulary import ExpertSharding, Granularity, IrLevel, Orchestration
 from .floorplans import Floorplan, NetworkLoads
 from .intervals import Intervals
 from .routing import Routing
@@ -41,6 +41,8 @@ class Choice:
     loop: bool = True
     spill: bool = False
     """Whether DDR holds what does not fit HBM."""
+    expert_sharding: ExpertSharding = "ffn"
+    """What of the experts each socket has."""
     resident: bool = False
     """Whether weights stay in the SRAM that kernels leave over."""
     steps_per_call: int = 1
@@ -166,6 +168,8 @@ class Timing:
     """The roofline at the bandwidth that memory streams attain; there where the roofline is."""
     intervals: Intervals | None = None
     """When what is busy, if that was wanted."""
+    rows: tuple[tuple[str, str], ...] = ()
+    """More of the main numbers, in words, each with its name."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -202,6 +206,8 @@ class MemoryMap:
 
     document: Mapping[str, Any]
     tables: tuple[Table, ...]
+    summary: tuple[Table, ...] = ()
+    """More tables, of what each memory holds in all."""
 
 
 def _terms(machine: Parameters) -> Mapping[str, int]:

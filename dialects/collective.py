@@ -14,6 +14,7 @@ from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 
 from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
+from .nn_experts import OwnExpertsOp as OwnExpertsOp
 from .nn_views import SliceOp
 from .operation import ComputeOp, Fusion, SocketExchangeOp
 from .sharding import Partial, Split
@@ -103,4 +104,4 @@ def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:
     return [gathered, SliceOp(gathered.result, 0, layout.runs[0])]
 
 
-COLLECTIVE = Dialect("collective", [AllReduceOp, AllGatherOp, ShardedEmbeddingOp])
+COLLECTIVE = Dialect("collective", [AllReduceOp, AllGatherOp, ShardedEmbeddingOp, OwnExpertsOp])

@@ -34,7 +34,7 @@ from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp, producer_of
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
-from .operation import ComputeOp, unit_of
+from .operation import ComputeOp, index_factors, unit_of
 from .tensors import (
     ChannelType,
     end_of,
@@ -154,10 +154,15 @@ class StageOp(UnitOp):
         """The inputs of whose tensor a firing sees a part: body argument, its channel's tile, itself, whole.
 
         The last three are extents along the axis in which they differ; of a tile that is the argument, which
-        has none, both are 0.
+        has none, both are 0. Of what is packed they are those of what it stands for.
         """
+        factors = index_factors(self.body_ops(), self.body.block.args)
         inputs = zip(self.ins, self.ports(), self.body.block.args, strict=False)
-        for channel, port, body_argument in inputs:
+        for number, (channel, port, body_argument) in enumerate(inputs):
+            if (factor := factors.get(number, 1)) != 1:
+                if factor and channel in known:
+                    yield body_argument, 0, 0, known[channel] * factor
+                continue
             tile = shape_of(tile_of(channel))[port.axis] if port.axis is not None else 0
             argument = port.extent if port.axis is not None else 0
             whole = known.get(channel, tile if port.slices > 1 else None)

@@ -45,6 +45,12 @@ class Machine:
     pcu_flops_per_cycle: int = parameter(
         384, "FLOP/cycle", "Derived: 638 TFLOP/s BF16 (SN40) / 1040 PCUs / 1.6 GHz"
     )
+    pcu_wide_flops_per_cycle: int = parameter(
+        192,
+        "FLOP/cycle",
+        "Assumed: products of 32-bit numbers at half of the BF16 peak, as a 32-bit lane holds two BF16 "
+        "numbers; SN40 gives the BF16 peak alone",
+    )
     pcu_fifo_bytes: int = parameter(
         512, "bytes", "Assumed: a channel that small needs no PMU, it lives in the reader's input FIFO"
     )
@@ -210,9 +216,24 @@ class Machine:
         """Fewest cycles in which a socket can move this many bytes: full HBM bandwidth, rounded down."""
         return size_bytes * self.clock_hz // self.hbm_bandwidth
 
-    def compute_roof_cycles(self, flops: int) -> int:
+    def compute_roof_cycles(self, flops: int, wide_flops: int = 0) -> int:
         """Fewest cycles in which a socket can do this many FLOPs: all PCUs at their peak, rounded down."""
-        return flops // (self.pcus * self.pcu_flops_per_cycle)
+        return self._scaled(flops, wide_flops) // (self.pcus * self._scaled_peak)
+
+    def compute_cycles(self, flops: int, wide_flops: int, pcus: int) -> int:
+        """Cycles that so many PCUs take for FLOPs, some of which are of wide products; rounded up."""
+        return -(-self._scaled(flops, wide_flops) // (pcus * self._scaled_peak))
+
+    def pcu_cycles(self, flops: int, wide_flops: int) -> float:
+        """Cycles that one PCU takes for FLOPs, some of which are of wide products."""
+        return (flops - wide_flops) / self.pcu_flops_per_cycle + wide_flops / self.pcu_wide_flops_per_cycle
+
+    def _scaled(self, flops: int, wide_flops: int) -> int:
+        return (flops - wide_flops) * self.pcu_wide_flops_per_cycle + wide_flops * self.pcu_flops_per_cycle
+
+    @property
+    def _scaled_peak(self) -> int:
+        return self.pcu_flops_per_cycle * self.pcu_wide_flops_per_cycle
 
 
 @cache

@@ -62,6 +62,7 @@ class AttentionOp(MaskedOp):
         "attention", ("query", "keys", "values", "position"), ("scale", *OPTIONS, "value_dim")
     )
     FUSION: ClassVar = Fusion("attention")
+    MULTIPLIES: ClassVar = (0, 1, 2)
 
     query = operand_def(TensorType[AnyFloat])
     keys = operand_def(MemRefType[AnyFloat])

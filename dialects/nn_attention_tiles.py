@@ -47,6 +47,7 @@ class AttentionScoresOp(AttentionTileOp):
     name = "nn.attention_scores"
 
     NUMPY: ClassVar = ".backends.numerics_attention:attention_scores"
+    MULTIPLIES: ClassVar = (0, 1)
 
     query = operand_def(TensorType[AnyFloat])
     keys = operand_def(TensorType[AnyFloat])
@@ -142,6 +143,7 @@ class AttentionValuesOp(AttentionTileOp):
     name = "nn.attention_values"
 
     NUMPY: ClassVar = ".backends.numerics_attention:attention_values"
+    MULTIPLIES: ClassVar = (1,)
 
     probabilities = operand_def(TensorType[AnyFloat])
     values = operand_def(TensorType[AnyFloat])

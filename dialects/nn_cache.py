@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     AnyFloat,
+    Float8E4M3FNType,
     IntegerType,
     MemRefType,
     TensorType,
     UnitAttr,
 )
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -22,6 +23,7 @@ from xdsl.irdl import (
 )
 from xdsl.traits import MemoryWriteEffect
 
+from .nn_elementwise import CastOp
 from .operation import ComputeOp, Fusion, Without
 from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling, conversion, shown
@@ -30,7 +32,10 @@ from .tensors import element_type_of, expect, shape_of
 
 @irdl_op_definition
 class CacheAppendOp(ComputeOp):
-    """Write `[B, kv_heads * head_dim]` into a cache `[B, kv_heads, context, head_dim]` at a position."""
+    """Write `[B, kv_heads * head_dim]` into a cache `[B, kv_heads, context, head_dim]` at a position.
+
+    A model that appends to a cache of 8 bits casts what it writes, to nearest even and at most 448.
+    """
 
     name = "nn.cache_append"
 
@@ -69,8 +74,22 @@ class CacheAppendOp(ComputeOp):
         return 0
 
     @classmethod
-    def spelled(cls, arguments: Arguments) -> CacheAppendOp:
+    def spelled(cls, arguments: Arguments) -> Operation:
+        return cls.spelled_all(arguments)[-1]
+
+    @classmethod
+    def spelled_all(cls, arguments: Arguments) -> Sequence[Operation]:
+        """What is written to a cache of 8 bits is rounded first; other types are not converted unasked."""
         cache, x = arguments.cache("cache"), arguments.floats("x", rank=2)
+        if element_type_of(cache) == Float8E4M3FNType():
+            narrow = CastOp(x, TensorType(element_type_of(cache), shape_of(x)))
+            narrow.result.name_hint = x.name_hint
+            return narrow, cls._written(arguments, cache, narrow.result)
+        return (cls._written(arguments, cache, x),)
+
+    @classmethod
+    def _written(cls, arguments: Arguments, cache: SSAValue, x: SSAValue) -> CacheAppendOp:
+        """Raises: ParseError unless what is written fits the cache."""
         batch, heads, _, head_dim = shape_of(cache)
         wanted = TensorType(element_type_of(cache), [batch, heads * head_dim])
         if x.type != wanted:

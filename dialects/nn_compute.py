@@ -138,6 +138,7 @@ class MatmulOp(ComputeOp):
     NUMPY: ClassVar = ".backends.numerics:matmul"
     SPELLING: ClassVar = Spelling("@", (LEFT, RIGHT))
     FUSION: ClassVar = Fusion("projection")
+    MULTIPLIES: ClassVar = (0, 1)
 
     lhs = operand_def(TensorType[AnyFloat])
     rhs = operand_def(TensorType[AnyFloat])

@@ -26,19 +26,62 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from .nn_routing import TopKOp
-from .operation import ComputeOp, Fusion, Without
+from .operation import SPLIT_ALREADY, ComputeOp, Fusion, Instead, Without
 from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, shown
 from .tensors import element_type_of, expect, gathered_shape, shape_of
 
 
 @irdl_op_definition
+class OwnExpertsOp(ComputeOp):
+    """Ids of experts as each socket counts the `experts` that it has, from 0 on; -1 for those of others.
+
+    `%own = collective.own_experts %ids of 4 : (tensor<2x2xi32>) -> tensor<2x2xi32>`: on socket 1 the ids 3,
+    4 and 6 are -1, 0 and 2. Nothing is exchanged.
+    """
+
+    name = "collective.own_experts"
+
+    NUMPY: ClassVar = ".backends.collectives:own_experts"
+    ACROSS_SOCKETS: ClassVar[bool] = True
+    SPELLING: ClassVar = SPLIT_ALREADY
+    FUSION: ClassVar = Fusion("routing", "router")
+
+    ids = operand_def(TensorType[IntegerType])
+    experts = prop_def(IntegerAttr.constr(i64))
+    """Experts of each socket."""
+    result = result_def(TensorType[IntegerType])
+
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$ids `of` $experts attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, ids: SSAValue, experts: int):
+        properties = {"experts": IntegerAttr(experts, i64)}
+        super().__init__(operands=[ids], result_types=[ids.type], properties=properties)
+
+    def verify_shapes(self) -> None:
+        expect(self.ids.type == self.result.type, f"own_experts keeps the type, {self.ids.type}")
+        expect(self.experts.value.data > 0, f"each socket has {self.experts.value.data} experts")
+
+    def flops(self) -> int:
+        return 0
+
+    def tile_rule(self) -> Without:
+        return Without("it is made for all ids at once, as they are compared")
+
+    def shard(self, view: ShardView) -> Sharded:
+        """Each socket has what no other one has, in places of its own."""
+        chosen = shape_of(self.ids)[1]
+        return Sharded((REPLICATED,), Split(1, view.sockets, blocks=chosen, places=chosen))
+
+
+@irdl_op_definition
 class DistinctOp(ComputeOp):
     """Which of `experts` experts ids `[B, K]` name, each once: `[S]`, ascending, then -1; S = min(E, B * K).
 
-    `%e = nn.distinct %ids of 8 : (tensor<4x2xi32>) -> tensor<8xi32>`. With `parts`, experts are divided into
-    so many equal runs, and the result has `S = min(E / parts, B * K)` places for each run, one run behind the
-    other: part p of the result names experts of run p alone.
+    `%e = nn.distinct %ids of 8 : (tensor<4x2xi32>) -> tensor<8xi32>`. An id of -1 names none. With `parts`,
+    they are the experts of one of so many sockets, as it counts them.
     """
 
     name = "nn.distinct"
@@ -50,33 +93,41 @@ class DistinctOp(ComputeOp):
     ids = operand_def(TensorType[IntegerType])
     experts = prop_def(IntegerAttr.constr(i64))
     parts = opt_prop_def(IntegerAttr.constr(i64))
+    """So many sockets have as many experts each."""
     result = result_def(TensorType[IntegerType])
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$ids `of` $experts attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, ids: SSAValue, experts: int, parts: int = 1):
+    def __init__(self, ids: SSAValue, experts: int, *, parts: int | None = None, places: int | None = None):
+        count = min(experts, prod(shape_of(ids))) if places is None else places
         properties = {
             "experts": IntegerAttr(experts, i64),
-            "parts": IntegerAttr(parts, i64) if parts > 1 else None,
+            "parts": IntegerAttr(parts, i64) if parts is not None else None,
         }
-        places = parts * min(experts // parts, prod(shape_of(ids)))
-        super().__init__(operands=[ids], result_types=[TensorType(i32, [places])], properties=properties)
+        super().__init__(operands=[ids], result_types=[TensorType(i32, [count])], properties=properties)
 
     @property
-    def runs(self) -> int:
-        """Into how many runs the experts are divided."""
-        return 1 if self.parts is None else self.parts.value.data
+    def _places(self) -> int:
+        """Of the experts that ids can name."""
+        return min(self.experts.value.data, prod(shape_of(self.ids)))
+
+    @property
+    def expected(self) -> float:
+        """The mean number of places that are taken, where each row chooses among all experts at random."""
+        rows, chosen = shape_of(self.ids)
+        parts = 1 if self.parts is None else self.parts.value.data
+        experts = self.experts.value.data
+        return experts * (1 - (1 - chosen / (experts * parts)) ** rows)
 
     def verify_shapes(self) -> None:
-        ids, experts, runs = shape_of(self.ids), self.experts.value.data, self.runs
+        ids, wanted = shape_of(self.ids), (self._places,)
         expect(len(ids) == 2, f"ids are {ids}; distinct takes [batch, chosen]")
-        expect(experts >= ids[1], f"{ids[1]} of {experts} experts")
-        fault = _fault_of_scores(self.ids, experts)
+        parts = 1 if self.parts is None else self.parts.value.data
+        expect(parts > 0, f"experts in {parts} parts")
+        fault = _fault_of_scores(self.ids, self.experts.value.data)
         expect(not fault, fault)
-        expect(runs > 0 and experts % runs == 0, f"{experts} experts in {runs} parts")
-        wanted = (runs * min(experts // runs, prod(ids)),)
         expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
 
     def flops(self) -> int:
@@ -95,8 +146,24 @@ class DistinctOp(ComputeOp):
     def tile_rule(self) -> Without:
         return Without("it compares all ids")
 
-    def shard(self, view: ShardView) -> Sharded:
-        return view.whole()
+    def shard(self, view: ShardView) -> Sharded | Instead:
+        """With whole experts on each socket, it is asked which of its own are named, as it counts them.
+
+        Raises: CannotSplit where sockets do not divide experts.
+        """
+        ids, (places,) = view.operands[0], shape_of(self.result)
+        if isinstance(ids, Split):  # those of own experts, which this one's rule has asked for
+            return Sharded((ids,), Split(0, ids.parts, blocks=places, places=self._places))
+        if view.experts == "ffn":
+            return view.whole()
+        experts = self.experts.value.data
+        if experts % view.sockets:
+            message = f"{experts} experts do not divide among {view.sockets} sockets"
+            way_out = "or split each expert: --expert-sharding ffn, or shard-tensors{experts=ffn}"
+            raise CannotSplit(message, f"take a number of sockets that does, {way_out}")
+        own = OwnExpertsOp(self.ids, experts // view.sockets)
+        distinct = DistinctOp(own.result, experts // view.sockets, parts=view.sockets, places=places)
+        return Instead((own, distinct))
 
 
 def _fault_of_scores(ids: SSAValue, experts: int) -> str:
@@ -199,8 +266,8 @@ class GatherSlicesOp(ComputeOp):
 
         Slices that are rows are few and short, so that every socket has them all.
         """
-        if isinstance(view.operands[1], Split):
-            return Split(self.axis, view.operands[1].parts)
+        if isinstance(ids := view.operands[1], Split):
+            return replace(ids, axis=self.axis)
         if self._new_axes:
             return REPLICATED
         extent, slices = shape_of(self.stack)[self.axis + 1], shape_of(self.ids)[0]
@@ -212,25 +279,20 @@ class GatherSlicesOp(ComputeOp):
         if isinstance(result, Replicated):
             return REPLICATED, REPLICATED
         slices, own = shape_of(self.ids)[0], result.axis + 1 - self._new_axes
+        if result.places:
+            return Split(0, result.parts), replace(result, axis=0)
         if result.axis != self.axis or (result.blocks == slices and own > 0):
             return replace(result, axis=own, blocks=1), REPLICATED
-        if result.blocks > 1 or result.runs or slices % result.parts:
-            message = f"{slices} slices do not lie {result}"
-            raise CannotSplit(message, "take a number of sockets that divides what each expert has")
-        return Split(0, result.parts), Split(0, result.parts)
+        message = f"{slices} slices do not lie {result}"
+        raise CannotSplit(message, "take a number of sockets that divides what each expert has")
 
 
 def _fault_of_counts(stack: SSAValue, ids: SSAValue) -> str:
-    """What is wrong with ids that are known to be those of another number of experts; nothing if empty.
-
-    A socket that has one run of the experts has their part of the stack.
-    """
+    """What is wrong with ids that are known to be those of another number of experts; nothing if empty."""
     if not isinstance(ids.owner, DistinctOp):
         return ""
     experts, slices = ids.owner.experts.value.data, shape_of(stack)[0]
-    if slices in (experts, experts // ids.owner.runs):
-        return ""
-    return f"ids name some of {experts} experts, the stack has {slices}"
+    return "" if slices == experts else f"ids name some of {experts} experts, the stack has {slices}"
 
 
 EXPERT_OPERATIONS = (DistinctOp, GatherSlicesOp)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
@@ -14,8 +15,8 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from .nn_experts import DistinctOp
-from .operation import ComputeOp, Fusion, Without
+from .nn_experts import DistinctOp, OwnExpertsOp
+from .operation import ComputeOp, Fusion, Instead, Without
 from .sharding import REPLICATED, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, extents
 from .tensors import element_type_of, expect, shape_of
@@ -59,7 +60,8 @@ class SpreadOp(ComputeOp):
         expect(same, f"element types differ: {self.weights.type} -> {self.result.type}")
 
     def flops(self) -> int:
-        return prod(shape_of(self.result))
+        """Each place adds up what a row gives it."""
+        return prod(shape_of(self.result)) * shape_of(self.ids)[1]
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> SpreadOp:
@@ -75,12 +77,16 @@ class SpreadOp(ComputeOp):
     def tile_rule(self) -> Without:
         return Without("it compares all ids")
 
-    def shard(self, view: ShardView) -> Sharded:
-        """Each socket has the gates of its own experts."""
-        experts = view.operands[2]
+    def shard(self, view: ShardView) -> Sharded | Instead:
+        """Each socket has the gates of its own experts, of which it knows the ids as it counts them."""
+        _, ids, experts = view.operands
         if not isinstance(experts, Split):
             return view.whole()
-        return Sharded((REPLICATED, REPLICATED, experts), Split(1, experts.parts))
+        if isinstance(ids, Split):  # those of own experts, which this one's rule has asked for
+            return Sharded((REPLICATED, ids, experts), replace(experts, axis=1))
+        assert isinstance(self.experts.owner, DistinctOp), "all others give whole ids"
+        own = OwnExpertsOp(self.ids, self.experts.owner.experts.value.data // view.sockets)
+        return Instead((own, SpreadOp(self.weights, own.result, self.experts)))
 
 
 _OF_OTHERS = "the experts are those of other ids"
@@ -88,7 +94,12 @@ _OF_OTHERS = "the experts are those of other ids"
 
 def _of_others(ids: SSAValue, experts: SSAValue) -> bool:
     """Whether experts are known to be those of other ids, so that weights would be lost."""
-    return isinstance(experts.owner, DistinctOp) and experts.owner.ids is not ids
+    return isinstance(experts.owner, DistinctOp) and _whole(experts.owner.ids) is not _whole(ids)
+
+
+def _whole(ids: SSAValue) -> SSAValue:
+    """The ids that a socket knows as it counts its own experts."""
+    return ids.owner.ids if isinstance(ids.owner, OwnExpertsOp) else ids
 
 
 @irdl_op_definition
@@ -140,11 +151,9 @@ class ScaleOp(ComputeOp):
         x, places = view.operands[0], shape_of(self.gates)[1]
         if not isinstance(x, Split) or x.axis != 1 or x.runs:
             return view.whole()
-        if x.blocks == places:
-            return Sharded((x, REPLICATED), x)
-        if x.blocks == 1 and places % x.parts == 0:
-            return Sharded((x, Split(1, x.parts)), x)
-        return view.whole()
+        if x.places:
+            return Sharded((x, x), x)
+        return Sharded((x, REPLICATED), x) if x.blocks == places else view.whole()
 
 
 def _fit(x: tuple[int, ...], gates: tuple[int, ...]) -> bool:

@@ -202,8 +202,8 @@ class WeightOp(IRDLOperation):
         together = (self.shard_axis is None) == (self.shard_parts is None)
         expect(together, "give `shard_axis` and `shard_parts` together")
         if self.shard_axis is None or self.shard_parts is None:
-            absent = self.shard_runs is None and self.shard_repeats is None
-            expect(absent, "give `shard_runs` and `shard_repeats` with `shard_axis` and `shard_parts`")
+            expect(self.shard_runs is None, "give `shard_runs` with `shard_axis` and `shard_parts`")
+            expect(self.shard_repeats is None, "give `shard_repeats` with `shard_axis` and `shard_parts`")
             return
         axis, parts, rank = self.shard_axis.value.data, self.shard_parts.value.data, self.type.get_num_dims()
         expect(0 <= axis < rank, f"shard_axis is {axis}; the weight has {rank} dimensions")

@@ -18,7 +18,7 @@ through the entry point `xdsl.universe`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import lcm
 from typing import ClassVar
@@ -31,7 +31,11 @@ from xdsl.utils.exceptions import VerifyException
 
 from .sharding import Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
+from .tensors import element_type_of
 from .vocabulary import FUSION_ROLES, FusionRole
+
+_WIDE_BITS = 32
+"""Floats of so many bits are wide to the machine."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,6 @@ class TileRule:
     """Of each operand, so many indices for so many of the tiled axis: (1, 128) of scales of blocks. Tiles
     hold whole blocks, but the last one may end within one; absent: all are (1, 1)."""
 
-    def operand_extent(self, number: int, extent: int) -> int:
-        """How many indices of an operand belong to so many of the tiled axis."""
-        own, indices = self.ratios[number] if self.ratios else (1, 1)
-        return -(-extent * own // indices)
-
     @property
     def block(self) -> int:
         """Whole blocks of all operands have a multiple of so many indices."""
@@ -120,6 +119,8 @@ class ComputeOp(IRDLOperation, ABC):
     spec of the result give the result, with bits that do not depend on tiles."""
     ACROSS_SOCKETS: ClassVar[bool] = False
     """The function takes the operands of all sockets at once, and gives the result of each."""
+    MULTIPLIES: ClassVar[tuple[int, ...]] = ()
+    """Numbers of the operands that it multiplies with one another: their types say at which peak."""
     WEIGHTS: ClassVar[tuple[int, ...]] = ()
     """Numbers of the operands that have to be weights, so that the operation is a view of them; see
     `of_weights`."""
@@ -129,6 +130,14 @@ class ComputeOp(IRDLOperation, ABC):
     @abstractmethod
     def flops(self) -> int:
         """Floating-point operations: a multiply-add counts two, anything else one per element."""
+
+    def wide_flops(self) -> int:
+        """Of these, those of products of numbers of 32 bits or more, which the machine makes at another peak.
+
+        Elementwise work and sums count as of 16 bits: they are small beside products.
+        """
+        types = (element_type_of(self.operands[number]) for number in self.MULTIPLIES)
+        return self.flops() if any(isinstance(t, AnyFloat) and t.bitwidth >= _WIDE_BITS for t in types) else 0
 
     def verify_(self) -> None:
         _require_static(self)
@@ -231,6 +240,32 @@ def unit_of(value: SSAValue) -> int:
         if isinstance(rule, TileRule) and rule.units:
             return rule.units[index]
     return 1
+
+
+def note_reader(copy: Operation, op: Operation) -> None:
+    """Tell the copy of an operation along which axis the first reader of the original is cut."""
+    for use in (use for result in op.results for use in result.uses):
+        reader = use.operation
+        rule = reader.tile_rule() if isinstance(reader, ComputeOp) else None
+        axis = rule.operands[use.index] if isinstance(rule, TileRule) else None
+        if axis is not None and isinstance(copy, ComputeOp):
+            copy.read_along(axis)
+            return
+
+
+def index_factors(ops: Iterable[ComputeOp], arguments: Sequence[SSAValue]) -> dict[int, int]:
+    """Arguments of which operations take other numbers of indices: how many an index of each stands for.
+
+    That is known of the first operand; of the others, which have an index for a block, it is 0.
+    """
+    found: dict[int, int] = {}
+    for op in ops:
+        rule = op.tile_rule()
+        ratios = rule.ratios if isinstance(rule, TileRule) else ()
+        for place, (operand, (_, indices)) in enumerate(zip(op.operands, ratios, strict=False)):
+            if operand in arguments:
+                found[arguments.index(operand)] = 0 if place else indices
+    return found
 
 
 def missing_parts(operation: type[Operation]) -> list[str]:

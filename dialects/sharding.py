@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from .vocabulary import ExpertSharding
+
 
 @dataclass(frozen=True)
 class Replicated:
@@ -33,9 +35,14 @@ class Split:
     `runs` are those of a block."""
     repeats: int = 1
     """Each element of the axis stands so often first, and what is more than `runs` have is left out."""
+    places: int = 0
+    """With that, each part has whole blocks instead, those of its own experts, which are known at run time:
+    room for so many, the rest of which is empty."""
 
     def extent(self, whole: int) -> int:
         """The extent of one part; without zeros the parts divide the whole extent."""
+        if self.places:
+            return whole // self.blocks * self.places
         return (sum(self.runs) * self.blocks or whole * self.repeats) // self.parts
 
     @property
@@ -45,6 +52,8 @@ class Split:
 
     def __str__(self) -> str:
         text = f"in {self.parts} parts along axis {self.axis}"
+        if self.places:
+            return f"{text}, each with room for {self.places} of {self.blocks} blocks"
         text += f" of each of {self.blocks} blocks" if self.blocks > 1 else ""
         text += f", each element {self.repeats} times" if self.repeats > 1 else ""
         return f"{text}, padded from {sum(self.runs[::2])} to {sum(self.runs)}" if self.runs else text
@@ -137,6 +146,8 @@ class ShardView:
     """How the result ought to lie for the heads that it holds."""
     preferred: Mapping[int, Placement] = field(default_factory=dict[int, "Placement"])
     """How operands that are views of weights had best be split, by number."""
+    experts: ExpertSharding = "ffn"
+    """What of the experts each socket has."""
 
     def require_free(self, number: int, what: str) -> None:
         """Raises: CannotSplit unless an operand is a weight or state."""

@@ -22,6 +22,10 @@ Granularity = Literal["op", "block", "layer"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
 """How much one kernel holds: an operator, a block of a layer, a layer."""
 
+ExpertSharding = Literal["ffn", "sockets"]
+EXPERT_SHARDINGS: tuple[ExpertSharding, ...] = get_args(ExpertSharding)
+"""What of the experts each socket has: a part of the feed-forward network of each, or some whole ones."""
+
 Exchange = Literal["all_reduce", "all_gather"]
 EXCHANGES: tuple[Exchange, ...] = get_args(Exchange)
 """What sockets make of their tiles: the sum, or one behind the other."""

@@ -67,7 +67,7 @@ class Body:
                 value.name_hint = target.text
 
     def _discard(self, value: Expression) -> None:
-        if isinstance(value, Call) and not self._expressions.operations(value)[0].results:
+        if isinstance(value, Call) and not self._expressions.operations(value)[-1].results:
             return
         raise error(value.span, "this value is not used", f"give it a name: y = {value.span.text}")
 

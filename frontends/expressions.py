@@ -213,7 +213,7 @@ class Expressions:
         if name in FUNCTIONS and all(isinstance(value, int | float) for value in given):
             return (evaluate(call, self.scope),)
         results = [op.results for op in self._operations(call, given)]
-        if not results[0]:
+        if not results[-1]:
             message = f"{name} gives no value"
             raise error(call.span, message, "let it stand on a line of its own")
         return tuple(values[0] for values in results)

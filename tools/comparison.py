@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 from ..backends.targets import Choice, TimeOptions
+from .choosing import settled
 from .commands.time import document
 from .compilation import Compiler
 from .diagnostics import Diagnostic, report
 from .inputs import Input, ModuleInput
 from .options import JSON_VERSION, ComparisonOptions, CompilerOptions, MappingOptions
+from .routing import time_options
 from .values import HELP_MARK, InputError
 from .variants import (
     LOOKS_AWAY,
@@ -91,19 +93,31 @@ def compared(
     Raises: InputError for an input that has its kernels already, and for edits that no variant has;
         ParseError, VerifyException, OSError.
     """
-    mapping = MappingOptions(options.spill, steps_per_call=options.steps_per_call, edits=options.edits)
-    compiler = Compiler.of(CompilerOptions(model=options.model, machine=options.machine, mapping=mapping))
+    compiler = Compiler.of(
+        CompilerOptions(model=options.model, machine=options.machine, mapping=_mapping(options))
+    )
     given = compiler.read() if given is None else given
     if given.level != "nn":
         what = f"{given.path} has its kernels already, which variants differ in"
         raise InputError(f"{what}{HELP_MARK}give a model, or IR at the nn level")
-    trial = Trial(compiler, given, lambda program: _timed(options, program.steps), watcher=watcher)
-    choices = {name: _choice(options, variant.choice) for name, variant in VARIANTS.items()}
+    usual = time_options(options.timing, given.target)
+    trial = Trial(compiler, given, lambda program: _timed(usual, program.steps), watcher=watcher)
+    sharding = settled(compiler, given, usual).said.get("expert_sharding", "ffn")
+    choices = {
+        name: replace(_choice(options, variant.choice), expert_sharding=sharding)
+        for name, variant in VARIANTS.items()
+    }
     check_variants(compiler, given, choices.values())
     results = attempt_all(
         partial(trial.attempt, name, choice, VARIANTS[name].level) for name, choice in choices.items()
     )
     return Comparison(given, results)
+
+
+def _mapping(options: ComparisonOptions) -> MappingOptions:
+    """What holds for all variants, and for those of several steps a call."""
+    steps, edits = options.steps_per_call, options.edits
+    return MappingOptions(options.spill, options.expert_sharding, steps_per_call=steps, edits=edits)
 
 
 def _choice(options: ComparisonOptions, choice: Choice) -> Choice:
@@ -112,11 +126,10 @@ def _choice(options: ComparisonOptions, choice: Choice) -> Choice:
     return replace(choice, spill=options.spill, steps_per_call=steps or choice.steps_per_call)
 
 
-def _timed(options: ComparisonOptions, steps: int) -> TimeOptions:
+def _timed(options: TimeOptions, steps: int) -> TimeOptions:
     """What is timed; the last of the steps of a call is at the position."""
-    timing = options.timing
-    position = None if timing.position is None else max(0, timing.position - steps + 1)
-    return TimeOptions(position, timing.orchestration)
+    position = None if options.position is None else max(0, options.position - steps + 1)
+    return replace(options, position=position)
 
 
 def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from .bounds import allowing
 from .diagnostics import Diagnostic, report
+from .expert_sharding import check_experts
 from .feedback import Feedback, Lowered, run_noted
 from .inputs import Input, ModuleInput, naming, read_input
 from .lowering import default_passes
@@ -93,6 +94,7 @@ class Compiler:
         changes = machine.changes(check_parameters(given.target))
         if given.level != "program":
             change_machine(given, changes)
+            check_experts(self.options.mapping, given.module, given.path)
         elif changes:
             raise InputError(_too_late(given.path))
         return given

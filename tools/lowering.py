@@ -22,7 +22,14 @@ from ..backends import DEFAULT_TARGET
 from ..backends.targets import AnyTarget, Choice
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
-from ..dialects.vocabulary import GRANULARITIES, IR_LEVELS, Granularity, IrLevel
+from ..dialects.vocabulary import (
+    EXPERT_SHARDINGS,
+    GRANULARITIES,
+    IR_LEVELS,
+    ExpertSharding,
+    Granularity,
+    IrLevel,
+)
 from .diagnostics import PassError
 from .driver import ShowPass, check_level, check_module, level_of, levels_between, parse_passes, run_passes
 from .observer import LOOKS_AWAY, Observer
@@ -34,6 +41,7 @@ ALTERNATIVES: Mapping[str, tuple[Any, ...]] = {
     "fusion": GRANULARITIES,
     "loop": (True, False),
     "spill": (True, False),
+    "expert_sharding": EXPERT_SHARDINGS,
     "resident": (True, False),
     "steps_per_call": (1, 2),
     "stop_token": (None, 0),
@@ -206,6 +214,7 @@ class KlDefaultPass(ModulePass):
     fusion: Granularity = "layer"
     loop: bool = True
     spill: bool = False
+    expert_sharding: ExpertSharding = "ffn"
     resident: bool = False
     steps_per_call: int = 1
     stop_token: int | None = None
@@ -260,7 +269,7 @@ class KlDefaultPass(ModulePass):
             ):
                 raise InputError(_no_effect(f"{self}: {name.replace('_', '-')}", start, end))
         passes = default_passes(target, start, end, self.choice)
-        if self.sockets and SHARD not in passes:
+        if self.sockets and SHARD not in map(name_of, passes):
             raise InputError(_no_effect(f"{self}: sockets", start, end))
         return with_sockets(passes, self.sockets) if self.sockets else passes
 
@@ -275,4 +284,10 @@ def _no_effect(what: str, start: IrLevel, end: IrLevel) -> str:
 
 def with_sockets(passes: Sequence[str], sockets: int) -> Passes:
     """The passes that split a model over so many sockets."""
-    return tuple(f"{SHARD}{{sockets={sockets}}}" if one == SHARD else one for one in passes)
+    return tuple(_over(one, sockets) if name_of(one) == SHARD else one for one in passes)
+
+
+def _over(sharding: str, sockets: int) -> str:
+    """The pass that splits a model, over so many sockets."""
+    options = sharding.removeprefix(SHARD).strip("{}")
+    return f"{SHARD}{{{' '.join(filter(None, (f'sockets={sockets}', options)))}}}"

@@ -20,6 +20,7 @@ OFF = {
     "resident": (False,),
     "loop": (False,),
     "single_call": (False,),
+    "expert_sharding": ("ffn", "auto"),
     "steps_per_call": (1,),
 }
 """Values that choose no pass."""
@@ -28,7 +29,9 @@ OFF = {
 def said(mapping: MappingOptions) -> dict[str, Any]:
     """What a command line says of a choice, without its level, by the field's name."""
     values = {one.name: getattr(mapping, one.name) for one in fields(mapping)}
-    return {name: values[name] for name in ("spill", *OPTIMIZED) if values[name] is not None}
+    return {
+        name: values[name] for name in ("spill", "expert_sharding", *OPTIMIZED) if values[name] is not None
+    }
 
 
 def check_mapping(mapping: MappingOptions, path: str, level: str) -> None:
@@ -46,6 +49,11 @@ def check_mapping(mapping: MappingOptions, path: str, level: str) -> None:
             f"{path} has its kernels already{HELP_MARK}"
             "-O, --fusion, --loop, --single-call and --steps-per-call choose how a model, or IR at "
             "the nn level, becomes kernels"
+        )
+    if level != "nn" and mapping.expert_sharding is not None:
+        raise InputError(
+            f"{path} is split over its sockets already{HELP_MARK}"
+            "--expert-sharding says how a model, or IR at the nn level, is"
         )
     if mapping.stop_token is not None and (mapping.steps_per_call or 1) == 1:
         raise InputError(
@@ -68,11 +76,12 @@ def _check_pipeline(mapping: MappingOptions, path: str, level: str) -> None:
     """Raises: InputError where --pipeline comes too late, or other options say what it says."""
     if level == "program":
         raise InputError(f"{path} is a program already{HELP_MARK}--pipeline says how IR becomes one")
-    chosen = (mapping.optimize, *(getattr(mapping, name) for name in OPTIMIZED))
+    chosen = (mapping.optimize, mapping.expert_sharding, *(getattr(mapping, name) for name in OPTIMIZED))
     if mapping.spill or any(choice is not None for choice in chosen):
         raise InputError(
             f"--pipeline says all that is done{HELP_MARK}"
-            "give -O, --fusion, --loop, --single-call, --steps-per-call, --resident, --spill as passes"
+            "give -O, --fusion, --loop, --single-call, --steps-per-call, --resident, --spill and"
+            " --expert-sharding as passes"
         )
     parse_passes(available_passes(), mapping.pipeline or "")
 

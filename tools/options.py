@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
@@ -16,6 +16,8 @@ from .command_line import Natural, Positive, group, option, options
 from .pipelines import Edit, insertion, removal
 from .values import LEVELS_TEXT, Number, assignments, optimization, whole
 
+AskedSharding = Literal["ffn", "sockets", "auto"]
+"""A way to share out experts, or that of both which is faster."""
 JSON_VERSION = 1
 """Version of all JSON forms; it grows when a form changes in a way that old readers misread."""
 
@@ -25,6 +27,14 @@ def spill_option() -> Any:
     return option(
         "let DDR hold the weights and caches that do not fit HBM, those that are read least first",
         default=False,
+    )
+
+
+def expert_sharding_option() -> Any:
+    """What of the experts each socket has."""
+    return option(
+        "what of the experts each socket has: a part of each (ffn, the default), some whole ones (sockets),"
+        " or of both what is faster (auto)"
     )
 
 
@@ -148,6 +158,7 @@ class MappingOptions:
     """How the model becomes kernels, and kernels a program; None where nothing is said."""
 
     spill: bool = spill_option()
+    expert_sharding: AskedSharding | None = expert_sharding_option()
     optimize: Annotated[int, optimization] | None = option(
         f"how much is done, {LEVELS_TEXT}; options like --fusion and --loop win over it (default: 2)",
         "-O",
@@ -195,6 +206,12 @@ class TimingOptions:
         "position of the token in its sequence (default: the last in the context): where it is written,"
         " and what waits for that; the whole compiled context is read at any position"
     )
+    experts: str | None = option(
+        "which experts the rows of a batch choose: at random (uniform or uniform:SEED, the default with seed"
+        " 0), all others (worst), all the same (best), or as a JSON file says: a list with the number of"
+        " distinct experts, or their ids, for each time that experts are chosen",
+        metavar="HOW|FILE",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +222,7 @@ class ComparisonOptions:
     json: bool = json_option()
     machine: MachineOptions
     spill: bool = spill_option()
+    expert_sharding: AskedSharding | None = expert_sharding_option()
     edits: tuple[Edit, ...] = edit_options()
     timing: TimingOptions
     steps_per_call: Positive | None = option(

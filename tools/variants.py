@@ -135,6 +135,8 @@ class Trial:
     """Whether remarks are not printed."""
     watcher: Watcher = field(default=LOOKS_AWAY, kw_only=True)
     """Is told of each variant that can be built."""
+    demanded: frozenset[str] | None = field(default=DEMANDED, kw_only=True)
+    """What of a choice is not taken back; what the command line says if None."""
 
     def attempt(self, name: str, choice: Choice, level: int | None = None) -> Timed | Refused:
         """Build and time a variant."""
@@ -143,7 +145,7 @@ class Trial:
             end, unmet = given.target.level, self.compiler.unmet(given, given.target.level, choice)
             seen, quiet = self.watcher.passes(name), self.quiet
             lowered = self.compiler.lower(
-                given, end, choice, DEMANDED, quiet=quiet, strict=False, observer=seen
+                given, end, choice, self.demanded, quiet=quiet, strict=False, observer=seen
             )
             program = emit(given)
             if program.steps < choice.steps_per_call:
@@ -250,16 +252,6 @@ def chosen(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: 
     return next(choice for choice, name in candidates.items() if name == best.name)
 
 
-def time_chosen(compiler: Compiler, given: Input, options: TimeOptions) -> Timing:
-    """Time what a command line stands for, lowering the input on the way.
-
-    Raises: DiagnosticException, InputError, TargetError where it cannot be built or timed.
-    """
-    briefly = TimeOptions(options.position, options.orchestration)
-    program = compiler.program(given, chosen(compiler, given, briefly, may_step=True))
-    return time_program(given.target, program, options)
-
-
 def _candidate(trial: Trial, name: str, choice: Choice) -> Timed | Refused:
     """A variant, if its pipeline has the passes that edits of the command line name."""
     given = trial.given
@@ -269,10 +261,11 @@ def _candidate(trial: Trial, name: str, choice: Choice) -> Timed | Refused:
 
 
 def _verdict(best: Timed, results: list[Timed | Refused]) -> Diagnostic:
-    others = [f"{one.name} {_outcome(one)}" for one in results if one is not best]
+    others = [f"{one.name} {outcome(one)}" for one in results if one is not best]
     rest = f"; {', '.join(others)}" if others else ""
-    return Diagnostic(f"-O{SEARCHED} is {best.name}, {_outcome(best)} a step{rest}", severity="remark")
+    return Diagnostic(f"-O{SEARCHED} is {best.name}, {outcome(best)} a step{rest}", severity="remark")
 
 
-def _outcome(result: Timed | Refused) -> str:
+def outcome(result: Timed | Refused) -> str:
+    """What a step takes, in short."""
     return time_text(result.step_seconds) if isinstance(result, Timed) else "refused"

@@ -32,12 +32,12 @@ def check_units(kernel: Kernel, machine: Machine) -> None:
             f"together {need}, in {pmus} PMUs of {room}; lower its depth or give it more PMUs",
         )
     for unit in kernel.units:
-        (flops, cycles), pcus = unit.work, unit.pcus_taken[1]
+        (flops, wide, cycles), pcus = unit.work, unit.pcus_taken[1]
         peak = cycles * pcus * machine.pcu_flops_per_cycle
+        at_most = f"{peak} at most" + (f", and {wide} of them take longer" if wide else "")
         require(
-            flops <= peak,
-            f"{where}: {unit} does {flops} FLOPs in an II of {cycles} cycles, "
-            f"its {pcus} PCUs do {peak} at most",
+            not flops or (pcus > 0 and machine.compute_cycles(flops, wide, pcus) <= cycles),
+            f"{where}: {unit} does {flops} FLOPs in an II of {cycles} cycles, its {pcus} PCUs do {at_most}",
             unit.location,
         )
 

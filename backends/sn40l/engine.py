@@ -157,6 +157,7 @@ class KernelRun:
             traffic,
             sum(run.unit.work[0] * min(run.firing, run.firings) for run in self.units),
             made=self.ending.made,
+            wide_flops=sum(run.unit.work[1] * min(run.firing, run.firings) for run in self.units),
         )
 
     def check_end(self) -> None:

@@ -187,9 +187,9 @@ class Unit(ABC):
         return 0, 0
 
     @property
-    def work(self) -> tuple[int, int]:
-        """FLOPs of a firing, and the cycles that its PCUs have for them."""
-        return 0, 0
+    def work(self) -> tuple[int, int, int]:
+        """FLOPs of a firing, those of them of wide products, and the cycles that its PCUs have for them."""
+        return 0, 0, 0
 
     @property
     def periods(self) -> tuple[int, ...]:

@@ -169,7 +169,14 @@ class StepRun:
         ledger = timing.ledger + Ledger(launch=launch)
         self._made = timing.made or self._made
         call = CallReport(
-            command.kernel, self._now, ledger, timing.traffic, timing.flops, timing.details, timing.busy
+            command.kernel,
+            self._now,
+            ledger,
+            timing.traffic,
+            timing.flops,
+            timing.details,
+            timing.busy,
+            timing.wide_flops,
         )
         self._calls.append(call)
         self._now += call.cycles

@@ -250,6 +250,8 @@ class KernelTiming:
     made: Made | None = None
     """None where it is all that the kernel can make."""
     busy: BusySpans | None = None
+    wide_flops: int = 0
+    """Of the FLOPs, those of products of numbers of 32 bits or more."""
 
 
 def split(

@@ -37,7 +37,7 @@ def rate_of(op: Operation) -> Rate | None:
     return op.runs if isinstance(op, dataflow.UnitOp) and op.rate is not None else None
 
 
-InstructionParts = tuple[str, tuple[int, ...], TensorSpec, dict[str, int | float | str | tuple[float, ...]]]
+InstructionParts = tuple[str, tuple[int, ...], TensorSpec, dict[str, int | float | tuple[float, ...]]]
 """Name, numbers of the operands, result and attributes of an operation in a body."""
 
 
@@ -112,3 +112,7 @@ class Numbering:
     def flops(self, block: Block) -> int:
         """What the operations of a body do once."""
         return sum(op.flops() for op in block.ops if isinstance(op, ComputeOp))
+
+    def wide_flops(self, block: Block) -> int:
+        """Of these, those of products of wide numbers."""
+        return sum(op.wide_flops() for op in block.ops if isinstance(op, ComputeOp))

@@ -26,6 +26,7 @@ class CallReport:
     flops: int
     details: Details | None = None
     busy: BusySpans | None = None
+    wide_flops: int = 0
 
     @property
     def cycles(self) -> int:
@@ -100,6 +101,11 @@ class Report:
         return sum(call.flops for call in self.calls)
 
     @property
+    def wide_flops(self) -> int:
+        """Those of them of products of wide numbers."""
+        return sum(call.wide_flops for call in self.calls)
+
+    @property
     def kernel_calls(self) -> int:
         """Executions of kernels."""
         return len(self.calls)
@@ -117,7 +123,7 @@ class Report:
     @cached_property
     def roofline_cycles(self) -> int:
         """Fewest cycles for what the program moves and computes; see `ledger.roofline_cycles`."""
-        return roofline_cycles(self.machine, self.traffic, self.flops)
+        return roofline_cycles(self.machine, self.traffic, self.flops, self.wide_flops)
 
     @property
     def roofline_tokens_per_second(self) -> float:
@@ -127,7 +133,7 @@ class Report:
     @cached_property
     def attainable_cycles(self) -> int:
         """The same with HBM as fast as streams can have it."""
-        return roofline_cycles(self.machine, self.traffic, self.flops, attainable=True)
+        return roofline_cycles(self.machine, self.traffic, self.flops, self.wide_flops, attainable=True)
 
     @property
     def attainable_tokens_per_second(self) -> float:
@@ -143,7 +149,7 @@ class Report:
     def roofline_without_residence_tokens_per_second(self) -> float:
         """The same if HBM brought what comes from SRAM: with resident weights a program can be faster."""
         whole = self.traffic.without_resident_weights
-        return self._tokens_per_second(roofline_cycles(self.machine, whole, self.flops))
+        return self._tokens_per_second(roofline_cycles(self.machine, whole, self.flops, self.wide_flops))
 
     def _tokens_per_second(self, cycles: int) -> float:
         return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")

@@ -12,30 +12,37 @@ Part = Literal["HBM", "SRAM", "PCUs", "DDR", "links"]
 """What of a machine can set a bound; where two do, the first of them is named."""
 
 
-def roofline_cycles(machine: Machine, traffic: Traffic, flops: int, *, attainable: bool = False) -> int:
+def roofline_cycles(
+    machine: Machine, traffic: Traffic, flops: int, wide_flops: int = 0, *, attainable: bool = False
+) -> int:
     """Fewest cycles for the bytes that a program's streams ask for or send and the FLOPs of its stages.
 
+    Of the FLOPs, the wide ones are products of numbers of 32 bits or more, which have a peak of their own.
     HBM, DDR, the ports of all PMUs, links and PCUs each at their peak, at the same time, without start or
     end; rounded down. The bytes are those of the program as it stands: a tile that is read twice counts
     twice, the gaps inside short memory requests do not count. What is attainable has HBM at the share of its
     bandwidth that streams reach, `hbm_efficiency_permille`, and all else the same.
     """
-    return max(_cycles(machine, traffic, flops, attainable=attainable).values())
+    return max(_cycles(machine, traffic, flops, wide_flops, attainable=attainable).values())
 
 
-def limit(machine: Machine, traffic: Traffic, flops: int, *, attainable: bool = False) -> Part:
+def limit(
+    machine: Machine, traffic: Traffic, flops: int, wide_flops: int = 0, *, attainable: bool = False
+) -> Part:
     """The part of the machine that sets the roofline, or what is attainable."""
-    cycles = _cycles(machine, traffic, flops, attainable=attainable)
+    cycles = _cycles(machine, traffic, flops, wide_flops, attainable=attainable)
     return max(cycles, key=lambda part: cycles[part])
 
 
-def _cycles(machine: Machine, traffic: Traffic, flops: int, *, attainable: bool) -> dict[Part, int]:
+def _cycles(
+    machine: Machine, traffic: Traffic, flops: int, wide_flops: int, *, attainable: bool
+) -> dict[Part, int]:
     """How long each part takes at its peak."""
     reached = machine.hbm_efficiency_permille if attainable else 1000
     return {
         "HBM": traffic.hbm * machine.clock_hz * 1000 // (machine.hbm_bandwidth * reached),
         "SRAM": traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle),
-        "PCUs": machine.compute_roof_cycles(flops),
+        "PCUs": machine.compute_roof_cycles(flops, wide_flops),
         "DDR": traffic.ddr * machine.clock_hz // machine.ddr_bandwidth,
         "links": traffic.link_sent * machine.clock_hz // machine.p2p_bandwidth,
     }

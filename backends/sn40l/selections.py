@@ -202,7 +202,7 @@ def _chooser(stage: Stage, instruction: int) -> Chooser:
     experts, parts = op.attributes["experts"], op.attributes.get("parts", 1)
     assert isinstance(experts, int), "the dialect has a number of experts"
     assert isinstance(parts, int), "the dialect has a number of runs"
-    return Chooser(rows, chosen, experts, parts)
+    return Chooser(rows, chosen, experts * parts, parts)
 
 
 @dataclass

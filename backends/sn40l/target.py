@@ -40,7 +40,7 @@ def pipeline(level: IrLevel, choice: Choice) -> str:
 def _kernel_passes(choice: Choice) -> list[str]:
     passes = [
         # Before there are kernels, while a layer's body stands once; one socket needs nothing.
-        "shard-tensors",
+        _sharding(choice),
         # It decides what one launch does; all that follows works on kernels.
         f"outline-kernels{{granularity={choice.fusion}}}",
         # A run of calls can only be seen once equal layers call one and the same kernel.
@@ -74,6 +74,11 @@ def _dataflow_passes(choice: Choice) -> list[str]:
         # Last: it fills the SRAM that all others have left.
         "prefetch-weights",
     ]
+
+
+def _sharding(choice: Choice) -> str:
+    experts = choice.expert_sharding
+    return "shard-tensors" if experts == "ffn" else f"shard-tensors{{experts={experts}}}"
 
 
 def _retention(choice: Choice) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from ..tables import Table, bytes_text, share_text, time_text
 from ..targets import Progress, Roofline, TimeOptions, Timing
 from .busy_times import intervals_of
+from .capacity import Capacity, capacity_of
 from .execution import target_errors
 from .launch import time_step
 from .ledger import StageUse, Wait
@@ -47,7 +48,7 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
     sockets = f"{report.machine.sockets} socket{'s' if report.machine.sockets > 1 else ''}"
     layers = {"layers": layers_json(report)} if options.layers else {}
     stages = {"stages": stages_json(report)} if options.stages else {}
-    iterations, machine = options.trace_iterations, report.machine
+    iterations, machine, capacity = options.trace_iterations, report.machine, capacity_of(program)
     return Timing(
         report.program,
         position,
@@ -61,8 +62,8 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
         Roofline(report.roofline_tokens_per_second, report.roofline_share, _reason(report)),
         {"all from HBM": f"{report.roofline_without_residence_tokens_per_second:.1f}"},
         "all from HBM: the roofline in tokens/s if no weight were resident in SRAM",
-        tuple(_tables(report, options)),
-        report.to_json() | layers | stages,
+        tuple(_tables(report, options, capacity)),
+        report.to_json() | layers | stages | {"memory": capacity.timed_document(report)},
         trace_document(program, report, iterations) if iterations else None,
         report,
         context_read(program),
@@ -73,6 +74,7 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
             _reason(report, attainable=True),
         ),
         intervals_of(program, report, options.window) if options.intervals else None,
+        tuple(capacity.rows(report)),
     )
 
 
@@ -138,7 +140,7 @@ def _reason(report: Report, *, attainable: bool = False) -> str:
     """What sets the roofline, or what is attainable."""
     machine, traffic = report.machine, report.traffic
     of = "a step" if report.steps == 1 else "a call"
-    match limit(machine, traffic, report.flops, attainable=attainable):
+    match limit(machine, traffic, report.flops, report.wide_flops, attainable=attainable):
         case "HBM" if attainable:
             return f"streams reach {share_text(machine.hbm_efficiency_permille / 1000)} of HBM's bandwidth"
         case "HBM":
@@ -153,14 +155,17 @@ def _reason(report: Report, *, attainable: bool = False) -> str:
             return f"{bytes_text(traffic.link_sent)} sent {of}"
 
 
-def _tables(report: Report, options: TimeOptions) -> Iterator[Table]:
-    """Where the time goes, the kernels, and the details that are asked for."""
+def _tables(report: Report, options: TimeOptions, capacity: Capacity) -> Iterator[Table]:
+    """Where the time goes, what lies where if that is a question, the kernels, and the details that are
+    asked for."""
     whole, entries = report.cycles or 1, asdict(report.ledger)
     rows = [_ledger_row(*entry, report) for entry in entries.items()]
     shares = [cycles / whole for cycles in entries.values()]
     yield Table(("where the time goes", "cycles", "time", "share"), rows, shares=shares)
     if report.experts is not None:
         yield _experts(report, report.experts)
+    if capacity.has_experts or capacity.uses_ddr:
+        yield capacity.table
     columns = ("kernel", "calls", "cycles each", "time", "share", "HBM bandwidth")
     shares = [kernel.cycles / whole for kernel in report.kernels()]
     yield Table(columns, [_kernel_row(kernel, report) for kernel in report.kernels()], shares=shares)

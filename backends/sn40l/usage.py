@@ -9,6 +9,7 @@ from ...dialects.machine import Machine
 from ...dialects.vocabulary import TIERS
 from ..tables import Table, bytes_text, share_text
 from ..targets import LATENCY, Measure, MemoryMap, Timing
+from .capacity import capacity_of, covered_bytes
 from .kernel import Channel, Kernel
 from .program import Program, Region, tier_span
 from .units import Stage
@@ -19,16 +20,6 @@ def _regions(program: Program) -> list[Region]:
     return sorted(program.regions, key=lambda region: (region.address, region.end, region.name))
 
 
-def _used_bytes(program: Program, tier: str) -> int:
-    """Bytes of a memory that some region takes; those that values share count once."""
-    used = reached = 0
-    for region in _regions(program):
-        if region.tier == tier:
-            used += max(0, region.end - max(region.address, reached))
-            reached = max(reached, region.end)
-    return used
-
-
 def _tiers(program: Program) -> list[dict[str, Any]]:
     """Size of each memory of a socket, what is used of it and what is free.
 
@@ -37,7 +28,7 @@ def _tiers(program: Program) -> list[dict[str, Any]]:
     tiers: list[dict[str, Any]] = []
     for tier in TIERS:
         begin, end = tier_span(program.machine, tier)
-        used = _used_bytes(program, tier)
+        used = covered_bytes(region for region in program.regions if region.tier == tier)
         if tier == "sram" and not used:
             continue
         tiers.append(
@@ -47,14 +38,17 @@ def _tiers(program: Program) -> list[dict[str, Any]]:
 
 
 def memory_map(program: Program) -> MemoryMap:
-    """The map of a socket: a row per region, then a row per memory."""
-    regions, tiers = _regions(program), _tiers(program)
+    """The map of a socket: a row per region; in short, a row per memory, then what each holds by kind."""
+    regions, tiers, capacity = _regions(program), _tiers(program), capacity_of(program)
     columns = ("tier", "addresses", "size", "kind", "name", "alive")
-    tables = (
-        Table(columns, [*map(_row, regions)], texts=(0, 3, 4, 5)),
+    listed = Table(columns, [*map(_row, regions)], texts=(0, 3, 4, 5))
+    summary = (
         Table(("tier", "size", "used", "free", "share used"), [*map(_total, tiers)]),
+        capacity.table,
+        Table(title=f"switching: {capacity.model_switching}"),
     )
-    return MemoryMap({"regions": [*map(_region_json, regions)], "tiers": tiers}, tables)
+    document = {"regions": [*map(_region_json, regions)], "tiers": tiers, **capacity.document()}
+    return MemoryMap(document, (listed,), summary)
 
 
 def _region_json(region: Region) -> dict[str, Any]:

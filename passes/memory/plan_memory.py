@@ -33,7 +33,8 @@ kernel.schedule @step(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> attributes {addr
 The slices of a stack follow one another at a constant stride, and so do the parts of a `kernel.stack`; values
 whose lifetimes do not meet share addresses. All of it lies in HBM; with `spill`, what does not fit gets
 `tier = "ddr"`. As every byte that has to leave brings its traffic to the slower memory, those go first of
-which a step moves the least per byte: an embedding table, of which it gathers a row, then what it reads once.
+which a step moves the least per byte: an embedding table, of which it gathers a row, then the experts, of
+which it reads those that are chosen, then what it reads once.
 """  # noqa: E501
 
 from __future__ import annotations

@@ -34,7 +34,6 @@ a unit that hands it from iteration to iteration.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,8 +53,9 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import element_type_of, end_of
 from ...dialects.vocabulary import CALL, ITERATION, STEP, Rate
 from ..diagnostics import fail
+from .compute import convert_compute, stands_in_readers
 from .conversions import convert_special
-from .wires import Memory, NetworkBuilder, Wire, add_copy, add_stage
+from .wires import Memory, NetworkBuilder, Wire, add_copy
 
 
 @dataclass(frozen=True)
@@ -77,31 +77,12 @@ class ConvertKernelToDataflowPass(ModulePass):
             Rewriter.replace_op(func, build_network(func, shared_bytes))
 
 
-def _label(op: Operation) -> str:
-    short = op.name.split(".")[-1]
-    hint = op.results[0].name_hint if op.results else None
-    return f"{short}.{hint}" if hint else short
-
-
-def _convert_compute(builder: NetworkBuilder, op: Operation) -> None:
-    """One operation, one stage."""
-    inputs = [builder.held(operand, op) for operand in op.operands]
-
-    def compute(arguments: Sequence[SSAValue]) -> tuple[list[Operation], SSAValue, list[SSAValue]]:
-        clone = op.clone()
-        clone.operands = arguments
-        return [clone], clone.results[0], []
-
-    types = [operand.type for operand in op.operands]
-    builder.sources[op.results[0]] = add_stage(builder, op, _label(op), inputs, types, compute)
-
-
 def _convert_op(builder: NetworkBuilder, op: Operation) -> None:
-    if convert_special(builder, op):
+    if stands_in_readers(op) or convert_special(builder, op):
         return
     if not isinstance(op, ComputeOp):
         fail(op, f"{op.name} has no form as a stage")
-    _convert_compute(builder, op)
+    convert_compute(builder, op)
 
 
 def _convert_block(builder: NetworkBuilder, block: Block) -> None:

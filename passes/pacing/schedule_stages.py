@@ -52,7 +52,7 @@ from ...dialects.dataflow_kernel import channel_of
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail
-from ..units.traffic import held_tiles, read_bytes, stage_flops
+from ..units.traffic import held_tiles, read_bytes, stage_cycles
 
 
 def _port_cycles(size_bytes: int, channel: SSAValue, machine: Machine) -> int:
@@ -81,8 +81,7 @@ def schedule_stage(stage: dataflow.StageOp, machine: Machine) -> None:
     written = max(
         (_port_cycles(channel_of(out).type.tile_bytes, out, machine) for out in stage.outs), default=0
     )
-    peak = stage.pcus.value.data * machine.pcu_flops_per_cycle
-    interval = max(1, streamed, written, -(-stage_flops(stage) // peak))
+    interval = max(1, streamed, written, stage_cycles(stage, machine, stage.pcus.value.data))
     stage.ii = IntegerAttr(interval, i64)
     stage.latency = IntegerAttr(max(1, interval + held + machine.stage_latency_cycles), i64)
 

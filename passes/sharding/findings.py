@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects.operation import ComputeOp, Instead
 from ...dialects.sharding import Layout, Placement
+from ...dialects.vocabulary import ExpertSharding
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """What a model is split over, and how."""
+
+    count: int
+    experts: ExpertSharding = "ffn"
+    """What of the experts each has."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +58,26 @@ class Layer:
     """Numbers of the arguments that are weights or states."""
     uses: Mapping[int, list[GlobalUse]]
     """What the body needs of each of them."""
+
+
+def by_argument(body: BodySharding, layer: FuncOp) -> dict[int, list[GlobalUse]]:
+    """What the body of a layer needs of its arguments, by their numbers."""
+    uses: dict[int, list[GlobalUse]] = {}
+    numbers: dict[SSAValue, int] = {argument: argument.index for argument in layer.args}
+    for use in body.global_uses:
+        if use.value in numbers:
+            uses.setdefault(numbers[use.value], []).append(use)
+    return uses
+
+
+def together(parts: Iterable[BodySharding]) -> BodySharding:
+    """What has been found in several bodies."""
+    whole = BodySharding()
+    for part in parts:
+        whole.layouts |= part.layouts
+        whole.instead |= part.instead
+        whole.whole_uses |= part.whole_uses
+        whole.global_uses += part.global_uses
+        whole.remarks += part.remarks
+        whole.views |= part.views
+    return whole

@@ -27,7 +27,7 @@ from ...dialects.sharding import (
 )
 from ...dialects.tensors import shape_of
 from ..diagnostics import describe, fail
-from .findings import BodySharding, GlobalUse, Layer
+from .findings import BodySharding, GlobalUse, Layer, Sockets, by_argument, together
 from .wanted import wanted_placements
 
 
@@ -41,7 +41,7 @@ class ShardingPlan:
     """The weights and states that are split, by name."""
 
 
-def plan_sharding(module: ModuleOp, sockets: int) -> ShardingPlan:
+def plan_sharding(module: ModuleOp, over: Sockets) -> ShardingPlan:
     """Propagate through every called layer and every step.
 
     Raises: PassFailedException where something cannot be split evenly, or where a weight or state would have
@@ -54,11 +54,11 @@ def plan_sharding(module: ModuleOp, sockets: int) -> ShardingPlan:
     layers: dict[str, Layer] = {}
     parts: list[BodySharding] = []
     for name, arguments in given.items():
-        body = _shard_layer(private[name], arguments, sockets)
-        layers[name] = Layer(arguments, _by_argument(body, private[name]))
+        body = _shard_layer(private[name], arguments, over)
+        layers[name] = Layer(arguments, by_argument(body, private[name]))
         parts.append(body)
-    parts += [shard_body(_body(step), _fetched(_body(step)), layers, sockets) for step in steps]
-    body = _together(parts)
+    parts += [shard_body(_body(step), _fetched(_body(step)), layers, over) for step in steps]
+    body = together(parts)
     globals = _splits(body.global_uses)
     called = [private[name] for name in given]
     for op in (op for f in (*called, *steps) for op in _body(f).ops if isinstance(op, nn.GetGlobalOp)):
@@ -91,35 +91,14 @@ def _given_globals(steps: Iterable[FuncOp], private: Mapping[str, FuncOp]) -> di
     return given
 
 
-def _shard_layer(layer: FuncOp, global_arguments: Set[int], sockets: int) -> BodySharding:
+def _shard_layer(layer: FuncOp, global_arguments: Set[int], over: Sockets) -> BodySharding:
     """Propagate through the body of a layer; a weight or state that it does not use stays whole."""
     block = _body(layer)
     arguments = {block.args[number] for number in global_arguments}
-    body = shard_body(block, _fetched(block) | arguments, {}, sockets)
+    body = shard_body(block, _fetched(block) | arguments, {}, over)
     unused = arguments - {use.value for use in body.global_uses}
     body.global_uses += [GlobalUse(value, layer, REPLICATED) for value in unused]
     return body
-
-
-def _by_argument(body: BodySharding, layer: FuncOp) -> dict[int, list[GlobalUse]]:
-    uses: dict[int, list[GlobalUse]] = {}
-    numbers: dict[SSAValue, int] = {argument: argument.index for argument in layer.args}
-    for use in body.global_uses:
-        if use.value in numbers:
-            uses.setdefault(numbers[use.value], []).append(use)
-    return uses
-
-
-def _together(parts: Iterable[BodySharding]) -> BodySharding:
-    whole = BodySharding()
-    for part in parts:
-        whole.layouts |= part.layouts
-        whole.instead |= part.instead
-        whole.whole_uses |= part.whole_uses
-        whole.global_uses += part.global_uses
-        whole.remarks += part.remarks
-        whole.views |= part.views
-    return whole
 
 
 def _splits(uses: Iterable[GlobalUse]) -> dict[str, Split]:
@@ -145,7 +124,7 @@ def _named(uses: Iterable[GlobalUse]) -> Iterator[tuple[str, GlobalUse]]:
 
 
 def shard_body(
-    block: Block, globals: Set[SSAValue], layers: Mapping[str, Layer], sockets: int
+    block: Block, globals: Set[SSAValue], layers: Mapping[str, Layer], over: Sockets
 ) -> BodySharding:
     """Propagate through the operations of a body, in order.
 
@@ -155,7 +134,7 @@ def shard_body(
     Raises: PassFailedException at an operation that cannot be split evenly, that needs what is padded whole,
         or that has no rule.
     """
-    rules = _Rules(globals, layers, sockets, wanted_placements(block, sockets))
+    rules = _Rules(globals, layers, over, wanted_placements(block, over.count))
     for op in block.ops:
         rules.visit(op)
     return rules.body
@@ -167,7 +146,7 @@ class _Rules:
 
     globals: Set[SSAValue]
     layers: Mapping[str, Layer]
-    sockets: int
+    over: Sockets
     wanted: Mapping[SSAValue, Placement]
     """How the results of products have to lie for the heads that they hold; else the rules choose."""
     body: BodySharding = field(default_factory=BodySharding)
@@ -200,7 +179,7 @@ class _Rules:
             self._shard_parts(op, sharded)
             return
         if not isinstance(sharded, Sharded):
-            message = f"there is no rule for how {op.name} runs on {self.sockets} sockets"
+            message = f"there is no rule for how {op.name} runs on {self.over.count} sockets"
             fail(op, message, "run it on one socket, or give the operation a method `shard`")
         for number, needed in enumerate(sharded.operands):
             self._need(op, number, needed)
@@ -236,7 +215,7 @@ class _Rules:
     # How values lie, and how operations need them.
 
     def _view(self, op: Operation) -> ShardView:
-        """What the rule of an operation sees.
+        """What the rule of an operation sees; of a view of weights, the first of these is what counts.
 
         Raises: CannotSplit where a view of weights among its operands cannot be split.
         """
@@ -244,10 +223,13 @@ class _Rules:
         free = frozenset(number for number, value in enumerate(op.operands) if self._is_free(value))
         wanted = self.wanted.get(op.results[0]) if op.results else None
         preferred = dict[int, Placement]()
+        first = op.WEIGHTS[0] if isinstance(op, ComputeOp) and self._is_view(op) else None
         for number, value in enumerate(op.operands):
+            if first not in (None, number):
+                continue
             if value in self.views and (best := self.views[value].preferred(self._view(self.views[value]))):
                 preferred[number] = best
-        return ShardView(self.sockets, operands, free, wanted, preferred)
+        return ShardView(self.over.count, operands, free, wanted, preferred, self.over.experts)
 
     def _is_free(self, value: SSAValue) -> bool:
         """Whether a value lies as it is needed: weights, states and views of weights."""
@@ -302,7 +284,7 @@ class _Rules:
 
 def _can_be_gathered(value: SSAValue, given: Placement) -> bool:
     """Whether the whole of a value can be made of its parts: zeros, if any, stand behind its columns."""
-    if not isinstance(given, Split) or given.blocks > 1:
+    if not isinstance(given, Split) or given.blocks > 1 or given.places:
         return False
     return not given.runs or (given.ends_in_zeros and given.axis == len(shape_of(value)) - 1)
 

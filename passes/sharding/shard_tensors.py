@@ -24,8 +24,9 @@ from ...dialects.kernel import FunctionLikeOp
 from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.sharding import PARTIAL, Split
 from ...dialects.tensors import element_type_of, shape_of
+from ...dialects.vocabulary import ExpertSharding
 from ..diagnostics import add_remark, fail
-from .findings import BodySharding
+from .findings import BodySharding, Sockets
 from .plan import ShardingPlan, plan_sharding
 
 
@@ -41,6 +42,11 @@ class ShardTensorsPass(ModulePass):
     the host or the caller, is gathered (`collective.all_gather`). A norm of groups that are heads needs
     nothing of the other sockets. One over all heads of queries or keys, which have to stay apart, becomes a
     sum of squares, its sum over the sockets, and a scale (`nn.square_sum`, `nn.rms_scale`).
+
+    Of chosen experts each socket has a part of the feed-forward network of each, so that all have equal work
+    whichever are chosen; or, with `experts=sockets`, some whole experts. Then each asks which of its own are
+    named (`collective.own_experts`) and has places for as many as that can be at most; the product behind
+    them leaves a sum over the sockets, too.
 
     Heads that do not divide are padded with heads of zeros: of 3 query heads that share a KV head on 2
     sockets, each gets 2, one of them zeros (`shard_runs`). The rows of the next product that meet them are
@@ -98,6 +104,9 @@ class ShardTensorsPass(ModulePass):
 
     sockets: int = 0
     """Over how many sockets; those of the module's machine if 0, else the machine is given so many."""
+    experts: ExpertSharding = "ffn"
+    """What of the experts each socket has: a part of each, or whole ones, those that stand one behind another
+    in their stacks."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.sockets < 0:
@@ -111,7 +120,7 @@ class ShardTensorsPass(ModulePass):
             set_machine(op, machine.with_values({"sockets": sockets}))
         if sockets > 1 and not split_before:
             _check_level(op)
-            _split(op, plan_sharding(op, sockets))
+            _split(op, plan_sharding(op, Sockets(sockets, self.experts)))
 
 
 def _is_split(module: ModuleOp) -> bool:

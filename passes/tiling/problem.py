@@ -5,12 +5,12 @@ Along which axes a stage may be cut is what the tile rules of its operations say
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import lcm, prod
 
 from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
 from ...dialects import dataflow, nn
 from ...dialects.dataflow_kernel import consumer_of, producer_of, readers_of
@@ -100,7 +100,8 @@ class TilingProblem:
         """
         stage, axes = self.stages[number], self.axes[number]
         cut = [link for link in self.links(number) if link.made is not None and link.read is not None]
-        ports = [Port(*port) for port in zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)]
+        inputs = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
+        ports = [Port(*port, number in axes.ratios) for number, port in enumerate(inputs)]
         slots = [port.slots for port in ports if port.slots is not None]
         bursts = [
             Bursts(axes.extent // (port.slots or 1), port.element_bytes, request_bytes)
@@ -129,6 +130,8 @@ class Port:
     channel: SSAValue
     argument: SSAValue
     cut: Cut | None
+    has_ratio: bool
+    """It has another number of indices than the stage, as scales of blocks have."""
 
     @property
     def is_cut(self) -> bool:
@@ -149,7 +152,7 @@ class Port:
     def cuts_neighbours(self) -> bool:
         """Whether it is a stream cut along its last axis, whose elements are neighbours in memory."""
         last = len(shape_of(self.argument)) - 1
-        return self.is_cut and self.cut is not None and self.cut.axis == last
+        return self.is_cut and not self.has_ratio and self.cut is not None and self.cut.axis == last
 
     @property
     def slots(self) -> int | None:
@@ -174,6 +177,10 @@ def tiling_problem(network: dataflow.KernelOp) -> TilingProblem:
     return problem
 
 
+Ratio = tuple[int, int]
+"""So many indices of an operand for so many of the axis that is cut; see `TileRule`."""
+
+
 @dataclass(frozen=True)
 class StageAxes:
     """The tiled axis of each body argument and of each yielded value; None stands for whole.
@@ -189,6 +196,13 @@ class StageAxes:
     """The last tile may be larger than what is left of the extent."""
     adds_up: bool = False
     """It accumulates over its tiles, so there must be zeros where the last one hangs over."""
+    ratios: Mapping[int, Ratio] = field(default_factory=dict[int, Ratio])
+    """Of the arguments of which other numbers of indices are cut, by number."""
+
+    def argument_extent(self, number: int, extent: int) -> int:
+        """How many indices of an argument belong to so many of the stage."""
+        own, indices = self.ratios.get(number, (1, 1))
+        return -(-extent * own // indices)
 
 
 def cut_type(type_: Attribute, cut: Cut | None, extent: int) -> Attribute:
@@ -249,12 +263,19 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
             return whole
         rules.append(rule)
     arguments = tuple(axes.get(argument) for argument in block.args)
+    ratios = _ratios(stage, rules)
     extents = {
         shape_of(argument)[axis.axis] // axis.unit
-        for argument, axis in zip(block.args, arguments, strict=True)
-        if axis is not None
+        for number, (argument, axis) in enumerate(zip(block.args, arguments, strict=True))
+        if axis is not None and ratios is not None and number not in ratios
     }
-    if len(extents) != 1:
+    if ratios:
+        extents |= {
+            shape_of(value)[axis.axis] // axis.unit
+            for value, axis in axes.items()
+            if isinstance(value, OpResult) and axis is not None
+        }
+    if len(extents) != 1 or ratios is None:
         return whole
     yielded = tuple(axes.get(value) for value in stage.yielded())
     if any(axis is not None for axis in yielded[len(stage.outs) :]):
@@ -262,7 +283,23 @@ def stage_axes(stage: dataflow.StageOp) -> StageAxes:
     extent, multiple = extents.pop(), lcm(_store_multiple(stage), *(rule.multiple for rule in rules))
     adds_up = any(rule.accumulates for rule in rules)
     may_hang_over = extent % multiple == 0 and (not adds_up or _adds_zeros(stage, rules))
-    return StageAxes(arguments, yielded, extent, multiple, may_hang_over, adds_up)
+    blocks = lcm(multiple, *(rule.block for rule in rules))
+    return StageAxes(arguments, yielded, extent, blocks, may_hang_over, adds_up, ratios)
+
+
+def _ratios(stage: dataflow.StageOp, rules: Sequence[TileRule]) -> dict[int, Ratio] | None:
+    """The arguments of which other numbers of indices are cut; None where one is no stream of its own."""
+    numbers: dict[SSAValue, int] = {argument: argument.index for argument in stage.body.block.args}
+    found: dict[int, Ratio] = {}
+    for op, rule in zip(stage.body_ops(), rules, strict=True):
+        for operand, axis, ratio in zip(op.operands, rule.operands, rule.ratios, strict=False):
+            if axis is None or ratio == (1, 1):
+                continue
+            number = numbers.get(operand, len(stage.ins))
+            if number >= len(stage.ins) or not streams_tiles(stage.ins[number]):
+                return None
+            found[number] = ratio
+    return found
 
 
 def _adds_zeros(stage: dataflow.StageOp, rules: Sequence[TileRule]) -> bool:

@@ -14,7 +14,7 @@ from ...dialects.dataflow_kernel import producer_of
 from ...dialects.machine import Machine
 from ...dialects.tensors import size_bytes_of, tile_of
 from ...dialects.vocabulary import Rate
-from ..units.traffic import owners
+from ..units.traffic import owners, pcu_cycles
 from .exchanges import Exchange, Load, Share
 
 Splits = Mapping[tuple[str, int], Share]
@@ -90,7 +90,7 @@ def _stream(unit: UnitOp, machine: Machine, splits: Splits) -> Share:
 
 def _work(stage: dataflow.StageOp, machine: Machine, splits: Splits) -> Share:
     """Cycles of one PCU for the FLOPs of a stage, or for what streams into it if that takes longer."""
-    flops = sum(op.flops() for op in stage.body_ops()) * stage.work / machine.pcu_flops_per_cycle
+    flops = pcu_cycles(stage, machine) * stage.work
     loads = [unit for unit in map(producer_of, stage.ins) if isinstance(unit, dataflow.LoadOp)]
     sizes = [(load.work * size_bytes_of(tile_of(load.channels[0])), load) for load in loads]
     size, largest = max(sizes, key=lambda one: one[0], default=(0, None))

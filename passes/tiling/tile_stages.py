@@ -143,8 +143,9 @@ def _cut_body(stage: dataflow.StageOp, axes: StageAxes, extent: int) -> None:
     block = stage.body.block
     results = {op: _cut_result(op) for op in stage.body_ops()}  # by the shapes that they have whole
     kinds: dict[SSAValue, Cut | None] = {}
-    for argument, axis in zip(list(block.args), axes.arguments, strict=True):
-        kinds[_set_type(argument, cut_type(argument.type, axis, extent))] = axis
+    for number, (argument, axis) in enumerate(zip(list(block.args), axes.arguments, strict=True)):
+        tile = cut_type(argument.type, axis, axes.argument_extent(number, extent))
+        kinds[_set_type(argument, tile)] = axis
     for op, cut in results.items():
         result = op.results[0]
         is_cut = any(kinds.get(operand) is not None for operand in op.operands)

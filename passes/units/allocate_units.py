@@ -56,7 +56,7 @@ from ..knobs import Knob
 from .residency_problem import own_works
 from .resident_weights import is_resident, kernel_units, resident_place
 from .solvers import Shortage, Task, share_units
-from .traffic import is_stream, needed_pmus, pass_tiles, read_bytes, room_bytes, stage_flops
+from .traffic import is_stream, needed_pmus, pass_tiles, pcu_cycles, read_bytes, room_bytes
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _channel_task(
 
 
 def _stage_task(stage: dataflow.StageOp, machine: Machine) -> Task:
-    compute = stage_flops(stage) / machine.pcu_flops_per_cycle
+    compute = pcu_cycles(stage, machine)
     streamed = sum(size for size, changes in read_bytes(stage) if changes)
     stream = streamed / machine.pmu_port_bytes_per_cycle
     return Task(stage.label.data, 1, stage.firings.value.data * max(compute, stream))

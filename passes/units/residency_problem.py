@@ -17,7 +17,7 @@ from ...dialects.vocabulary import CALL, Rate
 from .residency import Problem, Rates, Weight, balance
 from .residency_kernels import Kernel, Read, Section, Step
 from .resident_weights import resident_place
-from .traffic import needed_pmus, pass_tiles, read_bytes, stage_flops
+from .traffic import needed_pmus, pass_tiles, pcu_cycles, read_bytes
 
 LoadsOfWeights = Mapping[str, Sequence[dataflow.LoadOp]]
 
@@ -124,8 +124,7 @@ class _Reader:
         size_bytes = channel.type.tile_bytes * pass_tiles(channel)
         work = float(size_bytes)
         if isinstance(unit, dataflow.StageOp) and _is_streamed(unit, value):
-            flops = stage_flops(unit) * unit.firings.value.data
-            cycles = flops / self.machine.pcu_flops_per_cycle
+            cycles = pcu_cycles(unit, self.machine) * unit.firings.value.data
             work = max(work, cycles * self.machine.pmu_port_bytes_per_cycle)
         if not isinstance(producer, dataflow.LoadOp) or producer.runs != unit.runs:
             return Read(least, work, written=_written_bytes(channel))

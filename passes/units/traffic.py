@@ -7,7 +7,7 @@ defaults. What a step moves of each weight and state is what it costs to keep th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -21,7 +21,7 @@ from ...dialects.dataflow_accesses import unordered_accesses
 from ...dialects.dataflow_kernel import consumer_of, producer_of
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import set_machine
-from ...dialects.tensors import size_bytes_of, tile_of
+from ...dialects.tensors import shape_of, size_bytes_of, tile_of
 from .. import load_pass
 
 
@@ -101,9 +101,24 @@ def network_pmus(network: dataflow.KernelOp, machine: Machine) -> int:
     return sum(needed_pmus(channel, machine, looped=looped) for channel in network.channels())
 
 
-def stage_flops(stage: dataflow.StageOp) -> int:
+def _flops(stage: dataflow.StageOp) -> int:
     """Floating-point operations of one firing."""
     return sum(op.flops() for op in stage.body_ops())
+
+
+def _wide_flops(stage: dataflow.StageOp) -> int:
+    """Of these, those of products of wide numbers."""
+    return sum(op.wide_flops() for op in stage.body_ops())
+
+
+def pcu_cycles(stage: dataflow.StageOp, machine: Machine) -> float:
+    """Cycles that one PCU takes to compute one firing."""
+    return machine.pcu_cycles(_flops(stage), _wide_flops(stage))
+
+
+def stage_cycles(stage: dataflow.StageOp, machine: Machine, pcus: int) -> int:
+    """Cycles that so many PCUs take to compute one firing, rounded up."""
+    return machine.compute_cycles(_flops(stage), _wide_flops(stage), pcus)
 
 
 def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:
@@ -117,20 +132,33 @@ def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:
     ]
 
 
-def _streams(network: dataflow.KernelOp) -> Iterator[tuple[SSAValue, int]]:
+def _named_shares(module: ModuleOp) -> dict[int, float]:
+    """By their number, the share of slots that ids name where rows choose at random; the largest there is."""
+    shares: dict[int, float] = {}
+    for op in module.walk():
+        if isinstance(op, nn.DistinctOp):
+            (slots,) = shape_of(op.result)
+            shares[slots] = max(shares.get(slots, 0), op.expected / slots)
+    return shares
+
+
+def _streams(network: dataflow.KernelOp, named: Mapping[int, float]) -> Iterator[tuple[SSAValue, int]]:
     """What each stream of a network reads or writes in memory, and the bytes that it moves in a call."""
     for unit in network.units():
-        if isinstance(unit, dataflow.LoadOp | dataflow.StoreOp) and unit.memory is not None:
+        if isinstance(unit, dataflow.LoadOp) and unit.by is not None:
+            whole = unit.passes * size_bytes_of(unit.stream_type)
+            yield unit.source, round(whole * named.get(unit.slots, 1))
+        elif isinstance(unit, dataflow.LoadOp | dataflow.StoreOp) and unit.memory is not None:
             yield unit.memory, unit.passes * size_bytes_of(unit.stream_type)
         elif unit.memory is not None and unit.memory_port is not None:
             yield unit.memory, unit.passes * unit.work * size_bytes_of(tile_of(unit.memory_port))
 
 
-def _argument_bytes(target: Operation) -> list[int]:
+def _argument_bytes(target: Operation, named: Mapping[int, float]) -> list[int]:
     """Bytes that a call moves of each argument; all of it in a kernel that is no network yet."""
     if isinstance(target, dataflow.KernelOp):
         moved = Counter[SSAValue]()
-        for memory, size in _streams(target):
+        for memory, size in _streams(target, named):
             moved[memory] += size
         return [moved[argument] for argument in target.args]
     signature = target.properties["function_type"]
@@ -153,18 +181,19 @@ def traffic_bytes(module: ModuleOp, schedule: kernel.ScheduleOp) -> Counter[str]
     """Bytes that a step moves of each weight and state; parts of a stack have equal shares of it.
 
     A weight counts as often as it is read, a table the rows that are gathered, a cache what attention reads
-    of it and what is appended.
+    of it and what is appended; of a stack of experts, the slices that rows name in the mean where they choose
+    at random.
     """
     named = ((op.properties.get("sym_name"), op) for op in module.ops)
     targets = {symbol.data: op for symbol, op in named if isinstance(symbol, StringAttr)}
-    arguments: dict[str, list[int]] = {}
+    arguments, shares = dict[str, list[int]](), _named_shares(module)
     moved = Counter[str]()
     for call in schedule.body.block.ops:
         if not isinstance(call, kernel.CallOp):
             continue
         callee = call.callee.root_reference.data
         if callee not in arguments:
-            arguments[callee] = _argument_bytes(targets[callee])
+            arguments[callee] = _argument_bytes(targets[callee], shares)
         for value, size in zip(call.arguments, arguments[callee], strict=True):
             names = owners(value)
             for name in names:

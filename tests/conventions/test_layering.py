@@ -80,7 +80,7 @@ ASKS = {
             "traffic.pass_tiles",
             "traffic.read_bytes",
             "traffic.room_bytes",
-            "traffic.stage_flops",
+            "traffic.stage_cycles",
         }
     },
     "placing": {
@@ -92,7 +92,7 @@ ASKS = {
             "traffic.pass_tiles",
         }
     },
-    "tiling": {"units": {"traffic.owners"}},
+    "tiling": {"units": {"traffic.owners", "traffic.pcu_cycles"}},
 }
 """The functions through which one subject of the passes asks another; everything else is its own affair."""
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from kl.backends.collectives import COLLECTIVES, all_gather, all_reduce, sharded_embedding, shards
+from kl.backends.collectives import (
+    COLLECTIVES,
+    all_gather,
+    all_reduce,
+    own_experts,
+    sharded_embedding,
+    shards,
+)
 from kl.backends.numerics import embedding
 from kl.backends.tensors import TensorSpec, dtypes
 
@@ -92,3 +99,17 @@ def test_every_operation_of_the_dialect_has_a_meaning():
     from kl.dialects.collective import COLLECTIVE
 
     assert {op.name for op in COLLECTIVE.operations} == set(COLLECTIVES)
+
+
+def test_sockets_count_their_own_experts():
+    ids = np.array([[0, 3], [5, 1]], np.int32)
+    first, second, third = own_experts([[ids]] * 3, {"experts": 2}, TensorSpec((2, 2), "i32"))
+    assert_array_equal(first, [[0, -1], [-1, 1]])
+    assert_array_equal(second, [[-1, 1], [-1, -1]])
+    assert_array_equal(third, [[-1, -1], [1, -1]])
+
+
+@pytest.mark.parametrize("wrong", [-1, 6])
+def test_an_expert_that_no_socket_has(wrong: int):
+    with pytest.raises(ValueError, match=f"expert {wrong} is outside 0 to 5"):
+        own_experts([[np.array([[0, wrong]])]] * 3, {"experts": 2}, TensorSpec((1, 2), "i32"))

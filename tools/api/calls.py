@@ -8,13 +8,13 @@ from inspect import Parameter, signature
 from os import PathLike, fspath
 from typing import Any, TypeVar, Unpack
 
-from ...backends.targets import TimeOptions
 from ...dialects.vocabulary import Orchestration
+from ..choosing import choose
 from ..compilation import Compiler, emit
 from ..diagnostics import Diagnostic
 from ..options import CompilerOptions, TimingOptions
+from ..routing import time_options
 from ..values import HELP_MARK, InputError
-from ..variants import chosen
 from .compilation import TEXT, Compilation, compared, comparison_options, sources_of
 from .errors import listening
 from .keywords import CompareKeywords, Keywords, check_known, filled
@@ -52,7 +52,7 @@ def compile(model: str | PathLike[str], **keywords: Unpack[Keywords]) -> Compila
     """
     compiler = compiler_of("compile", model, {**keywords}, Keywords)
     with listening(sources_of(compiler)) as remarks:
-        return compiled(compiler, TimeOptions(), remarks, may_step=False)
+        return compiled(compiler, TimingOptions(), remarks, may_step=False)
 
 
 @showing(Keywords)
@@ -61,6 +61,7 @@ def time(
     *,
     position: int | None = None,
     orchestration: Orchestration = "hardware",
+    experts: str | None = None,
     **keywords: Unpack[Keywords],
 ) -> TimeResult:
     """Compile a model and time one call, as `kl time` does.
@@ -72,10 +73,9 @@ def time(
     """
     compiler = compiler_of("time", model, {**keywords}, Keywords)
     with listening(sources_of(compiler)) as remarks:
-        said = filled(TimingOptions, {"position": position, "orchestration": orchestration})
-        options = TimeOptions(said.position, said.orchestration)
-        compilation = compiled(compiler, options, remarks, may_step=True)
-    return compilation.time(position=position, orchestration=orchestration)
+        own = {"position": position, "orchestration": orchestration, "experts": experts}
+        compilation = compiled(compiler, filled(TimingOptions, own), remarks, may_step=True)
+    return compilation.time(position=position, orchestration=orchestration, experts=experts)
 
 
 @showing(CompareKeywords)
@@ -84,6 +84,7 @@ def compare(
     *,
     position: int | None = None,
     orchestration: Orchestration = "hardware",
+    experts: str | None = None,
     steps_per_call: int | None = None,
     **keywords: Unpack[CompareKeywords],
 ) -> Comparison:
@@ -91,7 +92,8 @@ def compare(
 
     Raises: Error and TypeError as `compile` and `Compilation.compare` do.
     """
-    own = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+    own = {"position": position, "orchestration": orchestration}
+    own |= {"experts": experts, "steps_per_call": steps_per_call}
     compiler = compiler_of("compare", model, {**keywords}, CompareKeywords)
     with listening(sources_of(compiler)):
         given = compiler.read()
@@ -104,6 +106,7 @@ def show(
     *,
     position: int | None = None,
     orchestration: Orchestration = "hardware",
+    experts: str | None = None,
     steps_per_call: int | None = None,
     window: tuple[int, int] | None = None,
     **keywords: Unpack[CompareKeywords],
@@ -114,7 +117,8 @@ def show(
     """
     from .pages import shown
 
-    own = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+    own = {"position": position, "orchestration": orchestration}
+    own |= {"experts": experts, "steps_per_call": steps_per_call}
     compiler = compiler_of("show", model, {**keywords}, CompareKeywords)
     with listening(sources_of(compiler)) as remarks:
         return shown(comparison_options(compiler, own), compiler.read(), window, remarks)
@@ -136,11 +140,11 @@ def compiler_of(function: str, model: object, keywords: dict[str, Any], known: t
 
 
 def compiled(
-    compiler: Compiler, options: TimeOptions, remarks: list[Diagnostic], *, may_step: bool
+    compiler: Compiler, timing: TimingOptions, remarks: list[Diagnostic], *, may_step: bool
 ) -> Compilation:
     """Read and lower what a compiler is for, and hold that it is a program if it should be one."""
     given = compiler.read()
-    choice = chosen(compiler, given, options, may_step=may_step)
+    choice = choose(compiler, given, time_options(timing, given.target), may_step=may_step)
     if given.level == "program":
         return Compilation(compiler, given, given, choice, (), tuple(remarks))
     lowered = replace(given, module=given.module.clone())

@@ -113,13 +113,14 @@ class Compilation:
         with self._listening():
             self._emitted()
             found = compile_command.memory_map(self.lowered)
-        return Memory(found.document, found.tables)
+        return Memory(found.document, (*found.tables, *found.summary))
 
     def time(
         self,
         *,
         position: int | None = None,
         orchestration: Orchestration = "hardware",
+        experts: str | None = None,
         per_layer: bool = False,
         per_stage: bool = False,
         trace: Path | None = None,
@@ -131,8 +132,9 @@ class Compilation:
 
         Raises: Error for a value that an option does not take, and where the program cannot run to its end.
         """
-        keywords = {"position": position, "orchestration": orchestration, "per_layer": per_layer}
-        keywords |= {"per_stage": per_stage, "trace": trace, "trace_iterations": trace_iterations}
+        keywords = {"position": position, "orchestration": orchestration, "experts": experts}
+        keywords |= {"per_layer": per_layer, "per_stage": per_stage}
+        keywords |= {"trace": trace, "trace_iterations": trace_iterations}
         with self._listening() as remarks:
             keywords |= {"intervals": intervals, "window": window_text(window)}
             whole = replace(self.compiler.options, json=True)  # the result has all that the document has
@@ -163,7 +165,9 @@ class Compilation:
             given, options = self._reading(weights, ignore)
             whole = keywords | {"orchestration": orchestration}
             command = filled(run_command.Command, whole, compiler=options)
-            module = run_command.reference_module(self.compiler, given) if command.check else None
+            module = (
+                run_command.reference_module(self.compiler, given, self.choice) if command.check else None
+            )
             done = run_command.execute(command, given, self._emitted(), module)
             document = run_command.document(command, given, done)
         return RunResult(done, document, (*self.remarks, *remarks))
@@ -186,6 +190,7 @@ class Compilation:
         *,
         position: int | None = None,
         orchestration: Orchestration = "hardware",
+        experts: str | None = None,
         steps_per_call: int | None = None,
     ) -> Comparison:
         """The same model for the same machine in all variants, as `kl compare` times them.
@@ -195,7 +200,8 @@ class Compilation:
         Raises: Error for a value that an option does not take, an input that has its kernels already, a
             pipeline of one's own, and where all variants are refused.
         """
-        keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+        keywords = {"position": position, "orchestration": orchestration}
+        keywords |= {"experts": experts, "steps_per_call": steps_per_call}
         self._check_is_compared()
         return compared(self.compiler, self.given, keywords)
 
@@ -204,6 +210,7 @@ class Compilation:
         *,
         position: int | None = None,
         orchestration: Orchestration = "hardware",
+        experts: str | None = None,
         steps_per_call: int | None = None,
         window: tuple[int, int] | None = None,
     ) -> Page:
@@ -215,7 +222,8 @@ class Compilation:
         """
         from .pages import shown
 
-        keywords = {"position": position, "orchestration": orchestration, "steps_per_call": steps_per_call}
+        keywords = {"position": position, "orchestration": orchestration}
+        keywords |= {"experts": experts, "steps_per_call": steps_per_call}
         self._check_is_compared()
         with self._listening() as remarks:
             return shown(comparison_options(self.compiler, keywords), self.given, window, remarks)
@@ -258,6 +266,6 @@ def comparison_options(compiler: Compiler, keywords: dict[str, Any]) -> Comparis
     Raises: InputError for a value that an option does not take.
     """
     options = compiler.options
-    edits, spill = options.mapping.edits, options.mapping.spill
-    parts = {"model": options.model, "machine": options.machine, "edits": edits, "spill": spill}
+    parts = {"model": options.model, "machine": options.machine}
+    parts |= {name: getattr(options.mapping, name) for name in ("edits", "spill", "expert_sharding")}
     return filled(ComparisonOptions, keywords, **parts)

@@ -60,6 +60,8 @@ class CompareKeywords(ModelKeywords, MachineKeywords, EditKeywords, total=False)
 
     spill: bool | None
     """Whether DDR may hold weights and caches that do not fit HBM."""
+    expert_sharding: Literal["ffn", "sockets", "auto"] | None
+    """What of the experts each socket has."""
 
 
 class Keywords(CompareKeywords, total=False):

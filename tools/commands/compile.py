@@ -123,7 +123,7 @@ def _plans(command: Command, given: Input) -> Iterator[tuple[str, _Plan]]:
 
     if command.memory:
         memory = memory_map(given)
-        yield "memory", _Plan(memory.document, memory.tables)
+        yield "memory", _Plan(memory.document, (*memory.tables, *memory.summary))
     if command.floorplan:
         plan = floorplan_of(given)
         yield "floorplan", _Plan(asdict(plan), [floorplan_table(plan)])
@@ -172,10 +172,10 @@ def _compile(
 ) -> dict[str, Any]:
     """The document that `--json` prints, with the text; the command line's pipeline may be `free` to end
     anywhere."""
+    from ..choosing import choose
     from ..driver import level_of
     from ..observer import LOOKS_AWAY
     from ..pipelines import join_passes
-    from ..variants import chosen
 
     start = given.level
     if LEVELS.index(start) > LEVELS.index(level):
@@ -186,7 +186,7 @@ def _compile(
     reached = level
     if given.level != "program":
         lowest = given.target.level if level == "program" else level
-        choice = chosen(compiler, given, TimeOptions())
+        choice = choose(compiler, given, TimeOptions())
         lowered = compiler.lower(given, None if free else lowest, choice, observer=observer or LOOKS_AWAY)
         pipeline, passes, remarks = lowered.pipeline, lowered.passes, lowered.remarks
         reached = level if level == "program" else level_of(given.module)

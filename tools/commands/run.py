@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ...backends.runs import Run, RunOptions, Step
 from ...backends.tables import Table
-from ...backends.targets import TimeOptions
+from ...backends.targets import Choice, TimeOptions
 from ...dialects.vocabulary import Orchestration
 from ..command_line import Natural, Positive, option
 from ..options import JSON_VERSION, CompilerOptions, orchestration_option
@@ -17,6 +17,7 @@ from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+    from xdsl.passes import ModulePass
 
     from ...backends.tensors import Array
     from ..compilation import Compiler
@@ -46,14 +47,14 @@ class Command:
 
 def run(command: Command) -> int:
     """Run the steps; 1 if the reference is asked for and differs."""
+    from ..choosing import choose
     from ..compilation import Compiler
-    from ..variants import chosen
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read(elsewhere=command.weights is not None)
-    module = reference_module(compiler, given) if command.check else None
-    options = TimeOptions(orchestration=command.orchestration)
-    program = compiler.program(given, chosen(compiler, given, options))
+    choice = choose(compiler, given, TimeOptions(orchestration=command.orchestration))
+    module = reference_module(compiler, given, choice) if command.check else None
+    program = compiler.program(given, choice)
     done = execute(command, given, program, module)
     if command.compiler.json:
         print_json(document(command, given, done))
@@ -143,15 +144,13 @@ def _weights(command: Command, given: Input) -> tuple[str | None, tuple[str, ...
     return command.weights, ignore
 
 
-def reference_module(compiler: Compiler, given: Input) -> ModuleOp:
+def reference_module(compiler: Compiler, given: Input, choice: Choice) -> ModuleOp:
     """The input as it was given: it says what the program must compute.
 
     On several sockets the order of the sums over them belongs to that, so a model is split first.
 
     Raises: InputError at the levels that have no meaning without a machine.
     """
-    from ...passes import load_pass
-
     if given.level == "program" or given.level == "rdu":
         raise InputError(
             f"{given.path} is a program for the machine, which has no reference{HELP_MARK}"
@@ -159,8 +158,23 @@ def reference_module(compiler: Compiler, given: Input) -> ModuleOp:
         )
     module = given.module.clone()
     if given.level == "nn":
-        load_pass("shard-tensors")().apply(compiler.ctx, module)
+        for one in _splitting(compiler, given, choice):
+            one.apply(compiler.ctx, module)
     return module
+
+
+def _splitting(compiler: Compiler, given: Input, choice: Choice) -> Iterator[ModulePass]:
+    """The passes that split a model over sockets, as the pipeline has them."""
+    from ..driver import parse_passes
+    from ..lowering import SHARD, default_passes
+    from ..pipelines import name_of, split_passes
+    from ..universe import available_passes
+
+    text = compiler.options.mapping.pipeline
+    passes = split_passes(text) if text is not None else default_passes(given.target, "nn", "kernel", choice)
+    for one in passes:
+        if name_of(one) == SHARD:
+            yield from parse_passes(available_passes(), one)
 
 
 def document(command: Command, given: Input, done: Executed) -> dict[str, Any]:

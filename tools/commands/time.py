@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from ...backends.intervals import intervals_json
@@ -13,6 +13,7 @@ from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..command_line import Positive, option
 from ..options import JSON_VERSION, CompilerOptions, TimingOptions
 from ..output import check_is_file, replacing
+from ..routing import time_options as step_options
 from ..terminal import print_json, print_tables
 from ..values import HELP_MARK, InputError, window
 
@@ -42,8 +43,8 @@ class Command:
 
 def run(command: Command) -> int:
     """Time one step and print the report."""
+    from ..choosing import time_chosen
     from ..compilation import Compiler
-    from ..variants import time_chosen
 
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
@@ -79,14 +80,13 @@ def time_options(command: Command, target: AnyTarget) -> TimeOptions:
             f"the target {target.name} knows no details of a step{HELP_MARK}"
             "leave out --per-layer, --per-stage, --trace and --intervals"
         )
-    return TimeOptions(
-        command.timing.position,
-        command.timing.orchestration,
-        command.per_layer,
-        command.per_stage,
-        iterations,
-        command.intervals,
-        part,
+    return replace(
+        step_options(command.timing, target),
+        layers=command.per_layer,
+        stages=command.per_stage,
+        trace_iterations=iterations,
+        intervals=command.intervals,
+        window=part,
     )
 
 
@@ -199,7 +199,7 @@ def main_rows(timing: Timing) -> list[tuple[str, str]]:
         rows.append(("context", context_text(timing)))
     if timing.first_step_extra_seconds:
         rows.append(("first call", first_call_text(timing)))
-    return rows
+    return [*rows, *timing.rows]
 
 
 def write_trace(path: str, trace: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from ..commands.compare import levels_text, speedup_text, variant_notes
 from ..commands.time import headline
 from ..pictures import bars
 from ..pictures.timelines import SERVERS, spans_of
-from ..terminal import print_table
+from ..terminal import print_table, print_tables
 from ..variants import Refused, Timed
 from .collection import Drawn, Shown
 
@@ -31,8 +31,20 @@ def print_text(shown: Shown) -> None:
             print(f"{one.name} is refused: {one.reason}")
     for line in variant_notes(results):
         print(line)
+    _print_memory(shown)
     _print_ledgers(timed, plain)
     _print_timelines([one for one in shown.drawn if one.timing.intervals is not None], plain)
+
+
+def _print_memory(shown: Shown) -> None:
+    """What lies in which memory, and what a step takes of that, of the main variant."""
+    if shown.memory is None or shown.main is None:
+        return
+    print(f"\nmemory of a socket, {shown.main.name}")
+    for name, value in shown.main.timing.rows:
+        print(f"{name}: {value}")
+    print()
+    print_tables(shown.memory.summary)
 
 
 def _row(one: Timed, results: list[Timed | Refused]) -> list[str]:

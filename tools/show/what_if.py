@@ -23,7 +23,7 @@ def ask(options: ComparisonOptions) -> WhatIf:
 
     Raises: InputError where the model cannot be asked about, what reading it raises.
     """
-    mapping = MappingOptions(options.spill, edits=options.edits)
+    mapping = MappingOptions(options.spill, options.expert_sharding, edits=options.edits)
     compiler = CompilerOptions(model=options.model, machine=options.machine, mapping=mapping)
     return what_if(compiler, options.timing)
 

@@ -36,6 +36,7 @@ from ..driver import parse_passes
 from ..inputs import ModuleInput, read_input
 from ..lowering import check_reached
 from ..options import PublishedOptions
+from ..routing import routing
 from ..universe import available_passes, find_target, make_context
 from ..values import HELP_MARK, InputError, Number
 from .parameters import Cost
@@ -214,6 +215,8 @@ class MappingEvaluation:
     machine: tuple[str, ...] = ()
     """The parameters of a point that are the machine's."""
     costs: tuple[Cost, ...] = ()
+    experts: str | None = None
+    """What `--experts` says."""
 
     def __call__(self, point: Mapping[str, Value]) -> Outcome:
         """The outcome of a point. What a pass refuses is infeasible, with its message.
@@ -239,7 +242,8 @@ class MappingEvaluation:
         target = source.found
         check_reached(lowered.module, target, target.level)
         program = target.compile(lowered.module, source.path)
-        options = TimeOptions(self.position, self.orchestration)
+        how = routing(self.experts, target)
+        options = TimeOptions(self.position, self.orchestration, routing=how)
         timing = target.time(program, options, lambda done, total: None)
         terms = target.terms(target.machine(lowered.module))
         measured = measure(target, program, timing)

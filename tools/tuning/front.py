@@ -76,6 +76,8 @@ class Found:
             options.append(f"--orchestration {evaluation.orchestration}")
         if evaluation.position is not None:
             options.append(f"--position {evaluation.position}")
+        if evaluation.experts is not None:
+            options.append(f"--experts {evaluation.experts}")
         return options
 
 

@@ -25,6 +25,7 @@ from ..machines import check_parameters
 from ..mapping import check_names
 from ..options import MachineOptions, ModelOptions, TuningOptions
 from ..parameters import parameters_of
+from ..routing import routing
 from ..study_options import StudyOptions
 from ..universe import available_passes, find_target
 from ..values import HELP_MARK, STDIN, InputError, assignments
@@ -96,6 +97,7 @@ def make_session(model: ModelOptions, tuning: TuningOptions, study: StudyOptions
         tuning.timing.position,
         tuple(names),
         costs,
+        tuning.timing.experts,
     )
     space = Space((*machines, *(knob.parameter for knob in mapping.knobs)), mapping.constraints)
     plan = _plan(tuning, study, evaluation, space)
@@ -208,6 +210,7 @@ def _plan(
         evaluation.position,
         evaluation.costs,
         *(() if source.target == DEFAULT_TARGET else (source.target,)),
+        *(() if evaluation.experts is None else (routing(evaluation.experts, source.found),)),
     )
     digest = hashlib.sha256(repr(what).encode()).hexdigest()[:8]
     settings = Settings(method=study.method)

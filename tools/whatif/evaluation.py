@@ -15,12 +15,13 @@ from contextlib import contextmanager, redirect_stderr
 from multiprocessing import resource_tracker
 from typing import Any
 
-from ...backends.targets import TimeOptions, Timing
+from ...backends.targets import Timing
+from ..choosing import time_chosen
 from ..compilation import Compiler
 from ..diagnostics import describe
+from ..routing import time_options
 from ..terminal import Advance
 from ..values import HELP_MARK, InputError
-from ..variants import time_chosen
 from .answers import Answer, Refused, Time
 from .points import Point
 
@@ -35,14 +36,13 @@ def time_point(point: Point) -> Answer:
 
 def timing_of(point: Point) -> Timing | Refused:
     """The timing of a point, or why there is none."""
-    options = TimeOptions(point.timing.position, point.timing.orchestration)
     path = ""
     try:
         with redirect_stderr(io.StringIO()):
             compiler = Compiler.of(point.compiler)
             given = compiler.read()
             path = given.path
-            return time_chosen(compiler, given, options)
+            return time_chosen(compiler, given, time_options(point.timing, given.target))
     except Exception as error:
         diagnostic = describe(error)
         if diagnostic is None:

@@ -34,8 +34,9 @@ class Point:
         return replace(self, compiler=replace(self.compiler, model=model), change=change)
 
     def of_model(self, name: str) -> Point:
-        """Another model, on the same machine and as it is."""
-        return replace(self, compiler=replace(self.compiler, model=ModelOptions(name)))
+        """Another model, on the same machine and as it is; it may have no experts to share out."""
+        mapping = replace(self.compiler.mapping, expert_sharding=None)
+        return replace(self, compiler=replace(self.compiler, model=ModelOptions(name), mapping=mapping))
 
 
 def _assigned(pairs: tuple[str, ...], name: str, value: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...meanings import KNOWN, is_known, meaning_of
+from ...meanings import KNOWN, OF_A_SOCKET, is_known, meaning_of
 from ...tensors import Array, TensorSpec
 from ...tiles import joined, sliced
 from ..errors import ExecutionError, ProgramError, require, require_extents
@@ -84,8 +84,8 @@ class Instruction:
     operation: str
     operands: tuple[int, ...]
     result: TensorSpec
-    attributes: Mapping[str, int | float | str | tuple[float, ...]] = field(
-        default_factory=dict[str, int | float | str | tuple[float, ...]]
+    attributes: Mapping[str, int | float | tuple[float, ...]] = field(
+        default_factory=dict[str, int | float | tuple[float, ...]]
     )
 
 
@@ -106,6 +106,8 @@ class Stage(Unit):
     """One firing does so many."""
     pcus: tuple[int, int] = (0, 0)
     """The first PCU and the number of PCUs."""
+    wide_flops: int = 0
+    """Of the FLOPs, those of products of numbers of 32 bits or more."""
 
     op_name: ClassVar[str] = "dataflow.stage"
     named_by_inputs: ClassVar[bool] = True
@@ -132,8 +134,8 @@ class Stage(Unit):
         )
 
     @property
-    def work(self) -> tuple[int, int]:
-        return self.flops, self.ii_cycles
+    def work(self) -> tuple[int, int, int]:
+        return self.flops, self.wide_flops, self.ii_cycles
 
     @property
     def periods(self) -> tuple[int, ...]:
@@ -144,6 +146,7 @@ class Stage(Unit):
         require(self.ii_cycles > 0, f"an II of {self.ii_cycles} cycles; it takes one at least")
         require(self.latency_cycles >= 0, f"a latency of {self.latency_cycles} cycles")
         require(self.flops >= 0, f"{self.flops} FLOPs")
+        require(0 <= self.wide_flops <= self.flops, f"{self.wide_flops} of {self.flops} FLOPs are wide")
         for period in self.periods:
             require(period > 0, f"a period of {period}; it takes one at least")
         for port in self.inputs:
@@ -209,6 +212,7 @@ class Stage(Unit):
             numbering.number(op.latency),
             numbering.flops(op.body.block),
             (numbering.number(op.pcu_first), numbering.number(op.pcus)),
+            numbering.wide_flops(op.body.block),
         )
 
 
@@ -245,7 +249,7 @@ class StageRun(PipelineRun):
             operands = [values[number] for number in instruction.operands]
             try:
                 operation = meaning_of(instruction.operation)
-                result = operation(operands, instruction.attributes, instruction.result)
+                result = operation(operands, self._attributes(instruction), instruction.result)
             except ValueError as error:
                 iteration, number = divmod(firing, self.unit.firings)
                 raise ExecutionError(
@@ -253,6 +257,13 @@ class StageRun(PipelineRun):
                     self.unit.location,
                 ) from error
             values.append(result)
+
+    def _attributes(self, instruction: Instruction) -> Mapping[str, Any]:
+        """Those of an instruction, with the socket for one that asks for it."""
+        if instruction.operation not in OF_A_SOCKET:
+            return instruction.attributes
+        place = {"socket": self.around.socket, "sockets": self.around.machine.sockets}
+        return {**instruction.attributes, **place}
 
 
 def _joined(port: InputPort, tiles: list[Array]) -> Array:

@@ -64,3 +64,17 @@ func.func @step(%ids: tensor<1xi32>, %table: tensor<4x8xbf16>) {
   %y = collective.sharded_embedding %ids, %table : (tensor<1xi32>, tensor<4x8xbf16>) -> tensor<1x4xbf16>
   func.return
 }
+
+// -----
+// CHECK: own_experts keeps the type, tensor<2x2xi32>
+func.func @step(%ids: tensor<2x2xi32>) {
+  %own = collective.own_experts %ids of 4 : (tensor<2x2xi32>) -> tensor<4xi32>
+  func.return
+}
+
+// -----
+// CHECK: each socket has 0 experts
+func.func @step(%ids: tensor<2x2xi32>) {
+  %own = collective.own_experts %ids of 0 : (tensor<2x2xi32>) -> tensor<2x2xi32>
+  func.return
+}
