@@ -34,7 +34,7 @@ class Packed:
     """Its `quantization_config`."""
     pack: Callable[[Array, np.random.Generator], tuple[Tensors, Array]]
     """From a matrix `[out, in]` to its tensors, by what stands behind the module, and what they stand for."""
-    endings: tuple[str, ...] = ("_proj.weight",)
+    endings: tuple[str, ...] = ("_proj.weight", "_proj_with_mqa.weight")
     """How the names of matrices end that are stored so."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import Case, case
+from cases import LATENT, Case, case
 from measured import error_of
 from subject import VARIANTS, Subject, forced
 
@@ -36,6 +36,12 @@ MODELS = {
         head_dim=16,
         sliding_window=5,
     ),
+    "deepseek_v3": case(
+        "deepseek_v3 quantized",
+        {**LATENT, "qk_nope_head_dim": 32, "v_head_dim": 32, "moe_intermediate_size": 32},
+        n_group=4,
+        topk_group=2,
+    ),
     "qwen3_moe": case(
         "qwen3_moe quantized",
         num_experts=4,
@@ -55,6 +61,7 @@ RUNS = (
         for name in ("fp8 blocks", "fp8 modelopt", "fp8 channels", "gptq", "awq", "w4a16", "nvfp4")
     ),
     ("gpt_oss", "mxfp4"),
+    *(("deepseek_v3", name) for name in ("fp8 blocks", "fp8 channels")),
     *(("qwen3_moe", name) for name in ("fp8 blocks", "fp8 modelopt", "awq", "nvfp4")),
 )
 """Models, and how they are stored: fused matrices, and stacks of experts."""
