@@ -27,13 +27,17 @@ def check_read(
         for name, tensor in tensors.items()
         if (rest := _unread(tensor.shape, read[name]) if name in read else WHOLE)
     }
-    for pattern in ignore:
+    patterns = [pattern for pattern in ignore if pattern not in left]
+    for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in left):
             found = any(fnmatchcase(name, pattern) for name in tensors)
             which = "only tensors that the model reads" if found else "no tensor of the checkpoint"
             raise CheckpointError(f"--ignore '{pattern}' matches {which}")
+    named = {*ignore}
     ignored = {
-        name: rest for name, rest in left.items() if any(fnmatchcase(name, pattern) for pattern in ignore)
+        name: rest
+        for name, rest in left.items()
+        if name in named or any(fnmatchcase(name, pattern) for pattern in patterns)
     }
     _refuse(tensors, {name: rest for name, rest in left.items() if name not in ignored}, read)
     return ignored

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from math import prod
 from pathlib import Path
 from random import Random
 
@@ -10,6 +12,8 @@ import pytest
 import stored_packing as packing
 from checkpoint_files import save
 from numpy.testing import assert_array_equal
+from quantized import GPTQ as GPTQ_CONFIG
+from quantized import quantized, wide_headers
 
 from kl.backends.parts import Part
 from kl.backends.safetensors import CheckpointError
@@ -29,6 +33,7 @@ from kl.dialects.stored_formats import (
 )
 from kl.dialects.stored_layouts import LAYOUTS as KNOWN
 from kl.dialects.stored_layouts import StoredMatrix
+from kl.tools.kl import main
 
 GPTQ = StoredMatrix((32, 24), "i4", (16, 1))
 TYPES = {CODES: "i8", SCALES: "f16", ZEROS: "i8"}
@@ -230,3 +235,42 @@ def test_one_scale_where_blocks_have_several(tmp_path: Path):
     tensors = {"t": np.zeros((24, 32), np.int8), "s": np.full((1,), 3.0, np.float32)}
     wanted = of_part(Part(8, 16), 8, (16, 4), Part(2, 4))
     refused(tmp_path, tensors, wanted, r"has shape \(1,\).* weight scales takes \(2, 2\)")
+
+
+# A folder as it is published.
+
+
+def published(folder: Path, zero: int) -> Path:
+    """A small Llama of GPTQ, with zero points of a number; its config says that they are all 8."""
+    rng, scheme = Random(5), GPTQ_CONFIG | {"group_size": 32, "sym": True}
+    tensors: dict[str, Array] = {}
+    config = quantized(scheme, torch_dtype="float32", num_hidden_layers=1)
+    for name, one in wide_headers(config).items():
+        module = name.removesuffix(".weight")
+        if "proj" not in name:
+            numbers = np.array([rng.gauss(0.0, 0.1) for _ in range(prod(one.shape))])
+            tensors[name] = (numbers.reshape(one.shape) + (len(one.shape) == 1)).astype(np.float32)
+            continue
+        outputs, inputs = one.shape
+        codes = [[rng.randint(0, 15) for _ in range(outputs)] for _ in range(inputs)]
+        scales = np.full((inputs // 32, outputs), 1 / 64, np.float16)
+        zeros = [[zero] * outputs] * (inputs // 32)
+        tensors |= named(packing.gptq(codes, zeros, scales, 4, 1), module)
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    save(folder / "model.safetensors", tensors)
+    return folder
+
+
+def test_a_published_folder_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    arguments = ["--param", "context=8", "--steps", "1", "--check"]
+    assert main(["run", str(published(tmp_path, 8)), *arguments]) == 0
+    captured = capsys.readouterr()
+    assert "equal to the reference, bit for bit" in captured.out + captured.err
+    assert "random" not in captured.err
+
+
+def test_a_published_folder_that_contradicts_its_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["run", str(published(tmp_path, 7)), "--param", "context=8"]) == 1
+    said = capsys.readouterr().err
+    assert "'model.layers.0.self_attn.q_proj' has zero points that are not 0, and the weight has none" in said
+    assert "help: declare it with them: scale[…] zeros" in said
