@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import frexp, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dialects.stored_formats import CODES, SCALES, ZEROS, StoredPart
 from ..dialects.vocabulary import STORED_FLOATS
@@ -20,7 +20,8 @@ _TYPICAL_SCALE = 64.0
 """Of random scales of 8 bits with fractions, beside one of the tensor."""
 
 _CODES_ON_DISK: Mapping[str, str] = {"f8e4m3": "F8_E4M3", "i8": "I8"}
-_SCALES_ON_DISK: Mapping[str, str] = {**STORED_FLOATS, "F8_E4M3": "f8E4M3FN", "F8_E8M0": "f8E8M0FNU"}
+SCALES_ON_DISK: Mapping[str, str] = {**STORED_FLOATS, "F8_E4M3": "f8E4M3FN", "F8_E8M0": "f8E8M0FNU"}
+"""The element type of each type of safetensors files that scales are read from."""
 
 
 def random_part(stored: StoredPart, tensor: TensorSpec, rng: Generator) -> Array:
@@ -58,10 +59,12 @@ def _scale_like(numbers: Array, stored: StoredPart, tensor: TensorSpec) -> Array
 # Checkpoints.
 
 
-def shape_on_disk(stored: StoredPart, wanted: Sequence[int], tensor: StoredTensor) -> tuple[int, ...]:
+def shape_on_disk(
+    stored: StoredPart, wanted: Sequence[int], tensor: StoredTensor, *, partial: bool = False
+) -> tuple[int, ...]:
     """The shape of a part's tensor; scales may leave out axes of one, or have some more.
 
-    `wanted` is the shape that it should have.
+    `wanted` is the shape that it should have, or that of what is read of it where that is `partial`.
 
     Raises: CheckpointError if it has another type than its part.
     """
@@ -72,82 +75,26 @@ def shape_on_disk(stored: StoredPart, wanted: Sequence[int], tensor: StoredTenso
         )
     squeezed = [extent for extent in tensor.shape if extent != 1]
     same = squeezed == [extent for extent in wanted if extent != 1]
-    return tuple(wanted) if stored.part != CODES and same else tensor.shape
+    if stored.part != CODES and same and not (partial and squeezed):
+        return tuple(wanted)
+    if stored.part != CODES and partial and len(tensor.shape) == 1 and len(wanted) == 2 and 1 in wanted:
+        return (*tensor.shape, 1) if wanted[1] == 1 else (1, *tensor.shape)
+    return tensor.shape
+
+
+def shares_scale(stored: StoredPart, shape: Sequence[int]) -> bool:
+    """Whether a tensor of this shape has one scale for all numbers, whichever of them a weight has."""
+    return stored.part != CODES and all(extent == 1 for extent in shape)
 
 
 def read_part(stored: StoredPart, tensor: StoredTensor) -> Array:
     """The numbers of a part's tensor: codes and zero points as they are, in `i8`."""
     if stored.part in (CODES, ZEROS):
         return tensor.read_as("i8")
-    return tensor.read_as(_SCALES_ON_DISK[tensor.dtype])
+    return tensor.read_as(SCALES_ON_DISK[tensor.dtype])
 
 
 def _types(stored: StoredPart) -> tuple[str, ...]:
     if stored.part == CODES:
         return (_CODES_ON_DISK[stored.format],)
-    return ("I8",) if stored.part == ZEROS else tuple(_SCALES_ON_DISK)
-
-
-# Layouts of several tensors.
-
-
-def packed_names(stored: StoredPart, prefix: str, tensors: Mapping[str, StoredTensor]) -> dict[str, str]:
-    """The tensors of a layout by what stands behind their prefix; optional ones only where they are there.
-
-    Raises: CheckpointError where one is missing, has another shape or type, or the layout holds no such
-        weight.
-    """
-    from .stored_layouts import parts_of  # pyright: ignore
-
-    try:
-        parts: Mapping[str, Any] = parts_of(stored.layout, _matrix(stored))
-    except ValueError as error:
-        raise CheckpointError(f"weight '{prefix}': {error}") from None
-    found: dict[str, str] = {}
-    for suffix, part in parts.items():
-        name = prefix + suffix
-        if name not in tensors:
-            if part.optional:
-                continue
-            raise CheckpointError(f"the checkpoint has no tensor '{name}', which {stored.layout} has")
-        tensor = tensors[name]
-        if tensor.dtype not in part.dtypes or tensor.shape != part.shape:
-            wanted = f"{' or '.join(part.dtypes)} of shape {part.shape}"
-            raise CheckpointError(f"{tensor} is {tensor.dtype} of shape {tensor.shape}, not {wanted}")
-        found[suffix] = name
-    return found
-
-
-def read_packed(stored: StoredPart, prefix: str, tensors: Mapping[str, StoredTensor]) -> Array:
-    """A part of a weight that several tensors hold, by the layout that says how.
-
-    Raises: CheckpointError for what `packed_names` refuses, and where the tensors contradict each other.
-    """
-    import numpy as np
-
-    from .stored_layouts import unpacked  # pyright: ignore
-
-    names = packed_names(stored, prefix, tensors)
-    arrays = {suffix: tensors[name].read_as(_ON_DISK[tensors[name].dtype]) for suffix, name in names.items()}
-    try:
-        found: Any = unpacked(stored.layout, arrays, _matrix(stored))
-    except ValueError as error:
-        raise CheckpointError(f"weight '{prefix}': {error}") from None
-    if stored.part == CODES:
-        return found.codes
-    if stored.part == SCALES:
-        return found.scales
-    if stored.part == ZEROS:
-        return found.zeros if found.zeros is not None else np.zeros(found.scales.shape, np.int8)
-    if found.whole is None:
-        raise CheckpointError(f"weight '{prefix}': {stored.layout} has no scale of the tensor")
-    return np.reshape(found.whole, (1,) * len(stored.shape))
-
-
-_ON_DISK: Mapping[str, str] = {**_SCALES_ON_DISK, "I8": "i8", "U8": "i8", "I32": "i32", "I64": "i64"}
-
-
-def _matrix(stored: StoredPart) -> Any:
-    from .stored_layouts import StoredMatrix  # pyright: ignore
-
-    return StoredMatrix(stored.shape, stored.format, stored.block[-2:])
+    return ("I8",) if stored.part == ZEROS else tuple(SCALES_ON_DISK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
@@ -27,16 +27,26 @@ def check_read(
         for name, tensor in tensors.items()
         if (rest := _unread(tensor.shape, read[name]) if name in read else WHOLE)
     }
-    for pattern in ignore:
+    patterns = [pattern for pattern in ignore if pattern not in left]
+    for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in left):
             found = any(fnmatchcase(name, pattern) for name in tensors)
             which = "only tensors that the model reads" if found else "no tensor of the checkpoint"
             raise CheckpointError(f"--ignore '{pattern}' matches {which}")
+    named = {*ignore}
     ignored = {
-        name: rest for name, rest in left.items() if any(fnmatchcase(name, pattern) for pattern in ignore)
+        name: rest
+        for name, rest in left.items()
+        if name in named or any(fnmatchcase(name, pattern) for pattern in patterns)
     }
     _refuse(tensors, {name: rest for name, rest in left.items() if name not in ignored}, read)
     return ignored
+
+
+def note_read(read: dict[str, list[Parts]], tensors: Iterable[StoredTensor], part: Parts) -> None:
+    """Add to what is read of tensors, by their names."""
+    for tensor in tensors:
+        read.setdefault(tensor.name, []).append(part)
 
 
 def _refuse(

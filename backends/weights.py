@@ -9,16 +9,17 @@ from fnmatch import fnmatchcase
 from math import sqrt
 from pathlib import Path
 
-from ..dialects.stored_formats import StoredPart
+from ..dialects.stored_formats import SUFFIXES, ZEROS, StoredPart
 from ..dialects.vocabulary import STORED_FLOATS as FLOATS
 from ..dialects.weight_parts import EXPERT, LAYER, experts_found, names_experts
 from .checkpoints import read_checkpoint
+from .packed_weights import as_matrix, of_tensors, packed_tensors, read_packed
 from .parts import Part as Part
 from .parts import Parts
 from .safetensors import CheckpointError, StoredTensor
-from .stored_weights import packed_names, random_part, read_packed, read_part, shape_on_disk
+from .stored_weights import random_part, read_part, shape_on_disk, shares_scale
 from .tensors import Array, TensorSpec, rounded
-from .unread import check_read
+from .unread import check_read, note_read
 
 
 class WeightError(CheckpointError):
@@ -148,11 +149,20 @@ def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence
         _check_experts(spec, tensors, ignore)
     found = {spec.name: _tensors_of(spec, tensors) for spec in specs}
     read: dict[str, list[Parts]] = {}
+    matrices = dict(tensors)
     for spec in specs:
+        part, stored = (spec.rows, spec.columns), spec.stored
+        if stored is not None and stored.layout and spec.columns is not None:
+            whole = {name: as_matrix(stored.layout, name, tensors) for name in spec.tensor_names}
+            matrices |= whole
+            note_read(read, whole.values(), part)
+            part = (None, None)
         for tensor in found[spec.name]:
-            read.setdefault(tensor.name, []).append((spec.rows, spec.columns))
-    ignored = check_read(tensors, read, ignore)
-    return Weights({spec.name: _load(spec, found[spec.name], tensors) for spec in specs}, ignored)
+            shared = stored is not None and shares_scale(stored, tensor.shape)
+            note_read(read, [tensor], (None, None) if shared else part)
+    ignored = check_read(matrices, read, ignore)
+    arrays = {spec.name: _load(spec, found[spec.name], tensors, found) for spec in specs}
+    return Weights(arrays, ignored)
 
 
 def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[StoredTensor]:
@@ -163,8 +173,9 @@ def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[S
     if spec.checkpoint is None and spec.values is None:
         raise WeightError(f"weight {spec.name} has no name in a checkpoint; give it one with `from`")
     if spec.stored is not None and spec.stored.layout:
-        names = [packed_names(spec.stored, prefix, tensors) for prefix in spec.tensor_names]
-        return [tensors[name] for each in names for name in each.values()]
+        part = of_tensors(spec.stored, len(spec.tensor_shape))
+        each = [packed_tensors(part, prefix, spec.columns, tensors) for prefix in spec.tensor_names]
+        return [tensor for found in each for tensor in found.values()]
     for name in spec.tensor_names:
         if name not in tensors:
             close = get_close_matches(name, tensors, 1)
@@ -192,7 +203,7 @@ def _check_shape(spec: WeightSpec, tensor: StoredTensor) -> None:
     if spec.stored is None and spec.tensor.dtype not in FLOATS.values():
         raise WeightError(f"weight {spec.name} is of {spec.tensor.dtype}; checkpoints hold floats only")
     shape, text = [*_shape_on_disk(spec, tensor)], ""
-    for what, part, axis in _parts(spec, len(shape)):
+    for what, part, axis in _parts(spec, shape):
         text += f" {what} {part},"
         if axis < 0 or not part.fits(shape[axis]):
             raise WeightError(f"weight {spec.name} takes{text[:-1]} of {tensor}, of shape {tensor.shape}")
@@ -211,24 +222,34 @@ def _wanted_shape(spec: WeightSpec) -> tuple[int, ...]:
 
 def _shape_on_disk(spec: WeightSpec, tensor: StoredTensor) -> tuple[int, ...]:
     """The shape of a tensor, or that which scales with other axes of one stand for."""
-    if spec.stored is None or spec.rows is not None or spec.columns is not None:
+    if spec.stored is None:
         return tensor.shape
-    return shape_on_disk(spec.stored, _wanted_shape(spec), tensor)
+    partial = spec.rows is not None or spec.columns is not None
+    return shape_on_disk(spec.stored, _wanted_shape(spec), tensor, partial=partial)
 
 
-def _parts(spec: WeightSpec, rank: int) -> list[tuple[str, Part, int]]:
+def _parts(spec: WeightSpec, shape: Sequence[int]) -> list[tuple[str, Part, int]]:
     """The parts that a weight takes of a tensor, with their axes; a negative one is not there."""
+    rank = len(shape)
+    if spec.stored is not None and shares_scale(spec.stored, shape):
+        return []
     row = rank - 2 if rank > 1 else rank - 1
     both = (("rows", spec.rows, row), ("columns", spec.columns, rank - 1 if rank > 1 else -1))
     return [(what, part, axis) for what, part, axis in both if part is not None]
 
 
-def _load(spec: WeightSpec, tensors: Sequence[StoredTensor], checkpoint: Mapping[str, StoredTensor]) -> Array:
-    """The numbers of a weight whose tensors fit."""
+def _load(
+    spec: WeightSpec,
+    tensors: Sequence[StoredTensor],
+    checkpoint: Mapping[str, StoredTensor],
+    names: Collection[str],
+) -> Array:
+    """The numbers of a weight whose tensors fit; `names` are those of all weights."""
     if spec.values is not None:
         return _constant(spec)
     if spec.stored is not None and spec.stored.layout:
-        return _load_packed(spec, spec.stored, checkpoint)
+        base = spec.name.removesuffix(SUFFIXES[spec.stored.part])
+        return _load_packed(spec, spec.stored, checkpoint, has_zeros=f"{base}{SUFFIXES[ZEROS]}" in names)
     if not spec.stacked and spec.experts is None:
         return _load_tensor(spec, tensors[0])
     stack = spec.tensor.zeros()
@@ -237,12 +258,16 @@ def _load(spec: WeightSpec, tensors: Sequence[StoredTensor], checkpoint: Mapping
     return stack
 
 
-def _load_packed(spec: WeightSpec, stored: StoredPart, checkpoint: Mapping[str, StoredTensor]) -> Array:
-    """A part of a weight that several tensors of each layer hold."""
-    whole = spec.tensor.zeros().reshape(len(spec.tensor_names), *spec.layer_shape)
-    for layer, prefix in enumerate(spec.tensor_names):
-        whole[layer] = rounded(read_packed(stored, prefix, checkpoint), spec.tensor.dtype)
-    return whole.reshape(spec.tensor.shape)
+def _load_packed(
+    spec: WeightSpec, stored: StoredPart, checkpoint: Mapping[str, StoredTensor], *, has_zeros: bool
+) -> Array:
+    """A part of a weight that several tensors of each layer hold, or of each expert."""
+    whole, part = spec.tensor.zeros(), of_tensors(stored, len(spec.tensor_shape))
+    slices = whole.reshape(-1, *spec.tensor_shape)
+    for slice_, prefix in zip(slices, spec.tensor_names, strict=True):
+        found = read_packed(part, prefix, spec.columns, checkpoint, has_zeros=has_zeros)
+        slice_[...] = rounded(found, spec.tensor.dtype)
+    return whole
 
 
 def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
@@ -252,7 +277,7 @@ def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
         array = tensor.read()
     else:
         array = read_part(spec.stored, tensor).reshape(_shape_on_disk(spec, tensor))
-    for _, part, axis in _parts(spec, array.ndim):
+    for _, part, axis in _parts(spec, array.shape):
         array = part.of(array, axis)
     array = array.swapaxes(-1, -2) if spec.transposed else array
     return np.array(_converted(array, spec, tensor), order="C")

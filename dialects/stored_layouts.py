@@ -70,6 +70,8 @@ class Layout:
     """The stored types that it holds."""
     parts: Callable[[StoredMatrix], Parts]
     """Its tensors, by what stands behind the prefix."""
+    outputs: tuple[str, int]
+    """The tensor and the axis of it along which it has one index for each output."""
 
 
 def _gptq(matrix: StoredMatrix) -> Parts:
@@ -130,12 +132,12 @@ def _plane(matrix: StoredMatrix) -> tuple[int, int]:
 
 
 LAYOUTS: Mapping[str, Layout] = {
-    "awq": Layout(("i4",), _awq),
-    "gptq": Layout(("i4", "i8"), _gptq),
-    "gptq_v2": Layout(("i4", "i8"), _gptq),
-    "mxfp4": Layout(("f4e2m1",), _mxfp4),
-    "nvfp4": Layout(("f4e2m1",), _nvfp4),
-    "packed": Layout(("i4", "i8"), _packed),
+    "awq": Layout(("i4",), _awq, (".scales", 1)),
+    "gptq": Layout(("i4", "i8"), _gptq, (".scales", 1)),
+    "gptq_v2": Layout(("i4", "i8"), _gptq, (".scales", 1)),
+    "mxfp4": Layout(("f4e2m1",), _mxfp4, ("_blocks", -3)),
+    "nvfp4": Layout(("f4e2m1",), _nvfp4, (".weight", 0)),
+    "packed": Layout(("i4", "i8"), _packed, (".weight_packed", 0)),
 }
 """All layouts: AutoAWQ's, AutoGPTQ's with zero points less one and without, gpt-oss's, modelopt's,
 compressed-tensors'."""

@@ -199,15 +199,15 @@ def _zeros(stored: Stored, format_: str) -> bool:
 
 
 def _layout(source: Source | None) -> str:
-    """Raises: ParseError for a layout that is unknown, and for one with more than a prefix."""
+    """Raises: ParseError for a layout that is unknown, and for one with more than a prefix and columns."""
     if source is None or source.layout is None:
         return ""
     name = source.layout.text
     if name not in LAYOUTS:
         message = f"'{name}' is no layout of stored weights{similar(name, LAYOUTS)}"
         raise error(source.layout.span, message, f"layouts are {', '.join(LAYOUTS)}")
-    if source.transposed or source.rows or source.columns or source.beside:
-        message = f"{name} names a prefix alone; it says itself how the tensors lie"
+    if source.transposed or source.rows or source.beside:
+        message = f"{name} names a prefix, and columns that are outputs; it says itself how the tensors lie"
         raise error(source.span, message, f'from {name} "{source.tensor.text}"')
     return name
 
@@ -220,7 +220,8 @@ def _origin(source: Source | None, part: str, wanted: _Wanted, scope: Scope, sta
     if source is None:
         return Origin()
     if source.layout is not None:
-        return origin(source, wanted.shape, scope, stack)
+        whole = replace(source, columns=None) if part == TENSOR_SCALE else source
+        return origin(whole, wanted.shape, scope, stack)
     codes = origin(replace(source, beside=()), wanted.shape, scope, stack)
     if wanted.format.codes_per_byte > 1:
         message = f"codes of {wanted.format.name} are packed, and it is not said how"
@@ -261,7 +262,10 @@ def _beside(source: Source, wanted: _Wanted) -> dict[str, Text]:
 def _in_blocks(
     source: Source, part: tuple[int, int, int] | None, wanted: _Wanted, axis: int
 ) -> tuple[int, int, int] | None:
-    """The part of the scales that belongs to one of the codes.
+    """The part of the scales that belongs to one of the codes; None where all numbers of it share theirs.
+
+    A single block may be one of those of the tensor, or all of it: then it has but one scale, whose part is
+    itself.
 
     Raises: ParseError where it ends within a block.
     """
@@ -269,7 +273,10 @@ def _in_blocks(
         return None
     block = wanted.block[axis]
     first, last, each = part
-    if any(number % block for number in part):
+    cut = any(number % block for number in part)
+    if cut and block >= wanted.shape[axis]:
+        return None
+    if cut:
         shown = f"{first}..{last}" + (f" each {each}" if each else "")
         message = f"{shown} is no whole number of blocks, of {block}"
         raise error(source.span, message, "a part of a stored weight begins and ends with a scale's block")

@@ -63,9 +63,10 @@ def _of_matrix(weight: Weight, shape: Shape, text: ModelText) -> dict[str, tuple
         return {weight.tensor: (HeldTensor(tuple(FLOATS), shape),)}
     if not weight.storage.is_named:
         return {}
-    declared = (*shape[:-2], shape[-1], shape[-2]) if weight.transposed else shape
+    turned = weight.transposed or weight.outputs_first
+    declared = (*shape[:-2], shape[-1], shape[-2]) if turned else shape
     check_part(weight, declared[-1], text.numbers)
-    return weight.storage.tensors(weight.tensor, declared, transposed=weight.transposed)
+    return weight.storage.tensors(weight.tensor, declared, transposed=turned)
 
 
 def _shapes(weights: Iterable[Weight], text: ModelText) -> dict[str, Shape]:

@@ -58,6 +58,8 @@ class Weight:
     """Rows of the tensor that no weight reads."""
     linear: bool = False
     """Whether it is the matrix of a linear layer, or a stack of them, that may be stored in few bits."""
+    outputs_first: bool = False
+    """Whether it is declared as it lies on disk, with the outputs of the linear layer as its rows."""
     storage: Storage | None = None
     """How it is stored in few bits; None for wide weights."""
     dtype: str = ""
@@ -70,7 +72,7 @@ class Weight:
         """The declaration."""
         declared = f"weight {self.name}[{', '.join(self.shape)}]"
         if self.storage is not None:
-            declared += self.storage.declared(self.shape)
+            declared += self.storage.declared(self.shape, outputs_first=self.outputs_first)
             if not self.storage.is_named:
                 return declared
         elif self.dtype:

@@ -34,6 +34,8 @@ class Packed:
     """Its `quantization_config`."""
     pack: Callable[[Array, np.random.Generator], tuple[Tensors, Array]]
     """From a matrix `[out, in]` to its tensors, by what stands behind the module, and what they stand for."""
+    endings: tuple[str, ...] = ("_proj.weight", "_proj_with_mqa.weight")
+    """How the names of matrices end that are stored so."""
 
 
 def rows_of(codes: Array) -> list[list[int]]:
@@ -76,7 +78,7 @@ def fp8(
 
 
 def fp8_blocks(matrix: Array, _: np.random.Generator) -> tuple[Tensors, Array]:
-    return fp8(matrix, (24, 40), ".weight_scale_inv", None)
+    return fp8(matrix, (32, 40), ".weight_scale_inv", None)
 
 
 def fp8_tensor(matrix: Array, _: np.random.Generator) -> tuple[Tensors, Array]:
@@ -144,6 +146,19 @@ def nvfp4(matrix: Array, _: np.random.Generator) -> tuple[Tensors, Array]:
     return made | {".weight_scale": made[".weight_scale"].view(torch.float8_e4m3fn)}, E2M1[codes] * wide
 
 
+def mxfp4(stack: Array, _: np.random.Generator) -> tuple[Tensors, Array]:
+    """Experts `[experts, in, out]` of gpt-oss, whose tensors say what is in them behind an underscore."""
+    parts, wide = [], []
+    for matrix in stack.swapaxes(-1, -2):
+        exponents = np.floor(np.log2(largest(matrix, (1, 32)))) - 2
+        scales = spread(2.0**exponents, matrix.shape, (1, 32))
+        codes = np.abs((matrix / scales)[..., None] - E2M1).argmin(-1)
+        parts.append(packing.mxfp4(rows_of(codes), (exponents + 127).T.astype(int).tolist()))
+        wide.append(E2M1[codes] * scales)
+    found = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    return tensors(found), np.stack(wide).swapaxes(-1, -2)
+
+
 def _compressed(format_: str, **weights: Any) -> dict[str, Any]:
     group = {"targets": ["Linear"], "weights": {"symmetric": True, "dynamic": False} | weights}
     return {
@@ -157,7 +172,7 @@ def _compressed(format_: str, **weights: Any) -> dict[str, Any]:
 _LISTED = {"modules_to_not_convert": ["lm_head"]}
 _GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 32, "desc_act": False, "sym": False}
 FORMS = (
-    Packed("fp8 blocks", {"quant_method": "fp8", "weight_block_size": [24, 40], **_LISTED}, fp8_blocks),
+    Packed("fp8 blocks", {"quant_method": "fp8", "weight_block_size": [32, 40], **_LISTED}, fp8_blocks),
     Packed("fp8 modelopt", {"quant_method": "modelopt", "quant_algo": "FP8"}, fp8_tensor),
     Packed("fp8 channels", {"quant_method": "fbgemm_fp8", **_LISTED}, fp8_channels),
     Packed("gptq", _GPTQ, gptq),
@@ -173,6 +188,12 @@ FORMS = (
     ),
     Packed("int8", _compressed("int-quantized", num_bits=8, type="int", strategy="channel"), int8),
     Packed("nvfp4", {"quant_method": "modelopt", "quant_algo": "NVFP4"}, nvfp4),
+    Packed(
+        "mxfp4",
+        {"quant_method": "mxfp4", "modules_to_not_convert": ["self_attn", "router", "lm_head"]},
+        mxfp4,
+        ("experts.gate_up_proj", "experts.down_proj"),
+    ),
 )
 
 
@@ -182,7 +203,7 @@ def store(form: Packed, saved: Path, packed: Path, wide: Path) -> None:
     held: Tensors = {}
     widened = {name: one.double() for name, one in load_torch(saved / "model.safetensors").items()}
     for name, array in load_file(saved / "model.safetensors").items():
-        if not name.endswith("_proj.weight"):
+        if not name.endswith(form.endings):
             held[name] = torch.from_numpy(array)
             continue
         found, numbers = form.pack(array.astype(np.float64), rng)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import Case, case
+from cases import LATENT, Case, case
 from measured import error_of
 from subject import VARIANTS, Subject, forced
 
@@ -21,17 +21,53 @@ pytestmark = [
 
 NAMES = (
     *("fp8 blocks", "fp8 modelopt", "fp8 channels", "gptq", "gptq symmetric", "gptq 8 bits", "awq", "w4a16"),
-    *("int8", "nvfp4"),
+    *("int8", "nvfp4", "mxfp4"),
 )
 MOST_ERROR = 1e-5
 MODELS = {
     "llama": case("llama quantized", hidden_size=64, intermediate_size=96, num_key_value_heads=2),
     "qwen3": case("qwen3 quantized", head_dim=16, tie_word_embeddings=True),
+    "phi3": case("phi3 quantized"),
+    "gpt_oss": case(
+        "gpt_oss quantized",
+        num_local_experts=4,
+        num_experts_per_tok=2,
+        intermediate_size=32,
+        head_dim=16,
+        sliding_window=5,
+    ),
+    "deepseek_v3": case(
+        "deepseek_v3 quantized",
+        {**LATENT, "qk_nope_head_dim": 32, "v_head_dim": 32, "moe_intermediate_size": 32},
+        n_group=4,
+        topk_group=2,
+    ),
+    "qwen3_moe": case(
+        "qwen3_moe quantized",
+        num_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=32,
+        head_dim=16,
+        norm_topk_prob=True,
+    ),
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("model", MODELS)
+RUNS = (
+    *(("llama", name) for name in NAMES if name != "mxfp4"),
+    *(("qwen3", name) for name in ("fp8 blocks", "gptq", "int8")),
+    *(
+        ("phi3", name)
+        for name in ("fp8 blocks", "fp8 modelopt", "fp8 channels", "gptq", "awq", "w4a16", "nvfp4")
+    ),
+    ("gpt_oss", "mxfp4"),
+    *(("deepseek_v3", name) for name in ("fp8 blocks", "fp8 channels")),
+    *(("qwen3_moe", name) for name in ("fp8 blocks", "fp8 modelopt", "awq", "nvfp4")),
+)
+"""Models, and how they are stored: fused matrices, and stacks of experts."""
+
+
+@pytest.mark.parametrize(("model", "name"), RUNS)
 def test_a_stored_model(model: str, name: str, tmp_path: Path) -> None:
     import judge
     import packed

@@ -10,13 +10,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 CODES = {
-    "bfloat16": "BF16",
-    "float16": "F16",
-    "float32": "F32",
-    "float8_e4m3fn": "F8_E4M3",
-    "int64": "I64",
-    "int8": "I8",
-    "uint8": "U8",
+    **{"bfloat16": "BF16", "float16": "F16", "float32": "F32", "float8_e4m3fn": "F8_E4M3"},
+    **{"int8": "I8", "int32": "I32", "int64": "I64", "uint8": "U8"},
 }
 
 

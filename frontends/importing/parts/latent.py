@@ -100,8 +100,10 @@ def _absorbed(model: Model, facts: Latent) -> Piece:
     keys, values = "0..nope_dim each up_dim", "nope_dim..up_dim each up_dim"
     return Piece(
         weights=(
-            Weight("wk", ("heads * nope_dim", "kv_rank"), tensor, rows=keys),
-            Weight("wv", ("heads * value_dim", "kv_rank"), tensor, rows=values),
+            Weight("wk", ("heads * nope_dim", "kv_rank"), tensor, rows=keys, linear=True, outputs_first=True),
+            Weight(
+                "wv", ("heads * value_dim", "kv_rank"), tensor, rows=values, linear=True, outputs_first=True
+            ),
         )
     )
 

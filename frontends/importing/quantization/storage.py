@@ -41,13 +41,14 @@ class Storage:
         along_in, along_out = (extent if size is None else size for size, extent in sizes)
         return StoredMatrix(shape, self.format, (along_in, along_out))
 
-    def declared(self, extents: tuple[str, ...]) -> str:
+    def declared(self, extents: tuple[str, ...], *, outputs_first: bool = False) -> str:
         """What a declaration says behind its extents: `: f8e4m3 scale[128, 128]`."""
-        *stack, inputs, outputs = extents
-        sizes = zip(self.block, (inputs, outputs), strict=True)
-        block = [*("1" for _ in stack), *(extent if size is None else str(size) for size, extent in sizes)]
+        *stack, rows, columns = extents
+        block = self.block[::-1] if outputs_first else self.block
+        sizes = zip(block, (rows, columns), strict=True)
+        sharing = [*("1" for _ in stack), *(extent if size is None else str(size) for size, extent in sizes)]
         scale_type = "" if self.scale_type == "f32" else f": {self.scale_type}"
-        return f": {self.format} scale[{', '.join(block)}]{scale_type}{' zeros' if self.zeros else ''}"
+        return f": {self.format} scale[{', '.join(sharing)}]{scale_type}{' zeros' if self.zeros else ''}"
 
     def tensors(self, name: str, shape: Shape, *, transposed: bool) -> dict[str, tuple[HeldTensor, ...]]:
         """The tensors that hold a matrix whose wide form is called `name`, with the forms that each may have.

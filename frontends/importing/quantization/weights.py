@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from ...source_errors import SourceError
 from ..models import Model
 from ..pieces import Number, Piece, Weight, evaluated
 from .scheme import Scheme
@@ -13,7 +14,7 @@ from .scheme import Scheme
 def as_stored(piece: Piece, model: Model, layers: Iterable[int] = (0,)) -> Piece:
     """A piece with weights and caches as the model stores them; `layers` are those that have it.
 
-    Raises: SourceError where layers store them differently.
+    Raises: SourceError where layers store them differently, and for what its layout cannot give.
     """
     if model.scheme is not None:
         layers = tuple(layers)
@@ -26,7 +27,13 @@ def as_stored(piece: Piece, model: Model, layers: Iterable[int] = (0,)) -> Piece
 def _stored(weight: Weight, scheme: Scheme, layers: Sequence[int]) -> Weight:
     if not weight.linear:
         return weight
-    return replace(weight, storage=scheme.of_all(weight.tensor, len(weight.shape), layers))
+    storage = scheme.of_all(weight.tensor, len(weight.shape), layers)
+    if storage is not None and storage.layout is not None and weight.outputs_first:
+        raise SourceError(
+            f"'{weight.module}' is stored as {storage.layout}, and the text reads it by its outputs",
+            f"{storage.layout} is read by inputs alone; a checkpoint in which the module is wide is read",
+        )
+    return replace(weight, storage=storage)
 
 
 def _typed(cache: str, cache_type: str) -> str:
