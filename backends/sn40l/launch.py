@@ -20,6 +20,9 @@ from .report import CallReport, Report
 from .selections import Experts, selections_of
 from .timer import Timer
 
+NO_EXPERTS = "no load reads by index, so there are no experts to choose"
+"""Said where a routing is given for a program without any."""
+
 Progress = Callable[[int, int], None]
 """Told after each command how many of how many are done."""
 
@@ -267,7 +270,7 @@ def time_step(
     timer = Timer(jump, details, trace_iterations, spans, stage_spans)
     selections = selections_of(program)
     if selections is None and routing is not None:
-        raise ExecutionError("no load reads by index, so there are no experts to choose")
+        raise ExecutionError(NO_EXPERTS)
     experts = None if selections is None else selections.counted(routing)
     run = StepRun(program, memory, [None] * sockets, orchestration, timer, experts)
     report = run.run(progress)

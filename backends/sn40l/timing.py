@@ -7,27 +7,29 @@ from dataclasses import asdict
 from typing import Any
 
 from ..tables import Table, bytes_text, share_text, time_text
-from ..targets import Progress, Roofline, TimeOptions, Timing
+from ..targets import Progress, Roofline, TargetError, TimeOptions, Timing
 from .busy_times import intervals_of
 from .capacity import Capacity, capacity_of
 from .execution import target_errors
-from .launch import time_step
+from .launch import NO_EXPERTS, time_step
 from .ledger import StageUse, Wait
 from .positions import context_read, position_inputs, timed_position
 from .program import Program
 from .report import KernelReport, KernelUse, LayerRow, Report, kernel_uses, layer_rows
 from .roof import limit
-from .selections import Experts
+from .selections import Experts, selections_of
 from .trace_events import trace_document
 
 
 def time_program(program: Program, options: TimeOptions, progress: Progress) -> Timing:
     """Time one call.
 
-    Raises: TargetError for a position outside the context, a window outside the call, and where the program
-        cannot run to its end.
+    Raises: TargetError for a position outside the context, a window outside the call, a choice of experts
+        that there is not, and where the program cannot run to its end.
     """
     position = timed_position(program, options.position)
+    if options.routing is not None and selections_of(program) is None:
+        raise TargetError(NO_EXPERTS, way_out="leave out --experts")
     details = options.layers or options.stages or options.trace_iterations > 0
     with target_errors():
         report = time_step(

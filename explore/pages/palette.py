@@ -46,6 +46,7 @@ KINDS = {
     "drain": Color("#e69f00", "#b98a12"),
     "exposed": Color("#cc79a7", "#d58fb6"),
     "collectives": Color("#009e73", "#2fbd94"),
+    "router": Color("#7a5195", "#b28fd0"),
     "weight": Color("#0072b2", "#56b4e9"),
     "state": Color("#009e73", "#2fbd94"),
     "input": Color("#7a5195", "#b28fd0"),

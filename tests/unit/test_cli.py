@@ -58,7 +58,7 @@ def test_compare_prints_a_table(capsys: Capture):
     for head, table in (("variant", variants), ("bounds", bounds), ("time", times)):
         assert [line.split()[0] for line in table.splitlines()] == [head, *VARIANTS]
         assert max(map(len, table.splitlines())) <= 100
-    assert "time goes to      memory full rate  below full rate  launch" in times
+    assert "time goes to      memory full rate  below full  launch" in times
     calls = re.findall(r"^[a-z+]+ +(?:-O\d *)*([\d.]+) ", variants, re.MULTILINE)
     assert calls == ["43", "7", "4", "1", "0.125", "4", "1", "0.125"]
 

@@ -109,12 +109,16 @@ def _bounds(timed: Timed) -> list[str]:
 
 
 def _headings(names: list[str]) -> list[str]:
-    """Names of parts as headings; the first word is not said again where the part before has it, too."""
+    """Names of parts as headings; words at the ends that the part before has there, too, are left out."""
     words = [name.split("_") for name in names]
-    return [
-        " ".join(one[1:] if before and one[1:] and one[0] == before[0] else one)
-        for before, one in zip([[], *words], words, strict=False)
-    ]
+    return [" ".join(_apart(before, one)) for before, one in zip([[], *words], words, strict=False)]
+
+
+def _apart(before: list[str], words: list[str]) -> list[str]:
+    """Words without the first and the last one where those before have the same there."""
+    first = int(len(words) > 1 and before[:1] == words[:1])
+    last = len(words) - int(len(words) > 1 + first and before[-1:] == words[-1:])
+    return words[first:last]
 
 
 def _parts(timed: Timed) -> list[str]:

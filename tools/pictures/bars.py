@@ -17,6 +17,7 @@ SIGNS = {
     "drain": ("▁", "_", "yellow"),
     "exposed": ("░", "-", "magenta"),
     "collectives": ("▒", "+", "green"),
+    "router": ("▞", "%", "bright_magenta"),
     "other": ("▚", "?", "white"),
 }
 """Of the kind of a part: its sign, the one in ASCII, and its style as Rich names it."""

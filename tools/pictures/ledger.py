@@ -33,6 +33,7 @@ PARTS = {
     "drain": ("drain", "drain", "drain"),
     "exposed": ("exposed", "exposed compute", "exposed"),
     "collectives": ("collectives", "collectives", "collectives"),
+    "router": ("router", "waiting for ids of experts", "router"),
 }
 """The class of each part of a ledger, what it is, and the head of its column; others are `other`."""
 
