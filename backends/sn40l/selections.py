@@ -18,7 +18,7 @@ from .errors import ExecutionError
 from .kernel import Kernel
 from .ledger import Traffic
 from .program import Execute, LoadArguments, Program
-from .units import Collective, Load, Stage, Store
+from .units import Load, Stage, Store
 
 DISTINCT = "nn.distinct"
 """It names the experts that are chosen."""
@@ -167,11 +167,9 @@ class _Network:
         return [*dict.fromkeys(one for one in found if one.chooser is not None)]
 
     def source(self, channel: int) -> _Source:
-        """Where the tiles of a channel come from, through what hands them on as they are."""
+        """Where the tiles of a channel come from, through stages that hand them on or change their form."""
         place = self._makers[channel]
         unit = self.kernel.units[place]
-        if isinstance(unit, Collective):
-            return self.source(unit.source)
         if not isinstance(unit, Stage):
             return _Source(place)
         value = next(port.value for port in unit.outputs if port.channel == channel)

@@ -20,8 +20,7 @@ from kl.frontends import load_model
 from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
-SOURCE = Path(__file__).with_name("test_experts.py").read_text(encoding="utf-8")
-MODEL = SOURCE.partition('MODEL = """')[2].partition('"""')[0].replace("DTYPE", "bf16")
+MIXTURE = Path(__file__).parents[2] / "examples" / "mixture.kl"
 
 
 @pytest.mark.parametrize(
@@ -35,16 +34,17 @@ MODEL = SOURCE.partition('MODEL = """')[2].partition('"""')[0].replace("DTYPE", 
     ids=["looped", "unfused", "in one call", "on two sockets"],
 )
 def test_as_many_experts_take_as_long(monkeypatch: pytest.MonkeyPatch, choice: Choice, sockets: int) -> None:
-    module = load_model(MODEL, "experts.kl", {"batch": 3})
+    text = MIXTURE.read_text(encoding="utf-8")
+    module = load_model(text, MIXTURE.name, {"batch": 3, "layers": 3, "context": 8})
     set_machine(module, SN40L.with_values({"sockets": sockets}))
     lower(make_context(), module, "rdu", choice)
-    program = emit_program(module, "experts")
+    program = emit_program(module, "mixture")
     seen: list[tuple[int, ...]] = []
     named = IndexedLoadRun._named  # pyright: ignore[reportPrivateUsage]
 
     def noted(run: IndexedLoadRun, now: int) -> list[int]:
         ids = named(run, now)
-        if "wgate" in run.unit.name and run.around.socket == 0:
+        if "w_gate" in run.unit.name and run.around.socket == 0:
             seen.append(tuple(one for one in ids if one >= 0))
         return ids
 

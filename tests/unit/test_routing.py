@@ -188,20 +188,9 @@ def test_a_program_without_experts_has_none_to_choose(decoder: Any) -> None:
         time_step(decoder(), {"position": 0}, routing=Routing("best"))
 
 
-def timed(path: Path, *options: str) -> list[str]:
-    return ["time", str(path), *options]
-
-
-MODEL = Path(__file__).parents[1] / "semantics" / "test_experts.py"
-
-
-@pytest.fixture(scope="session")
-def mixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small mixture of experts: three layers of two rows that choose two of six."""
-    text = MODEL.read_text(encoding="utf-8").partition('MODEL = """')[2].partition('"""')[0]
-    path = tmp_path_factory.mktemp("experts") / "mixture.kl"
-    path.write_text(text.replace("DTYPE", "bf16"), encoding="utf-8")
-    return path
+def timed(*options: str) -> list[str]:
+    """Three layers of two rows that choose two of eight."""
+    return ["time", "mixture", "--param", "layers=3", *options]
 
 
 def document(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> Any:
@@ -209,9 +198,9 @@ def document(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_seed_means_the_same_in_all_variants(mixture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_seed_means_the_same_in_all_variants(capsys: pytest.CaptureFixture[str]) -> None:
     found = [
-        document(capsys, timed(mixture, "--experts", "uniform:5", *options))
+        document(capsys, timed("--experts", "uniform:5", *options))
         for options in (["-O0"], ["--single-call"])
     ]
     assert len({tuple(one["experts"]["distinct"]) for one in found}) == 1
@@ -221,13 +210,13 @@ def test_a_seed_means_the_same_in_all_variants(mixture: Path, capsys: pytest.Cap
     assert found[1]["ledger_cycles"]["router"] > 0
 
 
-def test_a_file_says_how_many(mixture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_says_how_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "counts.json"
     path.write_text("[2, [0, 1, 1, 5], 4]", encoding="utf-8")
-    found = document(capsys, timed(mixture, "--experts", str(path)))
+    found = document(capsys, timed("--experts", str(path)))
     assert found["experts"]["distinct"] == [2, 3, 4]
     assert found["experts"]["cases"]["used"]["distinct"] == 3
-    assert main(timed(mixture, "--experts", str(path))) == 0
+    assert main(timed("--experts", str(path))) == 0
     assert "used here                         3.0" in capsys.readouterr().out
 
 
@@ -238,10 +227,8 @@ def test_a_file_says_how_many(mixture: Path, tmp_path: Path, capsys: pytest.Capt
         ("missing.json", "missing.json: no word for how experts are chosen, and no file"),
     ],
 )
-def test_words_that_are_no_rule(
-    mixture: Path, capsys: pytest.CaptureFixture[str], how: str, message: str
-) -> None:
-    assert main(timed(mixture, "--experts", how)) != 0
+def test_words_that_are_no_rule(capsys: pytest.CaptureFixture[str], how: str, message: str) -> None:
+    assert main(timed("--experts", how)) != 0
     error = capsys.readouterr().err
     assert message in error
     assert "give uniform, uniform:SEED, worst, best, or a file" in error
