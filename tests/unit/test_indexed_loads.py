@@ -17,7 +17,7 @@ from kl.backends.sn40l.check import check_program
 from kl.backends.sn40l.errors import HazardError, ProgramError
 from kl.backends.sn40l.execution import Executor
 from kl.backends.sn40l.launch import time_step
-from kl.backends.sn40l.program import Program
+from kl.backends.sn40l.program import LoadArguments, Program
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.backends.sn40l.units import Gate, Load
 
@@ -84,6 +84,42 @@ def test_counts_alone_take_as_long_as_the_ids(
     assert time_step(program, {}, routing=Routing("given", given=rows)).cycles == known.cycles
     best, worst = (time_step(program, {}, routing=Routing(form)).traffic.hbm for form in ("best", "worst"))
     assert best <= known.traffic.hbm <= worst
+
+
+def test_each_socket_reads_what_its_ids_name_and_the_slowest_counts(network: Any) -> None:
+    # The ids are a weight of which each socket has its own layers; what is computed goes to no host.
+    routed = Routed(given=True, layers=2)
+    program = build(network, routed, sockets=2, hbm_bandwidth=10**10)
+    regions = [
+        replace(one, kind="weight", shard_axis=0, shard_parts=2) if one.name == "ids" else one
+        for one in program.regions
+    ]
+    program = replace(program, regions=tuple(regions), inputs=(), outputs=())
+    weights, _ = data_of(routed)
+    few, many = [[3, -1, -1, -1, -1, -1]] * 2, [[7, 6, 5, 4, 1, 0]] * 2
+    executor = Executor(program, weights | {"ids": np.array(few + many, np.int32)})
+    report = executor.step({}).report
+    for socket, ids in enumerate((few, many)):
+        wanted = 2 * gathered(routed, weights["stack0"], np.array(ids))
+        np.testing.assert_array_equal(executor.read("out0", socket), wanted)
+    assert report.traffic.hbm_read == 2 * (6 * 4 * 4 * 6 + 4 * 6)
+    alike = Executor(program, weights | {"ids": np.array(many + many, np.int32)})
+    assert alike.step({}).report == report
+
+
+def test_a_stack_that_is_read_by_ids_lies_in_no_sram(network: Any) -> None:
+    program = build(network, Routed(tier="sram"))
+    stack = next(region for region in program.regions if region.name == "stack0")
+    there = replace(stack, address=stack.address + 100 * program.machine.pmu_bytes)
+    commands = [
+        replace(one, addresses=tuple(there.address if a == stack.address else a for a in one.addresses))
+        if isinstance(one, LoadArguments)
+        else one
+        for one in program.commands
+    ]
+    regions = tuple(there if region is stack else region for region in program.regions)
+    with pytest.raises(ProgramError, match="'load stack0' must have one channel in the PMUs of the weight"):
+        check_program(replace(program, regions=regions, commands=tuple(commands)))
 
 
 def test_a_program_with_an_index_survives_saving(network: Any) -> None:

@@ -75,7 +75,7 @@ class Load(Unit):
 
     @property
     def channels_in_place(self) -> tuple[int, ...]:
-        return self.channels
+        return self.channels if self.index is None else ()  # what lies in place does not move by ids
 
     def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
         passes, tiles = self.passes(kernel), self.pattern.tiles
