@@ -14,9 +14,9 @@ from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 
 from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
-from .nn_experts import OwnExpertsOp as OwnExpertsOp
 from .nn_views import SliceOp
 from .operation import ComputeOp, Fusion, SocketExchangeOp
+from .own_experts import OwnExpertsOp as OwnExpertsOp
 from .sharding import Partial, Split
 from .tensors import element_type_of, expect, shape_of
 

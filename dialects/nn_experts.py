@@ -26,54 +26,11 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from .nn_routing import TopKOp
-from .operation import SPLIT_ALREADY, ComputeOp, Fusion, Instead, Without
+from .operation import ComputeOp, Fusion, Instead, Without
+from .own_experts import OwnExpertsOp
 from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, shown
 from .tensors import element_type_of, expect, gathered_shape, shape_of
-
-
-@irdl_op_definition
-class OwnExpertsOp(ComputeOp):
-    """Ids of experts as each socket counts the `experts` that it has, from 0 on; -1 for those of others.
-
-    `%own = collective.own_experts %ids of 4 : (tensor<2x2xi32>) -> tensor<2x2xi32>`: on socket 1 the ids 3,
-    4 and 6 are -1, 0 and 2. Nothing is exchanged.
-    """
-
-    name = "collective.own_experts"
-
-    NUMPY: ClassVar = ".backends.collectives:own_experts"
-    ACROSS_SOCKETS: ClassVar[bool] = True
-    SPELLING: ClassVar = SPLIT_ALREADY
-    FUSION: ClassVar = Fusion("routing", "router")
-
-    ids = operand_def(TensorType[IntegerType])
-    experts = prop_def(IntegerAttr.constr(i64))
-    """Experts of each socket."""
-    result = result_def(TensorType[IntegerType])
-
-    traits = traits_def(Pure())
-    irdl_options = (ParsePropInAttrDict(),)
-    assembly_format = "$ids `of` $experts attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, ids: SSAValue, experts: int):
-        properties = {"experts": IntegerAttr(experts, i64)}
-        super().__init__(operands=[ids], result_types=[ids.type], properties=properties)
-
-    def verify_shapes(self) -> None:
-        expect(self.ids.type == self.result.type, f"own_experts keeps the type, {self.ids.type}")
-        expect(self.experts.value.data > 0, f"each socket has {self.experts.value.data} experts")
-
-    def flops(self) -> int:
-        return 0
-
-    def tile_rule(self) -> Without:
-        return Without("it is made for all ids at once, as they are compared")
-
-    def shard(self, view: ShardView) -> Sharded:
-        """Each socket has what no other one has, in places of its own."""
-        chosen = shape_of(self.ids)[1]
-        return Sharded((REPLICATED,), Split(1, view.sockets, blocks=chosen, places=chosen))
 
 
 @irdl_op_definition
@@ -114,18 +71,22 @@ class DistinctOp(ComputeOp):
         return min(self.experts.value.data, prod(shape_of(self.ids)))
 
     @property
+    def _all_experts(self) -> int:
+        """Those of all sockets."""
+        parts = 1 if self.parts is None else self.parts.value.data
+        return self.experts.value.data * parts
+
+    @property
     def expected(self) -> float:
         """The mean number of places that are taken, where each row chooses among all experts at random."""
         rows, chosen = shape_of(self.ids)
-        parts = 1 if self.parts is None else self.parts.value.data
-        experts = self.experts.value.data
-        return experts * (1 - (1 - chosen / (experts * parts)) ** rows)
+        return self.experts.value.data * (1 - (1 - chosen / self._all_experts) ** rows)
 
     def verify_shapes(self) -> None:
         ids, wanted = shape_of(self.ids), (self._places,)
         expect(len(ids) == 2, f"ids are {ids}; distinct takes [batch, chosen]")
-        parts = 1 if self.parts is None else self.parts.value.data
-        expect(parts > 0, f"experts in {parts} parts")
+        expect(self._all_experts > 0, f"{self._all_experts} experts of all sockets")
+        expect(self._all_experts >= ids[1], f"{ids[1]} of {self._all_experts} experts")
         fault = _fault_of_scores(self.ids, self.experts.value.data)
         expect(not fault, fault)
         expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")

@@ -15,8 +15,9 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from .nn_experts import DistinctOp, OwnExpertsOp
+from .nn_experts import DistinctOp
 from .operation import ComputeOp, Fusion, Instead, Without
+from .own_experts import OwnExpertsOp
 from .sharding import REPLICATED, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, extents
 from .tensors import element_type_of, expect, shape_of

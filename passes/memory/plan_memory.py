@@ -34,7 +34,8 @@ The slices of a stack follow one another at a constant stride, and so do the par
 whose lifetimes do not meet share addresses. All of it lies in HBM; with `spill`, what does not fit gets
 `tier = "ddr"`. As every byte that has to leave brings its traffic to the slower memory, those go first of
 which a step moves the least per byte: an embedding table, of which it gathers a row, then the experts, of
-which it reads those that are chosen, then what it reads once.
+which it reads those that are chosen, then what it reads once. Weights and caches go whole: a stack has one
+address for all of its layers, at a constant stride, so where HBM has room for some of them, a remark says so.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ from ...dialects import kernel, nn
 from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
-from ...dialects.tensors import size_bytes_of
-from ..diagnostics import NoRoom, fail
+from ...dialects.tensors import shape_of, size_bytes_of
+from ..diagnostics import NoRoom, add_remark, fail
 from ..units.resident_weights import is_resident
 from ..units.traffic import traffic_bytes
 from .layout import ALIGNMENT, Item, Movable, aligned, choose_spilled, plan_addresses
@@ -154,8 +155,9 @@ def _plan(module: ModuleOp, schedule: kernel.ScheduleOp, spill: bool) -> None:
     far = [op for number in sorted(spilled) for op in groups[number]]
     near = [op for number, group in enumerate(groups) if number not in spilled for op in group]
     _place(far, plan_addresses(_items(far))[0], "ddr")
-    addresses, _ = plan_addresses([*_items(near), *others])
+    addresses, top = plan_addresses([*_items(near), *others])
     _place(near, addresses[: len(near)], "hbm")
+    _note_unused(module, far, machine_of(module).hbm_bytes - top)
     first_value = len(near) + len(schedule.args)
     inputs = addresses[len(near) : first_value]
     schedule.attributes["addresses"] = DenseArrayBase.from_list(i64, inputs)
@@ -164,6 +166,24 @@ def _plan(module: ModuleOp, schedule: kernel.ScheduleOp, spill: bool) -> None:
         if isinstance(op, kernel.CallOp):
             places = [by_value[result] for result in op.results]
             op.attributes["addresses"] = DenseArrayBase.from_list(i64, places)
+
+
+def _note_unused(module: ModuleOp, far: list[Global], free: int) -> None:
+    """Remark that HBM has room for layers of a stack that has gone to DDR as a whole.
+
+    The module says so, as weights and the schedule make way for regions and commands.
+    """
+    stacks = [op for op in far if isinstance(op, nn.WeightOp) and op.stacked is not None]
+    largest = max(stacks, key=lambda op: size_bytes_of(op.type), default=None)
+    if largest is None:
+        return
+    size, layers = size_bytes_of(largest.type), shape_of(largest.type)[0]
+    if kept := free * layers // size:
+        message = (
+            f"{size_text(free)} of HBM stay free, where {kept} of {layers} layers of "
+            f"@{largest.sym_name.data} would fit: its {size_text(size)} go to DDR as a whole"
+        )
+        add_remark(module, message)
 
 
 @dataclass(frozen=True)

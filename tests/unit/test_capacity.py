@@ -150,3 +150,14 @@ def test_experts_are_spilled_before_what_is_read_whole(count: int, wide: int, mo
     found = memory(capsys, model, *spilled, *sizes)["stored_bytes"]
     assert found["ddr"] == {"experts": stack, "other_weights": 0, "caches": 0, "inputs_and_values": 0}
     assert found["hbm"]["other_weights"] == dense + ROUTERS * count // 8
+
+
+def test_layers_for_which_hbm_has_room_are_told(model: str, capsys: Capture):
+    """A stack of two layers goes where less than one is too much, and where more than one is."""
+    given = ("compile", model, "--spill", "--memory", "--set")
+    assert main([*given, f"hbm_bytes={4 * STACK + ROUTERS}"]) == 0
+    err = capsys.readouterr().err
+    assert "of HBM stay free, where 1 of 2 layers of @block.w" in err
+    assert "would fit: its 4.00 KiB go to DDR as a whole" in err
+    assert main([*given, f"hbm_bytes={4 * STACK + ROUTERS - STACK // 2}"]) == 0
+    assert "stay free" not in capsys.readouterr().err

@@ -17,7 +17,8 @@ from kl.dialects.nn import (
     TakeOp,
     TopKOp,
 )
-from kl.dialects.operation import ComputeOp, TileRule
+from kl.dialects.operation import ComputeOp, Instead, TileRule
+from kl.dialects.own_experts import OwnExpertsOp
 from kl.dialects.sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split
 
 SOCKETS = 2
@@ -37,6 +38,11 @@ def shard(op: ComputeOp, *operands: Placement, free: tuple[int, ...] = ()) -> Sh
     return sharded
 
 
+def own_experts(axis: int, slots: int) -> Split:
+    """How slots lie of which each socket has those of its own experts."""
+    return Split(axis, SOCKETS, blocks=slots, places=slots - 1)
+
+
 def test_what_is_scaled_stays_split_in_each_place_with_all_gates():
     op, split = ScaleOp(floats(2, 24), floats(2, 4)), Split(1, SOCKETS, blocks=4)
     assert shard(op, split, REPLICATED) == Sharded((split, REPLICATED), split)
@@ -48,7 +54,7 @@ def test_a_single_place_is_split_as_a_block_of_its_own():
 
 
 def test_places_that_are_split_take_their_own_gates():
-    op, split = ScaleOp(floats(2, 24), floats(2, 4)), Split(1, SOCKETS)
+    op, split = ScaleOp(floats(2, 24), floats(2, 4)), own_experts(1, 4)
     assert shard(op, split, split) == Sharded((split, split), split)
 
 
@@ -59,19 +65,32 @@ def test_what_is_cut_within_places_or_padded_is_gathered():
 
 
 def test_gates_lie_as_the_experts_do():
-    op = SpreadOp(floats(2, 3), indices(2, 3), indices(6))
-    own = Split(0, SOCKETS)
-    assert shard(op, REPLICATED, REPLICATED, own).result == Split(1, SOCKETS)
+    distinct = DistinctOp(indices(2, 3), 8)
+    op, ids = SpreadOp(floats(2, 3), distinct.ids, distinct.result), own_experts(1, 3)
+    assert shard(op, REPLICATED, ids, own_experts(0, 6)).result == own_experts(1, 6)
     assert shard(op, REPLICATED, REPLICATED, REPLICATED).result == REPLICATED
+
+
+def test_own_experts_are_asked_for_by_ids_as_the_socket_counts_them():
+    distinct = DistinctOp(indices(2, 3), 8)
+    spread = SpreadOp(floats(2, 3), distinct.ids, distinct.result)
+    for op, operands in ((distinct, 1), (spread, 3)):
+        lies = (REPLICATED, REPLICATED, own_experts(0, 6))[-operands:] if operands > 1 else (REPLICATED,)
+        instead = op.shard(ShardView(SOCKETS, lies, frozenset(), experts="sockets"))
+        assert isinstance(instead, Instead)
+        own, last = instead.parts
+        assert isinstance(own, OwnExpertsOp)
+        assert (own.ids, own.experts.value.data) == (distinct.ids, 4)
+        assert own.result in last.operands
 
 
 def test_gates_of_own_experts_give_summands_with_their_biases():
     ids = indices(4)
     rows = GatherSlicesOp(floats(8, 6), ids, 0, as_rows=True)
     product = MatmulOp(floats(2, 4), rows.result)
-    gates = Split(1, SOCKETS)
-    assert shard(product, gates, REPLICATED, free=(1,)) == Sharded((gates, Split(0, SOCKETS)), PARTIAL)
-    assert [*rows.of_weights(Split(0, SOCKETS))] == [Split(0, SOCKETS), Split(0, SOCKETS)]
+    gates, own = own_experts(1, 4), own_experts(0, 4)
+    assert shard(product, gates, REPLICATED, free=(1,)) == Sharded((gates, own), PARTIAL)
+    assert [*rows.of_weights(own)] == [Split(0, SOCKETS), own]
     assert [*rows.of_weights(Split(1, SOCKETS))] == [Split(1, SOCKETS), REPLICATED]
 
 

@@ -23,14 +23,16 @@ func.func @router(%s: tensor<2x8xf32>) -> (tensor<2x4xf32>, tensor<4xi32>) {
   func.return %g, %e : tensor<2x4xf32>, tensor<4xi32>
 }
 
-// Columns in groups; experts in runs, with places of their own each.
+// Columns in groups; the experts of one of two sockets.
 // CHECK-LABEL: func.func @grouped
-func.func @grouped(%s: tensor<2x8xf32>) -> tensor<8xi32> {
+func.func @grouped(%s: tensor<2x8xf32>) -> tensor<4xi32> {
   // CHECK-NEXT: nn.top_k %s of 3 {groups = 4 : i64, kept = 2 : i64, best = 2 : i64} : (tensor<2x8xf32>) -> tensor<2x3xi32>
   %ids = nn.top_k %s of 3 {groups = 4 : i64, kept = 2 : i64, best = 2 : i64} : (tensor<2x8xf32>) -> tensor<2x3xi32>
-  // CHECK-NEXT: nn.distinct %ids of 8 {parts = 2 : i64} : (tensor<2x3xi32>) -> tensor<8xi32>
-  %e = nn.distinct %ids of 8 {parts = 2 : i64} : (tensor<2x3xi32>) -> tensor<8xi32>
-  func.return %e : tensor<8xi32>
+  // CHECK-NEXT: %own = collective.own_experts %ids of 4
+  %own = collective.own_experts %ids of 4 : (tensor<2x3xi32>) -> tensor<2x3xi32>
+  // CHECK-NEXT: nn.distinct %own of 4 {parts = 2 : i64} : (tensor<2x3xi32>) -> tensor<4xi32>
+  %e = nn.distinct %own of 4 {parts = 2 : i64} : (tensor<2x3xi32>) -> tensor<4xi32>
+  func.return %e : tensor<4xi32>
 }
 
 // Slices side by side, one below the other, biases behind each other and as rows.
