@@ -21,7 +21,7 @@ from .parts.latent import latent
 from .parts.residuals import body
 from .patterns import LayerFacts
 from .pieces import Number, Param, Piece, Weight, decimal, literal
-from .quantization.weights import as_stored
+from .quantization.weights import as_stored, stored_alike
 from .recipe import Latent
 from .ropes import Rotation, rotations
 
@@ -92,14 +92,14 @@ class ModelText:
 def compose(model: Model) -> ModelText:
     """The parts of a model's text.
 
-    Raises: SourceError for a rope that is not known, and for layers that store their weights differently.
+    Raises: SourceError for a rope that is not known, and for weights that cannot be stored as they are.
     """
     turned = rotations(model)
     names = _names(model.layers)
-    pattern = [names[one] for one in model.layers]
-    facts = {name: layer for layer, name in names.items()}
+    bodies = {name: _body(model, layer, turned) for layer, name in names.items()}
+    pattern = stored_alike(model, [names[one] for one in model.layers], bodies)
     made = tuple(
-        Layers(kind, as_stored(_body(model, facts[kind.name], turned), model, kind.numbers))
+        Layers(kind, as_stored(bodies[names[model.layers[kind.numbers[0]]]], model, kind.numbers[0]))
         for kind in kinds(pattern)
     )
     before, behind = (as_stored(one, model) for one in (embedding(model), head(model)))

@@ -193,6 +193,22 @@ def test_modules_that_stay_wide():
     assert " scale[" in line_of(text, "w_up")
 
 
+def test_layers_that_store_their_weights_differently_are_kinds():
+    names = ["lm_head", "model.layers.0", "model.layers.3.mlp"]
+    text = text_of(quantized(FP8 | {"modules_to_not_convert": names}, num_hidden_layers=6))
+    first, others, third = (text[text.index(f"layer decoder_{n}[") :] for n in (1, 2, 3))
+    assert first.startswith("layer decoder_1[1](")
+    assert others.startswith(
+        "layer decoder_2[4](x[batch, hidden], position: i32) at layer + 1 + floor(layer / 2.0) {"
+    )
+    assert third.startswith("layer decoder_3[1](x[batch, hidden], position: i32) at layer + 3 {")
+    assert " scale[" not in line_of(first)
+    assert " scale[" in line_of(others)
+    assert (" scale[" in line_of(third), " scale[" in line_of(third, "w_up")) == (True, False)
+    assert "x = decoder_1[0](x, position)" in text
+    load_model(text, "m.kl")
+
+
 PATTERNS = {
     "a part of the path": ["self_attn"],
     "a suffix": ["q_proj"],

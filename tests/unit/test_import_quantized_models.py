@@ -171,3 +171,11 @@ def test_latents_are_not_read_from_words():
     assert " from awq " in line_of(
         import_model(Source("m", config | {"quantization_config": wide})).text, "wo"
     )
+
+
+def test_some_experts_of_a_stack_cannot_be_wide():
+    architecture, values = MODELS["Qwen3-30B-A3B-FP8"]
+    scheme = BLOCKS | {"modules_to_not_convert": ["lm_head", "model.layers.0.mlp.experts.3"]}
+    config = {"model_type": architecture, **values, "quantization_config": scheme}
+    with pytest.raises(SourceError, match=r"'model\.layers\.0\.mlp\.experts\.3' is of single experts"):
+        import_model(Source("m", config))

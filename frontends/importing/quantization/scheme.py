@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -99,24 +98,14 @@ class Scheme:
             return None
         return next((rule.storage for rule in self.rules if rule.holds(module)), None)
 
-    def of_all(self, name: str, rank: int, layers: Iterable[int]) -> Storage | None:
-        """How a tensor is stored in all layers of a kind; its name has `{layer}`, or there is one.
+    def in_layer(self, name: str, rank: int, layer: int) -> Storage | None:
+        """How the tensor of a layer is stored, whose name has `{layer}`, or that of no layer.
 
-        Raises: SourceError where layers differ, or experts do.
+        Raises: SourceError for a pattern of single experts.
         """
         module = name.removesuffix(".weight")
         self._check_experts(module)
-        module = module.replace("{expert}", "0")
-        found = {number: self.of(module.replace("{layer}", str(number)), rank) for number in layers}
-        if len({*found.values()}) > 1:
-            first, other = (
-                next(n for n in found if found[n] == one) for one in [*dict.fromkeys(found.values())][:2]
-            )
-            raise SourceError(
-                f"{self.method}: '{module}' is not stored alike in layers {first} and {other}",
-                "one kind of layers has one form of its weights",
-            )
-        return next(iter(found.values()))
+        return self.of(module.replace("{expert}", "0").replace("{layer}", str(layer)), rank)
 
     def _check_experts(self, module: str) -> None:
         """Raises: SourceError for a pattern of some experts, which are one stack."""

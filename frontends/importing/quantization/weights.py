@@ -10,25 +10,51 @@ from ..models import Model
 from ..pieces import Number, Piece, Weight, evaluated
 from .facts import KEY
 from .scheme import Scheme
+from .storage import Storage
 
 
-def as_stored(piece: Piece, model: Model, layers: Iterable[int] = (0,)) -> Piece:
-    """A piece with weights and caches as the model stores them; `layers` are those that have it.
+def as_stored(piece: Piece, model: Model, layer: int = 0) -> Piece:
+    """A piece with weights and caches as the model stores them, in all layers as in one of this number.
 
-    Raises: SourceError where layers store them differently, and for what its layout cannot give.
+    Raises: SourceError for patterns of single experts, and for what a layout cannot give.
     """
     if model.scheme is not None:
-        layers = tuple(layers)
-        piece = replace(piece, weights=tuple(_stored(one, model.scheme, layers) for one in piece.weights))
+        piece = replace(piece, weights=tuple(_stored(one, model.scheme, layer) for one in piece.weights))
     if model.cache_type is not None:
         piece = replace(piece, caches=tuple(_typed(cache, model.cache_type) for cache in piece.caches))
     return piece
 
 
-def _stored(weight: Weight, scheme: Scheme, layers: Sequence[int]) -> Weight:
+def stored_alike(model: Model, names: Sequence[str], bodies: Mapping[str, Piece]) -> list[str]:
+    """The kinds of layers, by their bodies' names; those that store their weights differently have numbers.
+
+    Raises: SourceError for patterns of single experts.
+    """
+    if model.scheme is None:
+        return [*names]
+    forms = [_form(bodies[name], model.scheme, layer) for layer, name in enumerate(names)]
+    found: dict[str, dict[Form, int]] = {}
+    for name, form in zip(names, forms, strict=True):
+        own = found.setdefault(name, {})
+        own.setdefault(form, len(own) + 1)
+    return [
+        f"{name}_{found[name][form]}" if len(found[name]) > 1 else name
+        for name, form in zip(names, forms, strict=True)
+    ]
+
+
+Form = tuple[Storage | None, ...]
+"""How the matrices of a layer are stored."""
+
+
+def _form(piece: Piece, scheme: Scheme, layer: int) -> Form:
+    return tuple(scheme.in_layer(one.tensor, len(one.shape), layer) for one in piece.weights if one.linear)
+
+
+def _stored(weight: Weight, scheme: Scheme, layer: int) -> Weight:
     if not weight.linear:
         return weight
-    storage = scheme.of_all(weight.tensor, len(weight.shape), layers)
+    storage = scheme.in_layer(weight.tensor, len(weight.shape), layer)
     if storage is not None and storage.layout is not None and weight.outputs_first:
         raise SourceError(
             f"'{weight.module}' is stored as {storage.layout}, and the text reads it by its outputs",
