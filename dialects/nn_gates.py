@@ -59,7 +59,8 @@ class SpreadOp(ComputeOp):
         expect(same, f"element types differ: {self.weights.type} -> {self.result.type}")
 
     def flops(self) -> int:
-        return prod(shape_of(self.result))
+        """Each place adds up what a row gives it."""
+        return prod(shape_of(self.result)) * shape_of(self.ids)[1]
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> SpreadOp:

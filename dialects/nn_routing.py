@@ -6,7 +6,6 @@ A router scores E experts for each row; `nn.top_k` names the K best ones, and `n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, i32, i64
@@ -107,7 +106,11 @@ class TopKOp(ComputeOp):
         expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
 
     def flops(self) -> int:
-        return prod(shape_of(self.x))
+        """A comparison for each element and each column that is named, as `nn.argmax` has for its one."""
+        rows, columns = shape_of(self.x)
+        groups, kept, best = self.grouping
+        of_groups = best * columns + kept * groups if self.groups is not None else 0
+        return rows * (self.count.value.data * columns + of_groups)
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> TopKOp:

@@ -2,5 +2,5 @@
 
 kernel.func ──► convert_kernel_to_dataflow ──► dataflow.kernel
                   ├─ wires         where values are, a channel for each reader
-                  └─ conversions   what is more than a stage: caches, attention, rows of tables, exchanges
+                  └─ conversions   what is more than a stage: caches, attention, reads by index, exchanges
 """

@@ -1,4 +1,4 @@
-"""Operations that become more than a stage, or something else: caches, rows of tables, exchanges of sockets.
+"""Operations that become more than a stage, or something else: caches, reads by index, exchanges of sockets.
 
 A cache is appended to by a store and read by loads that wait for it; attention is three stages over it.
 """
@@ -216,7 +216,10 @@ def _convert_lookup(builder: NetworkBuilder, op: TableLookupOp) -> None:
 
 def _convert_slices(builder: NetworkBuilder, op: nn.GatherSlicesOp) -> None:
     """A load of the slices that ids name."""
-    stack, ids = builder.memory(op.stack, op), _ids(builder, op)
+    stack, ids = builder.sources[op.stack], _ids(builder, op)
+    if not isinstance(stack, Memory):
+        what = f"{op.name} reads slices of what is computed in its kernel"
+        fail(op, what, "read slices of a weight, and compute with them")
     if stack.is_window:
         fail(op, f"{op.name} takes slices of several layers as a stack; let a loop walk along them")
     wire, slices = Wire(op.result.type, builder.rate), stack.slices(builder.tree, builder.rate)

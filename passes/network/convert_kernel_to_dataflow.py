@@ -29,7 +29,7 @@ dataflow.kernel @square(%x: tensor<1x8xbf16>) -> tensor<1x8xbf16> {
 Everything is whole here, one firing an iteration; `tile-stages` cuts it. Each `kernel.loop` becomes one of
 the network's loops, in one another and in a row as they stand: slices of stacks become streams that stride
 through them, what does not change in a loop is loaded before it and held, and the carried value runs through
-a unit that hands it from iteration to iteration.
+a unit that hands it from iteration to iteration. Slices that ids name are loaded by these ids.
 """  # noqa: E501
 
 from __future__ import annotations

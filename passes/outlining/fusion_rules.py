@@ -52,12 +52,14 @@ class JoinRouting(RewritePattern):
 
 
 def _routes(source: Operation, router: GroupOp) -> bool:
-    """Whether what a router reads belongs to it."""
+    """Whether what a router reads belongs to it: it alone reads that, or it is made of what routers make."""
     group = group_of(source)
     if group is None or holds(members(group), "routing"):
         return group is not None
     is_own = all(group_of(reader) is router for reader in readers(group))
-    return is_own and (consists_of(group, *_ELEMENTWISE) or consists_of(group, "projection"))
+    if consists_of(group, *_ELEMENTWISE):
+        return is_own or holds(filter(None, map(definition, captured(group))), "routing")
+    return is_own and consists_of(group, "projection")
 
 
 class JoinBiasOfExperts(RewritePattern):

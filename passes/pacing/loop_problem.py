@@ -6,7 +6,8 @@ They count as users of the memory only.
 
 For depths, HBM is one unit that brings the tiles of all streams in the order in which it serves them: load by
 load, tile by tile. A load that waits for a store is held up at its last tile, and HBM goes on; a store is
-served behind the loads and stores before it. A load by index is a unit of its own: it begins with its ids.
+served behind the loads and stores before it. Loads by index have to wait for their ids, and HBM goes on, too:
+it is a second unit that brings their tiles in order. That the two share it is in the interval alone.
 What runs around a loop is no part of it: its channels keep their depths, and so do streams, which load ahead
 as far as their PMUs let them.
 """
@@ -154,14 +155,20 @@ def depth_problem(network: dataflow.KernelOp, machine: Machine, rate: Rate) -> D
     return DepthProblem(builder.all_actors(), queues, channels)
 
 
+HBM, BY_INDEX, FIRST = 0, 1, 2
+"""The actors of loads, of loads by index, and the first of all others."""
+
+
 @dataclass
 class _Builder:
-    """The problem as it grows, unit by unit; actor 0 is HBM."""
+    """The problem as it grows, unit by unit."""
 
     machine: Machine
     places: dict[UnitOp, _Place] = field(default_factory=dict[UnitOp, _Place])
     streams: list[int] = field(default_factory=list[int])
-    """Cycles of each tile that HBM brings in an iteration."""
+    """Cycles of each tile that HBM brings in an iteration, as soon as there is room."""
+    indexed: list[int] = field(default_factory=list[int])
+    """Those of each tile of slices that are read by index."""
     others: list[Actor] = field(default_factory=list[Actor])
     orders: list[Queue] = field(default_factory=list[Queue])
     stored: tuple[int, Sequence[int], Sequence[int], int] | None = None
@@ -171,38 +178,48 @@ class _Builder:
         """Add a unit behind all before it."""
         node, steps = unit_node(unit, len(self.places), self.machine), unit.work
         busy, ahead = (node.interval,) * steps, 0
-        self.places[unit] = _Place(len(self.others) + 1, steps)
+        self.places[unit] = _Place(self._next, steps)
+        if isinstance(unit, dataflow.LoadOp) and unit.by is not None:
+            self.places[unit] = _Place(BY_INDEX, steps, len(self.indexed), node.interval)
+            self.indexed += busy
+            return
         if isinstance(unit, dataflow.LoadOp):
-            # Slices that are read by index are not known before their ids are: nothing of them is ahead.
-            ahead = 0 if unit.by is not None else steps
-            if node.resource == "hbm" and unit.by is None:
+            ahead = steps
+            if node.resource == "hbm":
                 first = len(self.streams)
                 self.streams += busy
                 if unit.after is None:
-                    self.places[unit] = _Place(0, steps, first, node.interval)
+                    self.places[unit] = _Place(HBM, steps, first, node.interval)
                     return
                 # Its time is that of HBM, which does not wait for the gate.
                 busy, ahead = (0,) * steps, steps - 1
-                self._order(0, range(first, first + steps), range(steps), 0)
+                self._order(HBM, range(first, first + steps), range(steps), 0)
         elif node.resource == "hbm":
-            if self.streams:
-                self._order(0, (len(self.streams) - 1,), (0,), self.streams[-1])
+            for actor, tiles in ((HBM, self.streams), (BY_INDEX, self.indexed)):
+                if tiles:
+                    self._order(actor, (len(tiles) - 1,), (0,), tiles[-1])
             if self.stored is not None:
                 self._order(*self.stored)
-            self.stored = len(self.others) + 1, (steps - 1,), (0,), node.interval
+            self.stored = self._next, (steps - 1,), (0,), node.interval
         self.others.append(Actor(node.name, busy, node.latency, ahead))
+
+    @property
+    def _next(self) -> int:
+        """The number of the actor that is added next."""
+        return FIRST + len(self.others)
 
     def _order(self, source: int, before: Sequence[int], after: Sequence[int], cycles: int) -> None:
         """Steps of the actor that is added next come so many cycles after those of another."""
-        latency = self.machine.hbm_latency_cycles if source == 0 else self.others[source - 1].latency
-        target, steps = len(self.others) + 1, tuple(after)
+        latency = self.machine.hbm_latency_cycles if source < FIRST else self.others[source - FIRST].latency
+        target, steps = self._next, tuple(after)
         wire = cycles - latency
         self.orders.append(Queue(source, target, tuple(before), steps, steps, wire, 0, is_given=True))
 
     def all_actors(self) -> list[Actor]:
-        """HBM and the others."""
-        busy = tuple(self.streams) or (0,)
-        return [Actor("hbm", busy, self.machine.hbm_latency_cycles, len(busy)), *self.others]
+        """HBM, twice, and the others; of what is read by index nothing is ahead."""
+        busy, latency = tuple(self.streams) or (0,), self.machine.hbm_latency_cycles
+        indexed = Actor("hbm by index", tuple(self.indexed) or (0,), latency, 0)
+        return [Actor("hbm", busy, latency, len(busy)), indexed, *self.others]
 
     def has_ends(self, channel: ChannelOp) -> bool:
         """Whether both ends of a channel belong to the loop; how carried values begin and end does not."""
@@ -222,8 +239,8 @@ class _Builder:
             source.actor,
             target.actor,
             tuple(source.first + step for step in puts),
-            tuple(takes[0]),
-            tuple(takes[1]),
+            tuple(target.first + step for step in takes[0]),
+            tuple(target.first + step for step in takes[1]),
             hops * self.machine.hop_latency_cycles + source.extra,
             channel.type.tile_bytes,
             distance_over(channel) or 0,

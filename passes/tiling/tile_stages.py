@@ -37,7 +37,8 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x256xbf16>) -> tensor
 ```
 
 A matmul works column by column of its weight, attention position by position of its cache, elementwise work
-follows its producers. Tiles keep the numbers: no reduction is cut except where the stage accumulates in order.
+follows its producers. Of slices that are read by index a tile has part of one, or of all. Tiles keep the
+numbers: no reduction is cut except where the stage accumulates in order.
 """  # noqa: E501
 
 from __future__ import annotations

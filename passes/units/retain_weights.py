@@ -49,7 +49,7 @@ shares out what is left. The weights lie in whole PMUs at the top end, the same 
 the first byte of the first of them. They are read in place: `resident` says the PMUs, which are those of the
 load's channel. Which weights stay, and how many PMUs each has, says a model of a step (`residency.py`), among
 those of which a step reads all, always from the same kernels, by a single stage in each; so not tables, nor
-parts of a `kernel.stack`.
+stacks of experts, which are read by index, nor parts of a `kernel.stack`.
 """  # noqa: E501
 
 from __future__ import annotations

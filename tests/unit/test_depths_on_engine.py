@@ -58,6 +58,8 @@ def cycles(module: ModuleOp, position: int) -> int:
         ("llama3_8b", 8, {"layers": 3, "context": 512}),
         ("llama3_8b", 1, {"layers": 2, "context": 512}),
         ("llama3_8b", 8, {"layers": 6, "context": 512, "batch": 256}),
+        ("mixture", 1, {"hidden": 2048, "ffn": 768, "experts": 64, "context": 512, "batch": 4}),
+        ("mixture", 8, {"hidden": 2048, "ffn": 768, "experts": 64, "heads": 16, "context": 512, "batch": 8}),
     ],
 )
 def test_fewer_tiles_take_no_longer(model: str, sockets: int, extents: dict[str, int], variant: str):

@@ -63,7 +63,8 @@ kernel.func @once(%x: tensor<2x8xbf16>, %w: tensor<3x6x8x8xbf16>, %ids: tensor<2
 }
 
 // -----
-// CHECK: nn.gather_slices needs %v in memory; make it an argument of the kernel
+// CHECK: nn.gather_slices reads slices of what is computed in its kernel
+// CHECK: read slices of a weight, and compute with them
 kernel.func @made(%w: tensor<6x8xbf16>, %e: tensor<4xi32>) -> tensor<4x8xbf16> {
   %v = nn.silu %w : (tensor<6x8xbf16>) -> tensor<6x8xbf16>
   %s = nn.gather_slices %v, %e along 0 : (tensor<6x8xbf16>, tensor<4xi32>) -> tensor<4x8xbf16>

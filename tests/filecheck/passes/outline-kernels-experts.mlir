@@ -121,3 +121,53 @@ func.func @shared(%x: tensor<2x8xbf16>, %router: tensor<8x8xbf16>) -> (tensor<2x
   %ids = nn.top_k %s of 2 : (tensor<2x8xbf16>) -> tensor<2x2xi32>
   func.return %ids, %s : tensor<2x2xi32>, tensor<2x8xbf16>
 }
+
+// -----
+// The product of gates and biases joins that of the experts below its sum over sockets as well.
+// OP-LABEL: kernel.func @sockets.matmul(
+// OP-NEXT: nn.gather_slices %wd
+// OP-NEXT: nn.matmul
+// OP-NEXT: nn.gather_slices %bd
+// OP-NEXT: nn.matmul
+// OP-NEXT: kernel.return
+// OP-LABEL: kernel.func @sockets.all_reduce(
+func.func @sockets(%h: tensor<2x24xbf16>, %w: tensor<2x2xbf16>, %ids: tensor<2x2xi32>, %wd: tensor<8x6x8xbf16>, %bd: tensor<8x8xbf16>) -> tensor<2x8xbf16> {
+  %e = nn.distinct %ids of 8 : (tensor<2x2xi32>) -> tensor<4xi32>
+  %g = nn.spread %w, %ids, %e : (tensor<2x2xbf16>, tensor<2x2xi32>, tensor<4xi32>) -> tensor<2x4xbf16>
+  %r = nn.gather_slices %wd, %e along 0 : (tensor<8x6x8xbf16>, tensor<4xi32>) -> tensor<24x8xbf16>
+  %o = nn.matmul %h, %r : (tensor<2x24xbf16>, tensor<24x8xbf16>) -> tensor<2x8xbf16>
+  %s = collective.all_reduce %o : (tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  %q = nn.gather_slices %bd, %e along 0 : (tensor<8x8xbf16>, tensor<4xi32>) -> tensor<4x8xbf16>
+  %b = nn.matmul %g, %q : (tensor<2x4xbf16>, tensor<4x8xbf16>) -> tensor<2x8xbf16>
+  %y = nn.add %s, %b : (tensor<2x8xbf16>, tensor<2x8xbf16>) -> tensor<2x8xbf16>
+  func.return %y : tensor<2x8xbf16>
+}
+
+// -----
+// What is made of a choice, and goes into gates again, belongs to the router though others read it, too: the
+// weights of Llama 4 multiply what goes into the experts.
+// OP-LABEL: kernel.func @input.router(
+// OP-NEXT: nn.matmul
+// OP-NEXT: nn.top_k
+// OP-NEXT: nn.take
+// OP: nn.sigmoid
+// OP: nn.mul_scalar
+// OP: nn.spread
+// OP-NEXT: kernel.return %e, %w, %g
+// OP-NOT: nn.top_k
+// OP-LABEL: kernel.schedule @input
+func.func @input(%x: tensor<2x8xbf16>, %router: tensor<8x8xbf16>, %wu: tensor<8x8x6xbf16>) -> (tensor<2x24xbf16>, tensor<2x2xbf16>) {
+  %s = nn.matmul %x, %router : (tensor<2x8xbf16>, tensor<8x8xbf16>) -> tensor<2x8xbf16>
+  %ids = nn.top_k %s of 1 : (tensor<2x8xbf16>) -> tensor<2x1xi32>
+  %t = nn.take %s, %ids : (tensor<2x8xbf16>, tensor<2x1xi32>) -> tensor<2x1xbf16>
+  %w = nn.sigmoid %t : (tensor<2x1xbf16>) -> tensor<2x1xbf16>
+  %y = nn.mul %x, %w : (tensor<2x8xbf16>, tensor<2x1xbf16>) -> tensor<2x8xbf16>
+  %e = nn.distinct %ids of 8 : (tensor<2x1xi32>) -> tensor<2xi32>
+  %o = nn.mul_scalar %w, 0.0 : (tensor<2x1xbf16>) -> tensor<2x1xbf16>
+  %p = nn.add_scalar %o, 1.0 : (tensor<2x1xbf16>) -> tensor<2x1xbf16>
+  %g = nn.spread %p, %ids, %e : (tensor<2x1xbf16>, tensor<2x1xi32>, tensor<2xi32>) -> tensor<2x2xbf16>
+  %c = nn.gather_slices %wu, %e along 1 : (tensor<8x8x6xbf16>, tensor<2xi32>) -> tensor<8x12xbf16>
+  %u = nn.matmul %y, %c : (tensor<2x8xbf16>, tensor<8x12xbf16>) -> tensor<2x12xbf16>
+  %d = nn.concat %u, %u : (tensor<2x12xbf16>, tensor<2x12xbf16>) -> tensor<2x24xbf16>
+  func.return %d, %g : tensor<2x24xbf16>, tensor<2x2xbf16>
+}

@@ -1,11 +1,23 @@
-"""How routers and what they scale lie on sockets, by the rules of the operations themselves."""
+"""The rules of routers: how they and what they scale lie on sockets, their tiles, and their work."""
 
 from xdsl.dialects import test as xdsl_test
 from xdsl.dialects.builtin import TensorType, f32, i32
 from xdsl.ir import SSAValue
 
-from kl.dialects.nn import DistinctOp, GatherSlicesOp, MatmulOp, ScaleOp, SoftmaxOp, SpreadOp, TakeOp, TopKOp
-from kl.dialects.operation import ComputeOp
+from kl.dialects.nn import (
+    AddOp,
+    ArgmaxOp,
+    DistinctOp,
+    GatherSlicesOp,
+    MatmulOp,
+    ScaleOp,
+    SoftmaxOp,
+    SpreadOp,
+    SumOp,
+    TakeOp,
+    TopKOp,
+)
+from kl.dialects.operation import ComputeOp, TileRule
 from kl.dialects.sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split
 
 SOCKETS = 2
@@ -83,3 +95,34 @@ def test_short_rows_are_wanted_whole_and_long_ones_are_gathered():
 
 def test_ids_are_whole():
     assert shard(DistinctOp(indices(2, 2), 8), REPLICATED) == Sharded((REPLICATED,))
+
+
+def test_what_is_padded_and_added_to_a_single_column_has_no_zeros_any_more():
+    padded = Split(1, SOCKETS, (7, 1), zeros=True)
+    for op, operands in (
+        (AddOp(floats(2, 7), floats(2, 1)), (padded, REPLICATED)),
+        (AddOp(floats(2, 1), floats(2, 7)), (REPLICATED, padded)),
+    ):
+        sharded = shard(op, *operands)
+        assert sharded == Sharded(operands, padded)
+        assert isinstance(sharded.result, Split)
+        assert not sharded.result.zeros
+    both = shard(AddOp(floats(2, 7), floats(2, 7)), padded, padded).result
+    assert isinstance(both, Split)
+    assert both.zeros
+
+
+def test_a_single_column_is_whole_in_every_tile():
+    rule = AddOp(floats(2, 1), floats(2, 8)).tile_rule()
+    assert isinstance(rule, TileRule)
+    assert (rule.operands, rule.result) == ((None, 1), 1)
+
+
+def test_work_counts_comparisons_and_sums():
+    x, ids = floats(2, 8), indices(2, 3)
+    assert TopKOp(x, 1).flops() == ArgmaxOp(x).flops() == 2 * 8
+    assert TopKOp(x, 3).flops() == 2 * 3 * 8
+    assert TopKOp(x, 3, (4, 2, 2)).flops() == 2 * (3 * 8 + 2 * 8 + 2 * 4)
+    assert SpreadOp(floats(2, 3), ids, indices(6)).flops() == 2 * 6 * 3
+    assert (SoftmaxOp(x).flops(), SumOp(x).flops()) == (5 * 2 * 8, 2 * 8)
+    assert ScaleOp(floats(2, 24), floats(2, 6)).flops() == 2 * 24
