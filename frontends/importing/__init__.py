@@ -22,7 +22,7 @@ from .headers import check_asked, header_config, left_of
 from .models import Model, language_part, make_model, unknown_keys
 from .pieces import Number
 from .quantization import CACHE_TYPES, chosen, scheme_of
-from .quantization.weights import notes_of
+from .quantization.weights import check_stored, notes_of
 from .recipe import Recipe
 from .recipes import RECIPES
 from .writer import ModelText, change, compose, identifier, write
@@ -171,6 +171,7 @@ def _written(
     composed = change(composed, parameters)
     _check_context(model, composed.numbers["context"])
     if model.scheme is not None:
+        check_stored(model, composed.weights())
         expected(composed)
     left = [] if source.tensors is None else check(composed, source.tensors, source.ignored)
     notes = [*notes, *notes_of(model, composed.weights())]

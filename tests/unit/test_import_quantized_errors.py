@@ -99,6 +99,27 @@ WRONG: dict[str, tuple[Config, str]] = {
     ),
     "no groups": (compressed() | {"config_groups": {}}, "config_groups is absent"),
     "rotated weights": (compressed() | {"transform_config": {"config_groups": {}}}, "transform_config is"),
+    "4 bits that are not packed": (
+        compressed(num_bits=4, strategy="group", group_size=32),
+        "weights.format is 'int-quantized of 4 bits of type int'",
+    ),
+    "packed floats": (
+        compressed("pack-quantized", type="float"),
+        "weights.format is 'pack-quantized of 8 bits of type float'",
+    ),
+    "a class of modules": (
+        compressed() | {"config_groups": {"g": GROUP | {"targets": ["LlamaMLP"]}}},
+        "config_groups.g.targets is 'LlamaMLP'",
+    ),
+    "a class of modules that stay wide": (compressed() | {"ignore": ["LlamaMLP"]}, "ignore is 'LlamaMLP'"),
+    "experts of a model without any": (
+        {"quant_method": "mxfp4"},
+        "the config's mxfp4 stores no matrix of llama",
+    ),
+    "modules that are not there": (
+        compressed() | {"config_groups": {"g": GROUP | {"targets": ["re:.*expert.*"]}}},
+        "the config's compressed-tensors stores no matrix of llama",
+    ),
     "layers that differ": (
         FP8 | {"modules_to_not_convert": ["lm_head", "model.layers.1.mlp"]},
         "'model.layers.{layer}.mlp.gate_proj' is not stored alike in layers 0 and 1",

@@ -7,7 +7,7 @@ from typing import Any
 from ...source_errors import SourceError
 from .facts import ACTIVATIONS, Facts
 from .methods import activations
-from .scheme import LINEAR, Patterns, Rule, Scheme
+from .scheme import LINEAR, REGEX, Patterns, Rule, Scheme
 from .storage import Storage
 
 FORMATS = ("float-quantized", "int-quantized", "naive-quantized", "pack-quantized")
@@ -30,6 +30,7 @@ def compressed_tensors(facts: Facts) -> Scheme:
     if not rules:
         raise SourceError(f"{config.path}config_groups is absent", "it says how weights are stored")
     wide = facts.patterns("ignore") or Patterns(())
+    check_classes(facts, "ignore", wide)
     return Scheme(
         "compressed-tensors",
         tuple(rules),
@@ -38,6 +39,13 @@ def compressed_tensors(facts: Facts) -> Scheme:
         notes=tuple(notes),
         cache=cache_of(facts, "kv_cache_scheme"),
     )
+
+
+def check_classes(facts: Facts, name: str, patterns: Patterns) -> None:
+    """Raises: SourceError for names of classes, of which `Linear` alone says which modules are meant."""
+    for text in patterns.texts:
+        if text[:1].isupper() and (text != LINEAR or name == "ignore"):
+            facts.refuse(name, text, f"{LINEAR}, names of modules, and {REGEX}…")
 
 
 def _check_dense(facts: Facts) -> None:
@@ -56,6 +64,7 @@ def _rule(facts: Facts, of_all: str | None) -> tuple[Rule, list[str]]:
     if isinstance(inputs, dict):
         facts.config.read.update(_paths(inputs, f"{config.path}input_activations"))
     targets = facts.patterns("targets") or Patterns((LINEAR,))
+    check_classes(facts, "targets", targets)
     storage = _storage(facts.inner(config.part("weights")), format_)
     notes = [activations(f"{inputs.get('num_bits')} bits")] if isinstance(inputs, dict) else []
     return Rule(storage, targets), notes
@@ -80,7 +89,11 @@ def _storage(facts: Facts, format_: str | None) -> Storage:
     known = {("float", 8): "f8e4m3", ("int", 8): "i8", ("int", 4): "i4"}
     if (kind, bits) not in known:
         facts.refuse("num_bits", f"{bits} of type {kind}", ", ".join(f"{n} of {one}" for one, n in known))
-    packed = format_ == "pack-quantized" or (kind, bits) == ("int", 4)
+    packed = format_ == "pack-quantized"
+    if (bits == 4 and not packed) or (packed and kind != "int"):
+        facts.refuse(
+            "format", f"{format_} of {bits} bits of type {kind}", "pack-quantized for whole numbers alone"
+        )
     if not symmetric and not packed:
         facts.refuse("symmetric", False, "true")
     return Storage(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...source_errors import SourceError
 from ..models import Model
 from ..pieces import Number, Piece, Weight, evaluated
+from .facts import KEY
 from .scheme import Scheme
 
 
@@ -54,6 +55,15 @@ def check_part(weight: Weight, outputs: int, numbers: Mapping[str, Number]) -> N
     first, last = (int(evaluated(one, numbers)) for one in some.split(".."))
     every = int(evaluated(each, numbers)) if each else None
     weight.storage.check_part(weight.module, first, last, every, outputs)
+
+
+def check_stored(model: Model, weights: Iterable[tuple[Weight, int]]) -> None:
+    """Raises: SourceError where the scheme of a model stores none of its matrices."""
+    if model.scheme is not None and all(weight.storage is None for weight, _ in weights):
+        raise SourceError(
+            f"the config's {model.scheme.method} stores no matrix of {model.recipe.name}",
+            f"--ignore {KEY} goes on with wide weights",
+        )
 
 
 def notes_of(model: Model, weights: Iterable[tuple[Weight, int]]) -> list[str]:
