@@ -37,6 +37,7 @@ class HeadMatmulOp(ComputeOp):
     NUMPY: ClassVar = ".backends.numerics:head_matmul"
     SPELLING: ClassVar = Spelling("head_matmul", ("x", "w", "heads"), transposable=("w",))
     FUSION: ClassVar = Fusion("projection")
+    MULTIPLIES: ClassVar = (0, 1)
 
     x = operand_def(TensorType[AnyFloat])
     w = operand_def(TensorType[AnyFloat])

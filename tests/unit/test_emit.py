@@ -174,6 +174,7 @@ def test_a_stage_numbers_its_values(program: Program) -> None:
         60,
         2 * 8 * 4 + 4 * 4,
         (7, 3),
+        wide_flops=2 * 8 * 4,
         location=place('dataflow.stage "mul"'),
     )
 

@@ -143,6 +143,6 @@ LLAMA4 = Recipe(
     defaults=sizes(202048, 5120, 8192, 48, 40, 131072, num_key_value_heads=8, head_dim=128)
     | {"num_local_experts": 16, "num_experts_per_tok": 1, "attention_chunk_size": 8192}
     | {"hidden_act": "silu", "rms_norm_eps": 1e-5},
-    harmless=(*TRAINING, "for_llm_compressor", "intermediate_size_mlp", "no_rope_layer_interval"),
+    harmless=(*TRAINING, "for_llm_compressor"),
     model_types=("llama4",),
 )
