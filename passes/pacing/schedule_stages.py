@@ -74,16 +74,27 @@ def _reads(stage: dataflow.StageOp, machine: Machine) -> tuple[int, int]:
     return streamed, held
 
 
+def _writes(stage: dataflow.StageOp, machine: Machine) -> tuple[int, int]:
+    """Cycles to write the results of a firing: as they come on average, and those that come once in several.
+
+    What a stage adds up is written when it is done, while the next sum begins.
+    """
+    streamed = late = 0
+    for out, period in zip(stage.outs, stage.out_periods.get_values(), strict=False):
+        cycles = _port_cycles(channel_of(out).type.tile_bytes, out, machine)
+        streamed = max(streamed, -(-cycles // int(period)))
+        if int(period) > 1:
+            late = max(late, cycles)
+    return streamed, late
+
+
 def schedule_stage(stage: dataflow.StageOp, machine: Machine) -> None:
     """Write the interval and the latency of a stage, in cycles."""
     assert stage.pcus is not None, "checked by the caller"
-    streamed, held = _reads(stage, machine)
-    written = max(
-        (_port_cycles(channel_of(out).type.tile_bytes, out, machine) for out in stage.outs), default=0
-    )
+    (streamed, held), (written, late) = _reads(stage, machine), _writes(stage, machine)
     interval = max(1, streamed, written, stage_cycles(stage, machine, stage.pcus.value.data))
     stage.ii = IntegerAttr(interval, i64)
-    stage.latency = IntegerAttr(max(1, interval + held + machine.stage_latency_cycles), i64)
+    stage.latency = IntegerAttr(max(1, interval + held + late + machine.stage_latency_cycles), i64)
 
 
 def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
