@@ -181,7 +181,8 @@ def _note_unused(module: ModuleOp, far: list[Global], free: int) -> None:
     if kept := free * layers // size:
         message = (
             f"{size_text(free)} of HBM stay free, where {kept} of {layers} layers of "
-            f"@{largest.sym_name.data} would fit: its {size_text(size)} go to DDR as a whole"
+            f"@{largest.sym_name.data} would fit: its {size_text(size)} go to DDR as a whole; "
+            "a layer by another name has stacks of its own"
         )
         add_remark(module, message)
 

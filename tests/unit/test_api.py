@@ -380,7 +380,7 @@ def test_results_are_printed_as_the_commands_print_them(comparison: kl.Compariso
     lines = [line.rstrip() for line in f"{memory}".splitlines()]
     said = printed(capsys, "compile", MINI, "--memory")
     assert lines == [line.rstrip() for line in said.rstrip().splitlines()]
-    assert memory._repr_html_().count("<table>") == 2
+    assert memory._repr_html_().count("<table>") == 3
     looped, stepped = comparison["looped"], comparison["stepped"]
     rate = f"{looped.tokens_per_second:.1f} tokens/s"
     assert f"{looped}" == f"<kl.Variant looped: {rate}, speedup {looped.speedup:.2f}>"

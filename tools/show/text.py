@@ -37,8 +37,8 @@ def print_text(shown: Shown) -> None:
 
 
 def _print_memory(shown: Shown) -> None:
-    """What lies in which memory, and what a step takes of that, of the main variant."""
-    if shown.memory is None or shown.main is None:
+    """What lies in which memory, and what the target says of that, of the main variant."""
+    if shown.memory is None or shown.main is None or not shown.main.timing.rows:
         return
     print(f"\nmemory of a socket, {shown.main.name}")
     for name, value in shown.main.timing.rows:
