@@ -193,13 +193,15 @@ class DequantizeOp(ComputeOp):
         """Codes are split as numbers are; scales as well, in finer blocks where parts end within blocks."""
         if isinstance(result, Replicated):
             return (REPLICATED,) * len(self.operands)
+        if result.places:  # whole slots, each with its scales
+            return (result,) * len(self.operands)
         codes, scales = self._codes(result), self._scales(result)
         if self.extra is None:
             return codes, scales
         return codes, scales, scales if self.has_zeros else self._tensor_scale(result)
 
     def become_part(self, result: Placement) -> None:
-        if isinstance(result, Replicated):
+        if isinstance(result, Replicated) or result.places:
             return
         block, pieces = [*self.blocks], [*self.piece_extents]
         axis, unit = result.axis, self._unit(result)
