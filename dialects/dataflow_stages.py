@@ -13,7 +13,6 @@ firing yielded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -31,7 +30,7 @@ from xdsl.irdl import (
 from xdsl.traits import HasParent, IsTerminator
 
 from .cuts import cuts_fit
-from .dataflow_kernel import KernelOp, producer_of
+from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
 from .operation import ComputeOp, index_factors, unit_of
@@ -274,28 +273,3 @@ class YieldOp(IRDLOperation):
 
     def __init__(self, arguments: Sequence[SSAValue]):
         super().__init__(operands=[arguments])
-
-
-@dataclass(frozen=True)
-class TileSource:
-    """The result of a stage that a channel's tiles come from."""
-
-    stage: StageOp
-    port: int
-    """Number of the output."""
-    carried: bool
-    """It is that of the iteration before, or of an earlier one."""
-
-
-def source_of(channel: SSAValue) -> TileSource | None:
-    """Where a channel's tiles come from, as others hand them on; None where no stage makes them."""
-    seen: set[SSAValue] = set()
-    while (handed := (producer := producer_of(channel)).handed_on()) is not None:
-        channel = handed.next
-        if channel in seen:
-            return None
-        seen.add(channel)
-    if not isinstance(producer, StageOp):
-        return None
-    port = next(number for number, out in enumerate(producer.outs) if out is channel)
-    return TileSource(producer, port, bool(seen))

@@ -17,7 +17,6 @@ from xdsl.ir import Attribute, Block, SSAValue
 
 from ...dialects.dataflow import (
     CarryOp,
-    ChannelType,
     CounterOp,
     ExchangeOp,
     GatherOp,
@@ -27,18 +26,16 @@ from ...dialects.dataflow import (
     StoreOp,
     UnitOp,
 )
-from ...dialects.tiles import PortShape, tiled_axis
+from ...dialects.tiles import PortShape
 from ...dialects.vocabulary import STEP
 from .. import numerics, numerics_experts
 from ..collectives import COLLECTIVES, sharded_embedding
 from ..numerics_attention import cache_append, slot_of
 from ..specs import attributes_of, tensor_spec
 from ..tensors import Array, TensorSpec, spec_of
-from ..tiles import filled_up, joined, rest_or_part, sliced, trimmed
+from ..tiles import filled_up, joined, trimmed
+from .tiles import Tile, slice_of, tile_spec, tiles_of
 from .values import Rows, SocketValues, after_step, arrays_of, counter_at, fail, same_on_all, slices_of
-
-Tile = list[Array]
-"""What a channel carries: an array per socket, or none at all for a token."""
 
 TOKEN: Tile = []
 
@@ -165,8 +162,8 @@ class _Network:
             if op.by is not None:
                 ids = yield from self._take(op.by)
                 source = self._named(op, source, ids)
-            axis, tiles = _tiles(source, op.channels[0])
-            gate, spec = 0, _tile_spec(op.channels[0])
+            axis, tiles = tiles_of(source, op.channels[0])
+            gate, spec = 0, tile_spec(op.channels[0])
             if positions and axis is not None:
                 slot = slot_of(int(positions[0]), source[0].shape[2], ring=op.ring is not None)
                 gate = slot // spec.shape[axis]
@@ -197,7 +194,7 @@ class _Network:
             memory = self.results[op.result.value.data]
         for destination, positions in self._stream(op, memory):
             whole = destination if op.position is None else self._zeros(op.stream_type)
-            for parts in _tiles(whole, op.channel)[1]:
+            for parts in tiles_of(whole, op.channel)[1]:
                 tile = yield from self._take(op.channel)
                 for part, array in zip(parts, tile, strict=True):
                     part[...] = trimmed(array, part.shape)
@@ -232,7 +229,7 @@ class _Network:
             for number, (channel, shape, period) in enumerate(ports):
                 if firing % period == 0:
                     held[number] = yield from self._collect(channel, shape)
-                arguments[number] = _slice(held[number], shape, firing)
+                arguments[number] = slice_of(held[number], shape, firing)
             yielded = self.run_body(block, (*arguments, *states))
             states = yielded[len(op.outs) :]
             for channel, tile, period in zip(op.outs, yielded, op.out_periods.get_values(), strict=False):
@@ -284,25 +281,4 @@ class _Network:
         for _ in range(op.tiles.value.data * op.passes):
             tile = yield from self._take(op.source)
             operands = [[array] for array in tile]
-            self._put(op.channels, collective(operands, attributes, _tile_spec(op.channels[0])))
-
-
-def _tile_spec(channel: SSAValue) -> TensorSpec:
-    assert isinstance(channel.type, ChannelType), "checked by the op's definition"
-    return tensor_spec(channel.type.tile)
-
-
-def _tiles(whole: Tile, channel: SSAValue) -> tuple[int | None, list[Tile]]:
-    """The axis along which a channel's tile cuts an array, and the tiles as views; the last is the rest."""
-    shape = _tile_spec(channel).shape
-    axis, count = tiled_axis(whole[0].shape, shape)
-    if axis is None:
-        return None, [whole]
-    parts = ([rest_or_part(array, axis, shape[axis], n) for array in whole] for n in range(count))
-    return axis, list(parts)
-
-
-def _slice(held: Tile, shape: PortShape, firing: int) -> SocketValues:
-    if shape.axis is None or shape.slices == 1:
-        return held
-    return [sliced(array, shape.axis, shape.extent, firing % shape.slices) for array in held]
+            self._put(op.channels, collective(operands, attributes, tile_spec(op.channels[0])))

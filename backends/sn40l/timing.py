@@ -15,7 +15,8 @@ from .launch import NO_EXPERTS, time_step
 from .ledger import StageUse, Wait
 from .positions import context_read, position_inputs, timed_position
 from .program import Program
-from .report import KernelReport, KernelUse, LayerRow, Report, kernel_uses, layer_rows
+from .report import KernelReport, Report
+from .report_details import KernelUse, LayerRow, kernel_uses, layer_rows
 from .roof import limit
 from .selections import Experts, selections_of
 from .trace_events import trace_document

@@ -11,9 +11,9 @@ from xdsl.ir import SSAValue
 
 from ...dialects import dataflow
 from ...dialects.dataflow_kernel import consumer_of, producer_of
-from ...dialects.dataflow_stages import source_of
 from ...dialects.dataflow_units import HandedOn
 from ...dialects.tensors import shape_of, size_bytes_of
+from ...dialects.tile_sources import source_of
 from .axes import Cut, StageAxes, stage_axes, whole_axes
 from .solver import Bursts, Source, TiledStage
 from .streams import port_number, shared_with, streams_tiles

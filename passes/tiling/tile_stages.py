@@ -54,9 +54,9 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelType
-from ...dialects.dataflow_stages import source_of
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import tile_of
+from ...dialects.tile_sources import source_of
 from ..diagnostics import fail
 from ..knobs import Knob
 from .axes import Cut, StageAxes, cut_type, cuts_of, tile_rule

@@ -11,7 +11,8 @@ import pytest
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.ledger import LayerTime, StageUse, Wait
 from kl.backends.sn40l.program import Program
-from kl.backends.sn40l.report import KernelUse, Report, kernel_uses, layer_rows
+from kl.backends.sn40l.report import Report
+from kl.backends.sn40l.report_details import KernelUse, kernel_uses, layer_rows
 from kl.backends.sn40l.servers import Calendar, Server
 from kl.backends.sn40l.timing import layers_json, stages_json
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
