@@ -47,6 +47,7 @@ WORDS = {
     "IntegerAttr.constr(i64)": "whole number",
     "MemRefType[AnyFloat]": "memory of floats",
     "MemRefType[Attribute]": "memory",
+    "StoredAttr": "a part of a stored weight",
     "StringAttr": "text",
     "SymbolNameConstraint()": "name",
     "TensorType[AnyFloat]": "tensor of floats",
