@@ -41,7 +41,7 @@ ALLOWED = (
 """The kinds of nodes a text may have."""
 
 MOST_CHARACTERS = 4_000
-"""Of a text. Assumed: several times the longest that anyone writes; numbers grow with what multiplies them."""
+"""Of a text. Assumed: many times what anyone writes; products grow with what is multiplied."""
 SHOWN_CHARACTERS = 80
 """Of a text that a message is about."""
 
@@ -106,7 +106,9 @@ class Constraint:
             return self.function(*(point[name] for name in self.names))
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             values = ", ".join(f"{name} = {point[name]!r}" for name in self.names)
-            raise SpaceError(f"constraint '{_short(str(self))}' fails at {_short(values)}: {error}") from error
+            raise SpaceError(
+                f"constraint '{_short(str(self))}' fails at {_short(values)}: {error}"
+            ) from error
 
 
 def make_constraint(source: str | Callable[..., object]) -> Constraint:
@@ -141,7 +143,7 @@ def _parsed(source: str) -> tuple[ast.Expression, dict[str, str]]:
 
 @contextmanager
 def _readable(source: str) -> Generator[None]:
-    """Raises: SpaceError for what Python cannot read: other syntax, brackets too deep, halves of characters."""
+    """Raises: SpaceError for what Python cannot read: other syntax, brackets too deep, half a character."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -149,7 +151,9 @@ def _readable(source: str) -> Generator[None]:
     except SyntaxError as error:
         raise SpaceError(f"constraint {_short(source)!r} is not an expression: {error.msg}") from error
     except (RecursionError, MemoryError):  # how Python's parser says it, depending on what is deep
-        raise SpaceError(f"constraint {_short(source)!r} has brackets or operators too deep in each other") from None
+        raise SpaceError(
+            f"constraint {_short(source)!r} has brackets or operators too deep in each other"
+        ) from None
     except ValueError as error:
         raise SpaceError(f"constraint {_short(source)!r} is not an expression: {error}") from error
 

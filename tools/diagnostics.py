@@ -26,7 +26,7 @@ from .blame import PluginError, at_work, blamed
 from .bounds import EndlessError
 from .hearing import listener
 from .streams import OUTPUT, discard_output, finish_output, finishing, prepare
-from .values import HELP_MARK, STDIN, InputError, Position, opened_path
+from .values import HELP_MARK, STDIN, InputError, Position, cut, opened_path
 
 OF_A_STREAM = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
 """What keeps a stream from being written; errors of files have their names."""
@@ -158,7 +158,7 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], program: str, *, 
     bold, red, reset = ("\033[1m", "\033[31;1m", "\033[0m") if color else ("", "", "")
     position = diagnostic.position
     place = f"{position.file}:{position.line}:{position.column}" if position else program
-    lines = [f"{bold}{place}: {red}{diagnostic.severity}:{reset} {diagnostic.message}"]
+    lines = [f"{bold}{place}: {red}{diagnostic.severity}:{reset} {cut(diagnostic.message)}"]
     text = _source_line(position, sources) if position else None
     if position and text and text.strip():
         shown, caret = _excerpt(position, text)

@@ -61,7 +61,11 @@ def decoding(place: str | None) -> Generator[None]:
     try:
         with named_errors(place):
             yield
-    except (StudyError, SpaceError, OSError):
+    except (StudyError, SpaceError) as error:
+        if place is None or (shown := shown_place(place)) in str(error):
+            raise
+        raise StudyError(f"{shown}: {error}") from error
+    except OSError:
         raise
     except Exception as error:
         what = f"{type(error).__name__}: {error}".partition("\n")[0][:MOST_CHARACTERS]
@@ -78,7 +82,9 @@ def named_errors(place: str | None) -> Generator[None]:
         raise StudyError(f"the storage {shown_place(place)} does not work: {reason}") from error
     except ImportError as error:
         cause = error.__cause__ or error
-        raise StudyError(f"the storage {shown_place(place)} needs a library that is missing: {cause}") from error
+        raise StudyError(
+            f"the storage {shown_place(place)} needs a library that is missing: {cause}"
+        ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -186,12 +186,15 @@ def open_study(
         attributes = opened.get_study_user_attrs(identity)
         kept = attributes.get(PLAN)
     if kept is None:
-        raise StudyError(f"the study {plan.name!r} at {shown_place(storage)} has trials and no plan: Optuna has made it")
+        raise StudyError(
+            f"the study {plan.name!r} at {shown_place(storage)} has trials and no plan: Optuna has made it"
+        )
     with decoding(storage):
         different = difference(kept, document)
     if different is not None:
+        place = shown_place(storage)
         raise StudyError(
-            f"the study {plan.name!r} at {shown_place(storage)} has another plan: {different}; use that, or another name"
+            f"the study {plan.name!r} at {place} has another plan: {different}; use that, or another name"
         )
     if about is None:
         about = about_from_json(attributes.get(ABOUT))

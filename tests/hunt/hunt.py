@@ -1,9 +1,10 @@
 """Hunts for inputs that end `kl` in anything but an answer or a message.
 
-Run from the repository root: `.venv/bin/python tests/hunt/hunt.py --seconds 3600`, or `make hunt SECONDS=3600`.
-All kinds of inputs take turns (`kinds.py`). A seed of a kind always gives the same input. Where a hunt was
-stopped it goes on, as `build/hunt/state.json` has the next seed of each kind; `--seed` begins elsewhere. Each
-finding is printed with its seed, and its input is kept in `build/hunt/`. Exit code 1 means that there are findings.
+Run from the repository root: `.venv/bin/python tests/hunt/hunt.py --seconds 3600`, or `make hunt
+SECONDS=3600`. All kinds of inputs take turns (`kinds.py`). A seed of a kind always gives the same input. Where
+a hunt was stopped it goes on, as `build/hunt/state.json` has the next seed of each kind; `--seed` begins
+elsewhere. Findings are printed with their seeds, and the first inputs of each are kept in `build/hunt/`. Exit
+code 1 means that there are any.
 """
 
 from __future__ import annotations
@@ -69,7 +70,15 @@ def answer(kind: str, seed: int) -> Answer:
     path.write_bytes(data)
     start = time.perf_counter()
     ending = watched(lambda: found.read(path), found.file if found.is_named else "")
-    return Answer(kind, seed, ending.code, ending.wrong, ending.detail, time.perf_counter() - start, data * bool(ending.wrong))
+    return Answer(
+        kind,
+        seed,
+        ending.code,
+        ending.wrong,
+        ending.detail,
+        time.perf_counter() - start,
+        data * bool(ending.wrong),
+    )
 
 
 def work(pipe: Any) -> None:
@@ -156,7 +165,9 @@ def answers(asked: Iterator[tuple[str, int]], jobs: int) -> Iterator[Answer]:
             worker.stop()
 
 
-def turns(kinds: Sequence[str], begin: dict[str, int], end: float, count: int | None) -> Iterator[tuple[str, int]]:
+def turns(
+    kinds: Sequence[str], begin: dict[str, int], end: float, count: int | None
+) -> Iterator[tuple[str, int]]:
     """Kinds and seeds, until the time is over or each kind has had its count; `begin` goes on."""
     done: Counter[str] = Counter()
     while any(count is None or done[kind] < count for kind in kinds):
@@ -198,7 +209,9 @@ def add(tally: Tally, found: Answer) -> None:
         print(f"{found.kind} {found.seed}: {found.wrong}: {last[0][:200]!a}", flush=True)
 
 
-def hunt(kinds: Sequence[str], begin: dict[str, int], seconds: float, jobs: int, count: int | None) -> dict[str, Tally]:
+def hunt(
+    kinds: Sequence[str], begin: dict[str, int], seconds: float, jobs: int, count: int | None
+) -> dict[str, Tally]:
     """Hunt for a while; `begin` has the next seeds afterwards."""
     tallies = {kind: Tally() for kind in kinds}
     for found in answers(turns(kinds, begin, time.monotonic() + seconds, count), jobs):
@@ -224,10 +237,14 @@ def main() -> int:
     """Hunt and print; 1 if there are findings."""
     from kinds import KINDS
 
-    parser = argparse.ArgumentParser(description="hunt for inputs that end kl in anything but an answer or a message")
+    parser = argparse.ArgumentParser(
+        description="hunt for inputs that end kl in anything but an answer or a message"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: 60)")
     parser.add_argument("--count", type=int, help="inputs of each kind at most")
-    parser.add_argument("--seed", type=int, help="the first of each kind (default: where the last hunt ended)")
+    parser.add_argument(
+        "--seed", type=int, help="the first of each kind (default: where the last hunt ended)"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--kinds", default=",".join(KINDS), help="some of them (default: all)")
     given = parser.parse_args()

@@ -89,7 +89,18 @@ def repeated(random: Random, data: bytes, _: Sequence[bytes]) -> bytes:
     return b"".join(lines[:place] + lines[place : place + 1] * random.choice((2, 300)) + lines[place + 1 :])
 
 
-TEXT_MUTATIONS: tuple[Mutation, ...] = (cut, bits, words, words, words, numbers, numbers, deep, splice, repeated)
+TEXT_MUTATIONS: tuple[Mutation, ...] = (
+    cut,
+    bits,
+    words,
+    words,
+    words,
+    numbers,
+    numbers,
+    deep,
+    splice,
+    repeated,
+)
 """Of any text."""
 
 
@@ -97,7 +108,7 @@ def values(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
     """Some values or keys of a JSON document changed, taken out, or moved there from another place."""
     try:
         document = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return words(random, data, others)
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         document = _changed(random, document)
@@ -125,7 +136,9 @@ def _changed(random: Random, document: Any) -> Any:
 
 def _places(value: Any) -> Any:
     """Everything that holds a value, with the value's key there."""
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    entries = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
     for key, entry in entries:
         yield value, key
         yield from _places(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,9 +28,10 @@ def scenario(path: Path) -> int:
         from kl.explore.scenarios.reading import load_scenario
 
         found = load_scenario(path)
-        folder = (Path.cwd() / found.files.samples.parent).resolve()
+        given = json.loads(path.read_bytes().decode("utf-8-sig"))
+        folder = (Path.cwd() / given.get("run_directory", ".")).resolve()
         for one in (found.files.samples, found.files.front, found.files.log):
-            assert (Path.cwd() / one).resolve().parent == folder, f"{one} is not in {folder}"
+            assert (Path.cwd() / one).resolve().is_relative_to(folder), f"{one} is not in {folder}"
         if found.samples <= 100:
             first_points(found, np.random.default_rng(0))
         return 0

@@ -82,14 +82,13 @@ def _judged(code: int, seen: Watched, named: str) -> Ending:
         return Ending(code, "a traceback is printed", text)
     if code == 0:
         return Ending(code)
+    where = _frame(seen.errors[-1] if seen.errors else None)
     messages = len(re.findall(r"^(?! ).*?error: ", text, re.MULTILINE))
     if messages != 1:
-        where = _frame(seen.errors[-1] if seen.errors else None)
         return Ending(code, f"{'no message' if not messages else 'several messages'}, {where}", text)
     if len(text) > MOST_CHARACTERS:
-        return Ending(code, f"a message of too many characters, {_frame(seen.errors[-1])}", text[:2000])
+        return Ending(code, f"a message of too many characters, {where}", text[:2000])
     if code == 1 and named not in text and not PLACE.search(text):
-        where = _frame(seen.errors[-1] if seen.errors else None)
         return Ending(code, f"the file is not named, {where}", text)
     return Ending(code)
 
