@@ -12,6 +12,7 @@ from dataclasses import Field, field, fields, is_dataclass
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from .once import OnceBoolean, refuse_repeats
+from .streams import print_whole
 from .values import cut, not_negative, positive
 
 T = TypeVar("T")
@@ -23,6 +24,10 @@ Natural = Annotated[int, not_negative]
 
 class Parser(argparse.ArgumentParser):
     """What reads a command line; its messages are no longer than others."""
+
+    def __init__(self, *arguments: Any, **keywords: Any):
+        super().__init__(*arguments, **keywords)
+        print_whole(self)
 
     def error(self, message: str) -> NoReturn:
         """Raises: SystemExit, after the usage and the message."""

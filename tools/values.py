@@ -60,6 +60,16 @@ def cut(text: str, most: int = MOST_CHARACTERS) -> str:
     return f"{text[: most * 3 // 4]} … {text[-(most // 4) :]}"
 
 
+def shown_text(text: str) -> str:
+    """A text as messages show it: not too long, and with bytes of paths and arguments as what they are in
+    UTF-8, whatever the locale has made of them."""
+    try:
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a character that no byte stands for
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return cut(text)
+
+
 def positive(text: str) -> int:
     """An integer above zero, up to `MOST_COUNT`, for argparse."""
     number = _at_least(1, text, "positive")

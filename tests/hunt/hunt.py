@@ -1,7 +1,7 @@
 """Hunts for inputs that end `kl` in anything but an answer or a message.
 
 Run from the repository root: `.venv/bin/python tests/hunt/hunt.py --seconds 3600`, or `make hunt
-SECONDS=3600`. All kinds of inputs take turns (`kinds.py`). A seed of a kind always gives the same input. Where
+SECONDS=3600`. All kinds of inputs take turns (`kinds.py`). A seed of a kind always gives one input. Where
 a hunt was stopped it goes on, as `build/hunt/state.json` has the next seed of each kind; `--seed` begins
 elsewhere. Findings are printed with their seeds, and the first inputs of each are kept in `build/hunt/`. Exit
 code 1 means that there are any.
