@@ -86,7 +86,7 @@ def repeated(random: Random, data: bytes, _: Sequence[bytes]) -> bytes:
     """A line many times."""
     lines = data.splitlines(True)
     place = random.randrange(len(lines)) if lines else 0
-    return b"".join(lines[:place] + lines[place : place + 1] * random.choice((2, 300)) + lines[place + 1 :])
+    return b"".join(lines[:place] + lines[place : place + 1] * random.choice((2, 30)) + lines[place + 1 :])
 
 
 TEXT_MUTATIONS: tuple[Mutation, ...] = (
