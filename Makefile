@@ -24,7 +24,7 @@ TORCH_FOR_CPU := https://download.pytorch.org/whl/cpu
 # Where `make docs` puts its pages.
 PAGES := build/docs
 
-.PHONY: install demo reference pictures shown docs chromium browser test test-oldest oracle xdsl-suite lit check format \
+.PHONY: install demo reference pictures shown docs chromium browser test test-oldest oracle hunt xdsl-suite lit check format \
 	constraints clean
 
 install: $(DEVELOPER)
@@ -100,6 +100,11 @@ oracle: $(BASE)
 	@if $(MAKE) --no-print-directory $(ORACLE)/.installed; \
 	then $(ORACLE)/bin/pytest -n 2 -rs tests/oracle; \
 	else echo "the oracle is skipped: transformers and torch cannot be installed here"; fi
+
+# Changed inputs of all kinds, for so many seconds, going on where the last hunt ended.
+SECONDS ?= 600
+hunt: install
+	$(BIN)/python tests/hunt/hunt.py --seconds $(SECONDS)
 
 # xDSL's own FileCheck files with `xdsl-opt` and with `kl-opt`: what the one passes, the other must.
 xdsl-suite: install

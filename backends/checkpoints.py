@@ -9,6 +9,8 @@ from .safetensors import CheckpointError, StoredTensor, json_object, read_header
 
 INDEX = ".safetensors.index.json"
 """How the name of an index ends."""
+MOST_NAME = 255
+"""Characters of the name of a file, of which no file system has more."""
 
 
 def read_checkpoint(path: Path) -> dict[str, StoredTensor]:
@@ -28,6 +30,12 @@ def few(names: Sequence[str]) -> str:
     """The first names of a list, and how many there are besides."""
     shown = ", ".join(f"'{name}'" for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def few_characters(value: object) -> str:
+    """What stands in the place of a name, cut short."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _read_folder(folder: Path) -> dict[str, StoredTensor]:
@@ -97,6 +105,13 @@ def _weight_map(path: Path) -> Mapping[str, str]:
     if not isinstance(found, dict) or not found:
         raise CheckpointError(f"{path} is no index: it has no weight_map of tensors and their files")
     for name, file in found.items():
-        if not isinstance(file, str) or Path(file).name != file or file in ("", ".."):
-            raise CheckpointError(f"{path}: the file of '{name}' is {file!r}, not the name of one beside it")
+        if (
+            not isinstance(file, str)
+            or Path(file).name != file
+            or file in ("", "..")
+            or len(file) > MOST_NAME
+        ):
+            raise CheckpointError(
+                f"{path}: the file of '{name}' is {few_characters(file)}, not the name of one beside it"
+            )
     return found

@@ -160,7 +160,7 @@ def parse_routing(text: str) -> Routing:
     """
     try:
         found: Any = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"it is no JSON: {error}") from None
     if not isinstance(found, list) or not found:
         raise ValueError("it is no list with an entry for each selection of experts")

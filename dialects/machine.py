@@ -13,14 +13,31 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
-MOST_UNITS = 1_000_000
-"""Most units of a kind in a socket. Assumed: a thousand times an SN40L's, as they are planned one by one."""
-MOST = 2**63 - 1
-"""Most of anything else: what the IR can say."""
+BOUNDS = {
+    "sockets": (65_536, "four thousand times the largest published system"),
+    "units": (16_384, "sixteen times those of an SN40L, and what goes to each is routed"),
+    "dies": (64, "thirty-two times those of an SN40L"),
+    "columns": (1_024, "forty times those of an SN40L"),
+    "Hz": (10**12, "light goes 0.3 mm in such a cycle"),
+    "FLOP/cycle": (10**9, "a million times those of an SN40L's unit"),
+    "bytes": (2**60, "an exbibyte, so that addresses fit into 64 bits"),
+    "bytes/cycle": (10**9, "a million times those of an SN40L's unit"),
+    "bytes/s": (10**18, "half a million times the bandwidth of an SN40L's HBM"),
+    "1/1000": (10**6, "a thousand times the whole"),
+    "cycles": (10**9, "a second at 1 GHz"),
+    "ns": (10**12, "a quarter of an hour"),
+}
+"""Most of a parameter by its unit, and why. Assumed: far beyond any machine, so that cycles and addresses of
+models fit into 64 bits, and nothing takes time or memory that no machine needs."""
+MOST_PMU_BYTES = 2**40
+"""Most bytes of a PMU, so that addresses in the SRAM of all of them fit into 64 bits."""
+MOST_SWITCHES = 1_024
+"""Most rows and columns of the grid of a socket. Assumed: twenty times those of an SN40L; a lane of the
+network is as long, and ways around a busy link are looked for link by link."""
 
 
 def parameter(default: int, unit: str, source: str) -> Any:
-    """A machine parameter: a non-negative integer with its unit and where the number comes from."""
+    """A machine parameter: an integer from 0 to what `BOUNDS` has, with its unit and where it comes from."""
     return field(default=default, metadata={"unit": unit, "source": source})
 
 
@@ -120,9 +137,16 @@ class Machine:
             if value < 0 or (value == 0 and not may_be_zero):
                 least = "0 or more" if may_be_zero else "positive"
                 raise ValueError(f"machine parameter {name} is {value}; it must be {least}")
-            most = MOST_UNITS if name in ("pcus", "pmus") else MOST
+            most, reason = bound_of(name)
             if value > most:
-                raise ValueError(f"machine parameter {name} is {value}; the most is {most}")
+                shown = str(value) if value < 10**30 else "a number of more than 30 digits"
+                raise ValueError(f"machine parameter {name} is {shown}; the most is {most}: {reason}")
+
+        for name, count in (("columns", self.dies * self.grid_columns), ("rows", self.grid_rows)):
+            if count > MOST_SWITCHES:
+                units = max(self.pcus, self.pmus)
+                what = f"{units} units on {self.dies} dies with {self.grid_columns} columns each"
+                raise ValueError(f"{what} are a grid of {count} {name}; the most is {MOST_SWITCHES}")
 
     def items(self) -> Iterable[tuple[str, int]]:
         """Name and value of every parameter, in the order of the class."""
@@ -234,6 +258,19 @@ class Machine:
     @property
     def _scaled_peak(self) -> int:
         return self.pcu_flops_per_cycle * self.pcu_wide_flops_per_cycle
+
+
+def bound_of(name: str) -> tuple[int, str]:
+    """The most of a parameter, and why."""
+    most, reason = BOUNDS[_UNITS[name]]
+    return (
+        (MOST_PMU_BYTES, "a tebibyte, so that addresses fit into 64 bits")
+        if name == "pmu_bytes"
+        else (most, reason)
+    )
+
+
+_UNITS: dict[str, str] = {one.name: one.metadata["unit"] for one in fields(Machine)}
 
 
 @cache

@@ -2,17 +2,23 @@
 
 The text is a Python expression without attributes, keywords, powers and calls other than `abs`, `min`, `max`,
 `len` and `log2`; so a saved space can hold it, and reading one runs nothing else. A name that is none in
-Python stands in backquotes: "`tile-stages.tile-bytes` % 64 == 0".
+Python stands in backquotes: "`tile-stages.tile-bytes` % 64 == 0". Only numbers are added, multiplied and
+divided, and a text has at most `MOST_CHARACTERS`: no expression takes much time or memory.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import operator
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import log2
+from numbers import Real
+from typing import Any
 
 from .errors import SpaceError
 from .parameters import Value
@@ -33,6 +39,37 @@ ALLOWED = (
     *(ast.Subscript, ast.Tuple, ast.List),
 )
 """The kinds of nodes a text may have."""
+
+MOST_CHARACTERS = 4_000
+"""Of a text. Assumed: many times what anyone writes; products grow with what is multiplied."""
+SHOWN_CHARACTERS = 80
+"""Of a text that a message is about."""
+
+
+def _of_numbers(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], object]:
+    """An operation that takes numbers alone: of texts and lists it could make large ones."""
+
+    def checked(left: Any, right: Any) -> object:
+        for operand in (left, right):
+            if not isinstance(operand, Real):
+                raise TypeError(f"{_short(repr(operand))} is no number")
+        return function(left, right)
+
+    return checked
+
+
+OPERATIONS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], object]]] = {
+    kind: (f"_{function.__name__}", _of_numbers(function))
+    for kind, function in {
+        ast.Add: operator.add,
+        ast.Sub: operator.sub,
+        ast.Mult: operator.mul,
+        ast.Div: operator.truediv,
+        ast.FloorDiv: operator.floordiv,
+        ast.Mod: operator.mod,
+    }.items()
+}
+"""What stands for each operation in the code of a text: a name that no text has, and its function."""
 
 
 QUOTED = re.compile(r"`([^`]+)`")
@@ -67,9 +104,11 @@ class Constraint:
         """
         try:
             return self.function(*(point[name] for name in self.names))
-        except (ArithmeticError, TypeError, ValueError, IndexError) as error:
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             values = ", ".join(f"{name} = {point[name]!r}" for name in self.names)
-            raise SpaceError(f"constraint '{self}' fails at {values}: {error}") from error
+            raise SpaceError(
+                f"constraint '{_short(str(self))}' fails at {_short(values)}: {error}"
+            ) from error
 
 
 def make_constraint(source: str | Callable[..., object]) -> Constraint:
@@ -79,17 +118,53 @@ def make_constraint(source: str | Callable[..., object]) -> Constraint:
     """
     if not isinstance(source, str):
         return Constraint(tuple(inspect.signature(source).parameters), source, None)
-    stand_ins = {quoted: f"_quoted_{n}" for n, quoted in enumerate(dict.fromkeys(QUOTED.findall(source)))}
-    text = QUOTED.sub(lambda match: stand_ins[match[1]], source).strip()
-    try:
-        tree = ast.parse(text, mode="eval")
-    except SyntaxError as error:
-        raise SpaceError(f"constraint {source!r} is not an expression: {error.msg}") from error
+    tree, quoted = _parsed(source)
     for node in ast.walk(tree):
         _check_node(source, node)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called)
-    return _compile(source, tree, tuple(dict.fromkeys(names)), {v: k for k, v in stand_ins.items()})
+    return _compile(source, tree, tuple(dict.fromkeys(names)), quoted)
+
+
+def _parsed(source: str) -> tuple[ast.Expression, dict[str, str]]:
+    """The tree of a text, and what stands in backquotes by the names that stand for it there.
+
+    Raises: SpaceError where it is none.
+    """
+    if len(source) > MOST_CHARACTERS:
+        raise SpaceError(
+            f"constraint {_short(source)!r} has {len(source)} characters, the most is {MOST_CHARACTERS}"
+        )
+    stand_ins = {quoted: f"_quoted_{n}" for n, quoted in enumerate(dict.fromkeys(QUOTED.findall(source)))}
+    text = QUOTED.sub(lambda match: stand_ins[match[1]], source).strip()
+    with _readable(source):
+        return ast.parse(text, mode="eval"), {name: quoted for quoted, name in stand_ins.items()}
+
+
+@contextmanager
+def _readable(source: str) -> Generator[None]:
+    """Raises: SpaceError for what Python cannot read: other syntax, brackets too deep, half a character."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            yield
+    except SyntaxError as error:
+        raise SpaceError(f"constraint {_short(source)!r} is not an expression: {error.msg}") from error
+    except (RecursionError, MemoryError):  # how Python's parser says it, depending on what is deep
+        raise SpaceError(
+            f"constraint {_short(source)!r} has brackets or operators too deep in each other"
+        ) from None
+    except ValueError as error:
+        raise SpaceError(f"constraint {_short(source)!r} is not an expression: {error}") from error
+
+
+class _Checking(ast.NodeTransformer):
+    """Puts the functions of `OPERATIONS` in the place of operators."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.Call:
+        """The call of the operator's function."""
+        name, _ = OPERATIONS[type(node.op)]
+        return ast.Call(ast.Name(name, ast.Load()), [self.visit(node.left), self.visit(node.right)], [])
 
 
 def _compile(
@@ -97,19 +172,31 @@ def _compile(
 ) -> Constraint:
     """The constraint that evaluates a tree which has been checked; `quoted` has the names in backquotes."""
     arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-    function = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree.body)))
-    code = compile(function, "<constraint>", "eval")
+    with _readable(source):
+        body = _Checking().visit(tree.body)
+        function = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
+        code = compile(function, "<constraint>", "eval")
     shown = tuple(quoted.get(name, name) for name in names)
-    return Constraint(shown, eval(code, {"__builtins__": {}, **FUNCTIONS}), source.strip())
+    known = {"__builtins__": {}, **FUNCTIONS, **dict(OPERATIONS.values())}
+    return Constraint(shown, eval(code, known), source.strip())
+
+
+def _short(text: str) -> str:
+    """A text as messages show it."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _check_node(source: str, node: ast.AST) -> None:
+    if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | None):
+        raise SpaceError(f"constraint {_short(source)!r} may not use {_short(repr(node.value))}")
+    if isinstance(node, ast.Name) and node.id in dict(OPERATIONS.values()):
+        raise SpaceError(f"constraint {_short(source)!r} may not use the name {node.id}")
     if not isinstance(node, ALLOWED):
-        raise SpaceError(f"constraint {source!r} may not use {type(node).__name__}")
+        raise SpaceError(f"constraint {_short(source)!r} may not use {type(node).__name__}")
     if isinstance(node, ast.Call):
         _check_call(source, node)
 
 
 def _check_call(source: str, node: ast.Call) -> None:
     if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
-        raise SpaceError(f"constraint {source!r} may call only {', '.join(FUNCTIONS)}")
+        raise SpaceError(f"constraint {_short(source)!r} may call only {', '.join(FUNCTIONS)}")

@@ -20,6 +20,13 @@ Value = float | int | str | bool | tuple[int, ...]
 Scale = Literal["linear", "log"]
 IntegerScale = Literal["linear", "log", "pow2"]
 
+MOST_WHOLE = 2**62
+"""Bounds of integers are not beyond it, so that how many values there are fits into 64 bits."""
+MOST_REAL = 1e300
+"""Bounds of real numbers are not beyond it, so that what lies between two of them is finite."""
+MOST_LENGTH = 1_000
+"""Of a permutation; the number of its orders has 2,568 digits then."""
+
 HALF_WINDOW = 0.005
 """Half the part of the unit range in which the prior of a real value is averaged: densities have no bound."""
 
@@ -44,7 +51,7 @@ class Real:
     when: Condition | None = None
 
     def __post_init__(self) -> None:
-        _check_range(self.name, self.low, self.high, self.scale, ("linear", "log"))
+        _check_range(self.name, self.low, self.high, self.scale, ("linear", "log"), MOST_REAL)
         check_prior(self.name, self.prior)
         if not self.low < self.high:
             raise SpaceError(f"parameter {self.name!r} has an empty range: {self.low} to {self.high}")
@@ -91,7 +98,7 @@ class Integer:
         for bound in (self.low, self.high):
             if not isinstance(bound, int):  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON may hold others
                 raise SpaceError(f"integer {self.name!r} has the bound {bound!r}")
-        _check_range(self.name, self.low, self.high, self.scale, ("linear", "log", "pow2"))
+        _check_range(self.name, self.low, self.high, self.scale, ("linear", "log", "pow2"), MOST_WHOLE)
         check_prior(self.name, self.prior)
         if self.size < 1:
             raise SpaceError(f"parameter {self.name!r} has an empty range: {self.low} to {self.high}")
@@ -218,8 +225,9 @@ class Permutation:
     when: Condition | None = None
 
     def __post_init__(self) -> None:
-        if self.length < 1:
-            raise SpaceError(f"permutation {self.name!r} has length {self.length}, at least 1 is needed")
+        if type(self.length) is not int or not 1 <= self.length <= MOST_LENGTH:
+            bound = f"at least 1 is needed, and at most {MOST_LENGTH}"
+            raise SpaceError(f"permutation {self.name!r} has length {str(self.length)[:40]}, {bound}")
 
     @property
     def size(self) -> int:
@@ -255,11 +263,13 @@ Discrete = Integer | Ordinal | Categorical | Permutation
 Parameter = Real | Discrete
 
 
-def _check_range(name: str, low: float, high: float, scale: str, known: tuple[str, ...]) -> None:
+def _check_range(name: str, low: float, high: float, scale: str, known: tuple[str, ...], most: float) -> None:
     if scale not in known:
         raise SpaceError(f"parameter {name!r} has the unknown scale {scale!r}; known are {', '.join(known)}")
     if low != low or high != high or abs(low) == float("inf") or abs(high) == float("inf"):
         raise SpaceError(f"parameter {name!r} needs finite bounds, has {low} and {high}")
+    if max(abs(low), abs(high)) > most:
+        raise SpaceError(f"parameter {name!r} has a bound beyond {most}")
     if low > high:
         raise SpaceError(f"parameter {name!r} has an empty range: {low} to {high}")
     if scale != "linear" and low <= 0:

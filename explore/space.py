@@ -23,6 +23,8 @@ from .trees import Tree, build_tree, extensions, is_active, schedule
 Point = dict[str, Value]
 
 NODE_LIMIT = 200_000
+MOST_NODES = 10_000_000
+"""The highest node limit. Assumed: such a tree takes some gigabytes."""
 """The nodes that a tree may have by default: about a second to build, some 100 MB."""
 
 TRIES = 100_000
@@ -44,6 +46,9 @@ class Space:
     node_limit: int = NODE_LIMIT
 
     def __post_init__(self) -> None:
+        if type(self.node_limit) is not int or not 0 < self.node_limit <= MOST_NODES:
+            given = str(self.node_limit)[:40]
+            raise SpaceError(f"the node limit is {given}, a number from 1 to {MOST_NODES} is needed")
         if not self.parameters:
             raise SpaceError("a space needs a parameter")
         names = [parameter.name for parameter in self.parameters]

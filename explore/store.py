@@ -47,7 +47,7 @@ def load_space(text: str) -> Space:
     """
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise SpaceError(f"the space is not JSON: {error}") from error
     if not isinstance(content, dict) or content.get("version") != VERSION:
         found = content.get("version") if isinstance(content, dict) else None
@@ -58,7 +58,9 @@ def load_space(text: str) -> Space:
     try:
         parameters = tuple(_parameter_from_json(entry) for entry in content["parameters"])
         return Space(parameters, tuple(content["constraints"]), content["node_limit"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except SpaceError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SpaceError(f"the space is incomplete or malformed: {error}") from error
 
 

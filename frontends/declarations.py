@@ -13,12 +13,13 @@ from xdsl.dialects.builtin import (
     i32,
 )
 from xdsl.ir import Attribute
+from xdsl.utils.exceptions import ParseError
 
 from ..dialects.nn import StateOp, WeightOp
 from ..dialects.spelling import FLOAT_TYPES
 from ..dialects.stored_formats import FORMATS, SCALE_TYPES
 from .diagnostics import counted, error, location_of, similar
-from .numbers import checked
+from .numbers import alike, checked
 from .scope import Global, Number, Scope, evaluate, extent
 from .sources import Stack, origin
 from .stored import declare_stored, is_stored, refuse_source
@@ -79,12 +80,18 @@ def check_overrides(model: Model, overrides: Mapping[str, Number]) -> None:
 def parameter_value(parameter: Parameter, overrides: Mapping[str, Number], scope: Scope) -> Number:
     """The number given for a parameter from outside, or else the one that the file gives.
 
+    A parameter stays whole or a fraction as it is in the file: 1e1 layers are 10, and a scale of 1 is 1.0.
+
     Raises: ParseError if it is no number that the language knows.
     """
     given = overrides.get(parameter.name.text)
-    if given is not None:
-        return checked(given, parameter.span)
-    return evaluate(parameter.value, scope)
+    if given is None:
+        return evaluate(parameter.value, scope)
+    given = checked(given, parameter.span)
+    try:
+        return alike(given, evaluate(parameter.value, scope))
+    except ParseError:  # with other numbers from outside, the file's own may not be one
+        return given
 
 
 def declared_type(declaration: Declaration, scope: Scope, default: Attribute) -> TensorType[Attribute]:

@@ -26,7 +26,7 @@ from xdsl.dialects.builtin import (
     RankedStructure,
     Signedness,
 )
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, TypeAttribute
 from xdsl.parser import AttrParser
 from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRToken, MLIRTokenKind
@@ -34,6 +34,11 @@ from xdsl.utils.mlir_lexer import MLIRToken, MLIRTokenKind
 WIDE = {Float80Type: (64, True), Float128Type: (112, False)}
 """Of the floats that Python has no format for: bits of the mantissa, and whether its first one is written."""
 
+MOST_BITS = 2**24 - 1
+"""Of an integer, as in MLIR (`IntegerType::kMaxWidth`)."""
+MOST_ELEMENTS = 2**24
+"""Of a `dense`, which xDSL holds one by one, also where all are equal. Assumed: a gigabyte of memory, and
+many times the constants of a model; larger values are weights."""
 
 _STORED = re.compile(r'<\s*"0[xX]((?:[0-9a-fA-F]{2})*)"\s*>\s*:')
 
@@ -164,6 +169,22 @@ class NumberParser(AttrParser):
         if len(parts) != 2:
             self.raise_error("Expected complex literal", start)
         return _Element(False, 0, parts[0].span, tuple(parts))
+
+    def _parse_optional_integer_or_float_type(self) -> TypeAttribute | None:
+        """As xDSL does. Raises: ParseError for an integer of more bits than MLIR has."""
+        token = self._current_token
+        type = super()._parse_optional_integer_or_float_type()
+        if isinstance(type, IntegerType) and type.width.data > MOST_BITS:
+            self.raise_error(f"an integer has at most {MOST_BITS} bits", token.span)
+        return type
+
+    def _parse_dense_literal_type(self) -> RankedStructure[IntegerType | IndexType | AnyFloat | ComplexType]:
+        """As xDSL does. Raises: ParseError for more elements than it can hold."""
+        start = self._current_token.span
+        type = super()._parse_dense_literal_type()
+        if (count := math.prod(type.get_shape())) > MOST_ELEMENTS:
+            self.raise_error(f"a dense has at most {MOST_ELEMENTS} elements, this one has {count}", start)
+        return type
 
     def parse_dense_int_or_fp_elements_attr(
         self, type: RankedStructure[AnyDenseElement] | None

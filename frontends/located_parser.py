@@ -22,7 +22,7 @@ from xdsl.utils.mlir_lexer import MLIRTokenKind
 from ..dialects.vocabulary import HELP_MARK
 from .exact_parser import ExactParser
 
-PARSER_FAILURES = (ValueError, VerifyException, UnregisteredConstructException)
+PARSER_FAILURES = (ValueError, VerifyException, UnregisteredConstructException, NotImplementedError)
 """What xDSL's parser lets through on malformed text, beside ParseError."""
 
 

@@ -46,6 +46,16 @@ def checked(number: Number, span: Span) -> Number:
     return number
 
 
+def alike(number: Number, other: Number) -> Number:
+    """A number, whole where another is whole and it can be, and a float where the other is one."""
+    if isinstance(other, int):
+        return int(number) if isinstance(number, float) and number.is_integer() else number
+    try:
+        return float(number)
+    except OverflowError:  # what reads the text refuses it
+        return number
+
+
 def combine(expression: Binary, lhs: Number, rhs: Number) -> Number:
     """What a sign makes of two numbers; whole numbers must divide without a rest.
 

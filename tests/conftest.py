@@ -13,7 +13,7 @@ from pathlib import Path
 
 os.environ["KL_CACHE"] = "0"
 
-for folder in ("unit", "conventions", "oracle", "browser"):
+for folder in ("unit", "hunt", "conventions", "oracle", "browser"):
     sys.path.append(str(Path(__file__).parent / folder))
 
 with suppress(ImportError):  # what runs FileCheck files alone has none

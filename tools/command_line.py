@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import Field, field, fields, is_dataclass
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from .once import OnceBoolean, refuse_repeats
-from .values import not_negative, positive
+from .streams import print_whole
+from .values import cut, not_negative, positive
 
 T = TypeVar("T")
 Positive = Annotated[int, positive]
@@ -21,7 +22,19 @@ Natural = Annotated[int, not_negative]
 """A number not below zero."""
 
 
-class Subcommand(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """What reads a command line; its messages are no longer than others."""
+
+    def __init__(self, *arguments: Any, **keywords: Any):
+        super().__init__(*arguments, **keywords)
+        print_whole(self)
+
+    def error(self, message: str) -> NoReturn:
+        """Raises: SystemExit, after the usage and the message."""
+        super().error(cut(message))
+
+
+class Subcommand(Parser):
     """What reads the command line of a subcommand: arguments that it does not know are errors with its usage,
     not with that of all."""
 

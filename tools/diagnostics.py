@@ -26,7 +26,7 @@ from .blame import PluginError, at_work, blamed
 from .bounds import EndlessError
 from .hearing import listener
 from .streams import OUTPUT, discard_output, finish_output, finishing, prepare
-from .values import HELP_MARK, STDIN, InputError, Position, opened_path
+from .values import HELP_MARK, STDIN, InputError, Position, opened_path, shown_text
 
 OF_A_STREAM = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG)
 """What keeps a stream from being written; errors of files have their names."""
@@ -158,15 +158,15 @@ def render(diagnostic: Diagnostic, sources: Mapping[str, str], program: str, *, 
     bold, red, reset = ("\033[1m", "\033[31;1m", "\033[0m") if color else ("", "", "")
     position = diagnostic.position
     place = f"{position.file}:{position.line}:{position.column}" if position else program
-    lines = [f"{bold}{place}: {red}{diagnostic.severity}:{reset} {diagnostic.message}"]
+    lines = [f"{bold}{place}: {red}{diagnostic.severity}:{reset} {shown_text(diagnostic.message)}"]
     text = _source_line(position, sources) if position else None
     if position and text and text.strip():
         shown, caret = _excerpt(position, text)
         lines += [f"  {shown}", f"  {bold}{caret}{reset}"]
     if diagnostic.note:
-        lines.append(f"note: {diagnostic.note}")
+        lines.append(f"note: {shown_text(diagnostic.note)}")
     if diagnostic.help:
-        lines.append(f"{bold}help:{reset} {diagnostic.help}")
+        lines.append(f"{bold}help:{reset} {shown_text(diagnostic.help)}")
     return "\n".join(lines)
 
 
@@ -225,7 +225,7 @@ def guarded(program: str, body: Callable[[], int], sources: Mapping[str, str]) -
     except BaseException as error:  # the one place where nothing may pass: a tool never ends in a traceback
         try:
             return _ended(error, program, sources)
-        except BrokenPipeError:  # nobody reads what there is to say
+        except OSError:  # nobody reads what there is to say, or it cannot be written
             discard_output()
             return EXIT_CODES["input"]
 

@@ -47,9 +47,9 @@ def make_parser(asked: Collection[str] = tuple(COMMANDS)) -> ArgumentParser:
     """The command line of `kl`, with the options of those subcommands alone that are asked for."""
     import argparse
 
-    from .command_line import Subcommand, add_options
+    from .command_line import Parser, Subcommand, add_options
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kl",
         description="A kernel-looping compiler for dataflow machines.",
         epilog=EPILOG,

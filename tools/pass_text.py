@@ -19,6 +19,7 @@ from xdsl.utils.arg_spec import ArgSpec, ArgSpecConvertible, ParameterListType, 
 from xdsl.utils.lexer import Input
 from xdsl.utils.mlir_lexer import StringLiteral
 
+from .blame import PluginError
 from .values import HELP_MARK, InputError
 
 C = TypeVar("C", bound=ArgSpecConvertible)
@@ -125,7 +126,7 @@ def make(kind: str, made: type[C], spec: ArgSpec) -> C:
 
     Raises: InputError for an unknown or missing option, and for a value that an option does not take.
     """
-    hints = get_type_hints(made)
+    hints = _hints(made, kind)
     options = {one.name.replace("_", "-"): one for one in fields(made) if one.init and one.name != "name"}
     listed = ", ".join(f"{name} ({in_words(hints[one.name])})" for name, one in options.items())
     way_out = f"{HELP_MARK}its options are {listed}" if options else f"{HELP_MARK}it has none"
@@ -144,6 +145,19 @@ def make(kind: str, made: type[C], spec: ArgSpec) -> C:
         return made.from_spec(ArgSpec(spec.name, values))
     except ValueError as error:
         raise InputError(f"{kind} {spec.name}: {error}{way_out}") from None
+
+
+def _hints(made: type[ArgSpecConvertible], kind: str) -> Mapping[str, Any]:
+    """The types of the options of a class, which another package may have written.
+
+    Raises: PluginError where they do not say what they are once the package runs.
+    """
+    try:
+        return get_type_hints(made)
+    except Exception as error:  # a type is any expression
+        what = f"the types of the options of the {kind} '{getattr(made, 'name', made.__name__)}'"
+        way_out = "import what they name also when it runs, not for type checkers alone"
+        raise PluginError(f"{what} are not known: {type(error).__name__}: {error}; {way_out}") from error
 
 
 def in_words(hint: Any) -> str:

@@ -1,4 +1,8 @@
-"""The interpreter beside a run of the engine: the same inputs must give the same bits."""
+"""The interpreter beside a run of the engine: the same inputs must give the same bits.
+
+All NaNs of a type are one value, as IEEE 754 leaves their sign and payload to the machine; zeros of both
+signs are two.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
 from ..backends.interpreter import Interpreter, StepResult, after_step
@@ -45,7 +50,8 @@ class Reference:
         return [
             _difference(step.position, name, mine, wanted)
             for name, mine, wanted in self._values(step, count)
-            if mine.shape != wanted.shape or mine.tobytes() != wanted.tobytes()
+            if mine.shape != wanted.shape
+            or (mine.tobytes() != wanted.tobytes() and differing(mine, wanted).any())
         ]
 
     def _values(self, step: Step, count: int) -> Iterator[tuple[str, Array, Array]]:
@@ -93,10 +99,19 @@ class Reference:
         return StepResult(tuple(after_step(tokens, one, stop) for one in result.outputs), result.observed)
 
 
+def differing(mine: Array, wanted: Array) -> NDArray[np.bool_]:
+    """Which elements of two arrays of one shape differ in bits, and are not NaN in both."""
+    pairs = [np.ascontiguousarray(one).reshape(*one.shape, 1).view(np.uint8) for one in (mine, wanted)]
+    if pairs[0].shape != pairs[1].shape:  # of two types
+        return np.ones(mine.shape, np.bool_)
+    are_nan = [np.isnan(one.astype(np.float64)) for one in (mine, wanted)]
+    return np.any(pairs[0] != pairs[1], axis=-1) & ~(are_nan[0] & are_nan[1])
+
+
 def _difference(position: int, name: str, mine: Array, wanted: Array) -> Difference:
     if mine.shape != wanted.shape:
         return Difference(position, name, wanted.size, None)
-    distance = np.abs(mine.astype(np.float64) - wanted.astype(np.float64))
+    there = differing(mine, wanted)
+    distance = np.abs(mine[there].astype(np.float64) - wanted[there].astype(np.float64))
     largest = float(np.max(distance))
-    elements = int(np.count_nonzero(distance != 0))
-    return Difference(position, name, elements, largest if np.isfinite(largest) else None)
+    return Difference(position, name, len(distance), largest if np.isfinite(largest) else None)

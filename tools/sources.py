@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..frontends.source_errors import SourceError
 from .diagnostics import Diagnostic, report
 from .examples import examples
 from .options import PublishedOptions
@@ -167,8 +168,8 @@ def imported(
     Patterns of `--ignore` may be for the tensors of another checkpoint, if `elsewhere`. `quantize` is the
     form of all matrices, of a model without checkpoint, and `cache_type` the type of its caches.
 
-    Raises: SourceError for what is not known or does not fit, InputError for files that cannot be read and
-        options that say nothing; OSError.
+    Raises: InputError for what is not known or does not fit, files that cannot be read and options that say
+        nothing; OSError.
     """
     from ..backends.checkpoints import read_checkpoint
     from ..backends.safetensors import CheckpointError
@@ -201,6 +202,8 @@ def imported(
     except CheckpointError as error:
         way_out = f"{HELP_MARK}{error.way_out}" if error.way_out else ""
         raise InputError(f"{error}{way_out}") from error
+    except SourceError as error:  # it names a key or a tensor
+        raise InputError(f"{shown_path(files.path)}: {error}") from error
     if found.unmatched and not elsewhere:
         raise InputError(
             f"--ignore '{found.unmatched[0]}' matches no key of the config and no unread tensor{HELP_MARK}"

@@ -5,13 +5,14 @@ It needs the standard library alone, so that wrong usage answers at once.
 
 from __future__ import annotations
 
+import argparse
 import errno
 import io
 import os
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import contextmanager, nullcontext, suppress
+from typing import IO, TextIO
 
 from .values import InputError
 
@@ -74,10 +75,36 @@ def finishing(program: str) -> Generator[None]:
     try:
         yield
     except SystemExit:
-        if (failed := finish_output()) is not None and not isinstance(failed, BrokenPipeError):
-            print(f"{program}: error: {OUTPUT}: {failed.strerror}", file=sys.stderr)
-            raise SystemExit(1) from None
+        if (failed := finish_output()) is not None:
+            raise SystemExit(_ended(program, failed)) from None
+        discard_output()  # of a message that cannot be written
         raise
+    except OSError as failed:
+        discard_output()
+        raise SystemExit(_ended(program, failed)) from None
+
+
+def _ended(program: str, failed: OSError) -> int:
+    """Say what kept `--help` from being written; the exit code."""
+    if isinstance(failed, BrokenPipeError):
+        return 0
+    with suppress(OSError):
+        print(f"{program}: error: {OUTPUT}: {failed.strerror}", file=sys.stderr)
+    return 1
+
+
+def print_whole(parser: argparse.ArgumentParser) -> None:
+    """Let `--help` and `--version` of a command line fail where they cannot be written.
+
+    argparse says nothing then, so that a stream without a buffer would lose them in silence.
+    """
+
+    def print_message(message: str, file: IO[str] | None = None) -> None:
+        stream = sys.stderr if file is None else file
+        with suppress(OSError) if stream is sys.stderr else nullcontext():
+            stream.write(message)
+
+    setattr(parser, "_print_message", print_message)  # noqa: B010  # argparse's own, for subclasses
 
 
 def discard_output() -> None:

@@ -12,6 +12,10 @@ from pathlib import Path
 from ..dialects.vocabulary import HELP_MARK as HELP_MARK
 
 Number = int | float
+MOST_CHARACTERS = 4_000
+"""Of a message, which may repeat what was read."""
+MOST_COUNT = 1_000_000
+"""Of what an option counts: steps, rows, evaluations, processes. Assumed: more takes weeks."""
 STDIN = "-"
 """The path of the standard input."""
 
@@ -49,9 +53,29 @@ class InputError(Exception):
         self.position = position
 
 
+def cut(text: str, most: int = MOST_CHARACTERS) -> str:
+    """A text as messages show it: of a longer one the beginning and the end."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most * 3 // 4]} … {text[-(most // 4) :]}"
+
+
+def shown_text(text: str) -> str:
+    """A text as messages show it: not too long, and with bytes of paths and arguments as what they are in
+    UTF-8, whatever the locale has made of them."""
+    try:
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a character that no byte stands for
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return cut(text)
+
+
 def positive(text: str) -> int:
-    """An integer above zero, for argparse."""
-    return _at_least(1, text, "positive")
+    """An integer above zero, up to `MOST_COUNT`, for argparse."""
+    number = _at_least(1, text, "positive")
+    if number > MOST_COUNT:
+        raise argparse.ArgumentTypeError(f"'{cut(text, 40)}' is more than {MOST_COUNT}")
+    return number
 
 
 def not_negative(text: str) -> int:
@@ -92,7 +116,7 @@ def _at_least(least: int, text: str, wanted: str) -> int:
     try:
         number = int(text, 0)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no integer") from None
+        raise argparse.ArgumentTypeError(f"'{cut(text, 80)}' is no integer") from None
     if number < least:
         raise argparse.ArgumentTypeError(f"{number} is not {wanted}")
     return number
@@ -150,7 +174,7 @@ def parse_toml(data: bytes, name: str) -> Mapping[str, object]:
     """
     try:
         return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # the second for lists too deep in each other
         way_out = f"{HELP_MARK}a machine file has lines like `hbm_bandwidth = 1_800_000_000_000`"
         raise InputError(f"{name} is no TOML: {error}{way_out}") from None
 

@@ -59,7 +59,7 @@ def parse_program(text: str) -> Program:
     """
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ProgramError(f"not a {FORMAT} document: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ProgramError(f'not a {FORMAT} document: it has no "format": "{FORMAT}"')

@@ -65,6 +65,10 @@ def parse_document(text: str, name: str) -> Document:
     except json.JSONDecodeError as error:
         problem = error.msg[:1].lower() + error.msg[1:]
         raise _error_at(name, text, error.pos, 1, f"this is not JSON: {problem}", "") from error
+    except ScenarioError:
+        raise
+    except ValueError as error:  # of a number with too many digits, whose place is not said
+        raise ScenarioError(f"{name}: this is not JSON: {error}") from error
     except RecursionError as error:
         raise ScenarioError(f"{name} has lists or objects too deep in each other") from error
     return document

@@ -167,10 +167,18 @@ def _files(document: Document) -> Files:
         given = value.get(key, default)
         return Path(f"{name}_{given}" if given == default else given)
 
+    def inside(key: str, path: Path) -> Path:
+        """Raises: ScenarioError for what is not in the folder of the run."""
+        if path.is_absolute() or path.drive or ".." in path.parts or path == Path():
+            place = (key,) if key in value else ("application_name",)
+            way_out = "name a file in the folder of the run, which 'run_directory' says"
+            raise document.error(place, f"{str(path)!r} is not in the folder of the run", way_out)
+        return folder / path
+
     return Files(
-        samples=folder / named("output_data_file", "output_samples.csv"),
-        front=folder / named("output_pareto_file", "output_pareto.csv"),
-        log=folder / value.get("log_file", "hypermapper_logfile.log"),
+        samples=inside("output_data_file", named("output_data_file", "output_samples.csv")),
+        front=inside("output_pareto_file", named("output_pareto_file", "output_pareto.csv")),
+        log=inside("log_file", Path(value.get("log_file", "hypermapper_logfile.log"))),
         resume=_resume(document, folder, named("resume_optimization_data", "output_samples.csv")),
     )
 

@@ -18,13 +18,17 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import URL
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
-from ..errors import StudyError
+from ..errors import SpaceError, StudyError
+from ..places import shown_place
 
 JOURNAL_SUFFIX = ".journal"
 GRPC_PREFIX = "grpc://"
 TRIES = 4
 PAUSE_SECONDS = 0.5
 """How often a database is opened anew after an error, and how long that waits at most."""
+
+MOST_CHARACTERS = 200
+"""Of what an error says of content that is damaged."""
 
 BUSY_SECONDS = 60.0
 """How long an SQLite file may be busy with other processes."""
@@ -37,7 +41,7 @@ def open_storage(place: str | None, *, must_exist: bool = False) -> BaseStorage:
     """
     if place is None:
         return InMemoryStorage()
-    with named_errors(place), quiet():
+    with decoding(place), quiet():
         if place.startswith(GRPC_PREFIX):
             return _open_grpc(place)
         if "://" in place:
@@ -49,15 +53,38 @@ def open_storage(place: str | None, *, must_exist: bool = False) -> BaseStorage:
 
 
 @contextmanager
+def decoding(place: str | None) -> Generator[None]:
+    """Turn what Optuna and we raise at the content of a storage into StudyErrors: it is damaged.
+
+    Nothing else is done meanwhile; so whatever is wrong then is wrong with what is read.
+    """
+    try:
+        with named_errors(place):
+            yield
+    except (StudyError, SpaceError) as error:
+        if place is None or (shown := shown_place(place)) in str(error):
+            raise
+        raise StudyError(f"{shown}: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".partition("\n")[0][:MOST_CHARACTERS]
+        raise StudyError(f"the storage {shown_place(place)} is damaged: {what}") from error
+
+
+@contextmanager
 def named_errors(place: str | None) -> Generator[None]:
     """Turn what storages raise into StudyErrors that name the place."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError, sqlite3.Error, *_grpc_errors()) as error:
-        raise StudyError(f"the storage {place} does not work: {_reason(error)}") from error
+        reason = _reason(error) if place is None else _reason(error).replace(place, shown_place(place))
+        raise StudyError(f"the storage {shown_place(place)} does not work: {reason}") from error
     except ImportError as error:
         cause = error.__cause__ or error
-        raise StudyError(f"the storage {place} needs a library that is missing: {cause}") from error
+        raise StudyError(
+            f"the storage {shown_place(place)} needs a library that is missing: {cause}"
+        ) from error
 
 
 def _reason(error: Exception) -> str:
@@ -132,7 +159,7 @@ def _open_database(url: str) -> BaseStorage:
 def _open_grpc(place: str) -> BaseStorage:
     host, _, port = place.removeprefix(GRPC_PREFIX).rstrip("/").rpartition(":")
     if not host or not port.isdecimal():
-        raise StudyError(f"the storage {place} is not of the form {GRPC_PREFIX}host:port")
+        raise StudyError(f"the storage {shown_place(place)} is not of the form {GRPC_PREFIX}host:port")
     with warnings.catch_warnings():
         # A new part of Optuna; a change of it shows in our tests, users need not hear of it.
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -13,6 +13,7 @@ from optuna.storages import BaseStorage
 from ..about import About, about_from_json, about_to_json
 from ..errors import StudyError
 from ..outcome import Outcome, Trial
+from ..places import shown_place
 from ..space import Point
 from ..tasks import Evaluate, Task, checked
 from .dispatch import Dispatcher
@@ -22,7 +23,7 @@ from .owners import HEARTBEAT_SECONDS
 from .plan import StudyPlan, difference, directions, plan_from_json, plan_to_json
 from .sampler import ExhaustedError, ExplorerSampler
 from .snapshot import Reader
-from .storages import named_errors, open_storage, quiet
+from .storages import decoding, named_errors, open_storage, quiet
 
 PLAN = "plan"
 """The user attribute of a study that holds its plan."""
@@ -47,8 +48,11 @@ class Study:
         self._dispatcher = Dispatcher(plan.space, self.optuna, storage, Reader(plan.space, plan.objectives))
 
     def trials(self) -> list[Trial]:
-        """The evaluations that have ended, by number."""
-        with named_errors(self._place):
+        """The evaluations that have ended, by number.
+
+        Raises: StudyError where the storage fails, or what it has is none of a study's.
+        """
+        with decoding(self._place):
             return list(self._dispatcher.snapshot().ended)
 
     def enqueue(self, point: Point) -> None:
@@ -169,11 +173,11 @@ def open_study(
     """
     document = plan_to_json(plan)
     opened = open_storage(storage, must_exist=must_exist)
-    with named_errors(storage), quiet():
+    with decoding(storage), quiet():
         names = [study.study_name for study in opened.get_all_studies()]
         if plan.name not in names:
             if must_exist:
-                raise StudyError(f"there is no study {plan.name!r} at {storage}{_others(names)}")
+                raise StudyError(f"there is no study {plan.name!r} at {shown_place(storage)}{_others(names)}")
             with suppress(DuplicatedStudyError):  # another process was faster
                 opened.create_new_study(directions(plan.objectives), plan.name)
         identity = opened.get_study_id_from_name(plan.name)
@@ -182,11 +186,15 @@ def open_study(
         attributes = opened.get_study_user_attrs(identity)
         kept = attributes.get(PLAN)
     if kept is None:
-        raise StudyError(f"the study {plan.name!r} at {storage} has trials and no plan: Optuna has made it")
-    different = difference(kept, document)
-    if different is not None:
         raise StudyError(
-            f"the study {plan.name!r} at {storage} has another plan: {different}; use that, or another name"
+            f"the study {plan.name!r} at {shown_place(storage)} has trials and no plan: Optuna has made it"
+        )
+    with decoding(storage):
+        different = difference(kept, document)
+    if different is not None:
+        place = shown_place(storage)
+        raise StudyError(
+            f"the study {plan.name!r} at {place} has another plan: {different}; use that, or another name"
         )
     if about is None:
         about = about_from_json(attributes.get(ABOUT))
@@ -202,20 +210,21 @@ def load_study(storage: str, name: str | None = None) -> Study:
     Raises: StudyError where there is none, or there are several and no name.
     """
     opened = open_storage(storage, must_exist=True)
-    with named_errors(storage), quiet():
+    with decoding(storage), quiet():
         attributes = {study.study_name: study.user_attrs for study in opened.get_all_studies()}
     plans = {study: kept.get(PLAN) for study, kept in attributes.items()}
     known = [study for study, plan in plans.items() if plan is not None]
     if name is None and len(known) == 1:
         name = known[0]
     if not known:
-        raise StudyError(f"there is no study at {storage}")
+        raise StudyError(f"there is no study at {shown_place(storage)}")
     if name is None:
-        raise StudyError(f"name one of the studies at {storage}{_others(known)}")
+        raise StudyError(f"name one of the studies at {shown_place(storage)}{_others(known)}")
     if name not in known:
-        raise StudyError(f"there is no study {name!r} at {storage}{_others(known)}")
+        raise StudyError(f"there is no study {name!r} at {shown_place(storage)}{_others(known)}")
     about = about_from_json(attributes[name].get(ABOUT))
-    return Study(plan_from_json(name, plans[name]), opened, storage, about)
+    with decoding(storage):
+        return Study(plan_from_json(name, plans[name]), opened, storage, about)
 
 
 def _others(names: Sequence[str]) -> str:

@@ -25,11 +25,17 @@ class LayerFacts:
         return FULL if self.window is None else SLIDING
 
 
+MOST_LAYERS = 10_000
+"""Assumed: many times those of any published model."""
+
+
 def layer_facts(config: Config, recipe: Recipe, layers: int) -> tuple[LayerFacts, ...]:
     """The facts of each layer; `recipe` has no keys any more.
 
-    Raises: SourceError for lists of another length, or with other words.
+    Raises: SourceError for lists of another length, or with other words, and for more than `MOST_LAYERS`.
     """
+    if layers > MOST_LAYERS:
+        raise SourceError(f"the model has {layers} layers", f"at most {MOST_LAYERS} are read, one by one")
     rotated = _rotated(config, recipe, layers)
     windows = _windows(config, recipe, rotated)
     sparse = _sparse(config, recipe, layers)

@@ -9,6 +9,7 @@ from itertools import accumulate
 from math import prod
 from textwrap import indent
 
+from ..numbers import alike
 from ..source_errors import SourceError
 from .chunks import guard
 from .kinds import Kind, kinds, loops
@@ -185,18 +186,20 @@ def _params(model: Model, found: Iterable[Param], one_kind: bool) -> tuple[Param
 
 
 def change(text: ModelText, changes: Mapping[str, Number]) -> ModelText:
-    """The text with other numbers in place of its parameters.
+    """The text with other numbers in place of its parameters, whole ones in the place of whole ones.
 
     Raises: SourceError for a parameter that it does not have, and for a context beyond what it can.
     """
     known = {param.name for param in text.params}
     if unknown := next((name for name in changes if name not in known), None):
         raise SourceError(f"the model has no parameter {unknown}", f"it has {', '.join(known)}")
-    params = tuple(
-        replace(one, text=decimal(changes[one.name]), value=changes[one.name]) if one.name in changes else one
-        for one in text.params
+    params = (
+        (one, alike(changes[one.name], one.value) if one.name in changes else None) for one in text.params
     )
-    return replace(text, params=params)
+    changed = (
+        one if number is None else replace(one, text=decimal(number), value=number) for one, number in params
+    )
+    return replace(text, params=tuple(changed))
 
 
 def write(text: ModelText, source: str, notes: Iterable[str] = ()) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from kl.backends.targets import Parameters
-from kl.dialects.machine import SN40L, Machine
+from kl.dialects.machine import BOUNDS, SN40L, Machine
 from kl.tools.parameters import Parameter, parameters_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "machine.md"
@@ -49,3 +49,9 @@ def test_a_machine_is_described_with_its_values_units_and_the_standings_of_its_s
 def test_the_machine_of_another_target_is_described_as_far_as_it_says() -> None:
     machine = cast(Parameters, {"lanes": 3})
     assert [*parameters_of(machine)] == [Parameter("lanes", 3, "", "", "unknown", None)]
+
+
+def test_the_page_lists_the_bounds() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for unit, (most, reason) in BOUNDS.items():
+        assert f"\n| {unit} | {most:,} | {reason} |\n" in page

@@ -31,6 +31,34 @@ def shell(line: str, **environment: str) -> tuple[int, bytes, str]:
     return done.returncode, done.stdout, done.stderr.decode()
 
 
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+
+
+@NEEDS_FULL
+@pytest.mark.parametrize("environment", [{}, UNBUFFERED])
+@pytest.mark.parametrize("tool", [KL, KL_OPT])
+def test_help_that_is_lost_is_said(tool: str, environment: dict[str, str]):
+    name = Path(tool).name
+    for stream, reason in ((">/dev/full", "No space left on device"), (">&-", "it is closed")):
+        code, out, err = shell(f"{tool} --help {stream}", **environment)
+        assert (code, out, err) == (1, b"", f"{name}: error: standard output: {reason}\n")
+    assert shell(f"{tool} --help | true", **environment) == (0, b"", "")
+
+
+@NEEDS_FULL
+@pytest.mark.parametrize("environment", [{}, UNBUFFERED])
+@pytest.mark.parametrize(("line", "code"), [(f"{KL} time --nothing", 2), (f"{KL} time /no/such.kl", 1)])
+def test_a_message_that_is_lost_keeps_its_exit_code(line: str, code: int, environment: dict[str, str]):
+    assert shell(f"{line} 2>/dev/full", **environment) == (code, b"", "")
+    assert shell(f"{line} 2>&-", **environment) == (code, b"", "")
+
+
+def test_names_of_other_characters_are_shown_in_a_small_locale():
+    _, _, err = shell(f"{KL} time /no/\u00b5.kl; {KL} time {MINI} --param \u00b5=1", **ASCII)
+    assert r"kl: error: /no/\xb5.kl: No such file or directory" in err
+    assert r"unknown parameter '\xb5'" in err
+
+
 @pytest.mark.parametrize(
     "command", [f"{KL} time {MINI}", f"{KL} compile {MINI} --json", f"{KL_OPT} {MINI}", f"{KL_OPT} --help"]
 )

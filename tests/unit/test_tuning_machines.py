@@ -69,7 +69,7 @@ def test_a_cost_is_an_expression_over_the_machine():
         ("area=2 *", "is not an expression"),
         ("area=open('x')", "may call only"),
         ("area=pmus / (dies - 2)", "division by zero"),
-        ("area=(pmus, pcus)", "which is no number"),
+        ("area=(pmus, pcus)", "which is no finite number"),
         ("area=pmus.real", "may not use Attribute"),
     ],
 )

@@ -39,6 +39,7 @@ class Command:
 
 def run(command: Command) -> int:
     """Run the scenario to its end."""
+    from ...explore.places import shown_place
     from ...explore.scenarios.protocol import ClientGoneError
     from ...explore.scenarios.reading import load_scenario
     from ..diagnostics import Diagnostic, discard_output, report
@@ -59,7 +60,7 @@ def run(command: Command) -> int:
         discard_output()
         raise
     except KeyboardInterrupt:
-        kept = command.study.storage or scenario.files.samples
+        kept = shown_place(command.study.storage or str(scenario.files.samples))
         print(f"interrupted; --resume goes on with {kept}", file=sys.stderr)
         raise
     if command.study.json:

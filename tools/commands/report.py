@@ -38,6 +38,8 @@ def run(command: Command) -> int:
 
     Raises: InputError for two outputs on stdout.
     """
+    from ...explore.errors import ReportError
+    from ...explore.places import shown_place
     from ...explore.reports.analysis import analyse
     from ...explore.reports.record import StudyRecord
     from ...explore.studies.study import load_study
@@ -48,10 +50,14 @@ def run(command: Command) -> int:
         raise InputError(f"-o - and --json write to stdout both{HELP_MARK}leave out one")
     study = load_study(command.study, command.name)
     plan = study.plan
-    report = analyse(StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials()), study.about))
+    record = StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials()), study.about)
+    try:
+        report = analyse(record)
+    except ReportError as error:
+        raise ReportError(f"{shown_place(command.study)}: {error}") from None
     written = _write(report, command)
     if command.json:
-        print_json({"version": JSON_VERSION, "input": command.study, **asdict(report)})
+        print_json({"version": JSON_VERSION, "input": shown_place(command.study), **asdict(report)})
     elif on_stdout:
         exact_output().write(_page(report))
     elif written:

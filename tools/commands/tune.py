@@ -40,25 +40,27 @@ class Command:
 
 def run(command: Command) -> int:
     """Search until the budget is spent, then print the front."""
+    from ...explore.places import shown_place
     from ..tuning.front import Found, document
     from ..tuning.session import make_session
 
     check_is_file("-o", command.output)
     path = command.model.input
     storage = command.study.storage or f"{Path(path).stem}.tune.db"
-    with resumable(storage):
+    shown = shown_place(storage)
+    with resumable(shown):
         session = make_session(command.model, command.tuning, command.study)
         found = Found(session, _search(session, storage, command.study))
     if command.output is not None:
         write_file(command.output, _pipelines(found))
     if command.study.json:
-        print_json({"version": JSON_VERSION, **document(found, path, storage)})
+        print_json({"version": JSON_VERSION, **document(found, path, shown)})
     elif found.front:
-        _print(found, path, storage)
+        _print(found, path, shown)
     if not found.front:
         raise InputError(
             f"none of {len(found.trials)} evaluations is feasible; most often: {found.reason}"
-            f"{HELP_MARK}`kl report {storage}` says more; a larger machine or --budget may help"
+            f"{HELP_MARK}`kl report {shown}` says more; a larger machine or --budget may help"
         )
     return 0
 

@@ -127,7 +127,7 @@ def hints_of(one: type[ModulePass]) -> Mapping[str, Any]:
     """The types of a pass's options; empty where they are not known when it runs."""
     try:
         return get_type_hints(one)
-    except NameError:  # another package may import its types for type checkers alone
+    except Exception:  # another package may import its types for type checkers alone
         return {}
 
 

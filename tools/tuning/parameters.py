@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from math import inf, isfinite, nan
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
@@ -208,6 +209,14 @@ def _whole(name: str, text: str) -> int:
     return int(text) if text.strip().isdecimal() else int(number)
 
 
+def _float(value: object) -> float:
+    """A number as a float, NaN for what is none."""
+    try:
+        return float(value) if isinstance(value, int | float) else nan
+    except OverflowError:
+        return inf
+
+
 @dataclass(frozen=True)
 class Cost:
     """An objective over machine parameters: a name and an expression."""
@@ -224,9 +233,11 @@ class Cost:
             value = make_constraint(self.expression).value(dict(terms))
         except SpaceError as error:
             raise InputError(f"--cost {self.name}: {error}") from None
-        if not isinstance(value, int | float):
-            raise InputError(f"--cost {self.name} is {value!r}, which is no number")
-        return float(value)
+        number = _float(value)
+        if not isfinite(number):
+            shown = "too large a whole number" if isinstance(value, int) else repr(value)[:40]
+            raise InputError(f"--cost {self.name} is {shown}, which is no finite number")
+        return number
 
 
 def parse_cost(text: str, terms: Mapping[str, int]) -> Cost:
