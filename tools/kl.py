@@ -71,7 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Without arguments it is a process of its own, whose command line and result are those of the process.
     """
-    return _run(argv) if argv is not None else through_cache(sys.argv[1:], lambda: _run(None))
+    if argv is not None:
+        return _run(argv)
+    try:
+        return through_cache(sys.argv[1:], lambda: _run(None))
+    except KeyboardInterrupt:  # before the command is there, which handles it itself
+        return 130
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -165,7 +165,7 @@ def _wait(kill: Kill, folder: Path, process: subprocess.Popen[bytes]) -> None:
 def _begun(kill: Kill, folder: Path) -> int:
     if kill.command == "explore":
         return len(_lines(folder / "begun"))
-    return len(_stored(folder)) + 1
+    return len(_stored(folder))
 
 
 def _lines(path: Path) -> list[str]:
