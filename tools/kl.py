@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from .interrupts import keep_interrupts
 from .results import through_cache
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is not None:
         return _run(argv)
+    keep_interrupts()
     try:
         return through_cache(sys.argv[1:], lambda: _run(None))
     except KeyboardInterrupt:  # before the command is there, which handles it itself

@@ -247,7 +247,7 @@ def main() -> int:
             kill = kill_of(seed, given.command)
             found = run(kill, Path(folder), signal.Signals[f"SIG{given.signal}"])
         kind = "early" if kill.evaluations is None else "at work"
-        total += Counter(
+        total.update(
             {
                 f"{kill.command}, {kind}": 1,
                 "kept": found.kept,

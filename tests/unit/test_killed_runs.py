@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kl.tools.interrupts import keep_interrupts
+
 HUNT = Path(__file__).parents[1] / "hunt"
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks below /proc")
@@ -42,17 +44,36 @@ def test_an_early_interruption_is_silent(delay: float, tmp_path: Path):
     assert (found.survivors, found.errors) == ((), "")
 
 
+def test_an_interruption_of_a_finalizer_comes_again(monkeypatch: pytest.MonkeyPatch):
+    class Interrupted:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    keep_interrupts()
+    with pytest.raises(KeyboardInterrupt):
+        drop(Interrupted)
+
+
+def drop(kind: type) -> None:
+    """Make an object, drop it, and wait."""
+    kind()
+    time.sleep(20)
+
+
 SERVER = """
-import os, subprocess, sys, time
 from kl.explore.workers import Worker
 from kl.explore.tasks import Task
 from kl.explore.history import Objective
 import stuck
 
-Worker(Task(stuck.evaluate, (Objective("a"),)), None).evaluate({})
+if __name__ == "__main__":
+    Worker(Task(stuck.evaluate, (Objective("a"),)), None).evaluate({})
 """
 STUCK = """
-import os, re, subprocess
+import os
+import re
+import subprocess
 from pathlib import Path
 from kl.explore.outcome import Outcome
 
