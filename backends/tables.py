@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..dialects.sizes import bytes_text as bytes_text
+
 
 @dataclass(frozen=True)
 class Table:
@@ -18,15 +20,6 @@ class Table:
     """A line above."""
     shares: Sequence[float] = ()
     """Of each row, 0 to 1, where a terminal may draw bars beside them."""
-
-
-def bytes_text(count: float) -> str:
-    """Bytes in the unit that leaves a small number: `15.5 GB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 def time_text(seconds: float) -> str:

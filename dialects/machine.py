@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -240,9 +241,9 @@ class Machine:
         """Fewest cycles in which a socket can move this many bytes: full HBM bandwidth, rounded down."""
         return size_bytes * self.clock_hz // self.hbm_bandwidth
 
-    def compute_roof_cycles(self, flops: int, wide_flops: int = 0) -> int:
-        """Fewest cycles in which a socket can do this many FLOPs: all PCUs at their peak, rounded down."""
-        return self._scaled(flops, wide_flops) // (self.pcus * self._scaled_peak)
+    def compute_roof_cycles(self, flops: int, wide_flops: int = 0) -> Fraction:
+        """Fewest cycles in which a socket can do this many FLOPs: all PCUs at their peak, not rounded."""
+        return Fraction(self._scaled(flops, wide_flops), self.pcus * self._scaled_peak)
 
     def compute_cycles(self, flops: int, wide_flops: int, pcus: int) -> int:
         """Cycles that so many PCUs take for FLOPs, some of which are of wide products; rounded up."""

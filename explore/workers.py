@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import threading
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
@@ -19,15 +18,13 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from .errors import StudyError
+from .lifeline import METHOD, begin_server, end_group, end_with_parent
 from .outcome import Outcome
 from .space import Point
 from .tasks import Task
 
 ENDING_SECONDS = 1.0
 """How long a process that says nothing any more may take to end."""
-
-METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-"""Forking a process that has threads is not safe; a server without threads forks quickly."""
 
 
 class Worker:
@@ -91,8 +88,7 @@ class Worker:
 
     def _begin(self) -> None:
         context: Any = multiprocessing.get_context(METHOD)
-        if METHOD == "forkserver":
-            context.set_forkserver_preload([__name__, self._module])
+        begin_server(__name__, self._module)
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._payload), name="evaluation")
         process.start()
@@ -146,28 +142,18 @@ def _serve(connection: Connection, payload: bytes) -> None:
     """The process: load the evaluation, say that it is there, answer points."""
     if hasattr(os, "setsid"):
         os.setsid()  # the signals of a terminal are for the parent; children can be stopped as a group
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started here shall know it
     os.dup2(2, 1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
         task: Task = pickle.loads(payload)
     except Exception as error:  # whatever a module raises while it is imported
-        connection.send(f"{type(error).__name__}: {error}")
+        with suppress(OSError):
+            connection.send(f"{type(error).__name__}: {error}")
         return
-    connection.send("")
-    while True:
-        try:
-            point = connection.recv()
-        except EOFError:
-            return
-        connection.send(task(point))
-
-
-def _end_with_parent() -> None:
-    """End, with all that was started here, as soon as the parent has ended: nobody wants the answer."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "this is a child"
-    parent.join()
-    time.sleep(0.05)
-    if hasattr(os, "killpg"):
-        os.killpg(0, signal.SIGKILL)
-    os._exit(1)
+    try:
+        connection.send("")
+        while True:
+            connection.send(task(connection.recv()))
+    except (EOFError, OSError):  # nobody wants the answer
+        end_group()

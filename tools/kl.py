@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from .interrupts import keep_interrupts
 from .results import through_cache
 
 if TYPE_CHECKING:
@@ -71,7 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Without arguments it is a process of its own, whose command line and result are those of the process.
     """
-    return _run(argv) if argv is not None else through_cache(sys.argv[1:], lambda: _run(None))
+    if argv is not None:
+        return _run(argv)
+    keep_interrupts()
+    try:
+        return through_cache(sys.argv[1:], lambda: _run(None))
+    except KeyboardInterrupt:  # before the command is there, which handles it itself
+        return 130
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from math import isfinite
 from typing import IO, TYPE_CHECKING, Any
 
+from ..backends.json_text import json_text
 from ..backends.tables import Table
 from .hearing import listener
 
@@ -95,17 +94,8 @@ def bar(share: float, width: int, *, plain: bool = False) -> str:
 
 
 def print_json(document: Any) -> None:
-    """Print a document on stdout; JSON has no infinity, it is null there."""
-    print(json.dumps(_finite(document), indent=2, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """The same document with null for each number that is not finite."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+    """Print a document on stdout, as `json_text` writes it."""
+    print(json_text(document, indent=2))
 
 
 @contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 from ...dialects.machine import Machine
 from .ledger import BusySpans, Details, Ledger, Traffic
-from .roof import check_roof, roofline_cycles
+from .roof import check_roof, roofline_cycles, roofline_time
 from .selections import Experts
 
 
@@ -125,9 +126,14 @@ class Report:
         return roofline_cycles(self.machine, self.traffic, self.flops, self.wide_flops)
 
     @property
-    def roofline_tokens_per_second(self) -> float:
-        """Tokens per second at the roofline."""
-        return self._tokens_per_second(self.roofline_cycles)
+    def roofline_tokens_per_second(self) -> float | None:
+        """Tokens per second at the roofline; None where nothing is moved or computed, which has none."""
+        return self._tokens_per_second(self._time(attainable=False))
+
+    @property
+    def roofline_share(self) -> float | None:
+        """Roofline over time, 0 to 1; its denominator is the machine's full HBM bandwidth."""
+        return self._share(self._time(attainable=False))
 
     @cached_property
     def attainable_cycles(self) -> int:
@@ -135,28 +141,30 @@ class Report:
         return roofline_cycles(self.machine, self.traffic, self.flops, self.wide_flops, attainable=True)
 
     @property
-    def attainable_tokens_per_second(self) -> float:
+    def attainable_tokens_per_second(self) -> float | None:
         """Tokens per second at the bandwidth that streams can attain."""
-        return self._tokens_per_second(self.attainable_cycles)
+        return self._tokens_per_second(self._time(attainable=True))
 
     @property
-    def attainable_share(self) -> float:
+    def attainable_share(self) -> float | None:
         """The attainable time over the time taken, 0 to 1."""
-        return self.attainable_cycles / self.cycles if self.cycles else 1.0
+        return self._share(self._time(attainable=True))
 
     @property
-    def roofline_without_residence_tokens_per_second(self) -> float:
+    def roofline_without_residence_tokens_per_second(self) -> float | None:
         """The same if HBM brought what comes from SRAM: with resident weights a program can be faster."""
         whole = self.traffic.without_resident_weights
-        return self._tokens_per_second(roofline_cycles(self.machine, whole, self.flops, self.wide_flops))
+        return self._tokens_per_second(roofline_time(self.machine, whole, self.flops, self.wide_flops))
 
-    def _tokens_per_second(self, cycles: int) -> float:
-        return self.tokens * self.machine.clock_hz / cycles if cycles else float("inf")
+    def _time(self, *, attainable: bool) -> Fraction:
+        """The roofline as an exact number of cycles."""
+        return roofline_time(self.machine, self.traffic, self.flops, self.wide_flops, attainable=attainable)
 
-    @property
-    def roofline_share(self) -> float:
-        """Roofline over time, 0 to 1; its denominator is the machine's full HBM bandwidth."""
-        return self.roofline_cycles / self.cycles if self.cycles else 1.0
+    def _tokens_per_second(self, cycles: Fraction) -> float | None:
+        return float(self.tokens * self.machine.clock_hz / cycles) if cycles else None
+
+    def _share(self, cycles: Fraction) -> float | None:
+        return float(cycles / self.cycles) if cycles else None
 
     @cached_property
     def calls_by_kernel(self) -> dict[str, list[CallReport]]:

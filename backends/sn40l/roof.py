@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import floor
 from typing import Literal
 
 from ...dialects.machine import Machine
@@ -19,10 +21,17 @@ def roofline_cycles(
 
     Of the FLOPs, the wide ones are products of numbers of 32 bits or more, which have a peak of their own.
     HBM, DDR, the ports of all PMUs, links and PCUs each at their peak, at the same time, without start or
-    end; rounded down. The bytes are those of the program as it stands: a tile that is read twice counts
-    twice, the gaps inside short memory requests do not count. What is attainable has HBM at the share of its
-    bandwidth that streams reach, `hbm_efficiency_permille`, and all else the same.
+    end; rounded down, as `roofline_time` is not. The bytes are those of the program as it stands: a tile that
+    is read twice counts twice, the gaps inside short memory requests do not count. What is attainable has HBM
+    at the share of its bandwidth that streams reach, `hbm_efficiency_permille`, and all else the same.
     """
+    return floor(roofline_time(machine, traffic, flops, wide_flops, attainable=attainable))
+
+
+def roofline_time(
+    machine: Machine, traffic: Traffic, flops: int, wide_flops: int = 0, *, attainable: bool = False
+) -> Fraction:
+    """The same as an exact number of cycles; 0 only where nothing is moved and nothing computed."""
     return max(_cycles(machine, traffic, flops, wide_flops, attainable=attainable).values())
 
 
@@ -36,15 +45,15 @@ def limit(
 
 def _cycles(
     machine: Machine, traffic: Traffic, flops: int, wide_flops: int, *, attainable: bool
-) -> dict[Part, int]:
-    """How long each part takes at its peak."""
+) -> dict[Part, Fraction]:
+    """How long each part takes at its peak, in cycles."""
     reached = machine.hbm_efficiency_permille if attainable else 1000
     return {
-        "HBM": traffic.hbm * machine.clock_hz * 1000 // (machine.hbm_bandwidth * reached),
-        "SRAM": traffic.sram_read // (machine.pmus * machine.pmu_port_bytes_per_cycle),
+        "HBM": Fraction(traffic.hbm * machine.clock_hz * 1000, machine.hbm_bandwidth * reached),
+        "SRAM": Fraction(traffic.sram_read, machine.pmus * machine.pmu_port_bytes_per_cycle),
         "PCUs": machine.compute_roof_cycles(flops, wide_flops),
-        "DDR": traffic.ddr * machine.clock_hz // machine.ddr_bandwidth,
-        "links": traffic.link_sent * machine.clock_hz // machine.p2p_bandwidth,
+        "DDR": Fraction(traffic.ddr * machine.clock_hz, machine.ddr_bandwidth),
+        "links": Fraction(traffic.link_sent * machine.clock_hz, machine.p2p_bandwidth),
     }
 
 

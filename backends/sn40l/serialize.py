@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from ..json_text import json_text
 from .documents import decode, encode
 from .errors import ProgramError
 from .names import told_apart
@@ -46,7 +47,7 @@ def decode_program(data: bytes) -> Program:
 def dump_program(program: Program) -> str:
     """A program as text."""
     document = {"format": FORMAT, "version": VERSION, "program": encode(program)}
-    return json.dumps(document, indent=1) + "\n"
+    return json_text(document, indent=1) + "\n"
 
 
 def parse_program(text: str) -> Program:

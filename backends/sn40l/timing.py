@@ -62,8 +62,8 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
         report.cycles,
         f"{sockets}, {report.orchestration}-orchestrated",
         {name: part / (report.cycles or 1) for name, part in asdict(report.ledger).items()},
-        Roofline(report.roofline_tokens_per_second, report.roofline_share, _reason(report)),
-        {"all from HBM": f"{report.roofline_without_residence_tokens_per_second:.1f}"},
+        _roofline(report, report.roofline_tokens_per_second, report.roofline_share),
+        {"all from HBM": _rate(report.roofline_without_residence_tokens_per_second)},
         "all from HBM: the roofline in tokens/s if no weight were resident in SRAM",
         tuple(_tables(report, options, capacity)),
         report.to_json() | layers | stages | {"memory": capacity.timed_document(report)},
@@ -71,11 +71,7 @@ def _timing(program: Program, position: int, report: Report, options: TimeOption
         report,
         context_read(program),
         report.first_step_extra_cycles / machine.clock_hz,
-        Roofline(
-            report.attainable_tokens_per_second,
-            report.attainable_share,
-            _reason(report, attainable=True),
-        ),
+        _roofline(report, report.attainable_tokens_per_second, report.attainable_share, attainable=True),
         intervals_of(program, report, options.window) if options.intervals else None,
         tuple(capacity.rows(report)),
     )
@@ -137,6 +133,19 @@ def _stage_json(stage: StageUse) -> dict[str, Any]:
 
 def _wait_json(wait: Wait) -> dict[str, Any]:
     return {"channel": wait.channel, "unit": wait.unit, "wait_cycles": wait.cycles}
+
+
+def _roofline(
+    report: Report, rate: float | None, share: float | None, *, attainable: bool = False
+) -> Roofline | None:
+    """A roofline with what sets it; None for a program that moves and computes nothing."""
+    if rate is None or share is None:
+        return None
+    return Roofline(rate, share, _reason(report, attainable=attainable))
+
+
+def _rate(tokens_per_second: float | None) -> str:
+    return "" if tokens_per_second is None else f"{tokens_per_second:.1f}"
 
 
 def _reason(report: Report, *, attainable: bool = False) -> str:

@@ -53,6 +53,7 @@ from ...dialects import kernel, nn
 from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
+from ...dialects.sizes import exact_bytes_text
 from ...dialects.tensors import shape_of, size_bytes_of
 from ..diagnostics import NoRoom, add_remark, fail
 from ..units.resident_weights import is_resident
@@ -180,8 +181,8 @@ def _note_unused(module: ModuleOp, far: list[Global], free: int) -> None:
     size, layers = size_bytes_of(largest.type), shape_of(largest.type)[0]
     if kept := free * layers // size:
         message = (
-            f"{size_text(free)} of HBM stay free, where {kept} of {layers} layers of "
-            f"@{largest.sym_name.data} would fit: its {size_text(size)} go to DDR as a whole; "
+            f"{exact_bytes_text(free)} of HBM stay free, where {kept} of {layers} layers of "
+            f"@{largest.sym_name.data} would fit: its {exact_bytes_text(size)} go to DDR as a whole; "
             "a layer by another name has stacks of its own"
         )
         add_remark(module, message)
@@ -205,28 +206,20 @@ class PlanMemoryPass(ModulePass):
             _plan(op, schedule, self.spill)
 
 
-def size_text(size_bytes: int) -> str:
-    """Bytes in a binary unit, at most GiB: `94.75 GiB`."""
-    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if size_bytes >= 1 << power:
-            return f"{size_bytes / (1 << power):.2f} {unit}"
-    return f"{size_bytes} bytes"
-
-
 def _short(what: str, needed: int, held: int, machine: Machine, tier: str) -> str:
     """Both numbers and the difference, of a socket and, where there are several, of all."""
     sockets = machine.sockets
     per_socket = "" if sockets == 1 else " on each socket"
     text = (
-        f"{what} {size_text(needed)} of {tier}{per_socket}, the machine has {size_text(held)}: "
-        f"{size_text(needed - held)} short"
+        f"{what} {exact_bytes_text(needed)} of {tier}{per_socket}, the machine has {exact_bytes_text(held)}: "
+        f"{exact_bytes_text(needed - held)} short"
     )
     if sockets == 1:
         return text
     needed, held = needed * sockets, held * sockets
     return (
-        f"{text}; on all {sockets} sockets {size_text(needed)} of {size_text(held)}, "
-        f"{size_text(needed - held)} short"
+        f"{text}; on all {sockets} sockets {exact_bytes_text(needed)} of {exact_bytes_text(held)}, "
+        f"{exact_bytes_text(needed - held)} short"
     )
 
 

@@ -21,6 +21,7 @@ from ...dialects.dataflow_accesses import unordered_accesses
 from ...dialects.dataflow_kernel import consumer_of, producer_of
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import set_machine
+from ...dialects.sizes import exact_bytes_text
 from ...dialects.tensors import shape_of, size_bytes_of, tile_of
 from .. import load_pass
 
@@ -255,8 +256,9 @@ def shortage(func: kernel.FuncOp, machine: Machine) -> str | None:
     if needed.pmus > machine.pmus:
         sram_bytes = needed.pmus * machine.pmu_bytes
         return (
-            f"with the tiles of the next iteration they need {_size(sram_bytes)} of SRAM, the machine has "
-            f"{_size(machine.sram_bytes)}; raise pmus or pmu_bytes, or exclude the kernel"
+            f"with the tiles of the next iteration they need {exact_bytes_text(sram_bytes)} of SRAM, "
+            f"the machine has {exact_bytes_text(machine.sram_bytes)}; "
+            "raise pmus or pmu_bytes, or exclude the kernel"
         )
     if needed.pcus > machine.pcus:
         return f"together they have {needed.pcus} stages, the machine has {machine.pcus} PCUs; raise pcus"
@@ -275,9 +277,3 @@ def too_large(func: kernel.FuncOp, machine: Machine) -> str | None:
     if needed.pmus > machine.pmus:
         return f"needs {needed.pmus} PMUs, the machine has {machine.pmus}"
     return None
-
-
-def _size(size_bytes: int) -> str:
-    if size_bytes < 1024 * 1024:
-        return f"{size_bytes} bytes"
-    return f"{size_bytes / 1024**2:.1f} MiB"

@@ -158,6 +158,6 @@ def test_layers_for_which_hbm_has_room_are_told(model: str, capsys: Capture):
     assert main([*given, f"hbm_bytes={4 * STACK + ROUTERS}"]) == 0
     err = capsys.readouterr().err
     assert "of HBM stay free, where 1 of 2 layers of @block.w" in err
-    assert "would fit: its 4.00 KiB go to DDR as a whole" in err
+    assert "would fit: its 4.096 kB go to DDR as a whole" in err
     assert main([*given, f"hbm_bytes={4 * STACK + ROUTERS - STACK // 2}"]) == 0
     assert "stay free" not in capsys.readouterr().err

@@ -133,5 +133,6 @@ def test_the_report_as_plain_data(decoder: Any) -> None:
     assert sum(plain["ledger_cycles"].values()) == plain["cycles"] == report.cycles
     assert plain["hbm_bandwidth_bytes_per_second"] == 1_800_000_000_000
     assert plain["tokens_per_second"] == pytest.approx(1.6e9 / report.cycles)
-    assert plain["roofline_share"] == pytest.approx(plain["roofline_cycles"] / report.cycles)
+    share = plain["tokens_per_second"] / plain["roofline_tokens_per_second"]
+    assert plain["roofline_share"] == pytest.approx(share)
     assert plain["kernels"][0]["bytes"]["hbm_written"] == 128

@@ -106,10 +106,9 @@ def test_a_model_that_does_not_fit_says_what_is_short(capsys: Capture):
     assert main(["time", LARGE, "--sockets", "8"]) == 1
     message = capsys.readouterr().err
     assert (
-        "the model needs 94.75 GiB of HBM on each socket, the machine has 64.00 GiB: 30.75 GiB short"
-        in message
+        "the model needs 101.7 GB of HBM on each socket, the machine has 68.72 GB: 33.02 GB short" in message
     )
-    assert "on all 8 sockets 757.99 GiB of 512.00 GiB, 245.99 GiB short" in message
+    assert "on all 8 sockets 813.9 GB of 549.8 GB, 264.1 GB short" in message
     assert (
         "help: 16 sockets would hold it, estimated by dividing; or let DDR hold the rest: --spill" in message
     )

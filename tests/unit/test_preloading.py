@@ -18,7 +18,7 @@ import pytest
 
 from kl.tools.testing.fork_server import ForkServer, origin_of
 from kl.tools.testing.lit_config import add_tool, configure
-from kl.tools.testing.preloading import CAN_FORK, ForkedCommand, Preloading, script_of
+from kl.tools.testing.preloading import CAN_FORK, ForkedCommand, Preloading, Server, script_of
 
 PIPE, STDOUT = subprocess.PIPE, subprocess.STDOUT
 BIN = Path(sys.executable).parent
@@ -104,6 +104,27 @@ def test_a_fork_can_be_killed(preloading: Preloading, tmp_path: Path):
     os.kill(command.pid, signal.SIGTERM)
     assert command.communicate() == ("", "")
     assert command.wait() == -signal.SIGTERM
+
+
+def test_forks_end_with_their_server(tmp_path: Path):
+    (tmp_path / "script.py").write_text("import time\nprint(flush=True)\ntime.sleep(600)", encoding="utf-8")
+    made = Preloading()
+    made.add(VARIABLES)
+    command = start(made, tmp_path, "script.py")
+    assert command.stdout.readline() == "\n"
+    made.close()
+    assert command.stdout.read() == "", "its end of the pipe is closed"
+    command.stdout.close()
+    command.stderr.close()
+    command._connection.close()
+
+
+def test_the_server_sees_no_ctrl_c_from_its_first_instruction_on(capfd: pytest.CaptureFixture[str]):
+    server = Server(VARIABLES)
+    server.process.send_signal(signal.SIGINT)
+    server.close()
+    assert server.process.returncode == 0
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_what_one_fork_changes_the_next_does_not_see(preloading: Preloading, tmp_path: Path):

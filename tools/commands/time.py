@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from ...backends.intervals import intervals_json
+from ...backends.json_text import json_text
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..command_line import Positive, option
@@ -207,9 +207,9 @@ def write_trace(path: str, trace: Mapping[str, Any]) -> None:
 
     Raises: OSError.
     """
-    head = json.dumps({name: value for name, value in trace.items() if name != "traceEvents"})[:-1]
+    head = json_text({name: value for name, value in trace.items() if name != "traceEvents"})[:-1]
     with replacing(path) as file:
-        file.write(f'{head}, "traceEvents": [\n')
+        file.write(f'{head},"traceEvents": [\n')
         for number, event in enumerate(trace["traceEvents"]):
-            file.write(f"{',' if number else ' '}{json.dumps(event, separators=(',', ':'))}\n")
+            file.write(f"{',' if number else ' '}{json_text(event)}\n")
         file.write("]}\n")

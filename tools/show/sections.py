@@ -136,6 +136,8 @@ def chip_section(shown: Shown) -> Section:
     plan, main = shown.floorplan, shown.main
     assert main is not None, "it has the floor plan"
     shares = _shares(main)
+    if not plan.kernels:
+        return Section("chip", question, (paragraph("The step calls no kernel."),))
     kernels = sorted(plan.kernels, key=lambda one: -shares.get(one.kernel, 0.0))
     large = [one for one in kernels if shares.get(one.kernel, 0.0) >= LEAST_SHARE] or kernels[:1]
     pictures = [chip.draw(plan, one, f"{one.kernel} on the chip", _colors(shown)) for one in large]

@@ -81,7 +81,7 @@ def _print_timelines(drawn: list[Drawn], plain: bool) -> None:
     longest = max(intervals.cycles for _, intervals in found)
     print("\nwhen what is busy, on one scale: the fuller the sign, the busier")
     for name, intervals in found:
-        width = max(1, round(WIDTH * intervals.cycles / longest))
+        width = max(1, round(WIDTH * intervals.cycles / (longest or 1)))
         for kind, words in (("kernel", "kernels"), *((kind, words) for kind, (_, words) in SERVERS.items())):
             if spans := spans_of(intervals.tracks, kind):
                 line = bars.timeline(spans, intervals.cycles, width, plain)

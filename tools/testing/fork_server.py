@@ -25,7 +25,7 @@ import traceback
 import warnings
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 SIZE_BYTES = 8
 """What the length of a request is written in."""
@@ -45,6 +45,7 @@ class ForkServer:
         woken, waker = socket.socketpair()
         waker.setblocking(False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # it was begun without
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(waker.fileno())
         while True:
@@ -56,8 +57,14 @@ class ForkServer:
             if self.control in ready:
                 asked, handles, _, _ = socket.recv_fds(self.control, 1, 1)
                 if not asked:
-                    os._exit(0)
+                    self.end()
                 self.fork(socket.socket(fileno=handles[0]))
+
+    def end(self) -> NoReturn:
+        """End all forks, whose commands nobody waits for, and the server."""
+        for pid in self.running:
+            os.kill(pid, signal.SIGKILL)
+        os._exit(0)
 
     def fork(self, connection: socket.socket) -> None:
         """Start a fork for a connection."""

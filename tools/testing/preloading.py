@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,13 +35,17 @@ class Server:
     def __init__(self, environment: Mapping[str, str]):
         self.control, theirs = socket.socketpair()
         program = Path(__file__).with_name("fork_server.py")
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, str(program)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env=environment,
-            )
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))  # Ctrl-C is for lit
+        try:
+            with theirs:
+                self.process = subprocess.Popen(
+                    [sys.executable, str(program)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    env=environment,
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.lock = threading.Lock()
 
     def connect(self) -> socket.socket:

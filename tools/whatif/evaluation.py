@@ -7,15 +7,14 @@ import io
 import multiprocessing
 import os
 import signal
-import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, redirect_stderr
-from multiprocessing import resource_tracker
+from contextlib import redirect_stderr
 from typing import Any
 
 from ...backends.targets import Timing
+from ...explore.lifeline import METHOD, begin_server, end_with_parent, uninterrupted
 from ..choosing import time_chosen
 from ..compilation import Compiler
 from ..diagnostics import describe
@@ -24,9 +23,6 @@ from ..terminal import Advance
 from ..values import HELP_MARK, InputError
 from .answers import Answer, Refused, Time
 from .points import Point
-
-METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-"""Forking a process that has threads is not safe; a server without threads forks quickly."""
 
 
 def time_point(point: Point) -> Answer:
@@ -72,11 +68,10 @@ def time_points(points: Iterable[Point], advance: Advance, jobs: int | None = No
     """
     asked = tuple(dict.fromkeys(points))
     context: Any = multiprocessing.get_context(METHOD)
-    if METHOD == "forkserver":
-        context.set_forkserver_preload([__name__])
+    begin_server(__name__)
     pool = ProcessPoolExecutor(min(jobs or _cores(), max(len(asked), 1)), context, _begin)
     try:
-        with _uninterrupted():
+        with uninterrupted():
             futures = {pool.submit(time_point, point): point for point in asked}
         return _answers(futures, advance)
     except BrokenProcessPool as error:
@@ -102,29 +97,8 @@ def _cores() -> int:
     return (os.cpu_count() or 1) if affinity is None else len(affinity(0))
 
 
-@contextmanager
-def _uninterrupted() -> Generator[None]:
-    """Processes that are started meanwhile see no Ctrl-C, from their first instruction on: it is for us."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # when it starts, it lets signals through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _begin() -> None:
     """The begin of a process: Ctrl-C is its parent's, and it ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(100_000)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "this is a child"
-    parent.join()
-    os._exit(1)
+    end_with_parent()

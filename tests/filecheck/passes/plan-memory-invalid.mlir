@@ -3,7 +3,7 @@
 // RUN: kl-opt %s -p "plan-memory{spill=true}" --split-input-file --verify-diagnostics | filecheck %s --check-prefix=SPILL
 
 // The weight takes 2048 bytes, the input, rounded up, 256: 2304 of 2048. It could be spilled.
-// CHECK: the model needs 2.25 KiB of HBM, the machine has 2.00 KiB: 256 bytes short
+// CHECK: the model needs 2.304 kB of HBM, the machine has 2.048 kB: 256 B short
 // CHECK: help: 2 sockets would hold it, estimated by dividing; or let DDR hold the rest: --spill, or plan-memory{spill=true}
 // SPILL-NOT: error
 // SPILL: nn.weight @w : tensor<1024xbf16> {address = 0 : i64, tier = "ddr"}
@@ -17,9 +17,9 @@ builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 2048}>} {
 // -----
 // On several sockets the need of all counts. DDR is too small for the weight: 2048 of 1024 bytes; with both memories 2304
 // x 8 bytes are to lie in 2048 each.
-// CHECK: the model needs 2.25 KiB of HBM on each socket, the machine has 1.00 KiB: 1.25 KiB short; on all 8 sockets 18.00 KiB of 8.00 KiB, 10.00 KiB short
+// CHECK: the model needs 2.304 kB of HBM on each socket, the machine has 1.024 kB: 1.28 kB short; on all 8 sockets 18.43 kB of 8.192 kB, 10.24 kB short
 // CHECK: help: 32 sockets would hold it, estimated by dividing; or use a smaller context
-// SPILL: what HBM cannot hold needs 2.00 KiB of DDR on each socket, the machine has 1.00 KiB: 1.00 KiB short; on all 8 sockets 16.00 KiB of 8.00 KiB, 8.00 KiB short
+// SPILL: what HBM cannot hold needs 2.048 kB of DDR on each socket, the machine has 1.024 kB: 1.024 kB short; on all 8 sockets 16.38 kB of 8.192 kB, 8.192 kB short
 // SPILL: help: 16 sockets would hold it, estimated by dividing; or use a smaller context
 builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 1024, ddr_bytes = 1024, sockets = 8}>} {
   nn.weight @w : tensor<1024xbf16>
@@ -30,9 +30,9 @@ builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 1024, ddr_byt
 
 // -----
 // The inputs alone are too much, so spilling does not help.
-// CHECK: the model needs 2.75 KiB of HBM, the machine has 256 bytes: 2.50 KiB short
+// CHECK: the model needs 2.816 kB of HBM, the machine has 256 B: 2.56 kB short
 // CHECK: help: 16 sockets would hold it, estimated by dividing; or use a smaller context
-// SPILL: inputs and values of a step need 768 bytes of HBM, the machine has 256 bytes: 512 bytes short
+// SPILL: inputs and values of a step need 768 B of HBM, the machine has 256 B: 512 B short
 // SPILL: help: weights and caches can be spilled, these cannot; use a smaller batch or a larger hbm_bytes
 builtin.module attributes {rdu.machine = #rdu.machine<{hbm_bytes = 256}>} {
   nn.weight @w : tensor<1024xbf16>
