@@ -70,6 +70,7 @@ def add_options(
 ) -> None:
     """Add the options of a dataclass to a command line, in the order of its fields."""
     refuse_repeats(parser)
+    print_whole(parser)
     for one, hint, inner in option_fields(kind):
         if inner is not None:
             add_options(parser, inner, one.metadata.get("changed"))

@@ -46,7 +46,7 @@ from .opt.parse_errors import as_asked
 from .opt.seeing import add_listings, with_bare_remarks
 from .output import PendingFile
 from .pass_text import make, parse_specs
-from .streams import exact_output, print_whole, standard_input
+from .streams import exact_output, standard_input
 from .universe import foreign_frontends, frontends, make_context, multiverse, other_operations
 from .values import STDIN as DASH
 from .values import InputError, assignments, shown_path
@@ -98,7 +98,6 @@ class KlOptMain(xDSLOptMain):
         """xDSL's arguments and ours."""
         self.parser = arg_parser
         refuse_repeats(arg_parser)
-        print_whole(arg_parser)
         super().register_all_arguments(arg_parser)
         add_options(arg_parser, KlOptCommand)
         add_listings(arg_parser)

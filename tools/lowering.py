@@ -20,7 +20,6 @@ from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 
 from ..backends import DEFAULT_TARGET
 from ..backends.targets import AnyTarget, Choice
-from ..dialects.failing import raise_about
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import (
@@ -186,7 +185,7 @@ def check_reached(module: ModuleOp, target: AnyTarget, wanted: IrLevel) -> None:
         missing = join_passes(default_passes(target, reached, wanted, Choice()))
         way_out = f"by default it goes on with {missing}" if missing else "leave out what leads below"
         message = f"the pipeline ends at the level {reached}, {wanted} is wanted"
-        raise_about(module, PassFailedException(f"{message}{HELP_MARK}{way_out}"))
+        raise PassFailedException(f"{message}{HELP_MARK}{way_out}")
 
 
 def expanded(module: ModuleOp, passes: Iterable[ModulePass]) -> Iterator[ModulePass]:

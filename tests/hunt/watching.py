@@ -22,8 +22,8 @@ MEMORY_BYTES = 2 * 1024**3
 """Of address space, for one input, above what the process has when it begins."""
 MOST_CHARACTERS = 20_000
 """Of a message."""
-PLACE = re.compile(r"^[^ \n]+:\d+:\d+: error: ", re.MULTILINE)
-"""How a message names a place in a text, such as the model that a program was made from."""
+PLACE = re.compile(r"^[^ \n]+:\d+:\d+: error: |^kl: error: the pipeline ends ", re.MULTILINE)
+"""How a message names a place in a text, such as the model that a program was made from, or the pipeline."""
 ALLOWED = (0, 1, 2)
 """Exit codes that an input may end with."""
 
