@@ -139,9 +139,15 @@ def _unordered(earlier: RunUse, later: RunUse, rounds: int) -> Iterator[Meeting]
     one, other = _first_rounds(earlier.access, rounds), _first_rounds(later.access, rounds)
     found = list(meetings(one, other))
     yield from (meeting for meeting in found if meeting.level is not None)
-    ordered = earlier.argument == later.argument and is_orderable(one, other)
+    ordered = earlier.argument == later.argument and is_orderable(*_common_rounds(one, other))
     if earlier is not later and not ordered:
         yield from (meeting for meeting in found if meeting.level is None)
+
+
+def _common_rounds(*accesses: Access) -> list[Access]:
+    """The rounds that all have: only those before the end of a round that is cut short are in its last one."""
+    count = min(loop.count for access in accesses for loop in access.loops)
+    return [replace(one, loops=tuple(replace(loop, count=count) for loop in one.loops)) for one in accesses]
 
 
 def _first_rounds(access: Access, rounds: int) -> Access:

@@ -15,16 +15,22 @@ ROUNDS = 7
 
 @st.composite
 def some_uses(draw: st.DrawFn) -> list[RunUse]:
-    """Uses of one memory: arguments that walk, that stay, or that are there in one round alone."""
+    """Uses of one memory: arguments that walk, that stay, or that are there in one round alone.
+
+    The last round may be cut short: the last uses are not in it.
+    """
     walks = draw(
         st.lists(st.tuples(st.integers(0, 9), st.integers(-2, 3), st.integers(1, 2)), min_size=1, max_size=3)
     )
     uses: list[RunUse] = []
-    for at in range(draw(st.integers(1, 5))):
+    count = draw(st.integers(1, 5))
+    cut = draw(st.integers(1, count))
+    for at in range(count):
         argument = draw(st.integers(0, len(walks) - 1))
         start, stride, extent = walks[argument]
         first = draw(st.integers(0, ROUNDS - 1)) if draw(st.booleans()) else None
-        loop = Loop("rounds", ROUNDS, stride) if first is None else Loop("rounds", 1, first=first)
+        rounds = ROUNDS if at < cut else ROUNDS - 1
+        loop = Loop("rounds", rounds, stride) if first is None else Loop("rounds", 1, first=first)
         writes, where = draw(st.booleans()), draw(st.sampled_from(["p", "q"]))
         position, waits = (where, None) if writes else (None, where)
         access = Access(writes, (loop,), start, extent, position, waits)

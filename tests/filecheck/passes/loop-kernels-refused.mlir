@@ -401,7 +401,7 @@ kernel.schedule @loop_in_loop(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
 // 512 bytes fits in the reader's FIFO, two of them take 8 PMUs of 128 bytes; the machine has 4.
 // CHECK: kernel.schedule @small_machine(
 // CHECK: kernel.call @layer[0]
-// CHECK-SAME: {kl.remarks = ["2 calls of @layer are not looped: with the tiles of the next iteration they need 1024 bytes of SRAM, the machine has 512 bytes; raise pmus or pmu_bytes, or exclude the kernel"]}
+// CHECK-SAME: {kl.remarks = ["2 calls of @layer are not looped: with the tiles of the next iteration they need 1.024 kB of SRAM, the machine has 512 B; raise pmus or pmu_bytes, or exclude the kernel"]}
 // CHECK-NEXT: kernel.call @layer[1]
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 4 : i64, pmu_bytes = 128 : i64}>} {
   nn.weight @w : tensor<8x16x16xbf16>
