@@ -85,8 +85,8 @@ class Storage:
     def check_whole(self, module: str, shape: Shape, *, outputs_first: bool) -> None:
         """That a matrix of no checkpoint, of a shape as declared, can be stored so.
 
-        Raises: SourceError for inputs of `f4e2m1` that are no whole groups, which its formats do not have, and
-            for codes that are no whole bytes.
+        Raises: SourceError for inputs of `f4e2m1` that are no whole groups, which its formats do not have,
+            and for codes that are no whole bytes.
         """
         inputs, packed = shape[-1 if outputs_first else -2], shape[packed_axis(len(shape))]
         group, format_ = self.block[0], FORMATS[self.format]
