@@ -203,7 +203,9 @@ class GatherSlicesOp(ComputeOp):
     @classmethod
     def spelled(cls, arguments: Arguments) -> GatherSlicesOp:
         """`columns_of` puts slices side by side, `rows_of` one below the other; so biases are rows."""
-        stack, ids = arguments.floats("stack"), arguments.indices("ids", rank=1)
+        stack = arguments.floats("stack")
+        experts = shape_of(stack)[0] if shape_of(stack) else "experts"
+        ids = arguments.indices("ids", 1, f"take each expert once: distinct(ids, {experts})")
         rank = len(shape_of(stack))
         if rank < 2:
             message = f"the stack is {shown(stack.type)}; it has one slice for each expert"

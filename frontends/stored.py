@@ -81,7 +81,8 @@ def dequantized(entry: StoredGlobal, values: Sequence[SSAValue]) -> DequantizeOp
 def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
     """Slices of a stack of fewer bits as those of its codes and scales; any other operation as it is.
 
-    Raises: ParseError for a stack of vectors whose codes are packed: a byte would belong to two of them.
+    Raises: ParseError for a stack of vectors whose codes are packed: a byte would belong to two of them. And
+        for a stack whose slices share scales.
     """
     stored = op.operands[0].owner if op.operands else None
     if not isinstance(op, GatherSlicesOp) or not isinstance(stored, DequantizeOp):
@@ -89,6 +90,10 @@ def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
     if FORMATS[stored.format.data].codes_per_byte > 1 and len(stored.blocks) == 2:
         message = f"a stack of vectors of {stored.format.data} has no slices of its own"
         raise error(span, message, "store it in a type of 8 bits or more")
+    if (sharing := stored.blocks[0]) != 1:
+        message = f"{sharing} slices of this stack share their scales, and ids name single ones"
+        one = ", ".join(map(str, (1, *stored.blocks[1:])))
+        raise error(span, message, f"declare it with scales of its own for each: scale[{one}]")
     made = dequantized_last(op, stored)
     op.erase()
     if stored.result.first_use is None:
