@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -11,6 +11,11 @@ from typing import Any, Literal
 
 Form = Literal["uniform", "worst", "best", "given"]
 """Rows choose at random, all apart, all alike, or as is given."""
+
+Rows = tuple[tuple[int, ...], ...]
+"""The ids that each row of a batch chooses."""
+Given = int | tuple[int, ...] | Rows
+"""A count of distinct experts, ids of which distinct ones are counted, or the ids of each row."""
 
 DRAWS = 200
 """Choices of a batch over which the mean of the socket that reads most is taken."""
@@ -72,8 +77,8 @@ class Routing:
 
     form: Form = "uniform"
     seed: int = 0
-    given: tuple[int | tuple[int, ...], ...] = ()
-    """For each selection of a call, or over and over: a count, or ids of which distinct ones are counted."""
+    given: tuple[Given, ...] = ()
+    """What each selection of a call has, or over and over."""
 
     def __str__(self) -> str:
         return f"uniform, seed {self.seed}" if self.form == "uniform" else self.form
@@ -119,7 +124,7 @@ def _drawn(random: Random, chooser: Chooser) -> Iterable[int]:
         yield from row
 
 
-def _checked(given: int | Sequence[int], chooser: Chooser) -> int:
+def _checked(given: Given, chooser: Chooser) -> int:
     """The count that an entry says, of rows that choose so.
 
     Raises: ValueError.
@@ -129,14 +134,34 @@ def _checked(given: int | Sequence[int], chooser: Chooser) -> int:
             raise ValueError("a count does not say on which sockets experts are; give ids")
         count = given
     else:
-        outside = next((one for one in given if not 0 <= one < chooser.experts), None)
+        ids = _ids(given, chooser)
+        outside = next((one for one in ids if not 0 <= one < chooser.experts), None)
         if outside is not None:
             raise ValueError(f"expert {outside} is outside 0 to {chooser.experts - 1}")
-        count = chooser.count(given)
+        count = chooser.count(ids)
     if not chooser.fewest <= count <= chooser.most:
         message = f"{count} distinct experts; {chooser} have {chooser.fewest} to {chooser.most}"
         raise ValueError(message)
     return count
+
+
+def _ids(given: tuple[int, ...] | Rows, chooser: Chooser) -> Sequence[int]:
+    """All ids, of single ones or of rows.
+
+    Raises: ValueError for rows that are not those of the batch, or do not choose as its rows do.
+    """
+    rows = [one for one in given if not isinstance(one, int)]
+    if not rows:
+        return [one for one in given if isinstance(one, int)]
+    if len(rows) != chooser.rows:
+        raise ValueError(f"ids of {len(rows)} rows are given, {chooser.rows} rows choose")
+    for number, row in enumerate(rows):
+        if len(row) != chooser.chosen:
+            raise ValueError(f"row {number} has {len(row)} ids, each row chooses {chooser.chosen}")
+        twice = next((one for place, one in enumerate(row) if one in row[:place]), None)
+        if twice is not None:
+            raise ValueError(f"row {number} has expert {twice} twice")
+    return [one for row in rows for one in row]
 
 
 def routing_of(text: str) -> Routing | None:
@@ -168,17 +193,20 @@ def parse_routing(text: str) -> Routing:
     return Routing("given", given=tuple(_entry(number, one) for number, one in enumerate(entries)))
 
 
-def _entry(number: int, entry: Any) -> int | tuple[int, ...]:
+def _entry(number: int, entry: Any) -> Given:
     if _is_whole(entry):
         return entry
-    flat: list[Any] = []
-    for one in entry if isinstance(entry, list) else [None]:
-        flat += one if isinstance(one, list) else [one]
-    if not flat or not all(map(_is_whole, flat)):
-        shown = json.dumps(entry)
-        shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"
-        raise ValueError(f"entry {number} is {shown}, neither a number of experts nor a list of their ids")
-    return tuple(flat)
+    if _is_list_of(entry, _is_whole):
+        return tuple(entry)
+    if _is_list_of(entry, lambda row: _is_list_of(row, _is_whole)):
+        return tuple(map(tuple, entry))
+    shown = json.dumps(entry)
+    shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"
+    raise ValueError(f"entry {number} is {shown}, neither a number of experts nor a list of their ids")
+
+
+def _is_list_of(value: Any, is_one: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(is_one, value))
 
 
 def _is_whole(value: Any) -> bool:

@@ -92,7 +92,12 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
     with path.open("rb") as file:
         size = path.stat().st_size
         length = int.from_bytes(file.read(8), "little")
-        if size < 8 or size - 8 < length <= MOST_HEADER_BYTES:
+        if size < 8:
+            raise CheckpointError(
+                f"{path} is no safetensors file or cut short: it has {size} bytes, "
+                "of which the first 8 say how long the header is"
+            )
+        if size - 8 < length <= MOST_HEADER_BYTES:
             raise CheckpointError(
                 f"{path} is no safetensors file or cut short: "
                 f"its header takes {length} bytes behind the first 8, the file has {size}"

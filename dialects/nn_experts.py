@@ -203,7 +203,9 @@ class GatherSlicesOp(ComputeOp):
     @classmethod
     def spelled(cls, arguments: Arguments) -> GatherSlicesOp:
         """`columns_of` puts slices side by side, `rows_of` one below the other; so biases are rows."""
-        stack, ids = arguments.floats("stack"), arguments.indices("ids", rank=1)
+        stack = arguments.floats("stack")
+        experts = shape_of(stack)[0] if shape_of(stack) else "experts"
+        ids = arguments.indices("ids", 1, f"take each expert once: distinct(ids, {experts})")
         rank = len(shape_of(stack))
         if rank < 2:
             message = f"the stack is {shown(stack.type)}; it has one slice for each expert"
@@ -232,8 +234,15 @@ class GatherSlicesOp(ComputeOp):
         if self._new_axes:
             return REPLICATED
         extent, slices = shape_of(self.stack)[self.axis + 1], shape_of(self.ids)[0]
-        view.require_even(extent, view.sockets, f"{'rows' if self.axis == 0 else 'columns'} of each expert")
+        what = f"{'rows' if self.axis == 0 else 'columns'} of each expert"
+        view.require_even(extent, view.sockets, what, self._whole_experts(view.sockets))
         return Split(self.axis, view.sockets, blocks=slices)
+
+    def _whole_experts(self, sockets: int) -> str:
+        """The way out of experts that do not split; empty where sockets do not divide their number either."""
+        if shape_of(self.stack)[0] % sockets or not isinstance(self.ids.owner, DistinctOp):
+            return ""
+        return "give each whole experts: --expert-sharding sockets, or shard-tensors{experts=sockets}"
 
     def of_weights(self, result: Placement) -> Sequence[Placement]:
         """Blocks that are split are split slices; whole blocks here and there are a split stack."""

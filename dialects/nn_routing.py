@@ -42,8 +42,18 @@ def _grouping_fault(columns: int, count: int, groups: int, kept: int, best: int)
     if not 1 <= best <= size:
         return f"the sum of the {best} best of {size} columns of a group"
     if count > kept * size:
-        return f"the {count} best of {kept} groups of {size} columns"
+        plural = "s" * (kept > 1)
+        return f"{kept} group{plural} of {size} have {kept * size} columns, {count} are wanted"
     return ""
+
+
+def _way_out(x: SSAValue, count: int, groups: int, kept: int) -> str:
+    """What to say in place of a choice that has a fault: more groups, where those that are kept are short."""
+    columns = shape_of(x)[1]
+    is_short = columns % groups == 0 and kept <= groups and kept * (columns // groups) < count <= columns
+    if is_short:
+        return f"keep more groups: kept = {-(-count // (columns // groups))}"
+    return f"x is {shown(x.type)}, with one column for each expert"
 
 
 @irdl_op_definition
@@ -123,7 +133,7 @@ class TopKOp(ComputeOp):
             )
         groups, kept, best = (arguments.whole(name) if name in arguments else 1 for name in _GROUPING)
         if fault := _grouping_fault(shape_of(x)[1], count, groups, kept, best):
-            raise arguments.refused(fault, f"x is {shown(x.type)}, with one column for each expert")
+            raise arguments.refused(fault, _way_out(x, count, groups, kept))
         return cls(x, count, (groups, kept, best) if grouped else None)
 
     def tile_rule(self) -> Without:

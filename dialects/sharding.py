@@ -115,10 +115,10 @@ class CannotSplit(Exception):
         self.way_out = way_out
 
 
-def uneven(extent: int, parts: int, what: str) -> CannotSplit:
-    """The refusal of what would have to be padded, and is not."""
+def uneven(extent: int, parts: int, what: str, other: str = "") -> CannotSplit:
+    """The refusal of what would have to be padded, and is not; `other` is one more way out."""
     message = f"{extent} {what} do not split evenly over {parts} sockets"
-    return CannotSplit(message, "take a number of sockets that divides them, or pad them")
+    return CannotSplit(message, f"take a number of sockets that divides them{other and f', or {other}'}")
 
 
 @dataclass(frozen=True)
@@ -155,10 +155,10 @@ class ShardView:
             message = f"{what} is no weight or state of the module, so it cannot be split over the sockets"
             raise CannotSplit(message, "declare it as one, or run on one socket")
 
-    def require_even(self, extent: int, parts: int, what: str) -> None:
-        """Raises: CannotSplit for what would have to be padded, and is not."""
+    def require_even(self, extent: int, parts: int, what: str, other: str = "") -> None:
+        """Raises: CannotSplit for what would have to be padded, and is not; `other` is one more way out."""
         if extent % parts:
-            raise uneven(extent, parts, what)
+            raise uneven(extent, parts, what, other)
 
     def padded(self, axis: int, extent: int, what: str) -> tuple[Placement, tuple[str, ...]]:
         """An axis split over all sockets, with zeros behind the last element where it does not divide."""

@@ -136,9 +136,9 @@ class Arguments:
         """An error at one argument."""
         return error(self.spans[parameter], message, help)
 
-    def _needed(self, parameter: str, what: str) -> ParseError:
+    def _needed(self, parameter: str, what: str, help: str = "") -> ParseError:
         given = described(self.values[parameter])
-        return self.wrong(parameter, f"{parameter} is {given}, {what} is needed")
+        return self.wrong(parameter, f"{parameter} is {given}, {what} is needed", help)
 
     def number(self, parameter: str, default: float | None = None) -> float:
         """A number; the default where it is not given.
@@ -191,14 +191,17 @@ class Arguments:
             raise self._needed(parameter, f"a tensor of {rank} dimensions")
         return value
 
-    def indices(self, parameter: str, rank: int) -> SSAValue:
-        """A tensor of i32 of `rank` dimensions, rank 0 a scalar.
+    def indices(self, parameter: str, rank: int, way_out: str = "") -> SSAValue:
+        """A tensor of i32 of `rank` dimensions, rank 0 a scalar; `way_out` is for one of another rank.
 
         Raises: ParseError if the argument is anything else.
         """
         value = self.values[parameter]
-        if not _is_tensor(value) or element_type_of(value) != i32 or len(shape_of(value)) != rank:
-            raise self._needed(parameter, "an i32 scalar" if rank == 0 else "i32[…]")
+        what = "an i32 scalar" if rank == 0 else f"i32[{', '.join('…' * rank)}]"
+        if not _is_tensor(value) or element_type_of(value) != i32:
+            raise self._needed(parameter, what)
+        if len(shape_of(value)) != rank:
+            raise self._needed(parameter, what, way_out)
         return value
 
     def index(self, parameter: str) -> SSAValue:

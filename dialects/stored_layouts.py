@@ -72,6 +72,10 @@ class Layout:
     """Its tensors, by what stands behind the prefix."""
     outputs: tuple[str, int]
     """The tensor and the axis of it along which it has one index for each output."""
+    scale_types: tuple[str, ...] = ("f16", "bf16", "f32")
+    """Those that a text may declare."""
+    has_zeros: bool = False
+    """Whether all weights of it have zero points."""
 
 
 def _gptq(matrix: StoredMatrix) -> Parts:
@@ -124,19 +128,23 @@ def _nvfp4(matrix: StoredMatrix) -> Parts:
     }
 
 
+class _Stacked(ValueError):
+    """A stack of matrices where a layout holds single ones."""
+
+
 def _plane(matrix: StoredMatrix) -> tuple[int, int]:
     """Raises: ValueError for a stack, which these layouts hold as one matrix after the other."""
     if len(matrix.shape) != 2:
-        raise ValueError(f"it holds matrices, not a stack of shape {[*matrix.shape]}")
+        raise _Stacked(f"it holds matrices, not a stack of shape {[*matrix.shape]}")
     return matrix.shape[0], matrix.shape[1]
 
 
 LAYOUTS: Mapping[str, Layout] = {
-    "awq": Layout(("i4",), _awq, (".scales", 1)),
+    "awq": Layout(("i4",), _awq, (".scales", 1), has_zeros=True),
     "gptq": Layout(("i4", "i8"), _gptq, (".scales", 1)),
     "gptq_v2": Layout(("i4", "i8"), _gptq, (".scales", 1)),
-    "mxfp4": Layout(("f4e2m1",), _mxfp4, ("_blocks", -3)),
-    "nvfp4": Layout(("f4e2m1",), _nvfp4, (".weight", 0)),
+    "mxfp4": Layout(("f4e2m1",), _mxfp4, ("_blocks", -3), ("f8e8m0",)),
+    "nvfp4": Layout(("f4e2m1",), _nvfp4, (".weight", 0), ("f8e4m3",)),
     "packed": Layout(("i4", "i8"), _packed, (".weight_packed", 0)),
 }
 """All layouts: AutoAWQ's, AutoGPTQ's with zero points less one and without, gpt-oss's, modelopt's,
@@ -153,6 +161,33 @@ def parts_of(layout: str, matrix: StoredMatrix) -> Parts:
         raise ValueError(f"{layout} holds {' or '.join(found.formats)}, not {matrix.format}")
     _check_whole(layout, matrix)
     return found.parts(matrix)
+
+
+def declaration_fault(
+    layout: str, format_: str, shape: tuple[int, ...], block: tuple[int, ...], *, has_columns: bool
+) -> tuple[str, str] | None:
+    """Why a layout does not hold a weight as declared, of a tensor's rank, and the way out; None if it does.
+
+    Of a weight that has some columns of a matrix it is not known how many the matrix has.
+    """
+    if len(shape) < 2:
+        return f"{layout} holds matrices, not a vector", "store it as it is, without a scale"
+    outputs = shape[-1] * (WORD_BITS if has_columns else 1)
+    along_in, along_out = block[-2:]
+    try:
+        parts_of(layout, StoredMatrix((*shape[:-1], outputs), format_, (along_in, along_out)))
+    except _Stacked as error:
+        return f"{layout}: {error}", f'name the prefix of each of them: from {layout} "….{{expert}}.…"'
+    except ValueError as error:
+        return str(error), f"declare what {layout} has: {_declared(layout)}"
+    return None
+
+
+def _declared(layout: str) -> str:
+    """What a text says of weights that a layout holds."""
+    found = LAYOUTS[layout]
+    shares, zeros = GROUPS.get(layout, "…"), " zeros" if found.has_zeros else ""
+    return f"{' or '.join(found.formats)} scale[{shares}, 1]: {found.scale_types[0]}{zeros}"
 
 
 GROUPS: Mapping[str, int] = {"mxfp4": 32, "nvfp4": 16}

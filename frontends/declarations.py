@@ -22,7 +22,8 @@ from .diagnostics import counted, error, location_of, similar
 from .numbers import alike, checked
 from .scope import Global, Number, Scope, evaluate, extent
 from .sources import Stack, origin
-from .stored import declare_stored, is_stored, refuse_source
+from .stored import declare_stored, is_stored
+from .stored_sources import refuse_source
 from .syntax import Cache, Declaration, ElementType, Model, Name, Parameter, Weight
 
 ELEMENT_TYPES: dict[str, AnyFloat | IntegerType] = {**FLOAT_TYPES, "i32": i32}

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import NoReturn
+from collections.abc import Sequence
 
 from xdsl.dialects.builtin import (
-    AnyFloat,
-    Float8E4M3FNType,
-    Float8E8M0FNUType,
     TensorType,
-    bf16,
-    f16,
-    f32,
-    i8,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.lexer import Span
@@ -23,61 +14,18 @@ from ..dialects.nn import DequantizeOp, GatherSlicesOp, WeightOp
 from ..dialects.nn_stored import dequantized_last
 from ..dialects.spelling import FLOAT_TYPES
 from ..dialects.stored_formats import (
-    CODES,
     DEFAULT_SCALE_TYPE,
     FORMATS,
-    LAYOUTS,
     SCALE_TYPES,
-    SCALES,
     SUFFIXES,
-    TENSOR_SCALE,
-    ZEROS,
-    Format,
     StoredPart,
-    codes_shape,
-    has_tensor_scale,
     packed_axis,
-    scales_shape,
-    tensor_scale_shape,
 )
 from .diagnostics import counted, error, location_of, similar
 from .scope import Global, Scope, StoredGlobal, extent
-from .sources import Origin, Stack, origin
-from .syntax import Source, Stored, Text, Weight
-
-_SCALE_TYPES: Mapping[str, AnyFloat] = {
-    "f32": f32,
-    "f16": f16,
-    "bf16": bf16,
-    "f8e4m3": Float8E4M3FNType(),
-    "f8e8m0": Float8E8M0FNUType(),
-}
-_BESIDE = {"scales": SCALES, "zeros": ZEROS}
-"""The words before tensors that stand beside that of the codes."""
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What a declaration says of one layer's weight."""
-
-    format: Format
-    shape: tuple[int, ...]
-    block: tuple[int, ...]
-    scale_type: str
-    zeros: bool
-
-    def parts(self) -> dict[str, TensorType[Attribute]]:
-        """The type of each part."""
-        scales = scales_shape(self.shape, self.block)
-        found: dict[str, TensorType[Attribute]] = {
-            CODES: TensorType(i8, codes_shape(self.shape, self.format.name)),
-            SCALES: TensorType(_SCALE_TYPES[self.scale_type], scales),
-        }
-        if self.zeros:
-            found[ZEROS] = TensorType(i8, scales)
-        if has_tensor_scale(self.format.name, self.scale_type):
-            found[TENSOR_SCALE] = TensorType(f32, tensor_scale_shape(self.shape))
-        return found
+from .sources import Stack
+from .stored_sources import Wanted, layout_of, origin_of
+from .syntax import Stored, Weight
 
 
 def is_stored(item: Weight) -> bool:
@@ -94,7 +42,7 @@ def declare_stored(
     Raises: ParseError if its name is taken, or its shape, blocks or source are wrong.
     """
     wanted = _wanted(item, scope)
-    layout = _layout(item.source)
+    layout = layout_of(item, wanted)
     name = item.declaration.name
     symbol = name.text if stack is None else f"{stack.kind}.{name.text}"
     leading = () if stack is None else (stack.count,)
@@ -102,7 +50,7 @@ def declare_stored(
     weights: list[WeightOp] = []
     for part, type_ in wanted.parts().items():
         whole = TensorType(type_.get_element_type(), [*leading, *type_.get_shape()])
-        where = _origin(item.source, part, wanted, scope, stack)
+        where = origin_of(item.source, part, wanted, scope, stack)
         entries.append(Global(symbol + SUFFIXES[part], whole, type_))
         op = WeightOp(
             symbol + SUFFIXES[part],
@@ -133,7 +81,8 @@ def dequantized(entry: StoredGlobal, values: Sequence[SSAValue]) -> DequantizeOp
 def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
     """Slices of a stack of fewer bits as those of its codes and scales; any other operation as it is.
 
-    Raises: ParseError for a stack of vectors whose codes are packed: a byte would belong to two of them.
+    Raises: ParseError for a stack of vectors whose codes are packed: a byte would belong to two of them. And
+        for a stack whose slices share scales.
     """
     stored = op.operands[0].owner if op.operands else None
     if not isinstance(op, GatherSlicesOp) or not isinstance(stored, DequantizeOp):
@@ -141,6 +90,10 @@ def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
     if FORMATS[stored.format.data].codes_per_byte > 1 and len(stored.blocks) == 2:
         message = f"a stack of vectors of {stored.format.data} has no slices of its own"
         raise error(span, message, "store it in a type of 8 bits or more")
+    if (sharing := stored.blocks[0]) != 1:
+        message = f"{sharing} slices of this stack share their scales, and ids name single ones"
+        one = ", ".join(map(str, (1, *stored.blocks[1:])))
+        raise error(span, message, f"declare it with scales of its own for each: scale[{one}]")
     made = dequantized_last(op, stored)
     op.erase()
     if stored.result.first_use is None:
@@ -149,7 +102,7 @@ def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
     return made
 
 
-def _wanted(item: Weight, scope: Scope) -> _Wanted:
+def _wanted(item: Weight, scope: Scope) -> Wanted:
     declaration, stored = item.declaration, item.stored
     named = declaration.element_type
     if named is None or named.text not in FORMATS:
@@ -168,7 +121,7 @@ def _wanted(item: Weight, scope: Scope) -> _Wanted:
     if len(block) != len(shape):
         message = f"blocks of {counted(len(block), 'dimension')}, the weight has {len(shape)}"
         raise error(stored.span, message, "give an extent for each: how many elements along it share a scale")
-    found = _Wanted(FORMATS[named.text], shape, block, _scale_type(stored), _zeros(stored, named.text))
+    found = Wanted(FORMATS[named.text], shape, block, _scale_type(stored), _zeros(stored, named.text))
     extent_in = shape[packed_axis(len(shape))]
     if extent_in % found.format.codes_per_byte:
         message = f"{extent_in} codes of {named.text} are no whole bytes"
@@ -193,106 +146,3 @@ def _zeros(stored: Stored, format_: str) -> bool:
         known = " and ".join(name for name, one in FORMATS.items() if one.is_whole)
         raise error(stored.zeros.span, f"{format_} has no zero points", f"{known} have")
     return True
-
-
-# Where it comes from.
-
-
-def _layout(source: Source | None) -> str:
-    """Raises: ParseError for a layout that is unknown, and for one with more than a prefix and columns."""
-    if source is None or source.layout is None:
-        return ""
-    name = source.layout.text
-    if name not in LAYOUTS:
-        message = f"'{name}' is no layout of stored weights{similar(name, LAYOUTS)}"
-        raise error(source.layout.span, message, f"layouts are {', '.join(LAYOUTS)}")
-    if source.transposed or source.rows or source.beside:
-        message = f"{name} names a prefix, and columns that are outputs; it says itself how the tensors lie"
-        raise error(source.span, message, f'from {name} "{source.tensor.text}"')
-    return name
-
-
-def _origin(source: Source | None, part: str, wanted: _Wanted, scope: Scope, stack: Stack | None) -> Origin:
-    """Where a part comes from.
-
-    Raises: ParseError where the source of codes names none for it.
-    """
-    if source is None:
-        return Origin()
-    if source.layout is not None:
-        whole = replace(source, columns=None) if part == TENSOR_SCALE else source
-        return origin(whole, wanted.shape, scope, stack)
-    codes = origin(replace(source, beside=()), wanted.shape, scope, stack)
-    if wanted.format.codes_per_byte > 1:
-        message = f"codes of {wanted.format.name} are packed, and it is not said how"
-        raise error(
-            source.span, message, f'name a layout: from {LAYOUTS[0]} "…"; they are {", ".join(LAYOUTS)}'
-        )
-    tensors = _beside(source, wanted)
-    if part == CODES:
-        return codes
-    if part not in tensors:
-        word = next(word for word, one in _BESIDE.items() if one == part)
-        message = f"the codes come from a checkpoint, and it is not said where their {word} are"
-        raise error(source.span, message, f'name them behind it: {word} "…"')
-    rest = replace(source, tensor=tensors[part], rows=None, columns=None, beside=())
-    there = origin(rest, scales_shape(wanted.shape, wanted.block), scope, stack)
-    lies = (-2, -1) if not codes.transposed else (-1, -2)
-    return replace(
-        there,
-        rows=_in_blocks(source, codes.rows, wanted, lies[0] if len(wanted.shape) > 1 else -1),
-        columns=_in_blocks(source, codes.columns, wanted, lies[1]),
-    )
-
-
-def _beside(source: Source, wanted: _Wanted) -> dict[str, Text]:
-    found: dict[str, Text] = {}
-    for one in source.beside:
-        part = _BESIDE.get(one.word.text)
-        if part is None or (part == ZEROS and not wanted.zeros):
-            known = [word for word, own in _BESIDE.items() if own != ZEROS or wanted.zeros]
-            message = f"'{one.word.text}' is no part of this weight{similar(one.word.text, known)}"
-            raise error(one.word.span, message, f"it has {' and '.join(known)}")
-        if part in found:
-            raise error(one.span, f"'{one.word.text}' are given twice", "keep one of the two")
-        found[part] = one.tensor
-    return found
-
-
-def _in_blocks(
-    source: Source, part: tuple[int, int, int] | None, wanted: _Wanted, axis: int
-) -> tuple[int, int, int] | None:
-    """The part of the scales that belongs to one of the codes; None where all numbers of it share theirs.
-
-    A single block may be one of those of the tensor, or all of it: then it has but one scale, whose part is
-    itself.
-
-    Raises: ParseError where it ends within a block.
-    """
-    if part is None:
-        return None
-    block = wanted.block[axis]
-    first, last, each = part
-    cut = any(number % block for number in part)
-    if cut and block >= wanted.shape[axis]:
-        return None
-    if cut:
-        shown = f"{first}..{last}" + (f" each {each}" if each else "")
-        message = f"{shown} is no whole number of blocks, of {block}"
-        raise error(source.span, message, "a part of a stored weight begins and ends with a scale's block")
-    return first // block, last // block, each // block
-
-
-def refuse_source(source: Source | None) -> None:
-    """Raises: ParseError for words of stored weights in the source of one that is none."""
-    if source is None:
-        return
-    if source.layout is not None:
-        _no_codes(source.layout.span, source.layout.text)
-    if source.beside:
-        _no_codes(source.beside[0].word.span, source.beside[0].word.text)
-
-
-def _no_codes(span: Span, word: str) -> NoReturn:
-    message = f"'{word}' stands with weights that have codes and scales"
-    raise error(span, message, "declare it so: w[…]: f8e4m3 scale[128, 128] from …")

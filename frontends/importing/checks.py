@@ -61,9 +61,11 @@ def _of_matrix(weight: Weight, shape: Shape, text: ModelText) -> dict[str, tuple
     """The tensors that hold a weight whose wide tensor has a shape."""
     if weight.storage is None:
         return {weight.tensor: (HeldTensor(tuple(FLOATS), shape),)}
-    if not weight.storage.is_named:
-        return {}
     turned = weight.transposed or weight.outputs_first
+    if not weight.storage.is_named:
+        own = weight.extents(text.numbers)
+        weight.storage.check_whole(weight.module, own, outputs_first=weight.outputs_first)
+        return {}
     declared = (*shape[:-2], shape[-1], shape[-2]) if turned else shape
     check_part(weight, declared[-1], text.numbers)
     return weight.storage.tensors(weight.tensor, declared, transposed=turned)

@@ -117,6 +117,13 @@ class Config:
                 f"{self.path}{nulls[0]} is null", f"leave it out for {shown(default)}, or say another value"
             )
 
+    def missing(self, names: tuple[str, ...]) -> SourceError:
+        """The error of a fact that is needed and that no value says."""
+        null = next((name for name in names if name in self.values), None)
+        if null is not None:
+            return self.error(f"{self.path}{null} is null", "the model needs it: say its value")
+        return self.error(f"the config does not say {self.path}{names[0]}", "add it to the config")
+
     def whole(self, *names: str, default: int | None = None, least: int = 1) -> int | None:
         """A whole number that fits into 64 bits.
 

@@ -36,7 +36,7 @@ class Key:
         config.check_null(self.names, self.default)
         found = getattr(config, self.kind)(*self.names, default=self.default, **self.bounds)
         if found is None and self.required:
-            raise config.error(f"the config does not say {self.names[0]}", "add it to the config")
+            raise config.missing(self.names)
         return found
 
 
@@ -58,7 +58,7 @@ class Chosen:
         found = config.get(*self.names)
         found = config.fallen(self.names, self.default if found is None else found)
         if found is None and None not in self.table:
-            raise config.error(f"the config does not say {self.names[0]}", "add it to the config")
+            raise config.missing(self.names)
         if not isinstance(found, Hashable) or found not in self.table:
             known = ", ".join(shown(one) for one in self.table if one is not None)
             raise config.error(f"{config.path}{self.names[0]} is {shown(found)}", f"the recipe knows {known}")

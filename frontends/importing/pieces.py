@@ -101,9 +101,13 @@ class Weight:
         """Its part along each axis."""
         return ("rows", self.rows), ("columns", self.columns)
 
+    def extents(self, numbers: Mapping[str, Number]) -> tuple[int, ...]:
+        """The shape as declared."""
+        return tuple(int(evaluated(extent, numbers)) for extent in self.shape)
+
     def disk_shape(self, numbers: Mapping[str, Number]) -> tuple[int, ...]:
         """The shape of its part as it lies on disk; experts count first, also where each has a tensor."""
-        shape = tuple(int(evaluated(extent, numbers)) for extent in self.shape)
+        shape = self.extents(numbers)
         return (*shape[:-2], shape[-1], shape[-2]) if self.transposed else shape
 
 

@@ -119,7 +119,7 @@ def test_without_rope_both_parts_stay_as_they_are():
         ({"qk_head_dim": 24}, "qk_head_dim is 24, qk_nope_head_dim + qk_rope_head_dim is 20"),
         ({"head_dim": 20}, "head_dim is 20, qk_rope_head_dim is 8"),
         ({"num_key_value_heads": 2}, "num_key_value_heads is 2, num_attention_heads is 4"),
-        ({"kv_lora_rank": None}, "the config does not say kv_lora_rank"),
+        ({"kv_lora_rank": None}, "kv_lora_rank is null"),
     ],
 )
 def test_what_contradicts_itself_is_refused(changes: dict[str, Any], message: str):

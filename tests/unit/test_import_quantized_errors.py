@@ -22,6 +22,7 @@ from quantized import (
     wide_headers,
 )
 
+from kl.frontends import load_model
 from kl.frontends.importing import Source, import_model
 from kl.frontends.importing.checks import Tensor
 from kl.frontends.source_errors import SourceError
@@ -208,6 +209,27 @@ def test_what_if_is_for_models_without_checkpoint():
     assert "the config says how they are stored" in message(Source("m", quantized(FP8), quantize="i8"))
     assert "no weights are stored as 'int8'" in message(Source("m", LLAMA, quantize="int8"))
     assert "no caches are of 'e4m3'" in message(Source("m", LLAMA, cache_type="e4m3"))
+
+
+@pytest.mark.parametrize(
+    ("form", "size", "said"),
+    [
+        ("mxfp4", 14337, "to be stored as f4e2m1: 14337 inputs are no whole groups of 32"),
+        ("mxfp4", 144, "144 inputs are no whole groups of 32"),
+        ("nvfp4", 152, "152 inputs are no whole groups of 16"),
+        ("i4", 14337, "to be stored as i4: 14337 codes of i4 are no whole bytes"),
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"model_type": "mixtral", "num_local_experts": 4}])
+def test_what_if_of_sizes_that_no_such_weight_has(form: str, size: int, said: str, more: Config):
+    assert said in message(Source("m", LLAMA | {"intermediate_size": size} | more, quantize=form))
+    assert "scale[" in text_of(LLAMA | {"intermediate_size": size} | more, quantize="i8")
+
+
+def test_what_if_of_4_bits_may_cut_the_last_group_off():
+    text = text_of(LLAMA | {"intermediate_size": 200}, quantize="i4")
+    assert "i4 scale[128, 1]" in line_of(text)
+    load_model(text, "cut off")
 
 
 # Files.

@@ -74,7 +74,7 @@ def test_words_for_rules(text: str, wanted: Routing | None) -> None:
 
 
 def test_what_a_file_says() -> None:
-    assert parse_routing("[3, [1, 1, 5], [[0, 1], [1, 2]]]").given == (3, (1, 1, 5), (0, 1, 1, 2))
+    assert parse_routing("[3, [1, 1, 5], [[0, 1], [1, 2]]]").given == (3, (1, 1, 5), ((0, 1), (1, 2)))
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,8 @@ def test_what_a_file_says() -> None:
         ("[3, true]", "entry 1 is true, neither a number of experts nor a list of their ids"),
         ("[3.0]", "entry 0 is 3.0, neither"),
         ('[3, ["a"]]', r'entry 1 is \["a"\], neither'),
+        ("[3, [0, [1, 2]]]", r"entry 1 is \[0, \[1, 2\]\], neither"),
+        ("[[[]]]", r"entry 0 is \[\[\]\], neither"),
         ("[[]]", r"entry 0 is \[\], neither"),
     ],
 )
@@ -175,6 +177,10 @@ def test_ids_of_unknown_rows_are_all_there_by_default(network: Any) -> None:
         ((2, 7), "selection 1: 7 distinct experts; 3 rows choosing 2 of 8 experts have 2 to 6"),
         ((1,), "selection 0: 1 distinct experts; 3 rows choosing 2 of 8 experts have 2 to 6"),
         (((0, 8),), "selection 0: expert 8 is outside 0 to 7"),
+        ((2, ((0, 1), (2, 3))), "selection 1: ids of 2 rows are given, 3 rows choose"),
+        ((((0, 1), (2, 3, 4), (2, 3)),), "selection 0: row 1 has 3 ids, each row chooses 2"),
+        ((((0, 1), (2, 3), (5, 5)),), "selection 0: row 2 has expert 5 twice"),
+        ((((0, 1), (2, 3), (5, 8)),), "selection 0: expert 8 is outside 0 to 7"),
     ],
 )
 def test_what_cannot_be_is_refused(network: Any, given: tuple[Any, ...], message: str) -> None:
@@ -212,7 +218,7 @@ def test_a_seed_means_the_same_in_all_variants(capsys: pytest.CaptureFixture[str
 
 def test_a_file_says_how_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "counts.json"
-    path.write_text("[2, [0, 1, 1, 5], 4]", encoding="utf-8")
+    path.write_text("[2, [0, 1, 1, 5], [[0, 1], [7, 3]]]", encoding="utf-8")
     found = document(capsys, timed("--experts", str(path)))
     assert found["experts"]["distinct"] == [2, 3, 4]
     assert found["experts"]["cases"]["used"]["distinct"] == 3

@@ -113,7 +113,8 @@ def test_a_wrong_header_is_refused(tmp_path: Path, name: str):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "its header takes 0 bytes behind the first 8, the file has 0"),
+        (b"", "it has 0 bytes, of which the first 8 say how long the header is"),
+        (b"\x02\0\0\0{}", "it has 6 bytes, of which the first 8 say how long the header is"),
         (b"\x03\0\0\0\0\0\0\0{}", "its header takes 3 bytes behind the first 8, the file has 10"),
         (
             b"#!/bin/sh\nexit 0\n",

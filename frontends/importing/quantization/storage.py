@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ....dialects.stored_formats import FORMATS, packed_axis
 from ....dialects.stored_layouts import FLOATS, HeldTensor, StoredMatrix, parts_of
 from ...source_errors import SourceError
 
@@ -80,6 +81,24 @@ class Storage:
     def scales_of(self, module: str) -> str:
         """The name of the tensor of scales of a module, where its codes are not packed."""
         return f"{module}.{self.scales}"
+
+    def check_whole(self, module: str, shape: Shape, *, outputs_first: bool) -> None:
+        """That a matrix of no checkpoint, of a shape as declared, can be stored so.
+
+        Raises: SourceError for inputs of `f4e2m1` that are no whole groups, which its formats do not have,
+            and for codes that are no whole bytes.
+        """
+        inputs, packed = shape[-1 if outputs_first else -2], shape[packed_axis(len(shape))]
+        group, format_ = self.block[0], FORMATS[self.format]
+        said = ""
+        if packed % format_.codes_per_byte:
+            said = f"{packed} codes of {self.format} are no whole bytes"
+        if self.format == "f4e2m1" and group is not None and inputs % group:
+            said = f"{inputs} inputs are no whole groups of {group}"
+        if said:
+            fits = " and ".join(name for name, one in FORMATS.items() if one.codes_per_byte == 1)
+            message = f"'{module}' is of shape {[*shape]}, to be stored as {self.format}: {said}"
+            raise SourceError(message, f"{fits} hold any; or take another size")
 
     def check_part(self, name: str, first: int, last: int, each: int | None, extent: int) -> None:
         """That some outputs of a tensor, of so many, are whole blocks.

@@ -3,7 +3,7 @@
 
 // Columns that do split, but through the middle of a head.
 // CHECK: 6 heads do not split evenly over 4 sockets
-// CHECK: help: take a number of sockets that divides them, or pad them
+// CHECK: help: take a number of sockets that divides them{{$}}
 nn.weight @w : tensor<8x24xbf16>
 func.func @step(%x: tensor<1x8xbf16>, %position: tensor<i32>) -> tensor<1x24xbf16> {
   %w = nn.get_global @w : tensor<8x24xbf16>

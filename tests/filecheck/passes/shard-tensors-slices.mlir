@@ -30,11 +30,36 @@ func.func @step(%x: tensor<2x8xbf16>, %ids: tensor<2x2xi32>) -> tensor<2x8xbf16>
 
 // -----
 // CHECK: 5 columns of each expert do not split evenly over 2 sockets
-// CHECK: take a number of sockets that divides them, or pad them
+// CHECK: help: take a number of sockets that divides them{{$}}
 nn.weight @gate : tensor<6x8x5xbf16>
 func.func @step(%x: tensor<2x8xbf16>, %e: tensor<4xi32>) -> tensor<2x20xbf16> {
   %gate = nn.get_global @gate : tensor<6x8x5xbf16>
   %g = nn.gather_slices %gate, %e along 1 : (tensor<6x8x5xbf16>, tensor<4xi32>) -> tensor<8x20xbf16>
+  %1 = nn.matmul %x, %g : (tensor<2x8xbf16>, tensor<8x20xbf16>) -> tensor<2x20xbf16>
+  func.return %1 : tensor<2x20xbf16>
+}
+
+// -----
+// CHECK: 5 columns of each expert do not split evenly over 2 sockets
+// CHECK: help: {{.*}}them, or give each whole experts: --expert-sharding sockets, or shard-tensors{experts=sockets}
+nn.weight @gate : tensor<6x8x5xbf16>
+func.func @step(%x: tensor<2x8xbf16>, %ids: tensor<2x2xi32>) -> tensor<2x20xbf16> {
+  %gate = nn.get_global @gate : tensor<6x8x5xbf16>
+  %e = nn.distinct %ids of 6 : (tensor<2x2xi32>) -> tensor<4xi32>
+  %g = nn.gather_slices %gate, %e along 1 : (tensor<6x8x5xbf16>, tensor<4xi32>) -> tensor<8x20xbf16>
+  %1 = nn.matmul %x, %g : (tensor<2x8xbf16>, tensor<8x20xbf16>) -> tensor<2x20xbf16>
+  func.return %1 : tensor<2x20xbf16>
+}
+
+// -----
+// Nor do experts divide.
+// CHECK: 5 columns of each expert do not split evenly over 2 sockets
+// CHECK: help: take a number of sockets that divides them{{$}}
+nn.weight @gate : tensor<7x8x5xbf16>
+func.func @step(%x: tensor<2x8xbf16>, %ids: tensor<2x2xi32>) -> tensor<2x20xbf16> {
+  %gate = nn.get_global @gate : tensor<7x8x5xbf16>
+  %e = nn.distinct %ids of 7 : (tensor<2x2xi32>) -> tensor<4xi32>
+  %g = nn.gather_slices %gate, %e along 1 : (tensor<7x8x5xbf16>, tensor<4xi32>) -> tensor<8x20xbf16>
   %1 = nn.matmul %x, %g : (tensor<2x8xbf16>, tensor<8x20xbf16>) -> tensor<2x20xbf16>
   func.return %1 : tensor<2x20xbf16>
 }
