@@ -49,7 +49,7 @@ def unpacked(layout: str, tensors: Mapping[str, Array], matrix: StoredMatrix) ->
     for name, part in parts_of(layout, matrix).items():
         if name not in tensors and not part.optional:
             raise ValueError(f"{layout} needs a tensor that ends in '{name}'")
-        if name in tensors and tensors[name].shape != part.shape:
+        if name in tensors and not part.fits(tensors[name].shape):
             raise ValueError(f"'{name}' has shape {[*tensors[name].shape]}, not {[*part.shape]}")
     return _UNPACK[layout](tensors, matrix)
 
@@ -140,7 +140,8 @@ def _mxfp4(tensors: Mapping[str, Array], matrix: StoredMatrix) -> Unpacked:
 def _nvfp4(tensors: Mapping[str, Array], matrix: StoredMatrix) -> Unpacked:
     """Bytes of two codes along `in`; a scale of f8e4m3 for 16 of them, and one for the matrix."""
     scales = tensors[".weight_scale"].view(ml_dtypes.float8_e4m3fn)
-    return Unpacked(_bytes(tensors[".weight"]).T, scales.T, whole=tensors[".weight_scale_2"])
+    whole = tensors[".weight_scale_2"].reshape(())
+    return Unpacked(_bytes(tensors[".weight"]).T, scales.T, whole=whole)
 
 
 _UNPACK: Mapping[str, Callable[[Mapping[str, Array], StoredMatrix], Unpacked]] = {

@@ -89,8 +89,10 @@ from .nn_views import SliceOp as SliceOp
 from .nn_weight import StoredAttr as StoredAttr
 from .nn_weight import WeightOp as WeightOp
 from .rings import expect_ring_is_known
+from .stored_formats import StoredPart
 from .symbols import find_symbol
 from .tensors import SlicedCallOp, expect, verify_call_signature
+from .uses import uses_behind
 
 
 @irdl_op_definition
@@ -142,6 +144,20 @@ class _GlobalExists(SymbolUserOpInterface):
             raise VerifyException(f"{op.global_name} is a {target.type}, not a {op.result.type}")
         if isinstance(target, StateOp):
             expect_ring_is_known(op.result, str(op.global_name), is_ring=target.ring is not None)
+        elif target.stored is not None:
+            _expect_read_as_stored(op.result, target, target.stored.stored())
+
+
+def _expect_read_as_stored(value: SSAValue, weight: WeightOp, stored: StoredPart) -> None:
+    """Check all that widens a part of a weight of fewer bits.
+
+    Raises: VerifyException where that takes other blocks, or codes of another format.
+    """
+    split = None if weight.shard_axis is None else weight.shard_axis.value.data - weight.type.get_num_dims()
+    for use in uses_behind(value):
+        if isinstance(reader := use.operation, DequantizeOp):
+            fault = stored.fault(use.index, reader.format.data, reader.blocks, split)
+            expect(not fault, f"@{weight.sym_name.data} {fault}")
 
 
 @irdl_op_definition

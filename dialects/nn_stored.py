@@ -55,7 +55,8 @@ class DequantizeOp(ComputeOp):
     `%w = nn.dequantize %codes, %scales {format = "f8e4m3", block = array<i64: 128, 128>} :
     (tensor<256x576xi8>, tensor<2x5xf32>) -> tensor<256x576xbf16>`. Two codes of 4 bits stand in a byte, along
     the last axis but one. A third operand of whole numbers has zero points, `(code - zero) * scale`; one of
-    floats has the scale of all scales.
+    floats has the scale of all scales. Where a weight says how it is `stored`, it is read so, or in finer
+    blocks along an axis that is split over sockets.
     """
 
     name = "nn.dequantize"

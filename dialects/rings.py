@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Operation, SSAValue, Use
+from xdsl.ir import Operation, SSAValue
 
-from .symbols import find_symbol
-from .tensors import SlicedCallOp, expect, shape_of
+from .tensors import expect, shape_of
+from .uses import uses_behind
 
 
 def expect_ring_is_known(state: SSAValue, name: str, *, is_ring: bool) -> None:
@@ -32,31 +32,11 @@ def ring_of(op: Operation) -> int | None:
 
 def _touching(state: SSAValue) -> Iterator[Operation]:
     """The operations that read or write a state by position."""
-    waiting, seen = [state], set[SSAValue]()
-    while waiting:
-        value = waiting.pop()
-        if value in seen:
-            continue
-        seen.add(value)
-        for use in value.uses:
-            handed = _handed_on(use)
-            waiting += handed
-            if not handed and _goes_by_position(use.operation):
-                yield use.operation
+    for use in uses_behind(state):
+        if _goes_by_position(use.operation):
+            yield use.operation
 
 
 def _goes_by_position(op: Operation) -> bool:
     """Not so the streams that take all of a cache in order, waiting for nobody."""
     return getattr(op, "position", op) is not None
-
-
-def _handed_on(use: Use) -> list[SSAValue]:
-    """What a state, or a stack of it, is behind a use that does nothing with it but hand it on."""
-    op = use.operation
-    if isinstance(op, SlicedCallOp):
-        callee = find_symbol(op, op.callee)
-        bodies = callee.regions if callee is not None else ()
-        return [region.block.args[use.index] for region in bodies if use.index < len(region.block.args)]
-    if op.regions:
-        return [region.block.args[use.index] for region in op.regions]
-    return list(op.results) if op.name == "kernel.stack" else []

@@ -107,3 +107,31 @@ class StoredPart:
             raise ValueError(f"{self} is no part of a stored weight")
         if len(self.shape) != len(self.block):
             raise ValueError(f"{self} has blocks of {len(self.block)} dimensions")
+
+    def fault(self, number: int, format_: str, block: Sequence[int], split: int | None) -> str:
+        """What is wrong with it as operand `number` of an `nn.dequantize`; nothing if empty.
+
+        Codes may have finer blocks along the axis that is `split` over sockets, counted from the end; what
+        stands beside them does not say which axis that is.
+        """
+        if self.part not in _OPERANDS[number]:
+            return f"has the {self.part}, and is read as the {' or '.join(_OPERANDS[number])}"
+        axes = zip(reversed(self.shape), reversed(self.block), reversed(block), strict=False)
+        fits = format_ == self.format and all(
+            _fits(*axis, finer=self.part != CODES or split == -after) for after, axis in enumerate(axes, 1)
+        )
+        stored, read = [*self.block], [*block]
+        if fits:
+            return ""
+        return f"is stored as {self.format} in blocks of {stored}, and read as {format_} in blocks of {read}"
+
+
+_OPERANDS = ((CODES,), (SCALES,), (ZEROS, TENSOR_SCALE))
+"""The parts that each operand of `nn.dequantize` may be."""
+
+
+def _fits(extent: int, stored: int, read: int, *, finer: bool) -> bool:
+    """Whether blocks along an axis are those that are stored, or, where they may be, finer ones."""
+    if finer and (stored >= extent or stored % read == 0):
+        return True
+    return min(stored, extent) == min(read, extent)

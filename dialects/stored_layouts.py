@@ -58,6 +58,10 @@ class HeldTensor:
     shape: tuple[int, ...]
     optional: bool = False
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of a shape is this one: a single number may have an axis of its own."""
+        return shape == self.shape or (self.shape == () and shape == (1,))
+
 
 Parts = Mapping[str, HeldTensor]
 

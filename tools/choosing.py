@@ -54,10 +54,15 @@ def settled(compiler: Compiler, given: Input, options: TimeOptions, *, may_step:
     best = fastest(results)
     if best is None:
         return _with(compiler, EXPERT_SHARDINGS[0])
-    others = (f"{one.name} {outcome(one)}" for one in results if one is not best)
+    others = (f"{one.name} {_explained(one)}" for one in results if one is not best)
     message = f"--expert-sharding auto is {best.name}, {outcome(best)} a step; {', '.join(others)}"
     compiler.show([Diagnostic(message, severity="remark")])
     return _with(compiler, best.choice.expert_sharding)
+
+
+def _explained(result: Timed | Refused) -> str:
+    """What a step takes, or why there is none."""
+    return outcome(result) if isinstance(result, Timed) else f"is refused: {result.reason}"
 
 
 def _with(compiler: Compiler, sharding: ExpertSharding) -> Compiler:

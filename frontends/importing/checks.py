@@ -124,7 +124,7 @@ def _check_form(name: str, tensor: Tensor, forms: Sequence[HeldTensor], text: Mo
             f"tensor '{name}' is of the type {tensor.dtype}, and {says}",
             "config and checkpoint are of different models, or the config's list of modules is not complete",
         )
-    if tensor.shape not in (form.shape for form in forms):
+    if not any(form.fits(tensor.shape) for form in forms):
         raise SourceError(
             f"tensor '{name}' has shape {[*tensor.shape]}, the config makes it {[*shape]}",
             "config and checkpoint are of different models",

@@ -145,7 +145,7 @@ def _unordered(earlier: RunUse, later: RunUse, rounds: int) -> Iterator[Meeting]
 
 
 def _common_rounds(*accesses: Access) -> list[Access]:
-    """The rounds that all have: only those before the end of a round that is cut short are in its last one."""
+    """The rounds that all have: a round that is cut short lacks its last uses."""
     count = min(loop.count for access in accesses for loop in access.loops)
     return [replace(one, loops=tuple(replace(loop, count=count) for loop in one.loops)) for one in accesses]
 

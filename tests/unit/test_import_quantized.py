@@ -24,6 +24,7 @@ from kl.frontends import load_model
 from kl.frontends.importing import Source, import_model
 from kl.frontends.importing.checks import Tensor
 from kl.frontends.importing.quantization import METHODS, STORED
+from kl.frontends.source_errors import SourceError
 
 Q = "model.layers.{layer}.self_attn.q_proj"
 WQ = "weight wq[hidden, heads * head_dim]: "
@@ -169,6 +170,20 @@ def test_a_scheme_of_a_config_alone_is_that_of_its_checkpoint(name: str):
     scheme, wanted, _ = CASES[name]
     found = line_of(text_of(quantized(scheme)))
     assert found.replace("]: bf16", "]") == wanted.replace("]: bf16", "]")
+
+
+def fp4_headers(axes: tuple[int, ...]) -> dict[str, Any]:
+    """Those of modelopt's fp4 whose scales of tensors have a shape."""
+    _, _, forms = CASES["modelopt's fp4"]
+    return headers(**(forms | {"weight_scale_2": ("F32", lambda i, o: axes)}))
+
+
+def test_the_one_number_of_a_tensor_may_have_an_axis():
+    scheme, wanted, _ = CASES["modelopt's fp4"]
+    assert line_of(text_of(quantized(scheme), tensors=fp4_headers((1,)))) == wanted
+    two = fp4_headers((2,))
+    with pytest.raises(SourceError, match=r"weight_scale_2' has shape \[2\]"):
+        text_of(quantized(scheme), tensors=two)
 
 
 def test_every_method_has_a_case():

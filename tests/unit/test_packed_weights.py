@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 from random import Random
 
+import ml_dtypes
 import numpy as np
 import pytest
 import stored_packing as packing
@@ -15,6 +16,7 @@ from numpy.testing import assert_array_equal
 from quantized import GPTQ as GPTQ_CONFIG
 from quantized import quantized, wide_headers
 
+from kl.backends.numerics_stored import dequantize
 from kl.backends.parts import Part
 from kl.backends.safetensors import CheckpointError
 from kl.backends.specs import weight_specs
@@ -114,26 +116,67 @@ def test_columns_of_a_matrix(tmp_path: Path):
     assert_array_equal(arrays["b.zero"], found.zeros[:, which])
 
 
-def test_the_scale_of_a_tensor_belongs_to_all_columns(tmp_path: Path):
-    codes, scales = [[n % 16 for n in range(6)]] * 16, [[60 + n for n in range(6)]]
-    tensors = named(packing.nvfp4(codes, scales, 0.25))
-    tensors["m.weight_scale"] = tensors["m.weight_scale"].view("float8_e4m3fn")
-    shape, block, column = (16, 2), (16, 1), Part(2, 4)
-    kinds = {CODES: ((8, 2), "i8"), SCALES: ((1, 2), "f8E4M3FN"), TENSOR_SCALE: ((1, 1), "f32")}
-    parts = [
+def nvfp4_specs(outputs: int, inputs: int = 16, columns: Part | None = None) -> list[WeightSpec]:
+    """The parts of a weight `[inputs, outputs]`."""
+    shape, block = (inputs, outputs), (16, 1)
+    kinds = {
+        CODES: ((inputs // 2, outputs), "i8"),
+        SCALES: ((inputs // 16, outputs), "f8E4M3FN"),
+        TENSOR_SCALE: ((1, 1), "f32"),
+    }
+    return [
         WeightSpec(
             f"{part}",
             TensorSpec(*kind),
             "m",
-            columns=None if part == TENSOR_SCALE else column,
+            columns=None if part == TENSOR_SCALE else columns,
             stored=StoredPart(part, "f4e2m1", shape, block, "nvfp4"),
         )
         for part, kind in kinds.items()
     ]
-    path = save(tmp_path / "m.safetensors", tensors)
-    arrays = load_weights(path, parts, ("m",)).arrays
+
+
+def nvfp4(codes: packing.Rows, scales: packing.Rows, whole: float) -> dict[str, Array]:
+    """The tensors of `m`, with scales of the type that safetensors files have."""
+    tensors = named(packing.nvfp4(codes, scales, whole))
+    tensors["m.weight_scale"] = tensors["m.weight_scale"].view("float8_e4m3fn")
+    return tensors
+
+
+def test_the_scale_of_a_tensor_belongs_to_all_columns(tmp_path: Path):
+    codes, scales = [[n % 16 for n in range(6)]] * 16, [[60 + n for n in range(6)]]
+    path = save(tmp_path / "m.safetensors", nvfp4(codes, scales, 0.25))
+    arrays = load_weights(path, nvfp4_specs(2, columns=Part(2, 4)), ("m",)).arrays
     assert arrays[TENSOR_SCALE].tolist() == [[0.25]]
     assert (arrays[CODES].view(np.uint8) == [2 * 17, 3 * 17]).all()
+
+
+@pytest.mark.parametrize("axes", [(), (1,)])
+def test_the_numbers_of_nvfp4_with_a_scale_that_has_an_axis_or_none(axes: tuple[int, ...], tmp_path: Path):
+    rng = Random(1)
+    codes = [[rng.randint(0, 15) for _ in range(6)] for _ in range(48)]
+    scales = [[rng.randint(0, 126) for _ in range(6)] for _ in range(3)]
+    tensors = nvfp4(codes, scales, 0.37)
+    tensors["m.weight_scale_2"] = tensors["m.weight_scale_2"].reshape(axes)
+    arrays = load_weights(save(tmp_path / "m.safetensors", tensors), nvfp4_specs(6, 48)).arrays
+    found = dequantize(
+        [arrays[part] for part in (CODES, SCALES, TENSOR_SCALE)],
+        {"format_f4e2m1": 1, "block": (16, 1)},
+        TensorSpec((48, 6), "f32"),
+    )
+    sizes = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+    numbers = np.concatenate([sizes, -sizes])[np.array(codes)]
+    wide = np.array(scales, np.uint8).view(ml_dtypes.float8_e4m3fn).astype(np.float64)
+    wanted = numbers * np.repeat(wide, 16, axis=0) * np.float64(np.float32(0.37))
+    assert_array_equal(found, wanted.astype(np.float32))
+
+
+def test_two_scales_of_a_tensor(tmp_path: Path):
+    tensors = nvfp4([[0] * 6] * 16, [[60] * 6], 0.5)
+    tensors["m.weight_scale_2"] = np.ones(2, np.float32)
+    refused(
+        tmp_path, tensors, nvfp4_specs(6), r"weight_scale_2.* is F32 of shape \(2,\), not F32 of shape \(\)"
+    )
 
 
 def refused(folder: Path, tensors: dict[str, Array], wanted: list[WeightSpec], message: str) -> str:
