@@ -133,7 +133,8 @@ def dequantized(entry: StoredGlobal, values: Sequence[SSAValue]) -> DequantizeOp
 def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
     """Slices of a stack of fewer bits as those of its codes and scales; any other operation as it is.
 
-    Raises: ParseError for a stack of vectors whose codes are packed: a byte would belong to two of them.
+    Raises: ParseError for a stack of vectors whose codes are packed: a byte would belong to two of them, and
+        for slices that share scales.
     """
     stored = op.operands[0].owner if op.operands else None
     if not isinstance(op, GatherSlicesOp) or not isinstance(stored, DequantizeOp):
@@ -141,6 +142,9 @@ def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
     if FORMATS[stored.format.data].codes_per_byte > 1 and len(stored.blocks) == 2:
         message = f"a stack of vectors of {stored.format.data} has no slices of its own"
         raise error(span, message, "store it in a type of 8 bits or more")
+    if stored.blocks[0] > 1:
+        message = f"blocks of {[*stored.blocks]} are of several slices, and each is read with its own scales"
+        raise error(span, message, "let each have its own: scale[1, …]")
     made = dequantized_last(op, stored)
     op.erase()
     if stored.result.first_use is None:
