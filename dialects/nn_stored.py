@@ -274,12 +274,14 @@ def dequantized_last(view: GatherSlicesOp, stored: DequantizeOp) -> list[Operati
 
     So memory is read for codes and scales of the chosen slices, and nothing else is widened.
     """
-    slices = [GatherSlicesOp(operand, view.ids, view.axis) for operand in stored.operands]
+    shape = view.slice_shape
+    new_axes = len(shape) - len(stored.blocks) + 1
+    slices = [GatherSlicesOp(one, view.ids, view.axis, as_rows=new_axes > 0) for one in stored.operands]
     for slice_, operand in zip(slices, stored.operands, strict=True):
         slice_.result.name_hint = operand.name_hint
     values = [slice_.result for slice_ in slices]
-    block, pieces = stored.blocks[1:], [0] * (len(stored.blocks) - 1)
-    pieces[view.axis] = shape_of(stored.result)[1:][view.axis]
+    block, pieces = (1,) * new_axes + stored.blocks[1:], [0] * len(shape)
+    pieces[view.axis] = shape[view.axis]
     needed = pieces[view.axis] % block[view.axis] or (stored.extra is not None and not stored.has_zeros)
     extra = values[2] if len(values) > 2 else None
     made = DequantizeOp(

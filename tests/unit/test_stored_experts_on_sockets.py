@@ -73,3 +73,36 @@ def test_stored_slots_go_with_their_scales(name: str, tmp_path: Path, capsys: py
     for sockets in ("2", "6") if name == "nvfp4" else ("2",):
         split = outputs(capsys, str(path), "--sockets", sockets, "--expert-sharding", "sockets")
         assert split == pytest.approx(whole, rel=1e-4, abs=1e-4 * max(map(abs, whole)))
+
+
+BIASED = """
+model biased
+dtype f32
+
+layer block[1](x[2, 64]) {
+  weight router[64, 6]
+  weight up[6, 64, 24]: i8 scale[1, 64, 1]
+  weight up_bias[6, 24]: i8 scale[1, 24] zeros
+  weight down[6, 24, 64]: i8 scale[1, 24, 1]
+  weight down_bias[6, 64]: f8e4m3 scale[1, 16]
+  ids = top_k(x @ router, 2)
+  experts = distinct(ids, 6)
+  gates = spread(softmax(take(x @ router, ids)), ids, experts)
+  h = silu(x @ columns_of(up, experts) + columns_of(up_bias, experts))
+  return x + scale(h, gates) @ rows_of(down, experts) + gates @ rows_of(down_bias, experts)
+}
+
+step(x[2, 64]) {
+  return block[0](x)
+}
+"""
+
+
+@pytest.mark.parametrize("sharding", ["ffn", "sockets"])
+def test_stored_biases_of_experts(sharding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Those that are rows have blocks of a row each."""
+    path = tmp_path / "biased.kl"
+    path.write_text(BIASED)
+    whole = outputs(capsys, str(path))
+    split = outputs(capsys, str(path), "--sockets", "2", "--expert-sharding", sharding)
+    assert split == pytest.approx(whole, rel=1e-4, abs=1e-4 * max(map(abs, whole)))
