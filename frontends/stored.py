@@ -133,8 +133,7 @@ def dequantized(entry: StoredGlobal, values: Sequence[SSAValue]) -> DequantizeOp
 def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
     """Slices of a stack of fewer bits as those of its codes and scales; any other operation as it is.
 
-    Raises: ParseError for a stack of vectors whose codes are packed: a byte would belong to two of them, and
-        for slices that share scales.
+    Raises: ParseError for slices that share scales, and for vectors that share bytes as codes are packed.
     """
     stored = op.operands[0].owner if op.operands else None
     if not isinstance(op, GatherSlicesOp) or not isinstance(stored, DequantizeOp):
@@ -154,8 +153,7 @@ def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
 
 
 def _wanted(item: Weight, scope: Scope) -> _Wanted:
-    declaration, stored = item.declaration, item.stored
-    named = declaration.element_type
+    declaration, stored, named = item.declaration, item.stored, item.declaration.element_type
     if named is None or named.text not in FORMATS:
         assert stored is not None, "one of the two makes a weight stored"
         if named is not None and named.text not in (*FLOAT_TYPES, "i32"):
@@ -173,8 +171,7 @@ def _wanted(item: Weight, scope: Scope) -> _Wanted:
         message = f"blocks of {counted(len(block), 'dimension')}, the weight has {len(shape)}"
         raise error(stored.span, message, "give an extent for each: how many elements along it share a scale")
     found = _Wanted(FORMATS[named.text], shape, block, _scale_type(stored), _zeros(stored, named.text))
-    extent_in = shape[packed_axis(len(shape))]
-    if extent_in % found.format.codes_per_byte:
+    if (extent_in := shape[packed_axis(len(shape))]) % found.format.codes_per_byte:
         message = f"{extent_in} codes of {named.text} are no whole bytes"
         raise error(declaration.span, message, f"{found.format.codes_per_byte} of them stand in a byte")
     return found
@@ -291,10 +288,9 @@ def refuse_source(source: Source | None) -> None:
     """Raises: ParseError for words of stored weights in the source of one that is none."""
     if source is None:
         return
-    if source.layout is not None:
-        _no_codes(source.layout.span, source.layout.text)
-    if source.beside:
-        _no_codes(source.beside[0].word.span, source.beside[0].word.text)
+    for word in (source.layout, *(one.word for one in source.beside)):
+        if word is not None:
+            _no_codes(word.span, word.text)
 
 
 def _no_codes(span: Span, word: str) -> NoReturn:
