@@ -69,17 +69,19 @@ EXPERTS = ("n_*", "num_experts*", "moe_*", "first_k_dense_replace", "routed_*", 
 MORE = ("num_mtp_layers", "num_nextn_predict_layers", "num_local_experts", "mlp_bias")
 
 
-def dense(family: str) -> Recipe:
-    """A recipe of the family whose layers have no experts; other keys of theirs change nothing then."""
+def dense(name: str) -> Recipe:
+    """A recipe of the families whose layers have no experts; other keys of theirs change nothing then."""
     bias = flag("attention_bias", default=False)
     turned = Rope(dims=whole("qk_rope_head_dim"), interleaved=flag("rope_interleave", default=True))
-    return Recipe(family, attention=Latent(bias=bias), rope=turned, harmless=(*EXPERTS, *MORE))
+    return Recipe(name, attention=Latent(bias=bias), rope=turned, harmless=(*EXPERTS, *MORE))
 
 
 def model(folder: Path, sockets: int) -> tuple[ModuleOp, Any]:
     """A saved model as `kl` reads it, with its logits, and its numbers."""
     config = json.loads((folder / "config.json").read_text())
-    text = import_model(Source("dense", config, recipes=(dense(config["model_type"]),))).text
+    del config["architectures"]
+    config["model_type"] = "dense"
+    text = import_model(Source("dense", config, recipes=(dense("dense"),))).text
     module = with_logits(load_model(text, "dense.kl", {"batch": BATCH, "context": STEPS}))
     set_machine(module, machine_of(module).with_values({"sockets": sockets}))
     load_pass("shard-tensors")().apply(make_context(), module)
