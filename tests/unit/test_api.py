@@ -272,9 +272,9 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "model of blanks": (lambda: kl.compile(" \n"), "the model is ' \\n'"),
     "edit": (lambda: kl.compile(MINI, after={"loop-kernel": "cse"}), "loop-kernel"),
     "edit of all variants": (lambda: kl.compare(SMALL, without="canonicalize"), "no variant has such a pass"),
-    "size": (lambda: kl.compile(MINI, set={"hbm_bytes": 1000}), "HBM, the machine has 1000 bytes"),
-    "no page": (lambda: kl.show(SMALL, set={"hbm_bytes": 100}), "the machine has 100 bytes"),
-    "all sizes": (lambda: kl.compare(SMALL, set={"hbm_bytes": 100}), "the machine has 100 bytes"),
+    "size": (lambda: kl.compile(MINI, set={"hbm_bytes": 1000}), "HBM, the machine has 1 kB"),
+    "no page": (lambda: kl.show(SMALL, set={"hbm_bytes": 100}), "the machine has 100 B"),
+    "all sizes": (lambda: kl.compare(SMALL, set={"hbm_bytes": 100}), "the machine has 100 B"),
     "position": (lambda: kl.time(TINY, position=10**6), "position"),
     "kind of position": (lambda: kl.time(MINI, position="0"), "position is '0'"),  # type: ignore[arg-type]
     "window": (lambda: kl.compile(MINI).time(intervals=True, window=5), "window is 5"),  # type: ignore[arg-type]

@@ -50,9 +50,15 @@ def test_an_interruption_of_a_finalizer_comes_again(monkeypatch: pytest.MonkeyPa
             raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored where tests run in the background
     keep_interrupts()
-    with pytest.raises(KeyboardInterrupt):
-        drop(Interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            drop(Interrupted)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def drop(kind: type) -> None:
