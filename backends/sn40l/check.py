@@ -1,31 +1,19 @@
 """Whether a program, perhaps edited by hand, is one that its machine can run.
 
 `check_structure` finds what the engine cannot even start; the engine itself asks for it. `check_program`
-also finds, before any run, what would end in a deadlock or does not fit the machine.
+makes all `CHECKS`: it also finds, before any run, what would end in a deadlock or does not fit the machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
 from .check_machine import check_memory, check_resident_weights, check_units
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
 from .program import Execute, LoadArguments, LoadProgram, Observe, Program, Region
-
-
-def check_program(program: Program) -> None:
-    """All checks.
-
-    Raises: ProgramError for the first thing that is wrong; its `location` is that of the unit, where known.
-    """
-    check_structure(program)
-    for kernel in program.kernels:
-        _check_rates(kernel)
-        check_units(kernel, program.machine)
-    check_memory(program)
-    check_resident_weights(program)
 
 
 def check_structure(program: Program) -> None:
@@ -160,6 +148,15 @@ def _check_rate(kernel: Kernel, unit: Unit) -> None:
     require(not unit.needs_loop or rate != CALL, f"rate '{CALL}'; it belongs to a loop")
 
 
+def check_rates(program: Program) -> None:
+    """That as many tiles go into each channel as come out, and periods end where the call ends.
+
+    Raises: ProgramError naming the channel or the unit.
+    """
+    for kernel in program.kernels:
+        _check_rates(kernel)
+
+
 def _check_rates(kernel: Kernel) -> None:
     """That as many tiles go into each channel as come out, and periods end where the call ends."""
     for unit in kernel.units:
@@ -213,3 +210,33 @@ def _check_ends(kernel: Kernel) -> None:
         for channel, units in zip(kernel.channels, ends, strict=True):
             names = ", ".join(f"'{unit.name}'" for unit, _ in units) or "none"
             require(len(units) == 1, f"channel '{channel.name}' has {len(units)} {what} ({names}), needs one")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that is certain of a program before it runs."""
+
+    name: str
+    proves: str
+    """A clause: what holds of a program that passes."""
+    run: Callable[[Program], None]
+    """It raises a ProgramError for the first thing that is wrong."""
+
+
+CHECKS = (
+    Check("names", "every name and number refers to something, and what is joined fits", check_structure),
+    Check("rates", "as many tiles go into each channel as come out of it", check_rates),
+    Check("units", "units exist, have one task each, and compute no faster than they can", check_units),
+    Check("memory", "regions lie in their memory and are alive where they are used", check_memory),
+    Check("residents", "weights in SRAM have PMUs of their own", check_resident_weights),
+)
+"""What is checked of a program, in this order: later checks rely on earlier ones."""
+
+
+def check_program(program: Program) -> None:
+    """Make all checks.
+
+    Raises: ProgramError for the first thing that is wrong; its `location` is that of the unit, where known.
+    """
+    for check in CHECKS:
+        check.run(program)

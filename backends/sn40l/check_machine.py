@@ -14,11 +14,16 @@ from .program import Execute, LoadArguments, Observe, Program, Region, tier_span
 FOREVER = (-1, 1 << 62)
 
 
-def check_units(kernel: Kernel, machine: Machine) -> None:
+def check_units(program: Program) -> None:
     """That PCUs and PMUs exist, have one task each, hold their tiles and compute no faster than they can.
 
     Raises: ProgramError naming the stage or the channel.
     """
+    for kernel in program.kernels:
+        _check_units(kernel, program.machine)
+
+
+def _check_units(kernel: Kernel, machine: Machine) -> None:
     where = f"kernel '{kernel.name}'"
     _check_places([(unit.name, unit.pcus_taken) for unit in kernel.units], machine.pcus, f"{where}: PCU")
     _check_places([(c.name, c.pmus) for c in kernel.channels], machine.pmus, f"{where}: PMU")
