@@ -11,10 +11,11 @@ from xdsl.utils.lexer import Span
 from ..dialects.nn import ObserveOp
 from .diagnostics import counted, error
 from .expressions import Expressions
+from .limits import MOST_LAYERS
 from .scope import evaluate, whole
 from .syntax import Assign, Call, Discard, Expression, Loop, Name, Observe, Return, Statement, Text
 
-_MOST_ITERATIONS = 100_000
+_MOST_ITERATIONS = MOST_LAYERS
 """A longer loop is taken for a mistake: its body would stand that often in the IR."""
 
 

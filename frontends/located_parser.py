@@ -22,8 +22,8 @@ from xdsl.utils.mlir_lexer import MLIRTokenKind
 from ..dialects.vocabulary import HELP_MARK
 from .exact_parser import ExactParser
 
-PARSER_FAILURES = (ValueError, VerifyException, UnregisteredConstructException, NotImplementedError)
-"""What xDSL's parser lets through on malformed text, beside ParseError."""
+SAID = (ValueError, VerifyException, UnregisteredConstructException, NotImplementedError)
+"""What of the errors that xDSL's parser lets through on malformed text has a message for users."""
 
 
 class LocatedParser(ExactParser):
@@ -44,10 +44,12 @@ class LocatedParser(ExactParser):
             raise self._error("regions or types are nested too deeply") from error
         except (OverflowError, struct.error) as error:
             raise self._error("a number before this place is too large for its type") from error
-        except PARSER_FAILURES as error:
+        except SAID as error:
             raise self._error(str(error)) from error
         except ParseError as error:
             raise self._improved(error) from error
+        except Exception as error:  # whatever else xDSL's parser does on malformed text
+            raise self._error(f"the text cannot be read here ({type(error).__name__}: {error})") from error
 
     def parse_operation(self) -> Operation:
         """An operation with the location of its first token, unless the text states another."""

@@ -31,7 +31,7 @@ def time_chosen(compiler: Compiler, given: Input, options: TimeOptions) -> Timin
     """
     briefly = TimeOptions(options.position, options.orchestration, routing=options.routing)
     program = compiler.program(given, choose(compiler, given, briefly, may_step=True))
-    return time_program(given.target, program, options)
+    return time_program(given, program, options)
 
 
 def settled(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: bool = False) -> Compiler:

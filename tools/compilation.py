@@ -9,7 +9,7 @@ from typing import Any
 
 from xdsl.context import Context
 
-from ..backends.targets import AnyTarget, Choice, TimeOptions, Timing
+from ..backends.targets import Choice, TimeOptions, Timing
 from ..dialects.nn import WeightOp
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
@@ -179,10 +179,10 @@ def emit(given: Input) -> Any:
         return given.target.compile(given.module, given.name)
 
 
-def time_program(target: AnyTarget, program: Any, options: TimeOptions) -> Timing:
-    """Time one call.
+def time_program(given: Input, program: Any, options: TimeOptions) -> Timing:
+    """Time one call of the program of an input.
 
     Raises: TargetError where the program cannot run to its end.
     """
-    with progress(f"timing {program.name}") as advance:
-        return target.time(program, options, advance)
+    with progress(f"timing {program.name}") as advance, naming(given.path):
+        return given.target.time(program, options, advance)

@@ -151,7 +151,7 @@ class Trial:
             if program.steps < choice.steps_per_call:
                 return Refused(name, choice, _left(NOT_STEPPED, lowered.remarks), not self.quiet, level)
             options = self.watcher.options(name, given, self.options(program))
-            timing = time_program(given.target, program, options)
+            timing = time_program(given, program, options)
             if choice.single_call and timing.kernel_calls > 1:
                 return Refused(name, choice, _left(NOT_SINGLE, lowered.remarks), not self.quiet, level)
             self.watcher.built(name, given, program, timing)

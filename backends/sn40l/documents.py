@@ -66,7 +66,13 @@ def decode(hint: Any, value: Any, path: str) -> Any:
         return _decode_dataclass(hint, value, path)
     if type(value) is not hint and not (hint is float and type(value) is int):
         raise _wrong(path, _NAMES[hint], value)
+    if type(value) is int and abs(value) > MOST:
+        raise _wrong(path, f"at most {MOST}", value)
     return value
+
+
+MOST = 2**62
+"""Most of an integer, so that times and addresses made of a few of them are finite numbers."""
 
 
 _NAMES = {int: "an integer", str: "a string", bool: "true or false", float: "a number", NoneType: "null"}

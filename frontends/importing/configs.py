@@ -199,29 +199,22 @@ class Config:
         """An error of this config."""
         return SourceError(message, way_out)
 
-    def keys(self) -> Iterator[str]:
-        """All keys, those of parts that have been asked for with their paths."""
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """All keys with their values, those of parts that have been asked for with their paths."""
         for name, value in self.values.items():
             path = f"{self.path}{name}"
-            yield path
+            yield path, value
             if isinstance(value, Mapping) and any(one.startswith(f"{path}.") for one in self.read):
-                yield from Config(value, {}, f"{path}.", self.read).keys()
+                yield from Config(value, {}, f"{path}.", self.read).items()
 
     def unread(self, harmless: Iterable[str]) -> list[str]:
         """The keys that nobody has asked for and that are neither null nor known to be harmless."""
         patterns = tuple(harmless)
         return [
             key
-            for key in self.keys()
-            if key not in self.read and not is_harmless(key, patterns) and self._value(key) is not None
+            for key, value in self.items()
+            if value is not None and key not in self.read and not is_harmless(key, patterns)
         ]
-
-    def _value(self, path: str) -> Any:
-        """The value at a path, whose keys may hold dots."""
-        value: Any = self.values
-        for name in [path] if path in self.values else path.removeprefix(self.path).split("."):
-            value = value[name]
-        return value
 
 
 def without(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..limits import MOST_LAYERS
 from ..source_errors import SourceError
 from .configs import Config, shown
 from .recipe import CHUNKED, FULL, SLIDING, Recipe, Window
@@ -23,10 +24,6 @@ class LayerFacts:
     def layer_type(self) -> str:
         """What `layer_types` calls it."""
         return FULL if self.window is None else SLIDING
-
-
-MOST_LAYERS = 10_000
-"""Assumed: many times those of any published model."""
 
 
 def layer_facts(config: Config, recipe: Recipe, layers: int) -> tuple[LayerFacts, ...]:

@@ -83,7 +83,7 @@ class JoinCallsPass(ModulePass):
             if trouble is None:
                 _replace(module, joined, func, returned)
                 return
-            objection = Objection(schedule, trouble)
+            objection = Objection(schedule, trouble.reason)
         add_remark(objection.op, f"calls are not joined: {objection.message}")
 
 

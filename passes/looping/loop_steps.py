@@ -113,7 +113,8 @@ class LoopStepsPass(ModulePass):
         if isinstance(found, StepLoop):
             name = kernel.UniqueNames(module).take(f"{schedule.sym_name.data}.loop")
             func = build_stepped_kernel(name, found, self.steps, self.stop)
-            trouble = self._checked_stop(module, func) or shortage(func, machine_of(module))
+            short = shortage(func, machine_of(module))
+            trouble = self._checked_stop(module, func) or (short and short.reason)
             if trouble is None:
                 _replace(module, found, func)
                 return

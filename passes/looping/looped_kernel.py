@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, YieldOp
 from ...dialects.machine import Machine
 from ...dialects.tensors import slice_type, stack_type
-from ..units.traffic import shortage, too_large
+from ..units.traffic import shortage, too_large, too_many
 from .bodies import inline_body
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
 from .level_arguments import Handed, LevelArgument, Source, outside, source_of
@@ -169,6 +169,8 @@ class LoopFitter:
     _troubles: dict[Hashable, str | None] = field(default_factory=dict[Hashable, str | None])
     _longest_tails: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
     """By likeness of the rounds: with how long a tail flat loops fit, and so with a shorter one."""
+    _crowds: dict[frozenset[FuncOp], int] = field(default_factory=dict[frozenset[FuncOp], int])
+    """Kernels that have more stages together than the machine has PCUs, and so in any loop, and how many."""
 
     def objection(self, run: Run) -> str | None:
         """Why neither loops of loops nor a loop over all calls of the round fit; None if one of them does."""
@@ -207,8 +209,18 @@ class LoopFitter:
             return None
         likeness = run.likeness, run.tail, loops and loops.shape
         if likeness not in self._troubles:
-            func = build_looped_kernel(run, self._of(run), loops or flat_loops(run)).func
-            self._troubles[likeness] = shortage(func, self.machine)
+            self._troubles[likeness] = self._asked(run, loops or flat_loops(run))
         if loops is None and self._troubles[likeness] is None:
             self._longest_tails[run.likeness] = run.tail
         return self._troubles[likeness]
+
+    def _asked(self, run: Run, loops: RunLoops) -> str | None:
+        """What the machine has against loops that nothing is known of."""
+        kernels = self._of(run)
+        crowd = next((stages for some, stages in self._crowds.items() if some <= {*kernels}), None)
+        if crowd is not None:
+            return too_many(crowd, self.machine, "some of them")
+        short = shortage(build_looped_kernel(run, kernels, loops).func, self.machine)
+        if short is not None and short.stages is not None:
+            self._crowds[frozenset(kernels)] = short.stages
+        return short and short.reason

@@ -242,8 +242,17 @@ def footprint(func: kernel.FuncOp, machine: Machine) -> Footprint:
     return _needed(network, machine)
 
 
-def shortage(func: kernel.FuncOp, machine: Machine) -> str | None:
-    """Why a kernel has no form as a network of stages, or does not fit the machine; None if it does.
+@dataclass(frozen=True)
+class Shortage:
+    """Why a kernel has no form as a network of stages, or does not fit the machine."""
+
+    reason: str
+    stages: int | None = None
+    """Its stages, where the machine has fewer PCUs: no kernel that holds more of the same fits, either."""
+
+
+def shortage(func: kernel.FuncOp, machine: Machine) -> Shortage | None:
+    """What speaks against a kernel; None where it fits the machine.
 
     The tiles of the next iteration must find room beside those of this one. The order of its accesses is
     looked at only where there is room: of hundreds of layers side by side that takes minutes.
@@ -251,19 +260,26 @@ def shortage(func: kernel.FuncOp, machine: Machine) -> str | None:
     try:
         network = _network(func, machine)
     except PassFailedException as error:
-        return str(error)
+        return Shortage(str(error))
     needed = _needed(network, machine)
+    stages = needed.pcus if needed.pcus > machine.pcus else None
     if needed.pmus > machine.pmus:
         sram_bytes = needed.pmus * machine.pmu_bytes
-        return (
+        reason = (
             f"with the tiles of the next iteration they need {exact_bytes_text(sram_bytes)} of SRAM, "
             f"the machine has {exact_bytes_text(machine.sram_bytes)}; "
             "raise pmus or pmu_bytes, or exclude the kernel"
         )
-    if needed.pcus > machine.pcus:
-        return f"together they have {needed.pcus} stages, the machine has {machine.pcus} PCUs; raise pcus"
+        return Shortage(reason, stages)
+    if stages is not None:
+        return Shortage(too_many(stages, machine), stages)
     unordered = next(unordered_accesses(network.units()), None)
-    return None if unordered is None else str(unordered)
+    return None if unordered is None else Shortage(str(unordered))
+
+
+def too_many(stages: int, machine: Machine, whose: str = "they") -> str:
+    """Why kernels with so many stages do not fit."""
+    return f"together {whose} have {stages} stages, the machine has {machine.pcus} PCUs; raise pcus"
 
 
 def too_large(func: kernel.FuncOp, machine: Machine) -> str | None:

@@ -27,6 +27,7 @@ from kl.dialects.kernel import CallOp, FuncOp, LoopOp
 from kl.dialects.machine import Machine
 from kl.passes import load_pass
 from kl.passes.looping import looped_kernel
+from kl.passes.units.traffic import Shortage
 from kl.tools.driver import remarks_of
 from kl.tools.lowering import lower
 from kl.tools.reference import Reference
@@ -111,11 +112,11 @@ def check_model(model: Model) -> Checked:
 
 
 def _remembering(
-    shortage: Callable[[FuncOp, Machine], str | None],
-) -> Callable[[FuncOp, Machine], str | None]:
-    known: dict[tuple[str, Machine], str | None] = {}
+    shortage: Callable[[FuncOp, Machine], Shortage | None],
+) -> Callable[[FuncOp, Machine], Shortage | None]:
+    known: dict[tuple[str, Machine], Shortage | None] = {}
 
-    def remembered(kernel: FuncOp, machine: Machine) -> str | None:
+    def remembered(kernel: FuncOp, machine: Machine) -> Shortage | None:
         asked = str(kernel), machine
         if asked not in known:
             known[asked] = shortage(kernel, machine)

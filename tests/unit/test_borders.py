@@ -306,3 +306,45 @@ def test_an_option_counts_no_more_than_anyone_waits_for(capsys: Capture):
     with pytest.raises(SystemExit, match="2"):
         main(["run", MINI, "--steps", "9223372036854775808"])
     assert "'9223372036854775808' is more than 1000000" in capsys.readouterr().err
+
+
+# Found by the hunt
+
+
+def refused(*line: str, capsys: Capture) -> str:
+    """The message of a command that is refused."""
+    assert main([*line]) == 1
+    return capsys.readouterr().err
+
+
+def test_a_label_of_two_blocks_is_an_error_of_the_text(tmp_path: Path, capsys: Capture):
+    path = tmp_path / "m.mlir"
+    path.write_text(
+        '"test.f"() ({\n^bb0:\n  "cf.br"()[^bb1] : () -> ()\n^bb1:\n^bb1:\n  "cf.br"()[^bb2] : () -> ()\n'
+        '^bb2:\n  "cf.br"()[^bb1] : () -> ()\n}) : () -> ()\n'
+    )
+    assert f"{path}:" in refused("time", str(path), capsys=capsys)
+
+
+def test_a_key_of_dots_is_named(tmp_path: Path, capsys: Capture):
+    config = json.loads((ROOT / "tests/imports/llama.json").read_text())
+    config["rope_scaling"] = {"rope_type": "linear", "factor": 2.0, "..": False}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    assert "rope_scaling..." in refused("time", str(path), capsys=capsys)
+
+
+@pytest.fixture
+def saved(tmp_path: Path, capsys: Capture) -> Path:
+    """The program of a small model."""
+    path = tmp_path / "p.json"
+    assert main(["compile", MINI, "--to", "program", "-o", str(path)]) == 0
+    return path
+
+
+def test_numbers_of_programs_have_a_bound(saved: Path, capsys: Capture):
+    text = saved.read_text()
+    huge = text.replace('"latency_cycles": ', f'"latency_cycles": {10**40}', 1)
+    saved.write_text(huge)
+    message = refused("time", str(saved), capsys=capsys)
+    assert "latency_cycles: expected at most 4611686018427387904, found 1000000" in message

@@ -46,7 +46,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "more layers than are read": (
         LLAMA | {"num_hidden_layers": 10**18},
-        "the model has 1000000000000000000 layers\nhelp: at most 10000 are read",
+        "the model has 1000000000000000000 layers\nhelp: at most 8192 are read",
     ),
     "a float beyond 64 bits": (LLAMA | {"vocab_size": 1e300}, "it is below 2^63"),
     "no positions": (LLAMA | {"max_position_embeddings": 0}, "max_position_embeddings is 0"),

@@ -140,7 +140,7 @@ class Compilation:
             whole = replace(self.compiler.options, json=True)  # the result has all that the document has
             command = filled(time_command.Command, keywords, compiler=whole)
             options = time_command.time_options(command, self.given.target)
-            timing = time_program(self.given.target, self._emitted(), options)
+            timing = time_program(self.given, self._emitted(), options)
             time_command.finish(command, self.given.target, timing)
         return TimeResult(self.compiler.options.model.input, timing, (*self.remarks, *remarks))
 

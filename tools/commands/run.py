@@ -83,14 +83,16 @@ def execute(command: Command, given: Input, program: Any, module: ModuleOp | Non
 
     Raises: InputError, TargetError for what cannot be run.
     """
+    from ..inputs import naming
     from ..reference import Reference
 
     calls = _calls(command, program.steps)
-    started = _start(command, given, program)
+    with naming(given.path):
+        started = _start(command, given, program)
     reference = Reference(module, started) if module is not None else None
     done: list[Step] = []
     differences: list[Difference] = []
-    with progress(f"running {program.name}") as advance:
+    with progress(f"running {program.name}") as advance, naming(given.path):
         for step in started.steps(calls, advance):
             done.append(step)
             differences += reference.differences(step, program.steps) if reference is not None else []

@@ -159,7 +159,7 @@ def _magnified(one: Drawn, window: tuple[int, int] | None) -> Drawn:
     if wanted is None or wanted[0] >= known.cycles:
         return one
     options = replace(one.options, window=(max(0, wanted[0]), min(wanted[1], known.cycles)))
-    timing = time_program(one.given.target, one.program, options)
+    timing = time_program(one.given, one.program, options)
     return replace(one, timing=timing, options=options)
 
 
