@@ -178,7 +178,7 @@ class LoopFitter:
         if flat is None or (loops := self._nested(run)) is None:
             return flat
         nested = self._trouble(run, loops)
-        return nested and f"{flat}; as loops of loops: {nested}"
+        return flat if nested == flat else nested and f"{flat}; as loops of loops: {nested}"
 
     def too_large(self, kernel: FuncOp) -> str | None:
         """Why no loop with a kernel fits, whatever else it holds; None if one may."""
@@ -217,9 +217,9 @@ class LoopFitter:
     def _asked(self, run: Run, loops: RunLoops) -> str | None:
         """What the machine has against loops that nothing is known of."""
         kernels = self._of(run)
-        crowd = next((stages for some, stages in self._crowds.items() if some <= {*kernels}), None)
-        if crowd is not None:
-            return too_many(crowd, self.machine, "some of them")
+        for crowd, stages in self._crowds.items():
+            if crowd <= {*kernels}:
+                return too_many(stages, self.machine, "they" if crowd == {*kernels} else "some of them")
         short = shortage(build_looped_kernel(run, kernels, loops).func, self.machine)
         if short is not None and short.stages is not None:
             self._crowds[frozenset(kernels)] = short.stages
