@@ -43,6 +43,12 @@ def pace_of(stage: StageOp, machine: Machine) -> StagePace:
     return stage_pace(machine, machine.compute_cycles(*stage_flops(stage), _count(stage.pcus)), reads, writes)
 
 
+def has_units(stage: StageOp) -> bool:
+    """Whether units are allocated for a stage and its channels."""
+    channels = map(channel_of, (*stage.ins, *stage.outs))
+    return stage.pcus is not None and all(channel.pmus is not None for channel in channels)
+
+
 def pace_trouble(stage: StageOp, machine: Machine) -> str | None:
     """What the schedule of a stage claims that its units cannot do; None where they can."""
     assert stage.ii is not None, "scheduled before it is asked"
