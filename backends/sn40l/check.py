@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
 from .check_machine import check_memory, check_resident_weights, check_units
+from .check_parameters import check_parameters
+from .check_streams import check_streams
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
 from .program import Execute, LoadArguments, LoadProgram, Observe, Program, Region
@@ -229,6 +231,8 @@ CHECKS = (
     Check("units", "units exist, have one task each, and compute no faster than they can", check_units),
     Check("memory", "regions lie in their memory and are alive where they are used", check_memory),
     Check("residents", "weights in SRAM have PMUs of their own", check_resident_weights),
+    Check("parameters", "a parameter is a region, a slice or a stack, of its type", check_parameters),
+    Check("streams", "streams walk along their parameter's tensor and touch all of it", check_streams),
 )
 """What is checked of a program, in this order: later checks rely on earlier ones."""
 

@@ -12,12 +12,12 @@ from ..firing import UnitRun
 from ..kernel import Unit
 from .carry import Carry, CarryRun
 from .collective import Collective, CollectiveRun
-from .common import AddressPattern
 from .counter import Counter, CounterRun
 from .gather import Gather, GatherRun
 from .index import Index
 from .indexed import start_load
 from .load import Gate, Load
+from .patterns import AddressPattern
 from .stage import InputPort, Instruction, OutputPort, Stage, StageRun
 from .store import Store, StoreRun
 
