@@ -10,8 +10,8 @@ from typing import Any
 from xdsl.context import Context
 
 from ..backends.targets import AnyTarget, Choice, TimeOptions, Timing
+from ..dialects.module_machine import sockets_of
 from ..dialects.nn import WeightOp
-from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from .bounds import allowing
 from .diagnostics import Diagnostic, report
@@ -36,9 +36,9 @@ def change_machine(given: ModuleInput, changes: Mapping[str, int]) -> None:
     """
     if changes and given.level not in IR_LEVELS[:2]:
         raise InputError(_too_late(given.path))
-    before = machine_of(given.module).sockets
+    before = sockets_of(given.module)
     set_parameters(given.target, given.module, changes)
-    if machine_of(given.module).sockets != before:
+    if sockets_of(given.module) != before:
         _check_is_whole(given, before)
 
 
