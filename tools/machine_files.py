@@ -51,6 +51,13 @@ def machine_names() -> list[str]:
     return sorted({*_ours(), *entry_points(group=GROUP).names})
 
 
+def origin_of(name: str) -> str:
+    """Where a machine is from: `kl`, the package that brings it, or the path of its file."""
+    if _is_file(name):
+        return name
+    return next((package_of(entry) for entry in entry_points(group=GROUP, name=name)), "kl")
+
+
 def _ours() -> dict[str, Any]:
     """Our machines, by name."""
     folder = files(OURS).iterdir()

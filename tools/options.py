@@ -242,6 +242,11 @@ class ComparisonOptions:
     steps_per_call: Positive | None = option(
         "decode steps of a call in the variant that loops over them (default: 8)"
     )
+    machines: str | None = option(
+        "compare unfused, fused and looped on these machines, each held against the last one: names that"
+        " `kl machines` lists, or files",
+        metavar="A,B,C",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
