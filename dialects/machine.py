@@ -8,28 +8,13 @@ backends share this class, the IR carries it as `#rdu.machine`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Any
 
-BOUNDS = {
-    "sockets": (65_536, "four thousand times the largest published system"),
-    "units": (16_384, "sixteen times those of an SN40L, and what goes to each is routed"),
-    "dies": (64, "thirty-two times those of an SN40L"),
-    "columns": (1_024, "forty times those of an SN40L"),
-    "Hz": (10**12, "light goes 0.3 mm in such a cycle"),
-    "FLOP/cycle": (10**9, "a million times those of an SN40L's unit"),
-    "bytes": (2**60, "an exbibyte, so that addresses fit into 64 bits"),
-    "bytes/cycle": (10**9, "a million times those of an SN40L's unit"),
-    "bytes/s": (10**18, "half a million times the bandwidth of an SN40L's HBM"),
-    "1/1000": (10**6, "a thousand times the whole"),
-    "cycles": (10**9, "a second at 1 GHz"),
-    "ns": (10**12, "a quarter of an hour"),
-}
-"""Most of a parameter by its unit, and why. Assumed: far beyond any machine, so that cycles and addresses of
-models fit into 64 bits, and nothing takes time or memory that no machine needs."""
+from .parameters import BOUNDS as BOUNDS
+from .parameters import MachineParameters, parameter
+
 MOST_PMU_BYTES = 2**40
 """Most bytes of a PMU, so that addresses in the SRAM of all of them fit into 64 bits."""
 MOST_SWITCHES = 1_024
@@ -37,13 +22,8 @@ MOST_SWITCHES = 1_024
 network is as long, and ways around a busy link are looked for link by link."""
 
 
-def parameter(default: int, unit: str, source: str) -> Any:
-    """A machine parameter: an integer from 0 to what `BOUNDS` has, with its unit and where it comes from."""
-    return field(default=default, metadata={"unit": unit, "source": source})
-
-
 @dataclass(frozen=True)
-class Machine:
+class Machine(MachineParameters):
     """One SN40L system. All sockets are alike; unit counts and capacities are per socket."""
 
     sockets: int = parameter(1, "sockets", "SN40: systems of 8 and 16 sockets; 1 is the smallest system")
@@ -133,40 +113,27 @@ class Machine:
     )
 
     def __post_init__(self) -> None:
-        for name, value in self.items():
-            may_be_zero = name.endswith(("_ns", "_cycles"))
-            if value < 0 or (value == 0 and not may_be_zero):
-                least = "0 or more" if may_be_zero else "positive"
-                raise ValueError(f"machine parameter {name} is {value}; it must be {least}")
-            most, reason = bound_of(name)
-            if value > most:
-                shown = str(value) if value < 10**30 else "a number of more than 30 digits"
-                raise ValueError(f"machine parameter {name} is {shown}; the most is {most}: {reason}")
-
+        super().__post_init__()
         for name, count in (("columns", self.dies * self.grid_columns), ("rows", self.grid_rows)):
             if count > MOST_SWITCHES:
                 units = max(self.pcus, self.pmus)
                 what = f"{units} units on {self.dies} dies with {self.grid_columns} columns each"
                 raise ValueError(f"{what} are a grid of {count} {name}; the most is {MOST_SWITCHES}")
 
-    def items(self) -> Iterable[tuple[str, int]]:
-        """Name and value of every parameter, in the order of the class."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}.items()
+    @classmethod
+    def bound_of(cls, name: str) -> tuple[int, str]:
+        """The most of a parameter, and why."""
+        if name == "pmu_bytes":
+            return MOST_PMU_BYTES, "a tebibyte, so that addresses fit into 64 bits"
+        return super().bound_of(name)
 
     def with_values(self, values: dict[str, int]) -> Machine:
         """This machine with some parameters changed; equal machines are one object.
 
         Raises: ValueError for an unknown name (lists the known ones) or a value that is no positive integer.
         """
-        known = [f.name for f in fields(self)]
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"unknown machine parameter '{name}'; known: {', '.join(known)}")
-            if type(value) is not int:
-                raise ValueError(f"machine parameter {name} is {value!r}; it must be an integer")
-        before = dict(self.items())
-        changed = {**before, **values}
-        return self if changed == before else _made(tuple(changed.items()))
+        changed = self.changed(values)
+        return self if changed is None else _made(tuple(changed.items()))
 
     @property
     def sram_bytes(self) -> int:
@@ -259,19 +226,6 @@ class Machine:
     @property
     def _scaled_peak(self) -> int:
         return self.pcu_flops_per_cycle * self.pcu_wide_flops_per_cycle
-
-
-def bound_of(name: str) -> tuple[int, str]:
-    """The most of a parameter, and why."""
-    most, reason = BOUNDS[_UNITS[name]]
-    return (
-        (MOST_PMU_BYTES, "a tebibyte, so that addresses fit into 64 bits")
-        if name == "pmu_bytes"
-        else (most, reason)
-    )
-
-
-_UNITS: dict[str, str] = {one.name: one.metadata["unit"] for one in fields(Machine)}
 
 
 @cache

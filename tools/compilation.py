@@ -10,8 +10,8 @@ from typing import Any
 from xdsl.context import Context
 
 from ..backends.targets import Choice, TimeOptions, Timing
+from ..dialects.module_machine import sockets_of
 from ..dialects.nn import WeightOp
-from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from .bounds import allowing
 from .diagnostics import Diagnostic, report
@@ -19,7 +19,7 @@ from .expert_sharding import check_experts
 from .feedback import Feedback, Lowered, run_noted
 from .inputs import Input, ModuleInput, naming, read_input
 from .lowering import default_passes
-from .machines import check_parameters, set_parameters
+from .machines import set_parameters
 from .mapping import check_edits, check_effects, check_mapping, said
 from .observer import LOOKS_AWAY, Observer
 from .options import CompilerOptions
@@ -37,9 +37,9 @@ def change_machine(given: ModuleInput, changes: Mapping[str, int]) -> None:
     """
     if changes and given.level not in IR_LEVELS[:2]:
         raise InputError(_too_late(given.path))
-    before = machine_of(given.module).sockets
+    before = sockets_of(given.module)
     set_parameters(given.target, given.module, changes)
-    if machine_of(given.module).sockets != before:
+    if sockets_of(given.module) != before:
         _check_is_whole(given, before)
 
 
@@ -85,7 +85,7 @@ class Compiler:
             VerifyException, OSError.
         """
         model, machine = self.options.model, self.options.machine
-        what = (self.ctx, model.input, model.parameters, machine.target)
+        what = (self.ctx, model.input, model.parameters, machine.kind)
         published = model.published
         how = {"elsewhere": elsewhere, "lenient": lenient}
         given = read_input(*what, model.frontend, published, text=self.text, **how)
@@ -95,7 +95,7 @@ class Compiler:
             raise InputError(
                 f"{given.path} is at the level {level}, {target.name} takes the level {target.level}"
             )
-        changes = machine.changes(check_parameters(given.target))
+        changes = machine.changes(given.target)
         if given.level != "program":
             change_machine(given, changes)
             check_experts(self.options.mapping, given.module, given.path)
@@ -129,7 +129,8 @@ class Compiler:
         A pipeline of the command line goes as far as it goes where no level is wanted. Of the choice, the
         fields that are `demanded` are not taken back; those that the command line says if that is None.
 
-        Raises: InputError for edits that say nothing if it is `strict`, DiagnosticException.
+        Raises: InputError for edits that say nothing if it is `strict`, TargetError for a choice that the
+            target has no use for, DiagnosticException.
         """
         mapping = self.options.mapping
         with allowing(mapping.max_rewrites):
@@ -140,6 +141,8 @@ class Compiler:
                 lowered = run_noted(self.ctx, given.module, passes, given.target, level, observer=observer)
             else:
                 assert level is not None, "default pipelines lead to a level"
+                if (error := given.target.objection(choice)) is not None:
+                    raise error
                 kept = frozenset(self.said if demanded is None else demanded)
                 feedback = Feedback(self.ctx, given.target, kept, mapping.edits, observer)
                 if strict:

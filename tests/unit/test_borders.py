@@ -18,7 +18,8 @@ from xdsl.utils.arg_spec import ArgSpec
 from kl.backends.routing import parse_routing
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.serialize import parse_program
-from kl.dialects.machine import BOUNDS, MOST_PMU_BYTES, MOST_SWITCHES, SN40L, Machine, bound_of
+from kl.dialects.machine import BOUNDS, MOST_PMU_BYTES, MOST_SWITCHES, SN40L, Machine
+from kl.dialects.sequence_machine import SequenceMachine
 from kl.explore.errors import SpaceError, StudyError
 from kl.explore.expressions import MOST_CHARACTERS, make_constraint
 from kl.explore.parameters import Integer, Permutation, Real
@@ -48,16 +49,17 @@ Capture = pytest.CaptureFixture[str]
 
 def test_every_parameter_has_a_bound_and_a_reason():
     for one in fields(Machine):
-        most, reason = bound_of(one.name)
+        most, reason = Machine.bound_of(one.name)
         assert getattr(SN40L, one.name) <= most < 2**63
         assert reason
-    assert {one.metadata["unit"] for one in fields(Machine)} == {*BOUNDS}
-    assert bound_of("pmus")[0] * MOST_PMU_BYTES < 2**63
+    classes = (Machine, SequenceMachine)
+    assert {one.metadata["unit"] for kind in classes for one in fields(kind)} == {*BOUNDS}
+    assert Machine.bound_of("pmus")[0] * MOST_PMU_BYTES < 2**63
 
 
 @pytest.mark.parametrize("name", [one.name for one in fields(Machine)])
 def test_more_than_the_bound_is_refused(name: str):
-    most, reason = bound_of(name)
+    most, reason = Machine.bound_of(name)
     with pytest.raises(ValueError, match=f"{name} is {most + 1}; the most is {most}: {reason}"):
         SN40L.with_values({name: most + 1})
 
