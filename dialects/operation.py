@@ -131,6 +131,12 @@ class ComputeOp(IRDLOperation, ABC):
         """Which types fit together, and its work; None of an operation with methods that say so."""
         return RULES.get(cls.name)
 
+    @classmethod
+    def multiplied(cls) -> tuple[int, ...]:
+        """Numbers of the operands that it multiplies with one another."""
+        rule = cls.rule()
+        return cls.MULTIPLIES if rule is None else rule.multiplies
+
     def flops(self) -> int:
         """Floating-point operations: a multiply-add counts two, anything else one per element."""
         rule = self.rule()
@@ -143,9 +149,7 @@ class ComputeOp(IRDLOperation, ABC):
 
         Elementwise work and sums count as of 16 bits: they are small beside products.
         """
-        rule = self.rule()
-        multiplied = self.MULTIPLIES if rule is None else rule.multiplies
-        types = (tensor_of(self.operands[number].type).dtype for number in multiplied)
+        types = (tensor_of(self.operands[number].type).dtype for number in self.multiplied())
         return self.flops() if any(dtype in WIDE_TYPES for dtype in types) else 0
 
     def verify_(self) -> None:

@@ -35,7 +35,7 @@ def _views(value: SSAValue) -> Iterator[nn.DequantizeOp]:
 
 def stored_type(op: ComputeOp) -> str:
     """The type of 8 or 4 bits as which a product multiplies its weight; empty where it does not."""
-    formats = (view.format.data for number in op.MULTIPLIES for view in _views(op.operands[number]))
+    formats = (view.format.data for number in op.multiplied() for view in _views(op.operands[number]))
     return next((STORED[one] for one in formats if one in STORED), "")
 
 
@@ -46,7 +46,7 @@ def _element_type(op: ComputeOp) -> str:
     """
     if stored := stored_type(op):
         return stored
-    types = [element_type_of(op.operands[number]) for number in op.MULTIPLIES]
+    types = [element_type_of(op.operands[number]) for number in op.multiplied()]
     for one in types:
         if str(one) not in FLOATS:
             known = ", ".join(FLOATS)
@@ -57,9 +57,9 @@ def _element_type(op: ComputeOp) -> str:
 
 def product_of(op: ComputeOp) -> Product | None:
     """The product of matrices that an operation is; None for one that is none, or reads a cache."""
-    if not op.MULTIPLIES or any(isinstance(value.type, MemRefType) for value in op.operands):
+    if not op.multiplied() or any(isinstance(value.type, MemRefType) for value in op.operands):
         return None
-    rows = shape_of(op.operands[op.MULTIPLIES[0]])
+    rows = shape_of(op.operands[op.multiplied()[0]])
     return Product(_element_type(op), rows[0] if rows else 1, op.flops())
 
 
@@ -70,8 +70,8 @@ def is_free(op: ComputeOp) -> bool:
 
 def quantised_operands(op: ComputeOp) -> Iterator[SSAValue]:
     """The rows that a product has quantised before it."""
-    if op.MULTIPLIES and stored_type(op):
-        yield op.operands[op.MULTIPLIES[0]]
+    if op.multiplied() and stored_type(op):
+        yield op.operands[op.multiplied()[0]]
 
 
 def cache_read(op: ComputeOp, role: str) -> CacheRead | None:
