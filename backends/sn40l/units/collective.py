@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ....dialects.rules.rule import is_float
 from ....dialects.vocabulary import ALGORITHMS, EXCHANGES
 from ...tensors import Array, TensorSpec
 from ..errors import ProgramError, require, require_parts
@@ -55,7 +56,10 @@ class Collective(Unit):
         tile, results = kernel.channels[self.source].tile, [kernel.channels[one] for one in self.channels]
         if tile is None:
             raise ProgramError("its source holds bare tokens")
-        wanted = tile if self.operation == "all_reduce" else self._gathered(tile, results[0], sockets)
+        gathers = self.operation != "all_reduce"
+        require(gathers or self.axis is None, f"axis {self.axis} of an all_reduce, which has none")
+        require(is_float(tile.dtype), f"sockets exchange floats, its source holds {tile}")
+        wanted = tile if not gathers else self._gathered(tile, results[0], sockets)
         for result in results:
             require(
                 result.tile == wanted, f"it makes a {wanted}, channel '{result.name}' holds {result.tile}"
@@ -68,7 +72,10 @@ class Collective(Unit):
             raise ProgramError(f"axis {axis} of a {part}")
         same_rank = whole is not None and len(whole.shape) == len(part.shape)
         parts = whole.shape[axis] // part.shape[axis] if whole is not None and same_rank else 0
-        require(parts > 0, f"channel '{result.name}' holds {whole}, no parts of {part}")
+        require(
+            parts > 1 or parts == sockets,
+            f"channel '{result.name}' holds {whole}, no two parts or more of {part}",
+        )
         require_parts(parts, sockets, f"it puts {parts} parts together")
         shape = (*part.shape[:axis], part.shape[axis] * parts, *part.shape[axis + 1 :])
         return TensorSpec(shape, part.dtype)

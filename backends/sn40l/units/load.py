@@ -13,7 +13,7 @@ from ..binding import Arguments, Bound
 from ..errors import ExecutionError, require
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
-from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles
+from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles, require_tokens
 from .index import Index, emit_index
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Load(Unit):
             self.index.check(kernel, self.pattern)
         if self.gate is not None:
             require_scalar(kernel, self.gate.position_parameter)
+            require_tokens(kernel, (self.gate.channel,))
             require(self.gate.positions_per_tile > 0, "no position per tile")
             held = self.gate.positions(self)
             fits = self.gate.ring in (None, held)

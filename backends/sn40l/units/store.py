@@ -13,7 +13,7 @@ from ..binding import Arguments, Bound
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
-from .common import AddressPattern, StreamRun, emit_pattern, require_tiles
+from .common import AddressPattern, StreamRun, emit_pattern, require_tiles, require_tokens
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import StoreOp
@@ -52,6 +52,7 @@ class Store(Unit):
     def check(self, kernel: Kernel, sockets: int) -> None:
         self.pattern.check(kernel, self)
         require_tiles(kernel, (self.channel,), self.pattern.tile)
+        require_tokens(kernel, self.done)
 
     @staticmethod
     def emit(op: StoreOp, numbering: Numbering) -> Store:
