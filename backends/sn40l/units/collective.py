@@ -72,10 +72,7 @@ class Collective(Unit):
             raise ProgramError(f"axis {axis} of a {part}")
         same_rank = whole is not None and len(whole.shape) == len(part.shape)
         parts = whole.shape[axis] // part.shape[axis] if whole is not None and same_rank else 0
-        require(
-            parts > 1 or parts == sockets,
-            f"channel '{result.name}' holds {whole}, no two parts or more of {part}",
-        )
+        require(parts > 0, f"channel '{result.name}' holds {whole}, no parts of {part}")
         require_parts(parts, sockets, f"it puts {parts} parts together")
         shape = (*part.shape[:axis], part.shape[axis] * parts, *part.shape[axis + 1 :])
         return TensorSpec(shape, part.dtype)
