@@ -91,7 +91,7 @@ class ElementwiseOp(ComputeOp, ABC):
 
 
 class UnaryOp(ElementwiseOp, ABC):
-    """An elementwise operation on one tensor; the result may have another element type."""
+    """An elementwise operation on one tensor; of ours, `nn.cast` alone may change the element type."""
 
     x = operand_def(TensorType[AnyFloat])
 
@@ -102,7 +102,7 @@ class UnaryOp(ElementwiseOp, ABC):
 
     @classmethod
     def rule(cls) -> Rule:
-        return RULES.get(cls.name) or unary(cls.FLOPS)
+        return RULES.get(cls.name) or unary(cls.FLOPS, converts=True)
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> UnaryOp:

@@ -1,28 +1,36 @@
-"""Whether stages do the work that they say."""
+"""Whether units do the work that they say, and none for nothing."""
 
 from __future__ import annotations
 
-from .errors import require
+from .errors import ProgramError, require
 from .kernel import Kernel
 from .program import Program
+from .units.body import check_read
+from .units.collective import Collective
 from .units.stage import Stage
 
 
 def check_work(program: Program) -> None:
-    """That the FLOPs of each stage are those of its instructions.
+    """That the FLOPs of each stage are those of its instructions, and that all that units make is needed.
 
     A stage with operations of another package, whose work nobody knows without it, has those of ours at
     least.
 
-    Raises: ProgramError naming the stage.
+    Raises: ProgramError naming the unit.
     """
     for kernel in program.kernels:
         for unit in kernel.units:
-            if isinstance(unit, Stage):
-                _check_work(kernel, unit)
+            try:
+                if isinstance(unit, Stage):
+                    _check_stage(unit)
+                elif isinstance(unit, Collective):
+                    _check_exchange(kernel, unit, program.machine.sockets)
+            except ProgramError as error:
+                message = f"kernel '{kernel.name}': {unit}: {error.message}"
+                raise ProgramError(message, unit.location) from None
 
 
-def _check_work(kernel: Kernel, stage: Stage) -> None:
+def _check_stage(stage: Stage) -> None:
     work = stage.derived_work()
     for given, derived, what in (
         (stage.flops, work.flops, "FLOPs"),
@@ -30,5 +38,13 @@ def _check_work(kernel: Kernel, stage: Stage) -> None:
     ):
         fits = given == derived if work.is_all else given >= derived
         least = "" if work.is_all else " or more, as some are of other packages"
-        said = f"kernel '{kernel.name}': {stage} says {given} {what} a firing"
-        require(fits, f"{said}, its instructions do {derived}{least}", stage.location)
+        require(fits, f"it says {given} {what} a firing, its instructions do {derived}{least}")
+    outputs = [port.value for port in stage.outputs]
+    check_read(len(stage.inputs), stage.body, outputs, stage.next_states)
+
+
+def _check_exchange(kernel: Kernel, exchange: Collective, sockets: int) -> None:
+    """That an exchange whose result each socket has already is none: it would be the one of another kind."""
+    same = kernel.channels[exchange.source].tile == kernel.channels[exchange.channels[0]].tile
+    gathers = exchange.operation != "all_reduce"
+    require(not (gathers and same) or sockets == 1, f"it gathers 1 part of {sockets} sockets, which is whole")

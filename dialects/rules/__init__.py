@@ -2,8 +2,9 @@
 
 One table for the dialects, whose operations are checked as they are made and changed, and for programs, whose
 instructions are checked as plain data: nothing here needs xDSL or numpy. What operands and attributes decide
-of a result is checked; free are the type of floats to which a result is rounded, where it rounds, and the
-extent of a slice. An operation of another package has no entry: it says so itself, in the IR alone.
+of a result is checked. Free are the type of floats to which a cast, a matrix product and a dequantized weight
+are rounded, the extent of a slice, and the parts of an all_gather. An operation of another package has no
+entry: its class says what its rule would, so that nothing is known of it without the package.
 """
 
 from __future__ import annotations

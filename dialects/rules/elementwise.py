@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from math import prod
 
-from .rule import Call, Kind, Rule, expect, expect_kept
+from .rule import Call, Kind, Rule, expect, expect_kept, expect_same_elements
 from .shapes import repeats
 
 
@@ -16,14 +16,16 @@ def _per_element(count: int) -> Callable[[Call], int]:
 
 
 @cache
-def unary(flops: int = 1) -> Rule:
-    """Of one tensor; the result may have another element type, to which it is rounded."""
-    return Rule("f", "f", _unary_types, _per_element(flops))
+def unary(flops: int = 1, *, converts: bool = False) -> Rule:
+    """Of one tensor; of what `converts` the result may have another element type, to which it is rounded."""
 
+    def types(call: Call) -> None:
+        x, result = call.operands[0].shape, call.made.shape
+        expect(x == result, lambda: f"shapes differ: {x} -> {result}")
+        if not converts:
+            expect_same_elements(call)
 
-def _unary_types(call: Call) -> None:
-    x, result = call.operands[0].shape, call.made.shape
-    expect(x == result, lambda: f"shapes differ: {x} -> {result}")
+    return Rule("f", "f", types, _per_element(flops))
 
 
 @cache
@@ -66,7 +68,7 @@ def _in_order(call: Call) -> None:
 ELEMENTWISE: Mapping[str, Rule] = {
     "nn.add": binary(),
     "nn.add_scalar": of_numbers("number"),
-    "nn.cast": unary(),
+    "nn.cast": unary(converts=True),
     "nn.clamp": of_numbers("low", "high", flops=2, numbers=_in_order),
     "nn.div": binary(),
     "nn.div_scalar": of_numbers("number", numbers=_no_zero),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from math import prod
 
-from .rule import Call, Rule, expect, expect_element_type, expect_shape
+from .rule import Call, Rule, expect, expect_element_type, expect_same_elements, expect_shape
 
 
 def parameter_shapes(row: int, group: int) -> list[tuple[int, ...]]:
@@ -47,9 +47,10 @@ def _expect_eps(call: Call) -> None:
 
 
 def _expect_rows(call: Call) -> None:
-    """The result has the shape of x, and any type of floats, to which it is rounded."""
+    """The result has the type of x."""
     x, result = call.operands[0].shape, call.made.shape
     expect(result == x, f"result is {result}, x is {x}")
+    expect_same_elements(call)
 
 
 def _square_sum_types(call: Call) -> None:

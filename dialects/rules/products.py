@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
-from .rule import Call, Rule, expect, expect_shape
+from .rule import Call, Rule, expect, expect_same_elements, expect_shape
 
 
 def _lookup_types(call: Call) -> None:
@@ -13,6 +13,7 @@ def _lookup_types(call: Call) -> None:
     expect(len(ids) < 2, f"ids are {ids}; embedding takes one dimension, [batch], or a scalar")
     expect(len(table) == 2, f"table is {table}; embedding takes [rows, hidden]")
     expect_shape(call, (*ids, table[1]))
+    expect_same_elements(call, 1)
     rows = call.number("rows", table[0])
     expect(rows > 0, f"rows is {rows}; a table has one at least")
 
@@ -46,6 +47,7 @@ def _head_matmul_types(call: Call) -> None:
     heads = whole[1] // w[1] if w[1] else 0
     fits = heads > 0 and whole[1] == heads * w[1] and rows[1] == w[0] and rows[1] % heads == 0
     expect(fits and x[0] == result[0], f"{x} times heads of {w}{way} is no {result}")
+    expect_same_elements(call)
 
 
 def _head_matmul_flops(call: Call) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 
-from .rule import Call, Rule, expect, expect_index_type, expect_kept, expect_shape
+from .rule import Call, Rule, expect, expect_index_type, expect_kept, expect_same_elements, expect_shape
 
 GROUPING = ("groups", "kept", "best")
 """Attributes of a choice in groups: their number, how many count, and of how many elements a score is."""
@@ -33,15 +33,10 @@ def _per_element(count: int) -> Callable[[Call], int]:
     return lambda call: count * prod(call.operands[0].shape)
 
 
-def _expect_same_elements(call: Call) -> None:
-    given, made = call.operands[0], call.made
-    expect(given.dtype == made.dtype, lambda: f"element types differ: {given} -> {made}")
-
-
 def _expect_rows(call: Call) -> tuple[int, ...]:
     x = call.operands[0].shape
     expect(len(x) == 2 and x[1] > 0, f"{call.name} takes [batch, columns], got {x}")
-    _expect_same_elements(call)
+    expect_same_elements(call)
     return x
 
 
@@ -85,7 +80,7 @@ def _take_types(call: Call) -> None:
     expect(len(x) == len(ids) == 2, f"take takes two matrices, got {x} and {ids}")
     expect(x[0] == ids[0], f"ids are those of {ids[0]} rows, x has {x[0]}")
     expect_shape(call, ids)
-    _expect_same_elements(call)
+    expect_same_elements(call)
 
 
 def _spread_types(call: Call) -> None:
@@ -93,7 +88,7 @@ def _spread_types(call: Call) -> None:
     expect(len(weights) == 2 and weights == ids, f"weights are {weights}, ids {ids}; both are [B, K]")
     expect(len(experts) == 1, f"experts are {experts}; spread takes a row of them")
     expect_shape(call, (weights[0], experts[0]))
-    _expect_same_elements(call)
+    expect_same_elements(call)
 
 
 def _spread_flops(call: Call) -> int:

@@ -121,6 +121,12 @@ def expect_element_type(call: Call, wanted: str) -> None:
     expect(made.dtype == wanted, lambda: f"result is a {made}, its elements should be {wanted}")
 
 
+def expect_same_elements(call: Call, number: int = 0) -> None:
+    """Raises: RuleError unless the result has the element type of an operand."""
+    given, made = call.operands[number], call.made
+    expect(given.dtype == made.dtype, lambda: f"element types differ: {given} -> {made}")
+
+
 def expect_kept(call: Call, name: str | None = None) -> None:
     """Raises: RuleError unless the result has the type of the first operand, which `name` keeps."""
     given, made = call.operands[0], call.made

@@ -60,6 +60,38 @@ def _check_instruction(what: str, instruction: Instruction, before: Sequence[Ten
         raise ProgramError(f"{what}, {operation}: {error}") from None
 
 
+def check_read(
+    inputs: int, body: Sequence[Instruction], outputs: Sequence[int], next_states: Sequence[int]
+) -> None:
+    """That what a body that has been checked computes leads to an output, and each state to its next one.
+
+    An input that it does not read is waited for.
+
+    Raises: ProgramError for the first one that does not.
+    """
+    first = inputs + len(next_states)
+    made_of = [*[()] * first, *(instruction.operands for instruction in body)]
+    for number, following in enumerate(next_states):
+        goes_on = following >= first and inputs + number in _behind([following], made_of)
+        require(goes_on, f"state {number} becomes value {following}, which no instruction makes of it")
+    made_of[inputs:first] = [(following,) for following in next_states]
+    used = _behind(outputs, made_of)
+    for value in range(inputs, len(made_of)):
+        what = f"of instruction {value - first}" if value >= first else "a state"
+        require(value in used, f"value {value}, {what}, is read by nothing that it puts out")
+
+
+def _behind(values: Iterable[int], made_of: Sequence[Sequence[int]]) -> set[int]:
+    """Values and all that they are made of."""
+    found, left = set[int](), [*values]
+    while left:
+        value = left.pop()
+        if value not in found:
+            found.add(value)
+            left += made_of[value]
+    return found
+
+
 @dataclass(frozen=True)
 class Work:
     """What the instructions of a body do once."""

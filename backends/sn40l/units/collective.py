@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ....dialects.rules.rule import is_float
 from ....dialects.vocabulary import ALGORITHMS, EXCHANGES
 from ...tensors import Array, TensorSpec
 from ..errors import ProgramError, require, require_parts
@@ -55,7 +56,10 @@ class Collective(Unit):
         tile, results = kernel.channels[self.source].tile, [kernel.channels[one] for one in self.channels]
         if tile is None:
             raise ProgramError("its source holds bare tokens")
-        wanted = tile if self.operation == "all_reduce" else self._gathered(tile, results[0], sockets)
+        gathers = self.operation != "all_reduce"
+        require(gathers or self.axis is None, f"axis {self.axis} of an all_reduce, which has none")
+        require(is_float(tile.dtype), f"sockets exchange floats, its source holds {tile}")
+        wanted = tile if not gathers else self._gathered(tile, results[0], sockets)
         for result in results:
             require(
                 result.tile == wanted, f"it makes a {wanted}, channel '{result.name}' holds {result.tile}"

@@ -16,7 +16,7 @@ from ..memory import Data
 from .common import StreamRun
 from .covered import Covered, covered_by_index
 from .index import Index, emit_index
-from .patterns import AddressPattern, emit_pattern, require_scalar, require_tiles
+from .patterns import AddressPattern, emit_pattern, require_scalar, require_tiles, require_tokens
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import LoadOp
@@ -122,6 +122,7 @@ class Load(Unit):
             self.index.check(kernel, self.pattern)
         if self.gate is not None:
             require_scalar(kernel, self.gate.position_parameter)
+            require_tokens(kernel, (self.gate.channel,))
             require(self.gate.positions_per_tile > 0, "no position per tile")
             held = self.gate.positions(self)
             fits = self.gate.ring in (None, held)

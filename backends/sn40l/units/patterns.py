@@ -53,6 +53,9 @@ class AddressPattern:
         given, rank = len(self.strides), len(self.tile.shape)
         require(given == rank, f"{given} strides for a tile of rank {rank}")
         require_extents(self.tile, "its tile")
+        parameter = kernel.parameters[self.parameter]
+        same = self.tile.dtype == parameter.tensor.dtype
+        require(same, f"its tile is a {self.tile}, '{parameter.name}' a {parameter.tensor}")
         path = kernel.tree.path(unit.runs(kernel))
         given, around = len(self.outer_strides), max(0, len(path) - 1)
         require(given in (0, around), f"{given} outer strides in {around} loops around")
@@ -183,6 +186,14 @@ def require_scalar(kernel: Kernel, index: int) -> None:
     require_parameter(kernel, index)
     name, tensor = kernel.parameters[index].name, kernel.parameters[index].tensor
     require(tensor.shape == (), f"position '{name}' is a {tensor}, not a scalar")
+    require(tensor.is_integer, f"position '{name}' is a {tensor}, not a whole number")
+
+
+def require_tokens(kernel: Kernel, channels: Sequence[int]) -> None:
+    """Raises: ProgramError unless channels hold bare tokens."""
+    for index in channels:
+        other = kernel.channels[index]
+        require(other.tile is None, f"channel '{other.name}' holds {other.tile}, not bare tokens")
 
 
 def require_tiles(kernel: Kernel, channels: Sequence[int], tile: TensorSpec) -> None:

@@ -44,7 +44,11 @@ class InputPort:
         if tile is None:
             raise ProgramError(f"input {number}: channel '{channel.name}' holds bare tokens")
         shape = list(tile.shape)
-        if self.gathered > 1 or self.slices > 1:
+        if self.gathered == self.slices == 1:
+            require(
+                self.axis is None, f"input {number}: axis {self.axis}, and tiles are neither joined nor cut"
+            )
+        else:
             axis = self.axis if self.axis is not None else -1
             inside = 0 <= axis < min(len(shape), len(self.argument.shape))
             require(inside, f"input {number}: axis {self.axis} of a {tile}")

@@ -15,7 +15,7 @@ from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import StreamRun
 from .covered import Covered
-from .patterns import AddressPattern, emit_pattern, require_tiles
+from .patterns import AddressPattern, emit_pattern, require_tiles, require_tokens
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import StoreOp
@@ -61,6 +61,7 @@ class Store(Unit):
     def check(self, kernel: Kernel, sockets: int) -> None:
         self.pattern.check(kernel, self)
         require_tiles(kernel, (self.channel,), self.pattern.tile)
+        require_tokens(kernel, self.done)
 
     @staticmethod
     def emit(op: StoreOp, numbering: Numbering) -> Store:
