@@ -65,23 +65,26 @@ def _check_idle(waiting: Sequence[tuple[int, str]]) -> None:
 
 
 def _check_values(program: Program, calls: Sequence[Call]) -> None:
-    """That each value is written by one call, and read by it or later ones only."""
+    """That one call writes each value, it is read behind that only, and states that are read are written."""
     kinds = {region.name: region.kind for region in program.regions}
-    writers: dict[str, int] = {}
+    writers, read = dict[str, int](), set[str]()
     for call in calls:
         for name in sorted({region.name for one in call.touched(writes=True) for region in one.regions}):
+            first = writers.setdefault(name, call.command)
             if kinds[name] == "value":
-                first = writers.setdefault(name, call.command)
                 both = f"commands {first} and {call.command} both write value '{name}'"
                 require(first == call.command, f"{both}; one call makes it", call.location)
     for number, name, location in _reads(program, calls):
+        read.add(name)
         if kinds[name] == "value":
             written = writers.get(name, len(program.commands))
             said = f"command {written} writes it" if name in writers else "none writes it"
             what = f"command {number} reads value '{name}'"
-            require(written <= number, f"{what}, and {said}", location)
+            require(written < number, f"{what}, and {said}", location)
     for name, kind in kinds.items():
         require(kind != "value" or name in writers, f"value '{name}' is written by no command")
+        idle = kind == "state" and name in read and name not in writers
+        require(not idle, f"state '{name}' is read, and written by no command, so it is zeros in every step")
 
 
 def _reads(program: Program, calls: Sequence[Call]) -> Iterator[tuple[int, str, str]]:
