@@ -10,6 +10,7 @@ from typing import Any, TypeVar, Unpack
 
 from ...dialects.vocabulary import Orchestration
 from ..choosing import choose
+from ..commands import verify as verify_command
 from ..compilation import Compiler, emit
 from ..diagnostics import Diagnostic
 from ..options import CompilerOptions, TimingOptions
@@ -18,7 +19,7 @@ from ..values import HELP_MARK, InputError
 from .compilation import TEXT, Compilation, compared, comparison_options, sources_of
 from .errors import listening
 from .keywords import CompareKeywords, Keywords, check_known, filled
-from .results import Comparison, Page, TimeResult
+from .results import Comparison, Page, TimeResult, VerifyResult
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +77,30 @@ def time(
         own = {"position": position, "orchestration": orchestration, "experts": experts}
         compilation = compiled(compiler, filled(TimingOptions, own), remarks, may_step=True)
     return compilation.time(position=position, orchestration=orchestration, experts=experts)
+
+
+@showing(Keywords)
+def verify(
+    model: str | PathLike[str],
+    *,
+    against: str | PathLike[str] | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    **keywords: Unpack[Keywords],
+) -> VerifyResult:
+    """Say what holds of a program before it runs, as `kl verify` does; `against` is its `--model`.
+
+    What fails is in the result.
+
+    Raises: Error for wrong input, and a model that makes no program; TypeError as `compile` does.
+    """
+    compiler = compiler_of("verify", model, {**keywords}, Keywords)
+    with listening(sources_of(compiler)) as remarks:
+        own = {"model": against, "seed": seed, "steps": steps}
+        command = filled(verify_command.Command, own, compiler=compiler.options)
+        given, proofs = verify_command.verified(command, compiler)
+        document = verify_command.document(given, proofs)
+    return VerifyResult(given.path, proofs, document, tuple(remarks))
 
 
 @showing(CompareKeywords)
