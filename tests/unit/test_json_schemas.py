@@ -90,7 +90,12 @@ RUNS = {
     "time": [[MINI], [MIXTURE, *DETAILS], [TINY, "--set", "hbm_bytes=200000", "--spill"]],
     "compare": [[MINI], ["empty.kl"]],
     "show": [[MINI, "-o", "page.html"]],
-    "run": [[TINY, "--check"], [TINY, "--stop-token", "3", "--steps-per-call", "2", "--steps", "2"]],
+    "verify": [[MINI, "--param", "layers=2", "--model", MINI]],
+    "run": [
+        [TINY, "--check"],
+        [MINI, "--param", "layers=2", "--check", "--model", MINI],
+        [TINY, "--stop-token", "3", "--steps-per-call", "2", "--steps", "2"],
+    ],
     "compile": [[MINI, "--memory", "--floorplan", "--ir-after-all"], ["empty.kl"], [MINI, "-o", "x.mlir"]],
     "import": [[str(EXAMPLES / "qwen3_tiny.json")]],
     "examples": [[]],

@@ -339,7 +339,7 @@ def test_a_program_of_version_1_is_read(network: Any) -> None:
     assert document["version"] == 1
     program = build(network, 3)
     assert parse_program(json.dumps(document)) == program
-    assert json.loads(dump_program(program))["version"] == 5
+    assert json.loads(dump_program(program))["version"] == 6
 
 
 @pytest.mark.parametrize(

@@ -13,4 +13,4 @@ from .results import Page as Page
 from .results import RunResult as RunResult
 from .results import TimeResult as TimeResult
 from .results import Variant as Variant
-from .results import VerifyResult as VerifyResult
+from .verification import VerifyResult as VerifyResult

@@ -19,7 +19,8 @@ from ..values import HELP_MARK, InputError
 from .compilation import TEXT, Compilation, compared, comparison_options, sources_of
 from .errors import listening
 from .keywords import CompareKeywords, Keywords, check_known, filled
-from .results import Comparison, Page, TimeResult, VerifyResult
+from .results import Comparison, Page, TimeResult
+from .verification import VerifyResult
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,7 +15,6 @@ from ...backends.tables import bytes_text
 from ...backends.targets import Choice, MemoryMap, Roofline, Timing
 from ..commands import compare as compare_command
 from ..commands import time as time_command
-from ..commands import verify as verify_command
 from ..comparison import Comparison as Compared
 from ..diagnostics import Diagnostic
 from ..executed import Executed, print_run, run_notes, run_table
@@ -30,7 +29,6 @@ from .keywords import Path
 if TYPE_CHECKING:  # so that who compiles and times waits for no numpy
     from ...backends.tensors import Array
     from ..against import Mismatch
-    from ..proofs import Proof
     from ..reference import Difference
 
 
@@ -150,29 +148,6 @@ class RunResult:
     def _repr_html_(self) -> str:
         table = table_html(run_table(self.executed))
         return table + lines_html(run_notes(self.executed))
-
-
-@dataclass(frozen=True, repr=False)
-class VerifyResult:
-    """What holds of a program before it runs."""
-
-    input: str
-    """What was verified: a path, or `<text>`."""
-    checks: Sequence[Proof]
-    """In the order in which they were made."""
-    document: Mapping[str, Any]
-    """What `kl verify --json` prints."""
-    remarks: tuple[Diagnostic, ...] = ()
-
-    @property
-    def holds(self) -> bool:
-        """Whether no check fails."""
-        return all(one.failure is None for one in self.checks)
-
-    def __repr__(self) -> str:
-        text = StringIO()
-        verify_command.print_proofs(self.input, self.checks, text)
-        return text.getvalue().rstrip()
 
 
 @dataclass(frozen=True, repr=False)

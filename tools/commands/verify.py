@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from ...backends.runs import RunOptions
+from ...backends.tables import Table
 from ..command_line import Natural, Positive, option
 from ..options import JSON_VERSION, CompilerOptions
 from ..terminal import print_json, print_table
@@ -107,10 +108,16 @@ def _proof(proof: Proof) -> dict[str, Any]:
     }
 
 
+def proofs_table(proofs: Sequence[Proof]) -> Table:
+    """A row for each check."""
+    rows = [(one.name, one.result, one.proves) for one in proofs]
+    return Table(("check", "result", "proves that"), rows, (0, 1, 2))
+
+
 def print_proofs(path: str, proofs: Sequence[Proof], file: IO[str] | None = None) -> None:
     """Print a row for each check, and what was not made, and why; on stdout if nothing else is said."""
-    rows = [(one.name, one.result, one.proves) for one in proofs]
-    print_table(("check", "result", "proves that"), rows, (0, 1, 2), file)
+    table = proofs_table(proofs)
+    print_table(table.columns, table.rows, table.texts, file)
     for one in proofs:
         if one.left_out:
             print(f"{one.name} is left out: {one.left_out}", file=file)
