@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ..backends.runs import Step
 from ..backends.tables import Table
 from .terminal import print_table
+from .trust import edited_text
 
 if TYPE_CHECKING:
     from ..backends.tensors import Array
@@ -34,6 +35,8 @@ class Executed:
     """None where there was no reference."""
     weights: str | None
     """The checkpoint that was read."""
+    edited: tuple[str, ...] = ()
+    """What of a saved program was edited since it was compiled."""
 
     @property
     def differences(self) -> Sequence[Difference] | None:
@@ -94,6 +97,8 @@ def run_table(done: Executed) -> Table:
 def run_notes(done: Executed) -> Iterator[str]:
     """What the table does not say: what was left out and read, where rows end, what the reference says."""
     steps = done.steps
+    if done.edited:
+        yield edited_text(done.edited)
     if done.ignored:
         yield f"ignored of the checkpoint: {_left(done.ignored)}"
     for step in steps:

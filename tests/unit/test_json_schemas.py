@@ -96,7 +96,12 @@ RUNS = {
     ],
     "compare": [[MINI], ["empty.kl"], [MINI, "--machines", "sn40l-8,h100"]],
     "show": [[MINI, "-o", "page.html"]],
-    "run": [[TINY, "--check"], [TINY, "--stop-token", "3", "--steps-per-call", "2", "--steps", "2"]],
+    "verify": [[MINI, "--param", "layers=2", "--model", MINI]],
+    "run": [
+        [TINY, "--check"],
+        [MINI, "--param", "layers=2", "--check", "--model", MINI],
+        [TINY, "--stop-token", "3", "--steps-per-call", "2", "--steps", "2"],
+    ],
     "compile": [[MINI, "--memory", "--floorplan", "--ir-after-all"], ["empty.kl"], [MINI, "-o", "x.mlir"]],
     "import": [[str(EXAMPLES / "qwen3_tiny.json")]],
     "machines": [[], ["b200"]],
