@@ -34,14 +34,9 @@ class KernelTime:
 def time_program(program: Program, options: TimeOptions, progress: Progress) -> Timing:
     """Time one step; calls of one kernel are timed once.
 
-    Raises: TargetError for a position outside the context, and for details that nobody knows here.
+    Raises: TargetError for a position outside the context.
     """
     work, machine = program.work, program.machine
-    if options.layers or options.stages or options.intervals:
-        raise TargetError(
-            "a sequence of kernels is timed call by call, without stages and layers",
-            way_out="leave out --per-layer, --per-stage and --intervals; --trace shows the calls",
-        )
     conditions = Conditions(timed_position(program, options.position), options.orchestration)
     kernels = [
         KernelTime(
