@@ -258,6 +258,8 @@ class Target(Generic[M, P]):
     """Where the units of a program lie, where that can be said; given what the network carries, by kernel."""
     has_details: bool = False
     """Whether it can note layers, stages and intervals, and make traces."""
+    has_trace: bool = False
+    """Whether it can make traces, be it without details."""
     has_experts: bool = False
     """Whether what it times depends on how many experts are read."""
     measures: Callable[[], Mapping[str, Measure[M, P]]] = _latency
