@@ -257,6 +257,10 @@ class Target(Generic[M, P]):
     """What a program uses of a resource minus what there is, by the resource."""
     terms: Callable[[M], Mapping[str, int]] = _terms
     """What expressions over a machine may name."""
+    objection: Callable[[Choice], TargetError | None] = lambda choice: None
+    """What of a choice has no meaning on such a machine."""
+    default_level: int = 2
+    """The level of optimisation where a command line says none: 0 unfused, 1 fused, 2 looped."""
 
 
 AnyTarget = Target[Any, Any]
@@ -266,5 +270,9 @@ def _sn40l() -> AnyTarget:
     return import_module(".sn40l.target", __package__).SN40L_TARGET
 
 
-TARGETS: Mapping[str, Callable[[], AnyTarget]] = {"sn40l": _sn40l}
+def _sequence() -> AnyTarget:
+    return import_module(".sequence.target", __package__).SEQUENCE_TARGET
+
+
+TARGETS: Mapping[str, Callable[[], AnyTarget]] = {"sn40l": _sn40l, "sequence": _sequence}
 """Our own targets by name, imported on first use."""

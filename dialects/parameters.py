@@ -45,6 +45,8 @@ def parameter(default: int, unit: str, source: str, *, least: int | None = None)
 class MachineParameters:
     """A machine as data: a parameter each field."""
 
+    sockets: int = parameter(1, "sockets", "1 is the smallest machine")
+
     def __post_init__(self) -> None:
         """Raises: ValueError for a value out of its bounds."""
         for one in fields(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
@@ -18,7 +19,7 @@ from xdsl.dialects.builtin import (
     UnitAttr,
     i64,
 )
-from xdsl.ir import Attribute, Operation, ParametrizedAttribute
+from xdsl.ir import Attribute, Operation
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
@@ -33,67 +34,61 @@ from xdsl.utils.exceptions import VerifyException
 
 from .dataflow_units import fail_at
 from .machine import SN40L, Machine
+from .module_machine import MachineAttribute, changes_from, machine_attribute, put_machine, values_of
 from .nn import StoredAttr, WeightOp
+from .parameters import MachineParameters
 from .tensors import expect, expect_known, size_bytes_of
-from .vocabulary import REGION_KINDS, TIERS
-
-MACHINE_ATTRIBUTE = "rdu.machine"
+from .vocabulary import HELP_MARK, REGION_KINDS, TIERS
 
 
 @irdl_attr_definition
-class MachineAttr(ParametrizedAttribute):
+class MachineAttr(MachineAttribute):
     """The machine of a module: what differs from the default SN40L, `#rdu.machine<{pmus = 64 : i64}>`."""
 
     name = "rdu.machine"
 
+    KEY: ClassVar[str] = "rdu.machine"
+    TARGET: ClassVar[str] = "sn40l"
+
     changes: DictionaryAttr
 
     def machine(self) -> Machine:
-        """The machine with all its parameters.
-
-        Raises: VerifyException for an unknown parameter or a value that is no positive integer.
-        """
         return _changed(self.changes)
 
     def verify(self) -> None:
         self.machine()
 
-    @staticmethod
-    def of(machine: Machine) -> MachineAttr:
-        """The attribute that stands for a machine."""
-        defaults = dict(SN40L.items())
-        changed = {
-            name: IntegerAttr(value, i64) for name, value in machine.items() if value != defaults[name]
-        }
-        return MachineAttr(DictionaryAttr(changed))
+    @classmethod
+    def of(cls, machine: MachineParameters) -> MachineAttr:
+        return MachineAttr(changes_from(SN40L, machine))
 
 
 @lru_cache(maxsize=64)
 def _changed(changes: DictionaryAttr) -> Machine:
     """The default machine with these changes, made once: every operation of a module may ask for it."""
-    values: dict[str, int] = {}
-    for name, value in changes.data.items():
-        if not isinstance(value, IntegerAttr):
-            raise VerifyException(f"machine parameter {name} is {value}, not an integer")
-        values[name] = value.value.data
     try:
-        return SN40L.with_values(values)
+        return SN40L.with_values(values_of(changes))
     except ValueError as error:
         raise VerifyException(str(error)) from error
 
 
 def machine_of(op: Operation) -> Machine:
-    """The machine of the module around an operation; the default SN40L where the module names none."""
-    module = op
-    while (parent := module.parent_op()) is not None:
-        module = parent
-    attribute = module.attributes.get(MACHINE_ATTRIBUTE)
-    return attribute.machine() if isinstance(attribute, MachineAttr) else SN40L
+    """The machine of the module around an operation; the default SN40L where the module names none.
+
+    Raises: VerifyException for a module that is for a machine of another class.
+    """
+    attribute = machine_attribute(op)
+    if attribute is None:
+        return SN40L
+    if not isinstance(attribute, MachineAttr):
+        what = f"the module is for a machine of the class {attribute.TARGET}, this is for an SN40L"
+        raise VerifyException(f"{what}{HELP_MARK}leave #{attribute.name} out of the module's attributes")
+    return attribute.machine()
 
 
 def set_machine(module: ModuleOp, machine: Machine) -> None:
     """Make `machine` the machine of the module."""
-    module.attributes[MACHINE_ATTRIBUTE] = MachineAttr.of(machine)
+    put_machine(module, MachineAttr.of(machine))
 
 
 @irdl_op_definition

@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ..dialects import nn
-from ..dialects.rdu_machine import machine_of
+from ..dialects.module_machine import parameters_of
 from ..dialects.tensors import shape_of, size_bytes_of
 
 KnobValue = int | str | bool
@@ -83,7 +83,7 @@ def module_facts(module: ModuleOp) -> dict[str, int]:
     weights = [op for op in module.ops if isinstance(op, nn.WeightOp)]
     states = [op for op in module.ops if isinstance(op, nn.StateOp)]
     return {
-        **dict(machine_of(module).items()),
+        **dict(parameters_of(module).items()),
         "largest_weight_bytes": max(map(_layer_bytes, weights), default=0),
         "largest_cache_bytes": max(map(_layer_bytes, states), default=0),
     }

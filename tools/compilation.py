@@ -10,8 +10,8 @@ from typing import Any
 from xdsl.context import Context
 
 from ..backends.targets import AnyTarget, Choice, TimeOptions, Timing
+from ..dialects.module_machine import sockets_of
 from ..dialects.nn import WeightOp
-from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from .bounds import allowing
 from .diagnostics import Diagnostic, report
@@ -36,9 +36,9 @@ def change_machine(given: ModuleInput, changes: Mapping[str, int]) -> None:
     """
     if changes and given.level not in IR_LEVELS[:2]:
         raise InputError(_too_late(given.path))
-    before = machine_of(given.module).sockets
+    before = sockets_of(given.module)
     set_parameters(given.target, given.module, changes)
-    if machine_of(given.module).sockets != before:
+    if sockets_of(given.module) != before:
         _check_is_whole(given, before)
 
 
@@ -125,7 +125,8 @@ class Compiler:
         A pipeline of the command line goes as far as it goes where no level is wanted. Of the choice, the
         fields that are `demanded` are not taken back; those that the command line says if that is None.
 
-        Raises: InputError for edits that say nothing if it is `strict`, DiagnosticException.
+        Raises: InputError for edits that say nothing if it is `strict`, TargetError for a choice that the
+            target has no use for, DiagnosticException.
         """
         mapping = self.options.mapping
         with allowing(mapping.max_rewrites):
@@ -136,6 +137,8 @@ class Compiler:
                 lowered = run_noted(self.ctx, given.module, passes, given.target, level, observer=observer)
             else:
                 assert level is not None, "default pipelines lead to a level"
+                if (error := given.target.objection(choice)) is not None:
+                    raise error
                 kept = frozenset(self.said if demanded is None else demanded)
                 feedback = Feedback(self.ctx, given.target, kept, mapping.edits, observer)
                 if strict:

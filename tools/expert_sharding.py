@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import ModuleOp
 
+from ..dialects.module_machine import sockets_of
 from ..dialects.nn import DistinctOp, WeightOp
-from ..dialects.rdu_machine import machine_of
 from .options import MappingOptions
 from .values import HELP_MARK, InputError
 
@@ -13,7 +13,7 @@ from .values import HELP_MARK, InputError
 def shares_out_experts(module: ModuleOp) -> bool:
     """Whether it is still open which socket has which experts."""
     split = any(isinstance(op, WeightOp) and op.shard_parts is not None for op in module.ops)
-    return has_experts(module) and machine_of(module).sockets > 1 and not split
+    return has_experts(module) and sockets_of(module) > 1 and not split
 
 
 def has_experts(module: ModuleOp) -> bool:

@@ -20,8 +20,8 @@ from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 
 from ..backends import DEFAULT_TARGET
 from ..backends.targets import AnyTarget, Choice
+from ..dialects.module_machine import sockets_of
 from ..dialects.nn import WeightOp
-from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import (
     EXPERT_SHARDINGS,
     GRANULARITIES,
@@ -172,7 +172,7 @@ def _check_not_below(name: str, leads_to: IrLevel, level: IrLevel) -> None:
 
 def _check_split(module: ModuleOp) -> None:
     """Raises: PassFailedException for a machine of several sockets over which nothing is split."""
-    sockets = machine_of(module).sockets
+    sockets = sockets_of(module)
     weights = (op for op in module.ops if isinstance(op, WeightOp))
     if sockets > 1 and not any(op.shard_parts is not None for op in weights):
         message = f"the model is for {sockets} sockets, and not split over them"

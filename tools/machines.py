@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
 from ..backends.targets import AnyTarget
-from ..dialects.rdu_machine import machine_of
+from ..dialects.module_machine import parameters_of
 from .values import HELP_MARK, InputError, parse_toml, read_toml, whole
 
 GROUP = "kl.machines"
@@ -99,7 +99,7 @@ def set_parameters(target: AnyTarget, module: ModuleOp, changes: Mapping[str, in
         machine = target.machine(module).with_values({**changes})
         if changes:
             target.set_machine(module, machine)
-        machine_of(module)
+        parameters_of(module)
     except (ValueError, VerifyException) as error:
         raise InputError(str(error)) from None
 

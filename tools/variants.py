@@ -236,7 +236,7 @@ def chosen(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: 
     """
     level, said = compiler.options.mapping.optimize, compiler.said
     if level != SEARCHED or given.level == "program":
-        wanted = DEFAULT_LEVEL if level is None else level
+        wanted = given.target.default_level if level is None else level
         return next(replace(one.choice, **said) for one in VARIANTS.values() if one.level == wanted)
     candidates: dict[Choice, str] = {}
     for name, variant in VARIANTS.items():

@@ -19,9 +19,9 @@ from xdsl.ir import Operation
 
 from ...dialects.dataflow import KernelOp, UnitOp
 from ...dialects.kernel import FunctionLikeOp, ScheduleOp, StepsOp
+from ...dialects.module_machine import sockets_of
 from ...dialects.nn import StateOp, WeightOp
 from ...dialects.operation import ComputeOp
-from ...dialects.rdu_machine import machine_of
 from ..collectives import shards
 from ..numerics import Operation as Meaning
 from ..specs import attributes_of, runs_of, spec_of_whole, tensor_spec, weight_specs
@@ -62,7 +62,7 @@ class Interpreter:
     def __init__(
         self, module: ModuleOp, weights: Mapping[str, Array], operations: Mapping[str, Meaning] | None = None
     ):
-        self.sockets = machine_of(module).sockets if _is_sharded(module) else 1
+        self.sockets = sockets_of(module) if _is_sharded(module) else 1
         self._weights = {
             op.sym_name.data: _parts_of_weight(op, weights, self.sockets)
             for op in module.ops

@@ -1,8 +1,8 @@
 """How long a step takes on a machine that runs one kernel after another: facts of a step, and the solver.
 
 Time of a step = sum over calls of (gap + its phases) + what a serving stack does. A phase is what runs
-between two points at which all of a processor waits: a kernel of a GPU library is one, a persistent kernel has
-many, with a barrier between two of them. Its time is
+between two points at which all of a processor waits: a kernel of a GPU library is one, a persistent kernel
+has many, with a barrier between two of them. Its time is
 
     smooth maximum of (bytes / bandwidth that is reached, FLOPs / peak that is reached)
     + collectives (latency + bytes by algorithm) + kernels that quantise rows

@@ -92,6 +92,8 @@ class LoopKernelsPass(ModulePass):
     """Names of kernels that stay out of loops, with or without `@`."""
     max_period: int = 64
     """Most kernels in a repeating pattern; the search takes time in proportion."""
+    unbounded: bool = False
+    """Whether the machine holds any kernel, as one does that runs operation after operation."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self._check_numbers(op)
@@ -156,7 +158,7 @@ class LoopRuns(RewritePattern):
         if not all(callee in self.kernels for callee in _callees(op)):
             return  # the kernels are of a lower level
         self.stacked |= {root_of(part) for part in _stacked_parts(op)}
-        fitter = LoopFitter(self.kernels, machine_of(op))
+        fitter = LoopFitter(self.kernels, None if self.options.unbounded else machine_of(op))
         plan = self._plan(op, fitter)
         for refusal in plan.refusals:
             add_remark(refusal.call, refusal.message)

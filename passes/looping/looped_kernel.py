@@ -165,7 +165,8 @@ class LoopFitter:
     """Builds looped kernels and asks whether they fit; it asks once for all runs that are alike."""
 
     kernels: Mapping[str, FuncOp]
-    machine: Machine
+    machine: Machine | None
+    """None for one that holds any kernel."""
     _troubles: dict[Hashable, str | None] = field(default_factory=dict[Hashable, str | None])
     _longest_tails: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
     """By likeness of the rounds: with how long a tail flat loops fit, and so with a shorter one."""
@@ -180,7 +181,7 @@ class LoopFitter:
 
     def too_large(self, kernel: FuncOp) -> str | None:
         """Why no loop with a kernel fits, whatever else it holds; None if one may."""
-        return too_large(kernel, self.machine)
+        return None if self.machine is None else too_large(kernel, self.machine)
 
     def build(self, run: Run) -> LoopedKernel:
         """The looped kernel of a run that nothing speaks against, with loops of loops where they fit."""
@@ -203,6 +204,8 @@ class LoopFitter:
 
     def _trouble(self, run: Run, loops: RunLoops | None) -> str | None:
         """What the machine has against these loops; None stands for the flat ones."""
+        if self.machine is None:
+            return None
         if loops is None and run.tail <= self._longest_tails.get(run.likeness, -1):
             return None
         likeness = run.likeness, run.tail, loops and loops.shape

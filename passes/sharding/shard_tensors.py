@@ -21,7 +21,7 @@ from xdsl.rewriter import InsertPoint
 from ...dialects import nn
 from ...dialects.collective import made_whole
 from ...dialects.kernel import FunctionLikeOp
-from ...dialects.rdu_machine import machine_of, set_machine
+from ...dialects.module_machine import set_sockets, sockets_of
 from ...dialects.sharding import PARTIAL, Split
 from ...dialects.tensors import element_type_of, shape_of
 from ...dialects.vocabulary import ExpertSharding
@@ -111,13 +111,13 @@ class ShardTensorsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.sockets < 0:
             fail(op, f"sockets is {self.sockets}", "give 1 or more, or 0 for those of the machine")
-        machine, split_before = machine_of(op), _is_split(op)
-        sockets = self.sockets or machine.sockets
-        if sockets != machine.sockets:
+        before, split_before = sockets_of(op), _is_split(op)
+        sockets = self.sockets or before
+        if sockets != before:
             if split_before:
-                message = f"the model is split over {machine.sockets} sockets already, not over {sockets}"
+                message = f"the model is split over {before} sockets already, not over {sockets}"
                 fail(op, message, "start from the whole model")
-            set_machine(op, machine.with_values({"sockets": sockets}))
+            set_sockets(op, sockets)
         if sockets > 1 and not split_before:
             _check_level(op)
             _split(op, plan_sharding(op, Sockets(sockets, self.experts)))

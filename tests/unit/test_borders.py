@@ -19,6 +19,7 @@ from kl.backends.routing import parse_routing
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.serialize import parse_program
 from kl.dialects.machine import BOUNDS, MOST_PMU_BYTES, MOST_SWITCHES, SN40L, Machine
+from kl.dialects.sequence_machine import SequenceMachine
 from kl.explore.errors import SpaceError, StudyError
 from kl.explore.expressions import MOST_CHARACTERS, make_constraint
 from kl.explore.parameters import Integer, Permutation, Real
@@ -51,7 +52,8 @@ def test_every_parameter_has_a_bound_and_a_reason():
         most, reason = Machine.bound_of(one.name)
         assert getattr(SN40L, one.name) <= most < 2**63
         assert reason
-    assert {one.metadata["unit"] for one in fields(Machine)} == {*BOUNDS}
+    classes = (Machine, SequenceMachine)
+    assert {one.metadata["unit"] for kind in classes for one in fields(kind)} == {*BOUNDS}
     assert Machine.bound_of("pmus")[0] * MOST_PMU_BYTES < 2**63
 
 

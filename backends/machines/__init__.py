@@ -1,0 +1,1 @@
+"""Machines that come with `kl`: a TOML file each, found by its name."""

@@ -1,0 +1,86 @@
+"""Machines that run kernel after kernel as a target: what the tools do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from ...dialects.sequence import sequence_machine_of, set_sequence_machine
+from ...dialects.sequence_machine import SequenceMachine
+from ...dialects.vocabulary import IrLevel
+from ..targets import Choice, Target, TargetError
+
+if TYPE_CHECKING:
+    from .program import Program
+
+REASONS = {
+    "resident": ("no weight stays in SRAM: a kernel's registers and caches are gone with it", "--resident"),
+    "spill": ("there is one memory, and nothing to spill to", "--spill"),
+    "steps_per_call": ("a call makes one step; the next one is another graph", "--steps-per-call"),
+}
+"""What of a choice has no meaning here: why, and the option to leave out."""
+
+
+def pipeline(level: IrLevel, choice: Choice) -> str:
+    """The passes that lead to the kernel level."""
+    assert level == "kernel", "nothing leads further"
+    experts = "" if choice.expert_sharding == "ffn" else f"{{experts={choice.expert_sharding}}}"
+    passes = [
+        f"shard-tensors{experts}",
+        f"outline-kernels{{granularity={choice.fusion}}}",
+        "merge-identical-kernels",
+    ]
+    if choice.loop:
+        excluded = ",".join(f'"{name}"' for name in choice.unlooped)
+        # A persistent kernel has no units that would have to suffice.
+        passes.append(f"loop-kernels{{{f'exclude={excluded} ' if excluded else ''}unbounded=true}}")
+    if choice.single_call:
+        passes.append("join-calls{unbounded=true}")
+    return ",".join(passes)
+
+
+def objection(choice: Choice) -> TargetError | None:
+    """What of a choice has no meaning on such machines."""
+    asked = {"resident": choice.resident, "spill": choice.spill, "steps_per_call": choice.steps_per_call > 1}
+    for name, is_asked in asked.items():
+        if is_asked:
+            reason, option = REASONS[name]
+            return TargetError(f"on a sequence of kernels {reason}", way_out=f"leave out {option}")
+    return None
+
+
+def _late(module: str, name: str) -> Callable[..., Any]:
+    """A function of a file of this folder, which is imported when the function is first called."""
+    return lambda *arguments: getattr(import_module(f".{module}", __package__), name)(*arguments)
+
+
+def _compile(module: ModuleOp, name: str) -> Program:
+    from .facts import step_work
+    from .program import Program, check_program
+
+    return check_program(Program(step_work(module, name), sequence_machine_of(module)))
+
+
+def _recognises(text: str) -> bool:
+    from .program import DOCUMENT
+
+    return DOCUMENT.match(text) is not None
+
+
+SEQUENCE_TARGET = Target[SequenceMachine, "Program"](
+    name="sequence",
+    level="kernel",
+    pipeline=pipeline,
+    machine=sequence_machine_of,
+    set_machine=set_sequence_machine,
+    compile=_compile,
+    time=_late("timing", "time_program"),
+    dump=_late("program", "dump_program"),
+    recognises=_recognises,
+    load=_late("program", "load_program"),
+    default_level=0,
+    objection=objection,
+)

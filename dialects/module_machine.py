@@ -1,0 +1,93 @@
+"""The machine of a module, of whatever class: what passes and tools ask that need its sockets alone."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, i64
+from xdsl.ir import Operation, ParametrizedAttribute
+from xdsl.utils.exceptions import VerifyException
+
+from .machine import SN40L
+from .parameters import MachineParameters
+
+
+class MachineAttribute(ParametrizedAttribute):
+    """What the attributes of all classes of machines have in common: how a module carries its machine."""
+
+    KEY: ClassVar[str]
+    """The name under which a module has it."""
+    TARGET: ClassVar[str]
+    """The target that compiles for such machines."""
+
+    def machine(self) -> MachineParameters:
+        """The machine with all its parameters.
+
+        Raises: VerifyException for an unknown parameter or a value that is no positive integer.
+        """
+        raise NotImplementedError(f"{self.name} has no machine")
+
+    @classmethod
+    def of(cls, machine: MachineParameters) -> Self:
+        """The attribute that stands for a machine."""
+        raise NotImplementedError(f"{cls.name} stands for no machine")
+
+
+def changes_from(default: MachineParameters, machine: MachineParameters) -> DictionaryAttr:
+    """What a machine has other than the default one."""
+    usual = dict(default.items())
+    return DictionaryAttr(
+        {name: IntegerAttr(value, i64) for name, value in machine.items() if value != usual[name]}
+    )
+
+
+def values_of(changes: DictionaryAttr) -> dict[str, int]:
+    """The parameters that an attribute changes.
+
+    Raises: VerifyException for what is no integer.
+    """
+    values: dict[str, int] = {}
+    for name, value in changes.data.items():
+        if not isinstance(value, IntegerAttr):
+            raise VerifyException(f"machine parameter {name} is {value}, not an integer")
+        values[name] = value.value.data
+    return values
+
+
+def machine_attribute(op: Operation) -> MachineAttribute | None:
+    """The machine that the module around an operation says it is for; None where it says nothing."""
+    module = op
+    while (parent := module.parent_op()) is not None:
+        module = parent
+    found = (one for one in module.attributes.values() if isinstance(one, MachineAttribute))
+    return next(found, None)
+
+
+def parameters_of(op: Operation) -> MachineParameters:
+    """The parameters of the machine of the module around an operation, of whatever class it is."""
+    attribute = machine_attribute(op)
+    return SN40L if attribute is None else attribute.machine()
+
+
+def sockets_of(op: Operation) -> int:
+    """The sockets of the machine of the module around an operation."""
+    return parameters_of(op).sockets
+
+
+def put_machine(module: ModuleOp, attribute: MachineAttribute) -> None:
+    """Make a machine that of a module; one of another class makes room."""
+    for name in [name for name, one in module.attributes.items() if isinstance(one, MachineAttribute)]:
+        del module.attributes[name]
+    module.attributes[attribute.KEY] = attribute
+
+
+def set_sockets(module: ModuleOp, sockets: int) -> None:
+    """Give the machine of a module so many sockets.
+
+    Raises: ValueError for a number that no machine has.
+    """
+    from .rdu_machine import MachineAttr
+
+    attribute = machine_attribute(module)
+    kind = MachineAttr if attribute is None else type(attribute)
+    put_machine(module, kind.of(parameters_of(module).with_values({"sockets": sockets})))
