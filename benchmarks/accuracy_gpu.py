@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -16,14 +17,14 @@ from pathlib import Path
 
 from kl.backends.sequence.costs import StepWork
 from kl.backends.sequence.program import Program, dump_program, load_program
-from kl.dialects.sequence_machine import SequenceMachine
+from kl.dialects.sequence_machine import H100, SequenceMachine
 from kl.tools.calibration.constants import OF_A_MACHINE, Constant, Observation, Values, predicted
 from kl.tools.calibration.fitting import groups_of, held_out, in_sample, with_one_point
 from kl.tools.calibration.tables import Model
 from kl.tools.calibration.works import step_of
-from kl.tools.machines import sequence_machine
 
 DATA = Path(__file__).parent / "data"
+FOLDER = Path(__file__).parents[1] / "backends/machines"
 STEPS, FITS = DATA / "gpu_steps.json", DATA / "gpu_constants.json"
 COMMAND = ".venv/bin/python benchmarks/accuracy.py --compile --fit"
 LOW_BATCH = "low batch"
@@ -85,6 +86,14 @@ class Row:
         """As readers see it."""
         lengths = f"{self.input}/{self.output}"
         return f"{self.model} {self.type}, {self.machine} x {self.tp}, {self.backend}, batch {self.batch}, {lengths}"
+
+
+@cache
+def machine(name: str) -> SequenceMachine:
+    """A machine of ours, one processor of it."""
+    said = tomllib.loads((FOLDER / f"{MACHINES.get(name, name)}.toml").read_text(encoding="utf-8"))
+    base = machine(said["base"]) if "base" in said else H100
+    return base.with_values({key: value for key, value in said.items() if type(value) is int})
 
 
 @cache

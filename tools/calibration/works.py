@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from xdsl.context import Context
@@ -85,5 +85,3 @@ def _observation(measured: Measurement, work: StepWork, machine: SequenceMachine
         measured.seconds,
         measured.group,
     )
-
-
