@@ -259,6 +259,8 @@ class Target(Generic[M, P]):
     """What expressions over a machine may name."""
     objection: Callable[[Choice], TargetError | None] = lambda choice: None
     """What of a choice has no meaning on such a machine."""
+    whole_machines: bool = False
+    """Whether a file of a machine says all parameters, or names the machine that it is based on."""
     default_level: int = 2
     """The level of optimisation where a command line says none: 0 unfused, 1 fused, 2 looped."""
 

@@ -44,7 +44,9 @@ SHARED = (
     "cycles",
     "seconds",
     "bytes",
+    "memory_bytes",
     "ledger_cycles",
+    "ledger_seconds",
 )
 """What the document of a variant has of that of `kl time`, as far as the target says it."""
 
@@ -84,11 +86,16 @@ class Comparison:
 
 
 def compared(
-    options: ComparisonOptions, watcher: Watcher = LOOKS_AWAY, given: Input | None = None
+    options: ComparisonOptions,
+    watcher: Watcher = LOOKS_AWAY,
+    given: Input | None = None,
+    *,
+    only_levels: bool = False,
 ) -> Comparison:
     """Compile and time all variants of what a command line says; the watcher is told of each.
 
-    What is `given` has been read before, with the machine that the options say.
+    What is `given` has been read before, with the machine that the options say. Variants that no level of
+    optimisation stands for are left out if there are to be `only_levels`.
 
     Raises: InputError for an input that has its kernels already, and for edits that no variant has;
         ParseError, VerifyException, OSError.
@@ -106,6 +113,7 @@ def compared(
     choices = {
         name: replace(_choice(options, variant.choice), expert_sharding=sharding)
         for name, variant in VARIANTS.items()
+        if not only_levels or variant.level is not None
     }
     check_variants(compiler, given, choices.values())
     results = attempt_all(

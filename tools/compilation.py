@@ -19,7 +19,7 @@ from .expert_sharding import check_experts
 from .feedback import Feedback, Lowered, run_noted
 from .inputs import Input, ModuleInput, naming, read_input
 from .lowering import default_passes
-from .machines import check_parameters, set_parameters
+from .machines import set_parameters
 from .mapping import check_edits, check_effects, check_mapping, said
 from .observer import LOOKS_AWAY, Observer
 from .options import CompilerOptions
@@ -82,7 +82,7 @@ class Compiler:
             VerifyException, OSError.
         """
         model, machine = self.options.model, self.options.machine
-        what = (self.ctx, model.input, model.parameters, machine.target)
+        what = (self.ctx, model.input, model.parameters, machine.kind)
         published = model.published
         given = read_input(*what, model.frontend, published, elsewhere=elsewhere, text=self.text)
         check_mapping(self.options.mapping, given.path, given.level)
@@ -91,7 +91,7 @@ class Compiler:
             raise InputError(
                 f"{given.path} is at the level {level}, {target.name} takes the level {target.level}"
             )
-        changes = machine.changes(check_parameters(given.target))
+        changes = machine.changes(given.target)
         if given.level != "program":
             change_machine(given, changes)
             check_experts(self.options.mapping, given.module, given.path)

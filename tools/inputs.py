@@ -12,6 +12,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from ..backends.targets import AnyTarget, TargetError
+from ..dialects.module_machine import machine_attribute
 from ..dialects.vocabulary import IrLevel
 from ..frontends import SavedProgram, Text, load_model
 from .driver import check_module, fill_locations, level_of
@@ -107,13 +108,30 @@ def read_input(
         read = frontend.read(ctx, Text(path, data, parameters, other_operations))
     if isinstance(read, SavedProgram):
         if target not in (None, read.target):
-            raise InputError(f"{path} is a program for {read.target} already, --target says {target}")
+            raise InputError(f"{path} is a program for {read.target} already, not for {target}")
         return ProgramInput(path, read.program, find_target(read.target))
     check_module(read)
     fill_locations(read)
     name = "stdin" if path == STDIN else Path(path).stem
     source = Source(path, data.decode("utf-8", "replace"))
-    return ModuleInput(path, name, level_of(read), read, find_target(target), source=source)
+    return ModuleInput(path, name, level_of(read), read, _target_of(path, read, target), source=source)
+
+
+def _target_of(path: str, module: ModuleOp, asked: str | None) -> AnyTarget:
+    """The target that is asked for, or that of the machine which a module names.
+
+    Raises: InputError where both are there and do not agree.
+    """
+    attribute = machine_attribute(module)
+    if attribute is None or asked in (None, attribute.TARGET):
+        return find_target(asked if attribute is None else attribute.TARGET)
+    target = find_target(asked)
+    if level_of(module) == "nn":
+        return target
+    raise InputError(
+        f"{path} has kernels for a machine of the class {attribute.TARGET}, not {asked}{HELP_MARK}"
+        "start from the model, or from IR at the nn level"
+    )
 
 
 def _read_plain(path: str) -> tuple[str, bytes]:

@@ -5,16 +5,18 @@ Nothing here imports more than the standard library and the vocabulary, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ..backends import DEFAULT_TARGET
 from ..dialects.vocabulary import Granularity, Orchestration
 from .command_line import Natural, Positive, group, option, options
 from .pipelines import Edit, insertion, removal
 from .values import LEVELS_TEXT, Number, assignments, optimization, whole
+
+if TYPE_CHECKING:
+    from ..backends.targets import AnyTarget
 
 AskedSharding = Literal["ffn", "sockets", "auto"]
 """A way to share out experts, or that of both which is faster."""
@@ -118,9 +120,11 @@ class ModelOptions:
 class MachineOptions:
     """The machine to compile for."""
 
-    target: str | None = option(f"the kind of machine (default: {DEFAULT_TARGET})", metavar="NAME")
+    target: str | None = option(
+        f"the class of the machine (default: that of --machine, else {DEFAULT_TARGET})", metavar="NAME"
+    )
     machine: str | bool | None = option(
-        "machine parameters: a TOML file, or a machine that another package brings, by name",
+        "the machine: a name that `kl machines` lists, or a TOML file of parameters",
         metavar="MACHINE",
     )
     """A file or a name; True for a bare `--machine`, where that may be."""
@@ -131,10 +135,20 @@ class MachineOptions:
     )
     sockets: Positive | None = option("sockets of the machine")
 
-    def changes(self, check: Callable[[dict[str, int]], object]) -> dict[str, int]:
-        """The parameters that are changed; a later kind of option wins over an earlier one.
+    @property
+    def kind(self) -> str | None:
+        """The target: what `--target` says, or the class of the machine; None where neither is said.
 
-        `check` raises an InputError for values that are no machine; it is asked of those of `machine`.
+        Raises: InputError where these do not agree, and for a machine that cannot be read; OSError.
+        """
+        if not isinstance(self.machine, str):
+            return self.target
+        from .machine_files import kind_of
+
+        return kind_of(self.machine, self.target)
+
+    def changes(self, target: AnyTarget) -> dict[str, int]:
+        """The parameters that are changed; a later kind of option wins over an earlier one.
 
         Raises: InputError for a file or a value that cannot be read, OSError.
         """
@@ -142,7 +156,7 @@ class MachineOptions:
         if isinstance(self.machine, str):
             from .machines import machine_values
 
-            changes |= machine_values(self.machine, check)
+            changes |= machine_values(self.machine, target)
         changes |= assignments("--set", self.set)
         if self.sockets is not None:
             changes["sockets"] = self.sockets
@@ -228,6 +242,11 @@ class ComparisonOptions:
     steps_per_call: Positive | None = option(
         "decode steps of a call in the variant that loops over them (default: 8)"
     )
+    machines: str | None = option(
+        "compare unfused, fused and looped on these machines, each held against the last one: names that"
+        " `kl machines` lists, or files",
+        metavar="A,B,C",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +273,7 @@ class TuningOptions:
         machine={
             "nargs": "?",
             "const": True,
-            "help": "machine parameters, as a TOML file or the name of a machine that another package brings;"
+            "help": "the machine: a name that `kl machines` lists, or a TOML file of parameters;"
             " without MACHINE, tune the machine alone, not the mapping",
         }
     )

@@ -60,7 +60,6 @@ VARIANTS: Mapping[str, Variant] = {
 """By name, each behind the one that it is built on."""
 SEARCHED = 3
 """The level of optimisation that takes the fastest variant."""
-DEFAULT_LEVEL = 2
 DEMANDED = frozenset({"fusion", "loop", "resident", "single_call", "steps_per_call"})
 """What makes a variant what it is, and is not taken back."""
 NOT_STEPPED, NOT_SINGLE = "steps are not looped: ", "calls are not joined: "
@@ -81,6 +80,8 @@ class Timed:
     """The passes that made it."""
     unmet: tuple[Edit, ...] = ()
     """The edits of the command line whose pass is not in the variant's pipeline."""
+    default_level: int = 2
+    """The level that its target takes where nothing is said."""
 
     @property
     def step_seconds(self) -> float:
@@ -156,7 +157,8 @@ class Trial:
                 return Refused(name, choice, _left(NOT_SINGLE, lowered.remarks), not self.quiet, level)
             self.watcher.built(name, given, program, timing)
             back, passes = lowered.taken_back, lowered.pipeline
-            return Timed(name, lowered.choice, timing, level, back, passes, unmet)
+            usual = given.target.default_level
+            return Timed(name, lowered.choice, timing, level, back, passes, unmet, usual)
         except (DiagnosticException, TargetError) as error:
             diagnostic = describe(error)
             assert diagnostic is not None, "both are about the input"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ...dialects.sequence_machine import H100, SequenceMachine
 from ...dialects.sizes import exact_bytes_text
+from ..json_text import json_text
 from ..targets import TargetError
 from .costs import Phase, StepWork
 
@@ -70,7 +71,7 @@ def dump_program(program: Program) -> str:
     """A program as JSON; of the machine what differs from one H100."""
     machine = dict(program.machine.items() - dict(H100.items()).items())
     body = {"format": FORMAT, "version": VERSION, "machine": machine, "work": asdict(program.work)}
-    return json.dumps(body, indent=1) + "\n"
+    return json_text(body) + "\n"
 
 
 def load_program(data: bytes) -> Program:

@@ -81,6 +81,7 @@ SEQUENCE_TARGET = Target[SequenceMachine, "Program"](
     dump=_late("program", "dump_program"),
     recognises=_recognises,
     load=_late("program", "load_program"),
+    whole_machines=True,
     default_level=0,
     objection=objection,
 )

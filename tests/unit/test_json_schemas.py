@@ -87,12 +87,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 DETAILS = ("--per-layer", "--per-stage", "--intervals", "--window", "20000:22000")
 RUNS = {
-    "time": [[MINI], [MIXTURE, *DETAILS], [TINY, "--set", "hbm_bytes=200000", "--spill"]],
-    "compare": [[MINI], ["empty.kl"]],
+    "time": [
+        [MINI],
+        [MINI, "--machine", "h100"],
+        [MINI, "--machine", "dgx-h100", "--loop"],
+        [MIXTURE, *DETAILS],
+        [TINY, "--set", "hbm_bytes=200000", "--spill"],
+    ],
+    "compare": [[MINI], ["empty.kl"], [MINI, "--machines", "sn40l-8,h100"]],
     "show": [[MINI, "-o", "page.html"]],
     "run": [[TINY, "--check"], [TINY, "--stop-token", "3", "--steps-per-call", "2", "--steps", "2"]],
     "compile": [[MINI, "--memory", "--floorplan", "--ir-after-all"], ["empty.kl"], [MINI, "-o", "x.mlir"]],
     "import": [[str(EXAMPLES / "qwen3_tiny.json")]],
+    "machines": [[], ["b200"]],
     "examples": [[]],
     "explore": [
         [str(SCENARIOS / "branin.json"), "--function", f"{FUNCTIONS}branin", "--budget", "6"],

@@ -94,7 +94,7 @@ WRONG = {
     "missing": "machine 'missing' of the package kl-machines cannot be read: FileNotFoundError: ",
     "raises": "machine 'raises' of the package kl-machines cannot be read: SystemExit: no licence",
     "number": "kl_machines.objects:NUMBER is no mapping of parameters, and no file.toml",
-    "hafl": "no machine 'hafl', and no such file\nhelp: did you mean half? known are broken, half, huge, ",
+    "hafl": "no machine 'hafl', and no such file\nhelp: did you mean half? known are a100, b200, broken, ",
     "none.toml": "none.toml: No such file or directory",
 }
 
@@ -119,12 +119,13 @@ def test_a_name_that_two_packages_have_is_an_error(site: Path, capsys: Capture):
     assert "the packages kl-machines and kl-others have a machine 'half' each" in capsys.readouterr().err
 
 
-def test_without_packages_the_error_says_so(site: Path, capsys: Capture):
+def test_without_packages_there_are_ours(site: Path, capsys: Capture):
     [info] = site.glob("*.dist-info")
     info.rename(site / "gone")
     invalidate_caches()
     assert main(["time", MINI, "--machine", "half"]) == 1
-    assert "help: no installed package brings any; a file is TOML" in capsys.readouterr().err
+    known = "a100, b200, dgx-h100, h100, h200, sn40l-16, sn40l-8"
+    assert f"help: known are {known}; a file is TOML" in capsys.readouterr().err
 
 
 def test_tuning_takes_a_name_too(tmp_path: Path, capsys: Capture):

@@ -238,7 +238,7 @@ def test_a_saved_program_is_recognised(toy: Path, model: str, tmp_path: Path):
     assert output(toy, *compiled) == ""
     assert document(toy, "time", path)["cost_ns"] == {"block": 4500}
     done = kl(toy, "time", path, "--target", "sn40l")
-    assert f"{path} is a program for toy already, --target says sn40l" in done.stderr
+    assert f"{path} is a program for toy already, not for sn40l" in done.stderr
 
 
 def test_a_toy_model_for_the_default_target_and_our_model_for_a_toy(toy: Path, model: str):

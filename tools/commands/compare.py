@@ -23,6 +23,8 @@ class Command:
 
 def run(command: Command) -> int:
     """Compile and time all variants; 1 if all of them are refused."""
+    if command.comparison.machines is not None:
+        return _run_machines(command)
     from ..comparison import compared
 
     found = compared(command.comparison)
@@ -31,6 +33,26 @@ def run(command: Command) -> int:
     elif found.works:
         print_comparison(found.results)
     found.report()
+    return 0 if found.works else 1
+
+
+def _run_machines(command: Command) -> int:
+    """Compile and time a model on several machines; 1 if all variants are refused on all of them."""
+    from ..machine_comparison import compared_machines
+
+    found = compared_machines(command.comparison)
+    if command.comparison.json:
+        print_json(found.documents())
+    elif found.works:
+        table = found.table()
+        print(f"{found.machines[0].comparison.given.name} on {len(found.machines)} machines", end="\n\n")
+        print_table(table.columns, table.rows, table.texts)
+        print()
+        for line in found.notes():
+            print(line)
+    if not found.works:
+        for one in found.machines:
+            one.comparison.report()
     return 0 if found.works else 1
 
 
@@ -149,7 +171,7 @@ def comparison_notes(results: list[Timed | Refused]) -> list[str]:
 def variant_notes(results: list[Timed | Refused]) -> list[str]:
     """What is slower or less than it should be, what levels and rooflines are, what is read, a first call."""
     from ..comparison import slower_than
-    from ..variants import DEFAULT_LEVEL, SEARCHED, Timed
+    from ..variants import SEARCHED, Timed
 
     timed, lines = [one for one in results if isinstance(one, Timed)], list[str]()
     for one in timed:
@@ -159,7 +181,7 @@ def variant_notes(results: list[Timed | Refused]) -> list[str]:
             base, times = slower
             lines.append(f"{one.name} takes {times:.3f} times as long as {base.name}, on which it is built")
     lines.append(
-        f"-O{DEFAULT_LEVEL} is the default, -O{SEARCHED} the fastest; "
+        f"-O{timed[0].default_level} is the default, -O{SEARCHED} the fastest; "
         "kl run and kl compile make several steps a call with --steps-per-call alone"
     )
     for one in timed:

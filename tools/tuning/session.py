@@ -21,7 +21,6 @@ from ...explore.space import Point, Space
 from ...explore.studies.study import StudyPlan
 from ...passes.knobs import KnobValue
 from ..driver import parse_passes
-from ..machines import check_parameters
 from ..mapping import check_names
 from ..options import MachineOptions, ModelOptions, TuningOptions
 from ..parameters import parameters_of
@@ -82,7 +81,7 @@ def make_session(model: ModelOptions, tuning: TuningOptions, study: StudyOptions
     DiagnosticException where the model cannot be split, and what reading a model raises.
     """
     alone = tuning.machine.machine is True
-    machines = _machine_parameters(tuning, find_target(tuning.machine.target), alone)
+    machines = _machine_parameters(tuning, find_target(tuning.machine.kind), alone)
     names = [parameter.name for parameter in machines]
     source = _source(model, tuning.machine)
     given, terms = _machine(source), source.found.terms(_machine(source))
@@ -129,8 +128,8 @@ def _machine_parameters(
 def _source(model: ModelOptions, machine: MachineOptions) -> Source:
     if model.input == STDIN:
         raise InputError(f"stdin cannot be tuned{HELP_MARK}give a file, each process reads it again")
-    target = find_target(machine.target)
-    changes = machine.changes(check_parameters(target))
+    target = find_target(machine.kind)
+    changes = machine.changes(target)
     parameters = tuple(model.parameters.items())
     return Source(model.input, parameters, tuple(changes.items()), target.name, model.published)
 

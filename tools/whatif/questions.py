@@ -15,8 +15,8 @@ from ..examples import examples, find_input
 from ..options import CompilerOptions, TimingOptions
 from ..parameters import Parameter, parameters_of
 from ..terminal import progress
+from ..universe import find_target
 from ..values import HELP_MARK, OPTIMIZATIONS, STDIN, InputError
-from ..variants import DEFAULT_LEVEL
 from .answers import Answer, Curve, Matrix, Refused, Sensitivity, WhatIf
 from .evaluation import answer_of, time_points, timing_of
 from .points import Point
@@ -90,7 +90,7 @@ class Plan:
     def answered(self, ask: Ask) -> WhatIf:
         """With the answers."""
         level = self.point.compiler.mapping.optimize
-        level = DEFAULT_LEVEL if level is None else level
+        level = find_target(self.point.compiler.machine.kind).default_level if level is None else level
         return WhatIf(
             Path(self.point.compiler.model.input).stem,
             f"{OPTIMIZATIONS[level]} (-O{level})",
