@@ -80,9 +80,13 @@ def calibrated(machine: SequenceMachine, constants: Iterable[Constant], values: 
     return machine
 
 
-def predicted(observation: Observation, constants: Sequence[Constant], values: Values) -> float:
-    """Seconds of a step with these constants."""
-    its = [one for one in constants if applies(one, observation)]
+def predicted(observation: Observation, constants: Iterable[Constant], values: Values) -> float:
+    """Seconds of a step with those of the constants that apply to it."""
+    return timed(observation, [one for one in constants if applies(one, observation)], values)
+
+
+def timed(observation: Observation, its: Sequence[Constant], values: Values) -> float:
+    """Seconds of a step with its constants, all of which apply to it."""
     machine = calibrated(observation.machine, its, values)
     return step_seconds(machine, observation.work, Conditions(observation.position))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..values import HELP_MARK, InputError
-from .constants import Constant, Observation, Values, applies, predicted
+from .constants import Constant, Observation, Values, applies, predicted, timed
 
 NOISE = 0.05
 """Assumed: measured steps scatter by so much; what a prior weighs against them depends on it."""
@@ -40,19 +40,37 @@ def fitted(observations: Sequence[Observation], constants: Sequence[Constant], s
     Raises: InputError without scipy.
     """
     least_squares = _least_squares()
-    free = [one for one in constants if any(applies(one, seen) for seen in observations)]
+    seen = [(one, [its for its in constants if applies(its, one)]) for one in observations]
+    used = {its.name for _, all_its in seen for its in all_its}
+    free = [one for one in constants if one.name in used]
 
     def values(x: Sequence[float]) -> Values:
         return {**start, **{one.name: one.prior * math.exp(part) for one, part in zip(free, x, strict=True)}}
 
+    def misfit(one: Observation, its: Sequence[Constant], x: Sequence[float]) -> float:
+        return math.log(timed(one, its, values(x)) / one.seconds) / NOISE
+
     def residuals(x: Sequence[float]) -> list[float]:
-        now = values(x)
-        data = (math.log(predicted(seen, constants, now) / seen.seconds) / NOISE for seen in observations)
+        data = [misfit(one, its, x) for one, its in seen]
         return [*data, *(part / math.log(one.factor) for one, part in zip(free, x, strict=True))]
 
+    def slope(one: Observation, its: Sequence[Constant], x: Sequence[float], number: int) -> float:
+        """By central differences."""
+        if free[number] not in its:
+            return 0.0
+        high, low = (
+            misfit(one, its, [part + step * (at == number) for at, part in enumerate(x)])
+            for step in (_STEP, -_STEP)
+        )
+        return (high - low) / (2 * _STEP)
+
     def derivatives(x: Sequence[float]) -> list[list[float]]:
-        columns = [_slope(residuals, x, number) for number in range(len(x))]
-        return [list(row) for row in zip(*columns, strict=True)]
+        data = [[slope(one, its, x, number) for number in range(len(free))] for one, its in seen]
+        kept = [
+            [(at == number) / math.log(one.factor) for at in range(len(free))]
+            for number, one in enumerate(free)
+        ]
+        return [*data, *kept]
 
     begin = [math.log(start[one.name] / one.prior) for one in free]
     most = [math.log(_most(one, observations) / one.prior) - 2 * _STEP for one in free]
@@ -70,15 +88,6 @@ def _least_squares() -> Callable[..., Any]:
             f"fitting needs scipy, which is not installed{HELP_MARK}pip install 'kernel-looping[calibrate]'"
         ) from None
     return least_squares
-
-
-def _slope(
-    residuals: Callable[[Sequence[float]], list[float]], x: Sequence[float], number: int
-) -> list[float]:
-    """By central differences."""
-    ends = [[part + (sign * _STEP if at == number else 0.0) for at, part in enumerate(x)] for sign in (1, -1)]
-    high, low = map(residuals, ends)
-    return [(one - other) / (2 * _STEP) for one, other in zip(high, low, strict=True)]
 
 
 def _most(constant: Constant, observations: Sequence[Observation]) -> float:
