@@ -1,15 +1,14 @@
 """Measured decode on GPUs beside ours: the form fixed, the constants fitted with each generation held out.
 
-`data/gpu_decode.csv` has the points, `accuracy_extract.py` says where from. What a step does is compiled by `kl`
-from the model's config, kernel by kernel, and kept in `data/gpu_steps.json`; a point is timed at the mean position
-of what was measured, input + output / 2. Assumed: caches are f8e4m3 where matrices are fp8 or fp4.
+`data/gpu_decode.csv` has the points, `accuracy_extract.py` says where from. What a step does is compiled by
+`kl` from the model's config, kernel by kernel, and kept in `data/gpu_steps.json`; a point is timed at the mean
+position of what was measured, input + output / 2. Assumed: caches are f8e4m3 where matrices are fp8 or fp4.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -19,12 +18,12 @@ from kl.backends.sequence.costs import StepWork
 from kl.backends.sequence.program import Program, dump_program, load_program
 from kl.dialects.sequence_machine import H100, SequenceMachine
 from kl.tools.calibration.constants import OF_A_MACHINE, Constant, Observation, Values, predicted
-from kl.tools.calibration.fitting import groups_of, held_out, in_sample, with_one_point
+from kl.tools.calibration.fitting import fitted, groups_of, held_out, priors, with_one_point
 from kl.tools.calibration.tables import Model
 from kl.tools.calibration.works import step_of
+from kl.tools.machine_files import find_machine
 
 DATA = Path(__file__).parent / "data"
-FOLDER = Path(__file__).parents[1] / "backends/machines"
 STEPS, FITS = DATA / "gpu_steps.json", DATA / "gpu_constants.json"
 COMMAND = ".venv/bin/python benchmarks/accuracy.py --compile --fit"
 LOW_BATCH = "low batch"
@@ -42,11 +41,11 @@ def constants() -> tuple[Constant, ...]:
     for each serving stack."""
     by_name = {one.parameter: one for one in OF_A_MACHINE}
     stream, serving = by_name.pop("memory_permille"), by_name.pop("serving_ns")
-    blackwell = "B200: what streams of weights reach in published runs of libraries that are new to it"
+    blackwell = replace(stream, name="stream efficiency, Blackwell", prior=750, factor=1.1, tag="Blackwell")
     return (
         *by_name.values(),
         replace(stream, name="stream efficiency, Hopper", tag="Hopper"),
-        replace(stream, name="stream efficiency, Blackwell", prior=750, factor=1.1, tag="Blackwell", source=blackwell),
+        replace(blackwell, source="Assumed: 0.75, as published decode on B200 suggests"),
         replace(serving, name="TensorRT-LLM, a step", prior=300_000, tag="trtllm", source="0.3 ms"),
         replace(serving, name="vLLM, a step", prior=950_000, tag="vllm", source="0.9 to 1.0 ms"),
     )  # fmt: skip
@@ -84,16 +83,14 @@ class Row:
     @property
     def label(self) -> str:
         """As readers see it."""
-        lengths = f"{self.input}/{self.output}"
-        return f"{self.model} {self.type}, {self.machine} x {self.tp}, {self.backend}, batch {self.batch}, {lengths}"
+        where = f"{self.machine} x {self.tp}, {self.backend}"
+        return f"{self.model} {self.type}, {where}, batch {self.batch}, {self.input}/{self.output}"
 
 
 @cache
 def machine(name: str) -> SequenceMachine:
     """A machine of ours, one processor of it."""
-    said = tomllib.loads((FOLDER / f"{MACHINES.get(name, name)}.toml").read_text(encoding="utf-8"))
-    base = machine(said["base"]) if "base" in said else H100
-    return base.with_values({key: value for key, value in said.items() if type(value) is int})
+    return H100.with_values({**find_machine(MACHINES.get(name, name)).values})
 
 
 @cache
@@ -172,7 +169,7 @@ def fit() -> Fits:
     for known, rest in with_one_point(points, its):
         one_point[known.group] += [one.error for one in rest]
     errors = {group: tuple(found) for group, found in one_point.items()}
-    return Fits(COMMAND, in_sample(points, its)[0].values, by_group, errors)
+    return Fits(COMMAND, fitted(points, its, priors(its)), by_group, errors)
 
 
 def keep(fits: Fits) -> None:

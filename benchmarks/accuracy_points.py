@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -55,33 +53,6 @@ class Point:
         spread = "-" if self.spread is None else " to ".join(f"{value:.4g}" for value in self.spread)
         numbers = f"{self.ours:.4g}", published, self.shown_error
         return (self.claim, *numbers, self.unit, self.role, self.source, self.leans, spread)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Absolute relative errors, summed up."""
-
-    count: int
-    mean: float
-    median: float
-    p90: float
-    worst: float
-
-    @staticmethod
-    def of(errors: Iterable[float]) -> Summary:
-        """Of at least one error; p90 is the smallest that nine tenths of the errors do not exceed."""
-        sizes = sorted(abs(error) for error in errors)
-        ninety = sizes[math.ceil(0.9 * len(sizes)) - 1]
-        return Summary(len(sizes), statistics.mean(sizes), statistics.median(sizes), ninety, sizes[-1])
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """Number, mean, median, p90 and worst."""
-        shares = (self.mean, self.median, self.p90, self.worst)
-        return (str(self.count), *(f"{share:.1%}" for share in shares))
-
-
-SUMMARY_COLUMNS = ("points", "mean", "median", "p90", "worst")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

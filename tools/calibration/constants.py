@@ -5,7 +5,7 @@ The form of the model is in `backends/sequence/costs.py`; nothing here changes i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...backends.sequence.costs import Conditions, StepWork, step_seconds
@@ -91,12 +91,11 @@ def timed(observation: Observation, its: Sequence[Constant], values: Values) -> 
     return step_seconds(machine, observation.work, Conditions(observation.position))
 
 
-def rebased(constants: Iterable[Constant], machine: SequenceMachine) -> tuple[Constant, ...]:
-    """Constants whose priors are what a machine has."""
-    return tuple(
-        replace(one, prior=getattr(machine, one.parameter) / (getattr(machine, one.of) if one.of else 1))
-        for one in constants
-    )
+def rebased(constants: Iterable[Constant], machine: SequenceMachine) -> Iterator[Constant]:
+    """Constants whose priors are what a machine has, where it has anything."""
+    for one in constants:
+        has = getattr(machine, one.parameter) / (getattr(machine, one.of) if one.of else 1)
+        yield replace(one, prior=has or one.prior)
 
 
 OF_A_MACHINE: Sequence[Constant] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,10 +101,11 @@ def priors(constants: Sequence[Constant]) -> Values:
     return {one.name: one.prior for one in constants}
 
 
-def in_sample(observations: Sequence[Observation], constants: Sequence[Constant]) -> list[Prediction]:
-    """All that is measured, by constants that are fitted to it."""
-    values = fitted(observations, constants, priors(constants))
-    return [Prediction(one, predicted(one, constants, values), values) for one in observations]
+def predictions(
+    observations: Iterable[Observation], constants: Sequence[Constant], values: Values
+) -> Iterator[Prediction]:
+    """What constants say of measured steps."""
+    return (Prediction(one, predicted(one, constants, values), values) for one in observations)
 
 
 def groups_of(observations: Sequence[Observation]) -> tuple[str, ...]:
@@ -118,8 +119,7 @@ def held_out(observations: Sequence[Observation], constants: Sequence[Constant])
     for group in groups_of(observations):
         others = [one for one in observations if one.group != group]
         values = fitted(others, constants, priors(constants))
-        its = (one for one in observations if one.group == group)
-        found += [Prediction(one, predicted(one, constants, values), values) for one in its]
+        found += predictions((one for one in observations if one.group == group), constants, values)
     return found
 
 
@@ -133,5 +133,5 @@ def with_one_point(
         start = fitted(others, constants, priors(constants))
         for known in own:
             values = fitted([*others, known], constants, start)
-            rest = [one for one in own if one is not known]
-            yield known, [Prediction(one, predicted(one, constants, values), values) for one in rest]
+            rest = (one for one in own if one is not known)
+            yield known, list(predictions(rest, constants, values))

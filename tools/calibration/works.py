@@ -45,8 +45,8 @@ def _read(ctx: Context, model: Model, parameters: dict[str, int | float]) -> Mod
                 f"{shown_path(model.source)} says itself how it is stored{HELP_MARK}"
                 "leave out type and cache, or give a config.json"
             )
-        form = {"quantize": model.type or None, "cache_type": model.cache or None}
-        text = imported(files, parameters, PublishedOptions(), **form).text
+        form, caches = model.type or None, model.cache or None
+        text = imported(files, parameters, PublishedOptions(), quantize=form, cache_type=caches).text
         given = read_input(ctx, f"{files.name}.kl", {}, TARGET, text=text)
     else:
         given = read_input(ctx, model.source, parameters, TARGET)
