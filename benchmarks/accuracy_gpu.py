@@ -1,8 +1,9 @@
 """Measured decode on GPUs beside ours: the form fixed, the constants fitted with each generation held out.
 
 `data/gpu_decode.csv` has the points, `accuracy_extract.py` says where from. What a step does is compiled by
-`kl` from the model's config, kernel by kernel, and kept in `data/gpu_steps.json`; a point is timed at the mean
-position of what was measured, input + output / 2. Assumed: caches are f8e4m3 where matrices are fp8 or fp4.
+`kl` from the model's config, kernel by kernel, and kept in `data/gpu_steps.json`; a point is timed at the
+mean position of what was measured, input + output / 2. Assumed: caches are f8e4m3 where matrices are fp8 or
+fp4.
 """
 
 from __future__ import annotations

@@ -25,15 +25,19 @@ from .tables import Measurement, Model
 TARGET = "sequence"
 
 
-def step_of(model: Model, context: int) -> StepWork:
-    """A step with caches of so many positions, a kernel an operation.
+UNFUSED = Choice("op", loop=False)
+"""A kernel an operation, as libraries of GPUs have them."""
+
+
+def step_of(model: Model, context: int, choice: Choice = UNFUSED) -> StepWork:
+    """A step with caches of so many positions.
 
     Raises: InputError, TargetError, SourceError and what lowering raises, where it cannot be compiled.
     """
     ctx, target = make_context(), find_target(TARGET)
     given = _read(ctx, model, {**dict(model.parameters), "batch": model.batch, "context": context})
     _split(given, target, model.sockets)
-    lower(ctx, given.module, target.level, Choice("op", loop=False), target=target)
+    lower(ctx, given.module, target.level, choice, target=target)
     return step_work(given.module, given.name)
 
 
