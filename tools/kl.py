@@ -33,6 +33,7 @@ COMMANDS = {
     "tune": "search the mappings of a model, or machines for it, for the best",
     "explore": "run a scenario of HyperMapper",
     "report": "say what a study has found, and why points are infeasible",
+    "calibrate": "fit constants of a machine to measured steps, and write the machine",
     "machines": "list the machines that are known by name, or all numbers of one with their sources",
     "examples": "list the models and scenarios that come with kl, or print one",
     "new": "write a package of your own: an operation, two passes, a machine and their tests",

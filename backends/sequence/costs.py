@@ -13,7 +13,7 @@ All is in seconds and of one socket; the sockets do the same at the same time. N
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 from ...dialects.sequence_machine import SequenceMachine
 from ...dialects.vocabulary import Orchestration
@@ -138,14 +138,14 @@ class Cost:
     @property
     def seconds(self) -> float:
         """All together."""
-        return sum(astuple(self))
+        return sum(vars(self).values())
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Cost(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
 
     def times(self, count: int) -> Cost:
         """So many of them."""
-        return Cost(*(count * part for part in astuple(self)))
+        return Cost(*(count * part for part in vars(self).values()))
 
 
 COST_NAMES = tuple(one.name for one in fields(Cost))
@@ -163,11 +163,11 @@ class Amount:
     """That memory moves."""
 
     def __add__(self, other: Amount) -> Amount:
-        return Amount(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Amount(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
 
     def times(self, count: int) -> Amount:
         """So many of them."""
-        return Amount(*(count * part for part in astuple(self)))
+        return Amount(*(count * part for part in vars(self).values()))
 
 
 def smooth_maximum(one: float, other: float) -> float:

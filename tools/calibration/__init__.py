@@ -1,0 +1,1 @@
+"""Constants of a machine that runs kernel after kernel, fitted to measured decode steps."""
