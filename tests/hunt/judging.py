@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from edits import Mutant
-from normal import declared, normal
+from normal import declared, same
 from originals import SEED, Given, Original
 
 from kl.backends.runs import RunOptions
@@ -132,9 +132,11 @@ def _accepted(original: Original, program: Program, timing: Timing, cycles: int)
     if _declared(program) != _declared(original.program):
         return Verdict(MODEL, "a weight's declaration")
     if original.calls[-1].cycles == usual.cycles and cycles != timing.cycles:
-        return Verdict(TIMES, f"with data {cycles}, without {timing.cycles}")
-    if normal(program, original.program) != normal(original.program, original.program):
-        speed = "faster" if mine.cycles < known.cycles else "slower" if mine.cycles > known.cycles else "as fast"
+        return Verdict(TIMES, detail=f"with data {cycles}, without {timing.cycles}")
+    if not same(program, original.program):
+        speed = (
+            "faster" if mine.cycles < known.cycles else "slower" if mine.cycles > known.cycles else "as fast"
+        )
         return Verdict(UNPROVEN, speed)
     if (mine.tokens, mine.steps, mine.flops, mine.wide_flops) != (
         known.tokens,
@@ -142,9 +144,9 @@ def _accepted(original: Original, program: Program, timing: Timing, cycles: int)
         known.flops,
         known.wide_flops,
     ):
-        return Verdict(REPORTED, f"{mine.tokens} tokens, {mine.flops} FLOPs")
+        return Verdict(REPORTED, detail=f"{mine.tokens} tokens, {mine.flops} FLOPs")
     if mine.cycles < known.cycles:
-        return Verdict(CHOSEN, f"{known.cycles} cycles, now {mine.cycles}")
+        return Verdict(CHOSEN, detail=f"{known.cycles} cycles, now {mine.cycles}")
     return Verdict(SLOWER if mine.cycles > known.cycles else SAME)
 
 
