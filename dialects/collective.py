@@ -6,7 +6,6 @@ their own shards, and they exchange values through these operations alone.
 
 from __future__ import annotations
 
-from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
@@ -18,7 +17,7 @@ from .nn_views import SliceOp
 from .operation import ComputeOp, Fusion, SocketExchangeOp
 from .own_experts import OwnExpertsOp as OwnExpertsOp
 from .sharding import Partial, Split
-from .tensors import element_type_of, expect, shape_of
+from .tensors import element_type_of, shape_of
 
 
 @irdl_op_definition
@@ -37,12 +36,6 @@ class AllReduceOp(SocketExchangeOp):
 
     def __init__(self, x: SSAValue):
         super().__init__(operands=[x], result_types=[x.type])
-
-    def verify_shapes(self) -> None:
-        expect(self.x.type == self.result.type, f"all_reduce keeps the type, {self.x.type}")
-
-    def flops(self) -> int:
-        return prod(shape_of(self.x))
 
 
 @irdl_op_definition
@@ -76,17 +69,6 @@ class AllGatherOp(SocketExchangeOp):
         """Number of parts that are put together."""
         axis = self.axis.value.data
         return shape_of(self.result)[axis] // shape_of(self.x)[axis]
-
-    def verify_shapes(self) -> None:
-        x, result, axis = shape_of(self.x), shape_of(self.result), self.axis.value.data
-        expect(0 <= axis < len(x), f"axis {axis} of a tensor of rank {len(x)}")
-        rest = len(x) == len(result) and x[:axis] + x[axis + 1 :] == result[:axis] + result[axis + 1 :]
-        same = element_type_of(self.x) == element_type_of(self.result)
-        expect(rest and same, f"{self.x.type} gathered along axis {axis} is no {self.result.type}")
-        expect(result[axis] % x[axis] == 0, f"extent {result[axis]} is no multiple of {x[axis]}")
-
-    def flops(self) -> int:
-        return 0
 
 
 def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:

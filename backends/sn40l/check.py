@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
 from .check_machine import check_memory, check_resident_weights, check_units
+from .check_work import check_work
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
 from .program import Execute, LoadArguments, LoadProgram, Observe, Program, Region
@@ -227,6 +228,7 @@ CHECKS = (
     Check("names", "every name and number refers to something, and what is joined fits", check_structure),
     Check("rates", "as many tiles go into each channel as come out of it", check_rates),
     Check("units", "units exist, have one task each, and compute no faster than they can", check_units),
+    Check("work", "stages do the FLOPs that they say, those of their instructions", check_work),
     Check("memory", "regions lie in their memory and are alive where they are used", check_memory),
     Check("residents", "weights in SRAM have PMUs of their own", check_resident_weights),
 )

@@ -25,6 +25,7 @@ from kl.backends.sn40l.units import (
     Stage,
     Store,
 )
+from kl.backends.sn40l.units.body import work_of
 from kl.backends.tensors import Array, TensorSpec
 from kl.dialects.loop_tree import LoopTree
 from kl.dialects.machine import SN40L
@@ -190,12 +191,13 @@ class Network:
         next_states: tuple[int, ...] = (),
         ii: int = 4,
         latency: int = 10,
-        flops: int = 64,
     ) -> None:
         """A stage on eight PCUs."""
         place, self._pcus = (self._pcus, 8), self._pcus + 8
         ports = tuple(inputs), tuple(outputs)
-        self._add(Stage(name, firings, *ports, states, next_states, tuple(body), ii, latency, flops, place))
+        work = work_of([*(port.argument for port in inputs), *states], body)
+        numbers = ii, latency, work.flops, place, work.wide_flops
+        self._add(Stage(name, firings, *ports, states, next_states, tuple(body), *numbers))
 
     def program(self, calls: int = 1) -> Program:
         """The program that calls the kernel."""
