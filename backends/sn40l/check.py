@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
 from .check_machine import check_memory, check_resident_weights, check_units
+from .check_pace import check_pace
 from .check_work import check_work
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
@@ -231,6 +232,7 @@ CHECKS = (
     Check("work", "stages do the FLOPs that they say, those of their instructions", check_work),
     Check("memory", "regions lie in their memory and are alive where they are used", check_memory),
     Check("residents", "weights in SRAM have PMUs of their own", check_resident_weights),
+    Check("pace", "no stage and no channel is faster than its body and its place let it be", check_pace),
 )
 """What is checked of a program, in this order: later checks rely on earlier ones."""
 

@@ -187,6 +187,11 @@ class Unit(ABC):
         return 0, 0
 
     @property
+    def beside(self) -> int | None:
+        """The channel at whose first PMU it lies; None where it has PCUs, or sits in AGCUs."""
+        return None
+
+    @property
     def work(self) -> tuple[int, int, int]:
         """FLOPs of a firing, those of them of wide products, and the cycles that its PCUs have for them."""
         return 0, 0, 0

@@ -153,6 +153,11 @@ class Program:
     """It makes so many tokens: the batch, as often as it makes decode steps."""
 
     @property
+    def resident_places(self) -> set[tuple[int, int]]:
+        """The PMUs of each resident weight, with the PCUs beside them."""
+        return {region.pmus(self.machine) for region in self.regions if region.tier == "sram"}
+
+    @property
     def stop_token(self) -> int | None:
         """Rows of the batch end at this token, if at any."""
         return next((kernel.stop_token for kernel in self.kernels if kernel.stop_token is not None), None)

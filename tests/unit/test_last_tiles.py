@@ -37,7 +37,7 @@ def doubled(network: Any, extent: int, tile: int, rows: int = 2, **machine: int)
     read, made, other = net.channel(rows, tile), net.channel(rows, tile), net.channel(64)
     net.load("load x", x, read)
     inputs, body = [InputPort(read, f32(rows, tile))], [Instruction("nn.add", (0, 0), f32(rows, tile))]
-    net.stage("double", -(-extent // tile), inputs, [OutputPort(made, 1)], body, ii=2)
+    net.stage("double", -(-extent // tile), inputs, [OutputPort(made, 1)], body, ii=9, latency=9)
     net.store("store y", made, y)
     net.load("load behind", behind, other)
     net.store("store after", other, after)
