@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
 from .check_machine import check_memory, check_resident_weights, check_units
 from .check_pace import check_pace
+from .check_parameters import check_parameters
+from .check_schedule import check_schedule
+from .check_streams import check_streams
 from .check_work import check_work
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
@@ -233,6 +236,9 @@ CHECKS = (
     Check("memory", "regions lie in their memory and are alive where they are used", check_memory),
     Check("residents", "weights in SRAM have PMUs of their own", check_resident_weights),
     Check("pace", "no stage and no channel is faster than its body and its place let it be", check_pace),
+    Check("parameters", "a parameter is a region, a slice or a stack, of its type", check_parameters),
+    Check("streams", "streams walk along their parameter's tensor and touch all of it", check_streams),
+    Check("schedule", "inputs, values, lives and tokens are those of the commands", check_schedule),
 )
 """What is checked of a program, in this order: later checks rely on earlier ones."""
 

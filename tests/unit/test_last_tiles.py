@@ -171,6 +171,7 @@ def test_a_ring_has_as_many_positions_as_its_tiles_hold(network: Any) -> None:
         program = gated(network, 7, 2)
         (kernel,) = program.kernels
         units = [*kernel.units]
+        units[1] = replace(units[1], pattern=replace(units[1].pattern, ring=7))
         units[2] = replace(units[2], gate=replace(units[2].gate, ring=ring))
         return replace(program, kernels=(replace(kernel, units=tuple(units)),))
 
