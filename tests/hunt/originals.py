@@ -21,6 +21,7 @@ from kl.backends.interpreter import weight_specs
 from kl.backends.runs import Step
 from kl.backends.sn40l.execution import Executor
 from kl.backends.sn40l.positions import input_regions, position_inputs, timed_position
+from kl.backends.sn40l.digests import digests_of
 from kl.backends.sn40l.documents import encode
 from kl.backends.sn40l.program import Program, Region
 from kl.backends.sn40l.target import SN40L_TARGET
@@ -28,7 +29,7 @@ from kl.backends.sn40l.timing import time_program
 from kl.backends.targets import Choice, TimeOptions, Timing
 from kl.backends.tensors import Array
 from kl.backends.weights import WeightSpec, load_weights, random_weights
-from kl.tools.commands.run import reference_module
+from kl.tools.checking import as_given
 from kl.tools.lowering import default_passes
 from kl.tools.pipelines import join_passes
 from kl.tools.reference import Reference
@@ -103,7 +104,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Original:
-    """A program and what the text of its model says of some calls, worked out with the model's own weights."""
+    """A program, and what the text of its model says of some calls with the model's own weights."""
 
     name: str
     program: Program
@@ -118,8 +119,15 @@ class Original:
 
     @cached_property
     def document(self) -> Document:
-        """As it is saved."""
-        return Document(encode(self.program))
+        """As it is saved, without its digests."""
+        whole = encode(self.program)
+        del whole["digests"]
+        return Document(whole)
+
+    @cached_property
+    def digests(self) -> Any:
+        """Of the program, as they are saved."""
+        return encode(digests_of(self.program))
 
 
 @cache
@@ -160,7 +168,7 @@ def _made(name: str) -> Original:
     model, _, form = name.partition(" ")
     found = next(one for one in FORMS[model] if one.name == form)
     compiled = _compiled(model, found)
-    module = reference_module(compiled.compiler, compiled.given, compiled.choice)
+    module = as_given(compiled.compiler, compiled.given, compiled.choice).module
     specs = weight_specs(module)
     checkpoint = _checkpoint(model, specs) if any(spec.checkpoint for spec in specs) else None
     weights = _weights(specs, checkpoint)
