@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -83,6 +83,21 @@ class Mutant:
     """How it was changed."""
     fields: tuple[str, ...]
     """Of which fields the facts are that were changed."""
+
+    def differences(self, before: Any) -> list[str]:
+        """What was changed of a document, each with both values."""
+        return [*_differences(before, self.program, "program")]
+
+
+def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict) and before.keys() == after.keys():
+        for key in before:
+            yield from _differences(before[key], after[key], f"{path}.{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(one, other, f"{path}[{number}]")
+    elif before != after:
+        yield f"{path}: {json.dumps(before)[:200]} -> {json.dumps(after)[:200]}"
 
 
 def mutant(random: Random, document: Document) -> Mutant:

@@ -1,4 +1,4 @@
-"""The kind of hunt that changes programs: which original a seed changes and how, and what is wrong with it."""
+"""The kind of hunt that changes programs: which one a seed changes and how, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from watching import Ending, watched
 
 RUN = 20
 """So many seeds in a row change the same program."""
+SHOWN = 8
+"""Differences that are printed of a finding."""
 SAID = (
     *("Instruction.operation", "Instruction.operands", "Instruction.attributes", "Region.checkpoint"),
     *("Region.transposed", "Region.stacked", "Region.rows", "Region.columns", "Region.layers"),
     *("Region.values", "Region.stored", "Region.name", "LoadArguments.addresses", "Program.inputs"),
-    *("Program.outputs", "Observe.label", "Observe.region"),
+    *("Program.outputs", "Observe.label", "Observe.region", "Loop.count"),
 )
 """What the model says, and nothing but the model: a program with something else there is a right program of
 another model. Only a comparison with the model finds it."""
@@ -47,7 +49,9 @@ class Mutants:
             return self.input(seed), replace(ending, verdict="internal error", fields=changed.fields)
         (verdict,) = found
         wrong = wrong_with(changed, verdict)
-        ending = replace(ending, wrong=wrong, detail=verdict.detail, fields=changed.fields)
+        origin = original_of(seed)
+        shown = [origin.name, *changed.differences(origin.document.program)[:SHOWN], verdict.detail]
+        ending = replace(ending, wrong=wrong, detail="\n".join(shown), fields=changed.fields)
         by = f"{verdict.name}: {verdict.by}" if verdict.by else verdict.name
         return self.input(seed) if wrong else b"", replace(ending, verdict=by)
 

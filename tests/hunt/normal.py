@@ -13,8 +13,8 @@ an equivalent one. It drops
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from kl.backends.sn40l.kernel import Kernel, Unit
@@ -26,6 +26,8 @@ CHANNEL_FIELDS = frozenset(
     {"channel", "channels", "done", "ids", "init", "next", "final", "current", "made", "source"}
 )
 """What refers to channels in units and their parts."""
+PARAMETER_FIELDS = frozenset({"parameter", "position_parameter"})
+"""What refers to parameters."""
 LABELS = frozenset({"name", "location"})
 CHOICES = frozenset({"pcus", "algorithm"})
 PACE = ("ii_cycles", "latency_cycles")
@@ -47,11 +49,15 @@ def normal(program: Program, like: Program, *, named: bool) -> Any:
     regions = {region.name: region.name for region in program.regions}
     if not named:
         regions |= {name: f"value {number}" for number, name in enumerate(values)}
-    kernels = {one.name: _kernel(one, _paces(like), named=named) for one in program.kernels}
+    calls = [*_commands(program, regions)]
+    kernels = {
+        one.name: _kernel(one, _arguments(one.name, calls), _paces(like), named=named)
+        for one in program.kernels
+    }
     return (
         program.tokens_per_step,
         sorted(((regions[one.name], declared(one)) for one in program.regions), key=repr),
-        [*_commands(program, regions, kernels)],
+        [(kernels.get(name, name), there) for name, there in calls],
         [regions.get(name) for name in program.inputs],
         [regions.get(name) for name in program.outputs],
     )
@@ -74,24 +80,29 @@ def declared(region: Region) -> Any:
         region.values,
         (region.checkpoint, *read) if region.values is None and region.checkpoint else None,
         region.stacked,
-        split if region.shard_axis is not None else None,
+        split if region.shard_axis is not None and region.shard_parts > 1 else None,
         region.stored,
     )
 
 
-def _commands(program: Program, regions: Mapping[str, str], kernels: Mapping[str, Any]) -> Iterator[Any]:
-    """The calls with what their arguments point to, and what the host reads."""
+def _commands(program: Program, regions: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The calls with what their arguments point to, and labels with what the host reads."""
     addresses: tuple[int, ...] = ()
     for number, command in enumerate(program.commands):
         match command:
             case LoadArguments():
                 addresses = command.addresses
             case Execute():
-                yield kernels[command.kernel], [_pointed(program, regions, a, number) for a in addresses]
+                yield command.kernel, [_pointed(program, regions, a, number) for a in addresses]
             case Observe():
                 yield command.label, regions[command.region]
             case _:
                 pass
+
+
+def _arguments(kernel: str, calls: Sequence[tuple[str, Any]]) -> Sequence[Any]:
+    """What each parameter of a kernel points to, call by call."""
+    return [*zip(*(there for name, there in calls if name == kernel), strict=True)]
 
 
 def _pointed(program: Program, regions: Mapping[str, str], address: int, number: int) -> Any:
@@ -120,33 +131,41 @@ def _pace(kernel: Kernel) -> Paces:
 def _faster(kernel: Kernel, known: Mapping[str, Paces]) -> Any:
     """Its paces where one is faster than it was, or what it was is not known; None if it is as slow."""
     mine = _pace(kernel)
-    slow = any(
-        len(mine) == len(was) and all(a >= b for a, b in zip(mine.values(), was.values(), strict=True))
-        for was in known.values()
-    )
-    return None if slow else mine
+    return None if any(_is_slow(mine, was) for was in known.values()) else mine
 
 
-def _kernel(kernel: Kernel, paces: Mapping[str, Paces], *, named: bool) -> Any:
+def _is_slow(mine: Paces, was: Paces) -> bool:
+    """Whether nothing is faster, by names, or in order where these are others."""
+    if mine.keys() == was.keys():
+        return all(mine[name] >= was[name] for name in was)
+    pairs = zip(mine.values(), was.values(), strict=False)
+    return len(mine) == len(was) and all(a >= b for a, b in pairs)
+
+
+def _kernel(kernel: Kernel, arguments: Sequence[Any], paces: Mapping[str, Paces], *, named: bool) -> Any:
+    pointed = [arguments[one] if arguments else one for one in range(len(kernel.parameters))]
     numbers: dict[int, Any] = {}
     if named:
         numbers = {number: channel.name for number, channel in enumerate(kernel.channels)}
-    units = [(unit.name if named else "", _unit(unit, kernel, numbers)) for unit in kernel.units]
+    units = [(unit.name if named else "", _unit(unit, kernel, numbers, pointed)) for unit in kernel.units]
     if named:
         units.sort(key=repr)
     tiles = [(number, kernel.channels[one].tile) for one, number in numbers.items()]
     loops = [(loop.name, loop.count, loop.inside) for loop in kernel.loops]
-    parameters = [one.tensor for one in kernel.parameters]
+    parameters = sorted(zip(pointed, (one.tensor for one in kernel.parameters), strict=True), key=repr)
     return loops, parameters, sorted(tiles, key=repr), units, _faster(kernel, paces)
 
 
-def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, Any]) -> Any:
+def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, Any], pointed: Sequence[Any]) -> Any:
     left = {*LABELS, *CHOICES, "rate", *(PACE if isinstance(unit, Stage) else ())}
     return (
         unit.kind,
         unit.runs(kernel),
         [
-            (field.name, _fact(field.name, getattr(unit, field.name), kernel, unit, numbers))
+            (
+                field.name,
+                _fact(field.name, getattr(unit, field.name), _Inside(kernel, unit, numbers, pointed)),
+            )
             for field in fields(unit)
             if field.name not in left and not (field.name == "body" and isinstance(unit, Stage))
         ],
@@ -154,35 +173,52 @@ def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, Any]) -> Any:
     )
 
 
-def _fact(name: str, value: Any, kernel: Kernel, unit: Unit, numbers: dict[int, Any]) -> Any:
+@dataclass(frozen=True)
+class _Inside:
+    """Where a fact stands."""
+
+    kernel: Kernel
+    unit: Unit
+    numbers: dict[int, Any]
+    """What channels are called, by their index."""
+    pointed: Sequence[Any]
+    """What parameters point to."""
+
+    def channel(self, index: int) -> Any:
+        """What a channel is called: a number in the order in which they are met, where it has no name."""
+        return self.numbers.setdefault(index, len(self.numbers))
+
+
+def _fact(name: str, value: Any, inside: _Inside) -> Any:
     if name in CHANNEL_FIELDS and type(value) is int:
-        return numbers.setdefault(value, len(numbers))
+        return inside.channel(value)
+    if name in PARAMETER_FIELDS and type(value) is int:
+        return inside.pointed[value]
     if isinstance(value, AddressPattern):
-        return _pattern(value, kernel, unit)
+        return _pattern(value, inside)
     if isinstance(value, InputPort) and value.gathered == value.slices == 1:
-        return numbers.setdefault(value.channel, len(numbers)), value.argument, value.period
+        return inside.channel(value.channel), value.argument, value.period
     if isinstance(value, tuple):
-        return [_fact(name, one, kernel, unit, numbers) for one in value]
+        return [_fact(name, one, inside) for one in value]
     if is_dataclass(value):
         parts = [(field.name, getattr(value, field.name)) for field in fields(value)]
-        return [(part, _fact(part, one, kernel, unit, numbers)) for part, one in parts]
+        return [(part, _fact(part, one, inside)) for part, one in parts]
     return value
 
 
-def _pattern(pattern: AddressPattern, kernel: Kernel, unit: Unit) -> Any:
-    path = kernel.tree.path(unit.runs(kernel))
+def _pattern(pattern: AddressPattern, inside: _Inside) -> Any:
+    path = inside.kernel.tree.path(inside.unit.runs(inside.kernel))
     strides = (*(pattern.outer_strides or (0,) * max(0, len(path) - 1)), pattern.pass_stride)
-    extents = pattern.tile.shape
-    moves = pattern.position_parameter is not None
+    extents, at = pattern.tile.shape, pattern.position_parameter
     return (
-        pattern.parameter,
+        inside.pointed[pattern.parameter],
         pattern.tile,
         [stride for stride, extent in zip(pattern.strides, extents, strict=True) if extent > 1],
         pattern.tiles,
         pattern.tile_stride if pattern.tiles > 1 else None,
         pattern.start,
         [stride for stride, loop in zip(strides, path, strict=False) if loop.count > 1],
-        (pattern.position_parameter, pattern.position_stride, pattern.ring) if moves else None,
+        None if at is None else (inside.pointed[at], pattern.position_stride, pattern.ring),
         pattern.last,
     )
 

@@ -19,10 +19,10 @@ from edits import Document
 import kl
 from kl.backends.interpreter import weight_specs
 from kl.backends.runs import Step
-from kl.backends.sn40l.execution import Executor
-from kl.backends.sn40l.positions import input_regions, position_inputs, timed_position
 from kl.backends.sn40l.digests import digests_of
 from kl.backends.sn40l.documents import encode
+from kl.backends.sn40l.execution import Executor
+from kl.backends.sn40l.positions import input_regions, position_inputs, timed_position
 from kl.backends.sn40l.program import Program, Region
 from kl.backends.sn40l.target import SN40L_TARGET
 from kl.backends.sn40l.timing import time_program

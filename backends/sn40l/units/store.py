@@ -10,6 +10,7 @@ from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
 from ...tiles import trimmed
 from ..binding import Arguments, Bound
+from ..errors import require
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
@@ -61,6 +62,9 @@ class Store(Unit):
     def check(self, kernel: Kernel, sockets: int) -> None:
         self.pattern.check(kernel, self)
         require_tiles(kernel, (self.channel,), self.pattern.tile)
+        for index in self.done:
+            tile, name = kernel.channels[index].tile, kernel.channels[index].name
+            require(tile is None, f"it puts bare tokens into channel '{name}', which holds {tile}")
 
     @staticmethod
     def emit(op: StoreOp, numbering: Numbering) -> Store:
