@@ -14,6 +14,7 @@ from .check_machine import check_memory, check_resident_weights, check_units
 from .check_pace import check_pace
 from .check_parameters import check_parameters
 from .check_schedule import check_schedule
+from .check_sockets import check_sockets
 from .check_streams import check_streams
 from .check_tables import check_tables
 from .check_work import check_work
@@ -241,6 +242,7 @@ CHECKS = (
     Check("parameters", "a parameter is a region, a slice or a stack, of its type", check_parameters),
     Check("streams", "streams walk along their parameter's tensor and touch all of it", check_streams),
     Check("schedule", "inputs, values, lives and tokens are those of the commands", check_schedule),
+    Check("sockets", "what the host reads is the same on all sockets", check_sockets),
 )
 """What is checked of a program, in this order: later checks rely on earlier ones."""
 

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from ...dialects.stored_formats import (
+    CODES,
+    TENSOR_SCALE,
+    StoredPart,
+    codes_shape,
+    scales_shape,
+    tensor_scale_shape,
+)
 from ...dialects.weight_parts import COLUMNS, LAYER, ROWS, extent_on_disk, layers_trouble, part_trouble
 from ..parts import Part
 from ..weights import WeightSpec
@@ -36,9 +44,22 @@ def check_weight(region: Region) -> None:
     for which, part in ((ROWS, spec.rows), (COLUMNS, spec.columns)):
         if part is not None:
             _check_part(name, spec, which, part)
+    if spec.stored is not None:
+        given, wanted = spec.layer_shape, _stored_shape(spec.stored)
+        what = f"{spec.stored.part} of {[*spec.stored.shape]} in {spec.stored.format}"
+        require(given == wanted, f"{name}: {[*given]} for {what}, which are {[*wanted]}")
     if region.shard_axis is None:
         given = region.shard_parts, region.shard_runs, region.shard_repeats
         require(given == (1, (), 1), f"{name}: parts {given} of an axis that is not named")
+
+
+def _stored_shape(stored: StoredPart) -> tuple[int, ...]:
+    """The shape of a part of the numbers of a layer."""
+    if stored.part == CODES:
+        return codes_shape(stored.shape, stored.format)
+    if stored.part == TENSOR_SCALE:
+        return tensor_scale_shape(stored.shape)
+    return scales_shape(stored.shape, stored.block)
 
 
 def _check_name(name: str, spec: WeightSpec) -> None:

@@ -82,6 +82,7 @@ class Gather(Unit):
         same = self.table == parameter.tensor
         require(same, f"its table is a {self.table}, '{parameter.name}' a {parameter.tensor}")
         require(len(self.table.shape) > 0, f"its table is a {self.table}, it has no rows")
+        require(not self.sharded or sockets > 1, "its rows are split over sockets, and there is one")
         parts = self.table.shape[0] * (sockets if self.sharded else 1)
         rows = self.rows(sockets)
         require(0 < rows <= parts, f"its whole table has {rows} rows, the parts {parts}")

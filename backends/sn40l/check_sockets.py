@@ -1,0 +1,85 @@
+"""Whether what the host reads is the same on all sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
+
+from ..meanings import OF_A_SOCKET
+from .arguments import Call, calls_of
+from .errors import require
+from .kernel import Kernel, Unit
+from .program import Observe, Program
+from .units import Collective, Gather, Stage
+
+K = TypeVar("K", bound=Hashable)
+
+
+def check_sockets(program: Program) -> None:
+    """That outputs, and what the host observes, come from inputs and whole weights alone, or from exchanges:
+    what is made of parts of weights, and not yet exchanged, is another thing on each socket.
+
+    Raises: ProgramError naming the region.
+    """
+    if program.machine.sockets == 1:
+        return
+    parts = _parts(program)
+    for name in program.outputs:
+        require(name not in parts, f"output '{name}' is made of {parts.get(name)}; sockets differ in it")
+    for number, command in enumerate(program.commands):
+        if isinstance(command, Observe):
+            what = f"command {number} observes '{command.region}', made of {parts.get(command.region)}"
+            require(command.region not in parts, f"{what}; sockets differ in it", "")
+
+
+def _parts(program: Program) -> dict[str, str]:
+    """The regions that differ between sockets, each with what makes it differ."""
+    found = {
+        region.name: f"a part of '{region.name}'"
+        for region in program.regions
+        if region.shard_axis is not None and region.shard_parts > 1
+    }
+    calls, known = [*calls_of(program)], -1
+    while known < len(found):  # states of a step are read in the next
+        known = len(found)
+        for call in calls:
+            _run(call, found)
+    return found
+
+
+def _run(call: Call, found: dict[str, str]) -> None:
+    """Add the regions that a call writes with what differs."""
+    kernel, channels, known = call.kernel, dict[int, str](), -1
+    while known < len(channels):  # loops carry values back
+        known = len(channels)
+        for unit in kernel.units:
+            what = _difference(unit, kernel, call, channels, found)
+            if what is None:
+                continue
+            for port in unit.puts(kernel):
+                channels.setdefault(port.channel, what)
+            if unit.writes and unit.memory is not None:
+                for region in call.arguments[unit.memory].regions:
+                    found.setdefault(region.name, what)
+
+
+def _difference(
+    unit: Unit, kernel: Kernel, call: Call, channels: dict[int, str], found: dict[str, str]
+) -> str | None:
+    """What makes that which a unit puts differ between sockets; None if nothing does."""
+    if isinstance(unit, Collective):
+        return None
+    if isinstance(unit, Gather) and unit.sharded:
+        return "rows of other sockets"
+    if isinstance(unit, Stage):
+        own = (one.operation for one in unit.body if one.operation in OF_A_SOCKET)
+        if (operation := next(own, None)) is not None:
+            return f"what {operation} gives"
+    taken = _first(channels, (port.channel for port in unit.takes(kernel)))
+    if taken is not None or unit.memory is None or unit.writes:
+        return taken
+    return _first(found, (region.name for region in call.arguments[unit.memory].regions))
+
+
+def _first(known: Mapping[K, str], keys: Iterable[K]) -> str | None:
+    return next((known[key] for key in keys if key in known), None)

@@ -1,0 +1,240 @@
+"""What a program computes, without names, places of text, choices, and facts that say nothing.
+
+Two programs with equal normal forms do the same: this is the rule by which a changed program is proven to be
+an equivalent one. It drops
+
+- labels: names of kernels, units, channels, parameters and values, and places in the text;
+- choices: depths of channels, units and where they are, addresses and memories of regions, lives and sizes,
+  the algorithm of an exchange, the machine, and a pace that is no faster than that of another program;
+- order without a meaning: of regions, kernels and channels, and of operands that can change places;
+- what stands for nothing: strides of an axis of one, a loop of one, loads of what is loaded, results that
+  nobody uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from kl.backends.sn40l.kernel import Kernel, Unit
+from kl.backends.sn40l.program import Execute, LoadArguments, Observe, Program, Region
+from kl.backends.sn40l.units import AddressPattern, Stage
+from kl.backends.sn40l.units.stage import InputPort, Instruction
+
+CHANNEL_FIELDS = frozenset(
+    {"channel", "channels", "done", "ids", "init", "next", "final", "current", "made", "source"}
+)
+"""What refers to channels in units and their parts."""
+PARAMETER_FIELDS = frozenset({"parameter", "position_parameter"})
+"""What refers to parameters."""
+LABELS = frozenset({"name", "location"})
+CHOICES = frozenset({"pcus", "algorithm"})
+PACE = ("ii_cycles", "latency_cycles")
+TURNED = ("nn.add", "nn.mul")
+"""Their operands can change places."""
+
+
+def same(program: Program, other: Program) -> bool:
+    """Whether a program does the same as another, no faster by its paces: but for names, or but for order."""
+    return any(normal(program, other, named=n) == normal(other, other, named=n) for n in (False, True))
+
+
+def normal(program: Program, like: Program, *, named: bool) -> Any:
+    """The normal form of a program, with its pace only where it is faster than that of `like`.
+
+    With names, regions and units have no order; without, they have no names.
+    """
+    values = [region.name for region in program.regions if region.kind == "value"]
+    regions = {region.name: region.name for region in program.regions}
+    if not named:
+        regions |= {name: f"value {number}" for number, name in enumerate(values)}
+    calls = [*_commands(program, regions)]
+    kernels = {
+        one.name: _kernel(one, _arguments(one.name, calls), _paces(like), named=named)
+        for one in program.kernels
+    }
+    return (
+        program.tokens_per_step,
+        sorted(((regions[one.name], declared(one)) for one in program.regions), key=repr),
+        [(kernels.get(name, name), there) for name, there in calls],
+        [regions.get(name) for name in program.inputs],
+        [regions.get(name) for name in program.outputs],
+    )
+
+
+def declared(region: Region) -> Any:
+    """What a region says of what it holds, as its model does."""
+    if region.kind != "weight":
+        return region.kind, region.tensor
+    split = region.shard_axis, region.shard_parts, region.shard_runs, region.shard_repeats
+    layers = (
+        region.layers
+        if region.layers != tuple(range(region.tensor.shape[0] if region.tensor.shape else 0))
+        else None
+    )
+    read = (region.transposed, region.rows, region.columns, layers)
+    return (
+        region.kind,
+        region.tensor,
+        region.values,
+        (region.checkpoint, *read) if region.values is None and region.checkpoint else None,
+        region.stacked,
+        split if region.shard_axis is not None and region.shard_parts > 1 else None,
+        region.stored,
+    )
+
+
+def _commands(program: Program, regions: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The calls with what their arguments point to, and labels with what the host reads."""
+    addresses: tuple[int, ...] = ()
+    for number, command in enumerate(program.commands):
+        match command:
+            case LoadArguments():
+                addresses = command.addresses
+            case Execute():
+                yield command.kernel, [_pointed(program, regions, a, number) for a in addresses]
+            case Observe():
+                yield command.label, regions[command.region]
+            case _:
+                pass
+
+
+def _arguments(kernel: str, calls: Sequence[tuple[str, Any]]) -> Sequence[Any]:
+    """What each parameter of a kernel points to, call by call."""
+    return [*zip(*(there for name, there in calls if name == kernel), strict=True)]
+
+
+def _pointed(program: Program, regions: Mapping[str, str], address: int, number: int) -> Any:
+    """The region that is alive at an address, and how far into it."""
+    for region in program.regions:
+        first, last = region.live or (number, number)
+        if region.address <= address < region.end and first <= number <= last:
+            return regions[region.name], address - region.address
+    return address
+
+
+Paces = Mapping[str, int]
+
+
+def _paces(program: Program) -> Mapping[str, Paces]:
+    """The paces of the stages and of the channels of each kernel, by their names."""
+    return {kernel.name: _pace(kernel) for kernel in program.kernels}
+
+
+def _pace(kernel: Kernel) -> Paces:
+    stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
+    found = {f"{stage.name} {field}": getattr(stage, field) for stage in stages for field in PACE}
+    return found | {f"channel {one.name}": one.latency_cycles for one in kernel.channels}
+
+
+def _faster(kernel: Kernel, known: Mapping[str, Paces]) -> Any:
+    """Its paces where one is faster than it was, or what it was is not known; None if it is as slow."""
+    mine = _pace(kernel)
+    return None if any(_is_slow(mine, was) for was in known.values()) else mine
+
+
+def _is_slow(mine: Paces, was: Paces) -> bool:
+    """Whether nothing is faster, by names, or in order where these are others."""
+    if mine.keys() == was.keys():
+        return all(mine[name] >= was[name] for name in was)
+    pairs = zip(mine.values(), was.values(), strict=False)
+    return len(mine) == len(was) and all(a >= b for a, b in pairs)
+
+
+def _kernel(kernel: Kernel, arguments: Sequence[Any], paces: Mapping[str, Paces], *, named: bool) -> Any:
+    pointed = [arguments[one] if arguments else one for one in range(len(kernel.parameters))]
+    numbers: dict[int, Any] = {}
+    if named:
+        numbers = {number: channel.name for number, channel in enumerate(kernel.channels)}
+    units = [(unit.name if named else "", _unit(unit, kernel, numbers, pointed)) for unit in kernel.units]
+    if named:
+        units.sort(key=repr)
+    tiles = [(number, kernel.channels[one].tile) for one, number in numbers.items()]
+    loops = [(loop.name, loop.count, loop.inside) for loop in kernel.loops]
+    parameters = sorted(zip(pointed, (one.tensor for one in kernel.parameters), strict=True), key=repr)
+    return loops, parameters, sorted(tiles, key=repr), units, _faster(kernel, paces)
+
+
+def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, Any], pointed: Sequence[Any]) -> Any:
+    left = {*LABELS, *CHOICES, "rate", *(PACE if isinstance(unit, Stage) else ())}
+    return (
+        unit.kind,
+        unit.runs(kernel),
+        [
+            (
+                field.name,
+                _fact(field.name, getattr(unit, field.name), _Inside(kernel, unit, numbers, pointed)),
+            )
+            for field in fields(unit)
+            if field.name not in left and not (field.name == "body" and isinstance(unit, Stage))
+        ],
+        _body(unit) if isinstance(unit, Stage) else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """Where a fact stands."""
+
+    kernel: Kernel
+    unit: Unit
+    numbers: dict[int, Any]
+    """What channels are called, by their index."""
+    pointed: Sequence[Any]
+    """What parameters point to."""
+
+    def channel(self, index: int) -> Any:
+        """What a channel is called: a number in the order in which they are met, where it has no name."""
+        return self.numbers.setdefault(index, len(self.numbers))
+
+
+def _fact(name: str, value: Any, inside: _Inside) -> Any:
+    if name in CHANNEL_FIELDS and type(value) is int:
+        return inside.channel(value)
+    if name in PARAMETER_FIELDS and type(value) is int:
+        return inside.pointed[value]
+    if isinstance(value, AddressPattern):
+        return _pattern(value, inside)
+    if isinstance(value, InputPort) and value.gathered == value.slices == 1:
+        return inside.channel(value.channel), value.argument, value.period
+    if isinstance(value, tuple):
+        return [_fact(name, one, inside) for one in value]
+    if is_dataclass(value):
+        parts = [(field.name, getattr(value, field.name)) for field in fields(value)]
+        return [(part, _fact(part, one, inside)) for part, one in parts]
+    return value
+
+
+def _pattern(pattern: AddressPattern, inside: _Inside) -> Any:
+    path = inside.kernel.tree.path(inside.unit.runs(inside.kernel))
+    strides = (*(pattern.outer_strides or (0,) * max(0, len(path) - 1)), pattern.pass_stride)
+    extents, at = pattern.tile.shape, pattern.position_parameter
+    return (
+        inside.pointed[pattern.parameter],
+        pattern.tile,
+        [stride for stride, extent in zip(pattern.strides, extents, strict=True) if extent > 1],
+        pattern.tiles,
+        pattern.tile_stride if pattern.tiles > 1 else None,
+        pattern.start,
+        [stride for stride, loop in zip(strides, path, strict=False) if loop.count > 1],
+        None if at is None else (inside.pointed[at], pattern.position_stride, pattern.ring),
+        pattern.last,
+    )
+
+
+def _body(stage: Stage) -> Any:
+    """What each output and each next state is made of."""
+    first = len(stage.inputs) + len(stage.states)
+    made: list[Any] = [*range(first)]
+    for instruction in stage.body:
+        made.append(_made(instruction, made))
+    return [made[port.value] for port in stage.outputs], [made[one] for one in stage.next_states]
+
+
+def _made(instruction: Instruction, made: list[Any]) -> Any:
+    operands = [made[one] for one in instruction.operands]
+    if instruction.operation in TURNED:
+        operands.sort(key=repr)
+    attributes = sorted(instruction.attributes.items())
+    return instruction.operation, operands, instruction.result, attributes
