@@ -17,7 +17,7 @@ from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
 from .nn_views import SliceOp
 from .operation import ComputeOp, Fusion, SocketExchangeOp
 from .own_experts import OwnExpertsOp as OwnExpertsOp
-from .sharding import Partial, Split
+from .sharding import REPLICATED, CannotSplit, Layout, Partial, Replicated, Split
 from .tensors import element_type_of, expect, shape_of
 
 
@@ -43,6 +43,12 @@ class AllReduceOp(SocketExchangeOp):
 
     def flops(self) -> int:
         return prod(shape_of(self.x))
+
+    def exchanged(self, lies: Layout) -> Layout:
+        if isinstance(lies, Partial):
+            return REPLICATED
+        what = "is whole on every socket" if isinstance(lies, Replicated) else f"lies {lies}"
+        raise CannotSplit(f"{self.name} adds up summands, and x {what}", "take it out, or gather the parts")
 
 
 @irdl_op_definition
@@ -87,6 +93,14 @@ class AllGatherOp(SocketExchangeOp):
 
     def flops(self) -> int:
         return 0
+
+    def exchanged(self, lies: Layout) -> Layout:
+        """Zeros behind the last element are there still; who cuts them off comes behind."""
+        axis, parts = self.axis.value.data, self.parts
+        fits = isinstance(lies, Split) and (lies.axis, lies.parts) == (axis, parts)
+        if isinstance(lies, Split) and fits and lies.blocks == 1 and (not lies.runs or lies.ends_in_zeros):
+            return REPLICATED
+        raise CannotSplit(f"{self.name} puts {parts} parts together along axis {axis}, and x lies {lies}", "")
 
 
 def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:

@@ -6,7 +6,8 @@ reader needs it, and is computed as they come in, so that memory holds and moves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import gcd, prod
 from typing import ClassVar
 
@@ -35,7 +36,16 @@ from xdsl.traits import Pure
 
 from .nn_experts import GatherSlicesOp
 from .operation import ComputeOp, Fusion, TileRule, Without
-from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
+from .sharding import (
+    REPLICATED,
+    CannotSplit,
+    Placement,
+    Replicated,
+    Sharded,
+    ShardView,
+    Split,
+    whole_blocks,
+)
 from .stored_formats import (
     FORMATS,
     blocks_of,
@@ -97,11 +107,7 @@ class DequantizeOp(ComputeOp):
         super().__init__(
             operands=[codes, scales, extra],
             result_types=[result_type],
-            properties={
-                "format": StringAttr(format),
-                "block": DenseArrayBase.from_list(i64, block),
-                "pieces": DenseArrayBase.from_list(i64, pieces) if any(pieces) else None,
-            },
+            properties={"format": StringAttr(format), **_block_properties(block, pieces)},
         )
 
     @property
@@ -215,6 +221,18 @@ class DequantizeOp(ComputeOp):
         self.block = DenseArrayBase.from_list(i64, block)
         self.pieces = DenseArrayBase.from_list(i64, pieces) if any(pieces) else None
 
+    def wholes(self, operands: Sequence[Placement]) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
+        """As its codes lie, of blocks and pieces that its own may be parts of."""
+        codes, scales = operands[:2]
+        if isinstance(codes, Replicated) or codes.places:
+            return [(codes, {})]
+        packed = FORMATS[self.format.data].codes_per_byte
+        packed = packed if codes.axis == packed_axis(len(self.blocks)) else 1
+        result = replace(codes, runs=tuple(run * packed for run in codes.runs))
+        extent = result.whole(shape_of(self.result)[codes.axis])
+        blocks = whole_blocks(self.blocks, self.piece_extents, codes, scales, extent)
+        return [(result, _block_properties(*one)) for one in blocks]
+
     def _part(self, result: Split) -> int:
         """The elements of one part in a row: those of each block where the axis is split block by block."""
         return result.extent(shape_of(self.result)[result.axis]) // result.blocks
@@ -261,6 +279,14 @@ class DequantizeOp(ComputeOp):
         piece = self.piece_extents[result.axis]
         apart = piece and result.blocks == 1 and shape_of(self.result)[result.axis] > piece
         return Split(result.axis, result.parts) if apart else REPLICATED
+
+
+def _block_properties(block: Sequence[int], pieces: Sequence[int]) -> dict[str, Attribute | None]:
+    """Of blocks and pieces; those of an axis in one are left out where all are."""
+    return {
+        "block": DenseArrayBase.from_list(i64, block),
+        "pieces": DenseArrayBase.from_list(i64, pieces) if any(pieces) else None,
+    }
 
 
 def _divided(placement: Split, by: int) -> Split:

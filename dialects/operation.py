@@ -18,18 +18,18 @@ through the entry point `xdsl.universe`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from .sharding import Placement, Sharded, ShardView
+from .sharding import Layout, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
 from .tensors import element_type_of
 from .vocabulary import FUSION_ROLES, FusionRole
@@ -119,6 +119,8 @@ class ComputeOp(IRDLOperation, ABC):
     spec of the result give the result, with bits that do not depend on tiles."""
     ACROSS_SOCKETS: ClassVar[bool] = False
     """The function takes the operands of all sockets at once, and gives the result of each."""
+    KEEPS_SUMS: ClassVar[bool] = False
+    """Of the sockets' summands of all of its operands it makes the summands of its result."""
     MULTIPLIES: ClassVar[tuple[int, ...]] = ()
     """Numbers of the operands that it multiplies with one another: their types say at which peak."""
     WEIGHTS: ClassVar[tuple[int, ...]] = ()
@@ -185,6 +187,12 @@ class ComputeOp(IRDLOperation, ABC):
     def become_part(self, result: Placement) -> None:
         """What of a view of weights changes but types, where its result is to lie so; see `of_weights`."""
 
+    def wholes(self, operands: Sequence[Placement]) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
+        """Of a view of weights that is a part: how its result may lie where its operands do so, and what
+        `become_part` may have changed, by the names of properties; the undoing of `of_weights`.
+        """
+        return [(one, {}) for one in dict.fromkeys(operands)]
+
     def read_along(self, axis: int) -> None:
         """The reader of its result is cut along an axis: note it where one could be cut along several."""
 
@@ -225,6 +233,13 @@ class SocketExchangeOp(ComputeOp, ABC):
     def shard(self, view: ShardView) -> Without:
         """The sockets have been dealt with."""
         return SPLIT_ALREADY
+
+    def exchanged(self, lies: Layout) -> Layout | None:
+        """How the result lies where x does so; None where that is not known.
+
+        Raises: CannotSplit where nothing that is meant comes out.
+        """
+        return None
 
 
 def fusion_of(op: Operation) -> Fusion | Without:
