@@ -256,7 +256,9 @@ class GatherSlicesOp(ComputeOp):
         message = f"{slices} slices do not lie {result}"
         raise CannotSplit(message, "take a number of sockets that divides what each expert has")
 
-    def wholes(self, operands: Sequence[Placement]) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
+    def wholes(
+        self, operands: Sequence[Placement]
+    ) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
         stack, ids = operands
         if isinstance(ids, Split):
             return [(replace(ids, axis=self.axis), {})]

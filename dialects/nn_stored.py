@@ -221,7 +221,9 @@ class DequantizeOp(ComputeOp):
         self.block = DenseArrayBase.from_list(i64, block)
         self.pieces = DenseArrayBase.from_list(i64, pieces) if any(pieces) else None
 
-    def wholes(self, operands: Sequence[Placement]) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
+    def wholes(
+        self, operands: Sequence[Placement]
+    ) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
         """As its codes lie, of blocks and pieces that its own may be parts of."""
         codes, scales = operands[:2]
         if isinstance(codes, Replicated) or codes.places:

@@ -187,7 +187,9 @@ class ComputeOp(IRDLOperation, ABC):
     def become_part(self, result: Placement) -> None:
         """What of a view of weights changes but types, where its result is to lie so; see `of_weights`."""
 
-    def wholes(self, operands: Sequence[Placement]) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
+    def wholes(
+        self, operands: Sequence[Placement]
+    ) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
         """Of a view of weights that is a part: how its result may lie where its operands do so, and what
         `become_part` may have changed, by the names of properties; the undoing of `of_weights`.
         """

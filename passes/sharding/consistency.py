@@ -1,5 +1,5 @@
-"""Whether a module that is split over sockets is split consistently: what weights and states say of
-themselves, through the bodies of functions and kernels, their calls, stacks and loops, to what a step returns.
+"""Whether a split module is split consistently: how weights and states lie, and what is made of them
+through bodies of functions and kernels, their calls, stacks and loops, to what a step returns.
 
 Each operation is asked by its rule for the whole model (`wholes.py`), so no rule stands twice.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -105,6 +105,8 @@ class _Check:
             return self._of_state(op, name, parts)
         if parts == 1 or op.shard_axis is None:
             return Lies(REPLICATED, name, True)
+        if op.stacked is not None and op.shard_axis.value.data == 0:
+            fail(op, f"@{name} is split along axis 0, which counts layers", "split what each layer has")
         runs = () if op.shard_runs is None else tuple(map(int, op.shard_runs.get_values()))
         return Lies(Split(op.shard_axis.value.data, parts, runs, repeats=op.repeats), name, True)
 
@@ -274,5 +276,6 @@ def _rank(value: SSAValue) -> int:
     return len(shape_of(value))
 
 
-def _symbol(op: Operation):
-    return op.properties.get("sym_name")
+def _symbol(op: Operation) -> StringAttr | None:
+    name = op.properties.get("sym_name")
+    return name if isinstance(name, StringAttr) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from xdsl.dialects.builtin import MemRefType, TensorType
 from xdsl.ir import Attribute, Block
@@ -10,8 +11,6 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...dialects.operation import ComputeOp, Instead, Without
 from ...dialects.sharding import (
-    PARTIAL,
-    REPLICATED,
     CannotSplit,
     Layout,
     Placement,
@@ -75,51 +74,89 @@ def result_of(
 
 
 def _wanted(op: ComputeOp, lies: Sequence[Placement]) -> Iterator[Placement | None]:
-    """How readers may have wanted the result: a rule that follows them gives what is there for one of these."""
+    """How readers may have wanted the result: a rule that follows gives what is there for one of these."""
     yield None
     rank = len(shape_of(op.results[0])) if op.results else 0
-    for one, value in dict(zip(lies, op.operands, strict=True)).items():
+    for one, value in zip(lies, op.operands, strict=True):
         if isinstance(one, Split) and (axis := one.axis + rank - len(shape_of(value))) >= 0:
-            yield Split(axis, one.parts, one.runs, one.zeros, one.blocks, one.repeats, one.places)
+            yield replace(one, axis=axis)
 
 
 def _copy(
     op: ComputeOp,
     operands: Sequence[Attribute],
-    lies: Layout,
+    results: Sequence[Attribute],
     changed: Mapping[str, Attribute | None] | None = None,
 ) -> ComputeOp:
-    """The operation on whole values, with a result that lies so in the parts."""
-    results = [whole_type(result.type, lies) for result in op.results]
+    """The operation on whole values."""
     properties = {name: one for name, one in {**op.properties, **(changed or {})}.items() if one is not None}
-    arguments = Block(arg_types=operands).args
     return type(op).create(
-        operands=arguments, result_types=results, properties=properties, attributes=op.attributes
+        operands=Block(arg_types=operands).args,
+        result_types=results,
+        properties=properties,
+        attributes=op.attributes,
     )
+
+
+def _wholes(op: ComputeOp, lies: Layout) -> list[Attribute]:
+    return [whole_type(result.type, lies) for result in op.results]
+
+
+def _guesses(op: ComputeOp, operands: Sequence[Attribute]) -> Iterator[list[Attribute]]:
+    """Types that the whole results may have: as much longer as an operand's last axis is, or no longer."""
+    parts = [result.type for result in op.results]
+    pairs = zip(op.operands, operands, strict=True)
+    ratios = [(shape_of(part), shape_of(whole)) for part, whole in pairs if part.type != whole]
+    for part, whole in dict.fromkeys((part[-1], whole[-1]) for part, whole in ratios if part):
+        if all((shape := shape_of(type_)) and not shape[-1] * whole % part for type_ in parts):
+            yield [_longer(type_, shape_of(type_)[-1] * whole // part) for type_ in parts]
+    yield parts
+
+
+def _longer(type_: Attribute, extent: int) -> Attribute:
+    return TensorType(element_type_of(type_), [*shape_of(type_)[:-1], extent])
 
 
 def _by_rule(
     op: ComputeOp, view: ShardView, operands: Sequence[Attribute], names: Sequence[str]
 ) -> Layout | None:
-    """What the rule of an operation says, where it says that operands lie as they do."""
-    lies: Layout = REPLICATED
-    for _ in range(2):  # some rules look at the result
-        whole = _copy(op, operands, lies)
+    """What the rule of an operation says, where it says that operands lie as they do.
+
+    Some rules look at the result, so that the first answer is one to a guess.
+    """
+    first: Contradiction | None = None
+    for results in dict.fromkeys(map(tuple, _guesses(op, operands))):
         try:
-            sharded = whole.shard(view)
-        except CannotSplit as refusal:
-            raise Contradiction(refusal.message, refusal.way_out) from None
-        except (VerifyException, ArithmeticError) as error:
-            raise Contradiction(f"its whole operands do not fit together: {error}") from None
-        if isinstance(sharded, Without):
-            return None
-        if isinstance(sharded, Instead):
-            parts = ", ".join(part.name for part in sharded.parts)
-            raise Contradiction(f"{op.name} of parts is made by {parts}", "write it so")
-        _expect_as_needed(op, sharded, view, names)
-        lies = sharded.result
-    _verify(_copy(op, operands, PARTIAL if lies is PARTIAL else lies))
-    return lies
+            guessed = _asked(_copy(op, operands, results), view, names)
+            if guessed is None:
+                return None
+            whole = _copy(op, operands, _wholes(op, guessed))
+            lies = _asked(whole, view, names)
+            _verify(whole)
+            if lies == guessed:
+                return lies
+            raise Contradiction(f"{op.name} gives what lies {guessed}, and {lies}")
+        except Contradiction as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _asked(whole: ComputeOp, view: ShardView, names: Sequence[str]) -> Layout | None:
+    """What the rule of a whole operation says of its result; None where it has none."""
+    try:
+        sharded = whole.shard(view)
+    except CannotSplit as refusal:
+        raise Contradiction(refusal.message, refusal.way_out) from None
+    except (VerifyException, ArithmeticError) as error:
+        raise Contradiction(f"{whole.name} of the whole tensors cannot be: {error}") from None
+    if isinstance(sharded, Without):
+        return None
+    if isinstance(sharded, Instead):
+        parts = ", ".join(part.name for part in sharded.parts)
+        raise Contradiction(f"{whole.name} of parts is made by {parts}", "write it so")
+    _expect_as_needed(whole, sharded, view, names)
+    return sharded.result
 
 
 def _expect_as_needed(op: ComputeOp, sharded: Sharded, view: ShardView, names: Sequence[str]) -> None:
@@ -133,15 +170,15 @@ def _of_view(op: ComputeOp, lies: Sequence[Placement], operands: Sequence[Attrib
     """How a view of weights lies, so that its weights do as they do."""
     for result, changed in op.wholes(lies):
         try:
-            whole = _copy(op, operands, result, changed)
+            whole = _copy(op, operands, _wholes(op, result), changed)
             _verify(whole)
             needed = whole.of_weights(result)
         except (Contradiction, CannotSplit, ArithmeticError):
             continue
         whole.become_part(result)
-        if not isinstance(needed, Without) and tuple(needed) == tuple(lies):
-            if whole.properties == op.properties:
-                return result
+        fits = not isinstance(needed, Without) and tuple(needed) == tuple(lies)
+        if fits and whole.properties == op.properties:
+            return result
     given = ", ".join(map(str, lies))
     raise Contradiction(f"{op.name} reads weights that lie {given}, and no result has its parts of these")
 
