@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..dialects.vocabulary import Orchestration
 
 if TYPE_CHECKING:  # so that who reads a command line waits for neither xDSL nor numpy
+    from .signatures import Signature
     from .tensors import Array
 
 Progress = Callable[[int, int], None]
@@ -67,8 +68,17 @@ class Run(Protocol):
         """What of tensors of the checkpoint is not read, as `RunOptions.ignore` says."""
         ...
 
-    def steps(self, count: int, progress: Progress) -> Iterator[Step]:
+    @property
+    def signature(self) -> Signature:
+        """What the program takes, gives, keeps and reads."""
+        ...
+
+    def steps(
+        self, count: int, progress: Progress, first: Mapping[str, Array] | None = None
+    ) -> Iterator[Step]:
         """Run `count` calls, or fewer where all rows of the batch end at a stop token before.
+
+        The first call takes the `first` inputs, by name and in order; seeded random ones if None.
 
         Raises: TargetError where the program cannot run to its end.
         """

@@ -6,7 +6,7 @@ signs are two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +36,13 @@ class Difference:
 
 
 class Reference:
-    """The interpreter with the weights of a run; its states grow with each step compared."""
+    """An interpreter beside a run, by default with its weights; states grow with each step compared."""
 
-    def __init__(self, module: ModuleOp, run: Run):
-        self._interpreter = Interpreter(module, run.weights)
-        self._run = run
+    def __init__(self, module: ModuleOp | Interpreter, run: Run, states: Container[str] | None = None):
+        """Of states, only these are compared, if any are said."""
+        made = isinstance(module, Interpreter)
+        self._interpreter = module if made else Interpreter(module, run.weights)
+        self._run, self._compared = run, states
 
     def differences(self, step: Step, count: int) -> list[Difference]:
         """Run the `count` steps of a call and compare outputs, what the host has read, and all states.
@@ -59,12 +61,15 @@ class Reference:
         outputs, observed = self._steps(step, count)
         for (name, mine), wanted in zip(step.outputs.items(), outputs, strict=True):
             yield f"output {name}", mine, wanted
-        for label, values in observed.items():
+        labels = dict.fromkeys([*observed, *(label for label, _ in step.observed)])
+        for label in labels:
             mine = [value for read, value in step.observed if read == label]
-            yield f"observed {label}", np.array(mine), np.array(values)
+            yield f"observed {label}", np.array(mine), np.array(observed.get(label, []))
         for socket, states in enumerate(self._interpreter.socket_states):
             where = f" of socket {socket}" if self._interpreter.sockets > 1 else ""
             for name, wanted in states.items():
+                if self._compared is not None and name not in self._compared:
+                    continue
                 yield f"state {name}{where}", self._run.read(name, socket), wanted
 
     def _steps(self, step: Step, count: int) -> tuple[list[Array], dict[str, list[Array]]]:

@@ -35,6 +35,7 @@ __all__ = [
     "StepResult",
     "after_step",
     "attributes_of",
+    "entry_of",
     "tensor_spec",
     "weight_specs",
 ]
@@ -70,7 +71,7 @@ class Interpreter:
         }
         zeros = {op.sym_name.data: _spec_of_state(op).zeros for op in module.ops if isinstance(op, StateOp)}
         self.socket_states = [{name: make() for name, make in zeros.items()} for _ in range(self.sockets)]
-        self._entry = _entry(module)
+        self._entry = entry_of(module)
         self.steps = _steps(module)
         """Decode steps that it makes at a time; its outputs then have those of each, stacked."""
         self._symbols = _symbols(module)
@@ -174,7 +175,7 @@ def _symbols(module: ModuleOp) -> dict[str, Operation]:
     return {name.data: op for op, name in named if isinstance(name, StringAttr)}
 
 
-def _entry(module: ModuleOp) -> FuncOp | FunctionLikeOp:
+def entry_of(module: ModuleOp) -> FuncOp | FunctionLikeOp:
     """The step: the schedule if there is one, else the public function.
 
     Raises: InterpretationError if there is none, or more than one.

@@ -9,9 +9,10 @@ from functools import cached_property
 
 from ..runs import RunOptions, Step
 from ..safetensors import CheckpointError
+from ..signatures import Signature, first_inputs
 from ..targets import TargetError
 from ..tensors import Array
-from ..weights import Weights, WeightSpec, load_weights, random_weights
+from ..weights import Weights, load_weights, random_weights
 from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
@@ -19,6 +20,7 @@ from .memory import Data, MemoryMap
 from .positions import check_position, input_regions, position_inputs
 from .program import Program, Region
 from .report import Report
+from .signature import signature_of, smallest_table, weight_specs
 
 
 @contextmanager
@@ -41,18 +43,10 @@ def read_weights(program: Program, options: RunOptions) -> Weights:
     Raises: ProgramError for a weight that contradicts itself, CheckpointError where the checkpoint does not
         fit, OSError.
     """
-    specs = [_weight_spec(region) for region in program.regions if region.kind == "weight"]
+    specs = weight_specs(program)
     if options.weights is None:
         return Weights(random_weights(specs, options.seed))
     return load_weights(options.weights, specs, options.ignore)
-
-
-def _weight_spec(r: Region) -> WeightSpec:
-    own = (r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values, r.stored)
-    try:
-        return WeightSpec(r.name, r.whole, *own)
-    except ValueError as error:
-        raise ProgramError(str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -157,14 +151,30 @@ class ProgramRun:
         """The names of what a call takes, in order."""
         return self.program.inputs
 
-    def steps(self, count: int, progress: Progress) -> Iterator[Step]:
+    @cached_property
+    def signature(self) -> Signature:
+        """What it takes, gives, keeps and reads.
+
+        Raises: TargetError for a program that contradicts itself.
+        """
+        with target_errors():
+            return signature_of(self.program)
+
+    def steps(
+        self, count: int, progress: Progress, first: Mapping[str, Array] | None = None
+    ) -> Iterator[Step]:
         """Run `count` calls, or fewer where all rows of the batch end at the stop token before.
+
+        The first call takes the `first` inputs, by name and in order; seeded random ones if None.
 
         Raises: TargetError where the program cannot run to its end.
         """
         import numpy as np
 
-        inputs, commands = self._first_inputs(), len(self.program.commands)
+        commands = len(self.program.commands)
+        own = {region.name: region.tensor for region in input_regions(self.program)}
+        rows = smallest_table(self.program)
+        inputs = first_inputs(own, rows, self.seed) if first is None else dict(first)
         for call in range(count):
             position = call * self.program.steps
             for region in input_regions(self.program):
@@ -205,21 +215,6 @@ class ProgramRun:
     def _of_last_step(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """What the last decode step of a call gave."""
         return {name: value[-1] for name, value in outputs.items()} if self.program.steps > 1 else outputs
-
-    def _first_inputs(self) -> dict[str, Array]:
-        """Seeded random numbers: token ids that every table has, and activations near 1."""
-        import numpy as np
-
-        rng, inputs = np.random.default_rng(self.seed), dict[str, Array]()
-        units = (unit for kernel in self.program.kernels for unit in kernel.units)
-        rows = (unit.rows(self.program.machine.sockets) for unit in units)
-        ids = min((count for count in rows if count is not None), default=1)
-        for region in input_regions(self.program):
-            spec = region.tensor
-            is_ids = spec.is_integer
-            numbers = rng.integers(ids, size=spec.shape) if is_ids else rng.normal(size=spec.shape)
-            inputs[region.name] = np.asarray(numbers).astype(spec.numpy_dtype)
-        return inputs
 
 
 def start_run(program: Program, options: RunOptions) -> ProgramRun:
