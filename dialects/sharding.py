@@ -130,7 +130,7 @@ def whole_blocks(
     codes, of whose whole so much is.
     """
     axis = codes.axis
-    longer = block[axis] * scales.repeats if isinstance(scales, Split) else extent
+    longer = block[axis] * scales.repeats if isinstance(scales, Split) else extent // codes.blocks
     found: dict[tuple[tuple[int, ...], tuple[int, ...]], None] = {}
     for own in (block[axis], longer):
         for piece in (pieces[axis], pieces[axis] * codes.parts):
