@@ -132,8 +132,12 @@ def operands(random: Random, text: str, _: Sequence[str]) -> Changed:
     if not lines:
         return None
     line = random.choice(lines)
-    one, two = sorted(random.sample([*VALUE.finditer(text, line.start(), line.end())], 2), key=lambda m: m.start())
-    return text[: one.start()] + two[0] + text[one.end() : two.start()] + one[0] + text[two.end() :], one.start()
+    one, two = sorted(
+        random.sample([*VALUE.finditer(text, line.start(), line.end())], 2), key=lambda m: m.start()
+    )
+    return text[: one.start()] + two[0] + text[one.end() : two.start()] + one[0] + text[
+        two.end() :
+    ], one.start()
 
 
 def flag(random: Random, text: str, _: Sequence[str]) -> Changed:
@@ -172,7 +176,9 @@ def doubled(random: Random, text: str, _: Sequence[str]) -> Changed:
     lines, place = found
     left, equals, right = lines[place].partition(" = ")
     again = VALUE.sub(lambda name: f"{name[0]}_again", left) + equals + right if equals else lines[place]
-    return "\n".join([*lines[: place + 1], again, *lines[place + 1 :]]), len("\n".join(lines[: place + 1])) + 1
+    return "\n".join([*lines[: place + 1], again, *lines[place + 1 :]]), len(
+        "\n".join(lines[: place + 1])
+    ) + 1
 
 
 def swapped(random: Random, text: str, _: Sequence[str]) -> Changed:
