@@ -43,6 +43,8 @@ class Tally:
     seconds: float = 0.0
     found: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """The seeds of what is wrong, by what it is."""
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    """How many inputs have a verdict, by it and by what was changed."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,18 @@ class Answer:
     seconds: float
     data: bytes = b""
     """The input, where something is wrong."""
+    verdict: str = ""
+    """Who refuses it or what it is, where a kind is judged by more than how a tool ends."""
+    fields: tuple[str, ...] = ()
+    """What was changed, likewise."""
 
 
 def answer(kind: str, seed: int) -> Answer:
     """Make an input and run it here."""
     from kinds import KINDS
-    from watching import watched
 
-    found = KINDS[kind]
-    path = Path(found.file)
-    data = found.input(seed)
-    path.write_bytes(data)
     start = time.perf_counter()
-    ending = watched(lambda: found.read(path), found.file if found.is_named else "")
+    data, ending = KINDS[kind].answer(seed)
     return Answer(
         kind,
         seed,
@@ -78,6 +79,8 @@ def answer(kind: str, seed: int) -> Answer:
         ending.detail,
         time.perf_counter() - start,
         data * bool(ending.wrong),
+        ending.verdict,
+        ending.fields,
     )
 
 
@@ -199,6 +202,8 @@ def add(tally: Tally, found: Answer) -> None:
     tally.inputs += 1
     tally.accepted += found.code == 0
     tally.seconds += found.seconds
+    if found.verdict:
+        tally.verdicts[found.verdict, " + ".join(found.fields)] += 1
     if not found.wrong:
         return
     seeds = tally.found.setdefault(found.wrong, [])
@@ -236,6 +241,8 @@ def print_tallies(tallies: dict[str, Tally], begin: dict[str, int], seconds: flo
 def main() -> int:
     """Hunt and print; 1 if there are findings."""
     from kinds import KINDS
+    from verdicts import add as add_verdicts
+    from verdicts import table
 
     parser = argparse.ArgumentParser(
         description="hunt for inputs that end kl in anything but an answer or a message"
@@ -254,6 +261,9 @@ def main() -> int:
     start = time.monotonic()
     tallies = hunt(given.kinds.split(","), begin, given.seconds, given.jobs, given.count)
     print_tallies(tallies, begin, time.monotonic() - start)
+    verdicts = {kind: tally.verdicts for kind, tally in tallies.items() if tally.verdicts}
+    for counts in add_verdicts(KEPT / "verdicts.json", verdicts, anew=given.seed is not None).values():
+        print(*table(counts), sep="\n")
     KEPT.mkdir(parents=True, exist_ok=True)
     state.write_text(json.dumps(begin))
     return int(any(tally.found for tally in tallies.values()))

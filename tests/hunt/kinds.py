@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -13,8 +13,10 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from mutants import Mutants
 from mutations import JSON_MUTATIONS, NUMBERS, TEXT_MUTATIONS, Mutation, mutated, splice
 from reading import cost, scenario, space, tool
+from watching import Ending, watched
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT / "tests/hunt/seeds"
@@ -40,11 +42,19 @@ class Kind:
         """The input of a seed."""
         return mutated(Random(f"{self.name} {seed}"), kept_seeds(self.name), self.mutations)
 
+    def answer(self, seed: int) -> tuple[bytes, Ending]:
+        """The input of a seed, and how the tool ends that reads it here."""
+        path = Path(self.file)
+        data = self.input(seed)
+        path.write_bytes(data)
+        return data, watched(lambda: self.read(path), self.file if self.is_named else "")
+
 
 @cache
 def kept_seeds(name: str) -> tuple[bytes, ...]:
     """The valid inputs of a kind, which may take a while to make."""
-    return tuple(KINDS[name].seeds())
+    kind = KINDS[name]
+    return tuple(kind.seeds()) if isinstance(kind, Kind) else ()
 
 
 def _files(*patterns: str) -> list[bytes]:
@@ -260,9 +270,10 @@ def database_text(random: Random, data: bytes, _: Sequence[bytes]) -> bytes:
     return bytes(found)
 
 
-KINDS = {
+KINDS: Mapping[str, Kind | Mutants] = {
     kind.name: kind
     for kind in (
+        Mutants(),
         Kind("model", _models, TEXT_MUTATIONS, lambda path: tool(["time", str(path)]), "m.kl"),
         Kind("module", _modules, TEXT_MUTATIONS, lambda path: tool(["time", str(path)]), "m.mlir"),
         Kind(

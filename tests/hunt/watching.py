@@ -42,6 +42,10 @@ class Ending:
     """What is wrong with it, alike for inputs that show the same; empty where all is well."""
     detail: str = ""
     """A message or the end of a traceback."""
+    verdict: str = ""
+    """Who refuses it or what it is, where a kind of inputs is judged by more than its ending."""
+    fields: tuple[str, ...] = ()
+    """What was changed, likewise."""
 
 
 @dataclass

@@ -1,0 +1,72 @@
+"""The kind of hunt that changes programs: which original a seed changes and how, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from random import Random
+
+from edits import Mutant, mutant
+from judging import FINDINGS, MODEL, UNPROVEN, Verdict, judge
+from originals import NAMES, Original, original
+from watching import Ending, watched
+
+RUN = 20
+"""So many seeds in a row change the same program."""
+SAID = (
+    *("Instruction.operation", "Instruction.operands", "Instruction.attributes", "Region.checkpoint"),
+    *("Region.transposed", "Region.stacked", "Region.rows", "Region.columns", "Region.layers"),
+    *("Region.values", "Region.stored", "Region.name", "LoadArguments.addresses", "Program.inputs"),
+    *("Program.outputs", "Observe.label", "Observe.region"),
+)
+"""What the model says, and nothing but the model: a program with something else there is a right program of
+another model. Only a comparison with the model finds it."""
+
+
+@dataclass(frozen=True)
+class Mutants:
+    """Changes of compiled programs, each checked, timed, run and compared with its model."""
+
+    name: str = "mutant"
+    file: str = "p.json"
+
+    def input(self, seed: int) -> bytes:
+        """The document that a seed makes."""
+        return json.dumps(mutant_of(seed).program, indent=1).encode()
+
+    def answer(self, seed: int) -> tuple[bytes, Ending]:
+        """What becomes of it."""
+        found, changed = list[Verdict](), mutant_of(seed)
+
+        def body() -> int:
+            found.append(judge(original_of(seed), changed))
+            return 0
+
+        ending = watched(body)
+        if ending.wrong:
+            return self.input(seed), replace(ending, verdict="internal error", fields=changed.fields)
+        (verdict,) = found
+        wrong = wrong_with(changed, verdict)
+        ending = replace(ending, wrong=wrong, detail=verdict.detail, fields=changed.fields)
+        by = f"{verdict.name}: {verdict.by}" if verdict.by else verdict.name
+        return self.input(seed) if wrong else b"", replace(ending, verdict=by)
+
+
+def wrong_with(changed: Mutant, verdict: Verdict) -> str:
+    """What is wrong with a verdict; empty if nothing is."""
+    what = f"{verdict.name} {verdict.by}, {changed.edit} of {' and '.join(changed.fields)}"
+    if verdict.name in (*FINDINGS, UNPROVEN):
+        return what
+    if verdict.name == MODEL and not all(field.startswith(SAID) for field in changed.fields):
+        return what
+    return ""
+
+
+def original_of(seed: int) -> Original:
+    """The program that a seed changes."""
+    return original(NAMES[seed // RUN % len(NAMES)])
+
+
+def mutant_of(seed: int) -> Mutant:
+    """What a seed makes of it."""
+    return mutant(Random(f"mutant {seed}"), original_of(seed).document)
