@@ -32,11 +32,11 @@ class Edit:
     """The line that was changed, as it is now."""
 
 
-def edited(random: Random, text: str, others: Sequence[str]) -> Edit:
-    """A text with one fact changed; texts that are the same again are not given."""
+def edited(random: Random, text: str) -> Edit:
+    """A text with one fact changed."""
     for _ in range(50):
         kind, change = random.choice(CHANGES)
-        found = change(random, text, others)
+        found = change(random, text)
         if found is not None and found[0] != text:
             changed, place = found
             start = changed.rfind("\n", 0, place) + 1
@@ -46,7 +46,7 @@ def edited(random: Random, text: str, others: Sequence[str]) -> Edit:
 
 Changed = tuple[str, int] | None
 """The text, and where it was changed; None where nothing is there to be."""
-Change = Callable[[Random, str, Sequence[str]], Changed]
+Change = Callable[[Random, str], Changed]
 
 
 def _instead(text: str, place: tuple[int, int], word: str) -> Changed:
@@ -66,7 +66,7 @@ def _numbers(value: int, others: Sequence[int]) -> list[int]:
     return [value + 1, value - 1, 0, 2 * value, value // 2, *others]
 
 
-def integer(random: Random, text: str, _: Sequence[str]) -> Changed:
+def integer(random: Random, text: str) -> Changed:
     """One more, one less, none, twice or half as many, or a number of elsewhere."""
     if (place := _one_of(random, INTEGER, text)) is None:
         return None
@@ -74,10 +74,9 @@ def integer(random: Random, text: str, _: Sequence[str]) -> Changed:
     return _instead(text, place.span(), str(random.choice(_numbers(int(place[0]), [other]))))
 
 
-def fact(random: Random, text: str, _: Sequence[str]) -> Changed:
+def fact(random: Random, text: str) -> Changed:
     """A number in braces or angles of attributes, where facts stand."""
-    places = [place for one in re.finditer(r"\b[a-z_]+ = -?\d+|array<i64: [^>]*>", text) for place in [one]]
-    if not places:
+    if not (places := [*re.finditer(r"\b[a-z_]+ = -?\d+|array<i64: [^>]*>", text)]):
         return None
     one = random.choice(places)
     numbers = [*re.finditer(r"-?\d+(?!4:)", text[one.start() : one.end()])]
@@ -87,7 +86,7 @@ def fact(random: Random, text: str, _: Sequence[str]) -> Changed:
     return _instead(text, (start, start + len(number[0])), word)
 
 
-def number(random: Random, text: str, _: Sequence[str]) -> Changed:
+def number(random: Random, text: str) -> Changed:
     """Another fraction."""
     if (place := _one_of(random, FLOAT, text)) is None:
         return None
@@ -96,7 +95,7 @@ def number(random: Random, text: str, _: Sequence[str]) -> Changed:
 
 
 def _another(pattern: re.Pattern[str]) -> Change:
-    def change(random: Random, text: str, _: Sequence[str]) -> Changed:
+    def change(random: Random, text: str) -> Changed:
         """A word of the same kind from elsewhere in the text."""
         if (place := _one_of(random, pattern, text)) is None:
             return None
@@ -106,14 +105,14 @@ def _another(pattern: re.Pattern[str]) -> Change:
     return change
 
 
-def element(random: Random, text: str, _: Sequence[str]) -> Changed:
+def element(random: Random, text: str) -> Changed:
     """Another type of elements, here."""
     if (place := _one_of(random, ELEMENT, text)) is None:
         return None
     return _instead(text, place.span(), random.choice(("bf16", "f32", "f16", "i32", "f64")))
 
 
-def everywhere(random: Random, text: str, _: Sequence[str]) -> Changed:
+def everywhere(random: Random, text: str) -> Changed:
     """A type changed wherever it stands: other elements, or another extent."""
     if (place := _one_of(random, TYPE, text)) is None:
         return None
@@ -126,7 +125,7 @@ def everywhere(random: Random, text: str, _: Sequence[str]) -> Changed:
     return text.replace(kept, kept[: inner.start()] + word + kept[inner.end() :]), place.start()
 
 
-def operands(random: Random, text: str, _: Sequence[str]) -> Changed:
+def operands(random: Random, text: str) -> Changed:
     """Two values of a line in each other's place."""
     lines = [one for one in re.finditer(r"[^\n]+", text) if len(set(VALUE.findall(one[0]))) > 1]
     if not lines:
@@ -140,7 +139,7 @@ def operands(random: Random, text: str, _: Sequence[str]) -> Changed:
     ], one.start()
 
 
-def flag(random: Random, text: str, _: Sequence[str]) -> Changed:
+def flag(random: Random, text: str) -> Changed:
     """An entry of attributes, or a word, taken out."""
     if random.random() < 0.3 and (place := _one_of(random, WORDS, text)) is not None:
         return _instead(text, place.span(), "")
@@ -157,7 +156,7 @@ def _lines(random: Random, text: str) -> tuple[list[str], int] | None:
     return (lines, random.choice(places)) if places else None
 
 
-def dropped(random: Random, text: str, _: Sequence[str]) -> Changed:
+def dropped(random: Random, text: str) -> Changed:
     """An operation taken out; who reads its result reads an operand of it, where there is one."""
     if (found := _lines(random, text)) is None:
         return None
@@ -169,7 +168,7 @@ def dropped(random: Random, text: str, _: Sequence[str]) -> Changed:
     return "\n".join([*lines[:place], rest]), len("\n".join(lines[:place]))
 
 
-def doubled(random: Random, text: str, _: Sequence[str]) -> Changed:
+def doubled(random: Random, text: str) -> Changed:
     """An operation twice; the second one's results have names of their own."""
     if (found := _lines(random, text)) is None:
         return None
@@ -181,7 +180,7 @@ def doubled(random: Random, text: str, _: Sequence[str]) -> Changed:
     ) + 1
 
 
-def swapped(random: Random, text: str, _: Sequence[str]) -> Changed:
+def swapped(random: Random, text: str) -> Changed:
     """An operation behind the next one."""
     if (found := _lines(random, text)) is None or found[1] + 1 >= len(found[0]):
         return None

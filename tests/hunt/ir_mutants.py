@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from ir_edits import Edit, edited
 from ir_originals import CONTEXT, VARIANTS, Variant, lowered, passes_of, reference, text_at
@@ -40,18 +40,20 @@ class Verdict:
 class Numbers:
     """What calls give: the outputs of each, and states at the end, in bits."""
 
+    form: tuple[int, int | None]
+    """Decode steps of a call, and the stop token: with others, other numbers are right."""
     outputs: Sequence[Sequence[Any]]
     states: dict[tuple[str, int], Any]
 
 
-def mutant_of(level: IrLevel, seed: int) -> tuple[Variant, Edit]:
+def mutant_of(level: str, seed: int) -> tuple[Variant, Edit]:
     """What a seed changes, and how."""
     variant = VARIANTS[seed // RUN % len(VARIANTS)]
-    text = text_at(variant, level)
-    return variant, edited(Random(f"{level} {seed}"), text, ())
+    text = text_at(variant, cast(IrLevel, level))
+    return variant, edited(Random(f"{level} {seed}"), text)
 
 
-def judge(variant: Variant, level: IrLevel, text: str) -> Verdict:
+def judge(variant: Variant, text: str) -> Verdict:
     """Read a text, lower it, run it and hold it against its model.
 
     Errors that are no messages of the tools are raised.
@@ -92,7 +94,7 @@ def ran(variant: Variant, program: Any) -> tuple[Sequence[Any], Numbers]:
                 break
     names = [(name, socket) for name in signature.states for socket in range(signature.sockets)]
     states = {} if found.findings else {one: run.read(*one).copy() for one in names}
-    return found.findings, Numbers(outputs, states)
+    return found.findings, Numbers((program.steps, program.stop_token), outputs, states)
 
 
 @cache
@@ -105,10 +107,11 @@ def original(variant: Variant) -> Numbers:
 
 def unlike(mine: Numbers, wanted: Numbers) -> str:
     """What is not as in the unchanged model; empty if all is."""
-    steps = [sum(_rows(one) for one in call) for call in mine.outputs]
-    pairs = zip(_flat(mine.outputs), _flat(wanted.outputs), strict=False)
-    if any(one.dtype != two.dtype or differing(one, two).any() for one, two in pairs):
-        return f"outputs of calls with {steps} rows"
+    if mine.form != wanted.form:
+        return ""
+    pairs = zip(_flat(mine.outputs), _flat(wanted.outputs), strict=True)
+    if any(one.shape != two.shape or differing(one, two).any() for one, two in pairs):
+        return "an output"
     for name, value in mine.states.items():
         other = wanted.states.get(name)
         if other is None or other.shape != value.shape or differing(value, other).any():
@@ -118,7 +121,3 @@ def unlike(mine: Numbers, wanted: Numbers) -> str:
 
 def _flat(calls: Sequence[Sequence[Any]]) -> list[Any]:
     return [value for call in calls for value in call]
-
-
-def _rows(value: Any) -> int:
-    return value.shape[0] if value.shape else 1

@@ -134,7 +134,9 @@ def _accepted(original: Original, program: Program, timing: Timing, cycles: int)
     if original.calls[-1].cycles == usual.cycles and cycles != timing.cycles:
         return Verdict(TIMES, f"with data {cycles}, without {timing.cycles}")
     if normal(program, original.program) != normal(original.program, original.program):
-        speed = "faster" if mine.cycles < known.cycles else "slower" if mine.cycles > known.cycles else "as fast"
+        speed = (
+            "faster" if mine.cycles < known.cycles else "slower" if mine.cycles > known.cycles else "as fast"
+        )
         return Verdict(UNPROVEN, speed)
     if (mine.tokens, mine.steps, mine.flops, mine.wide_flops) != (
         known.tokens,

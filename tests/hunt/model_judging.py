@@ -48,12 +48,20 @@ def variants_of(random: Random) -> Sequence[Variant]:
     return (*ALWAYS, random.choice(SOMETIMES), random.choice(SPLIT))
 
 
+WRONG = ("differs", "refused whole")
+"""What no model may be."""
+
+
+def text_of(seed: int) -> str:
+    """The model of a seed."""
+    return model_text(Random(f"text {seed}"))
+
+
 def outcomes(seed: int) -> Iterator[Outcome]:
     """What becomes of the model of a seed."""
-    random = Random(f"text {seed}")
-    text = model_text(random)
+    text = text_of(seed)
     model = ModelReference(load_model(text, "random.kl"))
-    for variant in variants_of(random):
+    for variant in variants_of(Random(f"variants {seed}")):
         yield _outcome(text, model, variant)
 
 

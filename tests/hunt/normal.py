@@ -57,7 +57,11 @@ def _identity(region: Region, program: Program) -> str:
 def declared(region: Region) -> Any:
     """What a region says of what it holds, as its model does."""
     split = region.shard_axis, region.shard_parts, region.shard_runs, region.shard_repeats
-    layers = region.layers if region.layers != tuple(range(region.tensor.shape[0] if region.tensor.shape else 0)) else None
+    layers = (
+        region.layers
+        if region.layers != tuple(range(region.tensor.shape[0] if region.tensor.shape else 0))
+        else None
+    )
     read = (region.transposed, region.rows, region.columns, layers)
     return (
         region.kind,
@@ -124,7 +128,9 @@ def _faster(kernel: Kernel, paces: Mapping[str, list[tuple[int, ...]]]) -> Any:
     ]
     for known in paces.values():
         shapes = [len(one) for one in known] == [len(one) for one in mine]
-        if shapes and all(a >= b for one, two in zip(mine, known, strict=True) for a, b in zip(one, two, strict=True)):
+        if shapes and all(
+            a >= b for one, two in zip(mine, known, strict=True) for a, b in zip(one, two, strict=True)
+        ):
             return None
     return mine
 
