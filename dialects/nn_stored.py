@@ -21,7 +21,7 @@ from xdsl.dialects.builtin import (
     i8,
     i64,
 )
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -34,7 +34,6 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from .nn_experts import GatherSlicesOp
 from .operation import ComputeOp, Fusion, TileRule, Without
 from .sharding import (
     REPLICATED,
@@ -295,27 +294,6 @@ def _divided(placement: Split, by: int) -> Split:
     """The same of an axis with so many times fewer elements."""
     runs = tuple(run // by for run in placement.runs)
     return Split(placement.axis, placement.parts, runs, placement.zeros, placement.blocks)
-
-
-def dequantized_last(view: GatherSlicesOp, stored: DequantizeOp) -> list[Operation]:
-    """Slices of a dequantized stack as the dequantized slices of its codes and scales.
-
-    So memory is read for codes and scales of the chosen slices, and nothing else is widened.
-    """
-    shape = view.slice_shape
-    new_axes = len(shape) - len(stored.blocks) + 1
-    slices = [GatherSlicesOp(one, view.ids, view.axis, as_rows=new_axes > 0) for one in stored.operands]
-    for slice_, operand in zip(slices, stored.operands, strict=True):
-        slice_.result.name_hint = operand.name_hint
-    values = [slice_.result for slice_ in slices]
-    block, pieces = (1,) * new_axes + stored.blocks[1:], [0] * len(shape)
-    pieces[view.axis] = shape[view.axis]
-    needed = pieces[view.axis] % block[view.axis] or (stored.extra is not None and not stored.has_zeros)
-    extra = values[2] if len(values) > 2 else None
-    made = DequantizeOp(
-        values[0], values[1], extra, stored.format.data, block, view.result.type, pieces if needed else ()
-    )
-    return [*slices, made]
 
 
 STORED_OPERATIONS = (DequantizeOp,)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from ir_originals import CONTEXT, Variant, lowered, passes_of
+from ir_originals import Variant, lowered, passes_of
 from model_texts import model_text
 
 from kl.backends.sn40l.target import SN40L_TARGET
