@@ -7,17 +7,14 @@ from typing import Any
 from xdsl.dialects.builtin import (
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
-    FloatAttr,
-    IntegerAttr,
     MemRefType,
     ModuleOp,
-    StringAttr,
     TensorType,
-    UnitAttr,
 )
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute
 
 from ..dialects.nn import WeightOp
+from ..dialects.rule_calls import attributes_of as attributes_of
 from .parts import Part
 from .tensors import TensorSpec, whole_spec
 from .weights import WeightSpec
@@ -30,25 +27,6 @@ def tensor_spec(type_: Attribute) -> TensorSpec:
     """
     assert isinstance(type_, TensorType | MemRefType), f"{type_} has a shape by the op's definition"
     return TensorSpec(type_.get_shape(), str(type_.get_element_type()))
-
-
-def attributes_of(op: Operation) -> dict[str, int | float | tuple[float, ...]]:
-    """The numbers, lists of numbers and flags among the properties of an operation; a word is a flag."""
-    found: dict[str, int | float | tuple[float, ...]] = {}
-    for name, value in op.properties.items():
-        match value:
-            case IntegerAttr() | FloatAttr():
-                found[name] = value.value.data
-            case DenseArrayBase():
-                numbers: Any = value
-                found[name] = tuple(numbers.get_values())
-            case UnitAttr():
-                found[name] = 1
-            case StringAttr():
-                found[f"{name}_{value.data}"] = 1
-            case _:
-                pass
-    return found
 
 
 def weight_specs(module: ModuleOp) -> list[WeightSpec]:

@@ -17,6 +17,7 @@ from .intervals import Intervals
 from .routing import Routing
 from .runs import Progress, Run, RunOptions
 from .tables import Table
+from .verification import Provenance, Verification
 
 if TYPE_CHECKING:  # so that who reads a command line waits for neither xDSL nor numpy
     from xdsl.dialects.builtin import ModuleOp
@@ -241,6 +242,12 @@ class Target(Generic[M, P]):
     """Whether a text is a saved program of this target, be it a wrong one."""
     load: Callable[[bytes], P]
     """The program that was saved."""
+    tied: Callable[[P, Mapping[str, str]], P] | None = None
+    """A program that was just made, with what ties it to its IR: the generic text of each symbol."""
+    provenance: Callable[[P], Provenance] | None = None
+    """Whether a program is as it was made; None where nobody can tell."""
+    verification: Verification[P] | None = None
+    """What is checked of programs, one by one; None where the target does not say."""
     run: Callable[[P, RunOptions], Run] | None = None
     """Run a program with data, where that can be."""
     memory: Callable[[P], MemoryMap] | None = None

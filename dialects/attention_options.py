@@ -1,18 +1,17 @@
-"""What attention can be told beside its operands: window, softcap, sinks and slopes; and checks of them."""
+"""What attention can be told beside its operands: window, softcap, sinks and slopes."""
 
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, UnitAttr, f64, i64
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import opt_prop_def
 
 from .operation import ComputeOp
 from .spelling import Arguments, shown
-from .tensors import expect, shape_of
+from .tensors import shape_of
 
 OPTIONS = ("window", "softcap", "sinks", "slopes")
 """Their names in the language."""
@@ -67,37 +66,6 @@ def _by_head(arguments: Arguments, name: str, heads: int) -> SSAValue | None:
     return value
 
 
-def expect_by_head(op: Operation, by_head: Sequence[SSAValue], heads: int) -> None:
-    """Raises: VerifyException unless there is a tensor `[heads]` for each of `sinks` and `slopes`."""
-    named = [name for name in ("sinks", "slopes") if name in op.properties]
-    given = " and ".join(named) or "no sinks or slopes"
-    expect(len(by_head) == len(named), f"{op.name} has {given}; operands for them: {len(by_head)}")
-    for name, value in zip(named, by_head, strict=True):
-        expect(shape_of(value) == (heads,), f"{name} are {shape_of(value)}, one a head is ({heads},)")
-
-
-def expect_options(op: Operation, context: int) -> None:
-    """Raises: VerifyException for numbers that cannot be, and a window that a ring does not hold."""
-    window, softcap = op.properties.get("window"), op.properties.get("softcap")
-    if isinstance(window, IntegerAttr):
-        reach = window.value.data
-        expect(reach >= 1, f"window is {reach}; the least is 1")
-        held = "ring" not in op.properties or reach <= context
-        expect(held, f"window is {reach}, the ring holds the last {context} positions")
-    if isinstance(softcap, FloatAttr):
-        expect(softcap.value.data > 0, f"softcap is {softcap.value.data}; it is above 0")
-
-
-def expect_value_dim(op: Operation, head_dim: int) -> None:
-    """Raises: VerifyException for more columns of a head of values than it has, or none."""
-    value_dim = op.properties.get("value_dim")
-    if isinstance(value_dim, IntegerAttr):
-        columns = value_dim.value.data
-        expect(
-            0 < columns <= head_dim, f"value_dim is {columns}; heads of the values have {head_dim} columns"
-        )
-
-
 class MaskedOp(ComputeOp, ABC):
     """An operation that says which slots of a cache count, and how: the whole attention, and its softmax."""
 
@@ -109,12 +77,3 @@ class MaskedOp(ComputeOp, ABC):
     """The next of `by_head` is a sink of each head: exp(sink) is added to what weights are divided by."""
     slopes = opt_prop_def(UnitAttr)
     """The next of `by_head` is a slope of each head: slope * (j - position) is added to the score of j."""
-
-    @property
-    def by_head_flops(self) -> tuple[int, int]:
-        """Operations per score and per head that sinks and slopes make."""
-        return 2 if self.slopes is not None else 0, 2 if self.sinks is not None else 0
-
-
-SOFTCAP_FLOPS = 3
-"""Per score: a division, a tanh, a product."""

@@ -6,7 +6,6 @@ their own shards, and they exchange values through these operations alone.
 
 from __future__ import annotations
 
-from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import IntegerAttr, TensorType, i64
@@ -17,8 +16,13 @@ from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
 from .nn_views import SliceOp
 from .operation import ComputeOp, Fusion, SocketExchangeOp
 from .own_experts import OwnExpertsOp as OwnExpertsOp
+<<<<<<< HEAD
 from .sharding import REPLICATED, CannotSplit, Layout, Partial, Replicated, Split
 from .tensors import element_type_of, expect, shape_of
+=======
+from .sharding import Partial, Split
+from .tensors import element_type_of, shape_of
+>>>>>>> h/mutants
 
 
 @irdl_op_definition
@@ -38,6 +42,7 @@ class AllReduceOp(SocketExchangeOp):
     def __init__(self, x: SSAValue):
         super().__init__(operands=[x], result_types=[x.type])
 
+<<<<<<< HEAD
     def verify_shapes(self) -> None:
         expect(self.x.type == self.result.type, f"all_reduce keeps the type, {self.x.type}")
 
@@ -50,6 +55,8 @@ class AllReduceOp(SocketExchangeOp):
         what = "is whole on every socket" if isinstance(lies, Replicated) else f"lies {lies}"
         raise CannotSplit(f"{self.name} adds up summands, and x {what}", "take it out, or gather the parts")
 
+=======
+>>>>>>> h/mutants
 
 @irdl_op_definition
 class AllGatherOp(SocketExchangeOp):
@@ -83,6 +90,7 @@ class AllGatherOp(SocketExchangeOp):
         axis = self.axis.value.data
         return shape_of(self.result)[axis] // shape_of(self.x)[axis]
 
+<<<<<<< HEAD
     def verify_shapes(self) -> None:
         x, result, axis = shape_of(self.x), shape_of(self.result), self.axis.value.data
         expect(0 <= axis < len(x), f"axis {axis} of a tensor of rank {len(x)}")
@@ -102,6 +110,8 @@ class AllGatherOp(SocketExchangeOp):
             return REPLICATED
         raise CannotSplit(f"{self.name} puts {parts} parts together along axis {axis}, and x lies {lies}", "")
 
+=======
+>>>>>>> h/mutants
 
 def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:
     """What gives every socket the whole of a value that lies so; the last operation has it.

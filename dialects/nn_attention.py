@@ -31,17 +31,13 @@ from xdsl.traits import MemoryReadEffect
 
 from .attention_options import (
     OPTIONS,
-    SOFTCAP_FLOPS,
     MaskedOp,
     Options,
-    expect_by_head,
-    expect_options,
-    expect_value_dim,
 )
 from .operation import Fusion, Without
 from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView, shifted
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, expect, shape_of
+from .tensors import element_type_of, shape_of
 
 
 @irdl_op_definition
@@ -62,7 +58,6 @@ class AttentionOp(MaskedOp):
         "attention", ("query", "keys", "values", "position"), ("scale", *OPTIONS, "value_dim")
     )
     FUSION: ClassVar = Fusion("attention")
-    MULTIPLIES: ClassVar = (0, 1, 2)
 
     query = operand_def(TensorType[AnyFloat])
     keys = operand_def(MemRefType[AnyFloat])
@@ -110,21 +105,6 @@ class AttentionOp(MaskedOp):
         result = TensorType(element_type_of(query), [batch, heads * head])
         super().__init__(operands=operands, result_types=[result], properties=own | options.properties)
 
-    def verify_shapes(self) -> None:
-        query, keys, values = shape_of(self.query), shape_of(self.keys), shape_of(self.values)
-        expect(shape_of(self.position) == (), "attention takes one position, a scalar tensor<i32>")
-        expect(len(keys) == 4, f"keys are {keys}; they take [batch, kv_heads, context, head_dim]")
-        alike = len(values) == 4 and values[:3] == keys[:3]
-        expect(alike, f"keys are {keys}, values {values}: they differ in the size of a head alone")
-        expect_value_dim(self, values[3])
-        group = keys[1] * keys[3]
-        fits = len(query) == 2 and query[0] == keys[0] and query[1] % group == 0
-        expect(fits, f"query is {query}; it takes [{keys[0]}, a multiple of {keys[1]} * {keys[3]}]")
-        wanted = TensorType(element_type_of(self.query), [keys[0], self.heads * self.value_head])
-        expect(self.result.type == wanted, f"the result is {self.result.type}, should be {wanted}")
-        expect_by_head(self, self.by_head, self.heads)
-        expect_options(self, keys[2])
-
     @property
     def heads(self) -> int:
         """Number of query heads."""
@@ -134,13 +114,6 @@ class AttentionOp(MaskedOp):
     def value_head(self) -> int:
         """Elements of a head of the result."""
         return shape_of(self.values)[3] if self.value_dim is None else self.value_dim.value.data
-
-    def flops(self) -> int:
-        batch, _, context, head_dim = shape_of(self.keys)
-        per_score, per_head = self.by_head_flops
-        per_score += SOFTCAP_FLOPS if self.softcap is not None else 0
-        both = 2 * (head_dim + self.value_head)
-        return batch * self.heads * (context * (both + 5 + per_score) + per_head)
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> AttentionOp:

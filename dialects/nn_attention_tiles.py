@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType, TensorType, f64, i64
@@ -21,10 +20,9 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from .attention_options import SOFTCAP_FLOPS, MaskedOp, expect_by_head, expect_options, expect_value_dim
+from .attention_options import MaskedOp
 from .operation import ComputeOp, TileRule, Without
 from .sharding import ShardView
-from .tensors import expect, shape_of
 
 _INSIDE = Without("it stands inside stages alone, where nn.attention has been cut up")
 
@@ -47,7 +45,6 @@ class AttentionScoresOp(AttentionTileOp):
     name = "nn.attention_scores"
 
     NUMPY: ClassVar = ".backends.numerics_attention:attention_scores"
-    MULTIPLIES: ClassVar = (0, 1)
 
     query = operand_def(TensorType[AnyFloat])
     keys = operand_def(TensorType[AnyFloat])
@@ -69,20 +66,6 @@ class AttentionScoresOp(AttentionTileOp):
     ):
         properties: dict[str, Attribute | None] = {"scale": scale, "softcap": softcap}
         super().__init__(operands=[query, keys], result_types=[result_type], properties=properties)
-
-    def verify_shapes(self) -> None:
-        query, keys, result = shape_of(self.query), shape_of(self.keys), shape_of(self.result)
-        expect(len(keys) == 4, f"keys are {keys}; they take [batch, kv_heads, tile, head_dim]")
-        expect(
-            len(query) == 2 and query[1] % (keys[1] * keys[3]) == 0, f"query {query} does not fit keys {keys}"
-        )
-        wanted = (keys[0], query[1] // keys[3], keys[2])
-        expect(result == wanted, f"result is {result}, should be {wanted}")
-        expect_options(self, keys[2])
-
-    def flops(self) -> int:
-        per_score = 2 * shape_of(self.keys)[3] + (SOFTCAP_FLOPS if self.softcap is not None else 0)
-        return prod(shape_of(self.result)) * per_score
 
     def tile_rule(self) -> TileRule:
         return TileRule((None, 2), 2)
@@ -114,19 +97,6 @@ class AttentionSoftmaxOp(AttentionTileOp, MaskedOp):
         masks = {name: whole.properties.get(name) for name in ("window", "ring", "sinks", "slopes")}
         super().__init__(operands=[scores, position, by_head], result_types=[scores.type], properties=masks)
 
-    def verify_shapes(self) -> None:
-        scores = shape_of(self.scores)
-        expect(shape_of(self.position) == (), "attention_softmax takes one position, a scalar")
-        expect(len(scores) == 3, f"scores are {scores}; they are [batch, heads, context]")
-        expect(self.result.type == self.scores.type, "attention_softmax keeps the type of the scores")
-        expect_by_head(self, self.by_head, scores[1])
-        expect_options(self, scores[2])
-
-    def flops(self) -> int:
-        batch, heads, context = shape_of(self.scores)
-        per_score, per_head = self.by_head_flops
-        return batch * heads * (context * (5 + per_score) + per_head)
-
     def tile_rule(self) -> Without:
         return Without("its sum is over the whole context")
 
@@ -143,7 +113,6 @@ class AttentionValuesOp(AttentionTileOp):
     name = "nn.attention_values"
 
     NUMPY: ClassVar = ".backends.numerics_attention:attention_values"
-    MULTIPLIES: ClassVar = (1,)
 
     probabilities = operand_def(TensorType[AnyFloat])
     values = operand_def(TensorType[AnyFloat])
@@ -167,28 +136,6 @@ class AttentionValuesOp(AttentionTileOp):
     ):
         operands, properties = [probabilities, values, accumulator], {"value_dim": value_dim}
         super().__init__(operands=operands, result_types=[accumulator.type], properties=properties)
-
-    def verify_shapes(self) -> None:
-        probabilities, values = shape_of(self.probabilities), shape_of(self.values)
-        expect(len(values) == 4, f"values are {values}; they take [batch, kv_heads, tile, head_dim]")
-        fits = (
-            len(probabilities) == 3
-            and probabilities[0] == values[0]
-            and probabilities[1] % values[1] == 0
-            and probabilities[2] == values[2]
-        )
-        expect(fits, f"probabilities {probabilities} do not fit values {values}")
-        expect_value_dim(self, values[3])
-        wanted = (values[0], probabilities[1] * self._value_head)
-        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, not {wanted}")
-        expect(self.result.type == self.accumulator.type, "the accumulator keeps its type")
-
-    def flops(self) -> int:
-        return 2 * prod(shape_of(self.probabilities)) * self._value_head
-
-    @property
-    def _value_head(self) -> int:
-        return shape_of(self.values)[3] if self.value_dim is None else self.value_dim.value.data
 
     def tile_rule(self) -> TileRule:
         return TileRule((2, 2, None), None, adds_zeros=True)

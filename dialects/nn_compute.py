@@ -22,7 +22,7 @@ from xdsl.utils.exceptions import ParseError
 from .operation import SPLIT_ALREADY, ComputeOp, Fusion, Instead, TileRule, Without
 from .sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split, zeros_in
 from .spelling import LEFT, RIGHT, TRANSPOSED, Arguments, Spelling, extents
-from .tensors import element_type_of, expect, shape_of
+from .tensors import element_type_of, shape_of
 
 
 class TableLookupOp(ComputeOp, ABC):
@@ -47,15 +47,6 @@ class TableLookupOp(ComputeOp, ABC):
     def table_rows(self, sockets: int) -> int:
         """Rows of the whole table, of which each of the sockets may have a part."""
         return shape_of(self.table)[0]
-
-    def verify_shapes(self) -> None:
-        ids, table, result = shape_of(self.ids), shape_of(self.table), shape_of(self.result)
-        expect(len(ids) < 2, f"ids are {ids}; embedding takes one dimension, [batch], or a scalar")
-        expect(len(table) == 2, f"table is {table}; embedding takes [rows, hidden]")
-        expect(result == (*ids, table[1]), f"result is {result}, should be {(*ids, table[1])}")
-
-    def flops(self) -> int:
-        return 0
 
     def tile_rule(self) -> Without:
         """It is an indexed read of memory."""
@@ -138,7 +129,6 @@ class MatmulOp(ComputeOp):
     NUMPY: ClassVar = ".backends.numerics:matmul"
     SPELLING: ClassVar = Spelling("@", (LEFT, RIGHT))
     FUSION: ClassVar = Fusion("projection")
-    MULTIPLIES: ClassVar = (0, 1)
 
     lhs = operand_def(TensorType[AnyFloat])
     rhs = operand_def(TensorType[AnyFloat])
@@ -163,17 +153,6 @@ class MatmulOp(ComputeOp):
     def _columns_axis(self) -> int:
         """The axis of the right side that becomes the columns of the result."""
         return 1 if self.transposed is None else 0
-
-    def verify_shapes(self) -> None:
-        lhs, rhs, result = shape_of(self.lhs), shape_of(self.rhs), shape_of(self.result)
-        expect(len(lhs) == len(rhs) == 2, f"matmul takes two matrices, got {lhs} and {rhs}")
-        columns, way = self._columns_axis, "" if self.transposed is None else " transposed"
-        expect(lhs[1] == rhs[1 - columns], f"inner extents differ: {lhs} x {rhs}{way}")
-        expect(result == (lhs[0], rhs[columns]), f"result is {result}, should be {(lhs[0], rhs[columns])}")
-
-    def flops(self) -> int:
-        rows, inner = shape_of(self.lhs)
-        return 2 * rows * inner * shape_of(self.result)[1]
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> MatmulOp:

@@ -14,9 +14,12 @@ from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, TileRule, Without
+from .rules import RULES, Rule
+from .rules.elementwise import binary, unary
+from .rules.shapes import is_column
 from .sharding import REPLICATED, CannotSplit, Placement, Sharded, ShardView, Split, shifted
 from .spelling import FLOAT_TYPES, Arguments, Spelling
-from .tensors import element_type_of, expect, is_column, repeats, shape_of
+from .tensors import shape_of
 
 
 class ElementwiseOp(ComputeOp, ABC):
@@ -27,7 +30,7 @@ class ElementwiseOp(ComputeOp, ABC):
     """
 
     FLOPS: ClassVar[int] = 1
-    """Floating-point operations of one element."""
+    """Floating-point operations of one element, of an operation that is not in `RULES`."""
     OF_ZEROS: ClassVar[Literal["zeros", "numbers", "poles"]] = "numbers"
     """What it makes of the zeros that pad heads: zeros again, other numbers, or infinities and NaNs."""
     OF_NUMBERS: ClassVar[Literal["numbers", "poles"]] = "numbers"
@@ -52,7 +55,7 @@ class ElementwiseOp(ComputeOp, ABC):
         )
 
     def flops(self) -> int:
-        return self.FLOPS * prod(shape_of(self.result))
+        return super().flops() if self.rule() is not None else self.FLOPS * prod(shape_of(self.result))
 
     def tile_rule(self) -> TileRule | Without:
         """Along the last axis, as its producers are; a single column is whole."""
@@ -88,7 +91,7 @@ class ElementwiseOp(ComputeOp, ABC):
 
 
 class UnaryOp(ElementwiseOp, ABC):
-    """An elementwise operation on one tensor; the result may have another element type."""
+    """An elementwise operation on one tensor; of ours, `nn.cast` alone may change the element type."""
 
     x = operand_def(TensorType[AnyFloat])
 
@@ -97,9 +100,9 @@ class UnaryOp(ElementwiseOp, ABC):
     def __init__(self, x: SSAValue, result_type: Attribute | None = None):
         super().__init__(operands=[x], result_types=[result_type or x.type])
 
-    def verify_shapes(self) -> None:
-        x, result = shape_of(self.x), shape_of(self.result)
-        expect(x == result, f"shapes differ: {x} -> {result}")
+    @classmethod
+    def rule(cls) -> Rule:
+        return RULES.get(cls.name) or unary(cls.FLOPS, converts=True)
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> UnaryOp:
@@ -123,12 +126,9 @@ class BinaryOp(ElementwiseOp, ABC):
         wider = max(lhs, rhs, key=lambda side: (len(shape_of(side)), prod(shape_of(side))))
         super().__init__(operands=[lhs, rhs], result_types=[result_type or wider.type])
 
-    def verify_shapes(self) -> None:
-        lhs, rhs, result = shape_of(self.lhs), shape_of(self.rhs), shape_of(self.result)
-        fits = result in (lhs, rhs) and repeats(lhs, result) and repeats(rhs, result)
-        expect(fits, f"shapes differ: {lhs}, {rhs} -> {result}")
-        types = {str(element_type_of(value)) for value in (self.lhs, self.rhs, self.result)}
-        expect(len(types) == 1, f"element types differ: {', '.join(sorted(types))}")
+    @classmethod
+    def rule(cls) -> Rule:
+        return RULES.get(cls.name) or binary(cls.FLOPS)
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> ComputeOp:
@@ -156,14 +156,6 @@ class ArgmaxOp(ComputeOp):
         if result_type is None:
             result_type = TensorType(IntegerType(32), shape_of(x)[:-1])
         super().__init__(operands=[x], result_types=[result_type])
-
-    def verify_shapes(self) -> None:
-        x, result = shape_of(self.x), shape_of(self.result)
-        expect(len(x) == 2, f"argmax takes [batch, vocabulary], got {x}")
-        expect(result == x[:-1], f"result is {result}, should be {x[:-1]}")
-
-    def flops(self) -> int:
-        return prod(shape_of(self.x))
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> ArgmaxOp:

@@ -28,9 +28,11 @@ from xdsl.traits import Pure
 from .nn_routing import TopKOp
 from .operation import ComputeOp, Fusion, Instead, Without
 from .own_experts import OwnExpertsOp
+from .rules.experts import slice_shape
+from .rules.shapes import gathered_shape
 from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, expect, gathered_shape, shape_of
+from .tensors import element_type_of, expect, shape_of
 
 
 @irdl_op_definition
@@ -83,16 +85,9 @@ class DistinctOp(ComputeOp):
         return self.experts.value.data * (1 - (1 - chosen / self._all_experts) ** rows)
 
     def verify_shapes(self) -> None:
-        ids, wanted = shape_of(self.ids), (self._places,)
-        expect(len(ids) == 2, f"ids are {ids}; distinct takes [batch, chosen]")
-        expect(self._all_experts > 0, f"{self._all_experts} experts of all sockets")
-        expect(self._all_experts >= ids[1], f"{ids[1]} of {self._all_experts} experts")
+        super().verify_shapes()
         fault = _fault_of_scores(self.ids, self.experts.value.data)
         expect(not fault, fault)
-        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
-
-    def flops(self) -> int:
-        return 0
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> DistinctOp:
@@ -177,28 +172,17 @@ class GatherSlicesOp(ComputeOp):
     @property
     def slice_shape(self) -> tuple[int, ...]:
         """The shape of a slice, with as many axes as the result: a bias that is a row is `[1, N]`."""
-        return (1,) * self._new_axes + shape_of(self.stack)[1:]
+        return slice_shape(shape_of(self.stack), shape_of(self.result), self.axis)
 
     @property
     def _new_axes(self) -> int:
         """Axes that a slice gets in front of its own: one where it is a row of the result."""
-        stack, result = shape_of(self.stack), shape_of(self.result)
-        return 1 if len(stack) == len(result) == 2 and self.axis == 0 else 0
+        return len(self.slice_shape) - len(shape_of(self.stack)) + 1
 
     def verify_shapes(self) -> None:
-        stack, ids, result = shape_of(self.stack), shape_of(self.ids), shape_of(self.result)
-        expect(len(ids) == 1, f"ids are {ids}; gather_slices takes a row of them")
-        expect(len(stack) > 1, f"the stack is {stack}; its slices have an axis or more")
-        expect(0 <= self.axis < len(stack) - 1, f"along axis {self.axis} of slices {stack[1:]}")
+        super().verify_shapes()
         fault = _fault_of_counts(self.stack, self.ids)
         expect(not fault, fault)
-        wanted = gathered_shape(self.slice_shape, self.axis, ids[0])
-        expect(result == wanted, f"result is {result}, should be {wanted}")
-        same = element_type_of(self.stack) == element_type_of(self.result)
-        expect(same, f"the stack is a {self.stack.type}, the result a {self.result.type}")
-
-    def flops(self) -> int:
-        return 0
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> GatherSlicesOp:

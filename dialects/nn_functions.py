@@ -22,7 +22,6 @@ class SiluOp(UnaryOp):
     NUMPY: ClassVar = ".backends.elements:silu"
     SPELLING: ClassVar = Spelling("silu", ("x",))
     FUSION: ClassVar = ACTIVATION
-    FLOPS: ClassVar = 4
     OF_ZEROS: ClassVar = "zeros"
 
 
@@ -35,7 +34,6 @@ class GeluOp(UnaryOp):
     NUMPY: ClassVar = ".backends.elements:gelu"
     SPELLING: ClassVar = Spelling("gelu", ("x",))
     FUSION: ClassVar = ACTIVATION
-    FLOPS: ClassVar = 8
     OF_ZEROS: ClassVar = "zeros"
 
 
@@ -48,7 +46,6 @@ class GeluErfOp(UnaryOp):
     NUMPY: ClassVar = ".backends.elements:gelu_erf"
     SPELLING: ClassVar = Spelling("gelu_erf", ("x",))
     FUSION: ClassVar = ACTIVATION
-    FLOPS: ClassVar = 5
     OF_ZEROS: ClassVar = "zeros"
 
 
@@ -61,7 +58,6 @@ class SigmoidOp(UnaryOp):
     NUMPY: ClassVar = ".backends.elements:sigmoid"
     SPELLING: ClassVar = Spelling("sigmoid", ("x",))
     FUSION: ClassVar = ACTIVATION
-    FLOPS: ClassVar = 4
 
 
 @irdl_op_definition
@@ -73,7 +69,6 @@ class TanhOp(UnaryOp):
     NUMPY: ClassVar = ".backends.elements:tanh"
     SPELLING: ClassVar = Spelling("tanh", ("x",))
     FUSION: ClassVar = ACTIVATION
-    FLOPS: ClassVar = 4
     OF_ZEROS: ClassVar = "zeros"
 
 
@@ -110,7 +105,6 @@ class SoftplusOp(UnaryOp):
     NUMPY: ClassVar = ".backends.elements:softplus"
     SPELLING: ClassVar = Spelling("softplus", ("x",))
     FUSION: ClassVar = ACTIVATION
-    FLOPS: ClassVar = 4
 
 
 @irdl_op_definition

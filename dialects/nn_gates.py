@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
@@ -18,6 +17,7 @@ from xdsl.traits import Pure
 from .nn_experts import DistinctOp
 from .operation import ComputeOp, Fusion, Instead, Without
 from .own_experts import OwnExpertsOp
+from .rules.rows import places_fit
 from .sharding import REPLICATED, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, extents
 from .tensors import element_type_of, expect, shape_of
@@ -51,18 +51,8 @@ class SpreadOp(ComputeOp):
         super().__init__(operands=[weights, ids, experts], result_types=[result])
 
     def verify_shapes(self) -> None:
-        weights, ids, experts = shape_of(self.weights), shape_of(self.ids), shape_of(self.experts)
-        expect(len(weights) == 2 and weights == ids, f"weights are {weights}, ids {ids}; both are [B, K]")
-        expect(len(experts) == 1, f"experts are {experts}; spread takes a row of them")
+        super().verify_shapes()
         expect(not _of_others(self.ids, self.experts), _OF_OTHERS)
-        wanted = (weights[0], experts[0])
-        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
-        same = element_type_of(self.weights) == element_type_of(self.result)
-        expect(same, f"element types differ: {self.weights.type} -> {self.result.type}")
-
-    def flops(self) -> int:
-        """Each place adds up what a row gives it."""
-        return prod(shape_of(self.result)) * shape_of(self.ids)[1]
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> SpreadOp:
@@ -127,19 +117,10 @@ class ScaleOp(ComputeOp):
     def __init__(self, x: SSAValue, gates: SSAValue):
         super().__init__(operands=[x, gates], result_types=[x.type])
 
-    def verify_shapes(self) -> None:
-        x, gates = shape_of(self.x), shape_of(self.gates)
-        expect(len(x) == len(gates) == 2, f"scale takes two matrices, got {x} and {gates}")
-        expect(_fit(x, gates), f"x is {x}, gates are {gates}; each place has equally many columns")
-        expect(self.x.type == self.result.type, f"{self.name} keeps the type, {self.x.type}")
-
-    def flops(self) -> int:
-        return prod(shape_of(self.x))
-
     @classmethod
     def spelled(cls, arguments: Arguments) -> ScaleOp:
         x, gates = arguments.floats("x", rank=2), arguments.floats("gates", rank=2)
-        if not _fit(shape_of(x), shape_of(gates)):
+        if not places_fit(shape_of(x), shape_of(gates)):
             message = f"x is {extents(x)}, gates are {extents(gates)}"
             raise arguments.wrong("gates", message, "x has equally many columns for each column of the gates")
         return cls(x, gates)
@@ -155,10 +136,6 @@ class ScaleOp(ComputeOp):
         if x.places:
             return Sharded((x, x), x)
         return Sharded((x, REPLICATED), x) if x.blocks == places else view.whole()
-
-
-def _fit(x: tuple[int, ...], gates: tuple[int, ...]) -> bool:
-    return x[0] == gates[0] and gates[1] > 0 and x[1] % gates[1] == 0
 
 
 GATE_OPERATIONS = (SpreadOp, ScaleOp)

@@ -18,9 +18,11 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, TileRule
+from .rule_calls import call_of
+from .rules.products import head_columns
 from .sharding import Heads, Placement, Sharded, ShardView, Split, resized, shifted, uneven, zeros_in
 from .spelling import TRANSPOSED, Arguments, Spelling, shown
-from .tensors import element_type_of, expect, shape_of
+from .tensors import element_type_of, shape_of
 
 
 @irdl_op_definition
@@ -37,7 +39,6 @@ class HeadMatmulOp(ComputeOp):
     NUMPY: ClassVar = ".backends.numerics:head_matmul"
     SPELLING: ClassVar = Spelling("head_matmul", ("x", "w", "heads"), transposable=("w",))
     FUSION: ClassVar = Fusion("projection")
-    MULTIPLIES: ClassVar = (0, 1)
 
     x = operand_def(TensorType[AnyFloat])
     w = operand_def(TensorType[AnyFloat])
@@ -58,21 +59,7 @@ class HeadMatmulOp(ComputeOp):
     @property
     def head_columns(self) -> tuple[int, int]:
         """Columns of a head of x and of the result."""
-        x, w, result = shape_of(self.x), shape_of(self.w), shape_of(self.result)
-        heads = result[1] // w[1] if self.transposed is None else x[1] // w[1]
-        return x[1] // heads, result[1] // heads
-
-    def verify_shapes(self) -> None:
-        x, w, result = shape_of(self.x), shape_of(self.w), shape_of(self.result)
-        expect(len(x) == len(w) == len(result) == 2, f"head_matmul takes matrices, got {x} and {w}")
-        whole, rows = (result, x) if self.transposed is None else (x, result)
-        heads = whole[1] // w[1]
-        fits = heads > 0 and whole[1] == heads * w[1] and rows[1] == w[0] and rows[1] % heads == 0
-        way = "" if self.transposed is None else " transposed"
-        expect(fits and x[0] == result[0], f"{x} times heads of {w}{way} is no {result}")
-
-    def flops(self) -> int:
-        return 2 * shape_of(self.x)[1] * self.head_columns[1] * shape_of(self.x)[0]
+        return head_columns(call_of(self))
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> HeadMatmulOp:

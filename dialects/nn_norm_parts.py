@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, TensorType, f64, i64
@@ -13,7 +12,7 @@ from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, TileRule, Without
 from .sharding import PARTIAL, REPLICATED, Sharded, ShardView, shifted
-from .tensors import expect, shape_of
+from .tensors import shape_of
 
 _PART = Without("it is a part of nn.rms_norm of rows that are split over the sockets")
 
@@ -39,14 +38,6 @@ class SquareSumOp(ComputeOp):
 
     def __init__(self, x: SSAValue):
         super().__init__(operands=[x], result_types=[TensorType(f64, [*shape_of(x)[:-1], 1])])
-
-    def verify_shapes(self) -> None:
-        x, result = shape_of(self.x), shape_of(self.result)
-        expect(len(x) > 0, "a scalar is no row")
-        expect(result == (*x[:-1], 1), f"result is {result}, should be {(*x[:-1], 1)}")
-
-    def flops(self) -> int:
-        return 2 * prod(shape_of(self.x))
 
     def tile_rule(self) -> Without:
         return Without("its sum is over whole rows")
@@ -92,18 +83,6 @@ class RMSScaleOp(ComputeOp):
             result_types=[x.type],
             properties={"eps": eps, "count": IntegerAttr(count, i64)},
         )
-
-    def verify_shapes(self) -> None:
-        x, sums = shape_of(self.x), shape_of(self.square_sum)
-        expect(sums == (*x[:-1], 1), f"square_sum is {sums}, should be {(*x[:-1], 1)}")
-        expect(len(self.parameters) <= 1, f"{len(self.parameters)} parameters; {self.name} has 1")
-        for gain in self.parameters:
-            expect(shape_of(gain) == x[-1:], f"norm gain is {shape_of(gain)}; it should be {x[-1:]}")
-        expect(self.count.value.data > 0, f"count is {self.count.value.data}; it must be positive")
-        expect(shape_of(self.result) == x, f"result is {shape_of(self.result)}, x is {x}")
-
-    def flops(self) -> int:
-        return 2 * prod(shape_of(self.x))
 
     def tile_rule(self) -> TileRule:
         last = len(shape_of(self.x)) - 1

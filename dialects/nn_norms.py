@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, TensorType, f64, i64
@@ -23,16 +22,18 @@ from xdsl.traits import Pure
 
 from .nn_norm_parts import RMSScaleOp, SquareSumOp
 from .operation import ComputeOp, Fusion, Instead, TileRule, Without
+from .rules import RULES, Rule
+from .rules.norms import norm, parameter_shapes
 from .sharding import REPLICATED, CannotSplit, Placement, Sharded, ShardView, Split, shifted
 from .spelling import Arguments, Spelling, extents, shown
-from .tensors import expect, shape_of
+from .tensors import shape_of
 
 
 class NormOp(ComputeOp, ABC):
     """A norm over the last dimension, or over each group of so many of its elements; the base of both."""
 
     FLOPS: ClassVar[int]
-    """Floating-point operations of one element."""
+    """Floating-point operations of one element, of an operation that is not in `RULES`."""
     PARAMETERS: ClassVar[tuple[str, ...]]
     """What the operands behind x are, as many as there are."""
 
@@ -62,6 +63,10 @@ class NormOp(ComputeOp, ABC):
             },
         )
 
+    @classmethod
+    def rule(cls) -> Rule:
+        return RULES.get(cls.name) or norm(cls.FLOPS, cls.PARAMETERS)
+
     @property
     def extent(self) -> int:
         """Elements of a group."""
@@ -70,21 +75,6 @@ class NormOp(ComputeOp, ABC):
     @property
     def _last(self) -> int:
         return len(shape_of(self.x)) - 1
-
-    def verify_shapes(self) -> None:
-        x = shape_of(self.x)
-        expect(len(x) > 0, "a scalar has no elements to be normed together")
-        expect(self.extent > 0 and x[-1] % self.extent == 0, f"groups of {self.extent} in rows of {x[-1]}")
-        most = len(self.PARAMETERS)
-        expect(len(self.parameters) <= most, f"{len(self.parameters)} parameters; {self.name} has {most}")
-        for what, value in zip(self.PARAMETERS, self.parameters, strict=False):
-            fits = _parameter_shapes(x[-1], self.extent)
-            shown = " or ".join(map(str, fits))
-            expect(shape_of(value) in fits, f"norm {what} is {shape_of(value)}; it should be {shown}")
-        expect(shape_of(self.result) == x, f"result is {shape_of(self.result)}, x is {x}")
-
-    def flops(self) -> int:
-        return self.FLOPS * prod(shape_of(self.x))
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> ComputeOp:
@@ -158,10 +148,6 @@ def _follow(view: ShardView, needed: Sequence[Placement]) -> bool:
     return all(number in view.free or lies == wanted for number, (lies, wanted) in given)
 
 
-def _parameter_shapes(row: int, group: int) -> list[tuple[int, ...]]:
-    return [*dict.fromkeys([(group,), (row,), (row // group, group)])]
-
-
 def _spelled_group(arguments: Arguments, x: SSAValue) -> int | None:
     """The elements of a group of a call."""
     if "groups" not in arguments:
@@ -178,7 +164,7 @@ def _spelled_parameter(arguments: Arguments, name: str, x: SSAValue, group: int 
     if group is None:
         return arguments.gain(name, x)
     value = arguments.floats(name)
-    fits = _parameter_shapes(shape_of(x)[-1], group)
+    fits = parameter_shapes(shape_of(x)[-1], group)
     if shape_of(value) not in fits:
         message = f"{name} is {extents(value)}, x is {shown(x.type)} in groups of {group}"
         shapes = " or ".join(str([*shape]) for shape in fits)
@@ -198,7 +184,6 @@ class RMSNormOp(NormOp):
 
     NUMPY: ClassVar = ".backends.norms:rms_norm"
     SPELLING: ClassVar = Spelling("rms_norm", ("x", "gain", "eps"), optional=("gain", "groups"))
-    FLOPS: ClassVar = 4
     PARAMETERS: ClassVar = ("gain",)
 
     def _result_placement(self, x: Split) -> Split:
@@ -235,7 +220,6 @@ class LayerNormOp(NormOp):
 
     NUMPY: ClassVar = ".backends.norms:layer_norm"
     SPELLING: ClassVar = Spelling("layer_norm", ("x", "gain", "eps"), optional=("gain", "bias", "groups"))
-    FLOPS: ClassVar = 7
     PARAMETERS: ClassVar = ("gain", "bias")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite, prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
@@ -32,7 +31,7 @@ from xdsl.traits import Pure
 from .operation import ComputeOp, Fusion, TileRule
 from .sharding import REPLICATED, Placement, Sharded, ShardView, Split, uneven
 from .spelling import Arguments, Spelling, shown
-from .tensors import expect, shape_of
+from .tensors import shape_of
 
 _INTERLEAVED = "interleaved_rope"
 
@@ -103,28 +102,6 @@ class RopeOp(ComputeOp):
         if interleaved:
             properties["interleaved"] = UnitAttr()
         super().__init__(operands=[x, position], result_types=[x.type], properties=properties)
-
-    def verify_shapes(self) -> None:
-        x, head_dim, count = shape_of(self.x), self.head_dim.value.data, len(self.frequencies)
-        expect(shape_of(self.position) == (), "rope takes one position, a scalar tensor<i32>")
-        expect(len(x) == 2, f"rope takes [batch, heads * head_dim], got {x}")
-        expect(count > 0, "rope takes at least one frequency")
-        expect(2 * count <= head_dim, f"head_dim is {head_dim}; {count} frequencies rotate {2 * count}")
-        expect(x[1] % head_dim == 0, f"extent {x[1]} is no multiple of head_dim {head_dim}")
-        expect(self.result.type == self.x.type, "rope keeps the type of x")
-        long, together = self.long_frequencies, "give `long_frequencies` and `long_from` together"
-        expect((long is None) == (self.long_from is None), together)
-        tables = (self.frequencies,) if long is None else (self.frequencies, long)
-        for table in tables:
-            expect(len(table) == count, f"{count} frequencies and {len(table)} long ones")
-            expect(all(map(isfinite, table.get_values())), "frequencies are finite")
-        if self.long_from is not None:
-            first = self.long_from.value.data
-            expect(first >= 0, f"long_from is {first}; positions begin at 0")
-
-    def flops(self) -> int:
-        """Three for each element that rotates, and as many for its share of sine and cosine."""
-        return 6 * prod(shape_of(self.x)) * 2 * len(self.frequencies) // self.head_dim.value.data
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> RopeOp:

@@ -23,28 +23,10 @@ from xdsl.traits import Pure
 
 from .nn_rows import wanted_row
 from .operation import ComputeOp, Fusion, Without
+from .rules.rows import GROUPING, grouping_fault
 from .sharding import Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling, shown
 from .tensors import element_type_of, expect, shape_of
-
-_GROUPING = ("groups", "kept", "best")
-
-
-def _grouping_fault(columns: int, count: int, groups: int, kept: int, best: int) -> str:
-    """What is wrong with a choice of `count` of so many columns in groups; nothing if empty."""
-    if not 1 <= count <= columns:
-        return f"the {count} best of {columns}"
-    if groups < 1 or columns % groups:
-        return f"{columns} columns do not divide into {groups} groups"
-    size = columns // groups
-    if not 1 <= kept <= groups:
-        return f"the {kept} best of {groups} groups"
-    if not 1 <= best <= size:
-        return f"the sum of the {best} best of {size} columns of a group"
-    if count > kept * size:
-        plural = "s" * (kept > 1)
-        return f"{kept} group{plural} of {size} have {kept * size} columns, {count} are wanted"
-    return ""
 
 
 def _way_out(x: SSAValue, count: int, groups: int, kept: int) -> str:
@@ -70,7 +52,7 @@ class TopKOp(ComputeOp):
     name = "nn.top_k"
 
     NUMPY: ClassVar = ".backends.numerics_routing:top_k"
-    SPELLING: ClassVar = Spelling("top_k", ("x", "count"), optional=_GROUPING)
+    SPELLING: ClassVar = Spelling("top_k", ("x", "count"), optional=GROUPING)
     FUSION: ClassVar = Fusion("routing")
 
     x = operand_def(TensorType[AnyFloat])
@@ -92,7 +74,7 @@ class TopKOp(ComputeOp):
         """`grouping` are the numbers of groups, of those that are kept, and of the best elements of each."""
         properties = {"count": IntegerAttr(count, i64)}
         properties |= {
-            name: IntegerAttr(number, i64) for name, number in zip(_GROUPING, grouping or (), strict=False)
+            name: IntegerAttr(number, i64) for name, number in zip(GROUPING, grouping or (), strict=False)
         }
         result = TensorType(i32, [shape_of(x)[0], count])
         super().__init__(operands=[x], result_types=[result], properties=properties)
@@ -105,34 +87,17 @@ class TopKOp(ComputeOp):
         )
         return groups, kept, best
 
-    def verify_shapes(self) -> None:
-        x, count = shape_of(self.x), self.count.value.data
-        expect(len(x) == 2, f"top_k takes [batch, columns], got {x}")
-        given = {attribute is not None for attribute in (self.groups, self.kept, self.best)}
-        expect(len(given) == 1, "groups, kept and best are given together")
-        fault = _grouping_fault(x[1], count, *self.grouping)
-        expect(not fault, fault)
-        wanted = (x[0], count)
-        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
-
-    def flops(self) -> int:
-        """A comparison for each element and each column that is named, as `nn.argmax` has for its one."""
-        rows, columns = shape_of(self.x)
-        groups, kept, best = self.grouping
-        of_groups = best * columns + kept * groups if self.groups is not None else 0
-        return rows * (self.count.value.data * columns + of_groups)
-
     @classmethod
     def spelled(cls, arguments: Arguments) -> TopKOp:
         """Of a matrix; a group's score is its best element if `best` is not given."""
         x, count = arguments.floats("x", rank=2), arguments.whole("count")
-        grouped = [name for name in _GROUPING if name in arguments]
+        grouped = [name for name in GROUPING if name in arguments]
         if grouped and not {"groups", "kept"} <= set(grouped):
             raise arguments.refused(
                 f"{grouped[0]} alone", "give groups, and how many of them are kept: groups = 8, kept = 4"
             )
-        groups, kept, best = (arguments.whole(name) if name in arguments else 1 for name in _GROUPING)
-        if fault := _grouping_fault(shape_of(x)[1], count, groups, kept, best):
+        groups, kept, best = (arguments.whole(name) if name in arguments else 1 for name in GROUPING)
+        if fault := grouping_fault(shape_of(x)[1], count, groups, kept, best):
             raise arguments.refused(fault, _way_out(x, count, groups, kept))
         return cls(x, count, (groups, kept, best) if grouped else None)
 
@@ -181,16 +146,9 @@ class TakeOp(ComputeOp):
         return ""
 
     def verify_shapes(self) -> None:
-        x, ids, result = shape_of(self.x), shape_of(self.ids), shape_of(self.result)
-        expect(len(x) == len(ids) == 2, f"take takes two matrices, got {x} and {ids}")
+        super().verify_shapes()
         fault = self._fault(self.x, self.ids)
         expect(not fault, fault)
-        expect(result == ids, f"result is {result}, should be {ids}")
-        same = element_type_of(self.x) == element_type_of(self.result)
-        expect(same, f"element types differ: {self.x.type} -> {self.result.type}")
-
-    def flops(self) -> int:
-        return 0
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> TakeOp:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, TensorType
@@ -15,7 +14,7 @@ from xdsl.traits import Pure
 from .operation import ComputeOp, Fusion, TileRule, Without
 from .sharding import REPLICATED, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
-from .tensors import element_type_of, expect, shape_of
+from .tensors import element_type_of, shape_of
 
 SHORT_ROW = 512
 """Columns of a product that every socket computes by itself, where its rows are needed whole.
@@ -33,8 +32,6 @@ def wanted_row(x: SSAValue) -> Placement | None:
 class RowOp(ComputeOp, ABC):
     """An operation on the rows of a matrix `[B, N]`, which every socket has whole."""
 
-    FLOPS: ClassVar[int] = 1
-    """Floating-point operations of one element."""
     FUSION: ClassVar = Fusion("routing")
 
     x = operand_def(TensorType[AnyFloat])
@@ -42,15 +39,6 @@ class RowOp(ComputeOp, ABC):
 
     traits = traits_def(Pure())
     assembly_format = "$x attr-dict `:` functional-type(operands, results)"
-
-    def verify_shapes(self) -> None:
-        x = shape_of(self.x)
-        expect(len(x) == 2 and x[1] > 0, f"{self.name} takes [batch, columns], got {x}")
-        same = element_type_of(self.x) == element_type_of(self.result)
-        expect(same, f"element types differ: {self.x.type} -> {self.result.type}")
-
-    def flops(self) -> int:
-        return self.FLOPS * prod(shape_of(self.x))
 
     def tile_rule(self) -> TileRule | Without:
         return Without("it works on whole rows")
@@ -74,14 +62,9 @@ class SoftmaxOp(RowOp):
 
     NUMPY: ClassVar = ".backends.numerics_routing:softmax"
     SPELLING: ClassVar = Spelling("softmax", ("x",))
-    FLOPS: ClassVar = 5
 
     def __init__(self, x: SSAValue):
         super().__init__(operands=[x], result_types=[x.type])
-
-    def verify_shapes(self) -> None:
-        super().verify_shapes()
-        expect(self.x.type == self.result.type, f"{self.name} keeps the type, {self.x.type}")
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> SoftmaxOp:
@@ -103,11 +86,6 @@ class SumOp(RowOp):
     def __init__(self, x: SSAValue):
         result = TensorType(element_type_of(x), [shape_of(x)[0], 1])
         super().__init__(operands=[x], result_types=[result])
-
-    def verify_shapes(self) -> None:
-        super().verify_shapes()
-        wanted = (shape_of(self.x)[0], 1)
-        expect(shape_of(self.result) == wanted, f"result is {shape_of(self.result)}, should be {wanted}")
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> SumOp:

@@ -12,8 +12,9 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def
 from .nn_elementwise import ElementwiseOp
 from .nn_functions import ACTIVATION
 from .operation import Fusion, Without
+from .rules import RULES, Rule
+from .rules.elementwise import of_numbers
 from .spelling import Arguments, Spelling
-from .tensors import expect
 
 
 class ScalarOp(ElementwiseOp, ABC):
@@ -25,14 +26,15 @@ class ScalarOp(ElementwiseOp, ABC):
     SPELLING: ClassVar = Without("a sign between a tensor and a number stands for it")
     FUSION: ClassVar = Fusion("elementwise")
 
+    @classmethod
+    def rule(cls) -> Rule:
+        return RULES.get(cls.name) or of_numbers("number", flops=cls.FLOPS)
+
     assembly_format = "$x `,` $number attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, x: SSAValue, number: float):
         properties = {"number": FloatAttr(number, f64)}
         super().__init__(operands=[x], result_types=[x.type], properties=properties)
-
-    def verify_shapes(self) -> None:
-        expect(self.x.type == self.result.type, f"{self.name} keeps the type, {self.x.type}")
 
 
 @irdl_op_definition
@@ -62,10 +64,6 @@ class DivScalarOp(ScalarOp):
 
     NUMPY: ClassVar = ".backends.elements:div_scalar"
     OF_ZEROS: ClassVar = "zeros"
-
-    def verify_shapes(self) -> None:
-        super().verify_shapes()
-        expect(self.number.value.data != 0, "a division by zero")
 
 
 @irdl_op_definition
@@ -100,7 +98,6 @@ class ClampOp(ElementwiseOp):
     NUMPY: ClassVar = ".backends.elements:clamp"
     SPELLING: ClassVar = Spelling("clamp", ("x", "low", "high"))
     FUSION: ClassVar = ACTIVATION
-    FLOPS: ClassVar = 2
 
     x = operand_def(TensorType[AnyFloat])
     low = prop_def(FloatAttr.constr(f64))
@@ -118,11 +115,6 @@ class ClampOp(ElementwiseOp):
         if low > high:
             raise arguments.wrong("high", f"high is {high}, low is {low}", "give the smaller one first")
         return cls(x, low, high)
-
-    def verify_shapes(self) -> None:
-        low, high = self.low.value.data, self.high.value.data
-        expect(self.x.type == self.result.type, f"{self.name} keeps the type, {self.x.type}")
-        expect(low <= high, f"low is {low}, high is {high}")
 
 
 SCALAR_OPERATIONS = (AddScalarOp, MulScalarOp, DivScalarOp, RsubScalarOp, RdivScalarOp, ClampOp)

@@ -6,9 +6,14 @@ reader needs it, and is computed as they come in, so that memory holds and moves
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import gcd, prod
+=======
+from collections.abc import Sequence
+from math import gcd
+>>>>>>> h/mutants
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
@@ -18,7 +23,6 @@ from xdsl.dialects.builtin import (
     IntegerType,
     StringAttr,
     TensorType,
-    i8,
     i64,
 )
 from xdsl.ir import Attribute, SSAValue
@@ -48,13 +52,9 @@ from .sharding import (
 from .stored_formats import (
     FORMATS,
     blocks_of,
-    codes_shape,
-    has_tensor_scale,
     packed_axis,
-    scales_shape,
-    tensor_scale_shape,
 )
-from .tensors import element_type_of, expect, expect_known, shape_of
+from .tensors import element_type_of, shape_of
 
 
 @irdl_op_definition
@@ -123,44 +123,6 @@ class DequantizeOp(ComputeOp):
     def has_zeros(self) -> bool:
         """Whether there are zero points."""
         return self.extra is not None and isinstance(element_type_of(self.extra), IntegerType)
-
-    def verify_shapes(self) -> None:
-        expect_known("format", self.format.data, tuple(FORMATS))
-        shape, block, pieces = shape_of(self.result), self.blocks, self.piece_extents
-        expect(len(shape) > 0, "a scalar has no blocks")
-        for what, given in (("block", block), ("pieces", pieces)):
-            expect(len(given) == len(shape), f"{what} is {[*given]}, the result has {len(shape)} dimensions")
-        expect(min(block) > 0, f"block is {[*block]}; each is at least 1")
-        for extent, piece in zip(shape, pieces, strict=True):
-            fits = piece >= 0 and (piece == 0 or extent <= piece or extent % piece == 0)
-            expect(fits, f"pieces of {piece} along an axis of {extent}")
-        self._verify_codes(shape)
-        self._verify_scales(scales_shape(shape, block, pieces), tensor_scale_shape(shape, pieces))
-
-    def _verify_codes(self, shape: Sequence[int]) -> None:
-        per_byte, extent = FORMATS[self.format.data].codes_per_byte, shape[packed_axis(len(shape))]
-        expect(extent % per_byte == 0, f"{extent} codes of {self.format.data} are no whole bytes")
-        wanted = TensorType(i8, codes_shape(shape, self.format.data))
-        expect(self.codes.type == wanted, f"codes are a {self.codes.type}, should be a {wanted}")
-
-    def _verify_scales(self, wanted: tuple[int, ...], of_pieces: tuple[int, ...]) -> None:
-        scales = shape_of(self.scales)
-        expect(scales == wanted, f"scales are {scales}; blocks {[*self.blocks]} make {wanted}")
-        needs = has_tensor_scale(self.format.data, str(element_type_of(self.scales)))
-        if self.extra is None:
-            expect(not needs, f"{self.format.data} with scales of 8 bits has a scale of the tensor, too")
-            return
-        if self.has_zeros:
-            expect(FORMATS[self.format.data].is_whole, f"{self.format.data} has no zero points")
-            expect(self.extra.type == TensorType(i8, wanted), f"zero points are a {self.extra.type}")
-            return
-        expect(needs, f"{self.format.data} has no scale of the tensor")
-        given = shape_of(self.extra)
-        expect(given == of_pieces, f"the scale of the tensor is {given}, should be {of_pieces}")
-
-    def flops(self) -> int:
-        """A product for each number, and a difference where there are zero points."""
-        return prod(shape_of(self.result)) * (2 if self.has_zeros else 1)
 
     # Tiles.
 

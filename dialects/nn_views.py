@@ -20,9 +20,11 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, Without
+from .rule_calls import call_of
+from .rules.views import slice_columns
 from .sharding import Placement, Sharded, ShardView, Split, resized
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, expect, shape_of
+from .tensors import element_type_of, shape_of
 
 _EXTENT, _PART = "extent", "part"
 
@@ -65,27 +67,7 @@ class SliceOp(ComputeOp):
     @property
     def _columns(self) -> tuple[int, int]:
         """Columns of what is cut by itself, and how many of them the result has."""
-        (columns,), (kept,) = shape_of(self.x)[-1:], shape_of(self.result)[-1:]
-        if self.head_columns is None:
-            return columns, kept
-        head = self.head_columns.value.data
-        return head, kept * head // columns
-
-    def verify_shapes(self) -> None:
-        x, result, start = shape_of(self.x), shape_of(self.result), self.start.value.data
-        fits = bool(x) and len(result) == len(x) and result[:-1] == x[:-1]
-        same = element_type_of(self.x) == element_type_of(self.result)
-        expect(fits and same, f"{self.result.type} is no slice of {self.x.type}")
-        if self.head_columns is not None:
-            head = self.head_columns.value.data
-            expect(head > 0 and x[-1] % head == 0, f"rows of {x[-1]} have no heads of {head}")
-            expect(result[-1] % (x[-1] // head) == 0, f"{x[-1] // head} heads do not make {result[-1]}")
-        columns, kept = self._columns
-        end = start + kept
-        expect(start >= 0 and end <= columns, f"columns {start} to {end} of a tensor with {columns}")
-
-    def flops(self) -> int:
-        return 0
+        return slice_columns(call_of(self))
 
     @classmethod
     def spelled_all(cls, arguments: Arguments) -> Sequence[SliceOp]:
@@ -148,29 +130,6 @@ class ConcatOp(ComputeOp):
         result = TensorType(element_type_of(parts[0]), [*shape_of(parts[0])[:-1], sum(columns)])
         each = None if heads is None else DenseArrayBase.from_list(i64, [one // heads for one in columns])
         super().__init__(operands=[parts], result_types=[result], properties={"head_columns": each})
-
-    def verify_shapes(self) -> None:
-        expect(len(self.parts) > 0, "it joins one tensor or more")
-        shapes, result = [shape_of(part) for part in self.parts], shape_of(self.result)
-        expect(len(result) > 0, "scalars do not stand side by side")
-        alike = all(len(shape) == len(result) and shape[:-1] == result[:-1] for shape in shapes)
-        kinds = {element_type_of(value) for value in (*self.parts, self.result)}
-        fits = alike and len(kinds) == 1 and sum(shape[-1] for shape in shapes) == result[-1]
-        expect(fits, f"{', '.join(str(part.type) for part in self.parts)} do not make {self.result.type}")
-        self._verify_heads([shape[-1] for shape in shapes])
-
-    def _verify_heads(self, columns: Sequence[int]) -> None:
-        """Raises: VerifyException unless each part has as many heads."""
-        if self.head_columns is None:
-            return
-        heads = [int(head) for head in self.head_columns.get_values()]
-        expect(len(heads) == len(columns), f"head_columns of {len(heads)} parts, {len(columns)} are there")
-        counts = {divmod(one, head) if head > 0 else None for one, head in zip(columns, heads, strict=True)}
-        fits = len(counts) == 1 and all(count is not None and count[1] == 0 for count in counts)
-        expect(fits, f"parts of {columns} columns have not as many heads of {heads}")
-
-    def flops(self) -> int:
-        return 0
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> ConcatOp:

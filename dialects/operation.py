@@ -2,8 +2,7 @@
 
 | part | who asks | says |
 |---|---|---|
-| `verify_shapes` | the verifier | which types fit together |
-| `flops` | rooflines, the ledger, unit allocation | how much work it is |
+| `rule`, or `verify_shapes`, `flops` | the verifier, rooflines, unit allocation | which types fit, its work |
 | `NUMPY` | interpreter, engine | the function that computes it, as `package.module:function`; loaded on use |
 | `SPELLING`, `spelled` | the model language | what it is called, and what it demands of its arguments |
 | `tile_rule` | `tile-stages` | along which axes it may be cut |
@@ -17,8 +16,13 @@ through the entry point `xdsl.universe`.
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+=======
+from abc import ABC
+from collections.abc import Iterable, Sequence
+>>>>>>> h/mutants
 from dataclasses import dataclass
 from math import lcm
 from typing import ClassVar
@@ -29,13 +33,16 @@ from xdsl.irdl import IRDLOperation, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+<<<<<<< HEAD
 from .sharding import Layout, Placement, Sharded, ShardView
+=======
+from .rule_calls import call_of, tensor_of, verify_by
+from .rules import RULES, Rule
+from .rules.rule import WIDE_TYPES
+from .sharding import Placement, Sharded, ShardView
+>>>>>>> h/mutants
 from .spelling import Arguments, Spelling
-from .tensors import element_type_of
 from .vocabulary import FUSION_ROLES, FusionRole
-
-_WIDE_BITS = 32
-"""Floats of so many bits are wide to the machine."""
 
 
 @dataclass(frozen=True)
@@ -122,24 +129,35 @@ class ComputeOp(IRDLOperation, ABC):
     KEEPS_SUMS: ClassVar[bool] = False
     """Of the sockets' summands of all of its operands it makes the summands of its result."""
     MULTIPLIES: ClassVar[tuple[int, ...]] = ()
-    """Numbers of the operands that it multiplies with one another: their types say at which peak."""
+    """Numbers of the operands that it multiplies with one another, where no rule says it: their types say at
+    which peak."""
     WEIGHTS: ClassVar[tuple[int, ...]] = ()
     """Numbers of the operands that have to be weights, so that the operation is a view of them; see
     `of_weights`."""
     SPELLING: ClassVar[Spelling | Without] = Without("it declares no spelling")
     FUSION: ClassVar[Fusion | Without] = Without("it declares no fusion role")
 
-    @abstractmethod
+    @classmethod
+    def rule(cls) -> Rule | None:
+        """Which types fit together, and its work; None of an operation with methods that say so."""
+        return RULES.get(cls.name)
+
     def flops(self) -> int:
         """Floating-point operations: a multiply-add counts two, anything else one per element."""
+        rule = self.rule()
+        if rule is None:
+            raise NotImplementedError(f"{self.name} has no rule and does not say its FLOPs")
+        return rule.flops(call_of(self))
 
     def wide_flops(self) -> int:
         """Of these, those of products of numbers of 32 bits or more, which the machine makes at another peak.
 
         Elementwise work and sums count as of 16 bits: they are small beside products.
         """
-        types = (element_type_of(self.operands[number]) for number in self.MULTIPLIES)
-        return self.flops() if any(isinstance(t, AnyFloat) and t.bitwidth >= _WIDE_BITS for t in types) else 0
+        rule = self.rule()
+        multiplied = self.MULTIPLIES if rule is None else rule.multiplies
+        types = (tensor_of(self.operands[number].type).dtype for number in multiplied)
+        return self.flops() if any(dtype in WIDE_TYPES for dtype in types) else 0
 
     def verify_(self) -> None:
         _require_static(self)
@@ -147,6 +165,9 @@ class ComputeOp(IRDLOperation, ABC):
 
     def verify_shapes(self) -> None:
         """Raises: VerifyException where the operand and result types do not fit together."""
+        rule = self.rule()
+        if rule is not None:
+            verify_by(rule, self)
 
     @classmethod
     def spelled(cls, arguments: Arguments) -> Operation:
@@ -291,6 +312,8 @@ def missing_parts(operation: type[Operation]) -> list[str]:
         return ["ComputeOp"]
     declared = {name for base in operation.mro() if base not in ComputeOp.mro() for name in vars(base)}
     wanted = ["NUMPY", "SPELLING", "FUSION", "flops", "verify_shapes", "tile_rule", "shard"]
+    if operation.rule() is not None:
+        wanted = [part for part in wanted if part not in ("flops", "verify_shapes")]
     if isinstance(operation.SPELLING, Spelling) and "spelled_all" not in declared:
         wanted.append("spelled")
     return [part for part in wanted if part not in declared]

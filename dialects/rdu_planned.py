@@ -16,7 +16,9 @@ from xdsl.irdl import irdl_attr_definition
 from xdsl.utils.exceptions import VerifyException
 
 from .dataflow import ChannelOp, KernelOp, LoadOp, StageOp, StoreOp
+from .dataflow_pace import hops_trouble, pace_trouble
 from .dataflow_units import fail_at
+from .grid import Grid
 from .machine import Machine
 from .rdu_machine import machine_of
 from .tensors import expect, shape_of, tile_of
@@ -152,7 +154,8 @@ def verify_planned(kernel: KernelOp) -> None:
     """Check that a kernel can run on the machine of its module.
 
     Raises: VerifyException where a unit has no schedule or place, where two have the same, where a channel
-        does not fit its PMUs, or where a stream has no walk, or one of another tile.
+        does not fit its PMUs, where one is faster than its units can be, or where a stream has no walk, or
+        one of another tile.
     """
     missing = missing_plan(kernel)
     if missing is not None:
@@ -165,9 +168,21 @@ def verify_planned(kernel: KernelOp) -> None:
     _verify_places(buffers, machine.pmus, "PMU")
     for channel in channels:
         _verify_room(channel, machine)
+    _verify_pace(stages, channels, machine)
     for unit in kernel.units():
         if isinstance(unit, LoadOp | StoreOp):
             _verify_walk(unit)
+
+
+def _verify_pace(stages: Iterable[StageOp], channels: Iterable[ChannelOp], machine: Machine) -> None:
+    """Raises: VerifyException about what is faster than its units can be; slower it may be."""
+    grid = Grid.of(machine)
+    for stage in stages:
+        if (trouble := pace_trouble(stage, machine)) is not None:
+            fail_at(stage, trouble)
+    for channel in channels:
+        if (trouble := hops_trouble(channel, grid)) is not None:
+            fail_at(channel, trouble)
 
 
 Place = tuple[Operation, str, IntegerAttr | None, IntegerAttr | None]

@@ -11,7 +11,8 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.lexer import Span
 
-from .tensors import element_type_of, repeats, shape_of
+from .rules.shapes import repeats
+from .tensors import element_type_of, shape_of
 from .vocabulary import HELP_MARK
 
 Number = int | float

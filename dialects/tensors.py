@@ -56,21 +56,6 @@ def size_bytes_of(value: SSAValue | Attribute) -> int:
     return prod(shape_of(value)) * element.bitwidth // 8
 
 
-def ends_with(longer: Sequence[int], shorter: Sequence[int]) -> bool:
-    """Whether a shape is that of the last axes of another one; that of a scalar is."""
-    return len(shorter) <= len(longer) and [*longer[len(longer) - len(shorter) :]] == [*shorter]
-
-
-def is_column(shape: Sequence[int], whole: Sequence[int]) -> bool:
-    """Whether a shape is that of a single column for the rows of a matrix or more: `[B, 1]` for `[B, N]`."""
-    return len(whole) > 1 and [*shape] == [*whole[:-1], 1] and whole[-1] != 1
-
-
-def repeats(shape: Sequence[int], whole: Sequence[int]) -> bool:
-    """Whether a shape is that of the whole, or of what is repeated over it: its last axes, or one column."""
-    return ends_with(whole, shape) or is_column(shape, whole)
-
-
 def expect(condition: bool, message: str | Callable[[], str]) -> None:
     """Raises: VerifyException with `message` unless `condition` holds; a function makes one that costs."""
     if not condition:
@@ -103,11 +88,6 @@ def stack_type(slice_: Attribute, length: int) -> Attribute:
             return MemRefType(slice_.get_element_type(), [length, *slice_.get_shape()])
         case _:
             raise VerifyException(f"{slice_} makes no stacks")
-
-
-def gathered_shape(slice_: Sequence[int], along: int, count: int) -> tuple[int, ...]:
-    """The shape of so many slices, put together along an axis of theirs."""
-    return (*slice_[:along], count * slice_[along], *slice_[along + 1 :])
 
 
 def end_of(block: Block) -> Operation:

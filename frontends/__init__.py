@@ -39,6 +39,8 @@ class Text:
     """What the user says in place of numbers of the text."""
     operations: Others = no_others
     """The operations of other packages, asked for when a text calls what is none of ours."""
+    check: bool = True
+    """Whether a program that cannot run is an error when it is read."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from .mapping import check_edits, check_effects, check_mapping, said
 from .observer import LOOKS_AWAY, Observer
 from .options import CompilerOptions
 from .pipelines import Edit, edited, split_passes, unmet
+from .saving import program_text
 from .terminal import progress
 from .universe import make_context
 from .values import HELP_MARK, InputError
@@ -75,8 +76,10 @@ class Compiler:
         """The compiler that a command line asks for."""
         return Compiler(make_context(), options)
 
-    def read(self, *, elsewhere: bool = False) -> Input:
+    def read(self, *, elsewhere: bool = False, lenient: bool = False) -> Input:
         """The input, with the machine that the options say; its weights may come from `elsewhere`.
+
+        If it is `lenient`, options of models are for another one where the input is none.
 
         Raises: InputError where an option says nothing possible or comes too late; ParseError,
             VerifyException, OSError.
@@ -84,7 +87,8 @@ class Compiler:
         model, machine = self.options.model, self.options.machine
         what = (self.ctx, model.input, model.parameters, machine.target)
         published = model.published
-        given = read_input(*what, model.frontend, published, elsewhere=elsewhere, text=self.text)
+        how = {"elsewhere": elsewhere, "lenient": lenient}
+        given = read_input(*what, model.frontend, published, text=self.text, **how)
         check_mapping(self.options.mapping, given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):
@@ -177,6 +181,17 @@ def emit(given: Input) -> Any:
         return given.program
     with naming(given.path):
         return given.target.compile(given.module, given.name)
+
+
+def saved_text(given: Input) -> str:
+    """The program of an input that is lowered, as a text to save.
+
+    Raises: as `emit` does.
+    """
+    program = emit(given)
+    if given.level == "program":
+        return given.target.dump(program)
+    return program_text(given.target, program, given.module)
 
 
 def time_program(target: AnyTarget, program: Any, options: TimeOptions) -> Timing:

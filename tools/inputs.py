@@ -12,6 +12,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from ..backends.targets import AnyTarget, TargetError
+from ..backends.verification import Provenance
 from ..dialects.vocabulary import IrLevel
 from ..frontends import SavedProgram, Text, load_model
 from .driver import check_module, fill_locations, level_of
@@ -59,6 +60,11 @@ class ModuleInput:
     source: Source | None = None
     """What it was read from."""
 
+    @property
+    def provenance(self) -> Provenance:
+        """IR is what it is: who edits it means it."""
+        return Provenance()
+
 
 @dataclass(frozen=True)
 class ProgramInput:
@@ -69,6 +75,12 @@ class ProgramInput:
     target: AnyTarget
     level: Literal["program"] = "program"
     """Below all levels of the IR; tells it from a module."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """What is known of where it came from."""
+        tell = self.target.provenance
+        return Provenance() if tell is None else tell(self.program)
 
 
 Input = ModuleInput | ProgramInput
@@ -84,27 +96,33 @@ def read_input(
     *,
     elsewhere: bool = False,
     text: str | None = None,
+    lenient: bool = False,
+    check: bool = True,
 ) -> Input:
     """Read a file, an example by its name, or the standard input for `-`, in whatever language it is.
 
     Weights of a published model come from `elsewhere` if it is set, and patterns of `--ignore` are for those.
-    A `text` is what the path stands for, which is then but its name.
+    A `text` is what the path stands for, which is then but its name. If it is `lenient`, what has no
+    parameters and is not published is left as it is. A saved program goes through all checks, if any.
 
     Raises: ParseError, VerifyException, TargetError, SourceError or InputError where its content is wrong,
         OSError.
     """
     if text is None and language is None and (files := find_files(path)) is not None:
         return _read_published(files, parameters, target, published or PublishedOptions(), elsewhere)
-    check_plain(path, published)
+    if not lenient:
+        check_plain(path, published)
     if text is None:
         path, data = _read_plain(path)
     else:
         data = text.encode("utf-8", "surrogateescape")
     frontend = find_frontend(path, data, language)
+    if lenient and not frontend.has_parameters:
+        parameters = {}
     if parameters and not frontend.has_parameters:
         raise InputError(f"--param changes parameters of a model file (.kl), {path} has none")
     with naming(path):
-        read = frontend.read(ctx, Text(path, data, parameters, other_operations))
+        read = frontend.read(ctx, Text(path, data, parameters, other_operations, check))
     if isinstance(read, SavedProgram):
         if target not in (None, read.target):
             raise InputError(f"{path} is a program for {read.target} already, --target says {target}")

@@ -65,8 +65,10 @@ class ProgramWriter(Writer):
 
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
         """Raises: PassFailedException for a module at another level, InputError for an unknown target."""
+        from .saving import program_text
+
         target = find_target(self.target)
-        output.write(target.dump(target.compile(module, self.program)))
+        output.write(program_text(target, target.compile(module, self.program), module))
 
 
 KL_UNIVERSE = Universe(
@@ -194,7 +196,9 @@ def _read_program(ctx: Context, text: Text) -> SavedProgram:
     """The program of whichever target recognises it; the default target says what is wrong with others."""
     shown = text.data.decode("utf-8", "replace")
     target = next((one for one in targets() if one.recognises(shown)), find_target(None))
-    return SavedProgram(target.name, target.load(text.data))
+    unchecked = not text.check and target.verification is not None
+    load = target.verification.load if unchecked and target.verification else target.load
+    return SavedProgram(target.name, load(text.data))
 
 
 PROGRAMS = Frontend("program", (".json",), "saved programs", _is_program, _read_program)

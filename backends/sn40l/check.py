@@ -11,6 +11,11 @@ from dataclasses import dataclass
 
 from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
 from .check_machine import check_memory, check_resident_weights, check_units
+from .check_pace import check_pace
+from .check_parameters import check_parameters
+from .check_schedule import check_schedule
+from .check_streams import check_streams
+from .check_work import check_work
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
 from .program import Execute, LoadArguments, LoadProgram, Observe, Program, Region
@@ -227,8 +232,13 @@ CHECKS = (
     Check("names", "every name and number refers to something, and what is joined fits", check_structure),
     Check("rates", "as many tiles go into each channel as come out of it", check_rates),
     Check("units", "units exist, have one task each, and compute no faster than they can", check_units),
+    Check("work", "stages do the FLOPs that they say, those of their instructions", check_work),
     Check("memory", "regions lie in their memory and are alive where they are used", check_memory),
     Check("residents", "weights in SRAM have PMUs of their own", check_resident_weights),
+    Check("pace", "no stage and no channel is faster than its body and its place let it be", check_pace),
+    Check("parameters", "a parameter is a region, a slice or a stack, of its type", check_parameters),
+    Check("streams", "streams walk along their parameter's tensor and touch all of it", check_streams),
+    Check("schedule", "inputs, values, lives and tokens are those of the commands", check_schedule),
 )
 """What is checked of a program, in this order: later checks rely on earlier ones."""
 

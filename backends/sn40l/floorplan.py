@@ -10,7 +10,6 @@ from ..floorplans import Floorplan, KernelPlan, NetworkLoads, Place, PlacedChann
 from .kernel import Kernel
 from .program import Program, Region
 from .units import Stage
-from .usage import resident_places
 
 
 def floorplan_of(program: Program, loads: Mapping[str, NetworkLoads]) -> Floorplan:
@@ -40,7 +39,7 @@ def _kernel_plan(kernel: Kernel, program: Program, loads: NetworkLoads) -> Kerne
 
 def _channels(kernel: Kernel, program: Program) -> Iterator[PlacedChannel]:
     """The channels with PMUs, in the order of the kernel."""
-    readers, resident = _readers(kernel), resident_places(program)
+    readers, resident = _readers(kernel), program.resident_places
     for number, channel in enumerate(kernel.channels):
         if channel.pmus[1]:
             yield PlacedChannel(

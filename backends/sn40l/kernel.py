@@ -23,6 +23,7 @@ from .errors import require
 
 if TYPE_CHECKING:
     from .numbering import Numbering
+    from .units.covered import Covered
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,18 @@ class Unit(ABC):
         return None
 
     @property
+    def positions(self) -> tuple[int, ...]:
+        """The parameters that point to positions, which it needs to know before it begins."""
+        return ()
+
+    def covers(self, kernel: Kernel) -> Covered | None:
+        """What it touches of the tensor of its parameter; None of a unit without memory.
+
+        Raises: ProgramError where that is not what the tensor's extents ask for.
+        """
+        return None
+
+    @property
     def channels_in_place(self) -> tuple[int, ...]:
         """The channels that may lie where a resident weight does, so that nothing is moved."""
         return ()
@@ -185,6 +198,11 @@ class Unit(ABC):
     def pcus_taken(self) -> tuple[int, int]:
         """The first PCU and the number of PCUs that it has for itself."""
         return 0, 0
+
+    @property
+    def beside(self) -> int | None:
+        """The channel at whose first PMU it lies; None where it has PCUs, or sits in AGCUs."""
+        return None
 
     @property
     def work(self) -> tuple[int, int, int]:

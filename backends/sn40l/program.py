@@ -6,7 +6,8 @@ of commands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ...dialects.machine import Machine
 from ...dialects.stored_formats import StoredPart
@@ -15,7 +16,7 @@ from ..parts import Part
 from ..tensors import TensorSpec, whole_spec
 from .kernel import Kernel
 
-VERSION = 5
+VERSION = 6
 """Version of the saved form; it grows when the form changes in a way that old readers misread."""
 
 
@@ -136,6 +137,24 @@ Command = LoadProgram | LoadArguments | Execute | Observe
 
 
 @dataclass(frozen=True)
+class KernelDigests:
+    """Of a kernel as it was emitted, and of the IR that it was emitted from."""
+
+    program: str
+    ir: str | None = None
+    """Of the generic text of its `dataflow.kernel`, without locations; None where there was no IR."""
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Of a program as it was emitted; `digests.py` makes them and holds programs against them."""
+
+    kernels: Mapping[str, KernelDigests]
+    rest: str
+    """Of all but what is in the kernels: which there are belongs to it."""
+
+
+@dataclass(frozen=True)
 class Program:
     """One step of a model, or several in one call: memory, kernels and the launch schedule.
 
@@ -151,6 +170,13 @@ class Program:
     outputs: tuple[str, ...]
     tokens_per_step: int = 1
     """It makes so many tokens: the batch, as often as it makes decode steps."""
+    digests: Digests | None = field(default=None, compare=False, repr=False)
+    """Of the program as it was emitted, whatever has been done to it since."""
+
+    @property
+    def resident_places(self) -> set[tuple[int, int]]:
+        """The PMUs of each resident weight, with the PCUs beside them."""
+        return {region.pmus(self.machine) for region in self.regions if region.tier == "sram"}
 
     @property
     def stop_token(self) -> int | None:

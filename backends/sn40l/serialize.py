@@ -1,4 +1,4 @@
-"""Programs as JSON: `{"format": "kl-program", "version": 5, "program": {…}}`.
+"""Programs as JSON: `{"format": "kl-program", "version": 6, "program": {…}, "digests": {…}}`.
 
 What stands in there is in `documents.py`. Documents of earlier versions are read, too (`old_forms.py`).
 """
@@ -10,14 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..json_text import json_text
+from .digests import digests_of
 from .documents import decode, encode
 from .errors import ProgramError
 from .names import told_apart
 from .old_forms import modernise
-from .program import VERSION, Program
+from .program import VERSION, Digests, Program
 
 FORMAT = "kl-program"
 """Says what a document is."""
+FIRST_WITH_DIGESTS = 6
+"""The version from which on programs have digests."""
 
 
 def save_program(program: Program, path: str | Path) -> None:
@@ -45,8 +48,11 @@ def decode_program(data: bytes) -> Program:
 
 
 def dump_program(program: Program) -> str:
-    """A program as text."""
-    document = {"format": FORMAT, "version": VERSION, "program": encode(program)}
+    """A program as text, with the digests that it has had since it was emitted; else with those of now."""
+    digests = digests_of(program) if program.digests is None else program.digests
+    whole = encode(program)
+    del whole["digests"]
+    document = {"format": FORMAT, "version": VERSION, "program": whole, "digests": encode(digests)}
     return json_text(document, indent=1) + "\n"
 
 
@@ -69,5 +75,8 @@ def parse_program(text: str) -> Program:
         raise ProgramError(f"version {version!r} of {FORMAT}; this reader knows versions 1 to {VERSION}")
     program = document.get("program")
     modernise(program, version)
+    if isinstance(program, dict) and "digests" in program:
+        raise ProgramError("program: unknown field 'digests'; they stand beside the program")
     decoded = decode(Program, program, "program")
-    return replace(decoded, kernels=tuple(map(told_apart, decoded.kernels)))
+    digests = decode(Digests, document.get("digests"), "digests") if version >= FIRST_WITH_DIGESTS else None
+    return replace(decoded, kernels=tuple(map(told_apart, decoded.kernels)), digests=digests)

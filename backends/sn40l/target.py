@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.vocabulary import IrLevel
 from ..targets import Choice, Target
+from ..verification import StaticCheck, Verification
 
 if TYPE_CHECKING:
     from .program import Program
@@ -91,14 +93,27 @@ def _late(module: str, name: str) -> Callable[..., Any]:
 
 
 def _compile(module: ModuleOp, name: str) -> Program:
+    return _checked(_late("emit", "emit_program")(module, name))
+
+
+def _checked(program: Program) -> Program:
     from .check import check_program
-    from .emit import emit_program
     from .execution import target_errors
 
-    program = emit_program(module, name)
     with target_errors():
         check_program(program)
     return program
+
+
+def _static_checks() -> Sequence[StaticCheck[Program]]:
+    from .check import CHECKS
+    from .execution import target_errors
+
+    def run(check: Callable[[Program], None], program: Program) -> None:
+        with target_errors():
+            check(program)
+
+    return [StaticCheck(one.name, one.proves, partial(run, one.run)) for one in CHECKS]
 
 
 def _recognises(text: str) -> bool:
@@ -106,14 +121,15 @@ def _recognises(text: str) -> bool:
 
 
 def _load(data: bytes) -> Program:
-    from .check import check_program
+    return _checked(_load_unchecked(data))
+
+
+def _load_unchecked(data: bytes) -> Program:
     from .execution import target_errors
     from .serialize import decode_program
 
     with target_errors():
-        program = decode_program(data)
-        check_program(program)
-    return program
+        return decode_program(data)
 
 
 def _terms(machine: Machine) -> Mapping[str, int]:
@@ -131,6 +147,9 @@ SN40L_TARGET = Target["Machine", "Program"](
     dump=_late("serialize", "dump_program"),
     recognises=_recognises,
     load=_load,
+    tied=_late("digests", "tied"),
+    provenance=_late("digests", "provenance"),
+    verification=Verification(_static_checks, _late("emit", "emit_program"), _load_unchecked),
     run=_late("execution", "start_run"),
     memory=_late("usage", "memory_map"),
     floorplan=_late("floorplan", "floorplan_of"),

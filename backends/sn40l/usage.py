@@ -82,13 +82,8 @@ def _stage_pcus(kernel: Kernel) -> int:
     return sum(unit.pcus[1] for unit in kernel.units if isinstance(unit, Stage))
 
 
-def resident_places(program: Program) -> set[tuple[int, int]]:
-    """The PMUs of each resident weight, with the PCUs beside them."""
-    return {region.pmus(program.machine) for region in program.regions if region.tier == "sram"}
-
-
 def _used_pmus(program: Program) -> int:
-    resident = resident_places(program)
+    resident = program.resident_places
     counts = (sum(c.pmus[1] for c in _own_channels(kernel, resident)) for kernel in program.kernels)
     return max(counts, default=0) + sum(count for _, count in resident)
 
@@ -99,7 +94,7 @@ def _own_channels(kernel: Kernel, resident: set[tuple[int, int]]) -> Iterator[Ch
 
 
 def _used_sram(program: Program) -> int:
-    resident = resident_places(program)
+    resident = program.resident_places
     own = (_own_channels(kernel, resident) for kernel in program.kernels)
     sizes = (sum(c.depth * c.tile_bytes for c in channels) for channels in own)
     return max(sizes, default=0) + sum(r.tensor.size_bytes for r in program.regions if r.tier == "sram")

@@ -54,6 +54,7 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.dataflow_pace import has_units, pace_trouble
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.vocabulary import Rate
@@ -79,6 +80,7 @@ def _set_depths(network: dataflow.KernelOp, rate: Rate, least_interval: int, mac
 class ScheduleLoopPass(ModulePass):
     """Write `ii`, `latency` and the depths of channels on every kernel; needs the stages' schedule.
 
+    What is written of stages may be slower than their units can be; what is faster is refused.
     In a kernel of several loops their names stand before those of the attributes; `step_latency` is that of
     what runs once in a decode step.
     """
@@ -95,8 +97,18 @@ class ScheduleLoopPass(ModulePass):
                     network,
                     f"@{network.sym_name.data} has stages without schedule; run schedule-stages first",
                 )
+            _check_paces(network, machine)
             for rate in reversed(network.loops.rates):
                 _schedule(network, rate, machine)
+
+
+def _check_paces(network: dataflow.KernelOp, machine: Machine) -> None:
+    """Raises: PassFailedException about a stage that is faster than its units can be, if it has some."""
+    for stage in network.units():
+        if isinstance(stage, dataflow.StageOp) and has_units(stage):
+            trouble = pace_trouble(stage, machine)
+            if trouble is not None:
+                fail(stage, trouble)
 
 
 def _schedule(network: dataflow.KernelOp, rate: Rate, machine: Machine) -> None:

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .floorplan import FRACTION, Flow, Link, Place, Routes, lanes, path, route
+from ...dialects.grid import Place
+from .floorplan import FRACTION, Flow, Link, Routes, lanes, path, route
 
 Path = tuple[Link, ...]
 

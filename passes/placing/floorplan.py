@@ -17,6 +17,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from ...dialects import grid
+from ...dialects.grid import Place
+
 ROUNDS = 2
 """Turns of channels and stages; measured on whole decoder layers, more bring next to nothing."""
 
@@ -136,9 +139,6 @@ def _place_stages(
     return nearest_starts(stages, wishes, [weight for _, weight in means], pcus)
 
 
-Place = tuple[int, int]
-"""Row and column on the grid of the socket."""
-
 FRACTION = 1 << 40
 """Loads are added up as whole multiples of a byte / FRACTION, so that sums do not depend on their order."""
 
@@ -183,16 +183,8 @@ class Routes:
 
 
 def lanes(flow: Flow) -> Iterator[tuple[Place, Place]]:
-    """The parallel lanes of a flow: one for each unit of its larger side, spread over the smaller."""
-    sources, targets = flow.sources, flow.targets
-    count = max(len(sources), len(targets)) if sources and targets else 0
-    return zip(_spread(sources, count), _spread(targets, count), strict=True)
-
-
-def _spread(places: Sequence[Place], count: int) -> Sequence[Place]:
-    """As many places, each as often as any other, but for one."""
-    size = len(places)
-    return places if size == count else [places[lane * size // count] for lane in range(count)]
+    """The parallel lanes of a flow."""
+    return grid.lanes(flow.sources, flow.targets)
 
 
 def path(source: Place, target: Place) -> list[Link]:
@@ -202,16 +194,6 @@ def path(source: Place, target: Place) -> list[Link]:
     links = [Link(row, at, row, at + step) for at in range(column, to_column, step)]
     step = 1 if to_row > row else -1
     return links + [Link(at, to_column, at + step, to_column) for at in range(row, to_row, step)]
-
-
-def hops(flow: Flow) -> int:
-    """Hops of the longest lane: what a tile needs, as it is there when its last part is."""
-    longest = 0
-    for (row, column), (to_row, to_column) in lanes(flow):
-        length = abs(row - to_row) + abs(column - to_column)
-        if length > longest:
-            longest = length
-    return longest
 
 
 def share_on(flow: Flow, link: Link, paths: Sequence[Sequence[Link]] = ()) -> float:
@@ -275,4 +257,4 @@ def _routed(flows: tuple[Flow, ...]) -> Routes:
             changes[begin] = changes.get(begin, 0) + share
             changes[end] = changes.get(end, 0) - share
     loads = {link: load for line, changes in lines.items() for link, load in _line_loads(line, changes)}
-    return Routes(tuple(map(hops, flows)), loads)
+    return Routes(tuple(grid.distance(flow.sources, flow.targets) for flow in flows), loads)

@@ -50,13 +50,15 @@ from xdsl.passes import ModulePass
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.dataflow_kernel import channel_of
+from ...dialects.dataflow_pace import way_of
+from ...dialects.grid import Grid
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail
 from ..units.resident_weights import is_resident, kernel_units, move_residents, resident_place
 from .edges import Problem, place_for_both_edges
 from .floorplan import Block, Placement
-from .routes import Grid, channel_hops, filling_rate, pass_bytes, port_bytes
+from .routes import filling_rate, pass_bytes, port_bytes
 from .side_by_side import Bay, place_side_by_side
 
 EVEN_ROWS = 0.85
@@ -185,7 +187,7 @@ def _enough(machine: Machine, grid: Grid) -> float:
 def _write_hops(network: dataflow.KernelOp, machine: Machine) -> None:
     grid = Grid.of(machine)
     for channel in network.channels():
-        channel.hops = IntegerAttr(channel_hops(channel, grid), i64)
+        channel.hops = IntegerAttr(way_of(channel, grid).hops, i64)
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,12 @@ from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.failing import raise_about
+from ...dialects.grid import Grid
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom
 from .floorplan import Link, share_on
-from .routes import Grid
+from .routes import show_link
 from .turns import Turn, link_loads, turns
 
 SHOWN_FLOWS = 3
@@ -69,8 +70,9 @@ def _overloaded(network: dataflow.KernelOp, turn: Turn, link: Link, load: float,
         shares[flow.name] = shares.get(flow.name, 0.0) + share_on(flow, link, paths)
     largest = sorted(((share, name) for name, share in shares.items() if share), reverse=True)
     shown = ", ".join(f"{name} {share:.1f}" for share, name in largest[:SHOWN_FLOWS])
+    crowded = show_link(link, Grid.of(machine))
     message = (
-        f"@{network.sym_name.data} puts {load:.1f} bytes a cycle on the link {Grid.of(machine).show(link)}, "
+        f"@{network.sym_name.data} puts {load:.1f} bytes a cycle on the link {crowded}, "
         f"its width is {machine.rdn_bytes_per_cycle}; the largest flows on it are {shown}; "
         f"split the kernel or raise rdn_bytes_per_cycle"
     )

@@ -13,12 +13,13 @@ from xdsl.dialects.builtin import IntegerAttr
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp
+from ...dialects.grid import Grid, Place
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import Rate
 from ..diagnostics import fail
 from .detours import route_within
-from .floorplan import Flow, Link, Place, Routes, lanes
-from .routes import Grid, channel_flows, filling_rate, is_placed, pass_bytes
+from .floorplan import Flow, Link, Routes, lanes
+from .routes import channel_flows, filling_rate, is_placed, pass_bytes
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.dataflow_kernel import channel_of
+from ...dialects.dataflow_pace import read_bytes
 from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
@@ -56,7 +57,7 @@ from ..knobs import Knob
 from .residency_problem import own_works
 from .resident_weights import is_resident, kernel_units, resident_place
 from .solvers import Shortage, Task, share_units
-from .traffic import is_stream, needed_pmus, pass_tiles, pcu_cycles, read_bytes, room_bytes
+from .traffic import is_stream, needed_pmus, pass_tiles, pcu_cycles, room_bytes
 
 
 @dataclass(frozen=True)

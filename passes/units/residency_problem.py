@@ -11,13 +11,14 @@ from xdsl.ir import SSAValue
 from ...dialects import dataflow, kernel, nn
 from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.dataflow_kernel import channel_of
+from ...dialects.dataflow_pace import read_bytes
 from ...dialects.machine import Machine
 from ...dialects.tensors import size_bytes_of, tile_of
 from ...dialects.vocabulary import CALL, Rate
 from .residency import Problem, Rates, Weight, balance
 from .residency_kernels import Kernel, Read, Section, Step
 from .resident_weights import resident_place
-from .traffic import needed_pmus, pass_tiles, pcu_cycles, read_bytes
+from .traffic import needed_pmus, pass_tiles, pcu_cycles
 
 LoadsOfWeights = Mapping[str, Sequence[dataflow.LoadOp]]
 

@@ -17,8 +17,8 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from ...dialects import dataflow, kernel, nn
 from ...dialects.dataflow import ChannelOp
 from ...dialects.dataflow_kernel import channel_of, consumer_of
+from ...dialects.dataflow_pace import read_bytes, resident_span
 from ...dialects.machine import Machine
-from .traffic import read_bytes
 
 Place = tuple[int, int]
 """First unit and number of units; none are 0, 0."""
@@ -46,16 +46,8 @@ def kernel_units(module: ModuleOp, machine: Machine) -> tuple[int, int]:
 def resident_place(op: dataflow.StageOp | ChannelOp) -> Place:
     """The units of a channel that lies in a resident weight, or of a stage that reads one; none of others."""
     channels = [op] if isinstance(op, ChannelOp) else [channel_of(value) for value in op.ins]
-    places = [_resident(channel.producers()[0]) for channel in channels]
+    places = [resident_span(channel.producers()[0]) for channel in channels]
     return max(places, key=lambda place: place[1], default=(0, 0))
-
-
-def _resident(unit: Operation) -> Place:
-    given = unit.attributes.get("resident")
-    if not isinstance(given, DenseArrayBase):
-        return 0, 0
-    first, count = given.get_values()
-    return int(first), int(count)
 
 
 def _weight_of(argument: SSAValue) -> str | None:
@@ -130,7 +122,7 @@ def move_residents(module: ModuleOp, machine: Machine) -> None:
     weights = {(first_pmu(op, machine)): op for op in module.ops if is_resident(op)}
     moved: dict[int, int] = {}
     for load in _all_loads(module):
-        first, count = _resident(load)
+        first, count = resident_span(load)
         at = channel_of(load.channels[0]).pmu_first
         if count and at is not None:
             moved[first] = at.value.data

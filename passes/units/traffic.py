@@ -19,6 +19,7 @@ from ...dialects import dataflow, kernel, nn
 from ...dialects.dataflow import UnitOp
 from ...dialects.dataflow_accesses import unordered_accesses
 from ...dialects.dataflow_kernel import consumer_of, producer_of
+from ...dialects.dataflow_pace import stage_flops
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import set_machine
 from ...dialects.sizes import exact_bytes_text
@@ -100,35 +101,9 @@ def network_pmus(network: dataflow.KernelOp, machine: Machine) -> int:
     return sum(needed_pmus(channel, machine, looped=looped) for channel in network.channels())
 
 
-def _flops(stage: dataflow.StageOp) -> int:
-    """Floating-point operations of one firing."""
-    return sum(op.flops() for op in stage.body_ops())
-
-
-def _wide_flops(stage: dataflow.StageOp) -> int:
-    """Of these, those of products of wide numbers."""
-    return sum(op.wide_flops() for op in stage.body_ops())
-
-
 def pcu_cycles(stage: dataflow.StageOp, machine: Machine) -> float:
     """Cycles that one PCU takes to compute one firing."""
-    return machine.pcu_cycles(_flops(stage), _wide_flops(stage))
-
-
-def stage_cycles(stage: dataflow.StageOp, machine: Machine, pcus: int) -> int:
-    """Cycles that so many PCUs take to compute one firing, rounded up."""
-    return machine.compute_cycles(_flops(stage), _wide_flops(stage), pcus)
-
-
-def read_bytes(stage: dataflow.StageOp) -> list[tuple[int, bool]]:
-    """Per input of a stage, the bytes of a firing, and whether they change with every firing.
-
-    What stays the same for several firings is read once and kept in the PCUs.
-    """
-    ports = zip(stage.body.block.args, stage.ports(), stage.in_periods.get_values(), strict=False)
-    return [
-        (size_bytes_of(argument), int(period) == 1 or port.slices > 1) for argument, port, period in ports
-    ]
+    return machine.pcu_cycles(*stage_flops(stage))
 
 
 def _named_shares(module: ModuleOp) -> dict[int, float]:

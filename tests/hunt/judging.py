@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from edits import Mutant
-from normal import declared, normal
+from normal import declared, same
 from originals import SEED, Given, Original
 
 from kl.backends.runs import RunOptions
 from kl.backends.safetensors import CheckpointError
 from kl.backends.sn40l import check
+from kl.backends.sn40l.digests import digests_of, provenance
 from kl.backends.sn40l.errors import ExecutionError, ProgramError
 from kl.backends.sn40l.execution import Executor, read_weights
 from kl.backends.sn40l.launch import time_step
@@ -30,7 +31,8 @@ STATIC, WEIGHTS, TIMING = "static", "weights", "timing"
 SAME, SLOWER, CHOSEN = "same", "slower", "faster by choice"
 MODEL, UNPROVEN = "model", "unproven"
 FASTER, REPORTED, LATE, TIMES = "faster", "reported", "data alone", "other times"
-FINDINGS = (FASTER, REPORTED, LATE, TIMES)
+UNNOTICED = "unnoticed by its digests"
+FINDINGS = (FASTER, REPORTED, LATE, TIMES, UNNOTICED)
 """Verdicts that no mutant may have."""
 
 
@@ -49,9 +51,25 @@ class Verdict:
 def judge(original: Original, mutant: Mutant) -> Verdict:
     """Check, time and run a mutant of a program, and compare what it gives with what the model says."""
     try:
-        program = _loaded(mutant.program)
+        program = _loaded(original, mutant.program)
     except ProgramError as error:
         return Verdict(STATIC, "load", str(error))
+    if program == original.program:
+        return Verdict(SAME, "as it was read")
+    if not provenance(program).edited:
+        return Verdict(UNNOTICED)
+    return _judged(original, replace(program, digests=digests_of(program)))
+
+
+def judge_trusted(original: Original, mutant: Mutant) -> Verdict:
+    """The same of a program with the digests that it had, as `--trust` lets it pass."""
+    try:
+        return _judged(original, _loaded(original, mutant.program))
+    except ProgramError as error:
+        return Verdict(STATIC, "load", str(error))
+
+
+def _judged(original: Original, program: Program) -> Verdict:
     for one in check.CHECKS:
         try:
             one.run(program)
@@ -69,8 +87,13 @@ def judge(original: Original, mutant: Mutant) -> Verdict:
     return found or _accepted(original, program, timing, cycles)
 
 
-def _loaded(program: Any) -> Program:
-    return parse_program(json.dumps({"format": FORMAT, "version": VERSION, "program": program}))
+def _loaded(original: Original, program: Any) -> Program:
+    """A program that was edited in its file: it has the digests that it had.
+
+    Raises: ProgramError.
+    """
+    whole = {"format": FORMAT, "version": VERSION, "program": program, "digests": original.digests}
+    return parse_program(json.dumps(whole))
 
 
 def _timed(program: Program, position: int | None) -> Timing:
@@ -132,8 +155,8 @@ def _accepted(original: Original, program: Program, timing: Timing, cycles: int)
     if _declared(program) != _declared(original.program):
         return Verdict(MODEL, "a weight's declaration")
     if original.calls[-1].cycles == usual.cycles and cycles != timing.cycles:
-        return Verdict(TIMES, f"with data {cycles}, without {timing.cycles}")
-    if normal(program, original.program) != normal(original.program, original.program):
+        return Verdict(TIMES, detail=f"with data {cycles}, without {timing.cycles}")
+    if not same(program, original.program):
         speed = (
             "faster" if mine.cycles < known.cycles else "slower" if mine.cycles > known.cycles else "as fast"
         )
@@ -144,9 +167,9 @@ def _accepted(original: Original, program: Program, timing: Timing, cycles: int)
         known.flops,
         known.wide_flops,
     ):
-        return Verdict(REPORTED, f"{mine.tokens} tokens, {mine.flops} FLOPs")
+        return Verdict(REPORTED, detail=f"{mine.tokens} tokens, {mine.flops} FLOPs")
     if mine.cycles < known.cycles:
-        return Verdict(CHOSEN, f"{known.cycles} cycles, now {mine.cycles}")
+        return Verdict(CHOSEN, detail=f"{known.cycles} cycles, now {mine.cycles}")
     return Verdict(SLOWER if mine.cycles > known.cycles else SAME)
 
 

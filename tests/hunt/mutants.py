@@ -55,9 +55,9 @@ class Mutants:
 def wrong_with(changed: Mutant, verdict: Verdict) -> str:
     """What is wrong with a verdict; empty if nothing is."""
     what = f"{verdict.name} {verdict.by}, {changed.edit} of {' and '.join(changed.fields)}"
-    if verdict.name in (*FINDINGS, UNPROVEN):
+    if verdict.name in FINDINGS:
         return what
-    if verdict.name == MODEL and not all(field.startswith(SAID) for field in changed.fields):
+    if verdict.name in (MODEL, UNPROVEN) and not all(field.startswith(SAID) for field in changed.fields):
         return what
     return ""
 

@@ -33,29 +33,34 @@ TURNED = ("nn.add", "nn.mul")
 """Their operands can change places."""
 
 
-def normal(program: Program, like: Program) -> Any:
-    """The normal form of a program, with its pace only where it is faster than that of `like`."""
-    regions = {region.name: _identity(region, program) for region in program.regions}
-    kernels, paces = {one.name: one for one in program.kernels}, _paces(like)
+def same(program: Program, other: Program) -> bool:
+    """Whether a program does the same as another, no faster by its paces: but for names, or but for order."""
+    return any(normal(program, other, named=n) == normal(other, other, named=n) for n in (False, True))
+
+
+def normal(program: Program, like: Program, *, named: bool) -> Any:
+    """The normal form of a program, with its pace only where it is faster than that of `like`.
+
+    With names, regions and units have no order; without, they have no names.
+    """
+    values = [region.name for region in program.regions if region.kind == "value"]
+    regions = {region.name: region.name for region in program.regions}
+    if not named:
+        regions |= {name: f"value {number}" for number, name in enumerate(values)}
+    kernels = {one.name: _kernel(one, _paces(like), named=named) for one in program.kernels}
     return (
         program.tokens_per_step,
         sorted(((regions[one.name], declared(one)) for one in program.regions), key=repr),
-        [*_commands(program, regions, {name: _kernel(one, paces) for name, one in kernels.items()})],
+        [*_commands(program, regions, kernels)],
         [regions.get(name) for name in program.inputs],
         [regions.get(name) for name in program.outputs],
     )
 
 
-def _identity(region: Region, program: Program) -> str:
-    """What a region is called: values by their number."""
-    if region.kind != "value":
-        return region.name
-    values = [one.name for one in program.regions if one.kind == "value"]
-    return f"value {values.index(region.name)}"
-
-
 def declared(region: Region) -> Any:
     """What a region says of what it holds, as its model does."""
+    if region.kind != "weight":
+        return region.kind, region.tensor
     split = region.shard_axis, region.shard_parts, region.shard_runs, region.shard_repeats
     layers = (
         region.layers
@@ -98,44 +103,44 @@ def _pointed(program: Program, regions: Mapping[str, str], address: int, number:
     return address
 
 
-Paces = Mapping[tuple[str, str], tuple[int, ...]]
+Paces = Mapping[str, int]
 
 
-def _paces(program: Program) -> dict[str, list[tuple[int, ...]]]:
-    """The paces of the units and of the channels of each kernel."""
-    return {
-        kernel.name: [
-            *((unit.ii_cycles, unit.latency_cycles) for unit in kernel.units if isinstance(unit, Stage)),
-            *((channel.latency_cycles,) for channel in kernel.channels),
-        ]
-        for kernel in program.kernels
-    }
+def _paces(program: Program) -> Mapping[str, Paces]:
+    """The paces of the stages and of the channels of each kernel, by their names."""
+    return {kernel.name: _pace(kernel) for kernel in program.kernels}
 
 
-def _kernel(kernel: Kernel, paces: Mapping[str, list[tuple[int, ...]]]) -> Any:
-    numbers: dict[int, int] = {}
-    units = [_unit(unit, kernel, numbers) for unit in kernel.units]
-    tiles = [kernel.channels[one].tile for one in numbers]
+def _pace(kernel: Kernel) -> Paces:
+    stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
+    found = {f"{stage.name} {field}": getattr(stage, field) for stage in stages for field in PACE}
+    return found | {f"channel {one.name}": one.latency_cycles for one in kernel.channels}
+
+
+def _faster(kernel: Kernel, known: Mapping[str, Paces]) -> Any:
+    """Its paces where one is faster than it was, or what it was is not known; None if it is as slow."""
+    mine = _pace(kernel)
+    slow = any(
+        len(mine) == len(was) and all(a >= b for a, b in zip(mine.values(), was.values(), strict=True))
+        for was in known.values()
+    )
+    return None if slow else mine
+
+
+def _kernel(kernel: Kernel, paces: Mapping[str, Paces], *, named: bool) -> Any:
+    numbers: dict[int, Any] = {}
+    if named:
+        numbers = {number: channel.name for number, channel in enumerate(kernel.channels)}
+    units = [(unit.name if named else "", _unit(unit, kernel, numbers)) for unit in kernel.units]
+    if named:
+        units.sort(key=repr)
+    tiles = [(number, kernel.channels[one].tile) for one, number in numbers.items()]
     loops = [(loop.name, loop.count, loop.inside) for loop in kernel.loops]
-    return loops, [one.tensor for one in kernel.parameters], tiles, units, _faster(kernel, paces)
+    parameters = [one.tensor for one in kernel.parameters]
+    return loops, parameters, sorted(tiles, key=repr), units, _faster(kernel, paces)
 
 
-def _faster(kernel: Kernel, paces: Mapping[str, list[tuple[int, ...]]]) -> Any:
-    """Its paces if one is faster than it was, or they cannot be compared; None if it is as slow."""
-    mine = [
-        *((unit.ii_cycles, unit.latency_cycles) for unit in kernel.units if isinstance(unit, Stage)),
-        *((channel.latency_cycles,) for channel in kernel.channels),
-    ]
-    for known in paces.values():
-        shapes = [len(one) for one in known] == [len(one) for one in mine]
-        if shapes and all(
-            a >= b for one, two in zip(mine, known, strict=True) for a, b in zip(one, two, strict=True)
-        ):
-            return None
-    return mine
-
-
-def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, int]) -> Any:
+def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, Any]) -> Any:
     left = {*LABELS, *CHOICES, "rate", *(PACE if isinstance(unit, Stage) else ())}
     return (
         unit.kind,
@@ -149,7 +154,7 @@ def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, int]) -> Any:
     )
 
 
-def _fact(name: str, value: Any, kernel: Kernel, unit: Unit, numbers: dict[int, int]) -> Any:
+def _fact(name: str, value: Any, kernel: Kernel, unit: Unit, numbers: dict[int, Any]) -> Any:
     if name in CHANNEL_FIELDS and type(value) is int:
         return numbers.setdefault(value, len(numbers))
     if isinstance(value, AddressPattern):

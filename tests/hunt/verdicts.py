@@ -1,4 +1,4 @@
-"""Tables of what becomes of inputs that are judged by more than how a tool ends: programs that were changed."""
+"""Tables of what becomes of programs that were changed."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from kl.backends.sn40l.units import (
     Stage,
     Store,
 )
+from kl.backends.sn40l.units.body import work_of
 from kl.backends.tensors import Array, TensorSpec
 from kl.dialects.loop_tree import LoopTree
 from kl.dialects.machine import SN40L
@@ -44,13 +45,15 @@ LAUNCH = {
     "host_command_ns": 10_000,
 }
 """Round launch times, so that cycles can be worked out by hand and a new fit changes no test."""
+SHORT = {"stage_latency_cycles": 0, "hop_latency_cycles": 0}
+"""Stages and channels may be as fast as a test wants them, whatever they do and wherever they lie."""
 
 
 class Network:
     """A program of one kernel under construction; memory, PMUs and PCUs are handed out one after another."""
 
     def __init__(self, iterations: int = 1, **machine: int):
-        self.machine = SN40L.with_values(LAUNCH | machine)
+        self.machine = SN40L.with_values(LAUNCH | SHORT | machine)
         self.iterations = iterations
         self.steps = 1
         """Decode steps of a call."""
@@ -190,12 +193,13 @@ class Network:
         next_states: tuple[int, ...] = (),
         ii: int = 4,
         latency: int = 10,
-        flops: int = 64,
     ) -> None:
         """A stage on eight PCUs."""
         place, self._pcus = (self._pcus, 8), self._pcus + 8
         ports = tuple(inputs), tuple(outputs)
-        self._add(Stage(name, firings, *ports, states, next_states, tuple(body), ii, latency, flops, place))
+        work = work_of([*(port.argument for port in inputs), *states], body)
+        numbers = ii, latency, work.flops, place, work.wide_flops
+        self._add(Stage(name, firings, *ports, states, next_states, tuple(body), *numbers))
 
     def program(self, calls: int = 1) -> Program:
         """The program that calls the kernel."""

@@ -88,7 +88,8 @@ def add_experts(net: Any, routed: Routed, by: int, number: int) -> None:
     )
     net.units.append(load)
     body = [Instruction("nn.add", (0, 0), tile)]
-    net.stage(f"double{number}", tiles, [InputPort(read, tile)], [OutputPort(doubled, 1)], body, ii=routed.ii)
+    ii = max(routed.ii, -(-tile.size_bytes // net.machine.pmu_port_bytes_per_cycle))
+    net.stage(f"double{number}", tiles, [InputPort(read, tile)], [OutputPort(doubled, 1)], body, ii=ii)
     net.store(f"store{number}", doubled, out, stacked=True)
 
 

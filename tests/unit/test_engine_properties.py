@@ -86,7 +86,7 @@ def build(net: Any, shape: Shape, timing: Timing) -> Program:
         axis = 1 if gathered * slices > 1 else None
         ports = [InputPort(before, row(wide), slices, gathered, slices, axis), InputPort(weights, row(wide))]
         body = [Instruction("nn.mul", (0, 1), row(wide))]
-        schedule = {"ii": timing.ii[number], "latency": timing.latency[number], "flops": wide}
+        schedule = {"ii": timing.ii[number], "latency": timing.latency[number]}
         net.stage(f"stage {number}", WIDTH // wide, ports, [OutputPort(after, 2)], body, **schedule)
         before, width = after, wide
     net.carry("carry", tiles, init, before, final, current)
@@ -158,7 +158,7 @@ def chain(net: Any, widths: tuple[int, ...], timing: Timing) -> Program:
         axis = 1 if gathered * slices > 1 else None
         port = InputPort(before, row(wide), slices, gathered, slices, axis)
         body = [Instruction("nn.add", (0, 0), row(wide))]
-        schedule = {"ii": timing.ii[number], "latency": timing.latency[number], "flops": wide}
+        schedule = {"ii": timing.ii[number], "latency": timing.latency[number]}
         net.stage(f"stage {number}", WIDTH // wide, [port], [OutputPort(after, 1)], body, **schedule)
         before, width = after, wide
     net.store("store y", before, y)

@@ -37,7 +37,7 @@ def doubled(network: Any, extent: int, tile: int, rows: int = 2, **machine: int)
     read, made, other = net.channel(rows, tile), net.channel(rows, tile), net.channel(64)
     net.load("load x", x, read)
     inputs, body = [InputPort(read, f32(rows, tile))], [Instruction("nn.add", (0, 0), f32(rows, tile))]
-    net.stage("double", -(-extent // tile), inputs, [OutputPort(made, 1)], body, ii=2)
+    net.stage("double", -(-extent // tile), inputs, [OutputPort(made, 1)], body, ii=9, latency=9)
     net.store("store y", made, y)
     net.load("load behind", behind, other)
     net.store("store after", other, after)
@@ -171,6 +171,7 @@ def test_a_ring_has_as_many_positions_as_its_tiles_hold(network: Any) -> None:
         program = gated(network, 7, 2)
         (kernel,) = program.kernels
         units = [*kernel.units]
+        units[1] = replace(units[1], pattern=replace(units[1].pattern, ring=7))
         units[2] = replace(units[2], gate=replace(units[2].gate, ring=ring))
         return replace(program, kernels=(replace(kernel, units=tuple(units)),))
 

@@ -122,8 +122,9 @@ def test_the_bytes_are_those_that_the_streams_ask_for(decoder: Any) -> None:
     # Read: x 32, w 3 x 256, p 32, cache 3 x 256. Written: cache 3 x 32, y 32.
     report = time_step(decoder(), {"position": 0})
     assert report.traffic == Traffic(hbm_read=32 + 768 + 32 + 768, hbm_written=96 + 32)
-    # Two firings of the projection and four of the sum, 64 FLOPs each, three times.
-    assert report.flops == 3 * 6 * 64
+    # Two firings of the projection, of 4 columns each, and four of the sum, of two positions, a cast and a
+    # sum of 8 elements, three times.
+    assert report.flops == 3 * (2 * 2 * 8 * 4 + 4 * (2 * 2 * 8 + 8 + 8))
 
 
 def test_the_report_as_plain_data(decoder: Any) -> None:

@@ -59,9 +59,11 @@ def rope_document(network: Any, attributes: dict[str, Any], version: int) -> str
     net.load("load", x, row)
     net.load("load p", position, at)
     ports = [InputPort(row, spec), InputPort(at, TensorSpec((8,), "f32"))]
-    net.stage("rope", 1, ports, [OutputPort(out, 2)], [Instruction("nn.rope", (0, 1), spec, attributes)])
+    body = [Instruction("nn.rope", (0, 1), spec, {"head_dim": 8, "frequencies": (1.0,)})]
+    net.stage("rope", 1, ports, [OutputPort(out, 2)], body)
     net.store("store", out, y)
     document = json.loads(dump_program(net.program()))
+    document["program"]["kernels"][0]["units"][2]["body"][0]["attributes"] = attributes
     document["version"] = version
     return json.dumps(document)
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kl.dialects.grid import Place
 from kl.passes.placing.detours import route_within
-from kl.passes.placing.floorplan import FRACTION, Flow, Link, Place, Routes, lanes, path, route, share_on
+from kl.passes.placing.floorplan import FRACTION, Flow, Link, Routes, lanes, path, route, share_on
 
 places = st.tuples(st.integers(0, 9), st.integers(0, 9))
 flows = st.builds(

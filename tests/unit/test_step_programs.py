@@ -169,7 +169,7 @@ def test_one_call_is_shorter_than_its_steps(network: Any) -> None:
     assert several.steps == 5
     assert several.cycles < 5 * single.cycles
     # In each step two stages around the loop; in each layer one firing of two stages, and eight of one.
-    assert several.flops == 5 * single.flops == 5 * 64 * (2 + LAYERS * (2 + CONTEXT))
+    assert several.flops == 5 * single.flops == 5 * WIDTH * (2 + LAYERS * (2 + CONTEXT))
     # Only the first value comes from memory, and each step's leaves for it.
     moved = several.traffic.hbm - 5 * single.traffic.hbm
     assert moved == -4 * X.nbytes
@@ -337,7 +337,8 @@ VERSION_1 = Path(__file__).parent / "program_version_1.json"
 def test_a_program_of_version_1_is_read(network: Any) -> None:
     document = json.loads(VERSION_1.read_text(encoding="utf-8"))
     assert document["version"] == 1
-    program = build(network, 3)
+    machine = network(stage_latency_cycles=48, hop_latency_cycles=2).machine
+    program = replace(build(network, 3), machine=machine)
     assert parse_program(json.dumps(document)) == program
     assert json.loads(dump_program(program))["version"] == 5
 

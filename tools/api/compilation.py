@@ -13,7 +13,7 @@ from .. import comparison
 from ..commands import compile as compile_command
 from ..commands import run as run_command
 from ..commands import time as time_command
-from ..compilation import Compiler, emit, time_program
+from ..compilation import Compiler, emit, saved_text, time_program
 from ..diagnostics import Diagnostic
 from ..driver import level_of
 from ..inputs import Input, ModuleInput
@@ -70,10 +70,13 @@ class Compilation:
             return self._emitted()
 
     def _emitted(self) -> Any:
+        self._check_reached()
+        return emit(self.lowered)
+
+    def _check_reached(self) -> None:
         """Raises: PassFailedException where passes did not lead to the level of a program."""
         if self.lowered.level != "program":
             check_reached(self.lowered.module, self.lowered.target, self.lowered.target.level)
-        return emit(self.lowered)
 
     def text(self, level: compile_command.Level | None = None) -> str:
         """The IR at a level, or the program as JSON, as `kl compile --to` prints it.
@@ -92,7 +95,8 @@ class Compilation:
         if known.index(self.given.level) > known.index(level):
             raise InputError(f"{self.input} is at the level {self.given.level} already, below {level}")
         if level == "program":
-            return self.given.target.dump(self._emitted())
+            self._check_reached()
+            return saved_text(self.lowered)
         assert self.lowered.level != "program", "a program is below all other levels"
         assert self.given.level != "program", "it was none before it was lowered"
         if level == level_of(self.lowered.module):
@@ -152,24 +156,25 @@ class Compilation:
         ignore: str | tuple[str, ...] = (),
         seed: int = 0,
         check: bool = False,
+        model: Path | None = None,
         orchestration: Orchestration = "hardware",
     ) -> RunResult:
         """Run decode steps in numbers, from position 0 on, as `kl run` does; the keywords are its options.
 
-        `ignore` is for tensors of `weights`. What `check` finds is in the result.
+        `ignore` is for tensors of `weights`. What `check` finds, of the input or of another `model`, is in
+        the result.
 
         Raises: Error for a value that an option does not take, and where the program cannot run.
         """
-        keywords = {"steps": steps, "weights": weights, "seed": seed, "check": check}
+        keywords = {"steps": steps, "weights": weights, "seed": seed, "check": check, "model": model}
         with self._listening() as remarks:
             given, options = self._reading(weights, ignore)
             whole = keywords | {"orchestration": orchestration}
             command = filled(run_command.Command, whole, compiler=options)
-            module = (
-                run_command.reference_module(self.compiler, given, self.choice) if command.check else None
-            )
-            done = run_command.execute(command, given, self._emitted(), module)
-            document = run_command.document(command, given, done)
+            other = run_command.wanted_model(command, self.compiler)
+            standard = run_command.standard_of(command, self.compiler, given, self.choice, other)
+            done = run_command.execute(command, given, self._emitted(), standard, other)
+            document = run_command.document(command, done)
         return RunResult(done, document, (*self.remarks, *remarks))
 
     def _reading(self, weights: Path | None, ignore: str | tuple[str, ...]) -> tuple[Input, CompilerOptions]:

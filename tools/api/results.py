@@ -14,10 +14,10 @@ from ...backends.runs import Step
 from ...backends.tables import bytes_text
 from ...backends.targets import Choice, MemoryMap, Roofline, Timing
 from ..commands import compare as compare_command
-from ..commands import run as run_command
 from ..commands import time as time_command
 from ..comparison import Comparison as Compared
 from ..diagnostics import Diagnostic
+from ..executed import Executed, print_run, run_notes, run_table
 from ..output import write_file
 from ..terminal import print_tables
 from ..variants import Refused, Timed
@@ -27,6 +27,7 @@ from .keywords import Path
 
 if TYPE_CHECKING:  # so that who compiles and times waits for no numpy
     from ...backends.tensors import Array
+    from ..against import Mismatch
     from ..reference import Difference
 
 
@@ -98,7 +99,7 @@ class TimeResult:
 class RunResult:
     """Decode steps in numbers."""
 
-    executed: run_command.Executed
+    executed: Executed
     document: Mapping[str, Any]
     """What `kl run --json` prints."""
     remarks: tuple[Diagnostic, ...] = ()
@@ -119,18 +120,23 @@ class RunResult:
         return self.executed.differences
 
     @property
+    def mismatches(self) -> Sequence[Mismatch]:
+        """What the program says of itself, and the model it is compared with in another way."""
+        return () if self.executed.verdict is None else self.executed.verdict.mismatches
+
+    @property
     def equal(self) -> bool | None:
         """Whether all outputs and states are those of the reference, bit for bit; None without it."""
-        return None if self.differences is None else not self.differences
+        return None if self.executed.verdict is None else self.executed.verdict.equal
 
     def __repr__(self) -> str:
         text = StringIO()
-        run_command.print_run(self.executed, text)
+        print_run(self.executed, text)
         return text.getvalue().rstrip()
 
     def _repr_html_(self) -> str:
-        table = table_html(run_command.run_table(self.executed))
-        return table + lines_html(run_command.run_notes(self.executed))
+        table = table_html(run_table(self.executed))
+        return table + lines_html(run_notes(self.executed))
 
 
 @dataclass(frozen=True, repr=False)

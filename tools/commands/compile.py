@@ -204,10 +204,10 @@ def _compile(
 
 def _text(given: Input, level: Level) -> str:
     from ...frontends.exact_printer import text_of
-    from ..compilation import emit
+    from ..compilation import saved_text
 
     if level == "program":
-        return given.target.dump(emit(given))
+        return saved_text(given)
     assert given.level != "program", "a program is below all other levels"
     return f"{text_of(given.module)}\n"
 

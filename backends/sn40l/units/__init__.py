@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 
 from ..firing import UnitRun
 from ..kernel import Unit
+from .body import Instruction
 from .carry import Carry, CarryRun
 from .collective import Collective, CollectiveRun
-from .common import AddressPattern
 from .counter import Counter, CounterRun
 from .gather import Gather, GatherRun
 from .index import Index
 from .indexed import start_load
 from .load import Gate, Load
-from .stage import InputPort, Instruction, OutputPort, Stage, StageRun
+from .patterns import AddressPattern
+from .stage import InputPort, OutputPort, Stage, StageRun
 from .store import Store, StoreRun
 
 __all__ = [

@@ -54,6 +54,11 @@ class Carry(Unit):
         return kernel.tree.path(rate)[-1].inside if channel in (self.init, self.final) else rate
 
     @property
+    def beside(self) -> int | None:
+        final = () if self.final is None else (self.final,)
+        return next(iter((*self.current, *final, *self.made)), None)
+
+    @property
     def stop_token(self) -> int | None:
         return self.stop
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...meanings import KNOWN, OF_A_SOCKET, is_known, meaning_of
+from ...meanings import OF_A_SOCKET, meaning_of
 from ...tensors import Array, TensorSpec
 from ...tiles import joined, sliced
-from ..errors import ExecutionError, ProgramError, require, require_extents
+from ..errors import ExecutionError, ProgramError, require
 from ..firing import Place
 from ..kernel import Channel, Kernel, Port, Unit
+from .body import Instruction, Work, checked_values, work_of
 from .common import PipelineRun
 
 if TYPE_CHECKING:
@@ -75,18 +76,6 @@ class OutputPort:
     channel: int
     value: int
     period: int = 1
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One operation of a stage's body; values are numbered: inputs, states, then instruction results."""
-
-    operation: str
-    operands: tuple[int, ...]
-    result: TensorSpec
-    attributes: Mapping[str, int | float | tuple[float, ...]] = field(
-        default_factory=dict[str, int | float | tuple[float, ...]]
-    )
 
 
 @dataclass(frozen=True)
@@ -155,7 +144,7 @@ class Stage(Unit):
     def check(self, kernel: Kernel, sockets: int) -> None:
         for number, port in enumerate(self.inputs):
             port.check(number, kernel.channels[port.channel])
-        specs = self._checked_body()
+        specs = checked_values(self._given, self.body)
         given, wanted = len(self.next_states), len(self.states)
         require(given == wanted, f"{given} next states for {wanted} states")
         results = [*((p.value, kernel.channels[p.channel].tile) for p in self.outputs)]
@@ -163,23 +152,14 @@ class Stage(Unit):
             require(0 <= value < len(specs), f"it puts out value {value} of {len(specs)}")
             require(spec is None or specs[value] == spec, f"value {value} is a {specs[value]}, not a {spec}")
 
-    def _checked_body(self) -> list[TensorSpec]:
-        """The values of the body by number: inputs, states, results.
+    @property
+    def _given(self) -> list[TensorSpec]:
+        """The types of the values that its body is given: inputs, then states."""
+        return [*(port.argument for port in self.inputs), *self.states]
 
-        Raises: ProgramError where an instruction is unknown, or reads a value that is not before it.
-        """
-        specs = [*(port.argument for port in self.inputs), *self.states]
-        for spec in (*specs, *(instruction.result for instruction in self.body)):
-            require_extents(spec, "its body")
-        for number, instruction in enumerate(self.body):
-            what, operation = f"instruction {number}", instruction.operation
-            known = f"known: {', '.join(KNOWN)}"
-            require(is_known(operation), f"{what}: unknown operation '{operation}'; {known}")
-            for operand in instruction.operands:
-                there = 0 <= operand < len(specs)
-                require(there, f"{what} reads value {operand}, there are {len(specs)} before it")
-            specs.append(instruction.result)
-        return specs
+    def derived_work(self) -> Work:
+        """What its instructions do in a firing, of a stage that has been checked."""
+        return work_of(self._given, self.body)
 
     @staticmethod
     def emit(op: StageOp, numbering: Numbering) -> Stage:

@@ -13,7 +13,9 @@ from ..binding import Arguments, Bound
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
-from .common import AddressPattern, StreamRun, emit_pattern, require_tiles
+from .common import StreamRun
+from .covered import Covered
+from .patterns import AddressPattern, emit_pattern, require_tiles
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import StoreOp
@@ -38,6 +40,13 @@ class Store(Unit):
     @property
     def memory(self) -> int:
         return self.pattern.parameter
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        return self.pattern.positions
+
+    def covers(self, kernel: Kernel) -> Covered:
+        return self.pattern.covers(kernel, self)
 
     def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
         return (Port(self.channel, self.firings_per_call(kernel)),)

@@ -61,7 +61,7 @@ dataflow.kernel @append(%x: tensor<1x8xbf16>, %k: memref<4x1x2x16x4xbf16>, %p: t
   dataflow.carry 1 init %a next %d final %e current %b : !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>>, !dataflow.channel<tensor<1x8xbf16>> final !dataflow.channel<tensor<1x8xbf16>>
   dataflow.store %b into %k : memref<4x1x2x16x4xbf16> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {start = 3, stride = -1, rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 256, start = 768, pass_stride = -256, strides = array<i64: 256, 128, 2>, position_stride = 8}>} : !dataflow.channel<tensor<1x8xbf16>>
   dataflow.load %k to %f after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 3, stride = -1, rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 768, pass_stride = -256, strides = array<i64: 256, 128, 8, 2>, positions_per_tile = 16}>} : memref<4x1x2x16x4xbf16> -> !dataflow.channel<tensor<1x2x16x4xbf16>>
-  dataflow.stage "values" firings 1 ins(%f : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
+  dataflow.stage "values" firings 1 ins(%f : !dataflow.channel<tensor<1x2x16x4xbf16>>) periods [1] outs(%d : !dataflow.channel<tensor<1x8xbf16>>) periods [1] attributes {ii = 4, latency = 52, pcus = 1, pcu_first = 0} {
   ^bb0(%h: tensor<1x2x16x4xbf16>, %q: tensor<1x8xbf16>):
     dataflow.yield %q, %q : tensor<1x8xbf16>, tensor<1x8xbf16>
   }
