@@ -16,13 +16,8 @@ from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
 from .nn_views import SliceOp
 from .operation import ComputeOp, Fusion, SocketExchangeOp
 from .own_experts import OwnExpertsOp as OwnExpertsOp
-<<<<<<< HEAD
 from .sharding import REPLICATED, CannotSplit, Layout, Partial, Replicated, Split
-from .tensors import element_type_of, expect, shape_of
-=======
-from .sharding import Partial, Split
 from .tensors import element_type_of, shape_of
->>>>>>> h/mutants
 
 
 @irdl_op_definition
@@ -42,21 +37,12 @@ class AllReduceOp(SocketExchangeOp):
     def __init__(self, x: SSAValue):
         super().__init__(operands=[x], result_types=[x.type])
 
-<<<<<<< HEAD
-    def verify_shapes(self) -> None:
-        expect(self.x.type == self.result.type, f"all_reduce keeps the type, {self.x.type}")
-
-    def flops(self) -> int:
-        return prod(shape_of(self.x))
-
     def exchanged(self, lies: Layout) -> Layout:
         if isinstance(lies, Partial):
             return REPLICATED
         what = "is whole on every socket" if isinstance(lies, Replicated) else f"lies {lies}"
         raise CannotSplit(f"{self.name} adds up summands, and x {what}", "take it out, or gather the parts")
 
-=======
->>>>>>> h/mutants
 
 @irdl_op_definition
 class AllGatherOp(SocketExchangeOp):
@@ -90,18 +76,6 @@ class AllGatherOp(SocketExchangeOp):
         axis = self.axis.value.data
         return shape_of(self.result)[axis] // shape_of(self.x)[axis]
 
-<<<<<<< HEAD
-    def verify_shapes(self) -> None:
-        x, result, axis = shape_of(self.x), shape_of(self.result), self.axis.value.data
-        expect(0 <= axis < len(x), f"axis {axis} of a tensor of rank {len(x)}")
-        rest = len(x) == len(result) and x[:axis] + x[axis + 1 :] == result[:axis] + result[axis + 1 :]
-        same = element_type_of(self.x) == element_type_of(self.result)
-        expect(rest and same, f"{self.x.type} gathered along axis {axis} is no {self.result.type}")
-        expect(result[axis] % x[axis] == 0, f"extent {result[axis]} is no multiple of {x[axis]}")
-
-    def flops(self) -> int:
-        return 0
-
     def exchanged(self, lies: Layout) -> Layout:
         """Zeros behind the last element are there still; who cuts them off comes behind."""
         axis, parts = self.axis.value.data, self.parts
@@ -110,8 +84,6 @@ class AllGatherOp(SocketExchangeOp):
             return REPLICATED
         raise CannotSplit(f"{self.name} puts {parts} parts together along axis {axis}, and x lies {lies}", "")
 
-=======
->>>>>>> h/mutants
 
 def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:
     """What gives every socket the whole of a value that lies so; the last operation has it.

@@ -76,7 +76,6 @@ class KernelOp(FunctionLikeOp):
         expect(unused is None, f"no unit runs in loop '{unused}'")
         for channel in self.channels():
             _verify_balance(channel)
-        self._verify_order()
         self._verify_extents()
         stored = [unit.stored_result for unit in self.units()]
         for number in range(len(self.function_type.outputs)):
@@ -84,16 +83,6 @@ class KernelOp(FunctionLikeOp):
             expect(count == 1, f"result {number} is stored by {count} units, needs one")
         for unordered in unordered_accesses(self.units()):
             fail_at(unordered.later.unit, str(unordered))
-
-    def _verify_order(self) -> None:
-        """Raises: VerifyException about a unit in front of one that makes, in its iteration, what it takes."""
-        numbers = {unit: number for number, unit in enumerate(self.units())}
-        for channel in self.channels():
-            producer, consumer = channel.producers()[0], channel.consumers()[0]
-            ends = producer.distance(channel.result), consumer.distance(channel.result)
-            if ends == (0, 0) and numbers[producer] >= numbers[consumer]:
-                message = f"{consumer.name} takes {channel.label} in front of what puts tiles into it"
-                fail_at(consumer, f"{message}; units stand in program order")
 
     def _verify_extents(self) -> None:
         """Raises: VerifyException about a unit that takes tiles for those of another extent."""

@@ -6,14 +6,9 @@ reader needs it, and is computed as they come in, so that memory holds and moves
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import gcd, prod
-=======
-from collections.abc import Sequence
 from math import gcd
->>>>>>> h/mutants
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (

@@ -16,13 +16,8 @@ through the entry point `xdsl.universe`.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-=======
 from abc import ABC
-from collections.abc import Iterable, Sequence
->>>>>>> h/mutants
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm
 from typing import ClassVar
@@ -33,14 +28,10 @@ from xdsl.irdl import IRDLOperation, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-<<<<<<< HEAD
-from .sharding import Layout, Placement, Sharded, ShardView
-=======
 from .rule_calls import call_of, tensor_of, verify_by
 from .rules import RULES, Rule
 from .rules.rule import WIDE_TYPES
-from .sharding import Placement, Sharded, ShardView
->>>>>>> h/mutants
+from .sharding import Layout, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
 from .vocabulary import FUSION_ROLES, FusionRole
 
@@ -289,21 +280,6 @@ def note_reader(copy: Operation, op: Operation) -> None:
         if axis is not None and isinstance(copy, ComputeOp):
             copy.read_along(axis)
             return
-
-
-def index_factors(ops: Iterable[ComputeOp], arguments: Sequence[SSAValue]) -> dict[int, int]:
-    """Arguments of which operations take other numbers of indices: how many an index of each stands for.
-
-    That is known of the first operand; of the others, which have an index for a block, it is 0.
-    """
-    found: dict[int, int] = {}
-    for op in ops:
-        rule = op.tile_rule()
-        ratios = rule.ratios if isinstance(rule, TileRule) else ()
-        for place, (operand, (_, indices)) in enumerate(zip(op.operands, ratios, strict=False)):
-            if operand in arguments:
-                found[arguments.index(operand)] = 0 if place else indices
-    return found
 
 
 def missing_parts(operation: type[Operation]) -> list[str]:
