@@ -198,7 +198,7 @@ def model_text(random: Random) -> str:
         random.choice((6, 8, 8, 12, 16)),
         random.randint(2, 7),
     )
-    kinds = "ab"[: random.choice((1, 1, 2))]
+    kinds = ("near", "far")[: random.choice((1, 1, 2))]
     counts = {kind: random.choice((1, 2, 3, 4, 6)) for kind in kinds}
     vocab, tied = random.choice((7, 10, 16)), random.random() < 0.3
     is_token = random.random() < 0.7
@@ -238,10 +238,9 @@ def _calls(random: Random, counts: dict[str, int]) -> list[str]:
     """All layers in a row, in turn, backward, or some of them twice."""
     first, number = next(iter(counts.items()))
     if len(counts) == 2 and len(set(counts.values())) == 1 and random.random() < 0.7:
-        inner = "; ".join(counts)
         return [
             f"for i in 0..{number} {{",
-            *(f"  x = {kind}[i](x, position)" for kind in inner.split("; ")),
+            *(f"  x = {kind}[i](x, position)" for kind in counts),
             "}",
         ]
     index = random.choice(("i", "i", f"{number - 1} - i"))
