@@ -57,9 +57,6 @@ class AddressPattern:
         given, rank = len(self.strides), len(self.tile.shape)
         require(given == rank, f"{given} strides for a tile of rank {rank}")
         require_extents(self.tile, "its tile")
-        parameter = kernel.parameters[self.parameter]
-        same = self.tile.dtype == parameter.tensor.dtype
-        require(same, f"its tile is a {self.tile}, '{parameter.name}' a {parameter.tensor}")
         path = kernel.tree.path(unit.runs(kernel))
         given, around = len(self.outer_strides), max(0, len(path) - 1)
         require(given in (0, around), f"{given} outer strides in {around} loops around")
