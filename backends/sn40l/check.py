@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
 from .check_machine import check_memory, check_resident_weights, check_units
-from .check_tables import check_tables
+from .check_parameters import check_parameters
+from .check_schedule import check_schedule
+from .check_streams import check_streams
 from .check_work import check_work
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
@@ -230,9 +232,11 @@ CHECKS = (
     Check("rates", "as many tiles go into each channel as come out of it", check_rates),
     Check("units", "units exist, have one task each, and compute no faster than they can", check_units),
     Check("work", "stages do the FLOPs that they say, and all that they compute is put out", check_work),
-    Check("tables", "lookups know the rows that their tables have on all sockets together", check_tables),
     Check("memory", "regions lie in their memory and are alive where they are used", check_memory),
     Check("residents", "weights in SRAM have PMUs of their own", check_resident_weights),
+    Check("parameters", "a parameter is a region, a slice or a stack, of its type", check_parameters),
+    Check("streams", "streams walk along their parameter's tensor and touch all of it", check_streams),
+    Check("schedule", "inputs, values, lives and tokens are those of the commands", check_schedule),
 )
 """What is checked of a program, in this order: later checks rely on earlier ones."""
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from heapq import heappop, heappush
 from itertools import pairwise
 
 from ...dialects.machine import Machine
+from .alive import Alive, life_of, sweep
 from .errors import require
 from .kernel import Kernel
 from .program import Execute, LoadArguments, Observe, Program, Region, tier_span
-
-FOREVER = (-1, 1 << 62)
 
 
 def check_units(program: Program) -> None:
@@ -130,33 +127,22 @@ def check_memory(program: Program) -> None:
             f"region '{region.name}' takes addresses {region.address} to {region.end - 1}, "
             f"{region.tier} has {low} to {high - 1}",
         )
-        first, last = _life(region)
+        first, last = life_of(region)
         require(first <= last, f"region '{region.name}' is alive from command {first} to {last}")
     _check_through_time(program)
 
 
-def _life(region: Region) -> tuple[int, int]:
-    return FOREVER if region.live is None else region.live
-
-
 def _check_through_time(program: Program) -> None:
-    births = sorted(program.regions, key=lambda region: _life(region)[0], reverse=True)
-    lives = {region.name: _life(region) for region in program.regions}
+    lives = {region.name: life_of(region) for region in program.regions}
     kernels = {kernel.name: kernel for kernel in program.kernels}
-    alive = _Alive()
     addresses: tuple[int, ...] = ()
-    for number, command in enumerate(program.commands):
-        while births and _life(births[-1])[0] <= number:
-            alive.add(births.pop())
-        alive.expire(number)
+    for number, command, alive in sweep(program):
         if isinstance(command, LoadArguments):
             addresses = command.addresses
         if isinstance(command, Observe):
             _check_read(lives[command.region], number, f"observes '{command.region}'")
         if isinstance(command, Execute):
             _check_arguments(kernels[command.kernel], addresses, alive, f"command {number}", command.location)
-    while births:
-        alive.add(births.pop())
     for name in program.outputs:
         _check_read(lives[name], len(program.commands) - 1, f"is followed by a read of output '{name}'")
 
@@ -168,7 +154,7 @@ def _check_read(life: tuple[int, int], number: int, what: str) -> None:
 
 
 def _check_arguments(
-    kernel: Kernel, addresses: tuple[int, ...], alive: _Alive, where: str, location: str
+    kernel: Kernel, addresses: tuple[int, ...], alive: Alive, where: str, location: str
 ) -> None:
     for parameter, address in zip(kernel.parameters, addresses, strict=True):
         end = address + parameter.tensor.size_bytes
@@ -178,48 +164,3 @@ def _check_arguments(
             f"{end - 1}; no region that is alive holds them",
             location,
         )
-
-
-Place = tuple[int, int, str]
-"""First address of a region, the one behind its last, its name."""
-
-
-class _Alive:
-    """The regions that are alive, which share no address: only neighbours could."""
-
-    def __init__(self) -> None:
-        self._places: list[Place] = []
-        """They are sorted."""
-        self._ends: list[tuple[int, Place]] = []
-        """A heap has the last command of each."""
-
-    def add(self, region: Region) -> None:
-        """Raises: ProgramError if the region overlaps one that is alive."""
-        first, last = _life(region)
-        self.expire(first)
-        place = (region.address, region.end, region.name)
-        index = bisect_left(self._places, place)
-        near = (*self._places[max(0, index - 1) : index], place, *self._places[index : index + 1])
-        for (_, end, name), (start, _, other) in pairwise(near):
-            require(
-                end <= start,
-                f"region '{name}' ends at address {end}, region '{other}' begins at {start}; both are alive",
-            )
-        self._places.insert(index, place)
-        heappush(self._ends, (last, place))
-
-    def expire(self, now: int) -> None:
-        """Forget regions whose last command is before this one."""
-        while self._ends and self._ends[0][0] < now:
-            del self._places[bisect_left(self._places, heappop(self._ends)[1])]
-
-    def holds(self, start: int, end: int) -> bool:
-        """Whether living regions hold all these addresses; neighbours do together, as parts of a stack."""
-        index = bisect_right(self._places, (start, 1 << 64, "")) - 1
-        if index < 0:
-            return False
-        reached = self._places[index][1]
-        while reached < end and index + 1 < len(self._places) and self._places[index + 1][0] == reached:
-            index += 1
-            reached = self._places[index][1]
-        return end <= reached

@@ -5,9 +5,8 @@ Of this backend, only this file, `numbering.py` and the `emit` of each kind of u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from math import prod
 
 from xdsl.dialects.builtin import ArrayAttr, FlatSymbolRefAttr, ModuleOp
 from xdsl.ir import Operation
@@ -21,6 +20,7 @@ from .kernel import Channel, Kernel, Parameter, Unit
 from .names import UNNAMED, with_names
 from .numbering import Numbering, fail, location_of, rate_of
 from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, tier_span
+from .step_facts import Use, lifetimes, tokens_made
 from .units import KINDS
 
 
@@ -48,19 +48,13 @@ def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) ->
     )
 
 
-def _lifetimes(schedule: rdu.ScheduleOp) -> dict[str, tuple[int, int]]:
-    """First and last command that need each region; what the step returns is needed to its end."""
-    uses: dict[str, list[int]] = {}
-    commands = list(schedule.body.block.ops)
-    for number, op in enumerate(commands):
+def _uses(schedule: rdu.ScheduleOp) -> Iterator[Use]:
+    """Which commands need which regions: a load of arguments stands before the call that needs them."""
+    for number, op in enumerate(schedule.body.block.ops):
         if isinstance(op, rdu.LoadArgumentsOp):
-            for name, _ in op.arguments:
-                uses.setdefault(name, []).extend((number, number + 1))
+            yield number, number + 1, [name for name, _ in op.arguments]
         elif isinstance(op, rdu.ObserveOp):
-            uses.setdefault(op.region.root_reference.data, []).append(number)
-    for name in _names(schedule.outputs):
-        uses.setdefault(name, []).append(len(commands))
-    return {name: (min(numbers), max(numbers)) for name, numbers in uses.items()}
+            yield number, number, [op.region.root_reference.data]
 
 
 def _commands(schedule: rdu.ScheduleOp, addresses: dict[str, int]) -> tuple[Command, ...]:
@@ -83,14 +77,6 @@ def _commands(schedule: rdu.ScheduleOp, addresses: dict[str, int]) -> tuple[Comm
 
 def _names(symbols: ArrayAttr[FlatSymbolRefAttr]) -> tuple[str, ...]:
     return tuple(symbol.root_reference.data for symbol in symbols)
-
-
-def _tokens(regions: Sequence[Region], schedule: rdu.ScheduleOp, steps: int) -> int:
-    """Tokens that the schedule makes: the leading extent of its first output, in all decode steps."""
-    shapes = {region.name: region.tensor.shape for region in regions}
-    outputs = _names(schedule.outputs)
-    shape = shapes[outputs[0]] if outputs else ()
-    return prod(shape[: 1 if steps == 1 else 2])
 
 
 def _channel(op: dataflow.ChannelOp, number: int, numbering: Numbering, hop_cycles: int) -> Channel:
@@ -143,9 +129,10 @@ def emit_program(module: ModuleOp, name: str) -> Program:
     schedules = [op for op in module.ops if isinstance(op, rdu.ScheduleOp)]
     if len(schedules) != 1:
         fail(module, f"a program needs one rdu.schedule, the module has {len(schedules)}")
-    lifetimes = _lifetimes(schedules[0])
+    outputs = _names(schedules[0].outputs)
+    lives = lifetimes(_uses(schedules[0]), outputs, len(schedules[0].body.block.ops))
     regions = tuple(
-        _region(op, machine, lifetimes.get(op.sym_name.data) if op.kind.data == "value" else None)
+        _region(op, machine, lives.get(op.sym_name.data) if op.kind.data == "value" else None)
         for op in module.ops
         if isinstance(op, rdu.RegionOp)
     )
@@ -153,6 +140,8 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         emit_kernel(op, machine.hop_latency_cycles) for op in module.ops if isinstance(op, dataflow.KernelOp)
     )
     addresses = {region.name: region.address for region in regions}
+    shapes = {region.name: region.tensor.shape for region in regions}
+    steps = max((kernel.steps for kernel in kernels), default=1)
     return Program(
         name,
         machine,
@@ -160,6 +149,6 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         kernels,
         _commands(schedules[0], addresses),
         _names(schedules[0].inputs),
-        _names(schedules[0].outputs),
-        _tokens(regions, schedules[0], max((kernel.steps for kernel in kernels), default=1)),
+        outputs,
+        tokens_made(shapes[outputs[0]] if outputs else (), steps),
     )

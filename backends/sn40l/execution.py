@@ -11,13 +11,14 @@ from ..runs import RunOptions, Step
 from ..safetensors import CheckpointError
 from ..targets import TargetError
 from ..tensors import Array
-from ..weights import Weights, WeightSpec, load_weights, random_weights
+from ..weights import Weights, load_weights, random_weights
 from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
 from .memory import Data, MemoryMap
 from .positions import check_position, input_regions, position_inputs
 from .program import Program, Region
+from .region_weights import weight_spec
 from .report import Report
 
 
@@ -41,18 +42,10 @@ def read_weights(program: Program, options: RunOptions) -> Weights:
     Raises: ProgramError for a weight that contradicts itself, CheckpointError where the checkpoint does not
         fit, OSError.
     """
-    specs = [_weight_spec(region) for region in program.regions if region.kind == "weight"]
+    specs = [weight_spec(region) for region in program.regions if region.kind == "weight"]
     if options.weights is None:
         return Weights(random_weights(specs, options.seed))
     return load_weights(options.weights, specs, options.ignore)
-
-
-def _weight_spec(r: Region) -> WeightSpec:
-    own = (r.checkpoint, r.transposed, r.stacked, r.rows, r.columns, r.layers, r.values, r.stored)
-    try:
-        return WeightSpec(r.name, r.whole, *own)
-    except ValueError as error:
-        raise ProgramError(str(error)) from None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from .errors import require
 
 if TYPE_CHECKING:
     from .numbering import Numbering
+    from .units.covered import Covered
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,18 @@ class Unit(ABC):
     @property
     def memory(self) -> int | None:
         """The parameter that points to the memory which it reads or writes; None of a unit without."""
+        return None
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The parameters that point to positions, which it needs to know before it begins."""
+        return ()
+
+    def covers(self, kernel: Kernel) -> Covered | None:
+        """What it touches of the tensor of its parameter; None of a unit without memory.
+
+        Raises: ProgramError where that is not what the tensor's extents ask for.
+        """
         return None
 
     @property

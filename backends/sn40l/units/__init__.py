@@ -13,12 +13,12 @@ from ..kernel import Unit
 from .body import Instruction
 from .carry import Carry, CarryRun
 from .collective import Collective, CollectiveRun
-from .common import AddressPattern
 from .counter import Counter, CounterRun
 from .gather import Gather, GatherRun
 from .index import Index
 from .indexed import start_load
 from .load import Gate, Load
+from .patterns import AddressPattern
 from .stage import InputPort, OutputPort, Stage, StageRun
 from .store import Store, StoreRun
 

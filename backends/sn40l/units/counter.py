@@ -12,7 +12,8 @@ from ..binding import Arguments, Bound
 from ..errors import require
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
-from .common import PipelineRun, require_scalar, require_tiles
+from .common import PipelineRun
+from .patterns import require_scalar, require_tiles
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import CounterOp
@@ -33,6 +34,10 @@ class Counter(Unit):
     @property
     def firings_per_pass(self) -> int:
         return 1
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        return (self.position_parameter,)
 
     def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
         return ()

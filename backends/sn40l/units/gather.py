@@ -13,7 +13,9 @@ from ..errors import HazardError, ProgramError, require, require_extents
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
-from .common import AddressPattern, StreamRun, require_parameter, require_tiles
+from .common import StreamRun
+from .covered import Covered
+from .patterns import AddressPattern, require_parameter, require_tiles
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import GatherOp
@@ -42,6 +44,12 @@ class Gather(Unit):
     @property
     def memory(self) -> int:
         return self.parameter
+
+    def covers(self, kernel: Kernel) -> Covered:
+        table = kernel.parameters[self.parameter]
+        same = table.tensor == self.table
+        require(same, f"its table is a {self.table}, '{table.name}' a {table.tensor}")
+        return Covered(1, 0, tuple((loop.count, 0) for loop in kernel.tree.path(self.runs(kernel))))
 
     @property
     def row(self) -> TensorSpec:

@@ -14,7 +14,7 @@ from ..kernel import Kernel
 if TYPE_CHECKING:
     from ....dialects.dataflow import LoadOp
     from ..numbering import Numbering
-    from .common import AddressPattern
+    from .patterns import AddressPattern
 
 NOBODY = -1
 """The id of a slot for which no slice is read."""

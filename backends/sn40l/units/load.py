@@ -13,8 +13,10 @@ from ..binding import Arguments, Bound
 from ..errors import ExecutionError, require
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
-from .common import AddressPattern, StreamRun, emit_pattern, require_scalar, require_tiles, require_tokens
+from .common import StreamRun
+from .covered import Covered, covered_by_index
 from .index import Index, emit_index
+from .patterns import AddressPattern, emit_pattern, require_scalar, require_tiles, require_tokens
 
 if TYPE_CHECKING:
     from ....dialects.dataflow import LoadOp
@@ -72,6 +74,17 @@ class Load(Unit):
     @property
     def memory(self) -> int:
         return self.pattern.parameter
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        gate = () if self.gate is None else (self.gate.position_parameter,)
+        return (*self.pattern.positions, *gate)
+
+    def covers(self, kernel: Kernel) -> Covered:
+        if self.index is None:
+            return self.pattern.covers(kernel, self)
+        parameter, loops = kernel.parameters[self.memory], kernel.tree.path(self.runs(kernel))
+        return covered_by_index(self.pattern, self.index, parameter.tensor, parameter.name, loops)
 
     @property
     def channels_in_place(self) -> tuple[int, ...]:

@@ -1,0 +1,102 @@
+"""What the parameters of a call point to: a region, a slice of one, or regions in a row that make a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from ..tensors import TensorSpec
+from .alive import Alive, sweep
+from .errors import ProgramError
+from .kernel import Kernel, Parameter
+from .program import Execute, LoadArguments, Program, Region
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a parameter points to."""
+
+    regions: tuple[Region, ...]
+    """One region, or those that make a stack."""
+    slice: int | None = None
+    """The slice of the region along its first axis; None is all of it."""
+
+    @property
+    def region(self) -> Region:
+        """The region at whose begin, or in which, it is."""
+        return self.regions[0]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A kernel that runs with its arguments."""
+
+    command: int
+    """The command that runs it."""
+    loaded: int
+    """The command that has loaded its arguments."""
+    kernel: Kernel
+    arguments: tuple[Argument, ...]
+    """One for each parameter."""
+    location: str
+
+    def touched(self, *, writes: bool) -> Iterator[Argument]:
+        """What units read, or write; an argument as often as there are units that do."""
+        for unit in self.kernel.units:
+            if unit.memory is not None and unit.writes == writes:
+                yield self.arguments[unit.memory]
+            if not writes:
+                yield from (self.arguments[one] for one in unit.positions)
+
+
+def calls_of(program: Program) -> Iterator[Call]:
+    """The calls of a program, in order; its names and numbers are checked.
+
+    Raises: ProgramError where a parameter points to something else than its tensor.
+    """
+    kernels = {kernel.name: kernel for kernel in program.kernels}
+    loaded, addresses = -1, tuple[int, ...]()
+    for number, command, alive in sweep(program):
+        if isinstance(command, LoadArguments):
+            loaded, addresses = number, command.addresses
+        if not isinstance(command, Execute):
+            continue
+        kernel, location = kernels[command.kernel], command.location
+        where = f"command {number} executes '{kernel.name}'"
+        found = (
+            _argument(parameter, address, alive, where, location)
+            for parameter, address in zip(kernel.parameters, addresses, strict=True)
+        )
+        yield Call(number, loaded, kernel, tuple(found), location)
+
+
+def _has_slices(region: Region, slice_: TensorSpec) -> bool:
+    """Whether a region is a stack of such slices; one of an input or a value alone is no stack."""
+    shape = region.tensor.shape
+    is_stack = shape[:1] > (1,) or (shape != () and region.kind in ("weight", "state"))
+    return is_stack and shape[1:] == slice_.shape
+
+
+def _argument(parameter: Parameter, address: int, alive: Alive, where: str, location: str) -> Argument:
+    """What is at an address; raises: ProgramError where that is not the tensor of the parameter."""
+    tensor, region = parameter.tensor, alive.at(address)
+    what = f"{where} with parameter '{parameter.name}', a {tensor}, at"
+    if region is None:
+        raise ProgramError(f"{what} address {address}, where no region is alive", location)
+    offset, whole = address - region.address, region.tensor
+    if whole.dtype == tensor.dtype:
+        if offset == 0 and whole.shape == tensor.shape:
+            return Argument((region,))
+        if _has_slices(region, tensor) and offset % tensor.size_bytes == 0:
+            return Argument((region,), offset // tensor.size_bytes)
+        if offset == 0 and tensor.shape[1:] == whole.shape and tensor.shape[:1] > (1,):
+            parts = tuple(islice(alive.row_from(address), tensor.shape[0]))
+            like = all((r.tensor, r.kind, r.tier) == (whole, region.kind, region.tier) for r in parts)
+            if len(parts) == tensor.shape[0] and like:
+                return Argument(parts)
+    raise ProgramError(
+        f"{what} byte {offset} of region '{region.name}', a {whole}; a parameter is a region, a slice of one "
+        "along its first axis, or as many regions of one type in a row",
+        location,
+    )

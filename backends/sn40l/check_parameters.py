@@ -1,0 +1,104 @@
+"""Checks of what parameters point to, and of the regions themselves: sizes, and what belongs to a kind."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from .arguments import Argument, Call, calls_of
+from .errors import ProgramError, require
+from .kernel import Unit
+from .program import Program, Region
+from .region_weights import check_weight
+from .units import Gather
+
+_WRITTEN = ("state", "value")
+"""The kinds of regions that calls may write."""
+_OF_WEIGHTS = (
+    *("checkpoint", "transposed", "stacked", "rows", "columns", "layers", "values", "stored"),
+    *("shard_axis", "shard_parts", "shard_runs", "shard_repeats"),
+)
+"""What only weights have: it says where their numbers come from."""
+_DEFAULTS = {field.name: field.default for field in fields(Region)}
+
+
+def check_parameters(program: Program) -> None:
+    """That regions are as large as their tensors, and that each parameter of a call is a region, a slice of
+    one or a stack of some, of its own type and shape, and of a kind that may be used as its units do.
+
+    Raises: ProgramError naming the region, or the command and the parameter.
+    """
+    for region in program.regions:
+        _check_region(region, program.machine.pmu_bytes)
+    for call in calls_of(program):
+        where = f"command {call.command} executes '{call.kernel.name}'"
+        for unit in call.kernel.units:
+            try:
+                _check_use(call, unit, program.machine.sockets)
+            except ProgramError as error:
+                what = f"{where}, {unit}: {error.message}"
+                raise ProgramError(what, unit.location or call.location) from None
+
+
+def _check_region(region: Region, pmu_bytes: int) -> None:
+    name, need, given = f"region '{region.name}'", region.tensor.size_bytes, region.size_bytes
+    whole_pmus = region.tier == "sram" and given % pmu_bytes == 0
+    require(
+        given == need or whole_pmus,
+        f"{name}: {given} bytes, {region.tensor} takes {need}"
+        + (f", or PMUs of {pmu_bytes}" if region.tier == "sram" else ""),
+    )
+    require(
+        region.live is None or region.kind == "value",
+        f"{name}: a {region.kind} is alive in the whole step, not from command {region.live}",
+    )
+    if region.kind == "weight":
+        check_weight(region)
+        return
+    allowed = ("stacked",) if region.kind == "state" else ()
+    for one in _OF_WEIGHTS:
+        value = getattr(region, one)
+        require(
+            value == _DEFAULTS[one] or one in allowed,
+            f"{name}: {one} of a {region.kind} is {value}; only a weight has that",
+        )
+
+
+def _check_use(call: Call, unit: Unit, sockets: int) -> None:
+    for number in unit.positions:
+        region, parameter = call.arguments[number].region, call.kernel.parameters[number]
+        what = f"position '{parameter.name}' is region '{region.name}', a {region.kind} {region.tensor}"
+        given = region.kind == "input" and region.is_scalar
+        require(given, f"{what}; a position is an integer that the caller gives")
+    if unit.memory is None:
+        return
+    argument = call.arguments[unit.memory]
+    if unit.writes:
+        _check_written(call, unit, argument)
+    if isinstance(unit, Gather):
+        _check_table(unit, argument.region, sockets)
+
+
+def _check_written(call: Call, unit: Unit, argument: Argument) -> None:
+    """That it writes what may be written, and all of a value: one call writes a value."""
+    region, covered = argument.region, unit.covers(call.kernel)
+    may = region.kind in _WRITTEN
+    known = " or a ".join(_WRITTEN)
+    require(may, f"it writes region '{region.name}', of kind '{region.kind}'; it may write a {known}")
+    if region.kind == "value":
+        positions = None if covered is None else covered.positions
+        at = f"one of {positions} positions of value '{region.name}', whose others nothing writes"
+        require(positions is None, f"it writes {at}")
+        given = "a slice" if argument.slice is not None else f"a stack of {len(argument.regions)}"
+        whole = argument.slice is None and len(argument.regions) == 1
+        require(whole, f"it writes {given} of value '{region.name}', which one call writes as a whole")
+
+
+def _check_table(unit: Gather, table: Region, sockets: int) -> None:
+    """That rows are numbered as those of the whole table, and are as much split."""
+    given, wanted = unit.rows(sockets), table.whole.shape[0]
+    require(given == wanted, f"it knows {given} rows, the whole of region '{table.name}' has {wanted}")
+    split = table.shard_axis == 0
+    rows = (
+        f"its rows are {'' if unit.sharded else 'not '}split over the sockets, those of region '{table.name}'"
+    )
+    require(unit.sharded == split, f"{rows} are {'' if split else 'not'}")
