@@ -16,7 +16,6 @@ from .check_parameters import check_parameters
 from .check_schedule import check_schedule
 from .check_sockets import check_sockets
 from .check_streams import check_streams
-from .check_tables import check_tables
 from .check_work import check_work
 from .errors import ProgramError, require, require_extents, require_parts
 from .kernel import Kernel, Port, Unit
@@ -235,7 +234,6 @@ CHECKS = (
     Check("rates", "as many tiles go into each channel as come out of it", check_rates),
     Check("units", "units exist, have one task each, and compute no faster than they can", check_units),
     Check("work", "stages do the FLOPs that they say, and all that they compute is put out", check_work),
-    Check("tables", "lookups know the rows that their tables have on all sockets together", check_tables),
     Check("memory", "regions lie in their memory and are alive where they are used", check_memory),
     Check("residents", "weights in SRAM have PMUs of their own", check_resident_weights),
     Check("pace", "no stage and no channel is faster than its body and its place let it be", check_pace),

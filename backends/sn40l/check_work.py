@@ -1,33 +1,29 @@
-"""Whether units do the work that they say, and none for nothing."""
+"""Whether stages do the work that they say, and none for nothing."""
 
 from __future__ import annotations
 
 from .errors import ProgramError, require
-from .kernel import Kernel
 from .program import Program
 from .units.body import check_read
-from .units.collective import Collective
 from .units.stage import Stage
 
 
 def check_work(program: Program) -> None:
-    """That the FLOPs of each stage are those of its instructions, and that all that units make is needed.
+    """That the FLOPs of each stage are those of its instructions, and that all that it computes is put out.
 
     A stage with operations of another package, whose work nobody knows without it, has those of ours at
     least.
 
-    Raises: ProgramError naming the unit.
+    Raises: ProgramError naming the stage.
     """
     for kernel in program.kernels:
         for unit in kernel.units:
-            try:
-                if isinstance(unit, Stage):
+            if isinstance(unit, Stage):
+                try:
                     _check_stage(unit)
-                elif isinstance(unit, Collective):
-                    _check_exchange(kernel, unit, program.machine.sockets)
-            except ProgramError as error:
-                message = f"kernel '{kernel.name}': {unit}: {error.message}"
-                raise ProgramError(message, unit.location) from None
+                except ProgramError as error:
+                    message = f"kernel '{kernel.name}': {unit}: {error.message}"
+                    raise ProgramError(message, unit.location) from None
 
 
 def _check_stage(stage: Stage) -> None:
@@ -41,10 +37,3 @@ def _check_stage(stage: Stage) -> None:
         require(fits, f"it says {given} {what} a firing, its instructions do {derived}{least}")
     outputs = [port.value for port in stage.outputs]
     check_read(len(stage.inputs), stage.body, outputs, stage.next_states)
-
-
-def _check_exchange(kernel: Kernel, exchange: Collective, sockets: int) -> None:
-    """That an exchange whose result each socket has already is none: it would be the one of another kind."""
-    same = kernel.channels[exchange.source].tile == kernel.channels[exchange.channels[0]].tile
-    gathers = exchange.operation != "all_reduce"
-    require(not (gathers and same) or sockets == 1, f"it gathers 1 part of {sockets} sockets, which is whole")

@@ -40,6 +40,8 @@ def _types(call: Call) -> None:
     for extent, piece in zip(shape, pieces, strict=True):
         fits = piece >= 0 and (piece == 0 or extent <= piece or extent % piece == 0)
         expect(fits, f"pieces of {piece} along an axis of {extent}")
+    made = call.made
+    expect(not made.dtype.startswith("f8"), lambda: f"result is a {made}; numbers take 16 bits at least")
     along = call.number("along")
     expect(0 <= along < len(shape), f"along is {along}, the result has {len(shape)} dimensions")
     _check_codes(call, format_)

@@ -14,10 +14,9 @@ from kl.dialects.vocabulary import IrLevel
 from kl.frontends import load_model
 from kl.frontends.exact_printer import text_of
 from kl.tools.against import ModelReference
-from kl.tools.driver import run_passes
+from kl.tools.driver import parse_passes, run_passes
 from kl.tools.lowering import default_passes, phased, with_sockets
 from kl.tools.pipelines import Passes, join_passes
-from kl.tools.driver import parse_passes
 from kl.tools.universe import available_passes, make_context
 
 MODELS = Path(__file__).parent / "ir_models"

@@ -78,14 +78,13 @@ class Gather(Unit):
         if ids is None:
             raise ProgramError("its indices are bare tokens")
         require(ids.dtype in ("i32", "i64"), f"its indices are {ids}; they must be i32 or i64")
-        parameter = kernel.parameters[self.parameter]
-        same = self.table == parameter.tensor
-        require(same, f"its table is a {self.table}, '{parameter.name}' a {parameter.tensor}")
         require(len(self.table.shape) > 0, f"its table is a {self.table}, it has no rows")
         require(not self.sharded or sockets > 1, "its rows are split over sockets, and there is one")
         parts = self.table.shape[0] * (sockets if self.sharded else 1)
         rows = self.rows(sockets)
-        require(0 < rows <= parts, f"its whole table has {rows} rows, the parts {parts}")
+        require(
+            self.whole_rows != 0 and 0 < rows <= parts, f"its whole table has {rows} rows, the parts {parts}"
+        )
         require(self.sharded or self.whole_rows is None, f"{rows} rows of a whole table that is not split")
         require_extents(self.table, "its table")
         require_tiles(kernel, self.channels, TensorSpec((*ids.shape, *self.row.shape), self.table.dtype))
