@@ -2,11 +2,11 @@
 
 The schedule of a program says how fast its stages fire and how long its channels take. A slower one is a
 choice; the fastest is derived here, by the formulas that the passes write it with. All other times come from
-the machine when a program runs: transfers of memories, links and resident weights from bytes, carries and
-counters a tile a cycle, commands from the launch list.
+the machine when a program runs: transfers of memories, links and resident weights from bytes, what copies
+tiles a cycle for each, commands from the launch list.
 
-What is not checked is that links carry the load of new places: `route-channels` does when it plans a program,
-which has neither its routes nor the interval of its loops.
+What is not checked is that links are wide enough for new places: `route-channels` does that when it plans a
+program, which has neither its routes nor the intervals of its loops.
 """
 
 from __future__ import annotations
