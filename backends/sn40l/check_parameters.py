@@ -31,6 +31,7 @@ def check_parameters(program: Program) -> None:
         _check_region(region, program.machine.pmu_bytes)
     for call in calls_of(program):
         where = f"command {call.command} executes '{call.kernel.name}'"
+        _check_slices(call, where)
         for unit in call.kernel.units:
             try:
                 _check_use(call, unit, program.machine.sockets)
@@ -61,6 +62,17 @@ def _check_region(region: Region, pmu_bytes: int) -> None:
             value == _DEFAULTS[one] or one in allowed,
             f"{name}: {one} of a {region.kind} is {value}; only a weight has that",
         )
+
+
+def _check_slices(call: Call, where: str) -> None:
+    """That all stacks of a call are sliced at one index, as `kernel.call` has one."""
+    first: Argument | None = None
+    for one in call.arguments:
+        if one.slice is not None:
+            first = first or one
+            here, there = (f"{each.slice} of '{each.region.name}'" for each in (first, one))
+            same = first.slice == one.slice
+            require(same, f"{where} with slice {here} and slice {there}; a call has one index", call.location)
 
 
 def _check_use(call: Call, unit: Unit, sockets: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
+from operator import mul
 from typing import TYPE_CHECKING
 
 from ...tensors import TensorSpec
@@ -57,13 +59,21 @@ class Covered:
 
     @property
     def is_once(self) -> bool:
-        """Whether no slice is touched in two passes, as far as the strides tell without looking at each."""
+        """Whether no slice is touched in two passes."""
         reached = 0
         for stride, count in sorted((abs(stride), count) for count, stride in self.moves if count > 1):
             if stride <= reached:
-                return False
+                break
             reached += (count - 1) * stride
-        return True
+        else:
+            return True  # each loop leaps over all that those with smaller strides touch
+        return self.passes <= self.slices and len(self._touched()) == self.passes
+
+    def _touched(self) -> set[int]:
+        """The slices one by one: loops of strides that are in one another's way are few and short."""
+        each = product(*(range(count) for count, _ in self.moves))
+        strides = [stride for _, stride in self.moves]
+        return {self.first + sum(map(mul, numbers, strides)) for numbers in each}
 
 
 @dataclass
@@ -232,8 +242,9 @@ def _slices(axes: _Axes, pattern: AddressPattern, loops: Sequence[Loop]) -> Cove
     strides = zip(loops, pattern.loop_strides(len(loops)), strict=True)
     moves = [(loop, by if loop.count > 1 else 0) for loop, by in strides]
     has = f"slices of {axes.name}, are {size} bytes long" if size else f"a pass touches all of {axes.name}"
-    for what, by in (("begins", pattern.start), *((f"moves in '{loop.name}'", by) for loop, by in moves)):
-        require(by % size == 0 if size else by == 0, f"it {what} by {by} bytes; {has}")
+    begins = f"begins at byte {pattern.start}", pattern.start
+    for what, by in (begins, *((f"moves {by} bytes in '{loop.name}'", by) for loop, by in moves)):
+        require(by % size == 0 if size else by == 0, f"it {what}; {has}")
     each = tuple((loop.count, by // max(size, 1)) for loop, by in moves)
     covered = Covered(slices, pattern.start // max(size, 1), each)
     low, high = covered.span
