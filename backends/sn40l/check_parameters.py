@@ -91,7 +91,7 @@ def _check_use(call: Call, unit: Unit, sockets: int) -> None:
 
 def _check_table(call: Call, unit: Gather, table: Region, sockets: int) -> None:
     """That rows are numbered as those of the whole table."""
-    given, wanted = unit.rows(sockets), table.whole.shape[0]
+    given, wanted = unit.rows(sockets), (*table.whole.shape, 1)[0]
     require(
         given == wanted,
         _said(call, unit, f"it knows rows 0 to {given - 1}, the whole of '{table.name}' has {wanted}"),

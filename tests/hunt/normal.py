@@ -26,6 +26,8 @@ CHANNEL_FIELDS = frozenset(
     {"channel", "channels", "done", "ids", "init", "next", "final", "current", "made", "source"}
 )
 """What refers to channels in units and their parts."""
+ALIKE = frozenset({"channels", "done", "current", "made"})
+"""Channels that get the same tiles, in no order."""
 PARAMETER_FIELDS = frozenset({"parameter", "position_parameter"})
 """What refers to parameters."""
 LABELS = frozenset({"name", "location"})
@@ -199,7 +201,8 @@ def _fact(name: str, value: Any, inside: _Inside) -> Any:
     if isinstance(value, InputPort) and value.gathered == value.slices == 1:
         return inside.channel(value.channel), value.argument, value.period
     if isinstance(value, tuple):
-        return [_fact(name, one, inside) for one in value]
+        found = [_fact(name, one, inside) for one in value]
+        return sorted(found, key=repr) if name in ALIKE else found
     if is_dataclass(value):
         parts = [(field.name, getattr(value, field.name)) for field in fields(value)]
         return [(part, _fact(part, one, inside)) for part, one in parts]

@@ -55,7 +55,9 @@ class Collective(Unit):
         tile, results = kernel.channels[self.source].tile, [kernel.channels[one] for one in self.channels]
         if tile is None:
             raise ProgramError("its source holds bare tokens")
-        wanted = tile if self.operation == "all_reduce" else self._gathered(tile, results[0], sockets)
+        sums = self.operation == "all_reduce"
+        require(not sums or self.axis is None, f"axis {self.axis} of an all_reduce, whose tiles are all sums")
+        wanted = tile if sums else self._gathered(tile, results[0], sockets)
         for result in results:
             require(
                 result.tile == wanted, f"it makes a {wanted}, channel '{result.name}' holds {result.tile}"
