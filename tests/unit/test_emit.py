@@ -40,7 +40,7 @@ TEXT = dedent("""\
     rdu.region @c "value" "hbm" 1280 : memref<1x8xf32>
     dataflow.kernel @mul(%x: tensor<1x8xf32>, %w: tensor<8x8xf32>) -> tensor<1x8xf32> {
       %0 = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 5} : !dataflow.channel<tensor<1x8xf32>>
-      %wide = dataflow.channel 2 {pmus = 1, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<8x4xf32>>
+      %wide = dataflow.channel 2 {pmus = 1, pmu_first = 0, hops = 9} : !dataflow.channel<tensor<8x4xf32>>
       %out = dataflow.channel 2 {pmus = 0, pmu_first = 1, hops = 1} : !dataflow.channel<tensor<1x4xf32>>
       dataflow.load %x to %0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
       dataflow.load %w to %wide {rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 16, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<8x8xf32> -> !dataflow.channel<tensor<8x4xf32>>
@@ -64,7 +64,7 @@ TEXT = dedent("""\
       dataflow.carry 1 init %i next %n final %e current %s, %q : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x8xf32>> final !dataflow.channel<tensor<1x8xf32>>
       dataflow.store %s into %k : memref<2x1x2x8x4xf32> at %p : tensor<i32> done (%t : !dataflow.channel<!dataflow.token>) {start = 1, stride = -1, rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 256, start = 256, pass_stride = -256, strides = array<i64: 256, 128, 4>, position_stride = 16}>} : !dataflow.channel<tensor<1x8xf32>>
       dataflow.load %k to %v after %t : !dataflow.channel<!dataflow.token> position %p : tensor<i32> {start = 1, stride = -1, rdu.walk = #rdu.walk<{tiles = 2, tile_stride = 64, start = 256, pass_stride = -256, strides = array<i64: 256, 128, 16, 4>, positions_per_tile = 4}>} : memref<2x1x2x8x4xf32> -> !dataflow.channel<tensor<1x2x4x4xf32>>
-      dataflow.stage "values" firings 2 ins(%q, %v : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x2x4x4xf32>>) periods [2, 1] outs(%n : !dataflow.channel<tensor<1x8xf32>>) periods [2] attributes {ii = 1, latency = 49, pcus = 1, pcu_first = 0} {
+      dataflow.stage "values" firings 2 ins(%q, %v : !dataflow.channel<tensor<1x8xf32>>, !dataflow.channel<tensor<1x2x4x4xf32>>) periods [2, 1] outs(%n : !dataflow.channel<tensor<1x8xf32>>) periods [2] attributes {ii = 2, latency = 52, pcus = 1, pcu_first = 0} {
       ^bb0(%d: tensor<1x8xf32>, %e2: tensor<1x2x4x4xf32>, %sum: tensor<1x8xf64>):
         %f = nn.attention_scores %d, %e2 scale 0.5 : (tensor<1x8xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4xf32>
         %g = nn.attention_values %f, %e2, %sum : (tensor<1x2x4xf32>, tensor<1x2x4x4xf32>, tensor<1x8xf64>) -> tensor<1x8xf64>
@@ -154,7 +154,7 @@ def test_channels_have_names_places_and_the_latency_of_their_hops(program: Progr
     assert kernel.parameters[1] == Parameter("w", TensorSpec((8, 8), "f32"))
     assert kernel.channels == (
         Channel("channel.0", ROW, 1, 15, (0, 0)),
-        Channel("wide.1", TensorSpec((8, 4), "f32"), 2, 0, (0, 1)),
+        Channel("wide.1", TensorSpec((8, 4), "f32"), 2, 27, (0, 1)),
         Channel("out.2", TensorSpec((1, 4), "f32"), 2, 3, (1, 0)),
     )
 
@@ -226,7 +226,7 @@ def test_inputs_are_gathered_and_sliced_along_an_axis() -> None:
           %c = dataflow.channel 1 {pmus = 0, pmu_first = 0, hops = 0} : !dataflow.channel<tensor<1x4xf32>>
           dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 4, tile_stride = 8, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x2xf32>>
           dataflow.load %x to %b {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<1x8xf32> -> !dataflow.channel<tensor<1x8xf32>>
-          dataflow.stage "mul" firings 2 ins(%a, %b : !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x8xf32>>) periods [1, 2] outs(%c : !dataflow.channel<tensor<1x4xf32>>) periods [1] attributes {ii = 1, latency = 1, pcus = 1, pcu_first = 0} {
+          dataflow.stage "mul" firings 2 ins(%a, %b : !dataflow.channel<tensor<1x2xf32>>, !dataflow.channel<tensor<1x8xf32>>) periods [1, 2] outs(%c : !dataflow.channel<tensor<1x4xf32>>) periods [1] attributes {ii = 1, latency = 51, pcus = 1, pcu_first = 0} {
           ^bb0(%d: tensor<1x4xf32>, %e: tensor<1x4xf32>):
             %f = nn.mul %d, %e : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x4xf32>
             dataflow.yield %f : tensor<1x4xf32>

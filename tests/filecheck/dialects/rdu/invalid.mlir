@@ -150,6 +150,78 @@ dataflow.kernel @k(%x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
 }
 
 // -----
+// Nothing is faster than its units can be: the 128 bytes of a tile take a port of 64 bytes 2 cycles.
+// CHECK: stage 's': an II of 1 cycles; its body and its ports take 2 at least (inputs 2, compute 1, outputs 2)
+dataflow.kernel @k(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %a = dataflow.channel 1 {pmus = 1, pmu_first = 50, hops = 2} : !dataflow.channel<tensor<4x8xf32>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 51, hops = 3} : !dataflow.channel<tensor<4x8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<4x8xf32> -> !dataflow.channel<tensor<4x8xf32>>
+  dataflow.stage "s" firings 1 ins(%a : !dataflow.channel<tensor<4x8xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<4x8xf32>>) periods [1] attributes {ii = 1, latency = 50, pcus = 1, pcu_first = 50} {
+  ^bb0(%c: tensor<4x8xf32>):
+    %d = nn.silu %c : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    dataflow.yield %d : tensor<4x8xf32>
+  }
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : !dataflow.channel<tensor<4x8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// CHECK: stage 's': a latency of 49 cycles; its body and its ports take 50 at least (II 2, held inputs 0, late outputs 0, pipeline 48)
+dataflow.kernel @k(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %a = dataflow.channel 1 {pmus = 1, pmu_first = 50, hops = 2} : !dataflow.channel<tensor<4x8xf32>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 51, hops = 3} : !dataflow.channel<tensor<4x8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<4x8xf32> -> !dataflow.channel<tensor<4x8xf32>>
+  dataflow.stage "s" firings 1 ins(%a : !dataflow.channel<tensor<4x8xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<4x8xf32>>) periods [1] attributes {ii = 2, latency = 49, pcus = 1, pcu_first = 50} {
+  ^bb0(%c: tensor<4x8xf32>):
+    %d = nn.silu %c : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    dataflow.yield %d : tensor<4x8xf32>
+  }
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : !dataflow.channel<tensor<4x8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// PMU 50 lies in the third column, two hops from the edge.
+// CHECK: %a has 1 hops; its places take 2 at least
+dataflow.kernel @k(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %a = dataflow.channel 1 {pmus = 1, pmu_first = 50, hops = 1} : !dataflow.channel<tensor<4x8xf32>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 51, hops = 3} : !dataflow.channel<tensor<4x8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<4x8xf32> -> !dataflow.channel<tensor<4x8xf32>>
+  dataflow.stage "s" firings 1 ins(%a : !dataflow.channel<tensor<4x8xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<4x8xf32>>) periods [1] attributes {ii = 2, latency = 50, pcus = 1, pcu_first = 50} {
+  ^bb0(%c: tensor<4x8xf32>):
+    %d = nn.silu %c : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    dataflow.yield %d : tensor<4x8xf32>
+  }
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : !dataflow.channel<tensor<4x8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
+// Slower is a choice.
+// CHECK-NOT: error
+// CHECK: attributes {ii = 3 : i64, latency = 500 : i64
+dataflow.kernel @k(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %a = dataflow.channel 1 {pmus = 1, pmu_first = 50, hops = 7} : !dataflow.channel<tensor<4x8xf32>>
+  %b = dataflow.channel 1 {pmus = 1, pmu_first = 51, hops = 3} : !dataflow.channel<tensor<4x8xf32>>
+  dataflow.load %x to %a {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : tensor<4x8xf32> -> !dataflow.channel<tensor<4x8xf32>>
+  dataflow.stage "s" firings 1 ins(%a : !dataflow.channel<tensor<4x8xf32>>) periods [1] outs(%b : !dataflow.channel<tensor<4x8xf32>>) periods [1] attributes {ii = 3, latency = 500, pcus = 1, pcu_first = 50} {
+  ^bb0(%c: tensor<4x8xf32>):
+    %d = nn.silu %c : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    dataflow.yield %d : tensor<4x8xf32>
+  }
+  dataflow.store %b result 0 {rdu.walk = #rdu.walk<{tiles = 1, tile_stride = 0, start = 0, pass_stride = 0, strides = array<i64: 32, 4>}>} : !dataflow.channel<tensor<4x8xf32>>
+}
+rdu.schedule @step inputs [] outputs [] {
+^bb0:
+}
+
+// -----
 // Channels fit: 129 tiles of 4096 bytes are one too many for a PMU of 512 KiB, 129 of 4 for a FIFO of 512 bytes.
 // CHECK: 129 tiles take 528384 bytes, 1 PMUs hold 524288
 dataflow.kernel @k(%x: tensor<1024xf32>) -> tensor<1024xf32> {
