@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from ..tensors import TensorSpec
 from .alive import Alive, sweep
 from .errors import ProgramError
 from .kernel import Kernel, Parameter
@@ -70,6 +71,13 @@ def calls_of(program: Program) -> Iterator[Call]:
         yield Call(number, loaded, kernel, tuple(found), location)
 
 
+def _has_slices(region: Region, slice_: TensorSpec) -> bool:
+    """Whether a region is a stack of such slices; one of an input or a value alone is no stack."""
+    shape = region.tensor.shape
+    is_stack = shape[:1] > (1,) or (shape != () and region.kind in ("weight", "state"))
+    return is_stack and shape[1:] == slice_.shape
+
+
 def _argument(parameter: Parameter, address: int, alive: Alive, where: str, location: str) -> Argument:
     """What is at an address; raises: ProgramError where that is not the tensor of the parameter."""
     tensor, region = parameter.tensor, alive.at(address)
@@ -80,10 +88,9 @@ def _argument(parameter: Parameter, address: int, alive: Alive, where: str, loca
     if whole.dtype == tensor.dtype:
         if offset == 0 and whole.shape == tensor.shape:
             return Argument((region,))
-        slices = whole.shape[1:] == tensor.shape and whole.shape != () and offset % tensor.size_bytes == 0
-        if slices and offset < whole.size_bytes:
+        if _has_slices(region, tensor) and offset % tensor.size_bytes == 0:
             return Argument((region,), offset // tensor.size_bytes)
-        if offset == 0 and tensor.shape != () and tensor.shape[1:] == whole.shape:
+        if offset == 0 and tensor.shape[1:] == whole.shape and tensor.shape[:1] > (1,):
             parts = tuple(islice(alive.row_from(address), tensor.shape[0]))
             like = all((r.tensor, r.kind, r.tier) == (whole, region.kind, region.tier) for r in parts)
             if len(parts) == tensor.shape[0] and like:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from .arguments import Call, calls_of
-from .errors import require
+from .arguments import Argument, Call, calls_of
+from .errors import ProgramError, require
 from .kernel import Unit
 from .program import Program, Region
 from .region_weights import check_weight
@@ -30,8 +30,14 @@ def check_parameters(program: Program) -> None:
     for region in program.regions:
         _check_region(region, program.machine.pmu_bytes)
     for call in calls_of(program):
+        where = f"command {call.command} executes '{call.kernel.name}'"
+        _check_slices(call, where)
         for unit in call.kernel.units:
-            _check_use(call, unit, program.machine.sockets)
+            try:
+                _check_use(call, unit, program.machine.sockets)
+            except ProgramError as error:
+                what = f"{where}, {unit}: {error.message}"
+                raise ProgramError(what, unit.location or call.location) from None
 
 
 def _check_region(region: Region, pmu_bytes: int) -> None:
@@ -58,46 +64,53 @@ def _check_region(region: Region, pmu_bytes: int) -> None:
         )
 
 
+def _check_slices(call: Call, where: str) -> None:
+    """That all stacks of a call are sliced at one index, as `kernel.call` has one."""
+    first: Argument | None = None
+    for one in call.arguments:
+        if one.slice is not None:
+            first = first or one
+            here, there = (f"{each.slice} of '{each.region.name}'" for each in (first, one))
+            same = first.slice == one.slice
+            require(same, f"{where} with slice {here} and slice {there}; a call has one index", call.location)
+
+
 def _check_use(call: Call, unit: Unit, sockets: int) -> None:
     for number in unit.positions:
         region, parameter = call.arguments[number].region, call.kernel.parameters[number]
-        require(
-            region.kind == "input" and region.is_scalar,
-            _said(
-                call,
-                unit,
-                f"position '{parameter.name}' is region '{region.name}', a {region.kind} "
-                f"{region.tensor}; a position is an integer that the caller gives",
-            ),
-            unit.location,
-        )
+        what = f"position '{parameter.name}' is region '{region.name}', a {region.kind} {region.tensor}"
+        given = region.kind == "input" and region.is_scalar
+        require(given, f"{what}; a position is an integer that the caller gives")
     if unit.memory is None:
         return
-    regions = call.arguments[unit.memory].regions
-    for region in regions if unit.writes else ():
-        require(
-            region.kind in _WRITTEN,
-            _said(
-                call,
-                unit,
-                f"it writes region '{region.name}', a{'n' * (region.kind == 'input')} "
-                f"{region.kind}; it may write a {' or a '.join(_WRITTEN)}",
-            ),
-            unit.location,
-        )
+    argument = call.arguments[unit.memory]
+    if unit.writes:
+        _check_written(call, unit, argument)
     if isinstance(unit, Gather):
-        _check_table(call, unit, regions[0], sockets)
+        _check_table(unit, argument.region, sockets)
 
 
-def _check_table(call: Call, unit: Gather, table: Region, sockets: int) -> None:
-    """That rows are numbered as those of the whole table."""
+def _check_written(call: Call, unit: Unit, argument: Argument) -> None:
+    """That it writes what may be written, and all of a value: one call writes a value."""
+    region, covered = argument.region, unit.covers(call.kernel)
+    may = region.kind in _WRITTEN
+    known = " or a ".join(_WRITTEN)
+    require(may, f"it writes region '{region.name}', of kind '{region.kind}'; it may write a {known}")
+    if region.kind == "value":
+        positions = None if covered is None else covered.positions
+        at = f"one of {positions} positions of value '{region.name}', whose others nothing writes"
+        require(positions is None, f"it writes {at}")
+        given = "a slice" if argument.slice is not None else f"a stack of {len(argument.regions)}"
+        whole = argument.slice is None and len(argument.regions) == 1
+        require(whole, f"it writes {given} of value '{region.name}', which one call writes as a whole")
+
+
+def _check_table(unit: Gather, table: Region, sockets: int) -> None:
+    """That rows are numbered as those of the whole table, and are as much split."""
     given, wanted = unit.rows(sockets), (*table.whole.shape, 1)[0]
-    require(
-        given == wanted,
-        _said(call, unit, f"it knows rows 0 to {given - 1}, the whole of '{table.name}' has {wanted}"),
-        unit.location,
+    require(given == wanted, f"it knows {given} rows, the whole of region '{table.name}' has {wanted}")
+    split = table.shard_axis == 0
+    rows = (
+        f"its rows are {'' if unit.sharded else 'not '}split over the sockets, those of region '{table.name}'"
     )
-
-
-def _said(call: Call, unit: Unit, what: str) -> str:
-    return f"command {call.command} executes '{call.kernel.name}', {unit}: {what}"
+    require(unit.sharded == split, f"{rows} are {'' if split else 'not'}")

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..targets import TargetError
-from ..tensors import TensorSpec
-from .address import packed
+from .kernel import Kernel
 from .program import Program, Region
-from .units import AddressPattern, Store
+from .units import Counter, Gather, Load, Store
 
 
 def context_length(program: Program) -> int | None:
-    """How many positions all KV caches of the program have room for; None without a cache, but for rings.
+    """How many positions all KV caches, and tables of positions, have room for; None without such, but rings.
 
     Rings have room for any: what comes takes the place of what is oldest.
     """
-    return min((positions for positions, is_ring in _caches(program) if not is_ring), default=None)
+    caches = [positions for positions, is_ring in _caches(program) if not is_ring]
+    rows = _rows_by_position(program)
+    return min((*caches, *(() if rows is None else (rows,))), default=None)
 
 
 def context_read(program: Program) -> int | None:
@@ -29,8 +30,28 @@ def _caches(program: Program) -> Iterator[tuple[int, bool]]:
     for kernel in program.kernels:
         for unit in kernel.units:
             if isinstance(unit, Store) and unit.pattern.position_parameter is not None:
-                cache = kernel.parameters[unit.pattern.parameter].tensor
-                yield _positions(cache, unit.pattern), unit.pattern.ring is not None
+                yield unit.pattern.room(kernel, unit) or 1, unit.pattern.ring is not None
+
+
+def _rows_by_position(program: Program) -> int | None:
+    """How many positions the tables have rows for of which a row is read by position; None without such."""
+    sockets = program.machine.sockets
+    rows = (
+        unit.rows(sockets)
+        for kernel in program.kernels
+        for unit in kernel.units
+        if isinstance(unit, Gather) and _is_position(kernel, unit.ids)
+    )
+    return min(rows, default=None)
+
+
+def _is_position(kernel: Kernel, channel: int) -> bool:
+    """Whether a channel brings the position, as it is given or counted."""
+    makers = (unit for unit in kernel.units if any(port.channel == channel for port in unit.puts(kernel)))
+    maker = next(makers, None)
+    if isinstance(maker, Load):
+        return kernel.parameters[maker.memory].tensor.shape == ()
+    return isinstance(maker, Counter)
 
 
 def check_position(program: Program, position: int) -> None:
@@ -45,8 +66,8 @@ def check_position(program: Program, position: int) -> None:
         )
         fewer = "--steps-per-call can be smaller; " if program.steps > 1 else ""
         raise TargetError(
-            f"position {last} is asked for{many}; the caches of {program.name} have room for positions "
-            f"0 to {length - 1}",
+            f"position {last} is asked for{many}; the caches and tables of {program.name} have room for "
+            f"positions 0 to {length - 1}",
             way_out=f"{fewer}a model's parameters can be changed: --param context=8192",
         )
 
@@ -61,13 +82,6 @@ def timed_position(program: Program, wanted: int | None) -> int:
     position = max(0, (context_read(program) or 1) - program.steps) if wanted is None else wanted
     check_position(program, position)
     return position
-
-
-def _positions(cache: TensorSpec, pattern: AddressPattern) -> int:
-    """How many positions a packed cache has: the extent of the axis that the pattern's position walks."""
-    axes = [*zip(cache.shape, packed(cache.shape, cache.element_bytes).strides, strict=True)]
-    likely = (*axes[-2:-1], *axes)  # another axis has the same stride where there is but one position
-    return next((extent for extent, stride in likely if stride == pattern.position_stride), 1)
 
 
 def input_regions(program: Program) -> list[Region]:

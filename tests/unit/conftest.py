@@ -11,6 +11,7 @@ import pytest
 
 from kl.backends.sn40l.kernel import Channel, Kernel, Parameter, Unit
 from kl.backends.sn40l.program import Command, Execute, LoadArguments, LoadProgram, Program, Region, tier_span
+from kl.backends.sn40l.step_facts import tokens_made
 from kl.backends.sn40l.units import (
     AddressPattern,
     Carry,
@@ -217,7 +218,9 @@ class Network:
             commands += [LoadArguments("kernel", addresses), Execute("kernel", "model.kl:9:9")]
         inputs = tuple(region.name for region in self.regions if region.kind == "input")
         regions, outputs = tuple(self.regions), tuple(self.outputs)
-        return Program("test", self.machine, regions, (kernel,), tuple(commands), inputs, outputs)
+        first = [region.tensor.shape for region in regions if region.name in outputs[:1]]
+        tokens = tokens_made(first[0] if first else (), kernel.steps)
+        return Program("test", self.machine, regions, (kernel,), tuple(commands), inputs, outputs, tokens)
 
 
 @pytest.fixture(scope="session")

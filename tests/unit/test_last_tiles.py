@@ -162,7 +162,7 @@ def test_a_position_may_lie_in_the_last_tile_but_not_behind_its_end(network: Any
         x = np.full((1, 1, 4), position + 1, np.float32)
         result = executor.step({"x": x, "position": np.array(position, np.int32)})
     assert result.outputs["y"][0, :, 0].tolist() == [1, 2, 3, 4, 5, 6, 7]
-    with pytest.raises(ExecutionError, match="position 7 is outside what load 'load cache' reads, 0 to 6"):
+    with pytest.raises(ExecutionError, match="position 7 is outside what store 'append' stores to, 0 to 6"):
         time_step(program, {"position": 7})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kl.backends.sn40l.check import check_program
+from kl.backends.sn40l.check_machine import check_memory
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Execute, LoadArguments, LoadProgram, Observe, Program, tier_span
@@ -260,9 +261,10 @@ def test_values_share_addresses_when_one_dies_before_the_other_lives(decoder: An
     program = decoder()
     y = program.regions[-1]
     later = replace(y, name="later", live=(3, 5))
-    check_program(edit_region(replace(program, regions=(*program.regions, later)), "y", live=(1, 2)))
+    program = replace(program, regions=(*program.regions, later))
+    check_memory(edit_region(program, "y", live=(1, 2)))
     with pytest.raises(ProgramError, match="both are alive"):
-        check_program(edit_region(replace(program, regions=(*program.regions, later)), "y", live=(1, 3)))
+        check_memory(edit_region(program, "y", live=(1, 3)))
 
 
 def two_loops(network: Any, load: str, store: str) -> Program:

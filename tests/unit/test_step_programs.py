@@ -237,7 +237,7 @@ def test_what_a_later_step_writes_is_not_there_yet(network: Any) -> None:
 def test_a_position_behind_the_context_is_an_error(network: Any) -> None:
     program = build(network, 4)
     time_step(program, {"position": CONTEXT - 4})
-    with pytest.raises(ExecutionError, match="position 8 is outside what load 'load rows' reads, 0 to 7"):
+    with pytest.raises(ExecutionError, match="position 8 is outside what store 'append' stores to, 0"):
         time_step(program, {"position": CONTEXT - 3})
 
 

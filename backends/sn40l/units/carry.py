@@ -129,6 +129,7 @@ def check_stop(kernel: Kernel, carry: Carry, stop: int) -> None:
     require(carry.runs(kernel) == STEP, f"a stop token at rate '{carry.rate}'; it ends decode steps")
     require(carry.tiles == 1, f"a stop token in {carry.tiles} tiles; it takes all rows in one")
     require(carry.final is None, "a carry with a stop token has no `final`")
+    behind = _behind(kernel, carry)
     for unit in kernel.units:
         if unit is not carry and isinstance(unit, Carry) and unit.runs(kernel) == STEP:
             raise ProgramError(f"{unit} carries another value from step to step beside a stop token")
@@ -139,6 +140,21 @@ def check_stop(kernel: Kernel, carry: Carry, stop: int) -> None:
             at, rows = unit.pattern.position_parameter, unit.pattern.tile.shape[:1]
             require(at is not None, f"{unit} stores in decode steps, neither at a position nor `made`")
             require(rows == tokens.shape, f"{unit} stores {[*rows]} rows at a position, tokens are {tokens}")
+            what = f"{unit} stores rows that do not depend on the token of their step"
+            require(unit.channel in behind, f"{what}, so it may do so before it is known which are done")
+
+
+def _behind(kernel: Kernel, carry: Carry) -> set[int]:
+    """The channels whose tiles depend on the current one of a carry."""
+    found, waiting = {*carry.current}, [*carry.current]
+    while waiting:
+        channel = waiting.pop()
+        for unit in kernel.units:
+            if unit is not carry and any(port.channel == channel for port in unit.takes(kernel)):
+                new = {port.channel for port in unit.puts(kernel)} - found
+                found |= new
+                waiting += new
+    return found
 
 
 class CarryRun(PipelineRun):

@@ -11,7 +11,7 @@ from ....dialects.vocabulary import STEP
 from ...tensors import TensorSpec
 from ..address import Layout, Level, Ring, Walk
 from ..binding import Arguments
-from ..errors import require, require_extents
+from ..errors import ProgramError, require, require_extents
 from ..kernel import Kernel, Unit
 from .covered import Covered, covered_by
 
@@ -89,6 +89,16 @@ class AddressPattern:
         """
         parameter, loops = kernel.parameters[self.parameter], kernel.tree.path(unit.runs(kernel))
         return covered_by(self, parameter.tensor, parameter.name, loops)
+
+    def room(self, kernel: Kernel, unit: Unit) -> int | None:
+        """How many positions there are where the stream of a unit goes by position.
+
+        None where its strides are not those of its parameter's tensor, which a check refuses.
+        """
+        try:
+            return self.covers(kernel, unit).positions
+        except ProgramError:
+            return None
 
     @property
     def overhang(self) -> int:

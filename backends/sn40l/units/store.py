@@ -10,7 +10,7 @@ from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
 from ...tiles import trimmed
 from ..binding import Arguments, Bound
-from ..errors import require
+from ..errors import ExecutionError, require
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
@@ -57,7 +57,19 @@ class Store(Unit):
         return tuple(Port(channel, passes, period=tiles, starts=(tiles - 1,)) for channel in self.done)
 
     def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
+        if self.pattern.position_parameter is not None:
+            self._check_position(kernel, arguments.position(self.pattern.position_parameter))
         return Bound(self.pattern.walk(self, kernel, index, arguments))
+
+    def _check_position(self, kernel: Kernel, position: int) -> None:
+        """Raises: ExecutionError for one that is none of what it stores to, in one of the decode steps."""
+        steps = kernel.steps if kernel.tree.is_inside(self.runs(kernel), STEP) else 1
+        room = None if self.pattern.ring is not None else self.pattern.room(kernel, self)
+        for here in (position, position + steps - 1):
+            if here < 0 or (room is not None and here >= room):
+                known = "0 on" if room is None else f"0 to {room - 1}"
+                what = f"position {here} is outside what {self} stores to, {known}"
+                raise ExecutionError(what, self.location)
 
     def check(self, kernel: Kernel, sockets: int) -> None:
         self.pattern.check(kernel, self)
