@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from .tools.api import RunResult as RunResult
     from .tools.api import TimeResult as TimeResult
     from .tools.api import Variant as Variant
+    from .tools.api import VerifyResult as VerifyResult
     from .tools.api import compare as compare
     from .tools.api import compile as compile
     from .tools.api import show as show
     from .tools.api import time as time
+    from .tools.api import verify as verify
 
 __version__ = "0.1.0"
 PUBLIC = (
@@ -31,10 +33,12 @@ PUBLIC = (
     "RunResult",
     "TimeResult",
     "Variant",
+    "VerifyResult",
     "compare",
     "compile",
     "show",
     "time",
+    "verify",
 )
 """The names of the Python interface."""
 

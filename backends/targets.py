@@ -171,6 +171,8 @@ class Timing:
     """When what is busy, if that was wanted."""
     rows: tuple[tuple[str, str], ...] = ()
     """More of the main numbers, in words, each with its name."""
+    edited: tuple[str, ...] = ()
+    """What of the program was edited since it was made; the tools fill it in."""
 
     @property
     def tokens_per_second(self) -> float:

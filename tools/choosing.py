@@ -10,6 +10,7 @@ from .compilation import Compiler, time_program
 from .diagnostics import Diagnostic
 from .expert_sharding import shares_out_experts
 from .inputs import Input
+from .trust import marked
 from .variants import Refused, Timed, Trial, chosen, fastest, outcome
 
 AUTO = "auto"
@@ -31,7 +32,7 @@ def time_chosen(compiler: Compiler, given: Input, options: TimeOptions) -> Timin
     """
     briefly = TimeOptions(options.position, options.orchestration, routing=options.routing)
     program = compiler.program(given, choose(compiler, given, briefly, may_step=True))
-    return time_program(given.target, program, options)
+    return marked(time_program(given.target, program, options), given)
 
 
 def settled(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: bool = False) -> Compiler:

@@ -96,7 +96,7 @@ def compared(
     compiler = Compiler.of(
         CompilerOptions(model=options.model, machine=options.machine, mapping=_mapping(options))
     )
-    given = compiler.read() if given is None else given
+    given = compiler.read(trust=True) if given is None else given
     if given.level != "nn":
         what = f"{given.path} has its kernels already, which variants differ in"
         raise InputError(f"{what}{HELP_MARK}give a model, or IR at the nn level")

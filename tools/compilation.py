@@ -26,6 +26,7 @@ from .options import CompilerOptions
 from .pipelines import Edit, edited, split_passes, unmet
 from .saving import program_text
 from .terminal import progress
+from .trust import check_trusted
 from .universe import make_context
 from .values import HELP_MARK, InputError
 
@@ -76,19 +77,26 @@ class Compiler:
         """The compiler that a command line asks for."""
         return Compiler(make_context(), options)
 
-    def read(self, *, elsewhere: bool = False, lenient: bool = False) -> Input:
+    def read(
+        self, *, elsewhere: bool = False, lenient: bool = False, check: bool = True, trust: bool = False
+    ) -> Input:
         """The input, with the machine that the options say; its weights may come from `elsewhere`.
 
-        If it is `lenient`, options of models are for another one where the input is none.
+        If it is `lenient`, options of models are for another one where the input is none. If there is a
+        `check`, a saved program goes through all of them. One that was edited is taken if the options trust
+        it, or the caller does.
 
-        Raises: InputError where an option says nothing possible or comes too late; ParseError,
+        Raises: InputError where an option says nothing possible or comes too late, and for a program that was
+            edited and is not trusted; ParseError,
             VerifyException, OSError.
         """
         model, machine = self.options.model, self.options.machine
         what = (self.ctx, model.input, model.parameters, machine.target)
         published = model.published
-        how = {"elsewhere": elsewhere, "lenient": lenient}
+        how = {"elsewhere": elsewhere, "lenient": lenient, "check": check}
         given = read_input(*what, model.frontend, published, text=self.text, **how)
+        if not trust:
+            check_trusted(given, trust=self.options.trust)
         check_mapping(self.options.mapping, given.path, given.level)
         level, target = given.level, given.target
         if level != "program" and IR_LEVELS.index(level) > IR_LEVELS.index(target.level):

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ..backends.runs import Step
 from ..backends.tables import Table
 from .terminal import print_table
+from .trust import edited_text
 
 if TYPE_CHECKING:
     from ..backends.tensors import Array
@@ -34,6 +35,8 @@ class Executed:
     """None where there was no reference."""
     weights: str | None
     """The checkpoint that was read."""
+    edited: tuple[str, ...] = ()
+    """What of a saved program was edited since it was compiled."""
 
     @property
     def differences(self) -> Sequence[Difference] | None:
@@ -62,10 +65,12 @@ def ended_rows(steps: Sequence[Step]) -> list[int | None] | None:
 
 
 def arrays_document(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+    """Arrays by name, as JSON has them."""
     return {name: array_document(value) for name, value in arrays.items()}
 
 
 def array_document(array: Array) -> dict[str, Any]:
+    """An array as JSON has it: with its elements if there are not too many."""
     from ..backends.tensors import spec_of
 
     spec = spec_of(array)
@@ -94,6 +99,8 @@ def run_table(done: Executed) -> Table:
 def run_notes(done: Executed) -> Iterator[str]:
     """What the table does not say: what was left out and read, where rows end, what the reference says."""
     steps = done.steps
+    if done.edited:
+        yield edited_text(done.edited)
     if done.ignored:
         yield f"ignored of the checkpoint: {_left(done.ignored)}"
     for step in steps:

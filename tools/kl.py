@@ -26,6 +26,7 @@ COMMANDS = {
     "compile": "print the IR at a level, or save the program",
     "import": "write the text of a published model",
     "run": "run decode steps in numbers",
+    "verify": "say what holds of a program before it runs, and whether it computes what a model does",
     "time": "time one step and say where the time goes",
     "compare": "time the model unfused, fused, looped, in one call, over steps, and with resident weights",
     "show": "draw what the variants take and why: a page, pictures, or text",

@@ -192,6 +192,9 @@ class CompilerOptions:
     """What is compiled, for which machine and how, and the form of what is printed."""
 
     model: ModelOptions
+    trust: bool = option(
+        "take a saved program that was edited since it was compiled; every report says so", default=False
+    )
     json: bool = json_option()
     machine: MachineOptions
     mapping: MappingOptions

@@ -139,8 +139,8 @@ UNIT = ("program", "kernels", 0, "units", 0)
     [
         (("format",), "elf", 'not a kl-program document: it has no "format": "kl-program"'),
         (("format",), ..., "not a kl-program document"),
-        (("version",), 6, "version 6 of kl-program; this reader knows versions 1 to 5"),
-        (("version",), ..., "version None of kl-program; this reader knows versions 1 to 5"),
+        (("version",), 7, "version 7 of kl-program; this reader knows versions 1 to 6"),
+        (("version",), ..., "version None of kl-program; this reader knows versions 1 to 6"),
         (
             (*UNIT, "rate"),
             7,

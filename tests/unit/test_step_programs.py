@@ -340,7 +340,7 @@ def test_a_program_of_version_1_is_read(network: Any) -> None:
     machine = network(stage_latency_cycles=48, hop_latency_cycles=2).machine
     program = replace(build(network, 3), machine=machine)
     assert parse_program(json.dumps(document)) == program
-    assert json.loads(dump_program(program))["version"] == 5
+    assert json.loads(dump_program(program))["version"] == 6
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, Unpack
 
 from ...dialects.vocabulary import Orchestration
 from ..choosing import choose
+from ..commands import verify as verify_command
 from ..compilation import Compiler, emit
 from ..diagnostics import Diagnostic
 from ..options import CompilerOptions, TimingOptions
@@ -19,6 +20,7 @@ from .compilation import TEXT, Compilation, compared, comparison_options, source
 from .errors import listening
 from .keywords import CompareKeywords, Keywords, check_known, filled
 from .results import Comparison, Page, TimeResult
+from .verification import VerifyResult
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +80,30 @@ def time(
     return compilation.time(position=position, orchestration=orchestration, experts=experts)
 
 
+@showing(Keywords)
+def verify(
+    model: str | PathLike[str],
+    *,
+    against: str | PathLike[str] | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    **keywords: Unpack[Keywords],
+) -> VerifyResult:
+    """Say what holds of a program before it runs, as `kl verify` does; `against` is its `--model`.
+
+    What fails is in the result.
+
+    Raises: Error for wrong input, and a model that makes no program; TypeError as `compile` does.
+    """
+    compiler = compiler_of("verify", model, {**keywords}, Keywords)
+    with listening(sources_of(compiler)) as remarks:
+        own = {"model": against, "seed": seed, "steps": steps}
+        command = filled(verify_command.Command, own, compiler=compiler.options)
+        given, proofs = verify_command.verified(command, compiler)
+        document = verify_command.document(given, proofs)
+    return VerifyResult(given.path, proofs, document, tuple(remarks))
+
+
 @showing(CompareKeywords)
 def compare(
     model: str | PathLike[str],
@@ -96,7 +122,7 @@ def compare(
     own |= {"experts": experts, "steps_per_call": steps_per_call}
     compiler = compiler_of("compare", model, {**keywords}, CompareKeywords)
     with listening(sources_of(compiler)):
-        given = compiler.read()
+        given = compiler.read(trust=True)  # a program is refused, whatever has been done to it
     return compared(compiler, given, own)
 
 
@@ -121,7 +147,7 @@ def show(
     own |= {"experts": experts, "steps_per_call": steps_per_call}
     compiler = compiler_of("show", model, {**keywords}, CompareKeywords)
     with listening(sources_of(compiler)) as remarks:
-        return shown(comparison_options(compiler, own), compiler.read(), window, remarks)
+        return shown(comparison_options(compiler, own), compiler.read(trust=True), window, remarks)
 
 
 def compiler_of(function: str, model: object, keywords: dict[str, Any], known: type) -> Compiler:

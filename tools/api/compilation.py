@@ -20,6 +20,7 @@ from ..inputs import Input, ModuleInput
 from ..lowering import check_reached
 from ..options import ComparisonOptions, CompilerOptions
 from ..pipelines import Passes, join_passes
+from ..trust import edited_text, marked
 from ..values import HELP_MARK, InputError
 from ..variants import fastest
 from .errors import error_of, listening
@@ -54,6 +55,11 @@ class Compilation:
     def level(self) -> compile_command.Level:
         """What was reached: a level of the IR, or `program` for a saved program."""
         return "program" if self.lowered.level == "program" else level_of(self.lowered.module)
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """What of a saved program was edited since it was compiled."""
+        return self.given.provenance.edited
 
     @property
     def pipeline(self) -> str:
@@ -117,7 +123,7 @@ class Compilation:
         with self._listening():
             self._emitted()
             found = compile_command.memory_map(self.lowered)
-        return Memory(found.document, (*found.tables, *found.summary))
+        return Memory(found.document, (*found.tables, *found.summary), edited=self.edited)
 
     def time(
         self,
@@ -144,7 +150,7 @@ class Compilation:
             whole = replace(self.compiler.options, json=True)  # the result has all that the document has
             command = filled(time_command.Command, keywords, compiler=whole)
             options = time_command.time_options(command, self.given.target)
-            timing = time_program(self.given.target, self._emitted(), options)
+            timing = marked(time_program(self.given.target, self._emitted(), options), self.given)
             time_command.finish(command, self.given.target, timing)
         return TimeResult(self.compiler.options.model.input, timing, (*self.remarks, *remarks))
 
@@ -244,7 +250,8 @@ class Compilation:
 
     def __repr__(self) -> str:
         found = f"<kl.Compilation of {self.input} at the level {self.level}, {len(self.passes)} passes"
-        return f"{found}, {len(self.remarks)} remarks>"
+        edited = f", {edited_text(self.edited)}" if self.edited else ""
+        return f"{found}, {len(self.remarks)} remarks{edited}>"
 
 
 def sources_of(compiler: Compiler) -> Mapping[str, str]:

@@ -67,6 +67,8 @@ class CompareKeywords(ModelKeywords, MachineKeywords, EditKeywords, total=False)
 class Keywords(CompareKeywords, total=False):
     """The options of `kl compile` that say what is compiled, for which machine and how."""
 
+    trust: bool | None
+    """Whether a saved program is taken that was edited since it was compiled."""
     optimize: int | None
     """The level of optimisation, 0 to 3; 2 if None."""
     fusion: Granularity | None

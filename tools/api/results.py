@@ -20,6 +20,7 @@ from ..diagnostics import Diagnostic
 from ..executed import Executed, print_run, run_notes, run_table
 from ..output import write_file
 from ..terminal import print_tables
+from ..trust import edited_text
 from ..variants import Refused, Timed
 from .errors import listening
 from .html import ledger_html, lines_html, table_html, timing_html
@@ -50,6 +51,11 @@ class TimeResult:
     def seconds(self) -> float:
         """Of the whole call."""
         return self.timing.seconds
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """What of a saved program was edited since it was compiled."""
+        return self.timing.edited
 
     @property
     def cycles(self) -> int | None:
@@ -110,6 +116,11 @@ class RunResult:
         return self.executed.steps
 
     @property
+    def edited(self) -> tuple[str, ...]:
+        """What of a saved program was edited since it was compiled."""
+        return self.executed.edited
+
+    @property
     def outputs(self) -> Mapping[str, Sequence[Array]]:
         """By name, what each call gave."""
         return {name: [step.outputs[name] for step in self.steps] for name in self.steps[0].outputs}
@@ -143,13 +154,19 @@ class RunResult:
 class Memory(MemoryMap):
     """What lies where in the memory of a socket."""
 
+    edited: tuple[str, ...] = ()
+    """What of a saved program was edited since it was compiled."""
+
     def __repr__(self) -> str:
         text = StringIO()
         print_tables(self.tables, text)
-        return text.getvalue().rstrip()
+        return "\n".join([*self._notes(), text.getvalue().rstrip()])
 
     def _repr_html_(self) -> str:
-        return "".join(map(table_html, self.tables))
+        return "".join([lines_html(self._notes()), *map(table_html, self.tables)])
+
+    def _notes(self) -> list[str]:
+        return [edited_text(self.edited)] if self.edited else []
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,6 +14,7 @@ from ..output import STDOUT, write_file
 from ..results.recording import spoil
 from ..streams import exact_output
 from ..terminal import print_json, print_tables
+from ..trust import edited_text
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def run(command: Command) -> int:
         return 0
     if command.print_pipeline:
         print(document["pipeline"])
+    if plans and given.provenance.edited:
+        print(edited_text(given.provenance.edited))
     if plans:
         print_tables([table for plan in plans.values() for table in plan.tables])
     elif output is None and not command.print_pipeline:
@@ -194,6 +197,7 @@ def _compile(
         "version": JSON_VERSION,
         "input": given.path,
         "input_level": start,
+        "edited": [*given.provenance.edited],
         "level": reached,
         "pipeline": join_passes(pipeline),
         "passes": [{"pass": name, "seconds": seconds} for name, seconds in passes],

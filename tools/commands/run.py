@@ -118,7 +118,8 @@ def execute(
                 judge.look(step)
     names = [name for name in started.inputs if name not in started.position_inputs(0)]
     verdict = None if judge is None else judge.verdict
-    return Executed(program, done, names, started.ignored, verdict, options.weights)
+    edited = given.provenance.edited
+    return Executed(program, done, names, started.ignored, verdict, options.weights, edited)
 
 
 def _calls(command: Command, steps: int) -> int:
@@ -196,5 +197,6 @@ def document(command: Command, done: Executed) -> dict[str, Any]:
         ],
         "stop_token": done.steps[0].stop_token,
         "ended": ended_rows(done.steps),
+        "edited": [*done.edited],
         "check": None if done.verdict is None else done.verdict.document(),
     }

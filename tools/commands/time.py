@@ -15,6 +15,7 @@ from ..options import JSON_VERSION, CompilerOptions, TimingOptions
 from ..output import check_is_file, replacing
 from ..routing import time_options as step_options
 from ..terminal import print_json, print_tables
+from ..trust import edited_text
 from ..values import HELP_MARK, InputError, window
 
 TRACE_ITERATIONS = 4
@@ -134,6 +135,7 @@ def document(path: str, timing: Timing) -> dict[str, Any]:
     return {
         "version": JSON_VERSION,
         "input": path,
+        "edited": [*timing.edited],
         "position": timing.position,
         "context_read": timing.context_read,
         "kernel_calls_per_token": timing.kernel_calls_per_token,
@@ -148,7 +150,8 @@ def headline(timing: Timing) -> str:
     what = f"one step at position {timing.position}"
     if timing.steps > 1:
         what = f"{timing.steps} steps in one call, from position {timing.position} on"
-    return f"{timing.program}: {what}{f', {timing.conditions}' if timing.conditions else ''}"
+    edited = f"; {edited_text(timing.edited)}" if timing.edited else ""
+    return f"{timing.program}: {what}{f', {timing.conditions}' if timing.conditions else ''}{edited}"
 
 
 def roofline_text(timing: Timing) -> str:
