@@ -16,7 +16,7 @@ from .nn_compute import ShardedEmbeddingOp as ShardedEmbeddingOp
 from .nn_views import SliceOp
 from .operation import ComputeOp, Fusion, SocketExchangeOp
 from .own_experts import OwnExpertsOp as OwnExpertsOp
-from .sharding import Partial, Split
+from .sharding import REPLICATED, CannotSplit, Layout, Partial, Replicated, Split
 from .tensors import element_type_of, shape_of
 
 
@@ -36,6 +36,12 @@ class AllReduceOp(SocketExchangeOp):
 
     def __init__(self, x: SSAValue):
         super().__init__(operands=[x], result_types=[x.type])
+
+    def exchanged(self, lies: Layout) -> Layout:
+        if isinstance(lies, Partial):
+            return REPLICATED
+        what = "is whole on every socket" if isinstance(lies, Replicated) else f"lies {lies}"
+        raise CannotSplit(f"{self.name} adds up summands, and x {what}", "take it out, or gather the parts")
 
 
 @irdl_op_definition
@@ -69,6 +75,14 @@ class AllGatherOp(SocketExchangeOp):
         """Number of parts that are put together."""
         axis = self.axis.value.data
         return shape_of(self.result)[axis] // shape_of(self.x)[axis]
+
+    def exchanged(self, lies: Layout) -> Layout:
+        """Zeros behind the last element are there still; who cuts them off comes behind."""
+        axis, parts = self.axis.value.data, self.parts
+        fits = isinstance(lies, Split) and (lies.axis, lies.parts) == (axis, parts)
+        if isinstance(lies, Split) and fits and lies.blocks == 1 and (not lies.runs or lies.ends_in_zeros):
+            return REPLICATED
+        raise CannotSplit(f"{self.name} puts {parts} parts together along axis {axis}, and x lies {lies}", "")
 
 
 def made_whole(value: SSAValue, layout: Split | Partial) -> list[ComputeOp]:

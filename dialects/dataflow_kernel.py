@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_
 
@@ -198,20 +198,36 @@ class ChannelOp(IRDLOperation):
 
 
 def channel_of(value: SSAValue) -> ChannelOp:
-    """The channel op that defines a channel value."""
+    """The channel op that defines a channel value.
+
+    Raises: VerifyException about an argument, which none defines.
+    """
     owner = value.owner
-    assert isinstance(owner, ChannelOp), "channels are made by ops"
+    expect(isinstance(owner, ChannelOp), "a channel is made by a dataflow.channel of its kernel")
+    assert isinstance(owner, ChannelOp)
     return owner
 
 
 def producer_of(channel: SSAValue) -> UnitOp:
-    """The unit that puts tiles into a channel."""
-    return channel_of(channel).producers()[0]
+    """The unit that puts tiles into a channel.
+
+    Raises: VerifyException where there is none.
+    """
+    return _one(channel_of(channel), "producers", channel_of(channel).producers())
 
 
 def consumer_of(channel: SSAValue) -> UnitOp:
-    """The unit that takes tiles from a channel."""
-    return channel_of(channel).consumers()[0]
+    """The unit that takes tiles from a channel.
+
+    Raises: VerifyException where there is none.
+    """
+    return _one(channel_of(channel), "consumers", channel_of(channel).consumers())
+
+
+def _one(channel: ChannelOp, what: str, units: Sequence[UnitOp]) -> UnitOp:
+    if not units:
+        fail_at(channel, f"{channel.label} has 0 {what}, needs one")
+    return units[0]
 
 
 def readers_of(channel: SSAValue) -> list[UnitOp]:

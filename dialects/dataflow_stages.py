@@ -33,7 +33,7 @@ from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
-from .operation import ComputeOp, index_factors, unit_of
+from .operation import ComputeOp, TileRule, unit_of
 from .tensors import (
     ChannelType,
     end_of,
@@ -155,7 +155,7 @@ class StageOp(UnitOp):
         The last three are extents along the axis in which they differ; of a tile that is the argument, which
         has none, both are 0. Of what is packed they are those of what it stands for.
         """
-        factors = index_factors(self.body_ops(), self.body.block.args)
+        factors = _index_factors(self.body_ops(), self.body.block.args)
         inputs = zip(self.ins, self.ports(), self.body.block.args, strict=False)
         for number, (channel, port, body_argument) in enumerate(inputs):
             if (factor := factors.get(number, 1)) != 1:
@@ -273,3 +273,18 @@ class YieldOp(IRDLOperation):
 
     def __init__(self, arguments: Sequence[SSAValue]):
         super().__init__(operands=[arguments])
+
+
+def _index_factors(ops: Iterable[ComputeOp], arguments: Sequence[SSAValue]) -> dict[int, int]:
+    """Arguments of which operations take other numbers of indices: how many an index of each stands for.
+
+    That is known of the first operand; of the others, which have an index for a block, it is 0.
+    """
+    found: dict[int, int] = {}
+    for op in ops:
+        rule = op.tile_rule()
+        ratios = rule.ratios if isinstance(rule, TileRule) else ()
+        for place, (operand, (_, indices)) in enumerate(zip(op.operands, ratios, strict=False)):
+            if operand in arguments:
+                found[arguments.index(operand)] = 0 if place else indices
+    return found

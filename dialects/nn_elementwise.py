@@ -175,6 +175,7 @@ class CastOp(UnaryOp):
     name = "nn.cast"
 
     NUMPY: ClassVar = ".backends.elements:cast"
+    KEEPS_SUMS: ClassVar[bool] = True
     SPELLING: ClassVar = Spelling("bf16", ("x",), others=("f16", "f32", "f64"))
     FUSION: ClassVar = Fusion("conversion", "")
     OF_ZEROS: ClassVar = "zeros"

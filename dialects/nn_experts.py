@@ -7,13 +7,13 @@ gives is that of all chosen experts at once. Memory is read for the experts that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, i32, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -239,6 +239,18 @@ class GatherSlicesOp(ComputeOp):
             return replace(result, axis=own, blocks=1), REPLICATED
         message = f"{slices} slices do not lie {result}"
         raise CannotSplit(message, "take a number of sockets that divides what each expert has")
+
+    def wholes(
+        self, operands: Sequence[Placement]
+    ) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
+        stack, ids = operands
+        if isinstance(ids, Split):
+            return [(replace(ids, axis=self.axis), {})]
+        if isinstance(stack, Replicated):
+            return [(stack, {})]
+        axis = stack.axis - 1 + self._new_axes
+        blocks = shape_of(self.ids)[0] if axis == self.axis else 1
+        return [(replace(stack, axis=axis, blocks=blocks), {})]
 
 
 def _fault_of_counts(stack: SSAValue, ids: SSAValue) -> str:

@@ -51,6 +51,7 @@ class AddOp(SignOp):
     name = "nn.add"
 
     NUMPY: ClassVar = ".backends.elements:add"
+    KEEPS_SUMS: ClassVar[bool] = True
     SPELLING: ClassVar = Spelling("+", (LEFT, RIGHT))
     FUSION: ClassVar = Fusion("residual")
     BIAS: ClassVar = Fusion("bias")
@@ -78,6 +79,7 @@ class SubOp(SignOp):
     name = "nn.sub"
 
     NUMPY: ClassVar = ".backends.elements:sub"
+    KEEPS_SUMS: ClassVar[bool] = True
     SPELLING: ClassVar = Spelling("-", (LEFT, RIGHT))
     FUSION: ClassVar = Fusion("elementwise")
     OF_ZEROS: ClassVar = "zeros"

@@ -6,7 +6,8 @@ reader needs it, and is computed as they come in, so that memory holds and moves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import gcd
 from typing import ClassVar
 
@@ -19,7 +20,7 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
     irdl_op_definition,
@@ -32,9 +33,17 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 
-from .nn_experts import GatherSlicesOp
 from .operation import ComputeOp, Fusion, TileRule, Without
-from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
+from .sharding import (
+    REPLICATED,
+    CannotSplit,
+    Placement,
+    Replicated,
+    Sharded,
+    ShardView,
+    Split,
+    whole_blocks,
+)
 from .stored_formats import (
     FORMATS,
     blocks_of,
@@ -92,11 +101,7 @@ class DequantizeOp(ComputeOp):
         super().__init__(
             operands=[codes, scales, extra],
             result_types=[result_type],
-            properties={
-                "format": StringAttr(format),
-                "block": DenseArrayBase.from_list(i64, block),
-                "pieces": DenseArrayBase.from_list(i64, pieces) if any(pieces) else None,
-            },
+            properties={"format": StringAttr(format), **_block_properties(block, pieces)},
         )
 
     @property
@@ -172,6 +177,20 @@ class DequantizeOp(ComputeOp):
         self.block = DenseArrayBase.from_list(i64, block)
         self.pieces = DenseArrayBase.from_list(i64, pieces) if any(pieces) else None
 
+    def wholes(
+        self, operands: Sequence[Placement]
+    ) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
+        """As its codes lie, of blocks and pieces that its own may be parts of."""
+        codes, scales = operands[:2]
+        if isinstance(codes, Replicated) or codes.places:
+            return [(codes, {})]
+        packed = FORMATS[self.format.data].codes_per_byte
+        packed = packed if codes.axis == packed_axis(len(self.blocks)) else 1
+        result = replace(codes, runs=tuple(run * packed for run in codes.runs))
+        extent = result.whole(shape_of(self.result)[codes.axis])
+        blocks = whole_blocks(self.blocks, self.piece_extents, codes, scales, extent)
+        return [(result, _block_properties(*one)) for one in blocks]
+
     def _part(self, result: Split) -> int:
         """The elements of one part in a row: those of each block where the axis is split block by block."""
         return result.extent(shape_of(self.result)[result.axis]) // result.blocks
@@ -220,31 +239,18 @@ class DequantizeOp(ComputeOp):
         return Split(result.axis, result.parts) if apart else REPLICATED
 
 
+def _block_properties(block: Sequence[int], pieces: Sequence[int]) -> dict[str, Attribute | None]:
+    """Of blocks and pieces; those of an axis in one are left out where all are."""
+    return {
+        "block": DenseArrayBase.from_list(i64, block),
+        "pieces": DenseArrayBase.from_list(i64, pieces) if any(pieces) else None,
+    }
+
+
 def _divided(placement: Split, by: int) -> Split:
     """The same of an axis with so many times fewer elements."""
     runs = tuple(run // by for run in placement.runs)
     return Split(placement.axis, placement.parts, runs, placement.zeros, placement.blocks)
-
-
-def dequantized_last(view: GatherSlicesOp, stored: DequantizeOp) -> list[Operation]:
-    """Slices of a dequantized stack as the dequantized slices of its codes and scales.
-
-    So memory is read for codes and scales of the chosen slices, and nothing else is widened.
-    """
-    shape = view.slice_shape
-    new_axes = len(shape) - len(stored.blocks) + 1
-    slices = [GatherSlicesOp(one, view.ids, view.axis, as_rows=new_axes > 0) for one in stored.operands]
-    for slice_, operand in zip(slices, stored.operands, strict=True):
-        slice_.result.name_hint = operand.name_hint
-    values = [slice_.result for slice_ in slices]
-    block, pieces = (1,) * new_axes + stored.blocks[1:], [0] * len(shape)
-    pieces[view.axis] = shape[view.axis]
-    needed = pieces[view.axis] % block[view.axis] or (stored.extra is not None and not stored.has_zeros)
-    extra = values[2] if len(values) > 2 else None
-    made = DequantizeOp(
-        values[0], values[1], extra, stored.format.data, block, view.result.type, pieces if needed else ()
-    )
-    return [*slices, made]
 
 
 STORED_OPERATIONS = (DequantizeOp,)

@@ -40,6 +40,7 @@ class SliceOp(ComputeOp):
     name = "nn.slice"
 
     NUMPY: ClassVar = ".backends.numerics:slice"
+    KEEPS_SUMS: ClassVar[bool] = True
     SPELLING: ClassVar = Spelling("split", ("x",), ("heads",), many=_EXTENT)
     FUSION: ClassVar = Fusion("conversion", "")
 
@@ -111,6 +112,7 @@ class ConcatOp(ComputeOp):
     name = "nn.concat"
 
     NUMPY: ClassVar = ".backends.numerics:concat"
+    KEEPS_SUMS: ClassVar[bool] = True
     SPELLING: ClassVar = Spelling("concat", (), ("heads",), many=_PART)
     FUSION: ClassVar = Fusion("conversion", "")
 

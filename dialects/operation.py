@@ -17,13 +17,13 @@ through the entry point `xdsl.universe`.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm
 from typing import ClassVar
 
 from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
@@ -31,7 +31,7 @@ from xdsl.utils.exceptions import VerifyException
 from .rule_calls import call_of, tensor_of, verify_by
 from .rules import RULES, Rule
 from .rules.rule import WIDE_TYPES
-from .sharding import Placement, Sharded, ShardView
+from .sharding import Layout, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
 from .vocabulary import FUSION_ROLES, FusionRole
 
@@ -117,6 +117,8 @@ class ComputeOp(IRDLOperation, ABC):
     spec of the result give the result, with bits that do not depend on tiles."""
     ACROSS_SOCKETS: ClassVar[bool] = False
     """The function takes the operands of all sockets at once, and gives the result of each."""
+    KEEPS_SUMS: ClassVar[bool] = False
+    """Of the sockets' summands of all of its operands it makes the summands of its result."""
     MULTIPLIES: ClassVar[tuple[int, ...]] = ()
     """Numbers of the operands that it multiplies with one another, where no rule says it: their types say at
     which peak."""
@@ -197,6 +199,14 @@ class ComputeOp(IRDLOperation, ABC):
     def become_part(self, result: Placement) -> None:
         """What of a view of weights changes but types, where its result is to lie so; see `of_weights`."""
 
+    def wholes(
+        self, operands: Sequence[Placement]
+    ) -> Sequence[tuple[Placement, Mapping[str, Attribute | None]]]:
+        """Of a view of weights that is a part: how its result may lie where its operands do so, and what
+        `become_part` may have changed, by the names of properties; the undoing of `of_weights`.
+        """
+        return [(one, {}) for one in dict.fromkeys(operands)]
+
     def read_along(self, axis: int) -> None:
         """The reader of its result is cut along an axis: note it where one could be cut along several."""
 
@@ -238,6 +248,13 @@ class SocketExchangeOp(ComputeOp, ABC):
         """The sockets have been dealt with."""
         return SPLIT_ALREADY
 
+    def exchanged(self, lies: Layout) -> Layout | None:
+        """How the result lies where x does so; None where that is not known.
+
+        Raises: CannotSplit where nothing that is meant comes out.
+        """
+        return None
+
 
 def fusion_of(op: Operation) -> Fusion | Without:
     """What any operation is to the rules of fusion."""
@@ -263,21 +280,6 @@ def note_reader(copy: Operation, op: Operation) -> None:
         if axis is not None and isinstance(copy, ComputeOp):
             copy.read_along(axis)
             return
-
-
-def index_factors(ops: Iterable[ComputeOp], arguments: Sequence[SSAValue]) -> dict[int, int]:
-    """Arguments of which operations take other numbers of indices: how many an index of each stands for.
-
-    That is known of the first operand; of the others, which have an index for a block, it is 0.
-    """
-    found: dict[int, int] = {}
-    for op in ops:
-        rule = op.tile_rule()
-        ratios = rule.ratios if isinstance(rule, TileRule) else ()
-        for place, (operand, (_, indices)) in enumerate(zip(op.operands, ratios, strict=False)):
-            if operand in arguments:
-                found[arguments.index(operand)] = 0 if place else indices
-    return found
 
 
 def missing_parts(operation: type[Operation]) -> list[str]:

@@ -177,6 +177,7 @@ class RegionOp(IRDLOperation):
         capacity = {"hbm": machine.hbm_bytes, "ddr": machine.ddr_bytes, "sram": machine.sram_bytes}[tier]
         name, begin, end = self.sym_name.data, self.address.value.data, self.end
         expect(begin >= 0, f"@{name} begins at byte {begin}")
+        expect(size_bytes_of(self.type) > 0, f"@{name} has no bytes: {self.type}")
         expect(end <= capacity, f"@{name} ends at byte {end} of {tier}, which holds {capacity}")
 
 

@@ -45,6 +45,20 @@ class Split:
             return whole // self.blocks * self.places
         return (sum(self.runs) * self.blocks or whole * self.repeats) // self.parts
 
+    def whole(self, part: int) -> int:
+        """The extent of the whole axis, of which one part has so much; without zeros and repetitions.
+
+        Raises: ValueError where parts of that extent are none of this split.
+        """
+        if self.places:
+            if part % self.places:
+                raise ValueError(f"{part} elements are no {self.places} blocks")
+            return part // self.places * self.blocks
+        padded = part * self.parts
+        if self.runs and sum(self.runs) * self.blocks != padded:
+            raise ValueError(f"{self.parts} parts of {part} elements are {padded}, not {sum(self.runs)}")
+        return -(-(sum(self.runs[::2]) * self.blocks or padded) // self.repeats)
+
     @property
     def ends_in_zeros(self) -> bool:
         """Whether all zeros stand behind the last element, so that the whole is cut off what is gathered."""
@@ -62,6 +76,9 @@ class Split:
 @dataclass(frozen=True)
 class Partial:
     """Every socket has a summand; the value is the sum over the sockets, which still has to be made."""
+
+    def __str__(self) -> str:
+        return "in summands that are still to be added up"
 
 
 _LARGE_PART, _PART_MULTIPLE = 4096, 64
@@ -104,6 +121,22 @@ def resized(placement: Placement, extent: int, old: int, new: int) -> Placement 
     if placement.blocks > 1 or any(run % old for run in (placement.extent(extent), *placement.runs)):
         return None
     return replace(placement, runs=tuple(run // old * new for run in placement.runs))
+
+
+def whole_blocks(
+    block: Sequence[int], pieces: Sequence[int], codes: Split, scales: Placement, extent: int
+) -> Sequence[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Blocks that share a scale, and pieces, of which those of a part may be parts, along the axis of its
+    codes, of whose whole so much is.
+    """
+    axis = codes.axis
+    longer = block[axis] * scales.repeats if isinstance(scales, Split) else extent // codes.blocks
+    found: dict[tuple[tuple[int, ...], tuple[int, ...]], None] = {}
+    for own in (block[axis], longer):
+        for piece in (pieces[axis], pieces[axis] * codes.parts):
+            blocks = (*block[:axis], own, *block[axis + 1 :])
+            found[blocks, (*pieces[:axis], piece, *pieces[axis + 1 :])] = None
+    return [*found]
 
 
 class CannotSplit(Exception):

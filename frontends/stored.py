@@ -11,7 +11,6 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.lexer import Span
 
 from ..dialects.nn import DequantizeOp, GatherSlicesOp, WeightOp
-from ..dialects.nn_stored import dequantized_last
 from ..dialects.spelling import FLOAT_TYPES
 from ..dialects.stored_formats import (
     DEFAULT_SCALE_TYPE,
@@ -94,12 +93,33 @@ def with_dequantized_last(op: Operation, span: Span) -> list[Operation]:
         message = f"{sharing} slices of this stack share their scales, and ids name single ones"
         one = ", ".join(map(str, (1, *stored.blocks[1:])))
         raise error(span, message, f"declare it with scales of its own for each: scale[{one}]")
-    made = dequantized_last(op, stored)
+    made = _dequantized_last(op, stored)
     op.erase()
     if stored.result.first_use is None:
         stored.detach()
         stored.erase()
     return made
+
+
+def _dequantized_last(view: GatherSlicesOp, stored: DequantizeOp) -> list[Operation]:
+    """Slices of a dequantized stack as the dequantized slices of its codes and scales.
+
+    So memory is read for codes and scales of the chosen slices, and nothing else is widened.
+    """
+    shape = view.slice_shape
+    new_axes = len(shape) - len(stored.blocks) + 1
+    slices = [GatherSlicesOp(one, view.ids, view.axis, as_rows=new_axes > 0) for one in stored.operands]
+    for slice_, operand in zip(slices, stored.operands, strict=True):
+        slice_.result.name_hint = operand.name_hint
+    values = [slice_.result for slice_ in slices]
+    block, pieces = (1,) * new_axes + stored.blocks[1:], [0] * len(shape)
+    pieces[view.axis] = shape[view.axis]
+    needed = pieces[view.axis] % block[view.axis] or (stored.extra is not None and not stored.has_zeros)
+    extra = values[2] if len(values) > 2 else None
+    made = DequantizeOp(
+        values[0], values[1], extra, stored.format.data, block, view.result.type, pieces if needed else ()
+    )
+    return [*slices, made]
 
 
 def _wanted(item: Weight, scope: Scope) -> Wanted:

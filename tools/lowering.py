@@ -30,6 +30,7 @@ from ..dialects.vocabulary import (
     Granularity,
     IrLevel,
 )
+from ..passes.sharding.consistency import check_split
 from .diagnostics import PassError
 from .driver import ShowPass, check_level, check_module, level_of, levels_between, parse_passes, run_passes
 from .observer import LOOKS_AWAY, Observer
@@ -153,6 +154,8 @@ def _check(module: ModuleOp, level: IrLevel, ran: Sequence[str], *, splits: bool
         if ran:  # what is given is verified when it is read
             check_module(module)
         check_level(module, level)
+        if level in IR_LEVELS[:2]:
+            check_split(module)
         if splits and SHARD not in ran and level != IR_LEVELS[0]:
             _check_split(module)
     except DiagnosticException as error:

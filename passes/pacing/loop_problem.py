@@ -22,6 +22,7 @@ from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import Rate
+from ..diagnostics import fail
 from ..units.resident_weights import resident_place
 from ..units.traffic import gathered_tiles, pass_tiles, room_bytes
 from .depths import Actor, Queue
@@ -48,13 +49,19 @@ def unit_node(unit: UnitOp, number: int, machine: Machine, passes: int | None = 
 
 
 def _edge(channel: ChannelOp, numbers: dict[UnitOp, int], machine: Machine) -> Edge | None:
-    """A channel of the chain; None for what runs ahead of the loop or behind it."""
+    """A channel of the chain; None for what runs ahead of the loop or behind it.
+
+    Raises: PassFailedException about a unit in front of what makes, in its iteration, what it takes.
+    """
     producer, consumer = channel.producers()[0], channel.consumers()[0]
     distance = distance_over(channel)
     if producer not in numbers or consumer not in numbers or distance is None:
         return None
     if not isinstance(producer, dataflow.StageOp) and not producer.inputs():
         return None
+    if distance == 0 and numbers[producer] >= numbers[consumer]:
+        message = f"{consumer.name} takes {channel.label} in front of what puts tiles into it"
+        fail(consumer, message, "let units stand in program order")
     hops = channel.hops.value.data if channel.hops is not None else 0
     total = pass_tiles(channel)
     needed = min(total, gathered_tiles(channel))

@@ -84,6 +84,8 @@ def _settle(op: dataflow.StageOp | ChannelOp) -> bool:
     """Place what reads a resident weight there; whether it does."""
     first, count = resident_place(op)
     if count:
+        if _count(op) != count:
+            fail(op, f"it has {_count(op)} units, the resident weight that it is beside {count}")
         _write(op, first)
     return count > 0
 

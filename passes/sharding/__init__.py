@@ -5,4 +5,6 @@ each operation how its result lies when its operands do so (`dialects/sharding.p
 
     shard_tensors ──► plan ────────────► the operations' own `shard` and `wants`
     (rewrites)        (model, bodies)
+    consistency ────► wholes ──────────►
+    (checks a split)  (an operation of parts as that of the whole)
 """

@@ -56,7 +56,7 @@ class ShardTensorsPass(ModulePass):
 
     Replicated on purpose is what is small: the residual stream, the weights of norms, inputs and results of
     layers and steps. Nothing else is: what does not split evenly and cannot be padded is an error. A model
-    that is split stays as it is.
+    that is split stays as it is; before it is lowered, it is held to the rules by which it would be split.
 
     Before:
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from judged import JUDGED, Hunted
 from mutants import Mutants
 from mutations import JSON_MUTATIONS, NUMBERS, TEXT_MUTATIONS, Mutation, mutated, splice
 from reading import cost, scenario, space, tool
@@ -270,10 +271,11 @@ def database_text(random: Random, data: bytes, _: Sequence[bytes]) -> bytes:
     return bytes(found)
 
 
-KINDS: Mapping[str, Kind | Mutants] = {
+KINDS: Mapping[str, Hunted] = {
     kind.name: kind
     for kind in (
         Mutants(),
+        *JUDGED,
         Kind("model", _models, TEXT_MUTATIONS, lambda path: tool(["time", str(path)]), "m.kl"),
         Kind("module", _modules, TEXT_MUTATIONS, lambda path: tool(["time", str(path)]), "m.mlir"),
         Kind(

@@ -1,6 +1,6 @@
 """Random models: all variants give the bits of the reference in one time, and loops leave the fewest calls.
 
-`benchmarks/hunt_models.py` checks thousands, and with `--seed S --count 1` makes the model of a seed small.
+`make hunt` checks thousands as `random layers`, and `tests/hunt/smallest.py` makes the model of a seed small.
 """
 
 from __future__ import annotations

@@ -42,3 +42,20 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
     dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
   }
 }
+
+// -----
+// A channel in a resident weight is as large as it.
+// CHECK: it has 2 units, the resident weight that it is beside 3
+builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
+  nn.weight @w : tensor<8xbf16> {tier = "sram", address = 0 : i64, pmus = 3 : i64}
+  dataflow.kernel @resident(%w: tensor<8xbf16>) -> tensor<8xbf16> {
+    %a = dataflow.channel 1 {pmus = 2} : !dataflow.channel<tensor<8xbf16>>
+    dataflow.load %w to %a {resident = array<i64: 5, 3>} : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+    dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
+  }
+  dataflow.kernel @other(%w: tensor<8xbf16>) -> tensor<8xbf16> {
+    %a = dataflow.channel 1 {pmus = 2} : !dataflow.channel<tensor<8xbf16>>
+    dataflow.load %w to %a : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+    dataflow.store %a result 0 : !dataflow.channel<tensor<8xbf16>>
+  }
+}
