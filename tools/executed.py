@@ -65,10 +65,12 @@ def ended_rows(steps: Sequence[Step]) -> list[int | None] | None:
 
 
 def arrays_document(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+    """Arrays by name, as JSON has them."""
     return {name: array_document(value) for name, value in arrays.items()}
 
 
 def array_document(array: Array) -> dict[str, Any]:
+    """An array as JSON has it: with its elements if there are not too many."""
     from ..backends.tensors import spec_of
 
     spec = spec_of(array)

@@ -67,6 +67,10 @@ class Document:
             found.setdefault(place.field, []).append(place)
         return found
 
+    def copy(self) -> Any:
+        """A program to change."""
+        return json.loads(json.dumps(self.program))
+
     def family(self, place: Place) -> list[Place]:
         """The places that refer to the same kind of things, in the same kernel if it is in one."""
         fields = next((family for family in FAMILIES if place.field in family), (place.field,))
@@ -103,7 +107,7 @@ def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
 def mutant(random: Random, document: Document) -> Mutant:
     """The document with one edit; it differs from what it was."""
     while True:
-        changed = json.loads(json.dumps(document.program))
+        changed = document.copy()
         edit = random.choice(EDITS)
         fields = edit(random, document, changed)
         if fields and changed != document.program:

@@ -24,6 +24,9 @@ SAID = (
 """What the model says, and nothing but the model: a program with something else there is a right program of
 another model. Only a comparison with the model finds it."""
 
+CONSISTENT = "tensors"
+"""The edit that gives all tensors of a kind another type or extent: what fits then is another model, too."""
+
 
 @dataclass(frozen=True)
 class Mutants:
@@ -61,7 +64,12 @@ def wrong_with(changed: Mutant, verdict: Verdict) -> str:
     what = f"{verdict.name} {verdict.by}, {changed.edit} of {' and '.join(changed.fields)}"
     if verdict.name in FINDINGS:
         return what
-    if verdict.name in (MODEL, UNPROVEN) and not all(field.startswith(SAID) for field in changed.fields):
+    is_another = changed.edit == CONSISTENT and verdict.name == MODEL
+    if (
+        verdict.name in (MODEL, UNPROVEN)
+        and not is_another
+        and not all(field.startswith(SAID) for field in changed.fields)
+    ):
         return what
     return ""
 

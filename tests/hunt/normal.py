@@ -26,6 +26,8 @@ CHANNEL_FIELDS = frozenset(
     {"channel", "channels", "done", "ids", "init", "next", "final", "current", "made", "source"}
 )
 """What refers to channels in units and their parts."""
+ALIKE = frozenset({"channels", "done", "current", "made"})
+"""Channels that get the same tiles, in no order."""
 PARAMETER_FIELDS = frozenset({"parameter", "position_parameter"})
 """What refers to parameters."""
 LABELS = frozenset({"name", "location"})
@@ -144,10 +146,12 @@ def _is_slow(mine: Paces, was: Paces) -> bool:
 
 def _kernel(kernel: Kernel, arguments: Sequence[Any], paces: Mapping[str, Paces], *, named: bool) -> Any:
     pointed = [arguments[one] if arguments else one for one in range(len(kernel.parameters))]
-    numbers: dict[int, Any] = {}
+    numbers, alike = dict[int, Any](), dict(_alike(kernel))
     if named:
         numbers = {number: channel.name for number, channel in enumerate(kernel.channels)}
-    units = [(unit.name if named else "", _unit(unit, kernel, numbers, pointed)) for unit in kernel.units]
+    units = [
+        (unit.name if named else "", _unit(unit, kernel, numbers, alike, pointed)) for unit in kernel.units
+    ]
     if named:
         units.sort(key=repr)
     tiles = [(number, kernel.channels[one].tile) for one, number in numbers.items()]
@@ -156,7 +160,20 @@ def _kernel(kernel: Kernel, arguments: Sequence[Any], paces: Mapping[str, Paces]
     return loops, parameters, sorted(tiles, key=repr), units, _faster(kernel, paces)
 
 
-def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, Any], pointed: Sequence[Any]) -> Any:
+def _alike(kernel: Kernel) -> Iterator[tuple[int, int]]:
+    """Channels that get the same tiles, each with the first one of them."""
+    for unit in kernel.units:
+        lists = [getattr(unit, field.name) for field in fields(unit) if field.name in ALIKE]
+        if isinstance(unit, Stage):
+            ports = {(port.value, port.period) for port in unit.outputs}
+            lists = [[p.channel for p in unit.outputs if (p.value, p.period) == one] for one in ports]
+        for channels in lists:
+            yield from ((channel, min(channels)) for channel in channels)
+
+
+def _unit(
+    unit: Unit, kernel: Kernel, numbers: dict[int, Any], alike: Mapping[int, int], pointed: Sequence[Any]
+) -> Any:
     left = {*LABELS, *CHOICES, "rate", *(PACE if isinstance(unit, Stage) else ())}
     return (
         unit.kind,
@@ -164,7 +181,7 @@ def _unit(unit: Unit, kernel: Kernel, numbers: dict[int, Any], pointed: Sequence
         [
             (
                 field.name,
-                _fact(field.name, getattr(unit, field.name), _Inside(kernel, unit, numbers, pointed)),
+                _fact(field.name, getattr(unit, field.name), _Inside(kernel, unit, numbers, alike, pointed)),
             )
             for field in fields(unit)
             if field.name not in left and not (field.name == "body" and isinstance(unit, Stage))
@@ -181,12 +198,14 @@ class _Inside:
     unit: Unit
     numbers: dict[int, Any]
     """What channels are called, by their index."""
+    alike: Mapping[int, int]
+    """Of channels that get the same tiles, the first one."""
     pointed: Sequence[Any]
     """What parameters point to."""
 
     def channel(self, index: int) -> Any:
         """What a channel is called: a number in the order in which they are met, where it has no name."""
-        return self.numbers.setdefault(index, len(self.numbers))
+        return self.numbers.setdefault(self.alike.get(index, index), len(self.numbers))
 
 
 def _fact(name: str, value: Any, inside: _Inside) -> Any:
@@ -199,7 +218,8 @@ def _fact(name: str, value: Any, inside: _Inside) -> Any:
     if isinstance(value, InputPort) and value.gathered == value.slices == 1:
         return inside.channel(value.channel), value.argument, value.period
     if isinstance(value, tuple):
-        return [_fact(name, one, inside) for one in value]
+        found = [_fact(name, one, inside) for one in value]
+        return sorted(found, key=repr) if name in ALIKE else found
     if is_dataclass(value):
         parts = [(field.name, getattr(value, field.name)) for field in fields(value)]
         return [(part, _fact(part, one, inside)) for part, one in parts]

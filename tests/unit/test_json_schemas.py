@@ -203,6 +203,7 @@ MAY_DUMP = {
     "backends/json_text.py": "all that is written",
     "backends/routing.py": "a message",
     "backends/safetensors.py": "checks and messages",
+    "backends/sn40l/digests.py": "a hash",
     "backends/sn40l/documents.py": "a message",
     "explore/scenarios/document.py": "a copy",
     "explore/store.py": "the space of a study, whose numbers are finite",
