@@ -54,7 +54,7 @@ class Lies:
 
 
 UNKNOWN = Lies(None)
-_HOST = "gather it or add it up before"
+_HOST = "put its parts together or add it up before"
 
 
 def check_split(module: ModuleOp) -> None:
@@ -248,7 +248,7 @@ class _Check:
             return PARTIAL
         number = next(number for number, one in enumerate(operands) if one.layout is PARTIAL)
         message = f"{op.name} reads {_called(number, operands[number])} {PARTIAL}"
-        raise Contradiction(message, "add it up before, by collective.all_reduce")
+        raise Contradiction(message, "add it up over the sockets before")
 
     def _by_rule(self, op: ComputeOp, operands: Sequence[Lies]) -> Layout | None:
         """As its rule says, for one of the ways in which states among its operands may have zeros."""
