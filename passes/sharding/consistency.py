@@ -54,7 +54,7 @@ class Lies:
 
 
 UNKNOWN = Lies(None)
-_HOST = "gather it or add it up before"
+_HOST = "put its parts together or add it up before"
 
 
 def check_split(module: ModuleOp) -> None:
@@ -150,10 +150,7 @@ class _Check:
             case kernel.LoopOp():
                 return self._loop(op, operands, known)
             case kernel.StepsOp():
-                carried = operands[: len(op.carried)]
-                made = self._body(op.body.block, operands, known)
-                self._expect_carried(op, carried, made)
-                return [one.moved(1) for one in carried]
+                return self._steps(op, operands, known)
             case kernel.GroupOp():
                 return self._body(op.body.block, (), known)
             case nn.ObserveOp():
@@ -195,14 +192,32 @@ class _Check:
         carried, stacks = operands[: len(op.carried)], operands[len(op.carried) :]
         windows = zip(stacks, op.window_lengths, strict=True)
         slices = [one if length else one.moved(-1) for one, length in windows]
-        self._expect_carried(op, carried, self._body(op.body.block, [*carried, *slices], known))
-        return carried
+        *_, last = self._iterations(op.body.block, op.count.value.data, carried, slices, known)
+        return last
 
-    def _expect_carried(self, op: Operation, carried: Sequence[Lies], made: Sequence[Lies]) -> None:
-        for number, (before, after) in enumerate(zip(carried, made, strict=True)):
-            if None not in (before.layout, after.layout) and before.layout != after.layout:
-                begins = f"value {number} that {op.name} carries begins {before.layout}"
-                fail(op, f"{begins}, and is {after.layout} after an iteration")
+    def _steps(
+        self, op: kernel.StepsOp, operands: Sequence[Lies], known: Mapping[SSAValue, Lies]
+    ) -> Sequence[Lies]:
+        carried, counted = operands[: len(op.carried)], operands[len(op.carried) :]
+        made = [*self._iterations(op.body.block, op.count.value.data, carried, counted, known)]
+        together = [set(one) for one in zip(*made, strict=True)]
+        return [one.pop().moved(1) if len(one) == 1 else UNKNOWN for one in together]
+
+    def _iterations(
+        self,
+        body: Block,
+        count: int,
+        carried: Sequence[Lies],
+        others: Sequence[Lies],
+        known: Mapping[SSAValue, Lies],
+    ) -> Iterator[Sequence[Lies]]:
+        """How what a loop carries lies after each iteration, until it lies as before."""
+        for _ in range(count):
+            made = self._body(body, [*carried, *others], known)
+            yield made
+            if [one.layout for one in made] == [one.layout for one in carried]:
+                return
+            carried = made
 
     # Operations.
 
@@ -233,7 +248,7 @@ class _Check:
             return PARTIAL
         number = next(number for number, one in enumerate(operands) if one.layout is PARTIAL)
         message = f"{op.name} reads {_called(number, operands[number])} {PARTIAL}"
-        raise Contradiction(message, "add it up before, by collective.all_reduce")
+        raise Contradiction(message, "add it up over the sockets before")
 
     def _by_rule(self, op: ComputeOp, operands: Sequence[Lies]) -> Layout | None:
         """As its rule says, for one of the ways in which states among its operands may have zeros."""

@@ -147,3 +147,34 @@ def test_what_contradicts_is_named(up: int, down: int, rest: str, message: str):
         return
     with pytest.raises(DiagnosticException, match=re.escape(message)):
         check_split(module)
+
+
+LOOP = """
+builtin.module attributes {{rdu.machine = #rdu.machine<{{sockets = 2 : i64}}>}} {{
+  nn.weight @up : tensor<8x4xf32> {{shard_axis = 1 : i64, shard_parts = 2 : i64}}
+  nn.weight @down : tensor<4x8xf32> {{shard_axis = 0 : i64, shard_parts = 2 : i64}}
+  kernel.func @loop(%x: tensor<1x8xf32>, %up: tensor<8x4xf32>, %down: tensor<4x8xf32>) -> tensor<1x8xf32> {{
+    %h = nn.matmul %x, %up : (tensor<1x8xf32>, tensor<8x4xf32>) -> tensor<1x4xf32>
+    %p = nn.matmul %h, %down : (tensor<1x4xf32>, tensor<4x8xf32>) -> tensor<1x8xf32>
+    %y = kernel.loop {count} carried(%p : tensor<1x8xf32>) -> tensor<1x8xf32> {{
+    ^bb0(%q: tensor<1x8xf32>):
+      %s = collective.all_reduce %q : (tensor<1x8xf32>) -> tensor<1x8xf32>
+      kernel.yield %s : tensor<1x8xf32>
+    }}
+    kernel.return %y : tensor<1x8xf32>
+  }}
+  kernel.schedule @step(%x: tensor<1x8xf32>) -> tensor<1x8xf32> {{
+    %up = nn.get_global @up : tensor<8x4xf32>
+    %down = nn.get_global @down : tensor<4x8xf32>
+    %y = kernel.call @loop(%x, %up, %down) : {types}
+    kernel.return %y : tensor<1x8xf32>
+  }}
+}}
+"""
+TYPES = "(tensor<1x8xf32>, tensor<8x4xf32>, tensor<4x8xf32>) -> tensor<1x8xf32>"
+
+
+def test_what_a_loop_carries_may_lie_otherwise_after_an_iteration():
+    check_split(parsed(LOOP.format(count=1, types=TYPES)))
+    with pytest.raises(DiagnosticException, match="adds up summands, and x is whole on every socket"):
+        check_split(parsed(LOOP.format(count=2, types=TYPES)))

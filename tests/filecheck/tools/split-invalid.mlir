@@ -41,7 +41,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 2}>} {
 // -----
 // The host reads no parts.
 // CHECK: the host reads operand 0, which lies in 2 parts along axis 1
-// CHECK: help: gather it or add it up before
+// CHECK: help: put its parts together or add it up before
 builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 2}>} {
   nn.weight @w : tensor<8x8xbf16> {shard_axis = 1, shard_parts = 2}
   func.func @step(%x: tensor<1x8xbf16>) {
