@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -43,3 +43,5 @@ class Verification(Generic[P]):
     """The program of a module at the target's level, not yet checked."""
     load: Callable[[bytes], P]
     """The program that was saved, not yet checked."""
+    of_other_ir: Callable[[P, Mapping[str, str]], Sequence[str]] | None = None
+    """What of a program was made of other IR than this, which is the generic text of each symbol."""

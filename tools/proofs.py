@@ -13,12 +13,15 @@ from .checking import AgainstModel, Verdict
 from .choosing import choose
 from .compilation import Compiler
 from .diagnostics import Diagnostic, describe
-from .inputs import Input, naming
+from .inputs import Input, ModuleInput, naming, read_input
+from .saving import symbol_texts
 from .terminal import progress
 from .trust import edited_text
 from .values import HELP_MARK, InputError
 
 Result = Literal["passes", "fails", "left out"]
+TIES = ("digests", "ir")
+"""The checks that nothing relies on."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,29 @@ class Proof:
     """What a comparison with a model has found."""
 
 
-def proofs_of(compiler: Compiler, given: Input, against: AgainstModel | None, run: RunOptions) -> list[Proof]:
+def read_ir(compiler: Compiler, given: Input, path: str) -> ModuleInput:
+    """The IR that a saved program may have been made of.
+
+    Raises: InputError where the input is no saved program, or the IR at another level than its target's; as
+        `read_input` does.
+    """
+    if given.level != "program":
+        raise InputError(f"{given.path} is no saved program{HELP_MARK}--ir says what one was made of")
+    found = read_input(compiler.ctx, path, {})
+    if found.level != given.target.level:
+        wanted = f"{given.target.name} takes the level {given.target.level}"
+        raise InputError(f"{found.path} is at the level {found.level}, {wanted}")
+    assert found.level != "program", "no target takes those"
+    return found
+
+
+def proofs_of(
+    compiler: Compiler,
+    given: Input,
+    ir: ModuleInput | None,
+    against: AgainstModel | None,
+    run: RunOptions,
+) -> list[Proof]:
     """All checks of the program of an input, which is lowered on the way; steps run beside a model if any.
 
     Checks rely on those before them: those behind one that fails are left out.
@@ -50,6 +75,7 @@ def proofs_of(compiler: Compiler, given: Input, against: AgainstModel | None, ru
         raise InputError(f"the target {given.target.name} runs no programs{HELP_MARK}leave out --model")
     program = _unchecked(compiler, given, verification)
     found = [_digests(given, trust=compiler.options.trust)] if given.target.provenance is not None else []
+    found += [] if ir is None else [_of_ir(given, verification, ir)]
     found += _static(given, verification, program)
     if against is not None:
         proves = f"decode steps give what {against.path} gives, bit for bit: outputs and states"
@@ -91,6 +117,18 @@ def _digests(given: Input, *, trust: bool) -> Proof:
     return replace(proof, result="left out", left_out=found.untied) if found.untied else proof
 
 
+def _of_ir(given: Input, verification: Verification[Any], ir: ModuleInput) -> Proof:
+    proof = Proof("ir", f"each kernel was made of that in {ir.path}")
+    assert given.level == "program", "who reads IR has looked"
+    if verification.of_other_ir is None:
+        return replace(proof, result="left out", left_out=f"the target {given.target.name} cannot tell")
+    others = verification.of_other_ir(given.program, symbol_texts(ir.module))
+    if not others:
+        return proof
+    message = f"{given.path} has other IR than {ir.path}: {', '.join(others)}"
+    return replace(proof, result="fails", failure=Diagnostic(message))
+
+
 def _static(given: Input, verification: Verification[Any], program: Any) -> Iterator[Proof]:
     failed: list[Proof] = []
     for check in verification.checks():
@@ -104,7 +142,7 @@ def _static(given: Input, verification: Verification[Any], program: Any) -> Iter
 
 def _unless_failed(before: list[Proof], proof: Proof) -> Proof:
     """The same, left out where one that it relies on fails."""
-    failed = next((one for one in before if one.result == "fails" and one.name != "digests"), None)
+    failed = next((one for one in before if one.result == "fails" and one.name not in TIES), None)
     if failed is None:
         return proof
     return replace(proof, result="left out", left_out=f"it relies on {failed.name}")

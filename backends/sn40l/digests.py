@@ -46,6 +46,14 @@ def provenance(program: Program) -> Provenance:
     return Provenance((*_edited(program, program.digests),), untied)
 
 
+def of_other_ir(program: Program, ir: Mapping[str, str]) -> list[str]:
+    """The kernels that were made of other IR than this, the text of each symbol, or for all that is known."""
+    known = {} if program.digests is None else program.digests.kernels
+    texts = {name: _digest(text) for name, text in ir.items()}
+    mine = {one.name: known[one.name].ir if one.name in known else None for one in program.kernels}
+    return [f"kernel '{name}'" for name, one in mine.items() if one is None or one != texts.get(name)]
+
+
 def _edited(program: Program, saved: Digests) -> Iterator[str]:
     kernels = {one.name: one for one in program.kernels}
     for name, one in kernels.items():

@@ -149,7 +149,9 @@ SN40L_TARGET = Target["Machine", "Program"](
     load=_load,
     tied=_late("digests", "tied"),
     provenance=_late("digests", "provenance"),
-    verification=Verification(_static_checks, _late("emit", "emit_program"), _load_unchecked),
+    verification=Verification(
+        _static_checks, _late("emit", "emit_program"), _load_unchecked, _late("digests", "of_other_ir")
+    ),
     run=_late("execution", "start_run"),
     memory=_late("usage", "memory_map"),
     floorplan=_late("floorplan", "floorplan_of"),

@@ -141,6 +141,23 @@ def test_the_ir_of_a_kernel_is_the_same_by_whatever_way_it_comes(saved: Path, ca
     assert {one["ir"] for one in others.values()} - {one["ir"] for one in first.values()}
 
 
+def test_verify_holds_a_program_against_ir(saved: Path, edited: Path, capsys: Capture):
+    ir, other = saved.with_name("of.mlir"), saved.with_name("three.mlir")
+    assert main(["compile", MINI, *SMALL, "-o", str(ir)]) == 0
+    assert main(["compile", MINI, "--param", "layers=3", "-o", str(other)]) == 0
+    assert main(["verify", str(saved), "--ir", str(ir)]) == 0
+    assert main(["verify", str(edited), "--ir", str(ir), "--trust"]) == 0, "it was made of that once"
+    capsys.readouterr()
+    assert main(["verify", str(saved), "--ir", str(other)]) == 1
+    assert "has other IR than" in (said := capsys.readouterr().err)
+    assert said.rstrip().endswith(": kernel 'block.loop'")
+    assert main(["verify", str(ir), "--ir", str(ir)]) == 1
+    assert main(["verify", str(saved), "--ir", MINI]) == 1
+    said = capsys.readouterr().err
+    assert "of.mlir is no saved program" in said
+    assert "mini.kl is at the level nn, sn40l takes the level rdu" in said
+
+
 COMMANDS = (["run"], ["time"], ["compile", "--memory"], ["compile", "--to", "program"])
 
 

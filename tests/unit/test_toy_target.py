@@ -275,6 +275,7 @@ def test_compare_and_tune_take_a_target(toy: Path, model: str, tmp_path: Path):
     ("arguments", "message"),
     [
         (["run"], "the target toy runs no programs\nhelp: `kl time` times them"),
+        (["verify"], "the target toy says nothing of what it checks\nhelp: `kl time` and `kl run` refuse"),
         (["compile", "--memory"], "the target toy has no map of its memory\nhelp: leave out --memory"),
         (["compile", "--floorplan"], "the target toy has no floorplan\nhelp: leave out --floorplan"),
         (["time", "--per-layer"], "the target toy knows no details of a step\nhelp: leave out --per-layer"),

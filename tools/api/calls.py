@@ -85,6 +85,7 @@ def verify(
     model: str | PathLike[str],
     *,
     against: str | PathLike[str] | None = None,
+    ir: str | PathLike[str] | None = None,
     seed: int | None = None,
     steps: int | None = None,
     **keywords: Unpack[Keywords],
@@ -97,7 +98,7 @@ def verify(
     """
     compiler = compiler_of("verify", model, {**keywords}, Keywords)
     with listening(sources_of(compiler)) as remarks:
-        own = {"model": against, "seed": seed, "steps": steps}
+        own = {"model": against, "ir": ir, "seed": seed, "steps": steps}
         command = filled(verify_command.Command, own, compiler=compiler.options)
         given, proofs = verify_command.verified(command, compiler)
         document = verify_command.document(given, proofs)

@@ -31,6 +31,10 @@ class Command:
         " far as both have parameters",
         metavar="MODEL",
     )
+    ir: str | None = option(
+        "IR at the level that the target takes: hold that each kernel of a saved program was made of it",
+        metavar="FILE",
+    )
     seed: Natural | None = option(
         "with --model, seed of the random weights and of the first token (default: 0)"
     )
@@ -64,18 +68,19 @@ def verified(command: Command, compiler: Any) -> tuple[Input, Sequence[Proof]]:
     """
     from ..against import ModelReference
     from ..checking import AgainstModel, read_model
-    from ..proofs import proofs_of
+    from ..proofs import proofs_of, read_ir
 
     asked = command.model is not None
     for name in ("seed", "steps"):
         if not asked and getattr(command, name) is not None:
             raise InputError(f"--{name} is for the run beside a model{HELP_MARK}give --model, too")
     given = compiler.read(elsewhere=asked, lenient=asked, check=False, trust=True)
+    ir = None if command.ir is None else read_ir(compiler, given, command.ir)
     if command.model is None:
-        return given, proofs_of(compiler, given, None, RunOptions())
+        return given, proofs_of(compiler, given, ir, None, RunOptions())
     model = read_model(compiler, command.model, elsewhere=False)
     against = AgainstModel(model.path, ModelReference(model.module))
-    return given, proofs_of(compiler, given, against, _options(command, model))
+    return given, proofs_of(compiler, given, ir, against, _options(command, model))
 
 
 def _options(command: Command, model: ModuleInput) -> RunOptions:
