@@ -69,7 +69,8 @@ def _summary(*, held_out: bool) -> Summary:
 
 
 def _one_point(fits: gpu.Fits) -> Summary:
-    return Summary.of(error for errors in fits.one_point.values() for error in errors)
+    """Each point by the mean size of its errors, over the points that may be known."""
+    return Summary.of(error for errors in fits.one_point.values() for error in gpu.by_point(errors))
 
 
 def _peer(name: str) -> Summary:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -171,6 +173,16 @@ def fit() -> Fits:
         one_point[known.group] += [one.error for one in rest]
     errors = {group: tuple(found) for group, found in one_point.items()}
     return Fits(COMMAND, fitted(points, its, priors(its)), by_group, errors)
+
+
+def by_point(errors: Sequence[float]) -> list[float]:
+    """The mean size of each point's errors, of those of `Fits.one_point`: all but the known one, n times."""
+    count = math.isqrt(len(errors)) + 1
+    found: list[list[float]] = [[] for _ in range(count)]
+    for number, error in enumerate(errors):
+        known, place = divmod(number, count - 1)
+        found[place + (place >= known)].append(abs(error))
+    return [statistics.mean(its) for its in found]
 
 
 def keep(fits: Fits) -> None:
