@@ -209,7 +209,8 @@ def test_a_table_is_read(tmp_path: Path):
     assert (second.model.source, second.model.batch, second.model.sockets) == (str(tmp_path / "own.kl"), 4, 2)
 
 
-ROWS = HEADER + "mini,1,64,64,1,0.9,a\nmini,1,64,64,2,1.1,b\nmini,4,64,64,1,0.9,b\n"
+TINY = "llama3_tiny"
+ROWS = HEADER + f"{TINY},1,64,64,1,0.9,a\n{TINY},1,64,64,2,1.1,b\n{TINY},4,64,64,1,0.9,b\n"
 
 
 def test_a_machine_of_ones_own_takes_one_command_and_one_table(tmp_path: Path, capsys: Capture):
@@ -226,13 +227,13 @@ def test_a_machine_of_ones_own_takes_one_command_and_one_table(tmp_path: Path, c
     assert made.sources["launch_ns"] == "Fitted: by kl calibrate to 3 measured steps; 1,300 in h100"
     assert made.sources["memory_bandwidth"] == base.sources["memory_bandwidth"]
     assert made.values["quantise_permille"] == base.values["quantise_permille"], "no row has such kernels"
-    assert main(["time", "mini", "--machine", str(tmp_path / "table.toml"), "--json"]) == 0
+    assert main(["time", TINY, "--machine", str(tmp_path / "table.toml"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sockets"] == 1
 
 
 def test_one_group_has_no_held_out_error(tmp_path: Path, capsys: Capture):
     table = tmp_path / "table.csv"
-    table.write_text(HEADER + "mini,1,64,64,1,0.9,\n")
+    table.write_text(HEADER + f"{TINY},1,64,64,1,0.9,\n")
     assert main(["calibrate", "--machine", "h100", str(table), "-o", str(tmp_path / "m.toml"), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["held_out"], document["groups"]) == (None, {})
@@ -243,13 +244,14 @@ def test_one_group_has_no_held_out_error(tmp_path: Path, capsys: Capture):
     ("machine", "rows", "message"),
     [
         ("sn40l-8", ROWS, "is of the class sn40l"),
-        ("h100", HEADER + "mini,1,64,64,1,1,a\nnone.kl,1,64,64,1,1,a\n", "none.kl"),
+        ("h100", HEADER + f"{TINY},1,64,64,1,1,a\nnone.kl,1,64,64,1,1,a\n", "row 3, column model"),
         (
             "h100",
-            HEADER.replace(",tp", ",type") + "mini,1,64,64,i4,1,a\n",
-            "row 2, column model: mini says itself",
+            HEADER.replace(",tp", ",type") + f"{TINY},1,64,64,i4,1,a\n",
+            f"row 2, column model: {TINY} says itself",
         ),
-        ("h100", HEADER + "mini,1,64,64,3,1,a\n", "row 2"),
+        ("h100", HEADER + "mini,1,64,64,1,1,a\n", "row 2, column model: unknown parameter 'batch'"),
+        ("h100", HEADER + f"{TINY},1,64,64,70000,1,a\n", "row 2, column model"),
     ],
 )
 def test_what_cannot_be_calibrated_is_one_message(

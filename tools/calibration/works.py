@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xdsl.context import Context
+from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from ...backends.sequence.costs import StepWork
 from ...backends.sequence.facts import step_work
-from ...backends.targets import AnyTarget, Choice
+from ...backends.targets import AnyTarget, Choice, TargetError
 from ...dialects.sequence_machine import SequenceMachine
 from ...frontends.source_errors import SourceError
+from ..diagnostics import describe
 from ..inputs import ModuleInput, read_input
 from ..lowering import lower
 from ..machines import set_parameters
@@ -75,8 +77,12 @@ def observations(
         its = [one for one in measurements if one.model == model]
         try:
             works[model] = step_of(model, 1 + max(one.position for one in its))
-        except (InputError, SourceError) as error:
-            raise InputError(f"{shown_path(path)}: row {its[0].line}, column model: {error}") from error
+        except (DiagnosticException, InputError, OSError, ParseError, SourceError, TargetError) as error:
+            found = describe(error)
+            assert found is not None, "all of these are errors of the input"
+            way_out = f"{HELP_MARK}{found.help}" if found.help else ""
+            where = f"{shown_path(path)}: row {its[0].line}, column model"
+            raise InputError(f"{where}: {found.message}{way_out}") from error
     return tuple(_observation(one, works[one.model], machine) for one in measurements)
 
 

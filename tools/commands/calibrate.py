@@ -66,7 +66,7 @@ def _document(session: Session, output: str) -> dict[str, Any]:
         ],
         "rows": [
             {
-                "row": one.observation.name.removeprefix("row "),
+                "row": int(one.observation.name.removeprefix("row ")),
                 "group": one.observation.group,
                 "measured_seconds": one.observation.seconds,
                 "seconds": one.seconds,
