@@ -81,13 +81,11 @@ def put_machine(module: ModuleOp, attribute: MachineAttribute) -> None:
     module.attributes[attribute.KEY] = attribute
 
 
-def set_sockets(module: ModuleOp, sockets: int) -> None:
-    """Give the machine of a module so many sockets.
+def set_sockets(module: ModuleOp, sockets: int, usual: type[MachineAttribute]) -> None:
+    """Give the machine of a module so many sockets; one that names none gets the usual one.
 
     Raises: ValueError for a number that no machine has.
     """
-    from .rdu_machine import MachineAttr
-
     attribute = machine_attribute(module)
-    kind = MachineAttr if attribute is None else type(attribute)
+    kind = usual if attribute is None else type(attribute)
     put_machine(module, kind.of(parameters_of(module).with_values({"sockets": sockets})))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from xdsl.dialects.builtin import ModuleOp
 
 from ..backends.targets import AnyTarget
-from .machine_files import MachineFile, find_machine, origin_of
+from .machine_files import MachineFile, find_machine, kind_of, origin_of
 from .machines import machine_values
 from .parameters import Parameter, parameters_of, standing
 from .universe import find_target
@@ -42,7 +42,7 @@ def described(name: str) -> Described:
     Raises: InputError where there is no such machine, and where something is wrong with it; OSError.
     """
     machine = find_machine(name)
-    target = find_target(machine.kind)
+    target = find_target(kind_of(name, None))
     values = machine_values(name, target)
     whole = target.machine(ModuleOp([])).with_values(values)
     parameters = tuple(_sourced(one, machine, target) for one in parameters_of(whole))

@@ -23,7 +23,6 @@ from ..dialects import kernel
 from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import GRANULARITIES, Granularity, IrLevel
 from ..passes.diagnostics import NoRoom
-from ..passes.units.resident_weights import resident_pmus
 from .diagnostics import Diagnostic, describe, failing_operation, first_clause, position_of
 from .driver import level_of, levels_between, remarks_of
 from .lowering import default_passes, run_pipeline
@@ -199,6 +198,8 @@ class Feedback:
 
     def _kept(self, module: ModuleOp, tries: int) -> Kept:
         """What the weights have that stay in a module as a pass has left it."""
+        from ..passes.units.resident_weights import resident_pmus  # with units, which not all targets have
+
         pmus = resident_pmus(module)
         return Kept(pmus, machine_of(module).pmus - pmus, tries)
 

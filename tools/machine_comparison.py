@@ -9,16 +9,13 @@ from typing import Any
 from ..backends.tables import Table, share_text, time_text
 from ..backends.targets import Roofline
 from .comparison import Comparison, compared
+from .machine_files import Claim, find_machine
 from .options import ComparisonOptions
 from .values import HELP_MARK, InputError
 from .variants import Refused, Timed
 
 UNFUSED, LOOPED = "unfused", "looped"
 """The variants that machines are held against: launch by launch, and one call for all layers."""
-CLAIMS = {("sn40l-8", "dgx-h100"): 2.0, ("sn40l-16", "dgx-h100"): 3.7}
-"""Published of a machine with looped kernels against another one: at most so many times as fast."""
-CLAIMED = "arXiv 2410.23668: decode, TensorRT-LLM on the DGX H100, which reaches 21 % of its bandwidth there"
-"""Who claims it, and of what."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +74,14 @@ class Machines:
             for refused in one.comparison.results:
                 if isinstance(refused, Refused):
                     yield f"{one.machine}: {refused.name} is refused: {refused.reason}"
-        if any(one.comparison.given.target.name == "sequence" for one in self.machines):
-            yield (
-                "on GPUs unfused is launch by launch, as a graph; fused and looped are persistent kernels, "
-                "with barriers in the place of launches"
-            )
+        yield from dict.fromkeys(filter(None, map(_legend, self.machines)))
         last = self.machines[-1]
         for one in self.machines:
-            if (claim := CLAIMS.get((one.machine, last.machine))) is not None:
+            if (claim := find_machine(one.machine).claims.get(last.machine)) is not None:
                 yield from _held(one, last, claim)
 
 
-def _held(one: OnMachine, last: OnMachine, claim: float) -> Iterator[str]:
+def _held(one: OnMachine, last: OnMachine, claim: Claim) -> Iterator[str]:
     """What is published, and what it becomes here, also against a persistent kernel."""
     mine = one.timed(LOOPED)
     times = [
@@ -98,9 +91,15 @@ def _held(one: OnMachine, last: OnMachine, claim: float) -> Iterator[str]:
     ]
     if times:
         yield (
-            f"published of {one.machine}, looped, over {last.machine}: up to {claim}x ({CLAIMED}); "
-            f"here {', '.join(times)}"
+            f"published of {one.machine}, looped, over {last.machine}: up to {claim.times}x "
+            f"({claim.source}); here {', '.join(times)}"
         )
+
+
+def _legend(one: OnMachine) -> str:
+    """What variants are on a machine, where its target says that and nothing of further columns."""
+    legends = (timed.timing.legend for timed in _timed(one) if not timed.timing.columns)
+    return next(legends, "")
 
 
 def _timed(one: OnMachine) -> Iterator[Timed]:

@@ -17,9 +17,21 @@ GROUP = "kl.machines"
 """The entry points: `NAME = "package:file.toml"`, a file of the package, or an object that is a mapping."""
 OURS = "kl.backends.machines"
 """The package whose files are our own machines."""
-CLASS, BASE, SOURCES = "class", "base", "sources"
-"""The keys that are no parameters: the class, which is the name of a target, the machine that this one is but
-for what it says itself, and a table of texts, where each parameter comes from."""
+CLASS, BASE, SOURCES, CLAIMS = "class", "base", "sources", "claims"
+"""The keys that are no parameters: the class, which is the name of a target; the machine that this one is but
+for what it says itself; a table of texts, where each parameter comes from; a table of what is published of it
+against other machines."""
+
+KEYS = (CLASS, BASE, SOURCES, CLAIMS)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What somebody has published of a machine, with looped kernels, against another one."""
+
+    times: float
+    """At most so many times as fast."""
+    source: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,8 @@ class MachineFile:
     values: Mapping[str, int]
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where parameters come from, by name."""
+    claims: Mapping[str, Claim] = field(default_factory=dict[str, Claim])
+    """By the name of the other machine."""
     is_whole: bool = False
     """Whether it is based on no other one, and says what its class is: then it says all of it."""
 
@@ -129,17 +143,19 @@ def _file(source: str, said: Mapping[str, Any], names: tuple[str, ...]) -> Machi
     Raises: InputError for a key that has no meaning, and for machines that are based on one another.
     """
     kind, base = _word(CLASS, said), _word(BASE, said)
-    numbers = {name: whole(name, value) for name, value in said.items() if name not in (CLASS, BASE, SOURCES)}
+    numbers = {name: whole(name, value) for name, value in said.items() if name not in KEYS}
     sources = dict(_sources(said.get(SOURCES, {}), numbers))
+    claims = dict(_claims(said.get(CLAIMS, {})))
     if base is None:
-        return MachineFile(source, kind, numbers, sources, kind is not None)
+        return MachineFile(source, kind, numbers, sources, claims, kind is not None)
     if base in names:
         raise InputError(f"{BASE} is '{base}', and that machine is based on this one{HELP_MARK}leave one out")
     below = _found(base, names)
     if kind not in (None, below.kind):
         raise InputError(f"{CLASS} is '{kind}', its {BASE} '{base}' is of the class '{below.kind}'")
     kept = {name: text for name, text in below.sources.items() if name not in numbers}
-    return MachineFile(source, below.kind, {**below.values, **numbers}, {**kept, **sources}, below.is_whole)
+    values, texts = {**below.values, **numbers}, {**kept, **sources}
+    return MachineFile(source, below.kind, values, texts, claims, below.is_whole)
 
 
 def _word(key: str, said: Mapping[str, Any]) -> str | None:
@@ -163,6 +179,21 @@ def _sources(said: object, numbers: Mapping[str, int]) -> Iterator[tuple[str, st
         if not isinstance(text, str) or not text.strip():
             raise InputError(f"the source of {name} is {text!r}; it is a text")
         yield name, text
+
+
+def _claims(said: object) -> Iterator[tuple[str, Claim]]:
+    """What is published against other machines.
+
+    Raises: InputError for what is no such table.
+    """
+    claims: Mapping[str, Any] = said if isinstance(said, Mapping) else {CLAIMS: said}
+    for name, claim in claims.items():
+        fields: Mapping[str, Any] = claim if isinstance(claim, Mapping) else {}
+        times, text = fields.get("times"), fields.get("source")
+        if not isinstance(times, int | float) or not isinstance(text, str):
+            way_out = '[claims] has lines like h100 = { times = 2.0, source = "who says so" }'
+            raise InputError(f"the claim {name} is {claim!r}{HELP_MARK}{way_out}")
+        yield name, Claim(float(times), text)
 
 
 def kind_of(name: str, target: str | None) -> str | None:

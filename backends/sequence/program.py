@@ -84,10 +84,10 @@ def load_program(data: bytes) -> Program:
         if body.get("version") != VERSION:
             raise TargetError(f"it is of version {body.get('version')!r}, known is {VERSION}")
         machine = H100.with_values(_decoded(body.get("machine"), dict[str, int], "machine"))
-        work = _decoded(body.get("work"), StepWork, "work")
+        work = _checked(_decoded(body.get("work"), StepWork, "work"))
     except (ValueError, RecursionError) as error:
         raise TargetError(f"it is no program of this form: {error}") from None
-    return check_program(Program(_checked(work), machine))
+    return check_program(Program(work, machine))
 
 
 def _checked(work: StepWork) -> StepWork:

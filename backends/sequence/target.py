@@ -81,7 +81,9 @@ SEQUENCE_TARGET = Target[SequenceMachine, "Program"](
     dump=_late("program", "dump_program"),
     recognises=_recognises,
     load=_late("program", "load_program"),
+    has_trace=True,
     whole_machines=True,
     default_level=0,
+    calibrate=_late("calibration", "calibrate"),
     objection=objection,
 )

@@ -11,6 +11,11 @@ from ..targets import Progress, Roofline, TargetError, TimeOptions, Timing
 from .costs import Amount, Conditions, Cost, Kernel, call_cost, step_amount, step_cost, total_amount
 from .program import Program
 
+LEGEND = (
+    "on a sequence of kernels unfused is launch by launch; fused, looped and single are persistent kernels, "
+    "with barriers in the place of launches"
+)
+"""What the variants of `kl compare` are."""
 SLACK = 1e-12
 """Relative error of sums of floats, which the check of the roofline allows for."""
 
@@ -29,14 +34,9 @@ class KernelTime:
 def time_program(program: Program, options: TimeOptions, progress: Progress) -> Timing:
     """Time one step; calls of one kernel are timed once.
 
-    Raises: TargetError for a position outside the context, and for details that nobody knows here.
+    Raises: TargetError for a position outside the context.
     """
     work, machine = program.work, program.machine
-    if options.layers or options.stages or options.intervals:
-        raise TargetError(
-            "a sequence of kernels is timed call by call, without stages and layers",
-            way_out="leave out --per-layer, --per-stage and --intervals; --trace shows the calls",
-        )
     conditions = Conditions(timed_position(program, options.position), options.orchestration)
     kernels = [
         KernelTime(
@@ -93,6 +93,7 @@ def _timing(
         attainable=attainable,
         tables=(_ledger(cost), _kernel_table(kernels, seconds)),
         document=_document(program, conditions, kernels, cost, amount, roof, attainable),
+        legend=LEGEND,
         trace=trace_document(program, conditions) if trace else None,
     )
 

@@ -22,6 +22,7 @@ from ...dialects import nn
 from ...dialects.collective import made_whole
 from ...dialects.kernel import FunctionLikeOp
 from ...dialects.module_machine import set_sockets, sockets_of
+from ...dialects.rdu_machine import MachineAttr
 from ...dialects.sharding import PARTIAL, Split
 from ...dialects.tensors import element_type_of, shape_of
 from ...dialects.vocabulary import ExpertSharding
@@ -117,7 +118,7 @@ class ShardTensorsPass(ModulePass):
             if split_before:
                 message = f"the model is split over {before} sockets already, not over {sockets}"
                 fail(op, message, "start from the whole model")
-            set_sockets(op, sockets)
+            set_sockets(op, sockets, MachineAttr)
         if sockets > 1 and not split_before:
             _check_level(op)
             _split(op, plan_sharding(op, Sockets(sockets, self.experts)))

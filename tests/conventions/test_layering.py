@@ -214,11 +214,17 @@ def _ours(name: tuple[str, ...], modules: Mapping[tuple[str, ...], Path]) -> tup
     return name if name in modules else name[:-1] if name[:-1] in modules else None
 
 
+WORDS = {"sequence"}
+"""Targets whose name is a word of English, and of Python, too."""
+
+
 def test_tools_name_no_target():
     targets = {path.parent for path in (ROOT / "backends").glob("*/target.py")}
     assert targets, "there is one at least"
     for folder in targets:
         assert wrong_imports("tools", lambda name, own=folder.name: own in name) == []
+        if folder.name in WORDS:
+            continue
         texts = {path: path.read_text(encoding="utf-8").lower() for path in FILES}
         naming = [path for path, text in texts.items() if folder.name in text]
         assert [path for path in naming if path.is_relative_to(ROOT / "tools")] == []

@@ -15,7 +15,7 @@ from types import ModuleType
 
 import pytest
 
-from kl.tools.calibration.errors import Summary
+from kl.backends.calibration import Summary
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/accuracy.md").read_text(encoding="utf-8")

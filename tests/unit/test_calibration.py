@@ -11,6 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from kl.backends.calibration import Summary
+from kl.backends.sequence.constants import (
+    OF_A_MACHINE,
+    Constant,
+    Observation,
+    applies,
+    calibrated,
+    features,
+    predicted,
+    rebased,
+)
 from kl.backends.sequence.costs import (
     CacheRead,
     Conditions,
@@ -21,19 +32,8 @@ from kl.backends.sequence.costs import (
     StepWork,
     step_seconds,
 )
+from kl.backends.sequence.fitting import fitted, held_out, priors, with_one_point
 from kl.dialects.sequence_machine import H100, SequenceMachine
-from kl.tools.calibration.constants import (
-    OF_A_MACHINE,
-    Constant,
-    Observation,
-    applies,
-    calibrated,
-    features,
-    predicted,
-    rebased,
-)
-from kl.tools.calibration.errors import Summary
-from kl.tools.calibration.fitting import fitted, held_out, priors, with_one_point
 from kl.tools.calibration.tables import COLUMNS, read_table
 from kl.tools.kl import main
 from kl.tools.machine_files import find_machine

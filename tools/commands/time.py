@@ -75,10 +75,11 @@ def time_options(command: Command, target: AnyTarget) -> TimeOptions:
     """
     iterations = _trace_iterations(command)
     part, details = _window(command), command.per_layer or command.per_stage or command.intervals
-    if (details or iterations) and not target.has_details:
+    if (details or (iterations and not target.has_trace)) and not target.has_details:
+        trace = "" if target.has_trace else ", --trace"
         raise InputError(
             f"the target {target.name} knows no details of a step{HELP_MARK}"
-            "leave out --per-layer, --per-stage, --trace and --intervals"
+            f"leave out --per-layer, --per-stage{trace} and --intervals"
         )
     return replace(
         step_options(command.timing, target),
