@@ -24,8 +24,8 @@ TORCH_FOR_CPU := https://download.pytorch.org/whl/cpu
 # Where `make docs` puts its pages.
 PAGES := build/docs
 
-.PHONY: install demo reference pictures shown docs chromium browser test test-oldest oracle hunt xdsl-suite lit check format \
-	constraints clean
+.PHONY: install demo reference pictures shown docs chromium browser test test-oldest oracle hunt accuracy xdsl-suite lit \
+	check format constraints clean
 
 install: $(DEVELOPER)
 
@@ -105,6 +105,10 @@ oracle: $(BASE)
 SECONDS ?= 600
 hunt: install
 	$(BIN)/python tests/hunt/hunt.py --seconds $(SECONDS)
+
+# docs/accuracy.md from measured points: steps are compiled, constants fitted and all errors made anew.
+accuracy: install
+	$(BIN)/python benchmarks/accuracy.py --compile --fit --markdown
 
 # xDSL's own FileCheck files with `xdsl-opt` and with `kl-opt`: what the one passes, the other must.
 xdsl-suite: install

@@ -6,12 +6,13 @@ entry point of the group `kl.targets`, which names a `Target` (`docs/adding.md`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import ExpertSharding, Granularity, IrLevel, Orchestration
+from .calibration import Calibration, MeasuredStep
 from .floorplans import Floorplan, NetworkLoads
 from .intervals import Intervals
 from .routing import Routing
@@ -268,6 +269,8 @@ class Target(Generic[M, P]):
     """What a program uses of a resource minus what there is, by the resource."""
     terms: Callable[[M], Mapping[str, int]] = _terms
     """What expressions over a machine may name."""
+    calibrate: Callable[[M, Sequence[MeasuredStep]], Calibration] | None = None
+    """Fit constants of a machine to measured steps, where that can be."""
     objection: Callable[[Choice], TargetError | None] = lambda choice: None
     """What of a choice has no meaning on such a machine."""
     whole_machines: bool = False

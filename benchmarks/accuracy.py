@@ -24,8 +24,8 @@ import accuracy_judge as judge
 import accuracy_sn40l as sn40l
 from accuracy_points import COLUMNS, Point, table
 
+from kl.backends.calibration import SUMMARY_COLUMNS, Summary
 from kl.dialects.machine import SN40L
-from kl.tools.calibration.errors import SUMMARY_COLUMNS, Summary
 
 PAGE = Path(__file__).parents[1] / "docs/accuracy.md"
 PEERS = {"aiconfigurator": "AIConfigurator 0.12.0", "genz": "GenZ 0.0.16"}
@@ -69,7 +69,8 @@ def _summary(*, held_out: bool) -> Summary:
 
 
 def _one_point(fits: gpu.Fits) -> Summary:
-    return Summary.of(error for errors in fits.one_point.values() for error in errors)
+    """Each point by the mean size of its errors, over the points that may be known."""
+    return Summary.of(error for errors in fits.one_point.values() for error in gpu.by_point(errors))
 
 
 def _peer(name: str) -> Summary:

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from kl.backends.sequence.constants import OF_A_MACHINE, Constant, Observation, Values, predicted
 from kl.backends.sequence.costs import StepWork
-from kl.backends.sequence.program import Program, dump_program, load_program
+from kl.backends.sequence.fitting import fitted, groups_of, held_out, priors, with_one_point
+from kl.backends.sequence.program import load_program
 from kl.dialects.sequence_machine import H100, SequenceMachine
-from kl.tools.calibration.constants import OF_A_MACHINE, Constant, Observation, Values, predicted
-from kl.tools.calibration.fitting import fitted, groups_of, held_out, priors, with_one_point
+from kl.tools.calibration.steps import program_of
 from kl.tools.calibration.tables import Model
-from kl.tools.calibration.works import step_of
 from kl.tools.machine_files import find_machine
+from kl.tools.universe import find_target
 
 DATA = Path(__file__).parent / "data"
 STEPS, FITS = DATA / "gpu_steps.json", DATA / "gpu_constants.json"
@@ -107,12 +110,11 @@ def rows() -> tuple[Row, ...]:
 
 def compile_steps() -> None:
     """Compile the steps of all points anew, and keep them: a program a line."""
-    largest = {"memory_bytes": machine("b200").memory_bytes}
+    target, largest = find_target("sequence"), dict(machine("b200").items())
     lines: dict[str, str] = {}
     for row in rows():
         if row.key not in lines:
-            work = step_of(row.asked, CONTEXT)
-            text = dump_program(Program(work, machine("b200").with_values({"sockets": row.tp, **largest})))
+            text = target.dump(program_of(target, largest, row.asked, CONTEXT))
             lines[row.key] = json.dumps(json.loads(text), separators=(",", ":"))
             print(row.key, flush=True)
     body = ",\n".join(f"{json.dumps(key)}:{text}" for key, text in lines.items())
@@ -171,6 +173,16 @@ def fit() -> Fits:
         one_point[known.group] += [one.error for one in rest]
     errors = {group: tuple(found) for group, found in one_point.items()}
     return Fits(COMMAND, fitted(points, its, priors(its)), by_group, errors)
+
+
+def by_point(errors: Sequence[float]) -> list[float]:
+    """The mean size of each point's errors, of those of `Fits.one_point`: all but the known one, n times."""
+    count = math.isqrt(len(errors)) + 1
+    found: list[list[float]] = [[] for _ in range(count)]
+    for number, error in enumerate(errors):
+        known, place = divmod(number, count - 1)
+        found[place + (place >= known)].append(abs(error))
+    return [statistics.mean(its) for its in found]
 
 
 def keep(fits: Fits) -> None:

@@ -84,5 +84,6 @@ SEQUENCE_TARGET = Target[SequenceMachine, "Program"](
     has_trace=True,
     whole_machines=True,
     default_level=0,
+    calibrate=_late("calibration", "calibrate"),
     objection=objection,
 )

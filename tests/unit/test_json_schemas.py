@@ -82,9 +82,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.kl").write_text(EMPTY)
     (tmp_path / "observed.kl").write_text(OBSERVED)
+    (tmp_path / "steps.csv").write_text(STEPS)
     return tmp_path
 
 
+STEPS = "model,batch,context,milliseconds,group\nllama3_tiny,1,64,0.9,a\nllama3_tiny,4,64,0.9,b\n"
 DETAILS = ("--per-layer", "--per-stage", "--intervals", "--window", "20000:22000")
 RUNS = {
     "time": [
@@ -105,6 +107,7 @@ RUNS = {
     "compile": [[MINI, "--memory", "--floorplan", "--ir-after-all"], ["empty.kl"], [MINI, "-o", "x.mlir"]],
     "import": [[str(EXAMPLES / "qwen3_tiny.json")]],
     "machines": [[], ["b200"]],
+    "calibrate": [["steps.csv", "--machine", "h100"], ["steps.csv", "--machine", "h100", "-o", "x.toml"]],
     "examples": [[]],
     "explore": [
         [str(SCENARIOS / "branin.json"), "--function", f"{FUNCTIONS}branin", "--budget", "6"],

@@ -1,92 +1,76 @@
-"""A machine calibrated to a user's table: the fit, its errors, and the machine as a file."""
+"""A machine calibrated to a user's table, and the machine as a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...dialects.sequence_machine import SequenceMachine
+from xdsl.dialects.builtin import ModuleOp
+
+from ...backends.calibration import Calibration, Summary
 from ..described_machines import Described, described
 from ..examples import examples
+from ..universe import find_target
 from ..values import HELP_MARK, InputError
-from .constants import OF_A_MACHINE, Constant, Observation, applies, calibrated, rebased
-from .errors import Summary
-from .fitting import Prediction, fitted, groups_of, held_out, predictions, priors
+from .steps import measured_steps
 from .tables import read_table
-from .works import TARGET, observations
 
 
 @dataclass(frozen=True)
 class Session:
-    """A calibrated machine, and how far it is off."""
+    """A machine before and behind its calibration."""
 
     base: Described
-    """The machine as it was."""
-    table: str
-    constants: tuple[Constant, ...]
-    """Those on which some step depends."""
-    values: Mapping[str, float]
-    machine: SequenceMachine
-    in_sample: tuple[Prediction, ...]
-    held_out: tuple[Prediction, ...]
-    """Each group by constants fitted to the others; empty where there is one group."""
+    found: Calibration
 
     @property
     def changed(self) -> Mapping[str, str]:
         """The parameters that are fitted, each with where it comes from."""
-        count = len(self.in_sample)
         before = {one.name: one.value for one in self.base.parameters}
         return {
-            one.parameter: f"Fitted: by kl calibrate to {count} measured steps; "
+            one.parameter: f"Fitted: by kl calibrate to {len(self.found.steps)} measured steps; "
             f"{before[one.parameter]:,} in {self.base.name}"
-            for one in self.constants
+            for one in self.found.constants
         }
+
+    @property
+    def in_sample(self) -> Summary:
+        """The errors by constants that are fitted to all steps."""
+        return Summary.of(one.error for one in self.found.steps)
+
+    @property
+    def held_out(self) -> Summary | None:
+        """The errors by constants without a step's group; None for one group."""
+        errors = [one.held_out_error for one in self.found.steps if one.held_out_error is not None]
+        return Summary.of(errors) if errors else None
 
     @property
     def groups(self) -> Iterator[tuple[str, Summary]]:
         """The errors of each group that was held out."""
-        for group in groups_of([one.observation for one in self.held_out]):
-            yield group, Summary.of(one.error for one in self.held_out if one.observation.group == group)
+        for group in dict.fromkeys(one.measured.group for one in self.found.steps):
+            its = [one.held_out_error for one in self.found.steps if one.measured.group == group]
+            if errors := [error for error in its if error is not None]:
+                yield group, Summary.of(errors)
 
 
 def calibrate(name: str, table: str) -> Session:
     """A machine, by its name or file, fitted to the steps of a table.
 
-    Raises: InputError for a machine of another class, a table that is wrong, and without scipy; OSError.
+    Raises: InputError for a machine whose class has nothing to fit, and a table that is wrong; TargetError
+        without scipy; OSError.
     """
     base = described(name)
-    if base.kind != TARGET:
+    target = find_target(base.kind)
+    if target.calibrate is None:
         raise InputError(
-            f"machine '{name}' is of the class {base.kind}{HELP_MARK}"
-            f"kl calibrate fits machines of the class {TARGET}; `kl machines` lists some"
+            f"machine '{name}' is of the class {base.kind}, of which nothing is fitted to steps{HELP_MARK}"
+            "give a machine of the class sequence; `kl machines` lists some"
         )
-    machine = SequenceMachine(**{one.name: one.value for one in base.parameters})
+    values = {one.name: one.value for one in base.parameters}
     known = {one.name for one in examples("model")}
-    seen = observations(table, read_table(table, known.__contains__), machine)
-    return fit_session(base, table, seen, machine)
-
-
-def fit_session(
-    base: Described, table: str, seen: tuple[Observation, ...], machine: SequenceMachine
-) -> Session:
-    """The fit of a machine to measured steps.
-
-    Raises: InputError without scipy.
-    """
-    constants = tuple(
-        one for one in rebased(OF_A_MACHINE, machine) if any(applies(one, step) for step in seen)
-    )
-    values = fitted(seen, constants, priors(constants))
-    several = len(groups_of(seen)) > 1
-    return Session(
-        base,
-        table,
-        constants,
-        values,
-        calibrated(machine, constants, values),
-        tuple(predictions(seen, constants, values)),
-        tuple(held_out(seen, constants)) if several else (),
-    )
+    steps = measured_steps(table, read_table(table, known.__contains__), target, values)
+    machine = target.machine(ModuleOp([])).with_values(values)
+    return Session(base, target.calibrate(machine, steps))
 
 
 def machine_text(session: Session) -> str:
@@ -94,8 +78,8 @@ def machine_text(session: Session) -> str:
     sources = {one.name: one.source for one in session.base.parameters} | dict(session.changed)
     lines = [
         f"# {session.base.name}, calibrated by `kl calibrate`.",
-        f'class = "{TARGET}"',
-        *(f"{name} = {value:_}" for name, value in session.machine.items()),
+        f'class = "{session.base.kind}"',
+        *(f"{name} = {value:_}" for name, value in session.found.machine.items()),
         "",
         "[sources]",
         *(f"{name} = {_quoted(source)}" for name, source in sources.items()),

@@ -124,7 +124,7 @@ def read_table(path: str, known: Callable[[str], bool]) -> tuple[Measurement, ..
         _check_columns(path, reader.fieldnames or ())
         rows = [_Row(path, reader.line_num, cells) for cells in reader]
     except csv.Error as error:
-        raise InputError(f"{shown_path(path)}: row {reader.line_num}: {error}") from None
+        raise InputError(f"{shown_path(path)}: row {reader.line_num + 1}: {error}") from None
     if not rows:
         raise InputError(f"{shown_path(path)} has no rows{HELP_MARK}give a row for each measured step")
     return tuple(_measurement(row, known) for row in rows)

@@ -12,7 +12,6 @@ from ..output import write_file
 from ..terminal import print_json
 
 if TYPE_CHECKING:
-    from ..calibration.fitting import Prediction
     from ..calibration.session import Session
 
 
@@ -49,71 +48,54 @@ def run(command: Command) -> int:
 
 
 def _document(session: Session, output: str) -> dict[str, Any]:
-    unseen = {one.observation.name: one for one in session.held_out}
+    found, held_out = session.found, session.held_out
     return {
         "version": JSON_VERSION,
         "machine": session.base.name,
         "output": output,
-        "constants": [
-            {
-                "name": one.name,
-                "parameter": one.parameter,
-                "prior": one.prior,
-                "factor": one.factor,
-                "value": session.values[one.name],
-            }
-            for one in session.constants
-        ],
+        "constants": [asdict(one) for one in found.constants],
         "rows": [
             {
-                "row": one.observation.name.removeprefix("row "),
-                "group": one.observation.group,
-                "measured_seconds": one.observation.seconds,
+                "row": int(one.measured.name.removeprefix("row ")),
+                "group": one.measured.group,
+                "measured_seconds": one.measured.seconds,
                 "seconds": one.seconds,
                 "error": one.error,
-                "held_out_error": unseen[one.observation.name].error if unseen else None,
+                "held_out_error": one.held_out_error,
             }
-            for one in session.in_sample
+            for one in found.steps
         ],
-        "in_sample": asdict(_summary(session.in_sample)),
-        "held_out": asdict(_summary(session.held_out)) if session.held_out else None,
+        "in_sample": asdict(session.in_sample),
+        "held_out": None if held_out is None else asdict(held_out),
         "groups": {group: asdict(summary) for group, summary in session.groups},
     }
 
 
-def _summary(found: tuple[Prediction, ...]) -> Any:
-    from ..calibration.errors import Summary
-
-    return Summary.of(one.error for one in found)
-
-
 def _print(session: Session, output: str) -> None:
-    from ..calibration.errors import SUMMARY_COLUMNS
+    from ...backends.calibration import SUMMARY_COLUMNS
     from ..terminal import print_table
 
-    unseen = {one.observation.name: f"{one.error:+.1%}" for one in session.held_out}
     rows = [
         (
-            one.observation.name,
-            one.observation.group,
-            f"{one.observation.seconds * 1e3:.3f}",
+            one.measured.name,
+            one.measured.group,
+            f"{one.measured.seconds * 1e3:.3f}",
             f"{one.seconds * 1e3:.3f}",
             f"{one.error:+.1%}",
-            unseen.get(one.observation.name, "-"),
+            "-" if one.held_out_error is None else f"{one.held_out_error:+.1%}",
         )
-        for one in session.in_sample
+        for one in session.found.steps
     ]
     print_table(("step", "group", "measured ms", "fitted ms", "error", "held out"), rows, (0, 1))
     print()
-    errors = [("fitted to all", *_summary(session.in_sample).cells)]
+    errors = [("fitted to all", *session.in_sample.cells)]
     errors += [(f"without {group}", *summary.cells) for group, summary in session.groups]
     print_table(("errors", *SUMMARY_COLUMNS), errors, (0,))
     print()
     constants = [
-        (one.name, one.parameter, f"{one.prior:.4g}", f"{session.values[one.name]:.4g}")
-        for one in session.constants
+        (one.name, one.parameter, f"{one.prior:.4g}", f"{one.value:.4g}") for one in session.found.constants
     ]
     print_table(("constant", "parameter", "before", "fitted"), constants, (0, 1))
-    if not session.held_out:
+    if session.held_out is None:
         print("\nthere is one group, so nothing is held out: give the column group two values or more")
     print(f"\nkl time MODEL --machine {output}")

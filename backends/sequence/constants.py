@@ -1,6 +1,6 @@
 """What is fitted to measurements: a few constants, each with what is known of it before.
 
-The form of the model is in `backends/sequence/costs.py`; nothing here changes it.
+The form of the model is in `costs.py`; nothing here changes it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...backends.sequence.costs import Conditions, StepWork, step_seconds
 from ...dialects.sequence_machine import SequenceMachine
+from .costs import Conditions, StepWork, step_seconds
 
 Values = Mapping[str, float]
 """What constants are, by their names."""

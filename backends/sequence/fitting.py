@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..values import HELP_MARK, InputError
+from ..targets import TargetError
 from .constants import Constant, Observation, Values, applies, predicted, timed
 
 NOISE = 0.05
@@ -37,7 +37,7 @@ def fitted(observations: Sequence[Observation], constants: Sequence[Constant], s
     Minimised is the sum of (log(ours / measured) / NOISE)² and, for each constant, (log(value / prior) /
     log(factor))².
 
-    Raises: InputError without scipy.
+    Raises: TargetError without scipy.
     """
     least_squares = _least_squares()
     seen = [(one, [its for its in constants if applies(its, one)]) for one in observations]
@@ -84,8 +84,8 @@ def _least_squares() -> Callable[..., Any]:
     try:
         from scipy.optimize import least_squares
     except ImportError:
-        raise InputError(
-            f"fitting needs scipy, which is not installed{HELP_MARK}pip install 'kernel-looping[calibrate]'"
+        raise TargetError(
+            "fitting needs scipy, which is not installed", way_out="pip install 'kernel-looping[calibrate]'"
         ) from None
     return least_squares
 
