@@ -40,4 +40,4 @@ RULES: Mapping[str, Rule] = {
     **STORED,
     **VIEWS,
 }
-"""Each operation of `nn` and `collective` that computes."""
+"""Each of our operations that computes."""

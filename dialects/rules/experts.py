@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
-from .rule import Call, Rule, expect, expect_index_type, expect_kept, expect_shape
+from .rule import Call, Rule, expect, expect_index_type, expect_shape
 from .shapes import gathered_shape
 
 
@@ -16,12 +16,6 @@ def _distinct_types(call: Call) -> None:
     expect(experts * parts >= ids[1], f"{ids[1]} of {experts * parts} experts")
     expect_shape(call, (min(experts, prod(ids)),))
     expect_index_type(call, experts, "experts")
-
-
-def _own_experts_types(call: Call) -> None:
-    expect_kept(call, "own_experts")
-    experts = call.number("experts")
-    expect(experts > 0, f"each socket has {experts} experts")
 
 
 def slice_shape(stack: tuple[int, ...], result: tuple[int, ...], along: int) -> tuple[int, ...]:
@@ -42,7 +36,6 @@ def _gather_slices_types(call: Call) -> None:
 
 
 EXPERTS: Mapping[str, Rule] = {
-    "collective.own_experts": Rule("i", "i", _own_experts_types, needs={"experts": "integer"}),
     "nn.distinct": Rule("i", "i", _distinct_types, needs={"experts": "integer"}, may={"parts": "integer"}),
     "nn.gather_slices": Rule("ni", "n", _gather_slices_types, needs={"along": "integer"}),
 }

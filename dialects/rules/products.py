@@ -8,7 +8,8 @@ from math import prod
 from .rule import Call, Rule, expect, expect_same_elements, expect_shape
 
 
-def _lookup_types(call: Call) -> None:
+def lookup_types(call: Call) -> None:
+    """Rows of a table by their ids, of a part of a table as well; it raises a RuleError."""
     ids, table = call.shapes()
     expect(len(ids) < 2, f"ids are {ids}; embedding takes one dimension, [batch], or a scalar")
     expect(len(table) == 2, f"table is {table}; embedding takes [rows, hidden]")
@@ -55,8 +56,7 @@ def _head_matmul_flops(call: Call) -> int:
 
 
 PRODUCTS: Mapping[str, Rule] = {
-    "collective.sharded_embedding": Rule("if", "f", _lookup_types, may={"rows": "integer"}),
-    "nn.embedding": Rule("if", "f", _lookup_types),
+    "nn.embedding": Rule("if", "f", lookup_types),
     "nn.head_matmul": Rule(
         "ff", "f", _head_matmul_types, _head_matmul_flops, (0, 1), may={"transposed": "flag"}
     ),
