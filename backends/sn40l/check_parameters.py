@@ -9,7 +9,6 @@ from .errors import ProgramError, require
 from .kernel import Unit
 from .program import Program, Region
 from .region_weights import check_weight
-from .units import Gather
 
 _WRITTEN = ("state", "value")
 """The kinds of regions that calls may write."""
@@ -86,8 +85,8 @@ def _check_use(call: Call, unit: Unit, sockets: int) -> None:
     argument = call.arguments[unit.memory]
     if unit.writes:
         _check_written(call, unit, argument)
-    if isinstance(unit, Gather):
-        _check_table(unit, argument.region, sockets)
+    fault = unit.fault(argument.region.whole, argument.region.shard_axis, sockets)
+    require(not fault, fault)
 
 
 def _check_written(call: Call, unit: Unit, argument: Argument) -> None:
@@ -103,14 +102,3 @@ def _check_written(call: Call, unit: Unit, argument: Argument) -> None:
         given = "a slice" if argument.slice is not None else f"a stack of {len(argument.regions)}"
         whole = argument.slice is None and len(argument.regions) == 1
         require(whole, f"it writes {given} of value '{region.name}', which one call writes as a whole")
-
-
-def _check_table(unit: Gather, table: Region, sockets: int) -> None:
-    """That rows are numbered as those of the whole table, and are as much split."""
-    given, wanted = unit.rows(sockets), (*table.whole.shape, 1)[0]
-    require(given == wanted, f"it knows {given} rows, the whole of region '{table.name}' has {wanted}")
-    split = table.shard_axis == 0
-    rows = (
-        f"its rows are {'' if unit.sharded else 'not '}split over the sockets, those of region '{table.name}'"
-    )
-    require(unit.sharded == split, f"{rows} are {'' if split else 'not'}")

@@ -11,9 +11,10 @@ from random import Random
 import pytest
 
 from kl.backends.sn40l.address import packed
+from kl.backends.sn40l.covered import Covered
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.units import AddressPattern
-from kl.backends.sn40l.units.covered import Covered, covered_by
+from kl.backends.sn40l.units.covering import covered_by
 from kl.backends.tensors import TensorSpec
 from kl.dialects.loop_tree import Loop
 from kl.dialects.tiles import last_tile
