@@ -56,7 +56,7 @@ class Judged:
         return self.text(seed).encode()
 
     def answer(self, seed: int) -> tuple[bytes, Ending]:
-        """Judge the input of a seed within limits of time and memory; an error that is none of it is wrong."""
+        """Judge the input of a seed within limits of time and memory; an error of ours is wrong."""
         found = list[Judgement]()
 
         def body() -> int:

@@ -203,7 +203,7 @@ def model_text(random: Random) -> str:
     vocab, tied = random.choice((7, 10, 16)), random.random() < 0.3
     is_token = random.random() < 0.7
     lines = ["model random", "", f"dtype {sizes.dtype}", "", "constant frequencies[1] = [0.3]"]
-    lines += [f"weight table[{vocab}, {sizes.hidden}]"] + ["weight head[%d, %d]" % (sizes.hidden, vocab)] * (
+    lines += [f"weight table[{vocab}, {sizes.hidden}]"] + [f"weight head[{sizes.hidden}, {vocab}]"] * (
         not tied
     )
     for kind in kinds:

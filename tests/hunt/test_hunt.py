@@ -1,4 +1,4 @@
-"""A short hunt with fixed seeds: inputs of all kinds end in an answer or in one message; the long one is
+"""A short hunt with fixed seeds: inputs from outside end in an answer or in one message; the long one is
 `make hunt`."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from hunt import hunt
-from kinds import KINDS
+from kinds import KINDS, Kind
 from mutations import JSON_MUTATIONS, TEXT_MUTATIONS, mutated
 from watching import CPU_SECONDS, watched
 
@@ -17,8 +17,9 @@ COUNT = 12
 """Inputs of each kind: a quarter of a minute in all."""
 
 
-def test_inputs_of_all_kinds_end_in_an_answer_or_a_message():
-    tallies = hunt([*KINDS], dict.fromkeys(KINDS, 0), 300.0, 1, COUNT)
+def test_inputs_from_outside_end_in_an_answer_or_a_message():
+    kinds = [name for name, kind in KINDS.items() if isinstance(kind, Kind)]
+    tallies = hunt(kinds, dict.fromkeys(kinds, 0), 300.0, 1, COUNT)
     assert {kind: tally.found for kind, tally in tallies.items() if tally.found} == {}
     assert {tally.inputs for tally in tallies.values()} == {COUNT}
 
