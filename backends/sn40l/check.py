@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ...dialects.vocabulary import CALL, REGION_KINDS, TIERS
+from .check_experts import check_experts
 from .check_machine import check_memory, check_resident_weights, check_units
 from .check_pace import check_pace
 from .check_parameters import check_parameters
@@ -125,18 +126,19 @@ def _check_kernel(kernel: Kernel, sockets: int) -> None:
         require(latency >= 0, f"channel '{channel.name}' has a latency of {latency} cycles")
         if channel.tile is not None:
             require_extents(channel.tile, f"channel '{channel.name}'")
-    for unit in kernel.units:
-        try:
-            _check_unit(kernel, unit, sockets)
-        except ProgramError as error:
-            raise ProgramError(f"{unit}: {error.message}", unit.location) from None
+    # What a kind asks of the units around it takes their counts for right.
+    for check in (lambda unit: unit.check_counts(), lambda unit: _check_unit(kernel, unit, sockets)):
+        for unit in kernel.units:
+            try:
+                check(unit)
+            except ProgramError as error:
+                raise ProgramError(f"{unit}: {error.message}", unit.location) from None
     unused = kernel.tree.unused(unit.runs(kernel) for unit in kernel.units)
     require(unused is None, f"no unit runs in loop '{unused}'")
     _check_ends(kernel)
 
 
 def _check_unit(kernel: Kernel, unit: Unit, sockets: int) -> None:
-    unit.check_counts()
     _check_rate(kernel, unit)
     count = len(kernel.channels)
     for port in (*unit.takes(kernel), *unit.puts(kernel)):
@@ -239,6 +241,7 @@ CHECKS = (
     Check("pace", "no stage and no channel is faster than its body and its place let it be", check_pace),
     Check("parameters", "a parameter is a region, a slice or a stack, of its type", check_parameters),
     Check("streams", "streams walk along their parameter's tensor and touch all of it", check_streams),
+    Check("experts", "stacks that ids name slices of have as many as there are ids", check_experts),
     Check("schedule", "inputs, values, lives and tokens are those of the commands", check_schedule),
     Check("sockets", "what the host reads is the same on all sockets", check_sockets),
 )

@@ -9,7 +9,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
-from places import Place, places, put, value_at
+from places import Path, Place, places, put, value_at
 
 from kl.backends.meanings import KNOWN
 from kl.backends.tensors import ELEMENT_BYTES
@@ -67,6 +67,17 @@ class Document:
             found.setdefault(place.field, []).append(place)
         return found
 
+    @cached_property
+    def by_path(self) -> Mapping[Path, str]:
+        """The fields by where they are."""
+        return {place.path: place.field for place in self.places}
+
+    def field(self, path: Path) -> str:
+        """The field of what is at a place, or around it where it is none by itself, as a unit's kind."""
+        while path and path not in self.by_path:
+            path = path[:-1]
+        return self.by_path.get(path, "Program")
+
     def copy(self) -> Any:
         """A program to change."""
         return json.loads(json.dumps(self.program))
@@ -90,18 +101,23 @@ class Mutant:
 
     def differences(self, before: Any) -> list[str]:
         """What was changed of a document, each with both values."""
-        return [*_differences(before, self.program, "program")]
+        found: list[str] = []
+        for path in differences(before, self.program):
+            old, new = (json.dumps(value_at(one, path))[:200] for one in (before, self.program))
+            found.append(f"{'.'.join(map(str, path))}: {old} -> {new}")
+        return found
 
 
-def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
+def differences(before: Any, after: Any, path: Path = ()) -> Iterator[Path]:
+    """The places where two documents differ, each as near to what differs as both have it."""
     if isinstance(before, dict) and isinstance(after, dict) and before.keys() == after.keys():
         for key in before:
-            yield from _differences(before[key], after[key], f"{path}.{key}")
+            yield from differences(before[key], after[key], (*path, key))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from _differences(one, other, f"{path}[{number}]")
+            yield from differences(one, other, (*path, number))
     elif before != after:
-        yield f"{path}: {json.dumps(before)[:200]} -> {json.dumps(after)[:200]}"
+        yield path
 
 
 def mutant(random: Random, document: Document) -> Mutant:
@@ -109,13 +125,14 @@ def mutant(random: Random, document: Document) -> Mutant:
     while True:
         changed = document.copy()
         edit = random.choice(EDITS)
-        fields = edit(random, document, changed)
-        if fields and changed != document.program:
-            return Mutant(changed, edit.__name__.strip("_"), fields)
+        edit(random, document, changed)
+        found = [*differences(document.program, changed)]
+        if found:
+            return Mutant(changed, edit.__name__, tuple(sorted({document.field(path) for path in found})))
 
 
-Edit = Callable[[Random, Document, Any], tuple[str, ...]]
-"""Changes a copy of a document; gives the fields, none where it found nothing to change."""
+Edit = Callable[[Random, Document, Any], None]
+"""Changes a copy of a document, if it finds something to change."""
 
 
 def _place(random: Random, document: Document) -> Place:
@@ -127,76 +144,71 @@ def _place(random: Random, document: Document) -> Place:
     return random.choice(document.by_field[field])
 
 
-def one(random: Random, document: Document, changed: Any) -> tuple[str, ...]:
+def one(random: Random, document: Document, changed: Any) -> None:
     """Another value in one place."""
     place = _place(random, document)
     put(changed, place.path, other_value(random, document, place))
-    return (place.field,)
 
 
-def two(random: Random, document: Document, changed: Any) -> tuple[str, ...]:
+def two(random: Random, document: Document, changed: Any) -> None:
     """Other values in two places of one object, or of one kernel."""
     first = _place(random, document)
     depth = random.choice((2, len(first.path) - 1))
     near = [p for p in document.places if p.path[:depth] == first.path[:depth] and p.path != first.path]
     if not near:
-        return ()
+        return
     second = random.choice(near)
     ordered = sorted((first, second), key=lambda place: len(place.path), reverse=True)
     for place in ordered:
         put(changed, place.path, other_value(random, document, place))
-    return tuple(sorted({first.field, second.field}))
 
 
-def swap(random: Random, document: Document, changed: Any) -> tuple[str, ...]:
+def swap(random: Random, document: Document, changed: Any) -> None:
     """Two places of a field, or of fields that refer to the same kind of things, change their values."""
     first = _place(random, document)
     second = random.choice(document.family(first))
     short, long = sorted((first.path, second.path), key=len)
     if long[: len(short)] == short:
-        return ()
+        return
     one, other = value_at(document.program, first.path), value_at(document.program, second.path)
     put(changed, first.path, other)
     put(changed, second.path, one)
-    return tuple(sorted({first.field, second.field}))
 
 
-def everywhere(random: Random, document: Document, changed: Any) -> tuple[str, ...]:
+def everywhere(random: Random, document: Document, changed: Any) -> None:
     """All places that refer to the same, or say the same, change their value together."""
     place = _place(random, document)
     old, new = value_at(document.program, place.path), other_value(random, document, place)
     if isinstance(old, list | dict) and not place.field.endswith("tensor"):
-        return ()
+        return
     for one in document.family(place):
         if value_at(document.program, one.path) == old:
             put(changed, one.path, new)
-    return (place.field,)
 
 
-def renumber(random: Random, document: Document, changed: Any) -> tuple[str, ...]:
+def renumber(random: Random, document: Document, changed: Any) -> None:
     """All that refers to one thing refers to another, and the other way round: both ends of two channels."""
     place = _place(random, document)
     family = document.family(place)
     old, new = value_at(document.program, place.path), value_at(document.program, random.choice(family).path)
     if isinstance(old, list | dict) or old == new:
-        return ()
+        return
     for one in family:
         here = value_at(document.program, one.path)
         if here in (old, new):
             put(changed, one.path, new if here == old else old)
-    return (place.field,)
 
 
 SPECS = (".tensor", ".tile", ".argument", ".result", ".table", "states[]")
 
 
-def tensors(random: Random, document: Document, changed: Any) -> tuple[str, ...]:
+def tensors(random: Random, document: Document, changed: Any) -> None:
     """One extent or the element type of a tensor, wherever a tensor is like it: shapes still fit."""
     specs = [place for place in document.places if place.field.endswith(SPECS)]
     place = random.choice(specs)
     old = value_at(document.program, place.path)
     if old is None:
-        return ()
+        return
     new, shape = json.loads(json.dumps(old)), [*old["shape"]]
     if shape and random.random() < 0.7:
         axis = random.randrange(len(shape))
@@ -208,10 +220,9 @@ def tensors(random: Random, document: Document, changed: Any) -> tuple[str, ...]
     for one in specs:
         if value_at(document.program, one.path) == old and (everywhere_ or one.scope == place.scope):
             put(changed, one.path, new)
-    return (place.field,)
 
 
-def moved(random: Random, document: Document, changed: Any) -> tuple[str, ...]:
+def moved(random: Random, document: Document, changed: Any) -> None:
     """A region and all arguments that point to it, or into it."""
     place = random.choice(document.by_field["Region.address"])
     region = value_at(document.program, place.path[:-1])
@@ -223,7 +234,6 @@ def moved(random: Random, document: Document, changed: Any) -> tuple[str, ...]:
         address = value_at(document.program, one.path)
         if first <= address < first + size:
             put(changed, one.path, address + distance)
-    return ("Region.address", "LoadArguments.addresses[]")
 
 
 EDITS: Sequence[Edit] = (*(one,) * 12, *(swap,) * 4, two, two, everywhere, renumber, renumber, tensors, moved)

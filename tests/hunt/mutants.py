@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from random import Random
 
-from edits import Mutant, mutant
+from edits import CHANNELS, VALUES, Mutant, mutant
 from judging import FINDINGS, MODEL, UNPROVEN, Verdict, judge
 from originals import NAMES, Original, original
 from watching import Ending, watched
@@ -20,9 +20,20 @@ SAID = (
     *("Region.transposed", "Region.stacked", "Region.rows", "Region.columns", "Region.layers"),
     *("Region.values", "Region.stored", "Region.name", "LoadArguments.addresses", "Program.inputs"),
     *("Program.outputs", "Observe.label", "Observe.region", "Loop.count"),
+    *("AddressPattern.pass_stride", "AddressPattern.outer_strides", "AddressPattern.start"),
+    *(
+        "AddressPattern.parameter",
+        "Gather.parameter",
+        "Program.regions",
+        "Program.commands",
+        *CHANNELS,
+        *VALUES,
+    ),
 )
-"""What the model says, and nothing but the model: a program with something else there is a right program of
-another model. Only a comparison with the model finds it."""
+"""What the model says, and nothing but the model: operations and constants, where weights come from, how many
+layers there are, which slices they read, and which of several values of one type go where. A program with
+something else there, which all checks let pass, is a right program of another model. Only a comparison with
+the model finds it."""
 
 CONSISTENT = "tensors"
 """The edit that gives all tensors of a kind another type or extent: what fits then is another model, too."""

@@ -14,13 +14,14 @@ an equivalent one. It drops
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from kl.backends.sn40l.kernel import Kernel, Unit
 from kl.backends.sn40l.program import Execute, LoadArguments, Observe, Program, Region
-from kl.backends.sn40l.units import AddressPattern, Stage
+from kl.backends.sn40l.units import AddressPattern, Index, Stage
 from kl.backends.sn40l.units.stage import InputPort, Instruction
+from kl.dialects.vocabulary import CALL, STEP
 
 CHANNEL_FIELDS = frozenset(
     {"channel", "channels", "done", "ids", "init", "next", "final", "current", "made", "source"}
@@ -116,7 +117,7 @@ def _pointed(program: Program, regions: Mapping[str, str], address: int, number:
     return address
 
 
-Paces = Mapping[str, int]
+Paces = Sequence[tuple[str, int]]
 
 
 def _paces(program: Program) -> Mapping[str, Paces]:
@@ -126,8 +127,8 @@ def _paces(program: Program) -> Mapping[str, Paces]:
 
 def _pace(kernel: Kernel) -> Paces:
     stages = [unit for unit in kernel.units if isinstance(unit, Stage)]
-    found = {f"{stage.name} {field}": getattr(stage, field) for stage in stages for field in PACE}
-    return found | {f"channel {one.name}": one.latency_cycles for one in kernel.channels}
+    found = [(f"{stage.name} {field}", getattr(stage, field)) for stage in stages for field in PACE]
+    return [*found, *((f"channel {one.name}", one.latency_cycles) for one in kernel.channels)]
 
 
 def _faster(kernel: Kernel, known: Mapping[str, Paces]) -> Any:
@@ -137,11 +138,13 @@ def _faster(kernel: Kernel, known: Mapping[str, Paces]) -> Any:
 
 
 def _is_slow(mine: Paces, was: Paces) -> bool:
-    """Whether nothing is faster, by names, or in order where these are others."""
-    if mine.keys() == was.keys():
-        return all(mine[name] >= was[name] for name in was)
-    pairs = zip(mine.values(), was.values(), strict=False)
-    return len(mine) == len(was) and all(a >= b for a, b in pairs)
+    """Whether nothing is faster: of what has one name, or in order."""
+    if len(mine) != len(was):
+        return False
+    pairs = (zip(sorted(mine), sorted(was), strict=True), zip(mine, was, strict=True))
+    by_name, in_order = ([*one] for one in pairs)
+    same_names = all(a[0] == b[0] for a, b in by_name)
+    return any(all(a[1] >= b[1] for a, b in one) for one in ([by_name] if same_names else []) + [in_order])
 
 
 def _kernel(kernel: Kernel, arguments: Sequence[Any], paces: Mapping[str, Paces], *, named: bool) -> Any:
@@ -149,13 +152,12 @@ def _kernel(kernel: Kernel, arguments: Sequence[Any], paces: Mapping[str, Paces]
     numbers, alike = dict[int, Any](), dict(_alike(kernel))
     if named:
         numbers = {number: channel.name for number, channel in enumerate(kernel.channels)}
-    units = [
-        (unit.name if named else "", _unit(unit, kernel, numbers, alike, pointed)) for unit in kernel.units
-    ]
+    inside = [_Inside(kernel, unit, numbers, alike, pointed) for unit in kernel.units]
+    units = [(one.unit.name if named else "", _unit(one.unit, one)) for one in inside]
     if named:
         units.sort(key=repr)
     tiles = [(number, kernel.channels[one].tile) for one, number in numbers.items()]
-    loops = [(loop.name, loop.count, loop.inside) for loop in kernel.loops]
+    loops = [(_rate(loop.name, kernel), loop.count, _rate(loop.inside, kernel)) for loop in kernel.loops]
     parameters = sorted(zip(pointed, (one.tensor for one in kernel.parameters), strict=True), key=repr)
     return loops, parameters, sorted(tiles, key=repr), units, _faster(kernel, paces)
 
@@ -171,23 +173,18 @@ def _alike(kernel: Kernel) -> Iterator[tuple[int, int]]:
             yield from ((channel, min(channels)) for channel in channels)
 
 
-def _unit(
-    unit: Unit, kernel: Kernel, numbers: dict[int, Any], alike: Mapping[int, int], pointed: Sequence[Any]
-) -> Any:
-    left = {*LABELS, *CHOICES, "rate", *(PACE if isinstance(unit, Stage) else ())}
-    return (
-        unit.kind,
-        unit.runs(kernel),
-        [
-            (
-                field.name,
-                _fact(field.name, getattr(unit, field.name), _Inside(kernel, unit, numbers, alike, pointed)),
-            )
-            for field in fields(unit)
-            if field.name not in left and not (field.name == "body" and isinstance(unit, Stage))
-        ],
-        _body(unit) if isinstance(unit, Stage) else None,
-    )
+def _rate(rate: str, kernel: Kernel) -> str:
+    """A rate; loops are called by their number, but for that of decode steps."""
+    names = [loop.name for loop in kernel.loops]
+    return rate if rate in (CALL, STEP) else f"loop {names.index(rate)}"
+
+
+def _unit(unit: Unit, inside: _Inside) -> Any:
+    if isinstance(unit, Stage):
+        return unit.kind, _rate(unit.runs(inside.kernel), inside.kernel), _stage(unit, inside)
+    names = [one.name for one in fields(unit) if one.name not in {*LABELS, *CHOICES, "rate"}]
+    facts = [(name, _fact(name, getattr(unit, name), inside)) for name in names]
+    return unit.kind, _rate(unit.runs(inside.kernel), inside.kernel), facts
 
 
 @dataclass(frozen=True)
@@ -217,6 +214,8 @@ def _fact(name: str, value: Any, inside: _Inside) -> Any:
         return _pattern(value, inside)
     if isinstance(value, InputPort) and value.gathered == value.slices == 1:
         return inside.channel(value.channel), value.argument, value.period
+    if isinstance(value, Index) and value.slots_per_tile == 1:
+        value = replace(value, axis=0)  # slots lie along none
     if isinstance(value, tuple):
         found = [_fact(name, one, inside) for one in value]
         return sorted(found, key=repr) if name in ALIKE else found
@@ -243,13 +242,15 @@ def _pattern(pattern: AddressPattern, inside: _Inside) -> Any:
     )
 
 
-def _body(stage: Stage) -> Any:
+def _stage(stage: Stage, inside: _Inside) -> Any:
     """What each output and each next state is made of."""
-    first = len(stage.inputs) + len(stage.states)
-    made: list[Any] = [*range(first)]
+    made: list[Any] = [("input", _fact("inputs", port, inside)) for port in stage.inputs]
+    made += [("state", number, spec) for number, spec in enumerate(stage.states)]
     for instruction in stage.body:
         made.append(_made(instruction, made))
-    return [made[port.value] for port in stage.outputs], [made[one] for one in stage.next_states]
+    outputs = [(inside.channel(port.channel), port.period, made[port.value]) for port in stage.outputs]
+    work = stage.firings, stage.flops, stage.wide_flops
+    return work, sorted(outputs, key=repr), [made[one] for one in stage.next_states]
 
 
 def _made(instruction: Instruction, made: list[Any]) -> Any:

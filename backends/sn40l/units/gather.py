@@ -80,6 +80,7 @@ class Gather(Unit):
         require(ids.dtype in ("i32", "i64"), f"its indices are {ids}; they must be i32 or i64")
         require(len(self.table.shape) > 0, f"its table is a {self.table}, it has no rows")
         require(not self.sharded or sockets > 1, "its rows are split over sockets, and there is one")
+        require(self.whole_rows != 0, "its whole table has 0 rows")
         parts = self.table.shape[0] * (sockets if self.sharded else 1)
         rows = self.rows(sockets)
         require(
