@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .examples import package_folder
-from .machines import GROUP
+from .machine_files import GROUP
 from .universe import multiverse
 from .values import HELP_MARK, InputError
 

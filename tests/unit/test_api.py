@@ -101,7 +101,7 @@ def names_of(kind: type) -> Iterator[str]:
 
 def test_keywords_are_the_options_of_the_command():
     assert {*Keywords.__annotations__} == {*names_of(CompilerOptions)} - {"input", "json"}
-    own = {"input", "json", "position", "orchestration", "experts", "steps_per_call"}
+    own = {"input", "json", "position", "orchestration", "experts", "steps_per_call", "machines"}
     assert {*CompareKeywords.__annotations__} == {*names_of(ComparisonOptions)} - own
 
 
