@@ -18,9 +18,9 @@ from functools import cache
 from pathlib import Path
 
 from kl.backends.sequence.constants import OF_A_MACHINE, Constant, Observation, Values, predicted
-from kl.backends.sequence.costs import StepWork
 from kl.backends.sequence.fitting import fitted, groups_of, held_out, priors, with_one_point
 from kl.backends.sequence.program import load_program
+from kl.backends.sequence.work import StepWork
 from kl.dialects.sequence_machine import H100, SequenceMachine
 from kl.tools.calibration.steps import program_of
 from kl.tools.calibration.tables import Model

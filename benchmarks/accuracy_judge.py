@@ -15,7 +15,8 @@ import accuracy_gpu as gpu
 from models import timed
 
 from kl.backends.sequence.constants import calibrated
-from kl.backends.sequence.costs import Conditions, StepWork, step_amount, step_seconds
+from kl.backends.sequence.costs import Conditions, step_amount, step_seconds
+from kl.backends.sequence.work import StepWork
 from kl.backends.targets import Choice
 from kl.dialects.sequence_machine import SequenceMachine
 from kl.tools.calibration.steps import UNFUSED, program_of

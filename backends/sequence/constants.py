@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...dialects.sequence_machine import SequenceMachine
-from .costs import Conditions, StepWork, step_seconds
+from .costs import Conditions, step_seconds
+from .work import StepWork
 
 Values = Mapping[str, float]
 """What constants are, by their names."""

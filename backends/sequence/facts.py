@@ -18,10 +18,10 @@ from ...dialects import kernel, nn
 from ...dialects.module_machine import sockets_of
 from ...dialects.operation import ComputeOp, Fusion, SocketExchangeOp, fusion_of
 from ...dialects.tensors import shape_of, size_bytes_of
-from ...dialects.vocabulary import FusionRole
+from ...dialects.vocabulary import EXCHANGES, FusionRole
 from ..targets import TargetError
-from .costs import Exchange, Kernel, Phase, StepWork
 from .operations import cache_read, is_free, product_of, quantised_operands, read_bytes
+from .work import Exchange, Kernel, Phase, StepWork
 
 WAITS: tuple[FusionRole, ...] = (
     "projection",
@@ -228,7 +228,7 @@ def _handed_on(ops: Iterable[ComputeOp], inside: set[ComputeOp]) -> Iterator[SSA
 
 
 def _exchange(op: SocketExchangeOp) -> Exchange:
-    kind = op.name.partition(".")[2]
-    if kind not in ("all_reduce", "all_gather"):
+    kind = next((known for known in EXCHANGES if op.name.partition(".")[2] == known), None)
+    if kind is None:
         raise TargetError(f"no machine of this class knows how long {op.name} takes")
     return Exchange(kind, size_bytes_of(op.x))

@@ -12,7 +12,7 @@ from ...dialects.nn_compute import TableLookupOp
 from ...dialects.operation import ComputeOp
 from ...dialects.tensors import element_type_of, shape_of, size_bytes_of
 from ..targets import TargetError
-from .costs import CacheRead, Product
+from .work import CacheRead, Product
 
 STORED: Mapping[str, str] = {"f8e4m3": "fp8", "f4e2m1": "fp4"}
 """The formats of weights that are multiplied as they are stored, by rows that are quantised on the way; those

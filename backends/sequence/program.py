@@ -14,7 +14,7 @@ from ...dialects.sequence_machine import H100, SequenceMachine
 from ...dialects.sizes import exact_bytes_text
 from ..json_text import json_text
 from ..targets import TargetError
-from .costs import Phase, StepWork
+from .work import Phase, StepWork
 
 T = TypeVar("T")
 FORMAT = "kl-sequence"

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..tables import Table, bytes_text, share_text, time_text
 from ..targets import Progress, Roofline, TargetError, TimeOptions, Timing
-from .costs import Amount, Conditions, Cost, Kernel, call_cost, step_amount, step_cost, total_amount
+from .costs import Amount, Conditions, Cost, call_cost, step_amount, step_cost, total_amount
 from .program import Program
+from .work import Kernel
 
 LEGEND = (
     "on a sequence of kernels unfused is launch by launch; fused, looped and single are persistent kernels, "

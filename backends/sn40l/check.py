@@ -19,7 +19,8 @@ from .check_sockets import check_sockets
 from .check_streams import check_streams
 from .check_work import check_work
 from .errors import ProgramError, require, require_extents, require_parts
-from .kernel import Kernel, Port, Unit
+from .kernel import Kernel, Unit
+from .ports import Port
 from .program import Execute, LoadArguments, LoadProgram, Observe, Program, Region
 
 

@@ -20,13 +20,13 @@ from .binding import Bound
 from .ending import Ending
 from .errors import HazardError
 from .idling import Reasons
-from .kernel import Channel, Port, Unit
+from .kernel import Channel, Unit
 from .memory import Data, MemoryMap
+from .ports import Port
 from .servers import Calendar, Exchange, Server
 
 EMPTY = -1
 """Tag of a slot without a token."""
-
 NEVER = -1
 """Firing of a port that has nothing left to do."""
 

@@ -69,7 +69,10 @@ def test_a_pass_imports_no_pass():
 
 
 ASKS = {
-    "looping": {"memory": {"layout.gap_in_stack"}, "units": {"traffic.shortage", "traffic.too_large"}},
+    "looping": {
+        "memory": {"layout.gap_in_stack"},
+        "units": {"traffic.shortage", "traffic.too_large", "traffic.too_many"},
+    },
     "memory": {"units": {"resident_weights.is_resident", "traffic.traffic_bytes"}},
     "pacing": {
         "units": {

@@ -18,10 +18,10 @@ from measures import (
 )
 
 TREE = Tree(Path(__file__).parents[2])
-MOST_CODE_LINES = 41_500
-MOST_FILES = 460
+MOST_CODE_LINES = 46_000
+MOST_FILES = 524
 MOST_LINES_OF_A_FILE = 300
-MOST_FILES_NAMING_A_KIND = {"carry": 5, "gather": 11, "collective": 14, "counter": 6}
+MOST_FILES_NAMING_A_KIND = {"carry": 5, "gather": 11, "collective": 17, "counter": 6}
 MOST_HELPER_LINES_OF_LOOP_KERNELS = 700
 MOST_NAMESPACE_READS = 1
 MOST_ROOMS, MOST_ARROWS = 15, 25

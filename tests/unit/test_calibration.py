@@ -22,17 +22,9 @@ from kl.backends.sequence.constants import (
     predicted,
     rebased,
 )
-from kl.backends.sequence.costs import (
-    CacheRead,
-    Conditions,
-    Exchange,
-    Kernel,
-    Phase,
-    Product,
-    StepWork,
-    step_seconds,
-)
+from kl.backends.sequence.costs import Conditions, step_seconds
 from kl.backends.sequence.fitting import fitted, held_out, priors, with_one_point
+from kl.backends.sequence.work import CacheRead, Exchange, Kernel, Phase, Product, StepWork
 from kl.dialects.sequence_machine import H100, SequenceMachine
 from kl.tools.calibration.tables import COLUMNS, read_table
 from kl.tools.kl import main

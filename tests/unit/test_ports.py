@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kl.backends.sn40l.kernel import Kernel, Port
+from kl.backends.sn40l.kernel import Kernel
+from kl.backends.sn40l.ports import Port
 from kl.backends.sn40l.units import Carry, Gate, InputPort, OutputPort
 from kl.backends.tensors import TensorSpec
 from kl.dialects.loop_tree import Placement

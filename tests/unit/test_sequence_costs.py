@@ -7,13 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from kl.backends.sequence.costs import (
-    CacheRead,
     Conditions,
-    Exchange,
-    Kernel,
-    Phase,
-    Product,
-    StepWork,
     best_exchange,
     call_cost,
     smooth_maximum,
@@ -21,6 +15,7 @@ from kl.backends.sequence.costs import (
     step_cost,
     step_seconds,
 )
+from kl.backends.sequence.work import CacheRead, Exchange, Kernel, Phase, Product, StepWork
 from kl.dialects.sequence_machine import H100, SequenceMachine
 
 hypothesis = pytest.importorskip("hypothesis")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kl.backends.sequence.costs import StepWork
 from kl.backends.sequence.facts import step_work
+from kl.backends.sequence.work import StepWork
 from kl.dialects.sequence import SequenceMachineAttr, sequence_machine_of
 from kl.tools.kl import main
 from kl.tools.lowering import KlDefaultPass

@@ -17,7 +17,7 @@ from operator import sub
 from ..engine import KernelRun
 from ..firing import UnitRun
 from ..idling import InFlightState
-from ..kernel import Port
+from ..ports import Port
 from ..servers import Action
 from ..units.common import ServedRun
 from ..units.indexed import IndexedLoadRun

@@ -10,7 +10,8 @@ from ....dialects.vocabulary import STEP, Rate
 from ...tensors import Array
 from ..errors import ProgramError, require
 from ..firing import NEVER, Place
-from ..kernel import Kernel, Port, Unit
+from ..kernel import Kernel, Unit
+from ..ports import Port
 from .common import PipelineRun
 from .store import Store
 

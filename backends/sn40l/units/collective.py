@@ -11,7 +11,8 @@ from ....dialects.vocabulary import ALGORITHMS, EXCHANGES
 from ...tensors import Array, TensorSpec
 from ..errors import ProgramError, require, require_parts
 from ..firing import Place
-from ..kernel import Channel, Kernel, Port, Unit
+from ..kernel import Channel, Kernel, Unit
+from ..ports import Port
 from ..servers import Sent
 from .common import ServedRun, Transfer
 
@@ -37,6 +38,7 @@ class Collective(Unit):
 
     op_name: ClassVar[str] = "dataflow.collective"
     named_by_inputs: ClassVar[bool] = True
+    makes_equal: ClassVar[bool] = True
 
     @property
     def firings_per_pass(self) -> int:

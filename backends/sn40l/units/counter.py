@@ -11,7 +11,8 @@ from ...tensors import Array
 from ..binding import Arguments, Bound
 from ..errors import require
 from ..firing import Place
-from ..kernel import Kernel, Port, Unit
+from ..kernel import Kernel, Unit
+from ..ports import Port
 from .common import PipelineRun
 from .patterns import require_scalar, require_tiles
 

@@ -12,8 +12,9 @@ from ..binding import Arguments, Bound
 from ..covered import Covered
 from ..errors import HazardError, ProgramError, require, require_extents
 from ..firing import Place
-from ..kernel import Kernel, Port, Unit
+from ..kernel import Kernel, Unit
 from ..memory import Data
+from ..ports import Port
 from .common import StreamRun
 from .patterns import AddressPattern, require_parameter, require_tiles
 
@@ -50,6 +51,10 @@ class Gather(Unit):
         same = table.tensor == self.table
         require(same, f"its table is a {self.table}, '{table.name}' a {table.tensor}")
         return Covered(1, 0, tuple((loop.count, 0) for loop in kernel.tree.path(self.runs(kernel))))
+
+    @property
+    def own_of_socket(self) -> str:
+        return "rows of other sockets" if self.sharded else ""
 
     @property
     def row(self) -> TensorSpec:

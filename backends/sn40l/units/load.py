@@ -12,8 +12,9 @@ from ...tiles import filled_up
 from ..binding import Arguments, Bound
 from ..covered import Covered
 from ..errors import ExecutionError, require
-from ..kernel import Kernel, Port, Unit
+from ..kernel import Kernel, Unit
 from ..memory import Data
+from ..ports import Port
 from .common import StreamRun
 from .covering import covered_in
 from .index import Index, emit_index

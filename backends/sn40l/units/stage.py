@@ -11,7 +11,8 @@ from ...tensors import Array, TensorSpec
 from ...tiles import joined, sliced
 from ..errors import ExecutionError, ProgramError, require
 from ..firing import Place
-from ..kernel import Channel, Kernel, Port, Unit
+from ..kernel import Channel, Kernel, Unit
+from ..ports import Port
 from .body import Instruction, Work, checked_values, work_of
 from .common import PipelineRun
 
@@ -129,6 +130,11 @@ class Stage(Unit):
     @property
     def work(self) -> tuple[int, int, int]:
         return self.flops, self.wide_flops, self.ii_cycles
+
+    @property
+    def own_of_socket(self) -> str:
+        own = (one.operation for one in self.body if one.operation in OF_A_SOCKET)
+        return f"what {operation} gives" if (operation := next(own, None)) else ""
 
     @property
     def periods(self) -> tuple[int, ...]:

@@ -13,8 +13,9 @@ from ..binding import Arguments, Bound
 from ..covered import Covered
 from ..errors import ExecutionError, ProgramError
 from ..firing import Place
-from ..kernel import Kernel, Port, Unit
+from ..kernel import Kernel, Unit
 from ..memory import Data
+from ..ports import Port
 from .common import StreamRun
 from .covering import covered_in
 from .patterns import AddressPattern, emit_pattern, require_tiles, require_tokens
