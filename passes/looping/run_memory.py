@@ -110,8 +110,13 @@ class RunConflict:
 
 def run_conflicts(uses: Sequence[RunUse], rounds: int) -> Iterator[RunConflict]:
     """The conflicts between uses of one memory, given in program order within a round."""
+    kept = set[Hashable]()
     for one, other in combinations_with_replacement(uses, 2):
+        likeness = one.access, other.access, one.argument == other.argument, one is other
+        if likeness in kept:
+            continue
         if not _is_conflict(one, other, rounds):
+            kept.add(likeness)
             continue
         counts = range(1, rounds + 1)
         least = counts[bisect_left(counts, True, key=lambda count: _is_conflict(one, other, count))]
