@@ -71,11 +71,15 @@ def calls_of(program: Program) -> Iterator[Call]:
         yield Call(number, loaded, kernel, tuple(found), location)
 
 
-def _has_slices(region: Region, slice_: TensorSpec) -> bool:
-    """Whether a region is a stack of such slices; one of an input or a value alone is no stack."""
-    shape = region.tensor.shape
-    is_stack = shape[:1] > (1,) or (shape != () and region.kind in ("weight", "state"))
-    return is_stack and shape[1:] == slice_.shape
+_STACKED = ("weight", "state")
+"""The kinds of regions that layers have slices of, or that make stacks."""
+
+
+def _slice_at(region: Region, slice_: TensorSpec, offset: int) -> int | None:
+    """The number of the slice that begins so many bytes behind the begin of a region; None if none does."""
+    shape, (number, rest) = region.tensor.shape, divmod(offset, slice_.size_bytes)
+    is_stack = region.kind in _STACKED and shape != () and shape[1:] == slice_.shape
+    return number if is_stack and rest == 0 and number < shape[0] else None
 
 
 def _argument(parameter: Parameter, address: int, alive: Alive, where: str, location: str) -> Argument:
@@ -88,15 +92,15 @@ def _argument(parameter: Parameter, address: int, alive: Alive, where: str, loca
     if whole.dtype == tensor.dtype:
         if offset == 0 and whole.shape == tensor.shape:
             return Argument((region,))
-        if _has_slices(region, tensor) and offset % tensor.size_bytes == 0:
-            return Argument((region,), offset // tensor.size_bytes)
+        if (number := _slice_at(region, tensor, offset)) is not None:
+            return Argument((region,), number)
         if offset == 0 and tensor.shape[1:] == whole.shape and tensor.shape[:1] > (1,):
             parts = tuple(islice(alive.row_from(address), tensor.shape[0]))
             like = all((r.tensor, r.kind, r.tier) == (whole, region.kind, region.tier) for r in parts)
-            if len(parts) == tensor.shape[0] and like:
+            if len(parts) == tensor.shape[0] and like and region.kind in _STACKED:
                 return Argument(parts)
     raise ProgramError(
-        f"{what} byte {offset} of region '{region.name}', a {whole}; a parameter is a region, a slice of one "
-        "along its first axis, or as many regions of one type in a row",
+        f"{what} byte {offset} of region '{region.name}', a {whole}; a parameter is a region, a slice of a "
+        "weight or a state along its first axis, or as many regions of one type in a row",
         location,
     )

@@ -9,7 +9,6 @@ from .errors import ProgramError, require
 from .kernel import Unit
 from .program import Program, Region
 from .region_weights import check_weight
-from .units import Gather
 
 _WRITTEN = ("state", "value")
 """The kinds of regions that calls may write."""
@@ -31,6 +30,7 @@ def check_parameters(program: Program) -> None:
         _check_region(region, program.machine.pmu_bytes)
     for call in calls_of(program):
         where = f"command {call.command} executes '{call.kernel.name}'"
+        _check_slices(call, where)
         for unit in call.kernel.units:
             try:
                 _check_use(call, unit, program.machine.sockets)
@@ -63,6 +63,17 @@ def _check_region(region: Region, pmu_bytes: int) -> None:
         )
 
 
+def _check_slices(call: Call, where: str) -> None:
+    """That all stacks of a call are sliced at one index, as `kernel.call` has one."""
+    first: Argument | None = None
+    for one in call.arguments:
+        if one.slice is not None:
+            first = first or one
+            here, there = (f"{each.slice} of '{each.region.name}'" for each in (first, one))
+            same = first.slice == one.slice
+            require(same, f"{where} with slice {here} and slice {there}; a call has one index", call.location)
+
+
 def _check_use(call: Call, unit: Unit, sockets: int) -> None:
     for number in unit.positions:
         region, parameter = call.arguments[number].region, call.kernel.parameters[number]
@@ -74,8 +85,8 @@ def _check_use(call: Call, unit: Unit, sockets: int) -> None:
     argument = call.arguments[unit.memory]
     if unit.writes:
         _check_written(call, unit, argument)
-    if isinstance(unit, Gather):
-        _check_table(unit, argument.region, sockets)
+    fault = unit.fault(argument.region.whole, argument.region.shard_axis, sockets)
+    require(not fault, fault)
 
 
 def _check_written(call: Call, unit: Unit, argument: Argument) -> None:
@@ -91,14 +102,3 @@ def _check_written(call: Call, unit: Unit, argument: Argument) -> None:
         given = "a slice" if argument.slice is not None else f"a stack of {len(argument.regions)}"
         whole = argument.slice is None and len(argument.regions) == 1
         require(whole, f"it writes {given} of value '{region.name}', which one call writes as a whole")
-
-
-def _check_table(unit: Gather, table: Region, sockets: int) -> None:
-    """That rows are numbered as those of the whole table, and are as much split."""
-    given, wanted = unit.rows(sockets), table.whole.shape[0]
-    require(given == wanted, f"it knows {given} rows, the whole of region '{table.name}' has {wanted}")
-    split = table.shard_axis == 0
-    rows = (
-        f"its rows are {'' if unit.sharded else 'not '}split over the sockets, those of region '{table.name}'"
-    )
-    require(unit.sharded == split, f"{rows} are {'' if split else 'not'}")

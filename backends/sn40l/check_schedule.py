@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .arguments import Call, calls_of
-from .errors import require
-from .program import Execute, LoadArguments, LoadProgram, Observe, Program
+from .errors import ProgramError, require
+from .program import Execute, LoadArguments, LoadProgram, Observe, Program, Region
 from .step_facts import Use, lifetimes, tokens_made
+
+_CACHE = ("batch", "heads", "context", "head_dim")
+"""The axes of a cache, or of a slice of a stack of them."""
 
 
 def check_schedule(program: Program) -> None:
@@ -61,7 +64,7 @@ def _check_loads(program: Program) -> None:
 
 def _check_idle(waiting: Sequence[tuple[int, str]]) -> None:
     for number, what in waiting:
-        require(False, f"command {number} {what}, and no call runs with it")
+        raise ProgramError(f"command {number} {what}, and no call runs with it")
 
 
 def _check_values(program: Program, calls: Sequence[Call]) -> None:
@@ -81,10 +84,19 @@ def _check_values(program: Program, calls: Sequence[Call]) -> None:
             said = f"command {written} writes it" if name in writers else "none writes it"
             what = f"command {number} reads value '{name}'"
             require(written < number, f"{what}, and {said}", location)
-    for name, kind in kinds.items():
-        require(kind != "value" or name in writers, f"value '{name}' is written by no command")
-        idle = kind == "state" and name in read and name not in writers
-        require(not idle, f"state '{name}' is read, and written by no command, so it is zeros in every step")
+    for region in program.regions:
+        name, is_written = region.name, region.name in writers
+        require(region.kind != "value" or is_written, f"value '{name}' is written by no command")
+        if region.kind == "state" and name in read and not is_written:
+            _check_zeros(region)
+
+
+def _check_zeros(state: Region) -> None:
+    """That a state which nothing writes is a cache: a layer may attend to one and append nothing."""
+    rank, layers = len(state.tensor.shape), ("layers", *_CACHE) if state.stacked else _CACHE
+    what = f"state '{state.name}', a {state.tensor}, is read and written by no command, so it is zeros"
+    may = rank == len(layers) or (not state.stacked and rank == len(_CACHE) + 1)
+    require(may, f"{what}; only a cache [{', '.join(layers)}] may be")
 
 
 def _reads(program: Program, calls: Sequence[Call]) -> Iterator[tuple[int, str, str]]:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from ...dialects.vocabulary import STEP
 from ..tensors import TensorSpec
+from .covered import Covered
 from .errors import ProgramError, require
 from .kernel import Kernel, Unit
 from .program import Program
 from .units import Load, Store
-from .units.covered import Covered
 
 
 def check_streams(program: Program) -> None:

@@ -19,11 +19,11 @@ from ...dialects.loop_tree import Loop, LoopTree, Placement, program_order
 from ...dialects.vocabulary import CALL, Rate
 from ..tensors import TensorSpec
 from .binding import Arguments, Bound
+from .covered import Covered
 from .errors import require
 
 if TYPE_CHECKING:
     from .numbering import Numbering
-    from .units.covered import Covered
 
 
 @dataclass(frozen=True)
@@ -217,6 +217,10 @@ class Unit(ABC):
     def rows(self, sockets: int) -> int | None:
         """It reads rows by their number, of so many on all sockets together; None of a unit that does not."""
         return None
+
+    def fault(self, whole: TensorSpec, split: int | None, sockets: int) -> str:
+        """What is wrong where it reads a part of a tensor, split along an axis; empty where nothing is."""
+        return ""
 
     def bind(self, kernel: Kernel, index: int, arguments: Arguments) -> Bound:
         """What the arguments of a call decide, of the unit at `index`.

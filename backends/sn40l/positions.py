@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..targets import TargetError
 from .kernel import Kernel
 from .program import Program, Region
-from .units import Counter, Gather, Load, Store
+from .units import Store
 
 
 def context_length(program: Program) -> int | None:
@@ -30,28 +30,27 @@ def _caches(program: Program) -> Iterator[tuple[int, bool]]:
     for kernel in program.kernels:
         for unit in kernel.units:
             if isinstance(unit, Store) and unit.pattern.position_parameter is not None:
-                yield unit.pattern.room(kernel, unit) or 1, unit.pattern.ring is not None
+                yield unit.room(kernel) or 1, unit.pattern.ring is not None
 
 
 def _rows_by_position(program: Program) -> int | None:
     """How many positions the tables have rows for of which a row is read by position; None without such."""
-    sockets = program.machine.sockets
-    rows = (
-        unit.rows(sockets)
-        for kernel in program.kernels
-        for unit in kernel.units
-        if isinstance(unit, Gather) and _is_position(kernel, unit.ids)
-    )
-    return min(rows, default=None)
+    found: list[int] = []
+    for kernel in program.kernels:
+        for unit in kernel.units:
+            rows = unit.rows(program.machine.sockets)
+            if rows is not None and any(_is_position(kernel, port.channel) for port in unit.takes(kernel)):
+                found.append(rows)
+    return min(found, default=None)
 
 
 def _is_position(kernel: Kernel, channel: int) -> bool:
     """Whether a channel brings the position, as it is given or counted."""
     makers = (unit for unit in kernel.units if any(port.channel == channel for port in unit.puts(kernel)))
     maker = next(makers, None)
-    if isinstance(maker, Load):
-        return kernel.parameters[maker.memory].tensor.shape == ()
-    return isinstance(maker, Counter)
+    if maker is None or maker.memory is None:
+        return maker is not None and maker.positions != ()
+    return kernel.parameters[maker.memory].tensor.shape == ()
 
 
 def check_position(program: Program, position: int) -> None:

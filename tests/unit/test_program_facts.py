@@ -32,9 +32,7 @@ def with_unit(program: Program, number: int, unit: Any) -> Program:
 
 def changed(value: Any, *, is_count: bool = False) -> Iterator[Any]:
     """A number, or each of a tuple of them, changed."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         yield from (value + by for by in ((-1, 1) if is_count else BYTES))
     if isinstance(value, tuple):
         for place, one in enumerate(value):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from ...tensors import Array, TensorSpec
 from ..address import packed
 from ..binding import Arguments, Bound
+from ..covered import Covered
 from ..errors import HazardError, ProgramError, require, require_extents
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import StreamRun
-from .covered import Covered
 from .patterns import AddressPattern, require_parameter, require_tiles
 
 if TYPE_CHECKING:
@@ -87,6 +87,15 @@ class Gather(Unit):
         require(self.sharded or self.whole_rows is None, f"{rows} rows of a whole table that is not split")
         require_extents(self.table, "its table")
         require_tiles(kernel, self.channels, TensorSpec((*ids.shape, *self.row.shape), self.table.dtype))
+
+    def fault(self, whole: TensorSpec, split: int | None, sockets: int) -> str:
+        given, rows = self.rows(sockets), whole.shape[0]
+        if given != rows:
+            return f"it knows {given} rows, the whole of its table, a {whole}, has {rows}"
+        if self.sharded != (split == 0):
+            here, there = ("" if one else "not " for one in (self.sharded, split == 0))
+            return f"its rows are {here}split over the sockets, those of its table are {there}split"
+        return ""
 
     @staticmethod
     def emit(op: GatherOp, numbering: Numbering) -> Gather:

@@ -10,11 +10,12 @@ from ....dialects.vocabulary import STEP
 from ...tensors import Array
 from ...tiles import filled_up
 from ..binding import Arguments, Bound
+from ..covered import Covered
 from ..errors import ExecutionError, require
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import StreamRun
-from .covered import Covered, covered_by_index
+from .covering import covered_in
 from .index import Index, emit_index
 from .patterns import AddressPattern, emit_pattern, require_scalar, require_tiles, require_tokens
 
@@ -81,10 +82,7 @@ class Load(Unit):
         return (*self.pattern.positions, *gate)
 
     def covers(self, kernel: Kernel) -> Covered:
-        if self.index is None:
-            return self.pattern.covers(kernel, self)
-        parameter, loops = kernel.parameters[self.memory], kernel.tree.path(self.runs(kernel))
-        return covered_by_index(self.pattern, self.index, parameter.tensor, parameter.name, loops)
+        return covered_in(kernel, self, self.pattern, self.index)
 
     @property
     def channels_in_place(self) -> tuple[int, ...]:

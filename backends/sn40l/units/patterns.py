@@ -11,9 +11,8 @@ from ....dialects.vocabulary import STEP
 from ...tensors import TensorSpec
 from ..address import Layout, Level, Ring, Walk
 from ..binding import Arguments
-from ..errors import ProgramError, require, require_extents
+from ..errors import require, require_extents
 from ..kernel import Kernel, Unit
-from .covered import Covered, covered_by
 
 if TYPE_CHECKING:
     from xdsl.ir import SSAValue
@@ -81,24 +80,6 @@ class AddressPattern:
     def positions(self) -> tuple[int, ...]:
         """The parameter of its position, if it has one."""
         return () if self.position_parameter is None else (self.position_parameter,)
-
-    def covers(self, kernel: Kernel, unit: Unit) -> Covered:
-        """What the stream of a unit touches of its parameter's tensor.
-
-        Raises: ProgramError where that is not what the tensor's extents ask for.
-        """
-        parameter, loops = kernel.parameters[self.parameter], kernel.tree.path(unit.runs(kernel))
-        return covered_by(self, parameter.tensor, parameter.name, loops)
-
-    def room(self, kernel: Kernel, unit: Unit) -> int | None:
-        """How many positions there are where the stream of a unit goes by position.
-
-        None where its strides are not those of its parameter's tensor, which a check refuses.
-        """
-        try:
-            return self.covers(kernel, unit).positions
-        except ProgramError:
-            return None
 
     @property
     def overhang(self) -> int:

@@ -10,12 +10,13 @@ from ....dialects.vocabulary import STEP
 from ...tensors import Array, TensorSpec
 from ...tiles import trimmed
 from ..binding import Arguments, Bound
-from ..errors import ExecutionError
+from ..covered import Covered
+from ..errors import ExecutionError, ProgramError
 from ..firing import Place
 from ..kernel import Kernel, Port, Unit
 from ..memory import Data
 from .common import StreamRun
-from .covered import Covered
+from .covering import covered_in
 from .patterns import AddressPattern, emit_pattern, require_tiles, require_tokens
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Store(Unit):
         return self.pattern.positions
 
     def covers(self, kernel: Kernel) -> Covered:
-        return self.pattern.covers(kernel, self)
+        return covered_in(kernel, self, self.pattern)
 
     def takes(self, kernel: Kernel, gates: Sequence[int] = (0,)) -> tuple[Port, ...]:
         return (Port(self.channel, self.firings_per_call(kernel)),)
@@ -61,10 +62,20 @@ class Store(Unit):
             self._check_position(kernel, arguments.position(self.pattern.position_parameter))
         return Bound(self.pattern.walk(self, kernel, index, arguments))
 
+    def room(self, kernel: Kernel) -> int | None:
+        """How many positions there are where it stores by position.
+
+        None where its strides are not those of its parameter's tensor, which a check refuses.
+        """
+        try:
+            return self.covers(kernel).positions
+        except ProgramError:
+            return None
+
     def _check_position(self, kernel: Kernel, position: int) -> None:
         """Raises: ExecutionError for one that is none of what it stores to, in one of the decode steps."""
         steps = kernel.steps if kernel.tree.is_inside(self.runs(kernel), STEP) else 1
-        room = None if self.pattern.ring is not None else self.pattern.room(kernel, self)
+        room = None if self.pattern.ring is not None else self.room(kernel)
         for here in (position, position + steps - 1):
             if here < 0 or (room is not None and here >= room):
                 known = "0 on" if room is None else f"0 to {room - 1}"

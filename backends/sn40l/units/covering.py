@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import TYPE_CHECKING
 
 from ...tensors import TensorSpec
 from ..address import packed
+from ..covered import Covered
 from ..errors import ProgramError, require
+from ..kernel import Kernel, Unit
+from .patterns import AddressPattern
 
 if TYPE_CHECKING:
     from ....dialects.loop_tree import Loop
     from .index import Index
-    from .patterns import AddressPattern
-
-
-@dataclass(frozen=True)
-class Covered:
-    """What a stream touches of a tensor: in each pass all of it, or all of one slice along its first axis.
-
-    Slices, and what a pass has of each, come in the order of the tensor's elements.
-    """
-
-    slices: int
-    """The tensor has so many; 1 where a pass touches all of it."""
-    first: int
-    """The slice of the first pass."""
-    moves: tuple[tuple[int, int], ...]
-    """Of each loop around, the outermost first: iterations, and slices that it moves on in each."""
-    positions: int | None = None
-    """A pass has one of so many indices along the axis of positions; None of a stream without a position."""
-
-    @property
-    def passes(self) -> int:
-        """Passes of a call."""
-        return prod(count for count, _ in self.moves)
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """The lowest and the highest slice that it touches."""
-        ends = [(count - 1) * stride for count, stride in self.moves]
-        return self.first + sum(min(0, end) for end in ends), self.first + sum(max(0, end) for end in ends)
-
-    @property
-    def order(self) -> str:
-        """The slices in words."""
-        moves = "".join(f", {count} times {stride} further" for count, stride in self.moves if count > 1)
-        return f"from {self.first} on{moves}"
-
-    def without(self, loops: Iterable[bool]) -> Covered:
-        """What it touches in one iteration of these loops."""
-        rest = (move for move, left_out in zip(self.moves, loops, strict=True) if not left_out)
-        return replace(self, moves=tuple(rest))
-
-    @property
-    def is_once(self) -> bool:
-        """Whether no slice is touched in two passes, as far as the strides tell without looking at each."""
-        reached = 0
-        for stride, count in sorted((abs(stride), count) for count, stride in self.moves if count > 1):
-            if stride <= reached:
-                return False
-            reached += (count - 1) * stride
-        return True
 
 
 @dataclass
@@ -145,6 +97,17 @@ class _Axes:
     def take_all(self, axis: int) -> None:
         """Cover an axis."""
         self.taken[axis] = self.tensor.shape[axis]
+
+
+def covered_in(kernel: Kernel, unit: Unit, pattern: AddressPattern, index: Index | None = None) -> Covered:
+    """What a stream of a kernel covers of its parameter's tensor.
+
+    Raises: ProgramError as `covered_by` does.
+    """
+    parameter, loops = kernel.parameters[pattern.parameter], kernel.tree.path(unit.runs(kernel))
+    if index is None:
+        return covered_by(pattern, parameter.tensor, parameter.name, loops)
+    return covered_by_index(pattern, index, parameter.tensor, parameter.name, loops)
 
 
 def covered_by(pattern: AddressPattern, tensor: TensorSpec, name: str, loops: Sequence[Loop]) -> Covered:
@@ -232,8 +195,9 @@ def _slices(axes: _Axes, pattern: AddressPattern, loops: Sequence[Loop]) -> Cove
     strides = zip(loops, pattern.loop_strides(len(loops)), strict=True)
     moves = [(loop, by if loop.count > 1 else 0) for loop, by in strides]
     has = f"slices of {axes.name}, are {size} bytes long" if size else f"a pass touches all of {axes.name}"
-    for what, by in (("begins", pattern.start), *((f"moves in '{loop.name}'", by) for loop, by in moves)):
-        require(by % size == 0 if size else by == 0, f"it {what} by {by} bytes; {has}")
+    begins = f"begins at byte {pattern.start}", pattern.start
+    for what, by in (begins, *((f"moves {by} bytes in '{loop.name}'", by) for loop, by in moves)):
+        require(by % size == 0 if size else by == 0, f"it {what}; {has}")
     each = tuple((loop.count, by // max(size, 1)) for loop, by in moves)
     covered = Covered(slices, pattern.start // max(size, 1), each)
     low, high = covered.span
