@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
-from ..meanings import OF_A_SOCKET
 from .arguments import Call, calls_of
 from .errors import require
 from .kernel import Kernel, Unit
 from .program import Observe, Program
-from .units import Collective, Gather, Stage
 
 K = TypeVar("K", bound=Hashable)
 
@@ -67,14 +65,8 @@ def _difference(
     unit: Unit, kernel: Kernel, call: Call, channels: dict[int, str], found: dict[str, str]
 ) -> str | None:
     """What makes that which a unit puts differ between sockets; None if nothing does."""
-    if isinstance(unit, Collective):
-        return None
-    if isinstance(unit, Gather) and unit.sharded:
-        return "rows of other sockets"
-    if isinstance(unit, Stage):
-        own = (one.operation for one in unit.body if one.operation in OF_A_SOCKET)
-        if (operation := next(own, None)) is not None:
-            return f"what {operation} gives"
+    if unit.across_sockets is not None:
+        return unit.across_sockets or None
     taken = _first(channels, (port.channel for port in unit.takes(kernel)))
     if taken is not None or unit.memory is None or unit.writes:
         return taken

@@ -210,6 +210,12 @@ class Unit(ABC):
         return 0, 0, 0
 
     @property
+    def across_sockets(self) -> str | None:
+        """What makes that which it puts differ between sockets; "" where all get the same, whatever it takes;
+        None where they get the same if they take the same."""
+        return None
+
+    @property
     def periods(self) -> tuple[int, ...]:
         """It does something every so many firings, which must end with the call."""
         return ()

@@ -38,6 +38,10 @@ class Collective(Unit):
     named_by_inputs: ClassVar[bool] = True
 
     @property
+    def across_sockets(self) -> str | None:
+        return ""
+
+    @property
     def firings_per_pass(self) -> int:
         return self.tiles
 

@@ -52,6 +52,10 @@ class Gather(Unit):
         return Covered(1, 0, tuple((loop.count, 0) for loop in kernel.tree.path(self.runs(kernel))))
 
     @property
+    def across_sockets(self) -> str | None:
+        return "rows of other sockets" if self.sharded else None
+
+    @property
     def row(self) -> TensorSpec:
         """A row of the table."""
         return TensorSpec(self.table.shape[1:], self.table.dtype)

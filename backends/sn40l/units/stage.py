@@ -127,6 +127,11 @@ class Stage(Unit):
         return self.flops, self.wide_flops, self.ii_cycles
 
     @property
+    def across_sockets(self) -> str | None:
+        own = (one.operation for one in self.body if one.operation in OF_A_SOCKET)
+        return next((f"what {operation} gives" for operation in own), None)
+
+    @property
     def periods(self) -> tuple[int, ...]:
         return tuple(port.period for port in (*self.inputs, *self.outputs))
 
