@@ -48,7 +48,7 @@ def _parts(program: Program) -> dict[str, str]:
 def _run(call: Call, found: dict[str, str]) -> None:
     """Add the regions that a call writes with what differs."""
     kernel, channels, known = call.kernel, dict[int, str](), -1
-    while known < len(channels):  # loops carry values back
+    while known < len(channels):  # values go round in loops
         known = len(channels)
         for unit in kernel.units:
             what = _difference(unit, kernel, call, channels, found)
