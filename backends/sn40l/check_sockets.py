@@ -48,7 +48,7 @@ def _parts(program: Program) -> dict[str, str]:
 def _run(call: Call, found: dict[str, str]) -> None:
     """Add the regions that a call writes with what differs."""
     kernel, channels, known = call.kernel, dict[int, str](), -1
-    while known < len(channels):  # loops hand values back
+    while known < len(channels):  # values go round in loops
         known = len(channels)
         for unit in kernel.units:
             what = _difference(unit, kernel, call, channels, found)
@@ -65,10 +65,8 @@ def _difference(
     unit: Unit, kernel: Kernel, call: Call, channels: dict[int, str], found: dict[str, str]
 ) -> str | None:
     """What makes that which a unit puts differ between sockets; None if nothing does."""
-    if unit.makes_equal:
-        return None
-    if own := unit.own_of_socket:
-        return own
+    if unit.across_sockets is not None:
+        return unit.across_sockets or None
     taken = _first(channels, (port.channel for port in unit.takes(kernel)))
     if taken is not None or unit.memory is None or unit.writes:
         return taken

@@ -73,8 +73,6 @@ class Unit(ABC):
     """It says whether something is put into memory."""
     named_by_inputs: ClassVar[bool] = False
     """It says whether what it reads belongs to its name, so that units of one operation are told apart."""
-    makes_equal: ClassVar[bool] = False
-    """It says whether what it puts is the same on all sockets, whatever it takes."""
     leads: ClassVar[int] = 0
     """Of the units of a loop, the first with the highest number says when an iteration begins."""
 
@@ -158,9 +156,10 @@ class Unit(ABC):
         return 0, 0, 0
 
     @property
-    def own_of_socket(self) -> str:
-        """What makes that which it puts another thing on each socket, whatever it takes; empty if nothing."""
-        return ""
+    def across_sockets(self) -> str | None:
+        """What makes that which it puts differ between sockets; "" where all get the same, whatever it takes;
+        None where they get the same if they take the same."""
+        return None
 
     @property
     def periods(self) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ SAID = (
     *("Instruction.operation", "Instruction.operands", "Instruction.attributes", "Region.checkpoint"),
     *("Region.transposed", "Region.stacked", "Region.rows", "Region.columns", "Region.layers"),
     *("Region.values", "Region.stored", "Region.name", "LoadArguments.addresses", "Program.inputs"),
-    *("Program.outputs", "Observe.label", "Observe.region", "Loop.count"),
+    *("Program.outputs", "Observe.label", "Observe.region", "Loop.count", "Carry.stop"),
     *("AddressPattern.pass_stride", "AddressPattern.outer_strides", "AddressPattern.start"),
     *(
         "AddressPattern.parameter",

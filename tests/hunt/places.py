@@ -48,7 +48,7 @@ def _places(hint: Any, value: Any, field: str, path: Path) -> Iterator[Place]:
         return
     if is_dataclass(hint):
         assert isinstance(hint, type), "hints name classes"
-        name = field if hint in NESTED else hint.__name__
+        name = field if hint in NESTED else str(hint.__name__)
         for key, one in _hints(hint).items():
             if key in value:
                 yield from _places(one, value[key], f"{name}.{key}", (*path, key))
@@ -67,8 +67,10 @@ def _meant(hint: Any, value: Any) -> Any:
     if hint is not Unit and get_origin(hint) is not UnionType:
         return hint
     if isinstance(value, dict):
-        choices = KINDS if hint is Unit else [one for one in get_args(hint) if is_dataclass(one)]
-        by_name = {one.__name__: one for one in choices}
+        choices: list[Any] = (
+            [*KINDS] if hint is Unit else [one for one in get_args(hint) if is_dataclass(one)]
+        )
+        by_name: dict[Any, Any] = {one.__name__: one for one in choices}
         return by_name.get(value.get("kind"), choices[0] if len(choices) == 1 else None)
     wanted = tuple if isinstance(value, list) else type(value)
     return next((one for one in get_args(hint) if wanted in (one, get_origin(one))), None)

@@ -38,7 +38,10 @@ class Collective(Unit):
 
     op_name: ClassVar[str] = "dataflow.collective"
     named_by_inputs: ClassVar[bool] = True
-    makes_equal: ClassVar[bool] = True
+
+    @property
+    def across_sockets(self) -> str | None:
+        return ""
 
     @property
     def firings_per_pass(self) -> int:

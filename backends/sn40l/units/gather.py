@@ -53,8 +53,8 @@ class Gather(Unit):
         return Covered(1, 0, tuple((loop.count, 0) for loop in kernel.tree.path(self.runs(kernel))))
 
     @property
-    def own_of_socket(self) -> str:
-        return "rows of other sockets" if self.sharded else ""
+    def across_sockets(self) -> str | None:
+        return "rows of other sockets" if self.sharded else None
 
     @property
     def row(self) -> TensorSpec:

@@ -132,9 +132,9 @@ class Stage(Unit):
         return self.flops, self.wide_flops, self.ii_cycles
 
     @property
-    def own_of_socket(self) -> str:
+    def across_sockets(self) -> str | None:
         own = (one.operation for one in self.body if one.operation in OF_A_SOCKET)
-        return f"what {operation} gives" if (operation := next(own, None)) else ""
+        return next((f"what {operation} gives" for operation in own), None)
 
     @property
     def periods(self) -> tuple[int, ...]:
