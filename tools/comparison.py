@@ -51,6 +51,10 @@ SHARED = (
 """What the document of a variant has of that of `kl time`, as far as the target says it."""
 
 
+ROUNDING = 1e-9
+"""By what share times may differ that are sums of the same parts in another order."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A model in all variants, those that are refused among them."""
@@ -168,6 +172,6 @@ def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]
 def slower_than(result: Timed, results: list[Timed | Refused]) -> tuple[Timed, float] | None:
     """The variant that a slower one is built on, and how many times as long it takes."""
     base = base_of(result.name, results)
-    if base is None or result.step_seconds <= base.step_seconds:
+    if base is None or result.step_seconds <= base.step_seconds * (1 + ROUNDING):
         return None
     return base, result.step_seconds / base.step_seconds

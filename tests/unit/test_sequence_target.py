@@ -392,5 +392,6 @@ def test_compare_says_what_a_level_is_and_refuses_with_reasons(capsys: Capture):
     assert main(["compare", TINY, "--machine", "h100"]) == 0
     out, err = capsys.readouterr()
     assert "-O0 is the default" in out
+    assert "times as long as" not in out
     assert "no weight stays in SRAM" in err + out
     assert "-O3" in out
