@@ -228,7 +228,7 @@ def _handed_on(ops: Iterable[ComputeOp], inside: set[ComputeOp]) -> Iterator[SSA
 
 
 def _exchange(op: SocketExchangeOp) -> Exchange:
-    kind = next((known for known in EXCHANGES if op.name.partition(".")[2] == known), None)
-    if kind is None:
-        raise TargetError(f"no machine of this class knows how long {op.name} takes")
-    return Exchange(kind, size_bytes_of(op.x))
+    for kind in EXCHANGES:
+        if op.name.endswith(f".{kind}"):
+            return Exchange(kind, size_bytes_of(op.x))
+    raise TargetError(f"no machine of this class knows how long {op.name} takes")

@@ -66,10 +66,17 @@ def outcome_of(trial: FrozenTrial, objectives: Sequence[Objective]) -> Outcome:
     """What came of a trial that has ended, be it kept by us or by plain Optuna.
 
     A pruned trial of plain Optuna counts as infeasible: its evaluation was not worth ending.
+
+    Raises: ValueError, KeyError, TypeError for an outcome that we have not kept so.
     """
     kept = trial.user_attrs.get(OUTCOME)
     if isinstance(kept, dict):
-        return kept_outcome(kept)
+        outcome = kept_outcome(kept)
+        if checked(outcome, objectives).status == "failed" != outcome.status:
+            raise ValueError(
+                f"trial {trial.number} has the values {outcome.values} of {len(objectives)} objectives"
+            )
+        return outcome
     slacks = {key: slack for key, slack in trial.constraints.items() if key != INFEASIBLE}
     match trial.state:
         case TrialState.COMPLETE:

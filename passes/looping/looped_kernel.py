@@ -212,18 +212,19 @@ class LoopFitter:
             return None
         likeness = run.likeness, run.tail, loops and loops.shape
         if likeness not in self._troubles:
-            self._troubles[likeness] = self._asked(run, loops or flat_loops(run))
+            self._troubles[likeness] = self._asked(run, loops or flat_loops(run), self.machine)
         if loops is None and self._troubles[likeness] is None:
             self._longest_tails[run.likeness] = run.tail
         return self._troubles[likeness]
 
-    def _asked(self, run: Run, loops: RunLoops) -> str | None:
+    def _asked(self, run: Run, loops: RunLoops, machine: Machine) -> str | None:
         """What the machine has against loops that nothing is known of."""
         kernels = self._of(run)
+        whole = frozenset(kernels)
         for crowd, stages in self._crowds.items():
-            if crowd <= {*kernels}:
-                return too_many(stages, self.machine, "they" if crowd == {*kernels} else "some of them")
-        short = shortage(build_looped_kernel(run, kernels, loops).func, self.machine)
+            if crowd <= whole:
+                return too_many(stages, machine, "they" if crowd == whole else "some of them")
+        short = shortage(build_looped_kernel(run, kernels, loops).func, machine)
         if short is not None and short.stages is not None:
-            self._crowds[frozenset(kernels)] = short.stages
+            self._crowds[whole] = short.stages
         return short and short.reason

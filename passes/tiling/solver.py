@@ -64,10 +64,27 @@ class TiledStage:
         return self.extent // self.slots % tile == 0 and tile % self.multiple == 0
 
 
+LARGEST_FACTOR = 2**20
+"""What is left of a number without smaller factors counts as a prime: no tile is that large."""
+
+
 def divisors(number: int) -> list[int]:
-    """All divisors of a positive number, ascending."""
-    small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
-    return sorted({*small, *(number // d for d in small)})
+    """All divisors of a positive number, ascending.
+
+    Of one above the square of `LARGEST_FACTOR`, those that have all or nothing of the rest that smaller factors
+    leave.
+    """
+    found, rest, factor = [1], number, 2
+    while rest > 1:
+        if factor * factor > rest or factor > LARGEST_FACTOR:
+            factor = rest
+        powers = [1]
+        while rest % factor == 0:
+            rest //= factor
+            powers.append(powers[-1] * factor)
+        found = [one * power for power in powers for one in found]
+        factor += 1
+    return sorted(found)
 
 
 def possible_counts(extent: int, multiple: int, slots: int = 1) -> list[int]:

@@ -336,6 +336,19 @@ def test_a_key_of_dots_is_named(tmp_path: Path, capsys: Capture):
     assert "rope_scaling..." in refused("time", str(path), capsys=capsys)
 
 
+def test_a_method_that_is_a_list_is_named(tmp_path: Path, capsys: Capture):
+    config = json.loads((ROOT / "tests/imports/llama.json").read_text())
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config | {"quantization_config": {"quant_method": ["fp8"]}}))
+    assert "quantization_config.quant_method is" in refused("time", str(path), capsys=capsys)
+
+
+def test_an_outcome_of_other_objectives_is_damage(tmp_path: Path, capsys: Capture):
+    path = tmp_path / "study.journal"
+    path.write_text(JOURNAL.read_text().replace('"values":[3.0,0.0],"slacks"', '"values":[3.0],"slacks"'))
+    assert "has the values (3.0,) of 2 objectives" in refused("report", str(path), capsys=capsys)
+
+
 @pytest.fixture
 def saved(tmp_path: Path, capsys: Capture) -> Path:
     """The program of a small model."""

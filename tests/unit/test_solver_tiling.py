@@ -24,6 +24,9 @@ def test_divisors_are_sorted_and_complete() -> None:
     assert divisors(1) == [1]
     assert divisors(36) == [1, 2, 3, 4, 6, 9, 12, 18, 36]
     assert divisors(13) == [1, 13]
+    assert divisors(2**63 - 1)[:4] == [1, 7, 49, 73]
+    for number in range(1, 400):
+        assert divisors(number) == [one for one in range(1, number + 1) if number % one == 0]
 
 
 def test_an_extent_that_is_no_multiple_can_only_stay_whole() -> None:

@@ -48,7 +48,7 @@ def scheme_of(config: Config, tensors: Mapping[str, Header]) -> Scheme | None:
     if not part.values:
         return None
     method = part.get("quant_method")
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         close = get_close_matches(str(method), METHODS, 1)
         raise SourceError(
             f"{part.path}quant_method is {shown(method)}, which is not read",
