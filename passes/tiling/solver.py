@@ -71,7 +71,7 @@ LARGEST_FACTOR = 2**20
 def divisors(number: int) -> list[int]:
     """All divisors of a positive number, ascending.
 
-    Of one above the square of `LARGEST_FACTOR`, those that have all or nothing of the rest that smaller factors
+    Of one above the square of `LARGEST_FACTOR`, those with all or nothing of the rest that smaller factors
     leave.
     """
     found, rest, factor = [1], number, 2
