@@ -110,20 +110,25 @@ class RunConflict:
 
 def run_conflicts(uses: Sequence[RunUse], rounds: int) -> Iterator[RunConflict]:
     """The conflicts between uses of one memory, given in program order within a round."""
-    kept = set[Hashable]()
+    known: dict[Hashable, tuple[int, list[Meeting]]] = {}
     for one, other in combinations_with_replacement(uses, 2):
         likeness = one.access, other.access, one.argument == other.argument, one is other
-        if likeness in kept:
-            continue
-        if not _is_conflict(one, other, rounds):
-            kept.add(likeness)
-            continue
-        counts = range(1, rounds + 1)
-        least = counts[bisect_left(counts, True, key=lambda count: _is_conflict(one, other, count))]
-        for meeting in _unordered(one, other, least):
+        if likeness not in known:
+            known[likeness] = _first_conflict(one, other, rounds)
+        least, found = known[likeness]
+        for meeting in found:
             turned = meeting.level is not None and not meeting.one_first
             earlier, later = (other, one) if turned else (one, other)
             yield RunConflict(least - 1, later.at, earlier.at, _reason(earlier, later, meeting))
+
+
+def _first_conflict(one: RunUse, other: RunUse, rounds: int) -> tuple[int, list[Meeting]]:
+    """With how many rounds two uses are in the way, and how; no meetings where they never are."""
+    if not _is_conflict(one, other, rounds):
+        return rounds, []
+    counts = range(1, rounds + 1)
+    least = counts[bisect_left(counts, True, key=lambda count: _is_conflict(one, other, count))]
+    return least, [*_unordered(one, other, least)]
 
 
 def _reason(earlier: RunUse, later: RunUse, meeting: Meeting) -> str:
