@@ -83,7 +83,7 @@ def test_the_places_of_a_program_are_all_its_facts(chain: Original):
         ("pace", "Channel.latency_cycles", lambda old: old - 1, UNPROVEN),
         ("schedule", "Program.tokens_per_step", lambda old: old + 1, UNPROVEN),
         ("streams", "Loop.count", lambda old: old + 1, TIMING),
-        ("bodies", "Instruction.operands[]", lambda old: 1 - old, MODEL),
+        ("work", "Instruction.operands[]", lambda old: 1 - old, MODEL),
     ],
 )
 def test_what_a_broken_check_lets_pass_is_found(

@@ -10,9 +10,9 @@ import pytest
 
 import kl
 from kl.backends.sn40l.check import check_program
-from kl.backends.sn40l.check_bodies import check_bodies
 from kl.backends.sn40l.check_experts import check_experts
 from kl.backends.sn40l.check_sockets import check_sockets
+from kl.backends.sn40l.check_work import check_work
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.program import Observe, Program, Region
 from kl.backends.sn40l.region_weights import check_weight
@@ -42,11 +42,12 @@ def reading(operand: int) -> Callable[[Stage], Stage]:
 
 
 def test_an_input_that_nothing_uses_is_refused(decoder: Any) -> None:
-    check_bodies(decoder())
+    check_work(decoder())
     with pytest.raises(
-        ProgramError, match=r"kernel 'kernel': stage 'project': value 1, input, is used by not"
+        ProgramError,
+        match=r"stage 'project': value 1, an input or a state, is read by nothing",
     ):
-        check_bodies(edited(decoder(), "project", reading(0)))
+        check_work(edited(decoder(), "project", reading(0)))
 
 
 def test_a_state_that_never_changes_is_refused(decoder: Any) -> None:
@@ -54,8 +55,8 @@ def test_a_state_that_never_changes_is_refused(decoder: Any) -> None:
     state = replace(
         stage, states=(stage.inputs[0].argument,), next_states=(len(stage.inputs),), body=stage.body
     )
-    with pytest.raises(ProgramError, match=f"stage '{stage.name}': state {len(stage.inputs)} never changes"):
-        check_bodies(edited(decoder(), stage.name, lambda _: state))
+    with pytest.raises(ProgramError, match=f"state 0 becomes value {len(stage.inputs)}, which"):
+        check_work(edited(decoder(), stage.name, lambda _: state))
 
 
 def split(net: Any) -> Program:
@@ -84,7 +85,7 @@ def test_what_sockets_do_not_share_is_not_read_by_the_host(network: Any) -> None
 
 
 def test_a_sum_over_sockets_has_no_axis(network: Any) -> None:
-    with pytest.raises(ProgramError, match="axis 0 of an all_reduce, whose tiles are all sums"):
+    with pytest.raises(ProgramError, match="axis 0 of an all_reduce, which has none"):
         check_program(edited(split(network(sockets=4)), "sum", lambda unit: replace(unit, axis=0)))
 
 
@@ -92,7 +93,7 @@ def test_a_store_is_done_with_bare_tokens(decoder: Any) -> None:
     (kernel,) = (program := decoder()).kernels
     tile = kernel.channels[0].tile
     channels = tuple(replace(c, tile=tile) if c.tile is None else c for c in kernel.channels)
-    with pytest.raises(ProgramError, match=r"it puts bare tokens into channel 'c9', which holds tensor"):
+    with pytest.raises(ProgramError, match=r"channel 'c9' holds tensor<1x8xf32>, not bare tokens"):
         check_program(replace(program, kernels=(replace(kernel, channels=channels),)))
 
 
