@@ -204,11 +204,10 @@ SPECS = (".tensor", ".tile", ".argument", ".result", ".table", "states[]")
 
 def tensors(random: Random, document: Document, changed: Any) -> None:
     """One extent or the element type of a tensor, wherever a tensor is like it: shapes still fit."""
-    specs = [place for place in document.places if place.field.endswith(SPECS)]
+    named = [place for place in document.places if place.field.endswith(SPECS)]
+    specs = [place for place in named if isinstance(value_at(document.program, place.path), dict)]
     place = random.choice(specs)
     old = value_at(document.program, place.path)
-    if old is None:
-        return
     new, shape = json.loads(json.dumps(old)), [*old["shape"]]
     if shape and random.random() < 0.7:
         axis = random.randrange(len(shape))
