@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass, replace
 from random import Random
 
-from edits import CHANNELS, VALUES, Mutant, mutant
+from edits import CHANNELS, VALUES, Mutant, differences, mutant
 from judging import FINDINGS, MODEL, UNPROVEN, Verdict, judge
 from originals import NAMES, Original, original
+from places import put, value_at
 from watching import Ending, watched
 
 RUN = 20
@@ -62,8 +63,11 @@ class Mutants:
         if ending.wrong:
             return self.input(seed), replace(ending, verdict="internal error", fields=changed.fields)
         (verdict,) = found
-        wrong = wrong_with(changed, verdict)
         origin = original_of(seed)
+        wrong = wrong_with(changed, verdict)
+        rest = unsaid(origin, changed) if wrong else changed
+        if rest is not changed:  # what is not the model's must be harmless by itself
+            wrong = (rest and wrong_with(rest, judge(origin, rest))) or ""
         shown = [origin.name, *changed.differences(origin.document.program)[:SHOWN], verdict.detail]
         ending = replace(ending, wrong=wrong, detail="\n".join(shown), fields=changed.fields)
         by = f"{verdict.name}: {verdict.by}" if verdict.by else verdict.name
@@ -83,6 +87,21 @@ def wrong_with(changed: Mutant, verdict: Verdict) -> str:
     ):
         return what
     return ""
+
+
+def unsaid(origin: Original, changed: Mutant) -> Mutant | None:
+    """The mutant without the changes of what the model says; None where nothing else is changed."""
+    document = origin.document
+    program, fields = json.loads(json.dumps(changed.program)), list[str]()
+    for path in differences(document.program, changed.program):
+        field = document.field(path)
+        if field.startswith(SAID):
+            put(program, path, value_at(document.program, path))
+        else:
+            fields.append(field)
+    if len(fields) == len(changed.fields):
+        return changed
+    return Mutant(program, changed.edit, tuple(fields)) if fields else None
 
 
 def original_of(seed: int) -> Original:
