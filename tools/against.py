@@ -21,9 +21,9 @@ from ..backends.specs import tensor_spec, weight_specs
 from ..backends.targets import AnyTarget
 from ..backends.tensors import Array, TensorSpec
 from ..backends.weights import WeightSpec, random_weights
+from ..dialects.module_machine import sockets_of
 from ..dialects.nn import StateOp
 from ..dialects.nn_compute import TableLookupOp
-from ..dialects.rdu_machine import machine_of
 from ..dialects.vocabulary import EXPERT_SHARDINGS
 from .driver import parse_passes
 from .expert_sharding import has_experts
@@ -70,7 +70,7 @@ class ModelReference:
     def rows(self) -> int:
         """Of the smallest table that rows are read of by their number; 1 if there is none."""
         tables = (op for op in self._module.walk() if isinstance(op, TableLookupOp))
-        sockets = machine_of(self._module).sockets
+        sockets = sockets_of(self._module)
         return min((op.table_rows(sockets) for op in tables), default=1)
 
     def modules(self, sockets: int) -> Sequence[ModuleOp]:

@@ -121,6 +121,8 @@ def _check_kernel(kernel: Kernel, sockets: int) -> None:
     """That units refer to channels and parameters that exist, and that tiles fit, on so many sockets."""
     trouble = kernel.tree.trouble()
     require(trouble is None, trouble or "")
+    for parameter in kernel.parameters:
+        require_extents(parameter.tensor, f"parameter '{parameter.name}'")
     for channel in kernel.channels:
         depth, latency = channel.depth, channel.latency_cycles
         require(depth > 0, f"channel '{channel.name}' of depth {depth}; it takes one at least")

@@ -15,8 +15,8 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects import kernel, nn
+from ...dialects.module_machine import sockets_of
 from ...dialects.operation import ComputeOp, SocketExchangeOp
-from ...dialects.rdu_machine import machine_of
 from ...dialects.sharding import (
     PARTIAL,
     REPLICATED,
@@ -76,7 +76,7 @@ class _Check:
 
     def __init__(self, module: ModuleOp):
         self._module = module
-        self._sockets = machine_of(module).sockets
+        self._sockets = sockets_of(module)
         self._symbols = {name.data: op for op in module.ops if (name := _symbol(op)) is not None}
         self._zeros: dict[str, list[tuple[int, ...]]] = {}
         """Elements and zeros that the KV heads of a state may have; its uses say which."""

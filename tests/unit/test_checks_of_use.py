@@ -125,3 +125,11 @@ def test_a_stack_has_as_many_slices_as_there_are_ids() -> None:
         ProgramError, match=r"reads a stack of 8 by ids, nn.distinct gives those of 7 experts"
     ):
         check_experts(replace(program, kernels=kernels))
+
+
+def test_a_parameter_has_elements(decoder: Any) -> None:
+    (kernel,) = (program := decoder()).kernels
+    first = replace(kernel.parameters[0], tensor=TensorSpec((0, 8), "f32"))
+    kernel = replace(kernel, parameters=(first, *kernel.parameters[1:]))
+    with pytest.raises(ProgramError, match=r"parameter '\w+': tensor<0x8xf32> has an extent"):
+        check_program(replace(program, kernels=(kernel,)))

@@ -96,7 +96,7 @@ class Gather(Unit):
         require_tiles(kernel, self.channels, TensorSpec((*ids.shape, *self.row.shape), self.table.dtype))
 
     def fault(self, whole: TensorSpec, split: int | None, sockets: int) -> str:
-        given, rows = self.rows(sockets), whole.shape[0]
+        given, rows = self.rows(sockets), (*whole.shape, 1)[0]
         if given != rows:
             return f"it knows {given} rows, the whole of its table, a {whole}, has {rows}"
         if self.sharded != (split == 0):
