@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ...dialects.sequence_machine import H100, SequenceMachine
 from ...dialects.sizes import exact_bytes_text
@@ -106,7 +106,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _decoded(value: Any, kind: Any, what: str) -> Any:
-    """A value of JSON as one of a type: a dataclass, a tuple, a dictionary, a text or a number from 0 on.
+    """A value of JSON as one of a type: a dataclass, tuple, dictionary, text, word or number from 0 on.
 
     Raises: ValueError, which names the place.
     """
@@ -122,6 +122,10 @@ def _decoded(value: Any, kind: Any, what: str) -> Any:
         if not isinstance(value, dict):
             raise ValueError(f"{what} is no table")
         return {name: _decoded(one, get_args(kind)[1], f"{what}.{name}") for name, one in value.items()}
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ValueError(f"{what} is {value!r}; known are {', '.join(get_args(kind))}")
+        return value
     wanted = (int, float) if kind is float else kind
     if type(value) is bool or not isinstance(value, wanted):
         raise ValueError(f"{what} is {value!r}, not of the type {kind.__name__}")
