@@ -24,6 +24,7 @@ from kl.passes import load_pass
 from kl.passes.looping.call_arguments import Carried, Local, Slices
 from kl.passes.looping.level_arguments import LevelArgument
 from kl.passes.looping.nests import Level, Nest
+from kl.passes.units.traffic import Shortage
 from kl.tools.universe import make_context
 
 X, W, C = "tensor<1x8xf32>", "tensor<8x8xf32>", "memref<1x1x8x8xf32>"
@@ -309,8 +310,9 @@ def looped_where(refused: Callable[[list[object]], str | None], calls: Sequence[
     """The schedule for a machine that refuses some loops."""
     module = parsed(calls)
 
-    def shortage(func: FuncOp, machine: object) -> str | None:
-        return refused(tree(func.body.block))
+    def shortage(func: FuncOp, machine: object) -> Shortage | None:
+        reason = refused(tree(func.body.block))
+        return reason and Shortage(reason)
 
     with patch("kl.passes.looping.looped_kernel.shortage", shortage):
         load_pass("loop-kernels")().apply(make_context(), module)

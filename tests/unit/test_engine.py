@@ -228,8 +228,8 @@ def test_a_run_can_be_stopped_and_goes_on_to_the_same_end(network: Any) -> None:
     ("scalars", "message"),
     [
         ({}, "a position is read from address 64 (byte 0 of 'position'), which is no scalar input"),
-        ({"position": 8}, "position 8 is outside what load 'load values' reads, 0 to 7"),
-        ({"position": -1}, "position -1 is outside what load 'load values' reads, 0 to 7"),
+        ({"position": 8}, "position 8 is outside what store 'append' stores to, 0 to 7"),
+        ({"position": -1}, "position -1 is outside what store 'append' stores to, 0 to 7"),
         ({"place": 1}, "the program has no scalar input 'place'"),
         ({"x": 1}, "the program has no scalar input 'x'"),
     ],

@@ -79,13 +79,13 @@ def test_the_machine_computes_what_the_split_model_does(
     sockets: str, level: str, model: str, capsys: Capture
 ):
     found = document(capsys, "run", model, "--sockets", sockets, *WHOLE, level, "--check", "--steps", "2")
-    assert found["check"] == {"equal": True, "differences": []}
+    assert found["check"]["equal"] is True
 
 
 def test_the_reference_of_a_pipeline_is_split_as_it_says(model: str, capsys: Capture):
     pipeline = "shard-tensors{sockets=2 experts=sockets},kl-default"
     found = document(capsys, "run", model, "--pipeline", pipeline, "--check")
-    assert found["check"] == {"equal": True, "differences": []}
+    assert found["check"]["equal"] is True
 
 
 def test_the_slowest_socket_decides(model: str, capsys: Capture):

@@ -35,7 +35,7 @@ def test_spilled_weights_and_caches_compute_the_same(size: int, loop: str, capsy
     machine = ["--set", f"hbm_bytes={size}", "--spill"]
     spilled = document(capsys, "run", TINY, *machine, loop, "--steps", "4", "--check")
     usual = document(capsys, "run", TINY, loop, "--steps", "4")
-    assert spilled["check"] == {"equal": True, "differences": []}
+    assert spilled["check"]["equal"] is True
     for ours, theirs in zip(spilled["steps"], usual["steps"], strict=True):
         assert ours["outputs"] == theirs["outputs"]
         assert ours["cycles"] > theirs["cycles"]
@@ -43,7 +43,7 @@ def test_spilled_weights_and_caches_compute_the_same(size: int, loop: str, capsy
 
 def test_spilled_weights_on_several_sockets(capsys: Capture):
     checked = document(capsys, "run", TINY, *SPILL, "--sockets", "2", "--steps", "2", "--check")["check"]
-    assert checked == {"equal": True, "differences": []}
+    assert checked["equal"] is True
 
 
 def test_what_is_read_least_is_spilled(capsys: Capture):

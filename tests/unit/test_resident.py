@@ -61,7 +61,7 @@ def resident_regions(program: Program) -> list[Region]:
 def test_numbers_are_those_of_the_reference(sockets: int, capsys: Capture) -> None:
     for flag in ("--resident", "--no-resident"):
         given = ["run", TINY, "--check", "--steps", "3", "--sockets", str(sockets), flag]
-        assert document(capsys, *given)["check"] == {"equal": True, "differences": []}
+        assert document(capsys, *given)["check"]["equal"] is True
 
 
 @pytest.mark.parametrize("sockets", [1, 2])
