@@ -65,7 +65,8 @@ def check_read(
 ) -> None:
     """That what a body that has been checked computes leads to an output, and each state to its next one.
 
-    A body of casts at most hands tiles on, and may wait for inputs that it does not read.
+    A body of casts at most hands tiles on, and may wait for inputs that it does not read. One that puts out
+    nothing takes what nobody wants.
 
     Raises: ProgramError for the first one that does not.
     """
@@ -76,6 +77,8 @@ def check_read(
         require(goes_on, f"state {number} becomes value {following}, which no instruction makes of it")
     made_of[inputs:first] = [(following,) for following in next_states]
     used = _behind(outputs, made_of)
+    if not outputs:
+        return
     hands_on = all(instruction.operation == "nn.cast" for instruction in body)
     for value in range(inputs if hands_on else 0, len(made_of)):
         what = f"of instruction {value - first}" if value >= first else "an input or a state"
