@@ -24,6 +24,8 @@ from .exact_parser import ExactParser
 
 SAID = (ValueError, VerifyException, UnregisteredConstructException, NotImplementedError)
 """What of the errors that xDSL's parser lets through on malformed text has a message for users."""
+UNSAID = (LookupError, TypeError, AttributeError, AssertionError, ArithmeticError)
+"""What has none."""
 
 
 class LocatedParser(ExactParser):
@@ -48,7 +50,7 @@ class LocatedParser(ExactParser):
             raise self._error(str(error)) from error
         except ParseError as error:
             raise self._improved(error) from error
-        except Exception as error:  # whatever else xDSL's parser does on malformed text
+        except UNSAID as error:
             raise self._error(f"the text cannot be read here ({type(error).__name__}: {error})") from error
 
     def parse_operation(self) -> Operation:

@@ -96,4 +96,4 @@ def test_a_row_behind_the_table_is_none(tmp_path: Path, capsys: pytest.CaptureFi
     )
     assert main(["run", str(model), "--steps", "2"]) == 0
     assert main(["run", str(model), "--steps", "3"]) == 1
-    assert "row 2; its table has rows 0 to 1" in capsys.readouterr().err
+    assert "caches and tables of rows have room for positions 0 to 1" in capsys.readouterr().err
