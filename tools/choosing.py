@@ -9,7 +9,7 @@ from ..dialects.vocabulary import EXPERT_SHARDINGS, ExpertSharding
 from .compilation import Compiler, time_program
 from .diagnostics import Diagnostic
 from .expert_sharding import shares_out_experts
-from .inputs import Input
+from .inputs import Input, naming
 from .trust import marked
 from .variants import Refused, Timed, Trial, chosen, fastest, outcome
 
@@ -32,7 +32,8 @@ def time_chosen(compiler: Compiler, given: Input, options: TimeOptions) -> Timin
     """
     briefly = TimeOptions(options.position, options.orchestration, routing=options.routing)
     program = compiler.program(given, choose(compiler, given, briefly, may_step=True))
-    return marked(time_program(given, program, options), given)
+    with naming(given.path):
+        return marked(time_program(given, program, options), given)
 
 
 def settled(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: bool = False) -> Compiler:

@@ -210,5 +210,5 @@ def time_program(given: Input, program: Any, options: TimeOptions) -> Timing:
 
     Raises: TargetError where the program cannot run to its end.
     """
-    with progress(f"timing {program.name}") as advance, naming(given.path):
+    with progress(f"timing {program.name}") as advance:
         return given.target.time(program, options, advance)
