@@ -80,6 +80,7 @@ def _check_shards(region: Region, axis: int, sockets: int) -> None:
     require(region.kind == "weight", f"{name}: a {region.kind} is split over the sockets, not a weight")
     require(0 <= axis < len(region.tensor.shape), f"{name}: split along axis {axis} of a {region.tensor}")
     require_parts(region.shard_parts, sockets, f"{name}: split in {region.shard_parts} parts")
+    require(region.shard_parts > 1 or sockets == 1, f"{name}: split along axis {axis}, in 1 part")
     runs, padded = region.shard_runs, region.shard_parts * region.tensor.shape[axis]
     repeats = region.shard_repeats
     require(repeats > 0, f"{name}: shard_repeats {repeats}, which is a number from 1")
@@ -129,11 +130,11 @@ def _check_kernel(kernel: Kernel, sockets: int) -> None:
         require(latency >= 0, f"channel '{channel.name}' has a latency of {latency} cycles")
         if channel.tile is not None:
             require_extents(channel.tile, f"channel '{channel.name}'")
-    # What a kind asks of the units around it takes their counts for right.
-    for check in (lambda unit: unit.check_counts(), lambda unit: _check_unit(kernel, unit, sockets)):
+    # What a kind asks of the units around it takes their counts, rates and channels for right.
+    for check in (_check_counts, _check_rate, _check_channels, _check_unit):
         for unit in kernel.units:
             try:
-                check(unit)
+                check(kernel, unit, sockets)
             except ProgramError as error:
                 raise ProgramError(f"{unit}: {error.message}", unit.location) from None
     unused = kernel.tree.unused(unit.runs(kernel) for unit in kernel.units)
@@ -141,15 +142,21 @@ def _check_kernel(kernel: Kernel, sockets: int) -> None:
     _check_ends(kernel)
 
 
-def _check_unit(kernel: Kernel, unit: Unit, sockets: int) -> None:
-    _check_rate(kernel, unit)
+def _check_counts(kernel: Kernel, unit: Unit, sockets: int) -> None:
+    unit.check_counts()
+
+
+def _check_channels(kernel: Kernel, unit: Unit, sockets: int) -> None:
     count = len(kernel.channels)
     for port in (*unit.takes(kernel), *unit.puts(kernel)):
         require(0 <= port.channel < count, f"channel {port.channel} of a kernel with {count} channels")
+
+
+def _check_unit(kernel: Kernel, unit: Unit, sockets: int) -> None:
     unit.check(kernel, sockets)
 
 
-def _check_rate(kernel: Kernel, unit: Unit) -> None:
+def _check_rate(kernel: Kernel, unit: Unit, sockets: int) -> None:
     """That a unit runs in a loop that is there, or once a call."""
     tree = kernel.tree
     several = unit.rate is None and tree.innermost is None

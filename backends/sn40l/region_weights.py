@@ -36,6 +36,8 @@ def check_weight(region: Region) -> None:
     """
     name, spec = f"region '{region.name}'", weight_spec(region)
     require(not spec.stacked or spec.tensor.shape != (), f"{name}: a stack of layers is a {spec.tensor}")
+    rank = len(spec.tensor_shape)
+    require(not spec.transposed or rank > 1, f"{name}: it reads a tensor of {rank} dimensions transposed")
     _check_name(name, spec)
     if spec.layers is not None:
         require(spec.stacked, f"{name}: numbers of {len(spec.layers)} layers, and it is no stack of layers")

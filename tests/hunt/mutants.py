@@ -79,7 +79,7 @@ def wrong_with(changed: Mutant, verdict: Verdict) -> str:
     what = f"{verdict.name} {verdict.by}, {changed.edit} of {' and '.join(changed.fields)}"
     if verdict.name in FINDINGS:
         return what
-    is_another = changed.edit == CONSISTENT and verdict.name == MODEL
+    is_another = changed.edit == CONSISTENT
     if (
         verdict.name in (MODEL, UNPROVEN)
         and not is_another

@@ -95,10 +95,10 @@ class Carry(Unit):
         init = kernel.channels[self.init].tile
         require(init is not None, "it copies bare tokens")
         final = () if self.final is None else (self.final,)
+        require((self.stop is None) == (not self.made), "`stop` and `made` go together")
         for index in (self.next, *final, *self.current, *self.made):
             other = kernel.channels[index]
             require(other.tile == init, f"channel '{other.name}' holds {other.tile}, `init` {init}")
-        require((self.stop is None) == (not self.made), "`stop` and `made` go together")
         if self.stop is not None:
             check_stop(kernel, self, self.stop)
 
