@@ -105,6 +105,8 @@ class StoredPart:
     def __post_init__(self) -> None:
         if self.part not in SUFFIXES or self.format not in FORMATS or self.layout not in ("", *LAYOUTS):
             raise ValueError(f"{self} is no part of a stored weight")
+        if min((*self.shape, *self.block), default=1) < 1:
+            raise ValueError(f"{self} has extents or blocks of less than 1")
         if len(self.shape) != len(self.block):
             raise ValueError(f"{self} has blocks of {len(self.block)} dimensions")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..routing import Chooser
 from .errors import require
 from .program import Execute, Program
 from .selections import DISTINCT, selections_of
@@ -25,6 +26,12 @@ def check_experts(program: Program) -> None:
             assert load.index is not None, "selections are of loads by index"
             for chooser in {selections.made[number].chooser for number in numbers} - {None}:
                 assert chooser is not None, "those from elsewhere are left out"
-                known, given = chooser.experts // chooser.parts, load.index.slices
-                what = f"kernel '{name}': {load} reads a stack of {given} by ids"
-                require(known == given, f"{what}, {DISTINCT} gives those of {known} experts", load.location)
+                _check_chooser(chooser, load, load.index.slices, f"kernel '{name}'", program.machine.sockets)
+
+
+def _check_chooser(chooser: Chooser, load: Load, given: int, where: str, sockets: int) -> None:
+    known = chooser.experts // chooser.parts
+    what = f"{where}: {load} reads a stack of {given} by ids"
+    require(known == given, f"{what}, {DISTINCT} gives those of {known} experts", load.location)
+    what = f"{where}: {DISTINCT} has experts in {chooser.parts} runs"
+    require(chooser.parts in (1, sockets), f"{what}, the machine has {sockets} sockets", load.location)

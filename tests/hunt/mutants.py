@@ -99,7 +99,7 @@ def unsaid(origin: Original, changed: Mutant) -> Mutant | None:
             put(program, path, value_at(document.program, path))
         else:
             fields.append(field)
-    if len(fields) == len(changed.fields):
+    if {*fields} == {*changed.fields}:
         return changed
     return Mutant(program, changed.edit, tuple(fields)) if fields else None
 
