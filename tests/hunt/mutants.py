@@ -19,8 +19,15 @@ SHOWN = 8
 SAID = (
     *("Instruction.operation", "Instruction.operands", "Instruction.attributes", "Region.checkpoint"),
     *("Region.transposed", "Region.stacked", "Region.rows", "Region.columns", "Region.layers"),
-    *("Region.values", "Region.stored", "Region.name", "LoadArguments.addresses", "Program.inputs"),
-    *("Program.outputs", "Observe.label", "Observe.region", "Loop.count", "Carry.stop"),
+    *(
+        "Region.values",
+        "Region.stored",
+        "Region.name",
+        "Region.address",
+        "LoadArguments.addresses",
+        "Program.inputs",
+    ),
+    *("Machine.sockets", "Program.outputs", "Observe.label", "Observe.region", "Loop.count", "Carry.stop"),
     *("AddressPattern.pass_stride", "AddressPattern.outer_strides", "AddressPattern.start"),
     *(
         "AddressPattern.parameter",
@@ -32,9 +39,9 @@ SAID = (
     ),
 )
 """What the model says, and nothing but the model: operations and constants, where weights come from, how many
-layers there are, which slices they read, and which of several values of one type go where. A program with
-something else there, which all checks let pass, is a right program of another model. Only a comparison with
-the model finds it."""
+layers there are, on how many sockets, which slices they read, and which of several values of one type go
+where. A program with something else there, which all checks let pass, is a right program of another model.
+Only a comparison with the model finds it."""
 
 CONSISTENT = "tensors"
 """The edit that gives all tensors of a kind another type or extent: what fits then is another model, too."""

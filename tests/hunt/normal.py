@@ -19,7 +19,7 @@ from typing import Any
 
 from kl.backends.sn40l.kernel import Kernel, Unit
 from kl.backends.sn40l.program import Execute, LoadArguments, Observe, Program, Region
-from kl.backends.sn40l.units import AddressPattern, Index, Stage
+from kl.backends.sn40l.units import AddressPattern, Index, Load, Stage
 from kl.backends.sn40l.units.stage import InputPort, Instruction
 from kl.dialects.vocabulary import CALL, STEP
 
@@ -228,13 +228,15 @@ def _fact(name: str, value: Any, inside: _Inside) -> Any:
 def _pattern(pattern: AddressPattern, inside: _Inside) -> Any:
     path = inside.kernel.tree.path(inside.unit.runs(inside.kernel))
     strides = (*(pattern.outer_strides or (0,) * max(0, len(path) - 1)), pattern.pass_stride)
-    extents, at = pattern.tile.shape, pattern.position_parameter
+    extents, at, unit = pattern.tile.shape, pattern.position_parameter, inside.unit
+    index = unit.index if isinstance(unit, Load) else None
+    in_a_row = pattern.tiles if index is None else index.tiles_per_slot
     return (
         inside.pointed[pattern.parameter],
         pattern.tile,
         [stride for stride, extent in zip(pattern.strides, extents, strict=True) if extent > 1],
         pattern.tiles,
-        pattern.tile_stride if pattern.tiles > 1 else None,
+        pattern.tile_stride if in_a_row > 1 else None,
         pattern.start,
         [stride for stride, loop in zip(strides, path, strict=False) if loop.count > 1],
         None if at is None else (inside.pointed[at], pattern.position_stride, pattern.ring),
