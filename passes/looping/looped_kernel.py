@@ -171,7 +171,7 @@ class LoopFitter:
     _longest_tails: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
     """By likeness of the rounds: with how long a tail flat loops fit, and so with a shorter one."""
     _crowds: dict[frozenset[FuncOp], int] = field(default_factory=dict[frozenset[FuncOp], int])
-    """Kernels that have more stages together than the machine has PCUs, and so in any loop, and how many."""
+    """Kernels that have more stages, each once, than there are PCUs, and so in any loop; and how many."""
 
     def objection(self, run: Run) -> str | None:
         """Why neither loops of loops nor a loop over all calls of the round fit; None if one of them does."""
@@ -225,6 +225,7 @@ class LoopFitter:
             if crowd <= whole:
                 return too_many(stages, machine, "they" if crowd == whole else "some of them")
         short = shortage(build_looped_kernel(run, kernels, loops).func, machine)
-        if short is not None and short.stages is not None:
+        once = len(whole) == len(kernels) and not run.tail  # any loop with these has as many stages
+        if once and short is not None and short.stages is not None:
             self._crowds[whole] = short.stages
         return short and short.reason
