@@ -98,7 +98,7 @@ def _check_value(document: Document, pointer: Pointer, key: Key) -> None:
     name = pointer[-1]
     if not _is_of_kind(value, key.kind):
         raise document.error(pointer, f"{name!r} takes {KIND_NAMES[key.kind]}, this is {json_kind(value)}")
-    if not _is_printable(value):
+    if not is_printable(value):
         raise document.error(pointer, f"{name!r} is {value!r}, which has characters that cannot be printed")
     if key.least is not None and value < key.least:
         raise document.error(pointer, f"{name!r} is {value}, the least is {key.least:g}")
@@ -111,11 +111,16 @@ def _check_value(document: Document, pointer: Pointer, key: Key) -> None:
         raise document.error(pointer, f"{name!r} is {value!r}, which is not supported", key.refused[value])
 
 
-def _is_printable(value: Any) -> bool:
-    """Whether texts, also those in a list, can go into names of files, tables and messages."""
-    if isinstance(value, list):
-        return all(map(_is_printable, value))
-    return not isinstance(value, str) or value.isprintable()
+def is_printable(value: Any) -> bool:
+    """Whether texts, also those in lists, can go into names of files, tables and messages."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, str) and not one.isprintable():
+            return False
+    return True
 
 
 def _is_of_kind(value: object, kind: Kind) -> bool:

@@ -363,3 +363,13 @@ def test_numbers_of_programs_have_a_bound(saved: Path, capsys: Capture):
     saved.write_text(huge)
     message = refused("time", str(saved), capsys=capsys)
     assert "latency_cycles: expected at most 4611686018427387904, found 1000000" in message
+
+
+def test_lists_in_lists_are_no_texts():
+    from kl.explore.scenarios.checks import is_printable
+
+    deep: Any = "text"
+    for _ in range(5_000):
+        deep = [deep]
+    assert is_printable(deep)
+    assert not is_printable([["a", "\x00"]])
