@@ -252,7 +252,7 @@ def points() -> Iterator[Point]:
             "KL, STeP",
             "held out",
             (STREAMS, LINKS),
-            "up to; see the judge of that claim below",
+            "up to; see the judge of that claim above",
         )
     for variant in ("looped", "fused"):
         yield point(
