@@ -124,7 +124,7 @@ class Worker:
         assert self.asked is not None
         try:
             found = self.pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):  # it has ended, perhaps amid its answer
             self._process.join()
             found = Answer(*self.asked, None, f"the process ended in {self._process.exitcode}", "", 0.0)
             self._start()
