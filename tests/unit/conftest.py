@@ -76,10 +76,10 @@ class Network:
         output: bool = False,
         split: tuple[int, int] | None = None,
     ) -> int:
-        """A region and the parameter that points to it; its index; `split`: axis and parts."""
+        """A region and the parameter that points to it; its index; `split`: axis and parts, if several."""
         tensor = TensorSpec(shape, dtype)
         region = Region(name, kind, tier, self._free[tier], tensor.size_bytes, tensor)
-        if split is not None:
+        if split is not None and split[1] > 1:
             region = replace(region, shard_axis=split[0], shard_parts=split[1])
         self._free[tier] += -(-tensor.size_bytes // 64) * 64
         self.regions.append(region)
