@@ -54,10 +54,10 @@ def waits(earlier: RunUse, later: RunUse) -> bool:
     return later.access.writes or earlier.access.position == later.access.waits
 
 
-def first_bad_round(uses: list[RunUse]) -> int | None:
-    """The first round that may not join those before it."""
+def first_bad_round(uses: list[RunUse], rounds: int) -> int | None:
+    """The first of some rounds that may not join those before it."""
     done: list[tuple[int, RunUse]] = []
-    for round in range(ROUNDS):
+    for round in range(rounds):
         now = [(round, use) for use in uses]
         for (one, earlier), (other, later) in combinations([*done, *now], 2):
             shared = slices(earlier, one) & slices(later, other)
@@ -73,11 +73,11 @@ FINDER = ConflictFinder()
 
 
 @settings(max_examples=500, deadline=None)
-@given(some_uses())
-def test_the_first_conflict_is_in_the_round_where_a_replay_meets_it(uses: list[RunUse]):
-    found = list(FINDER.find(uses, ROUNDS))
+@given(some_uses(), st.integers(1, ROUNDS))
+def test_the_first_conflict_is_in_the_round_where_a_replay_meets_it(uses: list[RunUse], count: int):
+    found = list(FINDER.find(uses, count))
     first = min((conflict.round for conflict in found), default=None)
-    assert first == first_bad_round(uses)
+    assert first == first_bad_round(uses, count)
     for conflict in found:
         later, earlier = uses[conflict.at], uses[conflict.other]
         rounds = range(conflict.round + (conflict.other < conflict.at))
