@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import compress
+from typing import Literal, overload
 
 import numpy as np
 
-from .space import Point
+from .encoding import encode
+from .space import Point, Space
 
 Goal = Literal["minimise", "maximise"]
 
@@ -55,3 +57,54 @@ def signed_values(evaluations: Sequence[Evaluation], objectives: Sequence[Object
     rows = [evaluation.values for evaluation in evaluations if evaluation.values is not None]
     signs = np.array([objective.sign for objective in objectives])
     return np.asarray(rows, dtype=np.float64).reshape(-1, len(objectives)) * signs
+
+
+class History(Sequence[Evaluation]):
+    """Evaluations in the order in which they were told, and what is kept up to date with each: the front, and
+    arrays for models.
+    """
+
+    def __init__(self, space: Space, objectives: Sequence[Objective], evaluations: Iterable[Evaluation] = ()):
+        self.space = space
+        self.objectives = tuple(objectives)
+        self.front: list[Evaluation] = []
+        """The feasible evaluations that no other dominates, all of equal ones included."""
+        self._front_values = np.empty((0, len(self.objectives)))
+        self._evaluations: list[Evaluation] = []
+        self._rows = encode(space, ())
+        for evaluation in evaluations:
+            self.add(evaluation)
+
+    def __len__(self) -> int:
+        return len(self._evaluations)
+
+    @overload
+    def __getitem__(self, index: int) -> Evaluation: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Evaluation]: ...
+    def __getitem__(self, index: int | slice) -> Evaluation | list[Evaluation]:
+        return self._evaluations[index]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The encodings of all points."""
+        new = self._evaluations[len(self._rows) :]
+        if new:
+            self._rows = np.concatenate([self._rows, encode(self.space, [known.point for known in new])])
+        return self._rows
+
+    def add(self, evaluation: Evaluation) -> None:
+        """Take in one more."""
+        self._evaluations.append(evaluation)
+        if evaluation.feasible:
+            self._grow_front(evaluation)
+
+    def _grow_front(self, evaluation: Evaluation) -> None:
+        row = signed_values([evaluation], self.objectives)
+        below = (self._front_values <= row).all(axis=1)
+        equal = (self._front_values == row).all(axis=1)
+        if (below & ~equal).any():
+            return
+        keep = equal | ~(row <= self._front_values).all(axis=1)
+        self.front = [*compress(self.front, keep), evaluation]
+        self._front_values = np.concatenate([self._front_values[keep], row])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -12,10 +12,9 @@ import numpy as np
 from . import Method
 from .encoding import encode
 from .extras import one_thread
-from .history import Evaluation, Objective, signed_values
+from .history import Evaluation, History, Objective
 from .local_search import Chooser
 from .parameters import Value
-from .pareto import non_dominated
 from .pool import Pool
 from .predicted_front import choose_batch
 from .space import Point, Space
@@ -70,7 +69,7 @@ class Optimizer:
         self.space = space
         self.objectives = tuple(objectives)
         self.settings = settings
-        self.history: list[Evaluation] = []
+        self.history = History(space, self.objectives)
         self._rng = rng
         self._pending: dict[object, Point] = {}
         self._seen: set[object] = set()
@@ -88,9 +87,7 @@ class Optimizer:
 
     def front(self) -> list[Evaluation]:
         """The feasible evaluations that no other dominates."""
-        feasible = [evaluation for evaluation in self.history if evaluation.feasible]
-        mask = non_dominated(signed_values(feasible, self.objectives))
-        return [evaluation for evaluation, best in zip(feasible, mask, strict=True) if best]
+        return list(self.history.front)
 
     def tell(
         self,
@@ -116,7 +113,8 @@ class Optimizer:
             raise ValueError("objectives and slacks must be finite; tell None for an evaluation that failed")
         feasible = feasible and values is not None and all(slack <= 0 for slack in slacks.values())
         known = None if values is None else tuple(map(float, values))
-        self.history.append(Evaluation(dict(point), known, slacks, feasible))
+        kept = {} if self.settings.method == "pareto-wall" else slacks
+        self.history.add(Evaluation(dict(point), known, kept, feasible))
         key = self.space.key(point)
         self._pending.pop(key, None)
         self._seen.add(key)
@@ -157,7 +155,8 @@ class Optimizer:
         It shares candidates and fitted kernels, which are dear: its history must begin as that of this one.
         """
         other = copy(self)
-        other.history, other._pending, other._seen, other._rng = [], {}, set(), rng
+        other.history = History(self.space, self.objectives)
+        other._pending, other._seen, other._rng = {}, set(), rng
         return other
 
     def _draw(self, n: int, by_prior: bool) -> list[Point]:
@@ -182,8 +181,7 @@ class Optimizer:
         candidates = self._pool.draw(self._rng, self._seen, [evaluation.point for evaluation in self.front()])
         if len(candidates) == 0:
             return []
-        history = [replace(evaluation, slacks={}) for evaluation in self.history]
-        prediction = self._modeller.fit(history, self._rng).predict(candidates.rows)
+        prediction = self._modeller.fit(self.history, self._rng).predict(candidates.rows)
         probability = np.exp(prediction.log_probability)
         chosen = choose_batch(prediction.mean, probability, min(n, len(candidates)), self._rng)
         return [self._take(candidates.points[index]) for index in chosen]
