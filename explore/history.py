@@ -10,6 +10,7 @@ from typing import Literal, overload
 import numpy as np
 
 from .encoding import encode
+from .progress import Progress
 from .space import Point, Space
 
 Goal = Literal["minimise", "maximise"]
@@ -20,7 +21,7 @@ class Objective:
     """Something to make small or large.
 
     `capacity` is the worst value of any use, such as the size of the machine: the search covers the front up
-    to there. Without it, the worst feasible value seen takes its place.
+    to there. Without it, the ends of the front are searched until they move no more.
     """
 
     name: str
@@ -31,6 +32,11 @@ class Objective:
     def sign(self) -> float:
         """What turns a value into one to minimise."""
         return 1.0 if self.goal == "minimise" else -1.0
+
+    @property
+    def limit(self) -> float:
+        """The capacity of an objective to be minimised; infinity where there is none."""
+        return np.inf if self.capacity is None else self.capacity * self.sign
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,9 @@ class History(Sequence[Evaluation]):
         self.objectives = tuple(objectives)
         self.front: list[Evaluation] = []
         """The feasible evaluations that no other dominates, all of equal ones included."""
+        self.progress = Progress(np.array([goal.limit for goal in self.objectives]))
         self._front_values = np.empty((0, len(self.objectives)))
+        self._feasible_values: list[np.ndarray] = []
         self._evaluations: list[Evaluation] = []
         self._rows = encode(space, ())
         for evaluation in evaluations:
@@ -101,6 +109,7 @@ class History(Sequence[Evaluation]):
 
     def _grow_front(self, evaluation: Evaluation) -> None:
         row = signed_values([evaluation], self.objectives)
+        self._feasible_values.append(row[0])
         below = (self._front_values <= row).all(axis=1)
         equal = (self._front_values == row).all(axis=1)
         if (below & ~equal).any():
@@ -108,3 +117,4 @@ class History(Sequence[Evaluation]):
         keep = equal | ~(row <= self._front_values).all(axis=1)
         self.front = [*compress(self.front, keep), evaluation]
         self._front_values = np.concatenate([self._front_values[keep], row])
+        self.progress.note(self._front_values, np.array(self._feasible_values), len(self))

@@ -15,6 +15,7 @@ from .history import History, Objective, signed_values
 from .model_selection import Fit, Score, best_fit, evidence, leave_one_out
 from .models import TREES, Classifier, Forest, fit_classifier, fit_forest
 from .pareto import non_dominated
+from .reference import reference_point, usual_worst
 from .scales import LINEAR, Scale, objective_scales, slack_scales
 from .space import Space
 
@@ -57,6 +58,8 @@ class Surrogate:
     """A process of 1 where feasible and -1 where not: smooth where the classifier has steps."""
     front: np.ndarray
     reference: np.ndarray
+    spans: np.ndarray
+    """The range of the usual values of each objective."""
     logs: tuple[bool, ...]
     """Which objectives are on a logarithmic scale."""
 
@@ -113,31 +116,27 @@ class Modeller:
         models: list[GaussianProcess | Forest] = []
         scales = [LINEAR] * len(self.goals)
         for k, goal in enumerate(self.goals if len(rows) else ()):
-            offered = objective_scales(self._known(values[:, k], goal), self.use_logs)
+            offered = objective_scales(np.append(values[:, k], goal.limit), self.use_logs)
             model, scales[k] = self._model(goal.name, rows, values[:, k], offered, evidence, rng)
             models.append(model)
         scaled = np.column_stack([scale.apply(values[:, k]) for k, scale in enumerate(scales)])
         front = scaled[feasible][non_dominated(scaled[feasible])]
-        reference = self._reference(scaled[feasible] if feasible.any() else scaled, scales)
+        reference, spans = self._reference(scaled, front, scales, len(history) - history.progress.moved)
         slacks = self._slack_models(history, rng)
         classifier, labels = self._classifiers(history, rng)
         logs = tuple(scale.kind == "log" for scale in scales)
-        return Surrogate(tuple(models), slacks, classifier, labels, front, reference, logs)
+        return Surrogate(tuple(models), slacks, classifier, labels, front, reference, spans, logs)
 
-    def _known(self, values: np.ndarray, goal: Objective) -> np.ndarray:
-        """The values of an objective and its capacity, all to be minimised."""
-        return values if goal.capacity is None else np.append(values, goal.capacity * goal.sign)
-
-    def _reference(self, scaled: np.ndarray, scales: Sequence[Scale]) -> np.ndarray:
-        """The capacities; where there is none, a tenth of the range beyond the worst value."""
+    def _reference(
+        self, scaled: np.ndarray, front: np.ndarray, scales: Sequence[Scale], settled: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The capacities and, where there is none, a reference point; and the ranges of the objectives."""
         if len(scaled) == 0:
-            return np.zeros(len(self.goals))
-        worst, best = scaled.max(0), scaled.min(0)
-        reference = worst + 0.1 * np.where(worst > best, worst - best, 1.0)
-        for k, (goal, scale) in enumerate(zip(self.goals, scales, strict=True)):
-            if goal.capacity is not None:
-                reference[k] = scale.apply(np.array([goal.capacity * goal.sign]))[0]
-        return reference
+            return np.zeros(len(scales)), np.ones(len(scales))
+        limits = [scale.apply(np.array(goal.limit)) for goal, scale in zip(self.goals, scales, strict=True)]
+        reference = np.where(np.isfinite(limits), limits, reference_point(scaled, front, settled))
+        spans = usual_worst(scaled) - scaled.min(0)
+        return reference, np.where(spans > 0, spans, 1.0)
 
     def _slack_models(
         self, history: History, rng: np.random.Generator
