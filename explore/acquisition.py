@@ -1,4 +1,6 @@
-"""Expected hypervolume improvement (EHVI): what an evaluation is expected to add to the front."""
+"""What an evaluation is expected to add to the front (expected hypervolume improvement, EHVI), and how far it
+is expected to move an end.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +36,18 @@ def expected_improvement(
         side = expected(mean[:, k] - reference[k], deviation[:, k], ends)[:, boxes]
         total *= side - expected(mean[:, k] - reference[k], deviation[:, k], starts)[:, below]
     return np.maximum(total.sum(axis=1), 0.0)
+
+
+def expected_move(mean: np.ndarray, deviation: np.ndarray, ends: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    """How far candidates (rows) are expected to improve the best value of an objective (columns).
+
+    In units of `spans`, and of the objective whose end is expected to move most.
+    """
+    below = [
+        _expected_below(mean[:, k], deviation[:, k], ends[k : k + 1])[:, 0] / spans[k]
+        for k in range(mean.shape[1])
+    ]
+    return np.max(below, axis=0)
 
 
 def _expected_below(mean: np.ndarray, deviation: np.ndarray, levels: np.ndarray) -> np.ndarray:

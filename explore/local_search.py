@@ -1,7 +1,8 @@
-"""How the default method chooses one point, with an acquisition function or from the predicted front.
+"""How the default method chooses one point, with an acquisition function.
 
-The acquisition function is the probability of feasibility until a feasible point is known, then that times
-the expected hypervolume improvement. It is maximised over candidates, and from the best ones by local search.
+It is the probability of feasibility until a feasible point is known, then that times the expected hypervolume
+improvement, or times how far an end of the front is expected to move. It is maximised over candidates, and
+from the best ones by local search.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .acquisition import expected_improvement
+from .acquisition import expected_improvement, expected_move
 from .encoding import encode
 from .pool import Candidates, Pool
-from .predicted_front import predicted_front
 from .space import Point
 from .surrogate import Prediction, Surrogate
 
@@ -27,6 +27,10 @@ SEARCH_ROUNDS = 4
 SEARCH_STARTS = 3
 """From how many candidates it goes on."""
 
+LEAST_MOVE = 1e-3
+"""An end is searched where an evaluation is expected to move it by this share of the range, times the chance
+that it is feasible."""
+
 FAR_CANDIDATES = 20
 """Among how many candidates the farthest is chosen while nothing is known of feasibility."""
 
@@ -36,13 +40,15 @@ Acquisition = Callable[[Prediction, Sequence[Point]], np.ndarray]
 
 @dataclass(frozen=True)
 class Chooser:
-    """What a choice needs: the candidates, the models, and the power with which priors count."""
+    """What a choice needs: the candidates, the models, and the powers with which priors and doubts count."""
 
     pool: Pool
     surrogate: Surrogate
     rng: np.random.Generator
     seen: set[object]
     prior_exponent: float
+    trust: float = 1.0
+    """The power with which the probability of feasibility counts, from 0 to 1."""
 
     def likeliest(self, told: Sequence[Point]) -> Point | None:
         """The point that is most likely feasible; where nothing is known of that, one far from all told."""
@@ -62,27 +68,29 @@ class Chooser:
         """The point with the largest EHVI times probability of feasibility."""
         return self._local_search(self.pool.draw(self.rng, self.seen, front), self._improvement)
 
-    def from_predicted_front(self, front: Sequence[Point]) -> Point | None:
-        """A point of the predicted front that is expected to improve the front there is.
+    def move_end(self, front: Sequence[Point], goals: Sequence[int]) -> Point | None:
+        """The point that is expected to move an end most, of the objectives with some numbers.
 
-        Where none is, the one with the largest EHVI; where none is expected to be feasible, the likeliest.
+        None where no end is expected to move by a relevant amount.
         """
-        candidates = self.pool.draw(self.rng, self.seen, front)
-        if len(candidates) == 0:
-            return None
-        prediction = self.surrogate.predict(candidates.rows)
-        best = predicted_front(prediction.mean, np.exp(prediction.log_probability))
-        if len(best) == 0:
-            return self._local_search(candidates, self._feasibility)
-        ahead = (self.surrogate.front[None] <= prediction.mean[best][:, None]).all(axis=2)
-        best = best[np.count_nonzero(ahead, axis=1) == 0]
-        if len(best) == 0:
-            return self._local_search(candidates, self._improvement)
-        weights = np.exp(self._prior([candidates.points[index] for index in best]))
-        return candidates.points[self.rng.choice(best, p=weights / weights.sum())]
+        models, chosen = self.surrogate, list(goals)
+        ends, spans = models.front.min(0)[chosen], models.spans[chosen]
 
-    def _local_search(self, candidates: Candidates, acquisition: Acquisition) -> Point | None:
-        """The best candidate by an acquisition function, after going to better neighbours a few times."""
+        def acquisition(prediction: Prediction, points: Sequence[Point]) -> np.ndarray:
+            move = expected_move(prediction.mean[:, chosen], prediction.deviation[:, chosen], ends, spans)
+            return self._weighed(move, prediction, points)
+
+        return self._local_search(
+            self.pool.draw(self.rng, self.seen, front), acquisition, float(np.log(LEAST_MOVE))
+        )
+
+    def _local_search(
+        self, candidates: Candidates, acquisition: Acquisition, least: float = -np.inf
+    ) -> Point | None:
+        """The best candidate by an acquisition function, after going to better neighbours a few times.
+
+        None where even that has less than some value.
+        """
         if len(candidates) == 0:
             return None
         best = self._best(candidates, acquisition)
@@ -96,7 +104,7 @@ class Chooser:
             if better[0][0] <= best[0][0]:
                 break
             best = better
-        return best[0][1]
+        return best[0][1] if best[0][0] >= least else None
 
     def _best(self, candidates: Candidates, acquisition: Acquisition) -> list[tuple[float, Point]]:
         """The candidates that are best by an acquisition function, best first."""
@@ -112,7 +120,13 @@ class Chooser:
         gain = expected_improvement(
             prediction.mean, prediction.deviation, models.front, models.reference, models.logs
         )
-        return np.log(np.maximum(gain, 1e-300)) + prediction.log_probability + self._prior(points)
+        return self._weighed(gain, prediction, points)
+
+    def _weighed(self, gain: np.ndarray, prediction: Prediction, points: Sequence[Point]) -> np.ndarray:
+        """The logarithm of a gain times the probability of feasibility, as far as it is trusted."""
+        return (
+            np.log(np.maximum(gain, 1e-300)) + self.trust * prediction.log_probability + self._prior(points)
+        )
 
     def _prior(self, points: Sequence[Point]) -> np.ndarray:
         """The logarithms of the priors of some points, as far as they count."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -12,10 +12,9 @@ import numpy as np
 from . import Method
 from .encoding import encode
 from .extras import one_thread
-from .history import Evaluation, Objective, signed_values
+from .history import Evaluation, History, Objective
 from .local_search import Chooser
 from .parameters import Value
-from .pareto import non_dominated
 from .pool import Pool
 from .predicted_front import choose_batch
 from .space import Point, Space
@@ -26,6 +25,14 @@ FRONT_LIST_LIMIT = 50_000
 
 PATIENCE = 20
 """After so many evaluations that have brought nothing, models of slacks are not trusted alone any more."""
+
+ENDS_SHARE = 0.4
+"""The share of points that search an end of the front, while one is expected to move."""
+
+DOUBT_SHARE = 0.33
+DOUBT = 10
+"""After so many evaluations that have brought nothing, the probability of feasibility counts with a power of
+1/4; with n times as many, 1 / (n + 1)²."""
 
 FRONT_DRAWS = 5_000
 """Of larger ones it predicts so many random points, and the neighbours of the front."""
@@ -38,9 +45,6 @@ class Settings:
     method: Method = "default"
     warm_up: int | None = None
     """Evaluations drawn from the priors at first; None: twice the parameters plus 2, at least 10."""
-
-    wall_share: float = 0.1
-    """The share of the predicted front in the default method; the rest is EHVI times probability."""
 
     random_share: float = 0.03
     """The share of random points, so that no region is left out for ever."""
@@ -70,7 +74,7 @@ class Optimizer:
         self.space = space
         self.objectives = tuple(objectives)
         self.settings = settings
-        self.history: list[Evaluation] = []
+        self.history = History(space, self.objectives)
         self._rng = rng
         self._pending: dict[object, Point] = {}
         self._seen: set[object] = set()
@@ -88,9 +92,7 @@ class Optimizer:
 
     def front(self) -> list[Evaluation]:
         """The feasible evaluations that no other dominates."""
-        feasible = [evaluation for evaluation in self.history if evaluation.feasible]
-        mask = non_dominated(signed_values(feasible, self.objectives))
-        return [evaluation for evaluation, best in zip(feasible, mask, strict=True) if best]
+        return list(self.history.front)
 
     def tell(
         self,
@@ -116,7 +118,8 @@ class Optimizer:
             raise ValueError("objectives and slacks must be finite; tell None for an evaluation that failed")
         feasible = feasible and values is not None and all(slack <= 0 for slack in slacks.values())
         known = None if values is None else tuple(map(float, values))
-        self.history.append(Evaluation(dict(point), known, slacks, feasible))
+        kept = {} if self.settings.method == "pareto-wall" else slacks
+        self.history.add(Evaluation(dict(point), known, kept, feasible))
         key = self.space.key(point)
         self._pending.pop(key, None)
         self._seen.add(key)
@@ -157,7 +160,8 @@ class Optimizer:
         It shares candidates and fitted kernels, which are dear: its history must begin as that of this one.
         """
         other = copy(self)
-        other.history, other._pending, other._seen, other._rng = [], {}, set(), rng
+        other.history = History(self.space, self.objectives)
+        other._pending, other._seen, other._rng = {}, set(), rng
         return other
 
     def _draw(self, n: int, by_prior: bool) -> list[Point]:
@@ -182,8 +186,7 @@ class Optimizer:
         candidates = self._pool.draw(self._rng, self._seen, [evaluation.point for evaluation in self.front()])
         if len(candidates) == 0:
             return []
-        history = [replace(evaluation, slacks={}) for evaluation in self.history]
-        prediction = self._modeller.fit(history, self._rng).predict(candidates.rows)
+        prediction = self._modeller.fit(self.history, self._rng).predict(candidates.rows)
         probability = np.exp(prediction.log_probability)
         chosen = choose_batch(prediction.mean, probability, min(n, len(candidates)), self._rng)
         return [self._take(candidates.points[index]) for index in chosen]
@@ -214,30 +217,35 @@ class Optimizer:
         When the front stands still, the limits may have a shape that models of slacks do not learn.
         """
         surrogate = self._modeller.fit(self.history, self._rng)
-        if self._stagnation() < PATIENCE:
+        if self._stagnation < PATIENCE:
             return [surrogate]
         if not self.settings.use_classifier or not any(evaluation.feasible for evaluation in self.history):
             return [surrogate, None]
         return [*self._modeller.limits_by_classifier(surrogate, self.history, self._rng)]
 
+    @property
     def _stagnation(self) -> int:
-        """How many evaluations, the warm-up aside, have come since one that brought a better front."""
-        first: dict[tuple[float, ...] | None, int] = {}
-        for number, evaluation in enumerate(self.history):
-            if evaluation.feasible:
-                first.setdefault(evaluation.values, number)
-        news = [first[evaluation.values] + 1 for evaluation in self.front()]
-        return len(self.history) - max(self.warm_up, *news, 0)
+        """How many evaluations, the warm-up aside, have come since the front grew by a relevant amount."""
+        return max(len(self.history) - max(self.warm_up, self.history.progress.grown), 0)
+
+    @property
+    def _open_ends(self) -> list[int]:
+        """The objectives whose ends are searched: unless all others have capacities."""
+        unknown = [goal.capacity is None for goal in self.objectives]
+        return [k for k in range(len(unknown)) if any(unknown[:k] + unknown[k + 1 :])]
 
     def _choose(self, surrogate: Surrogate) -> Point | None:
         """The next point of the default method."""
-        front = [evaluation.point for evaluation in self.front()]
-        chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._prior_exponent())
+        front = [evaluation.point for evaluation in self.history.front]
+        doubts = self._rng.random() < DOUBT_SHARE
+        trust = (1.0 + self._stagnation / DOUBT) ** -2 if doubts else 1.0
+        chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._prior_exponent(), trust)
         if not front:
             return chooser.likeliest([evaluation.point for evaluation in self.history])
-        if self._rng.random() < self.settings.wall_share:
-            return chooser.from_predicted_front(front)
-        return chooser.improve(front)
+        point = None
+        if self._open_ends and self._rng.random() < ENDS_SHARE:
+            point = chooser.move_end(front, self._open_ends)
+        return point or chooser.improve(front)
 
     def _prior_exponent(self) -> float:
         """The power with which priors count now."""

@@ -8,13 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from .encoding import column_owners, encode
+from .encoding import column_owners
 from .extras import load
 from .gaussian import GaussianProcess, condition
-from .history import Evaluation, Objective, signed_values
+from .history import History, Objective, signed_values
 from .model_selection import Fit, Score, best_fit, evidence, leave_one_out
 from .models import TREES, Classifier, Forest, fit_classifier, fit_forest
 from .pareto import non_dominated
+from .reference import reference_point, usual_worst
 from .scales import LINEAR, Scale, objective_scales, slack_scales
 from .space import Space
 
@@ -57,6 +58,8 @@ class Surrogate:
     """A process of 1 where feasible and -1 where not: smooth where the classifier has steps."""
     front: np.ndarray
     reference: np.ndarray
+    spans: np.ndarray
+    """The range of the usual values of each objective."""
     logs: tuple[bool, ...]
     """Which objectives are on a logarithmic scale."""
 
@@ -104,80 +107,76 @@ class Modeller:
     use_classifier: bool = True
     _fits: dict[tuple[object, ...], Fit] = field(default_factory=dict, repr=False)
 
-    def fit(self, history: Sequence[Evaluation], rng: np.random.Generator) -> Surrogate:
+    def fit(self, history: History, rng: np.random.Generator) -> Surrogate:
         """Models of all that is known."""
-        measured = [evaluation for evaluation in history if evaluation.values is not None]
-        values = signed_values(measured, self.goals)
-        feasible = np.array([evaluation.feasible for evaluation in measured], dtype=bool)
-        rows = encode(self.space, [evaluation.point for evaluation in measured])
+        measured = np.array([evaluation.values is not None for evaluation in history], dtype=bool)
+        values = signed_values(history, self.goals)
+        feasible = np.array([evaluation.feasible for evaluation in history], dtype=bool)[measured]
+        rows = history.rows[measured]
         models: list[GaussianProcess | Forest] = []
         scales = [LINEAR] * len(self.goals)
         for k, goal in enumerate(self.goals if len(rows) else ()):
-            offered = objective_scales(self._known(values[:, k], goal), self.use_logs)
+            offered = objective_scales(np.append(values[:, k], goal.limit), self.use_logs)
             model, scales[k] = self._model(goal.name, rows, values[:, k], offered, evidence, rng)
             models.append(model)
         scaled = np.column_stack([scale.apply(values[:, k]) for k, scale in enumerate(scales)])
         front = scaled[feasible][non_dominated(scaled[feasible])]
-        reference = self._reference(scaled[feasible] if feasible.any() else scaled, scales)
+        reference, spans = self._reference(scaled, front, scales, len(history) - history.progress.moved)
         slacks = self._slack_models(history, rng)
         classifier, labels = self._classifiers(history, rng)
         logs = tuple(scale.kind == "log" for scale in scales)
-        return Surrogate(tuple(models), slacks, classifier, labels, front, reference, logs)
+        return Surrogate(tuple(models), slacks, classifier, labels, front, reference, spans, logs)
 
-    def _known(self, values: np.ndarray, goal: Objective) -> np.ndarray:
-        """The values of an objective and its capacity, all to be minimised."""
-        return values if goal.capacity is None else np.append(values, goal.capacity * goal.sign)
-
-    def _reference(self, scaled: np.ndarray, scales: Sequence[Scale]) -> np.ndarray:
-        """The capacities; where there is none, a tenth of the range beyond the worst value."""
+    def _reference(
+        self, scaled: np.ndarray, front: np.ndarray, scales: Sequence[Scale], settled: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The capacities and, where there is none, a reference point; and the ranges of the objectives."""
         if len(scaled) == 0:
-            return np.zeros(len(self.goals))
-        worst, best = scaled.max(0), scaled.min(0)
-        reference = worst + 0.1 * np.where(worst > best, worst - best, 1.0)
-        for k, (goal, scale) in enumerate(zip(self.goals, scales, strict=True)):
-            if goal.capacity is not None:
-                reference[k] = scale.apply(np.array([goal.capacity * goal.sign]))[0]
-        return reference
+            return np.zeros(len(scales)), np.ones(len(scales))
+        limits = [scale.apply(np.array(goal.limit)) for goal, scale in zip(self.goals, scales, strict=True)]
+        reference = np.where(np.isfinite(limits), limits, reference_point(scaled, front, settled))
+        spans = usual_worst(scaled) - scaled.min(0)
+        return reference, np.where(spans > 0, spans, 1.0)
 
     def _slack_models(
-        self, history: Sequence[Evaluation], rng: np.random.Generator
+        self, history: History, rng: np.random.Generator
     ) -> tuple[GaussianProcess | Forest, ...]:
         """A model per resource."""
         models: list[GaussianProcess | Forest] = []
         for name in sorted({name for evaluation in history for name in evaluation.slacks}):
-            known = [evaluation for evaluation in history if name in evaluation.slacks]
-            slacks = np.array([evaluation.slacks[name] for evaluation in known])
-            rows = encode(self.space, [evaluation.point for evaluation in known])
+            told = np.array([name in evaluation.slacks for evaluation in history])
+            slacks = np.array([known.slacks[name] for known in history if name in known.slacks])
+            rows = history.rows[told]
             offered = slack_scales(slacks[: self._first(len(slacks))])
             models.append(self._model(f"slack {name}", rows, slacks, offered, leave_one_out, rng)[0])
         return tuple(models)
 
     def _classifiers(
-        self, history: Sequence[Evaluation], rng: np.random.Generator
+        self, history: History, rng: np.random.Generator
     ) -> tuple[Classifier, GaussianProcess | None]:
         """They learn from what no slack explains."""
-        known = [evaluation for evaluation in history if not evaluation.is_explained]
         if not self.use_classifier:
             return Classifier((), 1.0), None
-        classifier = self._classifier(known, rng)
+        known = np.array([not evaluation.is_explained for evaluation in history], dtype=bool)
+        feasible = np.array([evaluation.feasible for evaluation in history], dtype=bool)[known]
+        rows = history.rows[known]
+        classifier = self._classifier(rows, feasible, rng)
         if self.kind == "forest" or classifier.certain is not None:
             return classifier, None
-        rows = encode(self.space, [evaluation.point for evaluation in known])
-        labels = np.where([evaluation.feasible for evaluation in known], 1.0, -1.0)
+        labels = np.where(feasible, 1.0, -1.0)
         fit = self._fit("", rows, labels, (LINEAR,), evidence)
         return classifier, condition(fit.kernel, rows[-MOST_ROWS:], labels[-MOST_ROWS:])
 
-    def _classifier(self, history: Sequence[Evaluation], rng: np.random.Generator) -> Classifier:
-        rows = encode(self.space, [evaluation.point for evaluation in history])
-        feasible = np.array([evaluation.feasible for evaluation in history], dtype=bool)
+    def _classifier(self, rows: np.ndarray, feasible: np.ndarray, rng: np.random.Generator) -> Classifier:
         trees = TREES if self.kind == "forest" else MORE_TREES
         return fit_classifier(rows, feasible, int(rng.integers(2**31)), trees)
 
     def limits_by_classifier(
-        self, surrogate: Surrogate, history: Sequence[Evaluation], rng: np.random.Generator
+        self, surrogate: Surrogate, history: History, rng: np.random.Generator
     ) -> tuple[Surrogate, Surrogate]:
         """The models with a classifier of all that is known: next to models of slacks, and in their place."""
-        by_all = replace(surrogate, classifier=self._classifier(history, rng), labels=None)
+        feasible = np.array([evaluation.feasible for evaluation in history], dtype=bool)
+        by_all = replace(surrogate, classifier=self._classifier(history.rows, feasible, rng), labels=None)
         return by_all, replace(by_all, slacks=())
 
     def _model(

@@ -18,6 +18,9 @@ from ..store import load_space, save_space
 VERSION = 1
 """The version of the format; a change that old readers misread makes it one more."""
 
+GONE = ("wall_share",)
+"""Settings of earlier releases: a study with one goes on without it."""
+
 
 @dataclass(frozen=True)
 class StudyPlan:
@@ -64,11 +67,16 @@ def plan_from_json(name: str, document: Any) -> StudyPlan:
             name=name,
             space=load_space(json.dumps(document["space"])),
             objectives=tuple(Objective(**objective) for objective in document["objectives"]),
-            settings=Settings(**document["settings"]),
+            settings=Settings(**_known(document["settings"])),
             seed=document["seed"],
         )
     except (KeyError, TypeError, SpaceError) as error:
         raise StudyError(f"the plan of study {name!r} is malformed: {error}") from error
+
+
+def _known(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a plan without those that are none any more."""
+    return {name: value for name, value in settings.items() if name not in GONE}
 
 
 def difference(kept: Any, asked: Any) -> str | None:
@@ -76,7 +84,7 @@ def difference(kept: Any, asked: Any) -> str | None:
 
     Settings that a plan does not name, since they came later, are the defaults.
     """
-    completed = {**kept, "settings": {**asdict(Settings()), **kept.get("settings", {})}}
+    completed = {**kept, "settings": {**asdict(Settings()), **_known(kept.get("settings", {}))}}
     return next(_differences(completed, asked, ""), None)
 
 

@@ -81,7 +81,7 @@ def test_without_the_classifier_failures_are_not_learnt_from():
 
     def wasted(use_classifier: bool) -> float:
         """The share of points far from all that can be feasible."""
-        settings = Settings(warm_up=10, random_share=0.0, wall_share=0.0, use_classifier=use_classifier)
+        settings = Settings(warm_up=10, random_share=0.0, use_classifier=use_classifier)
         optimizer = Optimizer(space, [Objective("f")], np.random.default_rng(0), settings)
         places: list[float] = []
         for _ in range(25):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kl.explore.encoding import encode
-from kl.explore.history import Evaluation, Objective
+from kl.explore.history import Evaluation, History, Objective
 from kl.explore.optimizer import PATIENCE, Optimizer, Settings
 from kl.explore.parameters import Integer
 from kl.explore.space import Space
@@ -24,9 +24,11 @@ def test_limits_are_the_classifier_with_and_without_the_slacks():
     rng = np.random.default_rng(0)
     places = rng.integers(1000, size=(30, 2)).tolist()
     history = [evaluation(x, y, -1.0 if x < 300 else 1.0 + y / 1000) for x, y in places]
-    modeller = Modeller(SPACE, [Objective("f")], "gaussian", use_logs=True)
-    trusted = modeller.fit(history, rng)
-    both, alone = modeller.limits_by_classifier(trusted, history, rng)
+    goals = [Objective("f")]
+    modeller = Modeller(SPACE, goals, "gaussian", use_logs=True)
+    told = History(SPACE, goals, history)
+    trusted = modeller.fit(told, rng)
+    both, alone = modeller.limits_by_classifier(trusted, told, rng)
     rows = encode(SPACE, [{"x": x, "y": 500} for x in (100, 900)])
     near, far = alone.predict(rows).log_probability
     assert near > np.log(0.9)
