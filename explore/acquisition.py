@@ -50,6 +50,15 @@ def expected_move(mean: np.ndarray, deviation: np.ndarray, ends: np.ndarray, spa
     return np.max(below, axis=0)
 
 
+def doubted(log_probability: np.ndarray, doubt: float) -> np.ndarray:
+    """The logarithms of probabilities p, as far as they are trusted: of (1 - doubt log p) ^ (-1 / doubt).
+
+    Without doubt that is p. With some, the order stays, but what was as good as impossible is not any more,
+    however sure the models are: from an exponential of log p it becomes a power.
+    """
+    return log_probability if doubt == 0.0 else -np.log1p(-doubt * log_probability) / doubt
+
+
 def _expected_below(mean: np.ndarray, deviation: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """The expectation of how far a normal variable is below some levels, 0 where it is above."""
     finite = np.where(np.isfinite(levels), levels, 0.0)

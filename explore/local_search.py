@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .acquisition import expected_improvement, expected_move
+from .acquisition import doubted, expected_improvement, expected_move
 from .encoding import encode
 from .pool import Candidates, Pool
 from .space import Point
@@ -47,8 +47,8 @@ class Chooser:
     rng: np.random.Generator
     seen: set[object]
     prior_exponent: float
-    trust: float = 1.0
-    """The power with which the probability of feasibility counts, from 0 to 1."""
+    doubt: float = 0.0
+    """How little the models of feasibility are trusted; 0 is wholly."""
 
     def likeliest(self, told: Sequence[Point]) -> Point | None:
         """The point that is most likely feasible; where nothing is known of that, one far from all told."""
@@ -123,10 +123,9 @@ class Chooser:
         return self._weighed(gain, prediction, points)
 
     def _weighed(self, gain: np.ndarray, prediction: Prediction, points: Sequence[Point]) -> np.ndarray:
-        """The logarithm of a gain times the probability of feasibility, as far as it is trusted."""
-        return (
-            np.log(np.maximum(gain, 1e-300)) + self.trust * prediction.log_probability + self._prior(points)
-        )
+        """The logarithm of a gain times the probability of feasibility and the prior."""
+        feasible = doubted(prediction.log_probability, self.doubt)
+        return np.log(np.maximum(gain, 1e-300)) + feasible + self._prior(points)
 
     def _prior(self, points: Sequence[Point]) -> np.ndarray:
         """The logarithms of the priors of some points, as far as they count."""

@@ -109,6 +109,8 @@ def _swaps(order: Value) -> Iterator[tuple[int, ...]]:
 
 def _repair(space: Space, point: Mapping[str, Value], rng: np.random.Generator) -> Point:
     """Drop what is not there any more, draw what has appeared."""
+    if not any(parameter.when for parameter in space.parameters):
+        return dict(point)
     repaired: Point = {}
     for parameter in space.ordered:
         if is_active(parameter, repaired):

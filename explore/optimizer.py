@@ -23,15 +23,19 @@ FRONT_LIST_LIMIT = 50_000
 """The method `pareto-wall` predicts all points of spaces up to this size."""
 
 PATIENCE = 20
-"""After so many evaluations that have brought nothing, models of slacks are not trusted alone any more."""
+"""After so many evaluations without a feasible one, models alone are not trusted to find it."""
+
+HUNT_SHARE = 0.5
+"""The share of random points from then on."""
 
 ENDS_SHARE = 0.4
 """The share of points that search an end of the front, while one is expected to move."""
 
 DOUBT_SHARE = 0.33
+"""The share of points that are chosen in doubt: a whole search in doubt would waste the last per cent."""
+
 DOUBT = 10
-"""After so many evaluations that have brought nothing, the probability of feasibility counts with a power of
-1/4; with n times as many, 1 / (n + 1)²."""
+"""After so many evaluations that have brought nothing, what is e to the -n likely counts as 1 / (1 + n)."""
 
 FRONT_DRAWS = 5_000
 """Of larger ones it predicts so many random points, and the neighbours of the front."""
@@ -196,14 +200,12 @@ class Optimizer:
 
     def _ask_default(self, n: int) -> list[Point]:
         """Points chosen one by one, each as if those under evaluation turned out as predicted."""
-        surrogates = self._surrogates()
+        surrogate = self._modeller.fit(self.history, self._rng)
         if self._pending:
-            surrogates = _believing(surrogates, encode(self.space, list(self._pending.values())))
+            surrogate = surrogate.believe(encode(self.space, list(self._pending.values())))
         chosen: list[Point] = []
         while len(chosen) < n:
-            at_random = self._rng.random() < self.settings.random_share
-            surrogate = None if at_random else surrogates[int(self._rng.integers(len(surrogates)))]
-            if surrogate is None:
+            if self._rng.random() < self._random_share:
                 point = self._pool.draw_one(self._rng, self._seen, by_prior=False)
             else:
                 point = self._choose(surrogate)
@@ -211,20 +213,14 @@ class Optimizer:
                 break
             chosen.append(self._take(point))
             if len(chosen) < n:
-                surrogates = _believing(surrogates, encode(self.space, [point]))
+                surrogate = surrogate.believe(encode(self.space, [point]))
         return chosen
 
-    def _surrogates(self) -> list[Surrogate | None]:
-        """The models to choose with, for each point one of them at random; None stands for a random point.
-
-        When the front stands still, the limits may have a shape that models of slacks do not learn.
-        """
-        surrogate = self._modeller.fit(self.history, self._rng)
-        if self._stagnation < PATIENCE:
-            return [surrogate]
-        if not self.settings.use_classifier or not any(evaluation.feasible for evaluation in self.history):
-            return [surrogate, None]
-        return [*self._modeller.limits_by_classifier(surrogate, self.history, self._rng)]
+    @property
+    def _random_share(self) -> float:
+        """The share of random points: large when the hunt for a feasible one takes long."""
+        hunts_long = not self.history.front and self._stagnation >= PATIENCE
+        return HUNT_SHARE if hunts_long else self.settings.random_share
 
     @property
     def _stagnation(self) -> int:
@@ -240,9 +236,8 @@ class Optimizer:
     def _choose(self, surrogate: Surrogate) -> Point | None:
         """The next point of the default method."""
         front = [evaluation.point for evaluation in self.history.front]
-        doubts = self._rng.random() < DOUBT_SHARE
-        trust = (1.0 + self._stagnation / DOUBT) ** -2 if doubts else 1.0
-        chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._prior_exponent(), trust)
+        doubt = self._stagnation / DOUBT if self._rng.random() < DOUBT_SHARE else 0.0
+        chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._prior_exponent(), doubt)
         if not front:
             return chooser.likeliest([evaluation.point for evaluation in self.history])
         point = None
@@ -253,8 +248,3 @@ class Optimizer:
     def _prior_exponent(self) -> float:
         """The power with which priors count now."""
         return self.settings.prior_strength / len(self.history) if self.space.has_priors else 0.0
-
-
-def _believing(surrogates: Sequence[Surrogate | None], rows: np.ndarray) -> list[Surrogate | None]:
-    """The models if evaluations of some points, still running, turned out as predicted."""
-    return [None if surrogate is None else surrogate.believe(rows) for surrogate in surrogates]

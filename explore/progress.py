@@ -33,20 +33,23 @@ class Progress:
 
     _front: np.ndarray = field(init=False, repr=False)
     _ends: np.ndarray = field(init=False, repr=False)
+    _usual: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._front = np.empty((0, len(self.capacities)))
         self._ends = np.full(len(self.capacities), np.inf)
+        self._usual = np.zeros(len(self.capacities))
 
     def note(self, front: np.ndarray, feasible: np.ndarray, evaluations: int) -> None:
         """Take in a front that has changed, with all feasible values, after so many evaluations.
 
-        The range of an objective is that of the front; where it has one value only, as for a single
-        objective, it goes up to the median of the feasible values. Volumes reach one range beyond the front.
+        The range of an objective is that of the front. Where it has one value only, as for a single objective,
+        it is the largest distance that a best value has had from the median of the feasible ones. Volumes
+        reach one range beyond the front.
         """
         best, worst = front.min(0), front.max(0)
-        worst = np.where(worst > best, worst, np.median(feasible, axis=0))
-        span = np.where(worst > best, worst - best, 1.0)
+        self._usual = np.maximum(self._usual, np.median(feasible, axis=0) - best)
+        span = np.where(worst > best, worst - best, np.where(self._usual > 0, self._usual, 1.0))
         if (self._ends - best > LEAST_MOVE * span).any():
             self._ends, self.moved = best, evaluations
         reference = np.minimum((self.capacities - worst) / span, 1.0)

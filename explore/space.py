@@ -149,7 +149,7 @@ class Space:
 
     def key(self, point: Mapping[str, Value]) -> tuple[Value | None, ...]:
         """The values in the order of the parameters: equal for equal points."""
-        return tuple(point.get(parameter.name) for parameter in self.parameters)
+        return tuple(map(point.get, self.by_name))
 
     def check(self, point: Mapping[str, Value]) -> None:
         """Refuse what is no point of this space.

@@ -171,14 +171,6 @@ class Modeller:
         trees = TREES if self.kind == "forest" else MORE_TREES
         return fit_classifier(rows, feasible, int(rng.integers(2**31)), trees)
 
-    def limits_by_classifier(
-        self, surrogate: Surrogate, history: History, rng: np.random.Generator
-    ) -> tuple[Surrogate, Surrogate]:
-        """The models with a classifier of all that is known: next to models of slacks, and in their place."""
-        feasible = np.array([evaluation.feasible for evaluation in history], dtype=bool)
-        by_all = replace(surrogate, classifier=self._classifier(history.rows, feasible, rng), labels=None)
-        return by_all, replace(by_all, slacks=())
-
     def _model(
         self,
         name: str,
