@@ -31,8 +31,9 @@ def layer_facts(config: Config, recipe: Recipe, layers: int) -> tuple[LayerFacts
 
     Raises: SourceError for lists of another length, or with other words, and for more than `MOST_LAYERS`.
     """
-    if layers > MOST_LAYERS:
-        raise SourceError(f"the model has {layers} layers", f"at most {MOST_LAYERS} are read, one by one")
+    found = layers + (recipe.more_layers or 0)
+    if found > MOST_LAYERS:
+        raise SourceError(f"the model has {found} layers", f"at most {MOST_LAYERS} are read, one by one")
     rotated = _rotated(config, recipe, layers)
     windows = _windows(config, recipe, rotated)
     sparse = _sparse(config, recipe, layers)

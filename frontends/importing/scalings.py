@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import ceil, floor, log, sqrt
+from math import ceil, floor, isfinite, log, sqrt
 
 from ..source_errors import SourceError
 from .configs import Config
@@ -127,12 +127,19 @@ def _stretch(scaling: Scaling) -> float:
 
 
 def score_factor(scaling: Scaling) -> Param | None:
-    """What latent attention multiplies its scores by under YaRN; None where that is 1."""
+    """What latent attention multiplies its scores by under YaRN; None where that is 1.
+
+    Raises: SourceError where it is infinite.
+    """
     factor, all_dims = _stretch(scaling), scaling.values.number("mscale_all_dim", least=0)
     if not all_dims or factor <= 1:
         return None
     text = f"(0.1 * {decimal(all_dims)} * log({scaling.named('rope_factor')}) + 1.0) ^ 2"
-    value = (0.1 * all_dims * log(factor) + 1.0) ** 2
+    value = 0.1 * all_dims * log(factor) + 1.0
+    if not isfinite(value * value):
+        path = f"{scaling.values.path}mscale_all_dim"
+        raise SourceError(f"{path} is {all_dims:g}, which makes scores infinite", "it is about 1")
+    value *= value
     return Param(scaling.named("score_factor"), text, value, "YaRN's mscale_all_dim, of queries and of keys")
 
 

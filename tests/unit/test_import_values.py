@@ -18,6 +18,13 @@ GEMMA3 = GEMMA2 | {"model_type": "gemma3_text"}
 FALCON = {"model_type": "falcon", "vocab_size": 131, "hidden_size": 64, "num_hidden_layers": 3}
 MPT = {"model_type": "mpt", "vocab_size": 131, "d_model": 64, "n_layers": 3, "n_heads": 4}
 PHI3 = {"model_type": "phi3", **SIZES}
+DEEPSEEK = {
+    **{"model_type": "deepseek_v3", "vocab_size": 131, "hidden_size": 64, "intermediate_size": 96},
+    **{"num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 128, "q_lora_rank": 40},
+    **{"kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 24},
+    **{"n_routed_experts": 16, "n_shared_experts": 1, "num_experts_per_tok": 2, "moe_intermediate_size": 24},
+    **{"n_group": 4, "topk_group": 2},
+}
 ONES = [1.0] * 8
 
 
@@ -47,6 +54,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "more layers than are read": (
         LLAMA | {"num_hidden_layers": 10**18},
         "the model has 1000000000000000000 layers\nhelp: at most 8192 are read",
+    ),
+    "more layers with those that predict further tokens": (
+        DEEPSEEK | {"num_nextn_predict_layers": 10**9},
+        "layers\nhelp: at most 8192 are read",
+    ),
+    "a factor of scores without end": (
+        DEEPSEEK | {"rope_scaling": {"type": "yarn", "factor": 4.0, "mscale_all_dim": 1e308}},
+        "rope_scaling.mscale_all_dim is 1e+308, which makes scores infinite",
+    ),
+    "more heads than have slopes": (
+        {"model_type": "bloom", "hidden_size": 4 * 10**8, "n_layer": 2, "n_head": 10**8},
+        "the model has 100000000 heads with a slope each",
     ),
     "a float beyond 64 bits": (LLAMA | {"vocab_size": 1e300}, "it is below 2^63"),
     "no positions": (LLAMA | {"max_position_embeddings": 0}, "max_position_embeddings is 0"),

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from math import ceil, log2
 
+from ...limits import MOST_SLOPES
+from ...source_errors import SourceError
 from ..models import Model
 from ..pieces import Piece, decimal
 
 
 def slopes(model: Model, kind: str) -> Piece:
-    """The constant `slopes[heads]`: by a formula where the heads are a power of two, else as numbers."""
+    """The constant `slopes[heads]`: by a formula where the heads are a power of two, else as numbers.
+
+    Raises: SourceError for more than `MOST_SLOPES`.
+    """
     heads = model.heads
+    if heads > MOST_SLOPES:
+        raise SourceError(f"the model has {heads} heads with a slope each", f"at most {MOST_SLOPES} are read")
     numbers = _of_mpt(heads) if kind == "alibi of mpt" else _of_bloom(heads)
     formula = "2.0 ^ (-8.0 * (h + 1) / heads)"
     if kind == "alibi scaled":
