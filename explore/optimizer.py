@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from copy import copy
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -85,7 +84,7 @@ class Optimizer:
         self.history = History(space, self.objectives)
         self._rng = rng
         self._pending: dict[object, Point] = {}
-        self._seen: set[object] = set()
+        self._told: set[object] = set()
         is_paper = settings.method == "pareto-wall"
         self._pool = Pool(space, FRONT_LIST_LIMIT, FRONT_DRAWS) if is_paper else Pool(space)
         kind = "forest" if is_paper else settings.model
@@ -130,7 +129,7 @@ class Optimizer:
         self.history.add(Evaluation(dict(point), known, kept, feasible))
         key = self.space.key(point)
         self._pending.pop(key, None)
-        self._seen.add(key)
+        self._told.add(key)
 
     def ask(self, n: int = 1) -> list[Point]:
         """Up to `n` points to evaluate next, all different and new; fewer where the space has no more.
@@ -162,15 +161,21 @@ class Optimizer:
         self.space.check(point)
         self._take(dict(point))
 
-    def renewed(self, rng: np.random.Generator) -> Optimizer:
-        """An optimizer of the same space that has been told nothing, with a generator of its own.
+    def go_on(self, rng: np.random.Generator, pending: Iterable[Mapping[str, Value]]) -> None:
+        """Choose with another generator from now on, while these points and no others are under evaluation.
 
-        It shares candidates and fitted kernels, which are dear: its history must begin as that of this one.
+        What is chosen then depends on the history, the generator and these points alone.
+
+        Raises: SpaceError where one is no point of the space.
         """
-        other = copy(self)
-        other.history = History(self.space, self.objectives)
-        other._pending, other._seen, other._rng = {}, set(), rng
-        return other
+        self._rng, self._pending = rng, {}
+        for point in pending:
+            self.expect(point)
+
+    @property
+    def _seen(self) -> set[object]:
+        """The keys of what is not proposed any more."""
+        return self._told | self._pending.keys()
 
     def _draw(self, n: int, by_prior: bool) -> list[Point]:
         """New random points."""
@@ -184,9 +189,7 @@ class Optimizer:
 
     def _take(self, point: Point) -> Point:
         """Note that a point is under evaluation."""
-        key = self.space.key(point)
-        self._pending[key] = point
-        self._seen.add(key)
+        self._pending[self.space.key(point)] = point
         return point
 
     def _ask_predicted_front(self, n: int) -> list[Point]:

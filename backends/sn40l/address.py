@@ -12,6 +12,16 @@ from ...dialects.vocabulary import Rate
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Bytes: from each of some starts on, `count` pieces of `size_bytes`, `stride` bytes apart."""
+
+    starts: list[int]
+    count: int
+    stride: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where the elements of a tile lie, in bytes from its address: element (a, b, …) at a * strides[0] + …"""
 
@@ -64,6 +74,17 @@ class Layout:
         for extent, stride in zip(self.shape[:outer], self.strides[:outer], strict=True):
             starts = [start + number * stride for start in starts for number in range(extent)]
         return starts
+
+    @cached_property
+    def columns(self) -> Columns:
+        """All its bytes, in few columns: along its longest dimension, or each of its runs alone."""
+        outer = len(self.shape) - self._contiguous_dimensions
+        longest = max(range(outer), key=lambda axis: self.shape[axis], default=0)
+        count, stride = (self.shape[longest], self.strides[longest]) if outer else (1, 0)
+        row = replace(self, shape=(*self.shape[:longest], 1, *self.shape[longest + 1 :]))
+        if stride <= 0 or row.size_bytes >= self.size_bytes // self.run_bytes:
+            return Columns(self.runs, 1, 1, self.run_bytes)
+        return Columns(row.runs, count, stride, row.run_bytes)
 
     @cached_property
     def sorted_runs(self) -> list[int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from math import gcd
+from typing import TYPE_CHECKING, Literal
 
 from ..tensors import Array, TensorSpec
 from .address import Layout, packed
@@ -78,6 +79,10 @@ class ByteStore:
                     yield self.blocks[index][first - origin : last - origin]
 
 
+FORMATS: Mapping[int, Literal["B", "H", "I", "Q"]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
+"""Of so many marks at a time, as `memoryview.cast` names them."""
+
+
 class Marks:
     """A mark for every address of some spans, none set at first."""
 
@@ -91,15 +96,35 @@ class Marks:
 
     def put(self, address: int, layout: Layout, mark: bool) -> None:
         """Set or take away the marks of a tile, as far as it lies in the spans."""
-        for index, first, last in self._pieces(address, layout):
-            self._blocks[index][first:last] = bytes([mark]) * (last - first)
+        for view in self._views(address, layout):
+            view[:] = memoryview(bytes([mark]) * view.nbytes).cast(FORMATS[view.itemsize])
 
     def first_unset(self, address: int, layout: Layout) -> int | None:
         """The first byte of a tile, in the order of its elements, that lies in the spans without a mark."""
-        for index, first, last in self._pieces(address, layout):
-            if (found := self._blocks[index].find(0, first, last)) >= 0:
-                return self.spans.starts[index] + found
-        return None
+        if all(0 not in view.tobytes() for view in self._views(address, layout)):
+            return None
+        found = (
+            self.spans.starts[index] + place
+            for index, first, last in self._pieces(address, layout)
+            if (place := self._blocks[index].find(0, first, last)) >= 0
+        )
+        return next(found)
+
+    def _views(self, address: int, layout: Layout) -> Iterator[memoryview]:
+        """The marks of a tile, of as many bytes each as are marked alike for sure."""
+        index = self.spans.index(address + layout.low, address + layout.high)
+        if index is None:
+            yield from (memoryview(self._blocks[i])[a:b] for i, a, b in self._pieces(address, layout))
+            return
+        block, columns = memoryview(self._blocks[index]), layout.columns
+        for start in (address - self.spans.starts[index] + start for start in columns.starts):
+            if columns.count == 1:
+                yield block[start : start + columns.size_bytes]
+                continue
+            width = gcd(max(FORMATS), start, columns.stride, columns.size_bytes, len(block))
+            words, step = block.cast(FORMATS[width]), columns.stride // width
+            for first in range(start // width, (start + columns.size_bytes) // width):
+                yield words[first : first + (columns.count - 1) * step + 1 : step]
 
     def _pieces(self, address: int, layout: Layout) -> Iterator[tuple[int, int, int]]:
         """The pieces of a tile's runs: number of the span, and the places in it."""

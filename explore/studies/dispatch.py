@@ -23,8 +23,8 @@ from .distributions import distributions, suggest, to_params, to_point
 from .executors import Asked
 from .owners import is_gone, is_other, this_process
 from .records import OUTCOME, constraints_of, kept_outcome, outcome_to_json, state_of
-from .sampler import EXHAUSTED, ExhaustedError
-from .snapshot import CLOSED, OWNER, Reader, Snapshot
+from .sampler import EXHAUSTED, ExhaustedError, ExplorerSampler
+from .snapshot import CLOSED, OWNER, Snapshot
 
 TURN_SECONDS = 0.02
 """How often a ticket looks whether it is its turn."""
@@ -36,11 +36,11 @@ PATIENCE_SECONDS = 30.0
 class Dispatcher:
     """The trials of one study."""
 
-    def __init__(self, space: Space, study: optuna.Study, storage: BaseStorage, reader: Reader):
+    def __init__(self, space: Space, study: optuna.Study, storage: BaseStorage, sampler: ExplorerSampler):
         self._space = space
         self._study = study
         self._storage = storage
-        self._reader = reader
+        self._reader, self._suggester = sampler.of(study.study_name)
         self._id = storage.get_study_id_from_name(study.study_name)
         self._distributions = distributions(space)
 
@@ -48,33 +48,50 @@ class Dispatcher:
         """The state of the study now."""
         return self._reader.read(self._study.get_trials(deepcopy=False))
 
-    def ask(self, budget: int | None) -> Asked | None:
+    def ask(self, budget: int | None, known: Snapshot | None = None) -> Asked | None:
         """A point to evaluate, unless as many as the budget have ended or are running.
+
+        `known` is the state of just now, which is read where it is not given.
 
         Raises: ExhaustedError where the space has no more points.
         """
         while True:
-            snapshot = self.snapshot()
-            if budget is not None and len(snapshot.counted) >= budget:
+            snapshot, known = known or self.snapshot(), None
+            if budget is not None and snapshot.counted() >= budget:
                 return None
-            point = snapshot.wanted[0] if snapshot.wanted else None
-            ticket = self._make_ticket(point)
+            point = snapshot.wanted[0] if snapshot.wanted else self._chosen_alone(snapshot)
+            identity = self._make_ticket(point)
+            if point is not None and self._trial_id(snapshot.count) == identity:
+                return Asked(snapshot.count, point, time.time())  # nobody has come between
+            number = self._storage.get_trial_number_from_id(identity)
             try:
-                snapshot = self._wait_for_turn(ticket.number) if point is None else self.snapshot()
-                before = [number for number in snapshot.counted if number < ticket.number]
-                if budget is not None and len(before) >= budget:
-                    self.close(ticket.number, "others had reached the budget")
+                snapshot = self._wait_for_turn(number) if point is None else self.snapshot()
+                if budget is not None and snapshot.counted(number) >= budget:
+                    self.close(number, "others had reached the budget")
                     return None
                 if point is None and snapshot.covers(self._space):
                     raise ExhaustedError(EXHAUSTED)  # Optuna asks no sampler about a single point
                 if point is None:
-                    return Asked(ticket.number, suggest(self._space, ticket), time.time())
-                if not self._is_taken(point, ticket.number, snapshot):
-                    return Asked(ticket.number, point, time.time())
+                    trial = optuna.trial.Trial(self._study, identity)
+                    return Asked(number, suggest(self._space, trial), time.time())
+                if not self._is_taken(point, number, snapshot):
+                    return Asked(number, point, time.time())
             except BaseException as error:  # also Ctrl-C: nobody must wait for this ticket
-                self.close(ticket.number, f"{type(error).__name__}: {error}")
+                self.close(number, f"{type(error).__name__}: {error}")
                 raise
-            self.close(ticket.number, "another process evaluates its point")
+            self.close(number, "another process evaluates its point")
+
+    def _chosen_alone(self, snapshot: Snapshot) -> Point | None:
+        """A point for the next trial, before it is made; None where others choose points, too.
+
+        Raises: ExhaustedError where the space has no more points.
+        """
+        if snapshot.awaits_others or len(snapshot.pending) < len(snapshot.running):
+            return None
+        if snapshot.covers(self._space):
+            raise ExhaustedError(EXHAUSTED)
+        ordinal = snapshot.ordinal(snapshot.count)
+        return self._suggester.choose(snapshot.history, snapshot.pending.values(), ordinal)
 
     def keep(self, asked: Asked, outcome: Outcome, seconds: float) -> None:
         """Write an outcome, and how long it took; what was closed meanwhile stays closed."""
@@ -140,12 +157,9 @@ class Dispatcher:
             self._storage.set_trial_user_attr(self._trial_id(number), OWNER, this_process().record())
 
     def _end(self, number: int, outcome: Outcome) -> None:
-        constraints = constraints_of(outcome)
-        if constraints:
-            trial = optuna.trial.Trial(self._study, self._trial_id(number))
-            known = trial.constraints  # a process may have ended while it wrote them
-            for name in constraints.keys() - known.keys():
-                trial.set_constraint(name, constraints[name])
+        constraints = create_trial(state=TrialState.PRUNED, constraints=constraints_of(outcome))
+        for key, value in constraints.system_attrs.items():  # as Optuna keeps them, without reading first
+            self._storage.set_trial_system_attr(self._trial_id(number), key, value)
         state = state_of(outcome)
         values = outcome.values if state == TrialState.COMPLETE else None
         self._storage.set_trial_state_values(self._trial_id(number), state, values)
@@ -153,7 +167,8 @@ class Dispatcher:
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
-    def _make_ticket(self, point: Point | None) -> optuna.trial.Trial:
+    def _make_ticket(self, point: Point | None) -> int:
+        """The identity of a new trial."""
         params = {} if point is None else to_params(self._space, point)
         template = create_trial(
             state=TrialState.RUNNING,
@@ -161,7 +176,7 @@ class Dispatcher:
             distributions={name: self._distributions[name] for name in params},
             user_attrs={OWNER: this_process().record()},
         )
-        return optuna.trial.Trial(self._study, self._storage.create_new_trial(self._id, template))
+        return self._storage.create_new_trial(self._id, template)
 
     def _wait_for_turn(self, number: int) -> Snapshot:
         """The state once all lower tickets have their points, or nothing has been heard of them for long."""
@@ -175,8 +190,7 @@ class Dispatcher:
             time.sleep(TURN_SECONDS)
 
     def _is_taken(self, point: Point, number: int, snapshot: Snapshot) -> bool:
-        """Whether a trial with a lower number has a point."""
-        ended = {trial.number: trial.point for trial in snapshot.ended}
-        others = {**ended, **snapshot.pending}
+        """Whether a trial with a lower number has a point, or it has ended."""
         key = self._space.key(point)
-        return any(self._space.key(other) == key for n, other in others.items() if n < number)
+        before = (other for other_number, other in snapshot.pending.items() if other_number < number)
+        return self._reader.has_ended(point) or any(self._space.key(other) == key for other in before)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -31,11 +31,43 @@ class ExhaustedError(StudyError):
     """A space has no new points."""
 
 
+class Suggester:
+    """Chooses the points of one study, with an optimizer that is told what is new since the last choice.
+
+    What is chosen depends on what the study holds, the seed, and the place of the trial in the study: a study
+    that was interrupted goes on as if it had not been.
+    """
+
+    def __init__(self, space: Space, objectives: Sequence[Objective], settings: Settings, seed: int):
+        self._arguments = space, objectives
+        self._settings = settings
+        self._seed = seed
+        self._optimizer = Optimizer(*self._arguments, np.random.default_rng(), settings)
+        self._told: tuple[Evaluation, ...] = ()
+
+    def choose(self, history: tuple[Evaluation, ...], pending: Iterable[Point], ordinal: int) -> Point:
+        """The point of the trial at a place among those not closed.
+
+        Raises: ExhaustedError where the space has no more points.
+        """
+        if history[: len(self._told)] != self._told:  # another process's clock is wrong
+            self._told = ()
+            self._optimizer = Optimizer(*self._arguments, np.random.default_rng(), self._settings)
+        for evaluation in history[len(self._told) :]:
+            values, slacks = evaluation.values, evaluation.slacks
+            self._optimizer.tell(evaluation.point, values, slacks, feasible=evaluation.feasible)
+        self._told = history
+        self._optimizer.go_on(np.random.default_rng([self._seed, ordinal]), pending)
+        points = self._optimizer.ask()
+        if not points:
+            raise ExhaustedError(EXHAUSTED)
+        return points[0]
+
+
 class ExplorerSampler(BaseSampler):
     """Chooses the points of a space for the trials of an Optuna study.
 
-    What is chosen depends on what the study holds, the seed, and the place of the trial in the study: a study
-    that was interrupted goes on as if it had not been. Parameters outside the space are drawn at random.
+    Parameters outside the space are drawn at random.
     """
 
     def __init__(
@@ -51,14 +83,19 @@ class ExplorerSampler(BaseSampler):
         self.settings = settings
         self.seed = seed
         self._distributions = distributions(space)
-        self._reader = Reader(space, self.objectives)
         self._lock = threading.Lock()
         self._given: dict[tuple[str, int], Point] = {}
-        self._optimizer: Optimizer | None = None
-        self._last: tuple[Evaluation, ...] = ()
+        self._studies: dict[str, tuple[Reader, Suggester]] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
         return ExplorerSampler, (self.space, self.objectives, self.settings, self.seed)
+
+    def of(self, study: str) -> tuple[Reader, Suggester]:
+        """What reads a study, and what chooses for it."""
+        if study not in self._studies:
+            suggester = Suggester(self.space, self.objectives, self.settings, self.seed)
+            self._studies[study] = Reader(self.space, self.objectives), suggester
+        return self._studies[study]
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -70,10 +107,10 @@ class ExplorerSampler(BaseSampler):
     ) -> dict[str, Any]:
         self._check_directions(study)
         with self._lock:  # threads of `Study.optimize` must not choose the same point
-            snapshot = self._reader.read(study.get_trials(deepcopy=False))
+            reader, suggester = self.of(study.study_name)
+            snapshot = reader.read(study.get_trials(deepcopy=False))
             pending = self._pending(snapshot, study.study_name, trial.number)
-            rng = np.random.default_rng([self.seed, snapshot.ordinal(trial.number)])
-            point = self._choose(snapshot, pending, rng)
+            point = suggester.choose(snapshot.history, pending, snapshot.ordinal(trial.number))
             self._given[study.study_name, trial.number] = point
         return to_params(self.space, point)
 
@@ -109,23 +146,3 @@ class ExplorerSampler(BaseSampler):
         running = [trial.number for trial in snapshot.running if trial.number != number]
         given = (snapshot.pending.get(other) or self._given.get((study, other)) for other in running)
         return [*(point for point in given if point is not None), *snapshot.wanted]
-
-    def _choose(self, snapshot: Snapshot, pending: Sequence[Point], rng: np.random.Generator) -> Point:
-        optimizer = self._base(snapshot.history).renewed(rng)
-        for evaluation in snapshot.history:
-            values, slacks = evaluation.values, evaluation.slacks
-            optimizer.tell(evaluation.point, values, slacks, feasible=evaluation.feasible)
-        for point in pending:
-            optimizer.expect(point)
-        points = optimizer.ask()
-        if not points:
-            raise ExhaustedError(EXHAUSTED)
-        return points[0]
-
-    def _base(self, history: Sequence[Evaluation]) -> Optimizer:
-        """What the choices share; a history that does not go on from the last one needs new models."""
-        if self._optimizer is None or tuple(history[: len(self._last)]) != self._last:
-            rng = np.random.default_rng()  # each choice brings its own
-            self._optimizer = Optimizer(self.space, self.objectives, rng, self.settings)
-        self._last = tuple(history)
-        return self._optimizer

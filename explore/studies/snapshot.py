@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,9 +30,14 @@ class Snapshot:
     closed.
     """
 
+    count: int
+    """How many trials there are: the next one gets this number, unless another process is faster."""
+
     ended: tuple[Trial, ...]
+    """In the order of ending: later snapshots of the study begin with it."""
+
     history: tuple[Evaluation, ...]
-    """What ended, in the order of ending: later snapshots of the study begin with it."""
+    """What ended, in this order."""
 
     running: tuple[FrozenTrial, ...]
     pending: Mapping[int, Point]
@@ -41,12 +47,20 @@ class Snapshot:
     """Points in the queue, and points of closed trials; all that still have to be evaluated."""
 
     closed: tuple[int, ...]
+    """The numbers of trials that count for nothing, in order."""
+
+    different: int
+    """How many different points have ended or are pending."""
 
     @property
-    def counted(self) -> list[int]:
-        """The numbers of the trials that count for a budget: ended, or running for a process of ours."""
-        running = [trial.number for trial in self.running if OWNER in trial.user_attrs]
-        return [*(trial.number for trial in self.ended), *running]
+    def owned(self) -> list[int]:
+        """The numbers of the running trials that a process of ours has."""
+        return [trial.number for trial in self.running if OWNER in trial.user_attrs]
+
+    @property
+    def choosing(self) -> list[int]:
+        """The numbers of the running trials that have no point yet."""
+        return [number for number in self.owned if number not in self.pending]
 
     @property
     def awaits_others(self) -> bool:
@@ -54,75 +68,109 @@ class Snapshot:
         owners = (trial.user_attrs.get(OWNER) for trial in self.running)
         return any(owner is not None and is_other(owner) for owner in owners)
 
+    def counted(self, before: int | None = None) -> int:
+        """How many trials count for a budget, of those with a lower number: ended, or running for a process
+        of ours.
+        """
+        if before is None:
+            return len(self.ended) + len(self.owned)
+        return sum(number < before for number in (*(t.number for t in self.ended), *self.owned))
+
     def covers(self, space: Space) -> bool:
         """Whether every point of a space has been evaluated, or is being."""
         count = space.count() if space.is_discrete else None
-        if count is None or len(self.ended) + len(self.pending) < count:
-            return False
-        points = [*(trial.point for trial in self.ended), *self.pending.values()]
-        return len({space.key(point) for point in points}) >= count
+        return count is not None and self.different >= count
 
     def ordinal(self, number: int) -> int:
         """The place of a trial among those not closed: its number, had nothing been interrupted."""
-        return number - sum(other < number for other in self.closed)
+        return number - bisect_left(self.closed, number)
 
 
 class Reader:
-    """Reads snapshots; remembers the trials that have ended, since they do not change."""
+    """Reads snapshots of one study; what has ended does not change and is read once."""
 
     def __init__(self, space: Space, objectives: Sequence[Objective]):
         self._space = space
         self._objectives = objectives
-        self._known: dict[int, tuple[FrozenTrial, Trial | None]] = {}
+        self._forget(None)
+
+    def _forget(self, first: datetime | None) -> None:
+        self._first = first
+        self._count = 0
+        self._open: set[int] = set()
+        """The numbers of trials that have not ended."""
+        self._ended: list[Trial] = []
+        self._history: list[Evaluation] = []
+        self._ends: list[tuple[float, int]] = []
+        """When each has ended, and its number: these are in order."""
+        self._keys: set[object] = set()
+        """Of points that have ended."""
+        self._closed: list[int] = []
+        self._given_back: dict[int, Point] = {}
+        """The points of closed trials, by their numbers, that had not ended when last looked at."""
 
     def read(self, trials: Sequence[FrozenTrial]) -> Snapshot:
-        """The state that some trials, all of a study, are in."""
-        finished = [trial for trial in trials if trial.state.is_finished()]
-        records = [(frozen, self._record(frozen)) for frozen in finished]
-        ended = [(frozen, record) for frozen, record in records if record is not None]
-        in_order = sorted(ended, key=lambda pair: (_moment(pair[0].datetime_complete), pair[0].number))
-        running = tuple(trial for trial in trials if trial.state == TrialState.RUNNING)
+        """The state that some trials, all of a study and in order, are in."""
+        first = trials[0].datetime_start if trials else None
+        if len(trials) < self._count or first != self._first:
+            self._forget(first)
+        open_ = [trials[number] for number in sorted({*self._open, *range(self._count, len(trials))})]
+        for trial in open_:
+            if trial.state.is_finished():
+                self._take(trial)
+        self._count = len(trials)
+        self._open = {trial.number for trial in open_ if not trial.state.is_finished()}
+        running = tuple(trial for trial in open_ if trial.state == TrialState.RUNNING)
+        waiting = [trial for trial in open_ if trial.state == TrialState.WAITING]
         points = {trial.number: self._point(trial) for trial in running}
         pending = {number: point for number, point in points.items() if point is not None}
-        taken = [record.point for _, record in ended] + list(pending.values())
+        taken: set[object] = {self._space.key(point) for point in pending.values()}
         return Snapshot(
-            ended=tuple(record for _, record in ended),
-            history=tuple(record.outcome.evaluation(record.point) for _, record in in_order),
+            count=len(trials),
+            ended=tuple(self._ended),
+            history=tuple(self._history),
             running=running,
             pending=pending,
-            wanted=self._wanted(trials, taken),
-            closed=tuple(
-                trial.number
-                for trial in trials
-                if trial.state == TrialState.WAITING
-                or (trial.state.is_finished() and self._record(trial) is None)
-            ),
+            wanted=tuple(self._wanted(waiting, taken)),
+            closed=tuple(sorted([*self._closed, *(trial.number for trial in waiting)])),
+            different=len(self._keys) + len(taken - self._keys),
         )
 
-    def _wanted(self, trials: Sequence[FrozenTrial], taken: Sequence[Point]) -> tuple[Point, ...]:
+    def has_ended(self, point: Point) -> bool:
+        """Whether a point had ended when last looked at."""
+        return self._space.key(point) in self._keys
+
+    def _take(self, frozen: FrozenTrial) -> None:
+        """Keep a trial that has ended."""
+        record = self._make_record(frozen)
+        if record is None:
+            insort(self._closed, frozen.number)
+            point = self._point(frozen) if CLOSED in frozen.user_attrs else None
+            if point is not None:
+                self._given_back[frozen.number] = point
+            return
+        place = bisect_left(self._ends, end := (_moment(frozen.datetime_complete), frozen.number))
+        self._ends.insert(place, end)
+        self._ended.insert(place, record)
+        self._history.insert(place, record.outcome.evaluation(record.point))
+        self._keys.add(self._space.key(record.point))
+
+    def _wanted(self, waiting: Sequence[FrozenTrial], taken: set[object]) -> Iterator[Point]:
         """The points of waiting and closed trials that are not under evaluation or evaluated."""
-        seen = {self._space.key(point) for point in taken}
-        wanted: list[Point] = []
-        for trial in trials:
-            if trial.state == TrialState.WAITING or CLOSED in trial.user_attrs:
-                point = self._point(trial)
-                if point is not None and self._space.key(point) not in seen:
-                    seen.add(self._space.key(point))
-                    wanted.append(point)
-        return tuple(wanted)
+        self._given_back = {n: point for n, point in self._given_back.items() if not self.has_ended(point)}
+        queued = {trial.number: self._point(trial) for trial in waiting}
+        seen = self._keys | taken if queued or self._given_back else taken
+        for _, point in sorted({**queued, **self._given_back}.items()):
+            if point is not None and (key := self._space.key(point)) not in seen:
+                seen.add(key)
+                yield point
 
     def _point(self, trial: FrozenTrial) -> Point | None:
         queued: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
         return to_point(self._space, {**queued, **trial.params})
 
-    def _record(self, frozen: FrozenTrial) -> Trial | None:
-        """What we keep of a trial that has ended; None where it is closed or no point."""
-        known = self._known.get(frozen.number)
-        if known is None or known[0] is not frozen:
-            known = self._known[frozen.number] = (frozen, self._make_record(frozen))
-        return known[1]
-
     def _make_record(self, frozen: FrozenTrial) -> Trial | None:
+        """What we keep of a trial that has ended; None where it is closed or no point."""
         point = self._point(frozen)
         if point is None or CLOSED in frozen.user_attrs:
             return None

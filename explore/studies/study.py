@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from operator import attrgetter
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError
@@ -22,7 +23,7 @@ from .executors import Asked, Executor, InProcessExecutor, ProcessExecutor
 from .owners import HEARTBEAT_SECONDS
 from .plan import StudyPlan, difference, directions, plan_from_json, plan_to_json
 from .sampler import ExhaustedError, ExplorerSampler
-from .snapshot import Reader
+from .snapshot import Snapshot
 from .storages import decoding, named_errors, open_storage, quiet
 
 PLAN = "plan"
@@ -45,7 +46,7 @@ class Study:
         self.optuna = optuna.load_study(study_name=plan.name, storage=storage, sampler=sampler)
         """The study as Optuna has it, for its plots and its dashboard."""
         self._place = place
-        self._dispatcher = Dispatcher(plan.space, self.optuna, storage, Reader(plan.space, plan.objectives))
+        self._dispatcher = Dispatcher(plan.space, self.optuna, storage, sampler)
 
     def trials(self) -> list[Trial]:
         """The evaluations that have ended, by number.
@@ -53,7 +54,7 @@ class Study:
         Raises: StudyError where the storage fails, or what it has is none of a study's.
         """
         with decoding(self._place):
-            return list(self._dispatcher.snapshot().ended)
+            return sorted(self._dispatcher.snapshot().ended, key=attrgetter("number"))
 
     def enqueue(self, point: Point) -> None:
         """Have a point evaluated next, unless it has been.
@@ -72,8 +73,7 @@ class Study:
         Raises: ExhaustedError where the space has no more points.
         """
         with named_errors(self._place):
-            self._dispatcher.tidy()
-            return self._dispatcher.ask(budget)
+            return self._dispatcher.ask(budget, self._dispatcher.tidy())
 
     def tell(self, asked: Asked, outcome: Outcome) -> None:
         """Keep what came of a point that was asked for."""
@@ -132,13 +132,11 @@ class Study:
         ending = idle = False
         while True:
             state = self._dispatcher.tidy()
-            for trial in state.ended:
-                if trial.number not in seen:
-                    seen.add(trial.number)
-                    on_trial(trial)
+            for trial in _news(state.ended, seen):
+                on_trial(trial)
             if len(state.ended) >= budget:
                 return
-            ending = ending or stop() or not self._hand_out(executor, budget)
+            ending = ending or stop() or not self._hand_out(executor, budget, state)
             if not executor.busy:
                 if ending or (idle and not state.awaits_others):
                     return  # what is left, somebody here has asked for and not told
@@ -150,14 +148,27 @@ class Study:
                     self._dispatcher.heartbeat(asked.number)
             executor.collect(POLL_SECONDS)
 
-    def _hand_out(self, executor: Executor, budget: int) -> bool:
-        """Give points to whoever is free; False where the space has no more."""
+    def _hand_out(self, executor: Executor, budget: int, state: Snapshot | None) -> bool:
+        """Give points to whoever is free, the first one by a state; False where the space has no more."""
         try:
-            while executor.is_free and (asked := self._dispatcher.ask(budget)) is not None:
+            while executor.is_free and (asked := self._dispatcher.ask(budget, state)) is not None:
                 executor.start(asked)
+                state = None
         except ExhaustedError:
             return False
         return True
+
+
+def _news(ended: Sequence[Trial], seen: set[int]) -> list[Trial]:
+    """The trials that have not been seen, in the order of ending; they are seen now."""
+    news: list[Trial] = []
+    for trial in reversed(ended):
+        if len(seen) == len(ended):
+            break
+        if trial.number not in seen:
+            seen.add(trial.number)
+            news.append(trial)
+    return news[::-1]
 
 
 def open_study(

@@ -7,7 +7,7 @@ from xdsl.ir import SSAValue
 from ...dialects.kernel import CallOp, FuncOp, ScheduleOp, stacked_places
 from ...dialects.nn import ObserveOp
 from .call_arguments import taken_by
-from .run_memory import kernel_uses
+from .run_memory import ConflictFinder, kernel_uses
 
 
 class Calls:
@@ -29,6 +29,7 @@ class Calls:
         }
         self.names = [call.callee.string_value() for call in self.all]
         self.uses = {name: kernel_uses(kernels[name]) for name in set(self.names)}
+        self.conflicts = ConflictFinder()
         self.parts = stacked_places(schedule.body.block.ops)
         self.last_reads = [max(map(self._reader_at, call.res), default=-1) for call in self.all]
         """Per call: the position of the last call that reads a result of it; behind all for other readers."""

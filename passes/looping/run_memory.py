@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations_with_replacement
 from math import prod
+from typing import TypeAlias
 
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import BlockArgument, SSAValue
@@ -72,6 +73,14 @@ class RunUse:
     argument: Hashable
     """Equal for uses of what is one argument of the loop."""
     access: Access
+    """As if it began in the first round."""
+    first: int = 0
+    """The round in which it begins."""
+
+    @property
+    def end(self) -> int:
+        """The round behind its last one."""
+        return self.first + self.access.loops[0].count
 
 
 def run_uses(
@@ -84,10 +93,10 @@ def run_uses(
     """
     rounds, size = len(values), prod(type_.get_shape())
     if isinstance(argument, Gathered):
-        party = tuple(map(root_of, values))
+        party, loop = tuple(map(root_of, values)), Loop("rounds", 1)
         for number, value in enumerate(values):
-            place, loop = place_of(value, parts), Loop("rounds", 1, first=number)
-            yield place.root, RunUse(at, party, Access(False, (loop,), place.start, size))
+            place = place_of(value, parts)
+            yield place.root, RunUse(at, party, Access(False, (loop,), place.start, size), number)
         return
     start, stride = (argument.start, argument.stride) if isinstance(argument, Slices) else (0, 0)
     place, loop = place_of(values[0], parts), Loop("rounds", rounds, stride * size)
@@ -108,27 +117,46 @@ class RunConflict:
     """What the operand is besides, in words."""
 
 
-def run_conflicts(uses: Sequence[RunUse], rounds: int) -> Iterator[RunConflict]:
-    """The conflicts between uses of one memory, given in program order within a round."""
-    known: dict[Hashable, tuple[int, list[Meeting]]] = {}
-    for one, other in combinations_with_replacement(uses, 2):
-        likeness = one.access, other.access, one.argument == other.argument, one is other
-        if likeness not in known:
-            known[likeness] = _first_conflict(one, other, rounds)
-        least, found = known[likeness]
-        for meeting in found:
-            turned = meeting.level is not None and not meeting.one_first
-            earlier, later = (other, one) if turned else (one, other)
-            yield RunConflict(least - 1, later.at, earlier.at, _reason(earlier, later, meeting))
+_Ways: TypeAlias = tuple[int, Sequence[Meeting]]
+"""In which round, from their first one on, two uses are in the way, and how; never where nothing says how."""
 
 
-def _first_conflict(one: RunUse, other: RunUse, rounds: int) -> tuple[int, list[Meeting]]:
-    """With how many rounds two uses are in the way, and how; no meetings where they never are."""
+@dataclass
+class ConflictFinder:
+    """Finds conflicts; a pair of uses is like any other that is as far apart, in memory and in rounds."""
+
+    _kinds: dict[Access, int] = field(default_factory=dict[Access, int])
+    _known: dict[Hashable, _Ways] = field(default_factory=dict[Hashable, "_Ways"])
+
+    def find(self, uses: Sequence[RunUse], rounds: int) -> Iterator[RunConflict]:
+        """The conflicts between uses of one memory in so many rounds, given in program order in a round."""
+        if not any(use.access.writes for use in uses):
+            return
+        numbered = [(self._kind(use.access), use) for use in uses]
+        for (kind, one), (other_kind, other) in combinations_with_replacement(numbered, 2):
+            base, end = min(one.first, other.first), min(rounds, max(one.end, other.end))
+            apart = other.access.start - one.access.start
+            alike = one.argument == other.argument, one is other
+            key = kind, one.first - base, other_kind, other.first - base, apart, *alike, end - base
+            if key not in self._known:
+                self._known[key] = _first_conflict(one, other, end)
+            least, found = self._known[key]
+            for meeting in found:
+                turned = meeting.level is not None and not meeting.one_first
+                earlier, later = (other, one) if turned else (one, other)
+                yield RunConflict(base + least, later.at, earlier.at, _reason(earlier, later, meeting))
+
+    def _kind(self, access: Access) -> int:
+        """A number of all accesses that differ only in where they begin."""
+        return self._kinds.setdefault(replace(access, start=0), len(self._kinds))
+
+
+def _first_conflict(one: RunUse, other: RunUse, rounds: int) -> _Ways:
     if not _is_conflict(one, other, rounds):
         return rounds, []
-    counts = range(1, rounds + 1)
+    counts, base = range(1, rounds + 1), min(one.first, other.first)
     least = counts[bisect_left(counts, True, key=lambda count: _is_conflict(one, other, count))]
-    return least, [*_unordered(one, other, least)]
+    return least - 1 - base, [*_unordered(one, other, least)]
 
 
 def _reason(earlier: RunUse, later: RunUse, meeting: Meeting) -> str:
@@ -146,7 +174,7 @@ def _is_conflict(earlier: RunUse, later: RunUse, rounds: int) -> bool:
 
 def _unordered(earlier: RunUse, later: RunUse, rounds: int) -> Iterator[Meeting]:
     """Meetings in so many rounds that nothing orders; another round's first, which is the simpler reason."""
-    one, other = _first_rounds(earlier.access, rounds), _first_rounds(later.access, rounds)
+    one, other = _first_rounds(earlier, rounds), _first_rounds(later, rounds)
     found = list(meetings(one, other))
     yield from (meeting for meeting in found if meeting.level is not None)
     ordered = earlier.argument == later.argument and is_orderable(*_common_rounds(one, other))
@@ -160,9 +188,10 @@ def _common_rounds(*accesses: Access) -> list[Access]:
     return [replace(one, loops=tuple(replace(loop, count=count) for loop in one.loops)) for one in accesses]
 
 
-def _first_rounds(access: Access, rounds: int) -> Access:
-    (loop,) = access.loops
-    return replace(access, loops=(replace(loop, count=max(0, min(loop.count, rounds - loop.first))),))
+def _first_rounds(use: RunUse, rounds: int) -> Access:
+    (loop,) = use.access.loops
+    count = max(0, min(loop.count, rounds - use.first))
+    return replace(use.access, loops=(replace(loop, count=count, first=use.first),))
 
 
 def parts_taken(schedule: ScheduleOp) -> Iterator[tuple[CallOp, SSAValue]]:

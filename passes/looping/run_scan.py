@@ -27,7 +27,7 @@ from .call_arguments import (
 )
 from .call_patterns import rounds_from
 from .calls import Calls
-from .run_memory import RunConflict, RunUse, run_conflicts, run_uses
+from .run_memory import RunConflict, RunUse, run_uses
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ class RunScan:
         uses: dict[Hashable, list[RunUse]] = {}
         for root, use in self._uses(rounds, tail):
             uses.setdefault(root, []).append(use)
-        found = (one for row in uses.values() for one in run_conflicts(row, rounds + (tail > 0)))
+        found = (one for row in uses.values() for one in self.calls.conflicts.find(row, rounds + (tail > 0)))
         first: dict[int, RunConflict] = {}
         for conflict in sorted(found, key=lambda one: (one.at, one.other)):
             first.setdefault(conflict.round, conflict)

@@ -66,10 +66,11 @@ def test_what_an_interruption_ends_is_evaluated_again():
 def test_an_interruption_right_after_a_trial_was_made_leaves_none_open(monkeypatch: pytest.MonkeyPatch):
     made = Dispatcher._make_ticket
 
-    def interrupted(self: Dispatcher, point: Point | None) -> optuna.trial.Trial:
-        if made(self, point).number == 2:
+    def interrupted(self: Dispatcher, point: Point | None) -> int:
+        identity = made(self, point)
+        if self.next_number() == 3:
             raise KeyboardInterrupt
-        return optuna.trial.Trial(self._study, self._trial_id(self.next_number() - 1))
+        return identity
 
     monkeypatch.setattr(Dispatcher, "_make_ticket", interrupted)
     study = open_study(plan("default"), None)

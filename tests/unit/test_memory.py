@@ -37,9 +37,25 @@ def test_runs_are_the_bytes_in_the_order_of_the_elements(layout: Layout, address
     runs = [b for start in layout.runs for b in range(start, start + layout.run_bytes)]
     wanted = bytes_of(layout, 0)
     assert runs == wanted
+    columns = layout.columns
+    starts = [start + n * columns.stride for start in columns.starts for n in range(columns.count)]
+    assert {byte for start in starts for byte in range(start, start + columns.size_bytes)} == set(wanted)
     assert layout.sorted_runs == np.sort(layout.runs).tolist()
     assert (layout.low, layout.high) == (min(wanted), max(wanted) + 1)
     assert layout.size_bytes == len(wanted)
+
+
+@pytest.mark.parametrize(("stride", "start"), [(64, 0), (60, 4), (61, 0), (64, 3)])
+def test_marks_of_long_columns_are_those_of_flat_memory(stride: int, start: int) -> None:
+    layout, span = Layout((2, 50, 4, 2), (8, stride, 2, 1), 1), range(start, start + 49 * stride + 16)
+    assert (len(layout.runs), len(layout.columns.starts), layout.columns.size_bytes) == (100, 1, 16)
+    marks = Marks(Spans([(0, 4000)]))
+    assert marks.first_unset(start, layout) == start
+    marks.put(start, layout, True)
+    assert marks.first_unset(start, layout) is None
+    wanted = {*bytes_of(layout, start)}
+    assert {byte for byte in range(4000) if marks.first_unset(byte, packed((1,), 1)) is None} == wanted
+    assert wanted <= {*span}
 
 
 @given(layouts, layouts, st.integers(-30, 30))
