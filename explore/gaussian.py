@@ -63,7 +63,8 @@ class GaussianProcess:
         """The mean and the standard deviation of the function at some inputs."""
         linalg = load("scipy.linalg")
         distances = _distances(self.kernel.scaled(rows), self.kernel.scaled(self.inputs))
-        across = self.kernel.signal * _matern(distances)
+        across = _matern(distances)
+        across *= self.kernel.signal
         half = linalg.solve_triangular(self.cholesky, across.T, lower=True, check_finite=False)
         variance = np.maximum(self.kernel.signal - np.einsum("ij,ij->j", half, half), 1e-12)
         return self.center + self.spread * (across @ self.weights), self.spread * np.sqrt(variance)
@@ -138,13 +139,21 @@ def _standardise(targets: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 def _distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The distances of all rows of two arrays."""
-    squares = (left**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2.0 * left @ right.T
-    return np.sqrt(np.maximum(squares, 0.0))
+    squares = (-2.0 * left) @ right.T
+    squares += (left**2).sum(1)[:, None]
+    squares += (right**2).sum(1)
+    return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
 
 
 def _matern(distances: np.ndarray) -> np.ndarray:
     scaled = ROOT_5 * distances
-    return (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
+    shape = scaled / 3.0
+    shape += 1.0
+    shape *= scaled
+    shape += 1.0
+    np.negative(scaled, out=scaled)
+    shape *= np.exp(scaled, out=scaled)
+    return shape
 
 
 def _cholesky(kernel: Kernel, shape: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from .local_search import Chooser
 from .parameters import Value
 from .pool import Pool
 from .predicted_front import choose_batch
+from .reference import SETTLING
 from .space import Point, Space
 from .surrogate import ModelKind, Modeller, Surrogate
 
@@ -29,13 +30,16 @@ HUNT_SHARE = 0.5
 """The share of random points from then on."""
 
 ENDS_SHARE = 0.4
-"""The share of points that search an end of the front, while one is expected to move."""
+"""The share of points that search an end of the front, while ends move."""
 
-DOUBT_SHARE = 0.33
+DOUBT_SHARE = 1 / 3
 """The share of points that are chosen in doubt: a whole search in doubt would waste the last per cent."""
 
 DOUBT = 10
 """After so many evaluations that have brought nothing, what is e to the -n likely counts as 1 / (1 + n)."""
+
+MOST_DOUBT = 2.0
+"""Doubt grows no further than to so many times this."""
 
 FRONT_DRAWS = 5_000
 """Of larger ones it predicts so many random points, and the neighbours of the front."""
@@ -219,13 +223,12 @@ class Optimizer:
     @property
     def _random_share(self) -> float:
         """The share of random points: large when the hunt for a feasible one takes long."""
-        hunts_long = not self.history.front and self._stagnation >= PATIENCE
+        hunts_long = not self.history.front and self._since(0) >= PATIENCE
         return HUNT_SHARE if hunts_long else self.settings.random_share
 
-    @property
-    def _stagnation(self) -> int:
-        """How many evaluations, the warm-up aside, have come since the front grew by a relevant amount."""
-        return max(len(self.history) - max(self.warm_up, self.history.progress.grown), 0)
+    def _since(self, evaluations: int) -> int:
+        """How many evaluations, the warm-up aside, have come after so many."""
+        return max(len(self.history) - max(self.warm_up, evaluations), 0)
 
     @property
     def _open_ends(self) -> list[int]:
@@ -236,12 +239,15 @@ class Optimizer:
     def _choose(self, surrogate: Surrogate) -> Point | None:
         """The next point of the default method."""
         front = [evaluation.point for evaluation in self.history.front]
-        doubt = self._stagnation / DOUBT if self._rng.random() < DOUBT_SHARE else 0.0
+        progress = self.history.progress
+        doubts = self._rng.random() < DOUBT_SHARE
+        doubt = min(self._since(progress.grown) / DOUBT, MOST_DOUBT) if doubts else 0.0
         chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._prior_exponent(), doubt)
         if not front:
             return chooser.likeliest([evaluation.point for evaluation in self.history])
         point = None
-        if self._open_ends and self._rng.random() < ENDS_SHARE:
+        share = ENDS_SHARE / (1.0 + self._since(progress.moved) / SETTLING)
+        if self._open_ends and self._rng.random() < share:
             point = chooser.move_end(front, self._open_ends)
         return point or chooser.improve(front)
 

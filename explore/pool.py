@@ -31,7 +31,7 @@ DOUBLES = 16
 """Of each point, so many changes of two parameters are tried."""
 
 MOST_ANCHORS = 20
-MOST_NEAR = 3000
+MOST_NEAR = 1000
 """Candidates are near at most so many points, fewer where they would have more neighbours than this."""
 
 

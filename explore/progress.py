@@ -43,9 +43,9 @@ class Progress:
     def note(self, front: np.ndarray, feasible: np.ndarray, evaluations: int) -> None:
         """Take in a front that has changed, with all feasible values, after so many evaluations.
 
-        The range of an objective is that of the front. Where it has one value only, as for a single objective,
-        it is the largest distance that a best value has had from the median of the feasible ones. Volumes
-        reach one range beyond the front.
+        The range of an objective is that of the front. Where it has one value only, as for a single
+        objective, it is the largest distance that a best value has had from the median of the feasible ones.
+        Volumes reach one range beyond the front.
         """
         best, worst = front.min(0), front.max(0)
         self._usual = np.maximum(self._usual, np.median(feasible, axis=0) - best)

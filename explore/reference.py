@@ -8,7 +8,8 @@ OUTLIER = 1.5
 """Beyond the upper quartile by so many times the distance of the quartiles, a value is an outlier (Tukey)."""
 
 SETTLING = 10
-"""After so many evaluations that have moved no end, the reference point is half the way back to the front."""
+"""After so many evaluations that have moved no end, the reference point is half the way back to the front,
+and half as many points search ends."""
 
 MARGIN = 0.1
 """It is always at least this share of the front's range beyond the front."""

@@ -45,9 +45,14 @@ def objective_scales(values: np.ndarray, use_logs: bool) -> tuple[Scale, ...]:
 
 
 def slack_scales(slacks: np.ndarray) -> tuple[Scale, ...]:
-    """The scales of a slack: fine ones show what happens near the limit, coarse ones the whole."""
+    """The scales of a slack: fine ones show what happens near the limit, coarse ones the whole.
+
+    Where all are above 0, a coarse one alone: fine ones would only put all of them far from the limit.
+    """
     sizes = np.abs(slacks[slacks != 0])
     if len(sizes) == 0:
         return (LINEAR,)
+    if (slacks > 0).all():
+        return (Scale("arcsinh", float(np.quantile(sizes, UNIT_SHARES[-1]))),)
     units = dict.fromkeys(np.maximum(np.quantile(sizes, UNIT_SHARES), LEAST_UNIT * sizes.max()).tolist())
     return (LINEAR, *(Scale("arcsinh", unit) for unit in units))

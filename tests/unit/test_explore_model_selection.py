@@ -35,6 +35,9 @@ def test_scales_of_slacks_keep_order_and_sign(numbers: list[float]):
 
 def test_a_slack_that_is_always_0_has_one_scale():
     assert slack_scales(np.zeros(3)) == (LINEAR,)
+    assert slack_scales(np.array([1.0, 2.0, 30.0])) == (
+        Scale("arcsinh", 2.0),
+    )  # nothing within the limit yet
 
 
 @pytest.mark.parametrize(
