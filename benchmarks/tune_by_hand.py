@@ -25,6 +25,7 @@ from kl.explore.studies.study import open_study
 from kl.tools.command_line import filled
 from kl.tools.commands.tune import Command
 from kl.tools.kl import make_parser
+from kl.tools.tuning.search import Search
 from kl.tools.tuning.session import Session, make_session
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,11 +82,8 @@ def searched(arguments: list[str], seed: int) -> tuple[float, int]:
     """The best that `kl tune` finds, and after how many evaluations."""
     session = session_of([*arguments, "--seed", str(seed)])
     command = filled(Command, make_parser().parse_args(["tune", *arguments]))
-    assert command.study.budget is not None, "there is a default"
     study = open_study(session.plan, None)
-    for point in session.defaults.values():
-        study.enqueue(point)
-    study.run(session.evaluation, command.study.budget, isolate=False)
+    Search(session, study, command.study).run(lambda trial: None)
     trials = [(best(trial.outcome), trial.number) for trial in study.trials()]
     return min(trials)
 

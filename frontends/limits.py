@@ -4,4 +4,4 @@ MOST_LAYERS = 8_192
 """Assumed: 65 times those of the largest published model. A layer stands in the IR once for each."""
 
 MOST_SLOPES = 65_536
-"""Assumed: some 500 times the heads of the largest published model. Slopes of heads are numbers in the text."""
+"""Assumed: 500 times the heads of the largest published model. Slopes of heads are numbers in the text."""

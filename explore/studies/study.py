@@ -46,6 +46,8 @@ class Study:
         self.optuna = optuna.load_study(study_name=plan.name, storage=storage, sampler=sampler)
         """The study as Optuna has it, for its plots and its dashboard."""
         self._place = place
+        self._is_known = False
+        """Whether nothing has been put into the queue since the storage was read."""
         self._dispatcher = Dispatcher(plan.space, self.optuna, storage, sampler)
 
     def trials(self) -> list[Trial]:
@@ -62,6 +64,7 @@ class Study:
         Raises: SpaceError where it is no point of the space.
         """
         self.plan.space.check(point)
+        self._is_known = False
         with named_errors(self._place):
             self.optuna.enqueue_trial(to_params(self.plan.space, point))
 
@@ -131,12 +134,13 @@ class Study:
         signed = time.monotonic()
         ending = idle = False
         while True:
-            state = self._dispatcher.tidy()
+            state, self._is_known = self._dispatcher.tidy(), True
             for trial in _news(state.ended, seen):
                 on_trial(trial)
             if len(state.ended) >= budget:
                 return
-            ending = ending or stop() or not self._hand_out(executor, budget, state)
+            known = state if self._is_known else None
+            ending = ending or stop() or not self._hand_out(executor, budget, known)
             if not executor.busy:
                 if ending or (idle and not state.awaits_others):
                     return  # what is left, somebody here has asked for and not told

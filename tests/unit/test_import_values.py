@@ -20,7 +20,7 @@ MPT = {"model_type": "mpt", "vocab_size": 131, "d_model": 64, "n_layers": 3, "n_
 PHI3 = {"model_type": "phi3", **SIZES}
 DEEPSEEK = {
     **{"model_type": "deepseek_v3", "vocab_size": 131, "hidden_size": 64, "intermediate_size": 96},
-    **{"num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 128, "q_lora_rank": 40},
+    **{"num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4, "q_lora_rank": 40},
     **{"kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 24},
     **{"n_routed_experts": 16, "n_shared_experts": 1, "num_experts_per_tok": 2, "moe_intermediate_size": 24},
     **{"n_group": 4, "topk_group": 2},

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...backends.tables import bytes_text, share_text, time_text
-from ..command_line import option
+from ..command_line import Positive, option
 from ..options import JSON_VERSION, ModelOptions, TuningOptions
 from ..output import check_is_file, write_file
 from ..study_options import StudyOptions, study_group
@@ -20,6 +20,7 @@ from ..values import HELP_MARK, InputError
 if TYPE_CHECKING:
     from ...explore.outcome import Trial
     from ..tuning.front import Found
+    from ..tuning.search import Search
     from ..tuning.session import Session
 
 MOST_ROWS = 20
@@ -33,6 +34,11 @@ class Command:
     model: ModelOptions
     tuning: TuningOptions
     study: StudyOptions = study_group("MODEL.tune.db in the current folder", 150)
+    patience: Positive | None = option(
+        "end before the budget where the front has not grown by more than 0.3 % for N evaluations"
+        " (default: never)",
+        default=None,
+    )
     output: str | None = option(
         "write the pipelines of the front there, too", "-o", "--output", metavar="FILE"
     )
@@ -50,7 +56,8 @@ def run(command: Command) -> int:
     shown = shown_place(storage)
     with resumable(shown):
         session = make_session(command.model, command.tuning, command.study)
-        found = Found(session, _search(session, storage, command.study))
+        search = _search(session, storage, command)
+    found = Found(session, search.trials, search.inert)
     if command.output is not None:
         write_file(command.output, _pipelines(found))
     if command.study.json:
@@ -76,64 +83,70 @@ def resumable(storage: str) -> Generator[None]:
         raise
 
 
-def _search(session: Session, storage: str, options: StudyOptions) -> Sequence[Trial]:
-    """Run the study, or go on with it; its trials.
+def _search(session: Session, storage: str, command: Command) -> Search:
+    """Run the study, or go on with it.
 
     Raises: StudyError where the storage does not go with it, InputError as an evaluation does.
     """
     from ...explore.studies.study import open_study
     from ..study_display import study_progress
+    from ..tuning.search import Search
 
+    options = command.study
     assert options.budget is not None, "the command line has a default"
     for point in [*session.defaults.values()][:1]:
         session.evaluation(point)  # what is wrong with the options shows here, not in every trial
     study = open_study(session.plan, storage, must_exist=options.resume, about=session.about)
-    for point in session.defaults.values():
-        study.enqueue(point)
-    before = study.trials()
-    objectives = session.plan.objectives
-    with study_progress(objectives, before, options.budget, silent=options.json) as on_trial:
-        study.run(
-            session.evaluation,
-            options.budget,
-            jobs=options.jobs,
-            timeout=options.timeout,
-            on_trial=on_trial,
-        )
-    return study.trials()
+    search = Search(session, study, options)
+    progress = study_progress(session.plan.objectives, study.trials(), options.budget, silent=options.json)
+    with progress as on_trial:
+        search.run(on_trial, command.patience)
+    return search
 
 
 def _print(found: Found, path: str, storage: str) -> None:
+    from ...explore.reports.formatting import plural
+
     evaluated, feasible = len(found.trials), found.counts["feasible"]
     share = share_text(feasible / evaluated)
     print(
         f"{path}: {evaluated} evaluations, {share} of them feasible, {len(found.front)} on the front",
         end="\n\n",
     )
-    _print_rows(found, "by hand", found.defaults)
+    _print_rows(found, "by hand", found.defaults, behind=True)
     _print_rows(found, "found", {f"#{trial.number}": trial for trial in found.front})
+    more = sum(len(trials) - 1 for trials in found.equal.values())
+    if more:
+        print(f"{plural(more, 'more mapping')} with values of the front; --json has their numbers\n")
+    if found.inert:
+        print(f"these changed nothing around the best mapping: {', '.join(found.inert)}\n")
     for place, name in enumerate(found.names):
         best = min(found.front, key=lambda trial: (trial.outcome.values or ())[place])
         print(f"best {name}, #{best.number}:\n  {_command(found, best, path)}\n")
     print(f"the study is kept in {storage}; `kl report` says what matters and why points are infeasible")
 
 
-def _print_rows(found: Found, title: str, trials: Mapping[str, Trial]) -> None:
+def _print_rows(found: Found, title: str, trials: Mapping[str, Trial], *, behind: bool = False) -> None:
     """A table of trials by name, where there are any, and an empty line."""
     if not trials:
         return
-    columns = [title, *found.names, "what is turned"]
-    rows = [_row(found, name, trial) for name, trial in trials.items()]
+    columns = [title, *found.names, *(["behind the front"] if behind else []), "what is turned"]
+    rows = [_row(found, name, trial, behind) for name, trial in trials.items()]
     print_table(columns, rows[:MOST_ROWS], texts=(0, len(columns) - 1))
     if len(rows) > MOST_ROWS:
         print(f"and {len(rows) - MOST_ROWS} more")
     print()
 
 
-def _row(found: Found, name: str, trial: Trial) -> list[str]:
+def _row(found: Found, name: str, trial: Trial, behind: bool) -> list[str]:
     values = trial.outcome.values
     cells = ["-"] * len(found.names) if values is None else list(map(_text, found.names, values))
-    return [name, *cells, _turned(found, trial)]
+    if behind:
+        share = found.behind(trial)
+        cells.append("-" if share is None else share_text(share))
+    turned = found.turned(trial).items()
+    shown = (f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in turned)
+    return [name, *cells, " ".join(shown)]
 
 
 def _text(name: str, value: float) -> str:
@@ -145,14 +158,6 @@ def _text(name: str, value: float) -> str:
             return bytes_text(value)
         case _:
             return f"{value:.6g}"
-
-
-def _turned(found: Found, trial: Trial) -> str:
-    """What a trial sets otherwise than the pipeline does by default."""
-    usual = found.session.evaluation.mapping.default_point()
-    explored = found.session.evaluation.machine
-    changed = {name: v for name, v in trial.point.items() if name in explored or usual.get(name) != v}
-    return " ".join(f"{name}={str(v).lower() if isinstance(v, bool) else v}" for name, v in changed.items())
 
 
 def _command(found: Found, trial: Trial, path: str) -> str:

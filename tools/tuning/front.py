@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
 from typing import Any, get_args
 
 from ...backends import DEFAULT_TARGET
 from ...dialects.vocabulary import ORCHESTRATIONS
 from ...explore.history import signed_values
 from ...explore.outcome import Status, Trial
+from ...explore.parameters import Value
 from ...explore.pareto import non_dominated
 from .session import Session
 
@@ -21,6 +24,8 @@ class Found:
 
     session: Session
     trials: Sequence[Trial]
+    inert: Sequence[str] = ()
+    """The knobs that were tested and changed nothing that is measured."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -33,18 +38,41 @@ class Found:
         counts = Counter(trial.outcome.status for trial in self.trials)
         return {status.replace("-", "_"): counts[status] for status in get_args(Status)}
 
-    @property
-    def front(self) -> list[Trial]:
-        """The feasible trials that no other dominates, by the first objective; of equal ones the first."""
+    @cached_property
+    def equal(self) -> Mapping[tuple[float, ...], Sequence[Trial]]:
+        """The feasible trials that no other dominates, by their values; those that turn least come first."""
         feasible = [trial for trial in self.trials if _is_feasible(trial)]
         evaluations = [trial.outcome.evaluation(trial.point) for trial in feasible]
         mask = non_dominated(signed_values(evaluations, self.session.plan.objectives))
-        best = {
-            trial.outcome.values: trial
-            for trial, keep in reversed([*zip(feasible, mask, strict=True)])
-            if keep
-        }
-        return sorted(best.values(), key=lambda trial: trial.outcome.values or ())
+        groups: dict[tuple[float, ...], list[Trial]] = {}
+        for trial in sorted(
+            compress(feasible, mask), key=lambda trial: (len(self.turned(trial)), trial.number)
+        ):
+            groups.setdefault(trial.outcome.values or (), []).append(trial)
+        return dict(sorted(groups.items()))
+
+    @property
+    def front(self) -> list[Trial]:
+        """Of each values that no others dominate the trial that turns least, by the first objective."""
+        return [trials[0] for trials in self.equal.values()]
+
+    def turned(self, trial: Trial) -> dict[str, Value]:
+        """What a trial sets otherwise than the pipeline does by default, and its machine."""
+        evaluation = self.session.evaluation
+        usual = evaluation.mapping.default_point()
+        point = trial.point.items()
+        return {name: v for name, v in point if name in evaluation.machine or usual.get(name) != v}
+
+    def behind(self, trial: Trial) -> float | None:
+        """The largest share by which a point of the front is better in all objectives; 0 on the front.
+
+        None where the trial has no values, or one that is not above 0.
+        """
+        values = trial.outcome.values
+        if not _is_feasible(trial) or values is None or min(values) <= 0:
+            return None
+        shares = (max(a / b for a, b in zip(best, values, strict=True)) for best in self.equal)
+        return max(1.0 - min(shares), 0.0)
 
     @property
     def defaults(self) -> dict[str, Trial]:
@@ -104,8 +132,15 @@ def document(found: Found, path: str, storage: str) -> dict[str, Any]:
         "machine": list(found.session.evaluation.machine),
         "evaluations": len(found.trials),
         "outcomes": found.counts,
-        "defaults": {name: trial_document(found, trial) for name, trial in found.defaults.items()},
-        "front": [trial_document(found, trial) for trial in found.front],
+        "inert": [*found.inert],
+        "defaults": {
+            name: {**trial_document(found, trial), "behind": found.behind(trial)}
+            for name, trial in found.defaults.items()
+        },
+        "front": [
+            {**trial_document(found, trials[0]), "equal": [trial.number for trial in trials[1:]]}
+            for trials in found.equal.values()
+        ],
     }
 
 
