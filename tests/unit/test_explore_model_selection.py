@@ -80,9 +80,8 @@ def test_leaving_one_out_is_what_it_says():
         model = condition(kernel, rows[others], targets[others])
         # the same units of targets as the whole has: the closed form standardises once
         values = (targets - whole.center) / whole.spread
-        factor = np.linalg.inv(model.whitening)
-        covariance = factor @ factor.T
-        across = whole.cholesky @ whole.cholesky.T
+        covariance = np.linalg.inv(model.whitening.T @ model.whitening)
+        across = np.linalg.inv(whole.whitening.T @ whole.whitening)
         weights = np.linalg.solve(covariance, across[others, left])
         mean = weights @ values[others]
         variance = across[left, left] - weights @ across[others, left]
