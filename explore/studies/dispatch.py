@@ -65,7 +65,7 @@ class Dispatcher:
                 return Asked(snapshot.count, point, time.time())  # nobody has come between
             number = self._storage.get_trial_number_from_id(identity)
             try:
-                snapshot = self._wait_for_turn(number) if point is None else self.snapshot()
+                snapshot = self._wait_for_turn(number)
                 if budget is not None and snapshot.counted(number) >= budget:
                     self.close(number, "others had reached the budget")
                     return None

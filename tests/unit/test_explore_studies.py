@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from study_evaluations import LINE, OBJECTIVES, SPACE, TWO, line, line_plan, measure, plan
 
 from kl.explore.errors import SpaceError, StudyError
+from kl.explore.optimizer import Optimizer
 from kl.explore.outcome import Outcome, Trial
 from kl.explore.parameters import Integer
 from kl.explore.space import Point, Space
+from kl.explore.studies import snapshot as to_point_user
 from kl.explore.studies.dispatch import Dispatcher
 from kl.explore.studies.distributions import suggest
 from kl.explore.studies.owners import this_process
@@ -23,6 +27,42 @@ from kl.explore.studies.study import Study, load_study, open_study
 
 def sequence(study: Study) -> list[tuple[Point, Outcome]]:
     return [(trial.point, trial.outcome) for trial in study.trials()]
+
+
+def test_what_a_study_does_for_an_evaluation_does_not_grow(monkeypatch: pytest.MonkeyPatch):
+    study = open_study(plan("default"), None)
+    calls: Counter[str] = Counter()
+
+    def count(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def counted(*arguments: Any, **named: Any) -> object:
+            calls[name] += 1
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    writes = ("create_new_trial", "set_trial_user_attr", "set_trial_state_values")
+    for name in ("get_all_trials", *writes):
+        count(study.optuna._storage, name)  # pyright: ignore[reportPrivateUsage]
+    count(Optimizer, "tell")
+    count(to_point_user, "to_point")
+    study.run(measure, 20, isolate=False)
+    assert [calls[name] for name in writes] == [20, 20, 20]
+    assert calls["tell"] == 19, "each before the last is told once"
+    assert calls["get_all_trials"] <= 20 + 5
+    assert calls["to_point"] == 20, "what has ended is read once"
+
+
+def test_a_file_with_a_log_of_writes_does_not_wait_for_the_disk(tmp_path: Path):
+    def synchronous(path: Path) -> int:
+        storage: Any = open_study(line_plan(), str(path)).optuna._storage  # pyright: ignore[reportPrivateUsage]
+        with storage._backend.engine.connect() as connection:
+            return connection.exec_driver_sql("PRAGMA synchronous").scalar()
+
+    old = tmp_path / "old.db"
+    optuna.create_study(storage=f"sqlite:///{old}")
+    assert (synchronous(tmp_path / "new.db"), synchronous(old)) == (1, 2)
 
 
 # The same points

@@ -186,3 +186,30 @@ def test_who_is_overtaken_keeps_to_the_budget(tmp_path: Path, monkeypatch: pytes
 
     early, late = (open_study(plan(), str(tmp_path / "study.db")) for _ in range(2))
     assert overtaken(monkeypatch, late, early, 1) is None
+
+
+def test_who_has_chosen_alone_gives_way_to_a_lower_number_that_is_choosing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from study_evaluations import LINE, line_plan
+
+    from kl.explore.studies.dispatch import Dispatcher
+    from kl.explore.studies.distributions import distributions
+
+    study = open_study(line_plan(), str(tmp_path / "study.db"))
+    made, first = Dispatcher._make_ticket, []
+
+    def late(self: Dispatcher, point: Point | None) -> int:
+        """Another ticket comes before, and says later that it has chosen the same."""
+        if not first:
+            assert point is not None
+            first.append(point)
+            other, chosen = made(self, None), float(str(point["x"]))
+            arguments = other, "x", chosen, distributions(LINE)["x"]
+            threading.Timer(0.2, self._storage.set_trial_param, arguments).start()
+        return made(self, point)
+
+    monkeypatch.setattr(Dispatcher, "_make_ticket", late)
+    asked = study.ask()
+    assert asked is not None
+    assert asked.point != first[0]
