@@ -23,7 +23,7 @@ from explore_data import DATA, Key, append, load
 from explore_peers import CACHE, ENVIRONMENTS, PEERS, Peer, install, is_installed, run_peer, version
 from explore_runs import Curve, run_optimizer, run_random
 from explore_tables import LAST, is_reached, print_ablations, print_duel, print_pooled, print_problem
-from explore_variants import EXPLORER, VARIANTS, Variant
+from explore_variants import VARIANTS, Variant
 from loop_nest import loop_nest
 from mapping_spaces import CASES, mapping_problem
 from problems import Problem, new_problems, problems

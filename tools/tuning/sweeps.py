@@ -31,6 +31,10 @@ SPREAD = 12
 """So many values are spread over the range of a knob, before those near the best one are tried."""
 
 
+STEPS = tuple(sorted(range(-8, 9), key=abs))
+"""Where the value that comes next does not go with the constraints, those so many places away may."""
+
+
 @dataclass(frozen=True)
 class Sweeps:
     """What sweeps have shown of an objective, and what they try next."""
@@ -138,9 +142,10 @@ class Sweeps:
         known = sorted(_place(parameter, value) for value in tried)
         places = _farthest(known) if len(known) <= SPREAD else []
         for place in (*places, *_closer(known, _place(parameter, self._best.point[name]))):
-            value = parameter.value(parameter.nearest(place))
-            if value not in tried:
-                yield value
+            index = parameter.nearest(place)
+            for near in (index + step for step in STEPS):  # constraints may be against the first of them
+                if 0 <= near < parameter.size and (value := parameter.value(near)) not in tried:
+                    yield value
 
     def _is_new(self, point: Point, taken: Collection[object]) -> bool:
         """Whether a point can be tried, and is not yet."""
