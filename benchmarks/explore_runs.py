@@ -108,9 +108,12 @@ def run_optimizer(
     batch: int = 1,
     told: Told = "slacks",
     enough: float = 1.0,
+    *,
+    knows_reference: bool = False,
 ) -> Curve:
-    """A run of the explorer."""
-    goals = [Objective(f"f{k}", capacity=limit) for k, limit in enumerate(problem.reference)]
+    """A run of the explorer; whether it is told the reference point as capacities."""
+    limits = problem.reference if knows_reference else [None] * len(problem.reference)
+    goals = [Objective(f"f{k}", capacity=limit) for k, limit in enumerate(limits)]
     optimizer = Optimizer(problem.space, goals, np.random.default_rng((seed, 2)), settings)
     record = Record(problem, budget, enough)
 

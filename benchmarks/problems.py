@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from math import sqrt
+from math import cos, exp, log, pi, sin, sqrt
 
 import numpy as np
 
@@ -153,6 +153,82 @@ def _welded_beam(x: Columns) -> tuple[np.ndarray, np.ndarray]:
     buckling = 64746.022 * (1 - 0.0282346 * width) * width * thickness**3
     slacks = [shear - 13600, 504000 / (width**2 * thickness) - 30000, weld - thickness, 6000 - buckling]
     return np.stack([cost, deflection]), np.stack(slacks)
+
+
+def _ctp1(x: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """CTP1 (Deb, Pratap and Meyarivan, 2001) with two constraints."""
+    first, g = x["x0"], 1 + x["x1"] + x["x2"] + x["x3"]
+    second = g * np.exp(-first / g)
+    a, b, slacks = 1.0, 1.0, list[np.ndarray]()
+    for alpha in (1 / 3, 2 / 3):
+        beta = a * exp(-b * alpha)
+        a = (a + beta) / 2
+        b = -log(beta / a) / alpha
+        slacks.append(a * np.exp(-b * first) - second)
+    return np.stack([first, second]), np.stack(slacks)
+
+
+def _ctp2(x: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """CTP2 of the same: a front in pieces."""
+    first, g = x["x0"], 1 + x["x1"] + x["x2"] + x["x3"]
+    second, turn = g * (1 - np.sqrt(first / g)), -0.2 * pi
+    along = (second - 1) * sin(turn) + first * cos(turn)
+    across = (second - 1) * cos(turn) - first * sin(turn)
+    return np.stack([first, second]), np.stack([0.2 * np.abs(np.sin(10 * pi * along)) ** 6 - across])
+
+
+def _mw1(x: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """MW1 (Ma and Wang, 2019) in four dimensions: narrow feasible pieces."""
+    first, g = x["x0"], np.ones_like(x["x0"])
+    for i in range(1, 4):
+        g = g + 1 - np.exp(-10 * (x[f"x{i}"] ** 2 - 0.5 - i / 8) ** 2)
+    second = g * (1 - 0.85 * first / g)
+    waves = 0.5 * np.sin(2 * pi * sqrt(2) * (second - first)) ** 8
+    return np.stack([first, second]), np.stack([first + second - 1 - waves])
+
+
+def _mw7(x: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """MW7 of the same: a band with teeth."""
+    g = np.ones_like(x["x0"])
+    for i in range(1, 4):
+        g = g + 2 * (x[f"x{i}"] + (x[f"x{i - 1}"] - 0.5) ** 2 - 1) ** 2
+    first = g * x["x0"]
+    second = g * np.sqrt(1 - x["x0"] ** 2)
+    angle, square = np.arctan2(second, first), first**2 + second**2
+    outer, inner = 1.2 + 0.4 * np.sin(4 * angle) ** 16, 1.15 - 0.2 * np.sin(4 * angle) ** 8
+    return np.stack([first, second]), np.stack([square - outer**2, inner**2 - square])
+
+
+def _disc_brake(x: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Ray and Liew, 2002: mass and stopping time; radii in mm, force in N, number of surfaces."""
+    inner, outer, force, surfaces = (x[f"x{index}"] for index in range(4))
+    squares, cubes = outer**2 - inner**2, outer**3 - inner**3
+    mass = 4.9e-5 * squares * (surfaces - 1)
+    time = 9.82e6 * squares / (force * surfaces * cubes)
+    slacks = [
+        20 - (outer - inner),
+        force / (3.14 * squares) - 0.4,
+        2.22e-3 * force * cubes / squares**2 - 1,
+        900 - 2.66e-2 * force * surfaces * cubes / squares,
+    ]
+    return np.stack([mass, time]), np.stack(slacks)
+
+
+@cache
+def new_problems() -> tuple[Problem, ...]:
+    """Grids that nothing was chosen on: of the suites CTP and MW the first problem and one in pieces, each in
+    four dimensions, and the first engineering problem of BoTorch that had not been used.
+    """
+    coarse = (axis(0, 1, 101), *(axis(0, 1, 11),) * 3)
+    even = (axis(0, 1, 41), *(axis(0, 1, 21),) * 3)
+    brake = (axis(55, 80, 26), axis(75.5, 109.5, 35), axis(1000, 3000, 21), axis(11, 20, 10))
+    return (
+        grid("ctp1", coarse, _ctp1, (1.1, 1.1)),
+        grid("ctp2", coarse, _ctp2, (1.1, 1.1)),
+        grid("mw1", even, _mw1, (1.1, 1.1)),
+        grid("mw7", even, _mw7, (1.2, 1.2)),
+        grid("disc-brake", brake, _disc_brake, (5.7771, 3.9651)),
+    )
 
 
 @cache

@@ -1,10 +1,10 @@
-"""What a careful hand finds: each knob of `kl tune` swept alone, around each mapping that one would try first.
+"""What a careful hand finds: each knob of `kl tune` swept alone, around each mapping that one tries first.
 
-Run from the repository root: `.venv/bin/python benchmarks/tune_by_hand.py [MODEL] [OPTION …]`, where the options
-are those of `kl tune`. For each knob and each beginning, the others as they are there, all its values are
-evaluated, or 40 spread over its range. Printed are the best of each sweep, how many values are infeasible, and
-the best of all. With `--seeds N`, `kl tune` searches with the same options and each of N seeds, and its best is
-printed beside. All is about the first objective.
+Run from the repository root: `.venv/bin/python benchmarks/tune_by_hand.py [MODEL] [OPTION …]`, where the
+options are those of `kl tune`. For each knob and each beginning, the others as they are there, all its values
+are evaluated, or 40 spread over its range. Printed are the best of each sweep, how many values are
+infeasible, and the best of all. With `--seeds N`, `kl tune` searches with the same options and each of N
+seeds, and its best is printed beside. All is about the first objective.
 """
 
 from __future__ import annotations
@@ -84,13 +84,14 @@ def searched(arguments: list[str], seed: int) -> tuple[float, int]:
     command = filled(Command, make_parser().parse_args(["tune", *arguments]))
     study = open_study(session.plan, None)
     Search(session, study, command.study).run(lambda trial: None)
-    trials = [(best(trial.outcome), trial.number) for trial in study.trials()]
-    return min(trials)
+    return min((best(trial.outcome), number) for number, trial in enumerate(study.trials(), 1))
 
 
 def main() -> None:
     """Sweep, and search."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--no-sweep", action="store_true")
     options, arguments = parser.parse_known_args()
@@ -99,7 +100,7 @@ def main() -> None:
         console.print(f"by hand: {by_hand(session_of(arguments), console):.6g}")
     for seed in range(options.seeds):
         value, number = searched(arguments, seed)
-        console.print(f"seed {seed}: {value:.6g}, found by evaluation {number + 1}")
+        console.print(f"seed {seed}: {value:.6g}, found by evaluation {number}")
 
 
 if __name__ == "__main__":

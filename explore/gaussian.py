@@ -56,17 +56,17 @@ class GaussianProcess:
     targets: np.ndarray
     center: float
     spread: float
-    cholesky: np.ndarray
+    whitening: np.ndarray
+    """The inverse of the Cholesky factor: to multiply by it is faster than to solve, for many inputs."""
     weights: np.ndarray
 
     def predict(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean and the standard deviation of the function at some inputs."""
-        linalg = load("scipy.linalg")
         distances = _distances(self.kernel.scaled(rows), self.kernel.scaled(self.inputs))
         across = _matern(distances)
         across *= self.kernel.signal
-        half = linalg.solve_triangular(self.cholesky, across.T, lower=True, check_finite=False)
-        variance = np.maximum(self.kernel.signal - np.einsum("ij,ij->j", half, half), 1e-12)
+        half = across @ self.whitening.T
+        variance = np.maximum(self.kernel.signal - np.einsum("ij,ij->i", half, half), 1e-12)
         return self.center + self.spread * (across @ self.weights), self.spread * np.sqrt(variance)
 
     def believe(self, rows: np.ndarray) -> GaussianProcess:
@@ -121,8 +121,9 @@ def condition(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> Gaussi
     linalg = load("scipy.linalg")
     values, center, spread = _standardise(targets)
     cholesky = _cholesky(kernel, _matern(_distances(kernel.scaled(inputs), kernel.scaled(inputs))))
+    whitening = linalg.solve_triangular(cholesky, np.eye(len(values)), lower=True, check_finite=False)
     weights = linalg.cho_solve((cholesky, True), values, check_finite=False)
-    return GaussianProcess(kernel, inputs, targets, center, spread, cholesky, weights)
+    return GaussianProcess(kernel, inputs, targets, center, spread, whitening, weights)
 
 
 def _prior_mean(owners: np.ndarray) -> float:

@@ -76,7 +76,8 @@ class History(Sequence[Evaluation]):
         self.front: list[Evaluation] = []
         """The feasible evaluations that no other dominates, all of equal ones included."""
         self.progress = Progress(np.array([goal.limit for goal in self.objectives]))
-        self._front_values = np.empty((0, len(self.objectives)))
+        self.front_values = np.empty((0, len(self.objectives)))
+        """Their objectives, to be minimised: one row each."""
         self._feasible_values: list[np.ndarray] = []
         self._evaluations: list[Evaluation] = []
         self._rows = encode(space, ())
@@ -110,11 +111,11 @@ class History(Sequence[Evaluation]):
     def _grow_front(self, evaluation: Evaluation) -> None:
         row = signed_values([evaluation], self.objectives)
         self._feasible_values.append(row[0])
-        below = (self._front_values <= row).all(axis=1)
-        equal = (self._front_values == row).all(axis=1)
+        below = (self.front_values <= row).all(axis=1)
+        equal = (self.front_values == row).all(axis=1)
         if (below & ~equal).any():
             return
-        keep = equal | ~(row <= self._front_values).all(axis=1)
+        keep = equal | ~(row <= self.front_values).all(axis=1)
         self.front = [*compress(self.front, keep), evaluation]
-        self._front_values = np.concatenate([self._front_values[keep], row])
-        self.progress.note(self._front_values, np.array(self._feasible_values), len(self))
+        self.front_values = np.concatenate([self.front_values[keep], row])
+        self.progress.note(self.front_values, np.array(self._feasible_values), len(self))

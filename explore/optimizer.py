@@ -23,6 +23,9 @@ from .surrogate import ModelKind, Modeller, Surrogate
 FRONT_LIST_LIMIT = 50_000
 """The method `pareto-wall` predicts all points of spaces up to this size."""
 
+FRONT_DRAWS = 5_000
+"""Of larger ones it predicts so many random points, and the neighbours of the front."""
+
 PATIENCE = 20
 """After so many evaluations without a feasible one, models alone are not trusted to find it."""
 
@@ -40,9 +43,6 @@ DOUBT = 10
 
 MOST_DOUBT = 2.0
 """Doubt grows no further than to so many times this."""
-
-FRONT_DRAWS = 5_000
-"""Of larger ones it predicts so many random points, and the neighbours of the front."""
 
 
 @dataclass(frozen=True)

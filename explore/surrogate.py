@@ -111,7 +111,6 @@ class Modeller:
         """Models of all that is known."""
         measured = np.array([evaluation.values is not None for evaluation in history], dtype=bool)
         values = signed_values(history, self.goals)
-        feasible = np.array([evaluation.feasible for evaluation in history], dtype=bool)[measured]
         rows = history.rows[measured]
         models: list[GaussianProcess | Forest] = []
         scales = [LINEAR] * len(self.goals)
@@ -120,7 +119,7 @@ class Modeller:
             model, scales[k] = self._model(goal.name, rows, values[:, k], offered, evidence, rng)
             models.append(model)
         scaled = np.column_stack([scale.apply(values[:, k]) for k, scale in enumerate(scales)])
-        front = scaled[feasible][non_dominated(scaled[feasible])]
+        front = np.column_stack([scale.apply(history.front_values[:, k]) for k, scale in enumerate(scales)])
         reference, spans = self._reference(scaled, front, scales, len(history) - history.progress.moved)
         slacks = self._slack_models(history, rng)
         classifier, labels = self._classifiers(history, rng)

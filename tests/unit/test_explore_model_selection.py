@@ -80,8 +80,9 @@ def test_leaving_one_out_is_what_it_says():
         model = condition(kernel, rows[others], targets[others])
         # the same units of targets as the whole has: the closed form standardises once
         values = (targets - whole.center) / whole.spread
-        covariance = model.cholesky @ model.cholesky.T
-        across = whole.cholesky @ whole.cholesky.T
+        factor, whole_factor = np.linalg.inv(model.whitening), np.linalg.inv(whole.whitening)
+        covariance = factor @ factor.T
+        across = whole_factor @ whole_factor.T
         weights = np.linalg.solve(covariance, across[others, left])
         mean = weights @ values[others]
         variance = across[left, left] - weights @ across[others, left]

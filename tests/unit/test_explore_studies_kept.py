@@ -16,6 +16,7 @@ from kl.explore.history import Objective
 from kl.explore.outcome import Outcome
 from kl.explore.parameters import Integer
 from kl.explore.space import Point, Space
+from kl.explore.studies.plan import difference, plan_from_json, plan_to_json
 from kl.explore.studies.study import StudyPlan, load_study, open_study
 
 # What is kept
@@ -96,6 +97,18 @@ def test_a_study_keeps_its_plan(changes: dict[str, object], message: str, tmp_pa
     with pytest.raises(StudyError, match=rf"'line' at .*study.db has another plan: {message}; use that, or"):
         open_study(line_plan(**changes), place)
     open_study(line_plan("other", **changes), place)
+
+
+def test_plans_of_earlier_releases_go_on():
+    """They have settings that are none any more, and lack some that came later."""
+    plan = line_plan()
+    now = plan_to_json(plan)
+    kept = {**now, "settings": {"method": plan.settings.method, "warm_up": None, "wall_share": 0.1}}
+    assert difference(kept, now) is None
+    assert plan_from_json("line", kept) == plan
+    kept["settings"]["unheard_of"] = 1
+    with pytest.raises(StudyError, match=r"'line' is malformed: .*unheard_of"):
+        plan_from_json("line", kept)
 
 
 def test_a_plan_with_a_python_function_cannot_be_kept():

@@ -12,8 +12,13 @@ from typing import Any
 import pytest
 
 from kl.explore.history import Objective
-from kl.explore.studies.study import load_study
-from kl.tools.kl import main
+from kl.explore.outcome import Trial
+from kl.explore.studies.study import load_study, open_study
+from kl.tools.command_line import filled
+from kl.tools.commands.tune import Command
+from kl.tools.kl import main, make_parser
+from kl.tools.tuning.search import Search
+from kl.tools.tuning.session import make_session
 
 ROOT = Path(__file__).parents[2]
 MINI = str(ROOT / "examples/mini.kl")
@@ -215,3 +220,63 @@ def test_wrong_usage(option: tuple[str, str]):
     with pytest.raises(SystemExit) as end:
         main(["tune", MINI, *option])
     assert end.value.code == 2
+
+
+def test_a_search_that_was_interrupted_goes_on_as_one_that_was_not():
+    command = filled(Command, make_parser().parse_args(["tune", MINI, "--budget", "24"]))
+    session = make_session(command.model, command.tuning, command.study)
+    seen = 0
+
+    def interrupted(trial: Trial) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % 7 == 0:
+            raise KeyboardInterrupt
+
+    whole = open_study(session.plan, None)
+    Search(session, whole, command.study).run(lambda trial: None)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            Search(session, open_study(session.plan, "parts.db"), command.study).run(interrupted)
+    parts = open_study(session.plan, "parts.db")
+    Search(session, parts, command.study).run(lambda trial: None)
+    assert [trial.point for trial in parts.trials()] == [trial.point for trial in whole.trials()]
+    assert len(parts.trials()) == 24
+
+
+def test_sweeps_find_one_value_of_one_knob_and_say_what_changes_nothing(capsys: Capture):
+    arguments = (MINI, "--objectives", "latency", "--budget", "40")
+    document = tuned(capsys, *arguments, "--set", "hbm_bandwidth=1e11")
+    assert set(document["inert"]) <= set(document["knobs"])
+    assert document["inert"]
+    (best,) = document["front"]
+    behind = document["defaults"]["looped"]["behind"]
+    wanted = 1 - best["values"]["latency"] / document["defaults"]["looped"]["values"]["latency"]
+    assert behind == pytest.approx(wanted)
+    assert main(["tune", *arguments, "--set", "hbm_bandwidth=1e11"]) == 0
+    text = capsys.readouterr().out
+    assert "behind the front" in text
+    assert f"these changed nothing around the best mapping: {', '.join(document['inert'])}" in text
+
+
+def test_patience_ends_a_search_before_its_budget(capsys: Capture):
+    document = tuned(capsys, MINI, "--objectives", "latency", "--budget", "60", "--patience", "12")
+    assert 12 < document["evaluations"] < 60
+    assert "--patience" in usage_error(capsys, MINI, "--patience", "0")
+
+
+def usage_error(capsys: Capture, *arguments: str) -> str:
+    """What a wrong command line is answered with."""
+    with pytest.raises(SystemExit):
+        main(["tune", *arguments])
+    return capsys.readouterr().err
+
+
+def test_equal_mappings_are_one_row_and_the_one_that_turns_least_stands_for_them(capsys: Capture):
+    document = tuned(capsys, MINI, "--objectives", "latency", "--budget", "30")
+    values = [tuple(one["values"].values()) for one in document["front"]]
+    assert len(set(values)) == len(values)
+    trials = load_study("mini.tune.db").trials()
+    for one in document["front"]:
+        same = [trial.number for trial in trials if trial.outcome.values == tuple(one["values"].values())]
+        assert sorted(same) == sorted([one["trial"], *one["equal"]])

@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import inf
 
 from ...explore.errors import SpaceError
 from ...explore.history import Objective
 from ...explore.outcome import Trial
-from ...explore.parameters import Categorical, Discrete, Value
+from ...explore.parameters import Categorical, Discrete, Integer, Ordinal, Permutation, Value
 from ...explore.space import Point, Space
 
 TESTS = 2
@@ -28,6 +29,10 @@ TESTS = 2
 
 SPREAD = 12
 """So many values are spread over the range of a knob, before those near the best one are tried."""
+
+
+STEPS = tuple(sorted(range(-8, 9), key=abs))
+"""Where the value that comes next does not go with the constraints, those so many places away may."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +137,15 @@ class Sweeps:
         if isinstance(parameter, Categorical):
             yield from (value for value in parameter.values if value not in tried)
             return
-        known = sorted(map(parameter.index, tried))
-        if len(known) <= SPREAD:
-            yield from map(parameter.value, _farthest(known, parameter.size))
+        assert not isinstance(parameter, Permutation), "knobs are no orders"
         assert self._best is not None, "there is something to sweep around"
-        yield from map(parameter.value, _closer(known, parameter.index(self._best.point[name])))
+        known = sorted(_place(parameter, value) for value in tried)
+        places = _farthest(known) if len(known) <= SPREAD else []
+        for place in (*places, *_closer(known, _place(parameter, self._best.point[name]))):
+            index = parameter.nearest(place)
+            for near in (index + step for step in STEPS):  # constraints may be against the first of them
+                if 0 <= near < parameter.size and (value := parameter.value(near)) not in tried:
+                    yield value
 
     def _is_new(self, point: Point, taken: Collection[object]) -> bool:
         """Whether a point can be tried, and is not yet."""
@@ -164,16 +173,20 @@ def _measured(trial: Trial) -> object:
     return outcome.status, outcome.values, dict(outcome.slacks), details
 
 
-def _farthest(known: Sequence[int], size: int) -> list[int]:
-    """The places of a range, those first that are farthest from the known ones."""
-    gaps = {place: min(abs(place - one) for one in known) for place in range(size)}
-    return sorted((place for place in gaps if gaps[place]), key=lambda place: (-gaps[place], place))
+def _place(parameter: Integer | Ordinal, value: Value) -> float:
+    """Where a value lies in the unit range."""
+    return sum(parameter.span(value)) / 2
 
 
-def _closer(known: Sequence[int], best: int) -> Iterator[int]:
+def _farthest(known: Sequence[float]) -> list[float]:
+    """The ends of the unit range and what is amid known places, those first that are farthest from them."""
+    amid = [(above - below, (above + below) / 2) for below, above in pairwise(known)]
+    gaps = [(2 * known[0], 0.0), (2 * (1.0 - known[-1]), 1.0), *amid]
+    return [place for _, place in sorted(gaps, key=lambda gap: (-gap[0], gap[1]))]
+
+
+def _closer(known: Sequence[float], best: float) -> list[float]:
     """The places amid the best one and the nearest known ones on both sides, where there are any."""
-    below = max((place for place in known if place < best), default=None)
-    above = min((place for place in known if place > best), default=None)
-    for place in (below, above):
-        if place is not None and abs(place - best) > 1:
-            yield (place + best) // 2
+    below = max((place for place in known if place < best), default=best)
+    above = min((place for place in known if place > best), default=best)
+    return [(below + best) / 2, (best + above) / 2]
