@@ -1,5 +1,7 @@
 """Snapshots of a study: one that is read step by step is the one that is read anew."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
