@@ -91,7 +91,7 @@ class Dispatcher:
         if snapshot.covers(self._space):
             raise ExhaustedError(EXHAUSTED)
         ordinal = snapshot.ordinal(snapshot.count)
-        return self._suggester.choose(snapshot.history, snapshot.pending.values(), ordinal)
+        return self._suggester.choose(snapshot.ended, snapshot.pending.values(), ordinal)
 
     def keep(self, asked: Asked, outcome: Outcome, seconds: float) -> None:
         """Write an outcome, and how long it took; what was closed meanwhile stays closed."""
@@ -106,13 +106,9 @@ class Dispatcher:
             self._storage.set_trial_user_attr(self._trial_id(number), CLOSED, reason)
             self._storage.set_trial_state_values(self._trial_id(number), TrialState.FAIL)
 
-    def next_number(self) -> int:
-        """The number that the next trial gets, or a lower one where others make trials meanwhile."""
-        return len(self._study.get_trials(deepcopy=False))
-
     def close_own(self, first: int) -> None:
         """Close what this process has begun from a number on and not told: Ctrl-C may come at any moment."""
-        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for trial in self.snapshot().running:
             owner = trial.user_attrs.get(OWNER)
             if trial.number >= first and owner is not None and not is_other(owner):
                 self.close(trial.number, "interrupted")
@@ -122,13 +118,10 @@ class Dispatcher:
 
         Gives the state after that.
         """
-        trials = self._study.get_trials(deepcopy=False)
-        snapshot = self._reader.read(trials)
+        snapshot = self.snapshot()
         wanted = {self._space.key(point) for point in snapshot.wanted}
         changes = [self._tidy_running(trial) for trial in snapshot.running]
-        changes += [
-            self._tidy_waiting(trial, wanted) for trial in trials if trial.state == TrialState.WAITING
-        ]
+        changes += [self._tidy_waiting(trial, wanted) for trial in snapshot.waiting]
         return self.snapshot() if any(changes) else snapshot
 
     def _tidy_running(self, trial: FrozenTrial) -> bool:

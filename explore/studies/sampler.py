@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ..errors import StudyError
-from ..history import Evaluation, Objective
+from ..history import Objective
 from ..optimizer import Optimizer, Settings
+from ..outcome import Trial
 from ..space import Point, Space
 from .distributions import distributions, to_params
 from .plan import directions
@@ -39,24 +41,22 @@ class Suggester:
     """
 
     def __init__(self, space: Space, objectives: Sequence[Objective], settings: Settings, seed: int):
-        self._arguments = space, objectives
-        self._settings = settings
+        self._begin = partial(Optimizer, space, objectives, np.random.default_rng(), settings)
         self._seed = seed
-        self._optimizer = Optimizer(*self._arguments, np.random.default_rng(), settings)
-        self._told: tuple[Evaluation, ...] = ()
+        self._optimizer = self._begin()
+        self._told: tuple[Trial, ...] = ()
 
-    def choose(self, history: tuple[Evaluation, ...], pending: Iterable[Point], ordinal: int) -> Point:
+    def choose(self, ended: tuple[Trial, ...], pending: Iterable[Point], ordinal: int) -> Point:
         """The point of the trial at a place among those not closed.
 
         Raises: ExhaustedError where the space has no more points.
         """
-        if history[: len(self._told)] != self._told:  # another process's clock is wrong
-            self._told = ()
-            self._optimizer = Optimizer(*self._arguments, np.random.default_rng(), self._settings)
-        for evaluation in history[len(self._told) :]:
-            values, slacks = evaluation.values, evaluation.slacks
-            self._optimizer.tell(evaluation.point, values, slacks, feasible=evaluation.feasible)
-        self._told = history
+        if ended[: len(self._told)] != self._told:  # another process's clock is wrong
+            self._told, self._optimizer = (), self._begin()
+        for trial in ended[len(self._told) :]:
+            known = trial.outcome.evaluation(trial.point)
+            self._optimizer.tell(known.point, known.values, known.slacks, feasible=known.feasible)
+        self._told = ended
         self._optimizer.go_on(np.random.default_rng([self._seed, ordinal]), pending)
         points = self._optimizer.ask()
         if not points:
@@ -110,7 +110,7 @@ class ExplorerSampler(BaseSampler):
             reader, suggester = self.of(study.study_name)
             snapshot = reader.read(study.get_trials(deepcopy=False))
             pending = self._pending(snapshot, study.study_name, trial.number)
-            point = suggester.choose(snapshot.history, pending, snapshot.ordinal(trial.number))
+            point = suggester.choose(snapshot.ended, pending, snapshot.ordinal(trial.number))
             self._given[study.study_name, trial.number] = point
         return to_params(self.space, point)
 
@@ -127,11 +127,8 @@ class ExplorerSampler(BaseSampler):
         """End `Study.optimize` where no point is left."""
         with self._lock:
             self._given.pop((study.study_name, trial.number), None)
-        count = self.space.count() if self.space.is_discrete else None
-        if count is None or trial.number + 1 < count:
-            return
-        trials = Reader(self.space, self.objectives).read(study.get_trials(deepcopy=False))
-        if trials.covers(self.space):
+            snapshot = self.of(study.study_name)[0].read(study.get_trials(deepcopy=False))
+        if snapshot.covers(self.space):
             with suppress(RuntimeError):  # raised outside of `Study.optimize`
                 study.stop()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from ..history import Evaluation, Objective
+from ..history import Objective
 from ..outcome import Trial
 from ..space import Point, Space
 from .distributions import to_point
@@ -36,9 +36,7 @@ class Snapshot:
     ended: tuple[Trial, ...]
     """In the order of ending: later snapshots of the study begin with it."""
 
-    history: tuple[Evaluation, ...]
-    """What ended, in this order."""
-
+    waiting: tuple[FrozenTrial, ...]
     running: tuple[FrozenTrial, ...]
     pending: Mapping[int, Point]
     """The points under evaluation, by the number of the trial."""
@@ -53,16 +51,6 @@ class Snapshot:
     """How many different points have ended or are pending."""
 
     @property
-    def owned(self) -> list[int]:
-        """The numbers of the running trials that a process of ours has."""
-        return [trial.number for trial in self.running if OWNER in trial.user_attrs]
-
-    @property
-    def choosing(self) -> list[int]:
-        """The numbers of the running trials that have no point yet."""
-        return [number for number in self.owned if number not in self.pending]
-
-    @property
     def awaits_others(self) -> bool:
         """Whether other processes are evaluating points."""
         owners = (trial.user_attrs.get(OWNER) for trial in self.running)
@@ -72,9 +60,10 @@ class Snapshot:
         """How many trials count for a budget, of those with a lower number: ended, or running for a process
         of ours.
         """
+        owned = [trial for trial in self.running if OWNER in trial.user_attrs]
         if before is None:
-            return len(self.ended) + len(self.owned)
-        return sum(number < before for number in (*(t.number for t in self.ended), *self.owned))
+            return len(self.ended) + len(owned)
+        return sum(trial.number < before for trial in (*self.ended, *owned))
 
     def covers(self, space: Space) -> bool:
         """Whether every point of a space has been evaluated, or is being."""
@@ -100,7 +89,6 @@ class Reader:
         self._open: set[int] = set()
         """The numbers of trials that have not ended."""
         self._ended: list[Trial] = []
-        self._history: list[Evaluation] = []
         self._ends: list[tuple[float, int]] = []
         """When each has ended, and its number: these are in order."""
         self._keys: set[object] = set()
@@ -121,14 +109,14 @@ class Reader:
         self._count = len(trials)
         self._open = {trial.number for trial in open_ if not trial.state.is_finished()}
         running = tuple(trial for trial in open_ if trial.state == TrialState.RUNNING)
-        waiting = [trial for trial in open_ if trial.state == TrialState.WAITING]
+        waiting = tuple(trial for trial in open_ if trial.state == TrialState.WAITING)
         points = {trial.number: self._point(trial) for trial in running}
         pending = {number: point for number, point in points.items() if point is not None}
         taken: set[object] = {self._space.key(point) for point in pending.values()}
         return Snapshot(
             count=len(trials),
             ended=tuple(self._ended),
-            history=tuple(self._history),
+            waiting=waiting,
             running=running,
             pending=pending,
             wanted=tuple(self._wanted(waiting, taken)),
@@ -152,7 +140,6 @@ class Reader:
         place = bisect_left(self._ends, end := (_moment(frozen.datetime_complete), frozen.number))
         self._ends.insert(place, end)
         self._ended.insert(place, record)
-        self._history.insert(place, record.outcome.evaluation(record.point))
         self._keys.add(self._space.key(record.point))
 
     def _wanted(self, waiting: Sequence[FrozenTrial], taken: set[object]) -> Iterator[Point]:

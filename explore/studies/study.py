@@ -119,7 +119,7 @@ class Study:
         else:
             raise StudyError("several jobs and a timeout need processes; leave isolate on")
         with named_errors(self._place):
-            first = self._dispatcher.next_number()
+            first = self._dispatcher.snapshot().count
             try:
                 self._work(executor, budget, on_trial or (lambda trial: None), stop or (lambda: False))
             finally:

@@ -1,5 +1,7 @@
 """Snapshots of a study: one that is read step by step is the one that is read anew."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -80,7 +82,7 @@ def test_what_is_read_step_by_step_is_what_is_read_at_once(kind: str, happened: 
         assert now.different == len(
             {t.point["x"] for t in now.ended} | {p["x"] for p in now.pending.values()}
         )
-        assert last is None or now.history[: len(last.history)] == last.history
+        assert last is None or now.ended[: len(last.ended)] == last.ended
         wanted = [point["x"] for point in now.wanted]
         assert len(set(wanted)) == len(wanted)
         assert not set(wanted) & ({t.point["x"] for t in now.ended} | {p["x"] for p in now.pending.values()})
