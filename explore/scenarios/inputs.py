@@ -65,8 +65,9 @@ def _make(name: str, kind: str, values: Sequence[Any]) -> Parameter:
     match kind:
         case "categorical":
             for value in values:
-                if not isinstance(value, str) and not is_number(value):
-                    raise ScenarioError(f"a value of {name!r} is {json_kind(value)}, not a text or number")
+                if not isinstance(value, str | bool) and not is_number(value):
+                    kind = json_kind(value)
+                    raise ScenarioError(f"a value of {name!r} is {kind}, no text, number, true or false")
             return Categorical(name, tuple(values))
         case "ordinal":
             return Ordinal(name, tuple(sorted(values, key=lambda value: _to_number(name, value))))

@@ -56,7 +56,11 @@ HONOURED = (
         "the type",
         choices=("real", "integer", "ordinal", "categorical"),
     ),
-    Key("input_parameters.*.values", "list", "two bounds, or all values; ordinals are sorted"),
+    Key(
+        "input_parameters.*.values",
+        "list",
+        "two bounds, or all values; ordinals are sorted, categoricals may be true and false",
+    ),
     Key(
         "input_parameters.*.parameter_default",
         "any",
@@ -124,7 +128,7 @@ HONOURED = (
     Key(
         "models.model",
         "text",
-        "what predicts the objectives",
+        "a hint: Gaussian processes predict, a forest learns what is feasible",
         choices=("random_forest", "gaussian_process"),
     ),
     Key("epsilon_greedy_threshold", "number", "the share of random points", least=0, most=1),

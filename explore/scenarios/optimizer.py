@@ -14,7 +14,7 @@ from .protocol import END, Client
 from .reading import load_scenario
 from .recorder import Log, Result
 from .run import Options, run_scenario
-from .scenario import Scenario
+from .scenario import Scenario, within
 from .texts import point_texts
 
 Function = Callable[[dict[str, Any]], Any]
@@ -49,6 +49,7 @@ def run_to_end(
 
     Raises: like `optimize`.
     """
+    scenario = within(scenario, options.budget if options.storage is None else None)
     evaluation = _evaluation(scenario, function, options)
     log = Log(scenario.files.log)
     for remark in scenario.remarks:

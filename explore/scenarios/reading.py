@@ -10,7 +10,6 @@ from ..history import Objective
 from ..optimizer import Settings
 from ..parameters import Categorical, Ordinal
 from ..space import Space
-from ..surrogate import ModelKind
 from .checks import check_keys, is_number
 from .design import GRID_LIMIT, grid_size
 from .document import Document, make_document, read_document
@@ -85,6 +84,11 @@ def _remarks(document: Document, unneeded: Sequence[str]) -> tuple[str, ...]:
         remarks.append(
             "'feasible_output' does nothing without 'enable_feasible_predictor': true, all is feasible"
         )
+    if document.value.get("models", {}).get("model") == "random_forest":
+        remarks.append(
+            "'models.model' is a hint, not an order: Gaussian processes predict, as they need fewer"
+            " evaluations, and a forest learns what is feasible"
+        )
     return tuple(remarks)
 
 
@@ -131,18 +135,11 @@ def _flag(document: Document) -> Flag | None:
 def _settings(document: Document, samples: int) -> Settings:
     """How the optimizer works, where the scenario has a say in it."""
     value, default = document.value, Settings()
-    model = value.get("models", {}).get("model")
-    known: dict[str | None, ModelKind] = {
-        "random_forest": "forest",
-        "gaussian_process": "gaussian",
-        None: default.model,
-    }
     strength = value.get("prior_beta", -1)
     return Settings(
         warm_up=samples,
         random_share=value.get("epsilon_greedy_threshold", default.random_share),
         prior_strength=default.prior_strength if strength < 0 else strength,
-        model=known[model],
     )
 
 

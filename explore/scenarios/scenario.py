@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -84,3 +84,17 @@ class Scenario:
         """The columns of the table of evaluations."""
         inputs = (parameter.name for parameter in self.space.parameters)
         return (*inputs, *self.outputs, self.timestamp)
+
+
+def within(scenario: Scenario, budget: int | None) -> Scenario:
+    """The scenario with a design of half the budget, where its own would leave no evaluation to the search.
+
+    A remark says so. A grid stays as it is: it is all that its scenario evaluates. A study that is kept in a
+    storage can go on with more, and is not to be asked: its design is part of its plan.
+    """
+    if budget is None or scenario.design == "grid_search" or scenario.samples < budget:
+        return scenario
+    samples = max(budget // 2, 1)
+    remark = f"the design of experiments has {samples} points, not {scenario.samples}: the budget is {budget}"
+    settings = replace(scenario.settings, warm_up=samples)
+    return replace(scenario, samples=samples, settings=settings, remarks=(*scenario.remarks, remark))

@@ -43,7 +43,7 @@ def read_value(parameter: Parameter, text: str) -> Value:
     """
     try:
         return _read_value(parameter, text)
-    except (SpaceError, ValueError) as error:
+    except (SpaceError, ValueError, StopIteration) as error:
         raise ScenarioError(f"{parameter.name} = {text!r} is none of its values") from error
 
 
@@ -61,4 +61,10 @@ def _read_value(parameter: Parameter, text: str) -> Value:
         case Permutation():
             raise ValueError("scenarios have none")
         case _:
-            return next(value for value in parameter.values if str(value).strip() == text)
+            return next(value for value in parameter.values if _is_written(value, text))
+
+
+def _is_written(value: Value, text: str) -> bool:
+    """Whether a text is a value of a categorical; true and false may begin with a small letter."""
+    written = str(value).strip()
+    return text in (written, written.lower()) if isinstance(value, bool) else text == written

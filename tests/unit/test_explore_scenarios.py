@@ -15,8 +15,11 @@ from kl.explore.parameters import Categorical, Integer, Ordinal, Real
 from kl.explore.priors import prior_place, prior_share
 from kl.explore.sampling import prior_mass, sample_prior
 from kl.explore.scenarios.design import first_points, grid_size, hypercube, hypercubes
+from kl.explore.scenarios.errors import ScenarioError
 from kl.explore.scenarios.keys import HONOURED, KEYS
 from kl.explore.scenarios.reading import load_scenario
+from kl.explore.scenarios.scenario import within
+from kl.explore.scenarios.texts import point_texts, read_value
 from kl.explore.space import Space
 from kl.explore.store import load_space, save_space
 
@@ -97,10 +100,37 @@ def test_methods_models_and_boxes_change_the_settings():
         bounding_box_limits=[0, 4, 3, 1],
         optimization_objectives=["a", "b"],
     )
-    assert found.settings.model == "forest"
+    assert found.settings.model == "gaussian"
+    assert found.remarks == (
+        "'models.model' is a hint, not an order: Gaussian processes predict, as they need fewer evaluations,"
+        " and a forest learns what is feasible",
+    )
     assert found.settings.random_share == 0.2
     assert found.settings.prior_strength == 7
     assert [objective.capacity for objective in found.objectives] == [4, 3]
+
+
+def test_a_budget_below_the_design_shrinks_the_design_and_says_so():
+    found = scenario(design_of_experiment={"doe_type": "random sampling", "number_of_samples": 20})
+    assert within(found, None) == within(found, 21) == found
+    for budget, samples in ((20, 10), (7, 3), (1, 1)):
+        less = within(found, budget)
+        assert (less.samples, less.settings.warm_up) == (samples, samples)
+        assert less.remarks == (
+            f"the design of experiments has {samples} points, not 20: the budget is {budget}",
+        )
+
+
+def test_categoricals_may_be_true_and_false():
+    found = scenario(
+        {"on": {"parameter_type": "categorical", "values": [True, False], "parameter_default": False}}
+    )
+    assert found.defaults == {"on": False}
+    (on,) = found.space.parameters
+    assert [read_value(on, text) for text in ("True", "false", "False", "true")] == [True, False, False, True]
+    assert point_texts(found, {"on": True}) == ["True"]
+    with pytest.raises(ScenarioError, match="none of its values"):
+        read_value(on, "1")
 
 
 def test_a_flag_is_there_only_with_the_predictor():

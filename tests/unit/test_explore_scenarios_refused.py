@@ -91,7 +91,11 @@ def test_depth_is_bounded():
             {"parameter_type": "ordinal", "values": ["low", 1]},
             "a value of ordinal 'x' is 'low', not a number",
         ),
-        ({"parameter_type": "categorical", "values": [True]}, "a value of 'x' is true or false, not a text"),
+        (
+            {"parameter_type": "categorical", "values": [None]},
+            "a value of 'x' is null, no text, number, true or",
+        ),
+        ({"parameter_type": "categorical", "values": [True, 1]}, "parameter 'x' has a value twice"),
         ({"parameter_type": "categorical", "values": []}, "parameter 'x' has no values"),
         ({"parameter_type": "ordinal", "values": [1, 1.0]}, "parameter 'x' has a value twice"),
         (

@@ -42,11 +42,13 @@ def run(command: Command) -> int:
     from ...explore.places import shown_place
     from ...explore.scenarios.protocol import ClientGoneError
     from ...explore.scenarios.reading import load_scenario
+    from ...explore.scenarios.scenario import within
     from ..diagnostics import Diagnostic, discard_output, report
     from ..examples import find_input
 
     scenario = load_scenario(find_input(command.input, "scenario"))
     scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
+    scenario = within(scenario, command.study.budget if command.study.storage is None else None)
     is_client = scenario.mode == "client-server"
     if is_client and command.study.json:
         raise InputError(
