@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Literal, overload
@@ -86,6 +86,9 @@ class History(Sequence[Evaluation]):
 
     def __len__(self) -> int:
         return len(self._evaluations)
+
+    def __iter__(self) -> Iterator[Evaluation]:
+        return iter(self._evaluations)
 
     @overload
     def __getitem__(self, index: int) -> Evaluation: ...
