@@ -95,6 +95,6 @@ def within(scenario: Scenario, budget: int | None) -> Scenario:
     if budget is None or scenario.design == "grid_search" or scenario.samples < budget:
         return scenario
     samples = max(budget // 2, 1)
-    remark = f"the design of experiments has {samples} points, not {scenario.samples}: the budget is {budget}"
+    remark = f"the design of experiments has {samples}, not {scenario.samples} points: the budget is {budget}"
     settings = replace(scenario.settings, warm_up=samples)
     return replace(scenario, samples=samples, settings=settings, remarks=(*scenario.remarks, remark))

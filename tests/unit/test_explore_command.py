@@ -98,7 +98,10 @@ def test_remarks_go_to_stderr(folder: Path, capsys: Capture):
     document = json.loads((EXAMPLES / "branin.json").read_text()) | {"noise": False}
     (folder / "s.json").write_text(json.dumps(document))
     assert main(["explore", "s.json", "--function", f"{FUNCTIONS}:branin", "--budget", "2"]) == 0
-    assert capsys.readouterr().err == "kl: remark: these keys change nothing here: noise\n"
+    assert capsys.readouterr().err == (
+        "kl: remark: these keys change nothing here: noise\n"
+        "kl: remark: the design of experiments has 1, not 10 points: the budget is 2\n"
+    )
 
 
 def test_a_client_is_served(folder: Path):

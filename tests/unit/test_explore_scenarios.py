@@ -117,7 +117,7 @@ def test_a_budget_below_the_design_shrinks_the_design_and_says_so():
         less = within(found, budget)
         assert (less.samples, less.settings.warm_up) == (samples, samples)
         assert less.remarks == (
-            f"the design of experiments has {samples} points, not 20: the budget is {budget}",
+            f"the design of experiments has {samples}, not 20 points: the budget is {budget}",
         )
 
 
