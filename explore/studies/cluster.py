@@ -7,6 +7,7 @@ kept here, by the process that runs the study, before anything else happens.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -19,6 +20,9 @@ from ..extras import load
 from ..outcome import Outcome
 from ..tasks import Task
 from .executors import Asked, Executor, Keep
+
+ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^/]+:\d+")
+"""Of a scheduler."""
 
 CONNECT_SECONDS = 10.0
 """How long a scheduler may take to answer."""
@@ -141,9 +145,11 @@ def _connected(address: str) -> Any:
     Raises: StudyError for all that is wrong.
     """
     distributed = load("distributed")
+    if not ADDRESS.fullmatch(address):
+        raise StudyError(f"the cluster {address!r} is not of the form tcp://host:port")
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
         way_out = "begin one with `dask scheduler`, and give the address that it prints"
         raise StudyError(f"no scheduler answers at {address} ({_line(error)}); {way_out}") from error
     try:
