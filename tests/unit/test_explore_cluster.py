@@ -92,7 +92,7 @@ def test_a_search_of_mappings_at_a_cluster(cluster: Any, tmp_path: Path, capsys:
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("kl.explore.studies.cluster.CONNECT_SECONDS", 0.5)
-    with pytest.raises(StudyError, match="no scheduler answers at tcp://127.0.0.1:1") as caught:
+    with pytest.raises(StudyError, match="no scheduler answers at tcp") as caught:
         cluster_threads("tcp://127.0.0.1:1")
     assert "dask scheduler" in str(caught.value)
 
