@@ -103,10 +103,11 @@ class DaskExecutor(Executor):
     @contextmanager
     def _reached(self) -> Generator[None]:
         """Turn what Dask raises where a scheduler is gone into a StudyError."""
+        client, core = load("distributed.client"), load("distributed.core")
         try:
             yield
-        except (OSError, load("distributed").core.RPCClosed, RuntimeError) as error:
-            message = f"the cluster at {self._address} does not answer any more ({error})"
+        except (OSError, RuntimeError, core.RPCClosed, client.FuturesCancelledError) as error:
+            message = f"the cluster at {self._address} does not answer any more ({_line(error)})"
             raise StudyError(f"{message}; the same command goes on") from error
 
 
