@@ -142,11 +142,9 @@ def test_a_cluster_without_workers_is_named():
 def test_a_scheduler_that_is_lost_is_named_and_what_was_told_is_kept(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("kl.explore.studies.cluster.CONNECT_SECONDS", 1.0)
     study = open_study(StudyPlan("points", SPACE, (Objective("f"),), Settings(method="random"), seed=1), None)
-    with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as own,
-        pytest.raises(StudyError, match=r"does not answer any more .*; the same command goes on"),
-    ):
-        address = own.scheduler_address
+    own = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0")
+    address = own.scheduler_address
+    with pytest.raises(StudyError, match=r"does not answer any more .*; the same command goes on"):
         study.run(cluster_functions.resting, 20, cluster=address, on_trial=lambda trial: own.close())
     assert 0 < len(study.trials()) < 20
     study.run(cluster_functions.measured, 20, isolate=False)
