@@ -13,6 +13,7 @@ import pickle
 import signal
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -27,16 +28,36 @@ ENDING_SECONDS = 1.0
 """How long a process that says nothing any more may take to end."""
 
 
+@dataclass(frozen=True)
+class PackedTask:
+    """A task as processes get it."""
+
+    payload: bytes
+    module: str
+    """Where its evaluation is defined."""
+
+
+def pack(task: Task) -> PackedTask:
+    """Make a task ready for other processes.
+
+    Raises: StudyError where they cannot get it.
+    """
+    try:
+        payload = pickle.dumps(task)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise StudyError(
+            f"processes cannot get the evaluation ({error}); define it as a function of a module,"
+            " or evaluate in this process (isolate=False)"
+        ) from error
+    return PackedTask(payload, getattr(task.evaluate, "__module__", None) or type(task.evaluate).__module__)
+
+
 class Worker:
     """A process for evaluations, begun when first needed."""
 
-    def __init__(self, task: Task, timeout: float | None):
-        """`timeout` in seconds for each evaluation.
-
-        Raises: StudyError where other processes cannot get the task.
-        """
-        self._payload = _pickled(task)
-        self._module = getattr(task.evaluate, "__module__", None) or type(task.evaluate).__module__
+    def __init__(self, task: PackedTask, timeout: float | None):
+        """`timeout` in seconds for each evaluation."""
+        self._task = task
         self._timeout = timeout
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
@@ -88,9 +109,9 @@ class Worker:
 
     def _begin(self) -> None:
         context: Any = multiprocessing.get_context(METHOD)
-        begin_server(__name__, self._module)
+        begin_server(__name__, self._task.module)
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._payload), name="evaluation")
+        process = context.Process(target=_serve, args=(theirs, self._task.payload), name="evaluation")
         process.start()
         theirs.close()
         self._process, self._connection = process, ours
@@ -113,16 +134,6 @@ class Worker:
         self.stop()
         code = process.exitcode or 0
         return f" ({signal.strsignal(-code)})" if code < 0 else f" with exit code {code}"
-
-
-def _pickled(task: Task) -> bytes:
-    try:
-        return pickle.dumps(task)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise StudyError(
-            f"processes cannot get the evaluation ({error}); define it as a function of a module,"
-            " or evaluate in this process (isolate=False)"
-        ) from error
 
 
 def _receive(process: BaseProcess, connection: Connection, timeout: float | None) -> Any:

@@ -1,24 +1,29 @@
 """Evaluations on the workers of a Dask cluster; `docs/cluster.md` walks through one.
 
-A worker evaluates in its own process, as many points at a time as it has threads. Where a worker is lost,
-Dask gives its points to others; a point that has ended several workers is a failed evaluation. Outcomes are
-kept here, by the process that runs the study, before anything else happens.
+A worker has a process for each of its threads, as a study without a cluster has for each of its jobs: what
+an evaluation does to that, or a timeout, is a result. Where a worker is lost, Dask gives its points to
+others; a point that has ended several workers is a failed evaluation. Outcomes are kept here, by the process
+that runs the study, before anything else happens.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import sys
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from threading import get_ident
 from typing import Any
+from uuid import uuid4
 
 from ... import __version__
 from ..errors import StudyError
 from ..extras import load
 from ..outcome import Outcome
+from ..space import Point
 from ..tasks import Task
+from ..workers import PackedTask, Worker, pack
 from .executors import Asked, Executor, Keep
 
 ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^/]+:\d+")
@@ -37,15 +42,15 @@ class DaskExecutor(Executor):
     def __init__(self, task: Task, address: str, jobs: int, timeout: float | None, keep: Keep):
         """`timeout` in seconds for each evaluation, from when a worker begins it.
 
-        Raises: StudyError where no scheduler answers, or its workers have other versions.
+        Raises: StudyError where no scheduler answers, its workers have other versions, or the task cannot be
+        passed to them.
         """
+        self._call = VERSIONS, uuid4().hex, pack(task), timeout
         self._address = address
         self._client = _connected(address)
-        self._task, self._jobs, self._timeout, self._keep = task, jobs, timeout, keep
+        self._jobs, self._keep = jobs, keep
         self._running: dict[Any, Asked] = {}
         """What is under evaluation, by its future."""
-        self._began: dict[str, tuple[str, float]] = {}
-        """By key, the worker that evaluates it and since when, as far as has been seen."""
 
     @property
     def busy(self) -> Sequence[Asked]:
@@ -57,7 +62,7 @@ class DaskExecutor(Executor):
 
     def start(self, asked: Asked) -> None:
         with self._reached():
-            future = self._client.submit(_evaluated, self._task, asked.point, pure=False)
+            future = self._client.submit(_evaluated, *self._call, asked.point, pure=False)
         self._running[future] = asked
 
     def collect(self, seconds: float) -> list[Asked]:
@@ -67,17 +72,16 @@ class DaskExecutor(Executor):
                 distributed.wait(list(self._running), timeout=seconds, return_when="FIRST_COMPLETED")
             done = [future for future in self._running if future.done()]
             outcomes = {future: self._result(future) for future in done}
-            outcomes |= self._overdue()
         collected: list[Asked] = []
         for future, (outcome, spent) in outcomes.items():
             self._keep(self._running[future], outcome, spent)
             collected.append(self._running.pop(future))
-            self._began.pop(future.key, None)
         return collected
 
     def stop(self) -> None:
         with suppress(Exception):  # whatever is wrong with the cluster, the study ends
             self._client.cancel(list(self._running), force=True)
+            self._client.run(_end, self._call[1], on_error="ignore")
         with suppress(Exception):
             self._client.close(timeout=CONNECT_SECONDS)
 
@@ -90,40 +94,24 @@ class DaskExecutor(Executor):
         if error is None and future.status == "finished":
             return future.result()
         if isinstance(error, load("distributed").KilledWorker):
-            return Outcome(
-                status="failed", message="the evaluation ended the workers that were given it"
-            ), 0.0
+            message = "the evaluation ended the workers that were given it"
+            return Outcome(status="failed", message=message), 0.0
+        if isinstance(error, StudyError):
+            raise StudyError(f"the workers at {self._address} cannot evaluate: {error}")
         if error is not None:
             raise StudyError(
                 f"the workers at {self._address} cannot evaluate ({type(error).__name__}: {error})"
             )
         raise StudyError(f"the cluster at {self._address} has lost an evaluation; the same command goes on")
 
-    def _overdue(self) -> dict[Any, tuple[Outcome, float]]:
-        """What takes too long: its worker begins anew, what else it had is evaluated again."""
-        if self._timeout is None:
-            return {}
-        now, found = time.monotonic(), dict[Any, tuple[Outcome, float]]()
-        for worker, keys in self._client.processing().items():
-            for key in keys:
-                if self._began.get(key, ("", 0.0))[0] != worker:
-                    self._began[key] = worker, now
-        for future in self._running:
-            worker, began = self._began.get(future.key, ("", now))
-            if now - began > self._timeout and not future.done():
-                message = f"the evaluation took more than {self._timeout:g} s"
-                found[future] = Outcome(status="timed-out", message=message), now - began
-                self._client.cancel([future], force=True)
-                self._client.restart_workers([worker], raise_for_error=False)
-        return found
-
     @contextmanager
     def _reached(self) -> Generator[None]:
         """Turn what Dask raises where a scheduler is gone into a StudyError."""
+        client, core = load("distributed.client"), load("distributed.core")
         try:
             yield
-        except (OSError, load("distributed").core.RPCClosed, RuntimeError) as error:
-            message = f"the cluster at {self._address} does not answer any more ({error})"
+        except (OSError, RuntimeError, core.RPCClosed, client.FuturesCancelledError) as error:
+            message = f"the cluster at {self._address} does not answer any more ({_line(error)})"
             raise StudyError(f"{message}; the same command goes on") from error
 
 
@@ -159,9 +147,7 @@ def _connected(address: str) -> Any:
                 f"the cluster at {address} has no workers; begin some with `dask worker {address}`"
             )
         for worker, versions in found.items():
-            if versions != VERSIONS:
-                theirs, ours = (f"kl {kl} and Python {python}" for kl, python in (versions, VERSIONS))
-                raise StudyError(f"the worker {worker} has {theirs}, here is {ours}; install the same there")
+            _check(worker, versions, VERSIONS)
     except StudyError:
         client.close(timeout=CONNECT_SECONDS)
         raise
@@ -178,10 +164,47 @@ def _versions() -> tuple[str, str]:
     return VERSIONS
 
 
-def _evaluated(task: Callable[[Any], Outcome], point: Any) -> tuple[Outcome, float]:
-    """What a worker does: the outcome, and the seconds that it took."""
-    start = time.monotonic()
-    return task(point), time.monotonic() - start
+def _check(worker: str, theirs: tuple[str, str], ours: tuple[str, str]) -> None:
+    """Raises: StudyError where the versions of a worker are not those of the study."""
+    if theirs != ours:
+        there, here = (f"kl {kl} and Python {python}" for kl, python in (theirs, ours))
+        raise StudyError(f"the worker {worker} has {there}, here is {here}; install the same there")
+
+
+_processes: dict[int, tuple[str, Worker]] = {}
+"""At a worker: by thread, the search that it works for, and its process."""
+
+_ended: set[str] = set()
+"""At a worker: the searches that want no more outcomes."""
+
+
+def _evaluated(
+    versions: tuple[str, str], search: str, task: PackedTask, timeout: float | None, point: Point
+) -> tuple[Outcome, float]:
+    """What a worker does: the outcome, and the seconds that it took.
+
+    Raises: StudyError where it cannot evaluate.
+    """
+    _check(load("distributed").get_worker().address, VERSIONS, versions)  # of workers that have come later
+    multiprocessing.current_process().daemon = False  # or it may have no processes; ours end with it anyway
+    owner, process = _processes.get(get_ident(), ("", None))
+    if process is None or owner != search:
+        if process is not None:
+            process.stop()
+        process = Worker(task, timeout)
+        _processes[get_ident()] = search, process
+    answer = process.evaluate(point)
+    if search in _ended:
+        process.stop()
+    return answer
+
+
+def _end(search: str) -> None:
+    """End what a worker does for a search."""
+    _ended.add(search)
+    for owner, process in list(_processes.values()):
+        if owner == search:
+            process.kill()
 
 
 def _line(error: Exception) -> str:

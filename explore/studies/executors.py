@@ -14,7 +14,7 @@ from typing import Protocol
 from ..outcome import Outcome
 from ..space import Point
 from ..tasks import Task
-from ..workers import Worker
+from ..workers import Worker, pack
 
 STOP_SECONDS = 0.1
 """How often processes are told to stop."""
@@ -70,7 +70,8 @@ class ProcessExecutor(Executor):
     """
 
     def __init__(self, task: Task, jobs: int, timeout: float | None, keep: Keep):
-        self._workers = [Worker(task, timeout) for _ in range(jobs)]
+        packed = pack(task)
+        self._workers = [Worker(packed, timeout) for _ in range(jobs)]
         self._idle = list(self._workers)
         self._busy: dict[int, Asked] = {}
         self._done: queue.SimpleQueue[tuple[Worker, Asked, BaseException | None]] = queue.SimpleQueue()

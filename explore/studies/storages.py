@@ -24,6 +24,7 @@ from ..places import shown_place
 
 JOURNAL_SUFFIX = ".journal"
 GRPC_PREFIX = "grpc://"
+POSTGRESQL = "; run: pip install 'kernel-looping[postgresql]', and begin the URL with postgresql+psycopg://"
 TRIES = 4
 PAUSE_SECONDS = 0.5
 """How often a database is opened anew after an error, and how long that waits at most."""
@@ -83,8 +84,9 @@ def named_errors(place: str | None) -> Generator[None]:
         raise StudyError(f"the storage {shown_place(place)} does not work: {reason}") from error
     except ImportError as error:
         cause = error.__cause__ or error
+        way_out = POSTGRESQL if (place or "").startswith("postgresql") else ""
         raise StudyError(
-            f"the storage {shown_place(place)} needs a library that is missing: {cause}"
+            f"the storage {shown_place(place)} needs a library that is missing: {cause}{way_out}"
         ) from error
 
 

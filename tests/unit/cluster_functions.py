@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
+
 from kl.explore.outcome import Outcome
 from kl.explore.space import Point
 
@@ -26,6 +28,12 @@ def wrong(point: Point) -> Outcome:
     return measured(point)
 
 
+def resting(point: Point) -> Outcome:
+    """Takes a while."""
+    time.sleep(0.3)
+    return measured(point)
+
+
 def slow(point: Point) -> Outcome:
     """Takes far too long for one point."""
     if point["x"] == 0:
@@ -38,5 +46,14 @@ def deadly(point: Point) -> Outcome:
     marker = Path(os.environ["KL_TEST_MARKER"])
     if point["x"] == 0 or (point["x"] == 1 and not marker.exists()):
         marker.touch()
+        server = psutil.Process(os.getppid())
+        server.parent().kill()  # pyright: ignore[reportOptionalMemberAccess]  # the worker has begun the server
+        time.sleep(60)
+    return measured(point)
+
+
+def ending(point: Point) -> Outcome:
+    """Ends its own process for one point."""
+    if point["x"] == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return measured(point)

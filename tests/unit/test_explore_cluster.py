@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,32 @@ def test_a_worker_that_is_lost_loses_nothing_and_a_deadly_point_is_a_result(clus
     assert failed.outcome.message == "the evaluation ended the workers that were given it"
 
 
+def test_an_evaluation_that_ends_its_process_is_a_result(cluster: Any):
+    _, trials = searched(cluster, cluster_functions.ending, 20)
+    (failed,) = [trial for trial in trials if trial.outcome.status != "feasible"]
+    assert (failed.point["x"], failed.outcome.message) == (0, "the evaluation ended its process (Killed)")
+
+
+def test_what_waits_for_a_worker_takes_no_time(cluster: Any):
+    settings = Settings(method="random")
+    study = open_study(StudyPlan("points", SPACE, (Objective("f"),), settings, seed=1), None)
+    study.run(cluster_functions.resting, 12, jobs=12, timeout=0.9, cluster=cluster.scheduler_address)
+    assert [trial.outcome.status for trial in study.trials()] == ["feasible"] * 12
+
+
+def test_functions_that_the_workers_do_not_have_are_named(cluster: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cluster_functions.measured, "__module__", "only_here")
+    monkeypatch.setitem(sys.modules, "only_here", cluster_functions)
+    with pytest.raises(StudyError, match=r"cannot load the evaluation .*only_here.*; define it in a module"):
+        searched(cluster, cluster_functions.measured, 2)
+
+
+def test_a_worker_with_another_version_is_named(cluster: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kl.explore.studies.cluster.VERSIONS", ("0.0", "3.99"))
+    with pytest.raises(StudyError, match=r"here is kl 0.0 and Python 3.99; install the same there"):
+        cluster_threads(cluster.scheduler_address)
+
+
 def test_what_takes_too_long_is_a_result_and_the_rest_is_evaluated(cluster: Any):
     _, trials = searched(cluster, cluster_functions.slow, 20, timeout=1.5)
     assert sorted(int(str(trial.point["x"])) for trial in trials) == list(range(20))
@@ -109,3 +136,15 @@ def test_a_cluster_without_workers_is_named():
         pytest.raises(StudyError, match="has no workers; begin some with `dask worker"),
     ):
         cluster_threads(empty.scheduler_address)
+
+
+def test_a_scheduler_that_is_lost_is_named_and_what_was_told_is_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kl.explore.studies.cluster.CONNECT_SECONDS", 1.0)
+    study = open_study(StudyPlan("points", SPACE, (Objective("f"),), Settings(method="random"), seed=1), None)
+    own = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0")
+    address = own.scheduler_address
+    with pytest.raises(StudyError, match=r"does not answer any more .*; the same command goes on"):
+        study.run(cluster_functions.resting, 20, cluster=address, on_trial=lambda trial: own.close())
+    assert 0 < len(study.trials()) < 20
+    study.run(cluster_functions.measured, 20, isolate=False)
+    assert len({trial.point["x"] for trial in study.trials()}) == len(study.trials()) == 20

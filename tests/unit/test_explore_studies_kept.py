@@ -159,6 +159,7 @@ def wrong_file(folder: Path) -> str:
         (lambda folder: "grpc://localhost:9", "needs a library that is missing|does not work: fail"),
         (lambda folder: "nothing://host/study", "does not work: .*nothing"),
         (lambda folder: "postgresql+pg8000://host/study", "library that is missing: No module named .pg8000"),
+        (lambda folder: "postgresql+pg8000://host/study", r"looping\[postgresql\]'.*postgresql\+psycopg:"),
     ],
 )  # fmt: skip
 def test_a_wrong_storage_is_refused(place: Callable[[Path], str], message: str, tmp_path: Path):
