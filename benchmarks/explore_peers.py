@@ -38,7 +38,6 @@ class Environment:
 
 
 OPTUNA = Environment("optuna", ("optuna==5.0.0", "torch==2.14.1", "scipy==1.17.1"), "optuna")
-SMAC = Environment("smac", ("smac==2.4.1",), "smac")
 PYMOO = Environment("pymoo", ("pymoo==0.6.2",), "pymoo")
 HYPERMAPPER = Environment(
     "hypermapper",
@@ -54,7 +53,7 @@ HYPERMAPPER = Environment(
     ),
     "hypermapper",
 )
-ENVIRONMENTS = (OPTUNA, SMAC, PYMOO, HYPERMAPPER)
+ENVIRONMENTS = (OPTUNA, PYMOO, HYPERMAPPER)
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,8 @@ class Peer:
 PEERS = (
     Peer("hypermapper", HYPERMAPPER, "run_hypermapper.py", (), "feasible or not", 80, 5, 0.99),
     Peer("optuna-tpe", OPTUNA, "run_optuna.py", ("tpe",), "slacks", 400, 10, 0.99),
-    Peer("optuna-gp", OPTUNA, "run_optuna.py", ("gp",), "slacks", 120, 5, 0.99),
+    Peer("optuna-gp", OPTUNA, "run_optuna.py", ("gp",), "slacks", 60, 3, 0.99),
     Peer("optuna-nsga2", OPTUNA, "run_optuna.py", ("nsga2",), "slacks", 2000, 5, 0.99),
-    Peer("smac-parego", SMAC, "run_smac.py", (), "the worst values", 80, 5, 0.99),
     Peer("pymoo-nsga2", PYMOO, "run_pymoo.py", (), "slacks", 2000, 20, 0.99),
 )
 
