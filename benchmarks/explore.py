@@ -73,7 +73,7 @@ def run_tool(tool: str, problem: Problem, seed: int, peers: Path) -> Curve:
             return run_variant(variant, problem, seed)
     for peer in PEERS:
         if peer.name == tool:
-            return run_peer(peer, problem, seed, peers, peer.budget)
+            return run_peer(peer, problem, seed, peers)
     return run_random(problem, seed)
 
 

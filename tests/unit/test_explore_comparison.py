@@ -153,8 +153,8 @@ def test_a_script_of_a_peer_is_told_and_asks(modules: Any, small: Any, tmp_path:
         "for x in range(6):\n"
         "    assert driver.evaluate([x, 5 - x]).feasible\n"
     )
-    peer = modules.peers.Peer("p", modules.peers.OPTUNA, str(tmp_path / "script.py"), (), "", 40, 1)
-    curve = modules.peers.run_peer(peer, small, 0, tmp_path, 40)
+    peer = modules.peers.Peer("p", modules.peers.OPTUNA, str(tmp_path / "script.py"), (), 40, 1)
+    curve = modules.peers.run_peer(peer, small, 0, tmp_path)
     assert curve.steps[-1][1] == pytest.approx(1.0)
 
 
