@@ -15,8 +15,13 @@ class ReportError(ValueError):
     """A report on a study that has nothing to show yet; the message names the study."""
 
 
+EXTRAS = {"distributed": "cluster"}
+"""The extras of libraries that are not of `tune`."""
+
+
 class MissingExtraError(ImportError):
-    """The libraries of the extra `tune` are not there."""
+    """The libraries of an extra are not there."""
 
     def __init__(self, module: str):
-        super().__init__(f"{module} is not installed; run: pip install 'kernel-looping[tune]'")
+        extra = EXTRAS.get(module, "tune")
+        super().__init__(f"{module} is not installed; run: pip install 'kernel-looping[{extra}]'")

@@ -18,7 +18,14 @@ class StudyOptions:
     storage: str | None = option("where the study is kept", metavar="FILE|URL")
     budget: Positive | None = option("end after N evaluations")
     """None where the input says it."""
-    jobs: Positive = option("evaluate N points at a time (default: 1)", default=1)
+    jobs: Positive | None = option(
+        "evaluate N points at a time (default: 1; with --cluster as many as its workers have threads)",
+        default=None,
+    )
+    cluster: str | None = option(
+        "evaluate on the workers of this Dask scheduler, tcp://HOST:PORT (the extra `cluster`)",
+        metavar="ADDRESS",
+    )
     timeout: float | None = option(
         "stop an evaluation that takes longer; it counts as timed out", type=seconds, metavar="SECONDS"
     )
@@ -30,6 +37,18 @@ class StudyOptions:
     method: Method = option(
         "how points are chosen (default: default); docs/explore.md describes them", default="default"
     )
+
+    @property
+    def at_a_time(self) -> int:
+        """How many points are evaluated at a time.
+
+        Raises: StudyError where the cluster does not answer.
+        """
+        if self.jobs is not None or self.cluster is None:
+            return self.jobs or 1
+        from ..explore.studies.cluster import cluster_threads
+
+        return cluster_threads(self.cluster)
 
 
 def study_group(storage: str, budget: int | None) -> Any:

@@ -81,6 +81,8 @@ def _evaluation(
     if options.jobs > 1 and (scenario.mode != "default" or scenario.batch > 1):
         what = "the function gets whole batches" if scenario.mode == "default" else f"mode {scenario.mode!r}"
         raise ScenarioError(f"{options.jobs} jobs cannot work here: {what}", "use one job")
+    if options.cluster is not None and (scenario.mode != "default" or scenario.batch > 1):
+        raise ScenarioError("a cluster needs a function that gets one point at a time", "leave out --cluster")
     if options.timeout is not None and (scenario.mode != "default" or scenario.batch > 1):
         raise ScenarioError("a timeout needs a function that gets one point at a time", "leave it out")
     if scenario.table is not None:

@@ -33,6 +33,9 @@ class Options:
     jobs: int = 1
     """Processes that evaluate at a time."""
 
+    cluster: str | None = None
+    """The Dask scheduler whose workers evaluate instead."""
+
     timeout: float | None = None
     """Seconds that an evaluation may take."""
 
@@ -197,6 +200,7 @@ class _Work:
             on_trial=on_trial,
             stop=is_over,
             isolate=isolate and isinstance(evaluation, FunctionEvaluation),
+            cluster=self.options.cluster,
         )
 
     def _evaluate_batches(

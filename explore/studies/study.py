@@ -17,6 +17,7 @@ from ..outcome import Outcome, Trial
 from ..places import shown_place
 from ..space import Point
 from ..tasks import Evaluate, Task, checked
+from .cluster import DaskExecutor
 from .dispatch import Dispatcher
 from .distributions import to_params
 from .executors import Asked, Executor, InProcessExecutor, ProcessExecutor
@@ -100,20 +101,25 @@ class Study:
         on_trial: Callable[[Trial], None] | None = None,
         stop: Callable[[], bool] | None = None,
         isolate: bool = True,
+        cluster: str | None = None,
     ) -> None:
         """Evaluate points until `budget` evaluations have ended in all, here and in other processes.
 
         Up to `jobs` processes evaluate at a time, each for at most `timeout` seconds; an evaluation that
         raises an error, ends its process or takes too long is a result. `isolate=False` evaluates in this
         process instead: nothing protects it then, and nothing needs to be known to other processes.
+        `cluster` is the address of a Dask scheduler whose workers evaluate instead of processes of this one.
         `on_trial` is told of each evaluation that ends meanwhile, of whichever process. Once `stop` gives
         True, no evaluation begins any more. Whatever ends it, the study can go on later.
 
         Raises: StudyError where the evaluation cannot be passed to processes, or the storage fails.
         """
         task = Task(evaluate, self.plan.objectives)
-        if isolate:
-            executor: Executor = ProcessExecutor(task, jobs, timeout, self._dispatcher.keep)
+        executor: Executor
+        if cluster is not None:
+            executor = DaskExecutor(task, cluster, jobs, timeout, self._dispatcher.keep)
+        elif isolate:
+            executor = ProcessExecutor(task, jobs, timeout, self._dispatcher.keep)
         elif jobs == 1 and timeout is None:
             executor = InProcessExecutor(task, self._dispatcher.keep)
         else:

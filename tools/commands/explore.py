@@ -80,7 +80,8 @@ def _run(scenario: Scenario, command: Command, is_client: bool) -> Result:
     study = command.study
     options = Options(
         seed=study.seed,
-        jobs=study.jobs,
+        jobs=study.at_a_time,
+        cluster=study.cluster,
         timeout=study.timeout,
         isolate=True,
         storage=study.storage,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ...explore.history import History
 from ...explore.outcome import Trial
@@ -32,6 +33,10 @@ class Search:
     _given: dict[object, None] = field(default_factory=dict[object, None])
     """The keys of points that have been given to the study and have not ended."""
 
+    @cached_property
+    def _jobs(self) -> int:
+        return self.options.at_a_time
+
     @property
     def _space(self) -> Space:
         return self.session.plan.space
@@ -57,7 +62,8 @@ class Search:
         self.study.run(
             self.session.evaluation,
             self.options.budget,
-            jobs=self.options.jobs,
+            jobs=self._jobs,
+            cluster=self.options.cluster,
             timeout=self.options.timeout,
             on_trial=take,
             stop=lambda: patience is not None and self.unchanged >= patience,
@@ -90,7 +96,7 @@ class Search:
         several = len(self.session.plan.objectives) > 1
         most = (SWEPT_OF_SEVERAL if several else SWEPT_OF_ONE) * self.options.budget
         turn = len(self.trials)
-        while len(self._given) < self.options.jobs and len(self.trials) + len(self._given) < most:
+        while len(self._given) < self._jobs and len(self.trials) + len(self._given) < most:
             sweeps = self.sweeps()
             order: Sequence[Sweeps] = sweeps[turn % len(sweeps) :] + sweeps[: turn % len(sweeps)]
             found = (sweep.next(self._given) for sweep in order)
