@@ -16,6 +16,9 @@ LAST = TARGETS[-1]
 EARLY = 60
 """All tools have been run for so many evaluations."""
 
+LATE = 150
+"""The explorer has been run for so many, or to the last target."""
+
 OURS = "explorer"
 
 Curves = Mapping[Key, Curve]
@@ -59,7 +62,8 @@ def print_pooled(
 ) -> None:
     """Ratios over all problems that a tool has been run on, with tests of the pairs of runs."""
     title = f"all problems: evaluations to {target:.2f}; 0: not reached by us on one of them"
-    table = Table("tool", "problems", "ratio to ours", "pairs", "Wilcoxon, Holm", title=title)
+    columns = [f"at {count}" for count in (EARLY, LATE)]
+    table = Table("tool", "problems", *columns, "ratio to ours", "pairs", "Wilcoxon, Holm", title=title)
     rows: list[tuple[str, int, Ratio, int]] = []
     tests: list[float] = []
     for tool in tools:
@@ -71,9 +75,18 @@ def print_pooled(
         found = _ratio([(list(ours.values()), list(theirs.values())) for ours, theirs in both], target)
         rows.append((tool, len(both), found, len(pairs)))
         tests.append(paired_test([a for a, _ in pairs], [b for _, b in pairs], target))
+    table.add_row(OURS, f"{len(problems)}", *_shares(curves, problems, OURS))
     for (tool, count, found, size), p in zip(rows, holm(tests), strict=True):
-        table.add_row(tool, f"{count}", _ratio_text(found), f"{size}", f"{p:.1e}")
+        shares = _shares(curves, problems, tool)
+        table.add_row(tool, f"{count}", *shares, _ratio_text(found), f"{size}", f"{p:.1e}")
     console.print(table)
+
+
+def _shares(curves: Curves, problems: Sequence[str], tool: str) -> list[str]:
+    """The mean ratio after some evaluations, over the problems that a tool has been run on."""
+    runs = [found for problem in problems if (found := of_tool(curves, tool, problem).values())]
+    means = [np.mean([np.mean([c.ratio(count) for c in found]) for found in runs]) for count in (EARLY, LATE)]
+    return [f"{mean:.3f}" for mean in means]
 
 
 def print_ablations(
