@@ -21,8 +21,8 @@ from pathlib import Path
 
 from explore_data import DATA, Key, append, load
 from explore_peers import CACHE, ENVIRONMENTS, PEERS, Peer, install, is_installed, run_peer, version
-from explore_runs import Curve, run_optimizer, run_random
-from explore_tables import LAST, is_reached, print_ablations, print_duel, print_pooled, print_problem
+from explore_runs import TARGETS, Curve, run_optimizer, run_random
+from explore_tables import LAST, print_ablations, print_pooled, print_problem
 from explore_variants import VARIANTS, Variant
 from loop_nest import loop_nest
 from mapping_spaces import CASES, mapping_problem
@@ -45,7 +45,7 @@ TOOLS = (*(variant.name for variant in VARIANTS[:3]), RANDOM, *(peer.name for pe
 """What is compared; the other variants are ablations."""
 
 
-NEW = ("ctp1", "ctp2", "mw1", "mw7", "disc-brake")
+NEW = ("ctp1", "ctp2", "mw1", "mw7", "disc-brake", "staircase")
 """Problems that nothing was chosen on."""
 
 PROBLEMS = ("srn", "osy", "welded-beam", "loop-nest", *(f"mapping-{case.name}" for case in CASES), *NEW)
@@ -73,7 +73,7 @@ def run_tool(tool: str, problem: Problem, seed: int, peers: Path) -> Curve:
             return run_variant(variant, problem, seed)
     for peer in PEERS:
         if peer.name == tool:
-            return run_peer(peer, problem, seed, peers, peer.budget)
+            return run_peer(peer, problem, seed, peers)
     return run_random(problem, seed)
 
 
@@ -149,17 +149,12 @@ def report(arguments: argparse.Namespace) -> None:
     """Print the tables."""
     console = Console(width=arguments.width)
     curves = load(arguments.data)
+    tools = [*TOOLS, PAPER]
     names = [name for name in arguments.problems if any(problem == name for _, problem, _ in curves)]
     for name in names:
-        print_problem(console, curves, name, [*TOOLS, PAPER])
-    tools = [*TOOLS, PAPER]
-    print_pooled(
-        console, curves, names, tools, f"all problems: evaluations to {LAST:.2f}; 0: not reached by us"
-    )
-    solved = [name for name in names if is_reached(curves, name)]
-    if solved != names:
-        print_pooled(console, curves, solved, tools, f"only {', '.join(solved)}")
-    print_duel(console, curves, names, PAPER, RANDOM)
+        print_problem(console, curves, name, tools)
+    for target in TARGETS:
+        print_pooled(console, curves, names, tools, target)
     print_ablations(console, curves, names, {variant.name: variant.meaning for variant in VARIANTS})
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from explore_runs import Curve, Record, warm_up
+from explore_runs import TARGETS, Curve, Record, warm_up
 from problems import Answer, Problem
 
 from kl.explore.parameters import Categorical, Discrete, Permutation, Real
@@ -38,7 +38,6 @@ class Environment:
 
 
 OPTUNA = Environment("optuna", ("optuna==5.0.0", "torch==2.14.1", "scipy==1.17.1"), "optuna")
-SMAC = Environment("smac", ("smac==2.4.1",), "smac")
 PYMOO = Environment("pymoo", ("pymoo==0.6.2",), "pymoo")
 HYPERMAPPER = Environment(
     "hypermapper",
@@ -54,7 +53,7 @@ HYPERMAPPER = Environment(
     ),
     "hypermapper",
 )
-ENVIRONMENTS = (OPTUNA, SMAC, PYMOO, HYPERMAPPER)
+ENVIRONMENTS = (OPTUNA, PYMOO, HYPERMAPPER)
 
 
 @dataclass(frozen=True)
@@ -65,23 +64,18 @@ class Peer:
     environment: Environment
     script: str
     arguments: tuple[str, ...]
-    told: str
-    """What it learns of infeasible points."""
-
     budget: int
     seeds: int
-    enough: float = 1.0
-    """Slow peers end at the last target: what comes after it is not counted anyway."""
 
 
 PEERS = (
-    Peer("hypermapper", HYPERMAPPER, "run_hypermapper.py", (), "feasible or not", 80, 5, 0.99),
-    Peer("optuna-tpe", OPTUNA, "run_optuna.py", ("tpe",), "slacks", 400, 10, 0.99),
-    Peer("optuna-gp", OPTUNA, "run_optuna.py", ("gp",), "slacks", 120, 5, 0.99),
-    Peer("optuna-nsga2", OPTUNA, "run_optuna.py", ("nsga2",), "slacks", 2000, 5, 0.99),
-    Peer("smac-parego", SMAC, "run_smac.py", (), "the worst values", 80, 5, 0.99),
-    Peer("pymoo-nsga2", PYMOO, "run_pymoo.py", (), "slacks", 2000, 20, 0.99),
+    Peer("hypermapper", HYPERMAPPER, "run_hypermapper.py", (), 80, 5),
+    Peer("optuna-tpe", OPTUNA, "run_optuna.py", ("tpe",), 400, 10),
+    Peer("optuna-gp", OPTUNA, "run_optuna.py", ("gp",), 60, 3),
+    Peer("optuna-nsga2", OPTUNA, "run_optuna.py", ("nsga2",), 2000, 5),
+    Peer("pymoo-nsga2", PYMOO, "run_pymoo.py", (), 2000, 20),
 )
+"""HyperMapper is told feasible or not, the others slacks. All end at the last target."""
 
 
 def interpreter(environment: Environment, folder: Path) -> Path:
@@ -116,12 +110,12 @@ def version(environment: Environment, folder: Path) -> str:
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def run_peer(peer: Peer, problem: Problem, seed: int, folder: Path, budget: int) -> Curve:
+def run_peer(peer: Peer, problem: Problem, seed: int, folder: Path) -> Curve:
     """A run of a peer.
 
     Raises: RuntimeError where its process ends too early.
     """
-    record = Record(problem, budget, peer.enough)
+    record = Record(problem, peer.budget, TARGETS[-1])
     start = warm_up(problem, seed)
     answers = [record.evaluate(point) for point in start]
     names = sorted({name for answer in answers for name in answer.slacks})
@@ -148,7 +142,7 @@ def run_peer(peer: Peer, problem: Problem, seed: int, folder: Path, budget: int)
         assert process.stdout is not None, "a pipe"
         say(process.stdin, task)
         asked = 0
-        while not record.is_over and asked < MOST_FREE * budget:
+        while not record.is_over and asked < MOST_FREE * peer.budget:
             line = process.stdout.readline()
             if not line:
                 errors.seek(0)

@@ -57,7 +57,10 @@ class Record:
     evaluations: int = 0
     steps: list[tuple[int, float]] = field(default_factory=list)
     _answers: dict[object, Answer] = field(default_factory=dict)
-    front: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+    front: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.front = np.empty((0, len(self.problem.reference)))
 
     @property
     def is_over(self) -> bool:

@@ -16,6 +16,9 @@ LAST = TARGETS[-1]
 EARLY = 60
 """All tools have been run for so many evaluations."""
 
+LATE = 150
+"""The explorer has been run for so many, or to the last target."""
+
 OURS = "explorer"
 
 Curves = Mapping[Key, Curve]
@@ -54,33 +57,13 @@ def _ratio_text(found: Ratio) -> str:
     return f"{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]"
 
 
-def print_duel(console: Console, curves: Curves, problems: Sequence[str], one: str, other: str) -> None:
-    """How many times the evaluations of one tool another takes, for each problem and target."""
-    columns = [f"to {target:.2f}" for target in TARGETS]
-    table = Table("problem", "runs", *columns, title=f"{other} against {one}: ERT of both, and the ratio")
-    for problem in problems:
-        ours, theirs = (list(of_tool(curves, tool, problem).values()) for tool in (one, other))
-        if ours and theirs:
-            table.add_row(problem, f"{len(ours)}", *(_duel_text(ours, theirs, target) for target in TARGETS))
-    console.print(table)
-
-
-def _duel_text(ours: Sequence[Curve], theirs: Sequence[Curve], target: float) -> str:
-    pair = runs_to(ours, target), runs_to(theirs, target)
-    text = f"{_time_text(pair[1])} / {_time_text(pair[0])}"
-    return f"{text} = {_ratio_text(_ratio([(ours, theirs)], target))}" if pair[0].reached.any() else text
-
-
-def is_reached(curves: Curves, problem: str) -> bool:
-    """Whether a run of ours has reached the last target on a problem."""
-    return any(curve.reaching(LAST) for curve in of_tool(curves, OURS, problem).values())
-
-
 def print_pooled(
-    console: Console, curves: Curves, problems: Sequence[str], tools: Sequence[str], title: str
+    console: Console, curves: Curves, problems: Sequence[str], tools: Sequence[str], target: float
 ) -> None:
     """Ratios over all problems that a tool has been run on, with tests of the pairs of runs."""
-    table = Table("tool", "problems", "ratio to ours", "pairs", "Wilcoxon, Holm", title=title)
+    title = f"all problems: evaluations to {target:.2f}; 0: not reached by us on one of them"
+    columns = [f"at {count}" for count in (EARLY, LATE)]
+    table = Table("tool", "problems", *columns, "ratio to ours", "pairs", "Wilcoxon, Holm", title=title)
     rows: list[tuple[str, int, Ratio, int]] = []
     tests: list[float] = []
     for tool in tools:
@@ -89,12 +72,21 @@ def print_pooled(
         pairs = [(ours[seed], theirs[seed]) for ours, theirs in both for seed in sorted(ours.keys() & theirs)]
         if tool == OURS or not pairs:
             continue
-        found = _ratio([(list(ours.values()), list(theirs.values())) for ours, theirs in both])
+        found = _ratio([(list(ours.values()), list(theirs.values())) for ours, theirs in both], target)
         rows.append((tool, len(both), found, len(pairs)))
-        tests.append(paired_test([a for a, _ in pairs], [b for _, b in pairs], LAST))
+        tests.append(paired_test([a for a, _ in pairs], [b for _, b in pairs], target))
+    table.add_row(OURS, f"{len(problems)}", *_shares(curves, problems, OURS))
     for (tool, count, found, size), p in zip(rows, holm(tests), strict=True):
-        table.add_row(tool, f"{count}", _ratio_text(found), f"{size}", f"{p:.1e}")
+        shares = _shares(curves, problems, tool)
+        table.add_row(tool, f"{count}", *shares, _ratio_text(found), f"{size}", f"{p:.1e}")
     console.print(table)
+
+
+def _shares(curves: Curves, problems: Sequence[str], tool: str) -> list[str]:
+    """The mean ratio after some evaluations, over the problems that a tool has been run on."""
+    runs = [found for problem in problems if (found := of_tool(curves, tool, problem).values())]
+    means = [np.mean([np.mean([c.ratio(count) for c in found]) for found in runs]) for count in (EARLY, LATE)]
+    return [f"{mean:.3f}" for mean in means]
 
 
 def print_ablations(

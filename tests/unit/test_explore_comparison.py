@@ -134,14 +134,14 @@ def test_a_peer_learns_of_points_that_break_known_constraints(modules: Any):
 
 
 def test_missing_peers_are_left_out(modules: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["run", "--tools", "smac-parego", "--peers", str(tmp_path), "--data", str(tmp_path / "curves")]
+    words = ["run", "--tools", "optuna-gp", "--peers", str(tmp_path), "--data", str(tmp_path / "curves")]
     modules.explore.main([*words, "--problems", "srn"])
-    assert "smac-parego is left out: it is not installed in" in capsys.readouterr().out
+    assert "optuna-gp is left out: it is not installed in" in capsys.readouterr().out
     assert not (tmp_path / "curves").exists()
 
 
 def test_a_script_of_a_peer_is_told_and_asks(modules: Any, small: Any, tmp_path: Path):
-    python = tmp_path / "smac" / "bin" / "python"
+    python = tmp_path / "optuna" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
     (tmp_path / "script.py").write_text(
@@ -153,8 +153,8 @@ def test_a_script_of_a_peer_is_told_and_asks(modules: Any, small: Any, tmp_path:
         "for x in range(6):\n"
         "    assert driver.evaluate([x, 5 - x]).feasible\n"
     )
-    peer = modules.peers.Peer("p", modules.peers.SMAC, str(tmp_path / "script.py"), (), "", 40, 1)
-    curve = modules.peers.run_peer(peer, small, 0, tmp_path, 40)
+    peer = modules.peers.Peer("p", modules.peers.OPTUNA, str(tmp_path / "script.py"), (), 40, 1)
+    curve = modules.peers.run_peer(peer, small, 0, tmp_path)
     assert curve.steps[-1][1] == pytest.approx(1.0)
 
 
@@ -189,20 +189,16 @@ def test_the_kept_curves_can_be_read(modules: Any):
         assert modules.explore.FIRST_SEED <= line["seed"] < modules.explore.FIRST_SEED + arguments.seeds
 
 
-def test_a_duel_has_the_ratio_of_each_target_that_was_reached(
-    modules: Any, capsys: pytest.CaptureFixture[str]
-):
+def test_runs_on_all_problems_are_compared_to_each_target(modules: Any, capsys: pytest.CaptureFixture[str]):
     curve = modules.runs.Curve
     curves = {
-        **{("one", "p", seed): curve(((10, 0.92), (20, 0.96)), 50) for seed in range(3)},
+        **{("explorer", "p", seed): curve(((10, 0.92), (20, 0.96)), 50) for seed in range(3)},
         **{("other", "p", seed): curve(((30, 0.92), (80, 1.0)), 100) for seed in range(3)},
     }
-    modules.tables.print_duel(modules.explore.Console(width=120), curves, ["p"], "one", "other")
-    printed = capsys.readouterr().out
-    assert "30 / 10 = 3.0 [3.0, 3.0]" in printed
-    assert "80 / 20 = 4.0 [4.0, 4.0]" in printed
-    assert "80 / > 150" in printed
-    assert "80 / > 150 =" not in printed
+    console = modules.explore.Console(width=120)
+    for target, expected in ((0.9, "3.0 [3.0, 3.0]"), (0.95, "4.0 [4.0, 4.0]"), (0.99, "0.0 [0.0, 0.0]")):
+        modules.tables.print_pooled(console, curves, ["p"], ["explorer", "other"], target)
+        assert expected in capsys.readouterr().out
 
 
 def test_the_command_of_a_run_makes_it(modules: Any):

@@ -16,6 +16,12 @@ KNOWN = {
     "osy": (754_677, 0.041, 27),
     "welded-beam": (2_560_000, 0.314, 61),
     "loop-nest": (352_800, 0.200, 224),
+    "ctp1": (134_431, 0.998, 64),
+    "ctp2": (134_431, 0.949, 43),
+    "mw1": (379_701, 0.0015, 18),
+    "mw7": (379_701, 0.046, 31),
+    "disc-brake": (191_100, 0.643, 144),
+    "staircase": (1_048_576, 0.701, 1),
 }
 """Points, feasible share, points on the front."""
 
@@ -28,7 +34,8 @@ def problems() -> dict[str, Any]:
         import problems
     finally:
         sys.path.remove(str(BENCHMARKS))
-    return {problem.name: problem for problem in (*problems.problems(), loop_nest.loop_nest())}
+    found = (*problems.problems(), *problems.new_problems(), loop_nest.loop_nest())
+    return {problem.name: problem for problem in found}
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -45,7 +52,7 @@ def test_enumeration_finds_the_known_front(problems: dict[str, Any], name: str):
 def test_a_point_evaluates_as_in_the_enumeration(problems: dict[str, Any], name: str):
     problem = problems[name]
     rng = np.random.default_rng(0)
-    answers = [problem.evaluate(point) for point in problem.space.sample(rng, 200)]
+    answers = [problem.evaluate(point) for point in problem.space.sample(rng, int(6 / KNOWN[name][1]) + 20)]
     feasible = [answer.values for answer in answers if answer.feasible]
     assert feasible
     for values in feasible[:3]:
@@ -63,3 +70,17 @@ def test_the_loop_nest_fetches_what_its_order_says(problems: dict[str, Any]):
     # with depth outermost the product is fetched in all eight turns
     slower = problems["loop-nest"].evaluate({**point, "order": (2, 0, 1)})
     assert slower.values[0] == cycles + 2 * (4 * 96 * 120 - 4 * 96 * 128) / 16
+
+
+def test_fronts_and_formulas_of_the_suites_are_those_of_small_hand_calculations(problems: dict[str, Any]):
+    assert problems["staircase"].front.tolist() == [[49.0]]
+    # 97 / 7, 211 / 12, 389 / 16 and 503 / 32 in whole rounds; groups 8, 16, 16, 32, and four for the odd 7
+    answer = problems["staircase"].evaluate({"x0": 7, "x1": 12, "x2": 16, "x3": 32})
+    assert (answer.values, answer.slacks["g0"]) == ((14 + 18 + 25 + 16,), 8 + 16 + 16 + 32 + 4 - 96)
+    # at x1 = x2 = x3 = 0 the distance g of CTP is 1, so that its second objective is known
+    at = {"x0": 0.0, "x1": 0.0, "x2": 0.0, "x3": 0.0}
+    assert problems["ctp1"].evaluate(at).values == (0.0, 1.0)
+    assert problems["ctp2"].evaluate({**at, "x0": 0.25}).values == (0.25, 0.5)
+    # of MW7 it is 1 on the curve of all that lie in the band without teeth
+    curve = {"x0": 0.5, "x1": 1.0, "x2": 0.75, "x3": 0.9375}
+    assert problems["mw7"].evaluate(curve).values == pytest.approx((0.5, 0.75**0.5))
