@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from ..command_line import option
+from ..command_line import group, option, written
 from ..options import JSON_VERSION
+from ..scenario_views import Views, show_view
 from ..study_options import StudyOptions, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
@@ -35,18 +36,40 @@ class Command:
         "the Python function to minimise, of a module or of a file (FILE.py:NAME)", metavar="MODULE:NAME"
     )
     study: StudyOptions = study_group("nowhere, the scenario's table has all evaluations", None)
+    views: Views = group()
 
 
 def run(command: Command) -> int:
-    """Run the scenario to its end."""
-    from ...explore.places import shown_place
-    from ...explore.scenarios.protocol import ClientGoneError
+    """Run the scenario to its end, or make something of the tables that earlier runs have left."""
     from ...explore.scenarios.reading import load_scenario
-    from ...explore.scenarios.scenario import within
-    from ..diagnostics import Diagnostic, discard_output, report
     from ..examples import find_input
 
+    action = command.views.action
+    if action is not None:
+        _refuse_run_options(command, action)
     scenario = load_scenario(find_input(command.input, "scenario"))
+    if action is None:
+        return _run_to_end(scenario, command)
+    show_view(scenario, command.views)
+    return 0
+
+
+def _refuse_run_options(command: Command, action: str) -> None:
+    """Raises: InputError for options of runs where nothing is run."""
+    function = () if command.function is None else ("--function",)
+    word = next((word for word in (*function, *written(command.study)) if word.startswith("--")), None)
+    if word is not None:
+        raise InputError(
+            f"{action} evaluates nothing, and {word} belongs to a run{HELP_MARK}leave out {word}"
+        )
+
+
+def _run_to_end(scenario: Scenario, command: Command) -> int:
+    from ...explore.places import shown_place
+    from ...explore.scenarios.protocol import ClientGoneError
+    from ...explore.scenarios.scenario import within
+    from ..diagnostics import Diagnostic, discard_output, report
+
     scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     scenario = within(scenario, command.study.budget if command.study.storage is None else None)
     is_client = scenario.mode == "client-server"
