@@ -74,3 +74,21 @@ def test_fronts_that_cannot_be_written(capsys: Capture):
     assert "would replace the table" in refused(["--pareto", "app_output_pareto.csv"], capsys)
     Path("wrong.csv").write_text("x,n,v\n1,2,3\n")
     assert "wrong.csv has no column 'w'" in refused(["--pareto", "wrong.csv"], capsys)
+
+
+def test_importances_are_printed_at_the_end(capsys: Capture):
+    Path("f.py").write_text("def f(inputs):\n    return {'v': 2 + inputs['x'] + 0.001 * inputs['n']}\n")
+    write_scenario(print_parameter_importance=True, design_of_experiment={"number_of_samples": 30})
+    run = ["explore", "s.json", "--function", "f.py:f", "--budget"]
+    assert main([*run, "31"]) == 0
+    out = capsys.readouterr().out
+    shares = dict(line.split(maxsplit=1) for line in out[out.index("share of the importance") :].splitlines())
+    assert float(shares["x"].partition("%")[0]) > 90
+    assert float(shares["n"].partition("%")[0]) < 10
+    assert "feasibility" not in out
+    assert main([*run, "4"]) == 0
+    note = "no importances for v: 4 evaluations with values, at least 20 are needed\n"
+    assert capsys.readouterr().out.endswith(note)
+    assert main([*run, "4", "--json"]) == 0
+    (document,) = json.loads(capsys.readouterr().out)["importances"]
+    assert (document["target"], document["evaluations"], document["entries"]) == ("v", 4, [])

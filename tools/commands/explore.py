@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
+    from ...explore.reports.importance import Importances
     from ...explore.scenarios.functions import NamedFunction
     from ...explore.scenarios.recorder import Result
     from ...explore.scenarios.scenario import Scenario
@@ -69,6 +71,7 @@ def _run_to_end(scenario: Scenario, command: Command) -> int:
     from ...explore.scenarios.protocol import ClientGoneError
     from ...explore.scenarios.scenario import within
     from ..diagnostics import Diagnostic, discard_output, report
+    from ..study_display import print_importances
 
     scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     scenario = within(scenario, command.study.budget if command.study.storage is None else None)
@@ -88,10 +91,15 @@ def _run_to_end(scenario: Scenario, command: Command) -> int:
         kept = shown_place(command.study.storage or str(scenario.files.samples))
         print(f"interrupted; --resume goes on with {kept}", file=sys.stderr)
         raise
+    importances = result.importances(command.study.seed) if scenario.print_importances else ()
     if command.study.json:
-        print_json(_document(command.input, result))
-    elif not is_client:
+        print_json(_document(command.input, result, importances))
+        return 0
+    if not is_client:
         _print(result)
+    if importances:
+        with redirect_stdout(sys.stderr if is_client else sys.stdout):
+            print_importances(importances)
     return 0
 
 
@@ -134,13 +142,13 @@ def _count(result: Result, status: str) -> int:
     return sum(row.outcome.status == status for row in result.rows)
 
 
-def _document(path: str, result: Result) -> dict[str, Any]:
+def _document(path: str, result: Result, importances: Sequence[Importances]) -> dict[str, Any]:
     scenario = result.scenario
     names = [objective.name for objective in scenario.objectives]
     files = {"samples": str(scenario.files.samples), "log": str(scenario.files.log)}
     if len(names) > 1:
         files["front"] = str(scenario.files.front)
-    return {
+    document = {
         "version": JSON_VERSION,
         "input": path,
         "scenario": scenario.name,
@@ -152,6 +160,7 @@ def _document(path: str, result: Result) -> dict[str, Any]:
         "files": files,
         "remarks": list(scenario.remarks),
     }
+    return document | ({"importances": [asdict(one) for one in importances]} if importances else {})
 
 
 def _print(result: Result) -> None:
