@@ -92,3 +92,82 @@ def test_importances_are_printed_at_the_end(capsys: Capture):
     assert main([*run, "4", "--json"]) == 0
     (document,) = json.loads(capsys.readouterr().out)["importances"]
     assert (document["target"], document["evaluations"], document["entries"]) == ("v", 4, [])
+
+
+def test_the_front_of_two_objectives_is_drawn(capsys: Capture):
+    for name, head in (("a.svg", b"<?xml"), ("a.png", b"\x89PNG"), ("a.PDF", b"%PDF")):
+        assert main(["explore", "s.json", "--plot", "-o", name]) == 0
+        out = capsys.readouterr().out
+        assert out == f"4 evaluations, 2 of them on the front, are drawn in {name}\n"
+        assert Path(name).read_bytes().startswith(head)
+
+
+def test_plots_that_cannot_be_drawn(capsys: Capture):
+    assert refused(["--plot"], capsys) == (
+        "kl: error: --plot draws a plot and needs a file for it\nhelp: give -o FILE\n"
+    )
+    assert refused(["--plot", "-o", "a.jpg"], capsys) == (
+        "kl: error: no plot can be written to a.jpg\nhelp: end its name with .svg, .png, .pdf\n"
+    )
+    write_scenario(optimization_objectives=["v", "w", "n2"])
+    assert refused(["--plot", "-o", "a.svg"], capsys) == (
+        "kl: error: --plot draws two objectives, the scenario has 3\nhelp: --hvi draws more than two\n"
+    )
+    assert "--compare draws one objective" in refused(["--compare", "a.csv", "-o", "a.svg"], capsys)
+    write_scenario()
+    assert "--hvi draws two objectives or more" in refused(["--hvi", "a.csv", "-o", "a.svg"], capsys)
+    assert "--pareto and --plot make two things" in refused(["--pareto", "--plot", "-o", "a.svg"], capsys)
+    assert "--exact goes with --hvi only" in refused(["--plot", "--exact", "a.csv", "-o", "a.svg"], capsys)
+    assert "--output goes with --plot or --hvi or --compare only" in refused(["-o", "a.svg"], capsys)
+    assert not list(Path().glob("a.*"))
+
+
+def write_runs(values: dict[str, list[float]]) -> None:
+    """Tables with one objective."""
+    for name, column in values.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        rows = [f"0,{number},{value}" for number, value in enumerate(column)]
+        Path(name).write_text("\n".join(["x,n,v", *rows, ""]))
+
+
+def test_runs_with_one_objective_are_compared(capsys: Capture):
+    write_scenario()
+    write_runs({"runs/a.csv": [5, 3, 4, 1], "runs/b.csv": [6, 7, 2], "runs/app_output_pareto.csv": [9]})
+    write_runs({"c.csv": [4, 4]})
+    compare = ["explore", "s.json", "--compare", "mine=runs", "c.csv", "-o", "c.svg"]
+    assert main(compare) == 0
+    out = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert out[1:3] == [
+        ["mine", "2", "3", "2.5", "2.1", "to", "2.9"],  # of 3 and 2 after three evaluations
+        ["c.csv", "1", "2", "4", "4", "to", "4"],
+    ]
+    assert main([*compare, "--optimum", "0.5"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["mine", "2", "3", "2"]
+    assert "a run has 1.0, which is less than the optimum 1.5" in refused(
+        ["--compare", "runs", "--optimum", "1.5", "-o", "c.svg"], capsys
+    )
+    Path("none").mkdir()
+    assert "no table (CSV) in the folder none" in refused(["--compare", "none", "-o", "c.svg"], capsys)
+
+
+def test_what_runs_lack_of_the_hypervolume(capsys: Capture):
+    head = "x,n,v,w,Valid\n"
+    Path("a.csv").write_text(head + "0,0,0,4,true\n0,1,9,9,false\n0,2,4,0,true\n0,3,2,2,true\n")
+    Path("b.csv").write_text(head + "0,4,1,1,true\n0,5,4,4,true\n")
+    hvi = ["explore", "s.json", "--hvi", "one=a.csv", "two=b.csv", "-o", "h.svg"]
+    assert main(hvi) == 0
+    out = [line.split() for line in capsys.readouterr().out.splitlines()]
+    # Up to (4, 4), the best front has the area of (1, 1), 9, and (2, 2) has 4.
+    assert out[1][:4] == ["one", "1", "4", f"{5 / 9:.6g}"]
+    assert out[2][:4] == ["two", "1", "2", "0"]
+    Path("exact.csv").write_text("w,v\n0,0\n")
+    assert main([*hvi, "--exact", "exact.csv"]) == 0
+    out = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[-4] for row in out[1:3]] == ["0.75", f"{7 / 16:.6g}"]
+    Path("exact.csv").write_text("w,v\n0,much\n")
+    assert "exact.csv:2: 'much' is no number" in refused([*hvi[2:], "--exact", "exact.csv"], capsys)
+    Path("b.csv").write_text(head + "0,4,1,1,false\n")
+    assert "a run of two has no feasible evaluation" in refused(hvi[2:], capsys)
+    Path("a.csv").write_text(head + "0,4,1,1,true\n")
+    message = "the best front has no hypervolume up to the worst values of the runs"
+    assert message in refused(["--hvi", "a.csv", "-o", "h.svg"], capsys)
