@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -28,10 +30,11 @@ ACTIONS = ("pareto", "plot", "hvi", "compare")
 
 
 def _finite(text: str) -> float:
-    """Raises: ValueError, which the command line shows, for what is no number."""
-    if not isfinite(number := float(text)):
-        raise ValueError(text)
-    return number
+    """Raises: ArgumentTypeError for what is no number."""
+    with suppress(ValueError):
+        if isfinite(number := float(text)):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is no number")
 
 
 @dataclass(frozen=True)
@@ -51,19 +54,19 @@ class Views:
         metavar="CSV",
     )
     hvi: tuple[str, ...] = option(
-        "run nothing; draw which share of the hypervolume each run lacks after each evaluation; a folder has "
-        "several runs, so have those with the same NAME: their mean and a band of 80 %%",
+        "run nothing; draw which share of the hypervolume runs lack after each evaluation. A RUN is [NAME=]CSV "
+        "or [NAME=]FOLDER; all with the same NAME are one curve, their mean with a band of 80 %%",
         default=(),
         action="extend",
         nargs="+",
-        metavar="[NAME=]CSV|FOLDER",
+        metavar="RUN",
     )
     compare: tuple[str, ...] = option(
-        "run nothing; draw the best value of one objective after each evaluation of these runs",
+        "run nothing; draw the best value of one objective after each evaluation, of runs as for --hvi",
         default=(),
         action="extend",
         nargs="+",
-        metavar="[NAME=]CSV|FOLDER",
+        metavar="RUN",
     )
     exact: str | None = option("the exact front for --hvi, instead of that of all runs", metavar="CSV")
     optimum: float | None = option(
@@ -226,7 +229,7 @@ def _print_ends(title: str, curves: Sequence[Curve]) -> None:
             str(curve.runs),
             str(len(curve.mean)),
             f"{curve.mean[-1]:.6g}",
-            f"{curve.low[-1]:.6g} to {curve.high[-1]:.6g}",
+            f"{curve.low[-1]:.6g} to {curve.high[-1]:.6g}" if curve.runs > 1 else "",
         ]
         for curve in curves
     ]
