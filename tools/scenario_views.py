@@ -54,8 +54,8 @@ class Views:
         metavar="CSV",
     )
     hvi: tuple[str, ...] = option(
-        "run nothing; draw which share of the hypervolume runs lack after each evaluation. A RUN is [NAME=]CSV "
-        "or [NAME=]FOLDER; all with the same NAME are one curve, their mean with a band of 80 %%",
+        "run nothing; draw the share of the hypervolume that runs lack after each evaluation; RUN is "
+        "[NAME=]CSV or [NAME=]FOLDER; all with the same NAME are one curve, their mean with a band of 80 %%",
         default=(),
         action="extend",
         nargs="+",
