@@ -164,6 +164,13 @@ def test_what_runs_lack_of_the_hypervolume(capsys: Capture):
     assert main([*hvi, "--exact", "exact.csv"]) == 0
     out = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[-1] for row in out[1:3]] == ["0.75", f"{7 / 16:.6g}"]
+    Path("exact.csv").write_text("w,v\n3,3\n")  # a wrong one: the runs have more
+    assert main([*hvi, "--exact", "exact.csv"]) == 0
+    out = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[-1] for row in out[1:3]] == ["-3", "-8"]
+    Path("c.csv").write_text(head + "0,0,1,3,true\n0,1,3,1,true\n0,2,3,3,true\n")
+    assert main([*hvi[:3], "c=c.csv", *hvi[3:]]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[-1] == f"{4 / 9:.6g}"  # two boxes of 3, 1 common
     Path("exact.csv").write_text("w,v\n0,much\n")
     assert "exact.csv:2: 'much' is no number" in refused([*hvi[2:], "--exact", "exact.csv"], capsys)
     Path("b.csv").write_text(head + "0,4,1,1,false\n")
