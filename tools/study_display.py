@@ -174,7 +174,7 @@ def print_report(report: Report) -> None:
         _print_front(report)
     if report.volumes is not None and len(summary.objectives) > 1:
         print(f"\nhypervolume {number_text(report.volumes.values[-1])}. {reference_words(report)}")
-    _print_importances(report)
+    print_importances(report.importances)
     _print_reasons(report)
 
 
@@ -220,15 +220,15 @@ def _shown_parameters(report: Report) -> set[str]:
     return set(sorted(names, key=lambda name: -shares[name])[:MOST_PARAMETERS])
 
 
-def _print_importances(report: Report) -> None:
+def print_importances(of_targets: Sequence[Importances]) -> None:
     """A row per parameter, a column per target that has importances; else why it has none."""
-    found = [importances for importances in report.importances if importances.entries]
+    found = [importances for importances in of_targets if importances.entries]
     print()
     if found:
         names = [entry.parameter for entry in found[0].entries]
         rows = [[name, *(_importance_text(importances, name) for importances in found)] for name in names]
         print_table(["share of the importance", *(importances.target for importances in found)], rows)
-    for importances in report.importances:
+    for importances in of_targets:
         if importances.note:
             print(f"no importances for {importances.target}: {importances.note}")
 

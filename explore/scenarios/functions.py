@@ -113,7 +113,7 @@ class Lookup:
         self._scenario = scenario
         self._path = path
         self._answers: dict[object, dict[str, str]] = {}
-        for _, texts in read_lines(scenario, path):
+        for _, texts in read_lines(path, scenario.columns[:-1]):
             try:
                 key = scenario.space.key(read_point(scenario, texts))
             except ScenarioError:

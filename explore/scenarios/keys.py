@@ -157,6 +157,11 @@ HONOURED = (
     Key("resume_optimization_data", "text", "the table"),
     Key("print_best", "text or flag", "whether the best point of one objective is printed"),
     Key(
+        "print_parameter_importance",
+        "flag",
+        "the importances of `kl report` are printed at the end, and are in the output of `--json`",
+    ),
+    Key(
         "estimate_multivariate_priors",
         "flag",
         "only false: priors here come from the scenario",
@@ -207,7 +212,6 @@ NOT_NEEDED = (
     *_unneeded("the log here is short", "flag", "verbose_logging"),
     *_unneeded(_PROFILE, "flag", "profiling", "append_profiles"),
     *_unneeded(_PROFILE, "text", "profiling_file"),
-    *_unneeded(_PLOT, "flag", "print_parameter_importance"),
     *_unneeded("the best point that was evaluated is printed", "flag", "print_posterior_best"),
     *_unneeded(_PLOT, "object", "output_image"),
     *_unneeded(_PLOT, "text", "output_image.output_image_pdf_file"),

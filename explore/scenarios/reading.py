@@ -54,6 +54,7 @@ def make_scenario(document: Document) -> Scenario:
         settings=_settings(document, samples),
         files=_files(document),
         print_best=_print_best(document, mode),
+        print_importances=value.get("print_parameter_importance", False),
         remarks=_remarks(document, unneeded),
     )
     _check_columns(document, scenario)

@@ -10,6 +10,9 @@ from pathlib import Path
 from ..history import signed_values
 from ..outcome import Trial
 from ..pareto import non_dominated
+from ..reports.importance import Importances, find_importances
+from ..reports.record import StudyRecord
+from ..reports.targets import find_targets
 from .errors import ScenarioError
 from .functions import MISFIT
 from .scenario import Scenario
@@ -89,3 +92,14 @@ class Result:
         evaluations = [row.outcome.evaluation(row.point) for row in feasible]
         mask = non_dominated(signed_values(evaluations, self.scenario.objectives))
         return [row for row, is_best in zip(feasible, mask, strict=True) if is_best]
+
+    def importances(self, seed: int) -> tuple[Importances, ...]:
+        """How much each parameter matters for each objective, and for feasibility where there is a flag.
+
+        Raises: MissingExtraError without scikit-learn.
+        """
+        scenario = self.scenario
+        trials = tuple(Trial(k, row.point, row.outcome, 0.0, 0.0) for k, row in enumerate(self.rows))
+        targets = find_targets(StudyRecord(scenario.name, scenario.space, scenario.objectives, trials), seed)
+        wanted = targets if scenario.flag is not None else targets[: len(scenario.objectives)]
+        return tuple(find_importances(scenario.space, target, seed) for target in wanted)

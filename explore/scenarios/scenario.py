@@ -65,6 +65,9 @@ class Scenario:
     settings: Settings
     files: Files
     print_best: bool
+    print_importances: bool
+    """Whether the end says how much each parameter matters."""
+
     remarks: tuple[str, ...]
     """What whoever wrote the scenario should know."""
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
+from math import isfinite
 from pathlib import Path
 from shutil import copy2
+
+import numpy as np
 
 from ..outcome import Outcome
 from ..space import Point
@@ -87,14 +91,36 @@ def read_table(scenario: Scenario, path: Path) -> list[Row]:
 
     Raises: OSError where the file cannot be read; ScenarioError where it does not fit the scenario.
     """
-    return [_read_row(scenario, path, number, texts) for number, texts in read_lines(scenario, path)]
+    lines = read_lines(path, scenario.columns[:-1])
+    return [_read_row(scenario, path, number, texts) for number, texts in lines]
 
 
-def read_lines(scenario: Scenario, path: Path) -> list[tuple[int, dict[str, str]]]:
+def read_values(scenario: Scenario, path: Path) -> np.ndarray:
+    """The objectives alone of a table that need not have other columns: one row each.
+
+    Raises: OSError where the file cannot be read; ScenarioError where objectives are missing, or no numbers.
+    """
+    names = [objective.name for objective in scenario.objectives]
+    rows = [
+        [_number(path, number, texts[name]) for name in names] for number, texts in read_lines(path, names)
+    ]
+    if not rows:
+        raise ScenarioError(f"the table {path} has no rows")
+    return np.array(rows)
+
+
+def _number(path: Path, line: int, text: str) -> float:
+    with suppress(ValueError):
+        if isfinite(number := float(text)):
+            return number
+    raise ScenarioError(f"{path}:{line}: {text!r} is no number")
+
+
+def read_lines(path: Path, wanted: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """The cells of a table by name, with the numbers of their lines.
 
-    Its columns may have any order, and there may be others. A last line that was cut off is left out: whoever
-    wrote it was stopped in the middle.
+    The wanted columns may have any order, and there may be others. A last line that was cut off is left out:
+    whoever wrote it was stopped in the middle.
 
     Raises: OSError where the file cannot be read; ScenarioError where columns or cells are missing.
     """
@@ -106,7 +132,6 @@ def read_lines(scenario: Scenario, path: Path) -> list[tuple[int, dict[str, str]
     if not lines:
         raise ScenarioError(f"the table {path} is empty")
     names = [name.strip() for name in lines[0][1]]
-    wanted = scenario.columns[:-1]
     missing = next((name for name in wanted if name not in names), None)
     if missing is not None:
         raise ScenarioError(f"the table {path} has no column {missing!r}, it has {', '.join(names)}")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from ..command_line import option
+from ..command_line import group, option, written
 from ..options import JSON_VERSION
+from ..scenario_views import Views, show_view
 from ..study_options import StudyOptions, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
+    from ...explore.reports.importance import Importances
     from ...explore.scenarios.functions import NamedFunction
     from ...explore.scenarios.recorder import Result
     from ...explore.scenarios.scenario import Scenario
@@ -35,18 +38,41 @@ class Command:
         "the Python function to minimise, of a module or of a file (FILE.py:NAME)", metavar="MODULE:NAME"
     )
     study: StudyOptions = study_group("nowhere, the scenario's table has all evaluations", None)
+    views: Views = group()
 
 
 def run(command: Command) -> int:
-    """Run the scenario to its end."""
-    from ...explore.places import shown_place
-    from ...explore.scenarios.protocol import ClientGoneError
+    """Run the scenario to its end, or make something of the tables that earlier runs have left."""
     from ...explore.scenarios.reading import load_scenario
-    from ...explore.scenarios.scenario import within
-    from ..diagnostics import Diagnostic, discard_output, report
     from ..examples import find_input
 
+    action = command.views.action
+    if action is not None:
+        _refuse_run_options(command, action)
     scenario = load_scenario(find_input(command.input, "scenario"))
+    if action is None:
+        return _run_to_end(scenario, command)
+    show_view(scenario, command.views)
+    return 0
+
+
+def _refuse_run_options(command: Command, action: str) -> None:
+    """Raises: InputError for options of runs where nothing is run."""
+    function = () if command.function is None else ("--function",)
+    word = next((word for word in (*function, *written(command.study)) if word.startswith("--")), None)
+    if word is not None:
+        raise InputError(
+            f"{action} evaluates nothing, and {word} belongs to a run{HELP_MARK}leave out {word}"
+        )
+
+
+def _run_to_end(scenario: Scenario, command: Command) -> int:
+    from ...explore.places import shown_place
+    from ...explore.scenarios.protocol import ClientGoneError
+    from ...explore.scenarios.scenario import within
+    from ..diagnostics import Diagnostic, discard_output, report
+    from ..study_display import print_importances
+
     scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     scenario = within(scenario, command.study.budget if command.study.storage is None else None)
     is_client = scenario.mode == "client-server"
@@ -65,10 +91,15 @@ def run(command: Command) -> int:
         kept = shown_place(command.study.storage or str(scenario.files.samples))
         print(f"interrupted; --resume goes on with {kept}", file=sys.stderr)
         raise
+    importances = result.importances(command.study.seed) if scenario.print_importances else ()
     if command.study.json:
-        print_json(_document(command.input, result))
-    elif not is_client:
+        print_json(_document(command.input, result, importances))
+        return 0
+    if not is_client:
         _print(result)
+    if importances:
+        with redirect_stdout(sys.stderr if is_client else sys.stdout):
+            print_importances(importances)
     return 0
 
 
@@ -111,13 +142,13 @@ def _count(result: Result, status: str) -> int:
     return sum(row.outcome.status == status for row in result.rows)
 
 
-def _document(path: str, result: Result) -> dict[str, Any]:
+def _document(path: str, result: Result, importances: Sequence[Importances]) -> dict[str, Any]:
     scenario = result.scenario
     names = [objective.name for objective in scenario.objectives]
     files = {"samples": str(scenario.files.samples), "log": str(scenario.files.log)}
     if len(names) > 1:
         files["front"] = str(scenario.files.front)
-    return {
+    document = {
         "version": JSON_VERSION,
         "input": path,
         "scenario": scenario.name,
@@ -129,6 +160,7 @@ def _document(path: str, result: Result) -> dict[str, Any]:
         "files": files,
         "remarks": list(scenario.remarks),
     }
+    return document | ({"importances": [asdict(one) for one in importances]} if importances else {})
 
 
 def _print(result: Result) -> None:
