@@ -262,7 +262,13 @@ def test_sweeps_find_one_value_of_one_knob_and_say_what_changes_nothing(capsys: 
 def test_patience_ends_a_search_before_its_budget(capsys: Capture):
     document = tuned(capsys, MINI, "--objectives", "latency", "--budget", "60", "--patience", "12")
     assert 12 < document["evaluations"] < 60
+    assert document["ended"] == "patience"
     assert "--patience" in usage_error(capsys, MINI, "--patience", "0")
+
+
+def test_a_search_without_other_points_says_so(capsys: Capture):
+    assert main(["tune", MINI, "--objectives", "latency", "--budget", "9", "--knobs", "loop-kernels"]) == 0
+    assert "ended before its budget: there is no other point" in capsys.readouterr().out
 
 
 def usage_error(capsys: Capture, *arguments: str) -> str:

@@ -57,13 +57,13 @@ def run(command: Command) -> int:
     with resumable(shown):
         session = make_session(command.model, command.tuning, command.study)
         search = _search(session, storage, command)
-    found = Found(session, search.trials, search.inert)
+    found = Found(session, search.trials, search.inert, search.ended)
     if command.output is not None:
         write_file(command.output, _pipelines(found))
     if command.study.json:
         print_json({"version": JSON_VERSION, **document(found, path, shown)})
     elif found.front:
-        _print(found, path, shown)
+        _print(found, path, shown, command.patience)
     if not found.front:
         raise InputError(
             f"none of {len(found.trials)} evaluations is feasible; most often: {found.reason}"
@@ -104,7 +104,7 @@ def _search(session: Session, storage: str, command: Command) -> Search:
     return search
 
 
-def _print(found: Found, path: str, storage: str) -> None:
+def _print(found: Found, path: str, storage: str, patience: int | None) -> None:
     from ...explore.reports.formatting import plural
 
     evaluated, feasible = len(found.trials), found.counts["feasible"]
@@ -113,6 +113,10 @@ def _print(found: Found, path: str, storage: str) -> None:
         f"{path}: {evaluated} evaluations, {share} of them feasible, {len(found.front)} on the front",
         end="\n\n",
     )
+    if found.ended == "patience":
+        print(f"ended before its budget: the front has hardly grown in {patience} evaluations\n")
+    elif found.ended == "space":
+        print("ended before its budget: there is no other point\n")
     _print_rows(found, "by hand", found.defaults, behind=True)
     _print_rows(found, "found", {f"#{trial.number}": trial for trial in found.front})
     more = sum(len(trials) - 1 for trials in found.equal.values())

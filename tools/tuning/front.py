@@ -15,6 +15,7 @@ from ...explore.history import signed_values
 from ...explore.outcome import Status, Trial
 from ...explore.parameters import Value
 from ...explore.pareto import non_dominated
+from .search import Ended
 from .session import Session
 
 
@@ -26,6 +27,8 @@ class Found:
     trials: Sequence[Trial]
     inert: Sequence[str] = ()
     """The knobs that were tested and changed nothing that is measured."""
+    ended: Ended = "budget"
+    """Why the search has ended."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -132,6 +135,7 @@ def document(found: Found, path: str, storage: str) -> dict[str, Any]:
         "machine": list(found.session.evaluation.machine),
         "evaluations": len(found.trials),
         "outcomes": found.counts,
+        "ended": found.ended,
         "inert": [*found.inert],
         "defaults": {
             name: {**trial_document(found, trial), "behind": found.behind(trial)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from ...explore.history import History
 from ...explore.outcome import Trial
@@ -19,6 +20,9 @@ SWEPT_OF_ONE, SWEPT_OF_SEVERAL = 0.8, 0.4
 """Assumed: up to these shares of the evaluations are sweeps, and what comes before them, where there is one
 objective or several: a careful hand finds a best value so, but no front."""
 
+Ended = Literal["budget", "patience", "space"]
+"""Why a search ends: the budget is spent, nothing worth the name has come for long, no point is left."""
+
 
 @dataclass
 class Search:
@@ -30,6 +34,8 @@ class Search:
     trials: list[Trial] = field(default_factory=list[Trial], init=False)
     """Those that have ended, in order."""
     history: History = field(init=False)
+    ended: Ended = field(default="budget", init=False)
+    """Why it has ended, once it has."""
     _given: dict[object, None] = field(default_factory=dict[object, None])
     """The keys of points that have been given to the study and have not ended."""
 
@@ -66,8 +72,13 @@ class Search:
             cluster=self.options.cluster,
             timeout=self.options.timeout,
             on_trial=take,
-            stop=lambda: patience is not None and self.unchanged >= patience,
+            stop=lambda: self._has_waited(patience),
         )
+        if len(self.trials) < self.options.budget:
+            self.ended = "patience" if self._has_waited(patience) else "space"
+
+    def _has_waited(self, patience: int | None) -> bool:
+        return patience is not None and self.unchanged >= patience
 
     @property
     def unchanged(self) -> int:
