@@ -41,7 +41,7 @@ def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generato
 
 
 def lines(space: Space, point: Mapping[str, Value], rng: np.random.Generator) -> Iterator[Point]:
-    """The feasible points that differ in one parameter by any of its values, and in those that it makes appear.
+    """The feasible points that differ in one parameter, by any of its values, and in what it makes appear.
 
     Of parameters with more than `LINE` values, and of real ones, so many are taken at random.
     """
