@@ -184,23 +184,3 @@ def test_wrong_answers_are_refused():
         optimizer.tell({"x": 9, "y": 1}, [float("nan")])
     with pytest.raises(ValueError, match="needs an objective"):
         Optimizer(GRID, [], np.random.default_rng(0))
-
-
-def test_a_step_behind_infeasible_values_is_found():
-    """Of one knob among inert ones, only four values are good, with infeasible ones on both sides."""
-    space = Space((Integer("percent", 0, 100), *(Integer(f"inert{index}", 0, 2) for index in range(2))))
-    rng = np.random.default_rng(1000)
-    optimizer = Optimizer(space, [Objective("time")], rng, Settings(warm_up=10))
-    for point in space.sample(rng, 12):
-        percent = int(number(point, "percent")) % 80
-        optimizer.tell(
-            {**point, "percent": percent}, (1.08 - 0.03 * (percent >= 40) - 0.03 * (percent >= 70),)
-        )
-    while len(optimizer.history) < 50 and optimizer.front()[0].values != (0.972,):
-        (point,) = optimizer.ask()
-        percent = number(point, "percent")
-        teeth = 80 < percent < 84 or 88 <= percent < 92
-        optimizer.tell(
-            point, None if teeth else (0.972 if 84 <= percent < 88 else 1.02 if 70 <= percent < 84 else 1.08,)
-        )
-    assert optimizer.front()[0].values == (0.972,)
