@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from kl.explore.candidate_sample import CandidateSample
-from kl.explore.history import Evaluation, History, Objective
-from kl.explore.local_search import Chooser
+from kl.explore.history import Objective
 from kl.explore.neighbourhood import LINE, double_moves, lines, neighbour_count, neighbours
 from kl.explore.optimizer import Optimizer, Settings
 from kl.explore.parameters import Categorical, Condition, Integer, Ordinal, Real
 from kl.explore.pool import DRAWS, Pool
 from kl.explore.space import Point, Space
-from kl.explore.surrogate import Modeller
 
 WIDE = Space((Integer("x", 0, 999), Integer("y", 0, 999), Categorical("c", ("a", "b"))))
 
@@ -48,25 +46,6 @@ def test_lines_of_long_and_real_parameters_are_samples():
     found = list(lines(space, {"n": 3, "r": 0.5}, np.random.default_rng(0)))
     assert LINE < len(found) <= 2 * LINE
     assert all(("b" in near) == (near["n"] == 7) for near in found)
-
-
-def test_a_sweep_is_a_new_point_on_a_line_until_all_are_seen():
-    space, goals = Space((Integer("x", 0, 5), Integer("y", 0, 2))), (Objective("time"),)
-    rng = np.random.default_rng(1000)
-    told = [
-        Evaluation(point, (1.0 + (number % 3),), {}, True) for number, point in enumerate(space.points())
-    ][:6]
-    anchor, seen = told[0].point, {space.key(known.point) for known in told}
-    surrogate = Modeller(space, goals, "auto", True).fit(History(space, goals, told), rng)
-    chooser = Chooser(Pool(space), surrogate, rng, seen, 0.0, 1.0)
-    found: list[Point] = []
-    while (point := chooser.sweep(anchor)) is not None:
-        found.append(point)
-        seen.add(space.key(point))
-    assert len(found) == len({space.key(point) for point in found}) > 0
-    assert all(sum(point[name] != anchor[name] for name in anchor) == 1 for point in found)
-    on_lines = {space.key(near) for near in lines(space, anchor, rng)}
-    assert on_lines <= seen
 
 
 def test_steps_end_at_the_ends():

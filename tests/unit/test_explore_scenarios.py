@@ -100,10 +100,10 @@ def test_methods_models_and_boxes_change_the_settings():
         bounding_box_limits=[0, 4, 3, 1],
         optimization_objectives=["a", "b"],
     )
-    assert found.settings.model == "auto"
+    assert found.settings.model == "gaussian"
     assert found.remarks == (
-        "'models.model' is a hint, not an order: the data choose between Gaussian processes and trees for"
-        " each objective, and a forest learns what is feasible",
+        "'models.model' is a hint, not an order: Gaussian processes predict, as they need fewer evaluations,"
+        " and a forest learns what is feasible",
     )
     assert found.settings.random_share == 0.2
     assert found.settings.prior_strength == 7
