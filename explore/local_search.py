@@ -8,7 +8,7 @@ from the best ones by local search.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,9 +30,6 @@ SEARCH_STARTS = 3
 LEAST_MOVE = 1e-3
 """An end is searched where an evaluation is expected to move it by this share of the range, times the chance
 that it is feasible."""
-
-WIDENING = 3.0
-"""Sweeps of single parameters take deviations as so many times as large."""
 
 FAR_CANDIDATES = 20
 """Among how many candidates the farthest is chosen while nothing is known of feasibility."""
@@ -70,18 +67,6 @@ class Chooser:
     def improve(self, front: Sequence[Point]) -> Point | None:
         """The point with the largest EHVI times probability of feasibility."""
         return self._local_search(self.pool.draw(self.rng, self.seen, front), self._improvement)
-
-    def sweep(self, point: Point) -> Point | None:
-        """The value of one parameter of a point that is best for a model that is much less sure than it says.
-
-        Candidates reach through infeasible values and flat parts, which local search does not cross.
-        """
-        candidates = self.pool.swept(self.rng, self.seen, point)
-        if len(candidates) == 0:
-            return None
-        prediction = self.surrogate.predict(candidates.rows)
-        wide = replace(prediction, deviation=WIDENING * prediction.deviation)
-        return candidates.points[int(np.argmax(self._improvement(wide, candidates.points)))]
 
     def move_end(self, front: Sequence[Point], goals: Sequence[int]) -> Point | None:
         """The point that is expected to move an end most, of the objectives with some numbers.

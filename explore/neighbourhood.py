@@ -15,9 +15,6 @@ from .trees import is_active
 REAL_STEPS = (0.1, 0.02, 0.004)
 """The standard deviations of the steps of a real parameter, in the unit range."""
 
-LINE = 128
-"""A sweep of a parameter offers so many of its values."""
-
 T = TypeVar("T")
 
 MOST_STEPS = 8
@@ -38,31 +35,6 @@ def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generato
             moved = _repair(space, {**point, parameter.name: value}, rng)
             if space.satisfies(moved):
                 yield moved
-
-
-def lines(space: Space, point: Mapping[str, Value], rng: np.random.Generator) -> Iterator[Point]:
-    """The feasible points that differ in one parameter, by any of its values, and in what it makes appear.
-
-    Of parameters with more than `LINE` values, and of real ones, so many are taken at random.
-    """
-    for parameter in space.parameters:
-        if parameter.name not in point:
-            continue
-        for value in _line(parameter, rng):
-            if value != point[parameter.name]:
-                moved = _repair(space, {**point, parameter.name: value}, rng)
-                if space.satisfies(moved):
-                    yield moved
-
-
-def _line(parameter: Parameter, rng: np.random.Generator) -> Iterator[Value]:
-    match parameter:
-        case Real() | Permutation():
-            yield from (sample_uniform(parameter, rng) for _ in range(LINE))
-        case _ if parameter.size <= LINE:
-            yield from map(parameter.value, range(parameter.size))
-        case _:
-            yield from (sample_uniform(parameter, rng) for _ in range(LINE))
 
 
 def double_moves(

@@ -38,9 +38,6 @@ ENDS_SHARE = 0.4
 DOUBT_SHARE = 1 / 3
 """The share of points that are chosen in doubt: a whole search in doubt would waste the last per cent."""
 
-SWEEP_SHARE = 0.5
-"""The share of points chosen in doubt that differ from one of the front in a single parameter."""
-
 DOUBT = 10
 """After so many evaluations that have brought nothing, what is e to the -n likely counts as 1 / (1 + n)."""
 
@@ -62,7 +59,7 @@ class Settings:
     prior_strength: float = 10.0
     """After n evaluations, priors count with the power of this over n (piBO, arXiv 2204.11051)."""
 
-    model: ModelKind = "auto"
+    model: ModelKind = "gaussian"
     use_logs: bool = True
     use_classifier: bool = True
     """Whether models learn where points fail that no slack explains."""
@@ -248,10 +245,6 @@ class Optimizer:
         chooser = Chooser(self._pool, surrogate, self._rng, self._seen, self._prior_exponent(), doubt)
         if not front:
             return chooser.likeliest([evaluation.point for evaluation in self.history])
-        if doubt > 0 and self._rng.random() < SWEEP_SHARE:
-            swept = chooser.sweep(front[int(self._rng.integers(len(front)))])
-            if swept is not None:
-                return swept
         point = None
         share = ENDS_SHARE / (1.0 + self._since(progress.moved) / SETTLING)
         if self._open_ends and self._rng.random() < share:

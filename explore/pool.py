@@ -11,7 +11,7 @@ import numpy as np
 
 from .candidate_sample import CandidateSample
 from .encoding import encode
-from .neighbourhood import double_moves, lines, neighbour_count, neighbours
+from .neighbourhood import double_moves, neighbour_count, neighbours
 from .space import Point, Space
 from .trees import random_below
 
@@ -111,10 +111,6 @@ class Pool:
         moves = [moved for anchor in anchors for moved in neighbours(self.space, anchor, rng)]
         moves += [moved for anchor in anchors for moved in double_moves(self.space, anchor, rng, DOUBLES)]
         return self._new(moves, seen)
-
-    def swept(self, rng: np.random.Generator, seen: set[object], anchor: Point) -> Candidates:
-        """What differs from a point in one parameter, by any of its values."""
-        return self._new(lines(self.space, anchor, rng), seen)
 
     def draw_one(self, rng: np.random.Generator, seen: set[object], by_prior: bool) -> Point | None:
         """A random point that has not been seen; None where (as far as can be told) there is none."""

@@ -12,24 +12,14 @@ from .encoding import column_owners
 from .extras import load
 from .gaussian import GaussianProcess, condition
 from .history import History, Objective, signed_values
-from .model_selection import (
-    CHOSEN_TREES,
-    JUDGEMENTS,
-    Fit,
-    Score,
-    against_trees,
-    best_fit,
-    evidence,
-    leave_one_out,
-)
+from .model_selection import Fit, Score, best_fit, evidence, leave_one_out
 from .models import TREES, Classifier, Forest, fit_classifier, fit_forest
 from .pareto import non_dominated
 from .reference import reference_point, usual_worst
 from .scales import LINEAR, Scale, objective_scales, slack_scales
 from .space import Space
 
-ModelKind = Literal["auto", "gaussian", "forest"]
-"""What predicts objectives and slacks; `auto`: of each, what predicts better what it has not seen."""
+ModelKind = Literal["gaussian", "forest"]
 
 MOST_ROWS = 400
 """A Gaussian process sees at most this many evaluations, the latest: its cost grows with their cube."""
@@ -192,30 +182,18 @@ class Modeller:
         """A model and the scale of its targets: for forests the last one, since they have no score."""
         if self.kind == "forest":
             return fit_forest(rows, scales[-1].apply(targets), int(rng.integers(2**31))), scales[-1]
-        fit = self._fit(name, rows, targets, scales, score, self.kind == "auto")
-        if fit.noise is not None:
-            values, seed = fit.scale.apply(targets), int(rng.integers(2**31))
-            return replace(fit_forest(rows, values, seed, CHOSEN_TREES), noise=fit.noise), fit.scale
+        fit = self._fit(name, rows, targets, scales, score)
         return condition(fit.kernel, rows[-MOST_ROWS:], fit.scale.apply(targets[-MOST_ROWS:])), fit.scale
 
     def _fit(
-        self,
-        name: str,
-        rows: np.ndarray,
-        targets: np.ndarray,
-        scales: Sequence[Scale],
-        score: Score,
-        offers_trees: bool = False,
+        self, name: str, rows: np.ndarray, targets: np.ndarray, scales: Sequence[Scale], score: Score
     ) -> Fit:
-        """What the first rows say of scale and kernel, and of trees in its place."""
+        """What the first rows say of scale and kernel."""
         count = self._first(len(rows))
         key = (name, count, *scales)
         if key not in self._fits:
             owners = column_owners(self.space)
-            fit = best_fit(rows[:count], targets[:count], owners, scales, score)
-            if offers_trees:
-                fit = against_trees(fit, rows[:count], targets[:count], JUDGEMENTS[score])
-            self._fits[key] = fit
+            self._fits[key] = best_fit(rows[:count], targets[:count], owners, scales, score)
         return self._fits[key]
 
     def _first(self, rows: int) -> int:

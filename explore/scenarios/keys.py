@@ -128,7 +128,7 @@ HONOURED = (
     Key(
         "models.model",
         "text",
-        "a hint: the data choose what predicts, a forest learns what is feasible",
+        "a hint: Gaussian processes predict, a forest learns what is feasible",
         choices=("random_forest", "gaussian_process"),
     ),
     Key("epsilon_greedy_threshold", "number", "the share of random points", least=0, most=1),

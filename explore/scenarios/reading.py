@@ -87,8 +87,8 @@ def _remarks(document: Document, unneeded: Sequence[str]) -> tuple[str, ...]:
         )
     if document.value.get("models", {}).get("model") == "random_forest":
         remarks.append(
-            "'models.model' is a hint, not an order: the data choose between Gaussian processes and"
-            " trees for each objective, and a forest learns what is feasible"
+            "'models.model' is a hint, not an order: Gaussian processes predict, as they need fewer"
+            " evaluations, and a forest learns what is feasible"
         )
     return tuple(remarks)
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from kl.explore.candidate_sample import CandidateSample
 from kl.explore.history import Objective
-from kl.explore.neighbourhood import LINE, double_moves, lines, neighbour_count, neighbours
+from kl.explore.neighbourhood import double_moves, neighbour_count, neighbours
 from kl.explore.optimizer import Optimizer, Settings
-from kl.explore.parameters import Categorical, Condition, Integer, Ordinal, Real
+from kl.explore.parameters import Categorical, Integer, Ordinal, Real
 from kl.explore.pool import DRAWS, Pool
 from kl.explore.space import Point, Space
 
@@ -28,24 +28,6 @@ def test_double_moves_go_where_single_ones_cannot():
     assert not list(neighbours(space, {"x": 4, "y": 4}, rng))
     found = {point["x"] for point in double_moves(space, {"x": 4, "y": 4}, rng, 200)}
     assert found == {0, 2, 3, 5, 6, 8}
-
-
-def test_lines_are_all_points_that_differ_in_one_parameter():
-    space = Space(
-        (Integer("x", 0, 40), Categorical("c", ("a", "b", "d")), Ordinal("z", (1, 2, 5))), ("x % z == 0",)
-    )
-    point: Point = {"x": 10, "c": "a", "z": 5}
-    found = {space.key(near) for near in lines(space, point, np.random.default_rng(0))}
-    every = [other for other in space.points() if sum(other[name] != point[name] for name in point) == 1]
-    assert found == {space.key(other) for other in every}
-
-
-def test_lines_of_long_and_real_parameters_are_samples():
-    when = Condition("n", (7,))
-    space = Space((Integer("n", 0, 10**6), Real("r", 0.0, 1.0), Integer("b", 1, 8, when=when)))
-    found = list(lines(space, {"n": 3, "r": 0.5}, np.random.default_rng(0)))
-    assert LINE < len(found) <= 2 * LINE
-    assert all(("b" in near) == (near["n"] == 7) for near in found)
 
 
 def test_steps_end_at_the_ends():

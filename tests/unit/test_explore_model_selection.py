@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kl.explore.extras import load
-from kl.explore.gaussian import condition, fit_kernel, left_out
-from kl.explore.model_selection import (
-    against_trees,
-    best_fit,
-    evidence,
-    leave_one_out,
-    log_chance,
-)
-from kl.explore.models import log_density
+from kl.explore.gaussian import condition, fit_kernel, leave_one_out_score
+from kl.explore.model_selection import best_fit, evidence, leave_one_out
 from kl.explore.scales import LINEAR, LOG, Scale, objective_scales, slack_scales
 
 OWNERS = np.arange(2)
@@ -95,7 +88,7 @@ def test_leaving_one_out_is_what_it_says():
         variance = across[left, left] - weights @ across[others, left]
         gap = (-whole.center / whole.spread - mean) / np.sqrt(variance)
         total += float(load("scipy.special").log_ndtr(gap if targets[left] <= 0 else -gap))
-    assert log_chance(targets, *left_out(kernel, rows, targets)) == pytest.approx(total, rel=1e-6)
+    assert leave_one_out_score(kernel, rows, targets) == pytest.approx(total, rel=1e-6)
 
 
 def test_equal_scores_take_the_plainest_scale():
@@ -103,12 +96,3 @@ def test_equal_scores_take_the_plainest_scale():
     slacks = -1.0 - np.zeros(10)
     offered = (LINEAR, Scale("arcsinh", 1.0))
     assert best_fit(rows, slacks, OWNERS, offered, lambda *_: 0.0).scale == LINEAR
-
-
-def test_steps_are_for_trees_and_smooth_targets_for_a_process():
-    rows = rows_of(60, 1000)
-    steps = np.floor(4 * rows[:, 0]) % 2 + 3.0 * (rows[:, 1] > 0.6)
-    for targets, by_trees in ((steps, True), (smooth(rows), False)):
-        fit = best_fit(rows, targets, OWNERS, (LINEAR,), evidence)
-        assert (against_trees(fit, rows, targets, log_density).noise is not None) == by_trees
-        assert against_trees(fit, rows[:19], targets[:19], log_density) == fit

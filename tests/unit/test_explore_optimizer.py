@@ -184,19 +184,3 @@ def test_wrong_answers_are_refused():
         optimizer.tell({"x": 9, "y": 1}, [float("nan")])
     with pytest.raises(ValueError, match="needs an objective"):
         Optimizer(GRID, [], np.random.default_rng(0))
-
-
-@pytest.mark.parametrize("seed", [1000, 1001])
-def test_a_step_behind_infeasible_values_is_found(seed: int):
-    """Of one knob among inert ones, only four values are good, with infeasible ones on both sides."""
-    space = Space((Integer("percent", 0, 100), *(Integer(f"inert{index}", 0, 4) for index in range(4))))
-    optimizer = Optimizer(space, [Objective("time")], np.random.default_rng(seed), Settings(warm_up=10))
-    for _ in range(10):
-        (point,) = optimizer.ask()
-        optimizer.tell({**point, "percent": int(number(point, "percent")) % 70}, (1.026,))
-    for _ in range(45):
-        (point,) = optimizer.ask()
-        percent = number(point, "percent")
-        teeth = 80 < percent < 84 or 88 <= percent < 92
-        optimizer.tell(point, None if teeth else (0.972 if 84 <= percent < 88 else 1.026,))
-    assert [best.values for best in optimizer.front()][:1] == [(0.972,)]
