@@ -17,7 +17,7 @@ from checkpoint_files import save
 from numpy.typing import NDArray
 
 from kl.backends.weights import WeightSpec, random_weights
-from kl.tools.kl import main
+from kl.tools.kl import COMMANDS, main
 from kl.tools.options import JSON_VERSION
 from kl.tools.terminal import print_json
 from kl.tools.variants import VARIANTS
@@ -358,6 +358,14 @@ def test_an_argument_that_is_not_known_shows_the_usage_of_its_command(
     said = capsys.readouterr().err
     assert said.startswith(f"usage: kl {command} [-h] ")
     assert f"\nkl {command}: error: unrecognized arguments: " in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_can_be_printed(command: str, capsys: Capture):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: kl {command} ")
 
 
 def test_help_and_wrong_usage_need_no_heavy_imports():

@@ -68,13 +68,13 @@ def drop(kind: type) -> None:
 
 
 SERVER = """
-from kl.explore.workers import Worker
+from kl.explore.workers import Worker, pack
 from kl.explore.tasks import Task
 from kl.explore.history import Objective
 import stuck
 
 if __name__ == "__main__":
-    Worker(Task(stuck.evaluate, (Objective("a"),)), None).evaluate({})
+    Worker(pack(Task(stuck.evaluate, (Objective("a"),))), None).evaluate({})
 """
 STUCK = """
 import os

@@ -40,7 +40,8 @@ def parse(*words: str) -> StudyOptions:
 
 
 def test_options_have_defaults():
-    assert parse() == StudyOptions(None, 100, 1, None, 0, False, False, "default")
+    assert parse() == StudyOptions(None, 100)
+    assert (parse().at_a_time, parse().cluster, parse().seed, parse().method) == (1, None, 0, "default")
     given = parse(
         "--storage", "a.journal", "--timeout", "1.5", "--jobs", "3", "--method", "random", "--resume"
     )

@@ -286,3 +286,9 @@ def test_equal_mappings_are_one_row_and_the_one_that_turns_least_stands_for_them
     for one in document["front"]:
         same = [trial.number for trial in trials if trial.outcome.values == tuple(one["values"].values())]
         assert sorted(same) == sorted([one["trial"], *one["equal"]])
+
+
+@pytest.mark.parametrize("value", ["true", "True", "yes"])
+def test_a_pass_is_fixed_to_run_in_any_of_the_words_for_it(value: str, capsys: Capture):
+    document = tuned(capsys, MINI, "--budget", "2", "--fix", f"prefetch-weights={value}")
+    assert "prefetch-weights" not in document["knobs"]

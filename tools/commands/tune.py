@@ -35,7 +35,7 @@ class Command:
     tuning: TuningOptions
     study: StudyOptions = study_group("MODEL.tune.db in the current folder", 150)
     patience: Positive | None = option(
-        "end before the budget where the front has not grown by more than 0.3 % for N evaluations"
+        "end before the budget where the front has not grown by more than 0.3 %% for N evaluations"
         " (default: never)",
         default=None,
     )

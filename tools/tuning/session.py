@@ -160,9 +160,9 @@ def _knob_value(text: str) -> tuple[str, KnobValue]:
     name, equals, value = (part.strip() for part in text.partition("="))
     if not (name and equals and value):
         raise InputError(f"--fix '{text}' is no assignment{HELP_MARK}write --fix knob=value")
-    known = {"true": True, "false": False}
-    if value in known:
-        return name, known[value]
+    known = {"true": True, "yes": True, "false": False, "no": False}
+    if value.lower() in known:
+        return name, known[value.lower()]
     return name, int(value) if value.isdecimal() else value
 
 
