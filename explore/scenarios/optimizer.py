@@ -33,8 +33,9 @@ def optimize(
     Raises: OSError for files that cannot be read or written; ScenarioError for what is wrong with the
     scenario, the function or the client; StudyError for a storage that cannot be used.
     """
-    scenario = load_scenario(parameters_file)
-    return run_to_end(scenario, black_box_function, options or Options(), sys.stdin, sys.stdout)
+    options = options or Options()
+    scenario = within(load_scenario(parameters_file), options.budget if options.storage is None else None)
+    return run_to_end(scenario, black_box_function, options, sys.stdin, sys.stdout)
 
 
 def run_to_end(
@@ -49,7 +50,6 @@ def run_to_end(
 
     Raises: like `optimize`.
     """
-    scenario = within(scenario, options.budget if options.storage is None else None)
     evaluation = _evaluation(scenario, function, options)
     log = Log(scenario.files.log)
     for remark in scenario.remarks:

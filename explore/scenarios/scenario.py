@@ -95,7 +95,7 @@ def within(scenario: Scenario, budget: int | None) -> Scenario:
     A remark says so. A grid stays as it is: it is all that its scenario evaluates. A study that is kept in a
     storage can go on with more, and is not to be asked: its design is part of its plan.
     """
-    if budget is None or scenario.design == "grid_search" or scenario.samples < budget:
+    if budget is None or scenario.design == "grid_search" or scenario.samples < max(budget, 2):
         return scenario
     samples = max(budget // 2, 1)
     remark = f"the design of experiments has {samples}, not {scenario.samples} points: the budget is {budget}"

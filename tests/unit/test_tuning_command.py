@@ -259,6 +259,18 @@ def test_sweeps_find_one_value_of_one_knob_and_say_what_changes_nothing(capsys: 
     assert f"these changed nothing around the best mapping: {', '.join(document['inert'])}" in text
 
 
+def test_sweeps_have_an_end_however_large_the_budget_is(monkeypatch: pytest.MonkeyPatch):
+    command = filled(Command, make_parser().parse_args(["tune", MINI, "--budget", "12"]))
+    session = make_session(command.model, command.tuning, command.study)
+    monkeypatch.setattr("kl.tools.tuning.search.MOST_TURNS", 0)
+    study = open_study(session.plan, None)
+    Search(session, study, command.study).run(lambda trial: None)
+    assert len(study.trials()) == 12
+    assert max(trial.number for trial in study.trials()) == 11 + len(session.defaults), (
+        "only they were queued"
+    )
+
+
 def test_patience_ends_a_search_before_its_budget(capsys: Capture):
     document = tuned(capsys, MINI, "--objectives", "latency", "--budget", "60", "--patience", "12")
     assert 12 < document["evaluations"] < 60

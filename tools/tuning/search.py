@@ -23,6 +23,10 @@ objective or several: a careful hand finds a best value so, but no front."""
 Ended = Literal["budget", "patience", "space"]
 """Why a search ends: the budget is spent, nothing worth the name has come for long, no point is left."""
 
+MOST_TURNS = 25
+"""Assumed: so many evaluations for each knob are enough for its tests and sweeps, whatever the budget is;
+planning a sweep takes time in proportion to the evaluations."""
+
 
 @dataclass
 class Search:
@@ -105,7 +109,8 @@ class Search:
         """Give points of sweeps to the study, as many as are evaluated at a time."""
         assert self.options.budget is not None, "the command line has a default"
         several = len(self.session.plan.objectives) > 1
-        most = (SWEPT_OF_SEVERAL if several else SWEPT_OF_ONE) * self.options.budget
+        share = (SWEPT_OF_SEVERAL if several else SWEPT_OF_ONE) * self.options.budget
+        most = min(share, MOST_TURNS * len(self._space.parameters))
         turn = len(self.trials)
         while len(self._given) < self._jobs and len(self.trials) + len(self._given) < most:
             sweeps = self.sweeps()
