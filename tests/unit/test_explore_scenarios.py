@@ -119,6 +119,7 @@ def test_a_budget_below_the_design_shrinks_the_design_and_says_so():
         assert less.remarks == (
             f"the design of experiments has {samples}, not 20 points: the budget is {budget}",
         )
+        assert within(less, budget) == less
 
 
 def test_categoricals_may_be_true_and_false():
