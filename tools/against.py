@@ -149,9 +149,9 @@ class Comparison:
         self._references = [Reference(one, run, mine.states) for one in interpreters]
         self._found: list[list[Difference]] = [[] for _ in interpreters]
 
-    def first_inputs(self, seed: int) -> Mapping[str, Array] | None:
-        """What the first call takes, as the model has it; None where the program takes something else."""
-        return first_inputs(self._inputs, self._rows, seed) if self.is_comparable else None
+    def first_inputs(self, seed: int) -> Sequence[Mapping[str, Array]]:
+        """What the first call takes, as the model has it; none where the program takes something else."""
+        return (first_inputs(self._inputs, self._rows, seed),) if self.is_comparable else ()
 
     def look(self, step: Step) -> None:
         """Compare the values of a call, unless something differs before that it could not be compared with.

@@ -54,8 +54,8 @@ class Verdict:
 class Judge(Protocol):
     """What looks at the steps of a run."""
 
-    def first_inputs(self, seed: int) -> Mapping[str, Array] | None:
-        """What the first call takes; what the program itself would begin with if None."""
+    def first_inputs(self, seed: int) -> Sequence[Mapping[str, Array]]:
+        """What the first call takes, as `Run.steps` is given it; none if the program itself is to say."""
         ...
 
     def look(self, step: Step) -> None:
@@ -102,8 +102,9 @@ class _OwnJudge:
         self._reference = Reference(standard.module, run)
         self._found: list[Difference] = []
 
-    def first_inputs(self, seed: int) -> None:
+    def first_inputs(self, seed: int) -> Sequence[Mapping[str, Array]]:
         """The program's own."""
+        return ()
 
     def look(self, step: Step) -> None:
         self._found += self._reference.differences(step, self._steps)

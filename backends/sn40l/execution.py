@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..runs import RunOptions, Step
+from ..runs import Called, CallLoop, RunOptions, Step
 from ..safetensors import CheckpointError
-from ..signatures import Signature, first_inputs
+from ..signatures import Signature
 from ..targets import TargetError
 from ..tensors import Array
 from ..weights import Weights, load_weights, random_weights
@@ -17,7 +17,7 @@ from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
 from .memory import Data, MemoryMap
-from .positions import check_position, input_regions, position_inputs
+from .positions import check_position, input_regions
 from .program import Program, Region
 from .report import Report
 from .signature import signature_of, smallest_table, weight_specs
@@ -160,61 +160,46 @@ class ProgramRun:
         with target_errors():
             return signature_of(self.program)
 
+    @cached_property
+    def _loop(self) -> CallLoop:
+        program = self.program
+        inputs = {region.name: region.tensor for region in input_regions(program)}
+        return CallLoop(inputs, smallest_table(program), program.steps, program.stop_token)
+
     def steps(
-        self, count: int, progress: Progress, first: Mapping[str, Array] | None = None
+        self, count: int, progress: Progress, given: Sequence[Mapping[str, Array]] = ()
     ) -> Iterator[Step]:
         """Run `count` calls, or fewer where all rows of the batch end at the stop token before.
 
-        The first call takes the `first` inputs, by name and in order; seeded random ones if None.
+        The first calls take the `given` inputs, by name; the first one takes seeded random ones if there are
+        none.
 
         Raises: TargetError where the program cannot run to its end.
         """
-        import numpy as np
-
         commands = len(self.program.commands)
-        own = {region.name: region.tensor for region in input_regions(self.program)}
-        rows = smallest_table(self.program)
-        inputs = first_inputs(own, rows, self.seed) if first is None else dict(first)
-        for call in range(count):
-            position = call * self.program.steps
-            for region in input_regions(self.program):
-                if region.is_scalar:
-                    inputs[region.name] = np.asarray(position, region.tensor.numpy_dtype)
-            done = call * commands
 
-            def advance(command: int, _: int, done: int = done) -> None:
-                progress(done + command, count * commands)
+        def call(number: int, inputs: Mapping[str, Array]) -> Called:
+            def advance(command: int, _: int) -> None:
+                progress(number * commands + command, count * commands)
 
             with target_errors():
                 result = self.executor.step(inputs, advance)
-            stop, report = self.program.stop_token, result.report
-            given = position, dict(inputs), result.outputs, result.observed
-            yield Step(*given, report.cycles, stop, report.steps)
-            inputs |= self.fed_back(self._of_last_step(result.outputs))
-            if stop is not None and all(np.all(value[-1] == stop) for value in result.outputs.values()):
-                return
+            report = result.report
+            return Called(result.outputs, result.observed, report.cycles, report.steps)
+
+        return self._loop.run(call, count, given, self.seed)
 
     def position_inputs(self, position: int) -> dict[str, int]:
         """The inputs that are the position of a token."""
-        return position_inputs(self.program, position)
+        return self._loop.position_inputs(position)
 
     def fed_back(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
         """Each output becomes the first input like it that is no position: tokens go round."""
-        free = [region for region in input_regions(self.program) if not region.is_scalar]
-        fed: dict[str, Array] = {}
-        for value in outputs.values():
-            like = (r.name for r in free if r.tensor.fits(value) and r.name not in fed)
-            if (name := next(like, None)) is not None:
-                fed[name] = value
-        return fed
+        return self._loop.fed_back(outputs)
 
     def read(self, state: str, socket: int) -> Array:
         """A state as it is now, on a socket."""
         return self.executor.read(state, socket)
-
-    def _of_last_step(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """What the last decode step of a call gave."""
-        return {name: value[-1] for name, value in outputs.items()} if self.program.steps > 1 else outputs
 
 
 def start_run(program: Program, options: RunOptions) -> ProgramRun:

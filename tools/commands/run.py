@@ -112,7 +112,7 @@ def execute(
     with naming(given.path):
         started = _start(given, program, options)
     judge = None if standard is None else standard.judge(started, program.steps, options)
-    first = None if judge is None else judge.first_inputs(command.seed)
+    first = () if judge is None else judge.first_inputs(command.seed)
     done: list[Step] = []
     with progress(f"running {program.name}") as advance, naming(given.path):
         for step in started.steps(calls, advance, first):
