@@ -136,19 +136,25 @@ def rope(operands: Sequence[Array], attributes: Attributes, result: TensorSpec) 
     Sine and cosine are numpy's: of the same array of angles however many heads a tile holds.
     """
     x, position = operands
-    angles = int(position) * _frequencies(attributes, int(position))
-    cos, sin = np.cos(angles), np.sin(angles)
-    if "scale" in attributes:
-        cos, sin = cos * attributes["scale"], sin * attributes["scale"]
+    cos, sin = rope_factors(attributes, int(position))
     heads = wide(x).reshape(*x.shape[:-1], -1, attributes["head_dim"])
-    rotating = heads[..., : 2 * len(angles)]
+    rotating = heads[..., : 2 * len(cos)]
     if "interleaved" in attributes:
         first, second = rotating[..., 0::2], rotating[..., 1::2]
     else:
-        first, second = rotating[..., : len(angles)], rotating[..., len(angles) :]
+        first, second = rotating[..., : len(cos)], rotating[..., len(cos) :]
     rotated = first * cos - second * sin, second * cos + first * sin
     first[...], second[...] = rotated
     return finish(heads, result)
+
+
+def rope_factors(attributes: Attributes, position: int) -> tuple[Array, Array]:
+    """Cosines and sines of the angles of all pairs at a position, in f64, times the scale if there is one."""
+    angles = position * _frequencies(attributes, position)
+    cos, sin = np.cos(angles), np.sin(angles)
+    if "scale" in attributes:
+        return cos * attributes["scale"], sin * attributes["scale"]
+    return cos, sin
 
 
 def _frequencies(attributes: Attributes, position: int) -> Array:

@@ -290,5 +290,9 @@ def _sequence() -> AnyTarget:
     return import_module(".sequence.target", __package__).SEQUENCE_TARGET
 
 
-TARGETS: Mapping[str, Callable[[], AnyTarget]] = {"sn40l": _sn40l, "sequence": _sequence}
+def _cpu() -> AnyTarget:
+    return import_module(".cpu.target", __package__).CPU_TARGET
+
+
+TARGETS: Mapping[str, Callable[[], AnyTarget]] = {"sn40l": _sn40l, "sequence": _sequence, "cpu": _cpu}
 """Our own targets by name, imported on first use."""

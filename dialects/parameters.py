@@ -11,6 +11,8 @@ from typing import Any, Self
 
 BOUNDS = {
     "sockets": (65_536, "four thousand times the largest published system"),
+    "threads": (1_024, "more than any processor has"),
+    "bits of a sum": (64, "f64"),
     "units": (16_384, "sixteen times those of an SN40L, and what goes to each is routed"),
     "dies": (64, "thirty-two times those of an SN40L"),
     "columns": (1_024, "forty times those of an SN40L"),

@@ -38,7 +38,7 @@ def _dialect(name: str) -> Dialect:
 
 
 DIALECTS: dict[str, Callable[[], Dialect]] = {
-    name: partial(_dialect, name) for name in ("nn", "collective", "kernel", "dataflow", "rdu", "sequence")
+    name: partial(_dialect, name) for name in ("nn", "collective", "kernel", "dataflow", "rdu", "sequence", "cpu")
 }
 
 
