@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +61,20 @@ class StoredTensor:
     def __str__(self) -> str:
         return f"tensor '{self.name}' of {self.path}"
 
-    def read(self) -> Array:
+    def read(self, file: Array | None = None) -> Array:
         """The tensor as a view of the file: only what is used of it is read.
+
+        It is a view of `file`, the bytes of all of it, or of a mapping of its own, which goes with it.
 
         Raises: CheckpointError if it is of no type that weights are read from, OSError.
         """
         if self.dtype not in FLOATS:
             known = ", ".join(FLOATS)
             raise CheckpointError(f"{self} is {self.dtype}; weights are read from {known}")
-        return self.read_as(FLOATS[self.dtype])
+        return self.read_as(FLOATS[self.dtype], file)
 
-    def read_as(self, dtype: str) -> Array:
-        """The bytes of the tensor as elements of one of our types, which takes as many; a view of the file.
+    def read_as(self, dtype: str, file: Array | None = None) -> Array:
+        """The bytes of the tensor as elements of one of our types, which takes as many; a view like `read`.
 
         Raises: OSError.
         """
@@ -81,7 +84,28 @@ class StoredTensor:
         assert spec.size_bytes == self.size_bytes, f"{self} has elements of another size than {dtype}"
         if not spec.elements:
             return spec.zeros()
-        return np.memmap(self.path, spec.numpy_dtype, "r", self.first, spec.elements).reshape(self.shape)
+        if file is None:
+            own = np.memmap(self.path, spec.numpy_dtype, "r", self.first, spec.elements)
+            return own.view(np.ndarray).reshape(self.shape)
+        return file[self.first : self.first + self.size_bytes].view(spec.numpy_dtype).reshape(self.shape)
+
+
+def map_file(path: Path) -> Array:
+    """All bytes of a file, mapped and read when they are used; they are not to be written.
+
+    Raises: OSError.
+    """
+    import numpy as np
+
+    return np.memmap(path, np.uint8, "r").view(np.ndarray)
+
+
+def is_mapped(array: Array) -> bool:
+    """Whether an array is a view of a mapped file."""
+    owner = array
+    while owner.base is not None and hasattr(owner.base, "base"):
+        owner = owner.base
+    return isinstance(owner.base, mmap)
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:

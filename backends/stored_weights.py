@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import frexp, sqrt
 from typing import TYPE_CHECKING
 
 from ..dialects.stored_formats import CODES, SCALES, ZEROS, StoredPart
 from ..dialects.vocabulary import STORED_FLOATS
 from .safetensors import CheckpointError, StoredTensor
-from .tensors import Array, TensorSpec, rounded
+from .tensors import Array, TensorSpec, in_pieces, rounded
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -24,20 +24,32 @@ SCALES_ON_DISK: Mapping[str, str] = {**STORED_FLOATS, "F8_E4M3": "f8E4M3FN", "F8
 """The element type of each type of safetensors files that scales are read from."""
 
 
-def random_part(stored: StoredPart, tensor: TensorSpec, rng: Generator) -> Array:
-    """A random part, so that what all parts stand for is like other random weights: deviation fan-in^-1/2."""
+def random_part(stored: StoredPart, layer: TensorSpec, layers: int, rng: Generator) -> Iterator[Array]:
+    """The layers of a random part, so that what all parts stand for has the deviation fan-in^-1/2."""
+    import numpy as np
+
+    if stored.part == CODES:
+        for _ in range(layers):
+            yield _random_codes(stored, rng)
+        return
+    if stored.part == ZEROS:
+        yield from rng.integers(-1, 2, (layers, *layer.shape), np.int8)
+        return
+    for _ in range(layers):
+        numbers = np.clip(1 + rng.standard_normal(layer.shape) / 8, 0.5, 1.5)
+        yield _scale_like(numbers, stored, layer)
+
+
+def _random_codes(stored: StoredPart, rng: Generator) -> Array:
     import numpy as np
 
     from .numerics_stored import codes_of, packed_codes
 
-    if stored.part == CODES:
-        stack = tensor.shape[: len(tensor.shape) - len(stored.shape)]
-        numbers = rng.standard_normal((*stack, *stored.shape), np.float32) * _TYPICAL[stored.format]
-        return packed_codes(codes_of(numbers.astype(np.float64), stored.format), stored.format)
-    if stored.part == ZEROS:
-        return rng.integers(-1, 2, tensor.shape, np.int8)
-    numbers = np.clip(1 + rng.standard_normal(tensor.shape) / 8, 0.5, 1.5)
-    return _scale_like(numbers, stored, tensor)
+    def make(count: int) -> Array:
+        numbers = rng.standard_normal(count, np.float32) * _TYPICAL[stored.format]
+        return codes_of(numbers.astype(np.float64), stored.format).view(np.int8)
+
+    return packed_codes(in_pieces(TensorSpec(stored.shape, "i8"), make), stored.format)
 
 
 def _scale_like(numbers: Array, stored: StoredPart, tensor: TensorSpec) -> Array:
@@ -87,11 +99,10 @@ def shares_scale(stored: StoredPart, shape: Sequence[int]) -> bool:
     return stored.part != CODES and all(extent == 1 for extent in shape)
 
 
-def read_part(stored: StoredPart, tensor: StoredTensor) -> Array:
-    """The numbers of a part's tensor: codes and zero points as they are, in `i8`."""
-    if stored.part in (CODES, ZEROS):
-        return tensor.read_as("i8")
-    return tensor.read_as(SCALES_ON_DISK[tensor.dtype])
+def read_part(stored: StoredPart, tensor: StoredTensor, file: Array | None = None) -> Array:
+    """The numbers of a part's tensor, a view of the file: codes and zero points as they are, in `i8`."""
+    known = "i8" if stored.part in (CODES, ZEROS) else SCALES_ON_DISK[tensor.dtype]
+    return tensor.read_as(known, file)
 
 
 def _types(stored: StoredPart) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ memory does; an `i1` takes a whole byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -138,6 +138,18 @@ def rounded(array: Array, dtype: str) -> Array:
 
 
 _MOST_F8 = 448
+_PIECE = 1 << 20
+"""Elements that are made at a time: temporary arrays of them take few megabytes."""
+
+
+def in_pieces(tensor: TensorSpec, make: Callable[[int], Array]) -> Array:
+    """A tensor of which so many elements at a time are made, in their order."""
+    whole = tensor.zeros()
+    flat = whole.reshape(-1)
+    for first in range(0, flat.size, _PIECE):
+        part = flat[first : first + _PIECE]
+        part[...] = make(part.size)
+    return whole
 
 
 def _narrowed_to_odd(wide: Array) -> Array:

@@ -2,143 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from math import sqrt
 from pathlib import Path
+from typing import TypeVar
 
-from ..dialects.stored_formats import SUFFIXES, ZEROS, StoredPart
+from ..dialects.stored_formats import SUFFIXES, ZEROS
 from ..dialects.vocabulary import STORED_FLOATS as FLOATS
-from ..dialects.weight_parts import EXPERT, LAYER, experts_found, names_experts
+from ..dialects.weight_parts import EXPERT, experts_found
 from .checkpoints import read_checkpoint
-from .packed_weights import as_matrix, of_tensors, packed_tensors, read_packed
+from .packed_weights import as_matrix, of_tensors, packed_tensors
 from .parts import Part as Part
 from .parts import Parts
-from .safetensors import CheckpointError, StoredTensor
-from .stored_weights import random_part, read_part, shape_on_disk, shares_scale
-from .tensors import Array, TensorSpec, rounded
+from .random_weights import constant_layers, random_layers
+from .random_weights import random_weights as random_weights
+from .safetensors import StoredTensor
+from .stored_weights import shares_scale
+from .tensors import Array
 from .unread import check_read, note_read
+from .weight_layers import WeightError as WeightError
+from .weight_layers import kept, layer_of, packed_layer, parts_of_tensor, shape_on_disk_of, wanted_shape
+from .weight_specs import WeightSpec as WeightSpec
 
-
-class WeightError(CheckpointError):
-    """A checkpoint that does not fit the model."""
-
-
-@dataclass(frozen=True)
-class WeightSpec:
-    """A weight of a model and where a checkpoint holds it, or a constant and its numbers.
-
-    A stacked weight has a leading dimension of layers; its checkpoint name holds `{layer}` for the
-    number of each. Where the name holds `{expert}`, the dimension behind it counts experts. `rows` and
-    `columns` are of the tensor as a checkpoint has it; what they leave of it is transposed then: its last two
-    dimensions are swapped.
-    """
-
-    name: str
-    tensor: TensorSpec
-    checkpoint: str | None = None
-    transposed: bool = False
-    stacked: bool = False
-    rows: Part | None = None
-    columns: Part | None = None
-    layers: tuple[int, ...] | None = None
-    """The number of each layer of a stack in the checkpoint; 0, 1, 2, … if None."""
-    values: tuple[float, ...] | None = None
-    """All elements of a constant: it is in no checkpoint, and never random."""
-    stored: StoredPart | None = None
-    """Which part of a weight of fewer bits it is."""
-
-    def __post_init__(self) -> None:
-        stack = self.tensor.shape[0] if self.stacked else 0
-        if self.layers is not None and len(self.layers) != stack:
-            raise ValueError(f"{self.name} has {stack} layers, and numbers for {len(self.layers)}")
-        if names_experts(self.checkpoint) and len(self.tensor.shape) < 2 + self.stacked:
-            raise ValueError(f"{self.name} is a {self.tensor}, which has no experts and their tensors")
-        if self.values is not None and len(self.values) != self.tensor.elements:
-            raise ValueError(f"{self.name} is a {self.tensor}, with {len(self.values)} numbers")
-
-    @property
-    def layer_shape(self) -> tuple[int, ...]:
-        """The shape of one layer of a stack, or of the whole weight if it is none."""
-        return self.tensor.shape[1:] if self.stacked else self.tensor.shape
-
-    @property
-    def experts(self) -> int | None:
-        """How many experts have a tensor each, in a layer; None where tensors are not so divided."""
-        return self.layer_shape[0] if names_experts(self.checkpoint) else None
-
-    @property
-    def tensor_shape(self) -> tuple[int, ...]:
-        """The shape of what it has of each of its tensors."""
-        return self.layer_shape if self.experts is None else self.layer_shape[1:]
-
-    @property
-    def layer_names(self) -> tuple[str, ...]:
-        """Its tensors in a checkpoint, one a layer, with `{expert}` where each expert has one; none without a
-        name there, and of a constant.
-        """
-        if self.checkpoint is None or self.values is not None:
-            return ()
-        if not self.stacked:
-            return (self.checkpoint,)
-        numbers = self.layers if self.layers is not None else range(self.tensor.shape[0])
-        return tuple(self.checkpoint.replace(LAYER, str(number)) for number in numbers)
-
-    @property
-    def tensor_names(self) -> tuple[str, ...]:
-        """Its tensors in a checkpoint, those of a layer's experts one behind the other."""
-        if self.experts is None:
-            return self.layer_names
-        numbers = range(self.experts)
-        return tuple(name.replace(EXPERT, str(number)) for name in self.layer_names for number in numbers)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Weights:
     """Numbers for the weights of a model, by their names."""
 
-    arrays: Mapping[str, Array]
+    slices: Mapping[str, tuple[Array, ...]]
+    """Of a stack one array a layer, else one: each of the weight's `layer_shape`, and never written.
+
+    Each is C-ordered; that of a transposed weight may be C-ordered but for its last two dimensions, which are
+    swapped, as a checkpoint has it. Where a checkpoint has the very numbers it is a view of the mapped file,
+    which must stay as it is: one cut short meanwhile ends the process.
+    """
+    stacks: frozenset[str] = frozenset()
+    """The names of the stacks."""
     ignored: Mapping[str, str] = field(default_factory=dict[str, str])
     """The tensors of the checkpoint that are not read, or not wholly, as was asked for: what of each."""
 
-
-def random_weights(specs: Iterable[WeightSpec], seed: int) -> dict[str, Array]:
-    """Normal numbers that keep activations near 1: deviation fan-in^-1/2; vectors (norms) around 1.
-
-    A weight depends on its name and shape and the seed alone, and the first layers of a stack not on
-    how many follow. Constants have their own numbers.
-    """
-    return {
-        spec.name: _constant(spec) if spec.values is not None else _random_weight(spec, seed)
-        for spec in specs
-    }
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """Whole weights, C-ordered: each is made when it is asked for, and not kept here."""
+        return WholeArrays(self.slices, self.stacks)
 
 
-def _random_weight(spec: WeightSpec, seed: int) -> Array:
-    import numpy as np
+@dataclass(frozen=True)
+class WholeArrays(Mapping[str, Array]):
+    """Whole weights by name; one that is no view of its only slice is made of its slices each time."""
 
-    rng = np.random.default_rng([seed, *spec.name.encode()])
-    if spec.stored is not None:
-        return random_part(spec.stored, spec.tensor, rng)
-    numbers = rng.standard_normal(spec.tensor.shape, np.float32)
-    shape = spec.layer_shape
-    numbers = numbers / sqrt(shape[-2]) if len(shape) > 1 else 1 + numbers / 8
-    return rounded(numbers, spec.tensor.dtype)
+    slices: Mapping[str, tuple[Array, ...]]
+    stacks: frozenset[str]
+
+    def __getitem__(self, name: str) -> Array:
+        import numpy as np
+
+        slices = self.slices[name]
+        if name not in self.stacks:
+            return np.asarray(slices[0], order="C")
+        stack = np.empty((len(slices), *slices[0].shape), slices[0].dtype)
+        for layer, slice_ in enumerate(slices):
+            stack[layer] = slice_
+        return stack
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.slices)
+
+    def __len__(self) -> int:
+        return len(self.slices)
 
 
-def _constant(spec: WeightSpec) -> Array:
-    import numpy as np
+def seeded_weights(specs: Iterable[WeightSpec], seed: int) -> Weights:
+    """The weights of `random_weights`, those that are transposed as a checkpoint would have them."""
+    specs = tuple(specs)
+    slices = {spec.name: tuple(kept(spec, layer) for layer in random_layers(spec, seed)) for spec in specs}
+    return Weights(slices, _stacks(specs))
 
-    return rounded(np.array(spec.values, np.float64).reshape(spec.tensor.shape), spec.tensor.dtype)
+
+def _stacks(specs: Iterable[WeightSpec]) -> frozenset[str]:
+    return frozenset(spec.name for spec in specs if spec.stacked)
 
 
 def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence[str] = ()) -> Weights:
     """Read weights by their names in a checkpoint: a file, an index or a folder.
 
     All of the checkpoint is read by some weight, but for tensors that match one of the patterns of `ignore`,
-    such as `*.bias`. Float types are converted to the weight's, with one rounding.
+    such as `*.bias`. Float types are converted to the weight's, with one rounding. What is there
+    as the weight has it is mapped and not read.
 
     Raises: CheckpointError if a file is against the rules of the format, if a tensor is missing, has another
         shape or holds no floats, if a weight names no tensor, or if something of the checkpoint is not read.
@@ -161,8 +115,9 @@ def load_weights(path: str | Path, specs: Iterable[WeightSpec], ignore: Sequence
             shared = stored is not None and shares_scale(stored, tensor.shape)
             note_read(read, [tensor], (None, None) if shared else part)
     ignored = check_read(matrices, read, ignore)
-    arrays = {spec.name: _load(spec, found[spec.name], tensors, found) for spec in specs}
-    return Weights(arrays, ignored)
+    files: dict[Path, Array] = {}
+    slices = {spec.name: tuple(_load(spec, found[spec.name], tensors, found, files)) for spec in specs}
+    return Weights(slices, _stacks(specs), ignored)
 
 
 def _tensors_of(spec: WeightSpec, tensors: Mapping[str, StoredTensor]) -> list[StoredTensor]:
@@ -202,40 +157,16 @@ def _check_shape(spec: WeightSpec, tensor: StoredTensor) -> None:
     """Raises: WeightError unless the part of a tensor that a weight reads is of its shape and a type."""
     if spec.stored is None and spec.tensor.dtype not in FLOATS.values():
         raise WeightError(f"weight {spec.name} is of {spec.tensor.dtype}; checkpoints hold floats only")
-    shape, text = [*_shape_on_disk(spec, tensor)], ""
-    for what, part, axis in _parts(spec, shape):
+    shape, text = [*shape_on_disk_of(spec, tensor)], ""
+    for what, part, axis in parts_of_tensor(spec, shape):
         text += f" {what} {part},"
         if axis < 0 or not part.fits(shape[axis]):
             raise WeightError(f"weight {spec.name} takes{text[:-1]} of {tensor}, of shape {tensor.shape}")
         shape[axis] = part.count(shape[axis])
-    wanted = _wanted_shape(spec)
+    wanted = wanted_shape(spec)
     if tuple(shape) != wanted:
         part = f",{text} {tuple(shape)}" if text else ""
         raise WeightError(f"{tensor} has shape {tensor.shape}{part}; weight {spec.name} takes {wanted}")
-
-
-def _wanted_shape(spec: WeightSpec) -> tuple[int, ...]:
-    """The shape of what is read of a tensor, as it lies there."""
-    wanted = spec.tensor_shape
-    return (*wanted[:-2], *wanted[:-3:-1]) if spec.transposed else wanted
-
-
-def _shape_on_disk(spec: WeightSpec, tensor: StoredTensor) -> tuple[int, ...]:
-    """The shape of a tensor, or that which scales with other axes of one stand for."""
-    if spec.stored is None:
-        return tensor.shape
-    partial = spec.rows is not None or spec.columns is not None
-    return shape_on_disk(spec.stored, _wanted_shape(spec), tensor, partial=partial)
-
-
-def _parts(spec: WeightSpec, shape: Sequence[int]) -> list[tuple[str, Part, int]]:
-    """The parts that a weight takes of a tensor, with their axes; a negative one is not there."""
-    rank = len(shape)
-    if spec.stored is not None and shares_scale(spec.stored, shape):
-        return []
-    row = rank - 2 if rank > 1 else rank - 1
-    both = (("rows", spec.rows, row), ("columns", spec.columns, rank - 1 if rank > 1 else -1))
-    return [(what, part, axis) for what, part, axis in both if part is not None]
 
 
 def _load(
@@ -243,55 +174,21 @@ def _load(
     tensors: Sequence[StoredTensor],
     checkpoint: Mapping[str, StoredTensor],
     names: Collection[str],
-) -> Array:
-    """The numbers of a weight whose tensors fit; `names` are those of all weights."""
+    files: dict[Path, Array],
+) -> Iterator[Array]:
+    """The slices of a weight whose tensors fit; `names` are those of all weights, `files` are mapped."""
     if spec.values is not None:
-        return _constant(spec)
-    if spec.stored is not None and spec.stored.layout:
+        yield from (kept(spec, layer) for layer in constant_layers(spec))
+    elif spec.stored is not None and spec.stored.layout:
         base = spec.name.removesuffix(SUFFIXES[spec.stored.part])
-        return _load_packed(spec, spec.stored, checkpoint, has_zeros=f"{base}{SUFFIXES[ZEROS]}" in names)
-    if not spec.stacked and spec.experts is None:
-        return _load_tensor(spec, tensors[0])
-    stack = spec.tensor.zeros()
-    for slice_, tensor in zip(stack.reshape(-1, *spec.tensor_shape), tensors, strict=True):
-        slice_[...] = _load_tensor(spec, tensor)
-    return stack
-
-
-def _load_packed(
-    spec: WeightSpec, stored: StoredPart, checkpoint: Mapping[str, StoredTensor], *, has_zeros: bool
-) -> Array:
-    """A part of a weight that several tensors of each layer hold, or of each expert."""
-    whole, part = spec.tensor.zeros(), of_tensors(stored, len(spec.tensor_shape))
-    slices = whole.reshape(-1, *spec.tensor_shape)
-    for slice_, prefix in zip(slices, spec.tensor_names, strict=True):
-        found = read_packed(part, prefix, spec.columns, checkpoint, has_zeros=has_zeros)
-        slice_[...] = rounded(found, spec.tensor.dtype)
-    return whole
-
-
-def _load_tensor(spec: WeightSpec, tensor: StoredTensor) -> Array:
-    import numpy as np
-
-    if spec.stored is None:
-        array = tensor.read()
+        has_zeros = f"{base}{SUFFIXES[ZEROS]}" in names
+        for prefixes in _by_layer(spec, spec.tensor_names):
+            yield kept(spec, packed_layer(spec, spec.stored, prefixes, checkpoint, has_zeros=has_zeros))
     else:
-        array = read_part(spec.stored, tensor).reshape(_shape_on_disk(spec, tensor))
-    for _, part, axis in _parts(spec, array.shape):
-        array = part.of(array, axis)
-    array = array.swapaxes(-1, -2) if spec.transposed else array
-    return np.array(_converted(array, spec, tensor), order="C")
+        yield from (layer_of(spec, layer, files) for layer in _by_layer(spec, tensors))
 
 
-def _converted(array: Array, spec: WeightSpec, tensor: StoredTensor) -> Array:
-    """The numbers in the weight's type.
-
-    Raises: WeightError where one is beyond what the type holds: it would become infinite.
-    """
-    import numpy as np
-
-    with np.errstate(over="ignore"):
-        found = rounded(array, spec.tensor.dtype)
-    if array.dtype != found.dtype and not np.array_equal(np.isfinite(found), np.isfinite(array)):
-        raise WeightError(f"{tensor} has numbers beyond {spec.tensor.dtype}, the type of weight {spec.name}")
-    return found
+def _by_layer(spec: WeightSpec, each: Sequence[T]) -> Iterator[Sequence[T]]:
+    """What there is of each tensor, in groups of those of a layer: one, or one an expert."""
+    count = spec.experts or 1
+    return (each[first : first + count] for first in range(0, len(each), count))

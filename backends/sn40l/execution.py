@@ -12,7 +12,7 @@ from ..safetensors import CheckpointError
 from ..signatures import Signature
 from ..targets import TargetError
 from ..tensors import Array
-from ..weights import Weights, load_weights, random_weights
+from ..weights import Weights, load_weights, seeded_weights
 from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
@@ -45,7 +45,7 @@ def read_weights(program: Program, options: RunOptions) -> Weights:
     """
     specs = weight_specs(program)
     if options.weights is None:
-        return Weights(random_weights(specs, options.seed))
+        return seeded_weights(specs, options.seed)
     return load_weights(options.weights, specs, options.ignore)
 
 
