@@ -1,0 +1,1 @@
+"""Decode steps as C for this machine's processors, compiled by its `cc`."""
