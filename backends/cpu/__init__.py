@@ -1,1 +1,1 @@
-"""A target that is this computer: kernels as C, compiled by its compiler, run and measured."""
+"""This computer as a target: kernels as C, compiled by its compiler, run and measured."""

@@ -21,7 +21,7 @@ from ..signatures import Signature
 from ..specs import tensor_spec, weight_specs
 from ..targets import TargetError
 from ..tensors import Array
-from ..weights import Weights, load_weights, random_weights
+from ..weights import Weights, load_weights, seeded_weights
 from .build import library
 from .memory import Memory, Value
 from .program import Program
@@ -266,7 +266,7 @@ def start_run(program: Program, options: RunOptions) -> ProgramRun:
     specs = weight_specs(program.module)
     try:
         if options.weights is None:
-            weights = random_weights(specs, options.seed)
+            weights = seeded_weights(specs, options.seed)
         else:
             weights = load_weights(options.weights, specs, options.ignore)
     except CheckpointError as error:
