@@ -21,9 +21,14 @@ from ..tensors import TensorSpec
 UNIT = 32
 """Columns that a thread takes at least: those of a vector register of products, and whole cache lines."""
 _RESERVED = frozenset(
+    # Of C, and of what headers declare.
     "auto break case char const continue default do double else enum extern float for goto if inline int long"
     " register restrict return short signed sizeof static struct switch typedef union unsigned void volatile"
-    " while main asm thread arguments from to row total y0 j0 j1 exp log sin cos tanh sqrt gamma signbit index".split()
+    " while asm typeof main memset memcpy sqrt"
+    # Of the code of an operation.
+    " thread arguments from to at i j k m n o unit group count slot last mask head weights columns is_left taken"
+    " group_left own id place named number score gate sum weight cosine sine one other root all_done"
+    " row row_1 row_2 row_3 row_4 i0 i1 i2 i3".split()
 )
 
 
@@ -108,6 +113,8 @@ class Body:
         self._indent = 1
         self._fresh: dict[str, int | None] = {}
         """What threads have made since the last barrier: the columns by which it was shared out, if so."""
+        self._read: set[str] = set()
+        """Buffers of which threads have read more than they write, since the last barrier."""
         self._memory_read = False
         self._memory_written = False
 
@@ -148,11 +155,18 @@ class Body:
         """All threads meet."""
         self.line("kl_barrier(thread);")
         self._fresh.clear()
+        self._read.clear()
         self._memory_read = self._memory_written = False
 
     def reads(self, *buffers: Buffer) -> None:
         """What follows reads all of these, whoever made them."""
         if any(buffer.name in self._fresh for buffer in buffers):
+            self.barrier()
+        self._read.update(buffer.name for buffer in buffers)
+
+    def writes(self, *buffers: Buffer) -> None:
+        """What follows writes these again: nobody may read them any more."""
+        if any(buffer.name in self._read for buffer in buffers):
             self.barrier()
 
     def reads_own(self, columns: int, buffers: Iterable[Buffer]) -> None:

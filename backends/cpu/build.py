@@ -23,13 +23,14 @@ FLAGS = (
     *("-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing", "-w"),
 )
 """How a program is compiled."""
+MOST_THREADS = 1_024
+"""Of a program, as `BOUNDS` of machine parameters has it."""
 _COMPILERS = ("cc", "gcc", "clang")
 
 
 def c_text(source: Source) -> str:
     """The C of a module, which includes the headers of this package."""
-    head = "\n".join(f'#include "{name}"' for name in INCLUDES)
-    return f"{head}\n\nint kl_open(int threads) {{ return kl_start(threads); }}\n\n{source.text}"
+    return "\n".join(f'#include "{name}"' for name in INCLUDES) + "\n\n" + source.text
 
 
 def compiler() -> str:
@@ -49,13 +50,13 @@ def compiler() -> str:
     )
 
 
-def library(source: Source, *, threads: int, fast: bool) -> ctypes.CDLL:
-    """The compiled program, with so many threads at most; `fast` adds products up in f32.
+def library(source: Source, *, fast: bool) -> ctypes.CDLL:
+    """The compiled program; `fast` adds products up in f32.
 
     Raises: TargetError if there is no compiler, or it refuses the text.
     """
     text = c_text(source)
-    flags = (*FLAGS, f"-DKL_THREADS={threads}", *(["-DKL_FAST"] if fast else []))
+    flags = (*FLAGS, f"-DKL_MOST_THREADS={MOST_THREADS}", *(["-DKL_FAST"] if fast else []))
     folder = _folder()
     path = folder / f"{_key(text, flags)}.so"
     if not path.exists():

@@ -49,6 +49,18 @@ OPERATIONS: Mapping[str, Emitter] = {
 """What writes an operation that has one result."""
 
 
+_OPEN = """\
+/* What each thread has for itself beside the values of kernels. */
+static double *kl_scratch[KL_MOST_THREADS];
+
+/* Start the threads; 0, or an error of the system. */
+int kl_open(int threads) {{
+  for (int i = 0; i < threads; i++)
+    if (!kl_scratch[i] && posix_memalign((void **)&kl_scratch[i], 64, {} * sizeof(double))) return ENOMEM;
+  return kl_start(threads);
+}}"""
+
+
 def emit_source(module: ModuleOp) -> Source:
     """The C of all kernels of a module at the kernel level.
 
@@ -59,8 +71,8 @@ def emit_source(module: ModuleOp) -> Source:
         function, text = _KernelEmitter(program, kernel, layouts).emit()
         functions[kernel.sym_name.data] = function
         texts.append(text)
-    scratch = f"static double kl_scratch[KL_THREADS][{program.scratch}] __attribute__((aligned(64)));"
-    return Source("\n\n".join([scratch, *program.tables.values(), *texts]) + "\n", functions, tuple(program.messages))
+    parts = [_OPEN.format(program.scratch), *program.tables.values(), *texts]
+    return Source("\n\n".join(parts) + "\n", functions, tuple(program.messages))
 
 
 def fail(op: Operation, message: str) -> NoReturn:
@@ -238,8 +250,7 @@ class _KernelEmitter:
                 body.line(f"static {spare.type} {spare.name}[{max(one.spec.elements, 1)}];")
                 self._copy(one, spare)
                 made[number] = spare
-        if any(one.name in names for one in made) or len(made) > 1:
-            body.barrier()
+        body.writes(*carried)
         for one, target in zip(made, carried, strict=True):
             if one.name != target.name:
                 self._copy(one, target)

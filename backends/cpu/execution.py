@@ -71,7 +71,7 @@ class Executor:
         """
         self._program = program
         threads = program.threads
-        self._library = library(program.source, threads=threads, fast=not program.is_exact)
+        self._library = library(program.source, fast=not program.is_exact)
         if trouble := self._library.kl_open(threads):
             raise TargetError(f"{threads} threads cannot be started: error {trouble} of the system")
         specs = {op.sym_name.data: tensor_spec(op.type) for op in program.module.ops if isinstance(op, StateOp)}

@@ -74,23 +74,23 @@ def head_matmul(body: Body, name: str, operands: Sequence[Buffer], attributes: A
     terms, columns = x.columns // heads, result.columns // heads
     by_rows = w.transposed != is_transposed
     if is_transposed:  # [H * N, K]
-        matrix, stride = (f"h * {columns}", height) if w.transposed else (f"h * {columns * terms}", terms)
+        matrix, stride = (f"at * {columns}", height) if w.transposed else (f"at * {columns * terms}", terms)
     else:  # [H * K, N]
-        matrix, stride = (f"h * {terms}", height) if w.transposed else (f"h * {terms * columns}", columns)
+        matrix, stride = (f"at * {terms}", height) if w.transposed else (f"at * {terms * columns}", columns)
     rows = x.rows
     body.reads(x, w)
     with body.shared(heads, 1):
         body.scratch("row", rows * terms, rows * columns, kind="kl_sum")
-        with body.loop("h", "from", "to"):
+        with body.loop("at", "from", "to"):
             with body.loop("m", 0, rows), body.loop("k", 0, terms):
-                body.line(f"row[m * {terms} + k] = (kl_sum){x.at(f'm * {x.columns} + h * {terms} + k')};")
+                body.line(f"row[m * {terms} + k] = (kl_sum){x.at(f'm * {x.columns} + at * {terms} + k')};")
             body.line(f"memset(row_1, 0, {rows * columns} * sizeof(kl_sum));")
             product(
                 body, w, ("row_1", columns), ("row", terms), rows,
                 f"{w.name} + {matrix}", stride, columns, terms, by_rows=by_rows,
             )  # fmt: skip
             with body.loop("m", 0, rows), body.loop("n", 0, columns):
-                body.line(result.set(f"m * {result.columns} + h * {columns} + n", f"row_1[m * {columns} + n]"))
+                body.line(result.set(f"m * {result.columns} + at * {columns} + n", f"row_1[m * {columns} + n]"))
     body.made(result)
 
 
@@ -102,15 +102,15 @@ def rope(
     interleaved = "interleaved" in attributes
     first, second = ("2 * i", "2 * i + 1") if interleaved else ("i", f"i + {pairs}")
     body.reads(x)
-    with body.shared(x.spec.elements // size, 1), body.loop("h", "from", "to"):
+    with body.shared(x.spec.elements // size, 1), body.loop("at", "from", "to"):
         with body.loop("i", 0, pairs):
-            one, other = (f"h * {size} + {place}" for place in (first, second))
+            one, other = (f"at * {size} + {place}" for place in (first, second))
             body.line(f"double cosine = {table}[i], sine = {table}[{pairs} + i];")
             body.line(f"double one = {x.at(one)}, other = {x.at(other)};")
             body.line(result.set(one, "one * cosine - other * sine"))
             body.line(result.set(other, "other * cosine + one * sine"))
         if 2 * pairs < size:
-            body.line(f"for (long i = h * {size} + {2 * pairs}; i < (h + 1) * {size}; i++)")
+            body.line(f"for (long i = at * {size} + {2 * pairs}; i < (at + 1) * {size}; i++)")
             body.line(f"  {result.name}[i] = {x.name}[i];")
     body.made(result)
 
@@ -150,7 +150,7 @@ def attention(body: Body, name: str, operands: Sequence[Buffer], attributes: Att
         window = int(attributes["window"]) if "window" in attributes else "last + 1"
         body.line(f"kl_mask mask = {{last, count, {window}, {ring}}};")
         with body.loop("unit", "from", "to"):
-            body.line(f"long h = unit % {heads}, group = unit / {heads} * {groups} + h / {heads // groups};")
+            body.line(f"long at = unit % {heads}, group = unit / {heads} * {groups} + at / {heads // groups};")
             body.line(_head(attributes, by_head))
             with body.loop("i", 0, size):
                 body.line(f"row[i] = (kl_sum){query.at(f'unit * {size} + i')};")
@@ -196,10 +196,10 @@ def _position_message(body: Body, attributes: Attributes, slots: int) -> int:
 
 
 def _head(attributes: Attributes, by_head: Sequence[Buffer]) -> str:
-    """What is done to the scores of head `h`."""
+    """What is done to the scores of head `at`."""
     extra = list(by_head)
-    sink = extra.pop(0).at("h") if "sinks" in attributes else ""
-    slope = extra.pop(0).at("h") if "slopes" in attributes else ""
+    sink = extra.pop(0).at("at") if "sinks" in attributes else ""
+    slope = extra.pop(0).at("at") if "slopes" in attributes else ""
     cap = attributes.get("softcap")
     numbers = [number(attributes["scale"]), number(cap or 0.0), slope or "0.0", sink or "0.0"]
     flags = [str(int(one)) for one in (cap is not None, bool(slope), bool(sink))]

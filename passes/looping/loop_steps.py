@@ -14,6 +14,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...dialects import kernel
 from ...dialects.kernel import FuncOp, ReturnOp, Root, StepsOp, YieldOp, root_of
+from ...dialects.module_machine import sockets_of
 from ...dialects.rdu_machine import machine_of
 from ...dialects.stop_token import vocabulary_of
 from ...dialects.tensors import element_type_of, end_of, shape_of
@@ -134,7 +135,7 @@ class LoopStepsPass(ModulePass):
         if self.stop is None:
             return None
         (steps,) = (op for op in func.body.block.ops if isinstance(op, StepsOp))
-        rows = vocabulary_of(steps.body.block, steps.body.block.args[0], machine_of(module).sockets)
+        rows = vocabulary_of(steps.body.block, steps.body.block.args[0], sockets_of(module))
         if rows is not None and not 0 <= self.stop < rows:
             fail(module, f"stop is {self.stop}; the vocabulary has the tokens 0 to {rows - 1}")
         try:

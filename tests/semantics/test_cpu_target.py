@@ -1,0 +1,49 @@
+"""The target `cpu`: C gives the reference's bits, whatever is one kernel, however many threads share it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from kl.backends.cpu.target import CPU_TARGET
+from kl.backends.targets import Choice
+from kl.frontends import load_model
+from kl.tools.against import ModelReference, check_against
+from kl.tools.lowering import lower
+from kl.tools.universe import make_context
+
+ROOT = Path(__file__).parents[2]
+VARIANTS: Mapping[str, Choice] = {
+    "unfused": Choice("op", loop=False),
+    "fused": Choice("layer", loop=False),
+    "looped": Choice("layer"),
+    "stepped": Choice("layer", steps_per_call=3),
+}
+MODELS: Sequence[Path] = sorted(
+    [*(ROOT / "tests/imports").glob("*.kl"), *(ROOT / "examples" / f"{name}.kl" for name in ("llama3_tiny", "mini", "mixture"))]
+)
+STEPS = 6
+
+pytestmark = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
+)
+
+
+@cache
+def reference(path: Path, batch: int) -> ModelReference:
+    return ModelReference(load_model(path.read_text(), path.name, {"batch": batch} if batch else {}))
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_programs_give_the_bits_of_the_reference(path: Path, variant: str):
+    for threads in (1, 2):
+        module = load_model(path.read_text(), path.name, {})
+        CPU_TARGET.set_machine(module, CPU_TARGET.machine(module).with_values({"threads": threads}))
+        lower(make_context(), module, "kernel", VARIANTS[variant], target=CPU_TARGET)
+        program = CPU_TARGET.compile(module, path.stem)
+        assert not check_against(program, reference(path, 0), STEPS, target=CPU_TARGET)
