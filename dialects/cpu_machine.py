@@ -15,7 +15,10 @@ class CpuMachine(MachineParameters):
     """The processor that a program is compiled for and runs on: one socket."""
 
     threads: int = parameter(
-        0, "threads", "Assumed: 0 stands for all the cores that the process may use, as one thread each does best", least=0
+        0,
+        "threads",
+        "Assumed: 0 stands for all the cores that the process may use, as one thread each does best",
+        least=0,
     )
     sum_bits: int = parameter(
         64,
@@ -29,7 +32,9 @@ class CpuMachine(MachineParameters):
         if self.sum_bits not in (32, 64):
             raise ValueError(f"machine parameter sum_bits is {self.sum_bits}; it must be 32 or 64")
         if self.sockets != 1:
-            raise ValueError(f"machine parameter sockets is {self.sockets}; this computer counts as one socket")
+            raise ValueError(
+                f"machine parameter sockets is {self.sockets}; this computer counts as one socket"
+            )
 
 
 THIS_COMPUTER = CpuMachine()

@@ -201,7 +201,9 @@ class Body:
             start += count + -count % 8
         self.program.scratch = max(self.program.scratch, start)
 
-    def widened(self, buffer: Buffer, target: str, kind: str = "double", rows: str = "0", count: int = 0) -> None:
+    def widened(
+        self, buffer: Buffer, target: str, kind: str = "double", rows: str = "0", count: int = 0
+    ) -> None:
         """Copy the rows of a buffer from one on into scratch."""
         count = count or buffer.spec.elements
         with self.loop("i", 0, count):

@@ -79,7 +79,9 @@ def _compile(text: str, flags: tuple[str, ...], path: Path) -> None:
         command = [compiler(), *flags, f"-I{HEADERS}", str(source), "-o", str(made), "-lm"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[:200])
+            first = next(
+                (line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[:200]
+            )
             raise TargetError(
                 f"{command[0]} does not compile the program: {first}",
                 way_out="give another compiler by the variable CC: gcc from 12 on or clang from 15 on",

@@ -60,4 +60,8 @@ def _index(row: str, operand: Buffer, result: Buffer) -> str:
     at = row if rows == result.rows else f"{row} % {rows}"
     if operand.columns != result.columns:
         return at
-    return f"{at} * {operand.columns} + j" if rows == prod(result.spec.shape[:-1]) else f"({at}) * {operand.columns} + j"
+    return (
+        f"{at} * {operand.columns} + j"
+        if rows == prod(result.spec.shape[:-1])
+        else f"({at}) * {operand.columns} + j"
+    )

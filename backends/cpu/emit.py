@@ -53,11 +53,16 @@ _OPEN = """\
 /* What each thread has for itself beside the values of kernels. */
 static double *kl_scratch[KL_MOST_THREADS];
 
-/* Start the threads; 0, or an error of the system. */
+/* Have calls run by so many threads; 0, or an error of the system. */
 int kl_open(int threads) {{
+  static int started;
+  if (threads == started) return 0;
+  kl_stop();
   for (int i = 0; i < threads; i++)
     if (!kl_scratch[i] && posix_memalign((void **)&kl_scratch[i], 64, {} * sizeof(double))) return ENOMEM;
-  return kl_start(threads);
+  int error = kl_start(threads);
+  started = error ? 0 : threads;
+  return error;
 }}"""
 
 
@@ -118,7 +123,10 @@ class _KernelEmitter:
             f"  const double *{table} = arguments[{len(kernel.args) + len(results) + n}];"
             for n, table in enumerate(self._tables.values())
         ]
-        lines = [f"/* kernel.func @{kernel.sym_name.data} */", f"static void {name}_body(kl_thread *thread, void **arguments) {{"]
+        lines = [
+            f"/* kernel.func @{kernel.sym_name.data} */",
+            f"static void {name}_body(kl_thread *thread, void **arguments) {{",
+        ]
         text = "\n".join([*lines, *tables, *body.lines, "}"])
         text += f"\n\nvoid {name}(void **arguments) {{ kl_call({name}_body, arguments); }}"
         return KernelFunction(name, self._layouts, tuple(results), tuple(self._made_tables)), text
@@ -144,7 +152,9 @@ class _KernelEmitter:
         assert value.owner is not None
         spec = self._spec(self._kernel, value.type)
         buffer = Buffer(self._program.name(value.name_hint or hint), spec)
-        self._body.line(f"static {buffer.type} {buffer.name}[{max(spec.elements, 1)}] __attribute__((aligned(64)));")
+        self._body.line(
+            f"static {buffer.type} {buffer.name}[{max(spec.elements, 1)}] __attribute__((aligned(64)));"
+        )
         self._body.buffers[value] = buffer
         return buffer
 
@@ -187,7 +197,11 @@ class _KernelEmitter:
         """The pointer to the factors of a rotation at this step, and how many pairs they rotate."""
         argument, own = op.position, ""
         steps = 1
-        if self._steps is not None and isinstance(argument, BlockArgument) and argument.owner is self._steps.body.block:
+        if (
+            self._steps is not None
+            and isinstance(argument, BlockArgument)
+            and argument.owner is self._steps.body.block
+        ):
             number = argument.index - len(self._steps.carried)
             if number >= 0:
                 argument, own, steps = self._steps.counted[number], self._step, self._steps.count.value.data
@@ -267,7 +281,10 @@ class _KernelEmitter:
     def _steps_loop(self, op: StepsOp) -> None:
         """Decode steps: counters are this thread's own; a row that has the stop token is done."""
         body, count = self._body, op.count.value.data
-        carried = [self._new_carried(value, argument) for value, argument in zip(op.carried, op.body.block.args, strict=False)]
+        carried = [
+            self._new_carried(value, argument)
+            for value, argument in zip(op.carried, op.body.block.args, strict=False)
+        ]
         results = [self._new(result, "steps") for result in op.res]
         for value, buffer in zip(op.carried, carried, strict=True):
             self._copy(body.buffers[value], buffer)
@@ -294,10 +311,14 @@ class _KernelEmitter:
         body, count = self._body, tokens.spec.elements
         body.done = self._program.name("done")
         body.line(f"unsigned char {body.done}[{count}], all_done = 1;")
-        body.line(f"for (long m = 0; m < {count}; m++) all_done &= {body.done}[m] = {tokens.name}[m] == {stop};")
+        body.line(
+            f"for (long m = 0; m < {count}; m++) all_done &= {body.done}[m] = {tokens.name}[m] == {stop};"
+        )
         with body.block("if (all_done)"):
             with body.alone():
-                body.line(f"for (long j = {self._step} * {count}; j < {result.spec.elements}; j++) {result.name}[j] = {stop};")
+                body.line(
+                    f"for (long j = {self._step} * {count}; j < {result.spec.elements}; j++) {result.name}[j] = {stop};"
+                )
             body.line("break;")
 
     def _keep_steps(self, op: StepsOp, carried: Sequence[Buffer], results: Sequence[Buffer]) -> None:
@@ -318,5 +339,7 @@ class _KernelEmitter:
         for one, target, result in zip(made, carried, results, strict=True):
             count = one.spec.elements
             with body.shared(count, UNIT):
-                body.line(f"for (long j = from; j < to; j++) {target.name}[j] = {result.name}[{self._step} * {count} + j];")
+                body.line(
+                    f"for (long j = from; j < to; j++) {target.name}[j] = {result.name}[{self._step} * {count} + j];"
+                )
         body.done = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,11 +71,10 @@ class Executor:
         Raises: TargetError without a compiler, or for weights that do not fit.
         """
         self._program = program
-        threads = program.threads
         self._library = library(program.source, fast=not program.is_exact)
-        if trouble := self._library.kl_open(threads):
-            raise TargetError(f"{threads} threads cannot be started: error {trouble} of the system")
-        specs = {op.sym_name.data: tensor_spec(op.type) for op in program.module.ops if isinstance(op, StateOp)}
+        specs = {
+            op.sym_name.data: tensor_spec(op.type) for op in program.module.ops if isinstance(op, StateOp)
+        }
         self.states = {name: spec.zeros() for name, spec in specs.items()}
         self._inputs = {arg: tensor_spec(arg.type).zeros() for arg in program.schedule.args}
         self._values: dict[SSAValue, Value] = {arg: Value((one,)) for arg, one in self._inputs.items()}
@@ -91,6 +91,7 @@ class Executor:
 
         Raises: TargetError for a position or an index that is outside its range.
         """
+        self.open()
         for memory, value in zip(self._inputs.values(), inputs, strict=True):
             memory[...] = value
         observed: list[tuple[str, Array]] = []
@@ -105,6 +106,14 @@ class Executor:
         last = self._program.schedule.body.block.last_op
         assert isinstance(last, ReturnOp), "verified"
         return [self._values[value].whole.copy() for value in last.arguments], observed
+
+    def open(self) -> None:
+        """Have the threads of the program; another one may share the library with other ones.
+
+        Raises: TargetError where the system gives none.
+        """
+        if error := self._library.kl_open(self._program.threads):
+            raise TargetError(f"{self._program.threads} threads cannot be started: {os.strerror(error)}")
 
     def run_calls(self) -> None:
         """The calls of a step alone, on the inputs as they are: what is timed."""

@@ -31,14 +31,18 @@ class Layout:
 
 def layouts_of(module: ModuleOp) -> Mapping[FuncOp, tuple[Layout, ...]]:
     """The layout of each argument of each kernel of a module at the kernel level."""
-    weights = {op.sym_name.data for op in module.ops if isinstance(op, WeightOp) and op.transposed is not None}
+    weights = {
+        op.sym_name.data for op in module.ops if isinstance(op, WeightOp) and op.transposed is not None
+    }
     calls = [call for op in module.ops if isinstance(op, ScheduleOp) for call in op.body.block.ops]
     given: dict[str, list[CallOp]] = {}
     for call in calls:
         if isinstance(call, CallOp):
             given.setdefault(call.callee.string_value(), []).append(call)
     return {
-        op: tuple(_layout(op, number, given.get(op.sym_name.data, ()), weights) for number in range(len(op.args)))
+        op: tuple(
+            _layout(op, number, given.get(op.sym_name.data, ()), weights) for number in range(len(op.args))
+        )
         for op in module.ops
         if isinstance(op, FuncOp)
     }

@@ -56,16 +56,22 @@ def product(
 ) -> None:
     """A call of `kl_rows_…` or `kl_columns_…`; totals and rows of x come with the distance of their rows."""
     function = f"kl_{'rows' if by_rows else 'columns'}_{w.spec.dtype}"
-    body.line(f"{function}({total[0]}, {total[1]}, {x[0]}, {x[1]}, {count}, {matrix}, {stride}, {columns}, {terms});")
+    body.line(
+        f"{function}({total[0]}, {total[1]}, {x[0]}, {x[1]}, {count}, {matrix}, {stride}, {columns}, {terms});"
+    )
 
 
 def check_multiplied(w: Buffer) -> None:
     """Raises: UnsupportedError for a type that products do not read."""
     if w.spec.dtype not in MULTIPLIED:
-        raise UnsupportedError(f"products by {w.spec.dtype} have no C form; known are {', '.join(MULTIPLIED)}")
+        raise UnsupportedError(
+            f"products by {w.spec.dtype} have no C form; known are {', '.join(MULTIPLIED)}"
+        )
 
 
-def head_matmul(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def head_matmul(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.head_matmul`: the heads are shared out."""
     x, w = operands
     check_multiplied(w)
@@ -90,7 +96,9 @@ def head_matmul(body: Body, name: str, operands: Sequence[Buffer], attributes: A
                 f"{w.name} + {matrix}", stride, columns, terms, by_rows=by_rows,
             )  # fmt: skip
             with body.loop("m", 0, rows), body.loop("n", 0, columns):
-                body.line(result.set(f"m * {result.columns} + at * {columns} + n", f"row_1[m * {columns} + n]"))
+                body.line(
+                    result.set(f"m * {result.columns} + at * {columns} + n", f"row_1[m * {columns} + n]")
+                )
     body.made(result)
 
 
@@ -119,7 +127,9 @@ def append(body: Body, operands: Sequence[Buffer], *, ring: bool) -> None:
     """`nn.cache_append`: rows that are done stay out of the cache."""
     cache, x, position = operands
     batch, groups, slots, size = cache.spec.shape
-    code = body.program.message(f"nn.cache_append: position {{}} is outside 0 {'on' if ring else f'to {slots - 1}'}")
+    code = body.program.message(
+        f"nn.cache_append: position {{}} is outside 0 {'on' if ring else f'to {slots - 1}'}"
+    )
     body.reads(x, position)
     body.writes_memory()
     with body.shared(batch * groups, 1):
@@ -128,10 +138,14 @@ def append(body: Body, operands: Sequence[Buffer], *, ring: bool) -> None:
             if body.done is not None:
                 body.line(f"if ({body.done}[g / {groups}]) continue;")
             size_bytes = f"{size} * sizeof({cache.type})"
-            body.line(f"memcpy({cache.name} + (g * {slots} + slot) * {size}, {x.name} + g * {size}, {size_bytes});")
+            body.line(
+                f"memcpy({cache.name} + (g * {slots} + slot) * {size}, {x.name} + g * {size}, {size_bytes});"
+            )
 
 
-def attention(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def attention(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.attention`: the heads of all rows are shared out."""
     query, keys, values, position, *by_head = operands
     batch, groups, slots, size = keys.spec.shape
@@ -150,16 +164,28 @@ def attention(body: Body, name: str, operands: Sequence[Buffer], attributes: Att
         window = int(attributes["window"]) if "window" in attributes else "last + 1"
         body.line(f"kl_mask mask = {{last, count, {window}, {ring}}};")
         with body.loop("unit", "from", "to"):
-            body.line(f"long at = unit % {heads}, group = unit / {heads} * {groups} + at / {heads // groups};")
+            body.line(
+                f"long at = unit % {heads}, group = unit / {heads} * {groups} + at / {heads // groups};"
+            )
             body.line(_head(attributes, by_head))
             with body.loop("i", 0, size):
                 body.line(f"row[i] = (kl_sum){query.at(f'unit * {size} + i')};")
             body.line("memset(row_1, 0, count * sizeof(kl_sum));")
-            _over_slots(body, keys, ("row_1", "count"), ("row", size), slots * size, size, "count", size, by_rows=True)
+            _over_slots(
+                body, keys, ("row_1", "count"), ("row", size), slots * size, size, "count", size, by_rows=True
+            )
             body.line("kl_attention_weights(row_1, weights, &mask, &head);")
             body.line(f"memset(row_2, 0, {own} * sizeof(kl_sum));")
             _over_slots(
-                body, values, ("row_2", own), ("row_1", "count"), slots * width, width, own, "count", by_rows=False
+                body,
+                values,
+                ("row_2", own),
+                ("row_1", "count"),
+                slots * width,
+                width,
+                own,
+                "count",
+                by_rows=False,
             )
             with body.loop("i", 0, own):
                 body.line(result.set(f"unit * {own} + i", "row_2[i]"))

@@ -56,7 +56,9 @@ class Program:
     @cached_property
     def stop_token(self) -> int | None:
         """Rows end at this token, if at any."""
-        stops = [op.stop.value.data for op in self.module.walk() if isinstance(op, StepsOp) and op.stop is not None]
+        stops = [
+            op.stop.value.data for op in self.module.walk() if isinstance(op, StepsOp) and op.stop is not None
+        ]
         return stops[0] if stops else None
 
     @cached_property
@@ -111,7 +113,9 @@ def dump_program(program: Program) -> str:
     text = _text(program.module)
     if _text(_module(text)) != text:
         raise TargetError(f"the IR of {program.name} cannot be saved: its text reads back as another one")
-    return json_text({"format": FORMAT, "version": VERSION, "name": program.name, "ir": text.split("\n")}) + "\n"
+    return (
+        json_text({"format": FORMAT, "version": VERSION, "name": program.name, "ir": text.split("\n")}) + "\n"
+    )
 
 
 def load_program(data: bytes) -> Program:
@@ -128,7 +132,11 @@ def load_program(data: bytes) -> Program:
     if body["version"] != VERSION:
         raise TargetError(f"it is of version {body['version']!r}, known is {VERSION}")
     name, lines = body["name"], body["ir"]
-    if not isinstance(name, str) or not isinstance(lines, list) or not all(isinstance(one, str) for one in lines):
+    if (
+        not isinstance(name, str)
+        or not isinstance(lines, list)
+        or not all(isinstance(one, str) for one in lines)
+    ):
         raise TargetError("it is no program of this form: its name is a text, its ir a list of lines")
     try:
         return compile_program(_module("\n".join(lines)), name)

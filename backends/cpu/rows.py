@@ -36,7 +36,9 @@ def norm(body: Body, name: str, operands: Sequence[Buffer], attributes: Attribut
     body.made(result, result.columns)
 
 
-def square_sum(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def square_sum(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.square_sum` and `nn.sum` of each row, by the first thread."""
     (x,) = operands
     function = "kl_sum_of_squares" if name == "nn.square_sum" else "kl_ordered_sum"
@@ -49,7 +51,9 @@ def square_sum(body: Body, name: str, operands: Sequence[Buffer], attributes: At
     body.made(result)
 
 
-def rms_scale(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def rms_scale(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.rms_scale`: elements over the root of a mean square that is given."""
     x, squares, *parameters = operands
     body.reads(squares)
@@ -65,7 +69,9 @@ def rms_scale(body: Body, name: str, operands: Sequence[Buffer], attributes: Att
     body.made(result, result.columns)
 
 
-def softmax(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def softmax(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.softmax`: the rows are shared out."""
     (x,) = operands
     body.reads(x)
@@ -167,7 +173,9 @@ def scale(body: Body, name: str, operands: Sequence[Buffer], attributes: Attribu
     body.made(result, result.columns)
 
 
-def distinct(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def distinct(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.distinct`, by the first thread: ids, each once and ascending, then -1."""
     (ids,), experts = operands, int(attributes["experts"])
     code = body.program.message(f"nn.distinct: expert {{}} is outside 0 to {experts - 1}")
@@ -180,12 +188,16 @@ def distinct(body: Body, name: str, operands: Sequence[Buffer], attributes: Attr
             body.line("if (id >= 0) named[id] = 1;")
         body.line("long place = 0;")
         body.line(f"for (long id = 0; id < {experts}; id++)")
-        body.line(f"  if (named[id] && place < {result.spec.elements}) {result.name}[place++] = ({result.type})id;")
+        body.line(
+            f"  if (named[id] && place < {result.spec.elements}) {result.name}[place++] = ({result.type})id;"
+        )
         body.line(f"while (place < {result.spec.elements}) {result.name}[place++] = -1;")
     body.made(result)
 
 
-def embedding(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def embedding(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.embedding`: each thread copies its columns of the rows that ids name."""
     ids, table = operands
     code = body.program.message(f"nn.embedding: row {{}} is outside 0 to {table.spec.shape[0] - 1}")
@@ -197,7 +209,9 @@ def embedding(body: Body, name: str, operands: Sequence[Buffer], attributes: Att
     body.made(result, result.columns)
 
 
-def slice_columns(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def slice_columns(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.slice`: some columns, or some of each head."""
     (x,), start = operands, int(attributes["start"])
     head = int(attributes.get("head_columns", x.columns))
@@ -225,7 +239,9 @@ def concat(body: Body, name: str, operands: Sequence[Buffer], attributes: Attrib
     body.made(result)
 
 
-def gather_slices(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def gather_slices(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.gather_slices`: the slices that ids name, side by side along an axis; the outer extents are shared."""
     stack, ids = operands
     shape, along = stack.spec.shape[1:], int(attributes["along"])

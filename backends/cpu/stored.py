@@ -13,7 +13,9 @@ from .elements import number
 Attributes = Mapping[str, Any]
 
 
-def dequantize(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+def dequantize(
+    body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
+) -> None:
     """`nn.dequantize`: each thread makes some of the rows."""
     codes, scales, *extra = operands
     format_ = next(one for one in FORMATS if f"format_{one}" in attributes)
@@ -53,7 +55,9 @@ def _code_table(body: Body, format_: str) -> str:
 
     name = f"kl_codes_{format_}"
     if name not in body.program.tables:
-        values = ["(double)NAN" if value != value else number(value) for value in code_values(format_).tolist()]
+        values = [
+            "(double)NAN" if value != value else number(value) for value in code_values(format_).tolist()
+        ]
         body.program.tables[name] = f"static const double {name}[{len(values)}] = {{{', '.join(values)}}};"
     return name
 
@@ -62,7 +66,9 @@ def _code(codes: Buffer, format_: str, places: Sequence[str], shape: Sequence[in
     """The code of an element, without sign; several of a byte are neighbours along the packed axis."""
     per_byte, bits = FORMATS[format_].codes_per_byte, FORMATS[format_].bits
     axis = packed_axis(len(shape))
-    stored = [f"{place} / {per_byte}" if n == axis and per_byte > 1 else place for n, place in enumerate(places)]
+    stored = [
+        f"{place} / {per_byte}" if n == axis and per_byte > 1 else place for n, place in enumerate(places)
+    ]
     byte = f"(uint8_t){codes.name}[{_flat(stored, codes.spec.shape)}]"
     if per_byte == 1:
         return byte

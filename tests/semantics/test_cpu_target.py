@@ -24,7 +24,10 @@ VARIANTS: Mapping[str, Choice] = {
     "stepped": Choice("layer", steps_per_call=3),
 }
 MODELS: Sequence[Path] = sorted(
-    [*(ROOT / "tests/imports").glob("*.kl"), *(ROOT / "examples" / f"{name}.kl" for name in ("llama3_tiny", "mini", "mixture"))]
+    [
+        *(ROOT / "tests/imports").glob("*.kl"),
+        *(ROOT / "examples" / f"{name}.kl" for name in ("llama3_tiny", "mini", "mixture")),
+    ]
 )
 STEPS = 6
 

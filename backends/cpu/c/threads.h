@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -23,7 +22,7 @@ typedef struct {
 typedef void kl_job(kl_thread *thread, void **arguments);
 
 #define KL_LINE 64        /* Bytes of a cache line: what threads wait for has a line of its own. */
-#define KL_SPINS 2000     /* Looks at what is awaited before the processor is offered to others. */
+#define KL_SPINS 5000     /* Looks at a barrier before a thread sleeps there: about 0.1 ms. */
 #define KL_AWAKE 200000L  /* Nanoseconds that an idle worker spins before it sleeps. */
 #define KL_STATIC static __attribute__((unused))
 
@@ -36,28 +35,39 @@ static struct {
     void **arguments;
     int count;                  /* Threads, the caller among them. */
     _Alignas(KL_LINE) atomic_uint calls;    /* Calls so far, modulo 2^32. */
-    _Alignas(KL_LINE) atomic_int working;   /* Workers that are not done with the latest call. */
     _Alignas(KL_LINE) atomic_int arrived;   /* Threads at the barrier. */
     _Alignas(KL_LINE) atomic_uint passed;   /* Barriers passed so far, modulo 2^32. */
+    _Alignas(KL_LINE) atomic_int asleep;    /* Threads that sleep at the barrier. */
+    pthread_mutex_t resting;    /* Held to fall asleep at the barrier, and to wake who has. */
+    pthread_cond_t released;    /* Signals that `passed` has changed. */
 } kl_pool = {
     .calling = PTHREAD_MUTEX_INITIALIZER,
     .sleeping = PTHREAD_MUTEX_INITIALIZER,
     .called = PTHREAD_COND_INITIALIZER,
+    .resting = PTHREAD_MUTEX_INITIALIZER,
+    .released = PTHREAD_COND_INITIALIZER,
     .count = 1,
 };
 
-/* Let a moment pass in a loop that waits; `spins` counts its turns. */
-static inline void kl_pause(unsigned *spins)
+/* Let a moment pass in a loop that waits. */
+static inline void kl_pause(void)
 {
-    if (++*spins >= KL_SPINS) {
-        sched_yield();
-        return;
-    }
 #if defined __x86_64__ || defined __i386__
     __builtin_ia32_pause();
 #elif defined __aarch64__
     __asm__ volatile("yield");
 #endif
+}
+
+/* Sleep until a barrier after the `passed`-th: others need the processor more. */
+static void kl_sleep_at_barrier(unsigned passed)
+{
+    pthread_mutex_lock(&kl_pool.resting);
+    atomic_fetch_add(&kl_pool.asleep, 1);
+    while (atomic_load(&kl_pool.passed) == passed)
+        pthread_cond_wait(&kl_pool.released, &kl_pool.resting);
+    atomic_fetch_sub(&kl_pool.asleep, 1);
+    pthread_mutex_unlock(&kl_pool.resting);
 }
 
 /* Wait until all threads of this call are here; what they wrote before is seen by all behind it. */
@@ -66,14 +76,24 @@ KL_STATIC void kl_barrier(kl_thread *thread)
     if (thread->count == 1)
         return;
     /* Nobody passes without this thread: the number stands until it has arrived. */
-    unsigned spins = 0, passed = atomic_load_explicit(&kl_pool.passed, memory_order_relaxed);
+    unsigned passed = atomic_load_explicit(&kl_pool.passed, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&kl_pool.arrived, 1, memory_order_acq_rel) + 1 == thread->count) {
         atomic_store_explicit(&kl_pool.arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&kl_pool.passed, passed + 1, memory_order_release);
+        /* In one order with what sleepers do: either they see the number, or they are seen here. */
+        atomic_store(&kl_pool.passed, passed + 1);
+        if (atomic_load(&kl_pool.asleep)) {
+            pthread_mutex_lock(&kl_pool.resting);
+            pthread_cond_broadcast(&kl_pool.released);
+            pthread_mutex_unlock(&kl_pool.resting);
+        }
         return;
     }
-    while (atomic_load_explicit(&kl_pool.passed, memory_order_acquire) == passed)
-        kl_pause(&spins);
+    for (int spins = 0; spins < KL_SPINS; spins++) {
+        if (atomic_load_explicit(&kl_pool.passed, memory_order_acquire) != passed)
+            return;
+        kl_pause();
+    }
+    kl_sleep_at_barrier(passed);
 }
 
 /* The part of 0 to `total` that is this thread's: contiguous, whole units; the last one may be ragged. */
@@ -98,7 +118,7 @@ static void kl_await_call(unsigned seen)
 {
     long until = kl_nanoseconds() + KL_AWAKE;
     do {
-        for (unsigned spins = 0; spins < 64; kl_pause(&spins))
+        for (int spins = 0; spins < 64; spins++, kl_pause())
             if (atomic_load_explicit(&kl_pool.calls, memory_order_acquire) != seen)
                 return;
     } while (kl_nanoseconds() < until);
@@ -113,7 +133,6 @@ static void kl_announce(kl_job *job, void **arguments)
 {
     kl_pool.job = job;
     kl_pool.arguments = arguments;
-    atomic_store_explicit(&kl_pool.working, kl_pool.count - 1, memory_order_relaxed);
     pthread_mutex_lock(&kl_pool.sleeping);
     atomic_fetch_add_explicit(&kl_pool.calls, 1, memory_order_release);
     pthread_cond_broadcast(&kl_pool.called);
@@ -130,7 +149,7 @@ static void *kl_work(void *index)
         if (!job)
             return NULL;
         job(&thread, kl_pool.arguments);
-        atomic_fetch_sub_explicit(&kl_pool.working, 1, memory_order_release);
+        kl_barrier(&thread);
     }
 }
 
@@ -142,8 +161,7 @@ KL_STATIC void kl_call(kl_job *job, void **arguments)
     if (thread.count > 1)
         kl_announce(job, arguments);
     job(&thread, arguments);
-    for (unsigned spins = 0; atomic_load_explicit(&kl_pool.working, memory_order_acquire);)
-        kl_pause(&spins);
+    kl_barrier(&thread);
     pthread_mutex_unlock(&kl_pool.calling);
 }
 
@@ -157,7 +175,6 @@ static void kl_end(int workers)
     kl_pool.workers = NULL;
     kl_pool.count = 1;
     atomic_store(&kl_pool.calls, 0);
-    atomic_store(&kl_pool.working, 0);
 }
 
 /* Have calls run by so many threads. 0, or the number of an error: EINVAL for less than one thread, EBUSY
