@@ -27,7 +27,7 @@ from .parameters import MachineParameters
 
 @irdl_attr_definition
 class CpuMachineAttr(MachineAttribute):
-    """The machine of a module: what differs from all cores and exact sums, `#cpu.machine<{threads = 2 : i64}>`."""
+    """The machine of a module: what differs from this computer, `#cpu.machine<{threads = 2 : i64}>`."""
 
     name = "cpu.machine"
 

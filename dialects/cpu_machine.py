@@ -1,4 +1,4 @@
-"""This computer as a machine: how many threads a program has, and how its products are added up. No xDSL here.
+"""This computer as a machine: how many threads a program has, how its products are added up. No xDSL.
 
 What it takes is measured, so there is nothing else to say of it.
 """

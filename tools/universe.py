@@ -38,7 +38,8 @@ def _dialect(name: str) -> Dialect:
 
 
 DIALECTS: dict[str, Callable[[], Dialect]] = {
-    name: partial(_dialect, name) for name in ("nn", "collective", "kernel", "dataflow", "rdu", "sequence", "cpu")
+    name: partial(_dialect, name)
+    for name in ("nn", "collective", "kernel", "dataflow", "rdu", "sequence", "cpu")
 }
 
 
@@ -71,10 +72,28 @@ class ProgramWriter(Writer):
         output.write(program_text(target, target.compile(module, self.program), module))
 
 
+@dataclass(frozen=True)
+class CWriter(Writer):
+    """`kl-opt … -t c`: the C of a module at the kernel level."""
+
+    name: ClassVar[str] = "c"
+
+    def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
+        """Raises: DiagnosticException for a module without kernels, or what has no C form."""
+        from ..backends.cpu.build import c_text
+        from ..backends.cpu.emit import emit_source
+
+        output.write(c_text(emit_source(module)))
+
+
 KL_UNIVERSE = Universe(
     all_dialects=DIALECTS,
     all_passes={**{name: partial(load_pass, name) for name in PASSES}, "kl-default": _default_pass},
-    all_targets={ProgramWriter.name: lambda: ProgramWriter, "dot": _dot_writer},
+    all_targets={
+        ProgramWriter.name: lambda: ProgramWriter,
+        CWriter.name: lambda: CWriter,
+        "dot": _dot_writer,
+    },
 )
 
 

@@ -8,7 +8,7 @@ other threads have made is preceded by one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -20,16 +20,17 @@ from ..tensors import TensorSpec
 
 UNIT = 32
 """Columns that a thread takes at least: those of a vector register of products, and whole cache lines."""
-_RESERVED = frozenset(
-    # Of C, and of what headers declare.
+_OF_C = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long"
     " register restrict return short signed sizeof static struct switch typedef union unsigned void volatile"
     " while asm typeof main memset memcpy sqrt"
-    # Of the code of an operation.
-    " thread arguments from to at i j k m n o unit group count slot last mask head weights columns is_left taken"
-    " group_left own id place named number score gate sum weight cosine sine one other root all_done"
-    " row row_1 row_2 row_3 row_4 i0 i1 i2 i3".split()
 )
+_OF_OPERATIONS = (
+    "thread arguments from to at i j k m n o unit group count slot last mask head weights columns"
+    " is_left taken group_left own id place named number score gate sum weight cosine sine one other root"
+    " all_done row row_1 row_2 row_3 row_4 i0 i1 i2 i3"
+)
+"""Names in the code of an operation, which would hide a value of the same name."""
 
 
 class UnsupportedError(DiagnosticException):
@@ -77,7 +78,7 @@ class Program:
     """What all kernels of a module share while they are written."""
 
     messages: list[str] = field(default_factory=list[str])
-    names: set[str] = field(default_factory=lambda: set(_RESERVED))
+    names: set[str] = field(default_factory=lambda: {*_OF_C.split(), *_OF_OPERATIONS.split()})
     scratch: int = 1
     """Numbers of 8 bytes that a thread needs beside the values."""
     tables: dict[str, str] = field(default_factory=dict[str, str])
@@ -123,7 +124,7 @@ class Body:
         self.lines.append("  " * self._indent + text)
 
     @contextmanager
-    def block(self, head: str = "") -> Iterator[None]:
+    def block(self, head: str = "") -> Generator[None]:
         """Braces behind a head around what is written within."""
         self.line(f"{head} {{".lstrip())
         self._indent += 1
@@ -132,13 +133,13 @@ class Body:
         self.line("}")
 
     @contextmanager
-    def loop(self, name: str, first: object, end: object) -> Iterator[None]:
+    def loop(self, name: str, first: object, end: object) -> Generator[None]:
         """A loop over whole numbers."""
         with self.block(f"for (long {name} = {first}; {name} < {end}; {name}++)"):
             yield
 
     @contextmanager
-    def shared(self, extent: int, unit: int = UNIT) -> Iterator[None]:
+    def shared(self, extent: int, unit: int = UNIT) -> Generator[None]:
         """A block in which this thread's part of an extent goes from `from` to `to`."""
         with self.block():
             self.line("long from, to;")
@@ -146,7 +147,7 @@ class Body:
             yield
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> Generator[None]:
         """A block that the first thread runs."""
         with self.block("if (thread->index == 0)"):
             yield

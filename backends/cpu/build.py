@@ -23,14 +23,14 @@ FLAGS = (
     *("-ffp-contract=off", "-fno-math-errno", "-fno-strict-aliasing", "-w"),
 )
 """How a program is compiled."""
-MOST_THREADS = 1_024
-"""Of a program, as `BOUNDS` of machine parameters has it."""
+_HEAD = "/* Compile with the headers in backends/cpu/c of kl, -ffp-contract=off, -pthread and -lm. */"
 _COMPILERS = ("cc", "gcc", "clang")
 
 
 def c_text(source: Source) -> str:
     """The C of a module, which includes the headers of this package."""
-    return "\n".join(f'#include "{name}"' for name in INCLUDES) + "\n\n" + source.text
+    includes = (f'#include "{name}"' for name in INCLUDES)
+    return "\n".join([_HEAD, *includes, "", source.text])
 
 
 def compiler() -> str:
@@ -56,7 +56,7 @@ def library(source: Source, *, fast: bool) -> ctypes.CDLL:
     Raises: TargetError if there is no compiler, or it refuses the text.
     """
     text = c_text(source)
-    flags = (*FLAGS, f"-DKL_MOST_THREADS={MOST_THREADS}", *(["-DKL_FAST"] if fast else []))
+    flags = (*FLAGS, *(["-DKL_FAST"] if fast else []))
     folder = _folder()
     path = folder / f"{_key(text, flags)}.so"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Decode steps of a program on this computer: its memory, and each call of a kernel as one of a C function."""
+"""Decode steps of a program on this computer: its memory, and calls of kernels as those of C functions."""
 
 from __future__ import annotations
 
@@ -289,6 +289,7 @@ def check_position(program: Program, last: int) -> None:
     length = min((tensor_spec(op.cache.type).shape[2] for op in appends), default=None)
     if length is not None and last >= length:
         raise TargetError(
-            f"position {last} is asked for; the caches of {program.name} have room for positions 0 to {length - 1}",
+            f"position {last} is asked for; the caches of {program.name} have room for positions "
+            f"0 to {length - 1}",
             way_out="a model's parameters can be changed: --param context=8192",
         )

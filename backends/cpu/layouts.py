@@ -1,4 +1,4 @@
-"""How the arguments of kernels lie in memory: as stacks of separate slices, and transposed as checkpoints are.
+"""How arguments of kernels lie in memory: as stacks of separate slices, transposed as checkpoints are.
 
 A stack that kernels only loop over is handed to them as a pointer to each slice, so that the layers of a
 checkpoint stay where the file has them. A weight that a checkpoint holds as `[N, K]` and that kernels only
@@ -79,7 +79,7 @@ def _multiplies(use: Use) -> bool:
 
 
 def _is_stored(value: SSAValue, weights: set[str]) -> bool:
-    """Whether a value of a schedule is a weight that lies transposed in the checkpoint, or a stack of such."""
+    """Whether a value of a schedule is a weight that a checkpoint holds transposed, or a stack of such."""
     owner: Operation | object = value.owner
     if isinstance(owner, StackOp):
         return all(_is_stored(part, weights) for part in owner.parts)

@@ -1,4 +1,4 @@
-"""Where the values of a schedule lie: whole, or as a stack of slices that stay where a checkpoint has them."""
+"""Where the values of a schedule lie: whole, or as a stack of slices, which stay where a checkpoint is."""
 
 from __future__ import annotations
 

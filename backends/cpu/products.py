@@ -57,7 +57,8 @@ def product(
     """A call of `kl_rows_…` or `kl_columns_…`; totals and rows of x come with the distance of their rows."""
     function = f"kl_{'rows' if by_rows else 'columns'}_{w.spec.dtype}"
     body.line(
-        f"{function}({total[0]}, {total[1]}, {x[0]}, {x[1]}, {count}, {matrix}, {stride}, {columns}, {terms});"
+        f"{function}({total[0]}, {total[1]}, {x[0]}, {x[1]}, {count}, "
+        f"{matrix}, {stride}, {columns}, {terms});"
     )
 
 

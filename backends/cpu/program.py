@@ -47,7 +47,7 @@ class Program:
         """The threads, and how products are added up."""
         return cpu_machine_of(self.module)
 
-    @cached_property
+    @property
     def steps(self) -> int:
         """Decode steps of a call."""
         counts = [op.count.value.data for op in self.module.walk() if isinstance(op, StepsOp)]

@@ -165,11 +165,10 @@ def scale(body: Body, name: str, operands: Sequence[Buffer], attributes: Attribu
     own = x.columns // gates.columns
     body.reads(gates)
     body.reads_own(result.columns, [x])
-    with body.shared(x.columns), body.loop("m", 0, x.rows):
-        with body.loop("j", "from", "to"):
-            body.line(f"double gate = {gates.at(f'm * {gates.columns} + j / {own}')};")
-            at = f"m * {x.columns} + j"
-            body.line(result.set(at, f"gate == 0.0 ? 0.0 : {x.at(at)} * gate"))
+    with body.shared(x.columns), body.loop("m", 0, x.rows), body.loop("j", "from", "to"):
+        body.line(f"double gate = {gates.at(f'm * {gates.columns} + j / {own}')};")
+        at = f"m * {x.columns} + j"
+        body.line(result.set(at, f"gate == 0.0 ? 0.0 : {x.at(at)} * gate"))
     body.made(result, result.columns)
 
 
@@ -242,7 +241,7 @@ def concat(body: Body, name: str, operands: Sequence[Buffer], attributes: Attrib
 def gather_slices(
     body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer
 ) -> None:
-    """`nn.gather_slices`: the slices that ids name, side by side along an axis; the outer extents are shared."""
+    """`nn.gather_slices`: the slices that ids name, side by side along an axis; outer extents are shared."""
     stack, ids = operands
     shape, along = stack.spec.shape[1:], int(attributes["along"])
     along = min(along, len(shape) - 1)

@@ -54,6 +54,10 @@ def _machine(module: ModuleOp) -> CpuMachine:
         raise TargetError(str(error), way_out="leave out --sockets") from None
 
 
+def _compile(module: ModuleOp, name: str) -> Program:
+    return _late("program", "compile_program")(module, name)
+
+
 def _recognises(text: str) -> bool:
     from .program import DOCUMENT
 
@@ -66,11 +70,12 @@ CPU_TARGET = Target[CpuMachine, "Program"](
     pipeline=pipeline,
     machine=_machine,
     set_machine=set_cpu_machine,
-    compile=_late("program", "compile_program"),
+    compile=_compile,
     time=_late("timing", "time_program"),
     dump=_late("program", "dump_program"),
     recognises=_recognises,
     load=_late("program", "load_program"),
     run=_late("execution", "start_run"),
     objection=objection,
+    precision=("sum_bits", 64, 32),
 )

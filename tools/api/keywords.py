@@ -42,6 +42,8 @@ class MachineKeywords(TypedDict, total=False):
     """Parameters of the machine, by name."""
     sockets: int | None
     """Of the machine; one if nothing says it."""
+    fast: bool | None
+    """Whether products are added up in f32, where the target has such sums; exactly if None."""
 
 
 class EditKeywords(TypedDict, total=False):
