@@ -21,6 +21,27 @@ MOST_VALUES = 1024
 
 
 @dataclass(frozen=True)
+class Row:
+    """What a row of the batch was given, and what was made behind it."""
+
+    given: tuple[int, ...]
+    """Tokens that it begins with."""
+    prompt: str | None
+    """The text that they were made of, if it was one."""
+    made: tuple[int, ...]
+    """Tokens behind them, with that at which the row ends."""
+    text: str | None
+    """The text of these; None where there is no tokenizer."""
+    stop: int | None
+    """The token at which it has ended; None where it goes on."""
+
+    @property
+    def shown(self) -> str:
+        """What was made: the text, or the tokens where there is none."""
+        return ",".join(map(str, self.made)) if self.text is None else self.text
+
+
+@dataclass(frozen=True)
 class Executed:
     """Decode steps that were run, and what the reference says of them."""
 
@@ -37,6 +58,8 @@ class Executed:
     """The checkpoint that was read."""
     edited: tuple[str, ...] = ()
     """What of a saved program was edited since it was compiled."""
+    rows: tuple[Row, ...] = ()
+    """What was made behind a prompt, if one was given."""
 
     @property
     def differences(self) -> Sequence[Difference] | None:
@@ -87,6 +110,18 @@ def print_run(done: Executed, file: IO[str] | None = None) -> None:
     print_table(table.columns, table.rows, table.texts, file)
     for line in run_notes(done):
         print(line, file=file)
+
+
+def print_made(done: Executed, *, is_said: bool) -> None:
+    """Print what was made behind a prompt, where it `is_said` not as it was made, and the notes."""
+    print("" if is_said else "\n".join(_made_lines(done)))
+    for line in run_notes(done):
+        print(line)
+
+
+def _made_lines(done: Executed) -> Iterator[str]:
+    for number, row in enumerate(done.rows):
+        yield f"row {number}: {row.shown}"
 
 
 def run_table(done: Executed) -> Table:

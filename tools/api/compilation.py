@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from ..trust import edited_text, marked
 from ..values import HELP_MARK, InputError
 from ..variants import fastest
 from .errors import error_of, listening
-from .keywords import Path, filled, window_text
+from .keywords import Path, filled, token_texts, window_text
 from .results import Comparison, Memory, Page, RunResult, TimeResult, comparison_of
 
 TEXT = "<text>"
@@ -158,6 +158,8 @@ class Compilation:
         self,
         *,
         steps: int = 1,
+        prompt: str | Sequence[str] = (),
+        tokens: Sequence[int] | Sequence[Sequence[int]] = (),
         weights: Path | None = None,
         ignore: str | tuple[str, ...] = (),
         seed: int = 0,
@@ -167,8 +169,8 @@ class Compilation:
     ) -> RunResult:
         """Run decode steps in numbers, from position 0 on, as `kl run` does; the keywords are its options.
 
-        `ignore` is for tensors of `weights`. What `check` finds, of the input or of another `model`, is in
-        the result.
+        A `prompt`, or its `tokens`, is that of a batch of one row, or of each row. `ignore` is for tensors of
+        `weights`. What `check` finds, of the input or of another `model`, is in the result.
 
         Raises: Error for a value that an option does not take, and where the program cannot run.
         """
@@ -176,10 +178,12 @@ class Compilation:
         with self._listening() as remarks:
             given, options = self._reading(weights, ignore)
             whole = keywords | {"orchestration": orchestration}
+            whole |= {"prompt": prompt, "tokens": token_texts(tokens)}
             command = filled(run_command.Command, whole, compiler=options)
             other = run_command.wanted_model(command, self.compiler)
             standard = run_command.standard_of(command, self.compiler, given, self.choice, other)
-            done = run_command.execute(command, given, self._emitted(), standard, other)
+            wanted = run_command.Wanted(run_command.wanted_prompt(command, given), other, standard)
+            done = run_command.execute(command, given, self._emitted(), wanted)
             document = run_command.document(command, done)
         return RunResult(done, document, (*self.remarks, *remarks))
 

@@ -123,6 +123,22 @@ def window_text(window: object) -> str | None:
     return f"{window[0]}:{window[1]}"
 
 
+def token_texts(tokens: object) -> tuple[str, ...]:
+    """Tokens of a row, or of several, as a command line has them.
+
+    Raises: InputError for anything else.
+    """
+    rows = list(tokens) if isinstance(tokens, Iterable) and not isinstance(tokens, str) else [tokens]
+    rows = [rows] if rows and not any(isinstance(row, Iterable) for row in rows) else rows
+    texts: list[str] = []
+    for row in rows:
+        ids = list(row) if isinstance(row, Iterable) and not isinstance(row, str) else [row]
+        if not all(isinstance(one, Integral) and _is_no_truth_value(one) for one in ids):
+            raise InputError(f"tokens is {tokens!r}{HELP_MARK}it takes integers, or integers for each row")
+        texts.append(",".join(map(str, ids)))
+    return tuple(texts)
+
+
 def check_known(function: str, keywords: Mapping[str, object], known: type) -> None:
     """Raises: TypeError for a keyword that is none of a dictionary's type."""
     names = known.__annotations__
