@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .checking import Verdict
     from .reference import Difference
 
+LOGITS = "logits"
+"""What the host reads the logits of a step as."""
 MOST_VALUES = 1024
 """Larger tensors are printed without their elements."""
 
@@ -60,6 +62,8 @@ class Executed:
     """What of a saved program was edited since it was compiled."""
     rows: tuple[Row, ...] = ()
     """What was made behind a prompt, if one was given."""
+    logits: str | None = None
+    """The file in which the logits are, which the host has read."""
 
     @property
     def differences(self) -> Sequence[Difference] | None:
@@ -140,6 +144,8 @@ def run_notes(done: Executed) -> Iterator[str]:
         yield f"ignored of the checkpoint: {_left(done.ignored)}"
     for step in steps:
         for label, value in step.observed:
+            if done.logits is not None and label == LOGITS:
+                continue
             yield f"position {step.position}: {label} = {_short(value)}"
     for row, position in enumerate(ended_rows(steps) or ()):
         where = "does not end" if position is None else f"ends at position {position}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..backends.json_text import json_text
 from ..backends.runs import Run, Step
 from ..frontends.importing.models import OUTER
 from .executed import Row
@@ -121,7 +121,7 @@ def _stops(folders: Sequence[Path]) -> frozenset[int]:
 def _ends(path: Path, value: Any) -> Iterator[int]:
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, int) or isinstance(one, bool) or one < 0:
-            wrong = cut(json.dumps(value))
+            wrong = cut(json_text(value))
             raise InputError(
                 f"{shown_path(str(path))}: {END} is {wrong}{HELP_MARK}it takes a token, or a list of tokens"
             )

@@ -180,7 +180,7 @@ def test_other_models_take_no_prompt(capsys: Capture) -> None:
     assert "there is no tokenizer.json in" in refused(capsys, "run", TINY, "--prompt", "a")
 
 
-@pytest.mark.parametrize("value", ['"2"', "[1, null]", "true", "-1"])
+@pytest.mark.parametrize("value", ['"2"', "[1,null]", "true", "-1"])
 def test_a_wrong_end_is_said(value: str, tmp_path: Path, capsys: Capture) -> None:
     write_config(tmp_path)
     (tmp_path / "generation_config.json").write_text(f'{{"eos_token_id": {value}}}')

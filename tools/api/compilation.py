@@ -160,6 +160,10 @@ class Compilation:
         steps: int = 1,
         prompt: str | Sequence[str] = (),
         tokens: Sequence[int] | Sequence[Sequence[int]] = (),
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        logits: Path | None = None,
         weights: Path | None = None,
         ignore: str | tuple[str, ...] = (),
         seed: int = 0,
@@ -178,14 +182,26 @@ class Compilation:
         with self._listening() as remarks:
             given, options = self._reading(weights, ignore)
             whole = keywords | {"orchestration": orchestration}
-            whole |= {"prompt": prompt, "tokens": token_texts(tokens)}
+            whole |= {"prompt": prompt, "tokens": token_texts(tokens), "logits": logits}
+            whole |= {"temperature": temperature, "top_k": top_k, "top_p": top_p}
             command = filled(run_command.Command, whole, compiler=options)
+            given, program = self._changed(command, given)
             other = run_command.wanted_model(command, self.compiler)
             standard = run_command.standard_of(command, self.compiler, given, self.choice, other)
             wanted = run_command.Wanted(run_command.wanted_prompt(command, given), other, standard)
-            done = run_command.execute(command, given, self._emitted(), wanted)
+            done = run_command.execute(command, given, program, wanted)
             document = run_command.document(command, done)
         return RunResult(done, document, (*self.remarks, *remarks))
+
+    def _changed(self, command: run_command.Command, given: Input) -> tuple[Input, Any]:
+        """The input and its program where steps end as the command says: compiled anew if need be."""
+        if not command.changes_model:
+            return given, self._emitted()
+        given = given if given.level == "program" else replace(given, module=given.module.clone())
+        run_command.change(command, self.compiler, given)
+        assert given.level != "program", "it cannot be changed"
+        lowered = replace(given, module=given.module.clone())
+        return given, self.compiler.program(lowered, self.choice)
 
     def _reading(self, weights: Path | None, ignore: str | tuple[str, ...]) -> tuple[Input, CompilerOptions]:
         """The input and its options where weights come from elsewhere, with what is left out of these."""

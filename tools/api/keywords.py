@@ -164,8 +164,11 @@ def _value(name: str, hint: Any, value: Any) -> object:
     if str in parts:  # True stands for a flag without its value, which no keyword is
         parts = tuple(part for part in parts if part is not bool)
     for part in parts:
-        if get_origin(part) is Annotated and isinstance(value, Integral) and _is_no_truth_value(value):
-            return _read(name, part.__metadata__[0], str(int(value)))
+        if get_origin(part) is Annotated and _is_no_truth_value(value):
+            if get_args(part)[0] is float and isinstance(value, Real):
+                return _read(name, part.__metadata__[0], repr(float(value)))
+            if isinstance(value, Integral):
+                return _read(name, part.__metadata__[0], str(int(value)))
         if get_origin(part) is Literal and value in get_args(part):
             return value
         if part is bool and isinstance(value, bool):
@@ -180,7 +183,7 @@ def _value(name: str, hint: Any, value: Any) -> object:
 def _words(part: Any) -> str:
     """What a part of a type stands for."""
     if get_origin(part) is Annotated:
-        return "an integer"
+        return "a number" if get_args(part)[0] is float else "an integer"
     if get_origin(part) is Literal:
         return ", ".join(map(repr, get_args(part)))
     return {bool: "True, False", str: "a text"}.get(part, "")

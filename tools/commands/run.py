@@ -35,7 +35,9 @@ class Command:
         "a .safetensors file, an index or a folder (default: those of a published model, else random)",
         metavar="PATH",
     )
-    seed: Natural = option("seed of the random weights and of the first token (default: 0)", default=0)
+    seed: Natural = option(
+        "seed of the random weights, of the first token, and of drawing tokens (default: 0)", default=0
+    )
     steps: Positive = option(
         "decode steps, from position 0 on; behind a prompt, tokens that are made (default: 1)", default=1
     )
@@ -48,6 +50,11 @@ class Command:
         " inputs and facts; --param is for both, as far as both have parameters",
         metavar="MODEL",
     )
+
+    @property
+    def changes_model(self) -> bool:
+        """Whether the steps of the model end in another way than it says."""
+        return self.prompts.samples or self.prompts.logits is not None
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ def run(command: Command) -> int:
     compiler = Compiler.of(command.compiler)
     elsewhere, lenient = command.weights is not None, command.model is not None
     given = compiler.read(elsewhere=elsewhere or lenient, lenient=lenient)
+    change(command, compiler, given)
     prompt = wanted_prompt(command, given)
     model = wanted_model(command, compiler)
     choice = choose(compiler, given, TimeOptions(orchestration=command.orchestration))
@@ -86,6 +94,19 @@ def run(command: Command) -> int:
 
 def _say(piece: str) -> None:
     print(piece, end="", flush=True)
+
+
+def change(command: Command, compiler: Compiler, given: Input) -> None:
+    """Change in place how the steps of an input end, which is not lowered yet.
+
+    Raises: InputError, PassFailedException where they cannot be changed.
+    """
+    if not command.changes_model:
+        return
+    from ..decoding import change_decoding
+
+    steps = command.compiler.mapping.steps_per_call
+    change_decoding(compiler.ctx, command.prompts, given, command.seed, steps)
 
 
 def wanted_prompt(command: Command, given: Input) -> Prompt | None:
@@ -115,7 +136,9 @@ def wanted_model(command: Command, compiler: Compiler) -> ModuleInput | None:
         raise InputError(f"--model says what --check compares with{HELP_MARK}give --check, too")
     from ..checking import read_model
 
-    return read_model(compiler, command.model, elsewhere=command.weights is not None)
+    model = read_model(compiler, command.model, elsewhere=command.weights is not None)
+    change(command, compiler, model)
+    return model
 
 
 def standard_of(
@@ -161,10 +184,14 @@ def execute(
                 judge.look(step)
             if made is not None and made.look(step):
                 break
+    if (logits := command.prompts.logits) is not None:
+        from ..decoding import write_logits
+
+        write_logits(logits, done)
     names = [name for name in started.inputs if name not in started.position_inputs(0)]
     verdict = None if judge is None else judge.verdict
     edited, rows = given.provenance.edited, () if made is None else made.end()
-    return Executed(program, done, names, started.ignored, verdict, options.weights, edited, rows)
+    return Executed(program, done, names, started.ignored, verdict, options.weights, edited, rows, logits)
 
 
 def _generation(prompt: Prompt | None, started: Run, say: Callable[[str], None] | None) -> Generation | None:
@@ -257,6 +284,7 @@ def document(command: Command, done: Executed) -> dict[str, Any]:
             }
             for step in done.steps
         ],
+        "logits": done.logits,
         "prompts": [asdict(row) for row in done.rows] or None,
         "stop_token": done.steps[0].stop_token,
         "ended": ended_rows(done.steps),
