@@ -91,6 +91,21 @@ def ended_rows(steps: Sequence[Step]) -> list[int | None] | None:
     return ended
 
 
+def steps_document(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Calls as JSON has them."""
+    return [
+        {
+            "position": step.position,
+            "cycles": step.cycles,
+            "inputs": arrays_document(step.inputs),
+            "outputs": arrays_document(step.outputs),
+            "observed": [{"label": label} | array_document(value) for label, value in step.observed],
+            "made": step.made,
+        }
+        for step in steps
+    ]
+
+
 def arrays_document(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
     """Arrays by name, as JSON has them."""
     return {name: array_document(value) for name, value in arrays.items()}

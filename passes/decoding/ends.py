@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerType, ModuleOp
 from xdsl.dialects.func import FuncOp
+from xdsl.ir import SSAValue
 
 from ...dialects.nn import ArgmaxOp, SampleOp, is_layer
-from ...dialects.tensors import end_of
+from ...dialects.tensors import element_type_of, end_of, shape_of
 from ..diagnostics import fail
 
 WAY_OUT = "the step of a model returns one argmax of its logits, and this pass comes before its kernels"
@@ -33,4 +34,18 @@ def choice_of(module: ModuleOp) -> ArgmaxOp | SampleOp:
     found = [op for op in made if isinstance(op, ArgmaxOp | SampleOp)]
     if len(found) != 1:
         fail(step, f"the step returns {len(found)} values that are tokens of logits, not one", WAY_OUT)
+    return found[0]
+
+
+def position_of(module: ModuleOp) -> SSAValue:
+    """The input of a step that is the position of its tokens: an integer scalar.
+
+    Raises: PassFailedException where it has none, or several.
+    """
+    step = step_of(module)
+    scalars = [one for one in step.body.block.args if shape_of(one) == ()]
+    found = [one for one in scalars if isinstance(element_type_of(one), IntegerType)]
+    if len(found) != 1:
+        what = f"the step has {len(found)} inputs that are a position, and draws by one"
+        fail(step, what, "give it one: position: i32")
     return found[0]

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects.nn import SampleOp
 from ..diagnostics import fail
-from ..looping.loop_steps import is_counter
-from .ends import choice_of, step_of
+from .ends import choice_of, position_of
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,11 @@ class SampleTokensPass(ModulePass):
     }
     ```
 
-    After `sample-tokens{temperature=0.8 top-k=4}`:
+    After:
 
     ```mlir
     func.func @step(%logits: tensor<1x8xbf16>, %position: tensor<i32>) -> tensor<1xi32> {
-      %next = nn.sample %logits, %position {temperature = 8.000000e-01 : f64, top_k = 4 : i64, seed = 0 : i64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1xi32>
+      %next = nn.sample %logits, %position {temperature = 1.0 : f64, seed = 0 : i64} : (tensor<1x8xbf16>, tensor<i32>) -> tensor<1xi32>
       func.return %next : tensor<1xi32>
     }
     ```
@@ -59,7 +57,7 @@ class SampleTokensPass(ModulePass):
         choice = choice_of(op)
         new = SampleOp(
             choice.operands[0],
-            _position(op),
+            position_of(op),
             self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,
@@ -76,16 +74,3 @@ class SampleTokensPass(ModulePass):
         old.replace_all_uses_with(new.result)
         choice.detach()
         choice.erase()
-
-
-def _position(module: ModuleOp) -> SSAValue:
-    """Raises: PassFailedException where a step has no position, or several."""
-    step = step_of(module)
-    found = [one for one in step.body.block.args if is_counter(one)]
-    if len(found) != 1:
-        fail(
-            step,
-            f"the step has {len(found)} inputs that are a position, and draws by one",
-            "give it one: position: i32",
-        )
-    return found[0]

@@ -16,7 +16,7 @@ from ..commands import time as time_command
 from ..compilation import Compiler, emit, saved_text, time_program
 from ..diagnostics import Diagnostic
 from ..driver import level_of
-from ..inputs import Input, ModuleInput
+from ..inputs import Input, ModuleInput, copied
 from ..lowering import check_reached
 from ..options import ComparisonOptions, CompilerOptions
 from ..pipelines import Passes, join_passes
@@ -179,16 +179,14 @@ class Compilation:
         Raises: Error for a value that an option does not take, and where the program cannot run.
         """
         keywords = {"steps": steps, "weights": weights, "seed": seed, "check": check, "model": model}
+        keywords |= {"prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p}
         with self._listening() as remarks:
             given, options = self._reading(weights, ignore)
-            whole = keywords | {"orchestration": orchestration}
-            whole |= {"prompt": prompt, "tokens": token_texts(tokens), "logits": logits}
-            whole |= {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+            whole = keywords | {"orchestration": orchestration, "logits": logits}
+            whole |= {"tokens": token_texts(tokens)}
             command = filled(run_command.Command, whole, compiler=options)
             given, program = self._changed(command, given)
-            other = run_command.wanted_model(command, self.compiler)
-            standard = run_command.standard_of(command, self.compiler, given, self.choice, other)
-            wanted = run_command.Wanted(run_command.wanted_prompt(command, given), other, standard)
+            wanted = run_command.wanted_of(command, self.compiler, given, self.choice)
             done = run_command.execute(command, given, program, wanted)
             document = run_command.document(command, done)
         return RunResult(done, document, (*self.remarks, *remarks))
@@ -197,11 +195,9 @@ class Compilation:
         """The input and its program where steps end as the command says: compiled anew if need be."""
         if not command.changes_model:
             return given, self._emitted()
-        given = given if given.level == "program" else replace(given, module=given.module.clone())
+        given = copied(given)
         run_command.change(command, self.compiler, given)
-        assert given.level != "program", "it cannot be changed"
-        lowered = replace(given, module=given.module.clone())
-        return given, self.compiler.program(lowered, self.choice)
+        return given, self.compiler.program(copied(given), self.choice)
 
     def _reading(self, weights: Path | None, ignore: str | tuple[str, ...]) -> tuple[Input, CompilerOptions]:
         """The input and its options where weights come from elsewhere, with what is left out of these."""

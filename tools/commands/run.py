@@ -12,7 +12,7 @@ from ...backends.runs import Run, RunOptions, Step
 from ...backends.targets import Choice, TimeOptions
 from ...dialects.vocabulary import Orchestration
 from ..command_line import Natural, Positive, option
-from ..executed import Executed, array_document, arrays_document, ended_rows, print_made, print_run
+from ..executed import Executed, ended_rows, print_made, print_run, steps_document
 from ..options import JSON_VERSION, CompilerOptions, orchestration_option
 from ..prompt_options import PromptOptions
 from ..terminal import print_json, progress
@@ -76,16 +76,14 @@ def run(command: Command) -> int:
     elsewhere, lenient = command.weights is not None, command.model is not None
     given = compiler.read(elsewhere=elsewhere or lenient, lenient=lenient)
     change(command, compiler, given)
-    prompt = wanted_prompt(command, given)
-    model = wanted_model(command, compiler)
     choice = choose(compiler, given, TimeOptions(orchestration=command.orchestration))
-    standard = standard_of(command, compiler, given, choice, model)
+    wanted = wanted_of(command, compiler, given, choice)
     program = compiler.program(given, choice)
-    streams = prompt is not None and len(prompt.rows) == 1 and not command.compiler.json
-    done = execute(command, given, program, Wanted(prompt, model, standard), _say if streams else None)
+    streams = wanted.prompt is not None and len(wanted.prompt.rows) == 1 and not command.compiler.json
+    done = execute(command, given, program, wanted, _say if streams else None)
     if command.compiler.json:
         print_json(document(command, done))
-    elif prompt is not None:
+    elif wanted.prompt is not None:
         print_made(done, is_said=streams)
     else:
         print_run(done)
@@ -107,6 +105,15 @@ def change(command: Command, compiler: Compiler, given: Input) -> None:
 
     steps = command.compiler.mapping.steps_per_call
     change_decoding(compiler.ctx, command.prompts, given, command.seed, steps)
+
+
+def wanted_of(command: Command, compiler: Compiler, given: Input, choice: Choice) -> Wanted:
+    """What a command line wants of an input, which is not lowered yet.
+
+    Raises: InputError for what is no prompt of it, and nothing to compare with; ParseError, OSError.
+    """
+    prompt, model = wanted_prompt(command, given), wanted_model(command, compiler)
+    return Wanted(prompt, model, standard_of(command, compiler, given, choice, model))
 
 
 def wanted_prompt(command: Command, given: Input) -> Prompt | None:
@@ -273,17 +280,7 @@ def document(command: Command, done: Executed) -> dict[str, Any]:
         "weights": done.weights,
         "ignored": [*done.ignored],
         "orchestration": command.orchestration,
-        "steps": [
-            {
-                "position": step.position,
-                "cycles": step.cycles,
-                "inputs": arrays_document(step.inputs),
-                "outputs": arrays_document(step.outputs),
-                "observed": [{"label": label} | array_document(value) for label, value in step.observed],
-                "made": step.made,
-            }
-            for step in done.steps
-        ],
+        "steps": steps_document(done.steps),
         "logits": done.logits,
         "prompts": [asdict(row) for row in done.rows] or None,
         "stop_token": done.steps[0].stop_token,
