@@ -31,11 +31,11 @@ def sample(operands: Sequence[Array], attributes: Attributes, result: TensorSpec
     """A column of each row, drawn as probable as `exp((x - max) / temperature)` is, of those kept."""
     x, position = wide(operands[0]), int(operands[1])
     seed = int(attributes["seed"])
-    drawn = [_drawn(row, uniform(seed, position, number), attributes) for number, row in enumerate(x)]
+    drawn = [drawn_column(row, uniform(seed, position, number), attributes) for number, row in enumerate(x)]
     return np.array(drawn, result.numpy_dtype)
 
 
-def _drawn(x: Array, u: float, attributes: Attributes) -> int:
+def drawn_column(x: Array, u: float, attributes: Attributes) -> int:
     """The column of a row for a number from 0 to below 1; the first NaN if there is one."""
     if np.isnan(x).any():
         return int(np.argmax(x))

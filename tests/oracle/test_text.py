@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cases import SMALL, Case
 
@@ -99,3 +100,34 @@ def test_it_ends_where_that_of_transformers_does(folder: Path, capsys: pytest.Ca
     assert found["text"] == text
     assert len(made) < len(whole)
     assert found["stop"] == made[-1]
+
+
+@pytest.mark.parametrize("options", [(0.7, None, None), (1.3, 20, None), (1.0, None, 0.8), (1.5, 50, 0.6)])
+def test_tokens_are_as_probable_as_those_of_transformers(
+    options: tuple[float, int | None, float | None],
+) -> None:
+    """Evenly spread numbers draw each token as often as its probability says, and no other."""
+    from kl.backends.numerics_sampling import drawn_column
+
+    temperature, top_k, top_p = options
+    logits = np.random.default_rng(3).normal(size=200) * 2
+    found = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    attributes = {name: value for name, value in found.items() if value is not None}
+    count = 4000
+    drawn = [drawn_column(logits, (number + 0.5) / count, attributes) for number in range(count)]
+    shares = np.bincount(drawn, minlength=len(logits)) / count
+    assert np.abs(shares - _probabilities(logits, temperature, top_k, top_p)).max() <= 1.01 / count
+
+
+def _probabilities(logits: Any, temperature: float, top_k: int | None, top_p: float | None) -> Any:
+    """By the warpers of transformers, in the order in which it runs them."""
+    import torch
+    from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+    warpers: list[Any] = [TemperatureLogitsWarper(temperature)]
+    warpers += [] if top_k is None else [TopKLogitsWarper(top_k)]
+    warpers += [] if top_p is None else [TopPLogitsWarper(top_p)]
+    scores = torch.tensor(logits)[None]
+    for warper in warpers:
+        scores = warper(None, scores)
+    return torch.softmax(scores[0], dim=-1).numpy()

@@ -111,7 +111,7 @@ def test_each_column_has_the_share_of_its_weight(
     bounds = [sum_of(kept[:number]) / whole for number in range(len(kept) + 1)]
     for (column, _), low, high in zip(kept, bounds, bounds[1:], strict=False):
         inside = [low + (high - low) * part for part in (1e-9, 0.5, 1 - 1e-9)]
-        drawn = {numerics_sampling._drawn(row, u, attributes) for u in inside}
+        drawn = {numerics_sampling.drawn_column(row, u, attributes) for u in inside}
         assert drawn == {column}
 
 
