@@ -151,3 +151,10 @@ def test_what_keeps_one_column_is_the_argmax(attributes: dict[str, Any]) -> None
     x = np.random.default_rng(1).normal(size=(9, 33)).astype(np.float32)
     found = sample(x, 0, **({"temperature": 1.0, "seed": 0} | attributes))
     assert found == x.argmax(axis=-1).tolist()
+
+
+@pytest.mark.parametrize(("u", "column"), [(0.0, 0), (0.25, 1), (0.5, 2), (0.75, 3), (1 - 2.0**-53, 3)])
+def test_a_boundary_belongs_to_the_column_behind_it(u: float, column: int) -> None:
+    """Four columns of one weight: of equals the lowest comes first."""
+    row = np.zeros(4)
+    assert numerics_sampling.drawn_column(row, u, {"temperature": 1.0}) == column
