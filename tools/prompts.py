@@ -87,8 +87,8 @@ def prompt_of(options: PromptOptions, folders: Sequence[Path]) -> Prompt | None:
 def _tokenizer(folders: Sequence[Path]) -> Tokenizer:
     path = next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
     if path is None:
-        looked = " and ".join(dict.fromkeys(shown_path(str(folder)) for folder in folders))
-        raise InputError(f"there is no {FILE} in {looked}{HELP_MARK}{IDS}")
+        looked = " and ".join(dict.fromkeys(f" in {shown_path(str(folder))}" for folder in folders))
+        raise InputError(f"there is no {FILE}{looked or ' as the model is in no folder'}{HELP_MARK}{IDS}")
     return Tokenizer.of(path)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .values import HELP_MARK, InputError, shown_path
+from .values import HELP_MARK, InputError, shown_path, shown_text
 
 FILE = "tokenizer.json"
 IDS = "--tokens 1,2,3 gives ids"
@@ -48,11 +48,14 @@ class Tokenizer:
         Raises: InputError for a text that has none, or that is no Unicode.
         """
         try:
-            found = tuple(self.library.encode(text).ids)
+            text.encode()
         except UnicodeEncodeError:
-            raise InputError(f"the prompt {text!r} is no Unicode text{HELP_MARK}{IDS}") from None
+            raise InputError(f"the prompt '{shown_text(text)}' is no Unicode text{HELP_MARK}{IDS}") from None
+        found = tuple(self.library.encode(text).ids)
         if not found:
-            raise InputError(f"the prompt {text!r} has no tokens{HELP_MARK}give a longer one; {IDS}")
+            raise InputError(
+                f"the prompt '{shown_text(text)}' has no tokens{HELP_MARK}give a longer one; {IDS}"
+            )
         return found
 
     def text(self, tokens: Sequence[int]) -> str:

@@ -178,6 +178,23 @@ def test_what_cannot_be_is_said(name: str, folder: Path, capsys: Capture) -> Non
 def test_other_models_take_no_prompt(capsys: Capture) -> None:
     assert "a step takes x, a tensor<1x64xbf16>" in refused(capsys, "run", MINI, "--tokens", "1")
     assert "there is no tokenizer.json in" in refused(capsys, "run", TINY, "--prompt", "a")
+    said = refused(capsys, "run", "llama3_tiny", "--prompt", "a")
+    assert "there is no tokenizer.json as the model is in no folder" in said
+
+
+def test_files_of_another_folder_end_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    made = document(capsys, "run", "llama3_tiny", "--tokens", "3", "--steps", "2")["prompts"][0]["made"]
+    write_config(tmp_path, eos_token_id=made[0])
+    monkeypatch.chdir(tmp_path)
+    found = document(capsys, "run", "llama3_tiny", "--tokens", "3", "--steps", "2")["prompts"][0]
+    assert (found["made"], found["stop"]) == (made, None)
+
+
+def test_bytes_that_are_no_text_are_said(folder: Path, capsys: Capture) -> None:
+    said = refused(capsys, "run", str(folder), "--prompt", "a\udce4b")
+    assert "is no Unicode text" in said
 
 
 @pytest.mark.parametrize("value", ['"2"', "[1,null]", "true", "-1"])

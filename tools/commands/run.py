@@ -127,7 +127,8 @@ def wanted_prompt(command: Command, given: Input) -> Prompt | None:
 
     model = command.compiler.model.input if command.model is None else command.model
     paths = [Path(one) for one in (command.weights, model) if one is not None]
-    prompt = prompt_of(command.prompts, [one if one.is_dir() else one.parent for one in paths])
+    folders = [one if one.is_dir() else one.parent for one in paths if one.exists()]
+    prompt = prompt_of(command.prompts, folders)
     check_vocabulary(given, prompt)
     return prompt
 
