@@ -68,7 +68,7 @@ class Continued:
 
     def __init__(self, tokenizer: Tokenizer, prompt: Sequence[int]):
         self._tokenizer, self._tokens = tokenizer, [*prompt]
-        self._shown = len(tokenizer.text(prompt).rstrip(UNFINISHED))
+        self._start = self._shown = len(tokenizer.text(prompt).rstrip(UNFINISHED))
         self.text = ""
         """All of it so far."""
 
@@ -79,8 +79,13 @@ class Continued:
         return "" if whole.endswith(UNFINISHED) else self._grown(whole)
 
     def end(self) -> str:
-        """What is left: bytes that make no whole character are shown as such."""
-        return self._grown(self._tokenizer.text(self._tokens))
+        """What is left: bytes that make no whole character are shown as such.
+
+        Where later tokens have changed what was said of earlier ones, `text` is that of all tokens at once.
+        """
+        whole = self._tokenizer.text(self._tokens)
+        piece, self.text = self._grown(whole), whole[self._start :]
+        return piece
 
     def _grown(self, whole: str) -> str:
         piece = whole[self._shown :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,22 @@ def test_a_character_that_is_never_whole_is_shown_as_such(folder: Path) -> None:
     assert grown.end() == "\ufffd"
     rest = Continued(tokenizer, [*prompt, *made[:-1]])
     assert rest.add(made[-1]) == "你", "it was not whole in the prompt"
+
+
+class Spaced:
+    """A tokenizer that takes back the spaces before a stop."""
+
+    words = ("so", "it is ", ".")
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return " ".join(self.words[token] for token in tokens).replace("  .", ".")
+
+
+def test_the_text_is_that_of_all_tokens_at_once() -> None:
+    tokenizer: Any = Spaced()
+    grown = Continued(tokenizer, [0])
+    assert [grown.add(1), grown.add(2), grown.end()] == [" it is ", "", ""]
+    assert grown.text == " it is."
 
 
 REFUSED = {
