@@ -15,7 +15,7 @@ _PACKAGE = __name__.rpartition(".backends")[0]
 _NAMES = """
     add add_scalar argmax attention attention_scores attention_softmax attention_values cast clamp concat
     dequantize distinct div div_scalar embedding exp gather_slices gelu gelu_erf head_matmul layer_norm
-    matmul mul mul_scalar rdiv_scalar relu rms_norm rms_scale rope rsub_scalar scale sigmoid silu slice
+    matmul mul mul_scalar rdiv_scalar relu rms_norm rms_scale rope rsub_scalar sample scale sigmoid silu slice
     softmax softplus spread sqrt square_sum sub sum take tanh top_k
 """
 OF_A_SOCKET = ("collective.own_experts",)
@@ -36,11 +36,13 @@ def operations() -> Mapping[str, Operation]:
         numerics_attention,
         numerics_experts,
         numerics_routing,
+        numerics_sampling,
         numerics_stored,
     )  # all are there then
 
     found = numerics_attention.OPERATIONS | numerics_experts.OPERATIONS
-    return found | numerics_routing.OPERATIONS | numerics_stored.OPERATIONS
+    found |= numerics_routing.OPERATIONS | numerics_sampling.OPERATIONS
+    return found | numerics_stored.OPERATIONS
 
 
 @cache

@@ -253,6 +253,8 @@ class Target(Generic[M, P]):
     """What is checked of programs, one by one; None where the target does not say."""
     run: Callable[[P, RunOptions], Run] | None = None
     """Run a program with data, where that can be."""
+    context: Callable[[P], int | None] = lambda program: None
+    """Positions that a program has room for; None where there is no end, or the target does not say."""
     memory: Callable[[P], MemoryMap] | None = None
     """The map of a program's memory, where there is one."""
     floorplan: Callable[[P, Mapping[str, NetworkLoads]], Floorplan] | None = None

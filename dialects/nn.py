@@ -75,6 +75,8 @@ from .nn_routing import TopKOp as TopKOp
 from .nn_rows import WHOLE_ROW_OPERATIONS
 from .nn_rows import SoftmaxOp as SoftmaxOp
 from .nn_rows import SumOp as SumOp
+from .nn_sampling import SAMPLING_OPERATIONS
+from .nn_sampling import SampleOp as SampleOp
 from .nn_scalar import SCALAR_OPERATIONS
 from .nn_scalar import AddScalarOp as AddScalarOp
 from .nn_scalar import MulScalarOp as MulScalarOp
@@ -244,6 +246,7 @@ NN = Dialect(
         *SCALAR_OPERATIONS,
         *FUNCTION_OPERATIONS,
         *ELEMENT_OPERATIONS,
+        *SAMPLING_OPERATIONS,
         *VIEW_OPERATIONS,
         *WHOLE_ROW_OPERATIONS,
         *ROUTING_OPERATIONS,

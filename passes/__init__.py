@@ -7,6 +7,8 @@ tested by `tests/filecheck/passes/loop-kernels.mlir`. So a new pass is its file,
     sharding ─► outlining ─► looping ─► network ─► tiling ─► units ─► pacing, placing ─► memory ─► machine
     a socket's  kernels and  loops in   stages,    pieces    PMUs,    cycles, places,    addresses regions and
     part        calls        kernels    channels   of work   PCUs     depths, routes               commands
+
+Those of `decoding` change a model before all others: how its steps end.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from importlib import import_module
 from xdsl.passes import ModulePass
 
 PASSES: dict[str, str] = {
+    "sample-tokens": "decoding",
+    "observe-logits": "decoding",
     "shard-tensors": "sharding",
     "outline-kernels": "outlining",
     "merge-identical-kernels": "outlining",

@@ -13,13 +13,17 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_ori
 
 from .once import OnceBoolean, refuse_repeats
 from .streams import print_whole
-from .values import cut, not_negative, positive
+from .values import above_zero, cut, not_negative, positive, share
 
 T = TypeVar("T")
 Positive = Annotated[int, positive]
 """A number above zero; what reads it stands in the type."""
 Natural = Annotated[int, not_negative]
 """A number not below zero."""
+AboveZero = Annotated[float, above_zero]
+"""A number above zero that need not be whole."""
+Share = Annotated[float, share]
+"""A number above zero, and one at most."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -16,8 +16,31 @@ if TYPE_CHECKING:
     from .checking import Verdict
     from .reference import Difference
 
+LOGITS = "logits"
+"""What the host reads the logits of a step as."""
 MOST_VALUES = 1024
 """Larger tensors are printed without their elements."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row of the batch was given, and what was made behind it."""
+
+    given: tuple[int, ...]
+    """Tokens that it begins with."""
+    prompt: str | None
+    """The text that they were made of, if it was one."""
+    made: tuple[int, ...]
+    """Tokens behind them, with that at which the row ends."""
+    text: str | None
+    """The text of these; None where there is no tokenizer."""
+    stop: int | None
+    """The token at which it has ended; None where it goes on."""
+
+    @property
+    def shown(self) -> str:
+        """What was made: the text, or the tokens where there is none."""
+        return ",".join(map(str, self.made)) if self.text is None else self.text
 
 
 @dataclass(frozen=True)
@@ -37,6 +60,10 @@ class Executed:
     """The checkpoint that was read."""
     edited: tuple[str, ...] = ()
     """What of a saved program was edited since it was compiled."""
+    rows: tuple[Row, ...] = ()
+    """What was made behind a prompt, if one was given."""
+    logits: str | None = None
+    """The file in which the logits are, which the host has read."""
 
     @property
     def differences(self) -> Sequence[Difference] | None:
@@ -64,6 +91,21 @@ def ended_rows(steps: Sequence[Step]) -> list[int | None] | None:
     return ended
 
 
+def steps_document(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Calls as JSON has them."""
+    return [
+        {
+            "position": step.position,
+            "cycles": step.cycles,
+            "inputs": arrays_document(step.inputs),
+            "outputs": arrays_document(step.outputs),
+            "observed": [{"label": label} | array_document(value) for label, value in step.observed],
+            "made": step.made,
+        }
+        for step in steps
+    ]
+
+
 def arrays_document(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
     """Arrays by name, as JSON has them."""
     return {name: array_document(value) for name, value in arrays.items()}
@@ -89,6 +131,18 @@ def print_run(done: Executed, file: IO[str] | None = None) -> None:
         print(line, file=file)
 
 
+def print_made(done: Executed, *, is_said: bool) -> None:
+    """Print what was made behind a prompt, where it `is_said` not as it was made, and the notes."""
+    print("" if is_said else "\n".join(_made_lines(done)))
+    for line in run_notes(done):
+        print(line)
+
+
+def _made_lines(done: Executed) -> Iterator[str]:
+    for number, row in enumerate(done.rows):
+        yield f"row {number}: {row.shown}"
+
+
 def run_table(done: Executed) -> Table:
     """A row for each call."""
     columns = ["position", *(f"in: {name}" for name in done.names)]
@@ -105,6 +159,8 @@ def run_notes(done: Executed) -> Iterator[str]:
         yield f"ignored of the checkpoint: {_left(done.ignored)}"
     for step in steps:
         for label, value in step.observed:
+            if done.logits is not None and label == LOGITS:
+                continue
             yield f"position {step.position}: {label} = {_short(value)}"
     for row, position in enumerate(ended_rows(steps) or ()):
         where = "does not end" if position is None else f"ends at position {position}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,6 +85,11 @@ class ProgramInput:
 
 
 Input = ModuleInput | ProgramInput
+
+
+def copied(given: Input) -> Input:
+    """An input whose module may be changed; a program never is."""
+    return given if given.level == "program" else replace(given, module=given.module.clone())
 
 
 def read_input(

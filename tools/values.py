@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from ..dialects.vocabulary import HELP_MARK as HELP_MARK
@@ -130,6 +131,26 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds") from None
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is no time above 0")
+    return number
+
+
+def above_zero(text: str) -> float:
+    """A number above zero, for argparse."""
+    return _number_up_to(float("inf"), text, "a number above 0")
+
+
+def share(text: str) -> float:
+    """A number above zero and up to one, for argparse."""
+    return _number_up_to(1.0, text, "a number above 0, and 1 at most")
+
+
+def _number_up_to(most: float, text: str, wanted: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{cut(text, 80)}' is no number") from None
+    if not (0 < number <= most and isfinite(number)):
+        raise argparse.ArgumentTypeError(f"{text} is not {wanted}")
     return number
 
 

@@ -153,6 +153,7 @@ SN40L_TARGET = Target["Machine", "Program"](
         _static_checks, _late("emit", "emit_program"), _load_unchecked, _late("digests", "of_other_ir")
     ),
     run=_late("execution", "start_run"),
+    context=_late("positions", "context_length"),
     memory=_late("usage", "memory_map"),
     floorplan=_late("floorplan", "floorplan_of"),
     has_details=True,

@@ -25,6 +25,7 @@ from .rule import Rule as Rule
 from .rule import RuleError as RuleError
 from .rule import Spec as Spec
 from .rule import Tensor as Tensor
+from .sampling import SAMPLING
 from .stored import STORED
 from .views import VIEWS
 
@@ -37,6 +38,7 @@ RULES: Mapping[str, Rule] = {
     **PRODUCTS,
     **ROPE,
     **ROWS,
+    **SAMPLING,
     **STORED,
     **VIEWS,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..commands import time as time_command
 from ..compilation import Compiler, emit, saved_text, time_program
 from ..diagnostics import Diagnostic
 from ..driver import level_of
-from ..inputs import Input, ModuleInput
+from ..inputs import Input, ModuleInput, copied
 from ..lowering import check_reached
 from ..options import ComparisonOptions, CompilerOptions
 from ..pipelines import Passes, join_passes
@@ -24,7 +24,7 @@ from ..trust import edited_text, marked
 from ..values import HELP_MARK, InputError
 from ..variants import fastest
 from .errors import error_of, listening
-from .keywords import Path, filled, window_text
+from .keywords import Path, filled, token_texts, window_text
 from .results import Comparison, Memory, Page, RunResult, TimeResult, comparison_of
 
 TEXT = "<text>"
@@ -158,6 +158,12 @@ class Compilation:
         self,
         *,
         steps: int = 1,
+        prompt: str | Sequence[str] = (),
+        tokens: Sequence[int] | Sequence[Sequence[int]] = (),
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        logits: Path | None = None,
         weights: Path | None = None,
         ignore: str | tuple[str, ...] = (),
         seed: int = 0,
@@ -167,21 +173,31 @@ class Compilation:
     ) -> RunResult:
         """Run decode steps in numbers, from position 0 on, as `kl run` does; the keywords are its options.
 
-        `ignore` is for tensors of `weights`. What `check` finds, of the input or of another `model`, is in
-        the result.
+        A `prompt`, or its `tokens`, is that of a batch of one row, or of each row. `ignore` is for tensors of
+        `weights`. What `check` finds, of the input or of another `model`, is in the result.
 
         Raises: Error for a value that an option does not take, and where the program cannot run.
         """
         keywords = {"steps": steps, "weights": weights, "seed": seed, "check": check, "model": model}
+        keywords |= {"prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p}
         with self._listening() as remarks:
             given, options = self._reading(weights, ignore)
-            whole = keywords | {"orchestration": orchestration}
+            whole = keywords | {"orchestration": orchestration, "logits": logits}
+            whole |= {"tokens": token_texts(tokens)}
             command = filled(run_command.Command, whole, compiler=options)
-            other = run_command.wanted_model(command, self.compiler)
-            standard = run_command.standard_of(command, self.compiler, given, self.choice, other)
-            done = run_command.execute(command, given, self._emitted(), standard, other)
+            given, program = self._changed(command, given)
+            wanted = run_command.wanted_of(command, self.compiler, given, self.choice)
+            done = run_command.execute(command, given, program, wanted)
             document = run_command.document(command, done)
         return RunResult(done, document, (*self.remarks, *remarks))
+
+    def _changed(self, command: run_command.Command, given: Input) -> tuple[Input, Any]:
+        """The input and its program where steps end as the command says: compiled anew if need be."""
+        if not command.changes_model:
+            return given, self._emitted()
+        given = copied(given)
+        run_command.change(command, self.compiler, given)
+        return given, self.compiler.program(copied(given), self.choice)
 
     def _reading(self, weights: Path | None, ignore: str | tuple[str, ...]) -> tuple[Input, CompilerOptions]:
         """The input and its options where weights come from elsewhere, with what is left out of these."""

@@ -125,6 +125,22 @@ def window_text(window: object) -> str | None:
     return f"{window[0]}:{window[1]}"
 
 
+def token_texts(tokens: object) -> tuple[str, ...]:
+    """Tokens of a row, or of several, as a command line has them.
+
+    Raises: InputError for anything else.
+    """
+    rows = list(tokens) if isinstance(tokens, Iterable) and not isinstance(tokens, str) else [tokens]
+    rows = [rows] if rows and not any(isinstance(row, Iterable) for row in rows) else rows
+    texts: list[str] = []
+    for row in rows:
+        ids = list(row) if isinstance(row, Iterable) and not isinstance(row, str) else [row]
+        if not all(isinstance(one, Integral) and _is_no_truth_value(one) for one in ids):
+            raise InputError(f"tokens is {tokens!r}{HELP_MARK}it takes integers, or integers for each row")
+        texts.append(",".join(map(str, ids)))
+    return tuple(texts)
+
+
 def check_known(function: str, keywords: Mapping[str, object], known: type) -> None:
     """Raises: TypeError for a keyword that is none of a dictionary's type."""
     names = known.__annotations__
@@ -150,8 +166,11 @@ def _value(name: str, hint: Any, value: Any) -> object:
     if str in parts:  # True stands for a flag without its value, which no keyword is
         parts = tuple(part for part in parts if part is not bool)
     for part in parts:
-        if get_origin(part) is Annotated and isinstance(value, Integral) and _is_no_truth_value(value):
-            return _read(name, part.__metadata__[0], str(int(value)))
+        if get_origin(part) is Annotated and _is_no_truth_value(value):
+            if get_args(part)[0] is float and isinstance(value, Real):
+                return _read(name, part.__metadata__[0], repr(float(value)))
+            if isinstance(value, Integral):
+                return _read(name, part.__metadata__[0], str(int(value)))
         if get_origin(part) is Literal and value in get_args(part):
             return value
         if part is bool and isinstance(value, bool):
@@ -166,7 +185,7 @@ def _value(name: str, hint: Any, value: Any) -> object:
 def _words(part: Any) -> str:
     """What a part of a type stands for."""
     if get_origin(part) is Annotated:
-        return "an integer"
+        return "a number" if get_args(part)[0] is float else "an integer"
     if get_origin(part) is Literal:
         return ", ".join(map(repr, get_args(part)))
     return {bool: "True, False", str: "a text"}.get(part, "")

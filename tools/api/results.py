@@ -126,6 +126,17 @@ class RunResult:
         return {name: [step.outputs[name] for step in self.steps] for name in self.steps[0].outputs}
 
     @property
+    def made(self) -> Sequence[Sequence[int]]:
+        """Per row of the batch the tokens behind a prompt; nothing without one."""
+        return [row.made for row in self.executed.rows]
+
+    @property
+    def text(self) -> str | Sequence[str] | None:
+        """What was made behind a prompt; of each row where there are several. None without a tokenizer."""
+        texts = [row.text for row in self.executed.rows if row.text is not None]
+        return texts[0] if len(texts) == 1 else texts or None
+
+    @property
     def differences(self) -> Sequence[Difference] | None:
         """Where the steps differ from the reference; None where that was not asked for."""
         return self.executed.differences

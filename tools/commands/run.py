@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...backends.runs import Run, RunOptions, Step
 from ...backends.targets import Choice, TimeOptions
 from ...dialects.vocabulary import Orchestration
 from ..command_line import Natural, Positive, option
-from ..executed import Executed, array_document, arrays_document, ended_rows, print_run
+from ..executed import Executed, ended_rows, print_made, print_run, steps_document
 from ..options import JSON_VERSION, CompilerOptions, orchestration_option
+from ..prompt_options import PromptOptions
 from ..terminal import print_json, progress
 from ..values import HELP_MARK, InputError
 
@@ -18,9 +22,10 @@ if TYPE_CHECKING:
     from ..checking import Standard
     from ..compilation import Compiler
     from ..inputs import Input, ModuleInput
+    from ..prompts import Generation, Prompt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """What a command line of `kl run` says."""
 
@@ -30,8 +35,13 @@ class Command:
         "a .safetensors file, an index or a folder (default: those of a published model, else random)",
         metavar="PATH",
     )
-    seed: Natural = option("seed of the random weights and of the first token (default: 0)", default=0)
-    steps: Positive = option("decode steps, from position 0 on (default: 1)", default=1)
+    seed: Natural = option(
+        "seed of the random weights, of the first token, and of drawing tokens (default: 0)", default=0
+    )
+    steps: Positive = option(
+        "decode steps, from position 0 on; behind a prompt, tokens that are made (default: 1)", default=1
+    )
+    prompts: PromptOptions
     check: bool = option(
         "compare outputs and states with the reference; exit with 1 where they differ", default=False
     )
@@ -40,6 +50,21 @@ class Command:
         " inputs and facts; --param is for both, as far as both have parameters",
         metavar="MODEL",
     )
+
+    @property
+    def changes_model(self) -> bool:
+        """Whether the steps of the model end in another way than it says."""
+        return self.prompts.samples or self.prompts.logits is not None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What steps go on from, and what they are held against."""
+
+    prompt: Prompt | None = None
+    model: ModuleInput | None = None
+    """Of `--model`: the weights are by default its own."""
+    standard: Standard | None = None
 
 
 def run(command: Command) -> int:
@@ -50,16 +75,62 @@ def run(command: Command) -> int:
     compiler = Compiler.of(command.compiler)
     elsewhere, lenient = command.weights is not None, command.model is not None
     given = compiler.read(elsewhere=elsewhere or lenient, lenient=lenient)
-    model = wanted_model(command, compiler)
+    change(command, compiler, given)
     choice = choose(compiler, given, TimeOptions(orchestration=command.orchestration))
-    standard = standard_of(command, compiler, given, choice, model)
+    wanted = wanted_of(command, compiler, given, choice)
     program = compiler.program(given, choice)
-    done = execute(command, given, program, standard, model)
+    streams = wanted.prompt is not None and len(wanted.prompt.rows) == 1 and not command.compiler.json
+    done = execute(command, given, program, wanted, _say if streams else None)
     if command.compiler.json:
         print_json(document(command, done))
+    elif wanted.prompt is not None:
+        print_made(done, is_said=streams)
     else:
         print_run(done)
     return 0 if done.verdict is None or done.verdict.equal else 1
+
+
+def _say(piece: str) -> None:
+    print(piece, end="", flush=True)
+
+
+def change(command: Command, compiler: Compiler, given: Input) -> None:
+    """Change in place how the steps of an input end, which is not lowered yet.
+
+    Raises: InputError, PassFailedException where they cannot be changed.
+    """
+    if not command.changes_model:
+        return
+    from ..decoding import change_decoding
+
+    steps = command.compiler.mapping.steps_per_call
+    change_decoding(compiler.ctx, command.prompts, given, command.seed, steps)
+
+
+def wanted_of(command: Command, compiler: Compiler, given: Input, choice: Choice) -> Wanted:
+    """What a command line wants of an input, which is not lowered yet.
+
+    Raises: InputError for what is no prompt of it, and nothing to compare with; ParseError, OSError.
+    """
+    prompt, model = wanted_prompt(command, given), wanted_model(command, compiler)
+    return Wanted(prompt, model, standard_of(command, compiler, given, choice, model))
+
+
+def wanted_prompt(command: Command, given: Input) -> Prompt | None:
+    """What the rows of a batch begin with, if that is said; files beside weights come before the model's.
+
+    Raises: InputError for what is no prompt of the input, which is not lowered yet; OSError.
+    """
+    if not command.prompts.prompt and not command.prompts.tokens:
+        return None
+    from ..prompts import check_vocabulary, prompt_of
+
+    model = command.compiler.model.input if command.model is None else command.model
+    paths = [Path(one) for one in (command.weights, model) if one is not None]
+    folders = [one if one.is_dir() else one.parent for one in paths if one.exists()]
+    prompt = prompt_of(command.prompts, folders)
+    check_vocabulary(given, prompt)
+    return prompt
 
 
 def wanted_model(command: Command, compiler: Compiler) -> ModuleInput | None:
@@ -73,7 +144,9 @@ def wanted_model(command: Command, compiler: Compiler) -> ModuleInput | None:
         raise InputError(f"--model says what --check compares with{HELP_MARK}give --check, too")
     from ..checking import read_model
 
-    return read_model(compiler, command.model, elsewhere=command.weights is not None)
+    model = read_model(compiler, command.model, elsewhere=command.weights is not None)
+    change(command, compiler, model)
+    return model
 
 
 def standard_of(
@@ -95,46 +168,67 @@ def standard_of(
 
 
 def execute(
-    command: Command,
-    given: Input,
-    program: Any,
-    standard: Standard | None,
-    model: ModuleInput | None = None,
+    command: Command, given: Input, program: Any, wanted: Wanted, say: Callable[[str], None] | None = None
 ) -> Executed:
-    """Run a program of an input beside a standard, if one is wanted; weights are by default the model's.
+    """Run a program of an input, beside a standard if one is wanted; `say` takes what is made as it comes.
 
     Raises: InputError, TargetError for what cannot be run.
     """
     from ..inputs import naming
 
-    calls = _calls(command, program.steps)
-    options = _options(command, given if model is None else model)
+    calls = _calls(command, given, program, wanted.prompt)
+    options = _options(command, given if wanted.model is None else wanted.model, calls * program.steps)
     with naming(given.path):
         started = _start(given, program, options)
-    judge = None if standard is None else standard.judge(started, program.steps, options)
+    made = _generation(wanted.prompt, started, say)
+    judge = None if wanted.standard is None else wanted.standard.judge(started, program.steps, options)
     first = () if judge is None else judge.first_inputs(command.seed)
     done: list[Step] = []
-    with progress(f"running {program.name}") as advance, naming(given.path):
-        for step in started.steps(calls, advance, first):
+    display = progress(f"running {program.name}") if say is None else nullcontext(lambda done, of: None)
+    with display as advance, naming(given.path):
+        for step in started.steps(calls, advance, first if made is None else made.given):
             done.append(step)
             if judge is not None:
                 judge.look(step)
+            if made is not None and made.look(step):
+                break
+    if (logits := command.prompts.logits) is not None:
+        from ..decoding import write_logits
+
+        write_logits(logits, done)
     names = [name for name in started.inputs if name not in started.position_inputs(0)]
     verdict = None if judge is None else judge.verdict
-    edited = given.provenance.edited
-    return Executed(program, done, names, started.ignored, verdict, options.weights, edited)
+    edited, rows = given.provenance.edited, () if made is None else made.end()
+    return Executed(program, done, names, started.ignored, verdict, options.weights, edited, rows, logits)
 
 
-def _calls(command: Command, steps: int) -> int:
-    """How many calls of so many steps are asked for.
+def _generation(prompt: Prompt | None, started: Run, say: Callable[[str], None] | None) -> Generation | None:
+    """Raises: InputError for a prompt that does not fit what the run takes."""
+    if prompt is None:
+        return None
+    from ..prompts import Generation
 
-    Raises: InputError where that is no whole number.
+    return Generation(prompt, started, say or (lambda piece: None))
+
+
+def _calls(command: Command, given: Input, program: Any, prompt: Prompt | None) -> int:
+    """How many calls are asked for.
+
+    Raises: InputError where that is no whole number, and for a prompt that leaves no room.
     """
-    calls, rest = divmod(command.steps, steps)
+    count = command.steps if prompt is None else prompt.steps(command.steps, program.steps)
+    calls, rest = divmod(count, program.steps)
     if rest:
         raise InputError(
-            f"{command.steps} steps are asked for, a call makes {steps}{HELP_MARK}"
+            f"{count} steps are asked for, a call makes {program.steps}{HELP_MARK}"
             "--steps is a multiple of --steps-per-call"
+        )
+    room = given.target.context(program)
+    if prompt is not None and room is not None and count > room:
+        raise InputError(
+            f"the prompt has {prompt.length} tokens, and {command.steps} are to be made: {count} steps, and"
+            f" {program.name} has room for {room} positions{HELP_MARK}give fewer --steps or a shorter prompt;"
+            " a model's parameters can be changed: --param context=8192"
         )
     return calls
 
@@ -149,8 +243,8 @@ def _start(given: Input, program: Any, options: RunOptions) -> Run:
     return given.target.run(program, options)
 
 
-def _options(command: Command, given: Input) -> RunOptions:
-    """What steps begin with; a published model has weights of its own.
+def _options(command: Command, given: Input, steps: int) -> RunOptions:
+    """What so many steps begin with; a published model has weights of its own.
 
     Raises: InputError where there is nothing to ignore.
     """
@@ -159,7 +253,7 @@ def _options(command: Command, given: Input) -> RunOptions:
         from ..sources import report_notes
 
         report_notes(["no .safetensors: the weights are random"])
-    return RunOptions(command.steps, weights, command.seed, command.orchestration, ignore)
+    return RunOptions(steps, weights, command.seed, command.orchestration, ignore)
 
 
 def _weights(command: Command, given: Input) -> tuple[str | None, tuple[str, ...]]:
@@ -187,17 +281,9 @@ def document(command: Command, done: Executed) -> dict[str, Any]:
         "weights": done.weights,
         "ignored": [*done.ignored],
         "orchestration": command.orchestration,
-        "steps": [
-            {
-                "position": step.position,
-                "cycles": step.cycles,
-                "inputs": arrays_document(step.inputs),
-                "outputs": arrays_document(step.outputs),
-                "observed": [{"label": label} | array_document(value) for label, value in step.observed],
-                "made": step.made,
-            }
-            for step in done.steps
-        ],
+        "steps": steps_document(done.steps),
+        "logits": done.logits,
+        "prompts": [asdict(row) for row in done.rows] or None,
         "stop_token": done.steps[0].stop_token,
         "ended": ended_rows(done.steps),
         "edited": [*done.edited],

@@ -1,0 +1,1 @@
+"""How the end of a decode step is changed, where its logits become tokens."""
