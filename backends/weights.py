@@ -76,6 +76,11 @@ class WholeArrays(Mapping[str, Array]):
         return len(self.slices)
 
 
+def in_slices(weights: Mapping[str, Array]) -> Mapping[str, Array | tuple[Array, ...]]:
+    """Weights by name, without a copy: in slices where whole ones would have to be made of them."""
+    return weights.slices if isinstance(weights, WholeArrays) else weights
+
+
 def seeded_weights(specs: Iterable[WeightSpec], seed: int) -> Weights:
     """The weights of `random_weights`, those that are transposed as a checkpoint would have them."""
     specs = tuple(specs)
