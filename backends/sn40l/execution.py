@@ -63,8 +63,8 @@ class Executor:
     """A program in the memories of its sockets with its weights; states stay from step to step."""
 
     def __init__(self, program: Program, weights: Mapping[str, Array], orchestration: str = "hardware"):
-        """Place the weights, by region name: whole ones, of which each socket gets its part; they are not copied
-        and stay as they are. States are zeros.
+        """Place the weights, by region name: whole ones, of which each socket gets its part. They are not
+        copied, so they have to stay as they are. States are zeros.
 
         Raises: ProgramError if the program is inconsistent. ExecutionError if a weight is missing or does not
             fit its region.

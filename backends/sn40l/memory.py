@@ -77,7 +77,7 @@ class ByteStore:
             shape, strides = (*layout.shape, layout.element_bytes), (*layout.strides, 1)
             yield as_strided(block[start:], shape, strides)
         elif self._slices.touches(low, high):
-            view = self._slices.view(address, layout)
+            view = self.view_of_slice(address, layout)
             if view is not None:
                 yield view
             for start, part in parts_of(layout) if view is None else ():
@@ -87,6 +87,10 @@ class ByteStore:
                 for index, first, last in self.spans.pieces(start, end):
                     origin = self.spans.starts[index]
                     yield self.blocks[index][first - origin : last - origin]
+
+    def view_of_slice(self, address: int, layout: Layout) -> Array | None:
+        """A tile of a slice, where there is a view of just it: of its words, or of bytes."""
+        return self._slices.view(address, layout)
 
 
 FORMATS: Mapping[int, Literal["B", "H", "I", "Q"]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -245,9 +249,15 @@ class Data:
         self._store = ByteStore(Spans(span for span in own if span[0] < span[1]), slices)
 
     def read(self, address: int, layout: Layout, tile: TensorSpec) -> Array:
-        """A copy of a tile; the caller has made sure that all its bytes lie in regions."""
+        """A tile that is not to be written: a view of a weight, or a copy.
+
+        The caller has made sure that all its bytes lie in regions.
+        """
         import numpy as np
 
+        view = self._store.view_of_slice(address, layout)
+        if view is not None and view.shape == tile.shape and view.itemsize == tile.element_bytes:
+            return view.view(tile.numpy_dtype)
         views = [view.flatten().view(np.uint8) for view in self._store.views(address, layout)]
         content = views[0] if len(views) == 1 else np.concatenate(views)
         return content.view(tile.numpy_dtype).reshape(tile.shape)
@@ -264,7 +274,9 @@ class Data:
 
     def read_region(self, region: Region) -> Array:
         """A copy of the tensor in a region."""
-        return self.read(region.address, _layout(region), region.tensor)
+        import numpy as np
+
+        return np.array(self.read(region.address, _layout(region), region.tensor), order="C")
 
     def write_region(self, region: Region, value: Array) -> None:
         """Fill a region; the value has its shape and type."""
