@@ -21,7 +21,7 @@ from .positions import check_position, input_regions, position_inputs
 from .program import Program, Region
 from .report import Report
 from .signature import signature_of, smallest_table, weight_specs
-from .weight_parts import check_value, value_of, weight_slices
+from .weight_slices import check_value, value_of, weight_slices
 
 
 @contextmanager

@@ -59,10 +59,9 @@ class ChannelRun:
         self.arrived = 0
         self.released = 0
         self.tags = [EMPTY] * channel.depth
-        self.slots: list[Array] | None = None
+        tile = channel.tile if with_data else None
+        self.slots = None if tile is None else [tile.zeros()] * channel.depth
         """The tile that came last into each; nobody writes it, so it may be a view of a weight."""
-        if with_data and channel.tile is not None:
-            self.slots = [channel.tile.zeros()] * channel.depth
         self.producer: UnitRun
         self.consumer: UnitRun
 
