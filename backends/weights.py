@@ -39,9 +39,9 @@ class Weights:
     """Of a stack one array a layer, else one: each of the weight's `layer_shape`, and never written.
 
     Each is C-ordered, or C-ordered with its last two dimensions swapped: so are those of a transposed weight,
-    which lie as a checkpoint has them, but for constants and what several tensors pack. Where a checkpoint has
-    the very numbers it is a view of the mapped file, which must stay as it is: one cut short meanwhile ends
-    the process.
+    which lie as a checkpoint has them, but for constants and what several tensors pack. Where a checkpoint
+    has the very numbers it is a view of the mapped file, which must stay as it is: one cut short meanwhile
+    ends the process.
     """
     stacks: frozenset[str] = frozenset()
     """The names of the stacks."""
