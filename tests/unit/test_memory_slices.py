@@ -11,9 +11,11 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from kl.backends.sn40l.address import Layout, packed
+from kl.backends.sn40l.errors import ExecutionError
 from kl.backends.sn40l.execution import Executor
 from kl.backends.sn40l.memory import ByteStore, Data, Spans
-from kl.backends.sn40l.weight_slices import SliceStore
+from kl.backends.sn40l.program import Region
+from kl.backends.sn40l.weight_slices import SliceStore, weight_slices
 from kl.backends.tensors import Array, TensorSpec
 from kl.backends.weights import WholeArrays
 
@@ -130,3 +132,44 @@ def test_bytes_behind_a_weight_are_zeros(network: Any) -> None:
     data = Data(replace(program, regions=(region,)), {"w": (np.ones(4, np.float32),)})
     tile = data.read(region.address, packed((6,), 4), TensorSpec((6,), "f32"))
     assert tile.tolist() == [1, 1, 1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("axis", "shape", "rest"),
+    [
+        (None, (4, 6, 8), {}),
+        (0, (2, 6, 8), {}),
+        (1, (4, 3, 8), {}),
+        (2, (4, 6, 4), {}),
+        (1, (4, 4, 8), {"shard_runs": (3, 1, 3, 1)}),
+        (1, (4, 6, 8), {"shard_repeats": 2}),
+    ],
+)
+def test_sockets_have_the_same_parts_of_layers_as_of_the_whole(
+    axis: int | None, shape: tuple[int, ...], rest: dict[str, Any]
+) -> None:
+    tensor = TensorSpec(shape, "f32")
+    split = {"shard_axis": axis, "shard_parts": 1 if axis is None else 2, **rest}
+    region = Region("w", "weight", "hbm", 0, tensor.size_bytes, tensor, stacked=True, **split)
+    whole = np.arange(4 * 6 * 8, dtype=np.float32).reshape(4, 6, 8)
+    layers = tuple(np.ascontiguousarray(layer.T).T for layer in whole)
+    of_whole, of_layers = (weight_slices(region, {"w": one}, 4) for one in (whole, layers))
+    for (wanted,), slices in zip(of_whole, of_layers, strict=True):
+        assert wanted.shape == shape
+        assert np.array_equal(np.concatenate(slices).reshape(shape), wanted)
+        if axis != 0 and not rest:
+            assert all(np.shares_memory(one, layer) for one, layer in zip(slices, layers, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ((np.zeros((6, 8), np.float32),) * 3, "a tensor<4x6x8xf32>, 3 layers are given"),
+        ((np.zeros((6, 8), np.float16),) * 4, r"a tensor<6x8xf32>, the value given is float16\[6, 8\]"),
+    ],
+)
+def test_layers_that_do_not_fit_are_refused(layers: tuple[Array, ...], message: str) -> None:
+    tensor = TensorSpec((4, 6, 8), "f32")
+    region = Region("w", "weight", "hbm", 0, tensor.size_bytes, tensor, stacked=True)
+    with pytest.raises(ExecutionError, match=message):
+        weight_slices(region, {"w": layers}, 1)
