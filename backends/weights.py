@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from math import sqrt
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..dialects.stored_formats import SUFFIXES, ZEROS
 from ..dialects.vocabulary import STORED_FLOATS as FLOATS
@@ -16,15 +17,16 @@ from .checkpoints import read_checkpoint
 from .packed_weights import as_matrix, of_tensors, packed_tensors
 from .parts import Part as Part
 from .parts import Parts
-from .random_weights import constant_layers, random_layers
-from .random_weights import random_weights as random_weights
 from .safetensors import StoredTensor
-from .stored_weights import shares_scale
-from .tensors import Array
+from .stored_weights import random_part, shares_scale
+from .tensors import Array, TensorSpec, in_pieces, rounded
 from .unread import check_read, note_read
 from .weight_layers import WeightError as WeightError
 from .weight_layers import kept, layer_of, packed_layer, parts_of_tensor, shape_on_disk_of, wanted_shape
 from .weight_specs import WeightSpec as WeightSpec
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 T = TypeVar("T")
 
@@ -36,9 +38,10 @@ class Weights:
     slices: Mapping[str, tuple[Array, ...]]
     """Of a stack one array a layer, else one: each of the weight's `layer_shape`, and never written.
 
-    Each is C-ordered; that of a transposed weight may be C-ordered but for its last two dimensions, which are
-    swapped, as a checkpoint has it. Where a checkpoint has the very numbers it is a view of the mapped file,
-    which must stay as it is: one cut short meanwhile ends the process.
+    Each is C-ordered, or C-ordered with its last two dimensions swapped: so are those of a transposed weight,
+    which lie as a checkpoint has them, but for constants and what several tensors pack. Where a checkpoint
+    has the very numbers it is a view of the mapped file, which must stay as it is: one cut short meanwhile
+    ends the process.
     """
     stacks: frozenset[str] = frozenset()
     """The names of the stacks."""
@@ -51,7 +54,7 @@ class Weights:
         return WholeArrays(self.slices, self.stacks)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WholeArrays(Mapping[str, Array]):
     """Whole weights by name; one that is no view of its only slice is made of its slices each time."""
 
@@ -76,10 +79,71 @@ class WholeArrays(Mapping[str, Array]):
         return len(self.slices)
 
 
+def in_slices(weights: Mapping[str, Array]) -> Mapping[str, Array | tuple[Array, ...]]:
+    """Weights by name, without a copy: in slices where whole ones would have to be made of them."""
+    return weights.slices if isinstance(weights, WholeArrays) else weights
+
+
+def random_weights(specs: Iterable[WeightSpec], seed: int) -> dict[str, Array]:
+    """Normal numbers that keep activations near 1: deviation fan-in^-1/2; vectors (norms) around 1.
+
+    A weight depends on its name and shape and the seed alone, and the first layers of a stack not on
+    how many follow. Constants have their own numbers.
+    """
+    return {spec.name: _whole(spec, _random_layers(spec, seed)) for spec in specs}
+
+
+def _random_layers(spec: WeightSpec, seed: int) -> Iterator[Array]:
+    """The layers of a random weight, in order, or the whole one: new arrays, C-ordered."""
+    import numpy as np
+
+    if spec.values is not None:
+        yield from _constant_layers(spec)
+        return
+    rng = np.random.default_rng([seed, *spec.name.encode()])
+    layers = spec.tensor.shape[0] if spec.stacked else 1
+    if spec.stored is not None:
+        yield from random_part(spec.stored, TensorSpec(spec.layer_shape, spec.tensor.dtype), layers, rng)
+        return
+    for _ in range(layers):
+        yield _normal(TensorSpec(spec.layer_shape, spec.tensor.dtype), rng)
+
+
+def _constant_layers(spec: WeightSpec) -> Iterator[Array]:
+    """The layers of a constant, or the whole one, C-ordered."""
+    import numpy as np
+
+    assert spec.values is not None, f"{spec.name} is no constant"
+    whole = rounded(np.array(spec.values, np.float64).reshape(spec.tensor.shape), spec.tensor.dtype)
+    yield from (whole[layer, ...] for layer in range(len(whole))) if spec.stacked else (whole,)
+
+
+def _normal(layer: TensorSpec, rng: Generator) -> Array:
+    import numpy as np
+
+    def make(count: int) -> Array:
+        numbers = rng.standard_normal(count, np.float32)
+        shape = layer.shape
+        numbers = numbers / sqrt(shape[-2]) if len(shape) > 1 else 1 + numbers / 8
+        return rounded(numbers, layer.dtype)
+
+    return in_pieces(layer, make)
+
+
+def _whole(spec: WeightSpec, layers: Iterable[Array]) -> Array:
+    if not spec.stacked:
+        (whole,) = layers
+        return whole
+    stack = spec.tensor.zeros()
+    for number, layer in enumerate(layers):
+        stack[number] = layer
+    return stack
+
+
 def seeded_weights(specs: Iterable[WeightSpec], seed: int) -> Weights:
     """The weights of `random_weights`, those that are transposed as a checkpoint would have them."""
     specs = tuple(specs)
-    slices = {spec.name: tuple(kept(spec, layer) for layer in random_layers(spec, seed)) for spec in specs}
+    slices = {spec.name: tuple(kept(spec, layer) for layer in _random_layers(spec, seed)) for spec in specs}
     return Weights(slices, _stacks(specs))
 
 
@@ -178,7 +242,7 @@ def _load(
 ) -> Iterator[Array]:
     """The slices of a weight whose tensors fit; `names` are those of all weights, `files` are mapped."""
     if spec.values is not None:
-        yield from (kept(spec, layer) for layer in constant_layers(spec))
+        yield from (kept(spec, layer) for layer in _constant_layers(spec))
     elif spec.stored is not None and spec.stored.layout:
         base = spec.name.removesuffix(SUFFIXES[spec.stored.part])
         has_zeros = f"{base}{SUFFIXES[ZEROS]}" in names

@@ -26,8 +26,9 @@ from ..collectives import shards
 from ..numerics import Operation as Meaning
 from ..specs import attributes_of, runs_of, spec_of_whole, tensor_spec, weight_specs
 from ..tensors import Array, TensorSpec
+from ..weights import in_slices
 from .evaluator import Evaluator
-from .values import InterpretationError, Rows, SocketValues, after_step, fail, same_on_all
+from .values import InterpretationError, Layers, Rows, SocketValues, after_step, fail, same_on_all
 
 __all__ = [
     "InterpretationError",
@@ -64,8 +65,9 @@ class Interpreter:
         self, module: ModuleOp, weights: Mapping[str, Array], operations: Mapping[str, Meaning] | None = None
     ):
         self.sockets = sockets_of(module) if _is_sharded(module) else 1
+        given = in_slices(weights)
         self._weights = {
-            op.sym_name.data: _parts_of_weight(op, weights, self.sockets)
+            op.sym_name.data: _parts_of_weight(op, given, self.sockets)
             for op in module.ops
             if isinstance(op, WeightOp)
         }
@@ -148,26 +150,39 @@ def _spec_of_state(op: StateOp) -> TensorSpec:
         fail(op, str(error))
 
 
-def _parts_of_weight(op: WeightOp, weights: Mapping[str, Array], sockets: int) -> SocketValues:
-    """What each socket has of a weight: its part, or all of it."""
+def _parts_of_weight(
+    op: WeightOp, weights: Mapping[str, Array | tuple[Array, ...]], sockets: int
+) -> SocketValues:
+    """What each socket has of a weight: its part, or all of it; of a stack of layers those of each."""
     try:
-        whole = _checked_weight(op, spec_of_whole(op), weights)
-        if op.shard_axis is None or op.shard_parts is None:
-            return [whole] * sockets
-        axis, parts = op.shard_axis.value.data, op.shard_parts.value.data
-        return shards(whole, axis, parts, sockets, runs_of(op), op.repeats)
+        value, axis = _checked_weight(op, spec_of_whole(op), weights), op.shard_axis
+        if axis is None or op.shard_parts is None:
+            return [value] * sockets
+        split = op.shard_parts.value.data, sockets, runs_of(op), op.repeats
+        if not isinstance(value, Layers):
+            return shards(value, axis.value.data, *split)
+        if axis.value.data == 0:
+            return shards(np.stack(value), 0, *split)
+        return [*map(Layers, zip(*(shards(one, axis.value.data - 1, *split) for one in value), strict=True))]
     except ValueError as error:
         fail(op, f"weight @{op.sym_name.data}: {error}")
 
 
-def _checked_weight(op: WeightOp, spec: TensorSpec, weights: Mapping[str, Array]) -> Array:
+def _checked_weight(
+    op: WeightOp, spec: TensorSpec, weights: Mapping[str, Array | tuple[Array, ...]]
+) -> Array | Layers:
     name = op.sym_name.data
     if name not in weights:
         fail(op, f"no value is given for weight @{name}")
-    array = weights[name]
-    if not spec.fits(array):
-        fail(op, f"weight @{name} is {array.dtype} of shape {array.shape}, not a {spec}")
-    return array
+    given = weights[name]
+    slices = given if isinstance(given, tuple) else (given,)
+    if len(slices) == 1 and spec.fits(slices[0]):
+        return slices[0]
+    layer = TensorSpec(spec.shape[1:], spec.dtype)
+    if isinstance(given, tuple) and (len(given), *layer.shape) == spec.shape and all(map(layer.fits, given)):
+        return Layers(given)
+    shape = slices[0].shape if given is slices[0] else (len(slices), *slices[0].shape)
+    fail(op, f"weight @{name} is {slices[0].dtype} of shape {shape}, not a {spec}")
 
 
 def _symbols(module: ModuleOp) -> dict[str, Operation]:

@@ -26,6 +26,7 @@ from .values import (
     arrays_of,
     counter_at,
     fail,
+    in_one,
     same_on_all,
     slices_of,
     windows_of,
@@ -196,7 +197,7 @@ class Evaluator:
 
 def _arrays(op: Operation, operands: Sequence[SocketValues], socket: int) -> list[Array]:
     """The operands of an operation on one socket."""
-    values = [value[socket] for value in operands]
+    values = [in_one(value[socket]) for value in operands]
     arrays = [value for value in values if not isinstance(value, tuple)]
     if len(arrays) < len(operands):
         fail(op, f"{op.name} works on a whole stack; it can only be sliced")

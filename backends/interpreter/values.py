@@ -27,6 +27,13 @@ def fail(op: Operation, message: str) -> NoReturn:
 Value: TypeAlias = "Array | tuple[Value, ...]"
 """An array, or a stack of separate ones: `kernel.stack` must not copy what is written in place."""
 
+
+class Layers(tuple[Array, ...]):
+    """A stack of separate arrays that nobody writes, as a weight has its layers: it can be made one array."""
+
+    __slots__ = ()
+
+
 SocketValues: TypeAlias = "Sequence[Value]"
 """What a value is on each socket; all sockets run the same operation at once."""
 
@@ -38,7 +45,13 @@ def slices_of(stacks: SocketValues, index: int) -> SocketValues:
 
 def windows_of(stacks: SocketValues, first: int, length: int) -> SocketValues:
     """Consecutive parts of a stack on each socket, as a stack of views."""
-    return [stack[first : first + length] for stack in stacks]
+    part = slice(first, first + length)
+    return [Layers(stack[part]) if isinstance(stack, Layers) else stack[part] for stack in stacks]
+
+
+def in_one(value: Value) -> Value:
+    """A value as one array, if nobody writes it."""
+    return np.stack(value) if isinstance(value, Layers) else value
 
 
 def counter_at(first: SocketValues, step: int) -> SocketValues:
@@ -47,8 +60,8 @@ def counter_at(first: SocketValues, step: int) -> SocketValues:
 
 
 def arrays_of(values: SocketValues) -> list[Array]:
-    """Values of which none is a stack: those are only read slice by slice."""
-    arrays = [value for value in values if not isinstance(value, tuple)]
+    """Values of which none is a stack that is written: those are only read slice by slice."""
+    arrays = [value for value in map(in_one, values) if not isinstance(value, tuple)]
     assert len(arrays) == len(values), "a stream or a stage works on one tensor at a time"
     return arrays
 

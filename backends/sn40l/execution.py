@@ -12,7 +12,7 @@ from ..safetensors import CheckpointError
 from ..signatures import Signature
 from ..targets import TargetError
 from ..tensors import Array
-from ..weights import Weights, load_weights, seeded_weights
+from ..weights import Weights, in_slices, load_weights, seeded_weights
 from .check import check_structure
 from .errors import ExecutionError, ProgramError
 from .launch import Progress, StepRun
@@ -21,6 +21,7 @@ from .positions import check_position, input_regions
 from .program import Program, Region
 from .report import Report
 from .signature import signature_of, smallest_table, weight_specs
+from .weight_slices import check_value, value_of, weight_slices
 
 
 @contextmanager
@@ -62,17 +63,28 @@ class Executor:
     """A program in the memories of its sockets with its weights; states stay from step to step."""
 
     def __init__(self, program: Program, weights: Mapping[str, Array], orchestration: str = "hardware"):
-        """Load the weights, by region name: whole ones, of which each socket gets its part; states are zeros.
+        """Place the weights, by region name: whole ones, of which each socket gets its part. They are not
+        copied, so they have to stay as they are. States are zeros.
 
         Raises: ProgramError if the program is inconsistent. ExecutionError if a weight is missing or does not
             fit its region.
         """
+        import numpy as np
+
         check_structure(program)
         self.program = program
         self._orchestration = orchestration
         self._memory = MemoryMap(program)
-        self._sockets = [Data(program) for _ in range(program.machine.sockets)]
-        self._fill([region for region in program.regions if region.kind == "weight"], weights)
+        sockets = program.machine.sockets
+        held = [region for region in program.regions if region.kind == "weight"]
+        given = in_slices(weights)
+        parts = {region.name: weight_slices(region, given, sockets) for region in held}
+        in_place = [region for region in held if _is_alone(region, program)]
+        self._sockets = [Data(program, {r.name: parts[r.name][n] for r in in_place}) for n in range(sockets)]
+        for region in held:
+            for data, slices in zip(self._sockets, parts[region.name], strict=True):
+                if region not in in_place:
+                    data.write_region(region, np.stack(slices).reshape(region.tensor.shape))
 
     def step(self, inputs: Mapping[str, Array], progress: Progress | None = None) -> StepResult:
         """Run one step on the inputs, by region name; every socket gets all of them.
@@ -103,30 +115,19 @@ class Executor:
         return self._sockets[socket].read_region(self._memory.regions[name])
 
     def _fill(self, regions: Iterable[Region], values: Mapping[str, Array]) -> None:
-        for region in regions:
-            for data, part in zip(self._sockets, self._parts(region, values), strict=True):
-                data.write_region(region, part)
-
-    def _parts(self, region: Region, values: Mapping[str, Array]) -> list[Array]:
-        """What each socket gets of the value that is given for a region.
-
-        Raises: ExecutionError if none is given or it does not fit.
-        """
         import numpy as np
 
-        whole = region.whole
-        if region.name not in values:
-            raise ExecutionError(f"no value for {region.kind} '{region.name}', a {whole}")
-        value = np.asarray(values[region.name])
-        if not whole.fits(value):
-            given = f"{value.dtype}{list(value.shape)}"
-            raise ExecutionError(f"{region.kind} '{region.name}' is a {whole}, the value given is {given}")
-        if region.shard_axis is None:
-            return [value] * len(self._sockets)
-        from ..collectives import shards
+        for region in regions:
+            value = np.asarray(value_of(region, values))
+            check_value(region, region.tensor, value)
+            for data in self._sockets:
+                data.write_region(region, value)
 
-        parts, runs = region.shard_parts, region.shard_runs
-        return shards(value, region.shard_axis, parts, len(self._sockets), runs, region.shard_repeats)
+
+def _is_alone(region: Region, program: Program) -> bool:
+    """Whether a region shares no address with another."""
+    others = (one for one in program.regions if one is not region)
+    return all(one.end <= region.address or region.end <= one.address for one in others)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NoReturn
 
 from ...dialects.loop_tree import Placement
@@ -59,9 +59,9 @@ class ChannelRun:
         self.arrived = 0
         self.released = 0
         self.tags = [EMPTY] * channel.depth
-        self.slots: Array | None = None
-        if with_data and channel.tile is not None:
-            self.slots = replace(channel.tile, shape=(channel.depth, *channel.tile.shape)).zeros()
+        tile = channel.tile if with_data else None
+        self.slots = None if tile is None else [tile.zeros()] * channel.depth
+        """The tile that came last into each; nobody writes it, so it may be a view of a weight."""
         self.producer: UnitRun
         self.consumer: UnitRun
 
@@ -79,7 +79,7 @@ class ChannelRun:
         if (old := self.tags[slot]) != EMPTY:
             self._fail(now, f"{self._name(tag)} overwrites {self._name(old)}, which has not been read")
         self.tags[slot] = tag
-        if self.slots is not None:
+        if self.slots is not None and tile is not None:
             self.slots[slot] = tile
         self.arrived += 1
         if not self.consumer.busy:
@@ -97,7 +97,7 @@ class ChannelRun:
                 self._fail(now, f"{self._name(tag)} is due, its slot holds {what}")
 
     def tiles(self, first: int, count: int) -> list[Array]:
-        """The tiles of `count` tokens, as views of their slots."""
+        """The tiles of `count` tokens, which are not to be written."""
         assert self.slots is not None, "only runs with data read tiles, and only from channels that have them"
         return [self.slots[tag % self.depth] for tag in range(first, first + count)]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from math import gcd
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from ..tensors import Array, TensorSpec
 from .address import Layout, packed
 from .errors import ExecutionError
 from .program import Program, Region
+from .weight_slices import Slices, SliceStore, parts_of
 
 if TYPE_CHECKING:  # runs without data do without numpy
     import numpy as np
@@ -48,18 +50,20 @@ class Spans:
 
 
 class ByteStore:
-    """A byte for every address of some spans, zero at first; tiles are strided views of them."""
+    """A byte for every address of some spans, zero at first, and slices elsewhere; tiles are views."""
 
-    def __init__(self, spans: Spans):
+    def __init__(self, spans: Spans, slices: Mapping[int, Slices] = MappingProxyType({})):
         import numpy as np
 
         self.spans = spans
+        self._slices = SliceStore(slices.items())
         self.blocks = [np.zeros(b - a, np.uint8) for a, b in zip(spans.starts, spans.ends, strict=True)]
 
     def views(self, address: int, layout: Layout) -> Iterator[Bytes]:
-        """The bytes of a tile that lie in the spans, in the order of its elements.
+        """What of a tile lies in the spans and slices, in the order of its elements; slices are read alone.
 
-        One view where the tile lies inside one span; else one per piece of a contiguous run.
+        One view where the tile lies inside one span; else one per piece of a contiguous run. In a slice it is
+        one view, of bytes or words, where there is one of just the tile, else one per part that has one.
         """
         from numpy.lib.stride_tricks import as_strided
 
@@ -72,11 +76,21 @@ class ByteStore:
                 return
             shape, strides = (*layout.shape, layout.element_bytes), (*layout.strides, 1)
             yield as_strided(block[start:], shape, strides)
+        elif self._slices.touches(low, high):
+            view = self.view_of_slice(address, layout)
+            if view is not None:
+                yield view
+            for start, part in parts_of(layout) if view is None else ():
+                yield from self.views(address + start, part)
         elif any(self.spans.pieces(low, high)):
             for start, end in _runs(address, layout):
                 for index, first, last in self.spans.pieces(start, end):
                     origin = self.spans.starts[index]
                     yield self.blocks[index][first - origin : last - origin]
+
+    def view_of_slice(self, address: int, layout: Layout) -> Array | None:
+        """A tile of a slice, where there is a view of just it: of its words, or of bytes."""
+        return self._slices.view(address, layout)
 
 
 FORMATS: Mapping[int, Literal["B", "H", "I", "Q"]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
@@ -226,16 +240,25 @@ def _first_piece(spans: Spans, address: int, layout: Layout) -> int | None:
 
 
 class Data:
-    """The bytes of all regions."""
+    """The bytes of all regions; weights that are given stay where the caller has them."""
 
-    def __init__(self, program: Program):
-        self._store = ByteStore(Spans((region.address, region.end) for region in program.regions))
+    def __init__(self, program: Program, weights: Mapping[str, Slices] = MappingProxyType({})):
+        """`weights` are those that share their addresses with no other region, by name."""
+        own = ((r.end - _free_bytes(r, weights), r.end) for r in program.regions)
+        slices = {r.address: weights[r.name] for r in program.regions if r.name in weights}
+        self._store = ByteStore(Spans(span for span in own if span[0] < span[1]), slices)
 
     def read(self, address: int, layout: Layout, tile: TensorSpec) -> Array:
-        """A copy of a tile; the caller has made sure that all its bytes lie in regions."""
+        """A tile that is not to be written: a view of a weight, or a copy.
+
+        The caller has made sure that all its bytes lie in regions.
+        """
         import numpy as np
 
-        views = [view.flatten() for view in self._store.views(address, layout)]
+        view = self._store.view_of_slice(address, layout)
+        if view is not None and view.shape == tile.shape and view.itemsize == tile.element_bytes:
+            return view.view(tile.numpy_dtype)
+        views = [view.flatten().view(np.uint8) for view in self._store.views(address, layout)]
         content = views[0] if len(views) == 1 else np.concatenate(views)
         return content.view(tile.numpy_dtype).reshape(tile.shape)
 
@@ -251,11 +274,18 @@ class Data:
 
     def read_region(self, region: Region) -> Array:
         """A copy of the tensor in a region."""
-        return self.read(region.address, _layout(region), region.tensor)
+        import numpy as np
+
+        return np.array(self.read(region.address, _layout(region), region.tensor), order="C")
 
     def write_region(self, region: Region, value: Array) -> None:
         """Fill a region; the value has its shape and type."""
         self.write(region.address, _layout(region), value)
+
+
+def _free_bytes(region: Region, weights: Mapping[str, Slices]) -> int:
+    """How many bytes of a region are of no weight that is given: all, or what is behind its tensor."""
+    return region.size_bytes - (region.tensor.size_bytes if region.name in weights else 0)
 
 
 def _layout(region: Region) -> Layout:

@@ -36,6 +36,20 @@ def save(path: Path, tensors: Mapping[str, NDArray[Any]]) -> Path:
     return path
 
 
+def save_aligned(path: Path, tensors: Mapping[str, NDArray[Any]]) -> Path:
+    """Write a large file, whose buffer begins at a multiple of 8 bytes, as the library's do."""
+    header: dict[str, Any] = {}
+    end = 0
+    for name, array in tensors.items():
+        offsets, end = [end, end + array.nbytes], end + array.nbytes
+        header[name] = {"dtype": CODES[str(array.dtype)], "shape": array.shape, "data_offsets": offsets}
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(framed(text + b" " * (-len(text) % 8)))
+        file.writelines(array.tobytes() for array in tensors.values())
+    return path
+
+
 def save_index(path: Path, files: Mapping[str, str]) -> Path:
     """Write an index: the file of each tensor."""
     path.write_text(json.dumps({"metadata": {"total_size": 0}, "weight_map": files}))

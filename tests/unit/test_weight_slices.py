@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkpoint_files import contents, framed
+from checkpoint_files import save_aligned as save
 from numpy.testing import assert_array_equal
 
 from kl.backends.parts import Part
@@ -22,14 +22,6 @@ def spec(
 ) -> WeightSpec:
     """A weight that takes the tensor `t` of a checkpoint."""
     return WeightSpec(name, TensorSpec(shape, dtype), checkpoint, **flags)
-
-
-def save(path: Path, tensors: dict[str, Array]) -> Path:
-    """Write a safetensors file whose buffer begins at a multiple of 8, as the library's do."""
-    file = contents(tensors)
-    length = int.from_bytes(file[:8], "little")
-    path.write_bytes(framed(file[8 : 8 + length] + b" " * (-length % 8), file[8 + length :]))
-    return path
 
 
 def tensor_of(shape: tuple[int, ...], dtype: str = "bf16", seed: int = 0) -> Array:
