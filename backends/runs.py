@@ -43,7 +43,8 @@ class Step:
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
     observed: tuple[tuple[str, Array], ...]
-    cycles: int
+    cycles: int | None
+    """Of the call; None where it runs on no machine that is modelled."""
     stop_token: int | None = None
     """Rows end at this token, if at any."""
     made: int = 1
@@ -71,6 +72,11 @@ class Run(Protocol):
     @property
     def signature(self) -> Signature:
         """What the program takes, gives, keeps and reads."""
+        ...
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is to give the bits of the reference, and not only about its numbers."""
         ...
 
     def steps(
@@ -107,7 +113,8 @@ class Called:
     """By name; of several decode steps, those of all, stacked."""
     observed: tuple[tuple[str, Array], ...]
     """What the host has read, by label and in order."""
-    cycles: int
+    cycles: int | None
+    """None where it runs on no machine that is modelled."""
     made: int = 1
     """Decode steps of the call."""
 

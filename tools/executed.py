@@ -64,6 +64,13 @@ class Executed:
     """What was made behind a prompt, if one was given."""
     logits: str | None = None
     """The file in which the logits are, which the host has read."""
+    exact: bool = True
+    """Whether the program is to give the bits of the reference."""
+
+    @property
+    def is_about_equal(self) -> bool:
+        """Whether nothing but numbers differs, of a program whose sums are not exact; or nothing at all."""
+        return self.verdict is None or self.verdict.equal or not (self.exact or self.verdict.mismatches)
 
     @property
     def differences(self) -> Sequence[Difference] | None:
@@ -146,7 +153,8 @@ def _made_lines(done: Executed) -> Iterator[str]:
 def run_table(done: Executed) -> Table:
     """A row for each call."""
     columns = ["position", *(f"in: {name}" for name in done.names)]
-    columns += [*(f"out: {name}" for name in done.steps[0].outputs), "cycles"]
+    columns += [f"out: {name}" for name in done.steps[0].outputs]
+    columns += ["cycles"] if done.steps[0].cycles is not None else []
     return Table(columns, [_row(step, done.names) for step in done.steps])
 
 
@@ -175,6 +183,10 @@ def _judged(done: Executed, verdict: Verdict) -> Iterator[str]:
         stops = done.steps[0].stop_token is not None
         made = sum(step.made for step in done.steps) if stops else len(done.steps) * done.program.steps
         yield f"equal to {verdict.words}, bit for bit: {made} steps, outputs and states"
+    elif done.is_about_equal:
+        known = [one.largest for one in verdict.differences if one.largest is not None]
+        largest = f", at most by {max(known):g}" if len(known) == len(verdict.differences) else ""
+        yield f"sums are not exact: values differ from those of {verdict.words}{largest}"
     else:
         yield f"not equal to {verdict.words}"
 
@@ -191,7 +203,8 @@ def _left(ignored: Mapping[str, str]) -> str:
 
 def _row(step: Step, names: Sequence[str]) -> list[str]:
     values = [step.inputs[name] for name in names] + list(step.outputs.values())
-    return [str(step.position), *map(_short, values), str(step.cycles)]
+    cycles = [] if step.cycles is None else [str(step.cycles)]
+    return [str(step.position), *map(_short, values), *cycles]
 
 
 def _short(array: Array) -> str:

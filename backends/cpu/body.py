@@ -26,7 +26,7 @@ _OF_C = (
     " while asm typeof main memset memcpy sqrt"
 )
 _OF_OPERATIONS = (
-    "thread arguments from to at i j k m n o unit group count slot last mask head weights columns"
+    "thread arguments u drawn from to at i j k m n o unit group count slot last mask head weights columns"
     " is_left taken group_left own id place named number score gate sum weight cosine sine one other root"
     " all_done row row_1 row_2 row_3 row_4 i0 i1 i2 i3"
 )

@@ -28,6 +28,7 @@ OPERATIONS: Mapping[str, Emitter] = {
     "nn.matmul": products.matmul,
     "nn.rms_norm": rows.norm,
     "nn.rms_scale": rows.rms_scale,
+    "nn.sample": rows.sample,
     "nn.scale": rows.scale,
     "nn.slice": rows.slice_columns,
     "nn.softmax": rows.softmax,

@@ -15,6 +15,7 @@ from xdsl.ir import Operation, SSAValue
 from ...dialects.kernel import CallOp, FuncOp, ReturnOp, StackOp
 from ...dialects.nn import CacheAppendOp, GetGlobalOp, ObserveOp, StateOp
 from ...dialects.nn_compute import TableLookupOp
+from ...dialects.tensors import shape_of
 from ..numerics import rope_factors
 from ..runs import Called, CallLoop, RunOptions, Step
 from ..safetensors import CheckpointError
@@ -195,6 +196,11 @@ class ProgramRun:
         """The names of what a call takes, in order."""
         return [*self.signature.inputs]
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether products are added up as the reference does."""
+        return self.program.is_exact
+
     @cached_property
     def signature(self) -> Signature:
         """What it takes, gives, keeps and reads."""
@@ -221,7 +227,7 @@ class ProgramRun:
             outputs, observed = self.executor.step([*inputs.values()])
             progress(number + 1, count)
             made = self._steps_made(inputs, outputs)
-            return Called(dict(zip(names, outputs, strict=True)), tuple(observed), 0, made)
+            return Called(dict(zip(names, outputs, strict=True)), tuple(observed), None, made)
 
         return self._loop.run(call, count, given, self.seed)
 
@@ -283,13 +289,23 @@ def start_run(program: Program, options: RunOptions) -> ProgramRun:
     return ProgramRun(program, weights, options.seed)
 
 
+def context_of(program: Program) -> int | None:
+    """Positions that caches, and tables of positions, have room for; None where nothing bounds them."""
+    lengths: list[int] = []
+    for op in program.module.walk():
+        if isinstance(op, CacheAppendOp) and op.ring is None:
+            lengths.append(shape_of(op.cache)[2])
+        if isinstance(op, TableLookupOp) and not shape_of(op.ids):
+            lengths.append(shape_of(op.table)[0])
+    return min(lengths, default=None)
+
+
 def check_position(program: Program, last: int) -> None:
     """Raises: TargetError for a position that the caches have no room for."""
-    appends = (op for op in program.module.walk() if isinstance(op, CacheAppendOp) and op.ring is None)
-    length = min((tensor_spec(op.cache.type).shape[2] for op in appends), default=None)
+    length = context_of(program)
     if length is not None and last >= length:
         raise TargetError(
-            f"position {last} is asked for; the caches of {program.name} have room for positions "
+            f"position {last} is asked for; the caches and tables of {program.name} have room for positions "
             f"0 to {length - 1}",
             way_out="a model's parameters can be changed: --param context=8192",
         )

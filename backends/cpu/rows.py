@@ -97,6 +97,22 @@ def argmax(body: Body, name: str, operands: Sequence[Buffer], attributes: Attrib
     body.made(result)
 
 
+def sample(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
+    """`nn.sample`, by the first thread."""
+    x, position = operands
+    kept = min(int(attributes.get("top_k", x.columns)), x.columns)
+    top_p, temperature = number(attributes.get("top_p", 1.0)), number(attributes["temperature"])
+    body.reads(x, position)
+    with body.alone():
+        body.scratch("row", x.columns, kept, 2 * kept)
+        with body.loop("m", 0, x.rows):
+            body.widened(x, "row", rows="m", count=x.columns)
+            body.line(f"double u = kl_uniform({int(attributes['seed'])}u, {position.name}[0], m);")
+            drawn = f"row, {x.columns}, u, {temperature}, {kept}, {top_p}, row_1, (kl_candidate *)row_2"
+            body.line(result.set("m", f"kl_sample({drawn})"))
+    body.made(result)
+
+
 def top_k(body: Body, name: str, operands: Sequence[Buffer], attributes: Attributes, result: Buffer) -> None:
     """`nn.top_k`, by the first thread: of the best groups alone where there are groups."""
     (x,), wanted, columns = operands, result.columns, operands[0].columns

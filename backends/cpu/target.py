@@ -77,5 +77,6 @@ CPU_TARGET = Target[CpuMachine, "Program"](
     load=_late("program", "load_program"),
     run=_late("execution", "start_run"),
     objection=objection,
+    context=_late("execution", "context_of"),
     precision=("sum_bits", 64, 32),
 )

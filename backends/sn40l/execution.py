@@ -152,6 +152,11 @@ class ProgramRun:
         """The names of what a call takes, in order."""
         return self.program.inputs
 
+    @property
+    def is_exact(self) -> bool:
+        """It gives the bits of the reference."""
+        return True
+
     @cached_property
     def signature(self) -> Signature:
         """What it takes, gives, keeps and reads.

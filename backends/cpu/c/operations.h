@@ -6,6 +6,7 @@
 #define KL_OPERATIONS_H
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include "numbers.h"
 
 /* What went wrong first: the number of a message of the program, and the value that it is about. */
@@ -158,6 +159,82 @@ static void kl_falling(const double *x, long count, long wanted, long *columns, 
     columns[n] = best;
     is_left[best] = 2;
   }
+}
+
+/* Drawing a column, as `backends/numerics_sampling.py` does. */
+
+static uint64_t kl_mix(uint64_t word) {
+  word += 0x9E3779B97F4A7C15u;
+  word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9u;
+  word = (word ^ word >> 27) * 0x94D049BB133111EBu;
+  return word ^ word >> 31;
+}
+
+/* The number from 0 to below 1 that a row draws at a position. */
+static double kl_uniform(uint64_t seed, uint64_t position, uint64_t row) {
+  return (double)(kl_mix(kl_mix(kl_mix(seed) ^ position) ^ row) >> 11) * 0x1p-53;
+}
+
+typedef struct {
+  double x;
+  long column;
+} kl_candidate;
+
+/* The largest come first, of equals the lowest column. */
+static int kl_order(const void *one, const void *other) {
+  const kl_candidate *a = one, *b = other;
+  if (a->x != b->x) return a->x > b->x ? -1 : 1;
+  return a->column < b->column ? -1 : a->column > b->column;
+}
+
+/* Let the last candidate of a heap, whose first comes last in the order, sink from the top. */
+static void kl_sink(kl_candidate *heap, long count, kl_candidate last) {
+  long place = 0;
+  for (long below; (below = 2 * place + 1) < count; place = below) {
+    if (below + 1 < count && kl_order(&heap[below], &heap[below + 1]) < 0) below++;
+    if (kl_order(&heap[below], &last) <= 0) break;
+    heap[place] = heap[below];
+  }
+  heap[place] = last;
+}
+
+/* The first `kept` columns of a row in order. */
+static void kl_leading(const double *x, long count, kl_candidate *leading, long kept) {
+  for (long i = 0; i < kept; i++) leading[i] = (kl_candidate){x[i], i};
+  qsort(leading, kept, sizeof *leading, kl_order);
+  if (kept == count) return;
+  for (long i = 0; i < kept / 2; i++) { /* falling from the last one on is a heap */
+    kl_candidate one = leading[i];
+    leading[i] = leading[kept - 1 - i];
+    leading[kept - 1 - i] = one;
+  }
+  for (long i = kept; i < count; i++)
+    if (x[i] > leading[0].x) kl_sink(leading, kept, (kl_candidate){x[i], i});
+  qsort(leading, kept, sizeof *leading, kl_order);
+}
+
+/* A column drawn as probable as exp((x - max) / temperature), of the `kept` largest, of these of the fewest
+ * that have `top_p` of the probability; `sums` and `leading` have room for those that are kept. */
+static long kl_sample(const double *x, long count, double u, double temperature, long kept, double top_p,
+                      double *sums, kl_candidate *leading) {
+  for (long i = 0; i < count; i++)
+    if (x[i] != x[i]) return i;
+  kl_leading(x, count, leading, kept);
+  double total = 0.0, first = leading[0].x;
+  for (long i = 0; i < kept; i++) {
+    double below = leading[i].x == first ? 0.0 : leading[i].x - first;
+    double weight = kl_exp(below / temperature);
+    sums[i] = total = i ? total + weight : weight;
+  }
+  if (top_p < 1.0)
+    for (long i = 0; i < kept; i++)
+      if (sums[i] >= top_p * total) {
+        kept = i + 1;
+        break;
+      }
+  for (long i = 0; i < kept; i++)
+    if (sums[i] > u * sums[kept - 1]) return leading[i].column;
+  return leading[kept - 1].column;
 }
 
 #endif
