@@ -278,7 +278,7 @@ class Target(Generic[M, P]):
     whole_machines: bool = False
     """Whether a file of a machine says all parameters, or names the machine that it is based on."""
     precision: tuple[str, int, int] | None = None
-    """The parameter of a machine by which sums are exact or fast, and its two values; None if all are exact."""
+    """The parameter of machines by which sums are exact or fast, and both its values; None: all are exact."""
     default_level: int = 2
     """The level of optimisation where a command line says none: 0 unfused, 1 fused, 2 looped."""
 

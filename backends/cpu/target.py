@@ -75,8 +75,8 @@ CPU_TARGET = Target[CpuMachine, "Program"](
     dump=_late("program", "dump_program"),
     recognises=_recognises,
     load=_late("program", "load_program"),
-    run=_late("execution", "start_run"),
+    run=_late("running", "start_run"),
     objection=objection,
-    context=_late("execution", "context_of"),
+    context=_late("running", "context_of"),
     precision=("sum_bits", 64, 32),
 )
