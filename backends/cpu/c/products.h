@@ -19,30 +19,32 @@
 #include "vectors.h"
 
 #ifdef KL_FAST
-#define KL_GROUP 4               /* Rows of weights that are walked together. */
-#define KL_SUMS KL_GROUP         /* Vectors of their sums: here lanes lie along each row. */
+#define KL_GROUP 4       /* Rows of weights that are walked together. */
+#define KL_SUMS KL_GROUP /* Vectors of their sums: here lanes lie along each row. */
 #else
 #define KL_GROUP 16
 #define KL_SUMS (KL_GROUP / KL_WORDS * KL_PARTS)
 #endif
-#define KL_COUNT (KL_BYTES == 64 ? 16 / KL_SUMS : 2) /* Rows of `x` at a time: sums fit in registers. */
-#define KL_MOST 8                                    /* KL_COUNT is never more. */
+#define KL_COUNT (KL_BYTES == 64 ? 4 : 2) /* Rows of `x` at a time: their sums fit in registers. */
 #ifndef KL_AHEAD
-#define KL_AHEAD 512   /* Bytes of each row that are fetched ahead of their use. */
+#define KL_AHEAD 512    /* Bytes of each row that are fetched ahead of their use. */
 #endif
-#define KL_TERMS 8     /* Rows of a `[K, N]` that are added to sums before these are stored again. */
-#define KL_COLUMNS 2048 /* Columns whose sums stay in cache while all rows of a `[K, N]` pass. */
+#define KL_TERMS 8      /* Rows of a `[K, N]` that are added to sums before these are stored again. */
+#define KL_COLUMNS 4096 /* Columns whose sums stay in cache while all rows of a `[K, N]` pass. */
 
 #ifdef KL_FAST
 
 #define KL_TAKEN(kind) KL_WORDS /* Weights of each row that a step takes. */
 
-/* Add the products of KL_TAKEN weights of each row. */
-KL_INLINE void kl_step(kl_kind kind, int count, kl_lanes sums[KL_MOST][KL_SUMS], const kl_sum *x, long x_ld,
-                       const char *const row[KL_GROUP], long offset) {
+/* Add the products of KL_TAKEN weights of each row; what lies `ahead`, the rows `stride` apart, is fetched. */
+KL_INLINE void kl_step(kl_kind kind, int count, kl_lanes sums[KL_COUNT][KL_SUMS], const kl_sum *x, long x_ld,
+                       const char *const row[KL_GROUP], long offset, const char *ahead, long stride) {
   kl_lanes w[KL_GROUP];
   KL_UNROLL
-  for (int i = 0; i < KL_GROUP; i++) w[i] = kl_load(kind, row[i] + offset);
+  for (int i = 0; i < KL_GROUP; i++) {
+    __builtin_prefetch(ahead + i * stride);
+    w[i] = kl_load(kind, row[i] + offset);
+  }
   KL_UNROLL
   for (int m = 0; m < count; m++) {
     kl_lanes factors;
@@ -68,8 +70,8 @@ KL_INLINE void kl_finish(const kl_lanes sums[KL_SUMS], kl_sum *total, long rows)
 
 #define KL_TAKEN(kind) (KL_BYTES / kl_size(kind))
 
-KL_INLINE void kl_step(kl_kind kind, int count, kl_lanes sums[KL_MOST][KL_SUMS], const kl_sum *x, long x_ld,
-                       const char *const row[KL_GROUP], long offset) {
+KL_INLINE void kl_step(kl_kind kind, int count, kl_lanes sums[KL_COUNT][KL_SUMS], const kl_sum *x, long x_ld,
+                       const char *const row[KL_GROUP], long offset, const char *ahead, long stride) {
   const int each = 4 / (int)kl_size(kind);
   KL_UNROLL
   for (int from = 0; from < KL_GROUP; from += KL_WORDS) {
@@ -78,7 +80,8 @@ KL_INLINE void kl_step(kl_kind kind, int count, kl_lanes sums[KL_MOST][KL_SUMS],
     for (int i = 0; i < KL_WORDS; i++) memcpy(&words[i], row[from + i] + offset, KL_BYTES);
     kl_transpose(words);
     KL_UNROLL
-    for (int i = 0; i < KL_WORDS; i++)
+    for (int i = 0; i < KL_WORDS; i++) {
+      __builtin_prefetch(ahead + (from + i) * stride);
       KL_UNROLL
       for (int k = i * each; k < (i + 1) * each; k++) {
         kl_lanes w[KL_PARTS];
@@ -91,17 +94,26 @@ KL_INLINE void kl_step(kl_kind kind, int count, kl_lanes sums[KL_MOST][KL_SUMS],
             *sum = kl_add_product(*sum, kl_splat(x[m * x_ld + k]), w[part]);
           }
       }
+    }
   }
 }
 
 KL_INLINE void kl_begin(kl_lanes sums[KL_SUMS], const kl_sum *total, long rows) {
   kl_sum copy[KL_GROUP] = {0};
+  if (rows == KL_GROUP) {
+    memcpy(sums, total, sizeof copy);
+    return;
+  }
   for (long i = 0; i < rows; i++) copy[i] = total[i];
   memcpy(sums, copy, sizeof copy);
 }
 
 KL_INLINE void kl_finish(const kl_lanes sums[KL_SUMS], kl_sum *total, long rows) {
   kl_sum copy[KL_GROUP];
+  if (rows == KL_GROUP) {
+    memcpy(total, sums, sizeof copy);
+    return;
+  }
   memcpy(copy, sums, sizeof copy);
   for (long i = 0; i < rows; i++) total[i] = copy[i];
 }
@@ -119,8 +131,8 @@ KL_INLINE void kl_multiply_group(kl_kind kind, int count, kl_sum *total, long to
   const char *row[KL_GROUP], *ahead = w + KL_AHEAD / bytes * KL_GROUP * stride;
   long ahead_offset = KL_AHEAD % bytes, offset = 0;
   char rest[KL_GROUP][KL_BYTES];
-  kl_sum rest_x[KL_MOST][KL_BYTES / 2];
-  kl_lanes sums[KL_MOST][KL_SUMS];
+  kl_sum rest_x[KL_COUNT][KL_BYTES / 2];
+  kl_lanes sums[KL_COUNT][KL_SUMS];
   KL_UNROLL
   for (int i = 0; i < KL_GROUP; i++) row[i] = w + (i < rows ? i : rows - 1) * stride;
   KL_UNROLL
@@ -134,9 +146,7 @@ KL_INLINE void kl_multiply_group(kl_kind kind, int count, kl_sum *total, long to
         for (long i = 0; i < taken; i++) rest_x[m][i] = i < terms - k ? x[m * x_ld + i] : (kl_sum)-0.0;
       x = rest_x[0], x_ld = KL_BYTES / 2, offset = 0;
     }
-    KL_UNROLL
-    for (int i = 0; i < KL_GROUP; i++) __builtin_prefetch(ahead + i * stride + ahead_offset);
-    kl_step(kind, count, sums, x, x_ld, row, offset);
+    kl_step(kind, count, sums, x, x_ld, row, offset, ahead + ahead_offset, stride);
     ahead_offset += taken * size;
     if (ahead_offset >= bytes) ahead_offset = 0, ahead += KL_GROUP * stride;
   }
@@ -171,13 +181,13 @@ KL_INLINE void kl_multiply_rows(kl_kind kind, kl_sum *total, long total_ld, cons
 KL_INLINE void kl_multiply_strip(kl_kind kind, int count, int terms, kl_sum *total, long total_ld, const kl_sum *x,
                                  long x_ld, const char *w, long stride, long columns) {
   for (long j = 0; j + KL_WORDS <= columns; j += KL_WORDS, w += KL_WORDS * kl_size(kind)) {
-    kl_lanes sums[KL_MOST][KL_PARTS];
+    kl_lanes sums[KL_COUNT][KL_PARTS];
     KL_UNROLL
     for (int m = 0; m < count; m++) memcpy(sums[m], total + m * total_ld + j, sizeof sums[m]);
     KL_UNROLL
     for (int k = 0; k < terms; k++) {
       kl_lanes lanes[KL_PARTS];
-      __builtin_prefetch(w + (k + KL_TERMS) * stride);
+      __builtin_prefetch(w + (k + 2 * KL_TERMS) * stride, 0, 2);
       kl_widen_floats(lanes, kl_load(kind, w + k * stride));
       KL_UNROLL
       for (int m = 0; m < count; m++)
