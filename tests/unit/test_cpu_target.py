@@ -1,0 +1,225 @@
+"""The target `cpu` beside its numbers: what it refuses, what it saves, how memory lies, loops by hand."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+from xdsl.utils.exceptions import DiagnosticException
+
+from kl.backends.cpu.build import compiler
+from kl.backends.cpu.emit import emit_source
+from kl.backends.cpu.execution import Executor
+from kl.backends.cpu.layouts import Layout
+from kl.backends.cpu.memory import Memory, Value
+from kl.backends.cpu.program import compile_program, dump_program, load_program
+from kl.backends.cpu.target import CPU_TARGET
+from kl.backends.interpreter import Interpreter, weight_specs
+from kl.backends.runs import RunOptions
+from kl.backends.targets import Choice, TargetError
+from kl.backends.weights import random_weights, seeded_weights
+from kl.frontends import load_model
+from kl.tools.kl import main
+from kl.tools.lowering import lower
+from kl.tools.universe import make_context
+
+TINY = Path(__file__).parents[2] / "examples" / "llama3_tiny.kl"
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
+)
+
+
+LOOPED = Choice("layer")
+
+
+def tiny(choice: Choice = LOOPED, **machine: int) -> ModuleOp:
+    module = load_model(TINY.read_text(), TINY.name, {})
+    CPU_TARGET.set_machine(module, CPU_TARGET.machine(module).with_values(machine))
+    lower(make_context(), module, "kernel", choice, target=CPU_TARGET)
+    return module
+
+
+def parsed(text: str) -> ModuleOp:
+    module = Parser(make_context(), text).parse_module()
+    module.verify()
+    return module
+
+
+SWAPS = """
+nn.weight @w : tensor<3x40xf32> {stacked}
+kernel.func @swap(%a: tensor<2x40xf32>, %b: tensor<2x40xf32>, %w: tensor<3x40xf32>) -> (tensor<2x40xf32>, tensor<2x40xf32>) {
+  %x, %y = kernel.loop 3 carried(%a, %b : tensor<2x40xf32>, tensor<2x40xf32>) -> tensor<2x40xf32>, tensor<2x40xf32>
+      stacks(%w : tensor<3x40xf32>) {
+  ^bb0(%p: tensor<2x40xf32>, %q: tensor<2x40xf32>, %v: tensor<40xf32>):
+    %s = nn.add %p, %v : (tensor<2x40xf32>, tensor<40xf32>) -> tensor<2x40xf32>
+    kernel.yield %q, %s : tensor<2x40xf32>, tensor<2x40xf32>
+  }
+  %z = nn.softmax %x : (tensor<2x40xf32>) -> tensor<2x40xf32>
+  kernel.return %z, %y : tensor<2x40xf32>, tensor<2x40xf32>
+}
+kernel.schedule @step(%a: tensor<2x40xf32>, %b: tensor<2x40xf32>) -> (tensor<2x40xf32>, tensor<2x40xf32>) {
+  %w = nn.get_global @w : tensor<3x40xf32>
+  %x, %y = kernel.call @swap(%a, %b, %w) : (tensor<2x40xf32>, tensor<2x40xf32>, tensor<3x40xf32>) -> (tensor<2x40xf32>, tensor<2x40xf32>)
+  kernel.return %x, %y : tensor<2x40xf32>, tensor<2x40xf32>
+}
+"""  # noqa: E501
+NESTED = """
+nn.weight @w : tensor<6x32x32xbf16> {stacked}
+kernel.func @nest(%x: tensor<1x32xbf16>, %w: tensor<6x32x32xbf16>) -> tensor<1x32xbf16> {
+  %r = kernel.loop 2 carried(%x : tensor<1x32xbf16>) -> tensor<1x32xbf16>
+      stacks(%w : tensor<6x32x32xbf16>) attributes {strides = array<i64: 3>, windows = array<i64: 3>} {
+  ^bb0(%h: tensor<1x32xbf16>, %three: tensor<3x32x32xbf16>):
+    %s = kernel.loop 3 carried(%h : tensor<1x32xbf16>) -> tensor<1x32xbf16>
+        stacks(%three : tensor<3x32x32xbf16>) attributes {starts = array<i64: 2>, strides = array<i64: -1>} {
+    ^bb1(%g: tensor<1x32xbf16>, %one: tensor<32x32xbf16>):
+      %m = nn.matmul %g, %one : (tensor<1x32xbf16>, tensor<32x32xbf16>) -> tensor<1x32xbf16>
+      %n = nn.silu %m : (tensor<1x32xbf16>) -> tensor<1x32xbf16>
+      kernel.yield %n : tensor<1x32xbf16>
+    }
+    kernel.yield %s : tensor<1x32xbf16>
+  }
+  kernel.return %r : tensor<1x32xbf16>
+}
+kernel.schedule @step(%x: tensor<1x32xbf16>) -> tensor<1x32xbf16> {
+  %w = nn.get_global @w : tensor<6x32x32xbf16>
+  %y = kernel.call @nest(%x, %w) : (tensor<1x32xbf16>, tensor<6x32x32xbf16>) -> tensor<1x32xbf16>
+  kernel.return %y : tensor<1x32xbf16>
+}
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize("text", [SWAPS, NESTED])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_loops_by_hand_give_the_bits_of_the_reference(text: str, threads: int):
+    module = parsed(text)
+    CPU_TARGET.set_machine(module, CPU_TARGET.machine(module).with_values({"threads": threads}))
+    specs = weight_specs(module)
+    reference = Interpreter(module, random_weights(specs, 4))
+    rng = np.random.default_rng(1)
+    inputs = [rng.normal(size=spec.shape).astype(spec.numpy_dtype) for spec in reference.inputs]
+    outputs, _ = Executor(compile_program(module, "by hand"), seeded_weights(specs, 4)).step(inputs)
+    wanted = reference.step(inputs).outputs
+    assert [one.tobytes() for one in outputs] == [one.tobytes() for one in wanted]
+
+
+@needs_compiler
+def test_two_runs_of_one_program_do_not_disturb_each_other():
+    """They share a library, and have other threads."""
+    programs = [compile_program(tiny(threads=threads), "tiny") for threads in (1, 2)]
+    runs = [CPU_TARGET.run(one, RunOptions(4, seed=2)) for one in programs if CPU_TARGET.run]
+    steps = [one.steps(4, lambda done, of: None) for one in runs]
+    for one, other in zip(*steps, strict=True):
+        assert one.outputs["output0"].tobytes() == other.outputs["output0"].tobytes()
+
+
+@needs_compiler
+def test_a_token_that_no_table_has_is_an_error():
+    run = CPU_TARGET.run(compile_program(tiny(), "tiny"), RunOptions()) if CPU_TARGET.run else None
+    assert run is not None
+    with pytest.raises(TargetError, match=r"nn.embedding: row 256 is outside 0 to 255"):
+        next(iter(run.steps(1, lambda done, of: None, [{"token": np.array([256], np.int32)}])))
+    assert next(iter(run.steps(1, lambda done, of: None))).outputs, "the error is forgotten"
+
+
+def test_without_a_compiler_it_says_what_would_help(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(TargetError, match="no C compiler: no cc, gcc or clang") as found:
+        compiler()
+    assert "apt install gcc" in found.value.way_out
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(TargetError, match="CC says no-such-compiler, which is not there"):
+        compiler()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sockets", "2"], "machine parameter sockets is 2; this computer counts as one socket"),
+        (["--resident"], "a processor chooses itself what its caches hold"),
+        (["--spill"], "there is one memory, and nothing to spill to"),
+        (["--set", "sum_bits=48"], "machine parameter sum_bits is 48; it must be 32 or 64"),
+        (["--set", "threads=5000"], "machine parameter threads is 5000; the most is 1024"),
+        (["--set", "threads=-1"], "machine parameter threads is -1; it must be 0 or more"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(options: list[str], message: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["run", str(TINY), "--target", "cpu", *options]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_other_targets_have_no_fast_sums(capsys: pytest.CaptureFixture[str]):
+    assert main(["run", str(TINY), "--fast"]) == 1
+    error = capsys.readouterr().err
+    assert "on the target sn40l all sums are exact" in error
+    assert "leave out --fast" in error
+
+
+def test_an_operation_without_a_c_form_is_named():
+    module = parsed("""
+    kernel.func @scores(%q: tensor<1x8xf32>, %k: tensor<1x1x4x8xf32>) -> tensor<1x1x4xf32> {
+      %s = "nn.attention_scores"(%q, %k) <{scale = 1.0 : f64}>
+          : (tensor<1x8xf32>, tensor<1x1x4x8xf32>) -> tensor<1x1x4xf32>
+      kernel.return %s : tensor<1x1x4xf32>
+    }
+    """)
+    with pytest.raises(DiagnosticException, match=r"nn.attention_scores has no C form"):
+        emit_source(module)
+
+
+@needs_compiler
+def test_a_saved_program_is_the_same_one():
+    program = compile_program(
+        tiny(Choice("layer", steps_per_call=2, stop_token=7), threads=2, sum_bits=32), "tiny"
+    )
+    again = load_program(dump_program(program).encode())
+    assert (again.name, again.steps, again.stop_token) == ("tiny", 2, 7)
+    assert again.machine == program.machine
+    assert again.source.text == program.source.text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 2}, "it is of version 2, known is 1"),
+        ({"more": 1}, "it has to have format, version, name, ir"),
+        ({"ir": "text"}, "its ir a list of lines"),
+        ({"ir": ["nothing"]}, "its ir is no IR"),
+        ({"ir": ["builtin.module {}"]}, "has 0 steps"),
+    ],
+)
+def test_what_is_no_saved_program_is_refused(change: dict[str, object], message: str):
+    body = json.loads(dump_program(compile_program(tiny(), "tiny")))
+    with pytest.raises(TargetError, match=message):
+        load_program(json.dumps(body | change).encode())
+
+
+def test_weights_stay_where_they_are_unless_they_lie_otherwise():
+    """A transposed view of a checkpoint is read as it lies; what a kernel wants in order is copied once."""
+    memory = Memory()
+    stored = np.arange(12, dtype=np.float32).reshape(3, 4)
+    weight = Value((stored.swapaxes(-1, -2),))
+    assert memory.address(weight, Layout(transposed=True)) == stored.ctypes.data
+    copied = memory.address(weight, Layout())
+    assert copied != stored.ctypes.data
+    assert memory.address(weight, Layout()) == copied
+    layers = Value((stored, stored + 1), is_stack=True)
+    address = memory.address(layers, Layout(stacked=True))
+    pointers = (ctypes.c_uint64 * 2).from_address(address)
+    assert [*pointers] == [one.ctypes.data for one in layers.slices]
+
+
+@needs_compiler
+def test_layers_of_a_checkpoint_are_not_copied():
+    """Each layer is a tensor of its own: a loop is given pointers, and the transposed ones as they lie."""
+    program = compile_program(tiny(), "tiny")
+    (layouts,) = (one.layouts for name, one in program.source.functions.items() if name == "decoder.loop")
+    assert [one.stacked for one in layouts] == [n not in (0, 5) for n in range(len(layouts))]
+    assert sum(one.transposed for one in layouts) == 7
