@@ -1,6 +1,6 @@
 """What a target machine is to the tools: how IR is lowered to it, becomes a program, and is timed or run.
 
-The tools know no machine but through a `Target`. Ours are in `TARGETS`; other packages bring theirs by an
+The tools know no machine but through a `Target`. Ours are in `registry.py`; other packages bring theirs by an
 entry point of the group `kl.targets`, which names a `Target` (`docs/adding.md`).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import ExpertSharding, Granularity, IrLevel, Orchestration
@@ -284,19 +283,3 @@ class Target(Generic[M, P]):
 
 
 AnyTarget = Target[Any, Any]
-
-
-def _sn40l() -> AnyTarget:
-    return import_module(".sn40l.target", __package__).SN40L_TARGET
-
-
-def _sequence() -> AnyTarget:
-    return import_module(".sequence.target", __package__).SEQUENCE_TARGET
-
-
-def _cpu() -> AnyTarget:
-    return import_module(".cpu.target", __package__).CPU_TARGET
-
-
-TARGETS: Mapping[str, Callable[[], AnyTarget]] = {"sn40l": _sn40l, "sequence": _sequence, "cpu": _cpu}
-"""Our own targets by name, imported on first use."""

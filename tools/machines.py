@@ -10,7 +10,7 @@ from xdsl.utils.exceptions import VerifyException
 from ..backends.targets import AnyTarget
 from ..dialects.module_machine import parameters_of
 from .machine_files import check_whole, find_machine
-from .values import InputError
+from .values import HELP_MARK, InputError
 
 
 def set_parameters(target: AnyTarget, module: ModuleOp, changes: Mapping[str, int]) -> None:
@@ -25,6 +25,19 @@ def set_parameters(target: AnyTarget, module: ModuleOp, changes: Mapping[str, in
         parameters_of(module)
     except (ValueError, VerifyException) as error:
         raise InputError(str(error)) from None
+
+
+def precision_values(target: AnyTarget, *, fast: bool) -> dict[str, int]:
+    """The parameters of fast or of exact sums.
+
+    Raises: InputError for fast ones of a target all of whose sums are exact.
+    """
+    if target.precision is not None:
+        name, *values = target.precision
+        return {name: values[fast]}
+    if fast:
+        raise InputError(f"on the target {target.name} all sums are exact{HELP_MARK}leave out --fast")
+    return {}
 
 
 def machine_values(name: str, target: AnyTarget) -> dict[str, int]:

@@ -135,8 +135,7 @@ class MachineOptions:
     )
     sockets: Positive | None = option("sockets of the machine")
     fast: bool | None = option(
-        "add products up in f32, in any order, where the target computes by itself (--target cpu), or"
-        " exactly, as the reference does (default: exactly)",
+        "with --target cpu, add products up in f32, in any order, or exactly as the reference (default)"
     )
 
     @property
@@ -156,32 +155,17 @@ class MachineOptions:
 
         Raises: InputError for a file or a value that cannot be read, OSError.
         """
+        from .machines import machine_values, precision_values
+
         changes: dict[str, object] = {}
         if isinstance(self.machine, str):
-            from .machines import machine_values
-
             changes |= machine_values(self.machine, target)
         changes |= assignments("--set", self.set)
         if self.sockets is not None:
             changes["sockets"] = self.sockets
         if self.fast is not None:
-            changes |= _precision(target, fast=self.fast)
+            changes |= precision_values(target, fast=self.fast)
         return {name: whole(name, value) for name, value in changes.items()}
-
-
-def _precision(target: AnyTarget, *, fast: bool) -> dict[str, int]:
-    """The parameters of fast or of exact sums.
-
-    Raises: InputError for a target all of whose sums are exact.
-    """
-    from .values import HELP_MARK, InputError
-
-    if fast and not target.precision:
-        raise InputError(f"on the target {target.name} all sums are exact{HELP_MARK}leave out --fast")
-    if target.precision is None:
-        return {}
-    name, *values = target.precision
-    return {name: values[fast]}
 
 
 OPTIMIZED = ("fusion", "loop", "single_call", "steps_per_call", "stop_token", "resident")

@@ -20,7 +20,8 @@ from xdsl.universe import XDSL_UNIVERSE, Universe
 from xdsl.utils.target import Target as Writer
 
 from ..backends import DEFAULT_TARGET
-from ..backends.targets import TARGETS, AnyTarget, Target
+from ..backends.registry import TARGETS, WRITERS
+from ..backends.targets import AnyTarget, Target
 from ..frontends import FRONTENDS, Frontend, SavedProgram, Text
 from ..passes import PASSES, load_pass
 from .plugins import brought_by, left_out, loaded, marked, no_function, warn
@@ -72,28 +73,10 @@ class ProgramWriter(Writer):
         output.write(program_text(target, target.compile(module, self.program), module))
 
 
-@dataclass(frozen=True)
-class CWriter(Writer):
-    """`kl-opt … -t c`: the C of a module at the kernel level."""
-
-    name: ClassVar[str] = "c"
-
-    def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
-        """Raises: DiagnosticException for a module without kernels, or what has no C form."""
-        from ..backends.cpu.build import c_text
-        from ..backends.cpu.emit import emit_source
-
-        output.write(c_text(emit_source(module)))
-
-
 KL_UNIVERSE = Universe(
     all_dialects=DIALECTS,
     all_passes={**{name: partial(load_pass, name) for name in PASSES}, "kl-default": _default_pass},
-    all_targets={
-        ProgramWriter.name: lambda: ProgramWriter,
-        CWriter.name: lambda: CWriter,
-        "dot": _dot_writer,
-    },
+    all_targets={ProgramWriter.name: lambda: ProgramWriter, "dot": _dot_writer, **WRITERS},
 )
 
 

@@ -166,13 +166,13 @@ class KernelEmitter:
     def _loop(self, op: LoopOp) -> None:
         body = self._body
         carried = self._carried(op.carried, op.res, op.body.block.args)
-        counter = self._program.name("i")
+        turn = self._program.name("i")
         body.barrier()
-        with body.loop(counter, 0, op.count.value.data):
+        with body.loop(turn, 0, op.count.value.data):
             arguments = op.body.block.args[len(op.carried) :]
             walks = zip(op.stacks, arguments, op.slices, op.window_lengths, strict=True)
             for stack, argument, (start, stride), window in walks:
-                self._slice(body.buffers[stack], argument, f"{start} + {counter} * {stride}", window)
+                self._slice(body.buffers[stack], argument, f"{start} + {turn} * {stride}", window)
             self._block(op.body.block)
             self._hand_over(op.body.block, carried)
             body.barrier()
@@ -228,7 +228,7 @@ class KernelEmitter:
         body.made(target, target.columns)
 
     def _steps_loop(self, op: StepsOp) -> None:
-        """Decode steps: counters are this thread's own; a row that has the stop token is done."""
+        """Decode steps: turns are this thread's own; a row that has the stop token is done."""
         body, count = self._body, op.count.value.data
         carried = [
             self._new_carried(value, argument)
@@ -242,7 +242,7 @@ class KernelEmitter:
         with body.loop(self._step, 0, count):
             for value, argument in zip(op.counted, op.body.block.args[len(carried) :], strict=True):
                 spec = self._spec(op, argument.type)
-                own = Buffer(self._program.name(argument.name_hint or "counter"), spec)
+                own = Buffer(self._program.name(argument.name_hint or "turn"), spec)
                 body.line(f"{own.type} {own.name}[1] = {{{body.buffers[value].name}[0] + {self._step}}};")
                 body.buffers[argument] = own
             if op.stop is not None:
