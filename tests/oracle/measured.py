@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from kl.backends.tensors import Array
 
 SOCKETS = (1, 8)
 DTYPES = ("f32", "bf16")
+HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
 PROGRAM_STEPS = 8
 """Steps of the program on the machine, whose units all run: more than a window has."""
 MOST_F32_ERROR = 3e-6
@@ -120,6 +122,9 @@ def _same_bits(
     for name, choice in VARIANTS.items():
         if every or name == "looped":
             yield name, _is_same(forced(subject.variant(choice), tokens), found)
+        if subject.sockets == 1 and HAS_COMPILER and (every or name == "looped"):
+            threads = 1 if name == "unfused" else 2
+            yield f"{name} in C", _is_same(forced(subject.native(choice, threads), tokens), found)
     if every:
         first = [values[:PROGRAM_STEPS] for values in found]
         program = subject.program(VARIANTS["looped"])
@@ -128,6 +133,9 @@ def _same_bits(
         steps = STEPPED.steps_per_call
         stepped = greedy(subject.stepped(STEPPED), tokens[0], STEPS // steps, steps)
         yield "stepped", stepped.tobytes() == single.tobytes()
+        if subject.sockets == 1 and HAS_COMPILER:
+            native = greedy(subject.native(STEPPED, 2), tokens[0], STEPS // steps, steps)
+            yield "stepped in C", native.tobytes() == single.tobytes()
 
 
 def _is_same(given: Iterable[Array], wanted: Iterable[Array]) -> bool:

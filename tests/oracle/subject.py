@@ -12,12 +12,16 @@ from cases import STEPS
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 
+from kl.backends.cpu.execution import Executor as NativeExecutor
+from kl.backends.cpu.program import compile_program
+from kl.backends.cpu.target import CPU_TARGET
 from kl.backends.interpreter import Interpreter, weight_specs
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.execution import Executor
 from kl.backends.targets import Choice
 from kl.backends.tensors import Array
 from kl.backends.weights import load_weights
+from kl.dialects.cpu_machine import THIS_COMPUTER
 from kl.dialects.nn import ArgmaxOp
 from kl.passes import load_pass
 from kl.tools.compilation import change_machine
@@ -84,6 +88,18 @@ class Subject:
             return tuple(result.outputs[name] for name in program.outputs)
 
         return step
+
+    def native(self, choice: Choice, threads: int) -> Step:
+        """Its kernels as C, on this computer."""
+        module = self.given.module.clone()
+        module = module if choice.is_whole else with_logits(module)
+        CPU_TARGET.set_machine(module, THIS_COMPUTER.with_values({"threads": threads}))
+        lower(make_context(), module, "kernel", choice, target=CPU_TARGET)
+        published = self.given.published
+        assert published is not None
+        weights = load_weights(self.folder, weight_specs(module), published.unread)
+        executor = NativeExecutor(compile_program(module, "oracle"), weights)
+        return lambda tokens, position: tuple(executor.step([tokens, np.array(position, np.int32)])[0])
 
     def stepped(self, choice: Choice) -> Step:
         """Kernels that make several steps a call, of tokens alone."""
