@@ -36,7 +36,7 @@
 
 #define KL_TAKEN(kind) KL_WORDS /* Weights of each row that a step takes. */
 
-/* Add the products of KL_TAKEN weights of each row; fetch from `ahead`, where rows are `stride` apart, too. */
+/* Add the products of KL_TAKEN weights of each row; fetch what is `ahead`, its rows `stride` apart. */
 KL_INLINE void kl_step(kl_kind kind, int count, kl_lanes sums[KL_COUNT][KL_SUMS], const kl_sum *x, long x_ld,
                        const char *const row[KL_GROUP], long offset, const char *ahead, long stride) {
   kl_lanes w[KL_GROUP];
