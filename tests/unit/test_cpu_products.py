@@ -326,8 +326,11 @@ def test_threads_without_a_call_fall_asleep(pool: ctypes.CDLL):
     pool.call(0, ctypes.c_long(1), 3)
     workers = set(os.listdir(tasks)) - before
     assert len(workers) == 2
-    while any((tasks / one / "stat").read_text().rpartition(")")[2].split()[0] != "S" for one in workers):
+    states, until = "", time.monotonic() + 30  # seconds: they would never
+    while states != "SS" and time.monotonic() < until:
         time.sleep(0.001)
+        states = "".join((tasks / one / "stat").read_text().rpartition(")")[2].split()[0] for one in workers)
+    assert states == "SS"
 
 
 def test_without_workers_calls_are_run_by_the_caller(pool: ctypes.CDLL):

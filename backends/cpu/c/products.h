@@ -36,7 +36,7 @@
 
 #define KL_TAKEN(kind) KL_WORDS /* Weights of each row that a step takes. */
 
-/* Add the products of KL_TAKEN weights of each row; what lies `ahead`, the rows `stride` apart, is fetched. */
+/* Add the products of KL_TAKEN weights of each row; fetch what is `ahead`, its rows `stride` apart. */
 KL_INLINE void kl_step(kl_kind kind, int count, kl_lanes sums[KL_COUNT][KL_SUMS], const kl_sum *x, long x_ld,
                        const char *const row[KL_GROUP], long offset, const char *ahead, long stride) {
   kl_lanes w[KL_GROUP];
@@ -125,8 +125,8 @@ KL_INLINE void kl_finish(const kl_lanes sums[KL_SUMS], kl_sum *total, long rows)
  * The last step of a walk may reach behind the rows; it takes copies instead. Behind them lie weights of 0
  * and x of -0: their product is -0, the only number that, when added, leaves 0 and -0 as they are.
  */
-KL_INLINE void kl_multiply_group(kl_kind kind, int count, kl_sum *total, long total_ld, const kl_sum *x, long x_ld,
-                                 const char *w, long stride, long rows, long terms) {
+KL_INLINE void kl_multiply_group(kl_kind kind, int count, kl_sum *total, long total_ld, const kl_sum *x,
+                                 long x_ld, const char *w, long stride, long rows, long terms) {
   const long size = kl_size(kind), taken = KL_TAKEN(kind), bytes = terms * size;
   const char *row[KL_GROUP], *ahead = w + KL_AHEAD / bytes * KL_GROUP * stride;
   long ahead_offset = KL_AHEAD % bytes, offset = 0;
@@ -164,8 +164,8 @@ KL_INLINE void kl_multiply_group(kl_kind kind, int count, kl_sum *total, long to
     if (m < count) multiply(1);                                                                            \
   } while (0)
 
-KL_INLINE void kl_multiply_rows(kl_kind kind, kl_sum *total, long total_ld, const kl_sum *x, long x_ld, long count,
-                                const char *w, long stride, long rows, long terms) {
+KL_INLINE void kl_multiply_rows(kl_kind kind, kl_sum *total, long total_ld, const kl_sum *x, long x_ld,
+                                long count, const char *w, long stride, long rows, long terms) {
   if (terms < 1) return;
   for (long i = 0; i < rows; i += KL_GROUP) {
     const long some = rows - i < KL_GROUP ? rows - i : KL_GROUP;
@@ -178,8 +178,8 @@ KL_INLINE void kl_multiply_rows(kl_kind kind, kl_sum *total, long total_ld, cons
 }
 
 /* Multiply `count` rows of `x`, a constant of at most KL_COUNT, with `terms`, a constant, rows of weights. */
-KL_INLINE void kl_multiply_strip(kl_kind kind, int count, int terms, kl_sum *total, long total_ld, const kl_sum *x,
-                                 long x_ld, const char *w, long stride, long columns) {
+KL_INLINE void kl_multiply_strip(kl_kind kind, int count, int terms, kl_sum *total, long total_ld,
+                                 const kl_sum *x, long x_ld, const char *w, long stride, long columns) {
   for (long j = 0; j + KL_WORDS <= columns; j += KL_WORDS, w += KL_WORDS * kl_size(kind)) {
     kl_lanes sums[KL_COUNT][KL_PARTS];
     KL_UNROLL
@@ -200,9 +200,9 @@ KL_INLINE void kl_multiply_strip(kl_kind kind, int count, int terms, kl_sum *tot
   }
 }
 
-/* Multiply all rows of `x` with the last columns, less than KL_WORDS. */
-KL_INLINE void kl_multiply_edge(kl_kind kind, kl_sum *total, long total_ld, const kl_sum *x, long x_ld, long count,
-                                const char *w, long stride, long columns, long terms) {
+/* Multiply all rows of `x` with the last columns: less than KL_WORDS, so nothing behind them is loaded. */
+KL_INLINE void kl_multiply_edge(kl_kind kind, kl_sum *total, long total_ld, const kl_sum *x, long x_ld,
+                                long count, const char *w, long stride, long columns, long terms) {
   for (long k = 0; k < terms; k++) {
     char rest[KL_BYTES] = {0};
     memcpy(rest, w + k * stride, (unsigned long)(columns * kl_size(kind)));
@@ -212,8 +212,8 @@ KL_INLINE void kl_multiply_edge(kl_kind kind, kl_sum *total, long total_ld, cons
   }
 }
 
-KL_INLINE void kl_multiply_columns(kl_kind kind, kl_sum *total, long total_ld, const kl_sum *x, long x_ld, long count,
-                                   const char *w, long stride, long columns, long terms) {
+KL_INLINE void kl_multiply_columns(kl_kind kind, kl_sum *total, long total_ld, const kl_sum *x, long x_ld,
+                                   long count, const char *w, long stride, long columns, long terms) {
   const long even = columns / KL_WORDS * KL_WORDS;
   for (long j = 0; j < even; j += KL_COLUMNS) {
     const long some = even - j < KL_COLUMNS ? even - j : KL_COLUMNS;
