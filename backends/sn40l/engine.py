@@ -113,6 +113,13 @@ class KernelRun:
         if not self.calendar.events:
             self.check_end()
 
+    def close(self) -> None:
+        """Let go of what holds each other, so that the tiles of a finished run are freed at once."""
+        for channel in self.channels:
+            del channel.producer, channel.consumer
+        self.ending.join((), ())
+        self.calendar.events.clear()
+
     def proceed(self, until: int | None = None, watched: Sequence[tuple[UnitRun, int]] = ()) -> None:
         """Like `run`, but having nothing to do may only mean that other sockets have to go on first.
 
@@ -228,6 +235,11 @@ class SocketsRun:
             "sockets run the same program in lock step, and no time depends on data but for ids"
         )
         return max(timings, key=lambda timing: timing.cycles)
+
+    def close(self) -> None:
+        """Let go of what the runs hold, as `KernelRun.close` does."""
+        for run in self.runs:
+            run.close()
 
     def _check_ends(self) -> None:
         check_alike([run.ending for run in self.runs])

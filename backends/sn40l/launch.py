@@ -205,7 +205,9 @@ class StepRun:
             if not self._has_data:
                 return self._timer.time(run)
         run.run()
-        return run.timing()
+        timing = run.timing()
+        run.close()
+        return timing
 
 
 def _conditions(call: Call, machine: Machine, memory: MemoryMap) -> Hashable:
