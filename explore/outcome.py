@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from .history import Evaluation
-from .space import Point
+from .space import Point, Space
 
 Status = Literal["feasible", "infeasible", "failed", "timed-out"]
 """How an evaluation ended. A failed one raised an error or ended its process, a timed-out one was stopped."""
@@ -30,6 +30,11 @@ class Outcome:
     details: Mapping[str, str | float] = field(default_factory=dict[str, "str | float"])
     """What else is worth keeping, such as the pipeline that was run."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the evaluation gave nothing."""
+        return self.status in ("failed", "timed-out")
+
     def evaluation(self, point: Point) -> Evaluation:
         """The outcome as the models see it."""
         within = all(slack <= 0 for slack in self.slacks.values())
@@ -51,3 +56,25 @@ class Trial:
 
     seconds: float
     """How long it took."""
+
+
+class Answered(Protocol):
+    """A point with what came of it."""
+
+    @property
+    def point(self) -> Point: ...
+    @property
+    def outcome(self) -> Outcome: ...
+
+
+A = TypeVar("A", bound=Answered)
+
+
+def without_repeats(space: Space, answers: Iterable[A]) -> tuple[A, ...]:
+    """Each point once, in the order of the first: the first answer that did not fail, else the first of all."""
+    kept: dict[Hashable, A] = {}
+    for one in answers:
+        key = space.key(one.point)
+        if key not in kept or (kept[key].outcome.has_failed and not one.outcome.has_failed):
+            kept[key] = one
+    return tuple(kept.values())

@@ -183,7 +183,8 @@ def _print_front(report: Report) -> None:
     columns = [
         column
         for column in front_columns(report)
-        if column.kind in ("trial", "objective") or (column.kind == "parameter" and column.name in names)
+        if column.kind in ("trial", "objective", "equal")
+        or (column.kind == "parameter" and column.name in names)
     ]
     texts = [place for place, column in enumerate(columns) if not column.is_number]
     rows = [[column.cells[row].text for column in columns] for row in range(len(table_rows(report)))]

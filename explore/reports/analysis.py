@@ -47,12 +47,13 @@ class Report:
 
 
 def analyse(record: StudyRecord, seed: int = 0) -> Report:
-    """Look at a study from all sides; forests and samples come from the seed.
+    """Look at a study from all sides, each point counted once; forests and samples come from the seed.
 
     Raises: ReportError where no evaluation has ended; MissingExtraError without scikit-learn.
     """
     if not record.trials:
         raise ReportError(f"study {record.name!r} has no evaluation that has ended; run it first")
+    record = record.counted()
     targets = find_targets(record, seed)
     importances = [find_importances(record.space, target, seed) for target in targets]
     dependences = [

@@ -30,6 +30,8 @@ class FrontPoint:
     point: Point
     values: tuple[float, ...]
     details: Mapping[str, str | float]
+    equal: tuple[int, ...] = ()
+    """The numbers of other evaluations, of other points, with the same values."""
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,24 @@ class Volumes:
 
 
 def find_front(record: StudyRecord) -> tuple[FrontPoint, ...]:
-    """The feasible evaluations that no other dominates, by their first objective, the best first."""
+    """The feasible evaluations that no other dominates, by their first objective, the best first.
+
+    Of equal values there is one: the point that differs least from the usual one, the earliest of these.
+    """
     chosen = np.flatnonzero(record.feasible)
     signed = signed_values([record.evaluations[index] for index in chosen], record.objectives)
     best = non_dominated(signed)
-    order = np.lexsort(signed[best].T[::-1])
-    return tuple(_front_point(record, int(index)) for index in chosen[best][order])
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for index, values in zip(chosen[best].tolist(), signed[best].tolist(), strict=True):
+        groups.setdefault(tuple(values), []).append(index)
+    return tuple(_front_point(record, *sorted(groups[key], key=record.turned)) for key in sorted(groups))
 
 
-def _front_point(record: StudyRecord, index: int) -> FrontPoint:
+def _front_point(record: StudyRecord, index: int, *others: int) -> FrontPoint:
     trial, values = record.trials[index], record.evaluations[index].values
     assert values is not None, "who asks has looked"
-    return FrontPoint(trial.number, trial.point, values, trial.outcome.details)
+    equal = tuple(sorted(record.trials[other].number for other in others))
+    return FrontPoint(trial.number, trial.point, values, trial.outcome.details, equal)
 
 
 def find_defaults(record: StudyRecord) -> tuple[Default, ...]:

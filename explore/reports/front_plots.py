@@ -102,7 +102,7 @@ def _feasible(report: Report) -> list[Seen]:
 
 def _dominated(report: Report) -> np.ndarray:
     """The objectives of feasible evaluations that are not on the front."""
-    front = {point.number for point in report.front}
+    front = {number for point in report.front for number in (point.number, *point.equal)}
     return _values([seen for seen in _feasible(report) if seen.number not in front])
 
 

@@ -36,7 +36,7 @@ class Column:
     """The head of a column and what stands below."""
 
     name: str
-    kind: Literal["trial", "objective", "parameter", "detail"]
+    kind: Literal["trial", "objective", "equal", "parameter", "detail"]
     cells: tuple[Cell, ...]
     unit: str = ""
 
@@ -107,6 +107,7 @@ def front_columns(report: Report) -> list[Column]:
             Column(one.name, "objective", tuple(_objective_cell(row, k) for row in rows), one.unit)
             for k, one in enumerate(summary.objectives)
         ),
+        *_equal_column(rows),
         *(
             Column(line.name, "parameter", tuple(_parameter_cell(row, line) for row in rows), line.unit)
             for line in summary.parameters
@@ -117,6 +118,13 @@ def front_columns(report: Report) -> list[Column]:
             if key not in taken  # as measures of a program, of which some are objectives
         ),
     ]
+
+
+def _equal_column(rows: Sequence[Row]) -> list[Column]:
+    """How many other points have the same values; no column where none has."""
+    counts = [0 if row.evaluation is None else len(row.evaluation.equal) for row in rows]
+    cells = tuple(Cell(str(count), count) if count else EMPTY for count in counts)
+    return [Column("equal", "equal", cells)] if any(counts) else []
 
 
 def _trial_cell(row: Row) -> Cell:

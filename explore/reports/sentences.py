@@ -32,15 +32,24 @@ def status_words(summary: Summary) -> str:
     """How the evaluations ended."""
     ended = [f"{count:,} {status}" for status, count in summary.statuses.items() if count]
     text = f"Of {plural(summary.evaluations, 'evaluation')}, {summary.feasible:,} gave a feasible point."
-    return f"{text} By their status: {', '.join(ended)}."
+    again = f" {summary.repeated:,} more repeated points, and count nowhere." if summary.repeated else ""
+    return f"{text} By their status: {', '.join(ended)}.{again}"
 
 
 def front_words(report: Report) -> str:
     """How large the front is, or which point is best."""
-    count = plural(len(report.front), "point")
+    count, others = plural(len(report.front), "point"), equal_words(report)
     if len(report.summary.objectives) == 1:
-        return f"With one objective the front is what has the best value: {count}."
-    return f"{count} that no other feasible point dominates. A click on a column's head sorts the table."
+        return f"With one objective the front is what has the best value: {count}.{others}"
+    return (
+        f"{count} that no other feasible point dominates.{others} A click on a column's head sorts the table."
+    )
+
+
+def equal_words(report: Report) -> str:
+    """How many points have the values of one of the front; nothing where none has."""
+    count = sum(len(point.equal) for point in report.front)
+    return f" {plural(count, 'more point')} with equal values: `equal` says how many." if count else ""
 
 
 def default_words(report: Report) -> str:

@@ -61,6 +61,9 @@ class Summary:
     evaluation_seconds: float
     """All evaluations, one after the other."""
 
+    repeated: int = 0
+    """How many more evaluations were of points that had been evaluated: they count nowhere."""
+
     title: str = ""
     """What is searched; empty where the study does not say it."""
 
@@ -93,6 +96,7 @@ def find_summary(record: StudyRecord) -> Summary:
         statuses={status: statuses.count(status) for status in get_args(Status)},
         elapsed_seconds=max(t.start + t.seconds for t in trials) - min(t.start for t in trials),
         evaluation_seconds=sum(trial.seconds for trial in trials),
+        repeated=record.repeated,
         title=record.about.title,
         facts=record.about.facts,
         units=dict(record.about.units),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kl.explore.about import About
 from kl.explore.errors import ReportError
 from kl.explore.history import Objective
 from kl.explore.outcome import Outcome, Trial
@@ -22,9 +23,11 @@ from kl.explore.reports.conditions import Split, path_words
 from kl.explore.reports.features import find_features
 from kl.explore.reports.formatting import number_text, roundest, seconds_text
 from kl.explore.reports.front import find_front, find_reference, find_volumes
+from kl.explore.reports.front_table import front_columns
 from kl.explore.reports.importance import Importances
 from kl.explore.reports.record import StudyRecord
 from kl.explore.reports.rules import find_rules
+from kl.explore.reports.sentences import front_words, status_words
 from kl.explore.reports.targets import MOST, MOST_NUMBERS, find_targets
 from kl.explore.space import Point, Space
 
@@ -154,8 +157,46 @@ def test_the_summary_counts():
     assert best >= 10
 
 
+def answers(*told: tuple[int, Outcome], about: About | None = None) -> StudyRecord:
+    """A study that was told this of points of a line, in this order."""
+    trials = tuple(Trial(n, {"x": x, "y": 0}, outcome, 100.0 + n, 0.5) for n, (x, outcome) in enumerate(told))
+    return StudyRecord("told", GRID, TWO, trials, about or About())
+
+
+def test_a_point_counts_once_however_often_it_was_evaluated():
+    good, late = Outcome((1.0, 2.0)), Outcome(status="timed-out", message="too late")
+    asked = [(1, good), (2, late), (1, good), (3, late), (2, Outcome((2.0, 1.0))), (3, late), (1, late)]
+    report = analyse(answers(*asked))
+    assert (report.summary.evaluations, report.summary.feasible, report.summary.repeated) == (3, 2, 4)
+    assert report.summary.statuses == {"feasible": 2, "infeasible": 0, "failed": 0, "timed-out": 1}
+    assert [seen.number for seen in report.evaluations] == [0, 4, 3], "an answer goes before a failure"
+    assert [message.count for message in report.messages] == [1]
+    assert report.volumes is not None
+    assert len(report.volumes.values) == 3
+    assert status_words(report.summary).startswith("Of 3 evaluations, 2 gave a feasible point.")
+    assert status_words(report.summary).endswith(" 4 more repeated points, and count nowhere.")
+    assert "repeated" not in status_words(analyse(answers((1, good))).summary)
+
+
+def test_equal_points_are_one_row_that_says_how_many():
+    usual = About(defaults=(("usual", {"x": 9, "y": 0}),))
+    told = [
+        (1, Outcome((1.0, 2.0))),
+        (9, Outcome((1.0, 2.0))),
+        (3, Outcome((1.0, 2.0))),
+        (4, Outcome((0.0, 3.0))),
+    ]
+    report = analyse(answers(*told, about=usual))
+    assert [(one.number, one.equal) for one in report.front] == [(3, ()), (1, (0, 2))], "the usual one first"
+    (column,) = (column for column in front_columns(report) if column.name == "equal")
+    assert [cell.text for cell in column.cells] == ["–", "2"]
+    assert column.is_number
+    assert "2 more points with equal values" in front_words(report)
+    assert [(one.number, one.equal) for one in analyse(answers(*told)).front] == [(3, ()), (0, (1, 2))]
+
+
 def test_order_and_ordinal_rules():
-    space = Space((Permutation("order", 3), Ordinal("size", ("s", "m", "l"))))
+    space = Space((Permutation("order", 3), Ordinal("size", ("s", "m", "l")), Integer("n", 0, 9)))
 
     def fits(point: Point) -> Outcome:
         order = point["order"]
@@ -204,7 +245,7 @@ def planted(values: list[tuple[int, int, int, bool]], count: int, maximise: bool
     trials = tuple(
         Trial(
             index,
-            {"x": 0, "y": 0},
+            {"x": index, "y": 0},
             Outcome(tuple(map(float, row[:count])), status="feasible" if row[3] else "infeasible"),
             0.0,
             0.0,
@@ -286,7 +327,8 @@ ODD: dict[str, tuple[Space, Answer, int]] = {
 def test_odd_studies_have_reports(name: str):
     report = analyse(record(*ODD[name]))
     text = json.dumps(asdict(report), allow_nan=False)
-    assert json.loads(text)["summary"]["evaluations"] == ODD[name][2]
+    summary = json.loads(text)["summary"]
+    assert summary["evaluations"] + summary["repeated"] == ODD[name][2]
     for importances in report.importances:
         assert importances.entries or importances.note
     assert report.rules.avoid or report.rules.note

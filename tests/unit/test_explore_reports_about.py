@@ -125,6 +125,7 @@ def test_every_column_and_axis_has_its_unit(report: Report):
         "trial",
         "latency (ms)",
         "traffic (MB)",
+        "equal",
         "tile (rows)",
         "memory",
         "order",

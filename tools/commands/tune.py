@@ -46,6 +46,7 @@ class Command:
 
 def run(command: Command) -> int:
     """Search until the budget is spent, then print the front."""
+    from ...explore.outcome import without_repeats
     from ...explore.places import shown_place
     from ..tuning.front import Found, document
     from ..tuning.session import make_session
@@ -57,7 +58,7 @@ def run(command: Command) -> int:
     with resumable(shown):
         session = make_session(command.model, command.tuning, command.study)
         search = _search(session, storage, command)
-    found = Found(session, search.trials, search.inert, search.ended)
+    found = Found(session, without_repeats(session.plan.space, search.trials), search.inert, search.ended)
     if command.output is not None:
         write_file(command.output, _pipelines(found))
     if command.study.json:
@@ -105,8 +106,6 @@ def _search(session: Session, storage: str, command: Command) -> Search:
 
 
 def _print(found: Found, path: str, storage: str, patience: int | None) -> None:
-    from ...explore.reports.formatting import plural
-
     evaluated, feasible = len(found.trials), found.counts["feasible"]
     share = share_text(feasible / evaluated)
     print(
@@ -119,9 +118,6 @@ def _print(found: Found, path: str, storage: str, patience: int | None) -> None:
         print("ended before its budget: there is no other point\n")
     _print_rows(found, "by hand", found.defaults, behind=True)
     _print_rows(found, "found", {f"#{trial.number}": trial for trial in found.front})
-    more = sum(len(trials) - 1 for trials in found.equal.values())
-    if more:
-        print(f"{plural(more, 'more mapping')} with values of the front; --json has their numbers\n")
     if found.inert:
         print(f"these changed nothing around the best mapping: {', '.join(found.inert)}\n")
     for place, name in enumerate(found.names):
