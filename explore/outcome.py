@@ -71,7 +71,7 @@ A = TypeVar("A", bound=Answered)
 
 
 def without_repeats(space: Space, answers: Iterable[A]) -> tuple[A, ...]:
-    """Each point once, in the order of the first: the first answer that did not fail, else the first of all."""
+    """Each point once, in their order: its first answer that did not fail, else its first of all."""
     kept: dict[Hashable, A] = {}
     for one in answers:
         key = space.key(one.point)

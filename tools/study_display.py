@@ -23,11 +23,13 @@ from ..explore.history import Objective, signed_values
 from ..explore.outcome import Status, Trial
 from ..explore.pareto import hypervolume
 from ..explore.reports.analysis import Report
-from ..explore.reports.display import displayed
-from ..explore.reports.formatting import number_text, plural
-from ..explore.reports.front_table import front_columns, table_rows
-from ..explore.reports.importance import Importances
+from ..explore.reports.display import displayed, heading, volume_unit
+from ..explore.reports.formatting import number_text, plural, value_text
+from ..explore.reports.front_table import Column, front_columns, table_rows
+from ..explore.reports.importance import MAIN_SHARE, Importances
 from ..explore.reports.sentences import reference_words, space_words, status_words
+from ..explore.space import Point
+from .point_tables import is_narrow, print_points, room, wrapped
 from .terminal import print_table
 
 LINE_SECONDS = 60.0
@@ -156,13 +158,6 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-MOST_ROWS = 20
-"""Longer fronts are printed in part; the page and the JSON form have all of it."""
-
-MOST_PARAMETERS = 8
-"""Of more parameters, the front shows those that matter most."""
-
-
 def print_report(report: Report) -> None:
     """Print the parts of a report, one below the other."""
     report = displayed(report)
@@ -173,62 +168,75 @@ def print_report(report: Report) -> None:
     if report.front:
         _print_front(report)
     if report.volumes is not None and len(summary.objectives) > 1:
-        print(f"\nhypervolume {number_text(report.volumes.values[-1])}. {reference_words(report)}")
+        volume = f"{number_text(report.volumes.values[-1])} {volume_unit(summary.objectives)}".rstrip()
+        print(f"\nhypervolume {volume}. {reference_words(report)}")
     print_importances(report.importances)
     _print_reasons(report)
 
 
 def _print_front(report: Report) -> None:
-    names = _shown_parameters(report)
-    columns = [
-        column
-        for column in front_columns(report)
-        if column.kind in ("trial", "objective", "equal")
-        or (column.kind == "parameter" and column.name in names)
-    ]
-    texts = [place for place, column in enumerate(columns) if not column.is_number]
-    rows = [[column.cells[row].text for column in columns] for row in range(len(table_rows(report)))]
-    front, others = rows[: len(report.front)], rows[len(report.front) :]
+    """All of the front, and the points by default, each with all parameters that are not as usual."""
+    columns = [column for column in front_columns(report) if column.kind != "detail"]
+    rows = list(range(len(table_rows(report))))
+    ends = len(report.front)
     print()
-    print_table([column.heading for column in columns], [*front[:MOST_ROWS], *others], texts=texts)
-    _print_left_out(report, names)
-    if len(front) > MOST_ROWS:
-        print(f"and {plural(len(front) - MOST_ROWS, 'more point')}")
-    for point in report.front[:MOST_ROWS]:
+    if is_narrow([column.heading for column in columns], [_cells(columns, row) for row in rows]):
+        print_table(
+            [column.heading for column in columns], [_cells(columns, row) for row in rows], _texts(columns)
+        )
+    else:
+        _print_points(report, [column for column in columns if column.kind != "behind"], rows[:ends])
+        if rows[ends:]:
+            print()
+            _print_points(report, [column for column in columns if column.kind != "equal"], rows[ends:])
+        for usual in report.defaults[:1]:
+            words = [f"{usual.name}:", *_words(report, usual.point, all_of_it=True)]
+            print()
+            print(*wrapped(words, room()), sep="\n  ")
+    for point in report.front:
         for name, detail in point.details.items():
             if isinstance(detail, str):
                 print(f"#{point.number} {name}: {detail}")
 
 
-def _print_left_out(report: Report, shown: set[str]) -> None:
-    """The parameters that have no column, and why."""
-    left_out = [one.name for one in report.summary.parameters if one.name not in shown]
-    known = any(importances.entries for importances in report.importances)
-    which = "that matter least" if known else f"behind the first {MOST_PARAMETERS}"
-    if left_out:
-        print(f"without a column, {which}: {', '.join(left_out)}; -o and --json have all")
+def _print_points(report: Report, columns: Sequence[Column], rows: Sequence[int]) -> None:
+    """A table of some rows, with the parameters as words instead of columns."""
+    shown = [column for column in columns if column.kind != "parameter"]
+    usual = [one.name for one in report.defaults[:1]]
+    points = [table_rows(report)[row].point for row in rows]
+    words = [_words(report, point, all_of_it=not usual) for point in points]
+    heads = [*(column.heading for column in shown), f"other than {usual[0]}" if usual else "point"]
+    print_points(heads, [_cells(shown, row) for row in rows], words, _texts(shown))
 
 
-def _shown_parameters(report: Report) -> set[str]:
-    """All parameters, or those with the largest shares of importance."""
-    names = [parameter.name for parameter in report.summary.parameters]
-    if len(names) <= MOST_PARAMETERS:
-        return set(names)
-    shares = dict.fromkeys(names, 0.0)
-    for importances in report.importances:
-        for entry in importances.entries:
-            shares[entry.parameter] = max(shares[entry.parameter], entry.share)
-    return set(sorted(names, key=lambda name: -shares[name])[:MOST_PARAMETERS])
+def _texts(columns: Sequence[Column]) -> list[int]:
+    return [place for place, one in enumerate(columns) if one.kind == "trial" or not one.is_number]
+
+
+def _cells(columns: Sequence[Column], row: int) -> list[str]:
+    return [column.cells[row].text for column in columns]
+
+
+def _words(report: Report, point: Point, *, all_of_it: bool) -> list[str]:
+    """The values of a point, of which those of the usual one may be left out."""
+    lines = [line for line in report.summary.parameters if line.name in point]
+    return [
+        f"{line.name}={value_text(point[line.name])}"
+        for line in lines
+        if all_of_it or point[line.name] != line.default
+    ]
 
 
 def print_importances(of_targets: Sequence[Importances]) -> None:
-    """A row per parameter, a column per target that has importances; else why it has none."""
+    """A row per parameter that matters, a column per target that has importances; else why it has none."""
     found = [importances for importances in of_targets if importances.entries]
     print()
     if found:
-        names = [entry.parameter for entry in found[0].entries]
+        names = list(dict.fromkeys(entry.parameter for one in found for entry in one.main))
         rows = [[name, *(_importance_text(importances, name) for importances in found)] for name in names]
         print_table(["share of the importance", *(importances.target for importances in found)], rows)
+        if left_out := len(found[0].entries) - len(names):
+            print(f"{plural(left_out, 'other parameter')} with less than {share_text(MAIN_SHARE)} each")
     for importances in of_targets:
         if importances.note:
             print(f"no importances for {importances.target}: {importances.note}")
@@ -250,7 +258,7 @@ def _print_reasons(report: Report) -> None:
         print(f"  {rule}")
     if report.resources:
         rows = [
-            [one.name, f"{one.exceeded} of {one.evaluations}", number_text(one.largest)]
+            [heading(one.name, one.unit), f"{one.exceeded} of {one.evaluations}", number_text(one.largest)]
             for one in report.resources
         ]
         print()

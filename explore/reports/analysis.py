@@ -54,7 +54,7 @@ def analyse(record: StudyRecord, seed: int = 0) -> Report:
     if not record.trials:
         raise ReportError(f"study {record.name!r} has no evaluation that has ended; run it first")
     record = record.counted()
-    targets = find_targets(record, seed)
+    front, targets = find_front(record), find_targets(record, seed)
     importances = [find_importances(record.space, target, seed) for target in targets]
     dependences = [
         find_dependences(record.space, target, found, seed)
@@ -63,14 +63,14 @@ def analyse(record: StudyRecord, seed: int = 0) -> Report:
     return Report(
         summary=find_summary(record),
         evaluations=_seen(record),
-        front=find_front(record),
+        front=front,
         volumes=find_volumes(record, seed),
         importances=tuple(importances),
         rules=find_rules(record, seed),
         resources=find_resources(record),
         messages=find_messages(record),
         dependences=tuple(one for found in dependences for one in found),
-        defaults=find_defaults(record),
+        defaults=find_defaults(record, front),
     )
 
 

@@ -17,8 +17,7 @@ from .targets import Target, ask_trees, grow_trees
 TREES = 100
 
 LEAST_SHARE = 0.05
-MOST_PARAMETERS = 6
-"""Parameters that have less importance, or come behind the first six, are left out."""
+"""Parameters that have less importance are left out."""
 
 MOST_POINTS = 200
 """The average goes over at most this many points."""
@@ -65,7 +64,7 @@ def find_dependences(
     if not matter:
         return ()
     trees = grow_trees(target.rows, target.values, TREES, seed)
-    found = (_dependence(space, target, trees, name) for name in matter[:MOST_PARAMETERS])
+    found = (_dependence(space, target, trees, name) for name in matter)
     return tuple(dependence for dependence in found if len(dependence.values) > 1)
 
 

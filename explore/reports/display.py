@@ -10,6 +10,7 @@ from statistics import median
 from .analysis import Report
 from .dependence import Dependence
 from .front import Default, FrontPoint, Volumes
+from .reasons import Resource
 from .summary import ObjectiveLine
 
 UNITS: Mapping[str, Sequence[tuple[str, float]]] = {
@@ -33,6 +34,7 @@ def displayed(report: Report) -> Report:
         replace(one, unit=unit, best=_times(one.best, factor), capacity=_times(one.capacity, factor))
         for one, (unit, factor) in zip(objectives, scalings, strict=True)
     ]
+    resources = tuple(_resource(one) for one in report.resources)
     units = {**report.summary.units, **{name: unit for name, (unit, _) in details.items()}}
     return replace(
         report,
@@ -40,6 +42,7 @@ def displayed(report: Report) -> Report:
         evaluations=tuple(replace(one, values=_all(one.values, factors)) for one in report.evaluations),
         front=tuple(_point(one, factors, details) for one in report.front),
         defaults=tuple(_default(one, factors, details) for one in report.defaults),
+        resources=resources,
         volumes=None if report.volumes is None else _volumes(report.volumes, factors),
         dependences=tuple(_dependence(one, by_name.get(one.target, 1.0)) for one in report.dependences),
     )
@@ -106,6 +109,11 @@ def _point(point: FrontPoint, factors: Sequence[float], details: Mapping[str, Sc
 def _default(one: Default, factors: Sequence[float], details: Mapping[str, Scaling]) -> Default:
     found = one.evaluation
     return one if found is None else replace(one, evaluation=_point(found, factors, details))
+
+
+def _resource(one: Resource) -> Resource:
+    unit, factor = _scaling(one.unit, one.largest)
+    return replace(one, unit=unit, largest=one.largest * factor)
 
 
 def _volumes(volumes: Volumes, factors: Sequence[float]) -> Volumes:

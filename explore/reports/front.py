@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,16 @@ class FrontPoint:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """How far a point is behind the one of the front that dominates it by most."""
+
+    number: int
+    """The trial of that one."""
+    shares: tuple[float, ...]
+    """Per objective how much worse it is, as a share of the larger of the two sizes; 0 for equal ones."""
+
+
+@dataclass(frozen=True)
 class Default:
     """A point that one would take without a search, to hold the front against."""
 
@@ -43,6 +53,8 @@ class Default:
     evaluation: FrontPoint | None
     """What came of it; None where it was not evaluated, or has no objectives."""
     is_feasible: bool
+    behind: Behind | None = None
+    """None for one that is as good as a point of the front, or not feasible."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +96,43 @@ def _front_point(record: StudyRecord, index: int, *others: int) -> FrontPoint:
     return FrontPoint(trial.number, trial.point, values, trial.outcome.details, equal)
 
 
-def find_defaults(record: StudyRecord) -> tuple[Default, ...]:
+def find_behind(
+    values: Sequence[float], front: Mapping[int, Sequence[float]], signs: np.ndarray
+) -> Behind | None:
+    """How far a feasible point is behind a front, given by numbers of trials; None on the front.
+
+    Of the points that dominate it, the one that is better in all objectives by the largest share, then the
+    one that is better in sum.
+    """
+    own = np.array(values)
+    found: list[tuple[float, float, int, tuple[float, ...]]] = []
+    for number, others in front.items():
+        other = np.array(others)
+        worse, size = (own - other) * signs, np.maximum(np.abs(own), np.abs(other))
+        if (worse >= 0).all() and worse.any():
+            shares = worse / np.where(size > 0, size, 1.0)
+            found.append((shares.min(), shares.sum(), -number, tuple(shares.tolist())))
+    if not found:
+        return None
+    _, _, number, shares = max(found)
+    return Behind(-number, shares)
+
+
+def find_defaults(record: StudyRecord, front: Sequence[FrontPoint]) -> tuple[Default, ...]:
     """The points that the study names, with what came of them."""
-    return tuple(_default(record, name, point) for name, point in record.about.defaults)
+    by_number = {one.number: one.values for one in front}
+    return tuple(_default(record, name, point, by_number) for name, point in record.about.defaults)
 
 
-def _default(record: StudyRecord, name: str, point: Point) -> Default:
+def _default(record: StudyRecord, name: str, point: Point, front: Mapping[int, Sequence[float]]) -> Default:
     keys = [record.space.key(trial.point) for trial in record.trials]
     key = record.space.key(point)
     place = keys.index(key) if key in keys else None
     if place is None or record.evaluations[place].values is None:
         return Default(name, point, None, False)
-    return Default(name, point, _front_point(record, place), bool(record.feasible[place]))
+    found, is_feasible = _front_point(record, place), bool(record.feasible[place])
+    behind = find_behind(found.values, front, record.signs) if is_feasible else None
+    return Default(name, point, found, is_feasible, behind)
 
 
 def find_reference(record: StudyRecord) -> Reference | None:

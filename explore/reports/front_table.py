@@ -10,7 +10,7 @@ from ..parameters import Value
 from ..space import Point
 from .analysis import Report
 from .display import heading
-from .formatting import number_text, value_text
+from .formatting import behind_text, number_text, value_text
 from .front import Default, FrontPoint
 from .summary import ParameterLine
 
@@ -36,7 +36,7 @@ class Column:
     """The head of a column and what stands below."""
 
     name: str
-    kind: Literal["trial", "objective", "equal", "parameter", "detail"]
+    kind: Literal["trial", "objective", "equal", "behind", "parameter", "detail"]
     cells: tuple[Cell, ...]
     unit: str = ""
 
@@ -65,6 +65,8 @@ class Row:
     point: Point
     evaluation: FrontPoint | None
     is_on_front: bool = True
+    behind: str = ""
+    """How far it is behind the front, by objective; empty for a point of the front."""
 
 
 def table_rows(report: Report) -> tuple[Row, ...]:
@@ -79,17 +81,33 @@ def table_rows(report: Report) -> tuple[Row, ...]:
         for point in report.front
     ]
     on_front = {point.number for point in report.front}
-    return (*front, *(row for one in report.defaults if (row := _default_row(one, on_front)) is not None))
+    return (
+        *front,
+        *(row for one in report.defaults if (row := _default_row(report, one, on_front)) is not None),
+    )
 
 
-def _default_row(one: Default, on_front: Collection[int]) -> Row | None:
+def _default_row(report: Report, one: Default, on_front: Collection[int]) -> Row | None:
     """None for one that is on the front."""
     if one.evaluation is None:
         return Row(f"{one.name}, without values", one.point, None, is_on_front=False)
     if one.evaluation.number in on_front:
         return None
     words = [one.name] if one.is_feasible else [one.name, "infeasible"]
-    return Row(_name(one.evaluation.number, words), one.point, one.evaluation, is_on_front=False)
+    return Row(
+        _name(one.evaluation.number, words),
+        one.point,
+        one.evaluation,
+        is_on_front=False,
+        behind=_behind(report, one),
+    )
+
+
+def _behind(report: Report, one: Default) -> str:
+    if one.behind is None:
+        return "as good" if one.is_feasible else ""
+    names = [objective.name for objective in report.summary.objectives]
+    return behind_text(one.behind.number, dict(zip(names, one.behind.shares, strict=True)))
 
 
 def _name(number: int, names: Sequence[str]) -> str:
@@ -108,6 +126,7 @@ def front_columns(report: Report) -> list[Column]:
             for k, one in enumerate(summary.objectives)
         ),
         *_equal_column(rows),
+        *_behind_column(rows),
         *(
             Column(line.name, "parameter", tuple(_parameter_cell(row, line) for row in rows), line.unit)
             for line in summary.parameters
@@ -125,6 +144,12 @@ def _equal_column(rows: Sequence[Row]) -> list[Column]:
     counts = [0 if row.evaluation is None else len(row.evaluation.equal) for row in rows]
     cells = tuple(Cell(str(count), count) if count else EMPTY for count in counts)
     return [Column("equal", "equal", cells)] if any(counts) else []
+
+
+def _behind_column(rows: Sequence[Row]) -> list[Column]:
+    """How far points by default are behind the front; no column where there are none."""
+    cells = tuple(Cell(row.behind) if row.behind else EMPTY for row in rows)
+    return [Column("behind the front", "behind", cells)] if any(row.behind for row in rows) else []
 
 
 def _trial_cell(row: Row) -> Cell:

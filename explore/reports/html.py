@@ -13,6 +13,7 @@ from .figures import Plot, drawing, to_inline_svg
 from .formatting import number_text, seconds_text, share_text, value_text
 from .front_plots import front_plots, progress_plots
 from .front_table import front_columns, table_rows
+from .importance import MAIN_SHARE
 from .model_plots import dependence_plots, importance_plots
 from .sentences import default_name, default_words, front_words, reference_words, space_words, status_words
 
@@ -56,6 +57,7 @@ def render_html(report: Report) -> str:
         front=report.front,
         volumes=report.volumes,
         importances=report.importances,
+        main_share=MAIN_SHARE,
         rules=report.rules,
         resources=report.resources,
         messages=report.messages,

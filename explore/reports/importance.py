@@ -28,6 +28,10 @@ LEAST_SCORE = 0.1
 """A forest that explains less than this share of the variance says nothing about parameters."""
 
 
+MAIN_SHARE = 0.01
+"""Parameters with less of the importance are left out of tables and plots."""
+
+
 @dataclass(frozen=True)
 class Importance:
     """The share of a parameter in what all parameters explain."""
@@ -50,6 +54,11 @@ class Importances:
     entries: tuple[Importance, ...]
     note: str
     """Why there are no entries; else empty."""
+
+    @property
+    def main(self) -> tuple[Importance, ...]:
+        """Those with at least `MAIN_SHARE`."""
+        return tuple(entry for entry in self.entries if entry.share >= MAIN_SHARE)
 
 
 def find_importances(space: Space, target: Target, seed: int) -> Importances:

@@ -16,9 +16,6 @@ from .formatting import value_text
 from .importance import Importances
 from .targets import FEASIBILITY
 
-MOST_BARS = 10
-"""Parameters shown for each target, the most important ones."""
-
 MOST_LABELS = 8
 ROOM = 24
 """So many names, and letters of names, fit below a panel side by side."""
@@ -29,8 +26,8 @@ def importance_plots(report: Report) -> list[Plot]:
     found = [importances for importances in report.importances if importances.entries]
     if not found:
         return []
-    bars = min(max(len(importances.entries) for importances in found), MOST_BARS)
-    tall = any("\n" in label(entry.parameter) for entry in found[0].entries)
+    bars = max(len(importances.main) for importances in found)
+    tall = any("\n" in label(entry.parameter) for one in found for entry in one.main)
     figure, panels = new_panels(len(found), 1.2 + (0.36 if tall else 0.24) * bars)
     for axes, importances in zip(panels, found, strict=True):
         _draw_importances(axes, importances)
@@ -69,7 +66,7 @@ def _color(target: str) -> str:
 
 
 def _draw_importances(axes: Any, importances: Importances) -> None:
-    entries = importances.entries[:MOST_BARS]
+    entries = importances.main
     places = np.arange(len(entries))
     shares = np.array([entry.share for entry in entries]) * 100
     spreads = np.array([entry.spread for entry in entries]) * 100

@@ -22,7 +22,7 @@ from kl.explore.reports.analysis import Report, analyse
 from kl.explore.reports.conditions import Split, path_words
 from kl.explore.reports.features import find_features
 from kl.explore.reports.formatting import number_text, roundest, seconds_text
-from kl.explore.reports.front import find_front, find_reference, find_volumes
+from kl.explore.reports.front import Behind, find_behind, find_front, find_reference, find_volumes
 from kl.explore.reports.front_table import front_columns
 from kl.explore.reports.importance import Importances
 from kl.explore.reports.record import StudyRecord
@@ -193,6 +193,34 @@ def test_equal_points_are_one_row_that_says_how_many():
     assert column.is_number
     assert "2 more points with equal values" in front_words(report)
     assert [(one.number, one.equal) for one in analyse(answers(*told)).front] == [(3, ()), (0, (1, 2))]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=9))
+def test_how_far_a_point_is_behind_says_what_a_search_through_all_says(rows: list[tuple[int, int]]):
+    signs, point = np.array([1.0, -1.0]), rows[-1]
+    front = dict(enumerate(rows))
+    behind = find_behind(point, front, signs)
+    better = [n for n, (x, y) in front.items() if x <= point[0] and y >= point[1] and (x, y) != point]
+    assert (behind is None) == (better == [])
+    if behind is not None:
+        x, y = rows[behind.number]
+        assert behind.number in better
+        wanted = (1 - x / point[0] if x < point[0] else 0.0, 1 - point[1] / y if y > point[1] else 0.0)
+        assert behind.shares == pytest.approx(wanted)
+        known = [find_behind(point, {n: front[n]}, signs) for n in better]
+        assert min(behind.shares) == max(min(one.shares) for one in known if one is not None)
+
+
+def test_a_default_equal_in_one_objective_is_behind_in_the_other():
+    about = About(defaults=(("usual", {"x": 1, "y": 0}), ("good", {"x": 2, "y": 0})))
+    told = [(1, Outcome((2.0, 3.0))), (2, Outcome((1.0, 3.0))), (3, Outcome((1.0, 3.0)))]
+    report = analyse(answers(*told, about=about))
+    usual, good = report.defaults
+    assert usual.behind == Behind(1, (0.5, 0.0))
+    assert good.behind is None
+    (column,) = (column for column in front_columns(report) if column.name == "behind the front")
+    assert [cell.text for cell in column.cells] == ["–", "time 50.0 % (#1)"]
 
 
 def test_order_and_ordinal_rules():

@@ -13,8 +13,9 @@ from ...backends.tables import bytes_text, share_text, time_text
 from ..command_line import Positive, option
 from ..options import JSON_VERSION, ModelOptions, TuningOptions
 from ..output import check_is_file, write_file
+from ..point_tables import print_points
 from ..study_options import StudyOptions, study_group
-from ..terminal import print_json, print_table
+from ..terminal import print_json
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from ..tuning.front import Found
     from ..tuning.search import Search
     from ..tuning.session import Session
-
-MOST_ROWS = 20
-"""Longer fronts are printed in part; the file and the JSON form have all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,23 +128,41 @@ def _print_rows(found: Found, title: str, trials: Mapping[str, Trial], *, behind
     """A table of trials by name, where there are any, and an empty line."""
     if not trials:
         return
-    columns = [title, *found.names, *(["behind the front"] if behind else []), "what is turned"]
-    rows = [_row(found, name, trial, behind) for name, trial in trials.items()]
-    print_table(columns, rows[:MOST_ROWS], texts=(0, len(columns) - 1))
-    if len(rows) > MOST_ROWS:
-        print(f"and {len(rows) - MOST_ROWS} more")
+    has_equal = any(len(found.equal_to(trial)) > 1 for trial in trials.values())
+    more = ["behind the front"] if behind else ["equal"] if has_equal else []
+    columns = [title, *found.names, *more, "what is turned"]
+    rows = [
+        [name, *_values(found, trial), *(_more(found, trial, behind) for _ in more)]
+        for name, trial in trials.items()
+    ]
+    texts = (0, len(found.names) + 1) if behind else (0,)
+    print_points(columns, rows, [_turned(found, trial) for trial in trials.values()], texts)
     print()
 
 
-def _row(found: Found, name: str, trial: Trial, behind: bool) -> list[str]:
+def _values(found: Found, trial: Trial) -> list[str]:
     values = trial.outcome.values
-    cells = ["-"] * len(found.names) if values is None else list(map(_text, found.names, values))
-    if behind:
-        share = found.behind(trial)
-        cells.append("-" if share is None else share_text(share))
-    turned = found.turned(trial).items()
-    shown = (f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in turned)
-    return [name, *cells, " ".join(shown)]
+    return ["-"] * len(found.names) if values is None else list(map(_text, found.names, values))
+
+
+def _more(found: Found, trial: Trial, behind: bool) -> str:
+    """How far a trial is behind the front; of one on the front, how many others have its values."""
+    from ...explore.reports.formatting import behind_text
+
+    if not behind:
+        return str(len(found.equal_to(trial)) - 1 or "")
+    if trial.outcome.status != "feasible":
+        return "infeasible"
+    one = found.behind(trial)
+    if one is None:
+        return "as good"
+    return behind_text(one.number, dict(zip(found.names, one.shares, strict=True)))
+
+
+def _turned(found: Found, trial: Trial) -> list[str]:
+    from ...explore.reports.formatting import value_text
+
+    return [f"{name}={value_text(value)}" for name, value in found.turned(trial).items()]
 
 
 def _text(name: str, value: float) -> str:
