@@ -23,11 +23,11 @@ from ..explore.history import Objective, signed_values
 from ..explore.outcome import Status, Trial
 from ..explore.pareto import hypervolume
 from ..explore.reports.analysis import Report
-from ..explore.reports.display import displayed, heading, volume_unit
 from ..explore.reports.formatting import number_text, plural, value_text
 from ..explore.reports.front_table import Column, front_columns, table_rows
 from ..explore.reports.importance import MAIN_SHARE, Importances
 from ..explore.reports.sentences import reference_words, space_words, status_words
+from ..explore.reports.units import heading, volume_unit
 from ..explore.space import Point
 from .point_tables import is_narrow, print_points, room, wrapped
 from .terminal import print_table
@@ -160,7 +160,6 @@ def _clock(seconds: float) -> str:
 
 def print_report(report: Report) -> None:
     """Print the parts of a report, one below the other."""
-    report = displayed(report)
     summary = report.summary
     print(f"{summary.heading}: {plural(len(report.front), 'point')} on the front")
     print(status_words(summary))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
-from math import ceil, floor, log10
+from textwrap import wrap
 from typing import Any
 
 from ..extras import load
@@ -42,6 +42,8 @@ SMALLEST = 9
 """Points of the smallest letters: 11 pixels and more where a figure is 840 wide."""
 
 MOST_TICKS = 9
+WIDE = 1000
+"""Logarithmic axes of which the ends differ by this factor have powers of ten alone."""
 
 STYLE = {
     "axes.axisbelow": True,
@@ -105,49 +107,43 @@ def new_figure(height: float) -> Any:
     return load("matplotlib.figure").Figure(figsize=(WIDTH, height), layout="constrained")
 
 
-def new_panels(count: int, panel_height: float) -> tuple[Any, list[Any]]:
-    """A figure with so many axes, up to three in a row; a lone one is as wide as two."""
-    columns = min(max(count, 2), 3)
+def new_panels(
+    count: int,
+    height: float,
+    *,
+    columns: int | None = None,
+    sharey: bool = False,
+    projection: str | None = None,
+) -> tuple[Any, list[Any]]:
+    """A figure with so many axes, up to three in a row; a lone one is as wide as two, unless it is said."""
+    columns = columns or min(max(count, 2), 3)
     rows = -(-count // columns)
-    figure = new_figure(panel_height * rows)
-    grid = figure.add_gridspec(rows, columns)
-    return figure, [figure.add_subplot(grid[divmod(index, columns)]) for index in range(count)]
+    figure = new_figure(height * rows)
+    kind = {"projection": projection}
+    grid = figure.subplots(rows, columns, sharey=sharey, squeeze=False, subplot_kw=kind).flatten()
+    for axes in grid[count:]:
+        axes.remove()
+    return figure, list(grid[:count])
 
 
 def label(text: str) -> str:
     """A name for an axis: a long one on several lines, broken behind dots, dashes and spaces if it can."""
-    lines = [""]
-    for part in re.findall(r"[^.\-_\s]*[.\-_\s]?", text):
-        if lines[-1] and len(lines[-1] + part.rstrip()) > LONGEST_LABEL:
-            lines.append("")
-        lines[-1] += part
-        while len(lines[-1].rstrip()) > LONGEST_LABEL:
-            lines[-1:] = [lines[-1][:LONGEST_LABEL], lines[-1][LONGEST_LABEL:]]
-    return "\n".join(line.strip() for line in lines if line.strip())
+    breakable = re.sub(r"(?<=[._])(?=\S)", "\v", text)
+    lines = wrap(breakable, LONGEST_LABEL, expand_tabs=False, replace_whitespace=False)
+    return "\n".join(lines).replace("\v", "")
 
 
 def number_axis(axes: Any, name: str, low: float, high: float, *, is_log: bool) -> None:
-    """Give the axis x or y readable numbers, of which `low` and `high` are the ends."""
+    """Give the axis x, y or z readable numbers, of which `low` and `high` are the ends."""
     ticker = load("matplotlib.ticker")
     axis = getattr(axes, f"{name}axis")
+    locator = ticker.MaxNLocator(6)
     if is_log:
         getattr(axes, f"set_{name}scale")("log")
         axis.set_minor_locator(ticker.NullLocator())
-    fixed = ticker.FixedLocator(log_ticks(low, high)) if is_log else ticker.MaxNLocator(6)
-    axis.set_major_locator(fixed)
+        locator = ticker.LogLocator(subs=(1, 2, 5) if high < WIDE * low else (1,), numticks=MOST_TICKS)
+    axis.set_major_locator(locator)
     axis.set_major_formatter(ticker.FuncFormatter(lambda number, _: number_text(number)))
-
-
-def log_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
-    """Up to `most` round numbers on a logarithmic axis: 1, 2, 5, 10; where those are too many 1, 3, 10; or
-    powers of ten."""
-    decades = range(floor(log10(low)), ceil(log10(high)) + 1)
-    for factors, step in (((1, 2, 5), 1), ((1, 3), 1), *(((1,), step) for step in range(1, len(decades)))):
-        ticks = [factor * 10.0**decade for decade in decades[::step] for factor in factors]
-        shown = [tick for tick in ticks if low <= tick <= high]
-        if len(shown) <= most:
-            return shown
-    return [low, high]
 
 
 def to_png(plot: Plot) -> bytes:

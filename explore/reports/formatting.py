@@ -6,6 +6,14 @@ from collections.abc import Mapping
 
 from ..parameters import Value
 
+DEFAULT = "default"
+"""What the usual point is called where it has no name of its own."""
+
+
+def default_name(name: str) -> str:
+    """The name of the usual point, which says that it is the default."""
+    return name if name == DEFAULT else f"{name} ({DEFAULT})"
+
 
 def number_text(number: float, digits: int = 4) -> str:
     """A number with a few digits: `12,346`, `0.0125`, `3.2e-7`."""

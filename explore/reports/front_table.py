@@ -9,10 +9,10 @@ from typing import Literal
 from ..parameters import Value
 from ..space import Point
 from .analysis import Report
-from .display import heading
 from .formatting import behind_text, number_text, value_text
 from .front import Default, FrontPoint
 from .summary import ParameterLine
+from .units import heading
 
 LONGEST_CELL = 40
 

@@ -8,14 +8,14 @@ from typing import Any
 from ..extras import load
 from ..pages.palette import page_style
 from .analysis import Report
-from .display import displayed, heading, volume_unit
 from .figures import Plot, drawing, to_inline_svg
-from .formatting import number_text, seconds_text, share_text, value_text
+from .formatting import default_name, number_text, seconds_text, share_text, value_text
 from .front_plots import front_plots, progress_plots
 from .front_table import front_columns, table_rows
 from .importance import MAIN_SHARE
 from .model_plots import dependence_plots, importance_plots
-from .sentences import default_name, default_words, front_words, reference_words, space_words, status_words
+from .sentences import default_words, front_words, reference_words, space_words, status_words
+from .units import heading, volume_unit
 
 TEMPLATE = Path(__file__).with_name("template.html")
 
@@ -43,7 +43,6 @@ def render_html(report: Report) -> str:
     """
     environment = load("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= FILTERS
-    report = displayed(report)
     template = environment.from_string(TEMPLATE.read_text("utf-8"))
     with drawing():
         plots = {

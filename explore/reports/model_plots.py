@@ -10,11 +10,11 @@ import numpy as np
 from ..parameters import Value
 from .analysis import Report
 from .dependence import Dependence
-from .display import heading
 from .figures import BLUE, GREEN, INK, LONGEST_LABEL, Plot, label, new_panels, number_axis
 from .formatting import value_text
 from .importance import Importances
 from .targets import FEASIBILITY
+from .units import heading, scaling
 
 MOST_LABELS = 8
 ROOM = 24
@@ -39,12 +39,11 @@ def dependence_plots(report: Report) -> list[Plot]:
     plots: list[Plot] = []
     for number, target in enumerate(dict.fromkeys(one.target for one in report.dependences), 1):
         found = [one for one in report.dependences if one.target == target]
-        figure, panels = new_panels(len(found), 2.7)
+        figure, panels = new_panels(len(found), 2.7, sharey=True)  # a flat curve matters less
         for axes, dependence in zip(panels, found, strict=True):
             _draw_dependence(axes, dependence, report)
         for axes in panels[::3]:
             axes.set_ylabel("chance to be feasible" if target == FEASIBILITY else _objective(report, target))
-        _share_heights(panels)
         slug = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")[:LONGEST_LABEL]
         what = "chance to be feasible" if target == FEASIBILITY else f"expected {target}"
         plots.append(
@@ -87,28 +86,27 @@ def _objective(report: Report, target: str) -> str:
 
 
 def _draw_dependence(axes: Any, dependence: Dependence, report: Report) -> None:
-    line = next((one for one in report.summary.parameters if one.name == dependence.parameter), None)
+    lines = {one.name: one for one in report.summary.parameters}
+    line = lines.get(dependence.what)  # none for the first item of an order
+    unit, usual = ("", None) if line is None else (line.unit, line.default)
     if dependence.is_numeric:
-        _draw_line(axes, dependence)
+        unit = _draw_line(axes, dependence, unit, usual)
     else:
-        _draw_choices(axes, dependence)
+        _draw_choices(axes, dependence, usual)
     number_axis(axes, "y", min(dependence.low), max(dependence.high), is_log=False)
-    is_itself = line is not None and dependence.what == line.name
-    axes.set_xlabel(label(heading(dependence.what, line.unit if line is not None and is_itself else "")))
-    if line is not None and is_itself and line.default is not None:
-        _mark_default(axes, dependence, line.default)
+    axes.set_xlabel(label(heading(dependence.what, unit)))
 
 
-def _mark_default(axes: Any, dependence: Dependence, value: Value) -> None:
+def _mark_default(axes: Any, place: float) -> None:
     """A dotted line at the value that the usual point has."""
-    if dependence.is_numeric and isinstance(value, (int, float)):
-        axes.axvline(float(value), color=INK, lw=1, ls=(0, (1, 2)))
-    elif value in dependence.values:
-        axes.axvline(dependence.values.index(value), color=INK, lw=1, ls=(0, (1, 2)))
+    axes.axvline(place, color=INK, lw=1, ls=(0, (1, 2)))
 
 
-def _draw_line(axes: Any, dependence: Dependence) -> None:
-    values = [float(value) for value in dependence.values if isinstance(value, (int, float))]
+def _draw_line(axes: Any, dependence: Dependence, unit: str, usual: Value | None) -> str:
+    """The expected value over numbers, in a unit that suits them, which is returned."""
+    given = [float(value) for value in dependence.values if isinstance(value, (int, float))]
+    unit, factor = scaling(unit, given, binary=True)
+    values = [value * factor for value in given]
     number_axis(axes, "x", min(values), max(values), is_log=dependence.is_log)
     if all(isinstance(value, int) for value in dependence.values):
         if _is_even(np.log(values) if dependence.is_log else np.array(values)):
@@ -118,6 +116,9 @@ def _draw_line(axes: Any, dependence: Dependence) -> None:
     color = _color(dependence.target)
     axes.fill_between(values, dependence.low, dependence.high, color=color, alpha=0.15, lw=0)
     axes.plot(values, dependence.expected, color=color, lw=1.8, marker="o", ms=3)
+    if isinstance(usual, (int, float)):
+        _mark_default(axes, usual * factor)
+    return unit
 
 
 def _is_even(places: np.ndarray) -> bool:
@@ -126,7 +127,7 @@ def _is_even(places: np.ndarray) -> bool:
     return bool(gaps.max() < 1.1 * gaps.min())
 
 
-def _draw_choices(axes: Any, dependence: Dependence) -> None:
+def _draw_choices(axes: Any, dependence: Dependence, usual: Value | None) -> None:
     places = np.arange(len(dependence.values))
     expected = np.array(dependence.expected)
     bars = np.maximum([expected - dependence.low, dependence.high - expected], 0)
@@ -136,11 +137,5 @@ def _draw_choices(axes: Any, dependence: Dependence) -> None:
     axes.set_xticks(places, names, rotation=slope, ha="right" if slope == 40 else "center")
     axes.set_xlim(-0.6, len(places) - 0.4)
     axes.grid(visible=False, axis="x")
-
-
-def _share_heights(panels: list[Any]) -> None:
-    """The same extent for all panels: a flat curve is a parameter that matters less."""
-    low = min(axes.get_ylim()[0] for axes in panels)
-    high = max(axes.get_ylim()[1] for axes in panels)
-    for axes in panels:
-        axes.set_ylim(low, high)
+    if usual in dependence.values:
+        _mark_default(axes, dependence.values.index(usual))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from .analysis import Report
-from .display import displayed
 from .figures import Plot, drawing, to_png, to_svg
 from .front_plots import front_plots, progress_plots
 from .model_plots import dependence_plots, importance_plots
@@ -19,7 +18,6 @@ def draw(report: Report) -> list[Plot]:
 
     Raises: MissingExtraError without matplotlib.
     """
-    report = displayed(report)
     with drawing():
         return [
             *front_plots(report),

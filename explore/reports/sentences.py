@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from .analysis import Report
-from .formatting import number_text, plural, share_text
+from .formatting import DEFAULT, number_text, plural, share_text
 from .front import EXACT_OBJECTIVES, SAMPLES
 from .summary import Summary
-
-DEFAULT = "default"
-"""What the usual point is called where it has no name of its own."""
 
 SMALLEST_SHARE = 0.001
 """Smaller shares of a space are not worth a word."""
@@ -60,11 +57,6 @@ def default_words(report: Report) -> str:
     which = "The default stands there, too" if first == DEFAULT else f"The default is {first}"
     more = f"; beside it stand {', '.join(others)}" if others else ""
     return f"{which}{more}. A dotted line is below values that are the default's."
-
-
-def default_name(name: str) -> str:
-    """The name of the usual point, which says that it is the default."""
-    return name if name == DEFAULT else f"{name} ({DEFAULT})"
 
 
 def _limit_words(is_capacity: bool) -> str:
