@@ -156,7 +156,8 @@ def _number(option: str, name: str, text: str) -> Number:
             return read()
         except ValueError:
             continue
-    raise InputError(f"{option} {name}: '{text}' is no number")
+    way_out = f"write {option} {name}=8192, or {option} {name}=0.5 where it may be a fraction"
+    raise InputError(f"{option} {name}: '{text}' is no number{HELP_MARK}{way_out}")
 
 
 def read_toml(path: str) -> Mapping[str, object]:

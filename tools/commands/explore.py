@@ -13,7 +13,7 @@ from ..command_line import group, option, written
 from ..options import JSON_VERSION
 from ..point_tables import is_narrow, print_points
 from ..scenario_views import Views, show_view
-from ..study_options import StudyOptions, study_group
+from ..study_options import StudyOptions, naming_storage, study_group
 from ..terminal import print_json, print_table
 from ..values import HELP_MARK, InputError
 
@@ -121,7 +121,7 @@ def _run(scenario: Scenario, command: Command, is_client: bool) -> Result:
     budget = study.budget or scenario.budget
     progress = study_progress(scenario.objectives, (), budget, silent=study.json or is_client)
     # What functions print is for people, and goes where the progress goes.
-    with progress as on_trial, redirect_stdout(sys.stderr):
+    with progress as on_trial, redirect_stdout(sys.stderr), naming_storage(study.storage):
         function = _function(command.function)
         return run_to_end(scenario, function, options, sys.stdin, output, on_trial)
 

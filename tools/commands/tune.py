@@ -14,7 +14,7 @@ from ..command_line import Positive, option
 from ..options import JSON_VERSION, ModelOptions, TuningOptions
 from ..output import check_is_file, write_file
 from ..point_tables import print_points
-from ..study_options import StudyOptions, study_group
+from ..study_options import StudyOptions, naming_storage, study_group
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError
 
@@ -95,7 +95,8 @@ def _search(session: Session, storage: str, command: Command) -> Search:
     assert options.budget is not None, "the command line has a default"
     for point in [*session.defaults.values()][:1]:
         session.evaluation(point)  # what is wrong with the options shows here, not in every trial
-    study = open_study(session.plan, storage, must_exist=options.resume, about=session.about)
+    with naming_storage(storage):
+        study = open_study(session.plan, storage, must_exist=options.resume, about=session.about)
     search = Search(session, study, options)
     progress = study_progress(session.plan.objectives, study.trials(), options.budget, silent=options.json)
     with progress as on_trial:
