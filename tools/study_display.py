@@ -23,7 +23,7 @@ from ..explore.history import Objective, signed_values
 from ..explore.outcome import Status, Trial
 from ..explore.pareto import hypervolume
 from ..explore.reports.analysis import Report
-from ..explore.reports.formatting import number_text, plural, value_text
+from ..explore.reports.formatting import amount_text, number_text, plural, value_text
 from ..explore.reports.front_table import Column, front_columns, table_rows
 from ..explore.reports.importance import MAIN_SHARE, Importances
 from ..explore.reports.sentences import reference_words, space_words, status_words
@@ -167,7 +167,7 @@ def print_report(report: Report) -> None:
     if report.front:
         _print_front(report)
     if report.volumes is not None and len(summary.objectives) > 1:
-        volume = f"{number_text(report.volumes.values[-1])} {volume_unit(summary.objectives)}".rstrip()
+        volume = amount_text(report.volumes.values[-1], volume_unit(summary.objectives))
         print(f"\nhypervolume {volume}. {reference_words(report)}")
     print_importances(report.importances)
     _print_reasons(report)
@@ -213,7 +213,7 @@ def _texts(columns: Sequence[Column]) -> list[int]:
 
 
 def _cells(columns: Sequence[Column], row: int) -> list[str]:
-    return [column.cells[row].text for column in columns]
+    return [column.texts[row] for column in columns]
 
 
 def _words(report: Report, point: Point, *, all_of_it: bool) -> list[str]:

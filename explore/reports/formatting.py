@@ -29,6 +29,11 @@ def number_text(number: float, digits: int = 4) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def amount_text(number: float, unit: str) -> str:
+    """A number with its unit, where it has one."""
+    return f"{number_text(number)} {unit}".rstrip()
+
+
 def value_text(value: Value) -> str:
     """The value of a parameter, as options take it; an order as its items in a row."""
     if isinstance(value, tuple):

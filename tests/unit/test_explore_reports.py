@@ -189,7 +189,7 @@ def test_equal_points_are_one_row_that_says_how_many():
     report = analyse(answers(*told, about=usual))
     assert [(one.number, one.equal) for one in report.front] == [(3, ()), (1, (0, 2))], "the usual one first"
     (column,) = (column for column in front_columns(report) if column.name == "equal")
-    assert [cell.text for cell in column.cells] == ["–", "2"]
+    assert column.texts == ("–", "2")
     assert column.is_number
     assert "2 more points with equal values" in front_words(report)
     assert [(one.number, one.equal) for one in analyse(answers(*told)).front] == [(3, ()), (0, (1, 2))]
@@ -220,7 +220,7 @@ def test_a_default_equal_in_one_objective_is_behind_in_the_other():
     assert usual.behind == Behind(1, (0.5, 0.0))
     assert good.behind is None
     (column,) = (column for column in front_columns(report) if column.name == "behind the front")
-    assert [cell.text for cell in column.cells] == ["–", "time 50.0 % (#1)"]
+    assert column.texts == ("–", "time 50.0 % (#1)")
 
 
 def test_order_and_ordinal_rules():

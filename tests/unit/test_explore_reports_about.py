@@ -202,11 +202,15 @@ def test_points_by_default_are_in_the_plot_of_three_objectives():
 def test_values_that_are_the_defaults_are_marked(report: Report):
     columns = {column.name: column for column in front_columns(report)}
     for name, usual in USUAL.items():
-        marked = [cell.is_default for cell in columns[name].cells]
+        assert columns[name].usual == usual
+        marked = [value == usual for value in columns[name].values]
         assert marked == [row.point[name] == usual for row in table_rows(report)]
         assert any(marked)
         assert not all(marked)
-    assert '<span class="default" title="as by default">sram</span>' in render_html(report)
+    page = render_html(report)
+    assert page.count('<span class="default" title="as by default">sram</span>') == len(
+        [row for row in table_rows(report) if row.point["memory"] == "sram"]
+    )
 
 
 def test_pictures_have_their_texts_and_the_page_its_palette(report: Report, tmp_path: Path):
