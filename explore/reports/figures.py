@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -45,41 +46,20 @@ MOST_TICKS = 9
 WIDE = 1000
 """Logarithmic axes of which the ends differ by this factor have powers of ten alone."""
 
-STYLE = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": LINES,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 10,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.xmargin": 0.04,
-    "axes.ymargin": 0.06,
-    "axes3d.xaxis.panecolor": (0, 0, 0, 0),
-    "axes3d.yaxis.panecolor": (0, 0, 0, 0),
-    "axes3d.zaxis.panecolor": (0, 0, 0, 0),
-    "font.family": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "grid.color": LINES,
-    "grid.linewidth": 0.7,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "legend.labelcolor": INK,
-    "svg.hashsalt": "kl",
-    "text.color": INK,
-    "text.parse_math": False,  # names may contain any character
-    "xtick.color": LINES,
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 9,
-    "ytick.color": LINES,
-    "ytick.labelcolor": INK,
-    "ytick.labelsize": 9,
-}
+STYLE = Path(__file__).with_name("report.mplstyle")
+
+INKS = dict.fromkeys(
+    (
+        "axes.labelcolor",
+        "axes.titlecolor",
+        "legend.labelcolor",
+        "text.color",
+        "xtick.labelcolor",
+        "ytick.labelcolor",
+    ),
+    INK,
+) | dict.fromkeys(("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"), LINES)
+"""The colours that the style leaves open."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +77,7 @@ def drawing() -> Generator[None]:
 
     Raises: MissingExtraError without matplotlib.
     """
-    with load("matplotlib").rc_context(STYLE), warnings.catch_warnings():
+    with load("matplotlib").rc_context(INKS, STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a name in some other script
         yield
 
@@ -146,36 +126,33 @@ def number_axis(axes: Any, name: str, low: float, high: float, *, is_log: bool) 
     axis.set_major_formatter(ticker.FuncFormatter(lambda number, _: number_text(number)))
 
 
+def saved(plot: Plot, format: str, background: str = "white", **settings: Any) -> bytes:
+    """The figure as a file without its date, in a format of matplotlib; `settings` are matplotlib's."""
+    stream = BytesIO()
+    undated = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}[format]
+    with drawing(), load("matplotlib").rc_context(settings):
+        plot.figure.savefig(stream, format=format, dpi=144, facecolor=background, metadata={undated: None})
+    return stream.getvalue()
+
+
 def to_png(plot: Plot) -> bytes:
     """The figure as a PNG file on white."""
-    stream = BytesIO()
-    with drawing():
-        plot.figure.savefig(stream, format="png", dpi=144, facecolor="white", metadata={"Software": None})
-    return stream.getvalue()
+    return saved(plot, "png")
 
 
 def to_svg(plot: Plot) -> str:
     """The figure as an SVG file on white, letters as shapes; the same figure gives the same text."""
-    return _svg(plot, "path", "white")
+    return saved(plot, "svg").decode()
 
 
 def to_inline_svg(plot: Plot) -> str:
     """The figure as an element for a page: transparent, its text as text, its colours those of the page."""
-    text = _svg(plot, "none", "none")
+    text = saved(plot, "svg", "none", **{"svg.fonttype": "none"}).decode()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = text[text.index("<svg") :].replace(
-        "<svg ", f'<svg role="img" aria-label="{escape(plot.text)}" ', 1
-    )
+    head = f'<svg class="plot" role="img" aria-label="{escape(plot.text)}" '
+    text = text[text.index("<svg") :].replace("<svg ", head, 1)
     # Identifiers must differ between the figures of a page.
-    text = re.sub(r'\bid="', f'id="{plot.name}-', text)
-    text = re.sub(r'(url\(#|href="#)', rf"\g<1>{plot.name}-", text)
+    text = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{plot.name}-", text)
     for color, name in PAGE_COLORS.items():
         text = text.replace(color, name)
     return text
-
-
-def _svg(plot: Plot, letters: str, background: str) -> str:
-    stream = BytesIO()
-    with drawing(), load("matplotlib").rc_context({"svg.fonttype": letters}):
-        plot.figure.savefig(stream, format="svg", facecolor=background, metadata={"Date": None})
-    return stream.getvalue().decode()

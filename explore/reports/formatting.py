@@ -79,5 +79,5 @@ def roundest(low: float, high: float) -> float:
 
 def behind_text(number: int, shares: Mapping[str, float]) -> str:
     """How far a point is behind another, by objective: `latency 1.4 % (#82)`."""
-    worse = ", ".join(f"{name} {share_text(share)}" for name, share in shares.items() if share)
+    worse = ", ".join(f"{name} {number_text(share * 100, 2)} %" for name, share in shares.items() if share)
     return f"{worse} (#{number})"

@@ -40,7 +40,7 @@ def front_plots(report: Report) -> list[Plot]:
         figure, panels = new_panels(2, 4.4, columns=2, projection="3d")
         for axes, side in zip(panels, SIDES, strict=True):
             axes.view_init(elev=22, azim=side)
-            axes.set_box_aspect(None, zoom=0.95)
+            axes.set_box_aspect(None, zoom=0.87)
             _draw(axes, report, (0, 1, 2))
         text = "Evaluations and the front in the space of the objectives, from two sides"
         plots.insert(0, Plot("front-3d", text, figure))

@@ -42,8 +42,9 @@ class Column:
 
     @property
     def is_long(self) -> bool:
-        """Whether it holds texts that a table has no room for."""
-        return any(isinstance(value, str) and len(value) > LONGEST_CELL for value in self.values)
+        """Whether it holds details that a table has no room for."""
+        longest = max((len(value) for value in self.values if isinstance(value, str)), default=0)
+        return self.kind == "detail" and longest > LONGEST_CELL
 
     @property
     def texts(self) -> tuple[str, ...]:

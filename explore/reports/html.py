@@ -8,7 +8,7 @@ from typing import Any
 from ..extras import load
 from ..pages.palette import page_style
 from .analysis import Report
-from .figures import Plot, to_inline_svg
+from .figures import to_inline_svg
 from .formatting import DEFAULT, amount_text, default_name, number_text, seconds_text, share_text, value_text
 from .front_table import front_columns, table_rows
 from .importance import MAIN_SHARE
@@ -48,19 +48,17 @@ def render_html(report: Report) -> str:
     environment = load("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= FILTERS
     environment.globals |= {function.__name__: function for function in SENTENCES}
-    plots = {part: [_inline(plot) for plot in found] for part, found in draw_parts(report).items()}
+    markup = load("markupsafe").Markup  # what is ours, and must not be escaped once more
+    plots = {
+        part: [{"svg": markup(to_inline_svg(plot)), "text": plot.text} for plot in found]
+        for part, found in draw_parts(report).items()
+    }
     style = page_style() + (TEMPLATE.parent / "report.css").read_text("utf-8")
     return environment.from_string(TEMPLATE.read_text("utf-8")).render(
         **vars(report),
         report=report,
         main_share=MAIN_SHARE,
         plain_default=DEFAULT,
-        style=load("markupsafe").Markup(style),
+        style=markup(style),
         plots=plots,
     )
-
-
-def _inline(plot: Plot) -> dict[str, Any]:
-    """A plot for the template: its SVG is markup of ours, which must not be escaped once more."""
-    svg = to_inline_svg(plot).replace("<svg ", '<svg class="plot" ', 1)
-    return {"svg": load("markupsafe").Markup(svg), "text": plot.text}

@@ -66,13 +66,18 @@ def _color(target: str) -> str:
 
 def _draw_importances(axes: Any, importances: Importances) -> None:
     entries = importances.main
-    places = np.arange(len(entries))
     shares = np.array([entry.share for entry in entries]) * 100
     spreads = np.array([entry.spread for entry in entries]) * 100
-    axes.barh(places, shares, 0.66, color=_color(importances.target), alpha=0.85)
-    below = np.minimum(spreads, shares)
-    axes.errorbar(shares, places, xerr=[below, spreads], fmt="none", ecolor=INK, elinewidth=1, capsize=2.5)
-    axes.set_yticks(places, [label(entry.parameter) for entry in entries])
+    axes.barh(
+        np.arange(len(entries)),
+        shares,
+        0.66,
+        xerr=[np.minimum(spreads, shares), spreads],
+        tick_label=[label(entry.parameter) for entry in entries],
+        color=_color(importances.target),
+        alpha=0.85,
+        error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2.5},
+    )
     axes.invert_yaxis()
     axes.set_xlim(0)
     axes.grid(visible=False, axis="y")

@@ -220,7 +220,7 @@ def test_a_default_equal_in_one_objective_is_behind_in_the_other():
     assert usual.behind == Behind(1, (0.5, 0.0))
     assert good.behind is None
     (column,) = (column for column in front_columns(report) if column.name == "behind the front")
-    assert column.texts == ("–", "time 50.0 % (#1)")
+    assert column.texts == ("–", "time 50 % (#1)")
 
 
 def test_order_and_ordinal_rules():

@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib
 import pytest
 
 from kl.explore.about import About, about_from_json, about_to_json
@@ -227,10 +228,8 @@ def test_pictures_have_their_texts_and_the_page_its_palette(report: Report, tmp_
 
 def test_no_letters_of_a_figure_are_too_small():
     assert 840 / 648 * SMALLEST >= 11
-    assert (
-        min(size for name, size in STYLE.items() if name.endswith("size") and isinstance(size, float | int))
-        >= SMALLEST
-    )
+    style = matplotlib.rc_params_from_file(STYLE, use_default_template=False)
+    assert min(size for name, size in style.items() if name.endswith("size")) >= SMALLEST
 
 
 def test_a_search_of_mappings_says_what_it_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

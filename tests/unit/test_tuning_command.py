@@ -281,7 +281,7 @@ def test_sweeps_find_one_value_of_one_knob_and_say_what_changes_nothing(capsys: 
     assert main(["tune", *arguments, "--set", "hbm_bandwidth=1e11"]) == 0
     text = capsys.readouterr().out
     assert "behind the front" in text
-    assert f"latency {behind * 100:.1f} % (#{best['trial']})" in text
+    assert f"latency {behind * 100:.2g} % (#{best['trial']})" in text
     assert f"{len(best['equal'])}  " in text.partition("  equal  ")[2].splitlines()[1]
     assert f"these changed nothing around the best mapping: {', '.join(document['inert'])}" in text
 
