@@ -48,17 +48,11 @@ WIDE = 1000
 
 STYLE = Path(__file__).with_name("report.mplstyle")
 
-INKS = dict.fromkeys(
-    (
-        "axes.labelcolor",
-        "axes.titlecolor",
-        "legend.labelcolor",
-        "text.color",
-        "xtick.labelcolor",
-        "ytick.labelcolor",
-    ),
-    INK,
-) | dict.fromkeys(("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"), LINES)
+INKS = {
+    **dict.fromkeys((f"{of}.labelcolor" for of in ("axes", "legend", "xtick", "ytick")), INK),
+    **dict.fromkeys(("axes.titlecolor", "text.color"), INK),
+    **dict.fromkeys(("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"), LINES),
+}
 """The colours that the style leaves open."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from ..parameters import Value
 
@@ -49,16 +50,8 @@ def share_text(share: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A time in the units that suit it: `350 ms`, `42.0 s`, `3 h 05 min`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min"
+    """A time in seconds, from a minute on with minutes and hours: `0.35 s`, `3:05:00`."""
+    return f"{seconds:.3g} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
 
 
 def plural(count: int, noun: str) -> str:

@@ -156,45 +156,37 @@ def find_volumes(record: StudyRecord, seed: int) -> Volumes | None:
     if reference is None:
         return None
     corner = np.array(reference.values) * record.signs
+    rows = np.array([one.values if one.feasible else reference.values for one in record.evaluations])
+    inside = np.flatnonzero((rows * record.signs < corner).all(axis=1))
     is_exact = len(record.objectives) <= EXACT_OBJECTIVES
-    gains = _exact_gains(record, corner) if is_exact else _estimated_gains(record, corner, seed)
+    gains = np.zeros(len(rows))
+    signed = rows[inside] * record.signs
+    gains[inside] = _exact_gains(signed, corner) if is_exact else _estimated_gains(signed, corner, seed)
     return Volumes(reference, tuple(np.cumsum(gains).tolist()), is_exact)
 
 
-def _exact_gains(record: StudyRecord, corner: np.ndarray) -> np.ndarray:
-    """What each evaluation adds: its own box without what the front already has of it."""
-    gains = np.zeros(len(record.evaluations))
-    front = np.empty((0, len(corner)))
-    for index, row in _rows_inside(record, corner):
-        if (front <= row).all(axis=1).any():
-            continue
+def _exact_gains(rows: np.ndarray, corner: np.ndarray) -> list[float]:
+    """What each row adds: its own box without what the front already has of it."""
+    gains: list[float] = []
+    front = rows[:0]
+    for row in rows:
         taken = hypervolume(np.maximum(front, row), corner) if len(front) else 0.0
-        gains[index] = max(float((corner - row).prod()) - taken, 0.0)
-        front = np.concatenate([front[~(row <= front).all(axis=1)], row[None]])
+        gains.append(max(float((corner - row).prod()) - taken, 0.0))
+        if not (front <= row).all(axis=1).any():
+            front = np.concatenate([front[~(row <= front).all(axis=1)], row[None]])
     return gains
 
 
-def _estimated_gains(record: StudyRecord, corner: np.ndarray, seed: int) -> np.ndarray:
+def _estimated_gains(rows: np.ndarray, corner: np.ndarray, seed: int) -> list[float]:
     """The share of random points between the best values and the reference point that become dominated."""
-    gains = np.zeros(len(record.evaluations))
-    inside = _rows_inside(record, corner)
-    if not inside:
-        return gains
-    best = np.stack([row for _, row in inside]).min(0)
+    if not len(rows):
+        return []
+    best = rows.min(0)
     box = corner - best
     free = best + box * np.random.default_rng(seed).random((SAMPLES, len(corner)))
-    for index, row in inside:
+    gains: list[float] = []
+    for row in rows:
         dominated = (row <= free).all(axis=1)
-        gains[index] = dominated.sum() / SAMPLES * box.prod()
+        gains.append(float(dominated.sum() / SAMPLES * box.prod()))
         free = free[~dominated]
     return gains
-
-
-def _rows_inside(record: StudyRecord, corner: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """The number and the objectives, to be minimised, of feasible evaluations better than the corner."""
-    rows = [
-        (index, np.array(evaluation.values) * record.signs)
-        for index, evaluation in enumerate(record.evaluations)
-        if evaluation.feasible
-    ]
-    return [(index, row) for index, row in rows if (row < corner).all()]
