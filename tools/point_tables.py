@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 from .terminal import print_table
@@ -21,30 +21,41 @@ def room() -> int:
     return min(WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
 
 
-def is_narrow(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a table fits into a row."""
-    return _width(columns, rows) <= room() + 2
-
-
 def print_points(
-    columns: Sequence[str],
+    heads: Sequence[str],
     rows: Sequence[Sequence[str]],
-    words: Sequence[Sequence[str]],
+    points: Sequence[Mapping[str, str]],
+    what: str | None = None,
     texts: Sequence[int] = (0,),
+    units: Mapping[str, str] | None = None,
 ) -> None:
-    """Print a table whose last column has the words of each row, on as many lines as they need."""
-    width = max(room() - _width(columns[:-1], rows), LEAST_WIDTH)
+    """Print a table of points, with other cells before them.
+
+    A parameter is a column, with its unit, where all fit into a row. Else, and where `what` says that only a
+    part of each point is shown, the last column is a list of values, on as many lines as it needs.
+    """
+    from ..explore.reports.units import heading
+
+    names = list(dict.fromkeys(name for point in points for name in point))
+    values = [[point.get(name, "") for name in names] for point in points]
+    columns = [*heads, *(heading(name, (units or {}).get(name, "")) for name in names)]
+    whole = [[*row, *cells] for row, cells in zip(rows, values, strict=True)]
+    if what is None and _width(columns, whole) <= room() + 2:
+        print_table(columns, whole, texts)
+        return
+    width = max(room() - _width(heads, rows), LEAST_WIDTH)
     table: list[list[str]] = []
-    for row, told in zip(rows, words, strict=True):
-        first, *more = wrapped(told, width) or [""]
+    for row, point in zip(rows, points, strict=True):
+        first, *more = lines(point, width) or [""]
         table += [[*row, first], *([""] * len(row) + [line] for line in more)]
-    print_table(columns, table, texts=(*texts, len(columns) - 1))
+    print_table([*heads, what or "point"], table, (*texts, len(heads)))
 
 
-def wrapped(words: Sequence[str], width: int) -> list[str]:
-    """Words on lines that are no longer than the width; none is broken."""
-    return wrap(" ".join(words), width, break_long_words=False, break_on_hyphens=False)
+def lines(point: Mapping[str, str], width: int) -> list[str]:
+    """A list of values on lines that are no longer than the width; none is broken."""
+    words = " ".join(f"{name}={text}" for name, text in point.items())
+    return wrap(words, width, break_long_words=False, break_on_hyphens=False)
 
 
-def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    return sum(max(map(len, cells)) + 2 for cells in zip(columns, *rows, strict=True))
+def _width(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    return sum(max(map(len, cells)) + 2 for cells in zip(heads, *rows, strict=True))

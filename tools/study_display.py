@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import get_args
 
 import numpy as np
@@ -24,12 +25,12 @@ from ..explore.outcome import Status, Trial
 from ..explore.pareto import hypervolume
 from ..explore.reports.analysis import Report
 from ..explore.reports.formatting import amount_text, number_text, plural, value_text
-from ..explore.reports.front_table import Column, front_columns, table_rows
+from ..explore.reports.front_table import front_columns, table_rows
 from ..explore.reports.importance import MAIN_SHARE, Importances
 from ..explore.reports.sentences import reference_words, space_words, status_words
 from ..explore.reports.units import heading, volume_unit
 from ..explore.space import Point
-from .point_tables import is_narrow, print_points, room, wrapped
+from .point_tables import lines, print_points, room
 from .terminal import print_table
 
 LINE_SECONDS = 60.0
@@ -119,9 +120,7 @@ class Progress:
 
     def _best(self, place: int) -> Trial | None:
         sign = self._objectives[place].sign
-        feasible = ((t.outcome.values, t) for t in self._feasible())
-        known = [(sign * values[place], t) for values, t in feasible if values is not None]
-        return min(known, key=lambda pair: pair[0])[1] if known else None
+        return min(self._feasible(), key=lambda one: sign * (one.outcome.values or ())[place], default=None)
 
     def _hypervolume(self) -> float | None:
         """The hypervolume of what is feasible, up to the capacities, else to the worst values."""
@@ -129,12 +128,8 @@ class Progress:
         if not evaluations:
             return None
         values = signed_values(evaluations, self._objectives)
-        capacities = [objective.capacity for objective in self._objectives]
-        reference = [
-            worst if capacity is None else capacity * objective.sign
-            for objective, capacity, worst in zip(self._objectives, capacities, values.max(0), strict=True)
-        ]
-        return hypervolume(values, np.array(reference))
+        limits = np.array([objective.limit for objective in self._objectives])
+        return hypervolume(values, np.where(np.isfinite(limits), limits, values.max(0)))
 
 
 class _Lines:
@@ -153,9 +148,7 @@ class _Lines:
 
 def _clock(seconds: float) -> str:
     """A time as hours, minutes and seconds."""
-    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return str(timedelta(seconds=round(max(seconds, 0.0))))
 
 
 def print_report(report: Report) -> None:
@@ -174,56 +167,36 @@ def print_report(report: Report) -> None:
 
 
 def _print_front(report: Report) -> None:
-    """All of the front, and the points by default, each with all parameters that are not as usual."""
-    columns = [column for column in front_columns(report) if column.kind != "detail"]
-    rows = list(range(len(table_rows(report))))
-    ends = len(report.front)
-    print()
-    if is_narrow([column.heading for column in columns], [_cells(columns, row) for row in rows]):
-        print_table(
-            [column.heading for column in columns], [_cells(columns, row) for row in rows], _texts(columns)
-        )
-    else:
-        _print_points(report, [column for column in columns if column.kind != "behind"], rows[:ends])
-        if rows[ends:]:
+    """All of the front, and the points by default; where there are some, what is not as in the first."""
+    rows, ends = table_rows(report), len(report.front)
+    what = next((f"other than {one.name}" for one in report.defaults), None)
+    units = {one.name: one.unit for one in report.summary.parameters}
+    kinds = ("trial", "objective", "equal", "behind")
+    columns = [column for column in front_columns(report) if column.kind in kinds]
+    for part, left_out in ((slice(0, ends), "behind"), (slice(ends, None), "equal")):
+        shown = [column for column in columns if column.kind != left_out]
+        texts = [place for place, one in enumerate(shown) if one.kind == "trial" or not one.is_number]
+        cells = [*zip(*(column.texts for column in shown), strict=True)][part]
+        points = [_point(report, row.point, everything=what is None) for row in rows[part]]
+        if points:
             print()
-            _print_points(report, [column for column in columns if column.kind != "equal"], rows[ends:])
-        for usual in report.defaults[:1]:
-            words = [f"{usual.name}:", *_words(report, usual.point, all_of_it=True)]
-            print()
-            print(*wrapped(words, room()), sep="\n  ")
+            print_points([column.heading for column in shown], cells, points, what, texts, units)
+    for usual in report.defaults[:1]:
+        texts = lines(_point(report, usual.point, everything=True), room())
+        print(f"\n{usual.name}:", *texts, sep="\n  ")
     for point in report.front:
         for name, detail in point.details.items():
             if isinstance(detail, str):
                 print(f"#{point.number} {name}: {detail}")
 
 
-def _print_points(report: Report, columns: Sequence[Column], rows: Sequence[int]) -> None:
-    """A table of some rows, with the parameters as words instead of columns."""
-    shown = [column for column in columns if column.kind != "parameter"]
-    usual = [one.name for one in report.defaults[:1]]
-    points = [table_rows(report)[row].point for row in rows]
-    words = [_words(report, point, all_of_it=not usual) for point in points]
-    heads = [*(column.heading for column in shown), f"other than {usual[0]}" if usual else "point"]
-    print_points(heads, [_cells(shown, row) for row in rows], words, _texts(shown))
-
-
-def _texts(columns: Sequence[Column]) -> list[int]:
-    return [place for place, one in enumerate(columns) if one.kind == "trial" or not one.is_number]
-
-
-def _cells(columns: Sequence[Column], row: int) -> list[str]:
-    return [column.texts[row] for column in columns]
-
-
-def _words(report: Report, point: Point, *, all_of_it: bool) -> list[str]:
-    """The values of a point, of which those of the usual one may be left out."""
-    lines = [line for line in report.summary.parameters if line.name in point]
-    return [
-        f"{line.name}={value_text(point[line.name])}"
-        for line in lines
-        if all_of_it or point[line.name] != line.default
-    ]
+def _point(report: Report, point: Point, *, everything: bool) -> dict[str, str]:
+    """The values of a point by name; those of the usual one may be left out."""
+    return {
+        one.name: value_text(point[one.name])
+        for one in report.summary.parameters
+        if one.name in point and (everything or point[one.name] != one.default)
+    }
 
 
 def print_importances(of_targets: Sequence[Importances]) -> None:

@@ -36,28 +36,21 @@ def importance_plots(report: Report) -> list[Plot]:
 
 def dependence_plots(report: Report) -> list[Plot]:
     """For each target its expected value over each parameter that matters."""
+    units = {one.name: one.unit for one in report.summary.objectives}
+    dotted = f"; dotted is the value of {report.defaults[0].name}" if report.defaults else ""
     plots: list[Plot] = []
     for number, target in enumerate(dict.fromkeys(one.target for one in report.dependences), 1):
         found = [one for one in report.dependences if one.target == target]
+        chance = "chance to be feasible" if target == FEASIBILITY else ""
         figure, panels = new_panels(len(found), 2.7, sharey=True)  # a flat curve matters less
         for axes, dependence in zip(panels, found, strict=True):
             _draw_dependence(axes, dependence, report)
         for axes in panels[::3]:
-            axes.set_ylabel("chance to be feasible" if target == FEASIBILITY else _objective(report, target))
+            axes.set_ylabel(chance or label(heading(target, units.get(target, ""))))
         slug = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")[:LONGEST_LABEL]
-        what = "chance to be feasible" if target == FEASIBILITY else f"expected {target}"
-        plots.append(
-            Plot(
-                f"dependence-{number}-{slug}".rstrip("-"),
-                f"The {what} over each parameter that matters{_dotted(report)}",
-                figure,
-            )
-        )
+        text = f"The {chance or f'expected {target}'} over each parameter that matters{dotted}"
+        plots.append(Plot(f"dependence-{number}-{slug}".rstrip("-"), text, figure))
     return plots
-
-
-def _dotted(report: Report) -> str:
-    return f"; dotted is the value of {report.defaults[0].name}" if report.defaults else ""
 
 
 def _color(target: str) -> str:
@@ -83,11 +76,6 @@ def _draw_importances(axes: Any, importances: Importances) -> None:
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("share of the importance, %")
     axes.set_title(label(importances.target))
-
-
-def _objective(report: Report, target: str) -> str:
-    unit = next((one.unit for one in report.summary.objectives if one.name == target), "")
-    return label(heading(target, unit))
 
 
 def _draw_dependence(axes: Any, dependence: Dependence, report: Report) -> None:

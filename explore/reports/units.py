@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 from ..outcome import Outcome
 from .record import StudyRecord
@@ -54,20 +55,26 @@ def in_units(record: StudyRecord) -> StudyRecord:
     """
     given = {name: unit for name, unit in record.about.units.items() if name not in record.space.by_name}
     found = {name: scaling(unit, _numbers(record, name)) for name, unit in given.items()}
-    factors = {name: factor for name, (_, factor) in found.items()}
     names = [objective.name for objective in record.objectives]
+
+    def scaled(name: str, value: Any) -> Any:
+        return value * found[name][1] if name in found and not isinstance(value, str) else value
+
+    def outcome(told: Outcome) -> Outcome:
+        return replace(
+            told,
+            values=told.values and tuple(map(scaled, names, told.values)),
+            slacks={name: scaled(name, slack) for name, slack in told.slacks.items()},
+            details={name: scaled(name, value) for name, value in told.details.items()},
+        )
+
+    limits = [one.capacity and scaled(one.name, one.capacity) for one in record.objectives]
+    units = {**record.about.units, **{name: unit for name, (unit, _) in found.items()}}
     return replace(
         record,
-        objectives=tuple(
-            one if one.capacity is None else replace(one, capacity=one.capacity * factors.get(one.name, 1.0))
-            for one in record.objectives
-        ),
-        trials=tuple(
-            replace(trial, outcome=_scaled(trial.outcome, names, factors)) for trial in record.trials
-        ),
-        about=replace(
-            record.about, units={**record.about.units, **{name: unit for name, (unit, _) in found.items()}}
-        ),
+        objectives=tuple(map(lambda one, limit: replace(one, capacity=limit), record.objectives, limits)),
+        trials=tuple(replace(trial, outcome=outcome(trial.outcome)) for trial in record.trials),
+        about=replace(record.about, units=units),
     )
 
 
@@ -82,18 +89,3 @@ def _numbers(record: StudyRecord, name: str) -> Iterator[float]:
     for trial in record.trials:
         value, slack = trial.outcome.details.get(name), trial.outcome.slacks.get(name, 0.0)
         yield from (one for one in (value, max(slack, 0.0)) if one and not isinstance(one, str))
-
-
-def _scaled(outcome: Outcome, names: Sequence[str], factors: Mapping[str, float]) -> Outcome:
-    values = outcome.values
-    return replace(
-        outcome,
-        values=None
-        if values is None
-        else tuple(value * factors.get(name, 1.0) for name, value in zip(names, values, strict=True)),
-        slacks={name: slack * factors.get(name, 1.0) for name, slack in outcome.slacks.items()},
-        details={
-            name: value if isinstance(value, str) else value * factors.get(name, 1.0)
-            for name, value in outcome.details.items()
-        },
-    )

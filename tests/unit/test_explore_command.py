@@ -72,7 +72,7 @@ def test_a_front_is_printed(capsys: Capture):
     scenario = str(EXAMPLES / "chakong_haimes.json")
     assert main(["explore", scenario, "--function", f"{FUNCTIONS}:chakong_haimes", "--budget", "24"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0].split() == ["x1", "x2", "f1_value", "f2_value"]
+    assert out[0].split() == ["f1_value", "f2_value", "x1", "x2"]
     assert out[-3].startswith("24 evaluations, ")
     assert out[-2:] == [
         "all evaluations are in chakong_haimes_output_samples.csv",

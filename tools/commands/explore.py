@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..command_line import group, option, written
 from ..options import JSON_VERSION
-from ..point_tables import is_narrow, print_points
+from ..point_tables import print_points
 from ..scenario_views import Views, show_view
 from ..study_options import StudyOptions, naming_storage, study_group
-from ..terminal import print_json, print_table
+from ..terminal import print_json
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
@@ -175,21 +175,13 @@ def _fronts(result: Result) -> list[list[Row]]:
 
 def _print(result: Result) -> None:
     scenario, fronts = result.scenario, _fronts(result)
-    names = [parameter.name for parameter in scenario.space.parameters]
     has_equal = any(len(equal) > 1 for equal in fronts)
     heads = [*(objective.name for objective in scenario.objectives), *(["equal"] if has_equal else [])]
-    points = [_texts(scenario, equal[0]) for equal in fronts]
-    values = [
-        [f"{value:.6g}" for value in equal[0].outcome.values or ()]
-        + ([str(len(equal) - 1 or "")] if has_equal else [])
-        for equal in fronts
-    ]
-    rows = [[*point, *row] for point, row in zip(points, values, strict=True)]
-    if is_narrow([*names, *heads], rows):
-        print_table([*names, *heads], rows, texts=())
-    else:
-        words = [[f"{name}={text}" for name, text in zip(names, one, strict=True) if text] for one in points]
-        print_points([*heads, "point"], values, words, texts=())
+    points, rows = [_point(scenario, equal[0]) for equal in fronts], []
+    for row, *others in fronts:
+        counts = [str(len(others) or "")] if has_equal else []
+        rows.append([*(f"{value:.6g}" for value in row.outcome.values or ()), *counts])
+    print_points(heads, rows, points, texts=())
     failed = sum(row.has_failed for row in result.counted)
     again = len(result.rows) - len(result.counted)
     more = f"; {again} more repeated points" if again else ""
@@ -199,10 +191,12 @@ def _print(result: Result) -> None:
         print(f"the front is in {scenario.files.front}")
 
 
-def _texts(scenario: Scenario, row: Row) -> list[str]:
+def _point(scenario: Scenario, row: Row) -> dict[str, str]:
     from ...explore.scenarios.texts import point_texts
 
-    return [_short(text) for text in point_texts(scenario, row.point)]
+    names = [parameter.name for parameter in scenario.space.parameters]
+    texts = zip(names, point_texts(scenario, row.point), strict=True)
+    return {name: _short(text) for name, text in texts if text}
 
 
 def _short(text: str) -> str:

@@ -129,15 +129,19 @@ def _print_rows(found: Found, title: str, trials: Mapping[str, Trial], *, behind
     """A table of trials by name, where there are any, and an empty line."""
     if not trials:
         return
+    from ...explore.reports.formatting import value_text
+
     has_equal = any(len(found.equal_to(trial)) > 1 for trial in trials.values())
     more = ["behind the front"] if behind else ["equal"] if has_equal else []
-    columns = [title, *found.names, *more, "what is turned"]
     rows = [
         [name, *_values(found, trial), *(_more(found, trial, behind) for _ in more)]
         for name, trial in trials.items()
     ]
+    points = [
+        {knob: value_text(value) for knob, value in found.turned(trial).items()} for trial in trials.values()
+    ]
     texts = (0, len(found.names) + 1) if behind else (0,)
-    print_points(columns, rows, [_turned(found, trial) for trial in trials.values()], texts)
+    print_points([title, *found.names, *more], rows, points, "what is turned", texts)
     print()
 
 
@@ -158,12 +162,6 @@ def _more(found: Found, trial: Trial, behind: bool) -> str:
     if one is None:
         return "as good"
     return behind_text(one.number, dict(zip(found.names, one.shares, strict=True)))
-
-
-def _turned(found: Found, trial: Trial) -> list[str]:
-    from ...explore.reports.formatting import value_text
-
-    return [f"{name}={value_text(value)}" for name, value in found.turned(trial).items()]
 
 
 def _text(name: str, value: float) -> str:
