@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
 from .history import Evaluation
 from .space import Point, Space
@@ -58,23 +58,11 @@ class Trial:
     """How long it took."""
 
 
-class Answered(Protocol):
-    """A point with what came of it."""
-
-    @property
-    def point(self) -> Point: ...
-    @property
-    def outcome(self) -> Outcome: ...
-
-
-A = TypeVar("A", bound=Answered)
-
-
-def without_repeats(space: Space, answers: Iterable[A]) -> tuple[A, ...]:
+def without_repeats(space: Space, trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """Each point once, in their order: its first answer that did not fail, else its first of all."""
-    kept: dict[Hashable, A] = {}
-    for one in answers:
-        key = space.key(one.point)
-        if key not in kept or (kept[key].outcome.has_failed and not one.outcome.has_failed):
-            kept[key] = one
+    kept: dict[Hashable, Trial] = {}
+    for trial in trials:
+        known = kept.setdefault(space.key(trial.point), trial)
+        if known.outcome.has_failed and not trial.outcome.has_failed:
+            kept[space.key(trial.point)] = trial
     return tuple(kept.values())

@@ -62,7 +62,10 @@ def analyse(record: StudyRecord, seed: int = 0) -> Report:
     ]
     return Report(
         summary=find_summary(record),
-        evaluations=_seen(record),
+        evaluations=tuple(
+            Seen(trial.number, trial.outcome.status, evaluation.feasible, evaluation.values)
+            for trial, evaluation in zip(record.trials, record.evaluations, strict=True)
+        ),
         front=front,
         volumes=find_volumes(record, seed),
         importances=tuple(importances),
@@ -71,11 +74,4 @@ def analyse(record: StudyRecord, seed: int = 0) -> Report:
         messages=find_messages(record),
         dependences=tuple(one for found in dependences for one in found),
         defaults=find_defaults(record, front),
-    )
-
-
-def _seen(record: StudyRecord) -> tuple[Seen, ...]:
-    return tuple(
-        Seen(trial.number, trial.outcome.status, evaluation.feasible, evaluation.values)
-        for trial, evaluation in zip(record.trials, record.evaluations, strict=True)
     )

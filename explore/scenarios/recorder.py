@@ -88,7 +88,11 @@ class Result:
     @property
     def counted(self) -> tuple[Row, ...]:
         """The evaluations with each point once, however often it was evaluated."""
-        return without_repeats(self.scenario.space, self.rows)
+        return tuple(self.rows[trial.number] for trial in without_repeats(self.scenario.space, self._trials))
+
+    @property
+    def _trials(self) -> tuple[Trial, ...]:
+        return tuple(Trial(k, row.point, row.outcome, 0.0, 0.0) for k, row in enumerate(self.rows))
 
     @property
     def front(self) -> list[Row]:
@@ -104,8 +108,7 @@ class Result:
         Raises: MissingExtraError without scikit-learn.
         """
         scenario = self.scenario
-        trials = tuple(Trial(k, row.point, row.outcome, 0.0, 0.0) for k, row in enumerate(self.counted))
-        record = StudyRecord(scenario.name, scenario.space, scenario.objectives, trials)
+        record = StudyRecord(scenario.name, scenario.space, scenario.objectives, self._trials).counted()
         targets = find_targets(record, seed)
         wanted = targets if scenario.flag is not None else targets[: len(scenario.objectives)]
         return tuple(find_importances(scenario.space, target, seed) for target in wanted)
