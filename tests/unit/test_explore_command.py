@@ -94,6 +94,26 @@ def test_a_document_is_printed(capsys: Capture):
     assert best["values"] == [min(values)]
 
 
+def test_points_of_equal_values_are_one_row_that_counts_them(folder: Path, capsys: Capture):
+    (folder / "flat.py").write_text("def flat(point):\n    return 1.0\n")
+    run = [
+        "explore",
+        str(EXAMPLES / "branin.json"),
+        "--function",
+        f"{folder / 'flat.py'}:flat",
+        "--budget",
+        "6",
+    ]
+    assert main([*run, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [(one["values"], one["equal"]) for one in document["front"]] == [([1.0], 5)]
+    assert (document["evaluations"], document["repeated"]) == (6, 0)
+    assert main(run) == 0
+    heads, row, *_ = capsys.readouterr().out.splitlines()
+    assert heads.split()[:2] == ["Value", "equal"]
+    assert row.split()[:2] == ["1", "5"]
+
+
 def test_remarks_go_to_stderr(folder: Path, capsys: Capture):
     document = json.loads((EXAMPLES / "branin.json").read_text()) | {"noise": False}
     (folder / "s.json").write_text(json.dumps(document))
