@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, cycle
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ NUMBER_ROOM = (0.045, 0.05)
 """The room of a trial's number, as shares of the axes."""
 
 MARKS = "Ds^vP*"
-"""What stands for each point by default."""
+"""What stands for each point by default, in turn."""
 
 SIDES = (-60, 30)
 """From where three objectives are seen, in degrees."""
@@ -81,9 +81,10 @@ def _draw(axes: Any, report: Report, dims: Sequence[int]) -> None:
     _scatter(axes, best, dims, s=30, color=ORANGE, zorder=3, label="front")
     dominated = _values(seen for seen in feasible if seen.number not in front)
     _scatter(axes, dominated, dims, s=16, color=BLUE, alpha=0.45, label="dominated")
-    for mark, (name, values) in zip(MARKS, _defaults(report), strict=False):
+    for mark, (name, values) in zip(cycle(MARKS), _defaults(report), strict=False):
         style = {"facecolors": "none", "edgecolors": INK, "linewidth": 1.3, "zorder": 4}
         _scatter(axes, np.array([values]), dims, s=55, marker=mark, label=name, **style)
+    axes.autoscale_view()
     if feasible:
         axes.autoscale(False)  # points beyond, usually infeasible ones, would squeeze all others
     if len(dims) == 2 or not feasible:
@@ -97,11 +98,10 @@ def _draw(axes: Any, report: Report, dims: Sequence[int]) -> None:
 def _draw_axis(axes: Any, name: str, report: Report, k: int, values: np.ndarray) -> None:
     """Give an axis its name and its numbers, and a line at the capacity where that is not far off."""
     capacity, near = report.summary.objectives[k].capacity, 0.5 * np.ptp(values)
-    if capacity is not None and name != "z" and values.min() - near <= capacity <= values.max() + near:
+    line = {"x": axes.axvline, "y": axes.axhline}.get(name) if axes.name != "3d" else None
+    if line and capacity is not None and values.min() - near <= capacity <= values.max() + near:
         values = np.append(values, capacity)
-        if not hasattr(axes, "get_zlim"):
-            line = axes.axvline if name == "x" else axes.axhline
-            line(capacity, color=INK, lw=1, ls=(0, (4, 3)), label="capacity")
+        line(capacity, color=INK, lw=1, ls=(0, (4, 3)), label="capacity")
     _scale(axes, name, values)
     axes.set(**{f"{name}label": _name(report, k)})
 
@@ -134,7 +134,6 @@ def _number_points(axes: Any, report: Report, values: np.ndarray) -> None:
     """Write the numbers of trials on the side where nothing is, since it would be better; none close to
     another."""
     signs = [1 if objective.goal == "minimise" else -1 for objective in report.summary.objectives]
-    axes.autoscale_view()
     places = (axes.transScale + axes.transLimits).transform(values)
     shown: list[np.ndarray] = []
     for point, place, at in zip(report.front, places, values, strict=True):

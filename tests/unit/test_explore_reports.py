@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kl.explore.about import About
@@ -197,6 +197,7 @@ def test_equal_points_are_one_row_that_says_how_many():
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=9))
+@example([(0, 2), (3, 3), (4, 2)])  # better by 100 % in one, or by a little in both
 def test_how_far_a_point_is_behind_says_what_a_search_through_all_says(rows: list[tuple[int, int]]):
     signs, point = np.array([1.0, -1.0]), rows[-1]
     front = dict(enumerate(rows))

@@ -151,6 +151,30 @@ def test_plots_by_the_number_of_objectives():
     assert names[2][3:] == ["dependence-1-time", "dependence-2-area", "dependence-3-feasibility"]
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_axes_span_what_is_feasible_and_leave_out_what_is_far_off(count: int):
+    def answer(point: Point) -> Outcome:
+        tile = number(point["tile"])
+        status = "infeasible" if point["memory"] == "hbm" else "feasible"
+        far = 1e4 if status == "infeasible" else 1.0
+        return Outcome(
+            (far * (tile + 40), far * (tile + 9 - number(point.get("banks"))), far * tile)[:count],
+            status=status,
+        )
+
+    found = analyse(record(count, answer=answer))
+    plots = draw(found)[: count - 1]
+    assert [plot.name for plot in plots] == ["front-3d", "front"][3 - count :]
+    for plot in plots:
+        plot.figure.draw_without_rendering()
+        pairs = {1: [(0, 1)], 2: [(0, 1, 2)] * 2, 3: [(0, 1), (0, 2), (1, 2)]}[len(plot.figure.axes)]
+        for axes, dims in zip(plot.figure.axes, pairs, strict=True):
+            for name, k in zip("xyz", dims, strict=False):
+                low, high = getattr(axes, f"get_{name}lim")()
+                values = [one.values[k] for one in found.evaluations if one.feasible and one.values]
+                assert low < min(values) < max(values) < high < 2 * max(values), (plot.name, name)
+
+
 def test_names_are_text_whatever_is_in_them(capsys: Capture):
     space = Space((Integer(EVIL, 0, 40), Categorical("$y$", (EVIL, "b", "long" * 30))))
 
