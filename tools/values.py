@@ -156,8 +156,7 @@ def _number(option: str, name: str, text: str) -> Number:
             return read()
         except ValueError:
             continue
-    way_out = f"write {option} {name}=8192, or {option} {name}=0.5 where it may be a fraction"
-    raise InputError(f"{option} {name}: '{text}' is no number{HELP_MARK}{way_out}")
+    raise InputError(f"{option} {name}: '{text}' is no number{HELP_MARK}write {option} {name}=8192 or 0.5")
 
 
 def read_toml(path: str) -> Mapping[str, object]:

@@ -154,11 +154,10 @@ def _behind_document(found: Found, trial: Trial) -> dict[str, Any]:
     """How far a trial is behind the front: in all objectives, and which point dominates it by how much."""
     if not _is_feasible(trial):
         return {"behind": None, "dominated_by": None}
-    behind = found.behind(trial)
-    if behind is None:
-        return {"behind": 0.0, "dominated_by": None}
-    shares = dict(zip(found.names, behind.shares, strict=True))
-    return {"behind": min(behind.shares), "dominated_by": {"trial": behind.number, "shares": shares}}
+    by = found.behind(trial)
+    shares = dict(zip(found.names, by.shares, strict=True)) if by else {}
+    least = min(shares.values(), default=0.0)
+    return {"behind": least, "dominated_by": by and {"trial": by.number, "shares": shares}}
 
 
 def trial_document(found: Found, trial: Trial) -> dict[str, Any]:

@@ -243,11 +243,8 @@ def _fix(template: PipelineTemplate, knob: BoundKnob, value: KnobValue) -> Pipel
     try:
         knob.parameter.index(value)
     except SpaceError as error:
-        usual = value_text(knob.default)
-        raise InputError(
-            f"--fix {error}{HELP_MARK}give one of its values, as in --fix {knob.name}={usual}, its default; "
-            "without --fix the knob is turned"
-        ) from None
+        way_out = f"give one of its values, as in --fix {knob.name}={value_text(knob.default)}, its default"
+        raise InputError(f"--fix {error}{HELP_MARK}{way_out}") from None
     if knob.option is not None:
         return template.with_option(knob.name, value)
     return template.running(knob.pass_name) if value else template.without(knob.pass_name)
