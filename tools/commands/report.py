@@ -55,15 +55,13 @@ def run(command: Command) -> int:
     place = shown_place(command.study)
     if not record.trials:
         raise ReportError(f"{place}: study {record.name!r} has no evaluation that has ended; run it first")
-    if command.json:
-        print_json({"version": JSON_VERSION, "input": place, **asdict(analyse(record))})
-        if command.output is None and command.plots is None:
-            return 0
-    report = analyse(in_units(record))
+    json_alone = command.json and command.output is None and command.plots is None
+    report = analyse(record if json_alone else in_units(record))
     written = _write(report, command)
     if command.json:
-        return 0
-    if on_stdout:
+        data = asdict(report if json_alone else analyse(record))
+        print_json({"version": JSON_VERSION, "input": place, **data})
+    elif on_stdout:
         exact_output().write(_page(report))
     elif written:
         for path in written:
