@@ -11,6 +11,10 @@ class StudyError(ValueError):
     """A study that cannot be opened, or cannot go on; the message says why and names the way out."""
 
 
+class OtherPlanError(StudyError):
+    """A study of this name that was begun with another plan."""
+
+
 class ReportError(ValueError):
     """A report on a study that has nothing to show yet; the message names the study."""
 

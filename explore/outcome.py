@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from .history import Evaluation
-from .space import Point
+from .space import Point, Space
 
 Status = Literal["feasible", "infeasible", "failed", "timed-out"]
 """How an evaluation ended. A failed one raised an error or ended its process, a timed-out one was stopped."""
@@ -30,6 +30,11 @@ class Outcome:
     details: Mapping[str, str | float] = field(default_factory=dict[str, "str | float"])
     """What else is worth keeping, such as the pipeline that was run."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the evaluation gave nothing."""
+        return self.status in ("failed", "timed-out")
+
     def evaluation(self, point: Point) -> Evaluation:
         """The outcome as the models see it."""
         within = all(slack <= 0 for slack in self.slacks.values())
@@ -51,3 +56,13 @@ class Trial:
 
     seconds: float
     """How long it took."""
+
+
+def without_repeats(space: Space, trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """Each point once, in their order: its first answer that did not fail, else its first of all."""
+    kept: dict[Hashable, Trial] = {}
+    for trial in trials:
+        known = kept.setdefault(space.key(trial.point), trial)
+        if known.outcome.has_failed and not trial.outcome.has_failed:
+            kept[space.key(trial.point)] = trial
+    return tuple(kept.values())

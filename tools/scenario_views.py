@@ -127,8 +127,8 @@ def _write_front(scenario: Scenario, table: Path) -> None:
     from ..explore.scenarios.recorder import Result
     from ..explore.scenarios.table import read_table, write_table
 
-    rows, path = read_table(scenario, table), scenario.files.front
-    front = Result(scenario, tuple(rows)).front
+    result, path = Result(scenario, tuple(read_table(scenario, table))), scenario.files.front
+    front = result.front
     if not front:
         raise InputError(
             f"no row of {table} is feasible{HELP_MARK}there is no front yet, run more evaluations"
@@ -137,7 +137,7 @@ def _write_front(scenario: Scenario, table: Path) -> None:
         raise InputError(f"the front would replace the table {table}{HELP_MARK}change 'output_pareto_file'")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_table(scenario, path, front)
-    print(f"{len(front)} of {len(rows)} evaluations are on the front, which is in {path}")
+    print(f"{len(front)} of {len(result.counted)} evaluations are on the front, which is in {path}")
 
 
 def _plot_front(scenario: Scenario, table: Path, path: Path) -> None:
@@ -149,7 +149,7 @@ def _plot_front(scenario: Scenario, table: Path, path: Path) -> None:
     if all(row.outcome.values is None for row in result.rows):
         raise InputError(f"no row of {table} has values{HELP_MARK}run more evaluations")
     write_plot(plot_front(result), path)
-    print(f"{len(result.rows)} evaluations, {len(result.front)} of them on the front, are drawn in {path}")
+    print(f"{len(result.counted)} evaluations, {len(result.front)} of them on the front, are drawn in {path}")
 
 
 def _plot_curves(scenario: Scenario, views: Views, path: Path) -> None:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import get_args
 
 import numpy as np
@@ -23,11 +24,13 @@ from ..explore.history import Objective, signed_values
 from ..explore.outcome import Status, Trial
 from ..explore.pareto import hypervolume
 from ..explore.reports.analysis import Report
-from ..explore.reports.display import displayed
-from ..explore.reports.formatting import number_text, plural
+from ..explore.reports.formatting import amount_text, number_text, plural, value_text
 from ..explore.reports.front_table import front_columns, table_rows
-from ..explore.reports.importance import Importances
+from ..explore.reports.importance import MAIN_SHARE, Importances
 from ..explore.reports.sentences import reference_words, space_words, status_words
+from ..explore.reports.units import heading, volume_unit
+from ..explore.space import Point
+from .point_tables import lines, print_points, room
 from .terminal import print_table
 
 LINE_SECONDS = 60.0
@@ -117,9 +120,7 @@ class Progress:
 
     def _best(self, place: int) -> Trial | None:
         sign = self._objectives[place].sign
-        feasible = ((t.outcome.values, t) for t in self._feasible())
-        known = [(sign * values[place], t) for values, t in feasible if values is not None]
-        return min(known, key=lambda pair: pair[0])[1] if known else None
+        return min(self._feasible(), key=lambda one: sign * (one.outcome.values or ())[place], default=None)
 
     def _hypervolume(self) -> float | None:
         """The hypervolume of what is feasible, up to the capacities, else to the worst values."""
@@ -127,12 +128,8 @@ class Progress:
         if not evaluations:
             return None
         values = signed_values(evaluations, self._objectives)
-        capacities = [objective.capacity for objective in self._objectives]
-        reference = [
-            worst if capacity is None else capacity * objective.sign
-            for objective, capacity, worst in zip(self._objectives, capacities, values.max(0), strict=True)
-        ]
-        return hypervolume(values, np.array(reference))
+        limits = np.array([objective.limit for objective in self._objectives])
+        return hypervolume(values, np.where(np.isfinite(limits), limits, values.max(0)))
 
 
 class _Lines:
@@ -151,21 +148,11 @@ class _Lines:
 
 def _clock(seconds: float) -> str:
     """A time as hours, minutes and seconds."""
-    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-MOST_ROWS = 20
-"""Longer fronts are printed in part; the page and the JSON form have all of it."""
-
-MOST_PARAMETERS = 8
-"""Of more parameters, the front shows those that matter most."""
+    return str(timedelta(seconds=round(max(seconds, 0.0))))
 
 
 def print_report(report: Report) -> None:
     """Print the parts of a report, one below the other."""
-    report = displayed(report)
     summary = report.summary
     print(f"{summary.heading}: {plural(len(report.front), 'point')} on the front")
     print(status_words(summary))
@@ -173,61 +160,55 @@ def print_report(report: Report) -> None:
     if report.front:
         _print_front(report)
     if report.volumes is not None and len(summary.objectives) > 1:
-        print(f"\nhypervolume {number_text(report.volumes.values[-1])}. {reference_words(report)}")
+        volume = amount_text(report.volumes.values[-1], volume_unit(summary.objectives))
+        print(f"\nhypervolume {volume}. {reference_words(report)}")
     print_importances(report.importances)
     _print_reasons(report)
 
 
 def _print_front(report: Report) -> None:
-    names = _shown_parameters(report)
-    columns = [
-        column
-        for column in front_columns(report)
-        if column.kind in ("trial", "objective") or (column.kind == "parameter" and column.name in names)
-    ]
-    texts = [place for place, column in enumerate(columns) if not column.is_number]
-    rows = [[column.cells[row].text for column in columns] for row in range(len(table_rows(report)))]
-    front, others = rows[: len(report.front)], rows[len(report.front) :]
-    print()
-    print_table([column.heading for column in columns], [*front[:MOST_ROWS], *others], texts=texts)
-    _print_left_out(report, names)
-    if len(front) > MOST_ROWS:
-        print(f"and {plural(len(front) - MOST_ROWS, 'more point')}")
-    for point in report.front[:MOST_ROWS]:
+    """All of the front, and the points by default; where there are some, what is not as in the first."""
+    rows, ends = table_rows(report), len(report.front)
+    what = next((f"other than {one.name}" for one in report.defaults), None)
+    units = {one.name: one.unit for one in report.summary.parameters}
+    kinds = ("trial", "objective", "equal", "behind")
+    columns = [column for column in front_columns(report) if column.kind in kinds]
+    for part, left_out in ((slice(0, ends), "behind"), (slice(ends, None), "equal")):
+        shown = [column for column in columns if column.kind != left_out]
+        texts = [place for place, one in enumerate(shown) if one.kind == "trial" or not one.is_number]
+        cells = [*zip(*(column.texts for column in shown), strict=True)][part]
+        points = [_point(report, row.point, everything=what is None) for row in rows[part]]
+        if points:
+            print()
+            print_points([column.heading for column in shown], cells, points, what, texts, units)
+    for usual in report.defaults[:1]:
+        texts = lines(_point(report, usual.point, everything=True), room())
+        print(f"\n{usual.name}:", *texts, sep="\n  ")
+    for point in report.front:
         for name, detail in point.details.items():
             if isinstance(detail, str):
                 print(f"#{point.number} {name}: {detail}")
 
 
-def _print_left_out(report: Report, shown: set[str]) -> None:
-    """The parameters that have no column, and why."""
-    left_out = [one.name for one in report.summary.parameters if one.name not in shown]
-    known = any(importances.entries for importances in report.importances)
-    which = "that matter least" if known else f"behind the first {MOST_PARAMETERS}"
-    if left_out:
-        print(f"without a column, {which}: {', '.join(left_out)}; -o and --json have all")
-
-
-def _shown_parameters(report: Report) -> set[str]:
-    """All parameters, or those with the largest shares of importance."""
-    names = [parameter.name for parameter in report.summary.parameters]
-    if len(names) <= MOST_PARAMETERS:
-        return set(names)
-    shares = dict.fromkeys(names, 0.0)
-    for importances in report.importances:
-        for entry in importances.entries:
-            shares[entry.parameter] = max(shares[entry.parameter], entry.share)
-    return set(sorted(names, key=lambda name: -shares[name])[:MOST_PARAMETERS])
+def _point(report: Report, point: Point, *, everything: bool) -> dict[str, str]:
+    """The values of a point by name; those of the usual one may be left out."""
+    return {
+        one.name: value_text(point[one.name])
+        for one in report.summary.parameters
+        if one.name in point and (everything or point[one.name] != one.default)
+    }
 
 
 def print_importances(of_targets: Sequence[Importances]) -> None:
-    """A row per parameter, a column per target that has importances; else why it has none."""
+    """A row per parameter that matters, a column per target that has importances; else why it has none."""
     found = [importances for importances in of_targets if importances.entries]
     print()
     if found:
-        names = [entry.parameter for entry in found[0].entries]
+        names = list(dict.fromkeys(entry.parameter for one in found for entry in one.main))
         rows = [[name, *(_importance_text(importances, name) for importances in found)] for name in names]
         print_table(["share of the importance", *(importances.target for importances in found)], rows)
+        if left_out := len(found[0].entries) - len(names):
+            print(f"{plural(left_out, 'other parameter')} with less than {share_text(MAIN_SHARE)} each")
     for importances in of_targets:
         if importances.note:
             print(f"no importances for {importances.target}: {importances.note}")
@@ -249,7 +230,7 @@ def _print_reasons(report: Report) -> None:
         print(f"  {rule}")
     if report.resources:
         rows = [
-            [one.name, f"{one.exceeded} of {one.evaluations}", number_text(one.largest)]
+            [heading(one.name, one.unit), f"{one.exceeded} of {one.evaluations}", number_text(one.largest)]
             for one in report.resources
         ]
         print()

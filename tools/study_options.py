@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ..explore import Method
 from .command_line import Natural, Positive, group, option
 from .options import json_option
-from .values import seconds
+from .values import HELP_MARK, InputError, seconds
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,20 @@ def study_group(storage: str, budget: int | None) -> Any:
         storage={"help": f"{kept} (default: {storage})"},
         budget={"help": f"{end} (default: {usual})", "default": budget},
     )
+
+
+@contextmanager
+def naming_storage(storage: str | None) -> Generator[None]:
+    """Where a study has another plan, say by which option it was found, and two ways out.
+
+    Raises: InputError then.
+    """
+    from ..explore.errors import OtherPlanError
+    from ..explore.places import shown_place
+
+    try:
+        yield
+    except OtherPlanError as error:
+        found = f"it was found in --storage {shown_place(storage)}"
+        way_out = "give another --storage for a new study, or the options that the old one was begun with"
+        raise InputError(f"{str(error).rpartition('; ')[0]}{HELP_MARK}{found}; {way_out}") from None

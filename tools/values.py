@@ -177,7 +177,7 @@ def _number(option: str, name: str, text: str) -> Number:
             return read()
         except ValueError:
             continue
-    raise InputError(f"{option} {name}: '{text}' is no number")
+    raise InputError(f"{option} {name}: '{text}' is no number{HELP_MARK}write {option} {name}=8192 or 0.5")
 
 
 def read_toml(path: str) -> Mapping[str, object]:

@@ -47,13 +47,14 @@ class Report:
 
 
 def analyse(record: StudyRecord, seed: int = 0) -> Report:
-    """Look at a study from all sides; forests and samples come from the seed.
+    """Look at a study from all sides, each point counted once; forests and samples come from the seed.
 
     Raises: ReportError where no evaluation has ended; MissingExtraError without scikit-learn.
     """
     if not record.trials:
         raise ReportError(f"study {record.name!r} has no evaluation that has ended; run it first")
-    targets = find_targets(record, seed)
+    record = record.counted()
+    front, targets = find_front(record), find_targets(record, seed)
     importances = [find_importances(record.space, target, seed) for target in targets]
     dependences = [
         find_dependences(record.space, target, found, seed)
@@ -61,20 +62,16 @@ def analyse(record: StudyRecord, seed: int = 0) -> Report:
     ]
     return Report(
         summary=find_summary(record),
-        evaluations=_seen(record),
-        front=find_front(record),
+        evaluations=tuple(
+            Seen(trial.number, trial.outcome.status, evaluation.feasible, evaluation.values)
+            for trial, evaluation in zip(record.trials, record.evaluations, strict=True)
+        ),
+        front=front,
         volumes=find_volumes(record, seed),
         importances=tuple(importances),
         rules=find_rules(record, seed),
         resources=find_resources(record),
         messages=find_messages(record),
         dependences=tuple(one for found in dependences for one in found),
-        defaults=find_defaults(record),
-    )
-
-
-def _seen(record: StudyRecord) -> tuple[Seen, ...]:
-    return tuple(
-        Seen(trial.number, trial.outcome.status, evaluation.feasible, evaluation.values)
-        for trial, evaluation in zip(record.trials, record.evaluations, strict=True)
+        defaults=find_defaults(record, front),
     )

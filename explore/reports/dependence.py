@@ -17,8 +17,7 @@ from .targets import Target, ask_trees, grow_trees
 TREES = 100
 
 LEAST_SHARE = 0.05
-MOST_PARAMETERS = 6
-"""Parameters that have less importance, or come behind the first six, are left out."""
+"""Parameters that have less importance are left out."""
 
 MOST_POINTS = 200
 """The average goes over at most this many points."""
@@ -65,11 +64,12 @@ def find_dependences(
     if not matter:
         return ()
     trees = grow_trees(target.rows, target.values, TREES, seed)
-    found = (_dependence(space, target, trees, name) for name in matter[:MOST_PARAMETERS])
-    return tuple(dependence for dependence in found if len(dependence.values) > 1)
+    found = (_dependence(space, target, trees, name) for name in matter)
+    return tuple(dependence for dependence in found if dependence is not None)
 
 
-def _dependence(space: Space, target: Target, trees: object, name: str) -> Dependence:
+def _dependence(space: Space, target: Target, trees: object, name: str) -> Dependence | None:
+    """None where only one value can be tried."""
     parameter = space.by_name[name]
     owners = [point for point in target.points if name in point][:MOST_POINTS]
     values: list[Value] = []
@@ -79,26 +79,19 @@ def _dependence(space: Space, target: Target, trees: object, name: str) -> Depen
         if changed:
             values.append(value)
             averages.append(ask_trees(trees, encode(space, changed)).mean(axis=1))
-    curves = _curves(np.array(averages).reshape(len(values), -1), target)
+    if len(values) < 2:
+        return None
+    curves = (np.mean(averages, axis=1), *np.percentile(averages, BAND, axis=1))
     is_numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
     return Dependence(
         target.name,
         name,
         f"first of {name}" if isinstance(parameter, Permutation) else name,
         tuple(values),
-        *curves,
+        *(tuple(target.restored(curve).tolist()) for curve in curves),
         is_numeric=is_numeric and not isinstance(parameter, Categorical | Permutation),
         is_log=_is_log([value for value in values if isinstance(value, (int, float))]),
     )
-
-
-def _curves(averages: np.ndarray, target: Target) -> list[tuple[float, ...]]:
-    """Mean and band over the trees, in the target's own terms."""
-    if len(averages) == 0:
-        return [(), (), ()]
-    low, high = np.percentile(averages, BAND, axis=1)
-    curves = (averages.mean(axis=1), low, high)
-    return [tuple(target.restored(curve).tolist()) for curve in curves]
 
 
 def _is_log(values: Sequence[float]) -> bool:

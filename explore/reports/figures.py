@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
-from math import ceil, floor, log10
+from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from ..extras import load
@@ -42,42 +43,17 @@ SMALLEST = 9
 """Points of the smallest letters: 11 pixels and more where a figure is 840 wide."""
 
 MOST_TICKS = 9
+WIDE = 1000
+"""Logarithmic axes of which the ends differ by this factor have powers of ten alone."""
 
-STYLE = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": LINES,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 10,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.xmargin": 0.04,
-    "axes.ymargin": 0.06,
-    "axes3d.xaxis.panecolor": (0, 0, 0, 0),
-    "axes3d.yaxis.panecolor": (0, 0, 0, 0),
-    "axes3d.zaxis.panecolor": (0, 0, 0, 0),
-    "font.family": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "grid.color": LINES,
-    "grid.linewidth": 0.7,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "legend.labelcolor": INK,
-    "svg.hashsalt": "kl",
-    "text.color": INK,
-    "text.parse_math": False,  # names may contain any character
-    "xtick.color": LINES,
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 9,
-    "ytick.color": LINES,
-    "ytick.labelcolor": INK,
-    "ytick.labelsize": 9,
+STYLE = Path(__file__).with_name("report.mplstyle")
+
+INKS = {
+    **dict.fromkeys((f"{of}.labelcolor" for of in ("axes", "legend", "xtick", "ytick")), INK),
+    **dict.fromkeys(("axes.titlecolor", "text.color"), INK),
+    **dict.fromkeys(("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"), LINES),
 }
+"""The colours that the style leaves open."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +71,7 @@ def drawing() -> Generator[None]:
 
     Raises: MissingExtraError without matplotlib.
     """
-    with load("matplotlib").rc_context(STYLE), warnings.catch_warnings():
+    with load("matplotlib").rc_context(INKS, STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a name in some other script
         yield
 
@@ -105,81 +81,72 @@ def new_figure(height: float) -> Any:
     return load("matplotlib.figure").Figure(figsize=(WIDTH, height), layout="constrained")
 
 
-def new_panels(count: int, panel_height: float) -> tuple[Any, list[Any]]:
-    """A figure with so many axes, up to three in a row; a lone one is as wide as two."""
-    columns = min(max(count, 2), 3)
+def new_panels(
+    count: int,
+    height: float,
+    *,
+    columns: int | None = None,
+    sharey: bool = False,
+    projection: str | None = None,
+) -> tuple[Any, list[Any]]:
+    """A figure with so many axes, up to three in a row; a lone one is as wide as two, unless it is said."""
+    columns = columns or min(max(count, 2), 3)
     rows = -(-count // columns)
-    figure = new_figure(panel_height * rows)
-    grid = figure.add_gridspec(rows, columns)
-    return figure, [figure.add_subplot(grid[divmod(index, columns)]) for index in range(count)]
+    figure = new_figure(height * rows)
+    kind = {"projection": projection}
+    grid = figure.subplots(rows, columns, sharey=sharey, squeeze=False, subplot_kw=kind).flatten()
+    for axes in grid[count:]:
+        axes.remove()
+    return figure, list(grid[:count])
 
 
 def label(text: str) -> str:
     """A name for an axis: a long one on several lines, broken behind dots, dashes and spaces if it can."""
-    lines = [""]
-    for part in re.findall(r"[^.\-_\s]*[.\-_\s]?", text):
-        if lines[-1] and len(lines[-1] + part.rstrip()) > LONGEST_LABEL:
-            lines.append("")
-        lines[-1] += part
-        while len(lines[-1].rstrip()) > LONGEST_LABEL:
-            lines[-1:] = [lines[-1][:LONGEST_LABEL], lines[-1][LONGEST_LABEL:]]
-    return "\n".join(line.strip() for line in lines if line.strip())
+    breakable = re.sub(r"(?<=[._])(?=\S)", "\v", text)
+    lines = wrap(breakable, LONGEST_LABEL, expand_tabs=False, replace_whitespace=False)
+    return "\n".join(lines).replace("\v", "")
 
 
 def number_axis(axes: Any, name: str, low: float, high: float, *, is_log: bool) -> None:
-    """Give the axis x or y readable numbers, of which `low` and `high` are the ends."""
+    """Give the axis x, y or z readable numbers, of which `low` and `high` are the ends."""
     ticker = load("matplotlib.ticker")
     axis = getattr(axes, f"{name}axis")
+    locator = ticker.MaxNLocator(6)
     if is_log:
         getattr(axes, f"set_{name}scale")("log")
         axis.set_minor_locator(ticker.NullLocator())
-    fixed = ticker.FixedLocator(log_ticks(low, high)) if is_log else ticker.MaxNLocator(6)
-    axis.set_major_locator(fixed)
+        locator = ticker.LogLocator(subs=(1, 2, 5) if high < WIDE * low else (1,), numticks=MOST_TICKS)
+    axis.set_major_locator(locator)
     axis.set_major_formatter(ticker.FuncFormatter(lambda number, _: number_text(number)))
 
 
-def log_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
-    """Up to `most` round numbers on a logarithmic axis: 1, 2, 5, 10; where those are too many 1, 3, 10; or
-    powers of ten."""
-    decades = range(floor(log10(low)), ceil(log10(high)) + 1)
-    for factors, step in (((1, 2, 5), 1), ((1, 3), 1), *(((1,), step) for step in range(1, len(decades)))):
-        ticks = [factor * 10.0**decade for decade in decades[::step] for factor in factors]
-        shown = [tick for tick in ticks if low <= tick <= high]
-        if len(shown) <= most:
-            return shown
-    return [low, high]
+def saved(plot: Plot, format: str, background: str = "white", **settings: Any) -> bytes:
+    """The figure as a file without its date, in a format of matplotlib; `settings` are matplotlib's."""
+    stream = BytesIO()
+    undated = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}[format]
+    with drawing(), load("matplotlib").rc_context(settings):
+        plot.figure.savefig(stream, format=format, dpi=144, facecolor=background, metadata={undated: None})
+    return stream.getvalue()
 
 
 def to_png(plot: Plot) -> bytes:
     """The figure as a PNG file on white."""
-    stream = BytesIO()
-    with drawing():
-        plot.figure.savefig(stream, format="png", dpi=144, facecolor="white", metadata={"Software": None})
-    return stream.getvalue()
+    return saved(plot, "png")
 
 
 def to_svg(plot: Plot) -> str:
     """The figure as an SVG file on white, letters as shapes; the same figure gives the same text."""
-    return _svg(plot, "path", "white")
+    return saved(plot, "svg").decode()
 
 
 def to_inline_svg(plot: Plot) -> str:
     """The figure as an element for a page: transparent, its text as text, its colours those of the page."""
-    text = _svg(plot, "none", "none")
+    text = saved(plot, "svg", "none", **{"svg.fonttype": "none"}).decode()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = text[text.index("<svg") :].replace(
-        "<svg ", f'<svg role="img" aria-label="{escape(plot.text)}" ', 1
-    )
+    head = f'<svg class="plot" role="img" aria-label="{escape(plot.text)}" '
+    text = text[text.index("<svg") :].replace("<svg ", head, 1)
     # Identifiers must differ between the figures of a page.
-    text = re.sub(r'\bid="', f'id="{plot.name}-', text)
-    text = re.sub(r'(url\(#|href="#)', rf"\g<1>{plot.name}-", text)
+    text = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{plot.name}-", text)
     for color, name in PAGE_COLORS.items():
         text = text.replace(color, name)
     return text
-
-
-def _svg(plot: Plot, letters: str, background: str) -> str:
-    stream = BytesIO()
-    with drawing(), load("matplotlib").rc_context({"svg.fonttype": letters}):
-        plot.figure.savefig(stream, format="svg", facecolor=background, metadata={"Date": None})
-    return stream.getvalue().decode()

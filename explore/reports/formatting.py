@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
+
 from ..parameters import Value
+
+DEFAULT = "default"
+"""What the usual point is called where it has no name of its own."""
+
+
+def default_name(name: str) -> str:
+    """The name of the usual point, which says that it is the default."""
+    return name if name == DEFAULT else f"{name} ({DEFAULT})"
 
 
 def number_text(number: float, digits: int = 4) -> str:
@@ -19,10 +30,17 @@ def number_text(number: float, digits: int = 4) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def amount_text(number: float, unit: str) -> str:
+    """A number with its unit, where it has one."""
+    return f"{number_text(number)} {unit}".rstrip()
+
+
 def value_text(value: Value) -> str:
-    """The value of a parameter; an order as its items in a row."""
+    """The value of a parameter, as options take it; an order as its items in a row."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
@@ -32,16 +50,8 @@ def share_text(share: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A time in the units that suit it: `350 ms`, `42.0 s`, `3 h 05 min`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min"
+    """A time in seconds, from a minute on with minutes and hours: `0.35 s`, `3:05:00`."""
+    return f"{seconds:.3g} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
 
 
 def plural(count: int, noun: str) -> str:
@@ -58,3 +68,9 @@ def roundest(low: float, high: float) -> float:
         if low <= rounded < high:
             return rounded
     return low
+
+
+def behind_text(number: int, shares: Mapping[str, float]) -> str:
+    """How far a point is behind another, by objective: `latency 1.4 % (#82)`."""
+    worse = ", ".join(f"{name} {number_text(share * 100, 2)} %" for name, share in shares.items() if share)
+    return f"{worse} (#{number})"

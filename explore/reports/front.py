@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,18 @@ class FrontPoint:
     point: Point
     values: tuple[float, ...]
     details: Mapping[str, str | float]
+    equal: tuple[int, ...] = ()
+    """The numbers of other evaluations, of other points, with the same values."""
+
+
+@dataclass(frozen=True)
+class Behind:
+    """How far a point is behind the one of the front that dominates it by most."""
+
+    number: int
+    """The trial of that one."""
+    shares: tuple[float, ...]
+    """Per objective how much worse it is, as a share of the larger of the two sizes; 0 for equal ones."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,8 @@ class Default:
     evaluation: FrontPoint | None
     """What came of it; None where it was not evaluated, or has no objectives."""
     is_feasible: bool
+    behind: Behind | None = None
+    """None for one that is as good as a point of the front, or not feasible."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +76,63 @@ class Volumes:
 
 
 def find_front(record: StudyRecord) -> tuple[FrontPoint, ...]:
-    """The feasible evaluations that no other dominates, by their first objective, the best first."""
+    """The feasible evaluations that no other dominates, by their first objective, the best first.
+
+    Of equal values there is one: the point that differs least from the usual one, the earliest of these.
+    """
     chosen = np.flatnonzero(record.feasible)
     signed = signed_values([record.evaluations[index] for index in chosen], record.objectives)
     best = non_dominated(signed)
-    order = np.lexsort(signed[best].T[::-1])
-    return tuple(_front_point(record, int(index)) for index in chosen[best][order])
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for index, values in zip(chosen[best].tolist(), signed[best].tolist(), strict=True):
+        groups.setdefault(tuple(values), []).append(index)
+    return tuple(_front_point(record, *sorted(groups[key], key=record.turned)) for key in sorted(groups))
 
 
-def _front_point(record: StudyRecord, index: int) -> FrontPoint:
+def _front_point(record: StudyRecord, index: int, *others: int) -> FrontPoint:
     trial, values = record.trials[index], record.evaluations[index].values
     assert values is not None, "who asks has looked"
-    return FrontPoint(trial.number, trial.point, values, trial.outcome.details)
+    equal = tuple(sorted(record.trials[other].number for other in others))
+    return FrontPoint(trial.number, trial.point, values, trial.outcome.details, equal)
 
 
-def find_defaults(record: StudyRecord) -> tuple[Default, ...]:
+def find_behind(
+    values: Sequence[float], front: Mapping[int, Sequence[float]], signs: np.ndarray
+) -> Behind | None:
+    """How far a feasible point is behind a front, given by numbers of trials; None on the front.
+
+    Of the points that dominate it, the one that is better in all objectives by the largest share, then the
+    one that is better in sum.
+    """
+    own = np.array(values)
+    found: list[tuple[float, float, int, tuple[float, ...]]] = []
+    for number, others in front.items():
+        other = np.array(others)
+        worse, size = (own - other) * signs, np.maximum(np.abs(own), np.abs(other))
+        if (worse >= 0).all() and worse.any():
+            shares = worse / np.where(size > 0, size, 1.0)
+            found.append((shares.min(), shares.sum(), -number, tuple(shares.tolist())))
+    if not found:
+        return None
+    _, _, number, shares = max(found)
+    return Behind(-number, shares)
+
+
+def find_defaults(record: StudyRecord, front: Sequence[FrontPoint]) -> tuple[Default, ...]:
     """The points that the study names, with what came of them."""
-    return tuple(_default(record, name, point) for name, point in record.about.defaults)
+    by_number = {one.number: one.values for one in front}
+    return tuple(_default(record, name, point, by_number) for name, point in record.about.defaults)
 
 
-def _default(record: StudyRecord, name: str, point: Point) -> Default:
+def _default(record: StudyRecord, name: str, point: Point, front: Mapping[int, Sequence[float]]) -> Default:
     keys = [record.space.key(trial.point) for trial in record.trials]
     key = record.space.key(point)
     place = keys.index(key) if key in keys else None
     if place is None or record.evaluations[place].values is None:
         return Default(name, point, None, False)
-    return Default(name, point, _front_point(record, place), bool(record.feasible[place]))
+    found, is_feasible = _front_point(record, place), bool(record.feasible[place])
+    behind = find_behind(found.values, front, record.signs) if is_feasible else None
+    return Default(name, point, found, is_feasible, behind)
 
 
 def find_reference(record: StudyRecord) -> Reference | None:
@@ -111,45 +156,37 @@ def find_volumes(record: StudyRecord, seed: int) -> Volumes | None:
     if reference is None:
         return None
     corner = np.array(reference.values) * record.signs
+    rows = np.array([one.values if one.feasible else reference.values for one in record.evaluations])
+    inside = np.flatnonzero((rows * record.signs < corner).all(axis=1))
     is_exact = len(record.objectives) <= EXACT_OBJECTIVES
-    gains = _exact_gains(record, corner) if is_exact else _estimated_gains(record, corner, seed)
+    gains = np.zeros(len(rows))
+    signed = rows[inside] * record.signs
+    gains[inside] = _exact_gains(signed, corner) if is_exact else _estimated_gains(signed, corner, seed)
     return Volumes(reference, tuple(np.cumsum(gains).tolist()), is_exact)
 
 
-def _exact_gains(record: StudyRecord, corner: np.ndarray) -> np.ndarray:
-    """What each evaluation adds: its own box without what the front already has of it."""
-    gains = np.zeros(len(record.evaluations))
-    front = np.empty((0, len(corner)))
-    for index, row in _rows_inside(record, corner):
-        if (front <= row).all(axis=1).any():
-            continue
+def _exact_gains(rows: np.ndarray, corner: np.ndarray) -> list[float]:
+    """What each row adds: its own box without what the front already has of it."""
+    gains: list[float] = []
+    front = rows[:0]
+    for row in rows:
         taken = hypervolume(np.maximum(front, row), corner) if len(front) else 0.0
-        gains[index] = max(float((corner - row).prod()) - taken, 0.0)
-        front = np.concatenate([front[~(row <= front).all(axis=1)], row[None]])
+        gains.append(max(float((corner - row).prod()) - taken, 0.0))
+        if not (front <= row).all(axis=1).any():
+            front = np.concatenate([front[~(row <= front).all(axis=1)], row[None]])
     return gains
 
 
-def _estimated_gains(record: StudyRecord, corner: np.ndarray, seed: int) -> np.ndarray:
+def _estimated_gains(rows: np.ndarray, corner: np.ndarray, seed: int) -> list[float]:
     """The share of random points between the best values and the reference point that become dominated."""
-    gains = np.zeros(len(record.evaluations))
-    inside = _rows_inside(record, corner)
-    if not inside:
-        return gains
-    best = np.stack([row for _, row in inside]).min(0)
+    if not len(rows):
+        return []
+    best = rows.min(0)
     box = corner - best
     free = best + box * np.random.default_rng(seed).random((SAMPLES, len(corner)))
-    for index, row in inside:
+    gains: list[float] = []
+    for row in rows:
         dominated = (row <= free).all(axis=1)
-        gains[index] = dominated.sum() / SAMPLES * box.prod()
+        gains.append(float(dominated.sum() / SAMPLES * box.prod()))
         free = free[~dominated]
     return gains
-
-
-def _rows_inside(record: StudyRecord, corner: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """The number and the objectives, to be minimised, of feasible evaluations better than the corner."""
-    rows = [
-        (index, np.array(evaluation.values) * record.signs)
-        for index, evaluation in enumerate(record.evaluations)
-        if evaluation.feasible
-    ]
-    return [(index, row) for index, row in rows if (row < corner).all()]

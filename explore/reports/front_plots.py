@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
-from math import log10
+from collections.abc import Iterable, Sequence
+from itertools import combinations, cycle
 from typing import Any
 
 import numpy as np
 
-from ..extras import load
 from .analysis import Report, Seen
-from .display import heading, volume_unit
-from .figures import (
-    BLUE,
-    GREY,
-    INK,
-    ORANGE,
-    SMALLEST,
-    Plot,
-    label,
-    log_ticks,
-    new_figure,
-    new_panels,
-    number_axis,
-)
-from .formatting import number_text
-from .front import FrontPoint
-from .sentences import default_name
+from .figures import BLUE, GREY, INK, ORANGE, SMALLEST, Plot, label, new_panels, number_axis
+from .formatting import default_name, number_text
+from .units import heading, volume_unit
 
 LOG_RATIO = 10.0
 """Axes of positive values whose largest is this many times the smallest are logarithmic."""
@@ -35,25 +19,34 @@ LOG_RATIO = 10.0
 NUMBER_ROOM = (0.045, 0.05)
 """The room of a trial's number, as shares of the axes."""
 
-MARKS = ("D", "s", "^", "v", "P", "*")
-"""What stands for each point by default."""
+MARKS = "Ds^vP*"
+"""What stands for each point by default, in turn."""
+
+SIDES = (-60, 30)
+"""From where three objectives are seen, in degrees."""
 
 
 def front_plots(report: Report) -> list[Plot]:
     """The evaluations by their objectives, all pairs of them; three also in space."""
-    objectives = report.summary.objectives
-    if len(objectives) == 1 or not any(seen.values for seen in report.evaluations):
+    count = len(report.summary.objectives)
+    if count == 1 or not any(seen.values for seen in report.evaluations):
         return []
-    pairs = list(combinations(range(len(objectives)), 2))
-    figure, panels = (None, []) if len(pairs) == 1 else new_panels(len(pairs), 3.2)
-    if figure is None:
-        figure = new_figure(4.6)
-        panels = [figure.add_subplot()]
+    pairs = list(combinations(range(count), 2))
+    figure, panels = new_panels(len(pairs), 3.2) if count > 2 else new_panels(1, 4.6, columns=1)
     for axes, pair in zip(panels, pairs, strict=True):
-        _draw_pair(axes, report, pair)
-    _add_legend(figure, "outside lower center")
+        _draw(axes, report, pair)
     plots = [Plot("front", "Evaluations and the front, two objectives at a time", figure)]
-    return [_space_plot(report), *plots] if len(objectives) == 3 else plots
+    if count == 3:
+        figure, panels = new_panels(2, 4.4, columns=2, projection="3d")
+        for axes, side in zip(panels, SIDES, strict=True):
+            axes.view_init(elev=22, azim=side)
+            axes.set_box_aspect(None, zoom=0.87)
+            _draw(axes, report, (0, 1, 2))
+        text = "Evaluations and the front in the space of the objectives, from two sides"
+        plots.insert(0, Plot("front-3d", text, figure))
+    for plot in plots:
+        _add_legend(plot.figure)
+    return plots
 
 
 def progress_plots(report: Report) -> list[Plot]:
@@ -65,13 +58,11 @@ def progress_plots(report: Report) -> list[Plot]:
     return [_volume_plot(report)] if report.volumes.values[-1] > 0 else []
 
 
-def _add_legend(figure: Any, place: str) -> None:
+def _add_legend(figure: Any) -> None:
     """One legend for all panels, each label once."""
-    pairs = [pair for axes in figure.axes for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
-    handles = dict(reversed([(text, handle) for handle, text in reversed(pairs)]))
-    first = ("front", "dominated", "infeasible", "capacity")
-    order = [*(text for text in first if text in handles), *(text for text in handles if text not in first)]
-    figure.legend([handles[text] for text in order], order, loc=place, ncols=len(order))
+    known = [axes.get_legend_handles_labels() for axes in figure.axes]
+    found = {text: handle for handles, texts in known for handle, text in zip(handles, texts, strict=True)}
+    figure.legend(found.values(), found, loc="outside lower center", ncols=len(found))
 
 
 def _name(report: Report, k: int) -> str:
@@ -79,196 +70,94 @@ def _name(report: Report, k: int) -> str:
     return f"{label(heading(objective.name, objective.unit))}, {objective.goal}d"
 
 
-def _values(seen: Sequence[Seen]) -> np.ndarray:
+def _draw(axes: Any, report: Report, dims: Sequence[int]) -> None:
+    """Evaluations by two or three objectives; axes span the feasible ones, if there are any."""
+    feasible = [seen for seen in report.evaluations if seen.feasible]
+    infeasible = [seen for seen in report.evaluations if not seen.feasible]
+    front = {number for point in report.front for number in (point.number, *point.equal)}
+    for name, k in zip("xyz", dims, strict=False):
+        _draw_axis(axes, name, report, k, _values(feasible or infeasible)[:, k])
+    best = np.array([point.values for point in report.front])
+    _scatter(axes, best, dims, s=30, color=ORANGE, zorder=3, label="front")
+    dominated = _values(seen for seen in feasible if seen.number not in front)
+    _scatter(axes, dominated, dims, s=16, color=BLUE, alpha=0.45, label="dominated")
+    for mark, (name, values) in zip(cycle(MARKS), _defaults(report), strict=False):
+        style = {"facecolors": "none", "edgecolors": INK, "linewidth": 1.3, "zorder": 4}
+        _scatter(axes, np.array([values]), dims, s=55, marker=mark, label=name, **style)
+    axes.autoscale_view()
+    if feasible:
+        axes.autoscale(False)  # points beyond, usually infeasible ones, would squeeze all others
+    if len(dims) == 2 or not feasible:
+        style = {"color": GREY, "marker": "x", "linewidth": 0.9, "alpha": 0.7, "zorder": 1}
+        _scatter(axes, _values(infeasible), dims, s=18, label="infeasible", **style)
+    if len(report.summary.objectives) == 2 and report.front:
+        axes.step(*best.T, color=ORANGE, lw=1.2, alpha=0.8, where="post")
+        _number_points(axes, report, best)
+
+
+def _draw_axis(axes: Any, name: str, report: Report, k: int, values: np.ndarray) -> None:
+    """Give an axis its name and its numbers, and a line at the capacity where that is not far off."""
+    capacity, near = report.summary.objectives[k].capacity, 0.5 * np.ptp(values)
+    line = {"x": axes.axvline, "y": axes.axhline}.get(name) if axes.name != "3d" else None
+    if line and capacity is not None and values.min() - near <= capacity <= values.max() + near:
+        values = np.append(values, capacity)
+        line(capacity, color=INK, lw=1, ls=(0, (4, 3)), label="capacity")
+    _scale(axes, name, values)
+    axes.set(**{f"{name}label": _name(report, k)})
+
+
+def _scale(axes: Any, name: str, values: np.ndarray) -> None:
+    low, high = float(values.min()), float(values.max())
+    number_axis(axes, name, low, high, is_log=low > 0 and high / low > LOG_RATIO)
+
+
+def _scatter(axes: Any, values: np.ndarray, dims: Sequence[int], **style: Any) -> None:
+    if len(values):
+        in_space = {"depthshade": False} if len(dims) == 3 else {}
+        axes.scatter(*values[:, dims].T, **{"linewidth": 0, **style}, **in_space)
+
+
+def _values(seen: Iterable[Seen]) -> np.ndarray:
+    """The objectives of what has some, one row each."""
     return np.array([one.values for one in seen if one.values is not None], dtype=float)
 
 
-def _shown(report: Report, k: int) -> np.ndarray:
-    """The values that decide the extent of an axis: of feasible evaluations, if there are any.
-
-    The capacity belongs to them where it is not far off.
-    """
-    values = _values(_feasible(report) or report.evaluations)[:, k]
-    capacity = report.summary.objectives[k].capacity
-    near = 0.5 * np.ptp(values)
-    if capacity is None or not values.min() - near <= capacity <= values.max() + near:
-        return values
-    return np.append(values, capacity)
-
-
-def _feasible(report: Report) -> list[Seen]:
-    return [seen for seen in report.evaluations if seen.feasible]
-
-
-def _dominated(report: Report) -> np.ndarray:
-    """The objectives of feasible evaluations that are not on the front."""
-    front = {point.number for point in report.front}
-    return _values([seen for seen in _feasible(report) if seen.number not in front])
-
-
-def _draw_pair(axes: Any, report: Report, pair: tuple[int, int]) -> None:
-    x, y = pair
-    for name, k, line in (("x", x, axes.axvline), ("y", y, axes.axhline)):
-        shown, capacity = _shown(report, k), report.summary.objectives[k].capacity
-        _scale(axes, name, shown)
-        getattr(axes, f"set_{name}label")(_name(report, k))
-        if capacity is not None and capacity in shown:
-            line(capacity, color=INK, lw=1, ls=(0, (4, 3)), label="capacity")
-    infeasible = _values([seen for seen in report.evaluations if not seen.feasible])
-    if len(infeasible):
-        axes.scatter(*infeasible[:, pair].T, 18, GREY, marker="x", lw=0.9, alpha=0.7, label="infeasible")
-    dominated = _dominated(report)
-    if len(dominated):
-        axes.scatter(*dominated[:, pair].T, 16, BLUE, lw=0, alpha=0.45, label="dominated")
-    if report.front:
-        _draw_front(axes, report, pair)
-    _draw_defaults(axes, report, pair)
-
-
-def _evaluated_defaults(report: Report) -> list[tuple[str, str, FrontPoint]]:
-    """The feasible ones with their names and marks."""
+def _defaults(report: Report) -> list[tuple[str, tuple[float, ...]]]:
+    """What one would take without a search, as far as it is feasible."""
     found = [(one.name, one.evaluation) for one in report.defaults if one.is_feasible]
-    marks = [(name, point) for name, point in found if point is not None]
-    return [(name, MARKS[place % len(MARKS)], point) for place, (name, point) in enumerate(marks)]
+    known = [(name, point.values) for name, point in found if point is not None]
+    usual = report.defaults[0].name if report.defaults else ""
+    return [(default_name(name) if name == usual else name, values) for name, values in known]
 
 
-def _draw_defaults(axes: Any, report: Report, pair: tuple[int, int]) -> None:
-    """What one would take without a search, a mark of its own for each."""
-    for name, mark, point in _evaluated_defaults(report):
-        x, y = (point.values[k] for k in pair)
-        axes.scatter(x, y, 55, facecolors="none", edgecolors=INK, marker=mark, lw=1.3, zorder=4, label=name)
-
-
-def _scale(axes: Any, axis: str, values: np.ndarray) -> None:
-    """Limits around some values: points beyond, usually infeasible ones, would squeeze all others."""
-    low, high = float(values.min()), float(values.max())
-    is_log = _is_log(values)
-    if is_log:
-        room = (high / low) ** 0.05
-        low, high = low / room, high * room
-    else:
-        room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-        low, high = low - room, high + room
-    number_axis(axes, axis, low, high, is_log=is_log)
-    getattr(axes, f"set_{axis}lim")(low, high)
-
-
-def _is_log(values: np.ndarray) -> bool:
-    return bool(values.min() > 0 and values.max() / values.min() > LOG_RATIO)
-
-
-def _draw_front(axes: Any, report: Report, pair: tuple[int, int]) -> None:
-    values = np.array([point.values for point in report.front])[:, pair]
-    if len(report.summary.objectives) == 2:
-        axes.plot(*_stairs(values, report), color=ORANGE, lw=1.2, alpha=0.8)
-        _number_points(axes, values, report)
-    axes.scatter(values[:, 0], values[:, 1], 30, ORANGE, zorder=3, lw=0, label="front")
-
-
-def _signs(report: Report) -> np.ndarray:
-    goals = [objective.goal for objective in report.summary.objectives]
-    return np.array([1.0 if goal == "minimise" else -1.0 for goal in goals])
-
-
-def _number_points(axes: Any, values: np.ndarray, report: Report) -> None:
+def _number_points(axes: Any, report: Report, values: np.ndarray) -> None:
     """Write the numbers of trials on the side where nothing is, since it would be better; none close to
-    another or to a point that it does not belong to."""
+    another."""
+    signs = [1 if objective.goal == "minimise" else -1 for objective in report.summary.objectives]
     places = (axes.transScale + axes.transLimits).transform(values)
-    signs = _signs(report)
     shown: list[np.ndarray] = []
     for point, place, at in zip(report.front, places, values, strict=True):
-        beside = (place - places) * signs
-        is_taken = ((beside > -0.01) & (beside < NUMBER_ROOM)).all(axis=1).sum() > 1
-        if is_taken or any((np.abs(place - other) < NUMBER_ROOM).all() for other in shown):
+        if any((np.abs(place - other) < NUMBER_ROOM).all() for other in shown):
             continue
         shown.append(place)
-        axes.annotate(
-            f"#{point.number}",
-            at,
-            -5 * signs,
-            textcoords="offset points",
-            ha="right" if signs[0] > 0 else "left",
-            va="top" if signs[1] > 0 else "bottom",
-            fontsize=SMALLEST,
-        )
-
-
-def _stairs(values: np.ndarray, report: Report) -> np.ndarray:
-    """The border of what the front dominates: from point to point over the corner that both dominate."""
-    signs = _signs(report)
-    signed = values * signs
-    signed = signed[np.lexsort((signed[:, 1], signed[:, 0]))]
-    corners = np.column_stack([signed[1:, 0], signed[:-1, 1]])
-    path = np.empty((len(signed) * 2 - 1, 2))
-    path[::2], path[1::2] = signed, corners
-    return (path * signs).T
-
-
-def _space_plot(report: Report) -> Plot:
-    """Three objectives in space, seen from two sides."""
-    figure = new_figure(4.0)
-    figure.set_layout_engine("none")  # it leaves axes in space no room
-    for left, angle in ((0.0, -60), (0.53, 30)):
-        axes = figure.add_axes((left, 0.0, 0.45, 1.04), projection="3d")
-        axes.view_init(elev=22, azim=angle)
-        axes.set_box_aspect(None, zoom=0.88)
-        _draw_space(axes, report)
-    _add_legend(figure, "upper right")
-    return Plot(
-        "front-3d", "Evaluations and the front in the space of the objectives, from two sides", figure
-    )
-
-
-def _draw_space(axes: Any, report: Report) -> None:
-    """Evaluations with the front, or those that are not feasible where nothing else is."""
-    shown = _values(_feasible(report) or report.evaluations)
-    logs = [_is_log(shown[:, k]) for k in range(3)]
-    if report.front:
-        dominated = _dominated(report).reshape(-1, 3)
-        front = np.array([point.values for point in report.front])
-        axes.scatter(
-            *_placed(dominated, logs), s=12, color=BLUE, alpha=0.35, lw=0, label="dominated", depthshade=False
-        )
-        axes.scatter(*_placed(front, logs), s=28, color=ORANGE, lw=0, label="front", depthshade=False)
-    else:
-        axes.scatter(*_placed(shown, logs), s=14, color=GREY, marker="x", label="infeasible")
-    for k, name in enumerate("xyz"):
-        _label_space(axes, name, _name(report, k), shown[:, k], logs[k])
-
-
-def _placed(values: np.ndarray, logs: Sequence[bool]) -> list[np.ndarray]:
-    """The columns as they are drawn: axes in space have no logarithmic scale of their own."""
-    return [np.log10(column) if log else column for column, log in zip(values.T, logs, strict=True)]
-
-
-def _label_space(axes: Any, name: str, text: str, values: np.ndarray, log: bool) -> None:
-    ticker = load("matplotlib.ticker")
-    axis = getattr(axes, f"{name}axis")
-    if log:
-        low, high = float(values.min()), float(values.max())
-        ticks = [log10(tick) for tick in log_ticks(low, high, most=5) if low <= tick <= high]
-        axis.set_major_locator(ticker.FixedLocator(ticks))
-    else:
-        axis.set_major_locator(ticker.MaxNLocator(5))
-    axis.set_major_formatter(ticker.FuncFormatter(lambda at, _: number_text(10**at if log else at)))
-    getattr(axes, f"set_{name}label")(text)
+        sides = {"ha": "right" if signs[0] > 0 else "left", "va": "top" if signs[1] > 0 else "bottom"}
+        offset = [-5 * sign for sign in signs]
+        axes.annotate(f"#{point.number}", at, offset, textcoords="offset points", fontsize=SMALLEST, **sides)
 
 
 def _best_plot(report: Report) -> Plot:
     """The best feasible value so far, and all others."""
-    figure = new_figure(4.0)
-    axes = figure.add_subplot()
+    figure, (axes,) = new_panels(1, 4.0, columns=1)
     goal = report.summary.objectives[0].goal
     known = [(place, seen) for place, seen in enumerate(report.evaluations, 1) if seen.feasible]
-    places = np.array([place for place, _ in known])
-    values = _values([seen for _, seen in known])[:, 0]
+    places, values = [place for place, _ in known], _values(seen for _, seen in known)[:, 0]
     best = np.minimum.accumulate(values) if goal == "minimise" else np.maximum.accumulate(values)
     _scale(axes, "y", values)
     axes.scatter(places, values, 16, BLUE, lw=0, alpha=0.45, label="feasible")
-    ends = np.append(places, len(report.evaluations))
-    axes.step(ends, np.append(best, best[-1]), ORANGE, where="post", lw=1.8, label="best so far")
-    for name, _, point in _evaluated_defaults(report)[:1]:
-        axes.axhline(point.values[0], color=INK, lw=1, ls=(0, (1, 2)), label=default_name(name))
+    ends = [*places, len(report.evaluations)]
+    axes.step(ends, [*best, best[-1]], ORANGE, where="post", lw=1.8, label="best so far")
+    for name, point in _defaults(report)[:1]:
+        axes.axhline(point[0], color=INK, lw=1, ls=(0, (1, 2)), label=name)
     _finish_progress(axes, report, _name(report, 0))
     axes.legend(loc="upper right" if goal == "minimise" else "lower right")
     return Plot("best", "The best feasible value over the evaluations", figure)
@@ -277,12 +166,10 @@ def _best_plot(report: Report) -> Plot:
 def _volume_plot(report: Report) -> Plot:
     """The hypervolume as a share of the last one."""
     assert report.volumes is not None, "only drawn where there are some"
-    figure = new_figure(3.6)
-    axes = figure.add_subplot()
+    figure, (axes,) = new_panels(1, 3.6, columns=1)
     volumes = np.array([0.0, *report.volumes.values])
-    shares = volumes / volumes[-1] * 100
-    axes.step(np.arange(len(shares)), shares, BLUE, where="post", lw=1.8)
-    axes.fill_between(np.arange(len(shares)), shares, step="post", color=BLUE, alpha=0.12, lw=0)
+    axes.stairs(volumes / volumes[-1] * 100, np.arange(len(volumes) + 1), color=BLUE, lw=1.8)
+    axes.stairs(volumes / volumes[-1] * 100, np.arange(len(volumes) + 1), color=BLUE, alpha=0.12, fill=True)
     axes.set_ylim(0, 104)
     _finish_progress(axes, report, "hypervolume, % of the last")
     words = f"The hypervolume, at last {number_text(volumes[-1])} {volume_unit(report.summary.objectives)}"
@@ -292,5 +179,4 @@ def _volume_plot(report: Report) -> Plot:
 def _finish_progress(axes: Any, report: Report, name: str) -> None:
     axes.set_xlim(0, len(report.evaluations) + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_xlabel("evaluations")
-    axes.set_ylabel(name)
+    axes.set(xlabel="evaluations", ylabel=name)

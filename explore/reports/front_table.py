@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..parameters import Value
 from ..space import Point
 from .analysis import Report
-from .display import heading
-from .formatting import number_text, value_text
+from .formatting import behind_text, number_text, value_text
 from .front import Default, FrontPoint
-from .summary import ParameterLine
+from .units import heading
 
 LONGEST_CELL = 40
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What stands in a cell; `key` is the number to sort by, None for text."""
-
-    text: str
-    key: float | None = None
-    is_code: bool = False
-    is_default: bool = False
-    """Whether it is what the usual point has."""
-
-
-EMPTY = Cell("–")
+EMPTY = "–"
+"""What stands in a cell that has no value."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column and what stands below."""
+    """The head of a column and the values below; None where there is none."""
 
     name: str
-    kind: Literal["trial", "objective", "parameter", "detail"]
-    cells: tuple[Cell, ...]
+    kind: Literal["trial", "objective", "equal", "behind", "parameter", "detail"]
+    values: tuple[Value | None, ...]
     unit: str = ""
+    usual: Value | None = None
+    """What the usual point has."""
 
     @property
     def heading(self) -> str:
@@ -47,13 +36,25 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        """Whether all cells are numbers, or empty."""
-        return all(cell.key is not None or cell == EMPTY for cell in self.cells)
+        """Whether all values are numbers."""
+        known = [value for value in self.values if value is not None]
+        return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in known)
 
     @property
     def is_long(self) -> bool:
-        """Whether it holds texts that a table has no room for."""
-        return any(len(cell.text) > LONGEST_CELL for cell in self.cells)
+        """Whether it holds details that a table has no room for."""
+        longest = max((len(value) for value in self.values if isinstance(value, str)), default=0)
+        return self.kind == "detail" and longest > LONGEST_CELL
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values as people read them."""
+        return tuple(EMPTY if value is None else self._text(value) for value in self.values)
+
+    def _text(self, value: Value) -> str:
+        if self.kind != "parameter" and isinstance(value, (int, float)):
+            return number_text(value, 5)
+        return value_text(value)
 
 
 @dataclass(frozen=True)
@@ -65,82 +66,56 @@ class Row:
     point: Point
     evaluation: FrontPoint | None
     is_on_front: bool = True
+    behind: str | None = None
+    """How far it is behind the front, by objective; None for a point of the front."""
 
 
 def table_rows(report: Report) -> tuple[Row, ...]:
     """The points of the front, then those by default that are not on it."""
-    known = [(one.evaluation.number, one.name) for one in report.defaults if one.evaluation is not None]
-    front = [
-        Row(
-            _name(point.number, [name for number, name in known if number == point.number]),
-            point.point,
-            point,
-        )
-        for point in report.front
-    ]
-    on_front = {point.number for point in report.front}
-    return (*front, *(row for one in report.defaults if (row := _default_row(one, on_front)) is not None))
+    names = {one.number: [f"#{one.number}"] for one in report.front}
+    others: list[Row] = []
+    for one in report.defaults:
+        if one.evaluation is None:
+            others.append(Row(f"{one.name}, without values", one.point, None, is_on_front=False))
+        elif one.evaluation.number in names:
+            names[one.evaluation.number].append(one.name)
+        else:
+            words = [f"#{one.evaluation.number}", one.name, *([] if one.is_feasible else ["infeasible"])]
+            behind = _behind(report, one)
+            others.append(Row(", ".join(words), one.point, one.evaluation, is_on_front=False, behind=behind))
+    return (*(Row(", ".join(names[one.number]), one.point, one) for one in report.front), *others)
 
 
-def _default_row(one: Default, on_front: Collection[int]) -> Row | None:
-    """None for one that is on the front."""
-    if one.evaluation is None:
-        return Row(f"{one.name}, without values", one.point, None, is_on_front=False)
-    if one.evaluation.number in on_front:
-        return None
-    words = [one.name] if one.is_feasible else [one.name, "infeasible"]
-    return Row(_name(one.evaluation.number, words), one.point, one.evaluation, is_on_front=False)
-
-
-def _name(number: int, names: Sequence[str]) -> str:
-    return ", ".join([f"#{number}", *names])
+def _behind(report: Report, one: Default) -> str | None:
+    if one.behind is None:
+        return "as good" if one.is_feasible else None
+    names = [objective.name for objective in report.summary.objectives]
+    return behind_text(one.behind.number, dict(zip(names, one.behind.shares, strict=True)))
 
 
 def front_columns(report: Report) -> list[Column]:
-    """The table of a report's front, a row for each of `table_rows`."""
-    rows, summary = table_rows(report), report.summary
-    taken = {one.name for one in summary.objectives}
-    keys = dict.fromkeys(key for row in rows if row.evaluation is not None for key in row.evaluation.details)
+    """The table of a report's front, a row for each of `table_rows`; columns without any value are left out,
+    save those of objectives and parameters."""
+    rows = table_rows(report)
+    columns = _columns(report, rows, [row.evaluation for row in rows])
     return [
-        Column("trial", "trial", tuple(_trial_cell(row) for row in rows)),
-        *(
-            Column(one.name, "objective", tuple(_objective_cell(row, k) for row in rows), one.unit)
-            for k, one in enumerate(summary.objectives)
-        ),
-        *(
-            Column(line.name, "parameter", tuple(_parameter_cell(row, line) for row in rows), line.unit)
-            for line in summary.parameters
-        ),
-        *(
-            Column(key, "detail", tuple(_detail_cell(row, key) for row in rows), summary.units.get(key, ""))
-            for key in keys
-            if key not in taken  # as measures of a program, of which some are objectives
-        ),
+        column
+        for column in columns
+        if column.kind in ("objective", "parameter") or any(value is not None for value in column.values)
     ]
 
 
-def _trial_cell(row: Row) -> Cell:
-    return Cell(row.name, -1.0 if row.evaluation is None else row.evaluation.number)
-
-
-def _objective_cell(row: Row, place: int) -> Cell:
-    return EMPTY if row.evaluation is None else _number_cell(row.evaluation.values[place])
-
-
-def _number_cell(number: float) -> Cell:
-    return Cell(number_text(number, 5), number)
-
-
-def _parameter_cell(row: Row, line: ParameterLine) -> Cell:
-    value: Value | None = row.point.get(line.name)
-    if value is None:
-        return EMPTY
-    key = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-    return Cell(value_text(value), key, is_default=value == line.default)
-
-
-def _detail_cell(row: Row, key: str) -> Cell:
-    value = None if row.evaluation is None else row.evaluation.details.get(key)
-    if value is None:
-        return EMPTY
-    return Cell(value, is_code=True) if isinstance(value, str) else _number_cell(value)
+def _columns(report: Report, rows: Sequence[Row], points: Sequence[FrontPoint | None]) -> Iterator[Column]:
+    summary = report.summary
+    yield Column("trial", "trial", tuple(row.name for row in rows))
+    for k, one in enumerate(summary.objectives):
+        yield Column(one.name, "objective", tuple(p and p.values[k] for p in points), one.unit)
+    yield Column("equal", "equal", tuple((len(p.equal) if p else 0) or None for p in points))
+    yield Column("behind the front", "behind", tuple(row.behind for row in rows))
+    for one in summary.parameters:
+        values = tuple(row.point.get(one.name) for row in rows)
+        yield Column(one.name, "parameter", values, one.unit, one.default)
+    taken = {one.name for one in summary.objectives}  # as measures of a program, of which some are objectives
+    for name in dict.fromkeys(name for p in points if p for name in p.details if name not in taken):
+        values = tuple(p and p.details.get(name) for p in points)
+        yield Column(name, "detail", values, summary.units.get(name, ""))

@@ -3,14 +3,14 @@ shuffled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import compress
 
 import numpy as np
 
 from ..encoding import column_owners
-from ..space import Point, Space
+from ..space import Space
 from .formatting import share_text
 from .targets import Target, ask_trees, grow_trees
 
@@ -26,6 +26,10 @@ SHUFFLES = 5
 
 LEAST_SCORE = 0.1
 """A forest that explains less than this share of the variance says nothing about parameters."""
+
+
+MAIN_SHARE = 0.01
+"""Parameters with less of the importance are left out of tables and plots."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,11 @@ class Importances:
     entries: tuple[Importance, ...]
     note: str
     """Why there are no entries; else empty."""
+
+    @property
+    def main(self) -> tuple[Importance, ...]:
+        """Those with at least `MAIN_SHARE`."""
+        return tuple(entry for entry in self.entries if entry.share >= MAIN_SHARE)
 
 
 def find_importances(space: Space, target: Target, seed: int) -> Importances:
@@ -94,27 +103,18 @@ def _part(
     """The mean squared error on a held-out part, and how much more it is when each parameter is shuffled."""
     trees = grow_trees(target.rows[~held], target.values[~held], TREES, int(rng.integers(2**31)))
     rows, values = target.rows[held], target.values[held]
-    points = [point for point, out in zip(target.points, held, strict=True) if out]
-    error = _errors(trees, rows, values, 1)[0]
-    worse = [
-        _errors(trees, _shuffled(rows, columns, present, rng), values, SHUFFLES).mean() - error
-        for columns, present in _columns(space, points)
-    ]
-    return float(error), np.array(worse)
+    points, owners = list(compress(target.points, held)), column_owners(space)
 
+    def error(copies: np.ndarray) -> float:
+        """Of copies of the same points, which lie one below the other."""
+        answers = ask_trees(trees, copies).mean(0).reshape(-1, len(values))
+        return float(((answers - values) ** 2).mean())
 
-def _errors(trees: Any, rows: np.ndarray, values: np.ndarray, copies: int) -> np.ndarray:
-    """The mean squared error on each of so many copies of the same points, which lie one below the other."""
-    answers = ask_trees(trees, rows).mean(0).reshape(copies, -1)
-    return ((answers - values) ** 2).mean(axis=1)
-
-
-def _columns(space: Space, points: Sequence[Point]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """For each parameter its columns, and the rows in which it is there."""
-    owners = column_owners(space)
+    plain, worse = error(rows), np.zeros(len(space.parameters))
     for index, parameter in enumerate(space.parameters):
-        present = np.array([parameter.name in point for point in points], dtype=bool)
-        yield np.flatnonzero(owners == index), np.flatnonzero(present)
+        present = np.flatnonzero([parameter.name in point for point in points])
+        worse[index] = error(_shuffled(rows, np.flatnonzero(owners == index), present, rng)) - plain
+    return plain, worse
 
 
 def _shuffled(

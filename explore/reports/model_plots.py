@@ -10,14 +10,11 @@ import numpy as np
 from ..parameters import Value
 from .analysis import Report
 from .dependence import Dependence
-from .display import heading
 from .figures import BLUE, GREEN, INK, LONGEST_LABEL, Plot, label, new_panels, number_axis
 from .formatting import value_text
 from .importance import Importances
 from .targets import FEASIBILITY
-
-MOST_BARS = 10
-"""Parameters shown for each target, the most important ones."""
+from .units import heading, scaling
 
 MOST_LABELS = 8
 ROOM = 24
@@ -29,8 +26,8 @@ def importance_plots(report: Report) -> list[Plot]:
     found = [importances for importances in report.importances if importances.entries]
     if not found:
         return []
-    bars = min(max(len(importances.entries) for importances in found), MOST_BARS)
-    tall = any("\n" in label(entry.parameter) for entry in found[0].entries)
+    bars = max(len(importances.main) for importances in found)
+    tall = any("\n" in label(entry.parameter) for one in found for entry in one.main)
     figure, panels = new_panels(len(found), 1.2 + (0.36 if tall else 0.24) * bars)
     for axes, importances in zip(panels, found, strict=True):
         _draw_importances(axes, importances)
@@ -39,29 +36,21 @@ def importance_plots(report: Report) -> list[Plot]:
 
 def dependence_plots(report: Report) -> list[Plot]:
     """For each target its expected value over each parameter that matters."""
+    units = {one.name: one.unit for one in report.summary.objectives}
+    dotted = f"; dotted is the value of {report.defaults[0].name}" if report.defaults else ""
     plots: list[Plot] = []
     for number, target in enumerate(dict.fromkeys(one.target for one in report.dependences), 1):
         found = [one for one in report.dependences if one.target == target]
-        figure, panels = new_panels(len(found), 2.7)
+        chance = "chance to be feasible" if target == FEASIBILITY else ""
+        figure, panels = new_panels(len(found), 2.7, sharey=True)  # a flat curve matters less
         for axes, dependence in zip(panels, found, strict=True):
             _draw_dependence(axes, dependence, report)
         for axes in panels[::3]:
-            axes.set_ylabel("chance to be feasible" if target == FEASIBILITY else _objective(report, target))
-        _share_heights(panels)
+            axes.set_ylabel(chance or label(heading(target, units.get(target, ""))))
         slug = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")[:LONGEST_LABEL]
-        what = "chance to be feasible" if target == FEASIBILITY else f"expected {target}"
-        plots.append(
-            Plot(
-                f"dependence-{number}-{slug}".rstrip("-"),
-                f"The {what} over each parameter that matters{_dotted(report)}",
-                figure,
-            )
-        )
+        text = f"The {chance or f'expected {target}'} over each parameter that matters{dotted}"
+        plots.append(Plot(f"dependence-{number}-{slug}".rstrip("-"), text, figure))
     return plots
-
-
-def _dotted(report: Report) -> str:
-    return f"; dotted is the value of {report.defaults[0].name}" if report.defaults else ""
 
 
 def _color(target: str) -> str:
@@ -69,14 +58,19 @@ def _color(target: str) -> str:
 
 
 def _draw_importances(axes: Any, importances: Importances) -> None:
-    entries = importances.entries[:MOST_BARS]
-    places = np.arange(len(entries))
+    entries = importances.main
     shares = np.array([entry.share for entry in entries]) * 100
     spreads = np.array([entry.spread for entry in entries]) * 100
-    axes.barh(places, shares, 0.66, color=_color(importances.target), alpha=0.85)
-    below = np.minimum(spreads, shares)
-    axes.errorbar(shares, places, xerr=[below, spreads], fmt="none", ecolor=INK, elinewidth=1, capsize=2.5)
-    axes.set_yticks(places, [label(entry.parameter) for entry in entries])
+    axes.barh(
+        np.arange(len(entries)),
+        shares,
+        0.66,
+        xerr=[np.minimum(spreads, shares), spreads],
+        tick_label=[label(entry.parameter) for entry in entries],
+        color=_color(importances.target),
+        alpha=0.85,
+        error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2.5},
+    )
     axes.invert_yaxis()
     axes.set_xlim(0)
     axes.grid(visible=False, axis="y")
@@ -84,34 +78,28 @@ def _draw_importances(axes: Any, importances: Importances) -> None:
     axes.set_title(label(importances.target))
 
 
-def _objective(report: Report, target: str) -> str:
-    unit = next((one.unit for one in report.summary.objectives if one.name == target), "")
-    return label(heading(target, unit))
-
-
 def _draw_dependence(axes: Any, dependence: Dependence, report: Report) -> None:
-    line = next((one for one in report.summary.parameters if one.name == dependence.parameter), None)
+    lines = {one.name: one for one in report.summary.parameters}
+    line = lines.get(dependence.what)  # none for the first item of an order
+    unit, usual = ("", None) if line is None else (line.unit, line.default)
     if dependence.is_numeric:
-        _draw_line(axes, dependence)
+        unit = _draw_line(axes, dependence, unit, usual)
     else:
-        _draw_choices(axes, dependence)
+        _draw_choices(axes, dependence, usual)
     number_axis(axes, "y", min(dependence.low), max(dependence.high), is_log=False)
-    is_itself = line is not None and dependence.what == line.name
-    axes.set_xlabel(label(heading(dependence.what, line.unit if line is not None and is_itself else "")))
-    if line is not None and is_itself and line.default is not None:
-        _mark_default(axes, dependence, line.default)
+    axes.set_xlabel(label(heading(dependence.what, unit)))
 
 
-def _mark_default(axes: Any, dependence: Dependence, value: Value) -> None:
+def _mark_default(axes: Any, place: float) -> None:
     """A dotted line at the value that the usual point has."""
-    if dependence.is_numeric and isinstance(value, (int, float)):
-        axes.axvline(float(value), color=INK, lw=1, ls=(0, (1, 2)))
-    elif value in dependence.values:
-        axes.axvline(dependence.values.index(value), color=INK, lw=1, ls=(0, (1, 2)))
+    axes.axvline(place, color=INK, lw=1, ls=(0, (1, 2)))
 
 
-def _draw_line(axes: Any, dependence: Dependence) -> None:
-    values = [float(value) for value in dependence.values if isinstance(value, (int, float))]
+def _draw_line(axes: Any, dependence: Dependence, unit: str, usual: Value | None) -> str:
+    """The expected value over numbers, in a unit that suits them, which is returned."""
+    given = [float(value) for value in dependence.values if isinstance(value, (int, float))]
+    unit, factor = scaling(unit, given, binary=True)
+    values = [value * factor for value in given]
     number_axis(axes, "x", min(values), max(values), is_log=dependence.is_log)
     if all(isinstance(value, int) for value in dependence.values):
         if _is_even(np.log(values) if dependence.is_log else np.array(values)):
@@ -121,6 +109,9 @@ def _draw_line(axes: Any, dependence: Dependence) -> None:
     color = _color(dependence.target)
     axes.fill_between(values, dependence.low, dependence.high, color=color, alpha=0.15, lw=0)
     axes.plot(values, dependence.expected, color=color, lw=1.8, marker="o", ms=3)
+    if isinstance(usual, (int, float)):
+        _mark_default(axes, usual * factor)
+    return unit
 
 
 def _is_even(places: np.ndarray) -> bool:
@@ -129,7 +120,7 @@ def _is_even(places: np.ndarray) -> bool:
     return bool(gaps.max() < 1.1 * gaps.min())
 
 
-def _draw_choices(axes: Any, dependence: Dependence) -> None:
+def _draw_choices(axes: Any, dependence: Dependence, usual: Value | None) -> None:
     places = np.arange(len(dependence.values))
     expected = np.array(dependence.expected)
     bars = np.maximum([expected - dependence.low, dependence.high - expected], 0)
@@ -139,11 +130,5 @@ def _draw_choices(axes: Any, dependence: Dependence) -> None:
     axes.set_xticks(places, names, rotation=slope, ha="right" if slope == 40 else "center")
     axes.set_xlim(-0.6, len(places) - 0.4)
     axes.grid(visible=False, axis="x")
-
-
-def _share_heights(panels: list[Any]) -> None:
-    """The same extent for all panels: a flat curve is a parameter that matters less."""
-    low = min(axes.get_ylim()[0] for axes in panels)
-    high = max(axes.get_ylim()[1] for axes in panels)
-    for axes in panels:
-        axes.set_ylim(low, high)
+    if usual in dependence.values:
+        _mark_default(axes, dependence.values.index(usual))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from .analysis import Report
-from .display import displayed
 from .figures import Plot, drawing, to_png, to_svg
 from .front_plots import front_plots, progress_plots
 from .model_plots import dependence_plots, importance_plots
@@ -14,19 +13,26 @@ from .model_plots import dependence_plots, importance_plots
 Format = Literal["svg", "png"]
 
 
-def draw(report: Report) -> list[Plot]:
-    """The plots of a report in its order; those that would show nothing are left out.
+def draw_parts(report: Report) -> dict[str, list[Plot]]:
+    """The plots of each part of a report; those that would show nothing are left out.
 
     Raises: MissingExtraError without matplotlib.
     """
-    report = displayed(report)
     with drawing():
-        return [
-            *front_plots(report),
-            *progress_plots(report),
-            *importance_plots(report),
-            *dependence_plots(report),
-        ]
+        return {
+            "front": front_plots(report),
+            "progress": progress_plots(report),
+            "importances": importance_plots(report),
+            "dependence": dependence_plots(report),
+        }
+
+
+def draw(report: Report) -> list[Plot]:
+    """The plots of a report in its order.
+
+    Raises: MissingExtraError without matplotlib.
+    """
+    return [plot for part in draw_parts(report).values() for plot in part]
 
 
 def write_plots(report: Report, folder: Path, format: Format = "svg") -> list[Path]:
@@ -35,7 +41,6 @@ def write_plots(report: Report, folder: Path, format: Format = "svg") -> list[Pa
     written: list[Path] = []
     for plot in draw(report):
         plot.figure.suptitle(report.summary.heading, x=0.01, ha="left", fontsize=11, weight="bold")
-        path = folder / f"{plot.name}.{format}"
-        path.write_bytes(to_svg(plot).encode() if format == "svg" else to_png(plot))
-        written.append(path)
+        written.append(folder / f"{plot.name}.{format}")
+        written[-1].write_bytes(to_svg(plot).encode() if format == "svg" else to_png(plot))
     return written

@@ -10,7 +10,6 @@ import numpy as np
 
 from .record import StudyRecord
 
-MOST_MESSAGES = 10
 NUMBERS = re.compile(r"\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?")
 """Messages that differ in their numbers only are one."""
 
@@ -37,10 +36,12 @@ class Resource:
     evaluations: int
     largest: float
     """The largest excess."""
+    unit: str = ""
+    """Empty where the study does not say it."""
 
 
 def find_messages(record: StudyRecord) -> tuple[Message, ...]:
-    """The most frequent messages, the most frequent first."""
+    """All messages, the most frequent first."""
     told = [
         ((trial.outcome.status, NUMBERS.sub("0", trial.outcome.message)), trial)
         for trial, evaluation in zip(record.trials, record.evaluations, strict=True)
@@ -50,7 +51,7 @@ def find_messages(record: StudyRecord) -> tuple[Message, ...]:
     firsts = dict(reversed(told))
     return tuple(
         Message(firsts[key].outcome.message, key[0], count, firsts[key].number)
-        for key, count in counts.most_common(MOST_MESSAGES)
+        for key, count in counts.most_common()
     )
 
 
@@ -63,5 +64,7 @@ def find_resources(record: StudyRecord) -> tuple[Resource, ...]:
         slacks = np.array([slack for slack in known if np.isfinite(slack)])
         exceeded = int((slacks > 0).sum())
         if exceeded:
-            found.append(Resource(name, exceeded, len(slacks), float(slacks.max())))
+            found.append(
+                Resource(name, exceeded, len(slacks), float(slacks.max()), record.about.units.get(name, ""))
+            )
     return tuple(sorted(found, key=lambda resource: -resource.exceeded))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from ..about import About
 from ..history import Evaluation, Objective
-from ..outcome import Trial
+from ..outcome import Trial, without_repeats
 from ..space import Space
 
 LARGEST = 1e60
@@ -26,6 +26,13 @@ class StudyRecord:
     objectives: tuple[Objective, ...]
     trials: tuple[Trial, ...]
     about: About = field(default_factory=About)
+    repeated: int = 0
+    """How many evaluations of a point that is there already have been left out."""
+
+    def counted(self) -> StudyRecord:
+        """The record with each point once, however often it was evaluated."""
+        trials = without_repeats(self.space, self.trials)
+        return replace(self, trials=trials, repeated=self.repeated + len(self.trials) - len(trials))
 
     @cached_property
     def evaluations(self) -> tuple[Evaluation, ...]:
@@ -36,6 +43,12 @@ class StudyRecord:
     def feasible(self) -> np.ndarray:
         """For each trial whether it is feasible."""
         return np.array([evaluation.feasible for evaluation in self.evaluations], dtype=bool)
+
+    def turned(self, index: int) -> int:
+        """How many parameters a trial has otherwise than the usual point, where the study names one."""
+        usual = self.about.defaults[0][1] if self.about.defaults else {}
+        point = self.trials[index].point
+        return sum(point.get(name) != usual.get(name) for name in {**point, **usual}) if usual else 0
 
     @cached_property
     def signs(self) -> np.ndarray:

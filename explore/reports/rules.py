@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from ..extras import load
 from .conditions import Split, path_words
 from .features import Feature, feature_column, find_features
-from .formatting import plural
 from .record import StudyRecord
+from .targets import obstacle
 
 DEPTH = 3
 """A rule has at most this many conditions."""
@@ -62,45 +62,49 @@ class Rules:
 
 def find_rules(record: StudyRecord, seed: int) -> Rules:
     """Grow a tree on which evaluations were feasible, and read its leaves."""
-    infeasible = ~record.feasible
-    note = _obstacle(infeasible)
+    note = obstacle(record.feasible, FEWEST, FEWEST_OF_A_KIND)
     if note:
         return Rules((), (), note)
     points = [trial.point for trial in record.trials]
     features = find_features(record.space, points)
     columns = np.column_stack([feature_column(feature, points) for feature in features])
-    tree = _grow(columns, infeasible, seed)
-    rules = [Rule(path_words(path), *tree.counts[node]) for node, path in _paths(tree, features, 0, ())]
-    if len(rules) == 1:
+    rules, is_sure = _grow(features, columns, ~record.feasible, seed).rules()
+    if not is_sure:
         return Rules((), (), "no parameter tells infeasible points from others with certainty")
     return _sorted(rules)
 
 
 @dataclass(frozen=True)
 class _Tree:
-    """A decision tree, and for each node how many of its evaluations are infeasible, and how many it has."""
+    """A decision tree of scikit-learn, and for each node how many of its evaluations are infeasible, and how
+    many it has."""
 
     nodes: Any
+    features: Sequence[Feature]
     counts: list[tuple[int, int]]
     splits: int
     """How many splits the tree could choose from: thresholds of all features, at each of its nodes."""
 
-    def children(self, node: int) -> tuple[int, int] | None:
-        """The nodes below a node where a feature is not above the threshold, and where it is."""
-        left, right = int(self.nodes.children_left[node]), int(self.nodes.children_right[node])
-        return None if left == right else (left, right)
-
-    def is_sure(self, node: int) -> bool:
-        """Whether the split of a node, or one below it, is more than chance, as the best of all there are."""
-        children = self.children(node)
-        if children is None:
-            return False
+    def rules(self, node: int = 0, path: tuple[Split, ...] = ()) -> tuple[list[Rule], bool]:
+        """The ends of the tree below a node, and whether a split on the way is more than chance: one rule
+        where none is."""
+        whole = Rule(path_words(path), *self.counts[node])
+        children = [int(self.nodes.children_left[node]), int(self.nodes.children_right[node])]
+        if children[0] == children[1]:
+            return [whole], False
+        feature, threshold = self.features[self.nodes.feature[node]], float(self.nodes.threshold[node])
+        below = [
+            self.rules(child, (*path, Split(feature, threshold, above)))
+            for child, above in zip(children, (False, True), strict=True)
+        ]
         table = [(bad, count - bad) for bad, count in (self.counts[child] for child in children)]
         chance = load("scipy.stats").fisher_exact(table).pvalue * self.splits
-        return chance < CHANCE or any(self.is_sure(child) for child in children)
+        if chance < CHANCE or any(is_sure for _, is_sure in below):
+            return [rule for rules, _ in below for rule in rules], True
+        return [whole], False
 
 
-def _grow(columns: np.ndarray, infeasible: np.ndarray, seed: int) -> _Tree:
+def _grow(features: Sequence[Feature], columns: np.ndarray, infeasible: np.ndarray, seed: int) -> _Tree:
     classifier = load("sklearn.tree").DecisionTreeClassifier(
         max_depth=DEPTH,
         min_samples_leaf=max(2, round(SMALLEST_SHARE * len(columns))),
@@ -111,33 +115,7 @@ def _grow(columns: np.ndarray, infeasible: np.ndarray, seed: int) -> _Tree:
     members = classifier.decision_path(columns).toarray().astype(bool)
     counts = [(int(infeasible[inside].sum()), int(inside.sum())) for inside in members.T]
     splits = (2**DEPTH - 1) * sum(len(np.unique(column)) - 1 for column in columns.T)
-    return _Tree(classifier.tree_, counts, splits)
-
-
-def _obstacle(infeasible: np.ndarray) -> str:
-    count, others = int(infeasible.sum()), int((~infeasible).sum())
-    if count == 0:
-        return "every evaluation was feasible"
-    if others == 0:
-        return "no evaluation was feasible, so that there is nothing to compare"
-    if count + others < FEWEST:
-        return f"{plural(count + others, 'evaluation')}, at least {FEWEST} are needed"
-    if min(count, others) < FEWEST_OF_A_KIND:
-        return f"{others} feasible and {count} infeasible evaluations, {FEWEST_OF_A_KIND} of each are needed"
-    return ""
-
-
-def _paths(
-    tree: _Tree, features: Sequence[Feature], node: int, path: tuple[Split, ...]
-) -> Iterator[tuple[int, tuple[Split, ...]]]:
-    """The ends of the tree below a node, each with the decisions that lead to it."""
-    children = tree.children(node)
-    if children is None or not tree.is_sure(node):
-        yield node, path
-        return
-    feature, threshold = features[int(tree.nodes.feature[node])], float(tree.nodes.threshold[node])
-    for child, above in zip(children, (False, True), strict=True):
-        yield from _paths(tree, features, child, (*path, Split(feature, threshold, above)))
+    return _Tree(classifier.tree_, features, counts, splits)
 
 
 def _sorted(rules: Sequence[Rule]) -> Rules:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from ..outcome import Status
-from ..parameters import Value
+from ..parameters import Parameter, Value
 from ..text import describe
 from .record import StudyRecord
 
@@ -61,6 +61,9 @@ class Summary:
     evaluation_seconds: float
     """All evaluations, one after the other."""
 
+    repeated: int = 0
+    """How many more evaluations were of points that had been evaluated: they count nowhere."""
+
     title: str = ""
     """What is searched; empty where the study does not say it."""
 
@@ -83,8 +86,8 @@ def find_summary(record: StudyRecord) -> Summary:
     space = record.space
     return Summary(
         study=record.name,
-        parameters=tuple(_parameter_line(record, index) for index in range(len(space.parameters))),
-        constraints=_constraints(record),
+        parameters=tuple(_parameter_line(record, parameter) for parameter in space.parameters),
+        constraints=tuple(c if isinstance(c, str) else c.__name__ for c in space.constraints),
         points=space.count(),
         is_discrete=space.is_discrete,
         objectives=tuple(_objective_line(record, k) for k in range(len(record.objectives))),
@@ -93,22 +96,18 @@ def find_summary(record: StudyRecord) -> Summary:
         statuses={status: statuses.count(status) for status in get_args(Status)},
         elapsed_seconds=max(t.start + t.seconds for t in trials) - min(t.start for t in trials),
         evaluation_seconds=sum(trial.seconds for trial in trials),
+        repeated=record.repeated,
         title=record.about.title,
         facts=record.about.facts,
         units=dict(record.about.units),
     )
 
 
-def _parameter_line(record: StudyRecord, index: int) -> ParameterLine:
-    parameter = record.space.parameters[index]
+def _parameter_line(record: StudyRecord, parameter: Parameter) -> ParameterLine:
     words = describe([parameter], ())[len(parameter.name) :].strip()
-    usual = dict(record.about.defaults[0][1]) if record.about.defaults else {}
+    usual = record.about.defaults[0][1] if record.about.defaults else {}
     unit = record.about.units.get(parameter.name, "")
     return ParameterLine(parameter.name, words, unit, usual.get(parameter.name))
-
-
-def _constraints(record: StudyRecord) -> tuple[str, ...]:
-    return tuple(c if isinstance(c, str) else c.__name__ for c in record.space.constraints)
 
 
 def _objective_line(record: StudyRecord, k: int) -> ObjectiveLine:

@@ -57,23 +57,24 @@ class Target:
     @property
     def obstacle(self) -> str:
         """Why nothing can be learned; empty where something can."""
+        if self.name == FEASIBILITY:
+            return obstacle(self.values > 0, FEWEST, FEWEST_OF_A_KIND)
         if len(self.values) < FEWEST:
             return f"{plural(len(self.values), 'evaluation')} with values, at least {FEWEST} are needed"
-        if self.name == FEASIBILITY:
-            return self._one_sided()
         return "all values are equal" if np.ptp(self.values) == 0 else ""
 
-    def _one_sided(self) -> str:
-        feasible = int(self.values.sum())
-        if feasible == len(self.values):
-            return "every evaluation was feasible"
-        if feasible == 0:
-            return "no evaluation was feasible"
-        if min(feasible, len(self.values) - feasible) < FEWEST_OF_A_KIND:
-            others = len(self.values) - feasible
-            counts = f"{feasible:,} feasible and {others:,} infeasible"
-            return f"{counts} evaluations, at least {FEWEST_OF_A_KIND} of each are needed"
-        return ""
+
+def obstacle(feasible: np.ndarray, fewest: int, fewest_of_a_kind: int) -> str:
+    """Why what is feasible cannot be told from what is not; empty where it can."""
+    count, others = int(feasible.sum()), int((~feasible).sum())
+    if 0 in (count, others):
+        return f"{'no' if count == 0 else 'every'} evaluation was feasible"
+    if count + others < fewest:
+        return f"{plural(count + others, 'evaluation')}, at least {fewest} are needed"
+    if min(count, others) < fewest_of_a_kind:
+        needed = f"at least {fewest_of_a_kind} of each are needed"
+        return f"{count:,} feasible and {others:,} infeasible evaluations, {needed}"
+    return ""
 
 
 def find_targets(record: StudyRecord, seed: int) -> tuple[Target, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..history import signed_values
-from ..outcome import Trial
+from ..outcome import Trial, without_repeats
 from ..pareto import non_dominated
 from ..reports.importance import Importances, find_importances
 from ..reports.record import StudyRecord
@@ -86,9 +86,18 @@ class Result:
     """All evaluations, in the order of their ends."""
 
     @property
+    def counted(self) -> tuple[Row, ...]:
+        """The evaluations with each point once, however often it was evaluated."""
+        return tuple(self.rows[trial.number] for trial in without_repeats(self.scenario.space, self._trials))
+
+    @property
+    def _trials(self) -> tuple[Trial, ...]:
+        return tuple(Trial(k, row.point, row.outcome, 0.0, 0.0) for k, row in enumerate(self.rows))
+
+    @property
     def front(self) -> list[Row]:
         """The feasible evaluations that no other dominates; for one objective, those with the best value."""
-        feasible = [row for row in self.rows if row.outcome.status == "feasible"]
+        feasible = [row for row in self.counted if row.outcome.status == "feasible"]
         evaluations = [row.outcome.evaluation(row.point) for row in feasible]
         mask = non_dominated(signed_values(evaluations, self.scenario.objectives))
         return [row for row, is_best in zip(feasible, mask, strict=True) if is_best]
@@ -99,7 +108,7 @@ class Result:
         Raises: MissingExtraError without scikit-learn.
         """
         scenario = self.scenario
-        trials = tuple(Trial(k, row.point, row.outcome, 0.0, 0.0) for k, row in enumerate(self.rows))
-        targets = find_targets(StudyRecord(scenario.name, scenario.space, scenario.objectives, trials), seed)
+        record = StudyRecord(scenario.name, scenario.space, scenario.objectives, self._trials).counted()
+        targets = find_targets(record, seed)
         wanted = targets if scenario.flag is not None else targets[: len(scenario.objectives)]
         return tuple(find_importances(scenario.space, target, seed) for target in wanted)

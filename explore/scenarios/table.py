@@ -35,7 +35,7 @@ class Row:
     @property
     def has_failed(self) -> bool:
         """Whether it gave nothing."""
-        return self.outcome.status in ("failed", "timed-out")
+        return self.outcome.has_failed
 
 
 class Table:

@@ -12,7 +12,7 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
 
 from ..about import About, about_from_json, about_to_json
-from ..errors import StudyError
+from ..errors import OtherPlanError, StudyError
 from ..outcome import Outcome, Trial
 from ..places import shown_place
 from ..space import Point
@@ -214,7 +214,7 @@ def open_study(
         different = difference(kept, document)
     if different is not None:
         place = shown_place(storage)
-        raise StudyError(
+        raise OtherPlanError(
             f"the study {plan.name!r} at {place} has another plan: {different}; use that, or another name"
         )
     if about is None:

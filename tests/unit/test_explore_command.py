@@ -72,7 +72,7 @@ def test_a_front_is_printed(capsys: Capture):
     scenario = str(EXAMPLES / "chakong_haimes.json")
     assert main(["explore", scenario, "--function", f"{FUNCTIONS}:chakong_haimes", "--budget", "24"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0].split() == ["x1", "x2", "f1_value", "f2_value"]
+    assert out[0].split() == ["f1_value", "f2_value", "x1", "x2"]
     assert out[-3].startswith("24 evaluations, ")
     assert out[-2:] == [
         "all evaluations are in chakong_haimes_output_samples.csv",
@@ -92,6 +92,26 @@ def test_a_document_is_printed(capsys: Capture):
     (best,) = document["front"]
     values = [float(row[2]) for row in rows_of(Path(document["files"]["samples"]))]
     assert best["values"] == [min(values)]
+
+
+def test_points_of_equal_values_are_one_row_that_counts_them(folder: Path, capsys: Capture):
+    (folder / "flat.py").write_text("def flat(point):\n    return 1.0\n")
+    run = [
+        "explore",
+        str(EXAMPLES / "branin.json"),
+        "--function",
+        f"{folder / 'flat.py'}:flat",
+        "--budget",
+        "6",
+    ]
+    assert main([*run, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [(one["values"], one["equal"]) for one in document["front"]] == [([1.0], 5)]
+    assert (document["evaluations"], document["repeated"]) == (6, 0)
+    assert main(run) == 0
+    heads, row, *_ = capsys.readouterr().out.splitlines()
+    assert heads.split()[:2] == ["Value", "equal"]
+    assert row.split()[:2] == ["1", "5"]
 
 
 def test_remarks_go_to_stderr(folder: Path, capsys: Capture):

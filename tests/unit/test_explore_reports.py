@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kl.explore.about import About
 from kl.explore.errors import ReportError
 from kl.explore.history import Objective
 from kl.explore.outcome import Outcome, Trial
@@ -21,10 +22,12 @@ from kl.explore.reports.analysis import Report, analyse
 from kl.explore.reports.conditions import Split, path_words
 from kl.explore.reports.features import find_features
 from kl.explore.reports.formatting import number_text, roundest, seconds_text
-from kl.explore.reports.front import find_front, find_reference, find_volumes
+from kl.explore.reports.front import Behind, find_behind, find_front, find_reference, find_volumes
+from kl.explore.reports.front_table import front_columns
 from kl.explore.reports.importance import Importances
 from kl.explore.reports.record import StudyRecord
 from kl.explore.reports.rules import find_rules
+from kl.explore.reports.sentences import front_words, status_words
 from kl.explore.reports.targets import MOST, MOST_NUMBERS, find_targets
 from kl.explore.space import Point, Space
 
@@ -154,8 +157,75 @@ def test_the_summary_counts():
     assert best >= 10
 
 
+def answers(*told: tuple[int, Outcome], about: About | None = None) -> StudyRecord:
+    """A study that was told this of points of a line, in this order."""
+    trials = tuple(Trial(n, {"x": x, "y": 0}, outcome, 100.0 + n, 0.5) for n, (x, outcome) in enumerate(told))
+    return StudyRecord("told", GRID, TWO, trials, about or About())
+
+
+def test_a_point_counts_once_however_often_it_was_evaluated():
+    good, late = Outcome((1.0, 2.0)), Outcome(status="timed-out", message="too late")
+    asked = [(1, good), (2, late), (1, good), (3, late), (2, Outcome((2.0, 1.0))), (3, late), (1, late)]
+    report = analyse(answers(*asked))
+    assert (report.summary.evaluations, report.summary.feasible, report.summary.repeated) == (3, 2, 4)
+    assert report.summary.statuses == {"feasible": 2, "infeasible": 0, "failed": 0, "timed-out": 1}
+    assert [seen.number for seen in report.evaluations] == [0, 4, 3], "an answer goes before a failure"
+    assert [message.count for message in report.messages] == [1]
+    assert report.volumes is not None
+    assert len(report.volumes.values) == 3
+    assert status_words(report.summary).startswith("Of 3 evaluations, 2 gave a feasible point.")
+    assert status_words(report.summary).endswith(" 4 more repeated points, and count nowhere.")
+    assert "repeated" not in status_words(analyse(answers((1, good))).summary)
+
+
+def test_equal_points_are_one_row_that_says_how_many():
+    usual = About(defaults=(("usual", {"x": 9, "y": 0}),))
+    told = [
+        (1, Outcome((1.0, 2.0))),
+        (9, Outcome((1.0, 2.0))),
+        (3, Outcome((1.0, 2.0))),
+        (4, Outcome((0.0, 3.0))),
+    ]
+    report = analyse(answers(*told, about=usual))
+    assert [(one.number, one.equal) for one in report.front] == [(3, ()), (1, (0, 2))], "the usual one first"
+    (column,) = (column for column in front_columns(report) if column.name == "equal")
+    assert column.texts == ("–", "2")
+    assert column.is_number
+    assert "2 more points with equal values" in front_words(report)
+    assert [(one.number, one.equal) for one in analyse(answers(*told)).front] == [(3, ()), (0, (1, 2))]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=9))
+@example([(0, 2), (3, 3), (4, 2)])  # better by 100 % in one, or by a little in both
+def test_how_far_a_point_is_behind_says_what_a_search_through_all_says(rows: list[tuple[int, int]]):
+    signs, point = np.array([1.0, -1.0]), rows[-1]
+    front = dict(enumerate(rows))
+    behind = find_behind(point, front, signs)
+    better = [n for n, (x, y) in front.items() if x <= point[0] and y >= point[1] and (x, y) != point]
+    assert (behind is None) == (better == [])
+    if behind is not None:
+        x, y = rows[behind.number]
+        assert behind.number in better
+        wanted = (1 - x / point[0] if x < point[0] else 0.0, 1 - point[1] / y if y > point[1] else 0.0)
+        assert behind.shares == pytest.approx(wanted)
+        known = [find_behind(point, {n: front[n]}, signs) for n in better]
+        assert min(behind.shares) == max(min(one.shares) for one in known if one is not None)
+
+
+def test_a_default_equal_in_one_objective_is_behind_in_the_other():
+    about = About(defaults=(("usual", {"x": 1, "y": 0}), ("good", {"x": 2, "y": 0})))
+    told = [(1, Outcome((2.0, 3.0))), (2, Outcome((1.0, 3.0))), (3, Outcome((1.0, 3.0)))]
+    report = analyse(answers(*told, about=about))
+    usual, good = report.defaults
+    assert usual.behind == Behind(1, (0.5, 0.0))
+    assert good.behind is None
+    (column,) = (column for column in front_columns(report) if column.name == "behind the front")
+    assert column.texts == ("–", "time 50 % (#1)")
+
+
 def test_order_and_ordinal_rules():
-    space = Space((Permutation("order", 3), Ordinal("size", ("s", "m", "l"))))
+    space = Space((Permutation("order", 3), Ordinal("size", ("s", "m", "l")), Integer("n", 0, 9)))
 
     def fits(point: Point) -> Outcome:
         order = point["order"]
@@ -204,7 +274,7 @@ def planted(values: list[tuple[int, int, int, bool]], count: int, maximise: bool
     trials = tuple(
         Trial(
             index,
-            {"x": 0, "y": 0},
+            {"x": index, "y": 0},
             Outcome(tuple(map(float, row[:count])), status="feasible" if row[3] else "infeasible"),
             0.0,
             0.0,
@@ -286,7 +356,8 @@ ODD: dict[str, tuple[Space, Answer, int]] = {
 def test_odd_studies_have_reports(name: str):
     report = analyse(record(*ODD[name]))
     text = json.dumps(asdict(report), allow_nan=False)
-    assert json.loads(text)["summary"]["evaluations"] == ODD[name][2]
+    summary = json.loads(text)["summary"]
+    assert summary["evaluations"] + summary["repeated"] == ODD[name][2]
     for importances in report.importances:
         assert importances.entries or importances.note
     assert report.rules.avoid or report.rules.note
@@ -330,7 +401,7 @@ def test_chance_makes_no_rules():
 def test_too_few_evaluations_are_said():
     report = analyse(record(GRID, two, 19))
     assert report.importances[0].note == "19 evaluations with values, at least 20 are needed"
-    assert report.importances[-1].note.startswith("19 evaluations")
+    assert report.importances[-1].note == "every evaluation was feasible"
     assert report.rules.note == "every evaluation was feasible"
 
 
@@ -371,7 +442,7 @@ def test_numbers_as_text(value: float, text: str):
 
 
 def test_times_as_text():
-    assert [seconds_text(s) for s in (0.25, 42, 65, 3700)] == ["250 ms", "42.0 s", "1 min 05 s", "1 h 01 min"]
+    assert [seconds_text(s) for s in (0.25, 42, 65, 3700)] == ["0.25 s", "42 s", "0:01:05", "1:01:40"]
 
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))

@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib
 import pytest
 
 from kl.explore.about import About, about_from_json, about_to_json
@@ -17,12 +18,12 @@ from kl.explore.outcome import Outcome, Trial
 from kl.explore.pages import palette
 from kl.explore.parameters import Categorical, Integer, Permutation
 from kl.explore.reports.analysis import Report, analyse
-from kl.explore.reports.display import displayed
 from kl.explore.reports.figures import PAGE_COLORS, SMALLEST, STYLE
 from kl.explore.reports.front_table import front_columns, table_rows
 from kl.explore.reports.html import render_html
 from kl.explore.reports.plots import draw, write_plots
 from kl.explore.reports.record import StudyRecord
+from kl.explore.reports.units import in_units, scaling
 from kl.explore.scenarios.run import _about
 from kl.explore.scenarios.scenario import Scenario
 from kl.explore.space import Point, Space
@@ -63,8 +64,15 @@ def record(about: About = ABOUT) -> StudyRecord:
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
+def plain() -> Report:
+    """What JSON has: numbers as they were told."""
     return analyse(record())
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    """What people see."""
+    return analyse(in_units(record()))
 
 
 def test_about_is_kept_beside_the_plan_and_may_be_said_anew(tmp_path: Path):
@@ -94,37 +102,57 @@ def test_the_page_names_what_was_searched(report: Report):
     assert "<h1>llama, &lt;16&gt; sockets</h1>" in page
     assert "study tiles-1234</p>" in page
     assert "<dt>model</dt><dd><code>folder/llama.kl</code></dd>" in page
-    nameless = render_html(analyse(record(About())))
+    nameless = render_html(analyse(in_units(record(About()))))
     assert "<h1>tiles-1234</h1>" in nameless
     assert "(default)" not in nameless
     assert render_html(report) == page
 
 
-def test_values_are_shown_in_units_that_suit_them(report: Report):
-    shown = displayed(report)
-    latency, traffic = shown.summary.objectives
+def test_values_are_shown_in_units_that_suit_them(plain: Report, report: Report):
+    latency, traffic = report.summary.objectives
     assert (latency.unit, traffic.unit, traffic.capacity) == ("ms", "MB", 9.0)
     factors = (1e3, 1e-6)
-    for before, after in zip(report.evaluations, shown.evaluations, strict=True):
+    for before, after in zip(plain.evaluations, report.evaluations, strict=True):
         wanted = (
             None if before.values is None else [a * b for a, b in zip(before.values, factors, strict=True)]
         )
         assert after.values == (None if wanted is None else pytest.approx(wanted))
-    for before, after in zip(report.front, shown.front, strict=True):
+    for before, after in zip(plain.front, report.front, strict=True):
         assert after.values == pytest.approx([a * b for a, b in zip(before.values, factors, strict=True)])
+        assert after.point == before.point, "what one sets stays as one sets it"
+    assert plain.volumes is not None
     assert report.volumes is not None
-    assert shown.volumes is not None
-    assert shown.volumes.values == pytest.approx([one * prod(factors) for one in report.volumes.values])
-    assert shown.volumes.reference.values[1] == 9.0
-    assert displayed(shown) == shown
+    assert report.volumes.values == pytest.approx([one * prod(factors) for one in plain.volumes.values])
+    assert report.volumes.reference.values[1] == 9.0
+    assert in_units(in_units(record())) == in_units(record())
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "shown"),
+    [
+        ("s", [5e-5, 6e-5, 1.0], ("µs", 1e6)),
+        ("bytes", [3e9, 2e9], ("GB", 1e-9)),
+        ("bytes", [4096, 65536, 2**20], ("KiB", 1 / 1024)),
+        ("bytes", [64, 128, 4096], ("bytes", 1.0)),
+        ("bytes/s", [1.6e12], ("TB/s", 1e-12)),
+        ("Hz", [1.6e9], ("GHz", 1e-9)),
+        ("tiles", [1e9], ("tiles", 1.0)),
+        ("s", [0.0], ("s", 1.0)),
+    ],
+)
+def test_units_suit_what_is_in_the_middle(unit: str, values: list[float], shown: tuple[str, float]):
+    assert scaling(unit, values, binary=True) == (shown[0], pytest.approx(shown[1]))
+    assert "i" not in scaling(unit, values)[0] or unit == "tiles"
 
 
 def test_every_column_and_axis_has_its_unit(report: Report):
-    heads = [column.heading for column in front_columns(displayed(report))]
+    heads = [column.heading for column in front_columns(report)]
     assert heads == [
         "trial",
         "latency (ms)",
         "traffic (MB)",
+        "equal",
+        "behind the front",
         "tile (rows)",
         "memory",
         "order",
@@ -132,7 +160,7 @@ def test_every_column_and_axis_has_its_unit(report: Report):
         "pipeline",
     ]
     page = render_html(report)
-    assert "4,096 bytes" in page, "what fell short"
+    assert "4.096 kB" in page, "what fell short"
     assert "latency (ms), minimised" in page
     assert "traffic (MB), minimised" in page
 
@@ -145,19 +173,45 @@ def test_points_by_default_stand_beside_the_front_and_in_the_plot(report: Report
     assert 'looped (default)</th><th class="n">fused</th>' in render_html(report)
     markup = next(plot for plot in draw(report) if plot.name == "front")
     legend = [text.get_text() for text in markup.figure.legends[0].get_texts()]
-    assert legend[-2:] == ["looped", "fused"]
+    assert legend[-2:] == ["looped (default)", "fused"]
     x, y = markup.figure.axes[0].collections[-1].get_offsets()[0]
     assert (x, y) == pytest.approx((2 * 54.671, 1.0))
+
+
+def test_points_by_default_are_in_the_plot_of_three_objectives():
+    made = record()
+    trials = tuple(
+        replace(
+            one, outcome=replace(one.outcome, values=None if (v := one.outcome.values) is None else (*v, 3.0))
+        )
+        for one in made.trials
+    )
+    made = replace(made, objectives=(*OBJECTIVES, Objective("units")), trials=trials)
+    for plot in draw(analyse(in_units(made)))[:2]:
+        legend = [text.get_text() for text in plot.figure.legends[0].get_texts()]
+        assert legend[-2:] == ["looped (default)", "fused"], plot.name
+        assert len(plot.figure.axes) == {"front-3d": 2, "front": 3}[plot.name]
+        for axes in plot.figure.axes:
+            labels = [one.get_label() for one in axes.collections]
+            assert {"front", "looped (default)", "fused"} <= {*labels}, plot.name
+        if plot.name == "front-3d":
+            assert plot.figure.axes[0].get_zlabel() == "units, minimised"
+            (marked,) = (one for one in plot.figure.axes[0].collections if one.get_label() == "fused")
+            assert [float(column[0]) for column in marked._offsets3d] == pytest.approx([109.342, 1.0, 3.0])
 
 
 def test_values_that_are_the_defaults_are_marked(report: Report):
     columns = {column.name: column for column in front_columns(report)}
     for name, usual in USUAL.items():
-        marked = [cell.is_default for cell in columns[name].cells]
+        assert columns[name].usual == usual
+        marked = [value == usual for value in columns[name].values]
         assert marked == [row.point[name] == usual for row in table_rows(report)]
         assert any(marked)
         assert not all(marked)
-    assert '<span class="default" title="as by default">sram</span>' in render_html(report)
+    page = render_html(report)
+    assert page.count('<span class="default" title="as by default">sram</span>') == len(
+        [row for row in table_rows(report) if row.point["memory"] == "sram"]
+    )
 
 
 def test_pictures_have_their_texts_and_the_page_its_palette(report: Report, tmp_path: Path):
@@ -174,10 +228,8 @@ def test_pictures_have_their_texts_and_the_page_its_palette(report: Report, tmp_
 
 def test_no_letters_of_a_figure_are_too_small():
     assert 840 / 648 * SMALLEST >= 11
-    assert (
-        min(size for name, size in STYLE.items() if name.endswith("size") and isinstance(size, float | int))
-        >= SMALLEST
-    )
+    style = matplotlib.rc_params_from_file(STYLE, use_default_template=False)
+    assert min(size for name, size in style.items() if name.endswith("size")) >= SMALLEST
 
 
 def test_a_search_of_mappings_says_what_it_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -194,7 +246,7 @@ def test_a_search_of_mappings_says_what_it_is_of(tmp_path: Path, monkeypatch: py
     )
     assert main(["tune", str(TINY), *asked]) == 0
     about = load_study("llama3_tiny.tune.db").about
-    assert about.title == "llama3_tiny, 2 sockets: mappings"
+    assert about.title == "llama3_tiny on sn40l, 2 sockets: mappings"
     assert dict(about.facts) == {"model": str(TINY), "target": "sn40l", "changed": "layers=2 sockets=2"}
     found = {
         name: about.units[name]
@@ -203,7 +255,7 @@ def test_a_search_of_mappings_says_what_it_is_of(tmp_path: Path, monkeypatch: py
     assert [*found.values()] == ["s", "PCUs and PMUs", "%", "cycles"]
     assert "loop-kernels" not in about.units
     assert main(["report", "llama3_tiny.tune.db", "-o", "r.html"]) == 0
-    assert "<h1>llama3_tiny, 2 sockets: mappings</h1>" in Path("r.html").read_text("utf-8")
+    assert "<h1>llama3_tiny on sn40l, 2 sockets: mappings</h1>" in Path("r.html").read_text("utf-8")
 
 
 def test_a_scenario_has_a_default_where_it_names_a_whole_point():

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 
 from kl.explore import extras
+from kl.explore.about import About
 from kl.explore.errors import MissingExtraError
 from kl.explore.history import Objective
 from kl.explore.outcome import Outcome, Trial
 from kl.explore.parameters import Categorical, Condition, Integer, Ordinal, Permutation, Real, Value
 from kl.explore.reports.analysis import Report, analyse
-from kl.explore.reports.figures import MOST_TICKS, label, log_ticks
+from kl.explore.reports.figures import MOST_TICKS, drawing, label, new_panels, number_axis
 from kl.explore.reports.html import render_html
+from kl.explore.reports.importance import MAIN_SHARE
 from kl.explore.reports.plots import draw, write_plots
 from kl.explore.reports.record import StudyRecord
 from kl.explore.space import Point, Space
@@ -149,6 +151,29 @@ def test_plots_by_the_number_of_objectives():
     assert names[2][3:] == ["dependence-1-time", "dependence-2-area", "dependence-3-feasibility"]
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_axes_span_what_is_feasible_and_leave_out_what_is_far_off(count: int):
+    def answer(point: Point) -> Outcome:
+        tile = number(point["tile"])
+        status = "infeasible" if point["memory"] == "hbm" else "feasible"
+        far = 1e4 if status == "infeasible" else 1.0
+        values = (far * (tile + 40), far * (600 - tile), far * tile)
+        return Outcome(values[:count], status=status)
+
+    found = analyse(record(count, answer=answer))
+    assert len(found.front) == 1, "what it dominates counts, too"
+    plots = draw(found)[: count - 1]
+    assert [plot.name for plot in plots] == ["front-3d", "front"][3 - count :]
+    for plot in plots:
+        plot.figure.draw_without_rendering()
+        pairs = {1: [(0, 1)], 2: [(0, 1, 2)] * 2, 3: [(0, 1), (0, 2), (1, 2)]}[len(plot.figure.axes)]
+        for axes, dims in zip(plot.figure.axes, pairs, strict=True):
+            for name, k in zip("xyz", dims, strict=False):
+                low, high = getattr(axes, f"get_{name}lim")()
+                values = [one.values[k] for one in found.evaluations if one.feasible and one.values]
+                assert low < min(values) < max(values) < high < 2 * max(values), (plot.name, name)
+
+
 def test_names_are_text_whatever_is_in_them(capsys: Capture):
     space = Space((Integer(EVIL, 0, 40), Categorical("$y$", (EVIL, "b", "long" * 30))))
 
@@ -192,20 +217,62 @@ def test_three_objectives_of_infeasible_points():
     assert [plot.name for plot in draw(found)][:2] == ["front-3d", "front"]
 
 
-@pytest.mark.parametrize(("n", "which"), [(60, "that matter least: "), (3, "behind the first 8: i, j; ")])
-def test_parameters_without_a_column_are_named(n: int, which: str, capsys: Capture):
-    space = Space(tuple(Integer(name, 1, 9) for name in "abcdefghij"))
+NAMES = [f"a-rather-long-name-{letter}" for letter in "abcdefghij"]
+WIDE = Space(tuple(Integer(name, 1, 9) for name in NAMES))
 
-    def answer(point: Point) -> Outcome:
-        return Outcome((sum(place * number(point[name]) for place, name in enumerate("abcdefghij")),))
 
-    print_report(analyse(record(1, n, space, answer)))
-    (line,) = (one for one in capsys.readouterr().out.splitlines() if one.startswith("without a column, "))
-    assert line.startswith(f"without a column, {which}")
-    assert line.endswith("; -o and --json have all")
-    assert len(line.partition(": ")[2].partition(";")[0].split(", ")) == 2
-    print_report(analyse(record()))
-    assert "without a column" not in capsys.readouterr().out
+def summed(point: Point) -> Outcome:
+    """A front of many points, of which the last three parameters are no part."""
+    x = sum(number(point[name]) for name in NAMES[:7])
+    message = "".join(f"{NAMES[k]} " for k in range(7) if number(point[NAMES[k]]) > 4)
+    return Outcome((x, x), status="failed" if number(point[NAMES[0]]) == 9 else "feasible", message=message)
+
+
+def test_tables_have_all_rows_all_parameters_and_all_messages(capsys: Capture):
+    made = record(2, 150, WIDE, summed)
+    found = analyse(made)
+    print_report(found)
+    text = capsys.readouterr().out
+    assert len(found.front) > 20
+    table = text.partition("trial ")[2].partition("share of the importance")[0]
+    for one in found.front:
+        assert f"#{one.number} " in table
+        for name, value in one.point.items():
+            assert f"{name}={value}" in table
+    assert max(map(len, table.splitlines()[: 3 * len(found.front)])) <= 100
+    assert len(found.messages) > 10
+    assert sum(one.count for one in found.messages) == found.summary.evaluations - found.summary.feasible
+    assert all(one.text.strip() in text for one in found.messages)
+    page = check_page(render_html(found)).text
+    assert all(one.text.strip() in page for one in found.messages)
+
+
+def test_parameters_other_than_usual_are_named_and_what_is_usual_once(capsys: Capture):
+    usual: Point = dict.fromkeys(NAMES, 5)
+    points = [usual, {**usual, NAMES[0]: 1}, {**usual, NAMES[9]: 2}]
+    trials = tuple(Trial(n, point, summed(point), 1e9, 0.5) for n, point in enumerate(points))
+    about = About(defaults=(("by hand", usual),))
+    print_report(analyse(StudyRecord("wide", WIDE, (Objective("x"), Objective("y")), trials, about)))
+    text = capsys.readouterr().out
+    assert text.count(f"{NAMES[0]}=1") == 1
+    assert text.count(f"{NAMES[4]}=5") == 1, "only in the line of what is usual"
+    assert "other than by hand" in text
+    assert "#0, by hand" in text
+
+
+def test_all_importances_above_a_share_are_shown_and_the_others_counted(capsys: Capture):
+    found = analyse(record(1, 200, WIDE, lambda point: Outcome((summed(point).values or ())[:1])))
+    shown = found.importances[0].main
+    assert 5 < len(shown) < len(NAMES)
+    assert all(entry.share >= MAIN_SHARE for entry in shown)
+    print_report(found)
+    text = capsys.readouterr().out
+    assert all(f"\n{entry.parameter} " in text for entry in shown)
+    assert f"{len(NAMES) - len(shown)} other parameters with less than 1.0 % each" in text
+    page = check_page(render_html(found)).text
+    assert all(f"{entry.parameter} {entry.share * 100:.1f} % ±" in page for entry in shown)
+    (plot,) = (plot for plot in draw(found) if plot.name == "importances")
+    assert len(plot.figure.axes[0].get_yticks()) == len(shown)
 
 
 def test_files_are_the_same_each_time(tmp_path: Path):
@@ -257,10 +324,12 @@ def test_long_details_stand_below_the_table():
 
 @pytest.mark.parametrize(("low", "high"), [(1, 60), (0.25, 300), (1e-9, 1e9), (3, 190), (1e-60, 1e60)])
 def test_logarithmic_axes_have_some_ticks(low: float, high: float):
-    ticks = log_ticks(low, high)
+    with drawing():
+        _, (axes,) = new_panels(1, 3.0)
+        number_axis(axes, "x", low, high, is_log=True)
+        axes.set_xlim(low, high)
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
     assert 2 <= len(ticks) <= MOST_TICKS
-    assert all(low <= tick <= high for tick in ticks)
-    assert ticks == sorted(ticks)
 
 
 @pytest.mark.parametrize(

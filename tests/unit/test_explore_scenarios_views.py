@@ -61,6 +61,16 @@ def test_the_front_of_another_table(capsys: Capture):
     assert capsys.readouterr().out.startswith("1 of 1 evaluations")
 
 
+def test_rows_that_repeat_a_point_count_once(capsys: Capture):
+    head, first, *others = HYPERMAPPER.splitlines()
+    Path("other.csv").write_text("\n".join([head, first, first, *others]) + "\n")
+    assert main(["explore", "s.json", "--pareto", "other.csv"]) == 0
+    assert capsys.readouterr().out.startswith("2 of 4 evaluations")
+    assert len(Path("app_output_pareto.csv").read_text().splitlines()) == 3
+    assert main(["explore", "s.json", "--plot", "other.csv", "-o", "a.svg"]) == 0
+    assert capsys.readouterr().out.startswith("4 evaluations, 2 of them")
+
+
 def test_fronts_that_cannot_be_written(capsys: Capture):
     assert "s.json: error" not in refused(["--pareto", "nowhere.csv"], capsys)
     assert refused(["--pareto", "--budget", "3"], capsys) == (

@@ -88,7 +88,7 @@ def test_the_display_shows_how_far_it_is_and_what_is_best():
 def test_the_display_works_when_nothing_is_known():
     progress = Progress(OBJECTIVES, [], 8)
     assert "0 of 8 evaluations" in shown(progress)
-    assert progress.line() == "0 of 8 evaluations, 0.0 % feasible, 0:00"
+    assert progress.line() == "0 of 8 evaluations, 0.0 % feasible, 0:00:00"
 
 
 def test_without_a_terminal_a_line_is_written_now_and_then(

@@ -184,7 +184,18 @@ def test_no_feasible_point_says_what_is_in_the_way(capsys: Capture):
         ((MINI, "--worst", "latency=0"), "--worst latency is 0; it must be positive"),
         ((MINI, "--knobs", "tiles"), "unknown knob 'tiles'\nhelp: this model has outline-kernels"),
         ((MINI, "--fix", "loop-kernels"), "--fix 'loop-kernels' is no assignment"),
-        ((MINI, "--fix", "loop-kernels=maybe"), "loop-kernels = 'maybe' is none of True, False"),
+        (
+            (MINI, "--fix", "loop-kernels=maybe"),
+            "--fix loop-kernels = 'maybe' is none of True, False\nhelp: give .*--fix loop-kernels=true",
+        ),
+        (
+            (MINI, "--fix", "tile-stages.least-tiles=900"),
+            "is not a power of two .*\nhelp: give one of",
+        ),
+        (
+            (MINI, "--worst", "latency=abc"),
+            "latency: 'abc' is no number\nhelp: write --worst latency=",
+        ),
         ((MINI, "--machine"), "nothing of it is to be explored\nhelp: say it with --explore"),
         ((MINI, "--machine", "--explore", "pmus=4,8", "--knobs", "loop-kernels"), "tunes the machine alone"),
         ((MINI, "--explore", "pmus=4,8", "--explore", "pmus=9"), "--explore has pmus twice"),
@@ -213,6 +224,18 @@ def test_a_study_of_another_model_is_not_gone_on_with(capsys: Capture):
     text = message(capsys, TINY, "--budget", "1", "--storage", "s.db", "--resume")
     assert "there is no study 'llama3_tiny-" in text
     assert "it has 'mini-" in text
+
+
+def test_a_study_of_another_plan_says_where_it_was_found(capsys: Capture):
+    tuned(capsys, MINI, "--budget", "1", "--storage", "s.db")
+    text = message(capsys, MINI, "--budget", "1", "--storage", "s.db", "--seed", "3")
+    assert (
+        "at s.db has another plan: seed is 0, not 3\nhelp: it was found in --storage s.db; give another"
+        in text
+    )
+    tuned(capsys, MINI, "--budget", "1")
+    text = message(capsys, MINI, "--budget", "1", "--seed", "3")
+    assert "help: it was found in --storage mini.tune.db" in text
 
 
 @pytest.mark.parametrize("option", [("--budget", "0"), ("--jobs", "0"), ("--timeout", "-1"), ("--seed", "x")])
@@ -253,9 +276,13 @@ def test_sweeps_find_one_value_of_one_knob_and_say_what_changes_nothing(capsys: 
     behind = document["defaults"]["looped"]["behind"]
     wanted = 1 - best["values"]["latency"] / document["defaults"]["looped"]["values"]["latency"]
     assert behind == pytest.approx(wanted)
+    by = document["defaults"]["looped"]["dominated_by"]
+    assert by == {"trial": best["trial"], "shares": {"latency": behind}}
     assert main(["tune", *arguments, "--set", "hbm_bandwidth=1e11"]) == 0
     text = capsys.readouterr().out
     assert "behind the front" in text
+    assert f"latency {behind * 100:.2g} % (#{best['trial']})" in text
+    assert f"{len(best['equal'])}  " in text.partition("  equal  ")[2].splitlines()[1]
     assert f"these changed nothing around the best mapping: {', '.join(document['inert'])}" in text
 
 

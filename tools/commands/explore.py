@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..command_line import group, option, written
 from ..options import JSON_VERSION
+from ..point_tables import print_points
 from ..scenario_views import Views, show_view
-from ..study_options import StudyOptions, study_group
-from ..terminal import print_json, print_table
+from ..study_options import StudyOptions, naming_storage, study_group
+from ..terminal import print_json
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from ...explore.scenarios.recorder import Result
     from ...explore.scenarios.scenario import Scenario
     from ...explore.scenarios.table import Row
-
-MOST_ROWS = 20
-"""Longer fronts are printed in part; the file has all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +121,7 @@ def _run(scenario: Scenario, command: Command, is_client: bool) -> Result:
     budget = study.budget or scenario.budget
     progress = study_progress(scenario.objectives, (), budget, silent=study.json or is_client)
     # What functions print is for people, and goes where the progress goes.
-    with progress as on_trial, redirect_stdout(sys.stderr):
+    with progress as on_trial, redirect_stdout(sys.stderr), naming_storage(study.storage):
         function = _function(command.function)
         return run_to_end(scenario, function, options, sys.stdin, output, on_trial)
 
@@ -139,7 +137,7 @@ def _function(name: str | None) -> NamedFunction | None:
 
 
 def _count(result: Result, status: str) -> int:
-    return sum(row.outcome.status == status for row in result.rows)
+    return sum(row.outcome.status == status for row in result.counted)
 
 
 def _document(path: str, result: Result, importances: Sequence[Importances]) -> dict[str, Any]:
@@ -152,38 +150,53 @@ def _document(path: str, result: Result, importances: Sequence[Importances]) -> 
         "version": JSON_VERSION,
         "input": path,
         "scenario": scenario.name,
-        "evaluations": len(result.rows),
+        "evaluations": len(result.counted),
+        "repeated": len(result.rows) - len(result.counted),
         "feasible": _count(result, "feasible"),
-        "failed": sum(row.has_failed for row in result.rows),
+        "failed": sum(row.has_failed for row in result.counted),
         "objectives": names,
-        "front": [{"point": row.point, "values": list(row.outcome.values or ())} for row in result.front],
+        "front": [
+            {"point": row.point, "values": list(row.outcome.values or ()), "equal": len(others)}
+            for row, *others in _fronts(result)
+        ],
         "files": files,
         "remarks": list(scenario.remarks),
     }
     return document | ({"importances": [asdict(one) for one in importances]} if importances else {})
 
 
+def _fronts(result: Result) -> list[list[Row]]:
+    """The front, points of equal values together, by the values."""
+    groups: dict[tuple[float, ...], list[Row]] = {}
+    for row in result.front:
+        groups.setdefault(row.outcome.values or (), []).append(row)
+    return [groups[values] for values in sorted(groups)]
+
+
 def _print(result: Result) -> None:
-    scenario = result.scenario
-    front = sorted(result.front, key=lambda row: row.outcome.values or ())
-    names = [parameter.name for parameter in scenario.space.parameters]
-    names += [objective.name for objective in scenario.objectives]
-    print_table(names, [_cells(scenario, row) for row in front[:MOST_ROWS]], texts=())
-    more = len(front) - MOST_ROWS
-    if more > 0:
-        print(f"and {more} more points of the front")
-    failed = sum(row.has_failed for row in result.rows)
-    print(f"{len(result.rows)} evaluations, {_count(result, 'feasible')} feasible, {failed} failed")
+    scenario, fronts = result.scenario, _fronts(result)
+    has_equal = any(len(equal) > 1 for equal in fronts)
+    heads = [*(objective.name for objective in scenario.objectives), *(["equal"] if has_equal else [])]
+    points, rows = [_point(scenario, equal[0]) for equal in fronts], []
+    for row, *others in fronts:
+        counts = [str(len(others) or "")] if has_equal else []
+        rows.append([*(f"{value:.6g}" for value in row.outcome.values or ()), *counts])
+    print_points(heads, rows, points, texts=())
+    failed = sum(row.has_failed for row in result.counted)
+    again = len(result.rows) - len(result.counted)
+    more = f"; {again} more repeated points" if again else ""
+    print(f"{len(result.counted)} evaluations, {_count(result, 'feasible')} feasible, {failed} failed{more}")
     print(f"all evaluations are in {scenario.files.samples}")
     if len(scenario.objectives) > 1:
         print(f"the front is in {scenario.files.front}")
 
 
-def _cells(scenario: Scenario, row: Row) -> list[str]:
+def _point(scenario: Scenario, row: Row) -> dict[str, str]:
     from ...explore.scenarios.texts import point_texts
 
-    numbers = [f"{value:.6g}" for value in row.outcome.values or ()]
-    return [*(_short(text) for text in point_texts(scenario, row.point)), *numbers]
+    names = [parameter.name for parameter in scenario.space.parameters]
+    texts = zip(names, point_texts(scenario, row.point), strict=True)
+    return {name: _short(text) for name, text in texts if text}
 
 
 def _short(text: str) -> str:

@@ -42,6 +42,7 @@ def run(command: Command) -> int:
     from ...explore.places import shown_place
     from ...explore.reports.analysis import analyse
     from ...explore.reports.record import StudyRecord
+    from ...explore.reports.units import in_units
     from ...explore.studies.study import load_study
     from ..study_display import print_report
 
@@ -51,13 +52,15 @@ def run(command: Command) -> int:
     study = load_study(command.study, command.name)
     plan = study.plan
     record = StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials()), study.about)
-    try:
-        report = analyse(record)
-    except ReportError as error:
-        raise ReportError(f"{shown_place(command.study)}: {error}") from None
+    place = shown_place(command.study)
+    if not record.trials:
+        raise ReportError(f"{place}: study {record.name!r} has no evaluation that has ended; run it first")
+    json_alone = command.json and command.output is None and command.plots is None
+    report = analyse(record if json_alone else in_units(record))
     written = _write(report, command)
     if command.json:
-        print_json({"version": JSON_VERSION, "input": shown_place(command.study), **asdict(report)})
+        data = asdict(report if json_alone else analyse(record))
+        print_json({"version": JSON_VERSION, "input": place, **data})
     elif on_stdout:
         exact_output().write(_page(report))
     elif written:

@@ -13,8 +13,9 @@ from ...backends.tables import bytes_text, share_text, time_text
 from ..command_line import Positive, option
 from ..options import JSON_VERSION, ModelOptions, TuningOptions
 from ..output import check_is_file, write_file
-from ..study_options import StudyOptions, study_group
-from ..terminal import print_json, print_table
+from ..point_tables import print_points
+from ..study_options import StudyOptions, naming_storage, study_group
+from ..terminal import print_json
 from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from ..tuning.front import Found
     from ..tuning.search import Search
     from ..tuning.session import Session
-
-MOST_ROWS = 20
-"""Longer fronts are printed in part; the file and the JSON form have all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +44,7 @@ class Command:
 
 def run(command: Command) -> int:
     """Search until the budget is spent, then print the front."""
+    from ...explore.outcome import without_repeats
     from ...explore.places import shown_place
     from ..tuning.front import Found, document
     from ..tuning.session import make_session
@@ -57,7 +56,7 @@ def run(command: Command) -> int:
     with resumable(shown):
         session = make_session(command.model, command.tuning, command.study)
         search = _search(session, storage, command)
-    found = Found(session, search.trials, search.inert, search.ended)
+    found = Found(session, without_repeats(session.plan.space, search.trials), search.inert, search.ended)
     if command.output is not None:
         write_file(command.output, _pipelines(found))
     if command.study.json:
@@ -96,7 +95,8 @@ def _search(session: Session, storage: str, command: Command) -> Search:
     assert options.budget is not None, "the command line has a default"
     for point in [*session.defaults.values()][:1]:
         session.evaluation(point)  # what is wrong with the options shows here, not in every trial
-    study = open_study(session.plan, storage, must_exist=options.resume, about=session.about)
+    with naming_storage(storage):
+        study = open_study(session.plan, storage, must_exist=options.resume, about=session.about)
     search = Search(session, study, options)
     progress = study_progress(session.plan.objectives, study.trials(), options.budget, silent=options.json)
     with progress as on_trial:
@@ -105,8 +105,6 @@ def _search(session: Session, storage: str, command: Command) -> Search:
 
 
 def _print(found: Found, path: str, storage: str, patience: int | None) -> None:
-    from ...explore.reports.formatting import plural
-
     evaluated, feasible = len(found.trials), found.counts["feasible"]
     share = share_text(feasible / evaluated)
     print(
@@ -119,9 +117,6 @@ def _print(found: Found, path: str, storage: str, patience: int | None) -> None:
         print("ended before its budget: there is no other point\n")
     _print_rows(found, "by hand", found.defaults, behind=True)
     _print_rows(found, "found", {f"#{trial.number}": trial for trial in found.front})
-    more = sum(len(trials) - 1 for trials in found.equal.values())
-    if more:
-        print(f"{plural(more, 'more mapping')} with values of the front; --json has their numbers\n")
     if found.inert:
         print(f"these changed nothing around the best mapping: {', '.join(found.inert)}\n")
     for place, name in enumerate(found.names):
@@ -134,23 +129,39 @@ def _print_rows(found: Found, title: str, trials: Mapping[str, Trial], *, behind
     """A table of trials by name, where there are any, and an empty line."""
     if not trials:
         return
-    columns = [title, *found.names, *(["behind the front"] if behind else []), "what is turned"]
-    rows = [_row(found, name, trial, behind) for name, trial in trials.items()]
-    print_table(columns, rows[:MOST_ROWS], texts=(0, len(columns) - 1))
-    if len(rows) > MOST_ROWS:
-        print(f"and {len(rows) - MOST_ROWS} more")
+    from ...explore.reports.formatting import value_text
+
+    has_equal = any(len(found.equal_to(trial)) > 1 for trial in trials.values())
+    more = ["behind the front"] if behind else ["equal"] if has_equal else []
+    rows = [
+        [name, *_values(found, trial), *(_more(found, trial, behind) for _ in more)]
+        for name, trial in trials.items()
+    ]
+    points = [
+        {knob: value_text(value) for knob, value in found.turned(trial).items()} for trial in trials.values()
+    ]
+    texts = (0, len(found.names) + 1) if behind else (0,)
+    print_points([title, *found.names, *more], rows, points, "what is turned", texts)
     print()
 
 
-def _row(found: Found, name: str, trial: Trial, behind: bool) -> list[str]:
+def _values(found: Found, trial: Trial) -> list[str]:
     values = trial.outcome.values
-    cells = ["-"] * len(found.names) if values is None else list(map(_text, found.names, values))
-    if behind:
-        share = found.behind(trial)
-        cells.append("-" if share is None else share_text(share))
-    turned = found.turned(trial).items()
-    shown = (f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in turned)
-    return [name, *cells, " ".join(shown)]
+    return ["-"] * len(found.names) if values is None else list(map(_text, found.names, values))
+
+
+def _more(found: Found, trial: Trial, behind: bool) -> str:
+    """How far a trial is behind the front; of one on the front, how many others have its values."""
+    from ...explore.reports.formatting import behind_text
+
+    if not behind:
+        return str(len(found.equal_to(trial)) - 1 or "")
+    if trial.outcome.status != "feasible":
+        return "infeasible"
+    one = found.behind(trial)
+    if one is None:
+        return "as good"
+    return behind_text(one.number, dict(zip(found.names, one.shares, strict=True)))
 
 
 def _text(name: str, value: float) -> str:

@@ -9,12 +9,15 @@ from functools import cached_property
 from itertools import compress
 from typing import Any, get_args
 
+import numpy as np
+
 from ...backends import DEFAULT_TARGET
 from ...dialects.vocabulary import ORCHESTRATIONS
 from ...explore.history import signed_values
 from ...explore.outcome import Status, Trial
 from ...explore.parameters import Value
 from ...explore.pareto import non_dominated
+from ...explore.reports.front import Behind, find_behind
 from .search import Ended
 from .session import Session
 
@@ -59,6 +62,10 @@ class Found:
         """Of each values that no others dominate the trial that turns least, by the first objective."""
         return [trials[0] for trials in self.equal.values()]
 
+    def equal_to(self, trial: Trial) -> Sequence[Trial]:
+        """The trials of the front with the values of a trial; of one that is not there, none."""
+        return self.equal.get(trial.outcome.values or (), ())
+
     def turned(self, trial: Trial) -> dict[str, Value]:
         """What a trial sets otherwise than the pipeline does by default, and its machine."""
         evaluation = self.session.evaluation
@@ -66,16 +73,11 @@ class Found:
         point = trial.point.items()
         return {name: v for name, v in point if name in evaluation.machine or usual.get(name) != v}
 
-    def behind(self, trial: Trial) -> float | None:
-        """The largest share by which a point of the front is better in all objectives; 0 on the front.
-
-        None where the trial has no values, or one that is not above 0.
-        """
-        values = trial.outcome.values
-        if not _is_feasible(trial) or values is None or min(values) <= 0:
-            return None
-        shares = (max(a / b for a, b in zip(best, values, strict=True)) for best in self.equal)
-        return max(1.0 - min(shares), 0.0)
+    def behind(self, trial: Trial) -> Behind | None:
+        """How far a feasible trial is behind the front; None where it is as good as a point of it."""
+        front = {one.number: one.outcome.values or () for one in self.front}
+        signs = np.array([objective.sign for objective in self.session.plan.objectives])
+        return find_behind(trial.outcome.values or (), front, signs)
 
     @property
     def defaults(self) -> dict[str, Trial]:
@@ -138,7 +140,7 @@ def document(found: Found, path: str, storage: str) -> dict[str, Any]:
         "ended": found.ended,
         "inert": [*found.inert],
         "defaults": {
-            name: {**trial_document(found, trial), "behind": found.behind(trial)}
+            name: {**trial_document(found, trial), **_behind_document(found, trial)}
             for name, trial in found.defaults.items()
         },
         "front": [
@@ -146,6 +148,16 @@ def document(found: Found, path: str, storage: str) -> dict[str, Any]:
             for trials in found.equal.values()
         ],
     }
+
+
+def _behind_document(found: Found, trial: Trial) -> dict[str, Any]:
+    """How far a trial is behind the front: in all objectives, and which point dominates it by how much."""
+    if not _is_feasible(trial):
+        return {"behind": None, "dominated_by": None}
+    by = found.behind(trial)
+    shares = dict(zip(found.names, by.shares, strict=True)) if by else {}
+    least = min(shares.values(), default=0.0)
+    return {"behind": least, "dominated_by": by and {"trial": by.number, "shares": shares}}
 
 
 def trial_document(found: Found, trial: Trial) -> dict[str, Any]:

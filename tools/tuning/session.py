@@ -45,6 +45,8 @@ class Session:
     plan: StudyPlan
     defaults: Mapping[str, Point]
     """Points to begin with, by name."""
+    machine: str = DEFAULT_TARGET
+    """The name of the machine: its file's, else that of its class."""
 
     @property
     def about(self) -> About:
@@ -56,7 +58,7 @@ class Session:
         turned = "mappings" if evaluation.mapping.knobs else "machines"
         changed = " ".join(f"{key}={value}" for key, value in (*source.parameters, *source.machine))
         facts = (("model", source.path), ("target", source.found.name), ("changed", changed))
-        title = f"{Path(source.path).stem}{where}: {turned}"
+        title = f"{Path(source.path).stem} on {self.machine}{where}: {turned}"
         return About(
             title, tuple(one for one in facts if one[1]), _units(evaluation), (*self.defaults.items(),)
         )
@@ -100,7 +102,9 @@ def make_session(model: ModelOptions, tuning: TuningOptions, study: StudyOptions
     )
     space = Space((*machines, *(knob.parameter for knob in mapping.knobs)), mapping.constraints)
     plan = _plan(tuning, study, evaluation, space)
-    return Session(evaluation, plan, _defaults(evaluation, space, tuning))
+    named = tuning.machine.machine
+    machine = Path(named).stem if isinstance(named, str) else source.target
+    return Session(evaluation, plan, _defaults(evaluation, space, tuning), machine)
 
 
 def _machine_parameters(

@@ -17,6 +17,7 @@ from ...backends.targets import AnyTarget, Choice
 from ...dialects.vocabulary import IR_LEVELS
 from ...explore.errors import SpaceError
 from ...explore.parameters import Value
+from ...explore.reports.formatting import value_text
 from ...explore.space import Point, Space
 from ...passes.knobs import KnobValue
 from ..driver import parse_passes
@@ -242,7 +243,8 @@ def _fix(template: PipelineTemplate, knob: BoundKnob, value: KnobValue) -> Pipel
     try:
         knob.parameter.index(value)
     except SpaceError as error:
-        raise InputError(str(error)) from None
+        way_out = f"give one of its values, as in --fix {knob.name}={value_text(knob.default)}, its default"
+        raise InputError(f"--fix {error}{HELP_MARK}{way_out}") from None
     if knob.option is not None:
         return template.with_option(knob.name, value)
     return template.running(knob.pass_name) if value else template.without(knob.pass_name)
