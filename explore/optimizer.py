@@ -108,16 +108,20 @@ class Optimizer:
         slacks: Mapping[str, float] | None = None,
         *,
         feasible: bool = True,
+        again: bool = False,
     ) -> None:
         """Take in an evaluation: objectives in their order, or None for an infeasible point that has none.
 
         Objectives of an infeasible point teach the models, too. A slack is what is used of a resource minus
-        what there is: one above 0 makes a point infeasible.
+        what there is: one above 0 makes a point infeasible. `again` takes in another evaluation of a point.
 
-        Raises: SpaceError where the point is none of the space; ValueError for a wrong number of objectives
-        and for numbers that are not finite.
+        Raises: SpaceError where the point is none of the space; ValueError for a wrong number of objectives,
+        for numbers that are not finite, and for a point that has been told, unless it is told again.
         """
         self.space.check(point)
+        key = self.space.key(point)
+        if key in self._told and not again:
+            raise ValueError(f"the point {dict(point)} has been told already; again=True adds an evaluation")
         slacks = dict(slacks or {})
         if values is not None and len(values) != len(self.objectives):
             raise ValueError(f"{len(values)} values for {len(self.objectives)} objectives")
@@ -127,7 +131,6 @@ class Optimizer:
         known = None if values is None else tuple(map(float, values))
         kept = {} if self.settings.method == "pareto-wall" else slacks
         self.history.add(Evaluation(dict(point), known, kept, feasible))
-        key = self.space.key(point)
         self._pending.pop(key, None)
         self._told.add(key)
 
@@ -136,7 +139,11 @@ class Optimizer:
 
         What has been asked for and not been told yet is taken as under evaluation: it is not proposed again,
         and its surroundings are expected to bring less.
+
+        Raises: ValueError where `n` is not above 0.
         """
+        if n < 1:
+            raise ValueError(f"ask for a number of points above 0, not for {n}")
         missing = max(self.warm_up - len(self.history) - len(self._pending), 0)
         chosen = self._draw(min(n, missing), by_prior=True)
         rest = n - len(chosen)
