@@ -36,7 +36,7 @@ def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generato
         if parameter.name not in point:
             continue
         for value in _steps(parameter, point[parameter.name], rng):
-            moved = _repair(space, {**point, parameter.name: value}, rng)
+            moved = repair(space, {**point, parameter.name: value}, rng)
             if space.satisfies(moved):
                 yield moved
 
@@ -61,7 +61,7 @@ def double_moves(
             name = names[number]
             values = list(_steps(space.by_name[name], point[name], rng))
             moved[name] = values[int(place * len(values))] if values else point[name]
-        moved = _repair(space, moved, rng)
+        moved = repair(space, moved, rng)
         if space.satisfies(moved):
             yield moved
 
@@ -118,7 +118,7 @@ def _swaps(order: Value) -> Iterator[tuple[int, ...]]:
             yield tuple(swapped)
 
 
-def _repair(space: Space, point: Point, rng: np.random.Generator) -> Point:
+def repair(space: Space, point: Point, rng: np.random.Generator) -> Point:
     """Drop what is not there any more, draw what has appeared."""
     if not space.has_conditions:
         return point

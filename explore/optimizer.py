@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
 
 from . import Method
 from .encoding import encode
+from .evolution import Evolution, climb, evolve
 from .extras import one_thread
 from .history import Evaluation, History, Objective
 from .local_search import Chooser
@@ -63,6 +64,11 @@ class Settings:
     use_logs: bool = True
     use_classifier: bool = True
     """Whether models learn where points fail that no slack explains."""
+
+    starts: int = 10
+    """From how many points local search goes to neighbours."""
+
+    evolution: Evolution = field(default_factory=Evolution)
 
 
 class Optimizer:
@@ -159,6 +165,14 @@ class Optimizer:
             case "default":
                 with one_thread():
                     return chosen + self._ask_default(rest)
+            case "local-search":
+                return chosen + self._ask_first(
+                    rest, lambda: climb(self.history, self.settings.starts, self._rng)
+                )
+            case "evolution":
+                return chosen + self._ask_first(
+                    rest, lambda: evolve(self.history, self.settings.evolution, self._rng)
+                )
 
     def expect(self, point: Mapping[str, Value]) -> None:
         """Note that a point is under evaluation that has not been asked for here.
@@ -198,6 +212,17 @@ class Optimizer:
         """Note that a point is under evaluation."""
         self._pending[self.space.key(point)] = point
         return point
+
+    def _ask_first(self, n: int, propose: Callable[[], Iterable[Point]]) -> list[Point]:
+        """The first points of what is proposed that are new, or where there are none, random ones."""
+        chosen: list[Point] = []
+        while len(chosen) < n:
+            new = (point for point in propose() if self.space.key(point) not in self._seen)
+            point = next(new, None) or self._pool.draw_one(self._rng, self._seen, by_prior=False)
+            if point is None:
+                break
+            chosen.append(self._take(point))
+        return chosen
 
     def _ask_predicted_front(self, n: int) -> list[Point]:
         """One round of the paper's algorithm: its batch is what is asked for."""

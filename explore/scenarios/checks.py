@@ -24,7 +24,7 @@ KIND_NAMES: Mapping[Kind, str] = {
 
 
 def check_keys(document: Document) -> tuple[str, ...]:
-    """Check all keys and values by the table of keys; the paths of those that are not needed are given back.
+    """Check all keys and values by the table of keys; the paths of those that change nothing are given back.
 
     Raises: ScenarioError for what is unknown, of the wrong kind, or refused.
     """
@@ -33,7 +33,9 @@ def check_keys(document: Document) -> tuple[str, ...]:
     found = dict(_entries(document, document.value, ()))
     for pointer, key in found.items():
         _check_value(document, pointer, key)
-    return tuple(".".join(map(str, pointer)) for pointer, key in found.items() if key.use == "not needed")
+    chosen = ("", document.value.get("optimization_method"))
+    idle = (pointer for pointer, key in found.items() if not key.needed or key.method not in chosen)
+    return tuple(".".join(map(str, pointer)) for pointer in idle)
 
 
 def json_kind(value: object) -> str:

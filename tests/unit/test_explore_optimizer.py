@@ -14,7 +14,7 @@ from kl.explore.parameters import Categorical, Condition, Integer, Permutation, 
 from kl.explore.pareto import hypervolume
 from kl.explore.space import Point, Space
 
-METHODS: tuple[Method, ...] = ("default", "pareto-wall", "random")
+METHODS: tuple[Method, ...] = ("default", "pareto-wall", "random", "local-search", "evolution")
 
 GRID = Space((Integer("x", 0, 40), Integer("y", 0, 40)))
 

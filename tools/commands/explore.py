@@ -73,7 +73,8 @@ def _run_to_end(scenario: Scenario, command: Command) -> int:
     from ..diagnostics import Diagnostic, discard_output, report
     from ..study_display import print_importances
 
-    scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
+    if command.study.method != "default":
+        scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     scenario = within(scenario, command.study.budget if command.study.storage is None else None)
     is_client = scenario.mode == "client-server"
     if is_client and command.study.json:
