@@ -31,8 +31,12 @@ MOST_ROWS = 20
 class Command:
     """What a command line of `kl explore` says."""
 
-    input: str = option(
-        "a scenario in HyperMapper's JSON, or an example by its name", "input", metavar="SCENARIO"
+    input: str | None = option(
+        "a scenario in HyperMapper's JSON, or an example by its name; it may stand behind --pareto, --plot, "
+        "--hvi and --compare, too, then the file of the plot",
+        "input",
+        nargs="?",
+        metavar="SCENARIO",
     )
     function: str | None = option(
         "the Python function to minimise, of a module or of a file (FILE.py:NAME)", metavar="MODULE:NAME"
@@ -46,13 +50,14 @@ def run(command: Command) -> int:
     from ...explore.scenarios.reading import load_scenario
     from ..examples import find_input
 
-    action = command.views.action
+    named, views = command.views.split() if command.input is None else (command.input, command.views)
+    action = views.action
     if action is not None:
         _refuse_run_options(command, action)
-    scenario = load_scenario(find_input(command.input, "scenario"))
+    scenario = load_scenario(find_input(named, "scenario"))
     if action is None:
-        return _run_to_end(scenario, command)
-    show_view(scenario, command.views)
+        return _run_to_end(scenario, command, named)
+    show_view(scenario, views)
     return 0
 
 
@@ -66,7 +71,7 @@ def _refuse_run_options(command: Command, action: str) -> None:
         )
 
 
-def _run_to_end(scenario: Scenario, command: Command) -> int:
+def _run_to_end(scenario: Scenario, command: Command, named: str) -> int:
     from ...explore.places import shown_place
     from ...explore.scenarios.protocol import ClientGoneError
     from ...explore.scenarios.scenario import within
@@ -94,7 +99,7 @@ def _run_to_end(scenario: Scenario, command: Command) -> int:
         raise
     importances = result.importances(command.study.seed) if scenario.print_importances else ()
     if command.study.json:
-        print_json(_document(command.input, result, importances))
+        print_json(_document(named, result, importances))
         return 0
     if not is_client:
         _print(result)
