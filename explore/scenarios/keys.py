@@ -38,7 +38,7 @@ class Key:
 
 
 def _keys() -> Iterator[Key]:
-    document = tomllib.loads(files(__package__).joinpath("keys.toml").read_text(encoding="utf-8"))
+    document = tomllib.loads(files(__name__.rpartition(".")[0]).joinpath("keys.toml").read_text("utf-8"))
     for path, given in document["honoured"].items():
         choices, refused = tuple(given.pop("choices", ())), dict(given.pop("refused", ()))
         yield Key(path, choices=choices, refused=refused, **given)

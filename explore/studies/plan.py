@@ -82,7 +82,8 @@ def _known(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(document: dict[str, Any]) -> Settings:
     known = _known(document)
-    return Settings(**known | {"evolution": Evolution(**known.get("evolution", {}))})
+    known["evolution"] = Evolution(**known.get("evolution", {}))
+    return Settings(**known)
 
 
 def difference(kept: Any, asked: Any) -> str | None:
