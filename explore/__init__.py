@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Method = Literal["default", "pareto-wall", "random"]
+Method = Literal["default", "pareto-wall", "random", "local-search", "evolution"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """How the optimizer chooses points."""

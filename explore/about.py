@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .parameters import Value
@@ -26,14 +27,7 @@ class About:
 
 def about_to_json(about: About) -> dict[str, Any]:
     """As a document."""
-    return {
-        "title": about.title,
-        "facts": [list(fact) for fact in about.facts],
-        "units": dict(about.units),
-        "defaults": [
-            [name, {key: _plain(value) for key, value in point.items()}] for name, point in about.defaults
-        ],
-    }
+    return json.loads(json.dumps(asdict(about)))  # as it will be read: lists for tuples
 
 
 def about_from_json(document: Any) -> About:
@@ -50,10 +44,6 @@ def about_from_json(document: Any) -> About:
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return About()
-
-
-def _plain(value: Value) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _value(value: Any) -> Value:

@@ -9,33 +9,41 @@ from collections.abc import Sequence
 import numpy as np
 
 from .extras import load
-from .pareto import open_boxes
+from .gaussian import blocks
+
+LARGEST_EXPONENT = 700.0
+"""Of e, in double precision."""
 
 
 def expected_improvement(
     mean: np.ndarray,
     deviation: np.ndarray,
-    front: np.ndarray,
+    boxes: tuple[np.ndarray, np.ndarray],
     reference: np.ndarray,
     logs: Sequence[bool] | None = None,
 ) -> np.ndarray:
     """The expected added hypervolume of candidates (rows) with independent normal objectives (columns).
 
-    Exact for any number of objectives: the sum over the boxes not dominated yet; in each, the product over
-    the objectives of the expected part of the box's side that a candidate would cover.
+    Exact for any number of objectives: the sum over the boxes not dominated yet (see `open_boxes`); in each,
+    the product over the objectives of the expected part of the box's side that a candidate would cover.
 
     Where `logs` says so, an objective is given by its logarithm, and the hypervolume is that of the objective
     itself, in units of the reference point.
     """
-    lower, upper = open_boxes(front, reference)
-    total = np.ones((len(mean), len(lower)))
-    for k, log in enumerate(logs or [False] * mean.shape[1]):
-        expected = _expected_below_exp if log else _expected_below
-        ends, boxes = np.unique(upper[:, k] - reference[k], return_inverse=True)
-        starts, below = np.unique(lower[:, k] - reference[k], return_inverse=True)
-        side = expected(mean[:, k] - reference[k], deviation[:, k], ends)[:, boxes]
-        total *= side - expected(mean[:, k] - reference[k], deviation[:, k], starts)[:, below]
-    return np.maximum(total.sum(axis=1), 0.0)
+    lower, upper = boxes
+    ends = [
+        np.unique(np.append(upper[:, k], lower[:, k]) - reference[k], return_inverse=True)
+        for k in range(mean.shape[1])
+    ]
+    gain = np.empty(len(mean))
+    for block in blocks(len(mean)):
+        total = np.ones((1, 1))
+        for k, (levels, places) in enumerate(ends):  # boxes share most of their ends
+            expected = _expected_below_exp if logs is not None and logs[k] else _expected_below
+            below = expected(mean[block, k] - reference[k], deviation[block, k], levels)
+            total = total * (below[:, places[: len(upper)]] - below[:, places[len(upper) :]])
+        gain[block] = total.sum(axis=1)
+    return np.maximum(gain, 0.0)
 
 
 def expected_move(mean: np.ndarray, deviation: np.ndarray, ends: np.ndarray, spans: np.ndarray) -> np.ndarray:
@@ -73,7 +81,11 @@ def _expected_below_exp(mean: np.ndarray, deviation: np.ndarray, levels: np.ndar
     """The same for the exponential of a normal variable; levels are given by their logarithms."""
     special = load("scipy.special")
     finite = np.where(np.isfinite(levels), levels, 0.0)
-    scores = (finite[None] - mean[:, None]) / deviation[:, None]
     center, spread = mean[:, None], deviation[:, None]
-    part = np.exp(center + 0.5 * spread**2 + special.log_ndtr(scores - spread))
+    scores = (finite[None] - center) / spread
+    whole = center + 0.5 * spread**2
+    if whole.max(initial=0.0) < LARGEST_EXPONENT:
+        part = np.exp(whole) * special.ndtr(scores - spread)
+    else:  # slower, and of no use elsewhere
+        part = np.exp(whole + special.log_ndtr(scores - spread))
     return np.where(np.isfinite(levels)[None], np.exp(finite) * special.ndtr(scores) - part, 0.0)

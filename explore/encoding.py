@@ -49,8 +49,9 @@ def _block(parameter: Parameter, points: Sequence[Mapping[str, Value]]) -> np.nd
     """The columns of one parameter; rows of equal values are computed once."""
     absent = (ABSENT_PLACE,) * len(_columns(parameter))
     values = [point.get(parameter.name) for point in points]
-    known = {value: absent if value is None else _row(parameter, value) for value in set(values)}
-    return np.asarray([known[value] for value in values], dtype=np.float64).reshape(len(points), len(absent))
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    rows = [absent if value is None else _row(parameter, value) for value in numbers]
+    return np.array(rows).reshape(-1, len(absent))[[numbers[value] for value in values]]
 
 
 def _row(parameter: Parameter, value: Value) -> tuple[float, ...]:

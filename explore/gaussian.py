@@ -8,6 +8,7 @@ so that models of many parameters do not see every point as far from all others.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log, sqrt
 
@@ -22,6 +23,8 @@ LOG_BOUNDS = ((-4.0, 4.5), (-3.0, 3.0), (-13.0, -2.0))
 """Of the logarithms of lengthscales, signal variance and noise variance, for standardised targets."""
 NOISE_START = -9.0
 FIT_STEPS = 25
+BLOCK = 128
+"""So many inputs are predicted at a time."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class GaussianProcess:
 
     kernel: Kernel
     inputs: np.ndarray
+    scaled: np.ndarray
+    """The inputs in units of the lengthscales."""
     targets: np.ndarray
     center: float
     spread: float
@@ -62,18 +67,26 @@ class GaussianProcess:
 
     def predict(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean and the standard deviation of the function at some inputs."""
-        distances = _distances(self.kernel.scaled(rows), self.kernel.scaled(self.inputs))
-        across = _matern(distances)
-        across *= self.kernel.signal
-        half = across @ self.whitening.T
-        variance = np.maximum(self.kernel.signal - np.einsum("ij,ij->i", half, half), 1e-12)
-        return self.center + self.spread * (across @ self.weights), self.spread * np.sqrt(variance)
+        scaled = self.kernel.scaled(rows)
+        mean, variance = np.empty(len(rows)), np.empty(len(rows))
+        for block in blocks(len(rows)):
+            across = _matern(_distances(scaled[block], self.scaled))
+            across *= self.kernel.signal
+            mean[block] = across @ self.weights
+            half = load("scipy.linalg.blas").dtrmm(1.0, self.whitening, across.T, lower=1, overwrite_b=1)
+            variance[block] = np.maximum(self.kernel.signal - np.einsum("ij,ij->j", half, half), 1e-12)
+        return self.center + self.spread * mean, self.spread * np.sqrt(variance)
 
     def believe(self, rows: np.ndarray) -> GaussianProcess:
         """The process if evaluations of some inputs turned out as predicted: the kriging believer."""
         mean, _ = self.predict(rows)
         inputs, targets = np.concatenate([self.inputs, rows]), np.concatenate([self.targets, mean])
         return condition(self.kernel, inputs, targets)
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Parts of many rows: their intermediate results stay in the caches, which takes half the time."""
+    return (slice(first, first + BLOCK) for first in range(0, rows, BLOCK))
 
 
 def fit_kernel(inputs: np.ndarray, targets: np.ndarray, owners: np.ndarray) -> Kernel:
@@ -107,23 +120,25 @@ def leave_one_out_score(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray)
     The sum of the logarithms of the chances given to the right sides (leave-one-out in closed form: Rasmussen
     and Williams, Gaussian Processes for Machine Learning, section 5.4.2).
     """
-    linalg, special = load("scipy.linalg"), load("scipy.special")
     values, center, spread = _standardise(targets)
-    cholesky = _cholesky(kernel, _matern(_distances(kernel.scaled(inputs), kernel.scaled(inputs))))
-    inverse = linalg.cho_solve((cholesky, True), np.eye(len(values)), check_finite=False)
+    scaled = kernel.scaled(inputs)
+    inverse = _inverse(_cholesky(kernel, _matern(_distances(scaled, scaled))))
     variance = 1.0 / np.diag(inverse)
     gaps = -center / spread - (values - inverse @ values * variance)
-    return float(special.log_ndtr(np.where(targets <= 0, gaps, -gaps) / np.sqrt(variance)).sum())
+    return float(
+        load("scipy.special").log_ndtr(np.where(targets <= 0, gaps, -gaps) / np.sqrt(variance)).sum()
+    )
 
 
 def condition(kernel: Kernel, inputs: np.ndarray, targets: np.ndarray) -> GaussianProcess:
     """The process with given kernel hyperparameters that has seen some data."""
-    linalg = load("scipy.linalg")
     values, center, spread = _standardise(targets)
-    cholesky = _cholesky(kernel, _matern(_distances(kernel.scaled(inputs), kernel.scaled(inputs))))
-    whitening = linalg.solve_triangular(cholesky, np.eye(len(values)), lower=True, check_finite=False)
-    weights = linalg.cho_solve((cholesky, True), values, check_finite=False)
-    return GaussianProcess(kernel, inputs, targets, center, spread, whitening, weights)
+    scaled = kernel.scaled(inputs)
+    cholesky = _cholesky(kernel, _matern(_distances(scaled, scaled)))
+    whitening, _ = load("scipy.linalg.lapack").dtrtri(cholesky, lower=1)
+    return GaussianProcess(
+        kernel, inputs, scaled, targets, center, spread, whitening, whitening.T @ (whitening @ values)
+    )
 
 
 def _prior_mean(owners: np.ndarray) -> float:
@@ -163,21 +178,30 @@ def _cholesky(kernel: Kernel, shape: np.ndarray) -> np.ndarray:
     return load("scipy.linalg").cholesky(covariance, lower=True, check_finite=False)
 
 
+def _inverse(cholesky: np.ndarray) -> np.ndarray:
+    """Of the matrix with a lower Cholesky factor."""
+    half, _ = load("scipy.linalg.lapack").dpotri(cholesky, lower=1)  # the other half stays 0
+    inverse = half + half.T
+    inverse[np.diag_indices_from(inverse)] *= 0.5
+    return inverse
+
+
 def _loss(
     kernel: Kernel, inputs: np.ndarray, values: np.ndarray, prior_mean: float
 ) -> tuple[float, np.ndarray]:
     """The negative logarithm of the posterior of kernel hyperparameters, and its gradient."""
-    linalg = load("scipy.linalg")
     scaled = kernel.scaled(inputs)
     distances = _distances(scaled, scaled)
     shape = _matern(distances)
     cholesky = _cholesky(kernel, shape)
-    inverse = linalg.cho_solve((cholesky, True), np.eye(len(values)), check_finite=False)
+    inverse = _inverse(cholesky)
     weights = inverse @ values
     off = (kernel.log_hyperparameters[:-2] - prior_mean) / LENGTHSCALE_SPREAD
     loss = 0.5 * values @ weights + np.log(np.diag(cholesky)).sum() + 0.5 * off @ off
     pull = 0.5 * (inverse - np.outer(weights, weights))
-    slope = pull * kernel.signal * (5.0 / 3.0) * (1.0 + ROOT_5 * distances) * np.exp(-ROOT_5 * distances)
+    distances *= ROOT_5
+    slope = pull * (1.0 + distances)
+    slope *= kernel.signal * (5.0 / 3.0) * np.exp(-distances)
     columns = 2.0 * (slope.sum(1) @ scaled**2 - np.einsum("ij,ij->j", scaled, slope @ scaled))
     lengths = np.bincount(kernel.owners, columns, len(off)) + off / LENGTHSCALE_SPREAD
     others = [kernel.signal * (pull * shape).sum(), kernel.noise * np.trace(pull)]

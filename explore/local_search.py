@@ -118,7 +118,7 @@ class Chooser:
     def _improvement(self, prediction: Prediction, points: Sequence[Point]) -> np.ndarray:
         models = self.surrogate
         gain = expected_improvement(
-            prediction.mean, prediction.deviation, models.front, models.reference, models.logs
+            prediction.mean, prediction.deviation, models.open_boxes, models.reference, models.logs
         )
         return self._weighed(gain, prediction, points)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +21,9 @@ T = TypeVar("T")
 MOST_STEPS = 8
 """How many other values of a categorical, or of an order, are neighbours at a time."""
 
+MOST_KEPT = 10_000
+"""So many lists of places are kept: a search meets the same ones again."""
+
 
 def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generator) -> Iterator[Point]:
     """The feasible points that differ in one parameter, and in those that it makes appear.
@@ -32,7 +36,7 @@ def neighbours(space: Space, point: Mapping[str, Value], rng: np.random.Generato
         if parameter.name not in point:
             continue
         for value in _steps(parameter, point[parameter.name], rng):
-            moved = _repair(space, {**point, parameter.name: value}, rng)
+            moved = repair(space, {**point, parameter.name: value}, rng)
             if space.satisfies(moved):
                 yield moved
 
@@ -45,13 +49,19 @@ def double_moves(
     Where constraints tie parameters, a step of one alone may lead nowhere.
     """
     names = list(point)
-    for _ in range(tries if len(names) > 1 else 0):
+    if len(names) < 2:
+        return
+    first = rng.integers(len(names), size=tries)
+    second = (first + rng.integers(1, len(names), size=tries)) % len(names)
+    for pair, places in zip(
+        np.column_stack([first, second]).tolist(), rng.random((tries, 2)).tolist(), strict=True
+    ):
         moved = dict(point)
-        for number in rng.choice(len(names), 2, replace=False):
+        for number, place in zip(pair, places, strict=True):
             name = names[number]
             values = list(_steps(space.by_name[name], point[name], rng))
-            moved[name] = values[rng.integers(len(values))] if values else point[name]
-        moved = _repair(space, moved, rng)
+            moved[name] = values[int(place * len(values))] if values else point[name]
+        moved = repair(space, moved, rng)
         if space.satisfies(moved):
             yield moved
 
@@ -85,10 +95,11 @@ def _steps(parameter: Parameter, value: Value, rng: np.random.Generator) -> Iter
             yield from map(parameter.value, _places(parameter.index(value), parameter.size))
 
 
-def _places(index: int, size: int) -> list[int]:
+@lru_cache(MOST_KEPT)
+def _places(index: int, size: int) -> tuple[int, ...]:
     """The places that are one, two, four, eight ... steps away."""
     lengths = [1 << power for power in range(size.bit_length())]
-    return [index + step for length in lengths for step in (-length, length) if 0 <= index + step < size]
+    return tuple(index + step for length in lengths for step in (-length, length) if 0 <= index + step < size)
 
 
 def _some(values: Sequence[T], rng: np.random.Generator) -> Sequence[T]:
@@ -107,10 +118,10 @@ def _swaps(order: Value) -> Iterator[tuple[int, ...]]:
             yield tuple(swapped)
 
 
-def _repair(space: Space, point: Mapping[str, Value], rng: np.random.Generator) -> Point:
+def repair(space: Space, point: Point, rng: np.random.Generator) -> Point:
     """Drop what is not there any more, draw what has appeared."""
-    if not any(parameter.when for parameter in space.parameters):
-        return dict(point)
+    if not space.has_conditions:
+        return point
     repaired: Point = {}
     for parameter in space.ordered:
         if is_active(parameter, repaired):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
 
 from . import Method
 from .encoding import encode
+from .evolution import Evolution, climb, evolve
 from .extras import one_thread
 from .history import Evaluation, History, Objective
 from .local_search import Chooser
@@ -64,6 +65,11 @@ class Settings:
     use_classifier: bool = True
     """Whether models learn where points fail that no slack explains."""
 
+    starts: int = 10
+    """From how many points local search goes to neighbours."""
+
+    evolution: Evolution = field(default_factory=Evolution)
+
 
 class Optimizer:
     """Chooses points of a space; all that is random comes from the generator."""
@@ -108,16 +114,20 @@ class Optimizer:
         slacks: Mapping[str, float] | None = None,
         *,
         feasible: bool = True,
+        again: bool = False,
     ) -> None:
         """Take in an evaluation: objectives in their order, or None for an infeasible point that has none.
 
         Objectives of an infeasible point teach the models, too. A slack is what is used of a resource minus
-        what there is: one above 0 makes a point infeasible.
+        what there is: one above 0 makes a point infeasible. `again` takes in another evaluation of a point.
 
-        Raises: SpaceError where the point is none of the space; ValueError for a wrong number of objectives
-        and for numbers that are not finite.
+        Raises: SpaceError where the point is none of the space; ValueError for a wrong number of objectives,
+        for numbers that are not finite, and for a point that has been told, unless it is told again.
         """
         self.space.check(point)
+        key = self.space.key(point)
+        if key in self._told and not again:
+            raise ValueError(f"the point {dict(point)} has been told already; again=True adds an evaluation")
         slacks = dict(slacks or {})
         if values is not None and len(values) != len(self.objectives):
             raise ValueError(f"{len(values)} values for {len(self.objectives)} objectives")
@@ -127,7 +137,6 @@ class Optimizer:
         known = None if values is None else tuple(map(float, values))
         kept = {} if self.settings.method == "pareto-wall" else slacks
         self.history.add(Evaluation(dict(point), known, kept, feasible))
-        key = self.space.key(point)
         self._pending.pop(key, None)
         self._told.add(key)
 
@@ -136,7 +145,11 @@ class Optimizer:
 
         What has been asked for and not been told yet is taken as under evaluation: it is not proposed again,
         and its surroundings are expected to bring less.
+
+        Raises: ValueError where `n` is not above 0.
         """
+        if n < 1:
+            raise ValueError(f"ask for a number of points above 0, not for {n}")
         missing = max(self.warm_up - len(self.history) - len(self._pending), 0)
         chosen = self._draw(min(n, missing), by_prior=True)
         rest = n - len(chosen)
@@ -152,6 +165,14 @@ class Optimizer:
             case "default":
                 with one_thread():
                     return chosen + self._ask_default(rest)
+            case "local-search":
+                return chosen + self._ask_first(
+                    rest, lambda: climb(self.history, self.settings.starts, self._rng)
+                )
+            case "evolution":
+                return chosen + self._ask_first(
+                    rest, lambda: evolve(self.history, self.settings.evolution, self._rng)
+                )
 
     def expect(self, point: Mapping[str, Value]) -> None:
         """Note that a point is under evaluation that has not been asked for here.
@@ -191,6 +212,17 @@ class Optimizer:
         """Note that a point is under evaluation."""
         self._pending[self.space.key(point)] = point
         return point
+
+    def _ask_first(self, n: int, propose: Callable[[], Iterable[Point]]) -> list[Point]:
+        """The first points of what is proposed that are new, or where there are none, random ones."""
+        chosen: list[Point] = []
+        while len(chosen) < n:
+            new = (point for point in propose() if self.space.key(point) not in self._seen)
+            point = next(new, None) or self._pool.draw_one(self._rng, self._seen, by_prior=False)
+            if point is None:
+                break
+            chosen.append(self._take(point))
+        return chosen
 
     def _ask_predicted_front(self, n: int) -> list[Point]:
         """One round of the paper's algorithm: its batch is what is asked for."""

@@ -104,15 +104,25 @@ def _boxes(front: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.nda
     if front.shape[1] == 1:
         top = min(front.min(initial=np.inf), reference[0])
         return np.array([[-np.inf]]), np.array([[top]])
+    if front.shape[1] == 2:
+        return _boxes_of_two(front, reference)
     cuts = np.unique(front[:, -1])
     bottoms, tops = np.append(-np.inf, cuts), np.append(cuts, reference[-1])
     lowers: list[np.ndarray] = []
     uppers: list[np.ndarray] = []
     for bottom, top in zip(bottoms, tops, strict=True):
         reaching = front[front[:, -1] <= bottom][:, :-1]
-        if reaching.shape[1] > 1:
-            reaching = reaching[non_dominated(reaching)]
-        lower, upper = _boxes(reaching, reference[:-1])
+        lower, upper = _boxes(reaching[non_dominated(reaching)], reference[:-1])
         lowers.append(np.column_stack([lower, np.full(len(lower), bottom)]))
         uppers.append(np.column_stack([upper, np.full(len(upper), top)]))
     return np.concatenate(lowers), np.concatenate(uppers)
+
+
+def _boxes_of_two(front: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A box per slice along the second objective: up to the least first one of the points that reach in."""
+    ordered = front[np.argsort(front[:, 1])]
+    least = np.minimum.accumulate(np.append(reference[0], ordered[:, 0]))
+    cuts = np.unique(ordered[:, 1])
+    reaching = np.append(0, np.searchsorted(ordered[:, 1], cuts, side="right"))
+    lower = np.column_stack([np.full(len(reaching), -np.inf), np.append(-np.inf, cuts)])
+    return lower, np.column_stack([least[reaching], np.append(cuts, reference[1])])

@@ -23,9 +23,9 @@ from .trees import Tree, build_tree, extensions, is_active, schedule
 Point = dict[str, Value]
 
 NODE_LIMIT = 200_000
+"""The nodes that a tree may have by default: about a second to build, some 100 MB."""
 MOST_NODES = 10_000_000
 """The highest node limit. Assumed: such a tree takes some gigabytes."""
-"""The nodes that a tree may have by default: about a second to build, some 100 MB."""
 
 TRIES = 100_000
 """How often a group without a tree is drawn before it counts as unsatisfiable."""
@@ -174,6 +174,11 @@ class Space:
     def satisfies(self, point: Mapping[str, Value]) -> bool:
         """Whether a point with allowed values satisfies the constraints."""
         return all(constraint.holds(point) for constraint in self._predicates)
+
+    @cached_property
+    def has_conditions(self) -> bool:
+        """Whether a parameter is there for some values of others only."""
+        return any(parameter.when for parameter in self.parameters)
 
     @cached_property
     def has_priors(self) -> bool:

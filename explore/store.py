@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from .errors import SpaceError
@@ -65,13 +65,8 @@ def load_space(text: str) -> Space:
 
 
 def _parameter_to_json(parameter: Parameter) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": type(parameter).__name__.lower()}
-    entry |= {field.name: getattr(parameter, field.name) for field in fields(parameter)}
-    if parameter.when is None:
-        del entry["when"]
-    else:
-        entry["when"] = {"parent": parameter.when.parent, "values": list(parameter.when.values)}
-    return entry
+    entry = {"type": type(parameter).__name__.lower(), **asdict(parameter)}
+    return {key: part for key, part in entry.items() if key != "when" or part is not None}
 
 
 def _parameter_from_json(entry: Mapping[str, Any]) -> Parameter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from .gaussian import GaussianProcess, condition
 from .history import History, Objective, signed_values
 from .model_selection import Fit, Score, best_fit, evidence, leave_one_out
 from .models import TREES, Classifier, Forest, fit_classifier, fit_forest
-from .pareto import non_dominated
+from .pareto import non_dominated, open_boxes
 from .reference import reference_point, usual_worst
 from .scales import LINEAR, Scale, objective_scales, slack_scales
 from .space import Space
@@ -62,6 +63,11 @@ class Surrogate:
     """The range of the usual values of each objective."""
     logs: tuple[bool, ...]
     """Which objectives are on a logarithmic scale."""
+
+    @cached_property
+    def open_boxes(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is better than the reference point and not dominated by the front, as boxes."""
+        return open_boxes(self.front, self.reference)
 
     def predict(self, rows: np.ndarray) -> Prediction:
         """Predict for encoded candidates."""

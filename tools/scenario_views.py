@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from ..explore.scenarios.scenario import Scenario
     from ..explore.scenarios.table import Row
 
-BESIDE = "+"
-"""What `--pareto` and `--plot` hold where no table is named: that of the scenario is meant."""
-
 NEEDS = {"output": ("plot", "hvi", "compare"), "exact": ("hvi",), "optimum": ("compare",)}
 """The options that go with some actions only."""
+
+MOST_TABLES = {"pareto": 2, "plot": 1}
+"""How many files actions take."""
 
 ACTIONS = ("pareto", "plot", "hvi", "compare")
 """The fields that say what to make."""
@@ -41,29 +41,25 @@ def _finite(text: str) -> float:
 class Views:
     """What is to be made of tables instead of a run."""
 
-    pareto: str | None = option(
-        "run nothing; write the front of the scenario's table, or of CSV, to the file of the front",
-        nargs="?",
-        const=BESIDE,
+    pareto: tuple[str, ...] | None = option(
+        "run nothing; write the front of the scenario's table, or of CSV, to its file, or to FRONT",
+        nargs="*",
+        metavar=("CSV", "FRONT"),
+    )
+    plot: tuple[str, ...] | None = option(
+        "run nothing; draw all evaluations of this table, or of CSV, and the front, for two objectives",
+        nargs="*",
         metavar="CSV",
     )
-    plot: str | None = option(
-        "run nothing; draw all evaluations of this table and the front, for two objectives",
-        nargs="?",
-        const=BESIDE,
-        metavar="CSV",
-    )
-    hvi: tuple[str, ...] = option(
+    hvi: tuple[str, ...] | None = option(
         "run nothing; draw the share of the hypervolume that runs lack after each evaluation; RUN is "
         "[NAME=]CSV or [NAME=]FOLDER; all with the same NAME are one curve, their mean with a band of 80 %%",
-        default=(),
         action="extend",
         nargs="+",
         metavar="RUN",
     )
-    compare: tuple[str, ...] = option(
+    compare: tuple[str, ...] | None = option(
         "run nothing; draw the best value of one objective after each evaluation, of runs as for --hvi",
-        default=(),
         action="extend",
         nargs="+",
         metavar="RUN",
@@ -82,15 +78,42 @@ class Views:
 
         Raises: InputError where several do, or where options do not go with it.
         """
-        asked = [name for name in ACTIONS if getattr(self, name) not in (None, ())]
+        asked = self._asked
         if len(asked) > 1:
             raise InputError(f"--{asked[0]} and --{asked[1]} make two things{HELP_MARK}leave out one")
+        for name, most in MOST_TABLES.items():
+            if (given := getattr(self, name) or ())[most:]:
+                raise InputError(f"--{name} takes no {given[most]!r}{HELP_MARK}name {most} at most")
+        if () in (self.hvi, self.compare):
+            raise InputError(f"--{asked[0]} needs runs{HELP_MARK}name tables or folders of tables")
         for name, actions in NEEDS.items():
             if getattr(self, name) is not None and not set(asked) & set(actions):
                 raise InputError(f"--{name} goes with {' or '.join(f'--{one}' for one in actions)} only")
         if asked and self.output is None and asked[0] in NEEDS["output"]:
             raise InputError(f"--{asked[0]} draws a plot and needs a file for it{HELP_MARK}give -o FILE")
         return f"--{asked[0]}" if asked else None
+
+    @property
+    def _asked(self) -> list[str]:
+        return [name for name in ACTIONS if getattr(self, name) is not None]
+
+    def split(self) -> tuple[str, Views]:
+        """The scenario, and the rest, of a command line that has it behind the option, as HyperMapper's
+        commands have it: then the file of a plot, and tables. A plot of a front has that in a table of its
+        own there; here it is found in the table of evaluations behind it.
+
+        Raises: InputError where there is no scenario.
+        """
+        name = next(iter(self._asked), "")
+        words: list[str] = list(getattr(self, name, None) or ())
+        if not words:
+            raise InputError(f"there is no scenario{HELP_MARK}name one: kl explore SCENARIO")
+        scenario, output = words.pop(0), self.output
+        if name in NEEDS["output"] and output is None and words:
+            output = words.pop(0)
+        if name == "plot" and len(words) > 1:
+            words.pop(0)
+        return scenario, replace(self, output=output, **{name: tuple(words)})
 
 
 def show_view(scenario: Scenario, views: Views) -> None:
@@ -99,7 +122,9 @@ def show_view(scenario: Scenario, views: Views) -> None:
     Raises: InputError for options that do not fit; ScenarioError for tables that do not; OSError for files.
     """
     if views.output is None:
-        _write_front(scenario, _table_path(scenario, views.pareto or BESIDE))
+        table, *front = views.pareto or (None,)
+        path = Path(front[0]) if front else scenario.files.front
+        _write_front(scenario, _table_path(scenario, table), path)
         return
     from ..explore.scenarios.plots import check_format
 
@@ -107,34 +132,34 @@ def show_view(scenario: Scenario, views: Views) -> None:
     check_format(path)
     _check_count(scenario, views)
     if views.plot is not None:
-        _plot_front(scenario, _table_path(scenario, views.plot), path)
+        _plot_front(scenario, _table_path(scenario, next(iter(views.plot), None)), path)
     else:
         _plot_curves(scenario, views, path)
 
 
-def _table_path(scenario: Scenario, named: str) -> Path:
+def _table_path(scenario: Scenario, named: str | None) -> Path:
     """The table that is named, or that of the scenario.
 
     Raises: InputError where there is none.
     """
-    path = scenario.files.samples if named == BESIDE else Path(named)
-    if named == BESIDE and not path.exists():
+    path = scenario.files.samples if named is None else Path(named)
+    if named is None and not path.exists():
         raise InputError(f"there is no table {path}{HELP_MARK}run the scenario first, or name a table (CSV)")
     return path
 
 
-def _write_front(scenario: Scenario, table: Path) -> None:
+def _write_front(scenario: Scenario, table: Path, path: Path) -> None:
     from ..explore.scenarios.recorder import Result
     from ..explore.scenarios.table import read_table, write_table
 
-    result, path = Result(scenario, tuple(read_table(scenario, table))), scenario.files.front
+    result = Result(scenario, tuple(read_table(scenario, table)))
     front = result.front
     if not front:
         raise InputError(
             f"no row of {table} is feasible{HELP_MARK}there is no front yet, run more evaluations"
         )
     if path.exists() and path.samefile(table):
-        raise InputError(f"the front would replace the table {table}{HELP_MARK}change 'output_pareto_file'")
+        raise InputError(f"the front would replace the table {table}{HELP_MARK}name another file for it")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_table(scenario, path, front)
     print(f"{len(front)} of {len(result.counted)} evaluations are on the front, which is in {path}")
@@ -162,7 +187,7 @@ def _plot_curves(scenario: Scenario, views: Views, path: Path) -> None:
         exact = None if views.exact is None else read_values(scenario, Path(views.exact))
         title, curves = "hypervolume indicator", indicator_curves(scenario, runs, exact)
     else:
-        runs = _read_runs(scenario, views.compare)
+        runs = _read_runs(scenario, views.compare or ())
         kind = "best" if views.optimum is None else "regret of"
         title = f"{kind} {scenario.objectives[0].name}"
         curves = best_curves(scenario, runs, views.optimum)

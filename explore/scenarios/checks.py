@@ -10,21 +10,22 @@ from typing import Any
 from .document import Document, Pointer
 from .keys import KEYS, Key, Kind
 
-KIND_NAMES: Mapping[Kind, str] = {
-    "text": "a text",
-    "flag": "true or false",
-    "integer": "a whole number",
-    "number": "a number",
-    "list": "a list",
-    "object": "an object",
-    "text or flag": "a text, true or false",
-    "text or list": "a text or a list",
-    "any": "anything",
+KINDS: Mapping[Kind, tuple[str, tuple[type, ...]]] = {
+    "text": ("a text", (str,)),
+    "flag": ("true or false", (bool,)),
+    "integer": ("a whole number", (int,)),
+    "number": ("a number", (int, float)),
+    "list": ("a list", (list,)),
+    "object": ("an object", (dict,)),
+    "text or flag": ("a text, true or false", (str, bool)),
+    "text or list": ("a text or a list", (str, list)),
+    "any": ("anything", (object,)),
 }
+"""What the kinds are called, and the types of their values."""
 
 
 def check_keys(document: Document) -> tuple[str, ...]:
-    """Check all keys and values by the table of keys; the paths of those that are not needed are given back.
+    """Check all keys and values by the table of keys; the paths of those that change nothing are given back.
 
     Raises: ScenarioError for what is unknown, of the wrong kind, or refused.
     """
@@ -33,7 +34,9 @@ def check_keys(document: Document) -> tuple[str, ...]:
     found = dict(_entries(document, document.value, ()))
     for pointer, key in found.items():
         _check_value(document, pointer, key)
-    return tuple(".".join(map(str, pointer)) for pointer, key in found.items() if key.use == "not needed")
+    chosen = ("", document.value.get("optimization_method"))
+    idle = (pointer for pointer, key in found.items() if not key.needed or key.method not in chosen)
+    return tuple(".".join(map(str, pointer)) for pointer in idle)
 
 
 def json_kind(value: object) -> str:
@@ -97,7 +100,7 @@ def _check_value(document: Document, pointer: Pointer, key: Key) -> None:
         value = value[part]
     name = pointer[-1]
     if not _is_of_kind(value, key.kind):
-        raise document.error(pointer, f"{name!r} takes {KIND_NAMES[key.kind]}, this is {json_kind(value)}")
+        raise document.error(pointer, f"{name!r} takes {KINDS[key.kind][0]}, this is {json_kind(value)}")
     if not is_printable(value):
         raise document.error(pointer, f"{name!r} is {value!r}, which has characters that cannot be printed")
     if key.least is not None and value < key.least:
@@ -124,22 +127,7 @@ def is_printable(value: Any) -> bool:
 
 
 def _is_of_kind(value: object, kind: Kind) -> bool:
-    match kind:
-        case "text":
-            return isinstance(value, str)
-        case "flag":
-            return isinstance(value, bool)
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "number":
-            return is_number(value)
-        case "list":
-            return isinstance(value, list)
-        case "object":
-            return isinstance(value, dict)
-        case "text or flag":
-            return isinstance(value, (str, bool))
-        case "text or list":
-            return isinstance(value, (str, list))
-        case "any":
-            return True
+    types = KINDS[kind][1]
+    if isinstance(value, bool):
+        return bool in types or object in types
+    return isinstance(value, types) and (kind != "number" or is_number(value))

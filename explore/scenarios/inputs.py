@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import SpaceError
 from ..parameters import Categorical, Integer, Ordinal, Parameter, Permutation, Real, Value
@@ -14,9 +17,13 @@ from .checks import is_number, json_kind
 from .document import Document, Pointer
 from .errors import ScenarioError
 from .priors import density_shares, gaussian_shares, pmf_shares
+from .table import read_lines, read_number
 
 COLUMN_FAULTS = "is empty, or has a comma, a quote or blanks around it"
 """What names may not have, since tables and the protocol have lines of names with commas between them."""
+
+PRIOR_FLOOR = 1e-6
+"""What an estimated prior has everywhere, as a share of its most; HyperMapper's default."""
 
 
 def read_inputs(document: Document) -> tuple[Space, Point]:
@@ -122,14 +129,14 @@ def _apply_prior(document: Document, parameter: Parameter, prior: Any) -> Parame
             return parameter
         case Real() if prior == "custom_gaussian":
             return replace(parameter, prior=_bell_curves(document, parameter))
+        case Real() if prior == "estimate":
+            return replace(parameter, prior=_estimated(document, parameter))
         case Real() if isinstance(prior, list):
             return replace(parameter, prior=density_shares(prior))
         case Integer() | Ordinal() if isinstance(prior, list):
             return replace(parameter, prior=_in_order(document, parameter, prior))
-        case _ if prior == "custom_gaussian":
-            raise ScenarioError(
-                "only real parameters have custom_gaussian priors", "give a share for each value"
-            )
+        case _ if prior in ("custom_gaussian", "estimate"):
+            raise ScenarioError(f"only real parameters have {prior} priors", "give a share for each value")
         case _:
             assert not isinstance(parameter, Permutation), "scenarios have none"
             return replace(parameter, prior=prior)
@@ -152,6 +159,47 @@ def _bell_curves(document: Document, parameter: Real) -> Prior:
         for what, default in (("means", 0.0), ("stds", -1.0))
     ]
     return gaussian_shares(parameter.low, parameter.high, *numbers)
+
+
+def _estimated(document: Document, parameter: Real) -> Prior:
+    """The density of a parameter in the good rows of a table: a bell curve around each (Scott's rule).
+
+    Good are the feasible rows that are best by the first objective, as in HyperMapper.
+    """
+    value = document.value
+    path, names = (
+        Path(value.get("prior_estimation_file", "samples.csv")),
+        value.get("optimization_objectives"),
+    )
+    wanted = [parameter.name, *(names or ())[:1]]
+    flag = value.get("feasible_output", {})
+    if flag.get("enable_feasible_predictor", False):
+        wanted.append(flag.get("name", "Valid"))
+    true = str(flag.get("true_value", "true")).lower()
+    try:
+        lines = [(number, [texts[name] for name in wanted]) for number, texts in read_lines(path, wanted)]
+    except OSError as error:
+        message = f"the table {path} cannot be read: {error.strerror}"
+        raise ScenarioError(message, "name one as 'prior_estimation_file'") from error
+    rows = np.array(
+        [
+            [read_number(path, line, cell) for cell in cells[:2]]
+            for line, cells in lines
+            if cells[2:] in ([], [true])
+        ]
+    ).reshape(-1, 2)
+    good = rows[:0, 0]
+    if len(rows):
+        level = np.quantile(rows[:, 1], value.get("prior_estimation_quantile", 0.1))
+        good = rows[rows[:, 1] <= level, 0]
+    if len(np.unique(good)) < 2:
+        message = f"{path} has {len(good)} good rows, estimate needs two different values at least"
+        raise ScenarioError(message, "raise 'prior_estimation_quantile', or name a larger table")
+    count = len(good) * value.get("bandwidth_n_factor", 100)
+    width = float(good.std(ddof=1)) * count ** (-1.0 / (1 + value.get("bandwidth_parameter", 0)))
+    shares = gaussian_shares(parameter.low, parameter.high, good.tolist(), [width] * len(good))
+    floor = value.get("prior_floor", PRIOR_FLOOR) * max(shares)
+    return tuple(share + floor for share in shares)
 
 
 def _curve_numbers(document: Document, name: str, index: int, key: str, default: float) -> list[float]:

@@ -81,10 +81,10 @@ def _evaluation(
     if options.jobs > 1 and (scenario.mode != "default" or scenario.batch > 1):
         what = "the function gets whole batches" if scenario.mode == "default" else f"mode {scenario.mode!r}"
         raise ScenarioError(f"{options.jobs} jobs cannot work here: {what}", "use one job")
-    if options.cluster is not None and (scenario.mode != "default" or scenario.batch > 1):
-        raise ScenarioError("a cluster needs a function that gets one point at a time", "leave out --cluster")
-    if options.timeout is not None and (scenario.mode != "default" or scenario.batch > 1):
-        raise ScenarioError("a timeout needs a function that gets one point at a time", "leave it out")
+    for name in ("cluster", "timeout"):
+        if getattr(options, name) is not None and (scenario.mode != "default" or scenario.batch > 1):
+            message = f"a {name} needs a function that gets one point at a time"
+            raise ScenarioError(message, f"leave out --{name}")
     if scenario.table is not None:
         return Lookup(scenario, scenario.table)
     return None if function is None else FunctionEvaluation(scenario, function)

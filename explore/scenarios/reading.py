@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from .. import Method
+from ..evolution import Evolution
 from ..history import Objective
 from ..optimizer import Settings
 from ..parameters import Categorical, Ordinal
@@ -15,6 +17,9 @@ from .design import GRID_LIMIT, grid_size
 from .document import Document, make_document, read_document
 from .inputs import COLUMN_FAULTS, is_column, read_inputs
 from .scenario import DesignKind, Files, Flag, Mode, Scenario
+
+METHODS: Mapping[str, Method] = {"local_search": "local-search", "evolutionary_optimization": "evolution"}
+"""How points are chosen, by `optimization_method`; all others are the default here."""
 
 
 def load_scenario(source: str | Path | Mapping[str, Any]) -> Scenario:
@@ -34,7 +39,7 @@ def make_scenario(document: Document) -> Scenario:
     unneeded = check_keys(document)
     space, defaults = read_inputs(document)
     value = document.value
-    design, samples = _design(document, space)
+    design, samples, iterations = _design(document, space)
     mode = cast(Mode, value.get("hypermapper_mode", {}).get("mode", "default"))
     minutes = value.get("time_budget", -1)
     scenario = Scenario(
@@ -46,7 +51,7 @@ def make_scenario(document: Document) -> Scenario:
         timestamp=value.get("timestamp", "Timestamp"),
         design=design,
         samples=samples,
-        iterations=0 if design == "grid_search" else value.get("optimization_iterations", 50),
+        iterations=iterations,
         batch=value.get("evaluations_per_optimization_iteration", 1),
         mode=mode,
         table=_table(document, mode),
@@ -63,18 +68,41 @@ def make_scenario(document: Document) -> Scenario:
     return scenario
 
 
-def _design(document: Document, space: Space) -> tuple[DesignKind, int]:
-    """The points to begin with: their kind and number."""
-    given = document.value.get("design_of_experiment", {})
+def _design(document: Document, space: Space) -> tuple[DesignKind, int, int]:
+    """The points to begin with: their kind and number; and the iterations after them."""
+    value = document.value
+    given = value.get("design_of_experiment", {})
     kind = cast(DesignKind, given.get("doe_type", "random sampling"))
-    if kind != "grid_search":
-        return kind, given.get("number_of_samples", 10)
+    samples, iterations = given.get("number_of_samples", 10), value.get("optimization_iterations", 50)
+    match value.get("optimization_method"):
+        case _ if kind == "grid_search":
+            return kind, _checked_grid(document, space), 0
+        case "local_search":
+            samples = value.get("local_search_random_points", samples)
+            limit = value.get("local_search_evaluation_limit", -1)
+            if limit > 0:
+                batch = value.get("evaluations_per_optimization_iteration", 1)
+                samples = min(samples, limit)
+                iterations = (limit - samples) // batch
+        case "evolutionary_optimization":
+            samples = value.get("evolution_population_size", 50)
+            iterations = value.get("evolution_generations", 150)
+        case _:
+            pass
+    return kind, samples, iterations
+
+
+def _checked_grid(document: Document, space: Space) -> int:
+    """The size of the grid.
+
+    Raises: ScenarioError where it is too large.
+    """
     size = grid_size(space)
     if size > GRID_LIMIT:
         pointer = ("design_of_experiment", "doe_type")
         message = f"the grid has {size} points, at most {GRID_LIMIT} are evaluated"
         raise document.error(pointer, message, "name fewer values, or draw points with 'random sampling'")
-    return kind, size
+    return size
 
 
 def _remarks(document: Document, unneeded: Sequence[str]) -> tuple[str, ...]:
@@ -138,10 +166,40 @@ def _settings(document: Document, samples: int) -> Settings:
     value, default = document.value, Settings()
     strength = value.get("prior_beta", -1)
     return Settings(
+        method=METHODS.get(value.get("optimization_method", ""), "default"),
         warm_up=samples,
         random_share=value.get("epsilon_greedy_threshold", default.random_share),
         prior_strength=default.prior_strength if strength < 0 else strength,
+        starts=value.get("local_search_starting_points", default.starts),
+        evolution=_evolution(document, samples),
     )
+
+
+def _evolution(document: Document, population: int) -> Evolution:
+    """How points evolve.
+
+    Raises: ScenarioError for what HyperMapper refuses, too.
+    """
+    value, usual = document.value, Evolution()
+    if value.get("optimization_method") != "evolutionary_optimization":
+        return usual
+    evolution = Evolution(
+        population=population,
+        by_age=value.get("regularize_evolution", usual.by_age),
+        tournament=value.get("batch_size", usual.tournament),
+        mutations=value.get("mutation_rate", usual.mutations),
+        crossover=value.get("evolution_crossover", usual.crossover),
+    )
+    bounds = {
+        "mutation_rate": (evolution.mutations, len(value["input_parameters"]), "parameters"),
+        "batch_size": (evolution.tournament, population, "points in the population"),
+    }
+    for key, (number, most, what) in bounds.items():
+        if number > most:
+            raise document.error((key,), f"{key!r} is {number}, and there are {most} {what}")
+    if evolution.crossover and evolution.tournament < 2:
+        raise document.error(("batch_size",), "'evolution_crossover' needs a 'batch_size' of 2 or more")
+    return evolution
 
 
 def _table(document: Document, mode: Mode) -> Path | None:

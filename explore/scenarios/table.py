@@ -102,14 +102,19 @@ def read_values(scenario: Scenario, path: Path) -> np.ndarray:
     """
     names = [objective.name for objective in scenario.objectives]
     rows = [
-        [_number(path, number, texts[name]) for name in names] for number, texts in read_lines(path, names)
+        [read_number(path, number, texts[name]) for name in names]
+        for number, texts in read_lines(path, names)
     ]
     if not rows:
         raise ScenarioError(f"the table {path} has no rows")
     return np.array(rows)
 
 
-def _number(path: Path, line: int, text: str) -> float:
+def read_number(path: Path, line: int, text: str) -> float:
+    """The number in a cell.
+
+    Raises: ScenarioError where it is none.
+    """
     with suppress(ValueError):
         if isfinite(number := float(text)):
             return number

@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import re
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from threading import get_ident
 from typing import Any
@@ -45,20 +45,10 @@ class DaskExecutor(Executor):
         Raises: StudyError where no scheduler answers, its workers have other versions, or the task cannot be
         passed to them.
         """
+        super().__init__(jobs, keep)
         self._call = VERSIONS, uuid4().hex, pack(task), timeout
         self._address = address
         self._client = _connected(address)
-        self._jobs, self._keep = jobs, keep
-        self._running: dict[Any, Asked] = {}
-        """What is under evaluation, by its future."""
-
-    @property
-    def busy(self) -> Sequence[Asked]:
-        return list(self._running.values())
-
-    @property
-    def is_free(self) -> bool:
-        return len(self._running) < self._jobs
 
     def start(self, asked: Asked) -> None:
         with self._reached():

@@ -96,9 +96,21 @@ class Dispatcher:
     def keep(self, asked: Asked, outcome: Outcome, seconds: float) -> None:
         """Write an outcome, and how long it took; what was closed meanwhile stays closed."""
         with suppress(UpdateFinishedTrialError):
-            document = outcome_to_json(outcome, asked.start, seconds)
-            self._storage.set_trial_user_attr(self._trial_id(asked.number), OUTCOME, document)
-            self._end(asked.number, outcome)
+            self.keep_open(asked, outcome, seconds)
+
+    def keep_open(self, asked: Asked, outcome: Outcome, seconds: float) -> None:
+        """The same for a trial that must not have ended.
+
+        Raises: UpdateFinishedTrialError where it has.
+        """
+        document = outcome_to_json(outcome, asked.start, seconds)
+        self._storage.set_trial_user_attr(self._trial_id(asked.number), OUTCOME, document)
+        self._end(asked.number, outcome)
+
+    def ending(self, number: int) -> str:
+        """What is known of how a trial ended."""
+        closed = self._storage.get_trial(self._trial_id(number)).user_attrs.get(CLOSED)
+        return "has been told already" if closed is None else f"is closed: {closed}"
 
     def close(self, number: int, reason: str) -> None:
         """End a trial without an outcome; its point is evaluated again, unless another trial has it."""

@@ -7,7 +7,7 @@ them: `order[0]` is the item in the first place. Parameters that are not there h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -44,7 +44,12 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 def to_params(space: Space, point: Mapping[str, Value]) -> dict[str, Any]:
     """The values of the Optuna parameters of a point."""
-    return dict(item for p in space.parameters if p.name in point for item in _items(p, point[p.name]))
+    return {
+        name: value
+        for p in space.parameters
+        if p.name in point
+        for name, value in zip(_names(p), _values(point[p.name]), strict=True)
+    }
 
 
 def to_point(space: Space, params: Mapping[str, Any]) -> Point | None:
@@ -112,11 +117,8 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
             return IntDistribution(0, length - 1)
 
 
-def _items(parameter: Parameter, value: Value) -> Iterator[tuple[str, Any]]:
-    if isinstance(parameter, Permutation):
-        assert isinstance(value, tuple), "the value of a permutation is a tuple"
-        return zip(_names(parameter), value, strict=True)
-    return iter([(parameter.name, value)])
+def _values(value: Value) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _value(parameter: Parameter, params: Mapping[str, Any]) -> Value:

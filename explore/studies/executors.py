@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import queue
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from threading import Thread
-from typing import Protocol
+from typing import Any
 
 from ..outcome import Outcome
 from ..space import Point
@@ -34,33 +34,38 @@ Keep = Callable[[Asked, Outcome, float], None]
 """Writes an outcome into the storage, and the seconds that it took."""
 
 
-class Executor(Protocol):
-    """Takes points to evaluate, and says which are done."""
+class Executor(ABC):
+    """Takes up to `jobs` points at a time to evaluate, and says which are done."""
+
+    def __init__(self, jobs: int, keep: Keep):
+        self._jobs, self._keep = jobs, keep
+        self._running: dict[Any, Asked] = {}
+        """What is under evaluation, or done and not collected, by what stands for its end."""
 
     @property
     def busy(self) -> Sequence[Asked]:
         """What is under evaluation, or done and not collected."""
-        ...
+        return list(self._running.values())
 
     @property
     def is_free(self) -> bool:
         """Whether it can take another point at once."""
-        ...
+        return len(self._running) < self._jobs
 
+    @abstractmethod
     def start(self, asked: Asked) -> None:
         """Begin an evaluation."""
-        ...
 
+    @abstractmethod
     def collect(self, seconds: float) -> list[Asked]:
         """What is done, after waiting for some seconds at most until something is.
 
         Raises: StudyError where the evaluation cannot begin, or the storage fails.
         """
-        ...
 
+    @abstractmethod
     def stop(self) -> None:
         """End all evaluations; their outcomes are not kept."""
-        ...
 
 
 class ProcessExecutor(Executor):
@@ -70,39 +75,20 @@ class ProcessExecutor(Executor):
     """
 
     def __init__(self, task: Task, jobs: int, timeout: float | None, keep: Keep):
+        super().__init__(jobs, keep)
         packed = pack(task)
         self._workers = [Worker(packed, timeout) for _ in range(jobs)]
         self._idle = list(self._workers)
-        self._busy: dict[int, Asked] = {}
-        self._done: queue.SimpleQueue[tuple[Worker, Asked, BaseException | None]] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="evaluation")
-        self._keep = keep
         self._stopping = False
 
-    @property
-    def busy(self) -> Sequence[Asked]:
-        return list(self._busy.values())
-
-    @property
-    def is_free(self) -> bool:
-        return bool(self._idle)
-
     def start(self, asked: Asked) -> None:
-        self._busy[asked.number] = asked
-        self._threads.submit(self._evaluate, self._idle.pop(), asked)
+        self._running[self._threads.submit(self._evaluate, self._idle.pop(), asked)] = asked
 
     def collect(self, seconds: float) -> list[Asked]:
-        collected: list[Asked] = []
-        while self._busy:
-            try:
-                worker, asked, error = self._done.get(timeout=0.0 if collected else seconds)
-            except queue.Empty:
-                break
-            if error is not None:
-                raise error
-            self._idle.append(worker)
-            collected.append(self._busy.pop(asked.number))
-        return collected
+        done, _ = wait(self._running, seconds, FIRST_COMPLETED)
+        self._idle += [future.result() for future in done]  # or what went wrong there
+        return [self._running.pop(future) for future in done]
 
     def stop(self) -> None:
         self._stopping = True
@@ -115,46 +101,31 @@ class ProcessExecutor(Executor):
         for worker in self._workers:
             worker.stop()
 
-    def _evaluate(self, worker: Worker, asked: Asked) -> None:
-        """What a thread does."""
-        if self._stopping:
-            return
-        try:
+    def _evaluate(self, worker: Worker, asked: Asked) -> Worker:
+        """What a thread does; it gives back the worker that is free then."""
+        if not self._stopping:
             outcome, seconds = worker.evaluate(asked.point)
             if not self._stopping:
                 self._keep(asked, outcome, seconds)
-        except BaseException as error:  # whatever it is, `collect` raises it where it can be handled
-            self._done.put((worker, asked, error))
-        else:
-            self._done.put((worker, asked, None))
+        return worker
 
 
 class InProcessExecutor(Executor):
     """Evaluates in this process, one at a time; nothing protects it from what evaluations do."""
 
     def __init__(self, task: Task, keep: Keep):
+        super().__init__(1, keep)
         self._task = task
-        self._keep = keep
-        self._busy: list[Asked] = []
-
-    @property
-    def busy(self) -> Sequence[Asked]:
-        return self._busy
-
-    @property
-    def is_free(self) -> bool:
-        return not self._busy
 
     def start(self, asked: Asked) -> None:
-        self._busy = [asked]
+        self._running[asked.number] = asked
 
     def collect(self, seconds: float) -> list[Asked]:
-        for asked in self._busy:
+        for asked in self.busy:
             start = time.monotonic()
             outcome = self._task(asked.point)
             self._keep(asked, outcome, time.monotonic() - start)
-        done, self._busy = self._busy, []
-        return done
+        return [self._running.pop(number) for number in list(self._running)]
 
     def stop(self) -> None:
         pass  # nothing goes on beside the caller

@@ -10,6 +10,7 @@ from typing import Any
 from optuna.study import StudyDirection
 
 from ..errors import SpaceError, StudyError
+from ..evolution import Evolution
 from ..history import Objective
 from ..optimizer import Settings
 from ..space import Space
@@ -67,7 +68,7 @@ def plan_from_json(name: str, document: Any) -> StudyPlan:
             name=name,
             space=load_space(json.dumps(document["space"])),
             objectives=tuple(Objective(**objective) for objective in document["objectives"]),
-            settings=Settings(**_known(document["settings"])),
+            settings=_settings(document["settings"]),
             seed=document["seed"],
         )
     except (KeyError, TypeError, SpaceError) as error:
@@ -77,6 +78,12 @@ def plan_from_json(name: str, document: Any) -> StudyPlan:
 def _known(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a plan without those that are none any more."""
     return {name: value for name, value in settings.items() if name not in GONE}
+
+
+def _settings(document: dict[str, Any]) -> Settings:
+    known = _known(document)
+    known["evolution"] = Evolution(**known.get("evolution", {}))
+    return Settings(**known)
 
 
 def difference(kept: Any, asked: Any) -> str | None:

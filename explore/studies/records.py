@@ -8,6 +8,7 @@ infeasible without any slack above 0 has the constraint `infeasible`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -25,27 +26,14 @@ INFEASIBLE = "infeasible"
 
 def outcome_to_json(outcome: Outcome, start: float, seconds: float) -> dict[str, Any]:
     """An outcome as it is kept; `start` in seconds since the epoch."""
-    return {
-        "status": outcome.status,
-        "message": outcome.message,
-        "values": outcome.values,
-        "slacks": dict(outcome.slacks),
-        "details": dict(outcome.details),
-        "start": start,
-        "seconds": seconds,
-    }
+    return {**asdict(outcome), "start": start, "seconds": seconds}
 
 
 def kept_outcome(document: Mapping[str, Any]) -> Outcome:
     """The outcome of a document."""
-    values = document["values"]
-    return Outcome(
-        values=None if values is None else tuple(values),
-        slacks=document["slacks"],
-        status=document["status"],
-        message=document["message"],
-        details=document["details"],
-    )
+    kept: dict[str, Any] = {one.name: document[one.name] for one in fields(Outcome)}
+    kept["values"] = None if kept["values"] is None else tuple(kept["values"])
+    return Outcome(**kept)
 
 
 def constraints_of(outcome: Outcome) -> dict[str, float]:

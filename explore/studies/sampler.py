@@ -55,7 +55,7 @@ class Suggester:
             self._told, self._optimizer = (), self._begin()
         for trial in ended[len(self._told) :]:
             known = trial.outcome.evaluation(trial.point)
-            self._optimizer.tell(known.point, known.values, known.slacks, feasible=known.feasible)
+            self._optimizer.tell(known.point, known.values, known.slacks, feasible=known.feasible, again=True)
         self._told = ended
         self._optimizer.go_on(np.random.default_rng([self._seed, ordinal]), pending)
         points = self._optimizer.ask()

@@ -8,7 +8,7 @@ from contextlib import suppress
 from operator import attrgetter
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 
 from ..about import About, about_from_json, about_to_json
@@ -80,10 +80,16 @@ class Study:
             return self._dispatcher.ask(budget, self._dispatcher.tidy())
 
     def tell(self, asked: Asked, outcome: Outcome) -> None:
-        """Keep what came of a point that was asked for."""
+        """Keep what came of a point that was asked for.
+
+        Raises: StudyError where its trial has ended: it was told before, or has been given back.
+        """
         with named_errors(self._place):
             outcome = checked(outcome, self.plan.objectives)
-            self._dispatcher.keep(asked, outcome, time.time() - asked.start)
+            try:
+                self._dispatcher.keep_open(asked, outcome, time.time() - asked.start)
+            except UpdateFinishedTrialError as error:
+                raise StudyError(f"trial {asked.number} {self._dispatcher.ending(asked.number)}") from error
 
     def release(self, asked: Iterable[Asked]) -> None:
         """Give back points that will not be evaluated here; they are asked for again."""

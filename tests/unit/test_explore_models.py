@@ -10,9 +10,9 @@ import pytest
 from kl.explore.acquisition import expected_improvement
 from kl.explore.errors import MissingExtraError
 from kl.explore.extras import load
-from kl.explore.gaussian import Kernel, _loss, condition, fit_kernel  # pyright: ignore[reportPrivateUsage]
+from kl.explore.gaussian import BLOCK, Kernel, _loss, condition, fit_kernel  # pyright: ignore[reportPrivateUsage]
 from kl.explore.models import fit_classifier, fit_forest
-from kl.explore.pareto import hypervolume
+from kl.explore.pareto import hypervolume, open_boxes
 from kl.explore.predicted_front import choose_batch, predicted_front
 
 OWNERS = np.arange(3)
@@ -71,7 +71,7 @@ def test_the_improvement_of_logarithms_is_that_of_the_objectives(logs: tuple[boo
     rng = np.random.default_rng(len(logs))
     front, reference = rng.random((4, len(logs))), np.full(len(logs), 1.2)
     mean, deviation = rng.random((3, len(logs))), 0.2 + 0.2 * rng.random((3, len(logs)))
-    exact = expected_improvement(mean, deviation, front, reference, logs)
+    exact = expected_improvement(mean, deviation, open_boxes(front, reference), reference, logs)
     units = in_units(reference, reference, logs)
     before = hypervolume(in_units(front, reference, logs), units)
     for row, center, spread in zip(exact, mean, deviation, strict=True):
@@ -82,11 +82,40 @@ def test_the_improvement_of_logarithms_is_that_of_the_objectives(logs: tuple[boo
 
 
 def test_the_improvement_of_logarithms_stays_finite():
-    far = expected_improvement(
-        np.array([[300.0], [-300.0]]), np.array([[40.0], [1e-9]]), np.empty((0, 1)), np.zeros(1), (True,)
+    mean, deviation, one = (
+        np.array([[300.0], [-300.0], [0.5]]),
+        np.array([[40.0], [1e-9], [0.2]]),
+        np.zeros(1),
     )
+    boxes = open_boxes(np.empty((0, 1)), one)
+    far = expected_improvement(mean, deviation, boxes, one, (True,))
     assert np.isfinite(far).all()
     assert far[1] == pytest.approx(1.0)
+    near = expected_improvement(mean[2:], deviation[2:], boxes, one, (True,))
+    assert far[2] == pytest.approx(near[0], rel=1e-12), "the way of great exponents is the same function"
+
+
+def test_many_candidates_are_predicted_as_one_by_one():
+    rows, targets = sample(40)
+    model = condition(fit_kernel(rows, targets, OWNERS), rows, targets)
+    others, _ = sample(2 * BLOCK + 3, seed=1)
+    boxes, reference = (
+        open_boxes(np.array([[100.5, 100.9], [100.2, 101.0]]), np.full(2, 101.5)),
+        np.full(2, 101.5),
+    )
+
+    def gain(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+        mean, deviation = mean[:, None], deviation[:, None]
+        return expected_improvement(
+            np.hstack([mean, mean]), np.hstack([deviation, deviation]), boxes, reference
+        )
+
+    mean, deviation = model.predict(others)
+    single = [model.predict(row[None]) for row in others]
+    assert mean == pytest.approx(np.concatenate([one for one, _ in single]), rel=1e-12)
+    assert deviation == pytest.approx(np.concatenate([one for _, one in single]), rel=1e-6)
+    gains = [gain(mean[[k]], deviation[[k]])[0] for k in range(len(others))]
+    assert gain(mean, deviation) == pytest.approx(gains, rel=1e-12)
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3])
@@ -94,7 +123,7 @@ def test_expected_improvement_is_the_mean_of_many_draws(objectives: int):
     rng = np.random.default_rng(objectives)
     front, reference = rng.random((4, objectives)), np.full(objectives, 1.2)
     mean, deviation = rng.random((3, objectives)), 0.2 + 0.2 * rng.random((3, objectives))
-    exact = expected_improvement(mean, deviation, front, reference)
+    exact = expected_improvement(mean, deviation, open_boxes(front, reference), reference)
     before = hypervolume(front, reference)
     for row, center, spread in zip(exact, mean, deviation, strict=True):
         draws = center + spread * rng.standard_normal((4000, objectives))

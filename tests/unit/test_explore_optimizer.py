@@ -14,7 +14,7 @@ from kl.explore.parameters import Categorical, Condition, Integer, Permutation, 
 from kl.explore.pareto import hypervolume
 from kl.explore.space import Point, Space
 
-METHODS: tuple[Method, ...] = ("default", "pareto-wall", "random")
+METHODS: tuple[Method, ...] = ("default", "pareto-wall", "random", "local-search", "evolution")
 
 GRID = Space((Integer("x", 0, 40), Integer("y", 0, 40)))
 
@@ -174,6 +174,12 @@ def test_the_default_method_beats_random_points():
     assert volumes["default"] > volumes["random"]
 
 
+@pytest.mark.parametrize("n", [0, -1])
+def test_a_wrong_number_of_points_is_refused(n: int):
+    with pytest.raises(ValueError, match=f"a number of points above 0, not for {n}"):
+        Optimizer(GRID, [Objective("f")], np.random.default_rng(0)).ask(n)
+
+
 def test_wrong_answers_are_refused():
     optimizer = Optimizer(GRID, [Objective("f")], np.random.default_rng(0))
     with pytest.raises(SpaceError, match="x = 99 is not"):
@@ -182,5 +188,11 @@ def test_wrong_answers_are_refused():
         optimizer.tell({"x": 9, "y": 1}, [1.0, 2.0])
     with pytest.raises(ValueError, match="must be finite; tell None"):
         optimizer.tell({"x": 9, "y": 1}, [float("nan")])
+    optimizer.tell({"x": 9, "y": 1}, [1.0])
+    with pytest.raises(ValueError, match=r"'y': 1} has been told already; again=True"):
+        optimizer.tell({"x": 9, "y": 1}, [2.0])
+    assert len(optimizer.history) == 1
+    optimizer.tell({"x": 9, "y": 1}, [2.0], again=True)
+    assert len(optimizer.history) == 2
     with pytest.raises(ValueError, match="needs an objective"):
         Optimizer(GRID, [], np.random.default_rng(0))

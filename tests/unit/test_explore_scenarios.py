@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scenario_documents import REAL, scenario
+from scipy.stats import gaussian_kde
 
 from kl.explore.errors import SpaceError
+from kl.explore.evolution import Evolution
 from kl.explore.parameters import Categorical, Integer, Ordinal, Real
 from kl.explore.priors import prior_place, prior_share
 from kl.explore.sampling import prior_mass, sample_prior
 from kl.explore.scenarios.design import first_points, grid_size, hypercube, hypercubes
 from kl.explore.scenarios.errors import ScenarioError
-from kl.explore.scenarios.keys import HONOURED, KEYS
+from kl.explore.scenarios.keys import KEYS
 from kl.explore.scenarios.reading import load_scenario
 from kl.explore.scenarios.scenario import within
 from kl.explore.scenarios.texts import point_texts, read_value
@@ -149,6 +153,89 @@ def test_keys_without_effect_are_remarked():
     assert found.remarks == ("these keys change nothing here: cma_es_sigma, models.number_of_trees",)
 
 
+def test_methods_have_their_own_budgets():
+    found = scenario(optimization_method="evolutionary_optimization")
+    assert (found.settings.method, found.samples, found.iterations) == ("evolution", 50, 150)
+    found = scenario(
+        optimization_method="evolutionary_optimization",
+        evolution_population_size=7,
+        evolution_generations=3,
+        mutation_rate=1,
+        batch_size=4,
+        evolution_crossover=True,
+        regularize_evolution=True,
+    )
+    assert (found.budget, found.settings.warm_up, found.remarks) == (10, 7, ())
+    assert found.settings.evolution == Evolution(7, True, 4, 1, True)
+    found = scenario(optimization_method="local_search")
+    assert (found.settings.method, found.samples, found.iterations) == ("local-search", 10, 50)
+    limits = {
+        "local_search_random_points": 5,
+        "local_search_evaluation_limit": 12,
+        "local_search_starting_points": 3,
+    }
+    found = scenario(optimization_method="local_search", **limits)
+    assert (found.samples, found.budget, found.settings.starts, found.remarks) == (5, 12, 3, ())
+    assert scenario(**limits).remarks == (f"these keys change nothing here: {', '.join(limits)}",)
+    assert scenario(**limits).budget == 60
+
+
+def write_samples(path: Path, rows: Sequence[tuple[float, float, str]]) -> str:
+    lines = ["x,v,Valid,Timestamp", *(f"{x},{v},{valid},0" for x, v, valid in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def test_an_estimated_prior_is_where_the_good_rows_are(tmp_path: Path):
+    rows = [
+        (0.1, 9.0, "true"),
+        (0.3, 1.0, "true"),
+        (0.32, 2.0, "true"),
+        (0.9, 0.0, "false"),
+        (0.7, 8.0, "true"),
+    ]
+    keys = {
+        "prior_estimation_file": write_samples(tmp_path / "s.csv", rows),
+        "prior_estimation_quantile": 0.5,
+    }
+    wide = {"bandwidth_n_factor": 1, "bandwidth_parameter": 4}
+    flag = {"feasible_output": {"enable_feasible_predictor": True}}
+    inputs = {"x": {**REAL, "prior": "estimate"}}
+
+    def shares(**more: Any) -> np.ndarray:
+        (x,) = scenario(inputs, **keys, **more).space.parameters
+        assert isinstance(x, Real)
+        assert isinstance(x.prior, tuple)
+        return np.array(x.prior)
+
+    found = shares(**wide, **flag)
+    centers = (np.arange(len(found)) + 0.5) / len(found)
+    expected = gaussian_kde([0.3, 0.32], bw_method=2 ** (-1 / 5))(centers)  # Scott's rule
+    assert found / found.sum() == pytest.approx(expected / expected.sum(), rel=0.02, abs=2e-6)
+    assert shares(**wide, **flag, prior_floor=0.5).min() == pytest.approx(
+        0.5 / 1.5 * shares(**wide, **flag, prior_floor=0.5).max(), rel=0.01
+    )
+    assert abs(centers[int(np.argmax(shares(**wide)))] - 0.31) > 0.005, "without a flag, 0.9 is good, too"
+    narrow = shares(**flag)  # with HyperMapper's factors
+    assert np.count_nonzero(narrow > 0.01 * narrow.max()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "has 0 good rows, estimate needs two different values at least; raise"),
+        ([(0.5, 1.0, "true"), (0.5, 1.0, "true")], "has 2 good rows, estimate needs two"),
+        ([(0.5, float("nan"), "true")], "s.csv:2: 'nan' is no number"),
+    ],
+)
+def test_a_prior_needs_rows(rows: list[tuple[float, float, str]], message: str, tmp_path: Path):
+    with pytest.raises(ScenarioError, match=re.escape(message)):
+        scenario(
+            {"x": {**REAL, "prior": "estimate"}},
+            prior_estimation_file=write_samples(tmp_path / "s.csv", rows),
+        )
+
+
 def test_files_go_to_the_run_directory():
     found = scenario(run_directory="runs", output_data_file="a.csv", application_name="app")
     assert found.files.samples == Path("runs/a.csv")
@@ -160,7 +247,7 @@ def test_all_keys_are_documented():
     rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if line.startswith("|")]
     notes = {path: row[2] for row in rows if len(row) == 4 for path in re.findall(r"`([\w.*]+)`", row[1])}
     assert {key.path: notes.get(key.path) for key in KEYS.values()} == {k.path: k.note for k in KEYS.values()}
-    for key in HONOURED:
+    for key in KEYS.values():
         for value, way_out in key.refused.items():
             text = str(value).lower() if isinstance(value, bool) else value
             assert f"| `{key.path}` | `{text}` | {way_out} |" in page

@@ -100,7 +100,7 @@ def test_depth_is_bounded():
         ({"parameter_type": "ordinal", "values": [1, 1.0]}, "parameter 'x' has a value twice"),
         (
             {**REAL, "prior": "estimate"},
-            "'prior' is 'estimate', which is not supported; give the prior as a list",
+            "the table samples.csv cannot be read: No such file or directory; name one as 'prior_",
         ),
         ({**REAL, "prior": ["a"]}, "a list as prior has numbers only"),
         ({**REAL, "prior": [1]}, "parameter 'x': the prior is no list of two or more densities"),
@@ -178,7 +178,24 @@ def test_parameters_that_make_no_sense(parameter: dict[str, Any], message: str):
             {"hypermapper_mode": {"exhaustive_search_file": "a"}},
             "the mode 'default' has no 'exhaustive_search_file'",
         ),
-        ({"optimization_method": "evolutionary_optimization"}, "is not supported; use bayesian_optimization"),
+        (
+            {"optimization_method": "evolutionary_optimization", "mutation_rate": 2},
+            "'mutation_rate' is 2, and there are 1 parameters",
+        ),
+        (
+            {"optimization_method": "evolutionary_optimization", "batch_size": 51},
+            "'batch_size' is 51, and there are 50 points in the population",
+        ),
+        (
+            {
+                "optimization_method": "evolutionary_optimization",
+                "batch_size": 1,
+                "evolution_crossover": True,
+            },
+            "'evolution_crossover' needs a 'batch_size' of 2 or more",
+        ),
+        ({"optimization_method": "random"}, "known are bayesian_optimization, random_scalarizations"),
+        ({"optimization_method": "local_search", "local_search_evaluation_limit": 0}, "write -1 for what"),
         (
             {"estimate_multivariate_priors": True},
             "'estimate_multivariate_priors' is True, which is not supported",

@@ -188,3 +188,44 @@ def test_what_runs_lack_of_the_hypervolume(capsys: Capture):
     Path("a.csv").write_text(head + "0,4,1,1,true\n")
     message = "the best front has no hypervolume up to the worst values of the runs"
     assert message in refused(["--hvi", "a.csv", "-o", "h.svg"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        (["--pareto", "s.json"], "app_output_pareto.csv"),
+        (["--pareto", "s.json", "app_output_samples.csv"], "app_output_pareto.csv"),
+        (["--pareto", "s.json", "app_output_samples.csv", "front.csv"], "front.csv"),
+        (["s.json", "--pareto", "app_output_samples.csv", "front.csv"], "front.csv"),
+        (["--plot", "s.json", "image.pdf"], "image.pdf"),
+        (["--plot", "s.json", "-o", "image.pdf"], "image.pdf"),
+        (["--plot", "s.json", "image.pdf", "pareto.csv", "app_output_samples.csv"], "image.pdf"),
+        (["--hvi", "s.json", "hvi.pdf", "app_output_samples.csv"], "hvi.pdf"),
+        (["--hvi", "s.json", "app_output_samples.csv", "-o", "hvi.svg"], "hvi.svg"),
+    ],
+)
+def test_the_forms_of_the_other_commands(words: list[str], written: str):
+    assert main(["explore", *words]) == 0
+    assert Path(written).stat().st_size > 50
+
+
+def test_wrong_forms_of_the_other_commands(capsys: Capture):
+    for words, message in (
+        ([], "there is no scenario\nhelp: name one: kl explore SCENARIO"),
+        (["--pareto"], "there is no scenario"),
+        (
+            ["--pareto", "s.json", "a.csv", "b.csv", "c.csv"],
+            "--pareto takes no 'c.csv'\nhelp: name 2 at most",
+        ),
+        (["--plot", "s.json", "a.pdf", "a", "b", "c", "d"], "--plot takes no 'c'\nhelp: name 1 at most"),
+        (["--plot", "s.json", "a.csv"], "no plot can be written to a.csv"),
+        (["--plot", "s.json"], "needs a file for it"),
+        (["--hvi", "s.json", "a.pdf"], "--hvi needs runs\nhelp: name tables or folders of tables"),
+        (["--pareto", "s.json", "--function", "m:f"], "--function belongs to a run"),
+        (
+            ["--pareto", "s.json", "app_output_samples.csv", "app_output_samples.csv"],
+            "would replace the table",
+        ),
+    ):
+        assert main(["explore", *words]) == 1
+        assert message in capsys.readouterr().err

@@ -214,7 +214,8 @@ def test_points_under_evaluation_are_believed_and_never_given_twice():
     first = asked[0]
     assert first is not None
     study.tell(first, measure(first.point))
-    study.tell(first, Outcome((0.0, 0.0)))  # too late
+    with pytest.raises(StudyError, match="trial 12 has been told already"):
+        study.tell(first, Outcome((0.0, 0.0)))
     assert study.trials()[-1] == Trial(
         12, first.point, measure(first.point), first.start, study.trials()[-1].seconds
     )
@@ -230,6 +231,8 @@ def test_what_is_given_back_is_given_out_first():
     assert again is not None
     assert (again.point, again.number) == (first.point, 2)
     assert study.ask(budget=2) is None, "two are running"
+    with pytest.raises(StudyError, match="trial 0 is closed: its evaluation was ended"):
+        study.tell(first, line(first.point))
 
 
 def test_a_run_does_not_wait_for_what_its_own_process_has_asked_for():

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 class Command:
     """What a command line of `kl explore` says."""
 
-    input: str = option(
-        "a scenario in HyperMapper's JSON, or an example by its name", "input", metavar="SCENARIO"
+    input: str | None = option(
+        "a scenario in HyperMapper's JSON, or an example by its name; it may stand behind --pareto, --plot, "
+        "--hvi and --compare, too, then the file of the plot",
+        "input",
+        nargs="?",
+        metavar="SCENARIO",
     )
     function: str | None = option(
         "the Python function to minimise, of a module or of a file (FILE.py:NAME)", metavar="MODULE:NAME"
@@ -44,13 +48,14 @@ def run(command: Command) -> int:
     from ...explore.scenarios.reading import load_scenario
     from ..examples import find_input
 
-    action = command.views.action
+    named, views = command.views.split() if command.input is None else (command.input, command.views)
+    action = views.action
     if action is not None:
         _refuse_run_options(command, action)
-    scenario = load_scenario(find_input(command.input, "scenario"))
+    scenario = load_scenario(find_input(named, "scenario"))
     if action is None:
-        return _run_to_end(scenario, command)
-    show_view(scenario, command.views)
+        return _run_to_end(scenario, command, named)
+    show_view(scenario, views)
     return 0
 
 
@@ -64,14 +69,15 @@ def _refuse_run_options(command: Command, action: str) -> None:
         )
 
 
-def _run_to_end(scenario: Scenario, command: Command) -> int:
+def _run_to_end(scenario: Scenario, command: Command, named: str) -> int:
     from ...explore.places import shown_place
     from ...explore.scenarios.protocol import ClientGoneError
     from ...explore.scenarios.scenario import within
     from ..diagnostics import Diagnostic, discard_output, report
     from ..study_display import print_importances
 
-    scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
+    if command.study.method != "default":
+        scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     scenario = within(scenario, command.study.budget if command.study.storage is None else None)
     is_client = scenario.mode == "client-server"
     if is_client and command.study.json:
@@ -91,7 +97,7 @@ def _run_to_end(scenario: Scenario, command: Command) -> int:
         raise
     importances = result.importances(command.study.seed) if scenario.print_importances else ()
     if command.study.json:
-        print_json(_document(command.input, result, importances))
+        print_json(_document(named, result, importances))
         return 0
     if not is_client:
         _print(result)
