@@ -17,6 +17,7 @@ from ..memory.layout import gap_in_stack
 from .call_arguments import Gathered, describe
 from .call_patterns import Ends, Repeat, rounds_from
 from .calls import Calls
+from .horizons import write_horizons
 from .run_scan import Refusal, Run, RunScan
 from .run_tails import possible_ends, tail_refusal
 
@@ -61,6 +62,9 @@ class LegalRuns:
         self._refused: list[tuple[Repeat, Refusal]] = []
         self._cut_tails: dict[tuple[int, int], Refusal] = {}
         """By start and period: why no round follows that is cut short. It is news where a run ends there."""
+        self._horizons = write_horizons(calls)
+        self._widest = max((end - start for start, end in enumerate(self._horizons)), default=0)
+        """Calls of the longest run that the horizons leave."""
         self.ends: dict[int, list[list[int]]] = {}
         """Per period that has been refused somewhere, for each call: where runs from there may end."""
         self.gathers = cache(self._gathers)
@@ -187,12 +191,16 @@ class LegalRuns:
         )
 
     def _know(self, period: int) -> None:
-        """Find all legal runs of a period."""
+        """Find all legal runs of a period; periods for which the horizons leave no room have none."""
+        starts = range(len(self._calls.names))
         if period not in self.ends:
-            starts = range(len(self._calls.names))
             self.ends[period] = [self._ends_from(start, period) for start in starts]
+        for longer in range(self._widest // 2 + 1, self._rules.max_period + 1):
+            self.ends.setdefault(longer, [[] for _ in starts])
 
     def _ends_from(self, start: int, period: int) -> list[int]:
+        if self._horizons[start] < start + 2 * period:
+            return []
         if rounds_from(self._calls.names, start, period) < 2 or self._excluded(start, period) is not None:
             return []
         least = start + self._rules.min_count * period

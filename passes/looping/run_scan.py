@@ -276,7 +276,8 @@ class RunScan:
             for use in self.calls.uses[name]:
                 type_, argument = inputs[use.argument], self._arguments[at + use.argument]
                 assert isinstance(type_, MemRefType), "it is a use of memory"
-                calls = self.calls.all[self.start + phase :: self.period][: rounds + (phase < tail)]
+                begin, count = self.start + phase, rounds + (phase < tail)
+                calls = self.calls.all[begin : begin + count * self.period : self.period]
                 values = [call.arguments[use.argument] for call in calls]
                 where = None if use.position is None else self._arguments[at + use.position]
                 for root, named in run_uses(at + use.argument, argument, values, type_, self.calls.parts):
@@ -288,9 +289,7 @@ class RunScan:
         """No two uses of memory, one of them a write, that a loop would not keep in order."""
         rounds = (0, 1) if self.rounds == 1 else (self.rounds,)
         found = next((self._conflicts[round] for round in rounds if round in self._conflicts), None)
-        if found is None:
-            return None
-        return self._refusal_of(found, operands if found.round else self._operands(0))
+        return found and self._refusal_of(found, operands if found.round else self._operands(0))
 
     def _refusal_of(self, found: RunConflict, entries: Iterable[tuple[CallOp, int, Operand]]) -> Refusal:
         """The refusal of a conflict, given the operands of its round."""
