@@ -108,22 +108,21 @@ class RunScan:
             return
         lost: Refusal | None = None
         while self.rounds < limit:
-            operands = list(self._operands(self.rounds))
+            operands = self._looked_at()
             if (refusal := self._next_refusal(operands)) is not None:
                 self.refusals.append(refusal)
                 break
             self._take(operands)
             if self.rounds > 1 and (lost := self._lost_result()) is None:
                 self.counts.append(self.rounds)
-        if self.rounds > 1 and lost is not None:
-            self.refusals.append(lost)
+        self.refusals += [lost] if self.rounds > 1 and lost is not None else []
 
     def cut_short(self) -> tuple[int, Refusal | None]:
         """How many calls of the round behind those taken may follow, not all; and what is against more."""
         behind, names = self.start + self.rounds * self.period, self.calls.names
         pairs = zip(names[behind : behind + self.period - 1], names[self.start :], strict=False)
         limit, why = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)), None
-        operands = [entry for entry in self._operands(self.rounds) if self._window.place(entry[0])[1] < limit]
+        operands = [entry for entry in self._looked_at() if self._window.place(entry[0])[1] < limit]
         for refusal in (self._host_read(), self._misfit(operands), self._conflict_cut_short(limit)):
             if refusal is not None and (phase := self._window.place(refusal.call)[1]) < limit:
                 limit, why = phase, refusal
@@ -170,6 +169,12 @@ class RunScan:
         for call in self._round(round):
             for number, operand in enumerate(self._window.operands(call)):
                 yield call, number, operand
+
+    def _looked_at(self) -> list[tuple[CallOp, int, Operand]]:
+        """The operands of the next round, at which the search looks."""
+        operands = list(self._operands(self.rounds))
+        self.calls.effort.spent += len(operands)
+        return operands
 
     def _take(self, operands: list[tuple[CallOp, int, Operand]]) -> None:
         if self.rounds == 0:

@@ -14,6 +14,7 @@ from xdsl.parser import Parser
 from kl.dialects.accesses import Access, Loop
 from kl.dialects.kernel import FuncOp, ScheduleOp
 from kl.passes import load_pass
+from kl.passes.looping import effort
 from kl.passes.looping.call_patterns import rounds_from
 from kl.passes.looping.calls import Calls
 from kl.passes.looping.horizons import write_horizons
@@ -83,6 +84,17 @@ def test_what_writes_one_place_again_and_again_is_not_scanned_for_each_period(ag
     # Without horizons each period is scanned from each call.
     slices = [index for index in range(8) for _ in range(again)]
     assert scans(appends(slices, [0] * len(slices))) < 10 * len(slices)
+
+
+def test_a_search_ends_however_irregular_a_schedule_is():
+    slices = [7 * at * at % 61 % 8 for at in range(64)]
+    states = [at * at % 7 % 2 for at in range(64)]
+    assert scans(appends(slices, states)) > 2_000, "it has more to look at than it may"
+    module = appends(slices, states)
+    with patch.object(effort, "BASE", 500), patch.object(effort, "PER_OPERAND", 0):
+        assert scans(module) < 2_000
+    module.verify()
+    assert "the search for loops ends after 500 operands of calls; nothing longer is tried" in str(module)
 
 
 @pytest.mark.parametrize("alike", [2, 50])
