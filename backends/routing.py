@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 from typing import Any, Literal
@@ -79,6 +79,8 @@ class Routing:
     seed: int = 0
     given: tuple[Given, ...] = ()
     """What each selection of a call has, or over and over."""
+    source: str = field(default="", compare=False)
+    """The file that it was read from; messages name it."""
 
     def __str__(self) -> str:
         return f"uniform, seed {self.seed}" if self.form == "uniform" else self.form

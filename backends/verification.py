@@ -45,3 +45,5 @@ class Verification(Generic[P]):
     """The program that was saved, not yet checked."""
     of_other_ir: Callable[[P, Mapping[str, str]], Sequence[str]] | None = None
     """What of a program was made of other IR than this, which is the generic text of each symbol."""
+    differences: Callable[[P, P], Sequence[str]] | None = None
+    """What of a program another one has otherwise, which was compiled of the IR that it may be of."""

@@ -123,9 +123,22 @@ def _of_ir(given: Input, verification: Verification[Any], ir: ModuleInput) -> Pr
     if verification.of_other_ir is None:
         return replace(proof, result="left out", left_out=f"the target {given.target.name} cannot tell")
     others = verification.of_other_ir(given.program, symbol_texts(ir.module))
+    if others:
+        message = f"{given.path} has other IR than {ir.path}: {', '.join(others)}"
+        return replace(proof, result="fails", failure=Diagnostic(message))
+    return proof if verification.differences is None else _made_anew(proof, given, verification, ir)
+
+
+def _made_anew(proof: Proof, given: Input, verification: Verification[Any], ir: ModuleInput) -> Proof:
+    """Whether the IR makes this program, whatever its digests say."""
+    assert verification.differences is not None, "who asks has looked"
+    assert given.level == "program", "who reads IR has looked"
+    with naming(ir.path):
+        anew = verification.compile(ir.module, given.program.name)
+    others = verification.differences(given.program, anew)
     if not others:
-        return proof
-    message = f"{given.path} has other IR than {ir.path}: {', '.join(others)}"
+        return replace(proof, proves=f"{ir.path} makes this program again")
+    message = f"{given.path} is not what {ir.path} makes: {', '.join(others)}"
     return replace(proof, result="fails", failure=Diagnostic(message))
 
 

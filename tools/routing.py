@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..backends.routing import Routing, parse_routing, routing_of
 from ..backends.targets import AnyTarget, TimeOptions
 from .options import TimingOptions
@@ -20,7 +22,7 @@ def routing(text: str | None, target: AnyTarget) -> Routing | None:
     if not target.has_experts:
         raise InputError(f"the target {target.name} times no choice of experts{HELP_MARK}leave out --experts")
     try:
-        return routing_of(text) or parse_routing(_read(text))
+        return routing_of(text) or replace(parse_routing(_read(text)), source=text)
     except ValueError as error:
         raise InputError(f"--experts {text}: {error}{WAY_OUT}") from None
 

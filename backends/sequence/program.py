@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import types
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ...dialects.sequence_machine import H100, SequenceMachine
 from ...dialects.sizes import exact_bytes_text
+from ..digests import Digests
 from ..json_text import json_text
 from ..targets import TargetError
+from ..verification import StaticCheck
 from .work import Phase, StepWork
 
 T = TypeVar("T")
@@ -30,6 +32,8 @@ class Program:
     work: StepWork
     machine: SequenceMachine
     steps: int = 1
+    digests: Digests | None = field(default=None, compare=False, repr=False)
+    """Of the program as it was made, whatever has been done to it since."""
 
     @property
     def name(self) -> str:
@@ -43,16 +47,39 @@ def check_program(program: Program) -> Program:
     Raises: TargetError for one made for other sockets, for a type that the machine does not multiply, and for
         weights and caches that its memory does not hold.
     """
+    for check in CHECKS:
+        check.run(program)
+    return program
+
+
+def _check_form(program: Program) -> None:
+    work = program.work
+    if not all(0 <= number < len(work.kernels) for number in work.calls):
+        raise TargetError(f"a call of one of {len(work.kernels)} kernels that is not there")
+    for kernel in work.kernels:
+        if not kernel.phases or any(times < 1 for _, times in kernel.phases):
+            raise TargetError(f"@{kernel.name} has phases that do not run")
+
+
+def _check_sockets(program: Program) -> None:
     work, machine = program.work, program.machine
     if work.sockets != machine.sockets:
         raise TargetError(f"{work.name} is for {work.sockets} sockets, the machine has {machine.sockets}")
+
+
+def _check_memory(program: Program) -> None:
+    work, machine = program.work, program.machine
     if work.memory_bytes > machine.memory_bytes:
         needed, there = exact_bytes_text(work.memory_bytes), exact_bytes_text(machine.memory_bytes)
         raise TargetError(
             f"{work.name} has {needed} of weights and caches on each socket, its memory holds {there}",
             way_out="give more sockets, or a smaller context",
         )
-    for phase in _phases(work):
+
+
+def _check_types(program: Program) -> None:
+    machine = program.machine
+    for phase in _phases(program.work):
         for product in (*phase.products, *(read.product for read in phase.cache_reads)):
             if not machine.peak(product.element_type):
                 has = ", ".join(name for name in ("bf16", "f32", "fp8", "fp4") if machine.peak(name))
@@ -60,7 +87,15 @@ def check_program(program: Program) -> Program:
                     f"@{phase.name} multiplies {product.element_type}, the machine multiplies {has}",
                     way_out=f"give a machine with {product.element_type}_flops, or other weights",
                 )
-    return program
+
+
+CHECKS = (
+    StaticCheck("form", "each call is of a kernel that is there, each phase runs", _check_form),
+    StaticCheck("sockets", "it is for as many sockets as the machine has", _check_sockets),
+    StaticCheck("memory", "the weights and caches of a socket fit its memory", _check_memory),
+    StaticCheck("types", "the machine multiplies each type that a kernel multiplies", _check_types),
+)
+"""What is certain of a program before it is timed."""
 
 
 def _phases(work: StepWork) -> Iterator[Phase]:
@@ -71,11 +106,20 @@ def dump_program(program: Program) -> str:
     """A program as JSON; of the machine what differs from one H100."""
     machine = dict(program.machine.items() - dict(H100.items()).items())
     body = {"format": FORMAT, "version": VERSION, "machine": machine, "work": asdict(program.work)}
-    return json_text(body) + "\n"
+    ties = {} if program.digests is None else {"digests": asdict(program.digests)}
+    return json_text(body | ties) + "\n"
 
 
 def load_program(data: bytes) -> Program:
     """The program that was saved.
+
+    Raises: TargetError for what is none, and for one that its machine cannot run.
+    """
+    return check_program(load_unchecked(data))
+
+
+def load_unchecked(data: bytes) -> Program:
+    """The program that was saved, of which nothing is known but its form.
 
     Raises: TargetError for what is none.
     """
@@ -84,20 +128,11 @@ def load_program(data: bytes) -> Program:
         if body.get("version") != VERSION:
             raise TargetError(f"it is of version {body.get('version')!r}, known is {VERSION}")
         machine = H100.with_values(_decoded(body.get("machine"), dict[str, int], "machine"))
-        work = _checked(_decoded(body.get("work"), StepWork, "work"))
+        work = _decoded(body.get("work"), StepWork, "work")
+        digests = _decoded(body["digests"], Digests, "digests") if "digests" in body else None
     except (ValueError, RecursionError) as error:
         raise TargetError(f"it is no program of this form: {error}") from None
-    return check_program(Program(work, machine))
-
-
-def _checked(work: StepWork) -> StepWork:
-    """Raises: ValueError for numbers that no step has."""
-    if not all(0 <= number < len(work.kernels) for number in work.calls):
-        raise ValueError(f"a call of one of {len(work.kernels)} kernels that is not there")
-    for kernel in work.kernels:
-        if not kernel.phases or any(times < 1 for _, times in kernel.phases):
-            raise ValueError(f"@{kernel.name} has phases that do not run")
-    return work
+    return Program(work, machine, digests=digests)
 
 
 @cache
@@ -118,10 +153,12 @@ def _decoded(value: Any, kind: Any, what: str) -> Any:
         return kind(**{name: _decoded(one, hints[name], f"{what}.{name}") for name, one in value.items()})
     if get_origin(kind) is tuple:
         return _decoded_row(value, get_args(kind), what)
-    if get_origin(kind) is dict:
+    if get_origin(kind) in (dict, Mapping):
         if not isinstance(value, dict):
             raise ValueError(f"{what} is no table")
         return {name: _decoded(one, get_args(kind)[1], f"{what}.{name}") for name, one in value.items()}
+    if get_origin(kind) is types.UnionType:
+        return None if value is None else _decoded(value, get_args(kind)[0], what)
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise ValueError(f"{what} is {value!r}; known are {', '.join(get_args(kind))}")

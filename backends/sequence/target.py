@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ...dialects.sequence import sequence_machine_of, set_sequence_machine
 from ...dialects.sequence_machine import SequenceMachine
 from ...dialects.vocabulary import IrLevel
 from ..targets import Choice, Target, TargetError
+from ..verification import StaticCheck, Verification
 
 if TYPE_CHECKING:
     from .program import Program
@@ -58,10 +59,22 @@ def _late(module: str, name: str) -> Callable[..., Any]:
 
 
 def _compile(module: ModuleOp, name: str) -> Program:
-    from .facts import step_work
-    from .program import Program, check_program
+    from .program import check_program
 
-    return check_program(Program(step_work(module, name), sequence_machine_of(module)))
+    return check_program(_compile_unchecked(module, name))
+
+
+def _compile_unchecked(module: ModuleOp, name: str) -> Program:
+    from .facts import step_work
+    from .program import Program
+
+    return Program(step_work(module, name), sequence_machine_of(module))
+
+
+def _static_checks() -> Sequence[StaticCheck[Program]]:
+    from .program import CHECKS
+
+    return CHECKS
 
 
 def _recognises(text: str) -> bool:
@@ -81,6 +94,15 @@ SEQUENCE_TARGET = Target[SequenceMachine, "Program"](
     dump=_late("program", "dump_program"),
     recognises=_recognises,
     load=_late("program", "load_program"),
+    tied=_late("digests", "tied"),
+    provenance=_late("digests", "provenance"),
+    verification=Verification(
+        _static_checks,
+        _compile_unchecked,
+        _late("program", "load_unchecked"),
+        _late("digests", "of_other_ir"),
+        _late("digests", "differences"),
+    ),
     has_trace=True,
     whole_machines=True,
     default_level=0,

@@ -6,12 +6,12 @@ of commands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...dialects.machine import Machine
 from ...dialects.stored_formats import StoredPart
 from ...dialects.vocabulary import TIERS
+from ..digests import Digests
 from ..parts import Part
 from ..tensors import TensorSpec, whole_spec
 from .kernel import Kernel
@@ -134,24 +134,6 @@ class Observe:
 
 
 Command = LoadProgram | LoadArguments | Execute | Observe
-
-
-@dataclass(frozen=True)
-class KernelDigests:
-    """Of a kernel as it was emitted, and of the IR that it was emitted from."""
-
-    program: str
-    ir: str | None = None
-    """Of the generic text of its `dataflow.kernel`, without locations; None where there was no IR."""
-
-
-@dataclass(frozen=True)
-class Digests:
-    """Of a program as it was emitted; `digests.py` makes them and holds programs against them."""
-
-    kernels: Mapping[str, KernelDigests]
-    rest: str
-    """Of all but what is in the kernels: which there are belongs to it."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ class Selections:
             rule.check(len(self.made))
             counts = tuple(self._count(number, rule, routing is None) for number in range(len(self.made)))
         except ValueError as error:
-            raise ExecutionError(f"experts: {error}") from None
+            what = f"experts of {rule.source}" if rule.source else "experts"
+            raise ExecutionError(f"{what}: {error}") from None
         return Experts(self, str(rule), counts)
 
     def _count(self, number: int, rule: Routing, is_default: bool) -> int:

@@ -9,13 +9,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from ..digests import Digests
 from ..json_text import json_text
 from .digests import digests_of
 from .documents import decode, encode
 from .errors import ProgramError
 from .names import told_apart
 from .old_forms import modernise
-from .program import VERSION, Digests, Program
+from .program import VERSION, Program
 
 FORMAT = "kl-program"
 """Says what a document is."""

@@ -7,13 +7,14 @@ from xdsl.ir import SSAValue
 from ...dialects.kernel import CallOp, FuncOp, ScheduleOp, stacked_places
 from ...dialects.nn import ObserveOp
 from .call_arguments import taken_by
+from .effort import Effort
 from .run_memory import ConflictFinder, kernel_uses
 
 
 class Calls:
     """The calls of a schedule, in launch order, and what is needed to compare them."""
 
-    def __init__(self, schedule: ScheduleOp, kernels: dict[str, FuncOp]):
+    def __init__(self, schedule: ScheduleOp, kernels: dict[str, FuncOp], effort: Effort | None = None):
         self.kernels = kernels
         self.all: list[CallOp] = []
         self.observed: dict[int, ObserveOp] = {}
@@ -30,6 +31,8 @@ class Calls:
         self.names = [call.callee.string_value() for call in self.all]
         self.uses = {name: kernel_uses(kernels[name]) for name in set(self.names)}
         self.conflicts = ConflictFinder()
+        self.effort = effort or Effort()
+        self.effort.operands += sum(map(len, self.taken.values()))
         self.parts = stacked_places(schedule.body.block.ops)
         self.last_reads = [max(map(self._reader_at, call.res), default=-1) for call in self.all]
         """Per call: the position of the last call that reads a result of it; behind all for other readers."""

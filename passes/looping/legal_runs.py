@@ -17,6 +17,7 @@ from ..memory.layout import gap_in_stack
 from .call_arguments import Gathered, describe
 from .call_patterns import Ends, Repeat, rounds_from
 from .calls import Calls
+from .horizons import write_horizons
 from .run_scan import Refusal, Run, RunScan
 from .run_tails import possible_ends, tail_refusal
 
@@ -61,20 +62,42 @@ class LegalRuns:
         self._refused: list[tuple[Repeat, Refusal]] = []
         self._cut_tails: dict[tuple[int, int], Refusal] = {}
         """By start and period: why no round follows that is cut short. It is news where a run ends there."""
+        self._horizons = write_horizons(calls)
+        self._widest = max((end - start for start, end in enumerate(self._horizons)), default=0)
+        """Calls of the longest run that the horizons leave."""
         self.ends: dict[int, list[list[int]]] = {}
         """Per period that has been refused somewhere, for each call: where runs from there may end."""
         self.gathers = cache(self._gathers)
 
     def refuse_some(self, repeats: Sequence[Repeat], bars: Collection[Bar]) -> bool:
         """Whether some of the repeats cannot be loops; `ends` says more than before then."""
-        illegal = [r.period for r in repeats if not self._is_legal(r) or self._is_barred(r, r.end, bars)]
+        illegal = [r for r in repeats if not self._is_legal(r) or self._is_barred(r, r.end, bars)]
         misfits = [] if illegal else [repeat for repeat in repeats if not self._fits(repeat)]
-        for period in (*illegal, *(repeat.period for repeat in misfits)):
-            self._know(period)
+        refused = [*illegal, *misfits]
+        for repeat in refused:
+            self._know(repeat.period)
         for repeat in misfits:
             ends = self.ends[repeat.period]
             ends[repeat.start] = self._allowed(repeat, ends[repeat.start])
-        return bool(illegal or misfits)
+        if refused and self._calls.effort.is_over:
+            self._end_search(repeats, refused)
+        return bool(refused)
+
+    def _end_search(self, repeats: Sequence[Repeat], refused: Sequence[Repeat]) -> None:
+        """Of periods that are not known, or that have misfits, only the runs remain that are chosen now."""
+        kept, doubtful = [r for r in repeats if r not in refused], {r.period for r in refused}
+        for period in range(1, self._rules.max_period + 1):
+            if period in doubtful or period not in self.ends:
+                self.ends[period] = self._no_ends()
+                for repeat in kept:
+                    if repeat.period == period:
+                        self.ends[period][repeat.start] = [repeat.end]
+        at = min(repeat.start for repeat in refused)
+        whole, reason = Repeat(at, 1, len(self._calls.all) - at), self._calls.effort.reason
+        self._refused.append((whole, Refusal(self._calls.all[at], reason)))
+
+    def _no_ends(self) -> list[list[int]]:
+        return [[] for _ in self._calls.all]
 
     def ends_under(self, bars: Collection[Bar]) -> Ends:
         """`ends` without those that bars are against."""
@@ -187,12 +210,16 @@ class LegalRuns:
         )
 
     def _know(self, period: int) -> None:
-        """Find all legal runs of a period."""
+        """Find all legal runs of a period; periods for which the horizons leave no room have none."""
+        starts = range(len(self._calls.names))
         if period not in self.ends:
-            starts = range(len(self._calls.names))
             self.ends[period] = [self._ends_from(start, period) for start in starts]
+        for longer in range(self._widest // 2 + 1, self._rules.max_period + 1):
+            self.ends.setdefault(longer, self._no_ends())
 
     def _ends_from(self, start: int, period: int) -> list[int]:
+        if self._horizons[start] < start + 2 * period or self._calls.effort.is_over:
+            return []
         if rounds_from(self._calls.names, start, period) < 2 or self._excluded(start, period) is not None:
             return []
         least = start + self._rules.min_count * period

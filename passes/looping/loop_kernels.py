@@ -27,6 +27,7 @@ from ..knobs import Knob
 from .call_arguments import Gathered
 from .call_runs import LoopPlan, plan_loops
 from .calls import Calls
+from .effort import Effort
 from .legal_runs import LoopRules, gathered_parts
 from .looped_kernel import LoopedKernel, LoopFitter
 from .run_scan import Run
@@ -158,7 +159,7 @@ class LoopRuns(RewritePattern):
         if not all(callee in self.kernels for callee in _callees(op)):
             return  # the kernels are of a lower level
         self.stacked |= {root_of(part) for part in _stacked_parts(op)}
-        fitter = LoopFitter(self.kernels, None if self.options.unbounded else machine_of(op))
+        fitter = LoopFitter(self.kernels, None if self.options.unbounded else machine_of(op), Effort())
         plan = self._plan(op, fitter)
         for refusal in plan.refusals:
             add_remark(refusal.call, refusal.message)
@@ -176,7 +177,7 @@ class LoopRuns(RewritePattern):
         large = ((name, fitter.too_large(self.kernels[name])) for name in called if called[name] > 1)
         excluded = {name: reason for name, reason in large if reason is not None} | self.excluded
         rules = LoopRules(options.min_count, options.max_period, excluded, fitter.objection, self.stacked)
-        plan = plan_loops(Calls(schedule, self.kernels), rules)
+        plan = plan_loops(Calls(schedule, self.kernels, fitter.effort), rules)
         self.stacked |= {
             root_of(part) for run in plan.runs for parts in gathered_parts(run) for part in parts
         }

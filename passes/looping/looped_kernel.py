@@ -14,6 +14,7 @@ from ...dialects.tensors import slice_type, stack_type
 from ..units.traffic import shortage, too_large, too_many
 from .bodies import inline_body
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
+from .effort import Effort
 from .level_arguments import Handed, LevelArgument, Source, outside, source_of
 from .nests import Item, Nest, Phase, first_uses
 from .run_loops import RunLoops, flat_loops, nested_loops, tail_results
@@ -167,6 +168,8 @@ class LoopFitter:
     kernels: Mapping[str, FuncOp]
     machine: Machine | None
     """None for one that holds any kernel."""
+    effort: Effort = field(default_factory=Effort)
+    """Of the search; once it is over, nothing new is asked."""
     _troubles: dict[Hashable, str | None] = field(default_factory=dict[Hashable, str | None])
     _longest_tails: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
     """By likeness of the rounds: with how long a tail flat loops fit, and so with a shorter one."""
@@ -224,7 +227,11 @@ class LoopFitter:
         for crowd, stages in self._crowds.items():
             if crowd <= whole:
                 return too_many(stages, machine, "they" if crowd == whole else "some of them")
-        short = shortage(build_looped_kernel(run, kernels, loops).func, machine)
+        if self.effort.is_over:
+            return self.effort.reason
+        func = build_looped_kernel(run, kernels, loops).func
+        self.effort.try_operations(sum(1 for _ in func.walk()))
+        short = shortage(func, machine)
         once = len(whole) == len(kernels) and not run.tail  # any loop with these has as many stages
         if once and short is not None and short.stages is not None:
             self._crowds[whole] = short.stages

@@ -7,10 +7,10 @@ append for reads, but not an append for another one.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations_with_replacement
+from itertools import product
 from math import prod
 from typing import TypeAlias
 
@@ -132,12 +132,12 @@ class ConflictFinder:
         """The conflicts between uses of one memory in so many rounds, given in program order in a round."""
         if not any(use.access.writes for use in uses):
             return
-        numbered = [(self._kind(use.access), use) for use in uses]
-        for (kind, one), (other_kind, other) in combinations_with_replacement(numbered, 2):
+        for one, other in _telling_pairs(uses):
             base, end = min(one.first, other.first), min(rounds, max(one.end, other.end))
             apart = other.access.start - one.access.start
             alike = one.argument == other.argument, one is other
-            key = kind, one.first - base, other_kind, other.first - base, apart, *alike, end - base
+            kinds = self._kind(one.access), self._kind(other.access)
+            key = *kinds, one.first - base, other.first - base, apart, *alike, end - base
             if key not in self._known:
                 self._known[key] = _first_conflict(one, other, end)
             least, found = self._known[key]
@@ -149,6 +149,21 @@ class ConflictFinder:
     def _kind(self, access: Access) -> int:
         """A number of all accesses that differ only in where they begin."""
         return self._kinds.setdefault(replace(access, start=0), len(self._kinds))
+
+
+def _telling_pairs(uses: Sequence[RunUse]) -> Iterator[tuple[RunUse, RunUse]]:
+    """Pairs of uses, in program order, that are the first of all pairs like them; each use with itself first.
+
+    Uses that differ only in the operand are alike, so that what many calls do again is looked at once.
+    """
+    rows: dict[Hashable, list[int]] = {}
+    for number, use in enumerate(uses):
+        rows.setdefault((use.argument, use.access, use.first), []).append(number)
+    yield from ((uses[row[0]], uses[row[0]]) for row in rows.values())
+    for row, others in product(rows.values(), repeat=2):
+        behind = bisect_right(others, row[0])
+        if behind < len(others):
+            yield uses[row[0]], uses[others[behind]]
 
 
 def _first_conflict(one: RunUse, other: RunUse, rounds: int) -> _Ways:

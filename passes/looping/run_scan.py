@@ -108,22 +108,21 @@ class RunScan:
             return
         lost: Refusal | None = None
         while self.rounds < limit:
-            operands = list(self._operands(self.rounds))
+            operands = self._looked_at()
             if (refusal := self._next_refusal(operands)) is not None:
                 self.refusals.append(refusal)
                 break
             self._take(operands)
             if self.rounds > 1 and (lost := self._lost_result()) is None:
                 self.counts.append(self.rounds)
-        if self.rounds > 1 and lost is not None:
-            self.refusals.append(lost)
+        self.refusals += [lost] if self.rounds > 1 and lost is not None else []
 
     def cut_short(self) -> tuple[int, Refusal | None]:
         """How many calls of the round behind those taken may follow, not all; and what is against more."""
         behind, names = self.start + self.rounds * self.period, self.calls.names
         pairs = zip(names[behind : behind + self.period - 1], names[self.start :], strict=False)
         limit, why = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)), None
-        operands = [entry for entry in self._operands(self.rounds) if self._window.place(entry[0])[1] < limit]
+        operands = [entry for entry in self._looked_at() if self._window.place(entry[0])[1] < limit]
         for refusal in (self._host_read(), self._misfit(operands), self._conflict_cut_short(limit)):
             if refusal is not None and (phase := self._window.place(refusal.call)[1]) < limit:
                 limit, why = phase, refusal
@@ -170,6 +169,12 @@ class RunScan:
         for call in self._round(round):
             for number, operand in enumerate(self._window.operands(call)):
                 yield call, number, operand
+
+    def _looked_at(self) -> list[tuple[CallOp, int, Operand]]:
+        """The operands of the next round, at which the search looks."""
+        operands = list(self._operands(self.rounds))
+        self.calls.effort.spent += len(operands)
+        return operands
 
     def _take(self, operands: list[tuple[CallOp, int, Operand]]) -> None:
         if self.rounds == 0:
@@ -276,7 +281,8 @@ class RunScan:
             for use in self.calls.uses[name]:
                 type_, argument = inputs[use.argument], self._arguments[at + use.argument]
                 assert isinstance(type_, MemRefType), "it is a use of memory"
-                calls = self.calls.all[self.start + phase :: self.period][: rounds + (phase < tail)]
+                begin, count = self.start + phase, rounds + (phase < tail)
+                calls = self.calls.all[begin : begin + count * self.period : self.period]
                 values = [call.arguments[use.argument] for call in calls]
                 where = None if use.position is None else self._arguments[at + use.position]
                 for root, named in run_uses(at + use.argument, argument, values, type_, self.calls.parts):
@@ -288,9 +294,7 @@ class RunScan:
         """No two uses of memory, one of them a write, that a loop would not keep in order."""
         rounds = (0, 1) if self.rounds == 1 else (self.rounds,)
         found = next((self._conflicts[round] for round in rounds if round in self._conflicts), None)
-        if found is None:
-            return None
-        return self._refusal_of(found, operands if found.round else self._operands(0))
+        return found and self._refusal_of(found, operands if found.round else self._operands(0))
 
     def _refusal_of(self, found: RunConflict, entries: Iterable[tuple[CallOp, int, Operand]]) -> Refusal:
         """The refusal of a conflict, given the operands of its round."""

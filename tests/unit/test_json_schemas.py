@@ -203,10 +203,10 @@ def test_what_is_not_finite_is_null(capsys: Capture):
 
 
 MAY_DUMP = {
+    "backends/digests.py": "a hash",
     "backends/json_text.py": "all that is written",
     "backends/routing.py": "a message",
     "backends/safetensors.py": "checks and messages",
-    "backends/sn40l/digests.py": "a hash",
     "backends/sn40l/documents.py": "a message",
     "explore/scenarios/document.py": "a copy",
     "explore/store.py": "the space of a study, whose numbers are finite",

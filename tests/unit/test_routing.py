@@ -189,6 +189,23 @@ def test_what_cannot_be_is_refused(network: Any, given: tuple[Any, ...], message
     assert info.value.message == f"experts: {message}"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[99]", "selection 0: 99 distinct experts; 2 rows choosing 2 of 8 experts have 2 to 4"),
+        ("[[0, 99]]", "selection 0: expert 99 is outside 0 to 7"),
+        ("[2, 2, 2, 2, 2]", "5 entries are given, a call chooses experts 3 times"),
+    ],
+)
+def test_what_a_file_says_and_cannot_be_is_refused_with_its_name(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "chosen.json"
+    path.write_text(text)
+    assert main(timed("--experts", str(path))) == 1
+    assert f"experts of {path}: {message}" in capsys.readouterr().err
+
+
 def test_a_program_without_experts_has_none_to_choose(decoder: Any) -> None:
     with pytest.raises(ExecutionError, match="no load reads by index"):
         time_step(decoder(), {"position": 0}, routing=Routing("best"))
