@@ -72,5 +72,6 @@ CPU_TARGET = Target[CpuMachine, "Program"](
     recognises=_recognises,
     load=_late("program", "load_program"),
     run=_late("execution", "start_run"),
+    time_together=_late("timing", "time_together"),
     objection=objection,
 )
