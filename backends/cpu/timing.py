@@ -52,14 +52,16 @@ LEGEND = (
 
 
 @dataclass(frozen=True)
-class _Measurement:
+class Measurement:
     """A program in memory at a position, ready to be called again and again."""
 
     program: Program
     position: int
+    """Of the first step of a call."""
 
     @cached_property
     def signature(self) -> Signature:
+        """What the program takes and keeps."""
         return signature_of(self.program)
 
     @cached_property
@@ -81,6 +83,11 @@ class _Measurement:
             if state.dtype.kind not in "iub":
                 state[...] = np.resize(block, state.shape).astype(state.dtype)
         return executor
+
+    @property
+    def kernel_calls(self) -> int:
+        """Calls of kernels in one of the program."""
+        return sum(isinstance(op, CallOp) for op in self.program.schedule.body.block.ops)
 
     def prepare(self) -> None:
         """Load the program, and call it until it runs as it will go on to.
@@ -130,7 +137,7 @@ def time_together(
     Raises: TargetError as `time_program` does.
     """
     measurements = [
-        _Measurement(*pair) for pair in zip(programs, map(_position, programs, options), strict=True)
+        Measurement(*pair) for pair in zip(programs, map(_position, programs, options), strict=True)
     ]
     for one in measurements:
         one.prepare()
@@ -184,9 +191,8 @@ def _position(program: Program, options: TimeOptions) -> int:
     return position
 
 
-def _timing(one: _Measurement, measured: Measured) -> Timing:
+def _timing(one: Measurement, measured: Measured) -> Timing:
     program, seconds = one.program, measured.median
-    calls = sum(isinstance(op, CallOp) for op in program.schedule.body.block.ops)
     tokens = next((spec.shape[0] for spec in one.signature.inputs.values() if spec.shape), 1) * program.steps
     whole = Measured(tuple(one.whole_step() for _ in range(FEWEST_CALLS)))
     low, high = measured.percentile(0.1), measured.percentile(0.9)
@@ -203,7 +209,7 @@ def _timing(one: _Measurement, measured: Measured) -> Timing:
         seconds,
         steps=program.steps,
         tokens=tokens,
-        kernel_calls=calls,
+        kernel_calls=one.kernel_calls,
         conditions=_conditions(program),
         legend=LEGEND,
         rows=tuple(rows),
