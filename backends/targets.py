@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import ExpertSharding, Granularity, IrLevel, Orchestration
-from .calibration import Calibration, MeasuredStep
+from .calibration import Calibration, MeasuredMachine, MeasuredStep
 from .floorplans import Floorplan, NetworkLoads
 from .intervals import Intervals
 from .measured import Measured
@@ -217,10 +217,6 @@ class MemoryMap:
     """More tables, of what each memory holds in all."""
 
 
-def _terms(machine: Parameters) -> Mapping[str, int]:
-    return dict(machine.items())
-
-
 @dataclass(frozen=True)
 class Target(Generic[M, P]):
     """A machine to compile for; all that it raises for what the user gives it is a TargetError."""
@@ -266,10 +262,12 @@ class Target(Generic[M, P]):
     """What searches can make small, by name; `latency` is one of them."""
     slacks: Callable[[P], Mapping[str, float]] = lambda program: {}
     """What a program uses of a resource minus what there is, by the resource."""
-    terms: Callable[[M], Mapping[str, int]] = _terms
+    terms: Callable[[M], Mapping[str, int]] = lambda machine: dict(machine.items())
     """What expressions over a machine may name."""
     calibrate: Callable[[M, Sequence[MeasuredStep]], Calibration] | None = None
     """Fit constants of a machine to measured steps, where that can be."""
+    measure: Callable[[Progress], MeasuredMachine] | None = None
+    """Measure the machine itself, where it is this computer."""
     time_together: Callable[[Sequence[P], Sequence[TimeOptions], Progress], Sequence[Timing]] | None = None
     """Measure a call of several programs in turn, round by round; None where time is modelled."""
     objection: Callable[[Choice], TargetError | None] = lambda choice: None

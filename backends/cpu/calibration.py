@@ -19,7 +19,6 @@ from .source import Source
 
 READ_BYTES = 1 << 30
 """Of the buffer that is read: more than caches that one process gets a part of hold for long."""
-READS = 5
 BARRIERS = 10_000
 CALLS = 2_000
 ROUNDS = 5
@@ -63,34 +62,32 @@ class Probes:
         if error := self._library.kl_open(threads):
             raise TargetError(f"{threads} threads cannot be started: {os.strerror(error)}")
 
-    def read_bandwidth(self, size: int = READ_BYTES, reads: int = 1) -> float:
-        """Bytes a second of reading a buffer of so many bytes, so often."""
-        if self._buffer.nbytes != size:
-            self.__dict__["_buffer"] = np.ones(size // 8, np.uint64)
+    def read_bandwidth(self, reads: int = 1) -> float:
+        """Bytes a second of reading the buffer so often."""
         sums = np.zeros(8 * self.threads, np.uint64)
         words, passes = ctypes.c_long(len(self._buffer)), ctypes.c_long(reads)
         arguments = [self._buffer.ctypes.data, *map(ctypes.addressof, (words, passes)), sums.ctypes.data]
-        return size * reads / self._seconds("kl_probe_read", arguments)
+        return self._buffer.nbytes * reads / self._seconds("kl_probe_read", arguments)
 
-    def call_seconds(self, calls: int = CALLS) -> float:
+    def call_seconds(self) -> float:
         """Seconds of a call that does nothing."""
         none = ctypes.c_long(0)
         pointers = (ctypes.c_void_p * 1)(ctypes.addressof(none))
         call = self._function("kl_probe_barriers")
         start = perf_counter()
-        for _ in range(calls):
+        for _ in range(CALLS):
             call(pointers)
-        return (perf_counter() - start) / calls
+        return (perf_counter() - start) / CALLS
 
-    def barrier_seconds(self, barriers: int = BARRIERS) -> float:
+    def barrier_seconds(self) -> float:
         """Seconds of a barrier."""
-        count = ctypes.c_long(barriers)
-        return self._seconds("kl_probe_barriers", [ctypes.addressof(count)]) / barriers
+        count = ctypes.c_long(BARRIERS)
+        return self._seconds("kl_probe_barriers", [ctypes.addressof(count)]) / BARRIERS
 
-    def product_flops(self, rows: int, *, is_bf16: bool, seconds: float = PRODUCT_SECONDS) -> float:
+    def product_flops(self, rows: int, *, is_bf16: bool) -> float:
         """FLOP/s of products of so many rows with a matrix in cache, of all threads together."""
         passes, spent = 1, 0.0
-        while (spent := self._products(rows, passes, is_bf16=is_bf16)) < seconds:
+        while (spent := self._products(rows, passes, is_bf16=is_bf16)) < PRODUCT_SECONDS:
             passes *= 2
         return 2 * rows * SIDE**2 * passes * self.threads / spent
 
@@ -109,7 +106,8 @@ class Probes:
 
     @cached_property
     def _buffer(self) -> Array:
-        return np.ones(READ_BYTES // 8, np.uint64)
+        """Of `READ_BYTES`, or an eighth of the memory where that is less."""
+        return np.ones(min(READ_BYTES, memory_bytes() // 8) // 8, np.uint64)
 
     def _function(self, name: str) -> ctypes._NamedFuncPointer:  # pyright: ignore[reportPrivateUsage]
         function = getattr(self._library, name)
@@ -124,20 +122,25 @@ class Probes:
         return perf_counter() - start
 
 
-def measured_rates(threads: int, *, size: int = READ_BYTES) -> Rates:
+def memory_bytes() -> int:
+    """The memory that the system says there is."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def measured_rates(threads: int) -> Rates:
     """Measure all of it, each several times; the medians count.
 
     Raises: TargetError as `Probes` does.
     """
     probes = Probes(threads)
-    probes.read_bandwidth(size)  # the system maps the buffer
+    probes.read_bandwidth()  # the system maps the buffer
 
     def of(probe: str, *arguments: int, **options: bool) -> float:
         return median(getattr(probes, probe)(*arguments, **options) for _ in range(ROUNDS))
 
     return Rates(
         threads,
-        of("read_bandwidth", size),
+        of("read_bandwidth"),
         of("call_seconds"),
         of("barrier_seconds"),
         of("product_flops", 1, is_bf16=True),

@@ -73,5 +73,6 @@ CPU_TARGET = Target[CpuMachine, "Program"](
     load=_late("program", "load_program"),
     run=_late("execution", "start_run"),
     time_together=_late("timing", "time_together"),
+    measure=_late("calibration_machine", "measured_machine"),
     objection=objection,
 )
