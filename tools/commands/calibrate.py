@@ -1,4 +1,4 @@
-"""`kl calibrate`: fit constants of a machine to measured steps, or measure this computer; write the machine."""
+"""`kl calibrate`: fit constants of a machine to measured steps, or measure this computer, and write it."""
 
 from __future__ import annotations
 
