@@ -283,15 +283,10 @@ def start_run(program: Program, options: RunOptions) -> ProgramRun:
     return ProgramRun(program, weights, options.seed)
 
 
-def room_of(program: Program) -> int | None:
-    """Positions that its caches have room for; None where there is no cache that can be too small."""
-    appends = (op for op in program.module.walk() if isinstance(op, CacheAppendOp) and op.ring is None)
-    return min((tensor_spec(op.cache.type).shape[2] for op in appends), default=None)
-
-
 def check_position(program: Program, last: int) -> None:
     """Raises: TargetError for a position that the caches have no room for."""
-    length = room_of(program)
+    appends = (op for op in program.module.walk() if isinstance(op, CacheAppendOp) and op.ring is None)
+    length = min((tensor_spec(op.cache.type).shape[2] for op in appends), default=None)
     if length is not None and last >= length:
         raise TargetError(
             f"position {last} is asked for; the caches of {program.name} have room for positions 0 to {length - 1}",

@@ -70,9 +70,9 @@ CPU_TARGET = Target[CpuMachine, "Program"](
     time=_late("timing", "time_program"),
     dump=_late("program", "dump_program"),
     recognises=_recognises,
-    load=_late("program", "load_program"),
-    run=_late("execution", "start_run"),
     time_together=_late("timing", "time_together"),
     measure=_late("calibration_machine", "measured_machine"),
+    load=_late("program", "load_program"),
+    run=_late("execution", "start_run"),
     objection=objection,
 )
