@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backends.tables import Table, share_text, time_text
-from ..backends.targets import TARGETS, Roofline
+from ..backends.targets import AnyTarget, Roofline
 from .comparison import Comparison, compared
 from .machine_files import Claim, find_machine
 from .options import ComparisonOptions
@@ -145,11 +145,20 @@ def compared_machines(options: ComparisonOptions) -> Machines:
 def _check_modelled(names: Sequence[str]) -> None:
     """Raises: InputError for a computer whose time is measured: it is in no table with modelled ones."""
     for name in names:
-        kind = name if name in TARGETS else find_machine(name).kind
-        if kind is not None and find_target(kind).time_together is not None:
+        target = _target_of(name)
+        if target is not None and target.time_together is not None:
             what = f"the time of {name} is measured on this computer, that of machines is modelled"
-            way_out = f"leave it out: `kl compare MODEL --target {kind}` measures the variants"
+            way_out = f"leave it out: `kl compare MODEL --target {target.name}` measures the variants"
             raise InputError(f"{what}; one table does not hold both{HELP_MARK}{way_out}")
+
+
+def _target_of(name: str) -> AnyTarget | None:
+    """The target of this name, or that of the machine of this name; None where the machine names none."""
+    try:
+        return find_target(name)
+    except InputError:
+        kind = find_machine(name).kind
+        return None if kind is None else find_target(kind)
 
 
 def _on(options: ComparisonOptions, name: str) -> Comparison:
