@@ -173,7 +173,7 @@ def main() -> None:
         return
     probes = Probes(arguments.threads)
     read = median(probes.read_bandwidth() for _ in range(6))
-    how = f"{arguments.threads} threads, {'fast' if arguments.fast else 'exact'}"
+    how = f"threads: {arguments.threads}, {'fast' if arguments.fast else 'exact'}"
     print(f"{how}, position {arguments.position}; a loop that only reads 1 GiB: {read / 1e9:.2f} GB/s")
     del probes
     tables = [measure(name, arguments, read) for name in arguments.models.split(",")]
