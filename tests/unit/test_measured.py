@@ -8,6 +8,10 @@ from math import comb
 import pytest
 
 from kl.backends.measured import FEWEST_FOR_INTERVAL, MISSES, Measured, median_interval
+from kl.backends.targets import Timing
+from kl.tools.commands.compare import speedup_text
+from kl.tools.comparison import slower_than
+from kl.tools.variants import VARIANTS, Timed
 
 
 @pytest.mark.parametrize("count", range(1, 60))
@@ -36,6 +40,29 @@ def test_what_is_slower_is_so_in_all_of_the_interval():
     assert Measured((1.1,) * 9).ratio(base).is_slower
     assert not Measured((0.9, 0.9, *(1.1,) * 7)).ratio(base).is_slower
     assert not Measured((1.1,) * 5).ratio(Measured((1.0,) * 5)).is_slower
+
+
+def timed(name: str, steps: int, *samples: float) -> Timed:
+    """A variant whose calls of so many steps took so long."""
+    timing = Timing(name, 0, samples[0], steps=steps, measured=Measured(samples) if samples[1:] else None)
+    return Timed(name, VARIANTS[name].choice, timing)
+
+
+def test_variants_are_held_against_one_another_by_step():
+    fused, stepped = timed("fused", 1, *(3.0,) * 6), timed("stepped", 8, *(12.0,) * 6)
+    ratio = stepped.ratio(fused)
+    assert ratio is not None
+    assert ratio.times == 2.0
+    assert speedup_text(stepped, [fused, stepped]) == "2.00x (2.00 to 2.00)"
+    assert fused.ratio(fused) is None
+    assert timed("looped", 1, 3.0).ratio(fused) is None
+
+
+def test_a_variant_is_slower_beyond_doubt():
+    fused, looped = timed("fused", 1, *(3.0,) * 6), timed("looped", 1, *(4.0,) * 6)
+    assert slower_than(looped, [fused, looped]) == (fused, 4 / 3)
+    doubtful = timed("looped", 1, 2.9, *(4.0,) * 5)
+    assert slower_than(doubtful, [fused, doubtful]) is None
 
 
 def test_percentiles_are_samples():
