@@ -215,7 +215,7 @@ def _ours(name: tuple[str, ...], modules: Mapping[tuple[str, ...], Path]) -> tup
     return name if name in modules else name[:-1] if name[:-1] in modules else None
 
 
-WORDS = {"cpu", "sequence"}
+WORDS = {"sequence", "cpu"}
 """Targets whose name is a word of English, and of Python, too."""
 
 
