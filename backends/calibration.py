@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,18 @@ class MeasuredStep:
     seconds: float
     group: str
     """What is held out together."""
+
+
+@dataclass(frozen=True)
+class MeasuredMachine:
+    """This computer as a machine of a class whose time is modelled."""
+
+    kind: str
+    """The name of that class."""
+    values: Mapping[str, int]
+    """All of its parameters."""
+    sources: Mapping[str, str]
+    """Where each comes from."""
 
 
 @dataclass(frozen=True)

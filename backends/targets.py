@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import ExpertSharding, Granularity, IrLevel, Orchestration
-from .calibration import Calibration, MeasuredStep
+from .calibration import Calibration, MeasuredMachine, MeasuredStep
 from .floorplans import Floorplan, NetworkLoads
 from .intervals import Intervals
+from .measured import Measured
 from .routing import Routing
 from .runs import Progress, Run, RunOptions
 from .tables import Table
@@ -173,6 +174,8 @@ class Timing:
     """More of the main numbers, in words, each with its name."""
     edited: tuple[str, ...] = ()
     """What of the program was edited since it was made; the tools fill it in."""
+    measured: Measured | None = None
+    """The calls that were measured; None where the time is modelled."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -211,14 +214,6 @@ class MemoryMap:
     tables: tuple[Table, ...]
     summary: tuple[Table, ...] = ()
     """More tables, of what each memory holds in all."""
-
-
-def _terms(machine: Parameters) -> Mapping[str, int]:
-    return dict(machine.items())
-
-
-def _latency() -> Mapping[str, Measure[Any, Any]]:
-    return {"latency": LATENCY}
 
 
 @dataclass(frozen=True)
@@ -264,14 +259,18 @@ class Target(Generic[M, P]):
     """Whether it can make traces, be it without details."""
     has_experts: bool = False
     """Whether what it times depends on how many experts are read."""
-    measures: Callable[[], Mapping[str, Measure[M, P]]] = _latency
+    measures: Callable[[], Mapping[str, Measure[M, P]]] = lambda: {"latency": LATENCY}
     """What searches can make small, by name; `latency` is one of them."""
     slacks: Callable[[P], Mapping[str, float]] = lambda program: {}
     """What a program uses of a resource minus what there is, by the resource."""
-    terms: Callable[[M], Mapping[str, int]] = _terms
+    terms: Callable[[M], Mapping[str, int]] = lambda machine: dict(machine.items())
     """What expressions over a machine may name."""
     calibrate: Callable[[M, Sequence[MeasuredStep]], Calibration] | None = None
     """Fit constants of a machine to measured steps, where that can be."""
+    measure: Callable[[Progress], MeasuredMachine] | None = None
+    """Measure the machine itself, where it is this computer."""
+    time_together: Callable[[Sequence[P], Sequence[TimeOptions], Progress], Sequence[Timing]] | None = None
+    """Measure a call of several programs in turn, round by round; None where time is modelled."""
     objection: Callable[[Choice], TargetError | None] = lambda choice: None
     """What of a choice has no meaning on such a machine."""
     whole_machines: bool = False

@@ -26,6 +26,7 @@ from .variants import (
     base_of,
     check_variants,
     fastest,
+    timed_together,
 )
 
 SHARED = (
@@ -47,6 +48,9 @@ SHARED = (
     "memory_bytes",
     "ledger_cycles",
     "ledger_seconds",
+    "threads",
+    "is_exact",
+    "measured",
 )
 """What the document of a variant has of that of `kl time`, as far as the target says it."""
 
@@ -112,7 +116,11 @@ def compared(
         what = f"{given.path} has its kernels already, which variants differ in"
         raise InputError(f"{what}{HELP_MARK}give a model, or IR at the nn level")
     usual = time_options(options.timing, given.target)
-    trial = Trial(compiler, given, lambda program: _timed(usual, program.steps), watcher=watcher)
+
+    def options_of(program: Any) -> TimeOptions:
+        return _timed(usual, program.steps)
+
+    trial = Trial(compiler, given, options_of, watcher=watcher)
     sharding = settled(compiler, given, usual).said.get("expert_sharding", "ffn")
     choices = {
         name: replace(_choice(options, variant.choice), expert_sharding=sharding)
@@ -123,7 +131,7 @@ def compared(
     results = attempt_all(
         partial(trial.attempt, name, choice, VARIANTS[name].level) for name, choice in choices.items()
     )
-    return Comparison(given, results)
+    return Comparison(given, timed_together(given, results, options_of))
 
 
 def _mapping(options: ComparisonOptions) -> MappingOptions:
@@ -158,6 +166,8 @@ def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]
     if isinstance(result, Refused):
         return {**head, "refused": result.reason, "diagnostic": asdict(result.diagnostic)}
     whole, slower = document(path, result.timing), slower_than(result, results)
+    first = next(one for one in results if isinstance(one, Timed))
+    measured = result.ratio(first)
     return {
         **head,
         "fastest": result is fastest(results),
@@ -166,12 +176,18 @@ def _document(path: str, result: Timed | Refused, results: list[Timed | Refused]
         "slower_than": None if slower is None else {"variant": slower[0].name, "times": slower[1]},
         "position": result.timing.position,
         **{name: whole[name] for name in SHARED if name in whole},
+        **({} if measured is None else {"measured_speedup": asdict(measured)}),
     }
 
 
 def slower_than(result: Timed, results: list[Timed | Refused]) -> tuple[Timed, float] | None:
-    """The variant that a slower one is built on, and how many times as long it takes."""
+    """The variant that a slower one is built on, and how many times as long it takes.
+
+    Of variants that were measured side by side one is slower where the interval of their ratio says so.
+    """
     base = base_of(result.name, results)
+    if base is not None and (ratio := result.ratio(base)) is not None:
+        return (base, 1 / ratio.times) if ratio.is_slower else None
     if base is None or result.step_seconds <= base.step_seconds * (1 + ROUNDING):
         return None
     return base, result.step_seconds / base.step_seconds

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backends.tables import Table, share_text, time_text
-from ..backends.targets import Roofline
+from ..backends.targets import AnyTarget, Roofline
 from .comparison import Comparison, compared
 from .machine_files import Claim, find_machine
 from .options import ComparisonOptions
+from .universe import find_target
 from .values import HELP_MARK, InputError
 from .variants import Refused, Timed
 
@@ -137,7 +138,27 @@ def compared_machines(options: ComparisonOptions) -> Machines:
     if options.machine.machine is not None or options.machine.target is not None:
         way_out = "leave out --machine and --target"
         raise InputError(f"--machines says which machines and of which class{HELP_MARK}{way_out}")
+    _check_modelled(names)
     return Machines(tuple(OnMachine(name, _on(options, name)) for name in names))
+
+
+def _check_modelled(names: Sequence[str]) -> None:
+    """Raises: InputError for a computer whose time is measured: it is in no table with modelled ones."""
+    for name in names:
+        target = _target_of(name)
+        if target is not None and target.time_together is not None:
+            what = f"the time of {name} is measured on this computer, that of machines is modelled"
+            way_out = f"leave it out: `kl compare MODEL --target {target.name}` measures the variants"
+            raise InputError(f"{what}; one table does not hold both{HELP_MARK}{way_out}")
+
+
+def _target_of(name: str) -> AnyTarget | None:
+    """The target of this name, or that of the machine of this name; None where the machine names none."""
+    try:
+        return find_target(name)
+    except InputError:
+        kind = find_machine(name).kind
+        return None if kind is None else find_target(kind)
 
 
 def _on(options: ComparisonOptions, name: str) -> Comparison:

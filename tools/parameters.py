@@ -1,4 +1,4 @@
-"""The parameters of a machine with where each comes from: published, derived, assumed, or fitted."""
+"""The parameters of a machine with where each comes from: published, derived, assumed, fitted or measured."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Any, Literal
 
 from ..backends.targets import Parameters
 
-Standing = Literal["published", "derived", "assumed", "fitted", "unknown"]
+Standing = Literal["published", "derived", "assumed", "fitted", "measured", "unknown"]
 """How sure a number is; the machine's source says it in its first word."""
-_STANDINGS: Mapping[str, Standing] = {"Derived": "derived", "Assumed": "assumed", "Fitted": "fitted"}
+_STANDINGS: Mapping[str, Standing] = {
+    "Derived": "derived",
+    "Assumed": "assumed",
+    "Fitted": "fitted",
+    "Measured": "measured",
+}
 
 
 @dataclass(frozen=True)

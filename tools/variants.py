@@ -12,6 +12,7 @@ from typing import Any
 
 from xdsl.utils.exceptions import DiagnosticException
 
+from ..backends.measured import Ratio
 from ..backends.tables import time_text
 from ..backends.targets import Choice, TargetError, TimeOptions, Timing
 from .compilation import Compiler, emit, time_program
@@ -20,6 +21,7 @@ from .inputs import Input, ModuleInput
 from .observer import LOOKS_AWAY as UNSEEN
 from .observer import Observer
 from .pipelines import Edit, Passes, join_passes
+from .terminal import progress
 from .values import HELP_MARK, InputError
 
 
@@ -82,11 +84,20 @@ class Timed:
     """The edits of the command line whose pass is not in the variant's pipeline."""
     default_level: int = 2
     """The level that its target takes where nothing is said."""
+    program: Any = None
+    """What was timed, where the target measures programs together."""
 
     @property
     def step_seconds(self) -> float:
         """Of one decode step."""
         return self.timing.seconds / self.timing.steps
+
+    def ratio(self, base: Timed) -> Ratio | None:
+        """How many times as fast as another variant it was measured side by side; None if it was not."""
+        mine, other = self.timing.measured, base.timing.measured
+        if self is base or mine is None or other is None or len(mine.samples) != len(other.samples):
+            return None
+        return mine.ratio(other, self.timing.steps / base.timing.steps)
 
 
 @dataclass(frozen=True)
@@ -157,8 +168,8 @@ class Trial:
                 return Refused(name, choice, _left(NOT_SINGLE, lowered.remarks), not self.quiet, level)
             self.watcher.built(name, given, program, timing)
             back, passes = lowered.taken_back, lowered.pipeline
-            usual = given.target.default_level
-            return Timed(name, lowered.choice, timing, level, back, passes, unmet, usual)
+            usual, kept = given.target.default_level, program if given.target.time_together else None
+            return Timed(name, lowered.choice, timing, level, back, passes, unmet, usual, kept)
         except (DiagnosticException, TargetError) as error:
             diagnostic = describe(error)
             assert diagnostic is not None, "both are about the input"
@@ -190,6 +201,22 @@ def attempt_all(attempts: Iterable[Callable[[], Timed | Refused]]) -> list[Timed
     for attempt in attempts:
         results.append(no_slower(attempt(), results))
     return results
+
+
+def timed_together(
+    given: ModuleInput, results: list[Timed | Refused], options: Callable[[Any], TimeOptions]
+) -> list[Timed | Refused]:
+    """The variants, measured once more in turn where their target measures: nothing favours one of them.
+
+    Raises: TargetError where a program cannot run.
+    """
+    together, timed = given.target.time_together, [one for one in results if isinstance(one, Timed)]
+    if together is None or len(timed) < 2:
+        return results
+    programs = [one.program for one in timed]
+    with progress(f"measuring {len(timed)} variants in turn") as advance:
+        timings = iter(together(programs, [*map(options, programs)], advance))
+    return [replace(one, timing=next(timings)) if isinstance(one, Timed) else one for one in results]
 
 
 def check_variants(compiler: Compiler, given: ModuleInput, choices: Iterable[Choice]) -> None:

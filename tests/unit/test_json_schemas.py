@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -153,6 +154,35 @@ def test_a_small_model_has_a_roofline(capsys: Capture, folder: Path):
     rate = 4 * document["hbm_bandwidth_bytes_per_second"] / sum(document["bytes"].values())
     assert document["roofline_tokens_per_second"] == rate
     assert document["roofline_share"] == document["tokens_per_second"] / rate
+
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
+)
+
+
+@needs_compiler
+def test_a_measured_machine_holds_to_the_schema(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
+    for name in ("SECONDS", "WARM_SECONDS"):
+        monkeypatch.setattr(f"kl.backends.cpu.timing.{name}", 0.0)
+    for name, value in (("READ_BYTES", 1 << 16), ("CALLS", 3), ("BARRIERS", 3), ("PRODUCT_SECONDS", 0.0)):
+        monkeypatch.setattr(f"kl.backends.cpu.calibration.{name}", value)
+    small = {"layers": 2, "hidden": 64, "heads": 4, "kv_heads": 2, "ffn": 128, "vocab": 256}
+    monkeypatch.setattr("kl.tools.calibration.here.SMOLLM", small)
+    document = check(capsys, "calibrate", "cpu", "-o", "here.toml")
+    assert document["output"] == "here.toml"
+
+
+@needs_compiler
+def test_what_is_measured_holds_to_the_schema(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
+    for name in ("SECONDS", "WARM_SECONDS"):
+        monkeypatch.setattr(f"kl.backends.cpu.timing.{name}", 0.0)
+    on_cpu = (TINY, "--target", "cpu", "--set", "threads=1")
+    timed = check(capsys, "time", *on_cpu)
+    assert timed["measured"]["median_seconds"] == timed["seconds"]
+    first, *others = check(capsys, "compare", *on_cpu)
+    assert "measured_speedup" not in first
+    assert all(("measured_speedup" in one) == ("refused" not in one) for one in others)
 
 
 def test_every_command_with_json_has_a_schema():

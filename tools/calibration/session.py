@@ -76,10 +76,16 @@ def calibrate(name: str, table: str) -> Session:
 def machine_text(session: Session) -> str:
     """The machine as a TOML file that stands alone."""
     sources = {one.name: one.source for one in session.base.parameters} | dict(session.changed)
+    head = f"{session.base.name}, calibrated by `kl calibrate`"
+    return toml_text(head, session.base.kind, dict(session.found.machine.items()), sources)
+
+
+def toml_text(head: str, kind: str, values: Mapping[str, int], sources: Mapping[str, str]) -> str:
+    """A machine of a class as TOML, with where each number comes from."""
     lines = [
-        f"# {session.base.name}, calibrated by `kl calibrate`.",
-        f'class = "{session.base.kind}"',
-        *(f"{name} = {value:_}" for name, value in session.found.machine.items()),
+        f"# {head}.",
+        f'class = "{kind}"',
+        *(f"{name} = {value:_}" for name, value in values.items()),
         "",
         "[sources]",
         *(f"{name} = {_quoted(source)}" for name, source in sources.items()),

@@ -1,4 +1,4 @@
-"""`kl calibrate`: fit the constants of a machine to measured steps, and write the machine."""
+"""`kl calibrate`: fit constants of a machine to measured steps, or measure this computer, and write it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ..command_line import option
 from ..options import JSON_VERSION, json_option
 from ..output import write_file
 from ..terminal import print_json
+from ..values import HELP_MARK, InputError
 
 if TYPE_CHECKING:
+    from ..calibration.here import Here
     from ..calibration.session import Session
 
 
@@ -20,12 +22,14 @@ class Command:
     """What a command line of `kl calibrate` says."""
 
     table: str = option(
-        "the measured steps, as CSV (docs/machine.md lists the columns)", "table", metavar="TABLE"
+        "the measured steps, as CSV (docs/machine.md lists the columns); or cpu, which measures this computer"
+        " as a machine of the class sequence",
+        "table",
+        metavar="TABLE|cpu",
     )
-    machine: str = option(
-        "the machine that it is but for these constants: a name (`kl machines`) or a TOML file",
+    machine: str | None = option(
+        "the machine that it is but for these constants: a name (`kl machines`) or a TOML file; with a TABLE",
         metavar="MACHINE",
-        required=True,
     )
     output: str | None = option(
         "write the calibrated machine there (default: TABLE with .toml)", "-o", "--output", metavar="FILE"
@@ -34,9 +38,17 @@ class Command:
 
 
 def run(command: Command) -> int:
-    """Fit, write the machine and say how far it is off."""
+    """Fit or measure, write the machine and say how far it is off."""
+    from ..calibration.here import is_measured
     from ..calibration.session import calibrate, machine_text
 
+    if is_measured(command.table):
+        return _run_here(command)
+    if command.machine is None:
+        raise InputError(
+            f"constants are fitted of a machine, and none is named{HELP_MARK}give --machine h100, "
+            "or another one that `kl machines` lists"
+        )
     session = calibrate(command.machine, command.table)
     output = command.output or str(Path(command.table).with_suffix(".toml"))
     write_file(output, machine_text(session))
@@ -45,6 +57,52 @@ def run(command: Command) -> int:
     else:
         _print(session, output)
     return 0
+
+
+def _run_here(command: Command) -> int:
+    """Measure this computer."""
+    from ..calibration.here import check_options, measured_here
+
+    check_options(command.machine)
+    here = measured_here(command.table)
+    output = command.output or f"{here.target}.toml"
+    write_file(output, here.text)
+    if command.json:
+        print_json(_here_document(here, output))
+    else:
+        _print_here(here, output)
+    return 0
+
+
+def _here_document(here: Here, output: str) -> dict[str, Any]:
+    machine = here.machine
+    return {
+        "version": JSON_VERSION,
+        "machine": here.target,
+        "output": output,
+        "parameters": [
+            {"name": name, "value": value, "source": machine.sources[name]}
+            for name, value in machine.values.items()
+        ],
+        "checks": [{**asdict(one), "error": one.error} for one in here.checks],
+    }
+
+
+def _print_here(here: Here, output: str) -> None:
+    from ..calibration.here import CHECKED
+    from ..terminal import print_table
+
+    machine = here.machine
+    measured = [(name, f"{machine.values[name]:,}", source) for name, source in machine.sources.items()]
+    rows = [row for row in measured if row[2].startswith("Measured")]
+    print_table(("parameter", "value", "source"), rows, (0, 2))
+    print(f"\n{len(measured) - len(rows)} more are assumed: `kl machines {output}` shows each\n")
+    checks = [
+        (one.variant, f"{one.measured_seconds * 1e3:.3f}", f"{one.seconds * 1e3:.3f}", f"{one.error:+.1%}")
+        for one in here.checks
+    ]
+    print_table((CHECKED, "measured ms", "the machine says", "error"), checks, (0,))
+    print(f"\nkl time MODEL --machine {output}")
 
 
 def _document(session: Session, output: str) -> dict[str, Any]:

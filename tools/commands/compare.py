@@ -114,10 +114,12 @@ def levels_text(result: Timed, results: list[Timed | Refused]) -> str:
 
 
 def speedup_text(result: Timed, results: list[Timed | Refused]) -> str:
-    """How many steps a variant makes while the first one that is timed makes one."""
+    """Steps of a variant while the first one that is timed makes one; where measured, with an interval."""
     from ..variants import Timed
 
     first, step = next(one for one in results if isinstance(one, Timed)), result.step_seconds
+    if (ratio := result.ratio(first)) is not None:
+        return f"{ratio.times:.2f}x ({ratio.low:.2f} to {ratio.high:.2f})"
     return f"{first.step_seconds / step:.2f}x" if step else ""
 
 
