@@ -18,8 +18,8 @@ from measures import (
 )
 
 TREE = Tree(Path(__file__).parents[2])
-MOST_CODE_LINES = 46_500
-MOST_FILES = 524
+MOST_CODE_LINES = 50_500
+MOST_FILES = 572
 MOST_LINES_OF_A_FILE = 300
 MOST_FILES_NAMING_A_KIND = {"carry": 5, "gather": 11, "collective": 17, "counter": 6}
 MOST_HELPER_LINES_OF_LOOP_KERNELS = 700
