@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.universe import Universe
@@ -21,8 +22,11 @@ from ...dialects.cpu import cpu_machine_of
 from ...dialects.cpu_machine import CpuMachine
 from ...dialects.kernel import ScheduleOp
 from ...dialects.kernel_loops import StepsOp
+from ..decoding import decoded
+from ..digests import Digests
 from ..json_text import json_text
 from ..targets import TargetError
+from ..verification import StaticCheck
 from .emit import emit_source
 
 if TYPE_CHECKING:
@@ -41,6 +45,8 @@ class Program:
     name: str
     module: ModuleOp
     """At the kernel level; nobody changes it any more."""
+    digests: Digests | None = None
+    """What ties it to the IR that it came from; None of one that was just made."""
 
     @cached_property
     def machine(self) -> CpuMachine:
@@ -93,16 +99,42 @@ def compile_program(module: ModuleOp, name: str) -> Program:
     Raises: TargetError for a module without a schedule, or for several sockets; DiagnosticException for an
         operation that has no C form.
     """
-    schedules = [op for op in module.ops if isinstance(op, ScheduleOp)]
+    return check_program(Program(name, module))
+
+
+def check_program(program: Program) -> Program:
+    """A program that can run.
+
+    Raises: as `compile_program` does.
+    """
+    for check in CHECKS:
+        check.run(program)
+    return program
+
+
+def _check_step(program: Program) -> None:
+    schedules = [op for op in program.module.ops if isinstance(op, ScheduleOp)]
     if len(schedules) != 1:
-        raise TargetError(f"{name} has {len(schedules)} steps (kernel.schedule), not one")
+        raise TargetError(f"{program.name} has {len(schedules)} steps (kernel.schedule), not one")
+
+
+def _check_machine(program: Program) -> None:
     try:
-        cpu_machine_of(module)
+        _ = program.machine
     except ValueError as error:
         raise TargetError(str(error), way_out="leave out --sockets") from None
-    program = Program(name, module)
+
+
+def _check_code(program: Program) -> None:
     _ = program.source
-    return program
+
+
+CHECKS: tuple[StaticCheck[Program], ...] = (
+    StaticCheck("step", "it has one step, a list of calls of its kernels", _check_step),
+    StaticCheck("machine", "it is for one socket", _check_machine),
+    StaticCheck("code", "each operation has a C form", _check_code),
+)
+"""What is certain of a program before it is compiled; that its IR is valid is seen when it is read."""
 
 
 def dump_program(program: Program) -> str:
@@ -110,45 +142,52 @@ def dump_program(program: Program) -> str:
 
     Raises: TargetError for IR that its text does not give back.
     """
-    text = _text(program.module)
-    if _text(_module(text)) != text:
+    text = generic_text(program.module)
+    if generic_text(_module(text)) != text:
         raise TargetError(f"the IR of {program.name} cannot be saved: its text reads back as another one")
-    return (
-        json_text({"format": FORMAT, "version": VERSION, "name": program.name, "ir": text.split("\n")}) + "\n"
-    )
+    body = {"format": FORMAT, "version": VERSION, "name": program.name, "ir": text.split("\n")}
+    ties = {} if program.digests is None else {"digests": asdict(program.digests)}
+    return json_text(body | ties) + "\n"
 
 
 def load_program(data: bytes) -> Program:
     """The program that was saved.
 
+    Raises: TargetError for what is none, and for one that cannot run.
+    """
+    try:
+        return check_program(load_unchecked(data))
+    except DiagnosticException as error:
+        raise TargetError(f"its ir is wrong: {error}") from error
+
+
+def load_unchecked(data: bytes) -> Program:
+    """The program that was saved, of which nothing is known but that its IR is valid.
+
     Raises: TargetError for what is none.
     """
     try:
         body = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        if body.get("version") != VERSION:
+            raise TargetError(f"it is of version {body.get('version')!r}, known is {VERSION}")
+        if more := {*body} - {"format", "version", "name", "ir", "digests"}:
+            raise ValueError(f"it has '{min(more)}', which no program has")
+        digests = decoded(body["digests"], Digests, "digests") if "digests" in body else None
+        name, lines = decoded(body.get("name"), str, "name"), decoded(body.get("ir"), tuple[str, ...], "ir")
+    except (ValueError, AttributeError, RecursionError) as error:
         raise TargetError(f"it is no program of this form: {error}") from None
-    if not isinstance(body, dict) or {*body} != {"format", "version", "name", "ir"}:
-        raise TargetError("it is no program of this form: it has to have format, version, name, ir")
-    if body["version"] != VERSION:
-        raise TargetError(f"it is of version {body['version']!r}, known is {VERSION}")
-    name, lines = body["name"], body["ir"]
-    if (
-        not isinstance(name, str)
-        or not isinstance(lines, list)
-        or not all(isinstance(one, str) for one in lines)
-    ):
-        raise TargetError("it is no program of this form: its name is a text, its ir a list of lines")
     try:
-        return compile_program(_module("\n".join(lines)), name)
+        return Program(name, _module("\n".join(lines)), digests)
     except ParseError as error:
         raise TargetError(f"its ir is no IR: {error.args[0]}") from error
-    except (VerifyException, DiagnosticException) as error:
+    except VerifyException as error:
         raise TargetError(f"its ir is wrong: {error}") from error
 
 
-def _text(module: ModuleOp) -> str:
+def generic_text(op: Operation) -> str:
+    """The text of an operation in the generic form."""
     stream = StringIO()
-    Printer(stream, print_generic_format=True).print_op(module)
+    Printer(stream, print_generic_format=True).print_op(op)
     return stream.getvalue()
 
 

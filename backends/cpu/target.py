@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ...dialects.cpu import cpu_machine_of, set_cpu_machine
 from ...dialects.cpu_machine import CpuMachine
 from ...dialects.vocabulary import IrLevel
 from ..targets import Choice, Target, TargetError
+from ..verification import StaticCheck, Verification
 
 if TYPE_CHECKING:
     from .program import Program
@@ -58,6 +59,18 @@ def _compile(module: ModuleOp, name: str) -> Program:
     return _late("program", "compile_program")(module, name)
 
 
+def _compile_unchecked(module: ModuleOp, name: str) -> Program:
+    from .program import Program
+
+    return Program(name, module)
+
+
+def _static_checks() -> Sequence[StaticCheck[Program]]:
+    from .program import CHECKS
+
+    return CHECKS
+
+
 def _recognises(text: str) -> bool:
     from .program import DOCUMENT
 
@@ -77,6 +90,15 @@ CPU_TARGET = Target[CpuMachine, "Program"](
     time_together=_late("timing", "time_together"),
     measure=_late("calibration_machine", "measured_machine"),
     load=_late("program", "load_program"),
+    tied=_late("digests", "tied"),
+    provenance=_late("digests", "provenance"),
+    verification=Verification(
+        _static_checks,
+        _compile_unchecked,
+        _late("program", "load_unchecked"),
+        _late("digests", "of_other_ir"),
+        _late("digests", "differences"),
+    ),
     run=_late("running", "start_run"),
     objection=objection,
     context=_late("running", "context_of"),

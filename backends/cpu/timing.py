@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 
 from ...dialects.kernel import CallOp
-from ...dialects.nn import CacheAppendOp
 from ..measured import Measured
 from ..runs import CallLoop
 from ..sequence.facts import step_work
 from ..signatures import Signature, first_inputs
-from ..specs import tensor_spec, weight_specs
+from ..specs import weight_specs
 from ..tables import bytes_text, time_text
 from ..targets import Progress, TargetError, TimeOptions, Timing
 from ..tensors import Array
 from ..weight_specs import WeightSpec
 from ..weights import Weights, seeded_weights
-from .execution import Executor, check_position, signature_of
+from .execution import Executor
 from .program import Program
+from .running import check_position, context_of, signature_of
 
 FEWEST_CALLS = 5
 """That are measured of a program, however long they take."""
@@ -185,17 +185,11 @@ def _position(program: Program, options: TimeOptions) -> int:
             "on this computer the program's own threads go from kernel to kernel; nobody else launches them",
             way_out="leave out --orchestration",
         )
-    room, position = _room(program), options.position
+    room, position = context_of(program), options.position
     if position is None:
         return max((room or 0) - program.steps, 0)
     check_position(program, position + program.steps - 1)
     return position
-
-
-def _room(program: Program) -> int | None:
-    """Positions that its caches have room for; None where there is no cache that can be too small."""
-    appends = (op for op in program.module.walk() if isinstance(op, CacheAppendOp) and op.ring is None)
-    return min((tensor_spec(op.cache.type).shape[2] for op in appends), default=None)
 
 
 def _timing(one: Measurement, measured: Measured) -> Timing:

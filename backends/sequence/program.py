@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import types
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from functools import cache
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 
 from ...dialects.sequence_machine import H100, SequenceMachine
 from ...dialects.sizes import exact_bytes_text
+from ..decoding import decoded
 from ..digests import Digests
 from ..json_text import json_text
 from ..targets import TargetError
 from ..verification import StaticCheck
 from .work import Phase, StepWork
 
-T = TypeVar("T")
 FORMAT = "kl-sequence"
 VERSION = 1
 DOCUMENT = re.compile(r'\s*\{\s*"format"\s*:\s*"kl-sequence"')
@@ -127,56 +124,9 @@ def load_unchecked(data: bytes) -> Program:
         body = json.loads(data)
         if body.get("version") != VERSION:
             raise TargetError(f"it is of version {body.get('version')!r}, known is {VERSION}")
-        machine = H100.with_values(_decoded(body.get("machine"), dict[str, int], "machine"))
-        work = _decoded(body.get("work"), StepWork, "work")
-        digests = _decoded(body["digests"], Digests, "digests") if "digests" in body else None
+        machine = H100.with_values(decoded(body.get("machine"), dict[str, int], "machine"))
+        work = decoded(body.get("work"), StepWork, "work")
+        digests = decoded(body["digests"], Digests, "digests") if "digests" in body else None
     except (ValueError, RecursionError) as error:
         raise TargetError(f"it is no program of this form: {error}") from None
     return Program(work, machine, digests=digests)
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _decoded(value: Any, kind: Any, what: str) -> Any:
-    """A value of JSON as one of a type: a dataclass, tuple, dictionary, text, word or number from 0 on.
-
-    Raises: ValueError, which names the place.
-    """
-    if is_dataclass(kind):
-        assert isinstance(kind, type), "a class is asked for"
-        if not isinstance(value, dict) or {*value} != {one.name for one in fields(kind)}:
-            raise ValueError(f"{what} has to have {', '.join(one.name for one in fields(kind))}")
-        hints = _hints(kind)
-        return kind(**{name: _decoded(one, hints[name], f"{what}.{name}") for name, one in value.items()})
-    if get_origin(kind) is tuple:
-        return _decoded_row(value, get_args(kind), what)
-    if get_origin(kind) in (dict, Mapping):
-        if not isinstance(value, dict):
-            raise ValueError(f"{what} is no table")
-        return {name: _decoded(one, get_args(kind)[1], f"{what}.{name}") for name, one in value.items()}
-    if get_origin(kind) is types.UnionType:
-        return None if value is None else _decoded(value, get_args(kind)[0], what)
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ValueError(f"{what} is {value!r}; known are {', '.join(get_args(kind))}")
-        return value
-    wanted = (int, float) if kind is float else kind
-    if type(value) is bool or not isinstance(value, wanted):
-        raise ValueError(f"{what} is {value!r}, not of the type {kind.__name__}")
-    if not isinstance(value, str) and not 0 <= value < 2**63:
-        raise ValueError(f"{what} is {value}; it must be 0 or more, and below 2^63")
-    return value
-
-
-def _decoded_row(value: Any, kinds: tuple[Any, ...], what: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise ValueError(f"{what} is no list")
-    if kinds[1:] == (types.EllipsisType,) or kinds[1:] == (...,):
-        kinds = (kinds[0],) * len(value)
-    if len(value) != len(kinds):
-        raise ValueError(f"{what} has {len(value)} entries, not {len(kinds)}")
-    pairs = enumerate(zip(value, kinds, strict=True))
-    return tuple(_decoded(one, kind, f"{what}[{number}]") for number, (one, kind) in pairs)

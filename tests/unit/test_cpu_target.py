@@ -189,8 +189,8 @@ def test_a_saved_program_is_the_same_one():
     ("change", "message"),
     [
         ({"version": 2}, "it is of version 2, known is 1"),
-        ({"more": 1}, "it has to have format, version, name, ir"),
-        ({"ir": "text"}, "its ir a list of lines"),
+        ({"more": 1}, "it has 'more', which no program has"),
+        ({"ir": "text"}, "ir is no list"),
         ({"ir": ["nothing"]}, "its ir is no IR"),
         ({"ir": ["builtin.module {}"]}, "has 0 steps"),
     ],
