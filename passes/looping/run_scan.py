@@ -135,10 +135,9 @@ class RunScan:
         Asked once the arguments are known.
         """
         phases: dict[Carried[SSAValue], int] = {}
-        for phase, row in enumerate(self._rows):
-            for argument in row:
-                if isinstance(argument, Carried):
-                    phases.setdefault(argument, phase)
+        carried = ((a, n) for n, row in enumerate(self._rows) for a in row if isinstance(a, Carried))
+        for argument, phase in carried:
+            phases.setdefault(argument, phase)
         return list(phases.items())
 
     @cached_property
@@ -151,8 +150,7 @@ class RunScan:
 
     def run_to(self, end: int) -> Run:
         """The run of the calls before `end`: behind one of `counts`, or within the round that follows it."""
-        calls = self.calls.all[self.start : end]
-        rows = self._rows
+        calls, rows = self.calls.all[self.start : end], self._rows
         if any(isinstance(argument, Gathered) for argument in self._arguments):
             rows = tuple(
                 tuple(all_parts(a, number, calls[phase :: self.period]) for number, a in enumerate(row))
@@ -194,8 +192,11 @@ class RunScan:
         return refusal
 
     def _before(self, call: CallOp, reason: str, cause: Hashable = None) -> Refusal:
+        return self._cut(call, "before", reason, cause)
+
+    def _cut(self, call: CallOp, where: str, reason: str, cause: Hashable = None) -> Refusal:
         pattern = self.calls.pattern(self.start, self.period)
-        return Refusal(call, f"run of {pattern} is cut before {call_name(call)}: {reason}", reason, cause)
+        return Refusal(call, f"run of {pattern} is cut {where} {call_name(call)}: {reason}", reason, cause)
 
     def _host_read(self) -> Refusal | None:
         """The host may read before the first round, and not within or between rounds."""
@@ -211,8 +212,7 @@ class RunScan:
             pairs = zip(self._first, operands, strict=True)
             self._arguments = [guess_argument(first, second) for first, (_, _, second) in pairs]
         for at, (call, number, operand) in enumerate(operands):
-            reason = misfit(self._arguments[at], operand, self.rounds, self._seen[at])
-            if reason is not None:
+            if reason := misfit(self._arguments[at], operand, self.rounds, self._seen[at]):
                 return self._before(call, f"operand {number} {reason}")
         return None
 
@@ -221,9 +221,7 @@ class RunScan:
         last = self.rounds - 1
         for call, number, reader in self._readers(last):
             if not self._is_in(reader, last, last + 1):
-                pattern = self.calls.pattern(self.start, self.period)
-                what = f"its result {number} is also read by {reader_name(reader)}"
-                return Refusal(call, f"run of {pattern} is cut behind {call_name(call)}: {what}", what)
+                return self._cut(call, "behind", f"its result {number} is also read by {reader_name(reader)}")
         return None
 
     @cached_property
@@ -236,8 +234,8 @@ class RunScan:
         last = self.rounds - 1
         for call, number, reader in self._readers(last):
             if not self._is_in(reader, last) and (self._window.place(call)[1], number) not in self._carried:
-                what = f"{reader_name(reader)} reads its result {number}, which no iteration hands on"
-                return self._before(call, what)
+                reason = f"{reader_name(reader)} reads its result {number}, which no iteration hands on"
+                return self._before(call, reason)
         return None
 
     def _readers(self, round: int) -> Iterator[tuple[CallOp, int, Operation]]:
@@ -267,9 +265,7 @@ class RunScan:
 
     def _conflict_cut_short(self, tail: int) -> Refusal | None:
         """The first conflict of `tail` calls of the next round with what is before them."""
-        if not tail:
-            return None
-        found = self._conflicts_in(self.rounds, tail).get(self.rounds)
+        found = self._conflicts_in(self.rounds, tail).get(self.rounds) if tail else None
         return None if found is None else self._refusal_of(found, self._operands(self.rounds))
 
     def _uses(self, rounds: int, tail: int) -> Iterator[tuple[Hashable, RunUse]]:
