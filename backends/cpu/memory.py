@@ -49,6 +49,7 @@ class Memory:
             return ctypes.addressof(array)
         if value.is_stack and len(value.slices) == 1:
             return self._address(value.slices[0], transposed=layout.transposed)
+        assert not (value.is_stack and value.slices[0].flags.writeable), "what is written is not copied"
         return self._address(value.whole, transposed=layout.transposed, is_copy=value.is_stack)
 
     def _address(self, array: Array, *, transposed: bool, is_copy: bool = False) -> int:

@@ -6,8 +6,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
+from layer_models import model_text
+from random_models import random_model
 
 from kl.backends.cpu.target import CPU_TARGET
 from kl.backends.targets import Choice
@@ -37,16 +41,28 @@ pytestmark = pytest.mark.skipif(
 
 
 @cache
-def reference(path: Path, batch: int) -> ModelReference:
-    return ModelReference(load_model(path.read_text(), path.name, {"batch": batch} if batch else {}))
+def reference(path: Path) -> ModelReference:
+    return ModelReference(load_model(path.read_text(), path.name, {}))
+
+
+def compiled(text: str, choice: Choice, threads: int) -> Any:
+    module = load_model(text, "m.kl", {})
+    CPU_TARGET.set_machine(module, CPU_TARGET.machine(module).with_values({"threads": threads}))
+    lower(make_context(), module, "kernel", choice, target=CPU_TARGET)
+    return CPU_TARGET.compile(module, "m")
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_programs_give_the_bits_of_the_reference(path: Path, variant: str):
     for threads in (1, 2):
-        module = load_model(path.read_text(), path.name, {})
-        CPU_TARGET.set_machine(module, CPU_TARGET.machine(module).with_values({"threads": threads}))
-        lower(make_context(), module, "kernel", VARIANTS[variant], target=CPU_TARGET)
-        program = CPU_TARGET.compile(module, path.stem)
-        assert not check_against(program, reference(path, 0), STEPS, target=CPU_TARGET)
+        program = compiled(path.read_text(), VARIANTS[variant], threads)
+        assert not check_against(program, reference(path), STEPS, target=CPU_TARGET)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_models_give_the_bits_of_the_reference(seed: int):
+    """Layers in any order, with any of what layers do, looped in any way."""
+    text = model_text(random_model(Random(seed)))
+    program = compiled(text, VARIANTS["looped"], threads=1 + seed % 2)
+    assert not check_against(program, ModelReference(load_model(text, "m", {})), STEPS, target=CPU_TARGET)
