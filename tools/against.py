@@ -171,6 +171,12 @@ class Comparison:
         return min(self._found, key=len)
 
     @property
+    def near(self) -> str | None:
+        """How far values are off that need not be the same; None where they have to be."""
+        near = min(zip(self._found, self._references, strict=True), key=lambda one: len(one[0]))[1].near
+        return None if near is None else str(near)
+
+    @property
     def findings(self) -> Sequence[Finding]:
         """All that differs, so far."""
         return [*self.mismatches, *self.differences]

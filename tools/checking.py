@@ -33,6 +33,8 @@ class Verdict:
     """What a program says of itself, and the model in another way."""
     differences: Sequence[Difference]
     """Values after a step."""
+    near: str | None = None
+    """How far values are off that need not be the same; None where they have to be."""
 
     @property
     def equal(self) -> bool:
@@ -111,7 +113,8 @@ class _OwnJudge:
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict(self._level, None, (), self._found)
+        near = self._reference.near
+        return Verdict(self._level, None, (), self._found, None if near is None else str(near))
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class _ModelJudge:
     @property
     def verdict(self) -> Verdict:
         found = self._comparison
-        return Verdict("model", self._path, found.mismatches, found.differences)
+        return Verdict("model", self._path, found.mismatches, found.differences, found.near)
 
 
 def as_given(compiler: Compiler, given: Input, choice: Choice) -> AsGiven:

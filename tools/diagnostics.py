@@ -115,6 +115,11 @@ def describe(error: BaseException) -> Diagnostic | None:
             return Diagnostic(str(error))
         case ArgSpecParseError():
             return Diagnostic("malformed name or options\n  " + "\n  ".join(str(error).splitlines()[2:]))
+        case MemoryError():
+            what = f": {error}" if str(error) else ""
+            return Diagnostic(
+                f"there is not enough memory{what}", help="a smaller context or batch needs less"
+            )
         case OSError():
             named = error.filename or (OUTPUT if error.errno in OF_A_STREAM else "file")
             return Diagnostic(f"{named}: {error.strerror or error}")

@@ -64,13 +64,6 @@ class Executed:
     """What was made behind a prompt, if one was given."""
     logits: str | None = None
     """The file in which the logits are, which the host has read."""
-    exact: bool = True
-    """Whether the program is to give the bits of the reference."""
-
-    @property
-    def is_about_equal(self) -> bool:
-        """Whether nothing but numbers differs, of a program whose sums are not exact; or nothing at all."""
-        return self.verdict is None or self.verdict.equal or not (self.exact or self.verdict.mismatches)
 
     @property
     def differences(self) -> Sequence[Difference] | None:
@@ -179,14 +172,12 @@ def run_notes(done: Executed) -> Iterator[str]:
 
 def _judged(done: Executed, verdict: Verdict) -> Iterator[str]:
     yield from map(str, (*verdict.mismatches, *verdict.differences))
-    if verdict.equal:
+    if verdict.equal and verdict.near is not None:
+        yield f"near {verdict.words}; {verdict.near}"
+    elif verdict.equal:
         stops = done.steps[0].stop_token is not None
         made = sum(step.made for step in done.steps) if stops else len(done.steps) * done.program.steps
         yield f"equal to {verdict.words}, bit for bit: {made} steps, outputs and states"
-    elif done.is_about_equal:
-        known = [one.largest for one in verdict.differences if one.largest is not None]
-        largest = f", at most by {max(known):g}" if len(known) == len(verdict.differences) else ""
-        yield f"sums are not exact: values differ from those of {verdict.words}{largest}"
     else:
         yield f"not equal to {verdict.words}"
 

@@ -188,6 +188,8 @@ def _beside(proof: Proof, given: Input, program: Any, against: AgainstModel, opt
     except TargetError as error:
         return replace(proof, result="fails", failure=describe(error))
     verdict = judge.verdict
+    if verdict.equal and verdict.near is not None:
+        return replace(proof, verdict=verdict, proves=proof.proves.replace("bit for bit", verdict.near))
     if verdict.equal:
         return replace(proof, verdict=verdict)
     first = next(iter([*map(str, verdict.mismatches), *map(str, verdict.differences)]))

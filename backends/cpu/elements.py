@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 from .body import Body, Buffer
@@ -31,6 +31,8 @@ EXPRESSIONS: Mapping[str, str] = {
 
 def number(value: float) -> str:
     """A number as C has it, to the last bit."""
+    if not isfinite(value):
+        return "(double)NAN" if value != value else f"{'-' if value < 0 else ''}(double)INFINITY"
     return float(value).hex()
 
 

@@ -136,6 +136,8 @@ def start_run(program: Program, options: RunOptions) -> ProgramRun:
 
     Raises: TargetError for more steps than there is room for, or a checkpoint that does not fit; OSError.
     """
+    if options.orchestration != "hardware":
+        raise TargetError("here nobody but the host calls kernels", way_out="leave out --orchestration")
     check_position(program, options.steps - 1)
     specs = weight_specs(program.module)
     try:

@@ -55,9 +55,7 @@ def _code_table(body: Body, format_: str) -> str:
 
     name = f"kl_codes_{format_}"
     if name not in body.program.tables:
-        values = [
-            "(double)NAN" if value != value else number(value) for value in code_values(format_).tolist()
-        ]
+        values = [*map(number, code_values(format_).tolist())]
         body.program.tables[name] = f"static const double {name}[{len(values)}] = {{{', '.join(values)}}};"
     return name
 

@@ -11,9 +11,12 @@ from xdsl.utils.target import Target
 
 from ...dialects.failing import raise_about
 from ...dialects.kernel import FuncOp
+from ...dialects.vocabulary import HELP_MARK
 from .body import UnsupportedError
 from .build import c_text
 from .emit import emit_source
+
+_WAY_OUT = "outline-kernels makes them of the nn level; at the levels below there are none any more"
 
 
 @dataclass(frozen=True)
@@ -25,5 +28,8 @@ class CWriter(Target):
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
         """Raises: DiagnosticException for a module without kernels, and for what has no C form."""
         if not any(isinstance(op, FuncOp) for op in module.ops):
-            raise_about(module, UnsupportedError("C is made of kernels, and there is no kernel.func"))
+            raise_about(
+                module,
+                UnsupportedError(f"C is made of kernels, and there is no kernel.func{HELP_MARK}{_WAY_OUT}"),
+            )
         output.write(c_text(emit_source(module)))

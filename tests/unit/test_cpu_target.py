@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import DiagnosticException
 
-from kl.backends.cpu.build import compiler
+from kl.backends.cpu.build import compiler, library
 from kl.backends.cpu.emit import emit_source
 from kl.backends.cpu.execution import Executor
 from kl.backends.cpu.layouts import Layout
@@ -155,6 +155,40 @@ def test_what_has_no_meaning_is_refused(options: list[str], message: str, capsys
     assert message in capsys.readouterr().err
 
 
+@needs_compiler
+def test_a_library_that_is_not_as_it_was_written_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = compile_program(tiny(Choice("layer", single_call=True)), "tiny").source
+    library(source, fast=True)
+    (path,) = tmp_path.rglob("*.so")
+    whole = path.read_bytes()
+    path.unlink()  # a library in use must not change under who has loaded it
+    path.write_bytes(whole[:3000])
+    library(source, fast=True)
+    assert path.read_bytes()[:4] == whole[:4]
+    assert len(path.read_bytes()) == len(whole)
+
+
+@needs_compiler
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert library(compile_program(tiny(), "tiny").source, fast=False).kl_open(1) == 0
+
+
+@pytest.mark.parametrize("command", ["false", "true"])
+def test_a_compiler_that_makes_nothing_is_named(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CC", f"{command} -some -options")
+    code = {"false": 1, "true": 0}[command]
+    with pytest.raises(TargetError, match=f"{command} does not compile the program: exit code {code}"):
+        library(compile_program(tiny(), "tiny").source, fast=False)
+
+
 def test_other_targets_have_no_fast_sums(capsys: pytest.CaptureFixture[str]):
     assert main(["run", str(TINY), "--fast"]) == 1
     error = capsys.readouterr().err
@@ -172,6 +206,19 @@ def test_an_operation_without_a_c_form_is_named():
     """)
     with pytest.raises(DiagnosticException, match=r"nn.attention_scores has no C form"):
         emit_source(module)
+
+
+@needs_compiler
+def test_fast_sums_are_held_against_a_bound(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Values near those of the reference pass; those of another model do not."""
+    text = TINY.read_text().replace("dtype bf16", "dtype f32")
+    (tmp_path / "mine.kl").write_text(text)
+    (tmp_path / "other.kl").write_text(text.replace("eps = 1e-5", "eps = 1.0"))
+    command = ["run", str(tmp_path / "mine.kl"), "--target", "cpu", "--fast", "--check", "--steps", "2"]
+    assert main(command) == 0
+    assert "near the reference; sums are not exact: values are off by" in capsys.readouterr().out
+    assert main([*command, "--model", str(tmp_path / "other.kl")]) == 1
+    assert "not equal to the model" in capsys.readouterr().out
 
 
 @needs_compiler

@@ -87,7 +87,7 @@ def run(command: Command) -> int:
         print_made(done, is_said=streams)
     else:
         print_run(done)
-    return 0 if done.is_about_equal else 1
+    return 0 if done.verdict is None or done.verdict.equal else 1
 
 
 def _say(piece: str) -> None:
@@ -199,8 +199,7 @@ def execute(
     names = [name for name in started.inputs if name not in started.position_inputs(0)]
     verdict = None if judge is None else judge.verdict
     edited, rows = given.provenance.edited, () if made is None else made.end()
-    what = (program, done, names, started.ignored, verdict, options.weights, edited, rows, logits)
-    return Executed(*what, started.is_exact)
+    return Executed(program, done, names, started.ignored, verdict, options.weights, edited, rows, logits)
 
 
 def _generation(prompt: Prompt | None, started: Run, say: Callable[[str], None] | None) -> Generation | None:

@@ -3,6 +3,7 @@
 // A kernel is a C function, a loop over layers a loop: stacks are pointers to each slice. Threads that make the
 // same columns of several results need no barrier between them.
 
+// CHECK: with the FOLDER backends/cpu/c of kl
 // CHECK: #include "numbers.h"
 // CHECK: int kl_open(int threads)
 // CHECK: /* kernel.func @layers */
