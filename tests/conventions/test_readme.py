@@ -20,7 +20,7 @@ def test_all_that_beginners_need_stands_before_passes():
     assert BEFORE.count("\n") < 60
     assert len(re.findall(r"^kl ", BEFORE, re.MULTILINE)) == 3
     items = re.findall(r"^- .*$", BEFORE, re.MULTILINE)
-    assert len(items) == 5
+    assert len(items) == 6
     assert all(re.search(r"\]\(docs/[\w-]+\.md\)", item) for item in items)
 
 
