@@ -226,6 +226,8 @@ def _shape_on_disk(spec: WeightSpec) -> tuple[int, ...]:
 class _Run:
     """A program in memory as a reference sees it."""
 
+    is_exact = True
+
     def __init__(self, program: Program, weights: Mapping[str, Array]):
         self.program, self.weights = program, weights
         self.executor = Executor(program, weights)

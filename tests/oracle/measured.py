@@ -122,7 +122,7 @@ def _same_bits(
     for name, choice in VARIANTS.items():
         if every or name == "looped":
             yield name, _is_same(forced(subject.variant(choice), tokens), found)
-        if subject.sockets == 1 and HAS_COMPILER and (every or name == "looped"):
+        if subject.sockets == 1 and HAS_COMPILER and every and name != "fused":
             threads = 1 if name == "unfused" else 2
             yield f"{name} in C", _is_same(forced(subject.native(choice, threads), tokens), found)
     if every:

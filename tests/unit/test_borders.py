@@ -18,6 +18,7 @@ from xdsl.utils.arg_spec import ArgSpec
 from kl.backends.routing import parse_routing
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.serialize import parse_program
+from kl.dialects.cpu_machine import CpuMachine
 from kl.dialects.machine import BOUNDS, MOST_PMU_BYTES, MOST_SWITCHES, SN40L, Machine
 from kl.dialects.sequence_machine import SequenceMachine
 from kl.explore.errors import SpaceError, StudyError
@@ -52,7 +53,7 @@ def test_every_parameter_has_a_bound_and_a_reason():
         most, reason = Machine.bound_of(one.name)
         assert getattr(SN40L, one.name) <= most < 2**63
         assert reason
-    classes = (Machine, SequenceMachine)
+    classes = (Machine, SequenceMachine, CpuMachine)
     assert {one.metadata["unit"] for kind in classes for one in fields(kind)} == {*BOUNDS}
     assert Machine.bound_of("pmus")[0] * MOST_PMU_BYTES < 2**63
 
