@@ -238,6 +238,7 @@ MAY_DUMP = {
     "backends/routing.py": "a message",
     "backends/safetensors.py": "checks and messages",
     "backends/sn40l/documents.py": "a message",
+    "explore/about.py": "a copy",
     "explore/scenarios/document.py": "a copy",
     "explore/store.py": "the space of a study, whose numbers are finite",
     "explore/studies/plan.py": "copies and a message",
