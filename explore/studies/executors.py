@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from threading import Thread
@@ -83,7 +83,9 @@ class ProcessExecutor(Executor):
         self._stopping = False
 
     def start(self, asked: Asked) -> None:
-        self._running[self._threads.submit(self._evaluate, self._idle.pop(), asked)] = asked
+        done = Future[Worker]()
+        self._running[done] = asked  # first: whoever is interrupted behind it knows of the trial
+        self._threads.submit(self._evaluate, done, self._idle.pop(), asked)
 
     def collect(self, seconds: float) -> list[Asked]:
         done, _ = wait(self._running, seconds, FIRST_COMPLETED)
@@ -101,13 +103,16 @@ class ProcessExecutor(Executor):
         for worker in self._workers:
             worker.stop()
 
-    def _evaluate(self, worker: Worker, asked: Asked) -> Worker:
-        """What a thread does; it gives back the worker that is free then."""
-        if not self._stopping:
-            outcome, seconds = worker.evaluate(asked.point)
+    def _evaluate(self, done: Future[Worker], worker: Worker, asked: Asked) -> None:
+        """What a thread does; it gives back the worker that is free then, or what went wrong."""
+        try:
             if not self._stopping:
-                self._keep(asked, outcome, seconds)
-        return worker
+                outcome, seconds = worker.evaluate(asked.point)
+                if not self._stopping:
+                    self._keep(asked, outcome, seconds)
+            done.set_result(worker)
+        except BaseException as error:  # whatever it is, `collect` raises it where it can be handled
+            done.set_exception(error)
 
 
 class InProcessExecutor(Executor):

@@ -142,7 +142,7 @@ def permuted(problem: Problem, order: tuple[int, ...], shift: int) -> Placement:
     return place([problem.stages[stage] for stage in order], blocks, problem.pcus, problem.pmus, shift)
 
 
-@settings(deadline=None, max_examples=25, phases=[Phase.generate])
+@settings(deadline=None, max_examples=25, derandomize=True, phases=[Phase.generate])
 @given(problems(most=4))
 def test_hardly_any_order_is_more_even(problem: Problem):
     """Of what runs at one rate."""

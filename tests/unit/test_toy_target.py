@@ -294,7 +294,7 @@ def test_what_a_toy_cannot_do_is_said(toy: Path, model: str, arguments: list[str
 @pytest.mark.parametrize("name", ["gpu", ""])
 def test_an_unknown_target(toy: Path, name: str):
     done = kl(toy, "time", TINY, "--target", name)
-    message = f"kl: error: unknown target '{name}'\nhelp: known are sn40l, sequence, toy\n"
+    message = f"kl: error: unknown target '{name}'\nhelp: known are sn40l, sequence, cpu, toy\n"
     assert (done.returncode, done.stderr) == (1, message)
 
 
