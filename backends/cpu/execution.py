@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from threading import Thread, current_thread, main_thread
+from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation, SSAValue
@@ -23,9 +25,6 @@ from .build import library
 from .memory import Memory, Value
 from .program import Program
 from .source import RopeTable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,30 @@ class _Call:
     function: Callable[[ctypes.Array[ctypes.c_void_p]], None]
     arguments: ctypes.Array[ctypes.c_void_p]
     tables: Sequence[_Table]
+
+
+def interruptible(work: Callable[[], Any]) -> Any:
+    """Have C called by a thread of its own, so that Python hears of Ctrl-C while it runs.
+
+    A call that is left so goes on until it ends, or the process does.
+
+    Raises: what the work raises.
+    """
+    if current_thread() is not main_thread():
+        return work()
+    done = SimpleQueue[tuple[Any, BaseException | None]]()
+
+    def call() -> None:
+        try:
+            done.put((work(), None))
+        except BaseException as error:  # it is raised where it can be handled
+            done.put((None, error))
+
+    Thread(target=call, daemon=True).start()
+    result, error = done.get()
+    if error is not None:
+        raise error
+    return result
 
 
 class Executor:
@@ -85,6 +108,9 @@ class Executor:
 
         Raises: TargetError for a position or an index that is outside its range.
         """
+        return interruptible(lambda: self._step(inputs))
+
+    def _step(self, inputs: Sequence[Array]) -> tuple[list[Array], list[tuple[str, Array]]]:
         self.open()
         for memory, value in zip(self._inputs.values(), inputs, strict=True):
             memory[...] = value

@@ -5,6 +5,10 @@ from __future__ import annotations
 import ctypes
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -270,3 +274,27 @@ def test_layers_of_a_checkpoint_are_not_copied():
     (layouts,) = (one.layouts for name, one in program.source.functions.items() if name == "decoder.loop")
     assert [one.stacked for one in layouts] == [n not in (0, 5) for n in range(len(layouts))]
     assert sum(one.transposed for one in layouts) == 7
+
+
+@needs_compiler
+@pytest.mark.skipif(
+    not Path("/proc/self/maps").exists(), reason="the system does not tell what a process does"
+)
+def test_ctrl_c_is_heard_while_c_runs(tmp_path: Path):
+    """A call of many steps would take minutes; the process ends at once."""
+    model = TINY.read_text().replace("param context = 64", "param context = 200000")
+    (tmp_path / "long.kl").write_text(model)
+    steps = ["--steps", "199999", "--steps-per-call", "199999", "--set", "threads=1"]
+    command = [sys.executable, "-m", "kl.tools.kl", "run", "long.kl", "--target", "cpu", *steps]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        while process.poll() is None and not _is_in_c(process.pid):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130, errors.decode()
+
+
+def _is_in_c(pid: int) -> bool:
+    """Whether a compiled program is loaded, and its thread there."""
+    maps = Path(f"/proc/{pid}/maps")
+    return "/kl/cpu/" in maps.read_text() and len([*Path(f"/proc/{pid}/task").iterdir()]) > 1

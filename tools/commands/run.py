@@ -180,6 +180,7 @@ def execute(
     options = _options(command, given if wanted.model is None else wanted.model, calls * program.steps)
     with naming(given.path):
         started = _start(given, program, options)
+    _note_random_weights(given, started, options)
     made = _generation(wanted.prompt, started, say)
     judge = None if wanted.standard is None else wanted.standard.judge(started, program.steps, options)
     first = () if judge is None else judge.first_inputs(command.seed)
@@ -223,8 +224,7 @@ def _calls(command: Command, given: Input, program: Any, prompt: Prompt | None) 
             f"{count} steps are asked for, a call makes {program.steps}{HELP_MARK}"
             "--steps is a multiple of --steps-per-call"
         )
-    room = given.target.context(program)
-    if prompt is not None and room is not None and count > room:
+    if prompt is not None and (room := given.target.context(program)) is not None and count > room:
         raise InputError(
             f"the prompt has {prompt.length} tokens, and {command.steps} are to be made: {count} steps, and"
             f" {program.name} has room for {room} positions{HELP_MARK}give fewer --steps or a shorter prompt;"
@@ -254,6 +254,15 @@ def _options(command: Command, given: Input, steps: int) -> RunOptions:
 
         report_notes(["no .safetensors: the weights are random"])
     return RunOptions(steps, weights, command.seed, command.orchestration, ignore)
+
+
+def _note_random_weights(given: Input, started: Run, options: RunOptions) -> None:
+    """Say so where a program that came from a checkpoint runs without it."""
+    from ..sources import report_notes
+
+    named = any(one.checkpoint is not None for one in started.signature.weights.values())
+    if named and options.weights is None and given.level != "nn":
+        report_notes(["the weights are random: --weights reads those of a checkpoint"])
 
 
 def _weights(command: Command, given: Input) -> tuple[str | None, tuple[str, ...]]:
