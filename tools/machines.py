@@ -27,11 +27,13 @@ def set_parameters(target: AnyTarget, module: ModuleOp, changes: Mapping[str, in
         raise InputError(str(error)) from None
 
 
-def precision_values(target: AnyTarget, *, fast: bool) -> dict[str, int]:
+def precision_values(target: AnyTarget, *, fast: bool, exact: bool) -> dict[str, int]:
     """The parameters of fast or of exact sums.
 
-    Raises: InputError for fast ones of a target all of whose sums are exact.
+    Raises: InputError where both are asked for, and for fast ones of a target all of whose sums are exact.
     """
+    if fast and exact:
+        raise InputError(f"--fast and --exact are both given{HELP_MARK}give one of them")
     if target.precision is not None:
         name, *values = target.precision
         return {name: values[fast]}

@@ -134,9 +134,8 @@ class MachineOptions:
         metavar="NAME=VALUE",
     )
     sockets: Positive | None = option("sockets of the machine")
-    fast: bool | None = option(
-        "with --target cpu, add products up in f32, in any order, or exactly as the reference (default)"
-    )
+    fast: bool = option("with --target cpu, add products up in f32, in any order", default=False)
+    exact: bool = option("with --target cpu, add products up as the reference does (default)", default=False)
 
     @property
     def kind(self) -> str | None:
@@ -163,8 +162,8 @@ class MachineOptions:
         changes |= assignments("--set", self.set)
         if self.sockets is not None:
             changes["sockets"] = self.sockets
-        if self.fast is not None:
-            changes |= precision_values(target, fast=self.fast)
+        if self.fast or self.exact:
+            changes |= precision_values(target, fast=self.fast, exact=self.exact)
         return {name: whole(name, value) for name, value in changes.items()}
 
 

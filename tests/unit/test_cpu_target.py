@@ -194,6 +194,8 @@ def test_a_compiler_that_makes_nothing_is_named(
 
 
 def test_other_targets_have_no_fast_sums(capsys: pytest.CaptureFixture[str]):
+    assert main(["run", str(TINY), "--fast", "--exact", "--target", "cpu"]) == 1
+    assert "--fast and --exact are both given" in capsys.readouterr().err
     assert main(["run", str(TINY), "--fast"]) == 1
     error = capsys.readouterr().err
     assert "on the target sn40l all sums are exact" in error

@@ -43,7 +43,9 @@ class MachineKeywords(TypedDict, total=False):
     sockets: int | None
     """Of the machine; one if nothing says it."""
     fast: bool | None
-    """Whether products are added up in f32, where the target has such sums; exactly if None."""
+    """Whether products are added up in f32, where the target has such sums."""
+    exact: bool | None
+    """Whether they are added up as the reference does, as they are if nothing is said."""
 
 
 class EditKeywords(TypedDict, total=False):
