@@ -7,10 +7,10 @@ A target says what its programs are as documents (`Content`); all else is the sa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from .verification import Provenance
 
@@ -97,3 +97,43 @@ def _of_document(document: Any) -> str:
 
 def _digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:LENGTH]
+
+
+class HasDigests(Protocol):
+    """A program, as a frozen dataclass."""
+
+    @property
+    def digests(self) -> Digests | None:
+        """Of the program as it was made; None where nobody has tied it to anything."""
+        ...
+
+
+P = TypeVar("P", bound=HasDigests)
+
+
+@dataclass(frozen=True)
+class Ties(Generic[P]):
+    """What a target needs of digests, once it says what its programs are as documents."""
+
+    content: Callable[[P], Content]
+
+    def digests(self, program: P) -> Digests:
+        """Of the program as it is."""
+        return digests_of(self.content(program))
+
+    def tied(self, program: P, ir: Mapping[str, str]) -> P:
+        """A program that was just made, with its digests."""
+        made: Any = program
+        return replace(made, digests=digests_of(self.content(program), ir))
+
+    def provenance(self, program: P) -> Provenance:
+        """What of a program was edited since it was made, and what is not known of where it came from."""
+        return provenance_of(self.content(program), program.digests)
+
+    def of_other_ir(self, program: P, ir: Mapping[str, str]) -> list[str]:
+        """The kernels made of other IR than this, the text of each symbol, or for all that is known."""
+        return kernels_of_other_ir(self.content(program), program.digests, ir)
+
+    def differences(self, program: P, other: P) -> list[str]:
+        """What of a program another one has otherwise: kernels by their names, and the rest."""
+        return [*differences(self.content(program), self.digests(other))]

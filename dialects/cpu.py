@@ -5,23 +5,14 @@ It has no operations: the kernel level becomes C.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import ClassVar
 
-from xdsl.dialects.builtin import DictionaryAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Dialect, Operation
 from xdsl.irdl import irdl_attr_definition
-from xdsl.utils.exceptions import VerifyException
 
 from .cpu_machine import THIS_COMPUTER, CpuMachine
-from .module_machine import (
-    MachineAttribute,
-    changes_from,
-    machine_attribute,
-    put_machine,
-    sockets_of,
-    values_of,
-)
+from .module_machine import MachineAttribute, machine_as, put_machine, sockets_of
 from .parameters import MachineParameters
 
 
@@ -33,27 +24,7 @@ class CpuMachineAttr(MachineAttribute):
 
     KEY: ClassVar[str] = "cpu.machine"
     TARGET: ClassVar[str] = "cpu"
-
-    changes: DictionaryAttr
-
-    def machine(self) -> CpuMachine:
-        return _changed(self.changes)
-
-    def verify(self) -> None:
-        self.machine()
-
-    @classmethod
-    def of(cls, machine: MachineParameters) -> CpuMachineAttr:
-        return CpuMachineAttr(changes_from(THIS_COMPUTER, machine))
-
-
-@lru_cache(maxsize=64)
-def _changed(changes: DictionaryAttr) -> CpuMachine:
-    """The default machine with these changes, made once."""
-    try:
-        return THIS_COMPUTER.with_values(values_of(changes))
-    except ValueError as error:
-        raise VerifyException(str(error)) from error
+    DEFAULT: ClassVar[MachineParameters] = THIS_COMPUTER
 
 
 def cpu_machine_of(op: Operation) -> CpuMachine:
@@ -61,10 +32,8 @@ def cpu_machine_of(op: Operation) -> CpuMachine:
 
     Raises: ValueError for a module of several sockets.
     """
-    attribute = machine_attribute(op)
-    if isinstance(attribute, CpuMachineAttr):
-        return attribute.machine()
-    return THIS_COMPUTER.with_values({"sockets": sockets_of(op)})
+    machine = machine_as(CpuMachine, op)
+    return THIS_COMPUTER.with_values({"sockets": sockets_of(op)}) if machine is None else machine
 
 
 def set_cpu_machine(module: ModuleOp, machine: CpuMachine) -> None:

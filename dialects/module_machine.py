@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from functools import lru_cache
+from typing import ClassVar, Self, TypeVar
 
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Operation, ParametrizedAttribute
@@ -10,6 +11,8 @@ from xdsl.utils.exceptions import VerifyException
 
 from .machine import SN40L
 from .parameters import MachineParameters
+
+M = TypeVar("M", bound=MachineParameters)
 
 
 class MachineAttribute(ParametrizedAttribute):
@@ -19,18 +22,41 @@ class MachineAttribute(ParametrizedAttribute):
     """The name under which a module has it."""
     TARGET: ClassVar[str]
     """The target that compiles for such machines."""
+    DEFAULT: ClassVar[MachineParameters]
+    """The machine that an attribute without changes stands for."""
+
+    changes: DictionaryAttr
 
     def machine(self) -> MachineParameters:
         """The machine with all its parameters.
 
         Raises: VerifyException for an unknown parameter or a value that is no positive integer.
         """
-        raise NotImplementedError(f"{self.name} has no machine")
+        return _changed(type(self), self.changes)
+
+    def verify(self) -> None:
+        self.machine()
 
     @classmethod
     def of(cls, machine: MachineParameters) -> Self:
         """The attribute that stands for a machine."""
-        raise NotImplementedError(f"{cls.name} stands for no machine")
+        return cls(changes_from(cls.DEFAULT, machine))
+
+
+@lru_cache(maxsize=64)
+def _changed(kind: type[MachineAttribute], changes: DictionaryAttr) -> MachineParameters:
+    """The default machine with these changes, made once: every operation of a module may ask for it."""
+    try:
+        return kind.DEFAULT.with_values(values_of(changes))
+    except ValueError as error:
+        raise VerifyException(str(error)) from error
+
+
+def machine_as(kind: type[M], op: Operation) -> M | None:
+    """The machine of the module around an operation; None where it says nothing, or one of another class."""
+    attribute = machine_attribute(op)
+    machine = None if attribute is None else attribute.machine()
+    return machine if isinstance(machine, kind) else None
 
 
 def changes_from(default: MachineParameters, machine: MachineParameters) -> DictionaryAttr:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
-    DictionaryAttr,
     IntegerAttr,
     MemRefType,
     ModuleOp,
@@ -34,7 +32,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .dataflow_units import fail_at
 from .machine import SN40L, Machine
-from .module_machine import MachineAttribute, changes_from, machine_attribute, put_machine, values_of
+from .module_machine import MachineAttribute, machine_attribute, put_machine
 from .nn import StoredAttr, WeightOp
 from .parameters import MachineParameters
 from .tensors import expect, expect_known, size_bytes_of
@@ -49,27 +47,7 @@ class MachineAttr(MachineAttribute):
 
     KEY: ClassVar[str] = "rdu.machine"
     TARGET: ClassVar[str] = "sn40l"
-
-    changes: DictionaryAttr
-
-    def machine(self) -> Machine:
-        return _changed(self.changes)
-
-    def verify(self) -> None:
-        self.machine()
-
-    @classmethod
-    def of(cls, machine: MachineParameters) -> MachineAttr:
-        return MachineAttr(changes_from(SN40L, machine))
-
-
-@lru_cache(maxsize=64)
-def _changed(changes: DictionaryAttr) -> Machine:
-    """The default machine with these changes, made once: every operation of a module may ask for it."""
-    try:
-        return SN40L.with_values(values_of(changes))
-    except ValueError as error:
-        raise VerifyException(str(error)) from error
+    DEFAULT: ClassVar[MachineParameters] = SN40L
 
 
 def machine_of(op: Operation) -> Machine:
@@ -83,7 +61,9 @@ def machine_of(op: Operation) -> Machine:
     if not isinstance(attribute, MachineAttr):
         what = f"the module is for a machine of the class {attribute.TARGET}, this is for an SN40L"
         raise VerifyException(f"{what}{HELP_MARK}leave #{attribute.name} out of the module's attributes")
-    return attribute.machine()
+    machine = attribute.machine()
+    assert isinstance(machine, Machine), "the default is one"
+    return machine
 
 
 def set_machine(module: ModuleOp, machine: Machine) -> None:

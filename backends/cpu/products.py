@@ -157,7 +157,7 @@ def attention(
     body.reads_memory()
     with body.shared(batch * heads, 1):
         wide = [slots * one.spec.shape[-1] for one in (keys, values) if one.spec.dtype not in MULTIPLIED]
-        body.scratch("row", size, slots, own, slots * 2, max(wide, default=0), kind="kl_sum")
+        body.scratch("row", size, slots, own, slots, *([max(wide)] if wide else []), kind="kl_sum")
         body.line("double *weights = (double *)row_3;")
         body.line(f"long last = {position.name}[0];")
         body.line(f"long slot = kl_slot(last, {slots}, {ring}, {code});")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects.cpu import cpu_machine_of, set_cpu_machine
 from ...dialects.cpu_machine import CpuMachine
 from ...dialects.vocabulary import IrLevel
+from ..lazily import late
 from ..targets import Choice, Target, TargetError
 from ..verification import StaticCheck, Verification
 
 if TYPE_CHECKING:
     from .program import Program
+
+_late = partial(late, __package__)
 
 
 def pipeline(level: IrLevel, choice: Choice) -> str:
@@ -41,11 +44,6 @@ def objection(choice: Choice) -> TargetError | None:
     if choice.spill:
         return TargetError("there is one memory, and nothing to spill to", way_out="leave out --spill")
     return None
-
-
-def _late(module: str, name: str) -> Callable[..., Any]:
-    """A function of a file of this folder, which is imported when the function is first called."""
-    return lambda *arguments: getattr(import_module(f".{module}", __package__), name)(*arguments)
 
 
 def _machine(module: ModuleOp) -> CpuMachine:
@@ -90,14 +88,14 @@ CPU_TARGET = Target[CpuMachine, "Program"](
     time_together=_late("timing", "time_together"),
     measure=_late("calibration_machine", "measured_machine"),
     load=_late("program", "load_program"),
-    tied=_late("digests", "tied"),
-    provenance=_late("digests", "provenance"),
+    tied=_late("digests", "TIES.tied"),
+    provenance=_late("digests", "TIES.provenance"),
     verification=Verification(
         _static_checks,
         _compile_unchecked,
         _late("program", "load_unchecked"),
-        _late("digests", "of_other_ir"),
-        _late("digests", "differences"),
+        _late("digests", "TIES.of_other_ir"),
+        _late("digests", "TIES.differences"),
     ),
     run=_late("running", "start_run"),
     objection=objection,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects.sequence import sequence_machine_of, set_sequence_machine
 from ...dialects.sequence_machine import SequenceMachine
 from ...dialects.vocabulary import IrLevel
+from ..lazily import late
 from ..targets import Choice, Target, TargetError
 from ..verification import StaticCheck, Verification
 
 if TYPE_CHECKING:
     from .program import Program
 
+_late = partial(late, __package__)
 REASONS = {
     "resident": ("no weight stays in SRAM: a kernel's registers and caches are gone with it", "--resident"),
     "spill": ("there is one memory, and nothing to spill to", "--spill"),
@@ -51,11 +53,6 @@ def objection(choice: Choice) -> TargetError | None:
             reason, option = REASONS[name]
             return TargetError(f"on a sequence of kernels {reason}", way_out=f"leave out {option}")
     return None
-
-
-def _late(module: str, name: str) -> Callable[..., Any]:
-    """A function of a file of this folder, which is imported when the function is first called."""
-    return lambda *arguments: getattr(import_module(f".{module}", __package__), name)(*arguments)
 
 
 def _compile(module: ModuleOp, name: str) -> Program:
@@ -94,14 +91,14 @@ SEQUENCE_TARGET = Target[SequenceMachine, "Program"](
     dump=_late("program", "dump_program"),
     recognises=_recognises,
     load=_late("program", "load_program"),
-    tied=_late("digests", "tied"),
-    provenance=_late("digests", "provenance"),
+    tied=_late("digests", "TIES.tied"),
+    provenance=_late("digests", "TIES.provenance"),
     verification=Verification(
         _static_checks,
         _compile_unchecked,
         _late("program", "load_unchecked"),
-        _late("digests", "of_other_ir"),
-        _late("digests", "differences"),
+        _late("digests", "TIES.of_other_ir"),
+        _late("digests", "TIES.differences"),
     ),
     has_trace=True,
     whole_machines=True,

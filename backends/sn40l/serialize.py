@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..digests import Digests
 from ..json_text import json_text
-from .digests import digests_of
+from .digests import TIES
 from .documents import decode, encode
 from .errors import ProgramError
 from .names import told_apart
@@ -50,7 +50,7 @@ def decode_program(data: bytes) -> Program:
 
 def dump_program(program: Program) -> str:
     """A program as text, with the digests that it has had since it was emitted; else with those of now."""
-    digests = digests_of(program) if program.digests is None else program.digests
+    digests = TIES.digests(program) if program.digests is None else program.digests
     whole = encode(program)
     del whole["digests"]
     document = {"format": FORMAT, "version": VERSION, "program": whole, "digests": encode(digests)}

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import ModuleOp
 
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of, set_machine
 from ...dialects.vocabulary import IrLevel
+from ..lazily import late
 from ..targets import Choice, Target
 from ..verification import StaticCheck, Verification
 
 if TYPE_CHECKING:
     from .program import Program
 
+_late = partial(late, __package__)
 DOCUMENT = re.compile(r'\s*\{\s*"format"\s*:\s*"kl-program"')
 """How a saved program begins."""
 
@@ -87,11 +88,6 @@ def _retention(choice: Choice) -> str:
     return "retain-weights" if choice.retained is None else f"retain-weights{{pmus={choice.retained}}}"
 
 
-def _late(module: str, name: str) -> Callable[..., Any]:
-    """A function of a file of this folder, which is imported when the function is first called."""
-    return lambda *arguments: getattr(import_module(f".{module}", __package__), name)(*arguments)
-
-
 def _compile(module: ModuleOp, name: str) -> Program:
     return _checked(_late("emit", "emit_program")(module, name))
 
@@ -147,10 +143,10 @@ SN40L_TARGET = Target["Machine", "Program"](
     dump=_late("serialize", "dump_program"),
     recognises=_recognises,
     load=_load,
-    tied=_late("digests", "tied"),
-    provenance=_late("digests", "provenance"),
+    tied=_late("digests", "TIES.tied"),
+    provenance=_late("digests", "TIES.provenance"),
     verification=Verification(
-        _static_checks, _late("emit", "emit_program"), _load_unchecked, _late("digests", "of_other_ir")
+        _static_checks, _late("emit", "emit_program"), _load_unchecked, _late("digests", "TIES.of_other_ir")
     ),
     run=_late("execution", "start_run"),
     context=_late("positions", "context_length"),

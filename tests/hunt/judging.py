@@ -15,7 +15,7 @@ from originals import SEED, Given, Original
 from kl.backends.runs import RunOptions
 from kl.backends.safetensors import CheckpointError
 from kl.backends.sn40l import check
-from kl.backends.sn40l.digests import digests_of, provenance
+from kl.backends.sn40l.digests import TIES
 from kl.backends.sn40l.errors import ExecutionError, ProgramError
 from kl.backends.sn40l.execution import Executor, read_weights
 from kl.backends.sn40l.launch import time_step
@@ -57,9 +57,9 @@ def judge(original: Original, mutant: Mutant) -> Verdict:
         return Verdict(STATIC, "load", str(error))
     if program == original.program:
         return Verdict(SAME, "as it was read")
-    if not provenance(program).edited:
+    if not TIES.provenance(program).edited:
         return Verdict(UNNOTICED)
-    return _judged(original, replace(program, digests=digests_of(program)))
+    return _judged(original, replace(program, digests=TIES.digests(program)))
 
 
 def judge_trusted(original: Original, mutant: Mutant) -> Verdict:

@@ -19,7 +19,7 @@ from edits import Document
 import kl
 from kl.backends.interpreter import weight_specs
 from kl.backends.runs import Step
-from kl.backends.sn40l.digests import digests_of
+from kl.backends.sn40l.digests import TIES
 from kl.backends.sn40l.documents import encode
 from kl.backends.sn40l.execution import Executor
 from kl.backends.sn40l.positions import input_regions, position_inputs, timed_position
@@ -127,7 +127,7 @@ class Original:
     @cached_property
     def digests(self) -> Any:
         """Of the program, as they are saved."""
-        return encode(digests_of(self.program))
+        return encode(TIES.digests(self.program))
 
 
 @cache

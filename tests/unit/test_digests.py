@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import kl
-from kl.backends.sn40l.digests import digests_of, provenance
+from kl.backends.sn40l.digests import TIES
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.serialize import dump_program, parse_program
 from kl.tools.kl import main
@@ -71,7 +71,7 @@ def test_every_edit_of_a_program_is_noticed_where_it_is(decoder: Callable[[], An
         wanted = (f"kernel '{kernel}'",) if path[0] == "kernels" else (REST,)
         if path == ("kernels", 0, "name"):
             wanted = (f"kernel '{kernel}x' (it is new)", f"kernel '{kernel}' (it is gone)", REST)
-        assert provenance(read).edited == wanted, path
+        assert TIES.provenance(read).edited == wanted, path
         noticed += 1
     assert noticed > 100
 
@@ -81,21 +81,21 @@ def test_layout_order_of_keys_and_defaults_are_no_edits(decoder: Callable[[], An
     program = dict(reversed(document["program"].items()))
     del program["tokens_per_step"]
     read = parse_program(json.dumps({**document, "program": program}))
-    assert provenance(read).edited == ()
+    assert TIES.provenance(read).edited == ()
 
 
 def test_lists_keep_their_order(decoder: Callable[[], Any]):
     document = json.loads(dump_program(decoder()))
     turned = with_value(document, ("program", "regions"), document["program"]["regions"][::-1])
-    assert provenance(parse_program(json.dumps(turned))).edited == (REST,)
+    assert TIES.provenance(parse_program(json.dumps(turned))).edited == (REST,)
 
 
 def test_an_edited_program_that_is_saved_again_stays_edited(decoder: Callable[[], Any]):
     document = json.loads(dump_program(decoder()))
     edited = parse_program(json.dumps(with_value(document, ("program", *DEPTH), 9)))
     again = parse_program(dump_program(edited))
-    assert provenance(again).edited == provenance(edited).edited != ()
-    assert again.digests == edited.digests != digests_of(edited)
+    assert TIES.provenance(again).edited == TIES.provenance(edited).edited != ()
+    assert again.digests == edited.digests != TIES.digests(edited)
 
 
 def test_documents_of_this_version_have_digests(decoder: Callable[[], Any]):
@@ -105,8 +105,8 @@ def test_documents_of_this_version_have_digests(decoder: Callable[[], Any]):
         parse_program(json.dumps(document))
     document["version"] = 5
     read = parse_program(json.dumps(document))
-    assert provenance(read).edited == ()
-    assert "nothing ties it to the IR" in provenance(read).untied
+    assert TIES.provenance(read).edited == ()
+    assert "nothing ties it to the IR" in TIES.provenance(read).untied
 
 
 @pytest.fixture(scope="module")

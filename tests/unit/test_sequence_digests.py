@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kl.backends.sequence.digests import tied
+from kl.backends.sequence.digests import TIES
 from kl.backends.sequence.program import dump_program, load_program
 from kl.tools.kl import main
 
@@ -76,7 +76,7 @@ def test_facts_are_computed_again_whatever_digests_say(capsys: Capture):
     program = load_program(Path("p.json").read_bytes())
     assert program.digests is not None
     changed = replace(program, work=replace(program.work, memory_bytes=program.work.memory_bytes + 1))
-    again = tied(changed, {}).digests
+    again = TIES.tied(changed, {}).digests
     assert again is not None
     Path("e.json").write_text(
         dump_program(replace(changed, digests=replace(program.digests, rest=again.rest)))
