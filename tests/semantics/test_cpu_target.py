@@ -17,6 +17,7 @@ from kl.backends.cpu.target import CPU_TARGET
 from kl.backends.targets import Choice
 from kl.frontends import load_model
 from kl.tools.against import ModelReference, check_against
+from kl.tools.kl import main
 from kl.tools.lowering import lower
 from kl.tools.universe import make_context
 
@@ -79,6 +80,17 @@ def test_programs_give_the_bits_of_the_reference(path: Path, variant: str):
     for threads in (1, 2):
         program = compiled(path.read_text(), VARIANTS[variant], threads, SMALL.get(path.stem))
         assert not check_against(program, reference(path), STEPS, target=CPU_TARGET)
+
+
+STORED = ("--cache-type f8e4m3", "--quantize i4", "--quantize f8e4m3", "--quantize mxfp4", "--quantize nvfp4")
+
+
+@pytest.mark.parametrize("options", STORED)
+def test_weights_and_caches_of_few_bits_give_the_bits_of_the_reference(options: str, tmp_path: Path):
+    source, path = ROOT / "tests/imports/llama.json", tmp_path / "model.kl"
+    assert main(["import", str(source), *options.split(), "-o", str(path)]) == 0
+    program = compiled(path.read_text(), VARIANTS["looped"], threads=2)
+    assert not check_against(program, reference(path), STEPS, target=CPU_TARGET)
 
 
 @pytest.mark.parametrize("seed", range(6))

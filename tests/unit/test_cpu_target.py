@@ -227,6 +227,18 @@ def test_fast_sums_are_held_against_a_bound(tmp_path: Path, capsys: pytest.Captu
     assert "not equal to the model" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("level", ["kernel", "program"])
+def test_random_weights_of_what_came_from_a_checkpoint_are_noted(
+    level: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """The text of a model has none yet; what was compiled of one once had."""
+    saved = str(tmp_path / ("saved.json" if level == "program" else "saved.mlir"))
+    assert main(["compile", str(TINY), "--to", level, "-o", saved]) == 0
+    for path, is_noted in ((saved, True), (str(TINY), False)):
+        assert main(["run", path]) == 0
+        assert ("the weights are random: --weights reads" in capsys.readouterr().err) == is_noted
+
+
 @needs_compiler
 def test_a_saved_program_is_the_same_one():
     program = compile_program(
