@@ -295,15 +295,16 @@ def test_layers_of_a_checkpoint_are_not_copied():
     not Path("/proc/self/maps").exists(), reason="the system does not tell what a process does"
 )
 def test_ctrl_c_is_heard_while_c_runs(tmp_path: Path):
-    """A call of many steps would take minutes; the process ends at once."""
-    model = TINY.read_text().replace("param context = 64", "param context = 200000")
+    """A call of many steps would take hours; the process ends at once."""
+    model = TINY.read_text().replace("param context = 64", "param context = 2000000")
     (tmp_path / "long.kl").write_text(model)
-    steps = ["--steps", "199999", "--steps-per-call", "199999", "--set", "threads=1"]
+    steps = ["--steps", "1999999", "--steps-per-call", "1999999", "--set", "threads=1"]
     command = [sys.executable, "-m", "kl.tools.kl", "run", "long.kl", "--target", "cpu", *steps]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         end = time.monotonic() + 120
         while process.poll() is None and not _is_in_c(process.pid) and time.monotonic() < end:
             time.sleep(0.05)
+        time.sleep(2)  # what Python does before the call takes less
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130, errors.decode()

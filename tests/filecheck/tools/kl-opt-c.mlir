@@ -19,6 +19,10 @@
 // CHECK-NOT: kl_barrier
 // CHECK: /* s = nn.silu m_1 */
 // CHECK: s[j] = kl_to_bf16(kl_silu(kl_of_bf16(m_1[j])));
+// CHECK-NEXT: }
+// What the loop carries is written once nobody reads it any more.
+// CHECK-NEXT: kl_barrier(thread);
+// CHECK: result[m * 64 + j] = s[m * 64 + j];
 // CHECK: kl_barrier(thread);
 // CHECK: void layers(void **arguments) { kl_call(layers_body, arguments); }
 
