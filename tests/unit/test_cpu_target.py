@@ -306,7 +306,10 @@ def test_ctrl_c_is_heard_while_c_runs(tmp_path: Path):
             time.sleep(0.05)
         time.sleep(2)  # what Python does before the call takes less
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        try:
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 130, errors.decode()
 
 
