@@ -59,9 +59,11 @@ class Nearness:
             self.others += int(np.count_nonzero(mine != wanted))
             self.whole += wanted.size
             return True
-        pair = [one.astype(np.float64) for one in (mine, wanted)]
-        off = float(np.max(np.abs(pair[0] - pair[1]), initial=0.0))
-        largest = float(np.max(np.abs(pair[1]), initial=0.0))
+        there = differing(mine, wanted)
+        with np.errstate(all="ignore"):
+            off = _largest(np.subtract(mine[there], wanted[there], dtype=np.float64))
+        finite = wanted.astype(np.float64)
+        largest = _largest(finite[np.isfinite(finite)])
         if not off <= TOLERANCE * largest:  # a NaN is not near
             return False
         self.largest = max(self.largest, off / largest if largest else 0.0)
@@ -70,6 +72,11 @@ class Nearness:
     def __str__(self) -> str:
         tokens = f", {self.others} of {self.whole} tokens are others" if self.whole else ""
         return f"sums are not exact: values are off by {self.largest:.2g} of the largest at most{tokens}"
+
+
+def _largest(values: Array) -> float:
+    """The largest size of an element; NaN if there is one, and 0 of none."""
+    return float(np.max(np.abs(values), initial=0.0))
 
 
 class Reference:

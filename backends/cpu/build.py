@@ -43,7 +43,11 @@ def compiler() -> tuple[str, ...]:
 
     Raises: TargetError if there is none.
     """
-    said = shlex.split(os.environ.get("CC", ""))
+    text = os.environ.get("CC", "")
+    try:
+        said = shlex.split(text)
+    except ValueError as error:
+        raise TargetError(f"CC says {text}: {error}", way_out="write it as a shell takes it") from None
     for name in said[:1] or _COMPILERS:
         if (found := shutil.which(name)) is not None:
             return (found, *said[1:])
@@ -73,8 +77,8 @@ def library(source: Source, *, fast: bool) -> ctypes.CDLL:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise TargetError(
-            f"the compiled program cannot be loaded: {error}",
-            way_out="XDG_CACHE_HOME says where compiled programs are kept: give a folder that may hold code",
+            f"what {' '.join(compiler())} made cannot be loaded: {error}",
+            way_out="a CC with options must make a shared library; XDG_CACHE_HOME names where it lies",
         ) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from .document import Document, Pointer
@@ -131,3 +132,13 @@ def _is_of_kind(value: object, kind: Kind) -> bool:
     if isinstance(value, bool):
         return bool in types or object in types
     return isinstance(value, types) and (kind != "number" or is_number(value))
+
+
+def check_apart(document: Document, written: Mapping[str, Path]) -> None:
+    """Raises: ScenarioError where one file would be written over another one, or the scenario."""
+    taken = {Path(document.name).absolute(): "the scenario"}
+    for key, path in written.items():
+        other = taken.setdefault(path.absolute(), repr(key))
+        if other != repr(key):
+            told = f"{key!r} is {str(path)!r}, as is {other}"
+            raise document.error((key,), told, "give it a file of its own")

@@ -12,7 +12,7 @@ from ..history import Objective
 from ..optimizer import Settings
 from ..parameters import Categorical, Ordinal
 from ..space import Space
-from .checks import check_keys, is_number
+from .checks import check_apart, check_keys, is_number
 from .design import GRID_LIMIT, grid_size
 from .document import Document, make_document, read_document
 from .inputs import COLUMN_FAULTS, is_column, read_inputs
@@ -231,12 +231,15 @@ def _files(document: Document) -> Files:
             raise document.error(place, f"{str(path)!r} is not in the folder of the run", way_out)
         return folder / path
 
-    return Files(
+    files = Files(
         samples=inside("output_data_file", named("output_data_file", "output_samples.csv")),
         front=inside("output_pareto_file", named("output_pareto_file", "output_pareto.csv")),
         log=inside("log_file", Path(value.get("log_file", "hypermapper_logfile.log"))),
         resume=_resume(document, folder, named("resume_optimization_data", "output_samples.csv")),
     )
+    written = {"output_data_file": files.samples, "output_pareto_file": files.front, "log_file": files.log}
+    check_apart(document, written)
+    return files
 
 
 def _resume(document: Document, folder: Path, table: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import sys
@@ -36,10 +37,11 @@ BUSY_SECONDS = 60.0
 """How long an SQLite file may be busy with other processes."""
 
 
-def open_storage(place: str | None, *, must_exist: bool = False) -> BaseStorage:
+def open_storage(place: str | None, *, must_exist: bool = False, writes: bool = True) -> BaseStorage:
     """The storage at a place: a path, a URL, or None for memory.
 
-    Raises: StudyError where it cannot be opened, or a file must exist and does not.
+    Raises: StudyError where it cannot be opened, a file must exist and does not, or is a journal that what
+        `writes` would make unreadable.
     """
     if place is None:
         return InMemoryStorage()
@@ -49,7 +51,7 @@ def open_storage(place: str | None, *, must_exist: bool = False) -> BaseStorage:
         if "://" in place:
             return _open_database(place)
         try:
-            return _open_file(Path(place), must_exist)
+            return _open_file(Path(place), must_exist, writes)
         except OSError as error:
             raise StudyError(f"the storage {place} cannot be opened: {error.strerror}") from error
 
@@ -124,12 +126,35 @@ def _check_file(path: Path, must_exist: bool) -> None:
         raise StudyError(f"there is no study at {path}")
 
 
-def _open_file(path: Path, must_exist: bool) -> BaseStorage:
+def _open_file(path: Path, must_exist: bool, writes: bool) -> BaseStorage:
     _check_file(path, must_exist)
     if path.suffix == JOURNAL_SUFFIX:
+        if writes:
+            _check_journal(path)
         return JournalStorage(JournalFileBackend(str(path)))
     _prepare(path)
     return _open_database(_file_url(path))
+
+
+def _check_journal(path: Path) -> None:
+    """Raises: StudyError for a last line that is torn: what is written behind it could not be read."""
+    for _ in range(TRIES):  # another process may be writing it
+        if _is_whole(path):
+            return
+        time.sleep(PAUSE_SECONDS)
+    raise StudyError(
+        f"the last line of {path} is torn, as by a process that was ended while it wrote; cut it off, and the"
+        f" study goes on: sed -i '$d' {path}"
+    )
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the last line of a file has its end; there may be none."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            return file.read() == b"\n"
+    return True
 
 
 class _Connection(sqlite3.Connection):

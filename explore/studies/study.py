@@ -236,7 +236,7 @@ def load_study(storage: str, name: str | None = None) -> Study:
 
     Raises: StudyError where there is none, or there are several and no name.
     """
-    opened = open_storage(storage, must_exist=True)
+    opened = open_storage(storage, must_exist=True, writes=False)
     with decoding(storage), quiet():
         attributes = {study.study_name: study.user_attrs for study in opened.get_all_studies()}
     plans = {study: kept.get(PLAN) for study, kept in attributes.items()}

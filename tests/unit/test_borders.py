@@ -28,6 +28,7 @@ from kl.explore.places import shown_place
 from kl.explore.scenarios.errors import ScenarioError
 from kl.explore.scenarios.reading import load_scenario
 from kl.explore.store import load_space
+from kl.explore.studies.storages import open_storage
 from kl.explore.studies.study import load_study
 from kl.tools.blame import PluginError
 from kl.tools.kl import main
@@ -187,6 +188,23 @@ def test_a_scenario_names_no_file_beyond_its_folder(more: dict[str, Any], tmp_pa
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"output_pareto_file": "x.csv", "output_data_file": "x.csv"}, "'x.csv', as is 'output_data_file'"),
+        ({"log_file": "l.csv", "output_data_file": "l.csv"}, "'l.csv', as is 'output_data_file'"),
+        ({"log_file": "s.json"}, "'s.json', as is the scenario"),
+    ],
+)
+def test_files_of_a_scenario_are_not_written_over_one_another(
+    more: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("s.json").write_text(json.dumps(document(Path(), **more)))
+    with pytest.raises(ScenarioError, match=message):
+        load_scenario("s.json")
+
+
 def test_a_scenario_may_name_a_folder_in_its_own(tmp_path: Path):
     assert scenario(run_directory=str(tmp_path), log_file="logs/x.log").files.log == tmp_path / "logs/x.log"
 
@@ -342,6 +360,17 @@ def test_a_method_that_is_a_list_is_named(tmp_path: Path, capsys: Capture):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config | {"quantization_config": {"quant_method": ["fp8"]}}))
     assert "quantization_config.quant_method is" in refused("time", str(path), capsys=capsys)
+
+
+def test_nothing_is_written_behind_the_torn_line_of_a_journal(tmp_path: Path):
+    """What stands there could not be read; whole lines before it still can."""
+    path, data = tmp_path / "study.journal", JOURNAL.read_bytes()
+    torn = data + data[:20]
+    path.write_bytes(torn)
+    with pytest.raises(StudyError, match=f"the last line of {path} is torn"):
+        open_storage(str(path))
+    assert path.read_bytes() == torn
+    assert main(["report", str(path), "-o", str(tmp_path / "r.html")]) == 0
 
 
 def test_an_outcome_of_other_objectives_is_damage(tmp_path: Path, capsys: Capture):

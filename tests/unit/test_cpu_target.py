@@ -31,6 +31,7 @@ from kl.backends.weights import random_weights, seeded_weights
 from kl.frontends import load_model
 from kl.tools.kl import main
 from kl.tools.lowering import lower
+from kl.tools.reference import Nearness
 from kl.tools.universe import make_context
 
 TINY = Path(__file__).parents[2] / "examples" / "llama3_tiny.kl"
@@ -191,6 +192,30 @@ def test_a_compiler_that_makes_nothing_is_named(
     code = {"false": 1, "true": 0}[command]
     with pytest.raises(TargetError, match=f"{command} does not compile the program: exit code {code}"):
         library(compile_program(tiny(), "tiny").source, fast=False)
+
+
+def test_an_unclosed_quote_in_cc_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CC", "gcc '-O2")
+    with pytest.raises(TargetError, match="CC says gcc '-O2: No closing quotation"):
+        compiler()
+
+
+@needs_compiler
+def test_a_compiler_that_makes_no_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CC", f"{compiler()[0]} -c")
+    with pytest.raises(TargetError, match="-c made cannot be loaded"):
+        library(compile_program(tiny(), "tiny").source, fast=False)
+
+
+@pytest.mark.parametrize("end", [np.nan, np.inf])
+def test_what_is_no_number_on_both_sides_is_near_and_stretches_no_bound(end: float):
+    wanted = np.array([1.0, end, -2.0], np.float32)
+    near = Nearness()
+    assert near.covers(wanted + np.array([0, 0, 0.01], np.float32), wanted)
+    assert near.largest == pytest.approx(0.005, rel=1e-3)
+    assert not near.covers(wanted + np.array([0, 0, 0.1], np.float32), wanted)
+    assert not near.covers(np.array([1, 0, -2], np.float32), wanted)
 
 
 def test_other_targets_have_no_fast_sums(capsys: pytest.CaptureFixture[str]):
