@@ -7,6 +7,7 @@ a loop takes the place of the calls, its operands follow a rule from round to ro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from xdsl.ir import Operation, OpResult, SSAValue
@@ -58,6 +59,14 @@ class Gathered:
     """A weight or state of its own for every round; `kernel.stack` demands them as one stack."""
 
     parts: tuple[SSAValue, ...]
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.parts)
+
+    def __hash__(self) -> int:
+        """Computed once: there are as many parts as rounds, and searches ask often."""
+        return self._hash
 
 
 Argument = Local | Carried[SSAValue] | Invariant[SSAValue] | Slices[SSAValue] | Gathered

@@ -35,7 +35,7 @@ class Effort:
     @property
     def reason(self) -> str:
         """Why no more is looked at, in words."""
-        return f"the search for loops ends after {self.limit} operands of calls; nothing longer is tried"
+        return f"the search for loops ends after {self.limit} operands of calls; nothing more is tried"
 
     def try_operations(self, number: int) -> None:
         """So many operations are asked about."""

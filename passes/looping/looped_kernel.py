@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, YieldOp
 from ...dialects.machine import Machine
 from ...dialects.tensors import slice_type, stack_type
+from ..diagnostics import add_remark
 from ..units.traffic import shortage, too_large, too_many
 from .bodies import inline_body
 from .call_arguments import Carried, Gathered, Invariant, Local, Slices
@@ -161,6 +162,11 @@ def _loop_name(kernels: Sequence[FuncOp]) -> str:
     return ".".join([*(common or names[0]), "loop"])
 
 
+def _inner(run: Run) -> Effort:
+    """What a search for loops inside the loop of a run may look at."""
+    return Effort(sum(map(len, run.arguments)))
+
+
 @dataclass
 class LoopFitter:
     """Builds looped kernels and asks whether they fit; it asks once for all runs that are alike."""
@@ -179,7 +185,7 @@ class LoopFitter:
     def objection(self, run: Run) -> str | None:
         """Why neither loops of loops nor a loop over all calls of the round fit; None if one of them does."""
         flat = self._trouble(run, None)
-        if flat is None or (loops := self._nested(run)) is None:
+        if flat is None or self.effort.is_over or (loops := self._nested(run, _inner(run))) is None:
             return flat
         nested = self._trouble(run, loops)
         return flat if nested == flat else nested and f"{flat}; as loops of loops: {nested}"
@@ -190,7 +196,10 @@ class LoopFitter:
 
     def build(self, run: Run) -> LoopedKernel:
         """The looped kernel of a run that nothing speaks against, with loops of loops where they fit."""
-        loops = self._nested(run)
+        effort = _inner(run)
+        loops = self._nested(run, effort)
+        if effort.is_over:
+            add_remark(run.calls[0], f"inside the loop, {effort.reason}")
         if loops is None or self._trouble(run, loops) is not None:
             loops = flat_loops(run)
         return build_looped_kernel(run, self._of(run), loops)
@@ -199,12 +208,16 @@ class LoopFitter:
         """The kernels of a round."""
         return [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
 
-    def _nested(self, run: Run) -> RunLoops | None:
-        """The loops of loops of a run, if there are any."""
+    def _nested(self, run: Run, effort: Effort) -> RunLoops | None:
+        """The loops of loops of a run, if there are any.
+
+        The search has an effort of its own, so that a run has the same ones whenever it is asked.
+        """
         kernels = self._of(run)
         if len(set(kernels)) == len(kernels):
             return None
-        loops = nested_loops(run, kernels)
+        loops = nested_loops(run, kernels, effort)
+        self.effort.spent += effort.spent
         return None if loops.is_flat else loops
 
     def _trouble(self, run: Run, loops: RunLoops | None) -> str | None:

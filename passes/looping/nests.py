@@ -7,16 +7,14 @@ body then holds the distinct kinds of layers, not every layer. No IR is made her
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
-from xdsl.ir import SSAValue
-
 from .call_arguments import Carried, Local
+from .effort import Effort
 from .level_arguments import LevelArgument, Row, gathered_by, outside, over_rounds, source_of
-from .touched_memory import TouchedMemory
+from .touched_memory import Meeting
 
 
 @dataclass(frozen=True)
@@ -75,17 +73,6 @@ def first_uses(items: Sequence[Item]) -> dict[LevelArgument, tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class Touch:
-    """A call's use of a `memref`."""
-
-    operand: int
-    value: SSAValue
-    index: int | None
-    """The slice of the value; None for all of it."""
-    writes: bool
-
-
-@dataclass(frozen=True)
 class Level:
     """The round of a loop: the calls in it."""
 
@@ -94,8 +81,10 @@ class Level:
     numbers: Sequence[int]
     """The call of the run's round that each of them is, the first of several."""
     rows: Sequence[Row]
-    rounds: Sequence[Sequence[Sequence[Touch]]]
-    """Per round and call: what it does to memory."""
+    meetings: Collection[Meeting]
+    """The operands that touch memory of one another in a round, at least one of two to write it."""
+    effort: Effort
+    """Once it is over, what is found stays and nothing more is tried."""
 
     def items(self) -> tuple[Item, ...]:
         """The calls and loops that do the round: the fewest calls in all, and of equals the shortest rounds.
@@ -108,7 +97,7 @@ class Level:
             alone: Item = Phase(self.numbers[start], self.rows[start])
             calls[start], best[start] = calls[start + 1] + 1, (alone, *best[start + 1])
             for bound, period, more in sorted(self._candidates(start, calls)):
-                if bound >= calls[start]:
+                if bound >= calls[start] or self.effort.is_over:
                     break
                 end = start - more
                 nest = self._nest(start, period, (end - start) // period)
@@ -127,16 +116,19 @@ class Level:
 
     def _nest(self, start: int, period: int, count: int) -> Nest | None:
         """The loop of `count` rounds from a call on; None if it would not do the same as the calls."""
+        end = start + period * count
+        self.effort.spent += 1
+        if self._rounds_meet(start, period, end):
+            return None
+        self.effort.spent += sum(map(len, self.rows[start:end]))
         rows = self._rows_inside(start, period, count)
         if rows is None or not self._hands_on(rows, start, period, count):
             return None
-        end = start + period * count
-        starts = range(start, end, period)
-        rounds = [round[first : first + period] for round in self.rounds for first in starts]
+        meetings = set(self._meetings_inside(start, period, end))
+        if any(rows[one][operand] != rows[other][of] for (one, operand), (other, of) in meetings):
+            return None  # two arguments of the loop would name the same memory, one of them to write it
         inside = slice(start, start + period)
-        level = Level(self.kinds[inside], self.numbers[inside], rows, rounds)
-        if self._rounds_meet(start, period, end) or level.arguments_meet():
-            return None
+        level = Level(self.kinds[inside], self.numbers[inside], rows, meetings, self.effort)
         return Nest(count, level.items(), start, period)
 
     def _rows_inside(self, start: int, period: int, count: int) -> list[Row] | None:
@@ -175,30 +167,14 @@ class Level:
 
     def _rounds_meet(self, start: int, period: int, end: int) -> bool:
         """Whether rounds of a loop, or the calls outside it, touch memory that another one of them writes."""
-        for round in self.rounds:
-            memory = TouchedMemory()
-            for phase, touches in enumerate(round):
-                party = (phase - start) // period if start <= phase < end else -1
-                if any(memory.conflicts(t.value, t.index, party, t.writes) for t in touches):
-                    return True
-                for touch in touches:
-                    memory.touch(touch.value, touch.index, party, touch.writes)
-        return False
 
-    def arguments_meet(self) -> bool:
-        """Whether two arguments name the same memory in one round, one of them to write it."""
-        for round in self.rounds:
-            memory = TouchedMemory()
-            for touches, parties in zip(round, self._parties, strict=True):
-                for touch in touches:
-                    party = parties[touch.operand]
-                    if memory.conflicts(touch.value, touch.index, party, touch.writes):
-                        return True
-                    memory.touch(touch.value, touch.index, party, touch.writes)
-        return False
+        def party(call: int) -> int:
+            return (call - start) // period if start <= call < end else -1
 
-    @cached_property
-    def _parties(self) -> list[list[int]]:
-        """A number for each argument, the same for equal ones."""
-        numbers: dict[LevelArgument, int] = {}
-        return [[numbers.setdefault(argument, len(numbers)) for argument in row] for row in self.rows]
+        return any(party(one) != party(other) for (one, _), (other, _) in self.meetings)
+
+    def _meetings_inside(self, start: int, period: int, end: int) -> Iterator[Meeting]:
+        """What meets within a round of a loop, where no rounds meet."""
+        for (one, operand), (other, of) in self.meetings:
+            if start <= one < end:
+                yield ((one - start) % period, operand), ((other - start) % period, of)

@@ -13,11 +13,13 @@ from xdsl.ir import OpResult
 
 from ...dialects.kernel import CallOp, FuncOp, root_of
 from .call_arguments import Argument, Carried, Gathered, Invariant, Local, Slices
+from .effort import Effort
 from .level_arguments import Handed, LevelArgument, Row, outside
-from .nests import Item, Level, Nest, Phase, Touch, first_uses
+from .nests import Item, Level, Nest, Phase, first_uses
 from .run_memory import written_arguments
 from .run_scan import Run
 from .run_tails import free_places, results_read_behind
+from .touched_memory import Touch, meetings
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,19 @@ def flat_loops(run: Run) -> RunLoops:
     return RunLoops(main, Nest(1, _alone(_tail_rows(run, main)), 0, run.tail) if run.tail else None)
 
 
-def nested_loops(run: Run, kernels: Sequence[FuncOp]) -> RunLoops:
+def nested_loops(run: Run, kernels: Sequence[FuncOp], effort: Effort) -> RunLoops:
     """The loops whose body holds what repeats within a round once; `kernels` are those of a round."""
     names = [call.callee.string_value() for call in run.calls[: run.period]]
     rows = [tuple(_in_a_stack(argument) for argument in row) for row in run.arguments]
     touches = _touches(run, kernels)
     rounds = [touches[at : at + run.period] for at in range(0, len(touches), run.period)]
-    level = Level(names, range(run.period), rows, rounds[: run.count])
+    level = Level(names, range(run.period), rows, meetings(rounds[: run.count]), effort)
     main = Nest(run.count, level.items(), 0, run.period)
     if not run.tail:
         return RunLoops(main, None)
-    level = Level(names[: run.tail], range(run.tail), _tail_rows(run, main), rounds[run.count :])
+    level = Level(
+        names[: run.tail], range(run.tail), _tail_rows(run, main), meetings(rounds[run.count :]), effort
+    )
     return RunLoops(main, _unwrapped(Nest(1, level.items(), 0, run.tail)))
 
 

@@ -94,7 +94,7 @@ def test_a_search_ends_however_irregular_a_schedule_is():
     with patch.object(effort, "BASE", 500), patch.object(effort, "PER_OPERAND", 0):
         assert scans(module) < 2_000
     module.verify()
-    assert "the search for loops ends after 500 operands of calls; nothing longer is tried" in str(module)
+    assert "the search for loops ends after 500 operands of calls; nothing more is tried" in str(module)
 
 
 @pytest.mark.parametrize("alike", [2, 50])
