@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..backends.runs import Step
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xdsl.context import Context
     from xdsl.passes import ModulePass
 
+    from ..backends.tensors import Array
     from .inputs import Input
 
 MOST_SEED = 2**63 - 1
@@ -72,18 +73,25 @@ def _check_folder(path: str) -> None:
 def write_logits(path: str, steps: Sequence[Step]) -> None:
     """Write the logits of all steps as `[steps, batch, vocab]` f32, in the format of `numpy.save`.
 
-    Raises: OSError.
+    Raises: InputError where the file cannot be written; what was in it stays.
     """
     import numpy as np
 
     values = [value for step in steps for label, value in step.observed if label == LOGITS]
-    whole = np.stack(values).astype(np.float32)
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):  # a device, a pipe
-        with open(target, "wb") as file:
-            np.save(file, whole)
+    try:
+        _save(Path(os.path.realpath(path)), np.stack(values).astype(np.float32))
+    except OSError as error:
+        raise InputError(f"--logits {path} cannot be written: {error.strerror}") from error
+
+
+def _save(target: Path, values: Array) -> None:
+    import numpy as np
+
+    if target.exists() and not target.is_file():  # a device, a pipe
+        with target.open("wb") as file:
+            np.save(file, values)
         return
-    with NamedTemporaryFile(dir=os.path.dirname(target), suffix=".npy", delete=False) as file:
-        np.save(file, whole)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, target)
+    with TemporaryDirectory(dir=target.parent) as folder:  # on the same disk, and gone whatever happens
+        whole = Path(folder, "logits.npy")
+        np.save(whole, values)
+        whole.replace(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -95,6 +96,21 @@ def test_where_the_end_of_steps_cannot_be_changed(tmp_path: Path, capsys: Captur
     assert "the step has 0 inputs that are a position" in refused(capsys, MINI, "--temperature", "2")
     assert "tokens are drawn by one of up to" in refused(capsys, TINY, "--top-k", "2", "--seed", str(2**63))
     assert not Path(path).exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device without room")
+def test_logits_that_cannot_be_written_are_named(tmp_path: Path, capsys: Capture) -> None:
+    assert "--logits /dev/full cannot be written: No space" in refused(capsys, TINY, "--logits", "/dev/full")
+    path = tmp_path / "l.npy"
+    path.write_text("before")
+    with patch.object(np, "save", _full):
+        assert f"--logits {path} cannot be written: No space" in refused(capsys, TINY, "--logits", str(path))
+    assert [one.name for one in tmp_path.iterdir()] == ["l.npy"]
+    assert path.read_text() == "before"
+
+
+def _full(path: object, values: object) -> None:
+    raise OSError(28, "No space left")
 
 
 @pytest.mark.parametrize(
