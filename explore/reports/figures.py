@@ -124,19 +124,10 @@ def saved(plot: Plot, format: str, background: str = "white", **settings: Any) -
     """The figure as a file without its date, in a format of matplotlib; `settings` are matplotlib's."""
     stream = BytesIO()
     undated = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}[format]
+    settings = {"pdf.fonttype": 42, **settings}  # letters that can be searched
     with drawing(), load("matplotlib").rc_context(settings):
         plot.figure.savefig(stream, format=format, dpi=144, facecolor=background, metadata={undated: None})
     return stream.getvalue()
-
-
-def to_png(plot: Plot) -> bytes:
-    """The figure as a PNG file on white."""
-    return saved(plot, "png")
-
-
-def to_svg(plot: Plot) -> str:
-    """The figure as an SVG file on white, letters as shapes; the same figure gives the same text."""
-    return saved(plot, "svg").decode()
 
 
 def to_inline_svg(plot: Plot) -> str:

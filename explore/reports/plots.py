@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from .analysis import Report
-from .figures import Plot, drawing, to_png, to_svg
+from .figures import Plot, drawing, saved
 from .front_plots import front_plots, progress_plots
 from .model_plots import dependence_plots, importance_plots
 
@@ -42,5 +42,5 @@ def write_plots(report: Report, folder: Path, format: Format = "svg") -> list[Pa
     for plot in draw(report):
         plot.figure.suptitle(report.summary.heading, x=0.01, ha="left", fontsize=11, weight="bold")
         written.append(folder / f"{plot.name}.{format}")
-        written[-1].write_bytes(to_svg(plot).encode() if format == "svg" else to_png(plot))
+        written[-1].write_bytes(saved(plot, format))
     return written

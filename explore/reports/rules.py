@@ -50,13 +50,13 @@ class Rule:
 class Rules:
     """Rules of which each evaluation satisfies one."""
 
-    avoid: tuple[Rule, ...]
+    avoid: tuple[Rule, ...] = ()
     """Where more is infeasible than among all evaluations; what explains most comes first."""
 
-    prefer: tuple[Rule, ...]
+    prefer: tuple[Rule, ...] = ()
     """Where less is infeasible, the least first."""
 
-    note: str
+    note: str = ""
     """Why there are no rules; else empty."""
 
 
@@ -64,13 +64,13 @@ def find_rules(record: StudyRecord, seed: int) -> Rules:
     """Grow a tree on which evaluations were feasible, and read its leaves."""
     note = obstacle(record.feasible, FEWEST, FEWEST_OF_A_KIND)
     if note:
-        return Rules((), (), note)
+        return Rules(note=note)
     points = [trial.point for trial in record.trials]
     features = find_features(record.space, points)
     columns = np.column_stack([feature_column(feature, points) for feature in features])
     rules, is_sure = _grow(features, columns, ~record.feasible, seed).rules()
     if not is_sure:
-        return Rules((), (), "no parameter tells infeasible points from others with certainty")
+        return Rules(note="no parameter tells infeasible points from others with certainty")
     return _sorted(rules)
 
 
@@ -124,4 +124,4 @@ def _sorted(rules: Sequence[Rule]) -> Rules:
     prefer = [rule for rule in rules if rule.share <= overall]
     avoid.sort(key=lambda rule: (-(rule.infeasible - overall * rule.evaluations), str(rule)))
     prefer.sort(key=lambda rule: (rule.share, -rule.evaluations, str(rule)))
-    return Rules(tuple(avoid), tuple(prefer), "")
+    return Rules(tuple(avoid), tuple(prefer))

@@ -16,6 +16,9 @@ from .table import Row
 BAND = (10, 90)
 """The percentiles over runs between which 80 % of them are."""
 
+MORE = "use runs with more feasible evaluations"
+"""The way out where there are too few."""
+
 Runs = Mapping[str, Sequence[Sequence[Row]]]
 """The runs of each curve by its name: for each the rows of its table, in the order of its evaluations."""
 
@@ -68,10 +71,14 @@ def indicator_curves(scenario: Scenario, runs: Runs, exact: np.ndarray | None) -
     def volume(values: np.ndarray) -> float:
         return hypervolume((values - low) / span, np.ones(len(low)))
 
-    whole = volume(everything if exact is None else exact) if span.all() else 0.0
+    for objective, width in zip(scenario.objectives, span, strict=True):
+        if width == 0:
+            message = f"all feasible evaluations have the same {objective.name}: no front has a hypervolume"
+            raise ScenarioError(message, MORE)
+    whole = volume(everything if exact is None else exact)
     if whole == 0:
-        message = "the best front has no hypervolume up to the worst values of the runs"
-        raise ScenarioError(message, "use runs with more feasible evaluations")
+        whose, way_out = ("the exact front", "give all of it") if exact is not None else ("the front", MORE)
+        raise ScenarioError(f"no point of {whose} is better than the worst values of all objectives", way_out)
     return [
         _over_runs(name, [_lacks(rows, volume, whole) for rows in tables]) for name, tables in runs.items()
     ]

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..extras import load
 from ..pages.palette import STAGES
-from ..reports.figures import (
-    BLUE,
-    GREY,
-    ORANGE,
-    Plot,
-    drawing,
-    label,
-    new_figure,
-    number_axis,
-    to_png,
-    to_svg,
-)
+from ..reports.analysis import look
+from ..reports.figures import Plot, drawing, label, new_panels, number_axis, saved
+from ..reports.front_plots import front_plots
 from .curves import Curve
 from .errors import ScenarioError
 from .recorder import Result
@@ -42,19 +30,8 @@ def plot_front(result: Result) -> Plot:
 
     Raises: MissingExtraError without matplotlib.
     """
-    names = [objective.name for objective in result.scenario.objectives]
     with drawing():
-        figure = new_figure(5.5)
-        axes = figure.add_subplot()
-        axes.set(xlabel=label(names[0]), ylabel=label(names[1]))
-        for status, color, mark in (("infeasible", GREY, "x"), ("feasible", BLUE, "o")):
-            rows = [row.outcome.values for row in result.rows if row.outcome.status == status]
-            values = np.array([row for row in rows if row is not None]).reshape(-1, 2)
-            if len(values):
-                axes.scatter(*values.T, 18, color, marker=mark, lw=0.9, alpha=0.6, label=status)
-        _draw_front(axes, np.array([row.outcome.values for row in result.front]).reshape(-1, 2))
-        _finish(axes, "xy")
-    return Plot("front", f"Evaluations and the front of {names[0]} and {names[1]}", figure)
+        return front_plots(look(result.record))[0]
 
 
 def plot_curves(curves: Sequence[Curve], title: str, *, is_log: bool = False) -> Plot:
@@ -63,8 +40,7 @@ def plot_curves(curves: Sequence[Curve], title: str, *, is_log: bool = False) ->
     Raises: MissingExtraError without matplotlib.
     """
     with drawing():
-        figure = new_figure(4.5)
-        axes = figure.add_subplot()
+        figure, (axes,) = new_panels(1, 4.5, columns=1)
         axes.set(xlabel="evaluations", ylabel=label(title))
         for number, curve in enumerate(curves):
             color = STAGES[number % len(STAGES)].light
@@ -77,7 +53,9 @@ def plot_curves(curves: Sequence[Curve], title: str, *, is_log: bool = False) ->
         is_log = is_log and len(positive) > 0
         if is_log:
             number_axis(axes, "y", float(positive.min()), float(positive.max()), is_log=True)
-        _finish(axes, "x" if is_log else "xy")
+        for name in "x" if is_log else "xy":
+            number_axis(axes, name, 0, 0, is_log=False)
+        axes.legend()
     return Plot("curves", title, figure)
 
 
@@ -87,36 +65,8 @@ def write_plot(plot: Plot, path: Path) -> None:
     Raises: OSError where it cannot be written; ScenarioError for another format.
     """
     check_format(path)
-    match path.suffix.lower():
-        case ".svg":
-            path.write_bytes(to_svg(plot).encode())
-        case ".png":
-            path.write_bytes(to_png(plot))
-        case _:
-            path.write_bytes(_pdf(plot))
-
-
-def _draw_front(axes: Any, front: np.ndarray) -> None:
-    """The front's points, and the border of what they dominate."""
-    if len(front):
-        front = front[np.lexsort(front.T[::-1])]
-        axes.step(*front.T, color=ORANGE, lw=1.2, alpha=0.8, where="post")
-        axes.scatter(*front.T, 30, ORANGE, zorder=3, lw=0, label="front")
-
-
-def _finish(axes: Any, linear: str) -> None:
-    """Readable numbers on the linear axes, and a legend."""
-    for name in linear:
-        number_axis(axes, name, 0, 0, is_log=False)
-    axes.legend()
+    path.write_bytes(saved(plot, path.suffix[1:].lower()))
 
 
 def _heading(curve: Curve) -> str:
     return f"{curve.name}, {curve.runs} runs" if curve.runs > 1 else curve.name
-
-
-def _pdf(plot: Plot) -> bytes:
-    stream = BytesIO()
-    with drawing(), load("matplotlib").rc_context({"pdf.fonttype": 42}):
-        plot.figure.savefig(stream, format="pdf", facecolor="white", metadata={"CreationDate": None})
-    return stream.getvalue()

@@ -69,6 +69,7 @@ def run_scenario(
     plan, about = _plan(scenario, options.seed), _about(scenario)
     study = open_study(plan, options.storage, must_exist=must_exist, about=about)
     recorder = Recorder(scenario, [*_rows_of(study), *_learn(study, earlier)], log, on_trial)
+    known = len(recorder.rows)
     work = _begin(scenario, options, study, recorder, len(earlier))
     try:
         work.evaluate(evaluation)
@@ -78,10 +79,10 @@ def run_scenario(
             error.way_out = f"{count} evaluations are in {path}, --resume goes on with them"
         raise
     finally:
-        result = Result(scenario, tuple(recorder.rows))
+        result = Result(scenario, tuple(recorder.rows), known)
         if len(scenario.objectives) > 1:
             write_table(scenario, scenario.files.front, result.front)
-    if result.rows and all(row.has_failed for row in result.rows):
+    if result.rows and all(row.outcome.has_failed for row in result.rows):
         raise ScenarioError(f"all {len(result.rows)} evaluations have failed", f"see {scenario.files.log}")
     return result
 

@@ -17,10 +17,10 @@ def point_texts(scenario: Scenario, point: Point) -> list[str]:
     return [str(point[parameter.name]) for parameter in scenario.space.parameters]
 
 
-def outcome_texts(scenario: Scenario, outcome: Outcome) -> list[str] | None:
-    """The outputs in their order; None for an evaluation that gave none and has no flag to say so."""
+def outcome_texts(scenario: Scenario, outcome: Outcome) -> list[str]:
+    """The outputs in their order; none of an evaluation that gave none and has no flag to say so."""
     if outcome.values is None and scenario.flag is None:
-        return None
+        return []
     values = outcome.values or [float("nan")] * len(scenario.objectives)
     texts = [str(value) for value in values]
     if scenario.flag is not None:
