@@ -26,14 +26,8 @@ BLUE, ORANGE, GREEN, GREY = (PAGE[name].light for name in ("blue", "orange", "gr
 WIDTH = 9.0
 """The width of all figures in inches."""
 
-PAGE_COLORS = {
-    INK: "currentColor",
-    LINES: "var(--lines)",
-    BLUE: "var(--blue)",
-    ORANGE: "var(--orange)",
-    GREEN: "var(--green)",
-    GREY: "var(--grey)",
-}
+PAGE_COLORS = {PAGE[name].light: f"var(--{name})" for name in ("lines", "blue", "orange", "green", "grey")}
+PAGE_COLORS[INK] = "currentColor"
 """What stands for each colour in a page."""
 
 LONGEST_LABEL = 22
@@ -76,11 +70,6 @@ def drawing() -> Generator[None]:
         yield
 
 
-def new_figure(height: float) -> Any:
-    """An empty figure; `height` in inches."""
-    return load("matplotlib.figure").Figure(figsize=(WIDTH, height), layout="constrained")
-
-
 def new_panels(
     count: int,
     height: float,
@@ -89,11 +78,14 @@ def new_panels(
     sharey: bool = False,
     projection: str | None = None,
 ) -> tuple[Any, list[Any]]:
-    """A figure with so many axes, up to three in a row; a lone one is as wide as two, unless it is said."""
+    """A figure with so many axes, up to three in a row, each `height` inches high.
+
+    A lone one is as wide as two, unless it is said.
+    """
     columns = columns or min(max(count, 2), 3)
     rows = -(-count // columns)
-    figure = new_figure(height * rows)
-    kind = {"projection": projection}
+    size, kind = (WIDTH, height * rows), {"projection": projection}
+    figure = load("matplotlib.figure").Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, sharey=sharey, squeeze=False, subplot_kw=kind).flatten()
     for axes in grid[count:]:
         axes.remove()

@@ -66,20 +66,17 @@ def _outcome(scenario: Scenario, outputs: Mapping[str, Any]) -> Outcome:
     values = tuple(_number(objective.name, outputs[objective.name]) for objective in scenario.objectives)
     flag = scenario.flag
     is_feasible = flag is None or _is_true(flag, outputs[flag.name])
-    wrong = next(
-        (o.name for o, value in zip(scenario.objectives, values, strict=True) if not isfinite(value)), None
-    )
+    wrong = [name for name, value in zip(scenario.outputs, values, strict=False) if not isfinite(value)]
     if not is_feasible:
-        return Outcome(values if wrong is None else None, status="infeasible")
-    if wrong is not None:
-        return Outcome(status="failed", message=f"the objective {wrong!r} is not finite")
+        return Outcome(None if wrong else values, status="infeasible")
+    if wrong:
+        return Outcome(status="failed", message=f"the objective {wrong[0]!r} is not finite")
     return Outcome(values)
 
 
 def _number(name: str, value: Any) -> float:
     """An objective as a number, also from numbers of NumPy and lists with one element."""
-    if _is_list(value) and len(value) == 1:
-        value = value[0]
+    value = _single(value)
     try:
         if not isinstance(value, (bool, type(None))):
             return float(value)
@@ -90,19 +87,20 @@ def _number(name: str, value: Any) -> float:
 
 def _is_true(flag: Flag, value: Any) -> bool:
     """The flag as true or false: given as such, as 1 or 0, or as one of its texts, in any case."""
-    if _is_list(value) and len(value) == 1:
-        value = value[0]
-    for text, truth in ((flag.true, True), (flag.false, False)):
-        if str(value) == text:
-            return truth
-    text = str(value).lower()
+    value = _single(value)
     known = {"true": True, "1": True, "false": False, "0": False}
-    known |= {flag.true.lower(): True, flag.false.lower(): False}
-    if text not in known:
-        raise ScenarioError(
-            f"the flag {flag.name!r} is {_short(value)}, neither {flag.true!r} nor {flag.false!r}"
-        )
-    return known[text]
+    known |= {flag.true.lower(): True, flag.false.lower(): False, flag.true: True, flag.false: False}
+    for text in (str(value), str(value).lower()):
+        if text in known:
+            return known[text]
+    raise ScenarioError(
+        f"the flag {flag.name!r} is {_short(value)}, neither {flag.true!r} nor {flag.false!r}"
+    )
+
+
+def _single(value: Any) -> Any:
+    """What is in a list with one element."""
+    return value[0] if _is_list(value) and len(value) == 1 else value
 
 
 def _is_list(value: Any) -> bool:

@@ -23,6 +23,12 @@ KINDS: Mapping[Kind, tuple[str, tuple[type, ...]]] = {
 }
 """What the kinds are called, and the types of their values."""
 
+NAMES: Mapping[type, str] = {
+    **{type(None): "null", bool: "true or false", int: "a number", float: "a number"},
+    **{str: "a text", dict: "an object", list: "a list"},
+}
+"""What values of JSON are called."""
+
 
 def check_keys(document: Document) -> tuple[str, ...]:
     """Check all keys and values by the table of keys; the paths of those that change nothing are given back.
@@ -41,19 +47,8 @@ def check_keys(document: Document) -> tuple[str, ...]:
 
 def json_kind(value: object) -> str:
     """What a value of JSON is called."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number" if is_number(value) else "too large a number"
-        case str():
-            return "a text"
-        case dict():
-            return "an object"
-        case _:
-            return "a list"
+    is_too_large = type(value) in (int, float) and not is_number(value)
+    return "too large a number" if is_too_large else NAMES[type(value)]
 
 
 def is_number(value: object) -> bool:

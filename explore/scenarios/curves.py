@@ -8,7 +8,7 @@ from math import nan
 
 import numpy as np
 
-from ..pareto import hypervolume
+from ..pareto import hypervolume, insert
 from .errors import ScenarioError
 from .scenario import Scenario
 from .table import Row
@@ -80,7 +80,8 @@ def indicator_curves(scenario: Scenario, runs: Runs, exact: np.ndarray | None) -
         whose, way_out = ("the exact front", "give all of it") if exact is not None else ("the front", MORE)
         raise ScenarioError(f"no point of {whose} is better than the worst values of all objectives", way_out)
     return [
-        _over_runs(name, [_lacks(rows, volume, whole) for rows in tables]) for name, tables in runs.items()
+        _over_runs(name, [_lacks(rows, volume, whole, len(low)) for rows in tables])
+        for name, tables in runs.items()
     ]
 
 
@@ -109,19 +110,16 @@ def _best(rows: Sequence[Row]) -> np.ndarray:
     return np.fmin.accumulate(np.array([nan if one is None else one[0] for one in values]))
 
 
-def _lacks(rows: Sequence[Row], volume: Callable[[np.ndarray], float], whole: float) -> np.ndarray:
-    """The share of a volume that the front lacks after each evaluation."""
-    lacks: list[float] = []
-    front = np.empty((0, 0))
+def _lacks(
+    rows: Sequence[Row], volume: Callable[[np.ndarray], float], whole: float, count: int
+) -> np.ndarray:
+    """The share of a volume that the front, of so many objectives, lacks after each evaluation."""
+    lacks, front = [1.0], np.empty((0, count))
     for row in rows:
-        lack = lacks[-1] if lacks else 1.0
-        value = np.array(row.outcome.values if _is_feasible(row) else ())
-        if len(value) and not (len(front) and (front <= value).all(axis=1).any()):
-            kept = front[~(value <= front).all(axis=1)] if len(front) else front.reshape(0, len(value))
-            front = np.concatenate([kept, value[None]])
-            lack = 1 - volume(front) / whole
-        lacks.append(lack)
-    return np.array(lacks)
+        grown = insert(front, np.array(row.outcome.values)) if _is_feasible(row) else front
+        lacks.append(lacks[-1] if grown is front else 1 - volume(grown) / whole)
+        front = grown
+    return np.array(lacks[1:])
 
 
 def _over_runs(name: str, several: Sequence[np.ndarray]) -> Curve:
