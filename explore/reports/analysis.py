@@ -8,9 +8,8 @@ from ..errors import ReportError
 from .dependence import Dependence, find_dependences
 from .front import Default, FrontPoint, Volumes, find_defaults, find_front, find_volumes
 from .importance import Importances, find_importances
-from .reasons import Message, Resource, find_messages, find_resources
+from .reasons import Message, Resource, Rules, find_messages, find_resources, find_rules
 from .record import StudyRecord
-from .rules import Rules, find_rules
 from .summary import Summary, find_summary
 from .targets import find_targets
 

@@ -13,11 +13,10 @@ from typing import Any
 
 from ..outcome import Outcome
 from ..space import Point
-from .answers import read_answer, read_answers, read_texts
+from .answers import read_answer, read_answers, read_point, read_texts
 from .errors import ScenarioError
 from .scenario import Scenario
 from .table import read_lines
-from .texts import read_point
 
 MISFIT = "misfit"
 """The detail of an outcome that says what is wrong with the function, rather than with the point."""

@@ -14,9 +14,9 @@ from ..parameters import Categorical, Integer, Ordinal, Parameter, Permutation, 
 from ..priors import Prior
 from ..reports.formatting import plural
 from ..space import Point, Space
-from .checks import is_number, json_kind
 from .document import Document, Pointer
 from .errors import ScenarioError
+from .keys import is_number, json_kind
 from .priors import density_shares, gaussian_shares, pmf_shares
 from .table import read_lines, read_number
 

@@ -14,10 +14,9 @@ from typing import TextIO
 from ..outcome import Outcome
 from ..parameters import Parameter, Real, Value
 from ..space import Point
-from .answers import read_texts
+from .answers import point_texts, read_texts, read_value
 from .errors import ScenarioError
 from .scenario import Scenario
-from .texts import point_texts, read_value
 
 END = "End of HyperMapper"
 

@@ -12,10 +12,10 @@ from ..history import Objective
 from ..optimizer import Settings
 from ..parameters import Categorical, Ordinal
 from ..space import Space
-from .checks import check_keys, is_number
 from .design import GRID_LIMIT, grid_size
 from .document import Document, make_document, read_document
 from .inputs import COLUMN_FAULTS, is_column, read_inputs
+from .keys import check_keys, is_number
 from .scenario import DesignKind, Files, Flag, Mode, Scenario
 
 METHODS: Mapping[str, Method] = {"local_search": "local-search", "evolutionary_optimization": "evolution"}

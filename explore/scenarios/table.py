@@ -16,10 +16,9 @@ import numpy as np
 
 from ..outcome import Outcome
 from ..space import Point
-from .answers import read_texts
+from .answers import outcome_texts, point_texts, read_point, read_texts
 from .errors import ScenarioError
 from .scenario import Scenario
-from .texts import outcome_texts, point_texts, read_point
 
 OLD_SUFFIX = ".old"
 """Behind the name of a table that was there before, with a number from the second one on."""

@@ -18,12 +18,12 @@ from kl.explore.evolution import Evolution
 from kl.explore.parameters import Categorical, Integer, Ordinal, Real
 from kl.explore.priors import prior_place, prior_share
 from kl.explore.sampling import prior_mass, sample_prior
+from kl.explore.scenarios.answers import point_texts, read_value
 from kl.explore.scenarios.design import first_points, grid_size, hypercube, hypercubes
 from kl.explore.scenarios.errors import ScenarioError
 from kl.explore.scenarios.keys import KEYS
 from kl.explore.scenarios.reading import load_scenario
 from kl.explore.scenarios.scenario import within
-from kl.explore.scenarios.texts import point_texts, read_value
 from kl.explore.space import Space
 from kl.explore.store import load_space, save_space
 

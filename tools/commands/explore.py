@@ -202,7 +202,7 @@ def _print(result: Result) -> None:
 
 
 def _point(scenario: Scenario, row: Row) -> dict[str, str]:
-    from ...explore.scenarios.texts import point_texts
+    from ...explore.scenarios.answers import point_texts
 
     names = [parameter.name for parameter in scenario.space.parameters]
     texts = zip(names, point_texts(scenario, row.point), strict=True)
