@@ -128,7 +128,7 @@ def _outcome(scenario: Scenario, outputs: Mapping[str, Any]) -> Outcome:
     """The outcome of one evaluation. Objectives of infeasible points may be missing numbers (`nan`)."""
     values = tuple(_number(objective.name, outputs[objective.name]) for objective in scenario.objectives)
     flag = scenario.flag
-    is_feasible = flag is None or _is_true(flag, outputs[flag.name])
+    is_feasible = flag is None or is_true(flag, outputs[flag.name])
     wrong = [name for name, value in zip(scenario.outputs, values, strict=False) if not isfinite(value)]
     if not is_feasible:
         return Outcome(None if wrong else values, status="infeasible")
@@ -148,7 +148,7 @@ def _number(name: str, value: Any) -> float:
     raise ScenarioError(f"the objective {name!r} is {_short(value)}, not a number")
 
 
-def _is_true(flag: Flag, value: Any) -> bool:
+def is_true(flag: Flag, value: Any) -> bool:
     """The flag as true or false: given as such, as 1 or 0, or as one of its texts, in any case."""
     value = _single(value)
     known = {"true": True, "1": True, "false": False, "0": False}

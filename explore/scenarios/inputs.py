@@ -14,10 +14,12 @@ from ..parameters import Categorical, Integer, Ordinal, Parameter, Permutation, 
 from ..priors import Prior
 from ..reports.formatting import plural
 from ..space import Point, Space
+from .answers import is_true
 from .document import Document, Pointer
 from .errors import ScenarioError
 from .keys import is_number, json_kind
 from .priors import density_shares, gaussian_shares, pmf_shares
+from .scenario import Flag
 from .table import read_lines, read_number
 
 COLUMN_FAULTS = "is empty, or has a comma, a quote or blanks around it"
@@ -42,6 +44,23 @@ def read_inputs(document: Document) -> tuple[Space, Point]:
         if "parameter_default" in given[parameter.name]:
             defaults[parameter.name] = _read_default(document, parameter)
     return space, defaults
+
+
+def read_flag(document: Document) -> Flag | None:
+    """The flag of feasibility; without the predictor there is none.
+
+    Raises: ScenarioError where its two texts are the same.
+    """
+    given = document.value.get("feasible_output", {})
+    if not given.get("enable_feasible_predictor", False):
+        return None
+    true, false = (
+        str(given.get(key, default)) for key, default in (("true_value", "true"), ("false_value", "false"))
+    )
+    if true.lower() == false.lower():
+        pointer = ("feasible_output",)
+        raise document.error(pointer, f"'true_value' and 'false_value' are both {true!r}", "make them differ")
+    return Flag(given.get("name", "Valid"), true, false)
 
 
 def is_column(name: str) -> bool:
@@ -192,16 +211,15 @@ def _good_values(document: Document, path: Path, name: str) -> np.ndarray:
     """The values of a parameter in the good rows of a table."""
     value = document.value
     wanted = [name, *(value.get("optimization_objectives") or [name])[:1]]  # there has to be one, as is said
-    flag = value.get("feasible_output", {})
-    if flag.get("enable_feasible_predictor", False):
-        wanted.append(flag.get("name", "Valid"))
-    true = str(flag.get("true_value", "true")).lower()
+    flag = read_flag(document)
+    if flag is not None:
+        wanted.append(flag.name)
     try:
         lines = [(number, [texts[name] for name in wanted]) for number, texts in read_lines(path, wanted)]
     except OSError as error:
         message = f"the table {path} cannot be read: {error.strerror}"
         raise ScenarioError(message, "name one as 'prior_estimation_file'") from error
-    feasible = [(line, cells[:2]) for line, cells in lines if not cells[2:] or cells[2].lower() == true]
+    feasible = [(line, cells[:2]) for line, cells in lines if flag is None or is_true(flag, cells[2])]
     if not feasible:
         return np.array([])
     rows = np.array([[read_number(path, line, cell) for cell in cells] for line, cells in feasible])

@@ -14,9 +14,9 @@ from ..parameters import Categorical, Ordinal
 from ..space import Space
 from .design import GRID_LIMIT, grid_size
 from .document import Document, make_document, read_document
-from .inputs import COLUMN_FAULTS, is_column, read_inputs
+from .inputs import COLUMN_FAULTS, is_column, read_flag, read_inputs
 from .keys import check_keys, is_number
-from .scenario import DesignKind, Files, Flag, Mode, Scenario
+from .scenario import DesignKind, Files, Mode, Scenario
 
 METHODS: Mapping[str, Method] = {"local_search": "local-search", "evolutionary_optimization": "evolution"}
 """How points are chosen, by `optimization_method`; all others are the default here."""
@@ -47,7 +47,7 @@ def make_scenario(document: Document) -> Scenario:
         space=space,
         defaults=defaults,
         objectives=_objectives(document),
-        flag=_flag(document),
+        flag=read_flag(document),
         timestamp=value.get("timestamp", "Timestamp"),
         design=design,
         samples=samples,
@@ -145,20 +145,6 @@ def _limits(document: Document, count: int) -> Sequence[float | None]:
         raise document.error(pointer, f"'bounding_box_limits' takes {wanted}, two for each objective")
     pairs = [limits[start : start + 2] for start in range(0, len(limits), 2)]
     return [float(max(pair)) for pair in (pairs if len(pairs) == count else pairs * count)]
-
-
-def _flag(document: Document) -> Flag | None:
-    """The flag of feasibility; without the predictor there is none."""
-    given = document.value.get("feasible_output", {})
-    if not given.get("enable_feasible_predictor", False):
-        return None
-    true, false = (
-        str(given.get(key, default)) for key, default in (("true_value", "true"), ("false_value", "false"))
-    )
-    if true.lower() == false.lower():
-        pointer = ("feasible_output",)
-        raise document.error(pointer, f"'true_value' and 'false_value' are both {true!r}", "make them differ")
-    return Flag(given.get("name", "Valid"), true, false)
 
 
 def _settings(document: Document, samples: int) -> Settings:
