@@ -171,7 +171,7 @@ def _plot_front(scenario: Scenario, table: Path, path: Path) -> None:
     from ..explore.scenarios.table import read_table
 
     result = Result(scenario, tuple(read_table(scenario, table)))
-    if all(row.outcome.values is None for row in result.rows):
+    if all(one.values is None for one in result.record.evaluations):
         raise InputError(f"no row of {table} has values{HELP_MARK}run more evaluations")
     write_plot(plot_front(result), path)
     print(f"{len(result.counted)} evaluations, {len(result.front)} of them on the front, are drawn in {path}")

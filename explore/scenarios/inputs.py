@@ -14,13 +14,12 @@ from ..parameters import Categorical, Integer, Ordinal, Parameter, Permutation, 
 from ..priors import Prior
 from ..reports.formatting import plural
 from ..space import Point, Space
-from .answers import is_true
 from .document import Document, Pointer
 from .errors import ScenarioError
 from .keys import is_number, json_kind
 from .priors import density_shares, gaussian_shares, pmf_shares
 from .scenario import Flag
-from .table import read_lines, read_number
+from .table import read_numbers
 
 COLUMN_FAULTS = "is empty, or has a comma, a quote or blanks around it"
 """What names may not have, since tables and the protocol have lines of names with commas between them."""
@@ -210,20 +209,14 @@ def _estimated(document: Document, parameter: Real) -> Prior:
 def _good_values(document: Document, path: Path, name: str) -> np.ndarray:
     """The values of a parameter in the good rows of a table."""
     value = document.value
-    wanted = [name, *(value.get("optimization_objectives") or [name])[:1]]  # there has to be one, as is said
-    flag = read_flag(document)
-    if flag is not None:
-        wanted.append(flag.name)
+    names = [name, *(value.get("optimization_objectives") or [name])[:1]]  # there has to be one, as is said
     try:
-        lines = [(number, [texts[name] for name in wanted]) for number, texts in read_lines(path, wanted)]
+        rows = read_numbers(path, names, read_flag(document))
     except OSError as error:
         message = f"the table {path} cannot be read: {error.strerror}"
         raise ScenarioError(message, "name one as 'prior_estimation_file'") from error
-    feasible = [(line, cells[:2]) for line, cells in lines if flag is None or is_true(flag, cells[2])]
-    if not feasible:
-        return np.array([])
-    rows = np.array([[read_number(path, line, cell) for cell in cells] for line, cells in feasible])
-    return rows[rows[:, 1] <= np.quantile(rows[:, 1], value.get("prior_estimation_quantile", 0.1)), 0]
+    share = value.get("prior_estimation_quantile", 0.1)
+    return rows[rows[:, 1] <= np.quantile(rows[:, 1], share), 0] if len(rows) else rows[:, 0]
 
 
 def _curve_numbers(document: Document, name: str, index: int, key: str, default: float) -> list[float]:

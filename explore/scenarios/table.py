@@ -16,9 +16,9 @@ import numpy as np
 
 from ..outcome import Outcome
 from ..space import Point
-from .answers import outcome_texts, point_texts, read_point, read_texts
+from .answers import is_true, outcome_texts, point_texts, read_point, read_texts
 from .errors import ScenarioError
-from .scenario import Scenario
+from .scenario import Flag, Scenario
 
 OLD_SUFFIX = ".old"
 """Behind the name of a table that was there before, with a number from the second one on."""
@@ -95,21 +95,26 @@ def read_values(scenario: Scenario, path: Path) -> np.ndarray:
 
     Raises: OSError where the file cannot be read; ScenarioError where objectives are missing, or no numbers.
     """
-    names = [objective.name for objective in scenario.objectives]
-    rows = [
-        [read_number(path, number, texts[name]) for name in names]
-        for number, texts in read_lines(path, names)
-    ]
-    if not rows:
+    rows = read_numbers(path, [objective.name for objective in scenario.objectives])
+    if len(rows) == 0:
         raise ScenarioError(f"the table {path} has no rows")
-    return np.array(rows)
+    return rows
 
 
-def read_number(path: Path, line: int, text: str) -> float:
-    """The number in a cell.
+def read_numbers(path: Path, names: Sequence[str], flag: Flag | None = None) -> np.ndarray:
+    """Some columns of a table, a row for each of its rows; where there is a flag, of the feasible ones alone.
 
-    Raises: ScenarioError where it is none.
+    Raises: OSError where the file cannot be read; ScenarioError where columns are missing, or no numbers.
     """
+    rows = [
+        [_read_number(path, number, texts[name]) for name in names]
+        for number, texts in read_lines(path, [*names, *([flag.name] if flag else [])])
+        if flag is None or is_true(flag, texts[flag.name])
+    ]
+    return np.array(rows).reshape(-1, len(names))
+
+
+def _read_number(path: Path, line: int, text: str) -> float:
     with suppress(ValueError):
         if isfinite(number := float(text)):
             return number

@@ -116,6 +116,8 @@ def test_plots_that_cannot_be_drawn(capsys: Capture):
     assert refused(["--plot"], capsys) == (
         "kl: error: --plot draws a plot and needs a file for it\nhelp: give -o FILE\n"
     )
+    Path("large.csv").write_text("x,n,v,w,Valid\n0.5,1,1e70,2,true\n")
+    assert "no row of large.csv has values" in refused(["--plot", "large.csv", "-o", "a.svg"], capsys)
     assert refused(["--plot", "-o", "a.jpg"], capsys) == (
         "kl: error: no plot can be written to a.jpg\nhelp: end its name with .svg, .png, .pdf\n"
     )
