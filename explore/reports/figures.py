@@ -71,22 +71,16 @@ def drawing() -> Generator[None]:
 
 
 def new_panels(
-    count: int,
-    height: float,
-    *,
-    columns: int | None = None,
-    sharey: bool = False,
-    projection: str | None = None,
+    count: int, height: float, columns: int | None = None, **settings: Any
 ) -> tuple[Any, list[Any]]:
     """A figure with so many axes, up to three in a row, each `height` inches high.
 
-    A lone one is as wide as two, unless it is said.
+    A lone one is as wide as two, unless it is said; `settings` are those of matplotlib's `subplots`.
     """
     columns = columns or min(max(count, 2), 3)
     rows = -(-count // columns)
-    size, kind = (WIDTH, height * rows), {"projection": projection}
-    figure = load("matplotlib.figure").Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(rows, columns, sharey=sharey, squeeze=False, subplot_kw=kind).flatten()
+    figure = load("matplotlib.figure").Figure(figsize=(WIDTH, height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, **settings).flatten()
     for axes in grid[count:]:
         axes.remove()
     return figure, list(grid[:count])
