@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .parameters import Value
 from .space import Point
+from .store import frozen
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,9 @@ def about_from_json(document: Any) -> About:
             facts=tuple((str(name), str(text)) for name, text in document["facts"]),
             units={str(name): str(unit) for name, unit in document["units"].items()},
             defaults=tuple(
-                (str(name), {key: _value(value) for key, value in point.items()})
+                (str(name), {key: frozen(value) for key, value in point.items()})
                 for name, point in document["defaults"]
             ),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return About()
-
-
-def _value(value: Any) -> Value:
-    """A value of a parameter: JSON has lists for orders."""
-    return tuple(value) if isinstance(value, list) else value

@@ -13,7 +13,7 @@ import inspect
 import operator
 import re
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import log2
@@ -86,6 +86,8 @@ class Constraint:
     names: tuple[str, ...]
     function: Callable[..., object]
     text: str | None
+    what: str = "constraint"
+    """What messages call it."""
 
     def __str__(self) -> str:
         return self.text or f"{self.function.__name__}({', '.join(self.names)})"
@@ -107,55 +109,47 @@ class Constraint:
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             values = ", ".join(f"{name} = {point[name]!r}" for name in self.names)
             raise SpaceError(
-                f"constraint '{_short(str(self))}' fails at {_short(values)}: {error}"
+                f"{self.what} '{_short(str(self))}' fails at {_short(values)}: {error}"
             ) from error
 
 
-def make_constraint(source: str | Callable[..., object]) -> Constraint:
+def make_constraint(source: str | Callable[..., object], what: str = "constraint") -> Constraint:
     """A constraint from a text, or from a function whose arguments are named as the parameters.
+
+    `what` is what messages call it.
 
     Raises: SpaceError where the text is not an expression of the allowed kind.
     """
     if not isinstance(source, str):
-        return Constraint(tuple(inspect.signature(source).parameters), source, None)
-    tree, quoted = _parsed(source)
-    for node in ast.walk(tree):
-        _check_node(source, node)
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    names = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called)
-    return _compile(source, tree, tuple(dict.fromkeys(names)), quoted)
-
-
-def _parsed(source: str) -> tuple[ast.Expression, dict[str, str]]:
-    """The tree of a text, and what stands in backquotes by the names that stand for it there.
-
-    Raises: SpaceError where it is none.
-    """
+        return Constraint(tuple(inspect.signature(source).parameters), source, None, what)
+    shown = f"{what} {_short(source)!r}"
     if len(source) > MOST_CHARACTERS:
-        raise SpaceError(
-            f"constraint {_short(source)!r} has {len(source)} characters, the most is {MOST_CHARACTERS}"
-        )
+        raise SpaceError(f"{shown} has {len(source)} characters, the most is {MOST_CHARACTERS}")
     stand_ins = {quoted: f"_quoted_{n}" for n, quoted in enumerate(dict.fromkeys(QUOTED.findall(source)))}
-    text = QUOTED.sub(lambda match: stand_ins[match[1]], source).strip()
-    with _readable(source):
-        return ast.parse(text, mode="eval"), {name: quoted for quoted, name in stand_ins.items()}
+    with _readable(shown):
+        tree = ast.parse(QUOTED.sub(lambda match: stand_ins[match[1]], source).strip(), mode="eval")
+    for node in ast.walk(tree):
+        _check_node(shown, node)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    function = _compiled(shown, tree, names)
+    meant = {name: quoted for quoted, name in stand_ins.items()}
+    return Constraint(
+        tuple(meant.get(name, name) for name in dict.fromkeys(names)), function, source.strip(), what
+    )
 
 
 @contextmanager
-def _readable(source: str) -> Generator[None]:
+def _readable(shown: str) -> Generator[None]:
     """Raises: SpaceError for what Python cannot read: other syntax, brackets too deep, half a character."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             yield
-    except SyntaxError as error:
-        raise SpaceError(f"constraint {_short(source)!r} is not an expression: {error.msg}") from error
     except (RecursionError, MemoryError):  # how Python's parser says it, depending on what is deep
-        raise SpaceError(
-            f"constraint {_short(source)!r} has brackets or operators too deep in each other"
-        ) from None
-    except ValueError as error:
-        raise SpaceError(f"constraint {_short(source)!r} is not an expression: {error}") from error
+        raise SpaceError(f"{shown} has brackets or operators too deep in each other") from None
+    except (SyntaxError, ValueError) as error:
+        raise SpaceError(f"{shown} is not an expression: {getattr(error, 'msg', error)}") from error
 
 
 class _Checking(ast.NodeTransformer):
@@ -167,18 +161,14 @@ class _Checking(ast.NodeTransformer):
         return ast.Call(ast.Name(name, ast.Load()), [self.visit(node.left), self.visit(node.right)], [])
 
 
-def _compile(
-    source: str, tree: ast.Expression, names: tuple[str, ...], quoted: Mapping[str, str]
-) -> Constraint:
-    """The constraint that evaluates a tree which has been checked; `quoted` has the names in backquotes."""
-    arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-    with _readable(source):
+def _compiled(shown: str, tree: ast.Expression, names: Iterable[str]) -> Callable[..., object]:
+    """The function that evaluates a tree which has been checked; it takes its names in their order."""
+    arguments = ast.arguments([], [ast.arg(name) for name in dict.fromkeys(names)], None, [], [], None, [])
+    with _readable(shown):
         body = _Checking().visit(tree.body)
         function = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
         code = compile(function, "<constraint>", "eval")
-    shown = tuple(quoted.get(name, name) for name in names)
-    known = {"__builtins__": {}, **FUNCTIONS, **dict(OPERATIONS.values())}
-    return Constraint(shown, eval(code, known), source.strip())
+    return eval(code, {"__builtins__": {}, **FUNCTIONS, **dict(OPERATIONS.values())})
 
 
 def _short(text: str) -> str:
@@ -186,17 +176,16 @@ def _short(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
-def _check_node(source: str, node: ast.AST) -> None:
-    if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | None):
-        raise SpaceError(f"constraint {_short(source)!r} may not use {_short(repr(node.value))}")
-    if isinstance(node, ast.Name) and node.id in dict(OPERATIONS.values()):
-        raise SpaceError(f"constraint {_short(source)!r} may not use the name {node.id}")
-    if not isinstance(node, ALLOWED):
-        raise SpaceError(f"constraint {_short(source)!r} may not use {type(node).__name__}")
-    if isinstance(node, ast.Call):
-        _check_call(source, node)
-
-
-def _check_call(source: str, node: ast.Call) -> None:
-    if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
-        raise SpaceError(f"constraint {_short(source)!r} may call only {', '.join(FUNCTIONS)}")
+def _check_node(shown: str, node: ast.AST) -> None:
+    match node:
+        case ast.Constant(value=value) if not isinstance(value, int | float | str | None):
+            raise SpaceError(f"{shown} may not use {_short(repr(value))}")
+        case ast.Name(id=name) if name in dict(OPERATIONS.values()):
+            raise SpaceError(f"{shown} may not use the name {name}")
+        case ast.Call(func=function, keywords=keywords):
+            if not isinstance(function, ast.Name) or function.id not in FUNCTIONS or keywords:
+                raise SpaceError(f"{shown} may call only {', '.join(FUNCTIONS)}")
+        case _ if not isinstance(node, ALLOWED):
+            raise SpaceError(f"{shown} may not use {type(node).__name__}")
+        case _:
+            pass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import SpaceError
 from .expressions import Constraint
-from .parameters import Parameter
+from .parameters import Parameter, Real
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,9 @@ class Group:
 def parents_first(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
     """The parameters, each behind the one that makes it appear.
 
-    Raises: SpaceError where a condition names no parameter, or conditions go in a circle.
+    Raises: SpaceError where a condition makes no sense, or conditions go in a circle.
     """
-    known = {parameter.name for parameter in parameters}
-    for parameter in parameters:
-        if parameter.when is not None and parameter.when.parent not in known:
-            raise SpaceError(f"the condition of {parameter.name!r} names {parameter.when.parent!r}, unknown")
+    _check_conditions({parameter.name: parameter for parameter in parameters})
     ordered: dict[str, Parameter] = {}
     waiting = list(parameters)
     while waiting:
@@ -46,6 +43,19 @@ def parents_first(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
         ordered.update((parameter.name, parameter) for parameter in ready)
         waiting = [parameter for parameter in waiting if parameter.name not in ordered]
     return tuple(ordered.values())
+
+
+def _check_conditions(by_name: Mapping[str, Parameter]) -> None:
+    for name, parameter in by_name.items():
+        if parameter.when is None:
+            continue
+        parent = by_name.get(parameter.when.parent)
+        if parent is None:
+            raise SpaceError(f"the condition of {name!r} names {parameter.when.parent!r}, unknown")
+        if isinstance(parent, Real) or not parameter.when.values:
+            raise SpaceError(f"the condition of {name!r} needs values of a discrete parameter")
+        for value in parameter.when.values:
+            parent.index(value)
 
 
 def find_groups(ordered: Sequence[Parameter], constraints: Sequence[Constraint]) -> tuple[Group, ...]:

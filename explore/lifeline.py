@@ -28,6 +28,9 @@ METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods()
 PRELOAD = "kl.explore.in_server"
 """The module by which the server learns of its parent; the first that it imports."""
 
+PARENT = "KL_SERVER_PARENT"
+"""The variable with the process that has started the server, which may end before it can be asked."""
+
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that a process gets when its parent has ended."""
 
@@ -40,6 +43,7 @@ def begin_server(*modules: str) -> None:
     if METHOD != "forkserver":
         return
     forkserver.set_forkserver_preload([PRELOAD, *modules])
+    os.environ[PARENT] = str(os.getpid())
     with uninterrupted():
         forkserver.ensure_running()
 
@@ -62,7 +66,7 @@ def prepare_server() -> None:
     """In the server, before its other imports: end with its parent, print nothing then, ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
-    parent, server = os.getppid(), os.getpid()
+    parent, server = int(os.environ[PARENT]), os.getpid()
     usual = signal.getsignal(signal.SIGUSR1)
 
     def heed(*_: object) -> None:
@@ -79,7 +83,7 @@ def prepare_server() -> None:
 
     if _heed_parent(signal.SIGUSR1, heed):
         os.register_at_fork(after_in_child=begin_child)
-    if _is_hung_up():
+    if os.getppid() != parent:
         os._exit(1)
     atexit.register(end_children, server)
     is_gone = _liveness(parent)
@@ -95,18 +99,6 @@ def _heed_parent(number: signal.Signals, handler: Callable[..., None] | None = N
     with suppress(OSError, AttributeError):
         return ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0) == 0
     return False
-
-
-def _is_hung_up() -> bool:
-    """Whether the parent has ended already: the other end of a pipe that came from it is closed."""
-    place = Path("/proc/self/fd")
-    if not place.exists():
-        return False
-    poll = select.poll()
-    for handle in [int(path.name) for path in place.iterdir()]:
-        if handle > 2:
-            poll.register(handle, 0)
-    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def _liveness(parent: int) -> Callable[[], bool]:

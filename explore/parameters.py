@@ -169,7 +169,10 @@ class _Listed:
 
         Raises: SpaceError where it is none of the values.
         """
-        return _find(self.name, self.values, value)
+        for index, known in enumerate(self.values):
+            if known == value and isinstance(known, bool) == isinstance(value, bool):
+                return index
+        raise SpaceError(f"{self.name} = {value!r} is none of {', '.join(map(repr, self.values))}")
 
 
 @dataclass(frozen=True)
@@ -281,10 +284,3 @@ def _check_values(name: str, values: tuple[Value, ...]) -> None:
         raise SpaceError(f"parameter {name!r} has no values")
     if len(set(values)) != len(values):
         raise SpaceError(f"parameter {name!r} has a value twice")
-
-
-def _find(name: str, values: tuple[Value, ...], value: Value) -> int:
-    for index, known in enumerate(values):
-        if known == value and isinstance(known, bool) == isinstance(value, bool):
-            return index
-    raise SpaceError(f"{name} = {value!r} is none of {', '.join(map(repr, values))}")

@@ -69,13 +69,13 @@ def _volume(values: np.ndarray, reference: np.ndarray) -> float:
     total = 0.0
     front = values[:0, :-1]
     for row, height in zip(values, ends - values[:, -1], strict=True):
-        front = _insert(front, row[:-1])
+        front = insert(front, row[:-1])
         if height > 0:
             total += float(height) * _volume(front, reference[:-1])
     return total
 
 
-def _insert(front: np.ndarray, row: np.ndarray) -> np.ndarray:
+def insert(front: np.ndarray, row: np.ndarray) -> np.ndarray:
     """A front with one more point, without those that it dominates."""
     if (front <= row).all(axis=1).any():
         return front

@@ -9,11 +9,39 @@ from itertools import compress
 
 import numpy as np
 
-from .candidate_sample import CandidateSample
 from .encoding import encode
 from .neighbourhood import double_moves, neighbour_count, neighbours
 from .space import Point, Space
 from .trees import random_below
+
+CHUNK = 500
+"""So many points are drawn at a time."""
+
+
+@dataclass
+class CandidateSample:
+    """The first points of a stream of draws; the generator decides which, however it grows."""
+
+    space: Space
+    rng: np.random.Generator
+    points: list[Point] = field(default_factory=list, repr=False)
+    keys: list[object] = field(default_factory=list, repr=False)
+    _blocks: list[np.ndarray] = field(default_factory=list, repr=False)
+
+    def grow(self, size: int) -> None:
+        """Draw points until there are so many."""
+        while len(self.points) < size:
+            drawn = self.space.sample(self.rng, CHUNK)
+            self.points.extend(drawn)
+            self.keys.extend(map(self.space.key, drawn))
+            self._blocks.append(encode(self.space, drawn))
+
+    def rows(self, numbers: Sequence[int]) -> np.ndarray:
+        """The encodings of some points."""
+        if len(self._blocks) > 1:
+            self._blocks = [np.concatenate(self._blocks)]
+        return self._blocks[0][list(numbers)]
+
 
 LIST_LIMIT = 4096
 """Spaces of up to this many points are candidates as a whole."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .parameters import Categorical, Discrete, Parameter, Permutation, Real, Value
-from .priors import BETA_SHAPES, Prior, prior_place, prior_share
+from .parameters import Categorical, Discrete, Integer, Ordinal, Parameter, Permutation, Real, Value
+from .priors import BETA_SHAPES, prior_place, prior_share
 
 
 def sample_uniform(parameter: Parameter, rng: np.random.Generator) -> Value:
@@ -24,20 +24,23 @@ def sample_prior(parameter: Parameter, rng: np.random.Generator) -> Value:
     match parameter:
         case Permutation() | Categorical(prior=None):
             return sample_uniform(parameter, rng)
-        case Categorical(prior=shares):
-            weights = np.cumsum(np.asarray(shares))
-            return parameter.values[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
-        case Real():
-            return parameter.at(_sample_place(parameter.prior, rng))
+        case Real() | Integer() | Ordinal() if not isinstance(parameter.prior, tuple):
+            return _at(parameter, rng.beta(*BETA_SHAPES[parameter.prior]))
         case _:
-            return parameter.value(parameter.nearest(_sample_place(parameter.prior, rng)))
+            return value_at(parameter, rng.random())
 
 
-def _sample_place(prior: Prior, rng: np.random.Generator) -> float:
-    """A place of the unit range, drawn from a prior."""
-    if isinstance(prior, tuple):
-        return prior_place(prior, rng.random())
-    return rng.beta(*BETA_SHAPES[prior])
+def value_at(parameter: Real | Integer | Ordinal | Categorical, share: float) -> Value:
+    """The value with a share of the prior below it."""
+    if isinstance(parameter, Categorical):
+        shares = np.cumsum(parameter.prior or (1.0,) * parameter.size)
+        return parameter.values[int(np.searchsorted(shares, share * shares[-1], side="right"))]
+    return _at(parameter, prior_place(parameter.prior, share))
+
+
+def _at(parameter: Real | Integer | Ordinal, place: float) -> Value:
+    """The value at a place of the unit range."""
+    return parameter.at(place) if isinstance(parameter, Real) else parameter.value(parameter.nearest(place))
 
 
 def prior_mass(parameter: Discrete, value: Value) -> float:

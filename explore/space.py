@@ -61,18 +61,7 @@ class Space:
                     raise SpaceError(f"constraint '{constraint}' names the unknown parameter {name!r}")
             if not constraint.names:
                 raise SpaceError(f"constraint '{constraint}' names no parameter")
-        for parameter in self.parameters:
-            self._check_condition(parameter)
         assert self._chain, "parameters are in groups"
-
-    def _check_condition(self, parameter: Parameter) -> None:
-        if parameter.when is None or parameter.when.parent not in self.by_name:
-            return  # an unknown parent is reported by `parents_first`
-        parent = self.by_name[parameter.when.parent]
-        if isinstance(parent, Real) or not parameter.when.values:
-            raise SpaceError(f"the condition of {parameter.name!r} needs values of a discrete parameter")
-        for value in parameter.when.values:
-            parent.index(value)
 
     @cached_property
     def by_name(self) -> Mapping[str, Parameter]:
@@ -159,14 +148,12 @@ class Space:
         for name in point:
             if name not in self.by_name:
                 raise SpaceError(f"the point has the unknown parameter {name!r}")
-        for parameter in self.parameters:
-            if is_active(parameter, point) != (parameter.name in point):
-                state = "may not have" if parameter.name in point else "lacks"
-                raise SpaceError(f"the point {state} a value of {parameter.name!r}")
-            if isinstance(parameter, Real) and parameter.name in point:
-                parameter.place(point[parameter.name])
-            elif not isinstance(parameter, Real) and parameter.name in point:
-                parameter.index(point[parameter.name])
+        for name, parameter in self.by_name.items():
+            if is_active(parameter, point) != (name in point):
+                state = "may not have" if name in point else "lacks"
+                raise SpaceError(f"the point {state} a value of {name!r}")
+            if name in point:
+                (parameter.place if isinstance(parameter, Real) else parameter.index)(point[name])
         for constraint in self._predicates:
             if not constraint.holds(point):
                 raise SpaceError(f"the point breaks the constraint '{constraint}'")

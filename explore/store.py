@@ -79,11 +79,11 @@ def _parameter_from_json(entry: Mapping[str, Any]) -> Parameter:
         if key not in known:
             raise SpaceError(f"parameter {given.get('name')!r} has the unknown key {key!r}")
     if "when" in given:
-        values = tuple(_frozen(value) for value in given["when"]["values"])
+        values = tuple(frozen(value) for value in given["when"]["values"])
         given["when"] = Condition(given["when"]["parent"], values)
-    return KINDS[kind](**{key: _frozen(value) for key, value in given.items()})
+    return KINDS[kind](**{key: frozen(value) for key, value in given.items()})
 
 
-def _frozen(value: Any) -> Any:
+def frozen(value: Any) -> Any:
     """Lists as tuples: JSON has only the one."""
     return tuple(value) if isinstance(value, list) else value

@@ -59,24 +59,26 @@ class Worker:
         """`timeout` in seconds for each evaluation."""
         self._task = task
         self._timeout = timeout
-        self._process: BaseProcess | None = None
-        self._connection: Connection | None = None
+        self._running: tuple[BaseProcess, Connection] | None = None
 
     def evaluate(self, point: Point) -> tuple[Outcome, float]:
         """Evaluate a point in the process; the seconds do not count what it takes to begin one.
 
         Raises: StudyError where the process cannot be begun.
         """
-        process, connection = self._running()
+        if self._running is None or not self._running[0].is_alive():
+            self._begin()
+        assert self._running is not None, "it has just begun"
         start = time.monotonic()
-        return self._ask(process, connection, point), time.monotonic() - start
+        return self._ask(*self._running, point), time.monotonic() - start
 
     def _ask(self, process: BaseProcess, connection: Connection, point: Point) -> Outcome:
         try:
             connection.send(point)
             answer = _receive(process, connection, self._timeout)
         except (EOFError, OSError):
-            return Outcome(status="failed", message=f"the evaluation ended its process{self._ending()}")
+            message = f"the evaluation ended its process{self._ending(process)}"
+            return Outcome(status="failed", message=message)
         if answer is None:
             self.stop()
             return Outcome(status="timed-out", message=f"the evaluation took more than {self._timeout:g} s")
@@ -84,28 +86,23 @@ class Worker:
 
     def kill(self) -> None:
         """End the process, and all that it has started; whoever waits for it is told so."""
-        process = self._process
-        if process is None or process.pid is None:
+        running = self._running  # another thread may end it
+        if running is None:
             return
+        process, _ = running
+        assert process.pid is not None, "it has been started"
         with suppress(OSError, AttributeError):  # it is gone, or this system has no groups
             os.killpg(process.pid, signal.SIGKILL)
         process.kill()
 
     def stop(self) -> None:
         """End the process; not for other threads than the one that evaluates."""
-        if self._process is not None and self._connection is not None:
+        if self._running is not None:
             self.kill()
-            self._process.join()
-            self._connection.close()
-        self._process = self._connection = None
-
-    def _running(self) -> tuple[BaseProcess, Connection]:
-        """The process; a new one where there is none."""
-        if self._process is None or self._connection is None or not self._process.is_alive():
-            self._begin()
-        assert self._process is not None, "it has just begun"
-        assert self._connection is not None, "it has just begun"
-        return self._process, self._connection
+            process, connection = self._running
+            process.join()
+            connection.close()
+        self._running = None
 
     def _begin(self) -> None:
         context: Any = multiprocessing.get_context(METHOD)
@@ -114,22 +111,20 @@ class Worker:
         process = context.Process(target=_serve, args=(theirs, self._task.payload), name="evaluation")
         process.start()
         theirs.close()
-        self._process, self._connection = process, ours
+        self._running = process, ours
         try:
             problem = _receive(process, ours, None)
         except (EOFError, OSError):
             raise StudyError(
-                f"a process for evaluations ended before its first one{self._ending()};"
+                f"a process for evaluations ended before its first one{self._ending(process)};"
                 " processes import the main script, which needs `if __name__ == '__main__':`"
             ) from None
         if problem:
             self.stop()
             raise StudyError(f"processes cannot load the evaluation ({problem}); define it in a module")
 
-    def _ending(self) -> str:
+    def _ending(self, process: BaseProcess) -> str:
         """How the process ended, which is over."""
-        assert self._process is not None, "it was there"
-        process = self._process
         process.join(ENDING_SECONDS)
         self.stop()
         code = process.exitcode or 0

@@ -126,7 +126,7 @@ def show_view(scenario: Scenario, views: Views) -> None:
         path = Path(front[0]) if front else scenario.files.front
         _write_front(scenario, _table_path(scenario, table), path)
         return
-    from ..explore.scenarios.plots import check_format
+    from ..explore.scenarios.curves import check_format
 
     path = Path(views.output)
     check_format(path)
@@ -166,20 +166,19 @@ def _write_front(scenario: Scenario, table: Path, path: Path) -> None:
 
 
 def _plot_front(scenario: Scenario, table: Path, path: Path) -> None:
-    from ..explore.scenarios.plots import plot_front, write_plot
+    from ..explore.scenarios.curves import plot_front, write_plot
     from ..explore.scenarios.recorder import Result
     from ..explore.scenarios.table import read_table
 
     result = Result(scenario, tuple(read_table(scenario, table)))
-    if all(row.outcome.values is None for row in result.rows):
+    if all(one.values is None for one in result.record.evaluations):
         raise InputError(f"no row of {table} has values{HELP_MARK}run more evaluations")
     write_plot(plot_front(result), path)
     print(f"{len(result.counted)} evaluations, {len(result.front)} of them on the front, are drawn in {path}")
 
 
 def _plot_curves(scenario: Scenario, views: Views, path: Path) -> None:
-    from ..explore.scenarios.curves import best_curves, indicator_curves
-    from ..explore.scenarios.plots import plot_curves, write_plot
+    from ..explore.scenarios.curves import best_curves, indicator_curves, plot_curves, write_plot
     from ..explore.scenarios.table import read_values
 
     if views.hvi:

@@ -26,14 +26,8 @@ BLUE, ORANGE, GREEN, GREY = (PAGE[name].light for name in ("blue", "orange", "gr
 WIDTH = 9.0
 """The width of all figures in inches."""
 
-PAGE_COLORS = {
-    INK: "currentColor",
-    LINES: "var(--lines)",
-    BLUE: "var(--blue)",
-    ORANGE: "var(--orange)",
-    GREEN: "var(--green)",
-    GREY: "var(--grey)",
-}
+PAGE_COLORS = {PAGE[name].light: f"var(--{name})" for name in ("lines", "blue", "orange", "green", "grey")}
+PAGE_COLORS[INK] = "currentColor"
 """What stands for each colour in a page."""
 
 LONGEST_LABEL = 22
@@ -76,25 +70,17 @@ def drawing() -> Generator[None]:
         yield
 
 
-def new_figure(height: float) -> Any:
-    """An empty figure; `height` in inches."""
-    return load("matplotlib.figure").Figure(figsize=(WIDTH, height), layout="constrained")
-
-
 def new_panels(
-    count: int,
-    height: float,
-    *,
-    columns: int | None = None,
-    sharey: bool = False,
-    projection: str | None = None,
+    count: int, height: float, columns: int | None = None, **settings: Any
 ) -> tuple[Any, list[Any]]:
-    """A figure with so many axes, up to three in a row; a lone one is as wide as two, unless it is said."""
+    """A figure with so many axes, up to three in a row, each `height` inches high.
+
+    A lone one is as wide as two, unless it is said; `settings` are those of matplotlib's `subplots`.
+    """
     columns = columns or min(max(count, 2), 3)
     rows = -(-count // columns)
-    figure = new_figure(height * rows)
-    kind = {"projection": projection}
-    grid = figure.subplots(rows, columns, sharey=sharey, squeeze=False, subplot_kw=kind).flatten()
+    figure = load("matplotlib.figure").Figure(figsize=(WIDTH, height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, **settings).flatten()
     for axes in grid[count:]:
         axes.remove()
     return figure, list(grid[:count])
@@ -124,19 +110,10 @@ def saved(plot: Plot, format: str, background: str = "white", **settings: Any) -
     """The figure as a file without its date, in a format of matplotlib; `settings` are matplotlib's."""
     stream = BytesIO()
     undated = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}[format]
+    settings = {"pdf.fonttype": 42, **settings}  # letters that can be searched
     with drawing(), load("matplotlib").rc_context(settings):
         plot.figure.savefig(stream, format=format, dpi=144, facecolor=background, metadata={undated: None})
     return stream.getvalue()
-
-
-def to_png(plot: Plot) -> bytes:
-    """The figure as a PNG file on white."""
-    return saved(plot, "png")
-
-
-def to_svg(plot: Plot) -> str:
-    """The figure as an SVG file on white, letters as shapes; the same figure gives the same text."""
-    return saved(plot, "svg").decode()
 
 
 def to_inline_svg(plot: Plot) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..history import signed_values
-from ..pareto import hypervolume, non_dominated
+from ..pareto import hypervolume, insert, non_dominated
 from ..space import Point
 from .record import StudyRecord
 
@@ -172,8 +172,7 @@ def _exact_gains(rows: np.ndarray, corner: np.ndarray) -> list[float]:
     for row in rows:
         taken = hypervolume(np.maximum(front, row), corner) if len(front) else 0.0
         gains.append(max(float((corner - row).prod()) - taken, 0.0))
-        if not (front <= row).all(axis=1).any():
-            front = np.concatenate([front[~(row <= front).all(axis=1)], row[None]])
+        front = insert(front, row)
     return gains
 
 

@@ -37,7 +37,7 @@ def front_plots(report: Report) -> list[Plot]:
         _draw(axes, report, pair)
     plots = [Plot("front", "Evaluations and the front, two objectives at a time", figure)]
     if count == 3:
-        figure, panels = new_panels(2, 4.4, columns=2, projection="3d")
+        figure, panels = new_panels(2, 4.4, columns=2, subplot_kw={"projection": "3d"})
         for axes, side in zip(panels, SIDES, strict=True):
             axes.view_init(elev=22, azim=side)
             axes.set_box_aspect(None, zoom=0.87)

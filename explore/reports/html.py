@@ -19,21 +19,13 @@ from .units import volume_unit
 TEMPLATE = Path(__file__).with_name("template.html")
 
 
-def _breakable(text: str) -> Any:
+def breakable(text: str) -> Any:
     """A name that may go on in another line behind each dot."""
     markup = load("markupsafe")
     return markup.Markup(".<wbr>").join(map(markup.escape, text.split(".")))
 
 
-FILTERS = {
-    "number": number_text,
-    "amount": amount_text,
-    "seconds": seconds_text,
-    "share": share_text,
-    "value": value_text,
-    "breakable": _breakable,
-    "default_name": default_name,
-}
+FILTERS = (number_text, amount_text, seconds_text, share_text, value_text, breakable, default_name)
 """How the template writes numbers and names."""
 
 SENTENCES = (front_words, reference_words, space_words, status_words, volume_unit, table_rows, front_columns)
@@ -46,7 +38,7 @@ def render_html(report: Report) -> str:
     Raises: MissingExtraError without Jinja2 or matplotlib.
     """
     environment = load("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= FILTERS
+    environment.filters |= {function.__name__: function for function in FILTERS}
     environment.globals |= {function.__name__: function for function in SENTENCES}
     markup = load("markupsafe").Markup  # what is ours, and must not be escaped once more
     plots = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -58,10 +57,6 @@ class StudyRecord:
 
 def _evaluation(trial: Trial) -> Evaluation:
     evaluation = trial.outcome.evaluation(trial.point)
-    if evaluation.values is None or _all_usable(evaluation.values):
+    if all(abs(value) <= LARGEST for value in evaluation.values or ()):
         return evaluation
     return Evaluation(trial.point, None, evaluation.slacks, False)
-
-
-def _all_usable(values: Sequence[float]) -> bool:
-    return all(abs(value) <= LARGEST for value in values)

@@ -51,7 +51,8 @@ def reference_words(report: Report) -> str:
         for objective, value, limit in zip(objectives, volumes.reference.values, limits, strict=True)
     ]
     text = f"The hypervolume is what lies between the front and the reference point: {', '.join(parts)}."
-    estimated = (
-        f" With more than {EXACT_OBJECTIVES} objectives it is estimated from {SAMPLES:,} random points."
+    if volumes.is_exact:
+        return text
+    return (
+        f"{text} With more than {EXACT_OBJECTIVES} objectives it is estimated from {SAMPLES:,} random points."
     )
-    return text if volumes.is_exact else f"{text}{estimated}"

@@ -1,4 +1,6 @@
-"""What functions and clients answer, as outcomes."""
+"""Values as texts, in tables and over the wire, and back; and what functions, clients and tables answer, as
+outcomes.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,70 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from ..errors import SpaceError
 from ..outcome import Outcome
+from ..parameters import Integer, Ordinal, Parameter, Permutation, Real, Value
+from ..space import Point
 from .errors import ScenarioError
 from .scenario import Flag, Scenario
+
+
+def point_texts(scenario: Scenario, point: Point) -> list[str]:
+    """The inputs, in the order of the parameters."""
+    return [str(point[parameter.name]) for parameter in scenario.space.parameters]
+
+
+def outcome_texts(scenario: Scenario, outcome: Outcome) -> list[str]:
+    """The outputs in their order; none of an evaluation that gave none and has no flag to say so."""
+    if outcome.values is None and scenario.flag is None:
+        return []
+    values = outcome.values or [float("nan")] * len(scenario.objectives)
+    texts = [str(value) for value in values]
+    if scenario.flag is not None:
+        texts.append(scenario.flag.true if outcome.status == "feasible" else scenario.flag.false)
+    return texts
+
+
+def read_point(scenario: Scenario, texts: Mapping[str, str]) -> Point:
+    """The point in the texts of a row.
+
+    Raises: ScenarioError for texts that are no values.
+    """
+    return {p.name: read_value(p, texts[p.name]) for p in scenario.space.parameters}
+
+
+def read_value(parameter: Parameter, text: str) -> Value:
+    """The value that a text stands for.
+
+    Raises: ScenarioError where it is none of the parameter.
+    """
+    try:
+        return _read_value(parameter, text)
+    except (SpaceError, ValueError, StopIteration) as error:
+        raise ScenarioError(f"{parameter.name} = {text!r} is none of its values") from error
+
+
+def _read_value(parameter: Parameter, text: str) -> Value:
+    match parameter:
+        case Real():
+            parameter.place(float(text))
+            return float(text)
+        case Integer():
+            number = float(text)
+            return parameter.value(parameter.index(int(number) if number.is_integer() else number))
+        case Ordinal():
+            number = float(text)
+            return next(value for value in parameter.values if float(value) == number)
+        case Permutation():
+            raise ValueError("scenarios have none")
+        case _:
+            return next(value for value in parameter.values if _is_written(value, text))
+
+
+def _is_written(value: Value, text: str) -> bool:
+    """Whether a text is a value of a categorical; true and false may begin with a small letter."""
+    written = str(value).strip()
+    return text in (written, written.lower()) if isinstance(value, bool) else text == written
 
 
 def read_answer(scenario: Scenario, answer: Any) -> Outcome:
@@ -65,21 +128,18 @@ def _outcome(scenario: Scenario, outputs: Mapping[str, Any]) -> Outcome:
     """The outcome of one evaluation. Objectives of infeasible points may be missing numbers (`nan`)."""
     values = tuple(_number(objective.name, outputs[objective.name]) for objective in scenario.objectives)
     flag = scenario.flag
-    is_feasible = flag is None or _is_true(flag, outputs[flag.name])
-    wrong = next(
-        (o.name for o, value in zip(scenario.objectives, values, strict=True) if not isfinite(value)), None
-    )
+    is_feasible = flag is None or is_true(flag, outputs[flag.name])
+    wrong = [name for name, value in zip(scenario.outputs, values, strict=False) if not isfinite(value)]
     if not is_feasible:
-        return Outcome(values if wrong is None else None, status="infeasible")
-    if wrong is not None:
-        return Outcome(status="failed", message=f"the objective {wrong!r} is not finite")
+        return Outcome(None if wrong else values, status="infeasible")
+    if wrong:
+        return Outcome(status="failed", message=f"the objective {wrong[0]!r} is not finite")
     return Outcome(values)
 
 
 def _number(name: str, value: Any) -> float:
     """An objective as a number, also from numbers of NumPy and lists with one element."""
-    if _is_list(value) and len(value) == 1:
-        value = value[0]
+    value = _single(value)
     try:
         if not isinstance(value, (bool, type(None))):
             return float(value)
@@ -88,21 +148,22 @@ def _number(name: str, value: Any) -> float:
     raise ScenarioError(f"the objective {name!r} is {_short(value)}, not a number")
 
 
-def _is_true(flag: Flag, value: Any) -> bool:
+def is_true(flag: Flag, value: Any) -> bool:
     """The flag as true or false: given as such, as 1 or 0, or as one of its texts, in any case."""
-    if _is_list(value) and len(value) == 1:
-        value = value[0]
-    for text, truth in ((flag.true, True), (flag.false, False)):
-        if str(value) == text:
-            return truth
-    text = str(value).lower()
+    value = _single(value)
     known = {"true": True, "1": True, "false": False, "0": False}
-    known |= {flag.true.lower(): True, flag.false.lower(): False}
-    if text not in known:
-        raise ScenarioError(
-            f"the flag {flag.name!r} is {_short(value)}, neither {flag.true!r} nor {flag.false!r}"
-        )
-    return known[text]
+    known |= {flag.true.lower(): True, flag.false.lower(): False, flag.true: True, flag.false: False}
+    for text in (str(value), str(value).lower()):
+        if text in known:
+            return known[text]
+    raise ScenarioError(
+        f"the flag {flag.name!r} is {_short(value)}, neither {flag.true!r} nor {flag.false!r}"
+    )
+
+
+def _single(value: Any) -> Any:
+    """What is in a list with one element."""
+    return value[0] if _is_list(value) and len(value) == 1 else value
 
 
 def _is_list(value: Any) -> bool:

@@ -15,8 +15,7 @@ from math import prod
 import numpy as np
 
 from ..parameters import Categorical, Parameter, Permutation, Real, Value
-from ..priors import prior_place
-from ..sampling import sample_prior
+from ..sampling import sample_prior, value_at
 from ..space import Point, Space
 from .scenario import Scenario
 
@@ -89,14 +88,5 @@ def hypercubes(space: Space, count: int, rng: np.random.Generator) -> list[Point
 def _column(parameter: Parameter, count: int, rng: np.random.Generator) -> Sequence[Value]:
     """The values of a parameter in a hypercube."""
     parts = (rng.permutation(count) + rng.random(count)) / count
-    return [_value_at(parameter, float(part)) for part in parts]
-
-
-def _value_at(parameter: Parameter, share: float) -> Value:
-    """The value with a share of the prior below it."""
     assert not isinstance(parameter, Permutation), "scenarios have none"
-    if isinstance(parameter, Categorical):
-        shares = np.cumsum(parameter.prior or (1.0,) * parameter.size)
-        return parameter.values[int(np.searchsorted(shares, share * shares[-1], side="right"))]
-    place = prior_place(parameter.prior, share)
-    return parameter.at(place) if isinstance(parameter, Real) else parameter.value(parameter.nearest(place))
+    return [value_at(parameter, float(part)) for part in parts]

@@ -27,19 +27,15 @@ class Document:
     """The file, for messages."""
 
     text: str = ""
-    keys: dict[Pointer, tuple[int, int]] = field(default_factory=dict[Pointer, tuple[int, int]])
-    """Where keys are: first character and length."""
-
-    values: dict[Pointer, tuple[int, int]] = field(default_factory=dict[Pointer, tuple[int, int]])
-    """Where values are; of lists and objects the first character."""
+    places: dict[tuple[Pointer, bool], re.Match[str]] = field(default_factory=dict[Any, Any])
+    """Where values are, and (with True) their keys; of lists and objects the first character."""
 
     def error(self, pointer: Pointer, message: str, way_out: str = "", *, key: bool = False) -> ScenarioError:
         """An error about the value at a pointer, or about its key."""
-        place = (self.keys if key else self.values).get(pointer)
-        if place is None:
+        token = self.places.get((pointer, key))
+        if token is None:
             return ScenarioError(message, way_out)
-        start, length = place
-        return _error_at(self.name, self.text, start, length, message, way_out)
+        return _error_at(self.name, self.text, token.start(), len(token[0]), message, way_out)
 
 
 def read_document(path: Path) -> Document:
@@ -61,16 +57,18 @@ def parse_document(text: str, name: str) -> Document:
     """
     try:
         document = Document(json.loads(text), name, text)
-        _note_places(document, TOKEN.finditer(text), ())
     except json.JSONDecodeError as error:
         problem = error.msg[:1].lower() + error.msg[1:]
         raise _error_at(name, text, error.pos, 1, f"this is not JSON: {problem}", "") from error
-    except ScenarioError:
-        raise
     except ValueError as error:  # of a number with too many digits, whose place is not said
         raise ScenarioError(f"{name}: this is not JSON: {error}") from error
     except RecursionError as error:
         raise ScenarioError(f"{name} has lists or objects too deep in each other") from error
+    for pointer, is_key, token in _find_places(text):
+        if is_key and (pointer, True) in document.places:
+            document.places[pointer, True] = token
+            raise document.error(pointer, f"the key {token[0]} is there twice", "leave one out", key=True)
+        document.places[pointer, is_key] = token
     return document
 
 
@@ -85,34 +83,25 @@ def make_document(value: object) -> Document:
         raise ScenarioError(f"the scenario is not JSON: {error}") from error
 
 
-def _note_places(document: Document, tokens: Iterator[re.Match[str]], pointer: Pointer) -> str:
-    """Note where the value is that the tokens begin with; the token it begins with is given back."""
-    token = next(tokens)
-    if token[0] in "}]":
-        return token[0]
-    document.values[pointer] = (token.start(), len(token[0]))
-    if token[0] == "{":
-        _note_object(document, tokens, pointer)
-    elif token[0] == "[":
-        place = 0
-        while _note_places(document, tokens, (*pointer, place)) != "]" and next(tokens)[0] == ",":
-            place += 1
-    return token[0]
-
-
-def _note_object(document: Document, tokens: Iterator[re.Match[str]], pointer: Pointer) -> None:
-    for token in tokens:
-        if token[0] == "}":
-            return
-        if token[0] == ",":
-            continue
-        inner = (*pointer, json.loads(token[0]))
-        is_twice = inner in document.keys
-        document.keys[inner] = (token.start(), len(token[0]))
-        if is_twice:
-            raise document.error(inner, f"the key {token[0]} is there twice", "leave one out", key=True)
-        next(tokens)  # the colon
-        _note_places(document, tokens, inner)
+def _find_places(text: str) -> Iterator[tuple[Pointer, bool, re.Match[str]]]:
+    """The values and keys of a text, in their order."""
+    path: list[str | int] = []
+    before = ""
+    for token in TOKEN.finditer(text):
+        match token[0]:
+            case "}" | "]":
+                path.pop()
+            case ",":
+                path = [*path[:-1], path[-1] + 1] if isinstance(path[-1], int) else path
+            case ":":
+                pass
+            case key if before in ("{", ",") and isinstance(path[-1], str):
+                path[-1] = json.loads(key)
+                yield tuple(path), True, token
+            case value:
+                yield tuple(path), False, token
+                path += {"{": [""], "[": [0]}.get(value, [])
+        before = token[0]
 
 
 def _error_at(name: str, text: str, start: int, length: int, message: str, way_out: str) -> ScenarioError:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 from ..outcome import Outcome
 from ..space import Point
-from .answers import read_answer, read_answers, read_texts
+from .answers import read_answer, read_answers, read_point, read_texts
 from .errors import ScenarioError
 from .scenario import Scenario
 from .table import read_lines
-from .texts import read_point
 
 MISFIT = "misfit"
 """The detail of an outcome that says what is wrong with the function, rather than with the point."""
@@ -44,33 +43,27 @@ def load_function(text: str) -> Callable[[Mapping[str, Any]], Any]:
     if not mark or not place or not name:
         raise ScenarioError(f"{text!r} names no function", "write module:name or file.py:name")
     try:
-        module = _load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        found = _load_file(Path(place)) if place.endswith(".py") else vars(import_module(place))
     except (OSError, ScenarioError):
         raise
     except Exception as error:  # whatever a module raises while it is loaded
         reason = f"{type(error).__name__}: {error}"
         raise ScenarioError(f"{place} cannot be loaded: {reason}") from error
-    function = getattr(module, name, None)
+    function = found.get(name)
     if not callable(function):
-        raise ScenarioError(
-            f"{place} has {'no function' if function is None else 'no function, but a value'} {name!r}"
-        )
+        what = "no function" if function is None else "no function, but a value"
+        raise ScenarioError(f"{place} has {what} {name!r}")
     return function
 
 
-def _load_file(path: Path) -> Any:
-    """The module in a file; it can import the files beside it."""
+def _load_file(path: Path) -> dict[str, Any]:
+    """What a file defines; it can import the files beside it."""
     if not path.is_file():
         raise ScenarioError(f"there is no file {path}")
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec, "it ends in .py"
-    assert spec.loader, "it ends in .py"
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return run_path(str(path), run_name=path.stem)
 
 
 @dataclass(frozen=True)
@@ -87,10 +80,8 @@ class FunctionEvaluation:
     def evaluate(self, points: Sequence[Point]) -> list[Outcome]:
         """The outcomes at points that the function gets together."""
         names = [parameter.name for parameter in self.scenario.space.parameters]
-        if len(points) == 1:
-            inputs: dict[str, Any] = {name: points[0][name] for name in names}
-        else:
-            inputs = {name: [point[name] for point in points] for name in names}
+        columns = [(name, [point[name] for point in points]) for name in names]
+        inputs = {name: column if len(points) > 1 else column[0] for name, column in columns}
         try:
             answer = self.function(inputs)
         except (Exception, SystemExit) as error:  # whatever a function raises is a result
@@ -101,8 +92,7 @@ class FunctionEvaluation:
                 return [read_answer(self.scenario, answer)]
             return read_answers(self.scenario, answer, len(points))
         except ScenarioError as error:
-            wrong = Outcome(status="failed", message=str(error), details={MISFIT: str(error)})
-            return [wrong] * len(points)
+            return [_misfit(str(error))] * len(points)
 
 
 class Lookup:
@@ -130,5 +120,8 @@ class Lookup:
         try:
             return read_texts(self._scenario, texts)
         except ScenarioError as error:
-            message = f"{self._path}: {error}"
-            return Outcome(status="failed", message=message, details={MISFIT: message})
+            return _misfit(f"{self._path}: {error}")
+
+
+def _misfit(message: str) -> Outcome:
+    return Outcome(status="failed", message=message, details={MISFIT: message})

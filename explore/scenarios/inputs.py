@@ -12,12 +12,14 @@ import numpy as np
 from ..errors import SpaceError
 from ..parameters import Categorical, Integer, Ordinal, Parameter, Permutation, Real, Value
 from ..priors import Prior
+from ..reports.formatting import plural
 from ..space import Point, Space
-from .checks import is_number, json_kind
 from .document import Document, Pointer
 from .errors import ScenarioError
+from .keys import is_number, json_kind
 from .priors import density_shares, gaussian_shares, pmf_shares
-from .table import read_lines, read_number
+from .scenario import Flag
+from .table import read_numbers
 
 COLUMN_FAULTS = "is empty, or has a comma, a quote or blanks around it"
 """What names may not have, since tables and the protocol have lines of names with commas between them."""
@@ -41,6 +43,23 @@ def read_inputs(document: Document) -> tuple[Space, Point]:
         if "parameter_default" in given[parameter.name]:
             defaults[parameter.name] = _read_default(document, parameter)
     return space, defaults
+
+
+def read_flag(document: Document) -> Flag | None:
+    """The flag of feasibility; without the predictor there is none.
+
+    Raises: ScenarioError where its two texts are the same.
+    """
+    given = document.value.get("feasible_output", {})
+    if not given.get("enable_feasible_predictor", False):
+        return None
+    true, false = (
+        str(given.get(key, default)) for key, default in (("true_value", "true"), ("false_value", "false"))
+    )
+    if true.lower() == false.lower():
+        pointer = ("feasible_output",)
+        raise document.error(pointer, f"'true_value' and 'false_value' are both {true!r}", "make them differ")
+    return Flag(given.get("name", "Valid"), true, false)
 
 
 def is_column(name: str) -> bool:
@@ -158,7 +177,11 @@ def _bell_curves(document: Document, parameter: Real) -> Prior:
         _curve_numbers(document, parameter.name, index, f"custom_gaussian_prior_{what}", default)
         for what, default in (("means", 0.0), ("stds", -1.0))
     ]
-    return gaussian_shares(parameter.low, parameter.high, *numbers)
+    shares = gaussian_shares(parameter.low, parameter.high, *numbers)
+    if max(shares) <= 0:
+        message = f"custom_gaussian has nothing between {parameter.low} and {parameter.high}"
+        raise ScenarioError(message, "move its means there")
+    return shares
 
 
 def _estimated(document: Document, parameter: Real) -> Prior:
@@ -167,39 +190,33 @@ def _estimated(document: Document, parameter: Real) -> Prior:
     Good are the feasible rows that are best by the first objective, as in HyperMapper.
     """
     value = document.value
-    path, names = (
-        Path(value.get("prior_estimation_file", "samples.csv")),
-        value.get("optimization_objectives"),
-    )
-    wanted = [parameter.name, *(names or ())[:1]]
-    flag = value.get("feasible_output", {})
-    if flag.get("enable_feasible_predictor", False):
-        wanted.append(flag.get("name", "Valid"))
-    true = str(flag.get("true_value", "true")).lower()
-    try:
-        lines = [(number, [texts[name] for name in wanted]) for number, texts in read_lines(path, wanted)]
-    except OSError as error:
-        message = f"the table {path} cannot be read: {error.strerror}"
-        raise ScenarioError(message, "name one as 'prior_estimation_file'") from error
-    rows = np.array(
-        [
-            [read_number(path, line, cell) for cell in cells[:2]]
-            for line, cells in lines
-            if cells[2:] in ([], [true])
-        ]
-    ).reshape(-1, 2)
-    good = rows[:0, 0]
-    if len(rows):
-        level = np.quantile(rows[:, 1], value.get("prior_estimation_quantile", 0.1))
-        good = rows[rows[:, 1] <= level, 0]
+    path = Path(value.get("prior_estimation_file", "samples.csv"))
+    good = _good_values(document, path, parameter.name)
     if len(np.unique(good)) < 2:
-        message = f"{path} has {len(good)} good rows, estimate needs two different values at least"
+        message = f"{path} has {plural(len(good), 'good row')}, estimate needs two different values at least"
         raise ScenarioError(message, "raise 'prior_estimation_quantile', or name a larger table")
     count = len(good) * value.get("bandwidth_n_factor", 100)
     width = float(good.std(ddof=1)) * count ** (-1.0 / (1 + value.get("bandwidth_parameter", 0)))
     shares = gaussian_shares(parameter.low, parameter.high, good.tolist(), [width] * len(good))
+    if max(shares) <= 0:
+        bounds = f"between {parameter.low} and {parameter.high}"
+        message = f"{path} has {plural(len(good), 'good row')}, but none {bounds}, from which to estimate"
+        raise ScenarioError(message, "name the table of a run with this range as 'prior_estimation_file'")
     floor = value.get("prior_floor", PRIOR_FLOOR) * max(shares)
     return tuple(share + floor for share in shares)
+
+
+def _good_values(document: Document, path: Path, name: str) -> np.ndarray:
+    """The values of a parameter in the good rows of a table."""
+    value = document.value
+    names = [name, *(value.get("optimization_objectives") or [name])[:1]]  # there has to be one, as is said
+    try:
+        rows = read_numbers(path, names, read_flag(document))
+    except OSError as error:
+        message = f"the table {path} cannot be read: {error.strerror}"
+        raise ScenarioError(message, "name one as 'prior_estimation_file'") from error
+    share = value.get("prior_estimation_quantile", 0.1)
+    return rows[rows[:, 1] <= np.quantile(rows[:, 1], share), 0] if len(rows) else rows[:, 0]
 
 
 def _curve_numbers(document: Document, name: str, index: int, key: str, default: float) -> list[float]:

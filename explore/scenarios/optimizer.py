@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..outcome import Trial
+from .answers import point_texts
 from .errors import ScenarioError
 from .functions import FunctionEvaluation, Lookup
 from .protocol import END, Client
@@ -15,7 +16,6 @@ from .reading import load_scenario
 from .recorder import Log, Result
 from .run import Options, run_scenario
 from .scenario import Scenario, within
-from .texts import point_texts
 
 Function = Callable[[dict[str, Any]], Any]
 """Takes a value for each input by name, and gives a number, or a dictionary of the outputs by name."""

@@ -7,16 +7,16 @@ inputs and outputs in any order, and n lines. At the end we say `End of HyperMap
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isclose
 from typing import TextIO
 
 from ..outcome import Outcome
 from ..parameters import Parameter, Real, Value
 from ..space import Point
-from .answers import read_texts
+from .answers import point_texts, read_texts, read_value
 from .errors import ScenarioError
 from .scenario import Scenario
-from .texts import point_texts, read_value
 
 END = "End of HyperMapper"
 
@@ -28,22 +28,22 @@ class ClientGoneError(ScenarioError):
     """The client has closed its end."""
 
 
+@dataclass(frozen=True)
 class Client:
     """Asks a client to evaluate points; `note` is told every line in both directions."""
 
-    def __init__(self, scenario: Scenario, answers: TextIO, requests: TextIO, note: Callable[[str], None]):
-        self._scenario = scenario
-        self._answers = answers
-        self._requests = requests
-        self._note = note
+    scenario: Scenario
+    answers: TextIO
+    requests: TextIO
+    note: Callable[[str], None]
 
     def evaluate(self, points: Sequence[Point]) -> list[Outcome]:
         """What the client answers, in the order of the points.
 
         Raises: ClientGoneError where it has closed its end; ScenarioError where its answer makes no sense.
         """
-        names = ",".join(parameter.name for parameter in self._scenario.space.parameters)
-        rows = [",".join(point_texts(self._scenario, point)) for point in points]
+        names = ",".join(parameter.name for parameter in self.scenario.space.parameters)
+        rows = [",".join(point_texts(self.scenario, point)) for point in points]
         self.say(f"Request {len(points)}", names, *rows)
         columns = self._read_names()
         return self._match(points, [self._read_row(columns, row, len(points)) for row in range(len(points))])
@@ -54,10 +54,10 @@ class Client:
         Raises: ClientGoneError where nobody reads them.
         """
         for line in lines:
-            self._note(line)
+            self.note(line)
         try:
-            self._requests.write("".join(f"{line}\n" for line in lines))
-            self._requests.flush()
+            self.requests.write("".join(f"{line}\n" for line in lines))
+            self.requests.flush()
         except (BrokenPipeError, ValueError) as error:  # the second where it was closed from our side
             raise ClientGoneError("the client does not read any more") from error
 
@@ -65,18 +65,17 @@ class Client:
         """The cells of the next line that is not empty."""
         while True:
             try:
-                line = self._answers.readline()
+                line = self.answers.readline()
             except UnicodeDecodeError as error:
                 raise ScenarioError("the client sent bytes that are not text in UTF-8") from error
             if not line:
                 raise ClientGoneError(f"the client closed its end, {wanted} was to come")
             if line.strip():
-                self._note(line.rstrip("\r\n"))
+                self.note(line.rstrip("\r\n"))
                 return [cell.strip() for cell in line.split(",")]
 
     def _read_names(self) -> list[str]:
-        scenario = self._scenario
-        names = self._hear("a line of names")
+        scenario, names = self.scenario, self._hear("a line of names")
         for wanted in scenario.columns[:-1]:
             if wanted not in names:
                 kind = "output" if wanted in scenario.outputs else "input"
@@ -101,9 +100,9 @@ class Client:
         outcomes: list[Outcome] = []
         for place, point in enumerate(points):
             order = sorted(left, key=lambda row: row != place)
-            found = next((row for row in order if self._is_same(point, left[row])), None)
+            found = next((row for row in order if _repeats(self.scenario, left[row], point)), None)
             if found is None:
-                asked = ",".join(point_texts(self._scenario, point))
+                asked = ",".join(point_texts(self.scenario, point))
                 raise ScenarioError(
                     f"no row of the client's answer is about the point {asked}",
                     "repeat the inputs of each point as they were asked",
@@ -111,35 +110,24 @@ class Client:
             outcomes.append(self._outcome(found, left.pop(found)))
         return outcomes
 
-    def _is_same(self, point: Point, texts: Mapping[str, str]) -> bool:
-        """Whether a row repeats the inputs of a point."""
-        for parameter in self._scenario.space.parameters:
-            text, asked = texts[parameter.name], point[parameter.name]
-            if isinstance(parameter, Real):
-                assert isinstance(asked, float), "real values are floats"
-                if not _is_close(text, asked, DIGITS * (parameter.high - parameter.low)):
-                    return False
-            elif text != str(asked) and not _is_value(parameter, text, asked):
-                return False
-        return True
-
     def _outcome(self, row: int, texts: Mapping[str, str]) -> Outcome:
         try:
-            return read_texts(self._scenario, texts)
+            return read_texts(self.scenario, texts)
         except ScenarioError as error:
             message = f"row {row + 1} of the client's answer: {error.message}"
             raise ScenarioError(message, error.way_out) from error
 
 
-def _is_close(text: str, asked: float, distance: float) -> bool:
-    try:
-        return isclose(float(text), asked, rel_tol=DIGITS, abs_tol=distance)
-    except ValueError:
-        return False
+def _repeats(scenario: Scenario, texts: Mapping[str, str], point: Point) -> bool:
+    """Whether a row repeats the inputs of a point."""
+    return all(_is_value(p, texts[p.name], point[p.name]) for p in scenario.space.parameters)
 
 
 def _is_value(parameter: Parameter, text: str, asked: Value) -> bool:
     try:
-        return read_value(parameter, text) == asked
-    except ScenarioError:
+        if isinstance(parameter, Real) and isinstance(asked, float):
+            distance = DIGITS * (parameter.high - parameter.low)
+            return isclose(float(text), asked, rel_tol=DIGITS, abs_tol=distance)
+        return text == str(asked) or read_value(parameter, text) == asked
+    except ValueError:
         return False

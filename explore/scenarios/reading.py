@@ -12,11 +12,11 @@ from ..history import Objective
 from ..optimizer import Settings
 from ..parameters import Categorical, Ordinal
 from ..space import Space
-from .checks import check_apart, check_keys, is_number
 from .design import GRID_LIMIT, grid_size
 from .document import Document, make_document, read_document
-from .inputs import COLUMN_FAULTS, is_column, read_inputs
-from .scenario import DesignKind, Files, Flag, Mode, Scenario
+from .inputs import COLUMN_FAULTS, is_column, read_flag, read_inputs
+from .keys import check_keys, is_number
+from .scenario import DesignKind, Files, Mode, Scenario
 
 METHODS: Mapping[str, Method] = {"local_search": "local-search", "evolutionary_optimization": "evolution"}
 """How points are chosen, by `optimization_method`; all others are the default here."""
@@ -47,7 +47,7 @@ def make_scenario(document: Document) -> Scenario:
         space=space,
         defaults=defaults,
         objectives=_objectives(document),
-        flag=_flag(document),
+        flag=read_flag(document),
         timestamp=value.get("timestamp", "Timestamp"),
         design=design,
         samples=samples,
@@ -147,20 +147,6 @@ def _limits(document: Document, count: int) -> Sequence[float | None]:
     return [float(max(pair)) for pair in (pairs if len(pairs) == count else pairs * count)]
 
 
-def _flag(document: Document) -> Flag | None:
-    """The flag of feasibility; without the predictor there is none."""
-    given = document.value.get("feasible_output", {})
-    if not given.get("enable_feasible_predictor", False):
-        return None
-    true, false = (
-        str(given.get(key, default)) for key, default in (("true_value", "true"), ("false_value", "false"))
-    )
-    if true.lower() == false.lower():
-        pointer = ("feasible_output",)
-        raise document.error(pointer, f"'true_value' and 'false_value' are both {true!r}", "make them differ")
-    return Flag(given.get("name", "Valid"), true, false)
-
-
 def _settings(document: Document, samples: int) -> Settings:
     """How the optimizer works, where the scenario has a say in it."""
     value, default = document.value, Settings()
@@ -238,8 +224,18 @@ def _files(document: Document) -> Files:
         resume=_resume(document, folder, named("resume_optimization_data", "output_samples.csv")),
     )
     written = {"output_data_file": files.samples, "output_pareto_file": files.front, "log_file": files.log}
-    check_apart(document, written)
+    _check_apart(document, written)
     return files
+
+
+def _check_apart(document: Document, written: Mapping[str, Path]) -> None:
+    """Raises: ScenarioError where one file would be written over another one, or over the scenario."""
+    taken = {Path(document.name).absolute(): "the scenario"}
+    for key, path in written.items():
+        other = taken.setdefault(path.absolute(), repr(key))
+        if other != repr(key):
+            told = f"{key!r} is {str(path)!r}, as is {other}"
+            raise document.error((key,), told, "give it a file of its own")
 
 
 def _resume(document: Document, folder: Path, table: Path) -> Path | None:

@@ -6,11 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
 from ..about import About
-from ..outcome import Outcome, Trial
+from ..outcome import Trial
 from ..space import Point
 from ..studies.executors import Asked
 from ..studies.plan import StudyPlan
@@ -69,6 +70,7 @@ def run_scenario(
     plan, about = _plan(scenario, options.seed), _about(scenario)
     study = open_study(plan, options.storage, must_exist=must_exist, about=about)
     recorder = Recorder(scenario, [*_rows_of(study), *_learn(study, earlier)], log, on_trial)
+    known = len(recorder.rows)
     work = _begin(scenario, options, study, recorder, len(earlier))
     try:
         work.evaluate(evaluation)
@@ -78,10 +80,10 @@ def run_scenario(
             error.way_out = f"{count} evaluations are in {path}, --resume goes on with them"
         raise
     finally:
-        result = Result(scenario, tuple(recorder.rows))
+        result = Result(scenario, tuple(recorder.rows), known)
         if len(scenario.objectives) > 1:
             write_table(scenario, scenario.files.front, result.front)
-    if result.rows and all(row.has_failed for row in result.rows):
+    if result.rows and all(row.outcome.has_failed for row in result.rows):
         raise ScenarioError(f"all {len(result.rows)} evaluations have failed", f"see {scenario.files.log}")
     return result
 
@@ -92,9 +94,8 @@ def _plan(scenario: Scenario, seed: int) -> StudyPlan:
 
 def _about(scenario: Scenario) -> About:
     """What reports name; scenarios have no units. Where all parameters have a default, they are a point."""
-    names = [parameter.name for parameter in scenario.space.parameters]
-    whole = scenario.defaults if all(name in scenario.defaults for name in names) else None
-    return About(scenario.name, (), {}, () if whole is None else (("default", whole),))
+    is_whole = scenario.defaults.keys() == scenario.space.by_name.keys()
+    return About(scenario.name, (), {}, (("default", scenario.defaults),) if is_whole else ())
 
 
 def _earlier_rows(scenario: Scenario, options: Options) -> list[Row]:
@@ -120,7 +121,8 @@ def _begin(scenario: Scenario, options: Options, study: Study, recorder: Recorde
     total = options.budget or first + scenario.iterations * scenario.batch
     known = {scenario.space.key(row.point) for row in recorder.rows}
     queue = deque(point for point in design[:total] if scenario.space.key(point) not in known)
-    return _Work(scenario, options, study, recorder, queue, first, total)
+    deadline = time.monotonic() + (inf if scenario.seconds is None else scenario.seconds)
+    return _Work(scenario, options, study, recorder, queue, first, total, deadline)
 
 
 def _rows_of(study: Study) -> list[Row]:
@@ -165,24 +167,23 @@ class _Work:
     queue: deque[Point]
     first: int
     total: int
+    deadline: float
+    """From then on, by the monotonic clock, no evaluation begins."""
 
     def evaluate(self, evaluation: FunctionEvaluation | Lookup | Client) -> None:
         """Evaluate in the way that the scenario wants."""
-        start = time.monotonic()
-        seconds = self.scenario.seconds
-
-        def is_over() -> bool:
-            return seconds is not None and time.monotonic() - start >= seconds
-
         match evaluation:
             case Client():
-                self._evaluate_batches(evaluation.evaluate, self.first, is_over)
+                self._evaluate_batches(evaluation, self.first)
             case FunctionEvaluation() if self.scenario.batch > 1:
-                self._evaluate_batches(evaluation.evaluate, self.scenario.batch, is_over)
+                self._evaluate_batches(evaluation, self.scenario.batch)
             case _:
-                self._evaluate_singly(evaluation, is_over)
+                self._evaluate_singly(evaluation)
 
-    def _evaluate_singly(self, evaluation: FunctionEvaluation | Lookup, is_over: Callable[[], bool]) -> None:
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    def _evaluate_singly(self, evaluation: FunctionEvaluation | Lookup) -> None:
         """One point at a time for each job."""
         jobs, timeout = self.options.jobs, self.options.timeout
 
@@ -198,19 +199,14 @@ class _Work:
             jobs=jobs,
             timeout=timeout,
             on_trial=on_trial,
-            stop=is_over,
+            stop=self._is_over,
             isolate=isolate and isinstance(evaluation, FunctionEvaluation),
             cluster=self.options.cluster,
         )
 
-    def _evaluate_batches(
-        self,
-        evaluate: Callable[[Sequence[Point]], Sequence[Outcome]],
-        design_batch: int,
-        is_over: Callable[[], bool],
-    ) -> None:
+    def _evaluate_batches(self, evaluation: FunctionEvaluation | Client, design_batch: int) -> None:
         """Several points at once: up to `design_batch` in the design, then as the scenario says."""
-        while not is_over():
+        while not self._is_over():
             done = len(self.recorder.rows)
             left = min(self.first, self.total) - done
             count = min(design_batch, left) if left > 0 else min(self.scenario.batch, self.total - done)
@@ -218,7 +214,7 @@ class _Work:
             if not asked:
                 return
             try:
-                outcomes = evaluate([one.point for one in asked])
+                outcomes = evaluation.evaluate([one.point for one in asked])
             except BaseException:
                 self.study.release(asked)
                 raise

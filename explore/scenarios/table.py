@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
+from itertools import count
 from math import isfinite
 from pathlib import Path
 from shutil import copy2
@@ -15,13 +16,12 @@ import numpy as np
 
 from ..outcome import Outcome
 from ..space import Point
-from .answers import read_texts
+from .answers import is_true, outcome_texts, point_texts, read_point, read_texts
 from .errors import ScenarioError
-from .scenario import Scenario
-from .texts import outcome_texts, point_texts, read_point
+from .scenario import Flag, Scenario
 
 OLD_SUFFIX = ".old"
-"""Behind the name of the table that was there before."""
+"""Behind the name of a table that was there before, with a number from the second one on."""
 
 
 @dataclass(frozen=True)
@@ -32,58 +32,53 @@ class Row:
     outcome: Outcome
     milliseconds: int
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether it gave nothing."""
-        return self.outcome.has_failed
 
+def begin_table(scenario: Scenario, path: Path, rows: Sequence[Row]) -> Path | None:
+    """Begin a table with some rows; returns where the one that was there is kept, None if none was other.
 
-class Table:
-    """Writes rows one by one; whatever happens to this process, those written are in the file.
-
-    A table that was there before is kept, with `.old` behind its name.
+    Raises: OSError where a file cannot be written.
     """
-
-    def __init__(self, scenario: Scenario, path: Path, rows: Sequence[Row]):
-        """The table begins with some rows.
-
-        Raises: OSError where the file cannot be written.
-        """
-        self._scenario = scenario
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            copy2(path, path.with_name(path.name + OLD_SUFFIX))
-        write_table(scenario, path, rows)
-
-    def add(self, row: Row) -> None:
-        """Write a row; an evaluation without any outputs has none."""
-        cells = row_texts(self._scenario, row)
-        if cells is None:
-            return
-        line = StringIO()
-        csv.writer(line).writerow(cells)
-        with self._path.open("a", encoding="utf-8", newline="") as file:
-            file.write(line.getvalue())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = None
+    if path.exists() and path.read_bytes() != _table_text(scenario, rows).encode():
+        names = (f"{path.name}{OLD_SUFFIX}{number if number > 1 else ''}" for number in count(1))
+        kept = next(place for name in names if not (place := path.with_name(name)).exists())
+        copy2(path, kept)
+    write_table(scenario, path, rows)
+    return kept
 
 
-def row_texts(scenario: Scenario, row: Row) -> list[str] | None:
-    """The cells of a row; None where it has no outputs."""
-    outputs = outcome_texts(scenario, row.outcome)
-    if outputs is None:
-        return None
-    return [*point_texts(scenario, row.point), *outputs, str(row.milliseconds)]
+def append_row(scenario: Scenario, path: Path, row: Row) -> None:
+    """Add a row to a table; whatever happens to this process then, it is in the file."""
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(_csv(_lines(scenario, [row])))
 
 
 def write_table(scenario: Scenario, path: Path, rows: Sequence[Row]) -> None:
     """Write some rows as a whole table, instead of what was there."""
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(scenario.columns)
-    writer.writerows(cells for row in rows if (cells := row_texts(scenario, row)) is not None)
     new = path.with_name(path.name + ".new")
-    new.write_text(text.getvalue(), encoding="utf-8", newline="")
+    new.write_text(_table_text(scenario, rows), encoding="utf-8", newline="")
     new.replace(path)
+
+
+def row_texts(scenario: Scenario, row: Row) -> list[str]:
+    """The cells of a row; none where it has no outputs."""
+    outputs = outcome_texts(scenario, row.outcome)
+    return outputs and [*point_texts(scenario, row.point), *outputs, str(row.milliseconds)]
+
+
+def _table_text(scenario: Scenario, rows: Sequence[Row]) -> str:
+    return _csv([scenario.columns, *_lines(scenario, rows)])
+
+
+def _lines(scenario: Scenario, rows: Sequence[Row]) -> list[list[str]]:
+    return [cells for row in rows if (cells := row_texts(scenario, row))]
+
+
+def _csv(lines: Iterable[Sequence[str]]) -> str:
+    text = StringIO()
+    csv.writer(text).writerows(lines)
+    return text.getvalue()
 
 
 def read_table(scenario: Scenario, path: Path) -> list[Row]:
@@ -100,21 +95,26 @@ def read_values(scenario: Scenario, path: Path) -> np.ndarray:
 
     Raises: OSError where the file cannot be read; ScenarioError where objectives are missing, or no numbers.
     """
-    names = [objective.name for objective in scenario.objectives]
-    rows = [
-        [read_number(path, number, texts[name]) for name in names]
-        for number, texts in read_lines(path, names)
-    ]
-    if not rows:
+    rows = read_numbers(path, [objective.name for objective in scenario.objectives])
+    if len(rows) == 0:
         raise ScenarioError(f"the table {path} has no rows")
-    return np.array(rows)
+    return rows
 
 
-def read_number(path: Path, line: int, text: str) -> float:
-    """The number in a cell.
+def read_numbers(path: Path, names: Sequence[str], flag: Flag | None = None) -> np.ndarray:
+    """Some columns of a table, a row for each of its rows; where there is a flag, of the feasible ones alone.
 
-    Raises: ScenarioError where it is none.
+    Raises: OSError where the file cannot be read; ScenarioError where columns are missing, or no numbers.
     """
+    rows = [
+        [_read_number(path, number, texts[name]) for name in names]
+        for number, texts in read_lines(path, [*names, *([flag.name] if flag else [])])
+        if flag is None or is_true(flag, texts[flag.name])
+    ]
+    return np.array(rows).reshape(-1, len(names))
+
+
+def _read_number(path: Path, line: int, text: str) -> float:
     with suppress(ValueError):
         if isfinite(number := float(text)):
             return number

@@ -396,7 +396,7 @@ def test_numbers_of_programs_have_a_bound(saved: Path, capsys: Capture):
 
 
 def test_lists_in_lists_are_no_texts():
-    from kl.explore.scenarios.checks import is_printable
+    from kl.explore.scenarios.keys import is_printable
 
     deep: Any = "text"
     for _ in range(5_000):

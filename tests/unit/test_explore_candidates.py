@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from kl.explore.candidate_sample import CandidateSample
 from kl.explore.history import Objective
 from kl.explore.neighbourhood import double_moves, neighbour_count, neighbours
 from kl.explore.optimizer import Optimizer, Settings
 from kl.explore.parameters import Categorical, Integer, Ordinal, Real
-from kl.explore.pool import DRAWS, Pool
+from kl.explore.pool import DRAWS, CandidateSample, Pool
 from kl.explore.space import Point, Space
 
 WIDE = Space((Integer("x", 0, 999), Integer("y", 0, 999), Categorical("c", ("a", "b"))))

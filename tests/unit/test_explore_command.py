@@ -68,6 +68,21 @@ def wait_for_rows(path: Path, count: int, process: subprocess.Popen[str]) -> Non
         time.sleep(0.02)
 
 
+def test_a_run_says_that_it_has_evaluated_nothing(tmp_path: Path, capsys: Capture):
+    command = write_slow(tmp_path, 3)[4:]
+    assert main(["explore", *command]) == 0
+    assert "none of them is new" not in capsys.readouterr().out
+    assert main(["explore", *command, "--resume"]) == 0
+    assert (
+        "3 evaluations, 3 feasible, 0 failed\nnone of them is new: nothing was left"
+        in capsys.readouterr().out
+    )
+    short = {**json.loads(Path("slow.json").read_text()), "time_budget": 1e-9}
+    Path("slow.json").write_text(json.dumps(short))
+    assert main(["explore", *command]) == 1
+    assert "nothing has been evaluated: the time was over\nhelp: raise" in capsys.readouterr().err
+
+
 def test_a_front_is_printed(capsys: Capture):
     scenario = str(EXAMPLES / "chakong_haimes.json")
     assert main(["explore", scenario, "--function", f"{FUNCTIONS}:chakong_haimes", "--budget", "24"]) == 0

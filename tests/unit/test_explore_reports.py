@@ -19,14 +19,13 @@ from kl.explore.parameters import Categorical, Condition, Integer, Ordinal, Perm
 from kl.explore.pareto import hypervolume
 from kl.explore.reports import front
 from kl.explore.reports.analysis import Report, analyse
-from kl.explore.reports.conditions import Split, path_words
-from kl.explore.reports.features import find_features
+from kl.explore.reports.features import Split, find_features, path_words
 from kl.explore.reports.formatting import number_text, roundest, seconds_text
 from kl.explore.reports.front import Behind, find_behind, find_front, find_reference, find_volumes
 from kl.explore.reports.front_table import front_columns
 from kl.explore.reports.importance import Importances
+from kl.explore.reports.reasons import find_rules
 from kl.explore.reports.record import StudyRecord
-from kl.explore.reports.rules import find_rules
 from kl.explore.reports.sentences import front_words, status_words
 from kl.explore.reports.targets import MOST, MOST_NUMBERS, find_targets
 from kl.explore.space import Point, Space

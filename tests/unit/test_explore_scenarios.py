@@ -18,12 +18,12 @@ from kl.explore.evolution import Evolution
 from kl.explore.parameters import Categorical, Integer, Ordinal, Real
 from kl.explore.priors import prior_place, prior_share
 from kl.explore.sampling import prior_mass, sample_prior
+from kl.explore.scenarios.answers import point_texts, read_value
 from kl.explore.scenarios.design import first_points, grid_size, hypercube, hypercubes
 from kl.explore.scenarios.errors import ScenarioError
 from kl.explore.scenarios.keys import KEYS
 from kl.explore.scenarios.reading import load_scenario
 from kl.explore.scenarios.scenario import within
-from kl.explore.scenarios.texts import point_texts, read_value
 from kl.explore.space import Space
 from kl.explore.store import load_space, save_space
 
@@ -212,6 +212,8 @@ def test_an_estimated_prior_is_where_the_good_rows_are(tmp_path: Path):
     centers = (np.arange(len(found)) + 0.5) / len(found)
     expected = gaussian_kde([0.3, 0.32], bw_method=2 ** (-1 / 5))(centers)  # Scott's rule
     assert found / found.sum() == pytest.approx(expected / expected.sum(), rel=0.02, abs=2e-6)
+    write_samples(tmp_path / "s.csv", [(*numbers, flag.title()) for *numbers, flag in rows])
+    assert (shares(**wide, **flag) == found).all(), "as HyperMapper writes flags"
     assert shares(**wide, **flag, prior_floor=0.5).min() == pytest.approx(
         0.5 / 1.5 * shares(**wide, **flag, prior_floor=0.5).max(), rel=0.01
     )
@@ -224,7 +226,9 @@ def test_an_estimated_prior_is_where_the_good_rows_are(tmp_path: Path):
     ("rows", "message"),
     [
         ([], "has 0 good rows, estimate needs two different values at least; raise"),
+        ([(0.5, 1.0, "true")], "has 1 good row, estimate needs two"),
         ([(0.5, 1.0, "true"), (0.5, 1.0, "true")], "has 2 good rows, estimate needs two"),
+        ([(7.0, 1.0, "true"), (7.1, 1.0, "true")], "2 good rows, but none between 0.0 and 1.0, from which"),
         ([(0.5, float("nan"), "true")], "s.csv:2: 'nan' is no number"),
     ],
 )

@@ -24,7 +24,7 @@ def test_failures_are_results(tmp_path: Path):
         return height(inputs) if inputs["n"] != 4 else float("nan")
 
     result, _ = run(tmp_path, function, design_of_experiment={"number_of_samples": 12})
-    failed = [row for row in result.rows if row.has_failed]
+    failed = [row for row in result.rows if row.outcome.has_failed]
     assert all(int(str(row.point["n"])) >= 4 for row in failed)
     assert len(failed) >= 2
     assert {row.outcome.message for row in failed} <= {

@@ -96,6 +96,13 @@ def test_an_old_table_is_kept(tmp_path: Path):
     (tmp_path / "app_output_samples.csv").write_text("precious\n")
     run(tmp_path, height)
     assert (tmp_path / "app_output_samples.csv.old").read_text() == "precious\n"
+    first = (tmp_path / "app_output_samples.csv").read_bytes()
+    run(tmp_path, height, Options(resume=True, budget=9))
+    assert not (tmp_path / "app_output_samples.csv.old2").exists(), "a run that goes on loses nothing"
+    run(tmp_path, height, Options(seed=1))
+    assert (tmp_path / "app_output_samples.csv.old").read_text() == "precious\n"
+    assert (tmp_path / "app_output_samples.csv.old2").read_bytes().startswith(first)
+    assert "the table that was there before is now" in (tmp_path / "hypermapper_logfile.log").read_text()
 
 
 def test_two_objectives_have_a_front(tmp_path: Path):

@@ -116,6 +116,8 @@ def test_plots_that_cannot_be_drawn(capsys: Capture):
     assert refused(["--plot"], capsys) == (
         "kl: error: --plot draws a plot and needs a file for it\nhelp: give -o FILE\n"
     )
+    Path("large.csv").write_text("x,n,v,w,Valid\n0.5,1,1e70,2,true\n")
+    assert "no row of large.csv has values" in refused(["--plot", "large.csv", "-o", "a.svg"], capsys)
     assert refused(["--plot", "-o", "a.jpg"], capsys) == (
         "kl: error: no plot can be written to a.jpg\nhelp: end its name with .svg, .png, .pdf\n"
     )
@@ -186,8 +188,14 @@ def test_what_runs_lack_of_the_hypervolume(capsys: Capture):
     Path("b.csv").write_text(head + "0,4,1,1,false\n")
     assert "a run of two has no feasible evaluation" in refused(hvi[2:], capsys)
     Path("a.csv").write_text(head + "0,4,1,1,true\n")
-    message = "the best front has no hypervolume up to the worst values of the runs"
-    assert message in refused(["--hvi", "a.csv", "-o", "h.svg"], capsys)
+    alone = ["--hvi", "a.csv", "-o", "h.svg"]
+    assert "all feasible evaluations have the same v: no front has a hypervolume" in refused(alone, capsys)
+    Path("a.csv").write_text(head + "0,4,1,2,true\n0,5,2,1,true\n")
+    message = "no point of the front is better than the worst values of all objectives\nhelp: use runs with"
+    assert message in refused(alone, capsys)
+    Path("exact.csv").write_text("w,v\n0,5\n")
+    message = "no point of the exact front is better than the worst values of all objectives\nhelp: give all"
+    assert message in refused([*alone, "--exact", "exact.csv"], capsys)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,8 @@ def _run_to_end(scenario: Scenario, command: Command, named: str) -> int:
         kept = shown_place(command.study.storage or str(scenario.files.samples))
         print(f"interrupted; --resume goes on with {kept}", file=sys.stderr)
         raise
+    if not result.rows:
+        raise InputError(f"nothing has been evaluated: the time was over{HELP_MARK}raise 'time_budget'")
     importances = result.importances(command.study.seed) if scenario.print_importances else ()
     if command.study.json:
         print_json(_document(named, result, importances))
@@ -159,7 +161,7 @@ def _document(path: str, result: Result, importances: Sequence[Importances]) -> 
         "evaluations": len(result.counted),
         "repeated": len(result.rows) - len(result.counted),
         "feasible": _count(result, "feasible"),
-        "failed": sum(row.has_failed for row in result.counted),
+        "failed": sum(row.outcome.has_failed for row in result.counted),
         "objectives": names,
         "front": [
             {"point": row.point, "values": list(row.outcome.values or ()), "equal": len(others)}
@@ -188,17 +190,19 @@ def _print(result: Result) -> None:
         counts = [str(len(others) or "")] if has_equal else []
         rows.append([*(f"{value:.6g}" for value in row.outcome.values or ()), *counts])
     print_points(heads, rows, points, texts=())
-    failed = sum(row.has_failed for row in result.counted)
+    failed = sum(row.outcome.has_failed for row in result.counted)
     again = len(result.rows) - len(result.counted)
     more = f"; {again} more repeated points" if again else ""
     print(f"{len(result.counted)} evaluations, {_count(result, 'feasible')} feasible, {failed} failed{more}")
+    if result.known == len(result.rows):
+        print("none of them is new: nothing was left to evaluate; --budget says how many there may be in all")
     print(f"all evaluations are in {scenario.files.samples}")
     if len(scenario.objectives) > 1:
         print(f"the front is in {scenario.files.front}")
 
 
 def _point(scenario: Scenario, row: Row) -> dict[str, str]:
-    from ...explore.scenarios.texts import point_texts
+    from ...explore.scenarios.answers import point_texts
 
     names = [parameter.name for parameter in scenario.space.parameters]
     texts = zip(names, point_texts(scenario, row.point), strict=True)

@@ -122,7 +122,7 @@ def _number(bound: Any, facts: Facts) -> int:
     """A bound, which may be a text over facts."""
     if not isinstance(bound, str):
         return bound
-    expression = make_constraint(bound)
+    expression = make_constraint(bound, "bound")
     for name in expression.names:
         if name not in facts:
             raise SpaceError(f"'{bound}' names {name}, which is no fact; known are {', '.join(facts)}")
@@ -230,7 +230,7 @@ class Cost:
         Raises: InputError where the expression has no value there.
         """
         try:
-            value = make_constraint(self.expression).value(dict(terms))
+            value = make_constraint(self.expression, "cost").value(dict(terms))
         except SpaceError as error:
             raise InputError(f"--cost {self.name}: {error}") from None
         number = _float(value)
@@ -249,7 +249,7 @@ def parse_cost(text: str, terms: Mapping[str, int]) -> Cost:
     if not (equals and name.isidentifier() and expression):
         raise InputError(f"--cost '{text}' is no cost{HELP_MARK}write --cost 'area = 2.5 * pmus + pcus'")
     try:
-        unknown = set(make_constraint(expression).names) - {*terms}
+        unknown = set(make_constraint(expression, "cost").names) - {*terms}
     except SpaceError as error:
         raise InputError(f"--cost {name}: {error}") from None
     if unknown:
