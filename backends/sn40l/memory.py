@@ -244,7 +244,7 @@ class Data:
 
     def __init__(self, program: Program, weights: Mapping[str, Slices] = MappingProxyType({})):
         """`weights` are those that share their addresses with no other region, by name."""
-        own = ((r.end - _free_bytes(r, weights), r.end) for r in program.regions)
+        own = (_own(region, region.name in weights) for region in program.regions)
         slices = {r.address: weights[r.name] for r in program.regions if r.name in weights}
         self._store = ByteStore(Spans(span for span in own if span[0] < span[1]), slices)
 
@@ -283,9 +283,12 @@ class Data:
         self.write(region.address, _layout(region), value)
 
 
-def _free_bytes(region: Region, weights: Mapping[str, Slices]) -> int:
-    """How many bytes of a region are of no weight that is given: all, or what is behind its tensor."""
-    return region.size_bytes - (region.tensor.size_bytes if region.name in weights else 0)
+def _own(region: Region, is_given: bool) -> tuple[int, int]:
+    """The addresses of a region whose bytes are kept: not those of a weight that is given, and of whole
+    memory units only what its tensor takes, as nothing else is touched there.
+    """
+    behind = region.address + region.tensor.size_bytes
+    return behind if is_given else region.address, behind if region.tier == "sram" else region.end
 
 
 def _layout(region: Region) -> Layout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from kl.backends.sn40l.check_machine import check_resident_weights
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.execution import Executor, ProgramRun, read_weights
 from kl.backends.sn40l.launch import time_step
+from kl.backends.sn40l.memory import Data
 from kl.backends.sn40l.positions import position_inputs
 from kl.backends.sn40l.program import Program, Region, tier_span
 from kl.backends.sn40l.report import Report
@@ -168,3 +170,17 @@ def test_a_weight_in_sram_is_read_in_place(compiled: Any) -> None:
     )
     with pytest.raises(ProgramError, match="must have one channel in the PMUs of the weight"):
         check_resident_weights(replace(program, kernels=kernels))
+
+
+def test_memory_is_taken_for_weights_not_for_whole_units(compiled: Any):
+    program = compiled(1, True)
+    units = sum(region.size_bytes for region in resident_regions(program))
+    tensors = sum(region.tensor.size_bytes for region in program.regions)
+    assert units > 20 * tensors
+    tracemalloc.start()
+    data = Data(program)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 2 * tensors
+    for region in resident_regions(program):
+        assert data.read_region(region).shape == region.tensor.shape
