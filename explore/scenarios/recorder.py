@@ -85,6 +85,9 @@ class Result:
     rows: tuple[Row, ...]
     """All evaluations, in the order of their ends."""
 
+    gain: float | None = None
+    """The share that models expected of another one, where that has ended the run."""
+
     @property
     def counted(self) -> tuple[Row, ...]:
         """The evaluations with each point once, however often it was evaluated."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..about import About
-from ..outcome import Outcome, Trial
+from ..outcome import Outcome, Trial, expected_gain, promises_little
 from ..space import Point
 from ..studies.executors import Asked
 from ..studies.plan import StudyPlan
@@ -48,6 +48,9 @@ class Options:
     budget: int | None = None
     """Evaluations in all, instead of what the scenario says."""
 
+    stop_gain: float | None = None
+    """End where models expect no larger share of another evaluation; None is never."""
+
     resume: bool = False
     """Go on with what an earlier run of the scenario has left: its study, or where none is kept its table."""
 
@@ -78,7 +81,9 @@ def run_scenario(
             error.way_out = f"{count} evaluations are in {path}, --resume goes on with them"
         raise
     finally:
-        result = Result(scenario, tuple(recorder.rows))
+        is_early = len(recorder.rows) < work.total and work.promises_little
+        gain = expected_gain(study.trials()) if is_early else None
+        result = Result(scenario, tuple(recorder.rows), gain)
         if len(scenario.objectives) > 1:
             write_table(scenario, scenario.files.front, result.front)
     if result.rows and all(row.has_failed for row in result.rows):
@@ -172,7 +177,8 @@ class _Work:
         seconds = self.scenario.seconds
 
         def is_over() -> bool:
-            return seconds is not None and time.monotonic() - start >= seconds
+            is_late = seconds is not None and time.monotonic() - start >= seconds
+            return is_late or self.promises_little
 
         match evaluation:
             case Client():
@@ -181,6 +187,12 @@ class _Work:
                 self._evaluate_batches(evaluation.evaluate, self.scenario.batch, is_over)
             case _:
                 self._evaluate_singly(evaluation, is_over)
+
+    @property
+    def promises_little(self) -> bool:
+        """Whether the run ends since models expect little."""
+        share = self.options.stop_gain
+        return share is not None and promises_little(self.study.trials(), share)
 
     def _evaluate_singly(self, evaluation: FunctionEvaluation | Lookup, is_over: Callable[[], bool]) -> None:
         """One point at a time for each job."""
