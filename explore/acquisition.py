@@ -10,6 +10,7 @@ import numpy as np
 
 from .extras import load
 from .gaussian import blocks
+from .pareto import hypervolume
 
 LARGEST_EXPONENT = 700.0
 """Of e, in double precision."""
@@ -44,6 +45,20 @@ def expected_improvement(
             total = total * (below[:, places[: len(upper)]] - below[:, places[len(upper) :]])
         gain[block] = total.sum(axis=1)
     return np.maximum(gain, 0.0)
+
+
+def size_of_front(front: np.ndarray, reference: np.ndarray, logs: Sequence[bool]) -> float:
+    """What an expected improvement is a share of: the hypervolume of the front, in the same units.
+
+    With one objective it is the size of the best value.
+    """
+    shifted = front - reference
+    if len(front) == 0:
+        return 0.0
+    if front.shape[1] == 1:
+        return float(np.exp(shifted.min()) if logs[0] else abs(front.min()))
+    columns = [np.expm1(column) if log else column for column, log in zip(shifted.T, logs, strict=True)]
+    return hypervolume(np.column_stack(columns), np.zeros(len(columns)))
 
 
 def expected_move(mean: np.ndarray, deviation: np.ndarray, ends: np.ndarray, spans: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .acquisition import doubted, expected_improvement, expected_move
+from .acquisition import doubted, expected_improvement, expected_move, size_of_front
 from .encoding import encode
 from .pool import Candidates, Pool
 from .space import Point
@@ -36,6 +36,20 @@ FAR_CANDIDATES = 20
 
 Acquisition = Callable[[Prediction, Sequence[Point]], np.ndarray]
 """The logarithm of an acquisition function at some points, given what is predicted there."""
+
+
+def expected_gain(models: Surrogate, row: np.ndarray) -> float | None:
+    """The share by which an encoded point is expected to improve the front; None where that has no size."""
+    size = size_of_front(models.front, models.reference, models.logs)
+    prediction = models.predict(row)
+    gain = _improvement(models, prediction) * np.exp(prediction.log_probability)
+    return float(gain[0]) / size if size > 0 else None
+
+
+def _improvement(models: Surrogate, prediction: Prediction) -> np.ndarray:
+    """By how much points are expected to improve the front if they are feasible."""
+    mean, deviation = prediction.mean, prediction.deviation
+    return expected_improvement(mean, deviation, models.open_boxes, models.reference, models.logs)
 
 
 @dataclass(frozen=True)
@@ -116,11 +130,7 @@ class Chooser:
         return prediction.log_probability + self._prior(points)
 
     def _improvement(self, prediction: Prediction, points: Sequence[Point]) -> np.ndarray:
-        models = self.surrogate
-        gain = expected_improvement(
-            prediction.mean, prediction.deviation, models.open_boxes, models.reference, models.logs
-        )
-        return self._weighed(gain, prediction, points)
+        return self._weighed(_improvement(self.surrogate, prediction), prediction, points)
 
     def _weighed(self, gain: np.ndarray, prediction: Prediction, points: Sequence[Point]) -> np.ndarray:
         """The logarithm of a gain times the probability of feasibility and the prior."""

@@ -13,7 +13,7 @@ from .encoding import encode
 from .evolution import Evolution, climb, evolve
 from .extras import one_thread
 from .history import Evaluation, History, Objective
-from .local_search import Chooser
+from .local_search import Chooser, expected_gain
 from .parameters import Value
 from .pool import Pool
 from .predicted_front import choose_batch
@@ -89,6 +89,9 @@ class Optimizer:
         self.settings = settings
         self.history = History(space, self.objectives)
         self._rng = rng
+        self.expected_gain: float | None = None
+        """The share by which models expected the point asked for last to improve the front; None where they
+        did not choose it, or there is no front."""
         self._pending: dict[object, Point] = {}
         self._told: set[object] = set()
         is_paper = settings.method == "pareto-wall"
@@ -150,6 +153,7 @@ class Optimizer:
         """
         if n < 1:
             raise ValueError(f"ask for a number of points above 0, not for {n}")
+        self.expected_gain = None
         missing = max(self.warm_up - len(self.history) - len(self._pending), 0)
         chosen = self._draw(min(n, missing), by_prior=True)
         rest = n - len(chosen)
@@ -248,8 +252,10 @@ class Optimizer:
             if point is None:
                 break
             chosen.append(self._take(point))
+            row = encode(self.space, [point])
+            self.expected_gain = expected_gain(surrogate, row)
             if len(chosen) < n:
-                surrogate = surrogate.believe(encode(self.space, [point]))
+                surrogate = surrogate.believe(row)
         return chosen
 
     @property

@@ -9,6 +9,10 @@ from typing import Literal
 from .history import Evaluation
 from .space import Point, Space
 
+SUGGESTIONS = 10
+"""So many points in a row must promise little before a search is told to end: some are random, or chosen in
+doubt, and promise little anyway."""
+
 Status = Literal["feasible", "infeasible", "failed", "timed-out"]
 """How an evaluation ended. A failed one raised an error or ended its process, a timed-out one was stopped."""
 
@@ -57,6 +61,9 @@ class Trial:
     seconds: float
     """How long it took."""
 
+    expected: float | None = None
+    """The share by which models expected it to improve the front; None where they did not choose it."""
+
 
 def without_repeats(space: Space, trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """Each point once, in their order: its first answer that did not fail, else its first of all."""
@@ -66,3 +73,18 @@ def without_repeats(space: Space, trials: Iterable[Trial]) -> tuple[Trial, ...]:
         if known.outcome.has_failed and not trial.outcome.has_failed:
             kept[space.key(trial.point)] = trial
     return tuple(kept.values())
+
+
+def expected_gain(trials: Iterable[Trial]) -> float | None:
+    """The largest share by which one of the last `SUGGESTIONS` points that models chose was expected to
+    improve the front; None where they have not chosen so many.
+    """
+    chosen = sorted((trial.number, trial.expected) for trial in trials if trial.expected is not None)
+    latest = [share for _, share in chosen[-SUGGESTIONS:]]
+    return max(latest) if len(latest) == SUGGESTIONS else None
+
+
+def promises_little(trials: Iterable[Trial], share: float | None) -> bool:
+    """Whether a search ends that is to end where no more than a share is expected; None is never."""
+    gain = None if share is None else expected_gain(trials)
+    return gain is not None and share is not None and gain <= share

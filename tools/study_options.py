@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..explore import Method
-from .command_line import Natural, Positive, group, option
+from .command_line import Natural, Positive, Share, group, option
 from .options import json_option
 from .values import HELP_MARK, InputError, seconds
 
@@ -31,6 +31,10 @@ class StudyOptions:
     timeout: float | None = option(
         "stop an evaluation that takes longer; it counts as timed out", type=seconds, metavar="SECONDS"
     )
+    stop_gain: Share | None = option(
+        "end before the budget where none of the last 10 points that models chose was expected to improve the"
+        " front by more than this share, 0.001 for 0.1 %% (default: never)"
+    )
     seed: Natural = option("seed of all choices (default: 0)", default=0)
     resume: bool = option(
         "refuse to begin a new study; without it, a study that is there goes on as well", default=False
@@ -39,6 +43,12 @@ class StudyOptions:
     method: Method = option(
         "how points are chosen (default: default); docs/explore.md describes them", default="default"
     )
+
+    def check_method(self, method: Method) -> None:
+        """Raises: InputError where a method that expects no gains is to end by them."""
+        if self.stop_gain is not None and method != "default":
+            way_out = f"{HELP_MARK}leave out --stop-gain, or take the method default"
+            raise InputError(f"--stop-gain: the method {method} expects no gains{way_out}")
 
     @property
     def at_a_time(self) -> int:
@@ -62,6 +72,12 @@ def study_group(storage: str, budget: int | None) -> Any:
         storage={"help": f"{kept} (default: {storage})"},
         budget={"help": f"{end} (default: {usual})", "default": budget},
     )
+
+
+def stopped_text(evaluations: int, gain: float | None) -> str:
+    """What a search says that `--stop-gain` has ended."""
+    what = f"the expected gain of another one is {100 * (gain or 0.0):.2g} %"
+    return f"stopped after {evaluations} evaluations: {what}"
 
 
 @contextmanager

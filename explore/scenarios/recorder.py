@@ -95,6 +95,9 @@ class Result:
     known: int = 0
     """How many of them were there before the run."""
 
+    gain: float | None = None
+    """The share that models expected of another one, where that has ended the run."""
+
     @cached_property
     def record(self) -> StudyRecord:
         """The evaluations as a study of which reports are made, each point once."""

@@ -11,7 +11,7 @@ from math import inf
 import numpy as np
 
 from ..about import About
-from ..outcome import Trial
+from ..outcome import Trial, expected_gain, promises_little
 from ..space import Point
 from ..studies.executors import Asked
 from ..studies.plan import StudyPlan
@@ -49,6 +49,9 @@ class Options:
     budget: int | None = None
     """Evaluations in all, instead of what the scenario says."""
 
+    stop_gain: float | None = None
+    """End where models expect no larger share of another evaluation; None is never."""
+
     resume: bool = False
     """Go on with what an earlier run of the scenario has left: its study, or where none is kept its table."""
 
@@ -80,7 +83,9 @@ def run_scenario(
             error.way_out = f"{count} evaluations are in {path}, --resume goes on with them"
         raise
     finally:
-        result = Result(scenario, tuple(recorder.rows), known)
+        is_early = len(recorder.rows) < work.total and work.promises_little
+        gain = expected_gain(study.trials()) if is_early else None
+        result = Result(scenario, tuple(recorder.rows), known, gain)
         if len(scenario.objectives) > 1:
             write_table(scenario, scenario.files.front, result.front)
     if result.rows and all(row.outcome.has_failed for row in result.rows):
@@ -181,7 +186,13 @@ class _Work:
                 self._evaluate_singly(evaluation)
 
     def _is_over(self) -> bool:
-        return time.monotonic() >= self.deadline
+        return time.monotonic() >= self.deadline or self.promises_little
+
+    @property
+    def promises_little(self) -> bool:
+        """Whether the run ends since models expect little."""
+        share = self.options.stop_gain
+        return share is not None and promises_little(self.study.trials(), share)
 
     def _evaluate_singly(self, evaluation: FunctionEvaluation | Lookup) -> None:
         """One point at a time for each job."""

@@ -24,7 +24,7 @@ from .executors import Asked
 from .owners import is_gone, is_other, this_process
 from .records import OUTCOME, constraints_of, kept_outcome, outcome_to_json, state_of
 from .sampler import EXHAUSTED, ExhaustedError, ExplorerSampler
-from .snapshot import CLOSED, OWNER, Snapshot
+from .snapshot import CLOSED, EXPECTED, OWNER, Snapshot
 
 TURN_SECONDS = 0.02
 """How often a ticket looks whether it is its turn."""
@@ -60,7 +60,7 @@ class Dispatcher:
             if budget is not None and snapshot.counted() >= budget:
                 return None
             point = snapshot.wanted[0] if snapshot.wanted else self._chosen_alone(snapshot)
-            identity = self._make_ticket(point)
+            identity = self._make_ticket(point, None if snapshot.wanted else self._suggester.expected)
             if point is not None and self._trial_id(snapshot.count) == identity:
                 return Asked(snapshot.count, point, time.time())  # nobody has come between
             number = self._storage.get_trial_number_from_id(identity)
@@ -73,7 +73,9 @@ class Dispatcher:
                     raise ExhaustedError(EXHAUSTED)  # Optuna asks no sampler about a single point
                 if point is None:
                     trial = optuna.trial.Trial(self._study, identity)
-                    return Asked(number, suggest(self._space, trial), time.time())
+                    point = suggest(self._space, trial)
+                    trial.set_user_attr(EXPECTED, self._suggester.expected)
+                    return Asked(number, point, time.time())
                 if not self._is_taken(point, number, snapshot):
                     return Asked(number, point, time.time())
             except BaseException as error:  # also Ctrl-C: nobody must wait for this ticket
@@ -172,14 +174,14 @@ class Dispatcher:
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
-    def _make_ticket(self, point: Point | None) -> int:
-        """The identity of a new trial."""
+    def _make_ticket(self, point: Point | None, expected: float | None) -> int:
+        """The identity of a new trial, whose point is expected to improve the front by a share."""
         params = {} if point is None else to_params(self._space, point)
         template = create_trial(
             state=TrialState.RUNNING,
             params=params,
             distributions={name: self._distributions[name] for name in params},
-            user_attrs={OWNER: this_process().record()},
+            user_attrs={OWNER: this_process().record(), **({} if expected is None else {EXPECTED: expected})},
         )
         return self._storage.create_new_trial(self._id, template)
 

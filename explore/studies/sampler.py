@@ -45,6 +45,8 @@ class Suggester:
         self._seed = seed
         self._optimizer = self._begin()
         self._told: tuple[Trial, ...] = ()
+        self.expected: float | None = None
+        """The share by which the point chosen last is expected to improve the front, where models say so."""
 
     def choose(self, ended: tuple[Trial, ...], pending: Iterable[Point], ordinal: int) -> Point:
         """The point of the trial at a place among those not closed.
@@ -59,6 +61,7 @@ class Suggester:
         self._told = ended
         self._optimizer.go_on(np.random.default_rng([self._seed, ordinal]), pending)
         points = self._optimizer.ask()
+        self.expected = self._optimizer.expected_gain
         if not points:
             raise ExhaustedError(EXHAUSTED)
         return points[0]

@@ -24,6 +24,10 @@ CLOSED = "closed"
 """The user attribute of a trial that ended without an outcome; it says why. Its point is evaluated again."""
 
 
+EXPECTED = "expected"
+"""The user attribute of a trial that holds by which share models expected its point to improve the front."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The trials of a study, sorted by what became of them. Trials that are no points of the space count as
@@ -163,10 +167,11 @@ class Reader:
             return None
         outcome = outcome_of(frozen, self._objectives)
         kept = frozen.user_attrs.get(OUTCOME)
+        expected = frozen.user_attrs.get(EXPECTED)
         if isinstance(kept, dict):
-            return Trial(frozen.number, point, outcome, kept["start"], kept["seconds"])
+            return Trial(frozen.number, point, outcome, kept["start"], kept["seconds"], expected)
         start, end = _moment(frozen.datetime_start), _moment(frozen.datetime_complete)
-        return Trial(frozen.number, point, outcome, start, max(end - start, 0.0))
+        return Trial(frozen.number, point, outcome, start, max(end - start, 0.0), expected)
 
 
 def _moment(when: datetime | None) -> float:

@@ -95,6 +95,21 @@ def test_a_front_is_printed(capsys: Capture):
     ]
 
 
+def test_a_run_ends_where_models_expect_little(capsys: Capture):
+    run = ["explore", str(EXAMPLES / "branin.json"), "--function", f"{FUNCTIONS}:branin"]
+    options = ["--budget", "60", "--stop-gain", "1", "--storage", "kept.db"]
+    assert main([*run, *options]) == 0
+    count, stopped, _ = capsys.readouterr().out.splitlines()[-3:]
+    assert (number := int(count.split()[0])) < 60
+    assert stopped.startswith(f"stopped after {number} evaluations: the expected gain of another one is ")
+    assert main([*run, *options, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["evaluations"] == number, "nothing more is evaluated"
+    assert stopped.endswith(f" {100 * document['expected_gain']:.2g} %")
+    assert main([*run, *options, "--method", "evolution"]) == 1
+    assert "the method evolution expects no gains" in capsys.readouterr().err
+
+
 def test_a_document_is_printed(capsys: Capture):
     options = ["--budget", "12", "--json", "--seed", "3"]
     assert (

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from kl.explore.acquisition import expected_improvement
+from kl.explore.acquisition import expected_improvement, size_of_front
 from kl.explore.errors import MissingExtraError
 from kl.explore.extras import load
 from kl.explore.gaussian import BLOCK, Kernel, _loss, condition, fit_kernel  # pyright: ignore[reportPrivateUsage]
@@ -79,6 +79,17 @@ def test_the_improvement_of_logarithms_is_that_of_the_objectives(logs: tuple[boo
         known = in_units(front, reference, logs)
         gains = [hypervolume(np.concatenate([known, draw[None]]), units) - before for draw in draws]
         assert row == pytest.approx(np.mean(gains), abs=5 * np.std(gains) / 63)
+
+
+@pytest.mark.parametrize("logs", [(True,), (False,), (True, False), (True, True), (False, True, True)])
+def test_the_size_of_a_front_is_in_the_units_of_improvements(logs: tuple[bool, ...]):
+    """Its hypervolume; for one objective the size of the best value, here beyond 0."""
+    rng = np.random.default_rng(len(logs))
+    front, reference = rng.random((4, len(logs))) - 2.0, np.full(len(logs), 1.2)
+    known, units = in_units(front, reference, logs), in_units(reference, reference, logs)
+    size = abs(float(known.min())) if len(logs) == 1 else hypervolume(known, units)
+    assert size_of_front(front, reference, logs) == pytest.approx(size, rel=1e-12)
+    assert size_of_front(front[:0], reference, logs) == 0.0
 
 
 def test_the_improvement_of_logarithms_stays_finite():

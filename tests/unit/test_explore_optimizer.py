@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
+from kl.explore.encoding import encode
 from kl.explore.errors import SpaceError
 from kl.explore.history import Objective
+from kl.explore.local_search import expected_gain
 from kl.explore.optimizer import Method, Optimizer, Settings
 from kl.explore.parameters import Categorical, Condition, Integer, Permutation, Real, Value
 from kl.explore.pareto import hypervolume
@@ -109,6 +111,29 @@ def test_mixed_spaces_with_any_number_of_objectives(method: Method, objectives: 
 
 def test_forests_work_in_the_default_method():
     assert run(MIXED, lambda p: ((number(p, "clock"),), {}), 12, 1, model="forest").front()
+
+
+def test_the_expected_gain_of_a_point_is_what_models_say_that_it_brings():
+    """The mean, over what may come of it, of the share by which the best value becomes smaller."""
+    optimizer = run(GRID, lambda p: ((two(p)[0] + 99.0,), {"area": number(p, "x") - 9.5}), 20, 1)
+    assert run(GRID, ANSWERS["none feasible by slack"], 12).expected_gain is None
+    models = optimizer._modeller.fit(optimizer.history, np.random.default_rng(0))  # pyright: ignore[reportPrivateUsage]
+    row = encode(GRID, [{"x": 9, "y": 1}])
+    prediction, rng = models.predict(row), np.random.default_rng(0)
+    draws = prediction.mean[0, 0] + prediction.deviation[0, 0] * rng.standard_normal(10**5)
+    values, best = (np.exp(seen) if models.logs[0] else seen for seen in (draws, models.front.min()))
+    mean = np.maximum(best - values, 0.0).mean() / best * np.exp(prediction.log_probability[0])
+    assert expected_gain(models, row) == pytest.approx(mean, rel=0.05)
+
+
+def test_little_is_expected_once_the_best_is_found():
+    def bowl(point: Point) -> Answer:
+        return ((number(point, "x") - 7) ** 2 + (number(point, "y") - 30) ** 2 + 100.0,), {}
+
+    early, late = run(GRID, bowl, 9, 1).expected_gain, run(GRID, bowl, 60, 1).expected_gain
+    assert early is not None
+    assert late is not None
+    assert early > 0.01 > 0.001 > late
 
 
 def test_a_space_is_asked_to_its_end():

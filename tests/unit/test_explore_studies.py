@@ -14,7 +14,7 @@ from study_evaluations import LINE, OBJECTIVES, SPACE, TWO, line, line_plan, mea
 
 from kl.explore.errors import SpaceError, StudyError
 from kl.explore.optimizer import Optimizer
-from kl.explore.outcome import Outcome, Trial
+from kl.explore.outcome import Outcome, Trial, expected_gain, promises_little
 from kl.explore.parameters import Integer
 from kl.explore.space import Point, Space
 from kl.explore.studies import snapshot as to_point_user
@@ -106,8 +106,8 @@ def test_what_an_interruption_ends_is_evaluated_again():
 def test_an_interruption_right_after_a_trial_was_made_leaves_none_open(monkeypatch: pytest.MonkeyPatch):
     made = Dispatcher._make_ticket
 
-    def interrupted(self: Dispatcher, point: Point | None) -> int:
-        identity = made(self, point)
+    def interrupted(self: Dispatcher, point: Point | None, expected: float | None) -> int:
+        identity = made(self, point, expected)
         if self.snapshot().count == 3:
             raise KeyboardInterrupt
         return identity
@@ -273,6 +273,22 @@ def test_a_study_ends_when_it_is_told_to():
     assert len(seen) == 3
     with pytest.raises(StudyError, match=r"need processes"):
         study.run(line, 9, jobs=2, isolate=False)
+
+
+@pytest.mark.parametrize("name", ["study.db", "study.journal"])
+def test_what_was_expected_of_a_point_is_kept_with_it(name: str, tmp_path: Path):
+    """The warm-up and the queue come from no models, nor do other methods expect anything."""
+    study = open_study(plan("default"), str(tmp_path / name))
+    study.run(measure, 19, isolate=False)
+    study.enqueue({"extent": 16, "tile": 1, "order": (2, 0, 1), "memory": "hbm"})
+    study.run(measure, 20, isolate=False)
+    trials = load_study(str(tmp_path / name)).trials()
+    assert [trial.expected is None for trial in trials] == [*[True] * 8, *[False] * 11, True]
+    shares = [trial.expected for trial in trials[9:19]]
+    assert expected_gain(trials) == max(share for share in shares if share is not None) > 0
+    assert expected_gain(trials[:17]) is None
+    gain = expected_gain(trials) or 0.0
+    assert [promises_little(trials, share) for share in (None, 0.99 * gain, gain)] == [False, False, True]
 
 
 def test_optuna_can_plot_a_study():

@@ -305,6 +305,18 @@ def test_patience_ends_a_search_before_its_budget(capsys: Capture):
     assert "--patience" in usage_error(capsys, MINI, "--patience", "0")
 
 
+def test_a_search_ends_where_models_expect_little(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kl.tools.tuning.search.SWEPT_OF_ONE", 0.2)
+    options = ("--objectives", "latency", "--budget", "70", "--stop-gain", "0.02")
+    document = tuned(capsys, MINI, *options)
+    assert document["ended"] == "gain"
+    assert 24 <= document["evaluations"] < 70
+    assert main(["tune", MINI, *options]) == 0
+    text = f"stopped after {document['evaluations']} evaluations: the expected gain of another one is "
+    assert text in capsys.readouterr().out, "nothing more is evaluated"
+    assert "the method random expects no gains" in message(capsys, MINI, *options, "--method", "random")
+
+
 def test_a_search_without_other_points_says_so(capsys: Capture):
     assert main(["tune", MINI, "--objectives", "latency", "--budget", "9", "--knobs", "loop-kernels"]) == 0
     assert "ended before its budget: there is no other point" in capsys.readouterr().out

@@ -103,6 +103,24 @@ def test_ranges_of_any_size_are_swept(scale: str):
     assert len(values) > SPREAD
 
 
+def test_a_plateau_around_the_best_is_left_for_knobs_that_are_not_swept_yet():
+    """Both tests of the second knob are worse, and better values lie between them."""
+    space = Space((Integer("flat", 1, 100), Ordinal("tile", tuple(range(11)))))
+
+    def evaluate(point: Point) -> Outcome:
+        flat, tile = point["flat"], point["tile"]
+        assert isinstance(flat, int)
+        assert isinstance(tile, int)
+        return Outcome((1.0 + 0.1 * (flat < 20) + (0.0, 0.1)[tile in (0, 3)] - 0.01 * (tile == 6),))
+
+    trials, _ = sweep(space, {"flat": 90, "tile": 8}, evaluate, 40)
+    assert min(trials, key=lambda trial: trial.outcome.values or (inf,)).point["tile"] == 6
+    beside = [
+        trial for trial in trials if trial.point["tile"] == 8 and abs(int(str(trial.point["flat"])) - 90) < 9
+    ]
+    assert len(beside) <= 9, "halves, no steps of one"
+
+
 def test_without_a_feasible_trial_there_is_nothing_to_sweep_around():
     failed = Trial(0, START, Outcome(status="failed"), 0.0, 0.0)
     names = [parameter.name for parameter in STAIRS.parameters]

@@ -13,7 +13,7 @@ from ..command_line import group, option, written
 from ..options import JSON_VERSION
 from ..point_tables import print_points
 from ..scenario_views import Views, show_view
-from ..study_options import StudyOptions, naming_storage, study_group
+from ..study_options import StudyOptions, naming_storage, stopped_text, study_group
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError
 
@@ -78,6 +78,7 @@ def _run_to_end(scenario: Scenario, command: Command, named: str) -> int:
 
     if command.study.method != "default":
         scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
+    command.study.check_method(scenario.settings.method)
     scenario = within(scenario, command.study.budget if command.study.storage is None else None)
     is_client = scenario.mode == "client-server"
     if is_client and command.study.json:
@@ -123,6 +124,7 @@ def _run(scenario: Scenario, command: Command, is_client: bool) -> Result:
         isolate=True,
         storage=study.storage,
         budget=study.budget,
+        stop_gain=study.stop_gain,
         resume=study.resume,
     )
     output = sys.stdout if is_client else StringIO()  # what is printed below says more
@@ -168,6 +170,7 @@ def _document(path: str, result: Result, importances: Sequence[Importances]) -> 
             for row, *others in _fronts(result)
         ],
         "files": files,
+        "expected_gain": result.gain,
         "remarks": list(scenario.remarks),
     }
     return document | ({"importances": [asdict(one) for one in importances]} if importances else {})
@@ -194,7 +197,9 @@ def _print(result: Result) -> None:
     again = len(result.rows) - len(result.counted)
     more = f"; {again} more repeated points" if again else ""
     print(f"{len(result.counted)} evaluations, {_count(result, 'feasible')} feasible, {failed} failed{more}")
-    if result.known == len(result.rows):
+    if result.gain is not None:
+        print(stopped_text(len(result.counted), result.gain))
+    elif result.known == len(result.rows):
         print("none of them is new: nothing was left to evaluate; --budget says how many there may be in all")
     print(f"all evaluations are in {scenario.files.samples}")
     if len(scenario.objectives) > 1:

@@ -14,7 +14,7 @@ from ..command_line import Positive, option
 from ..options import JSON_VERSION, ModelOptions, TuningOptions
 from ..output import check_is_file, write_file
 from ..point_tables import print_points
-from ..study_options import StudyOptions, naming_storage, study_group
+from ..study_options import StudyOptions, naming_storage, stopped_text, study_group
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError
 
@@ -50,6 +50,7 @@ def run(command: Command) -> int:
     from ..tuning.session import make_session
 
     check_is_file("-o", command.output)
+    command.study.check_method(command.study.method)
     path = command.model.input
     storage = command.study.storage or f"{Path(path).stem}.tune.db"
     shown = shown_place(storage)
@@ -62,7 +63,7 @@ def run(command: Command) -> int:
     if command.study.json:
         print_json({"version": JSON_VERSION, **document(found, path, shown)})
     elif found.front:
-        _print(found, path, shown, command.patience)
+        _print(found, path, shown, command)
     if not found.front:
         raise InputError(
             f"none of {len(found.trials)} evaluations is feasible; most often: {found.reason}"
@@ -104,7 +105,9 @@ def _search(session: Session, storage: str, command: Command) -> Search:
     return search
 
 
-def _print(found: Found, path: str, storage: str, patience: int | None) -> None:
+def _print(found: Found, path: str, storage: str, command: Command) -> None:
+    from ...explore.outcome import expected_gain
+
     evaluated, feasible = len(found.trials), found.counts["feasible"]
     share = share_text(feasible / evaluated)
     print(
@@ -112,7 +115,9 @@ def _print(found: Found, path: str, storage: str, patience: int | None) -> None:
         end="\n\n",
     )
     if found.ended == "patience":
-        print(f"ended before its budget: the front has hardly grown in {patience} evaluations\n")
+        print(f"ended before its budget: the front has hardly grown in {command.patience} evaluations\n")
+    elif found.ended == "gain":
+        print(f"{stopped_text(evaluated, expected_gain(found.trials))}\n")
     elif found.ended == "space":
         print("ended before its budget: there is no other point\n")
     _print_rows(found, "by hand", found.defaults, behind=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from ...explore.history import History
-from ...explore.outcome import Trial
+from ...explore.outcome import Trial, promises_little
 from ...explore.parameters import Real
 from ...explore.space import Point, Space
 from ...explore.studies.study import Study
@@ -20,8 +20,9 @@ SWEPT_OF_ONE, SWEPT_OF_SEVERAL = 0.8, 0.4
 """Assumed: up to these shares of the evaluations are sweeps, and what comes before them, where there is one
 objective or several: a careful hand finds a best value so, but no front."""
 
-Ended = Literal["budget", "patience", "space"]
-"""Why a search ends: the budget is spent, nothing worth the name has come for long, no point is left."""
+Ended = Literal["budget", "patience", "gain", "space"]
+"""Why a search ends: the budget is spent, nothing worth the name has come for long, models expect next to
+nothing of another evaluation, no point is left."""
 
 MOST_TURNS = 25
 """Assumed: so many evaluations for each knob are enough for its tests and sweeps, whatever the budget is;
@@ -76,13 +77,18 @@ class Search:
             cluster=self.options.cluster,
             timeout=self.options.timeout,
             on_trial=take,
-            stop=lambda: self._has_waited(patience),
+            stop=lambda: self._has_waited(patience) or self._promises_little,
         )
         if len(self.trials) < self.options.budget:
-            self.ended = "patience" if self._has_waited(patience) else "space"
+            reason = "gain" if self._promises_little else "space"
+            self.ended = "patience" if self._has_waited(patience) else reason
 
     def _has_waited(self, patience: int | None) -> bool:
         return patience is not None and self.unchanged >= patience
+
+    @property
+    def _promises_little(self) -> bool:
+        return promises_little(self.trials, self.options.stop_gain)
 
     @property
     def unchanged(self) -> int:

@@ -143,6 +143,8 @@ class Sweeps:
         places = _farthest(known) if len(known) <= SPREAD else []
         for place in (*places, *_closer(known, _place(parameter, self._best.point[name]))):
             index = parameter.nearest(place)
+            if parameter.value(index) in tried:
+                continue  # no value is left between two known ones
             for near in (index + step for step in STEPS):  # constraints may be against the first of them
                 if 0 <= near < parameter.size and (value := parameter.value(near)) not in tried:
                     yield value
