@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ..history import Objective
 from ..outcome import Outcome
@@ -36,18 +36,22 @@ def kept_outcome(document: Mapping[str, Any]) -> Outcome:
     return Outcome(**kept)
 
 
-def constraints_of(outcome: Outcome) -> dict[str, float]:
-    """The constraints by which Optuna knows whether a point is feasible: above 0 is not."""
+def ended(outcome: Outcome, attributes: Mapping[str, Any] | None = None) -> FrozenTrial:
+    """A trial with what came of it, and its user attributes.
+
+    Constraints are how Optuna knows whether a point is feasible: above 0 is not. Infeasible points without
+    objectives are pruned trials.
+    """
     explained = any(slack > 0 for slack in outcome.slacks.values())
     unexplained = outcome.status == "infeasible" and not explained
-    return {**outcome.slacks, **({INFEASIBLE: 1.0} if unexplained else {})}
-
-
-def state_of(outcome: Outcome) -> TrialState:
-    """Infeasible points without objectives are pruned trials."""
-    if outcome.status in ("failed", "timed-out"):
-        return TrialState.FAIL
-    return TrialState.PRUNED if outcome.values is None else TrialState.COMPLETE
+    state = TrialState.PRUNED if outcome.values is None else TrialState.COMPLETE
+    state = TrialState.FAIL if outcome.has_failed else state
+    return create_trial(
+        state=state,
+        values=outcome.values if state == TrialState.COMPLETE else None,
+        user_attrs=dict(attributes or {}),
+        constraints={**outcome.slacks, **({INFEASIBLE: 1.0} if unexplained else {})},
+    )
 
 
 def outcome_of(trial: FrozenTrial, objectives: Sequence[Objective]) -> Outcome:
