@@ -8,7 +8,6 @@ database works beside it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,37 +36,31 @@ class Database(RDBStorage):
         """
         state = {"state": ending.state, "datetime_complete": _utc(ending.datetime_complete)}
         running = (TRIALS.c.trial_id == identity, TRIALS.c.state == TrialState.RUNNING)
-        stored = map(models.TrialValueModel.value_to_stored_repr, ending.values or ())
-        values = [
-            {"objective": k, "value": value, "value_type": kind} for k, (value, kind) in enumerate(stored)
-        ]
         with self.engine.begin() as connection:
             if connection.execute(update(TRIALS).where(*running).values(state)).rowcount == 0:
                 raise UpdateFinishedTrialError(f"trial {identity} is not running any more")
             for table, attributes in ((USER, ending.user_attrs), (SYSTEM, ending.system_attrs)):
-                of_before = (table.c.trial_id == identity, table.c.key.in_(list(attributes)))
-                if attributes:
-                    connection.execute(delete(table).where(*of_before))
-                _insert(connection, table, identity, _attributes(attributes))
-            _insert(connection, VALUES, identity, values)
+                before = (table.c.trial_id == identity, table.c.key.in_(list(attributes)))
+                connection.execute(delete(table).where(*before))
+            _write(connection, identity, ending)
 
     def _get_prepared_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None, session: Session
     ) -> models.TrialModel:
         """What Optuna does to make a trial in a transaction that has locked the study."""
-        if template_trial is None or template_trial.state != TrialState.RUNNING:
+        if template_trial is None or template_trial.intermediate_values:
             return super()._get_prepared_new_trial(study_id, template_trial, session)
-        connection, start = session.connection(), template_trial.datetime_start
-        row = {"study_id": study_id, "state": template_trial.state, "datetime_start": _utc(start)}
-        key = connection.execute(insert(TRIALS), row).inserted_primary_key
+        connection, new = session.connection(), template_trial
+        moments = {name: _utc(getattr(new, name)) for name in ("datetime_start", "datetime_complete")}
+        key = connection.execute(
+            insert(TRIALS), {"study_id": study_id, "state": new.state, **moments}
+        ).inserted_primary_key
         assert key is not None, "one row has been inserted"
-        (identity,) = key
-        before = (TRIALS.c.study_id == study_id, TRIALS.c.trial_id < identity)
+        before = (TRIALS.c.study_id == study_id, TRIALS.c.trial_id < key[0])
         number = connection.scalar(select(func.count(TRIALS.c.trial_id)).where(*before))
-        connection.execute(update(TRIALS).where(TRIALS.c.trial_id == identity).values(number=number))
-        _insert(connection, PARAMS, identity, _params(template_trial))
-        _insert(connection, USER, identity, _attributes(template_trial.user_attrs))
-        return models.TrialModel(trial_id=identity, number=number, datetime_start=start)
+        connection.execute(update(TRIALS).where(TRIALS.c.trial_id == key[0]).values(number=number))
+        _write(connection, key[0], new)
+        return models.TrialModel(trial_id=key[0], number=number, datetime_start=new.datetime_start)
 
 
 def end_trial(storage: BaseStorage, identity: int, ending: FrozenTrial) -> None:
@@ -85,8 +78,15 @@ def end_trial(storage: BaseStorage, identity: int, ending: FrozenTrial) -> None:
     storage.set_trial_state_values(identity, ending.state, ending.values)
 
 
-def _params(trial: FrozenTrial) -> list[dict[str, Any]]:
-    return [
+def _write(connection: Connection, identity: int, trial: FrozenTrial) -> None:
+    """Add what a trial holds to the tables that are not the trials' own."""
+    for table, rows in _rows(trial).items():
+        if rows:
+            connection.execute(insert(table), [{"trial_id": identity, **row} for row in rows])
+
+
+def _rows(trial: FrozenTrial) -> dict[Table, list[dict[str, Any]]]:
+    params = [
         {
             "param_name": name,
             "param_value": distribution.to_internal_repr(trial.params[name]),
@@ -94,16 +94,13 @@ def _params(trial: FrozenTrial) -> list[dict[str, Any]]:
         }
         for name, distribution in trial.distributions.items()
     ]
-
-
-def _attributes(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
-
-
-def _insert(connection: Connection, table: Table, trial: int, rows: list[dict[str, Any]]) -> None:
-    """Add rows of a trial to a table."""
-    if rows:
-        connection.execute(insert(table), [{"trial_id": trial, **row} for row in rows])
+    stored = enumerate(map(models.TrialValueModel.value_to_stored_repr, trial.values or ()))
+    values = [{"objective": number, "value": value, "value_type": kind} for number, (value, kind) in stored]
+    user, system = (
+        [{"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+        for attributes in (trial.user_attrs, trial.system_attrs)
+    )
+    return {PARAMS: params, VALUES: values, USER: user, SYSTEM: system}
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -23,7 +23,7 @@ from .database import end_trial
 from .distributions import distributions, suggest, to_params, to_point
 from .executors import Asked
 from .owners import is_gone, is_other, this_process
-from .records import OUTCOME, ended, kept_outcome, outcome_to_json
+from .records import OUTCOME, ended, outcome_to_json
 from .sampler import EXHAUSTED, ExhaustedError, ExplorerSampler
 from .snapshot import CLOSED, OWNER, Snapshot
 
@@ -104,8 +104,7 @@ class Dispatcher:
 
         Raises: UpdateFinishedTrialError where it has.
         """
-        document = outcome_to_json(outcome, asked.start, seconds)
-        self._end(asked.number, ended(outcome, {OUTCOME: document}))
+        self._end(asked.number, ended(outcome_to_json(outcome, asked.start, seconds)))
 
     def ending(self, number: int) -> str:
         """What is known of how a trial ended."""
@@ -142,7 +141,7 @@ class Dispatcher:
             return False
         if OUTCOME in trial.user_attrs:
             with suppress(UpdateFinishedTrialError):
-                self._end(trial.number, ended(kept_outcome(trial.user_attrs[OUTCOME])))
+                self._end(trial.number, ended(trial.user_attrs[OUTCOME]))
         else:
             self.close(trial.number, "its process has ended")
         return True

@@ -131,13 +131,6 @@ def _differences_of_named(kept: list[Any], asked: list[Any], kind: str) -> Itera
 
 
 def _words(part: Any) -> str:
-    match part:
-        case None:
-            text = "none"
-        case list():
-            text = ", ".join(map(_words, part))
-        case dict():
-            text = ", ".join(f"{key} {_words(value)}" for key, value in part.items())
-        case _:
-            text = part if isinstance(part, str) else json.dumps(part)
+    """A value without the marks of JSON."""
+    text = "none" if part is None else json.dumps(part).translate(dict.fromkeys(map(ord, '[]{}"')))
     return text if len(text) <= 80 else text[:77] + "..."

@@ -36,12 +36,13 @@ def kept_outcome(document: Mapping[str, Any]) -> Outcome:
     return Outcome(**kept)
 
 
-def ended(outcome: Outcome, attributes: Mapping[str, Any] | None = None) -> FrozenTrial:
-    """A trial with what came of it, and its user attributes.
+def ended(document: Mapping[str, Any]) -> FrozenTrial:
+    """A trial that has ended with an outcome, given as a document.
 
     Constraints are how Optuna knows whether a point is feasible: above 0 is not. Infeasible points without
     objectives are pruned trials.
     """
+    outcome = kept_outcome(document)
     explained = any(slack > 0 for slack in outcome.slacks.values())
     unexplained = outcome.status == "infeasible" and not explained
     state = TrialState.PRUNED if outcome.values is None else TrialState.COMPLETE
@@ -49,7 +50,7 @@ def ended(outcome: Outcome, attributes: Mapping[str, Any] | None = None) -> Froz
     return create_trial(
         state=state,
         values=outcome.values if state == TrialState.COMPLETE else None,
-        user_attrs=dict(attributes or {}),
+        user_attrs={OUTCOME: document},
         constraints={**outcome.slacks, **({INFEASIBLE: 1.0} if unexplained else {})},
     )
 

@@ -61,6 +61,7 @@ def write(storage: BaseStorage) -> None:
                 end_trial(storage, identity, ending)
             storage.create_new_trial(study, begun)
         storage.create_new_trial(study, create_trial(state=TrialState.WAITING, system_attrs={"k": [1]}))
+        storage.create_new_trial(study, ENDINGS[1])
 
 
 def trials_of(storage: BaseStorage) -> list[FrozenTrial]:
@@ -78,7 +79,7 @@ def test_optuna_reads_what_it_would_have_written(tmp_path: Path):
     assert [[getattr(t, name) for name in FIELDS] for t in read] == [
         [getattr(t, name) for name in FIELDS] for t in expected
     ]
-    assert len(read) == 33
+    assert len(read) == 36
     assert {t.datetime_complete for t in read if t.state.is_finished()} == {
         t.datetime_complete for t in ENDINGS
     }
