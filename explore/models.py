@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import MissingExtraError
 from .extras import load
 
 TREES = 10
@@ -51,7 +52,7 @@ class Classifier:
         if self.certain is not None:
             return np.full(len(rows), self.certain)
         rows = rows.astype(np.float32)
-        return np.mean([tree.predict_proba(rows, check_input=False)[:, 1] for tree in self.trees], axis=0)
+        return np.mean([tree.predict(rows)[:, 1] for tree in self.trees], axis=0)
 
 
 def fit_classifier(rows: np.ndarray, feasible: np.ndarray, seed: int, trees: int = TREES) -> Classifier:
@@ -61,7 +62,7 @@ def fit_classifier(rows: np.ndarray, feasible: np.ndarray, seed: int, trees: int
     """
     if feasible.all() or not feasible.any():
         return Classifier((), 1.0 if feasible.all() else 0.0)
-    grow, rng = load("sklearn.tree").DecisionTreeClassifier, np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     rows, labels = rows.astype(np.float32), feasible.astype(np.float64)[:, None]
     weights = np.where(feasible, FEASIBLE_WEIGHT, 1.0 - FEASIBLE_WEIGHT)
     grown: list[Any] = []
@@ -69,6 +70,24 @@ def fit_classifier(rows: np.ndarray, feasible: np.ndarray, seed: int, trees: int
         times = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows))
         if not times[feasible].any() or not times[~feasible].any():
             times += 1  # a tree must know both kinds
-        tree = grow(max_features=FEATURE_SHARE, random_state=int(rng.integers(2**31)))
-        grown.append(tree.fit(rows, labels, sample_weight=weights * times, check_input=False))
+        grown.append(_grow(rows, labels, weights * times, int(rng.integers(2**31))))
     return Classifier(tuple(grown), None)
+
+
+def _grow(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, seed: int) -> Any:
+    """The tree that the library's classifier grows, by its parts: its checks take longer than they.
+
+    Where a release of the library has other parts, by the classifier itself.
+    """
+    try:
+        trees, kinds = load("sklearn.tree._tree"), np.array([2], dtype=np.intp)
+        gini = load("sklearn.tree._criterion").Gini(1, kinds)
+        columns, rng = max(1, int(FEATURE_SHARE * rows.shape[1])), np.random.RandomState(seed)
+        splitter = load("sklearn.tree._splitter").BestSplitter(gini, columns, 1, 0.0, rng, None)
+        tree = trees.Tree(rows.shape[1], kinds, 1)
+        builder = trees.DepthFirstTreeBuilder(splitter, 2, 1, 0.0, np.iinfo(np.int32).max, 0.0)
+        builder.build(tree, rows, labels, weights, None)
+        return tree
+    except (MissingExtraError, AttributeError, TypeError):
+        tree = load("sklearn.tree").DecisionTreeClassifier(max_features=FEATURE_SHARE, random_state=seed)
+        return tree.fit(rows, labels, sample_weight=weights, check_input=False).tree_

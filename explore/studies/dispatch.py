@@ -19,10 +19,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ..outcome import Outcome
 from ..space import Point, Space
+from .database import end_trial
 from .distributions import distributions, suggest, to_params, to_point
 from .executors import Asked
 from .owners import is_gone, is_other, this_process
-from .records import OUTCOME, constraints_of, kept_outcome, outcome_to_json, state_of
+from .records import OUTCOME, ended, outcome_to_json
 from .sampler import EXHAUSTED, ExhaustedError, ExplorerSampler
 from .snapshot import CLOSED, EXPECTED, OWNER, Snapshot
 
@@ -105,9 +106,7 @@ class Dispatcher:
 
         Raises: UpdateFinishedTrialError where it has.
         """
-        document = outcome_to_json(outcome, asked.start, seconds)
-        self._storage.set_trial_user_attr(self._trial_id(asked.number), OUTCOME, document)
-        self._end(asked.number, outcome)
+        self._end(asked.number, ended(outcome_to_json(outcome, asked.start, seconds)))
 
     def ending(self, number: int) -> str:
         """What is known of how a trial ended."""
@@ -117,8 +116,7 @@ class Dispatcher:
     def close(self, number: int, reason: str) -> None:
         """End a trial without an outcome; its point is evaluated again, unless another trial has it."""
         with suppress(UpdateFinishedTrialError):
-            self._storage.set_trial_user_attr(self._trial_id(number), CLOSED, reason)
-            self._storage.set_trial_state_values(self._trial_id(number), TrialState.FAIL)
+            self._end(number, create_trial(state=TrialState.FAIL, user_attrs={CLOSED: reason}))
 
     def close_own(self, first: int) -> None:
         """Close what this process has begun from a number on and not told: Ctrl-C may come at any moment."""
@@ -145,7 +143,7 @@ class Dispatcher:
             return False
         if OUTCOME in trial.user_attrs:
             with suppress(UpdateFinishedTrialError):
-                self._end(trial.number, kept_outcome(trial.user_attrs[OUTCOME]))
+                self._end(trial.number, ended(trial.user_attrs[OUTCOME]))
         else:
             self.close(trial.number, "its process has ended")
         return True
@@ -163,13 +161,8 @@ class Dispatcher:
         with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_user_attr(self._trial_id(number), OWNER, this_process().record())
 
-    def _end(self, number: int, outcome: Outcome) -> None:
-        constraints = create_trial(state=TrialState.PRUNED, constraints=constraints_of(outcome))
-        for key, value in constraints.system_attrs.items():  # as Optuna keeps them, without reading first
-            self._storage.set_trial_system_attr(self._trial_id(number), key, value)
-        state = state_of(outcome)
-        values = outcome.values if state == TrialState.COMPLETE else None
-        self._storage.set_trial_state_values(self._trial_id(number), state, values)
+    def _end(self, number: int, ending: FrozenTrial) -> None:
+        end_trial(self._storage, self._trial_id(number), ending)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 from optuna.study import StudyDirection
@@ -18,6 +19,15 @@ from ..store import load_space, save_space
 
 VERSION = 1
 """The version of the format; a change that old readers misread makes it one more."""
+
+PARTS = ("", "space", "settings")
+"""The parts of a plan that its differences do not name: what is in them has a name of its own."""
+
+NAMED = ("parameters", "objectives", "constraints")
+"""The parts that are lists of things with names."""
+
+MOST_DIFFERENCES = 3
+"""So many are told."""
 
 GONE = ("wall_share",)
 """Settings of earlier releases: a study with one goes on without it."""
@@ -87,25 +97,40 @@ def _settings(document: dict[str, Any]) -> Settings:
 
 
 def difference(kept: Any, asked: Any) -> str | None:
-    """Where a plan that was kept differs first from another, both as documents; None where they are equal.
+    """How a plan that was kept differs from another, both as documents, in words; None where they are equal.
 
-    Settings that a plan does not name, since they came later, are the defaults.
+    It names up to three differences. Settings that a plan does not name, since they came later, are the
+    defaults.
     """
     completed = {**kept, "settings": {**asdict(Settings()), **_known(kept.get("settings", {}))}}
-    return next(_differences(completed, asked, ""), None)
+    return "; ".join(islice(_differences(completed, asked, ""), MOST_DIFFERENCES)) or None
 
 
-def _differences(kept: Any, asked: Any, where: str) -> Iterator[str]:
-    if isinstance(kept, dict) and isinstance(asked, dict):
+def _differences(kept: Any, asked: Any, what: str) -> Iterator[str]:
+    if what in NAMED:
+        yield from _differences_of_named(kept, asked, what.removesuffix("s"))
+    elif isinstance(kept, dict) and isinstance(asked, dict):
+        of = f" of {what}" if what not in PARTS else ""
         for key in dict.fromkeys([*kept, *asked]):
-            yield from _differences(kept.get(key), asked.get(key), f"{where}.{key}".lstrip("."))
-    elif isinstance(kept, list) and isinstance(asked, list) and len(kept) == len(asked):
-        for index, pair in enumerate(zip(kept, asked, strict=True)):
-            yield from _differences(*pair, f"{where}[{index}]")
+            yield from _differences(kept.get(key), asked.get(key), f"{key}{of}")
     elif kept != asked:
-        yield f"{where} is {_short(kept)}, not {_short(asked)}"
+        are = "are" if isinstance(kept, list) else "is"
+        yield f"{what} {are} {_words(kept)}, not {_words(asked)}"
 
 
-def _short(part: Any) -> str:
-    text = json.dumps(part)
+def _differences_of_named(kept: list[Any], asked: list[Any], kind: str) -> Iterator[str]:
+    """Of lists of things that have names, or are texts: not of what has another place only."""
+    old, new = ([one["name"] if isinstance(one, dict) else one for one in named] for named in (kept, asked))
+    yield from (f"it has the {kind} {name!r}, which is not asked for" for name in old if name not in new)
+    yield from (f"it lacks the {kind} {name!r}" for name in new if name not in old)
+    for name, one in zip(old, kept, strict=True):
+        if name in new:
+            yield from _differences(one, asked[new.index(name)], f"{kind} {name!r}")
+    if old != new and sorted(old) == sorted(new):
+        yield f"its {kind}s are in the order {_words(old)}, not {_words(new)}"
+
+
+def _words(part: Any) -> str:
+    """A value without the marks of JSON."""
+    text = "none" if part is None else json.dumps(part).translate(dict.fromkeys(map(ord, '[]{}"')))
     return text if len(text) <= 80 else text[:77] + "..."

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ..history import Objective
 from ..outcome import Outcome
@@ -36,18 +36,23 @@ def kept_outcome(document: Mapping[str, Any]) -> Outcome:
     return Outcome(**kept)
 
 
-def constraints_of(outcome: Outcome) -> dict[str, float]:
-    """The constraints by which Optuna knows whether a point is feasible: above 0 is not."""
+def ended(document: Mapping[str, Any]) -> FrozenTrial:
+    """A trial that has ended with an outcome, given as a document.
+
+    Constraints are how Optuna knows whether a point is feasible: above 0 is not. Infeasible points without
+    objectives are pruned trials.
+    """
+    outcome = kept_outcome(document)
     explained = any(slack > 0 for slack in outcome.slacks.values())
     unexplained = outcome.status == "infeasible" and not explained
-    return {**outcome.slacks, **({INFEASIBLE: 1.0} if unexplained else {})}
-
-
-def state_of(outcome: Outcome) -> TrialState:
-    """Infeasible points without objectives are pruned trials."""
-    if outcome.status in ("failed", "timed-out"):
-        return TrialState.FAIL
-    return TrialState.PRUNED if outcome.values is None else TrialState.COMPLETE
+    state = TrialState.PRUNED if outcome.values is None else TrialState.COMPLETE
+    state = TrialState.FAIL if outcome.has_failed else state
+    return create_trial(
+        state=state,
+        values=outcome.values if state == TrialState.COMPLETE else None,
+        user_attrs={OUTCOME: document},
+        constraints={**outcome.slacks, **({INFEASIBLE: 1.0} if unexplained else {})},
+    )
 
 
 def outcome_of(trial: FrozenTrial, objectives: Sequence[Objective]) -> Outcome:

@@ -15,13 +15,14 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, GrpcStorageProxy, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, GrpcStorageProxy, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import URL
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from ..errors import SpaceError, StudyError
 from ..places import shown_place
+from .database import Database
 
 JOURNAL_SUFFIX = ".journal"
 GRPC_PREFIX = "grpc://"
@@ -191,9 +192,9 @@ def _open_database(url: str) -> BaseStorage:
     meetings = (IntegrityError, ProgrammingError, StorageInternalError)
     for _ in range(TRIES):
         with suppress(*meetings, *([OperationalError] if is_file else [])):
-            return optuna.storages.get_storage(RDBStorage(url, engine_kwargs=arguments))
+            return optuna.storages.get_storage(Database(url, engine_kwargs=arguments))
         time.sleep(PAUSE_SECONDS * random.random())
-    return optuna.storages.get_storage(RDBStorage(url, engine_kwargs=arguments))
+    return optuna.storages.get_storage(Database(url, engine_kwargs=arguments))
 
 
 def _open_grpc(place: str) -> BaseStorage:

@@ -200,29 +200,24 @@ def open_study(
     """
     document = plan_to_json(plan)
     opened = open_storage(storage, must_exist=must_exist)
+    place = shown_place(storage)
     with decoding(storage), quiet():
         names = [study.study_name for study in opened.get_all_studies()]
         if plan.name not in names:
             if must_exist:
-                raise StudyError(f"there is no study {plan.name!r} at {shown_place(storage)}{_others(names)}")
+                raise StudyError(f"there is no study {plan.name!r} at {place}{_others(names)}")
             with suppress(DuplicatedStudyError):  # another process was faster
                 opened.create_new_study(directions(plan.objectives), plan.name)
         identity = opened.get_study_id_from_name(plan.name)
         if PLAN not in opened.get_study_user_attrs(identity) and not opened.get_all_trials(identity):
             opened.set_study_user_attr(identity, PLAN, document)
         attributes = opened.get_study_user_attrs(identity)
-        kept = attributes.get(PLAN)
-    if kept is None:
-        raise StudyError(
-            f"the study {plan.name!r} at {shown_place(storage)} has trials and no plan: Optuna has made it"
-        )
-    with decoding(storage):
-        different = difference(kept, document)
+        if PLAN not in attributes:
+            raise StudyError(f"the study {plan.name!r} at {place} has trials and no plan: Optuna has made it")
+        different = difference(attributes[PLAN], document)
     if different is not None:
-        place = shown_place(storage)
-        raise OtherPlanError(
-            f"the study {plan.name!r} at {place} has another plan: {different}; use that, or another name"
-        )
+        way_out = "use that, or another name"
+        raise OtherPlanError(f"the study {plan.name!r} at {place} has another plan: {different}; {way_out}")
     if about is None:
         about = about_from_json(attributes.get(ABOUT))
     elif attributes.get(ABOUT) != about_to_json(about):
@@ -239,16 +234,15 @@ def load_study(storage: str, name: str | None = None) -> Study:
     opened = open_storage(storage, must_exist=True, writes=False)
     with decoding(storage), quiet():
         attributes = {study.study_name: study.user_attrs for study in opened.get_all_studies()}
-    plans = {study: kept.get(PLAN) for study, kept in attributes.items()}
-    known = [study for study, plan in plans.items() if plan is not None]
-    if name is None and len(known) == 1:
-        name = known[0]
-    if not known:
-        raise StudyError(f"there is no study at {shown_place(storage)}")
-    if name is None:
-        raise StudyError(f"name one of the studies at {shown_place(storage)}{_others(known)}")
-    if name not in known:
-        raise StudyError(f"there is no study {name!r} at {shown_place(storage)}{_others(known)}")
+    plans = {study: kept[PLAN] for study, kept in attributes.items() if kept.get(PLAN) is not None}
+    place = shown_place(storage)
+    if not plans:
+        raise StudyError(f"there is no study at {place}")
+    if name is None and len(plans) > 1:
+        raise StudyError(f"name one of the studies at {place}{_others([*plans])}")
+    name = name or next(iter(plans))
+    if name not in plans:
+        raise StudyError(f"there is no study {name!r} at {place}{_others([*plans])}")
     about = about_from_json(attributes[name].get(ABOUT))
     with decoding(storage):
         return Study(plan_from_json(name, plans[name]), opened, storage, about)

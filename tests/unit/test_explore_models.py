@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
 
+from kl.explore import models
 from kl.explore.acquisition import expected_improvement, size_of_front
 from kl.explore.errors import MissingExtraError
 from kl.explore.extras import load
@@ -162,6 +165,24 @@ def test_the_classifier_prefers_recall():
 def test_the_classifier_with_one_kind_of_answer_is_certain(answer: bool):
     rows, _ = sample(5)
     assert fit_classifier(rows, np.full(5, answer), 0).probability(rows).tolist() == [float(answer)] * 5
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_parts_of_the_library_grow_what_its_classifier_grows(columns: int, monkeypatch: pytest.MonkeyPatch):
+    rows = np.random.default_rng(0).random((150, 3))[:, :columns].round(2)
+    feasible = rows.sum(1) + np.random.default_rng(1).normal(0, 0.2, 150) > 0.5 * columns
+    answers: list[np.ndarray] = []
+    for missing in ("sklearn.tree", "sklearn.tree._splitter"):
+
+        def load(module: str, missing: str = missing) -> Any:
+            if module == missing:
+                raise MissingExtraError("scikit-learn")
+            return import_module(module)
+
+        monkeypatch.setattr(models, "load", load)
+        answers.append(fit_classifier(rows, feasible, 7, trees=20).probability(rows))
+    assert answers[0].tolist() == answers[1].tolist()
+    assert len(set(answers[0].tolist())) > 10
 
 
 VALUES = np.array([[1.0, 4.0], [2.0, 2.0], [4.0, 1.0], [3.0, 3.0], [0.0, 0.0]])

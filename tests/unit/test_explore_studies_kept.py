@@ -9,12 +9,14 @@ from pathlib import Path
 
 import optuna
 import pytest
-from study_evaluations import TWO, line, line_plan
+from study_evaluations import LINE, TWO, line, line_plan
 
 from kl.explore.errors import SpaceError, StudyError
+from kl.explore.evolution import Evolution
 from kl.explore.history import Objective
+from kl.explore.optimizer import Settings
 from kl.explore.outcome import Outcome
-from kl.explore.parameters import Integer
+from kl.explore.parameters import Integer, Ordinal
 from kl.explore.space import Point, Space
 from kl.explore.studies.plan import difference, plan_from_json, plan_to_json
 from kl.explore.studies.study import StudyPlan, load_study, open_study
@@ -83,12 +85,18 @@ def test_errors_of_evaluations_are_results():
     ("changes", "message"),
     [
         ({"seed": 3}, "seed is 0, not 3"),
-        ({"space": Space((Integer("x", 0, 8),))}, r"space.parameters\[0\].high is 9, not 8"),
+        ({"space": Space((Integer("x", 0, 8),))}, "high of parameter 'x' is 9, not 8"),
+        ({"space": Space((Integer("y", 0, 9),))}, "it has the parameter 'x', .*; it lacks the parameter 'y'"),
+        ({"space": Space((Ordinal("x", (1, 2)),))}, "type of parameter 'x' is integer, not ordinal; low .*"),
+        ({"space": Space(LINE.parameters, ("x > 1",))}, "it lacks the constraint 'x > 1'"),
         (
             {"objectives": (TWO[0], Objective("b", capacity=4.0))},
-            r"objectives\[1\].capacity is null, not 4.0",
+            "capacity of objective 'b' is none, not 4.0",
         ),
-        ({"objectives": TWO[:1]}, "objectives is .*, not .*"),
+        ({"objectives": TWO[:1]}, "it has the objective 'b', which is not asked for"),
+        ({"objectives": TWO[::-1]}, "its objectives are in the order a, b, not b, a"),
+        ({"settings": Settings("random", 4)}, "method is default, not random; warm_up is none, not 4"),
+        ({"settings": Settings(evolution=Evolution(30))}, "population of evolution is .*, not 30"),
     ],
 )
 def test_a_study_keeps_its_plan(changes: dict[str, object], message: str, tmp_path: Path):

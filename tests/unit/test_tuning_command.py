@@ -185,6 +185,15 @@ def test_no_feasible_point_says_what_is_in_the_way(capsys: Capture):
         ((MINI, "--knobs", "tiles"), "unknown knob 'tiles'\nhelp: this model has outline-kernels"),
         ((MINI, "--fix", "loop-kernels"), "--fix 'loop-kernels' is no assignment"),
         (
+            (MINI, "--fix", "loop-kernels=true", "--fix", "loop-kernels=no"),
+            "--fix loop-kernels is given twice, with True and False\nhelp: keep one",
+        ),
+        (
+            (MINI, "--knobs", "loop-kernels,overlap", "--fix", "loop-kernels=true"),
+            "--knobs turns loop-kernels, and --fix sets it to True\nhelp: leave it out of --knobs, or drop",
+        ),
+        ((MINI, "--knobs", "loop-kernels, loop-kernels"), "--knobs has loop-kernels twice"),
+        (
             (MINI, "--fix", "loop-kernels=maybe"),
             "--fix loop-kernels = 'maybe' is none of True, False\nhelp: give .*--fix loop-kernels=true",
         ),

@@ -154,8 +154,24 @@ def _template(tuning: TuningOptions, source: Source, sockets: int | None) -> Pip
 
 
 def _mapping(tuning: TuningOptions, source: Source, template: PipelineTemplate) -> MappingSpace:
+    """The space of the knobs that are turned.
+
+    Raises: InputError for a knob that --knobs or --fix names twice, or that both name.
+    """
     only = None if tuning.knobs is None else [name.strip() for name in tuning.knobs.split(",")]
-    fixed = dict(map(_knob_value, tuning.fix))
+    fixed: dict[str, KnobValue] = {}
+    for name, value in map(_knob_value, tuning.fix):
+        if name in fixed:
+            raise InputError(
+                f"--fix {name} is given twice, with {fixed[name]} and {value}{HELP_MARK}keep one"
+            )
+        fixed[name] = value
+    for name in only or ():
+        if name in fixed:
+            way_out = f"{HELP_MARK}leave it out of --knobs, or drop --fix {name}={fixed[name]}"
+            raise InputError(f"--knobs turns {name}, and --fix sets it to {fixed[name]}{way_out}")
+        if (only or []).count(name) > 1:
+            raise InputError(f"--knobs has {name} twice")
     return mapping_space(template, tuned_module(source, template), only=only, fixed=fixed)
 
 
