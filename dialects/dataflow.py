@@ -36,6 +36,7 @@ from .dataflow_stages import StageOp, YieldOp
 from .dataflow_stores import StoreOp
 from .dataflow_units import HandedOn, UnitOp, fail_at
 from .machine import Machine
+from .segments import cut_once
 from .stop_token import expect_tokens_of_rows
 from .tensors import (
     ChannelType,
@@ -51,6 +52,7 @@ from .tiles import tiled_axis
 from .vocabulary import STEP, Rate
 
 
+@cut_once
 @irdl_op_definition
 class CarryOp(UnitOp):
     """The carried value of a looped kernel.

@@ -34,6 +34,7 @@ from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp, expect_least, fail_at
 from .machine import Machine
 from .operation import ComputeOp, TileRule, unit_of
+from .segments import cut_once
 from .tensors import (
     ChannelType,
     end_of,
@@ -46,6 +47,7 @@ from .tensors import (
 from .tiles import PortShape, port_shape
 
 
+@cut_once
 @irdl_op_definition
 class StageOp(UnitOp):
     """A pipeline of PCUs that fires `firings` times an iteration on tiles.

@@ -1,0 +1,44 @@
+"""Operands that come in segments, cut out of all operands of an operation once.
+
+xDSL unpacks the sizes of segments whenever an operand is read, and passes read those of units over and over.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, TypeVar
+
+from xdsl.irdl import IRDLOperation
+
+OpT = TypeVar("OpT", bound=IRDLOperation)
+
+
+class _Segment:
+    """Reads an operand, or a segment of them, as xDSL does.
+
+    What it found is known for as long as operands and sizes are those of then: both are never changed, only
+    replaced.
+    """
+
+    def __init__(self, name: str, usual: Any) -> None:
+        self.name, self.usual = name, usual
+
+    def __get__(self, op: IRDLOperation, owner: type) -> Any:
+        own = vars(op)
+        operands, sizes = own["_operands"], op.properties.get("operandSegmentSizes")
+        known = own.get("known_segments")
+        if known is None or known[0] is not operands or known[1] is not sizes:
+            known = own["known_segments"] = operands, sizes, dict[str, Any]()
+        found = known[2]
+        if self.name not in found:
+            found[self.name] = self.usual.__get__(op, owner)
+        return found[self.name]
+
+    def __set__(self, op: IRDLOperation, value: Any) -> NoReturn:
+        raise NotImplementedError(f"{op.name}: set its operands, not {self.name}")
+
+
+def cut_once(kind: type[OpT]) -> type[OpT]:
+    """An operation whose operands come in segments, so that these are cut out once."""
+    for name, _ in kind.get_irdl_definition().operands:
+        setattr(kind, name, _Segment(name, vars(kind)[name]))
+    return kind
