@@ -3,13 +3,13 @@
 An evaluation can be pickled; in each process the model is read once. What many pipelines have in common at
 their beginning runs once: of each pipeline all beginnings are noted; where one comes up a second time, the
 module behind it is kept. So neither a search at random nor an enumeration copies modules that nobody asks for
-again.
+again. Kernels are kept at once: few pipelines differ in them, and to form them takes long.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
@@ -34,7 +34,7 @@ from ...passes.units.traffic import needed_pmus
 from ..compilation import change_machine
 from ..driver import parse_passes
 from ..inputs import ModuleInput, read_input
-from ..lowering import check_reached
+from ..lowering import check_reached, phases
 from ..options import PublishedOptions
 from ..routing import routing
 from ..universe import available_passes, find_target, make_context
@@ -97,6 +97,8 @@ class Workbench:
 
     ctx: Context
     module: ModuleOp
+    forming: Collection[str] = ()
+    """The passes behind the last of which the kernels are formed."""
     _kept: OrderedDict[Passes, Lowered] = field(default_factory=OrderedDict[Passes, Lowered], repr=False)
     _seen: set[Passes] = field(default_factory=set[Passes], repr=False)
 
@@ -108,7 +110,9 @@ class Workbench:
         passes = parse_passes(available_passes(), pipeline)
         beginnings = [passes[:count] for count in range(len(passes) + 1)]
         start = max((n for n, known in enumerate(beginnings) if known in self._kept), default=0)
-        again = max((n for n, known in enumerate(beginnings[:-1]) if known in self._seen), default=0)
+        again = max(
+            (n for n, one in enumerate(beginnings[:-1]) if one in self._seen or self._forms(one)), default=0
+        )
         self._seen.update(beginnings)
         base = self._kept.get(passes[:start], Lowered(self.module, {}))
         if start:
@@ -120,6 +124,9 @@ class Workbench:
             self._keep(passes[:again], base)
             start = again
         return self._run(base, passes[start:])
+
+    def _forms(self, beginning: Passes) -> bool:
+        return bool(beginning) and beginning[-1].name in self.forming
 
     def _keep(self, beginning: Passes, lowered: Lowered) -> None:
         self._kept[beginning] = lowered
@@ -186,7 +193,8 @@ def workbench(source: Source) -> Workbench:
     given = read_source(source.path, source.parameters, source.target, source.published)
     changed = replace(given, module=given.module.clone())
     change_machine(changed, dict(source.machine))
-    return Workbench(make_context(), changed.module)
+    leads_to = phases(source.found)
+    return Workbench(make_context(), changed.module, {one for one in leads_to if leads_to[one] == "kernel"})
 
 
 def tuned_module(source: Source, template: PipelineTemplate) -> ModuleOp:
