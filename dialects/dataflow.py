@@ -35,8 +35,8 @@ from .dataflow_loops import LoopsAttr
 from .dataflow_stages import StageOp, YieldOp
 from .dataflow_stores import StoreOp
 from .dataflow_units import HandedOn, UnitOp, fail_at
+from .kept import cut_once
 from .machine import Machine
-from .segments import cut_once
 from .stop_token import expect_tokens_of_rows
 from .tensors import (
     ChannelType,

@@ -32,9 +32,9 @@ from xdsl.traits import HasParent, IsTerminator
 from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp, expect_least, fail_at
+from .kept import cut_once
 from .machine import Machine
 from .operation import ComputeOp, TileRule, unit_of
-from .segments import cut_once
 from .tensors import (
     ChannelType,
     end_of,

@@ -23,7 +23,7 @@ from .dataflow_kernel import KernelOp
 from .dataflow_loops import Slices
 from .dataflow_parts import StreamOp, stream_properties, stream_tiles
 from .dataflow_units import fail_at
-from .segments import cut_once
+from .kept import cut_once
 from .tensors import ChannelType, element_type_of, expect, expect_tokens, shape_of, tile_of
 from .tiles import last_tile, tiled_axis
 

@@ -45,12 +45,13 @@ from math import ceil
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.failing import raise_about
 from ...dialects.grid import Grid
+from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom
@@ -91,12 +92,12 @@ def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
         if busiest is not None and busiest[1] > machine.rdn_bytes_per_cycle:
             _overloaded(network, turn, *busiest, machine)
         most = max(most, busiest[1] if busiest is not None else 0.0)
-    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(ceil(most), i64)
+    network.attributes["busiest_link_bytes_per_cycle"] = whole(ceil(most))
 
 
 def _write_hops(turn: Turn) -> None:
     for number, channel in enumerate(turn.channels):
-        channel.hops = IntegerAttr(sum(turn.routes.hops[2 * number : 2 * number + 2]), i64)
+        channel.hops = whole(sum(turn.routes.hops[2 * number : 2 * number + 2]))
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,24 @@
-"""Operands that come in segments, cut out of all operands of an operation once.
-
-xDSL unpacks the sizes of segments whenever an operand is read, and passes read those of units over and over.
-"""
+"""What xDSL makes anew whenever it is asked for, kept: passes ask for it over and over."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, i64
 from xdsl.irdl import IRDLOperation
 
 OpT = TypeVar("OpT", bound=IRDLOperation)
 
 
+@lru_cache(maxsize=4096)
+def whole(number: int) -> IntegerAttr[IntegerType]:
+    """The attribute of a number, one for all that have it: to make one takes as long as to verify it."""
+    return IntegerAttr(number, i64)
+
+
 class _Segment:
-    """Reads an operand, or a segment of them, as xDSL does.
+    """Reads an operand, or a segment of them, as xDSL does, which unpacks the sizes of segments each time.
 
     What it found is known for as long as operands and sizes are those of then: both are never changed, only
     replaced.
