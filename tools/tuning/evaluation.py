@@ -29,7 +29,9 @@ from ...dialects.vocabulary import Orchestration
 from ...explore.outcome import Outcome
 from ...explore.parameters import Value
 from ...passes.diagnostics import NoRoom
+from ...passes.memory.plan_memory import PlanMemoryPass, check_room
 from ...passes.units.resident_weights import kernel_units, resident_place
+from ...passes.units.retain_weights import RetainWeightsPass
 from ...passes.units.traffic import needed_pmus
 from ..compilation import change_machine
 from ..driver import parse_passes
@@ -118,12 +120,12 @@ class Workbench:
         if start:
             self._kept.move_to_end(passes[:start])
         if again > start:
-            base = self._run(base, passes[start:again])
+            base = self._run(base, passes, start, again)
             if base.error is not None:
                 return base
             self._keep(passes[:again], base)
             start = again
-        return self._run(base, passes[start:])
+        return self._run(base, passes, start, len(passes))
 
     def _forms(self, beginning: Passes) -> bool:
         return bool(beginning) and beginning[-1].name in self.forming
@@ -133,11 +135,14 @@ class Workbench:
         if len(self._kept) > KEPT_MODULES:
             self._kept.popitem(last=False)
 
-    def _run(self, base: Lowered, passes: Passes) -> Lowered:
-        """Run passes on a copy of a module."""
+    def _run(self, base: Lowered, passes: Passes, start: int, end: int) -> Lowered:
+        """Run some of the passes of a pipeline on a copy of a module."""
         module, slacks = base.module.clone(), dict(base.slacks)
-        for one in passes:
+        settled = 1 + max((n for n, one in enumerate(passes) if self._settles(one)), default=-1)
+        for number, one in enumerate(passes[start:end], start):
             try:
+                if number == max(start, settled):
+                    _check_room(module, passes[number:])
                 if one.name in BEFORE:
                     slacks |= BEFORE[one.name](module)
                 one.apply(self.ctx, module)
@@ -148,6 +153,25 @@ class Workbench:
                     slacks[error.resource] = max(float(error.excess), slacks.get(error.resource, -inf))
                 return Lowered(module, slacks, error)
         return Lowered(module, slacks)
+
+    def _settles(self, one: ModulePass) -> bool:
+        """Whether a pass says more of what has to lie in memory."""
+        return one.name in self.forming or isinstance(one, RetainWeightsPass)
+
+
+def _check_room(module: ModuleOp, rest: Passes) -> None:
+    """Refuse at once what `plan-memory` would refuse behind all that is planned before it.
+
+    Raises: NoRoom where the memories are too small; what else is wrong says the pass that finds it.
+    """
+    for one in rest:
+        if isinstance(one, PlanMemoryPass):
+            try:
+                check_room(module, spill=one.spill)
+            except NoRoom:
+                raise
+            except DiagnosticException:
+                return
 
 
 @dataclass(frozen=True)
