@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
-from xdsl.dialects.builtin import IntegerAttr, IntegerType, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, i64
+from xdsl.ir import OpResult
 from xdsl.irdl import IRDLOperation
 
 OpT = TypeVar("OpT", bound=IRDLOperation)
@@ -15,6 +16,12 @@ OpT = TypeVar("OpT", bound=IRDLOperation)
 def whole(number: int) -> IntegerAttr[IntegerType]:
     """The attribute of a number, one for all that have it: to make one takes as long as to verify it."""
     return IntegerAttr(number, i64)
+
+
+@lru_cache(maxsize=4096)
+def integers(array: DenseArrayBase[IntegerType]) -> tuple[int, ...]:
+    """The numbers of an array, unpacked once for all that have the same."""
+    return tuple(map(int, array.get_values()))
 
 
 class _Segment:
@@ -40,6 +47,23 @@ class _Segment:
 
     def __set__(self, op: IRDLOperation, value: Any) -> NoReturn:
         raise NotImplementedError(f"{op.name}: set its operands, not {self.name}")
+
+
+class _OneResult:
+    """Reads the only result of an operation."""
+
+    def __get__(self, op: IRDLOperation, owner: type) -> OpResult:
+        return op.results[0]
+
+    def __set__(self, op: IRDLOperation, value: Any) -> NoReturn:
+        raise NotImplementedError(f"{op.name}: its result is not set")
+
+
+def result_at_once(kind: type[OpT]) -> type[OpT]:
+    """An operation whose only result is read as such, without what xDSL does for several."""
+    ((name, _),) = kind.get_irdl_definition().results
+    setattr(kind, name, _OneResult())
+    return kind
 
 
 def cut_once(kind: type[OpT]) -> type[OpT]:
