@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import is_
 
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue, Use
@@ -182,7 +181,7 @@ class ChannelOp(IRDLOperation):
         """
         uses = [*self.result.uses]
         known: _Ends | None = vars(self).get("known_ends")
-        if known is None or len(known.uses) != len(uses) or not all(map(is_, known.uses, uses)):
+        if known is None or known.uses != uses:  # uses are equal where they are the same
             users = dict.fromkeys(use.operation for use in uses)
             units = [unit for unit in users if isinstance(unit, UnitOp)]
             sides = ((unit, unit.outputs(), unit.inputs()) for unit in units)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, i64
-from xdsl.ir import OpResult
+from xdsl.ir import Attribute, OpResult
 from xdsl.irdl import IRDLOperation
 
 OpT = TypeVar("OpT", bound=IRDLOperation)
+KeptT = TypeVar("KeptT")
 
 
 @lru_cache(maxsize=4096)
@@ -18,10 +20,17 @@ def whole(number: int) -> IntegerAttr[IntegerType]:
     return IntegerAttr(number, i64)
 
 
-@lru_cache(maxsize=4096)
+def of_attribute(attribute: Attribute, what: str, make: Callable[[], KeptT]) -> KeptT:
+    """What is made of an attribute, which never changes, once: it is kept with the attribute."""
+    known = vars(attribute)
+    if what not in known:
+        known[what] = make()
+    return known[what]
+
+
 def integers(array: DenseArrayBase[IntegerType]) -> tuple[int, ...]:
-    """The numbers of an array, unpacked once for all that have the same."""
-    return tuple(map(int, array.get_values()))
+    """The numbers of an array."""
+    return of_attribute(array, "known_integers", lambda: tuple(map(int, array.get_values())))
 
 
 class _Segment:

@@ -34,6 +34,8 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
+from .kept import of_attribute
+
 
 def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:
     """The shape of a tensor or memref, given as a value or as its type."""
@@ -51,10 +53,10 @@ def element_type_of(value: SSAValue | Attribute) -> Attribute:
 
 def size_bytes_of(value: SSAValue | Attribute) -> int:
     """Bytes of a tensor or memref, packed."""
-    return _size_bytes(value.type if isinstance(value, SSAValue) else value)
+    type_ = value.type if isinstance(value, SSAValue) else value
+    return of_attribute(type_, "known_bytes", lambda: _size_bytes(type_))
 
 
-@lru_cache(maxsize=4096)
 def _size_bytes(type_: Attribute) -> int:
     element = element_type_of(type_)
     assert isinstance(element, AnyFloat | IntegerType), f"{element} has a fixed width"
