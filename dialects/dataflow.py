@@ -35,7 +35,6 @@ from .dataflow_loops import LoopsAttr
 from .dataflow_stages import StageOp, YieldOp
 from .dataflow_stores import StoreOp
 from .dataflow_units import HandedOn, UnitOp, fail_at
-from .kept import cut_once
 from .machine import Machine
 from .stop_token import expect_tokens_of_rows
 from .tensors import (
@@ -52,7 +51,6 @@ from .tiles import tiled_axis
 from .vocabulary import STEP, Rate
 
 
-@cut_once
 @irdl_op_definition
 class CarryOp(UnitOp):
     """The carried value of a looped kernel.
