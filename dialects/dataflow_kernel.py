@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import is_
 
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue, Use
@@ -23,6 +22,7 @@ from .accesses import Place
 from .dataflow_accesses import unordered_accesses
 from .dataflow_loops import LOOPS, LoopsAttr, loops_of
 from .dataflow_units import UnitOp, expect_least, fail_at
+from .kept import result_at_once
 from .kernel import FunctionLikeOp
 from .loop_tree import LoopTree
 from .tensors import ChannelType, expect
@@ -130,6 +130,7 @@ class _Ends:
     consumers: list[UnitOp]
 
 
+@result_at_once
 @irdl_op_definition
 class ChannelOp(IRDLOperation):
     """A bounded queue of tiles: `%c = dataflow.channel 2 : !dataflow.channel<tensor<1x512xbf16>>`."""
@@ -180,7 +181,7 @@ class ChannelOp(IRDLOperation):
         """
         uses = [*self.result.uses]
         known: _Ends | None = vars(self).get("known_ends")
-        if known is None or len(known.uses) != len(uses) or not all(map(is_, known.uses, uses)):
+        if known is None or known.uses != uses:  # uses are equal where they are the same
             users = dict.fromkeys(use.operation for use in uses)
             units = [unit for unit in users if isinstance(unit, UnitOp)]
             sides = ((unit, unit.outputs(), unit.inputs()) for unit in units)

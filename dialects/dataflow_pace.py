@@ -9,6 +9,7 @@ from .dataflow_kernel import ChannelOp, channel_of
 from .dataflow_stages import StageOp
 from .dataflow_units import UnitOp
 from .grid import Grid, Span, Way, way
+from .kept import integers
 from .machine import Machine
 from .pacing import Read, StagePace, Write, stage_pace
 from .tensors import size_bytes_of
@@ -24,7 +25,7 @@ def read_bytes(stage: StageOp) -> list[tuple[int, bool]]:
 
     What stays the same for several firings is read once and kept in the PCUs.
     """
-    ports = zip(stage.body.block.args, stage.ports(), stage.in_periods.get_values(), strict=False)
+    ports = zip(stage.body.block.args, stage.ports(), integers(stage.in_periods), strict=False)
     return [
         (size_bytes_of(argument), int(period) == 1 or port.slices > 1) for argument, port, period in ports
     ]
@@ -38,7 +39,7 @@ def pace_of(stage: StageOp, machine: Machine) -> StagePace:
     ]
     writes = [
         Write(channel_of(out).type.tile_bytes, _count(channel_of(out).pmus), int(period))
-        for out, period in zip(stage.outs, stage.out_periods.get_values(), strict=True)
+        for out, period in zip(stage.outs, integers(stage.out_periods), strict=True)
     ]
     return stage_pace(machine, machine.compute_cycles(*stage_flops(stage), _count(stage.pcus)), reads, writes)
 

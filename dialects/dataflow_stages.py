@@ -32,6 +32,7 @@ from xdsl.traits import HasParent, IsTerminator
 from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp, expect_least, fail_at
+from .kept import cut_once, integers
 from .machine import Machine
 from .operation import ComputeOp, TileRule, unit_of
 from .tensors import (
@@ -46,6 +47,7 @@ from .tensors import (
 from .tiles import PortShape, port_shape
 
 
+@cut_once
 @irdl_op_definition
 class StageOp(UnitOp):
     """A pipeline of PCUs that fires `firings` times an iteration on tiles.
@@ -130,14 +132,14 @@ class StageOp(UnitOp):
 
     def in_port(self, channel: SSAValue) -> tuple[PortShape, int]:
         """How an input's tiles become the body's argument, and for how many firings they are held."""
-        number = next(i for i, value in enumerate(self.operands) if value is channel)  # inputs come first
+        number = next(i for i, value in enumerate(self.ins) if value is channel)
         port = port_shape(tile_of(channel), self.body.block.args[number].type)
-        return port, int(self.in_periods.get_values()[number])
+        return port, integers(self.in_periods)[number]
 
     def out_period(self, channel: SSAValue) -> int:
         """Firings for each tile of an output."""
         number = next(i for i, value in enumerate(self.outs) if value is channel)
-        return int(self.out_periods.get_values()[number])
+        return integers(self.out_periods)[number]
 
     def consumed_tiles(self, channel: SSAValue) -> int:
         port, period = self.in_port(channel)

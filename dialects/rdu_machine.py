@@ -31,6 +31,7 @@ from xdsl.traits import SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
 from .dataflow_units import fail_at
+from .kept import whole
 from .machine import SN40L, Machine
 from .module_machine import MachineAttribute, machine_attribute, put_machine
 from .nn import StoredAttr, WeightOp
@@ -129,7 +130,7 @@ class RegionOp(IRDLOperation):
             "sym_name": StringAttr(sym_name),
             "kind": StringAttr(kind),
             "tier": StringAttr(tier),
-            "address": IntegerAttr(address, i64),
+            "address": whole(address),
             "type": type,
         }
         if weight is not None:

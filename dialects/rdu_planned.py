@@ -19,6 +19,7 @@ from .dataflow import ChannelOp, KernelOp, LoadOp, StageOp, StoreOp
 from .dataflow_pace import hops_trouble, pace_trouble
 from .dataflow_units import fail_at
 from .grid import Grid
+from .kept import whole
 from .machine import Machine
 from .rdu_machine import machine_of
 from .tensors import expect, shape_of, tile_of
@@ -110,7 +111,7 @@ class WalkAttr(ParametrizedAttribute):
             if name == "strides" or (name in ("outer_strides", "last") and value):
                 numbers[name] = DenseArrayBase.from_list(i64, value)
             elif isinstance(value, int):
-                numbers[name] = IntegerAttr(value, i64)
+                numbers[name] = whole(value)
         return WalkAttr(DictionaryAttr(numbers))
 
 

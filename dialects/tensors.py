@@ -34,6 +34,8 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
+from .kept import of_attribute
+
 
 def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:
     """The shape of a tensor or memref, given as a value or as its type."""
@@ -51,9 +53,14 @@ def element_type_of(value: SSAValue | Attribute) -> Attribute:
 
 def size_bytes_of(value: SSAValue | Attribute) -> int:
     """Bytes of a tensor or memref, packed."""
-    element = element_type_of(value)
+    type_ = value.type if isinstance(value, SSAValue) else value
+    return of_attribute(type_, "known_bytes", lambda: _size_bytes(type_))
+
+
+def _size_bytes(type_: Attribute) -> int:
+    element = element_type_of(type_)
     assert isinstance(element, AnyFloat | IntegerType), f"{element} has a fixed width"
-    return prod(shape_of(value)) * element.bitwidth // 8
+    return prod(shape_of(type_)) * element.bitwidth // 8
 
 
 def expect(condition: bool, message: str | Callable[[], str]) -> None:

@@ -24,11 +24,16 @@ def tiled_axis(whole: Sequence[int], tile: Sequence[int]) -> tuple[int | None, i
 
     Raises: VerifyException if they differ in rank or in several axes, or if the tile is the larger one.
     """
-    expect(len(whole) == len(tile), f"tile {tuple(tile)} and {tuple(whole)} differ in rank")
+    return _tiled_axis(tuple(whole), tuple(tile))
+
+
+@lru_cache(maxsize=4096)
+def _tiled_axis(whole: tuple[int, ...], tile: tuple[int, ...]) -> tuple[int | None, int]:
+    expect(len(whole) == len(tile), f"tile {tile} and {whole} differ in rank")
     axes = [axis for axis, (a, b) in enumerate(zip(whole, tile, strict=True)) if a != b]
     if not axes:
         return None, 1
-    expect(len(axes) == 1, f"tile {tuple(tile)} cuts {tuple(whole)} along several axes")
+    expect(len(axes) == 1, f"tile {tile} cuts {whole} along several axes")
     large, small = whole[axes[0]], tile[axes[0]]
     expect(0 < small <= large, f"a tile of extent {small} cuts an extent of {large}")
     return axes[0], -(-large // small)

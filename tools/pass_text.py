@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
+from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -147,6 +148,7 @@ def make(kind: str, made: type[C], spec: ArgSpec) -> C:
         raise InputError(f"{kind} {spec.name}: {error}{way_out}") from None
 
 
+@cache
 def _hints(made: type[ArgSpecConvertible], kind: str) -> Mapping[str, Any]:
     """The types of the options of a class, which another package may have written.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from .arguments import Call, calls_of
@@ -37,37 +38,55 @@ def _parts(program: Program) -> dict[str, str]:
         for region in program.regions
         if region.shard_axis is not None and region.shard_parts > 1
     }
+    units = {kernel.name: _joined(kernel) for kernel in program.kernels}
     calls, known = [*calls_of(program)], -1
     while known < len(found):  # states of a step are read in the next
         known = len(found)
         for call in calls:
-            _run(call, found)
+            _run(call, units[call.kernel.name], found)
     return found
 
 
-def _run(call: Call, found: dict[str, str]) -> None:
+@dataclass(frozen=True)
+class _Joined:
+    """A unit with the channels that it takes from, and those that it puts into."""
+
+    unit: Unit
+    takes: tuple[int, ...]
+    puts: tuple[int, ...]
+
+
+def _joined(kernel: Kernel) -> Sequence[_Joined]:
+    return [
+        _Joined(unit, *(tuple(port.channel for port in ports(kernel)) for ports in (unit.takes, unit.puts)))
+        for unit in kernel.units
+    ]
+
+
+def _run(call: Call, units: Sequence[_Joined], found: dict[str, str]) -> None:
     """Add the regions that a call writes with what differs."""
-    kernel, channels, known = call.kernel, dict[int, str](), -1
+    channels, known = dict[int, str](), -1
     while known < len(channels):  # values go round in loops
         known = len(channels)
-        for unit in kernel.units:
-            what = _difference(unit, kernel, call, channels, found)
+        for one in units:
+            what = _difference(one, call, channels, found)
             if what is None:
                 continue
-            for port in unit.puts(kernel):
-                channels.setdefault(port.channel, what)
-            if unit.writes and unit.memory is not None:
-                for region in call.arguments[unit.memory].regions:
+            for channel in one.puts:
+                channels.setdefault(channel, what)
+            if one.unit.writes and one.unit.memory is not None:
+                for region in call.arguments[one.unit.memory].regions:
                     found.setdefault(region.name, what)
 
 
 def _difference(
-    unit: Unit, kernel: Kernel, call: Call, channels: dict[int, str], found: dict[str, str]
+    one: _Joined, call: Call, channels: Mapping[int, str], found: Mapping[str, str]
 ) -> str | None:
     """What makes that which a unit puts differ between sockets; None if nothing does."""
+    unit = one.unit
     if unit.across_sockets is not None:
         return unit.across_sockets or None
-    taken = _first(channels, (port.channel for port in unit.takes(kernel)))
+    taken = _first(channels, one.takes)
     if taken is not None or unit.memory is None or unit.writes:
         return taken
     return _first(found, (region.name for region in call.arguments[unit.memory].regions))

@@ -147,11 +147,29 @@ def _items(ops: list[Global]) -> list[Item]:
     return [Item(op.sym_name.data, size_bytes_of(op.type)) for op in ops]
 
 
+def _others(schedule: kernel.ScheduleOp) -> list[Item]:
+    """Inputs and values."""
+    inputs = [Item("input", size_bytes_of(arg)) for arg in schedule.args]
+    return inputs + [Item("value", size_bytes_of(value), life) for value, life in _lifetimes(schedule)]
+
+
+def check_room(module: ModuleOp, *, spill: bool) -> None:
+    """Refuse what `plan-memory` will refuse, once kernels are formed and weights chosen that stay in SRAM.
+
+    Where DDR cannot hold all, it depends on later passes what moves there: then nothing is refused.
+
+    Raises: NoRoom, as the pass.
+    """
+    for schedule in (op for op in module.ops if isinstance(op, kernel.ScheduleOp)):
+        groups, others = _globals_in_order(module, schedule), _others(schedule)
+        movable = sum(aligned(size_bytes_of(op.type)) for group in groups for op in group)
+        if movable <= machine_of(module).ddr_bytes:
+            _in_ddr(module, schedule, groups, plan_addresses(others)[1], spill)
+
+
 def _plan(module: ModuleOp, schedule: kernel.ScheduleOp, spill: bool) -> None:
-    groups = _globals_in_order(module, schedule)
+    groups, others = _globals_in_order(module, schedule), _others(schedule)
     values = _lifetimes(schedule)
-    others = [Item("input", size_bytes_of(arg)) for arg in schedule.args]
-    others += [Item("value", size_bytes_of(value), lifetime) for value, lifetime in values]
     spilled = _in_ddr(module, schedule, groups, plan_addresses(others)[1], spill)
     far = [op for number in sorted(spilled) for op in groups[number]]
     near = [op for number, group in enumerate(groups) if number not in spilled for op in group]

@@ -31,10 +31,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail
@@ -47,7 +48,7 @@ def _deepen(channel: dataflow.ChannelOp, machine: Machine, percent: int) -> None
         return
     room = room_bytes(channel.pmus.value.data, machine) * percent // 100 // channel.type.tile_bytes
     useful = channel.producers()[0].produced_tiles(channel.result)
-    channel.depth = IntegerAttr(max(channel.depth.value.data, min(room, useful)), i64)
+    channel.depth = whole(max(channel.depth.value.data, min(room, useful)))
 
 
 @dataclass(frozen=True)

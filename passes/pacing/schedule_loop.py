@@ -50,11 +50,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.dataflow_pace import has_units, pace_trouble
+from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.vocabulary import Rate
@@ -73,7 +74,7 @@ def _set_depths(network: dataflow.KernelOp, rate: Rate, least_interval: int, mac
     plan = plan_depths(problem.actors, problem.queues, least_interval if repeats else None)
     if plan is not None:
         for channel, depth in zip(problem.channels, plan.depths, strict=False):
-            channel.depth = IntegerAttr(depth, i64)
+            channel.depth = whole(depth)
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,10 @@ def _schedule(network: dataflow.KernelOp, rate: Rate, machine: Machine) -> None:
     """Write the interval and the latency of what runs at a rate; iterations with loops inside have none."""
     schedule, repeats = solve(*loop_problem(network, machine, rate)), rate in network.loops.leaves
     if repeats:
-        network.attributes[network.schedule_name("ii", rate)] = IntegerAttr(schedule.interval, i64)
+        network.attributes[network.schedule_name("ii", rate)] = whole(schedule.interval)
     if repeats or any(isinstance(unit, dataflow.StageOp) and unit.runs == rate for unit in network.units()):
         # What has loops inside begins anew only after them: its streams take their time, too.
         latency = schedule.length if repeats else max(schedule.length, schedule.resource_bound)
-        network.attributes[network.schedule_name("latency", rate)] = IntegerAttr(latency, i64)
+        network.attributes[network.schedule_name("latency", rate)] = whole(latency)
     if repeats:
         _set_depths(network, rate, schedule.resource_bound, machine)

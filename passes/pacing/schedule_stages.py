@@ -43,12 +43,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelOp
 from ...dialects.dataflow_pace import pace_of
+from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail
@@ -58,7 +59,7 @@ from ..units.traffic import held_tiles
 def schedule_stage(stage: dataflow.StageOp, machine: Machine) -> None:
     """Write the interval and the latency of a stage, in cycles."""
     pace = pace_of(stage, machine)
-    stage.ii, stage.latency = IntegerAttr(pace.interval, i64), IntegerAttr(pace.latency, i64)
+    stage.ii, stage.latency = whole(pace.interval), whole(pace.latency)
 
 
 def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
@@ -69,7 +70,7 @@ def _schedule(network: dataflow.KernelOp, machine: Machine) -> None:
             fail(op, f"@{network.sym_name.data} has units without counts; run allocate-units first")
     for op in network.body.block.ops:
         if isinstance(op, ChannelOp):
-            op.depth = IntegerAttr(held_tiles(op, looped=network.loops.is_looped), i64)
+            op.depth = whole(held_tiles(op, looped=network.loops.is_looped))
         elif isinstance(op, dataflow.StageOp):
             schedule_stage(op, machine)
 

@@ -13,12 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ...dialects.grid import Place
 from .floorplan import FRACTION, Flow, Link, Routes, lanes, path, route
 
 Path = tuple[Link, ...]
+
+
+def _row_first(source: Place, target: Place) -> Path:
+    return tuple(path(source, target))
 
 
 def _column_first(source: Place, target: Place) -> Path:
@@ -27,28 +31,29 @@ def _column_first(source: Place, target: Place) -> Path:
     return tuple(Link(one.to_row, one.to_column, one.row, one.column) for one in reversed(back))
 
 
-def _ways(flow: Flow) -> Iterator[list[Path]]:
-    """For each lane of a flow all the ways that it may take, the usual one first."""
+def _ends(flow: Flow) -> Iterator[list[tuple[Place, Place]]]:
+    """For each lane of a flow all the ends that it may have, the usual ones first."""
     for number, (source, target) in enumerate(lanes(flow)):
         ends = [(source, target)]
         if flow.far_sources:
             ends.append((flow.far_sources[number], target))
         if flow.far_targets:
             ends.append((source, flow.far_targets[number]))
-        found = (way(*pair) for pair in ends for way in (lambda *pair: tuple(path(*pair)), _column_first))
-        yield [*dict.fromkeys(found)]
+        yield ends
 
 
 @dataclass
 class _Lane:
     flow: int
     share: int
-    ways: list[Path]
-    now: int = 0
+    ends: list[tuple[Place, Place]]
+    links: Path
 
-    @property
-    def links(self) -> Path:
-        return self.ways[self.now]
+    @cached_property
+    def ways(self) -> list[Path]:
+        """All ways that it may take, the usual one first; most lanes are never asked for others."""
+        found = (way(*pair) for pair in self.ends for way in (_row_first, _column_first))
+        return [*dict.fromkeys(found)]
 
 
 class _Network:
@@ -77,7 +82,7 @@ class _Network:
         for link in lane.links:
             self.loads[link] -= lane.share
             self.on[link].remove(number)
-        left, lane.now = lane.links, way
+        left, lane.links = lane.links, lane.ways[way]
         self._add(number)
         self.over -= {link for link in left if self.loads[link] <= self.limit}
 
@@ -139,7 +144,7 @@ def _lanes(flows: Sequence[Flow]) -> list[_Lane]:
     for number, flow in enumerate(flows):
         count = max(1, len(flow.sources), len(flow.targets))
         share = round(flow.bytes_per_cycle * FRACTION / count)
-        found += [_Lane(number, share, ways) for ways in _ways(flow)]
+        found += [_Lane(number, share, ends, _row_first(*ends[0])) for ends in _ends(flow)]
     return found
 
 

@@ -179,7 +179,8 @@ class Routes:
         """The link with the highest load, the first of equals; None where nothing flows."""
         if not self.loads:
             return None
-        return min(self.loads.items(), key=lambda item: (-item[1], item[0]))
+        most = max(self.loads.values())
+        return min(link for link, load in self.loads.items() if load == most), most
 
 
 def lanes(flow: Flow) -> Iterator[tuple[Place, Place]]:

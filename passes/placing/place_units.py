@@ -44,7 +44,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
@@ -52,6 +52,7 @@ from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.dataflow_kernel import channel_of
 from ...dialects.dataflow_pace import way_of
 from ...dialects.grid import Grid
+from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail
@@ -91,7 +92,7 @@ def _settle(op: dataflow.StageOp | ChannelOp) -> bool:
 
 
 def _write(op: dataflow.StageOp | ChannelOp, first: int) -> None:
-    op.properties["pcu_first" if isinstance(op, dataflow.StageOp) else "pmu_first"] = IntegerAttr(first, i64)
+    op.properties["pcu_first" if isinstance(op, dataflow.StageOp) else "pmu_first"] = whole(first)
 
 
 def place_network(network: dataflow.KernelOp, machine: Machine) -> None:
@@ -187,7 +188,7 @@ def _enough(machine: Machine, grid: Grid) -> float:
 def _write_hops(network: dataflow.KernelOp, machine: Machine) -> None:
     grid = Grid.of(machine)
     for channel in network.channels():
-        channel.hops = IntegerAttr(way_of(channel, grid).hops, i64)
+        channel.hops = whole(way_of(channel, grid).hops)
 
 
 @dataclass(frozen=True)

@@ -45,18 +45,19 @@ from math import ceil
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.failing import raise_about
 from ...dialects.grid import Grid
+from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom
 from .floorplan import Link, share_on
 from .routes import show_link
-from .turns import Turn, link_loads, turns
+from .turns import Turn, turns
 
 SHOWN_FLOWS = 3
 """How many flows an error about a link names."""
@@ -84,19 +85,19 @@ def route_network(network: dataflow.KernelOp, machine: Machine) -> None:
 
     Raises: PassFailedException where a link carries more than its width, or a plan is missing.
     """
-    routed = turns(network, machine)
-    for turn in routed:
+    most = 0.0
+    for turn in turns(network, machine):
         _write_hops(turn)
         busiest = turn.routes.busiest()
         if busiest is not None and busiest[1] > machine.rdn_bytes_per_cycle:
             _overloaded(network, turn, *busiest, machine)
-    most = ceil(max(link_loads(routed).values(), default=0))
-    network.attributes["busiest_link_bytes_per_cycle"] = IntegerAttr(most, i64)
+        most = max(most, busiest[1] if busiest is not None else 0.0)
+    network.attributes["busiest_link_bytes_per_cycle"] = whole(ceil(most))
 
 
 def _write_hops(turn: Turn) -> None:
     for number, channel in enumerate(turn.channels):
-        channel.hops = IntegerAttr(sum(turn.routes.hops[2 * number : 2 * number + 2]), i64)
+        channel.hops = whole(sum(turn.routes.hops[2 * number : 2 * number + 2]))
 
 
 @dataclass(frozen=True)

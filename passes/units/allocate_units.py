@@ -43,13 +43,14 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
 from ...dialects.dataflow_kernel import channel_of
 from ...dialects.dataflow_pace import read_bytes
 from ...dialects.failing import raise_about
+from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom, fail
@@ -91,7 +92,7 @@ def _settle(op: dataflow.StageOp | dataflow.ChannelOp) -> bool:
     """Give what reads a resident weight the units there; whether it does."""
     _, count = resident_place(op)
     if count > 0:
-        op.properties["pmus" if isinstance(op, dataflow.ChannelOp) else "pcus"] = IntegerAttr(count, i64)
+        op.properties["pmus" if isinstance(op, dataflow.ChannelOp) else "pcus"] = whole(count)
     return count > 0
 
 
@@ -108,7 +109,7 @@ def allocate(network: dataflow.KernelOp, machine: Machine, shares: Shares) -> No
     _check_stages(network, len(work), machine.pcus)
     pcus = share_units(work, machine.pcus, machine.pcus * shares.pcus // 100)
     for stage, count in zip(stages, pcus, strict=True):
-        stage.pcus = IntegerAttr(count, i64)
+        stage.pcus = whole(count)
 
 
 def allocate_beside_weights(network: dataflow.KernelOp, machine: Machine, left: int, shares: Shares) -> None:
@@ -133,7 +134,7 @@ def allocate_beside_weights(network: dataflow.KernelOp, machine: Machine, left: 
     _check_stages(network, len(stages), left)
     for stage in stages:
         inputs = [channel_of(value).pmus for value in stage.ins]
-        stage.pcus = IntegerAttr(max([1, *(pmus.value.data for pmus in inputs if pmus is not None)]), i64)
+        stage.pcus = whole(max([1, *(pmus.value.data for pmus in inputs if pmus is not None)]))
 
 
 def _shared(network: dataflow.KernelOp, machine: Machine, tasks: list[Task], target: int) -> tuple[int, ...]:
@@ -163,7 +164,7 @@ def _check_stages(network: dataflow.KernelOp, stages: int, available: int) -> No
 
 def _write_pmus(channels: list[dataflow.ChannelOp], counts: tuple[int, ...]) -> None:
     for channel, count in zip(channels, counts, strict=True):
-        channel.pmus = IntegerAttr(count, i64)
+        channel.pmus = whole(count)
 
 
 @dataclass(frozen=True)

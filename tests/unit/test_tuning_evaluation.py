@@ -77,6 +77,40 @@ def test_only_what_comes_up_again_is_kept():
     assert len(bench._kept) == KEPT_MODULES  # pyright: ignore[reportPrivateUsage]
 
 
+def test_the_kernels_that_points_share_are_formed_once():
+    found = workbench(MINI)
+    bench = Workbench(found.ctx, found.module, found.forming)
+    bench.lower(choice_pipeline(Choice()))
+    (kept,) = bench._kept  # pyright: ignore[reportPrivateUsage]
+    assert [one.name for one in kept][-1] == "loop-kernels"
+
+
+def full(evaluate: MappingEvaluation, point: Point) -> Outcome:
+    """The outcome where every pass runs up to the one that refuses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kl.tools.tuning.evaluation._check_room", lambda module, rest: None)
+        return fresh(evaluate, point)
+
+
+@pytest.mark.parametrize("spill", [False, True])
+def test_too_little_memory_is_refused_at_once_and_as_it_is_behind_all_passes(spill: bool):
+    template = default_template(1, spill=spill)
+    mapping = mapping_space(template, tuned_module(MINI, template))
+    generator, refused = np.random.default_rng(5), 0
+    for point in mapping.space.sample(generator, 24):
+        if generator.integers(3):
+            point = {**point, "retain-weights": False}
+            point.pop("retain-weights.percent", None)
+        memories = {"hbm_bytes": int(generator.integers(1, 120)) * (16 if spill else 512)}
+        memories["ddr_bytes"] = int(generator.choice([1024, 65536, 1 << 40]))
+        evaluate = MappingEvaluation(MINI.changed(memories), mapping, ("latency",))
+        early, late = fresh(evaluate, point), full(evaluate, point)
+        assert (early.status, early.message, early.values) == (late.status, late.message, late.values)
+        assert early.slacks.items() <= late.slacks.items()
+        refused += early.slacks.keys() == {"hbm"}
+    assert 3 < refused < 24
+
+
 def test_measures_are_those_of_the_program():
     evaluate = evaluation(TINY, *MEASURES)
     default = evaluate(evaluate.mapping.default_point())

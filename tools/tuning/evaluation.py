@@ -3,13 +3,13 @@
 An evaluation can be pickled; in each process the model is read once. What many pipelines have in common at
 their beginning runs once: of each pipeline all beginnings are noted; where one comes up a second time, the
 module behind it is kept. So neither a search at random nor an enumeration copies modules that nobody asks for
-again.
+again. Kernels are kept at once: few pipelines differ in them, and to form them takes long.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
@@ -29,12 +29,14 @@ from ...dialects.vocabulary import Orchestration
 from ...explore.outcome import Outcome
 from ...explore.parameters import Value
 from ...passes.diagnostics import NoRoom
+from ...passes.memory.plan_memory import PlanMemoryPass, check_room
 from ...passes.units.resident_weights import kernel_units, resident_place
+from ...passes.units.retain_weights import RetainWeightsPass
 from ...passes.units.traffic import needed_pmus
 from ..compilation import change_machine
 from ..driver import parse_passes
 from ..inputs import ModuleInput, read_input
-from ..lowering import check_reached
+from ..lowering import check_reached, phases
 from ..options import PublishedOptions
 from ..routing import routing
 from ..universe import available_passes, find_target, make_context
@@ -97,6 +99,8 @@ class Workbench:
 
     ctx: Context
     module: ModuleOp
+    forming: Collection[str] = ()
+    """The passes behind the last of which the kernels are formed."""
     _kept: OrderedDict[Passes, Lowered] = field(default_factory=OrderedDict[Passes, Lowered], repr=False)
     _seen: set[Passes] = field(default_factory=set[Passes], repr=False)
 
@@ -108,29 +112,37 @@ class Workbench:
         passes = parse_passes(available_passes(), pipeline)
         beginnings = [passes[:count] for count in range(len(passes) + 1)]
         start = max((n for n, known in enumerate(beginnings) if known in self._kept), default=0)
-        again = max((n for n, known in enumerate(beginnings[:-1]) if known in self._seen), default=0)
+        again = max(
+            (n for n, one in enumerate(beginnings[:-1]) if one in self._seen or self._forms(one)), default=0
+        )
         self._seen.update(beginnings)
         base = self._kept.get(passes[:start], Lowered(self.module, {}))
         if start:
             self._kept.move_to_end(passes[:start])
         if again > start:
-            base = self._run(base, passes[start:again])
+            base = self._run(base, passes, start, again)
             if base.error is not None:
                 return base
             self._keep(passes[:again], base)
             start = again
-        return self._run(base, passes[start:])
+        return self._run(base, passes, start, len(passes))
+
+    def _forms(self, beginning: Passes) -> bool:
+        return bool(beginning) and beginning[-1].name in self.forming
 
     def _keep(self, beginning: Passes, lowered: Lowered) -> None:
         self._kept[beginning] = lowered
         if len(self._kept) > KEPT_MODULES:
             self._kept.popitem(last=False)
 
-    def _run(self, base: Lowered, passes: Passes) -> Lowered:
-        """Run passes on a copy of a module."""
+    def _run(self, base: Lowered, passes: Passes, start: int, end: int) -> Lowered:
+        """Run some of the passes of a pipeline on a copy of a module."""
         module, slacks = base.module.clone(), dict(base.slacks)
-        for one in passes:
+        settled = 1 + max((n for n, one in enumerate(passes) if self._settles(one)), default=-1)
+        for number, one in enumerate(passes[start:end], start):
             try:
+                if number == max(start, settled):
+                    _check_room(module, passes[number:])
                 if one.name in BEFORE:
                     slacks |= BEFORE[one.name](module)
                 one.apply(self.ctx, module)
@@ -141,6 +153,25 @@ class Workbench:
                     slacks[error.resource] = max(float(error.excess), slacks.get(error.resource, -inf))
                 return Lowered(module, slacks, error)
         return Lowered(module, slacks)
+
+    def _settles(self, one: ModulePass) -> bool:
+        """Whether a pass says more of what has to lie in memory."""
+        return one.name in self.forming or isinstance(one, RetainWeightsPass)
+
+
+def _check_room(module: ModuleOp, rest: Passes) -> None:
+    """Refuse at once what `plan-memory` would refuse behind all that is planned before it.
+
+    Raises: NoRoom where the memories are too small; what else is wrong says the pass that finds it.
+    """
+    for one in rest:
+        if isinstance(one, PlanMemoryPass):
+            try:
+                check_room(module, spill=one.spill)
+            except NoRoom:
+                raise
+            except DiagnosticException:
+                return
 
 
 @dataclass(frozen=True)
@@ -186,7 +217,8 @@ def workbench(source: Source) -> Workbench:
     given = read_source(source.path, source.parameters, source.target, source.published)
     changed = replace(given, module=given.module.clone())
     change_machine(changed, dict(source.machine))
-    return Workbench(make_context(), changed.module)
+    leads_to = phases(source.found)
+    return Workbench(make_context(), changed.module, {one for one in leads_to if leads_to[one] == "kernel"})
 
 
 def tuned_module(source: Source, template: PipelineTemplate) -> ModuleOp:
