@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xdsl.utils.exceptions import DiagnosticException
 
+from ..backends.measured import Ratio
 from ..backends.tables import time_text
 from ..backends.targets import Choice, TargetError, TimeOptions, Timing
 from .compilation import Compiler, emit, time_program
@@ -22,9 +23,6 @@ from .observer import Observer
 from .pipelines import Edit, Passes, join_passes
 from .terminal import progress
 from .values import HELP_MARK, InputError
-
-if TYPE_CHECKING:
-    from ..backends.measured import Ratio
 
 
 @dataclass(frozen=True)
