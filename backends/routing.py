@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from random import Random
 from typing import Any, Literal
 
 Form = Literal["uniform", "worst", "best", "given"]
@@ -95,7 +96,7 @@ class Routing:
             case "best":
                 return chooser.fewest
             case "uniform":
-                return chooser.count(_drawn(f"{self.seed}:{number}", chooser))
+                return chooser.count(_drawn(Random(f"{self.seed}:{number}"), chooser))
             case "given":
                 try:
                     return _checked(self.given[number % len(self.given)], chooser)
@@ -112,14 +113,11 @@ class Routing:
 @cache
 def _mean_of_draws(chooser: Chooser) -> float:
     """How many experts the socket that reads most has in the mean; its error is some percent."""
-    return sum(chooser.count(_drawn(number, chooser)) for number in range(DRAWS)) / DRAWS
+    return sum(chooser.count(_drawn(Random(number), chooser)) for number in range(DRAWS)) / DRAWS
 
 
-def _drawn(seed: int | str, chooser: Chooser) -> Iterable[int]:
+def _drawn(random: Random, chooser: Chooser) -> Iterable[int]:
     """What rows choose; by Floyd's algorithm on `random()`, whose numbers no version of Python changes."""
-    from random import Random
-
-    random = Random(seed)
     for _ in range(chooser.rows):
         row: set[int] = set()
         for last in range(chooser.experts - chooser.chosen, chooser.experts):

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 from stat import S_IMODE
+from tempfile import mkstemp
 from typing import TextIO
 
 from .values import HELP_MARK, InputError
@@ -76,8 +77,6 @@ def _written_at_the_end(real: str) -> Generator[TextIO]:
 
 
 def _renamed(real: str) -> Generator[TextIO]:
-    from tempfile import mkstemp
-
     handle, beside = mkstemp(prefix=f".{os.path.basename(real)}.", dir=os.path.dirname(real))
     try:
         with open(handle, "w", encoding="utf-8") as file:
