@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,6 @@ def at_work(error: BaseException) -> str:
 
 def package_of(module: str) -> str:
     """The distribution that brings a module, with its version, for messages."""
-    from importlib import metadata
-
     name = _distribution(_top(module))
     if name is None:
         return f"the package {_top(module)}"
@@ -171,14 +170,10 @@ def _brings_something(top: str) -> bool:
 @cache
 def _plugins() -> dict[str, str]:
     """The distributions of other packages by the modules that their entry points name."""
-    from importlib import metadata
-
     entries = (entry for group in GROUPS for entry in metadata.entry_points(group=group))
     return {_top(entry.value.partition(":")[0].strip()): entry.dist.name for entry in entries if entry.dist}
 
 
 @cache
 def _distribution(top: str) -> str | None:
-    from importlib import metadata
-
     return _plugins().get(top) or next(iter(metadata.packages_distributions().get(top, ())), None)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
 
 from xdsl.ir import Dialect
 from xdsl.passes import ModulePass
@@ -19,9 +20,6 @@ from ..backends.targets import AnyTarget
 from ..frontends import Frontend
 from .blame import Part, PluginError, package_of
 from .diagnostics import Diagnostic, report
-
-if TYPE_CHECKING:  # most command lines ask for nothing of other packages
-    from importlib.metadata import EntryPoint
 
 T = TypeVar("T", bound="AnyTarget | Frontend")
 KINDS = {
@@ -35,8 +33,6 @@ KINDS = {
 
 def loaded(group: str, kind: type[Any]) -> Iterator[tuple[EntryPoint, Any]]:
     """The entry points of a group and what they name, ours and xDSL's first; a warning for what is wrong."""
-    from importlib.metadata import entry_points
-
     entries = entry_points(group=group)
     for entry in sorted(entries, key=lambda entry: (entry.name not in ("kl", "xdsl"), entry.name)):
         try:
