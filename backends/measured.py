@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
-from statistics import median
 
 MISSES = 20
 """Of so many intervals of a median at most one does not hold it, however the samples are distributed."""
@@ -39,6 +38,8 @@ class Measured:
     @cached_property
     def median(self) -> float:
         """Seconds that half of the calls take at most."""
+        from statistics import median
+
         return median(self.samples)
 
     def percentile(self, share: float) -> float:
@@ -48,6 +49,8 @@ class Measured:
 
     def ratio(self, base: Measured, scale: float = 1.0) -> Ratio:
         """How many times as fast as `base` this is, round by round; `scale` multiplies each ratio."""
+        from statistics import median
+
         pairs = zip(base.samples, self.samples, strict=True)
         ratios = tuple(scale * other / own for other, own in pairs)
         low, high = median_interval(ratios)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .tensors import Array, TensorSpec
-from .weights import WeightSpec
+from .weight_specs import WeightSpec
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ..dialects.nn import WeightOp
 from ..dialects.rule_calls import attributes_of as attributes_of
 from .parts import Part
 from .tensors import TensorSpec, whole_spec
-from .weights import WeightSpec
+from .weight_specs import WeightSpec
 
 
 def tensor_spec(type_: Attribute) -> TensorSpec:

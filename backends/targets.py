@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..dialects.vocabulary import ExpertSharding, Granularity, IrLevel, Orchestration
-from .calibration import Calibration, MeasuredMachine, MeasuredStep
-from .floorplans import Floorplan, NetworkLoads
-from .intervals import Intervals
-from .measured import Measured
-from .routing import Routing
-from .runs import Progress, Run, RunOptions
 from .tables import Table
-from .verification import Provenance, Verification
 
-if TYPE_CHECKING:  # so that who reads a command line waits for neither xDSL nor numpy
+if TYPE_CHECKING:  # so that who reads a command line waits for neither xDSL nor what another command needs
     from xdsl.dialects.builtin import ModuleOp
+
+    from .calibration import Calibration, MeasuredMachine, MeasuredStep
+    from .floorplans import Floorplan, NetworkLoads
+    from .intervals import Intervals
+    from .measured import Measured
+    from .routing import Routing
+    from .runs import Progress, Run, RunOptions
+    from .verification import Provenance, Verification
 
 
 class TargetError(Exception):

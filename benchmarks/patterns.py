@@ -24,12 +24,12 @@ from rich.table import Table
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException
 
+from kl.backends.runs import RunOptions
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.execution import start_run
 from kl.backends.sn40l.launch import time_step
 from kl.backends.sn40l.program import Execute, Program
 from kl.backends.sn40l.report import Report
-from kl.backends.targets import RunOptions
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model

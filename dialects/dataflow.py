@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, UnitAttr, i64
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, TensorType, UnitAttr, i64
 from xdsl.ir import Attribute, Dialect, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -38,6 +38,7 @@ from .dataflow_units import HandedOn, UnitOp, fail_at
 from .machine import Machine
 from .stop_token import expect_tokens_of_rows
 from .tensors import (
+    FLOAT_TENSOR,
     ChannelType,
     TokenType,
     element_type_of,
@@ -239,7 +240,7 @@ class GatherOp(UnitOp):
     name = "dataflow.gather"
     RESOURCE: ClassVar[str | None] = "hbm"
 
-    table = operand_def(TensorType[AnyFloat])
+    table = operand_def(FLOAT_TENSOR)
     ids = operand_def(ChannelType)
     channels = var_operand_def(ChannelType)
     """Every tile goes to each of them."""

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
-    AnyFloat,
     FloatAttr,
     IntegerAttr,
     IntegerType,
-    MemRefType,
     TensorType,
     UnitAttr,
     f64,
@@ -37,7 +35,7 @@ from .attention_options import (
 from .operation import Fusion, Without
 from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView, shifted
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, shape_of
+from .tensors import FLOAT_MEMREF, FLOAT_TENSOR, element_type_of, shape_of
 
 
 @irdl_op_definition
@@ -59,12 +57,12 @@ class AttentionOp(MaskedOp):
     )
     FUSION: ClassVar = Fusion("attention")
 
-    query = operand_def(TensorType[AnyFloat])
-    keys = operand_def(MemRefType[AnyFloat])
-    values = operand_def(MemRefType[AnyFloat])
+    query = operand_def(FLOAT_TENSOR)
+    keys = operand_def(FLOAT_MEMREF)
+    values = operand_def(FLOAT_MEMREF)
     position = operand_def(TensorType[IntegerType])
     """Scalar: the last position that counts; what lies behind it is masked."""
-    by_head = var_operand_def(TensorType[AnyFloat])
+    by_head = var_operand_def(FLOAT_TENSOR)
     """The sinks, then the slopes, as far as they are given."""
     scale = prop_def(FloatAttr.constr(f64))
     """Factor on the scores, usually head_dim^-1/2."""
@@ -72,7 +70,7 @@ class AttentionOp(MaskedOp):
     """A score s becomes softcap * tanh(s / softcap); absent: it stays."""
     value_dim = opt_prop_def(IntegerAttr.constr(i64))
     """Columns of each head of the values' cache that are values, the first ones; absent: all are."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(MemoryReadEffect())
     irdl_options = (ParsePropInAttrDict(),)

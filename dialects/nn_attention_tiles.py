@@ -6,7 +6,7 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType, TensorType, f64, i64
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, TensorType, f64, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -23,6 +23,7 @@ from xdsl.traits import Pure
 from .attention_options import MaskedOp
 from .operation import ComputeOp, TileRule, Without
 from .sharding import ShardView
+from .tensors import FLOAT_TENSOR
 
 _INSIDE = Without("it stands inside stages alone, where nn.attention has been cut up")
 
@@ -46,11 +47,11 @@ class AttentionScoresOp(AttentionTileOp):
 
     NUMPY: ClassVar = ".backends.numerics_attention:attention_scores"
 
-    query = operand_def(TensorType[AnyFloat])
-    keys = operand_def(TensorType[AnyFloat])
+    query = operand_def(FLOAT_TENSOR)
+    keys = operand_def(FLOAT_TENSOR)
     scale = prop_def(FloatAttr.constr(f64))
     softcap = opt_prop_def(FloatAttr.constr(f64))
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -79,12 +80,12 @@ class AttentionSoftmaxOp(AttentionTileOp, MaskedOp):
 
     NUMPY: ClassVar = ".backends.numerics_attention:attention_softmax"
 
-    scores = operand_def(TensorType[AnyFloat])
+    scores = operand_def(FLOAT_TENSOR)
     position = operand_def(TensorType[IntegerType])
     """Scalar: the last position that counts."""
-    by_head = var_operand_def(TensorType[AnyFloat])
+    by_head = var_operand_def(FLOAT_TENSOR)
     """The sinks, then the slopes, as far as they are given: `[H]`."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -114,12 +115,12 @@ class AttentionValuesOp(AttentionTileOp):
 
     NUMPY: ClassVar = ".backends.numerics_attention:attention_values"
 
-    probabilities = operand_def(TensorType[AnyFloat])
-    values = operand_def(TensorType[AnyFloat])
-    accumulator = operand_def(TensorType[AnyFloat])
+    probabilities = operand_def(FLOAT_TENSOR)
+    values = operand_def(FLOAT_TENSOR)
+    accumulator = operand_def(FLOAT_TENSOR)
     value_dim = opt_prop_def(IntegerAttr.constr(i64))
     """Columns of each head of the values' cache that are values, the first ones; absent: all are."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
-    AnyFloat,
     Float8E4M3FNType,
     IntegerType,
-    MemRefType,
     TensorType,
     UnitAttr,
 )
@@ -27,7 +25,7 @@ from .nn_elementwise import CastOp
 from .operation import ComputeOp, Fusion, Without
 from .sharding import REPLICATED, Heads, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling, conversion, shown
-from .tensors import element_type_of, shape_of
+from .tensors import FLOAT_MEMREF, FLOAT_TENSOR, element_type_of, shape_of
 
 
 @irdl_op_definition
@@ -43,8 +41,8 @@ class CacheAppendOp(ComputeOp):
     SPELLING: ClassVar = Spelling("append", ("cache", "x", "position"))
     FUSION: ClassVar = Fusion("append", "append")
 
-    cache = operand_def(MemRefType[AnyFloat])
-    x = operand_def(TensorType[AnyFloat])
+    cache = operand_def(FLOAT_MEMREF)
+    x = operand_def(FLOAT_TENSOR)
     position = operand_def(TensorType[IntegerType])
     """Scalar: index in the context dimension."""
 

@@ -6,7 +6,7 @@ from abc import ABC
 from dataclasses import replace
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, UnitAttr, i64
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, TensorType, UnitAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -22,15 +22,15 @@ from xdsl.utils.exceptions import ParseError
 from .operation import SPLIT_ALREADY, ComputeOp, Fusion, Instead, TileRule, Without
 from .sharding import PARTIAL, REPLICATED, Placement, Sharded, ShardView, Split, zeros_in
 from .spelling import LEFT, RIGHT, TRANSPOSED, Arguments, Spelling, extents
-from .tensors import element_type_of, shape_of
+from .tensors import FLOAT_TENSOR, element_type_of, shape_of
 
 
 class TableLookupOp(ComputeOp, ABC):
     """Rows of a table `[V, H]` by ids: `[B]` give `[B, H]`, a scalar `[H]`; the base of the embeddings."""
 
     ids = operand_def(TensorType[IntegerType])
-    table = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
+    table = operand_def(FLOAT_TENSOR)
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = "$ids `,` $table attr-dict `:` functional-type(operands, results)"
@@ -130,11 +130,11 @@ class MatmulOp(ComputeOp):
     SPELLING: ClassVar = Spelling("@", (LEFT, RIGHT))
     FUSION: ClassVar = Fusion("projection")
 
-    lhs = operand_def(TensorType[AnyFloat])
-    rhs = operand_def(TensorType[AnyFloat])
+    lhs = operand_def(FLOAT_TENSOR)
+    rhs = operand_def(FLOAT_TENSOR)
     transposed = opt_prop_def(UnitAttr)
     """The right side has a row for each column of the result."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)

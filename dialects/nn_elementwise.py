@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import prod
 from typing import ClassVar, Literal
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
+from xdsl.dialects.builtin import IntegerType, TensorType
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -19,7 +19,7 @@ from .rules.elementwise import binary, unary
 from .rules.shapes import is_column
 from .sharding import REPLICATED, CannotSplit, Placement, Sharded, ShardView, Split, shifted
 from .spelling import FLOAT_TYPES, Arguments, Spelling
-from .tensors import shape_of
+from .tensors import FLOAT_TENSOR, shape_of
 
 
 class ElementwiseOp(ComputeOp, ABC):
@@ -36,7 +36,7 @@ class ElementwiseOp(ComputeOp, ABC):
     OF_NUMBERS: ClassVar[Literal["numbers", "poles"]] = "numbers"
     """What it makes of any numbers: numbers, or of some of them infinities and NaNs."""
 
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
 
@@ -93,7 +93,7 @@ class ElementwiseOp(ComputeOp, ABC):
 class UnaryOp(ElementwiseOp, ABC):
     """An elementwise operation on one tensor; of ours, `nn.cast` alone may change the element type."""
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
 
     assembly_format = "$x attr-dict `:` functional-type(operands, results)"
 
@@ -117,8 +117,8 @@ class BinaryOp(ElementwiseOp, ABC):
     column, `[B, 1]`: it is repeated over the columns of the other one, `[B, N]`.
     """
 
-    lhs = operand_def(TensorType[AnyFloat])
-    rhs = operand_def(TensorType[AnyFloat])
+    lhs = operand_def(FLOAT_TENSOR)
+    rhs = operand_def(FLOAT_TENSOR)
 
     assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
@@ -146,7 +146,7 @@ class ArgmaxOp(ComputeOp):
     SPELLING: ClassVar = Spelling("argmax", ("x",))
     FUSION: ClassVar = Fusion("selection")
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
     result = result_def(TensorType[IntegerType])
 
     traits = traits_def(Pure())

@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, i32, i64
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, TensorType, i32, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -32,7 +32,7 @@ from .rules.experts import slice_shape
 from .rules.shapes import gathered_shape
 from .sharding import REPLICATED, CannotSplit, Placement, Replicated, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, expect, shape_of
+from .tensors import NUMBER_TENSOR, element_type_of, expect, shape_of
 
 
 @irdl_op_definition
@@ -146,11 +146,11 @@ class GatherSlicesOp(ComputeOp):
     FUSION: ClassVar = Fusion("slices", "")
     WEIGHTS: ClassVar = (0,)
 
-    stack = operand_def(TensorType[AnyFloat | IntegerType])
+    stack = operand_def(NUMBER_TENSOR)
     ids = operand_def(TensorType[IntegerType])
     along = prop_def(IntegerAttr.constr(i64))
     """The axis of a slice along which they are put together."""
-    result = result_def(TensorType[AnyFloat | IntegerType])
+    result = result_def(NUMBER_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
+from xdsl.dialects.builtin import IntegerType, TensorType
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -20,7 +20,7 @@ from .own_experts import OwnExpertsOp
 from .rules.rows import places_fit
 from .sharding import REPLICATED, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, extents
-from .tensors import element_type_of, expect, shape_of
+from .tensors import FLOAT_TENSOR, element_type_of, expect, shape_of
 
 
 @irdl_op_definition
@@ -38,10 +38,10 @@ class SpreadOp(ComputeOp):
     SPELLING: ClassVar = Spelling("spread", ("weights", "ids", "experts"))
     FUSION: ClassVar = Fusion("routing", "router")
 
-    weights = operand_def(TensorType[AnyFloat])
+    weights = operand_def(FLOAT_TENSOR)
     ids = operand_def(TensorType[IntegerType])
     experts = operand_def(TensorType[IntegerType])
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = "$weights `,` $ids `,` $experts attr-dict `:` functional-type(operands, results)"
@@ -107,9 +107,9 @@ class ScaleOp(ComputeOp):
     SPELLING: ClassVar = Spelling("scale", ("x", "gates"))
     FUSION: ClassVar = Fusion("elementwise", "activation")
 
-    x = operand_def(TensorType[AnyFloat])
-    gates = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
+    gates = operand_def(FLOAT_TENSOR)
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = "$x `,` $gates attr-dict `:` functional-type(operands, results)"

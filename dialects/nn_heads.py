@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, TensorType, UnitAttr
+from xdsl.dialects.builtin import TensorType, UnitAttr
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -22,7 +22,7 @@ from .rule_calls import call_of
 from .rules.products import head_columns
 from .sharding import Heads, Placement, Sharded, ShardView, Split, resized, shifted, uneven, zeros_in
 from .spelling import TRANSPOSED, Arguments, Spelling, shown
-from .tensors import element_type_of, shape_of
+from .tensors import FLOAT_TENSOR, element_type_of, shape_of
 
 
 @irdl_op_definition
@@ -40,11 +40,11 @@ class HeadMatmulOp(ComputeOp):
     SPELLING: ClassVar = Spelling("head_matmul", ("x", "w", "heads"), transposable=("w",))
     FUSION: ClassVar = Fusion("projection")
 
-    x = operand_def(TensorType[AnyFloat])
-    w = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
+    w = operand_def(FLOAT_TENSOR)
     transposed = opt_prop_def(UnitAttr)
     """Each matrix has a row for each column of the result."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)

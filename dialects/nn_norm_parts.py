@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, TensorType, f64, i64
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, TensorType, f64, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def, var_operand_def
 from xdsl.traits import Pure
 
 from .operation import ComputeOp, Fusion, TileRule, Without
 from .sharding import PARTIAL, REPLICATED, Sharded, ShardView, shifted
-from .tensors import shape_of
+from .tensors import FLOAT_TENSOR, shape_of
 
 _PART = Without("it is a part of nn.rms_norm of rows that are split over the sockets")
 
@@ -30,8 +30,8 @@ class SquareSumOp(ComputeOp):
     SPELLING: ClassVar = _PART
     FUSION: ClassVar = Fusion("norm")
 
-    x = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = "$x attr-dict `:` functional-type(operands, results)"
@@ -60,14 +60,14 @@ class RMSScaleOp(ComputeOp):
     SPELLING: ClassVar = _PART
     FUSION: ClassVar = Fusion("elementwise", "norm")
 
-    x = operand_def(TensorType[AnyFloat])
-    square_sum = operand_def(TensorType[AnyFloat])
-    parameters = var_operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
+    square_sum = operand_def(FLOAT_TENSOR)
+    parameters = var_operand_def(FLOAT_TENSOR)
     """At most one, the gain `[N]`."""
     eps = prop_def(FloatAttr.constr(f64))
     count = prop_def(IntegerAttr.constr(i64))
     """Elements whose squares have been added up; those of parts that several sockets have count for each."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, TensorType, f64, i64
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f64, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
@@ -26,7 +26,7 @@ from .rules import RULES, Rule
 from .rules.norms import norm, parameter_shapes
 from .sharding import REPLICATED, CannotSplit, Placement, Sharded, ShardView, Split, shifted
 from .spelling import Arguments, Spelling, extents, shown
-from .tensors import shape_of
+from .tensors import FLOAT_TENSOR, shape_of
 
 
 class NormOp(ComputeOp, ABC):
@@ -37,13 +37,13 @@ class NormOp(ComputeOp, ABC):
     PARAMETERS: ClassVar[tuple[str, ...]]
     """What the operands behind x are, as many as there are."""
 
-    x = operand_def(TensorType[AnyFloat])
-    parameters = var_operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
+    parameters = var_operand_def(FLOAT_TENSOR)
     """For a row of N elements in groups of D: `[D]`, the same for all groups, or `[N]` or `[N / D, D]`."""
     eps = prop_def(FloatAttr.constr(f64))
     group = opt_prop_def(IntegerAttr.constr(i64))
     """Elements that are normed together; absent: the whole row."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     FUSION: ClassVar = Fusion("norm", "norm")
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
-    AnyFloat,
     DenseArrayBase,
     FloatAttr,
     IntegerAttr,
@@ -31,7 +30,7 @@ from xdsl.traits import Pure
 from .operation import ComputeOp, Fusion, TileRule
 from .sharding import REPLICATED, Placement, Sharded, ShardView, Split, uneven
 from .spelling import Arguments, Spelling, shown
-from .tensors import shape_of
+from .tensors import FLOAT_TENSOR, shape_of
 
 _INTERLEAVED = "interleaved_rope"
 
@@ -58,7 +57,7 @@ class RopeOp(ComputeOp):
     )
     FUSION: ClassVar = Fusion("rotation")
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
     position = operand_def(TensorType[IntegerType])
     """Scalar: index of the token in its sequence."""
     head_dim = prop_def(IntegerAttr.constr(i64))
@@ -72,7 +71,7 @@ class RopeOp(ComputeOp):
     """Positions from this one on have the long frequencies."""
     interleaved = opt_prop_def(UnitAttr)
     """Pairs are neighbours, not halves."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, IntegerType, TensorType, i32, i64
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, TensorType, i32, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -26,7 +26,7 @@ from .operation import ComputeOp, Fusion, Without
 from .rules.rows import GROUPING, grouping_fault
 from .sharding import Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, expect, shape_of
+from .tensors import FLOAT_TENSOR, element_type_of, expect, shape_of
 
 
 def _way_out(x: SSAValue, count: int, groups: int, kept: int) -> str:
@@ -55,7 +55,7 @@ class TopKOp(ComputeOp):
     SPELLING: ClassVar = Spelling("top_k", ("x", "count"), optional=GROUPING)
     FUSION: ClassVar = Fusion("routing")
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
     count = prop_def(IntegerAttr.constr(i64))
     """How many columns each row names."""
     groups = opt_prop_def(IntegerAttr.constr(i64))
@@ -124,9 +124,9 @@ class TakeOp(ComputeOp):
     SPELLING: ClassVar = Spelling("take", ("x", "ids"))
     FUSION: ClassVar = Fusion("routing")
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
     ids = operand_def(TensorType[IntegerType])
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = "$x `,` $ids attr-dict `:` functional-type(operands, results)"

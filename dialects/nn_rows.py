@@ -6,7 +6,7 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -14,7 +14,7 @@ from xdsl.traits import Pure
 from .operation import ComputeOp, Fusion, TileRule, Without
 from .sharding import REPLICATED, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
-from .tensors import element_type_of, shape_of
+from .tensors import FLOAT_TENSOR, element_type_of, shape_of
 
 SHORT_ROW = 512
 """Columns of a product that every socket computes by itself, where its rows are needed whole.
@@ -34,8 +34,8 @@ class RowOp(ComputeOp, ABC):
 
     FUSION: ClassVar = Fusion("routing")
 
-    x = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = "$x attr-dict `:` functional-type(operands, results)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, IntegerType, TensorType, f64, i64
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, TensorType, f64, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -20,7 +20,7 @@ from xdsl.traits import Pure
 from .operation import ComputeOp, Fusion, Without
 from .rules.sampling import sampling_fault
 from .sharding import Sharded, ShardView
-from .tensors import shape_of
+from .tensors import FLOAT_TENSOR, shape_of
 
 
 @irdl_op_definition
@@ -47,7 +47,7 @@ class SampleOp(ComputeOp):
     SPELLING: ClassVar = Without("the pass sample-tokens puts it where a model has its argmax")
     FUSION: ClassVar = Fusion("selection")
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
     position = operand_def(TensorType[IntegerType])
     """Scalar: index of the token in its sequence."""
     temperature = prop_def(FloatAttr.constr(f64))

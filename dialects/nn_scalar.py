@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, TensorType, f64
+from xdsl.dialects.builtin import FloatAttr, f64
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def
 
@@ -15,12 +15,13 @@ from .operation import Fusion, Without
 from .rules import RULES, Rule
 from .rules.elementwise import of_numbers
 from .spelling import Arguments, Spelling
+from .tensors import FLOAT_TENSOR
 
 
 class ScalarOp(ElementwiseOp, ABC):
     """An elementwise operation on a tensor and a number, computed in f64 and rounded once."""
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
     number = prop_def(FloatAttr.constr(f64))
 
     SPELLING: ClassVar = Without("a sign between a tensor and a number stands for it")
@@ -99,7 +100,7 @@ class ClampOp(ElementwiseOp):
     SPELLING: ClassVar = Spelling("clamp", ("x", "low", "high"))
     FUSION: ClassVar = ACTIVATION
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
     low = prop_def(FloatAttr.constr(f64))
     high = prop_def(FloatAttr.constr(f64))
 

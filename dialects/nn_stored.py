@@ -12,7 +12,6 @@ from math import gcd
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
-    AnyFloat,
     DenseArrayBase,
     IntegerAttr,
     IntegerType,
@@ -49,7 +48,7 @@ from .stored_formats import (
     blocks_of,
     packed_axis,
 )
-from .tensors import element_type_of, shape_of
+from .tensors import FLOAT_TENSOR, NUMBER_TENSOR, element_type_of, shape_of
 
 
 @irdl_op_definition
@@ -71,8 +70,8 @@ class DequantizeOp(ComputeOp):
     WEIGHTS: ClassVar = (0, 1)
 
     codes = operand_def(TensorType[IntegerType])
-    scales = operand_def(TensorType[AnyFloat])
-    extra = opt_operand_def(TensorType[AnyFloat | IntegerType])
+    scales = operand_def(FLOAT_TENSOR)
+    extra = opt_operand_def(NUMBER_TENSOR)
     """Zero points, as many as scales, or the scale of scales."""
     format = prop_def(StringAttr)
     block = prop_def(DenseArrayBase.constr(i64))
@@ -82,7 +81,7 @@ class DequantizeOp(ComputeOp):
     it is in one piece, as all are if absent."""
     along = opt_prop_def(IntegerAttr.constr(i64))
     """The axis along which it is cut into tiles; the last one if absent."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)

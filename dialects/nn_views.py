@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, DenseArrayBase, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, TensorType, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -24,7 +24,7 @@ from .rule_calls import call_of
 from .rules.views import slice_columns
 from .sharding import Placement, Sharded, ShardView, Split, resized
 from .spelling import Arguments, Spelling, shown
-from .tensors import element_type_of, shape_of
+from .tensors import FLOAT_TENSOR, element_type_of, shape_of
 
 _EXTENT, _PART = "extent", "part"
 
@@ -44,11 +44,11 @@ class SliceOp(ComputeOp):
     SPELLING: ClassVar = Spelling("split", ("x",), ("heads",), many=_EXTENT)
     FUSION: ClassVar = Fusion("conversion", "")
 
-    x = operand_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
     start = prop_def(IntegerAttr.constr(i64))
     head_columns = opt_prop_def(IntegerAttr.constr(i64))
     """Columns of a head of x, each of which is cut by itself; absent: rows are."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -116,10 +116,10 @@ class ConcatOp(ComputeOp):
     SPELLING: ClassVar = Spelling("concat", (), ("heads",), many=_PART)
     FUSION: ClassVar = Fusion("conversion", "")
 
-    parts = var_operand_def(TensorType[AnyFloat])
+    parts = var_operand_def(FLOAT_TENSOR)
     head_columns = opt_prop_def(DenseArrayBase.constr(i64))
     """Columns of a head of each part; absent: rows are joined whole."""
-    result = result_def(TensorType[AnyFloat])
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)

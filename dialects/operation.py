@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from math import lcm
 from typing import ClassVar
 
-from xdsl.dialects.builtin import AnyFloat, MemRefType, TensorType
+from xdsl.dialects.builtin import MemRefType, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, operand_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -33,6 +33,7 @@ from .rules import RULES, Rule
 from .rules.rule import WIDE_TYPES
 from .sharding import Layout, Placement, Sharded, ShardView
 from .spelling import Arguments, Spelling
+from .tensors import FLOAT_TENSOR
 from .vocabulary import FUSION_ROLES, FusionRole
 
 
@@ -236,8 +237,8 @@ SPLIT_ALREADY = Without("it stands in models that are split over sockets already
 class SocketExchangeOp(ComputeOp, ABC):
     """What sockets exchange of one tensor; the base of all exchanges, which `shard-tensors` inserts."""
 
-    x = operand_def(TensorType[AnyFloat])
-    result = result_def(TensorType[AnyFloat])
+    x = operand_def(FLOAT_TENSOR)
+    result = result_def(FLOAT_TENSOR)
 
     traits = traits_def(Pure())
 

@@ -27,6 +27,7 @@ from xdsl.ir import Attribute, Block, Operation, ParametrizedAttribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     irdl_attr_definition,
+    irdl_to_attr_constraint,
     opt_prop_def,
     prop_def,
     var_operand_def,
@@ -35,6 +36,11 @@ from xdsl.irdl import (
 from xdsl.utils.exceptions import VerifyException
 
 from .kept import of_attribute
+
+FLOAT_TENSOR = irdl_to_attr_constraint(TensorType[AnyFloat])
+FLOAT_MEMREF = irdl_to_attr_constraint(MemRefType[AnyFloat])
+NUMBER_TENSOR = irdl_to_attr_constraint(TensorType[AnyFloat | IntegerType])
+"""What operands and results are, made once: in every operation anew it is a fifth of importing them."""
 
 
 def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:

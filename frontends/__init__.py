@@ -13,6 +13,8 @@ from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import ParseError
+from xdsl.utils.lexer import Input, Span
 
 from ..dialects.spelling import Others, no_others
 
@@ -87,14 +89,24 @@ def load_model(
     return lower(parse(text, filename), parameters or {}, others)
 
 
-def _read_model(ctx: Context, text: Text) -> ModuleOp:
-    from .located_parser import decode
+def decode(data: bytes, name: str) -> str:
+    """The text of a file, without a byte order mark.
 
+    Raises: ParseError at the first byte that is no UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        span = Span(error.start, error.start + 1, Input(data, name))
+        raise ParseError(span, "this is no UTF-8 text") from error
+
+
+def _read_model(ctx: Context, text: Text) -> ModuleOp:
     return load_model(decode(text.data, text.path), text.path, text.parameters, text.operations)
 
 
 def _read_ir(ctx: Context, text: Text) -> ModuleOp:
-    from .located_parser import LocatedParser, decode
+    from .located_parser import LocatedParser
 
     return LocatedParser(ctx, decode(text.data, text.path), text.path).parse_module()
 

@@ -16,7 +16,7 @@ from xdsl.utils.exceptions import (
     UnregisteredConstructException,
     VerifyException,
 )
-from xdsl.utils.lexer import Input, Span
+from xdsl.utils.lexer import Span
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
 from ..dialects.vocabulary import HELP_MARK
@@ -119,15 +119,3 @@ class LocatedParser(ExactParser):
         close = get_close_matches(dialect, known, 1)
         guess = f"did you mean the dialect '{close[0]}'? " if close else ""
         return f"{guess}--allow-unregistered-dialect parses operations of unknown dialects"
-
-
-def decode(data: bytes, name: str) -> str:
-    """The text of a file, without a byte order mark.
-
-    Raises: ParseError at the first byte that is no UTF-8.
-    """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        span = Span(error.start, error.start + 1, Input(data, name))
-        raise ParseError(span, "this is no UTF-8 text") from error

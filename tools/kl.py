@@ -82,11 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return through_cache(sys.argv[1:], lambda: _run(None))
     except KeyboardInterrupt:  # before the command is there, which handles it itself
         return 130
+    finally:
+        gc.freeze()  # the process ends: Python need not look through all there is once more
 
 
 def _run(argv: Sequence[str] | None) -> int:
     # IR is many small objects that all live on; collecting early finds nothing.
-    gc.set_threshold(100_000)
+    gc.set_threshold(200_000)
     from .completion import complete, is_asked
     from .streams import finishing, prepare
 

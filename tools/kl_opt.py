@@ -25,9 +25,9 @@ from xdsl.utils.target import Target
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from .. import __version__
-from ..frontends import Frontend, SavedProgram, Text
+from ..frontends import Frontend, SavedProgram, Text, decode
 from ..frontends.exact_printer import ExactTarget
-from ..frontends.located_parser import LocatedParser, decode
+from ..frontends.located_parser import LocatedParser
 from .bounds import allowing
 from .chunks import forget_resources, split
 from .command_line import add_options, filled

@@ -9,7 +9,6 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..backends.targets import AnyTarget
 from ..dialects.module_machine import parameters_of
-from .machine_files import check_whole, find_machine
 from .values import HELP_MARK, InputError
 
 
@@ -48,6 +47,8 @@ def machine_values(name: str, target: AnyTarget) -> dict[str, int]:
     Raises: InputError where there is no such machine, and for values that no machine of the target has; it
         names their source. OSError for a path to nothing.
     """
+    from .machine_files import check_whole, find_machine
+
     machine, fresh = find_machine(name), ModuleOp([])
     try:
         set_parameters(target, fresh, machine.values)

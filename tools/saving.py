@@ -9,7 +9,6 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
 from ..backends.targets import AnyTarget
-from ..frontends.exact_printer import text_of
 
 
 def program_text(target: AnyTarget, program: Any, module: ModuleOp) -> str:
@@ -28,6 +27,8 @@ def symbol_texts(module: ModuleOp) -> Mapping[str, str]:
 
 
 def _text(op: Operation) -> str:
+    from ..frontends.exact_printer import text_of
+
     copy = op.clone()
     for one in copy.walk():
         one.properties = dict(sorted(one.properties.items()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -193,6 +192,8 @@ def parse_toml(data: bytes, name: str) -> Mapping[str, object]:
 
     Raises: InputError for what is no TOML.
     """
+    import tomllib
+
     try:
         return tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # the second for lists too deep in each other

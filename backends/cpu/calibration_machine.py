@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...dialects.sequence_machine import H100
 from ..calibration import MeasuredMachine
-from ..targets import Progress
+from ..runs import Progress
 from .calibration import MANY, Rates, measured_rates, memory_bytes
 from .program import available_cores
 

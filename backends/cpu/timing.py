@@ -18,12 +18,12 @@ import numpy as np
 
 from ...dialects.kernel import CallOp
 from ..measured import Measured
-from ..runs import CallLoop
+from ..runs import CallLoop, Progress
 from ..sequence.facts import step_work
 from ..signatures import Signature, first_inputs
 from ..specs import weight_specs
 from ..tables import bytes_text, time_text
-from ..targets import Progress, TargetError, TimeOptions, Timing
+from ..targets import TargetError, TimeOptions, Timing
 from ..tensors import Array
 from ..weight_specs import WeightSpec
 from ..weights import Weights, seeded_weights

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..runs import Progress
 from ..tables import Table, bytes_text, share_text, time_text
-from ..targets import Progress, Roofline, TargetError, TimeOptions, Timing
+from ..targets import Roofline, TargetError, TimeOptions, Timing
 from .costs import Amount, Conditions, Cost, call_cost, step_amount, step_cost, total_amount
 from .program import Program
 from .work import Kernel

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from ..safetensors import CheckpointError
+from ..targets import TargetError
 from ..tensors import TensorSpec
 
 
@@ -52,3 +57,17 @@ def require_parts(parts: int, sockets: int, what: str) -> None:
     """Raises: ProgramError unless so many sockets can share a tensor in so many parts."""
     even = 0 < parts <= sockets and sockets % parts == 0
     require(even, f"{what}; {sockets} socket{'s' if sockets > 1 else ''} cannot share them evenly")
+
+
+@contextmanager
+def target_errors() -> Generator[None]:
+    """Turn what a program or a checkpoint does wrong into what tools understand.
+
+    Raises: TargetError.
+    """
+    try:
+        yield
+    except (ExecutionError, ProgramError) as error:
+        raise TargetError(error.message, error.location) from error
+    except CheckpointError as error:
+        raise TargetError(str(error), way_out=error.way_out) from error

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..runs import Called, CallLoop, RunOptions, Step
-from ..safetensors import CheckpointError
 from ..signatures import Signature
-from ..targets import TargetError
 from ..tensors import Array
 from ..weights import Weights, in_slices, load_weights, seeded_weights
 from .check import check_structure
-from .errors import ExecutionError, ProgramError
+from .errors import ExecutionError, target_errors
 from .launch import Progress, StepRun
 from .memory import Data, MemoryMap
 from .positions import check_position, input_regions
@@ -22,20 +19,6 @@ from .program import Program, Region
 from .report import Report
 from .signature import signature_of, smallest_table, weight_specs
 from .weight_slices import check_value, value_of, weight_slices
-
-
-@contextmanager
-def target_errors() -> Generator[None]:
-    """Turn what a program or a checkpoint does wrong into what tools understand.
-
-    Raises: TargetError.
-    """
-    try:
-        yield
-    except (ExecutionError, ProgramError) as error:
-        raise TargetError(error.message, error.location) from error
-    except CheckpointError as error:
-        raise TargetError(str(error), way_out=error.way_out) from error
 
 
 def read_weights(program: Program, options: RunOptions) -> Weights:

@@ -12,7 +12,7 @@ from ...dialects.stored_formats import (
 )
 from ...dialects.weight_parts import COLUMNS, LAYER, ROWS, extent_on_disk, layers_trouble, part_trouble
 from ..parts import Part
-from ..weights import WeightSpec
+from ..weight_specs import WeightSpec
 from .errors import ProgramError, require
 from .program import Region
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..signatures import Signature
-from ..weights import WeightSpec
+from ..weight_specs import WeightSpec
 from .check import check_structure
 from .positions import input_regions
 from .program import Program

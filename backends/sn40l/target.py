@@ -94,7 +94,7 @@ def _compile(module: ModuleOp, name: str) -> Program:
 
 def _checked(program: Program) -> Program:
     from .check import check_program
-    from .execution import target_errors
+    from .errors import target_errors
 
     with target_errors():
         check_program(program)
@@ -103,7 +103,7 @@ def _checked(program: Program) -> Program:
 
 def _static_checks() -> Sequence[StaticCheck[Program]]:
     from .check import CHECKS
-    from .execution import target_errors
+    from .errors import target_errors
 
     def run(check: Callable[[Program], None], program: Program) -> None:
         with target_errors():
@@ -121,7 +121,7 @@ def _load(data: bytes) -> Program:
 
 
 def _load_unchecked(data: bytes) -> Program:
-    from .execution import target_errors
+    from .errors import target_errors
     from .serialize import decode_program
 
     with target_errors():

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from ..lazily import late
 from ..tables import Table, bytes_text, share_text, time_text
-from ..targets import Progress, Roofline, TargetError, TimeOptions, Timing
-from .busy_times import intervals_of
+from ..targets import Roofline, TargetError, TimeOptions, Timing
 from .capacity import Capacity, capacity_of
-from .execution import target_errors
+from .errors import target_errors
 from .launch import NO_EXPERTS, time_step
 from .ledger import StageUse, Wait
 from .positions import context_read, position_inputs, timed_position
 from .program import Program
 from .report import KernelReport, Report
-from .report_details import KernelUse, LayerRow, kernel_uses, layer_rows
 from .roof import limit
 from .selections import Experts, selections_of
-from .trace_events import trace_document
+
+if TYPE_CHECKING:
+    from ..runs import Progress
+    from .report_details import KernelUse, LayerRow
+
+_late = partial(late, __package__)
+intervals_of = _late("busy_times", "intervals_of")
+trace_document = _late("trace_events", "trace_document")
+layer_rows, kernel_uses = _late("report_details", "layer_rows"), _late("report_details", "kernel_uses")
 
 
 def time_program(program: Program, options: TimeOptions, progress: Progress) -> Timing:

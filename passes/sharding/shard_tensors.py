@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, ModuleOp, TensorType, i64
@@ -27,8 +28,10 @@ from ...dialects.sharding import PARTIAL, Split
 from ...dialects.tensors import element_type_of, shape_of
 from ...dialects.vocabulary import ExpertSharding
 from ..diagnostics import add_remark, fail
-from .findings import BodySharding, Sockets
-from .plan import ShardingPlan, plan_sharding
+
+if TYPE_CHECKING:
+    from .findings import BodySharding
+    from .plan import ShardingPlan
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,9 @@ class ShardTensorsPass(ModulePass):
                 fail(op, message, "start from the whole model")
             set_sockets(op, sockets, MachineAttr)
         if sockets > 1 and not split_before:
+            from .findings import Sockets
+            from .plan import plan_sharding
+
             _check_level(op)
             _split(op, plan_sharding(op, Sockets(sockets, self.experts)))
 

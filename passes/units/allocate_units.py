@@ -55,7 +55,6 @@ from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom, fail
 from ..knobs import Knob
-from .residency_problem import own_works
 from .resident_weights import is_resident, kernel_units, resident_place
 from .solvers import Shortage, Task, share_units
 from .traffic import is_stream, needed_pmus, pass_tiles, pcu_cycles, room_bytes
@@ -119,6 +118,8 @@ def allocate_beside_weights(network: dataflow.KernelOp, machine: Machine, left: 
 
     Raises: PassFailedException as `allocate` does.
     """
+    from .residency_problem import own_works
+
     channels = [channel for channel in network.channels() if not _settle(channel)]
     stages = [op for op in network.units() if isinstance(op, dataflow.StageOp) and not _settle(op)]
     free, works = machine.with_values({"pcus": left, "pmus": left}), own_works(network, machine, left)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from kl.backends.runs import RunOptions
 from kl.backends.sn40l.execution import start_run
 from kl.backends.sn40l.launch import time_step
-from kl.backends.targets import Choice, RunOptions
+from kl.backends.targets import Choice
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import set_machine
 from kl.frontends import load_model

@@ -387,6 +387,21 @@ def test_what_runs_without_data_runs_without_numpy(command: str):
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
 
+def test_timing_imports_nothing_that_only_others_need():
+    others = [
+        "tomllib",
+        "statistics",
+        "kl.passes.sharding.plan",
+        "kl.backends.weights",
+        "kl.backends.calibration",
+    ]
+    script = (
+        "import sys; from kl.tools.kl import main; code = main(['time', 'mini']);"
+        f"found = {{*{others}}} & {{*sys.modules}}; assert (code, found) == (0, set()), (code, found)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_kl_opt_imports_what_it_needs():
     script = (
         "import sys; from kl.tools.kl_opt import KlOptMain; KlOptMain([], {});"

@@ -16,7 +16,8 @@ from text_checks import FORMS, open_context, printed, text_findings
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 from xdsl.utils.exceptions import ParseError, VerifyException
 
-from kl.frontends.located_parser import LocatedParser, decode
+from kl.frontends import decode
+from kl.frontends.located_parser import LocatedParser
 from kl.tools.chunks import forget_resources, split
 from kl.tools.driver import check_module
 from kl.tools.kl_opt import main
