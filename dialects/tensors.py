@@ -51,9 +51,14 @@ def element_type_of(value: SSAValue | Attribute) -> Attribute:
 
 def size_bytes_of(value: SSAValue | Attribute) -> int:
     """Bytes of a tensor or memref, packed."""
-    element = element_type_of(value)
+    return _size_bytes(value.type if isinstance(value, SSAValue) else value)
+
+
+@lru_cache(maxsize=1024)
+def _size_bytes(type_: Attribute) -> int:
+    element = element_type_of(type_)
     assert isinstance(element, AnyFloat | IntegerType), f"{element} has a fixed width"
-    return prod(shape_of(value)) * element.bitwidth // 8
+    return prod(shape_of(type_)) * element.bitwidth // 8
 
 
 def expect(condition: bool, message: str | Callable[[], str]) -> None:
