@@ -8,7 +8,6 @@ from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
 from xdsl.ir import Operation
 from xdsl.traits import SymbolOpInterface, SymbolTable
 
-
 _FOUND: WeakValueDictionary[str, Operation] = WeakValueDictionary()
 """What a name stood for the last time, in whatever module: thousands of calls name the same few kernels."""
 

@@ -101,7 +101,7 @@ def _argument(parameter: Parameter, address: int, alive: Alive, where: str, loca
                 return Argument(parts)
     raise ProgramError(
         f"{where} with parameter '{parameter.name}', a {tensor}, at byte {offset} of region '{region.name}', "
-        f"a {whole}; a parameter is a region, a slice of a weight or a state along its first axis, or as many "
-        "regions of one type in a row",
+        f"a {whole}; a parameter is a region, a slice of a weight or a state along its first axis, or as "
+        "many regions of one type in a row",
         location,
     )
