@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from xdsl.dialects.builtin import (
@@ -20,6 +21,7 @@ from .tensors import TensorSpec, whole_spec
 from .weight_specs import WeightSpec
 
 
+@lru_cache(maxsize=1024)
 def tensor_spec(type_: Attribute) -> TensorSpec:
     """The spec of a tensor or memref type.
 

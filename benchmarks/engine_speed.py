@@ -2,8 +2,8 @@
 
 Run from the repository root: `.venv/bin/python benchmarks/engine_speed.py`. Prints, for models with their
 looped kernels, the seconds of `time_step` with all iterations replayed and with jumps, and their ratio; then
-what looking for a period costs where there is none. The reports must be equal; times are the best of some
-runs, as the machine's speed varies.
+what looking for a period costs where there is none. The reports must be equal; times are of the processor,
+the best of some runs, as other work on the machine slows it down.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def best(action: Callable[[], Report]) -> tuple[float, Report]:
     """Seconds of the fastest of some runs, and the result of the last one."""
     times: list[float] = []
     for _ in range(RUNS):
-        start = time.perf_counter()
+        start = time.process_time()
         result = action()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times), result
 
 

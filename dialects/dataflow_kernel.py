@@ -22,7 +22,6 @@ from .accesses import Place
 from .dataflow_accesses import unordered_accesses
 from .dataflow_loops import LOOPS, LoopsAttr, loops_of
 from .dataflow_units import UnitOp, expect_least, fail_at
-from .kept import result_at_once
 from .kernel import FunctionLikeOp
 from .loop_tree import LoopTree
 from .tensors import ChannelType, expect
@@ -130,7 +129,6 @@ class _Ends:
     consumers: list[UnitOp]
 
 
-@result_at_once
 @irdl_op_definition
 class ChannelOp(IRDLOperation):
     """A bounded queue of tiles: `%c = dataflow.channel 2 : !dataflow.channel<tensor<1x512xbf16>>`."""

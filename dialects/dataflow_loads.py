@@ -22,13 +22,11 @@ from xdsl.traits import HasParent
 from .dataflow_kernel import KernelOp
 from .dataflow_loops import Slices
 from .dataflow_parts import StreamOp, stream_properties, stream_tiles
-from .kept import cut_once
 from .rules.shapes import gathered_shape
 from .tensors import ChannelType, element_type_of, expect, expect_tokens, shape_of, tile_of
 from .tiles import SlotTiles, last_tile, slot_tiles, tiled_axis
 
 
-@cut_once
 @irdl_op_definition
 class LoadOp(StreamOp):
     """Stream a tensor from memory, tile by tile: `dataflow.load %w to %c {start = 0, stride = 1} : …`.

@@ -32,7 +32,7 @@ from xdsl.traits import HasParent, IsTerminator
 from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp, expect_least, fail_at
-from .kept import cut_once, integers
+from .kept import integers
 from .machine import Machine
 from .operation import ComputeOp, TileRule, unit_of
 from .tensors import (
@@ -47,7 +47,6 @@ from .tensors import (
 from .tiles import PortShape, port_shape
 
 
-@cut_once
 @irdl_op_definition
 class StageOp(UnitOp):
     """A pipeline of PCUs that fires `firings` times an iteration on tiles.
@@ -132,7 +131,7 @@ class StageOp(UnitOp):
 
     def in_port(self, channel: SSAValue) -> tuple[PortShape, int]:
         """How an input's tiles become the body's argument, and for how many firings they are held."""
-        number = next(i for i, value in enumerate(self.ins) if value is channel)
+        number = next(i for i, value in enumerate(self.operands) if value is channel)  # inputs come first
         port = port_shape(tile_of(channel), self.body.block.args[number].type)
         return port, integers(self.in_periods)[number]
 

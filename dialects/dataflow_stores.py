@@ -23,12 +23,10 @@ from .dataflow_kernel import KernelOp
 from .dataflow_loops import Slices
 from .dataflow_parts import StreamOp, stream_properties, stream_tiles
 from .dataflow_units import fail_at
-from .kept import cut_once
 from .tensors import ChannelType, element_type_of, expect, expect_tokens, shape_of, tile_of
 from .tiles import last_tile, tiled_axis
 
 
-@cut_once
 @irdl_op_definition
 class StoreOp(StreamOp):
     """Stream tiles to memory: to result N of the kernel, or into a memref.

@@ -181,14 +181,14 @@ class _KernelExists(SymbolUserOpInterface):
         )
         assert isinstance(signature, FunctionType)
         index = op.index.value.data if op.index is not None else None
-        verify_call_signature(op.arguments.types, op.result_types, index, name, signature)
+        verify_call_signature(op.operand_types, op.result_types, index, name, signature)
         if isinstance(kernel, FunctionLikeOp):
             _verify_places(op, kernel)
 
 
 def _verify_places(call: CallOp, kernel: FunctionLikeOp) -> None:
     """Check that a kernel can be given one memory as several arguments, where a call does so."""
-    if sum(isinstance(type_, MemRefType) for type_ in call.arguments.types) < 2:
+    if sum(isinstance(type_, MemRefType) for type_ in call.operand_types) < 2:
         return
     parts = stacked_places(value.owner for value in call.arguments)
     places: dict[SSAValue, Place] = {}

@@ -84,8 +84,14 @@ class LoopTree:
 
     def rounds(self, rate: Rate) -> tuple[int, int]:
         """How often a call the loop of a rate begins anew, and its iterations then."""
-        counts = self.counts(rate)
-        return prod(counts[:-1]), prod(counts[-1:])
+        return self._rounds[rate]
+
+    @cached_property
+    def _rounds(self) -> dict[Rate, tuple[int, int]]:
+        rounds: dict[Rate, tuple[int, int]] = {CALL: (1, 1)}
+        for loop in self.loops:
+            rounds[loop.name] = prod(rounds[loop.inside]), loop.count
+        return rounds
 
     def is_inside(self, rate: Rate, loop: Rate) -> bool:
         """Whether what runs at a rate runs in each iteration of a loop, or in loops inside of it."""

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    BytesAttr,
     DenseArrayBase,
     FlatSymbolRefAttr,
     FlatSymbolRefAttrConstr,
@@ -176,7 +177,7 @@ class LoadArgumentsOp(KernelCommandOp):
             {
                 "kernel": _symbol(kernel),
                 "memory_regions": ArrayAttr([_symbol(name) for name, _ in arguments]),
-                "offsets": DenseArrayBase.from_list(i64, [offset for _, offset in arguments]),
+                "offsets": DenseArrayBase(i64, BytesAttr(i64.pack([offset for _, offset in arguments]))),
             }
         )
 

@@ -135,7 +135,8 @@ class RegionOp(IRDLOperation):
         }
         if weight is not None:
             properties |= {name: value for name, value in weight.properties.items() if name not in properties}
-        super().__init__(properties=properties)
+        # There are no operands, results or regions, which xDSL's own constructor goes through.
+        Operation.__init__(self, properties=properties)
 
     @property
     def end(self) -> int:
@@ -153,7 +154,7 @@ class RegionOp(IRDLOperation):
         capacity = {"hbm": machine.hbm_bytes, "ddr": machine.ddr_bytes, "sram": machine.sram_bytes}[tier]
         name, begin, end = self.sym_name.data, self.address.value.data, self.end
         expect(begin >= 0, f"@{name} begins at byte {begin}")
-        expect(size_bytes_of(self.type) > 0, f"@{name} has no bytes: {self.type}")
+        expect(size_bytes_of(self.type) > 0, lambda: f"@{name} has no bytes: {self.type}")
         expect(end <= capacity, f"@{name} ends at byte {end} of {tier}, which holds {capacity}")
 
 

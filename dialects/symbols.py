@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from weakref import WeakValueDictionary
+
 from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
 from xdsl.ir import Operation
 from xdsl.traits import SymbolOpInterface, SymbolTable
+
+_FOUND: WeakValueDictionary[str, Operation] = WeakValueDictionary()
+"""What a name stood for the last time, in whatever module: thousands of calls name the same few kernels."""
 
 
 def find_symbol(op: Operation, name: SymbolRefAttr) -> Operation | None:
@@ -14,8 +19,13 @@ def find_symbol(op: Operation, name: SymbolRefAttr) -> Operation | None:
         table = table.parent_op()
     if table is None:
         return None
-    wanted = name.root_reference.data
-    return next((one for one in table.regions[0].block.ops if _is_symbol(one, wanted)), None)
+    wanted, block = name.root_reference.data, table.regions[0].block
+    found = _FOUND.get(wanted)
+    if found is None or found.parent is not block or not _is_symbol(found, wanted):
+        found = next((one for one in block.ops if _is_symbol(one, wanted)), None)
+        if found is not None:
+            _FOUND[wanted] = found
+    return found
 
 
 def _is_symbol(op: Operation, wanted: str) -> bool:

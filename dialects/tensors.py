@@ -35,8 +35,6 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from .kept import of_attribute
-
 FLOAT_TENSOR = irdl_to_attr_constraint(TensorType[AnyFloat])
 FLOAT_MEMREF = irdl_to_attr_constraint(MemRefType[AnyFloat])
 NUMBER_TENSOR = irdl_to_attr_constraint(TensorType[AnyFloat | IntegerType])
@@ -59,10 +57,10 @@ def element_type_of(value: SSAValue | Attribute) -> Attribute:
 
 def size_bytes_of(value: SSAValue | Attribute) -> int:
     """Bytes of a tensor or memref, packed."""
-    type_ = value.type if isinstance(value, SSAValue) else value
-    return of_attribute(type_, "known_bytes", lambda: _size_bytes(type_))
+    return _size_bytes(value.type if isinstance(value, SSAValue) else value)
 
 
+@lru_cache(maxsize=1024)
 def _size_bytes(type_: Attribute) -> int:
     element = element_type_of(type_)
     assert isinstance(element, AnyFloat | IntegerType), f"{element} has a fixed width"

@@ -72,8 +72,7 @@ def conflicts_of(walks: Sequence[Walk]) -> tuple[tuple[int, int], ...]:
     pairs: list[tuple[int, int]] = []
     for first, a in enumerate(walks):
         for second, b in enumerate(walks[first + 1 :], first + 1):
-            apart = a.span[1] <= b.span[0] or b.span[1] <= a.span[0]
-            if not apart and (a.writes or b.writes):
+            if (a.writes or b.writes) and a.span[0] < b.span[1] and b.span[0] < a.span[1]:
                 pairs.append((first, second))
     return tuple(pairs)
 

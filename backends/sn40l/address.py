@@ -107,6 +107,7 @@ def _repeated(layout: Layout, count: int, stride: int) -> Layout:
     return Layout((count, *layout.shape), (stride, *layout.strides), layout.element_bytes)
 
 
+@lru_cache(maxsize=4096)
 def packed(shape: tuple[int, ...], element_bytes: int) -> Layout:
     """The layout of a tile without gaps, last dimension fastest."""
     strides = tuple(prod(shape[axis + 1 :]) * element_bytes for axis in range(len(shape)))

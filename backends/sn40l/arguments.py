@@ -85,9 +85,9 @@ def _slice_at(region: Region, slice_: TensorSpec, offset: int) -> int | None:
 def _argument(parameter: Parameter, address: int, alive: Alive, where: str, location: str) -> Argument:
     """What is at an address; raises: ProgramError where that is not the tensor of the parameter."""
     tensor, region = parameter.tensor, alive.at(address)
-    what = f"{where} with parameter '{parameter.name}', a {tensor}, at"
     if region is None:
-        raise ProgramError(f"{what} address {address}, where no region is alive", location)
+        what = f"{where} with parameter '{parameter.name}', a {tensor}, at address {address}"
+        raise ProgramError(f"{what}, where no region is alive", location)
     offset, whole = address - region.address, region.tensor
     if whole.dtype == tensor.dtype:
         if offset == 0 and whole.shape == tensor.shape:
@@ -100,7 +100,8 @@ def _argument(parameter: Parameter, address: int, alive: Alive, where: str, loca
             if len(parts) == tensor.shape[0] and like and region.kind in _STACKED:
                 return Argument(parts)
     raise ProgramError(
-        f"{what} byte {offset} of region '{region.name}', a {whole}; a parameter is a region, a slice of a "
-        "weight or a state along its first axis, or as many regions of one type in a row",
+        f"{where} with parameter '{parameter.name}', a {tensor}, at byte {offset} of region '{region.name}', "
+        f"a {whole}; a parameter is a region, a slice of a weight or a state along its first axis, or as "
+        "many regions of one type in a row",
         location,
     )

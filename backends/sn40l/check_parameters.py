@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from .arguments import Argument, Call, calls_of
+from .covered import Covered
 from .errors import ProgramError, require
 from .kernel import Unit
 from .program import Program, Region
@@ -28,12 +29,13 @@ def check_parameters(program: Program) -> None:
     """
     for region in program.regions:
         _check_region(region, program.machine.pmu_bytes)
+    known: _Known = {}
     for call in calls_of(program):
         where = f"command {call.command} executes '{call.kernel.name}'"
         _check_slices(call, where)
         for unit in call.kernel.units:
             try:
-                _check_use(call, unit, program.machine.sockets)
+                _check_use(call, unit, program.machine.sockets, known)
             except ProgramError as error:
                 what = f"{where}, {unit}: {error.message}"
                 raise ProgramError(what, unit.location or call.location) from None
@@ -41,12 +43,10 @@ def check_parameters(program: Program) -> None:
 
 def _check_region(region: Region, pmu_bytes: int) -> None:
     name, need, given = f"region '{region.name}'", region.tensor.size_bytes, region.size_bytes
-    whole_pmus = region.tier == "sram" and given % pmu_bytes == 0
-    require(
-        given == need or whole_pmus,
-        f"{name}: {given} bytes, {region.tensor} takes {need}"
-        + (f", or PMUs of {pmu_bytes}" if region.tier == "sram" else ""),
-    )
+    in_sram = region.tier == "sram"
+    if given != need and not (in_sram and given % pmu_bytes == 0):
+        what = f"{name}: {given} bytes, {region.tensor} takes {need}"
+        raise ProgramError(f"{what}, or PMUs of {pmu_bytes}" if in_sram else what)
     require(
         region.live is None or region.kind == "value",
         f"{name}: a {region.kind} is alive in the whole step, not from command {region.live}",
@@ -57,10 +57,8 @@ def _check_region(region: Region, pmu_bytes: int) -> None:
     allowed = ("stacked",) if region.kind == "state" else ()
     for one in _OF_WEIGHTS:
         value = getattr(region, one)
-        require(
-            value == _DEFAULTS[one] or one in allowed,
-            f"{name}: {one} of a {region.kind} is {value}; only a weight has that",
-        )
+        if value != _DEFAULTS[one] and one not in allowed:
+            raise ProgramError(f"{name}: {one} of a {region.kind} is {value}; only a weight has that")
 
 
 def _check_slices(call: Call, where: str) -> None:
@@ -74,24 +72,30 @@ def _check_slices(call: Call, where: str) -> None:
             require(same, f"{where} with slice {here} and slice {there}; a call has one index", call.location)
 
 
-def _check_use(call: Call, unit: Unit, sockets: int) -> None:
+_Known = dict[int, Covered | None]
+"""What units of kernels that many calls run touch, by unit."""
+
+
+def _check_use(call: Call, unit: Unit, sockets: int, known: _Known) -> None:
     for number in unit.positions:
         region, parameter = call.arguments[number].region, call.kernel.parameters[number]
-        what = f"position '{parameter.name}' is region '{region.name}', a {region.kind} {region.tensor}"
-        given = region.kind == "input" and region.is_scalar
-        require(given, f"{what}; a position is an integer that the caller gives")
+        if region.kind != "input" or not region.is_scalar:
+            what = f"position '{parameter.name}' is region '{region.name}', a {region.kind} {region.tensor}"
+            raise ProgramError(f"{what}; a position is an integer that the caller gives")
     if unit.memory is None:
         return
     argument = call.arguments[unit.memory]
     if unit.writes:
-        _check_written(call, unit, argument)
+        if id(unit) not in known:
+            known[id(unit)] = unit.covers(call.kernel)
+        _check_written(argument, known[id(unit)])
     fault = unit.fault(argument.region.whole, argument.region.shard_axis, sockets)
     require(not fault, fault)
 
 
-def _check_written(call: Call, unit: Unit, argument: Argument) -> None:
+def _check_written(argument: Argument, covered: Covered | None) -> None:
     """That it writes what may be written, and all of a value: one call writes a value."""
-    region, covered = argument.region, unit.covers(call.kernel)
+    region = argument.region
     may = region.kind in _WRITTEN
     known = " or a ".join(_WRITTEN)
     require(may, f"it writes region '{region.name}', of kind '{region.kind}'; it may write a {known}")

@@ -81,8 +81,9 @@ class KernelRun:
         kernel = call.kernel
         self.call = call
         self.calendar = Calendar()
-        self.hbm, self.ddr, self.link = (Server(self.calendar) for _ in range(3))
-        self.resident = {name: Server(self.calendar) for name in _resident(call.walks, memory)}
+        self.hbm, self.ddr, self.link = (Server(self.calendar, number) for number in range(3))
+        resident = enumerate(_resident(call.walks, memory), 3)
+        self.resident = {name: Server(self.calendar, number) for number, name in resident}
         """The PMUs of the resident weights that the call reads are servers, too, by region."""
         self.servers = (self.hbm, self.ddr, self.link, *self.resident.values())
         self.reasons = Reasons(self.hbm)
@@ -128,23 +129,12 @@ class KernelRun:
         if self.now == 0:
             for unit in self.units:
                 unit.advance(0)
-        events, (hbm, ddr, link, *resident) = self.calendar.events, self.servers
-        for server in self.servers:
-            server.dispatch(self.now)
+        events = self.calendar.events
         while events and (until is None or events[0][0] <= until):
             now = events[0][0]
             while events and events[0][0] == now:
                 _, _, action, number, tile = heappop(events)
                 action(now, number, tile)
-            if hbm.queue and hbm.free_at <= now:
-                hbm.dispatch(now)
-            if ddr.queue and ddr.free_at <= now:
-                ddr.dispatch(now)
-            if link.queue and link.free_at <= now:
-                link.dispatch(now)
-            for server in resident:
-                if server.queue and server.free_at <= now:
-                    server.dispatch(now)
             self.now = now
             for unit, firing in watched:
                 if unit.firing >= firing:

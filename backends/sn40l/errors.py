@@ -50,7 +50,8 @@ def require(condition: bool, message: str, location: str = "") -> None:
 
 def require_extents(spec: TensorSpec, what: str) -> None:
     """Raises: ProgramError unless all extents are positive."""
-    require(all(extent > 0 for extent in spec.shape), f"{what}: {spec} has an extent that is not positive")
+    if min(spec.shape, default=1) <= 0:
+        raise ProgramError(f"{what}: {spec} has an extent that is not positive")
 
 
 def require_parts(parts: int, sockets: int, what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from itertools import count
 from typing import Protocol
 
@@ -17,8 +17,12 @@ Event = tuple[int, int, Action, int, Array | None]
 """Cycle, a number that grows from event to event, the action and its arguments."""
 
 
+LAST = 1 << 60
+"""Events that end a cycle have numbers from here on."""
+
+
 class Calendar:
-    """Events by cycle; those of one cycle in the order in which they were made."""
+    """Events by cycle; those of one cycle in the order in which they were made, but for those that end it."""
 
     __slots__ = ("_numbers", "events")
 
@@ -31,6 +35,10 @@ class Calendar:
         """Let something happen at a cycle."""
         heappush(self.events, (cycle, next(self._numbers), action, number, tile))
 
+    def at_end(self, cycle: int, action: Action, number: int) -> None:
+        """Let something happen when all else of a cycle is done, in the order of the numbers, one of each."""
+        heappush(self.events, (cycle, LAST + number, action, number, None))
+
 
 class Served(Protocol):
     """A unit whose firings are transfers, as a server sees it."""
@@ -40,6 +48,15 @@ class Served(Protocol):
     """Whether bytes go to the server: into memory, or out to other sockets."""
     firings: int
     """It fires so often in a call."""
+    firings_per_pass: int
+    firing: int
+    """It has asked for so many transfers."""
+    served: int
+    """So many of them have begun."""
+
+    def number(self, firing: int) -> int:
+        """The number in program order of the pass of a firing."""
+        ...
 
     def cost(self, firing: int) -> tuple[int, int]:
         """For how many cycles the transfer of a firing occupies the server, and the bytes that it is of.
@@ -61,16 +78,22 @@ class Server:
         "calendar",
         "first_busy",
         "free_at",
+        "is_due",
         "last",
+        "number",
         "queue",
         "read_bytes",
         "written_bytes",
     )
 
-    def __init__(self, calendar: Calendar):
+    def __init__(self, calendar: Calendar, number: int = 0):
         self.calendar = calendar
-        self.queue: list[tuple[int, int, int, Served]] = []
-        """It is a heap by program order, then by tile."""
+        self.number = number
+        """Of the servers that take a request in the same cycle those with lower numbers come first."""
+        self.queue: list[tuple[int, int, Served]] = []
+        """The units that wait: a heap by program order of what each asks for next, then by unit."""
+        self.is_due = False
+        """Whether an event is to come in which it looks at its queue."""
         self.free_at = 0
         self.last: tuple[Served, int] | None = None
         """The last transfer that has begun is that of this unit and firing."""
@@ -79,20 +102,39 @@ class Server:
         self.read_bytes = 0
         self.written_bytes = 0
 
-    def request(self, number: int, unit: Served, firing: int) -> None:
-        """Queue a transfer of the pass with a number in program order; once begun it is not interrupted."""
-        heappush(self.queue, (number, unit.index, firing, unit))
+    def request(self, now: int, unit: Served) -> None:
+        """A unit has asked for one more transfer; once begun it is not interrupted."""
+        if unit.firing > unit.served + 1:  # it waits already
+            return
+        self.enqueue(unit)
+        if not self.is_due:
+            self.is_due = True
+            self.calendar.at_end(max(now, self.free_at), self.dispatch, self.number)
+
+    def enqueue(self, unit: Served) -> None:
+        """Let a unit wait for the first transfer that it has asked for and that has not begun."""
+        heappush(self.queue, (unit.number(unit.served), unit.index, unit))
 
     def drop_abandoned(self) -> None:
         """Forget the requests of firings that are none of the call any more."""
-        self.queue = [one for one in self.queue if one[2] < one[3].firings]
+        for _, _, unit in self.queue:
+            unit.firing = min(unit.firing, max(unit.served, unit.firings))
+        self.queue = [one for one in self.queue if one[2].served < one[2].firing]
         heapify(self.queue)
 
-    def dispatch(self, now: int) -> None:
-        """Begin the most urgent transfer if the server is free; called when all else of a cycle is done."""
-        if not self.queue or self.free_at > now:
+    def dispatch(self, now: int, _number: int, _tile: Array | None) -> None:
+        """Begin the most urgent transfer, now that the server is free and all else of a cycle is done."""
+        queue = self.queue
+        if not queue:
+            self.is_due = False
             return
-        _, _, firing, unit = heappop(self.queue)
+        unit = queue[0][2]
+        firing = unit.served
+        unit.served = following = firing + 1
+        if following == unit.firing:
+            heappop(queue)
+        elif not following % unit.firings_per_pass:
+            heapreplace(queue, (unit.number(following), unit.index, unit))
         cycles, size_bytes = unit.cost(firing)
         if cycles:  # what moves nothing has its turn, and leaves no trace
             self.last = unit, firing
@@ -105,7 +147,9 @@ class Server:
         else:
             self.read_bytes += size_bytes
         unit.serve(now, now + cycles, firing)
-        self.calendar.at(now + cycles, _wake, 0)
+        self.is_due = bool(queue)
+        if queue:
+            self.calendar.at_end(now + cycles, self.dispatch, self.number)
 
     def busy_until(self, now: int) -> int:
         """For how many cycles it was busy before `now`, of whose cycle no transfer has begun yet."""
@@ -119,10 +163,6 @@ class Server:
         unit, firing = self.last
         cycles, size_bytes = unit.cost(firing)
         return self.read_bytes + self.written_bytes - size_bytes * left // cycles
-
-
-def _wake(now: int, _number: int, _tile: Array | None) -> None:
-    """The server is free again: the engine looks at its queue when the cycle's events are done."""
 
 
 class Sender(Protocol):

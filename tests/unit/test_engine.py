@@ -135,10 +135,11 @@ def test_requests_of_earlier_iterations_go_first(network: Any) -> None:
     run = kernel_run(net.program())
     for unit in run.units:
         unit.advance(0)
-    order = [
-        (stream.walk.placement.iterations(firing)[0], stream.unit.name)
-        for _, _, firing, stream in sorted(run.hbm.queue)
-    ]
+    order: list[tuple[int, str]] = []
+    for now in range(4):
+        stream = run.hbm.queue[0][2]
+        order.append((stream.walk.placement.iterations(stream.served)[0], stream.unit.name))
+        run.hbm.dispatch(now, 0, None)
     assert order == [(0, "first"), (0, "second"), (1, "first"), (1, "second")]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 from xdsl.traits import SymbolTable
 
@@ -86,6 +86,15 @@ def test_a_symbol_is_the_one_that_xdsl_finds():
     called.detach()
     assert find_symbol(calls[0], calls[0].callee) is None
     assert find_symbol(called, calls[0].callee) is None, "it stands in no module"
+
+
+def test_a_symbol_is_one_of_its_own_module_and_has_the_name_now():
+    calls = [next(op for op in lowered("kernel").walk() if isinstance(op, kernel.CallOp)) for _ in range(2)]
+    found = [find_symbol(call, call.callee) for call in calls]
+    assert found[0] is not found[1]
+    assert isinstance(found[1], kernel.FuncOp)
+    found[1].sym_name = StringAttr("another")
+    assert find_symbol(calls[1], calls[1].callee) is None
 
 
 @given(st.lists(st.sampled_from(["a", "a_1", "a_2", "a_1_1", "b"]), max_size=30))

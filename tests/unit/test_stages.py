@@ -219,7 +219,10 @@ def test_the_json_form_has_them_only_if_asked(capsys: pytest.CaptureFixture[str]
 class Transfers:
     """A unit whose transfers take ten cycles for a hundred bytes."""
 
-    index, writes, firings = 0, False, 9
+    index, writes, firings, firings_per_pass, firing, served = 0, False, 9, 9, 0, 0
+
+    def number(self, firing: int) -> int:
+        return 0
 
     def cost(self, firing: int) -> tuple[int, int]:
         return 10, 100
@@ -229,9 +232,10 @@ class Transfers:
 
 
 def test_a_transfer_over_the_edge_of_layers_counts_in_both_by_its_share() -> None:
-    server = Server(Calendar())
+    server, unit = Server(Calendar()), Transfers()
     for firing, now in enumerate((5, 15)):
-        server.request(0, Transfers(), firing)
-        server.dispatch(now)
+        unit.firing += 1
+        server.request(now, unit)
+        server.dispatch(now, 0, None)
         shares = [server.bytes_until(now + cycles) - 100 * firing for cycles in (0, 3, 9, 10, 12)]
         assert shares == [0, 30, 90, 100, 100]

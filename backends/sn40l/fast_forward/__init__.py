@@ -62,6 +62,9 @@ def run_in_iterations(
 ) -> None:
     """Run to the end under observation; the first `replayed` iterations are replayed in any case.
 
+    The last turn of a loop always is; with iterations that are to be seen, also the one before, in which what
+    runs ahead begins the last one.
+
     Raises: HazardError, DeadlockError.
     """
     kernel, searches = run.call.kernel, dict[Rate, _Search]()
@@ -73,7 +76,7 @@ def run_in_iterations(
         for loop, iteration in begun:
             round, turn = divmod(iteration, kernel.tree.rounds(loop)[1])
             if loop not in searches or searches[loop].round != round:
-                searches[loop] = _Search(kernel, loop, round)
+                searches[loop] = _Search(Turns.of(kernel, loop, round, 2 if replayed else 1), round)
             if searches[loop].forward(run, turn, observers):
                 break
     _go_on(run, observers)
@@ -97,9 +100,9 @@ def _tell(observers: Sequence[Observer], kernel: Kernel, loop: Rate, iteration: 
 class _Search:
     """The search for a period among the turns of a loop."""
 
-    def __init__(self, kernel: Kernel, loop: Rate, round: int):
+    def __init__(self, turns: Turns, round: int):
         self.round = round
-        self._turns = Turns.of(kernel, loop, round)
+        self._turns = turns
         self._seen: deque[Snapshot] = deque(maxlen=LONGEST_PERIOD)
         """They are the states at the beginnings of turns."""
         self._fruitless = 0
@@ -164,7 +167,6 @@ def fast_forward(run: KernelRun, period: Period, observers: Sequence[Observer]) 
     run.reasons.repeat(since.idle, since.in_flight, times, period.cycles, period.busy_cycles)
     run.order.repeat(since.accesses, times, period.cycles)
     _move_events(run, period, cycles)
-    served = [unit.firing - waiting for unit, waiting in zip(run.units, period.waiting, strict=True)]
     for unit, firings in zip(run.units, period.firings, strict=True):
         _move_unit(unit, times * firings, cycles)
     for channel, arrived, released in zip(run.channels, period.arrived, period.released, strict=True):
@@ -172,10 +174,9 @@ def fast_forward(run: KernelRun, period: Period, observers: Sequence[Observer]) 
     for server, before in zip(run.servers, since.servers, strict=True):
         _move_server(server, before, times, cycles)
         server.queue.clear()
-    for unit, first, firings in zip(run.units, served, period.firings, strict=True):
-        if isinstance(unit, ServedRun):
-            for firing in range(first + times * firings, unit.firing):
-                unit.server.request(unit.number(firing), unit, firing)
+    for unit in run.units:
+        if isinstance(unit, ServedRun) and unit.waiting:
+            unit.server.enqueue(unit)
     run.now += cycles
     for observer, counts in zip(observers, since.observed, strict=True):
         observer.repeat(counts, times)
@@ -192,6 +193,8 @@ def _move_events(run: KernelRun, period: Period, cycles: int) -> None:
 def _move_unit(unit: UnitRun, firings: int, cycles: int) -> None:
     """A stream that is ahead of its server may come to its end."""
     unit.firing = min(unit.firings, unit.firing + firings)
+    if isinstance(unit, ServedRun):
+        unit.served += firings
     if isinstance(unit, IndexedLoadRun):
         unit.due += cycles
     for state in (*unit.inputs, *unit.outputs):

@@ -74,17 +74,13 @@ class Period:
     @cached_property
     def times(self) -> int:
         """It can be repeated so often; the last turn is always replayed: there is always something to see."""
-        most = (self.loop.count - 2 - self.now.turn) // self.turns
+        most = (self.loop.count - self.loop.replayed - self.now.turn) // self.turns
         return min(most, *map(self._times, self.run.units))
 
     @cached_property
     def waiting(self) -> list[int]:
         """How many requests of each unit wait at servers now."""
-        waiting = [0] * len(self.run.units)
-        for server in self.run.servers:
-            for _, _, _, unit in server.queue:
-                waiting[unit.index] += 1
-        return waiting
+        return [unit.waiting if isinstance(unit, ServedRun) else 0 for unit in self.run.units]
 
     @cached_property
     def fired(self) -> list[int]:
@@ -206,10 +202,11 @@ class Period:
             bound = min(bound, unit.alike_until(max(0, unserved), moved))
         if _runs_ahead(unit):
             served = unit.firing - self.waiting[unit.index]
-            return (bound - 1 - served) // moved if all(tokens == moved for _, tokens in put) else 0
+            return (bound - served) // moved if all(tokens == moved for _, tokens in put) else 0
         start = self.since.firings[unit.index]
         last = (_last_firing(port, start, moved, tokens) for port, tokens in taken + put)
-        return (min(bound, *last) - unit.firing) // moved
+        # A unit that is busy does not look for the tokens of its next firing yet.
+        return (min(bound, *(firing + unit.busy for firing in last)) - unit.firing) // moved
 
 
 def _rest(server: ServerState, now: int) -> int:

@@ -32,9 +32,11 @@ class Turns:
     """With this firing of each unit its part in them ends."""
     last: int
     """The number in program order of the last pass in them."""
+    replayed: int
+    """So many of the last ones are replayed in any case."""
 
     @staticmethod
-    def of(kernel: Kernel, loop: Rate, round: int) -> Turns:
+    def of(kernel: Kernel, loop: Rate, round: int, replayed: int) -> Turns:
         """Those that a loop has in a round: when it runs for this time."""
         tree = kernel.tree
         rounds, count = tree.rounds(loop)
@@ -46,7 +48,7 @@ class Turns:
                 firings = firings // rounds * (round + 1)
                 last = max(last, placement.number(tree.passes(rate) // rounds * (round + 1) - 1))
             bounds.append(firings)
-        return Turns(loop, count, strides_of(kernel, loop), bounds, last)
+        return Turns(loop, count, strides_of(kernel, loop), bounds, last, replayed)
 
 
 def strides_of(kernel: Kernel, loop: Rate) -> list[int]:

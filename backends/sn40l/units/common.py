@@ -94,12 +94,19 @@ class ServedRun(UnitRun):
         self.server = transfer.server
         self._cost = transfer.service_cycles, transfer.size_bytes
         self.latency = transfer.latency_cycles
+        self.served = 0
+        """So many of its transfers have begun."""
+
+    @property
+    def waiting(self) -> int:
+        """Its requests that wait for the server."""
+        return self.firing - self.served
 
     def fire(self, now: int, firing: int) -> None:
         for port in self.outputs:
             if port.begin == firing:
                 port.reserve()
-        self.server.request(self.number(firing), self, firing)
+        self.server.request(now, self)
 
     def cost(self, firing: int) -> tuple[int, int]:
         """For how many cycles the transfer of a firing occupies the server, and the bytes that it is of."""
