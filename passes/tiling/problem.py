@@ -50,6 +50,31 @@ class Link:
         return self.made.unit, self.read.unit
 
 
+MOST_BRIEF_TILES = 256
+"""Tiles around a loop are not made smaller than that many; more take long to plan, and gain little."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large tiles may be, in bytes."""
+
+    tile_bytes: int
+    """At most, of what is streamed."""
+    least_run_bytes: int
+    """Neighbours that are read at once at least."""
+    cache_tile_bytes: int | None = None
+    """At most, of a KV cache; the same as of all others if absent."""
+    brief_bytes: int | None = None
+    """At most, of what is loaded ahead while loops inside run, where what they need at once would wait for
+    it; the same as of all others if absent."""
+
+    def around(self, size_bytes: int) -> int | None:
+        """The largest tile of so many bytes that are read around loops; None where that is as anywhere."""
+        if self.brief_bytes is None:
+            return None
+        return min(self.tile_bytes, max(self.brief_bytes, size_bytes // MOST_BRIEF_TILES))
+
+
 @dataclass
 class TilingProblem:
     """The stages of a network in program order and their axes."""
@@ -95,34 +120,38 @@ class TilingProblem:
                     self.axes[number] = whole_axes(stage)
                     changed = True
 
-    def tiled_stage(self, number: int, request_bytes: int, cache_limit: int | None = None) -> TiledStage:
-        """A stage for the solver; what it streams is cut at whole requests of the memory.
-
-        `cache_limit` is the largest tile of a cache in bytes, where that is not the same as of weights.
-        """
+    def tiled_stage(self, number: int, limits: Limits) -> TiledStage:
+        """A stage for the solver; what it streams is cut at whole requests of the memory."""
         stage, axes = self.stages[number], self.axes[number]
         cut = [link for link in self.links(number) if link.made is not None and link.read is not None]
         inputs = zip(stage.ins, stage.body.block.args, axes.arguments, strict=False)
         ports = [Port(*port, number in axes.ratios) for number, port in enumerate(inputs)]
         slots = [port.slots for port in ports if port.slots is not None]
         bursts = [
-            Bursts(axes.extent // (port.slots or 1), port.index_bytes, request_bytes)
+            Bursts(axes.extent // (port.slots or 1), port.index_bytes, limits.least_run_bytes)
             for port in ports
             if port.cuts_neighbours
         ]
         steps = [burst.step for burst in bursts]
         adds_cut = axes.adds_up and any(not link.streamed for link in cut)
         may_hang_over = axes.may_hang_over and not adds_cut and None not in steps and not slots
+        streamed = max((port.size_bytes // axes.extent for port in ports if port.is_cut), default=0)
         return TiledStage(
             axes.extent,
-            max((port.size_bytes // axes.extent for port in ports if port.is_cut), default=0),
+            streamed,
             lcm(axes.multiple, *(burst.run for burst in bursts)),
             tuple(Source(link.source, *link.units) for link in cut if not link.carried),
             tuple(link.source for link in cut if link.carried),
-            cache_limit if any(map(_streams_cache, stage.ins)) else None,
+            self._limit(stage, streamed * axes.extent, limits),
             lcm(axes.multiple, *(step or 1 for step in steps)) if may_hang_over else None,
             lcm(*slots),
         )
+
+    def _limit(self, stage: dataflow.StageOp, size_bytes: int, limits: Limits) -> int | None:
+        """The largest tile of a stage, in bytes, where that is not the same for all."""
+        if any(map(_streams_cache, stage.ins)):
+            return limits.cache_tile_bytes
+        return None if stage.runs in stage.loops.leaves else limits.around(size_bytes)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ dataflow.kernel @project(%x: tensor<1x8xbf16>, %w: tensor<8x256xbf16>) -> tensor
 
 A matmul works column by column of its weight, attention position by position of its cache, elementwise work
 follows its producers. Of slices that are read by index a tile has part of one, or of all. Tiles keep the
-numbers: no reduction is cut except where the stage accumulates in order.
+numbers: no reduction is cut except where the stage accumulates in order. What is read around a loop is loaded
+ahead while it runs, in tiles that HBM brings about as fast as it answers: what the loop needs waits for them.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -54,13 +55,14 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects import dataflow
 from ...dialects.dataflow import ChannelType
+from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import tile_of
 from ...dialects.tile_sources import source_of
 from ..diagnostics import fail
 from ..knobs import Knob
 from .axes import Cut, StageAxes, cut_type, cuts_of, tile_rule
-from .problem import tiling_problem
+from .problem import Limits, tiling_problem
 from .solver import choose_tiles
 from .streams import shared_with, streams_tiles
 
@@ -125,7 +127,8 @@ class TileStagesPass(ModulePass):
                 fail(op, f"{name} is {value}; it must be positive")
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
-                tile_network(network, self.tile_bytes, self.least_tiles, run, self.cache_tile_bytes)
+                limits = Limits(self.tile_bytes, run, self.cache_tile_bytes, _brief_bytes(machine_of(op)))
+                tile_network(network, limits, self.least_tiles)
 
 
 def _set_type(value: SSAValue, type_: Attribute) -> SSAValue:
@@ -201,23 +204,20 @@ def _is_whole(stage: dataflow.StageOp) -> bool:
     return stage.firings.value.data == 1 and all(tile_of(c) == arg.type for c, arg in inputs)
 
 
-def tile_network(
-    network: dataflow.KernelOp,
-    tile_bytes: int,
-    least_tiles: int,
-    least_run_bytes: int,
-    cache_tile_bytes: int | None = None,
-) -> None:
-    """Cut a network whose stages are all whole; one that is cut already stays as it is.
+def _brief_bytes(machine: Machine) -> int:
+    """What HBM brings in the time that it takes to answer: who waits behind that hardly waits longer."""
+    bytes_a_second = machine.hbm_bandwidth * machine.hbm_efficiency_permille // 1000
+    return machine.hbm_latency_cycles * bytes_a_second // machine.clock_hz
 
-    Tiles of a KV cache have at most `cache_tile_bytes`, or `tile_bytes` like all others.
-    """
+
+def tile_network(network: dataflow.KernelOp, limits: Limits, least_tiles: int) -> None:
+    """Cut a network whose stages are all whole; one that is cut already stays as it is."""
     problem = tiling_problem(network)
     if not all(map(_is_whole, problem.stages)):
         return
     numbers = range(len(problem.stages))
-    solver_stages = [problem.tiled_stage(number, least_run_bytes, cache_tile_bytes) for number in numbers]
-    tiles = [*choose_tiles(solver_stages, tile_bytes, least_tiles)]
+    solver_stages = [problem.tiled_stage(number, limits) for number in numbers]
+    tiles = [*choose_tiles(solver_stages, limits.tile_bytes, least_tiles)]
     for begin, maker in problem.beginnings():
         whole = maker is None or tiles[maker] == problem.axes[maker].extent
         tiles[begin] = problem.axes[begin].extent if whole or maker is None else tiles[maker]

@@ -2,6 +2,7 @@
 
 tiled network ──► traffic ──► solvers ──┬──► allocate_units     shares of the chip
                   bytes and             └──► retain_weights     SRAM that no kernel needs
-                  FLOPs                        └─ resident_weights: where they lie, who reads them
+                  FLOPs                        ├─ residency: which ones, by a model of a step
+                                               └─ resident_weights: where they lie, who reads them
 kernel.func ────► traffic: a trial of the passes to come, on a copy: does it fit at all?
 """

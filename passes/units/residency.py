@@ -3,9 +3,10 @@
 **Model.** A kernel takes as long as HBM brings what streams, or as its chain of units takes if that is
 longer. A unit of the chain waits for those before it, then reads its channels at the ports of their PMUs,
 whether they hold a weight or tiles that streams bring, or writes them, if that takes longer; the rest of its
-time is fixed. What the PMUs of a stream have no room for comes no sooner than HBM brings it while its unit
-reads. What runs once a call beside loops is not hidden behind HBM. So a weight that stays saves HBM's time
-and takes PMUs from all others, and spread over more PMUs it is read sooner.
+time is fixed (`residency_chain.py`). What the PMUs of a stream have no room for comes no sooner than HBM
+brings it while its unit reads. While the units of one section take longer than HBM, it loads ahead for the
+others, as much as there is room for; in what runs once a call there is nothing left to load. So a weight that
+stays saves HBM's time and takes PMUs from all others, and spread over more PMUs it is read sooner.
 
 **Spread.** As in `solvers.py` the sum of all bytes / PMUs is least where PMUs are proportional to the square
 root of bytes; here in real numbers, as the solver asks for it hundreds of times. What does not lie on the
@@ -18,12 +19,17 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import ceil, inf, log
 
+from .residency_chain import Rhythm, chain
 from .residency_kernels import Kernel, Read, Section
 from .solvers import spread
 
-ROUNDS, SEARCH_ROUNDS, LESS = 24, 4, 0.85
+ROUNDS, SEARCH_ROUNDS, LESS = 32, 4, 0.8
 """How often shares are tried, at the end and of each set, and what a read counts from round to round that
 nothing waits for."""
+SAFE = 1.03
+"""HBM hides a chain of units that is so many times shorter."""
+MET = 1 / 8
+"""Of its largest tile what HBM still has before it when it is asked for another one; measured on layers."""
 EQUAL = 1.002
 """Times of which one is at most so many times the other may count as equal: the model knows no better."""
 
@@ -144,6 +150,8 @@ class Balance:
     works: tuple[float, ...]
     """What each of them counts where these shares make the sum of works / shares least."""
     cycles: float
+    units: float
+    """What its chain of units takes, HBM aside."""
 
 
 def balance(
@@ -165,15 +173,15 @@ def balance(
         n for n, r in enumerate(kernel.reads) if _number(r) in floors or (r.pmus and r.weight not in kept)
     ]
     least = [floors.get(_number(kernel.reads[n]), kernel.reads[n].pmus) for n in taking]
-    works = [work for _, work in kernel.counted]
+    full = works = [work for _, work in kernel.counted]
     best: Balance | None = None
     for _ in range(rounds):
         for n, share in zip(taking, spread(least, [works[n] for n in taking], left), strict=True):
             shares[n] = share
-        cycles, critical = _kernel_cycles(kernel, shares, kept, rates)
-        if best is None or cycles < best.cycles:
-            best = Balance(tuple(shares), tuple(works), cycles)
-        works = [work if n in critical else work * LESS for n, work in enumerate(works)]
+        took, critical = _kernel_cycles(kernel, shares, kept, rates)
+        if best is None or took < (best.cycles, best.units):
+            best = Balance(tuple(shares), tuple(works), *took)
+        works = [max(w * LESS, min(w, full[n] * critical.get(n, 0.0))) for n, w in enumerate(works)]
     assert best is not None, "there are rounds"
     return best
 
@@ -184,54 +192,65 @@ def _number(read: Read) -> int:
 
 def _kernel_cycles(
     kernel: Kernel, shares: Sequence[float], kept: Set[int], rates: Rates
-) -> tuple[float, set[int]]:
-    """What a kernel takes, and the reads that it waits for."""
-    first, moved, chains, once = 0, kernel.other_bytes, 0.0, 0.0
-    waits, waits_once = set[int](), set[int]()
+) -> tuple[tuple[float, float], dict[int, float]]:
+    """What a kernel takes, and its units alone; and what of each read it waits for, of 1."""
+    others, first, parts = kernel.other_bytes / rates.hbm, 0, list[_Part]()
+    tiles = (one.tile_bytes for one in kernel.reads if one.streamed_bytes and one.weight not in kept)
+    behind = max(tiles, default=0) * MET / rates.hbm
     for section in kernel.sections:
-        own, streamed, room = shares[first : first + len(section.reads)], 0, 0.0
-        ready, comes = [0] * len(own), [0.0] * len(own)
-        for number, (read, share) in enumerate(zip(section.reads, own, strict=True)):
-            if read.streamed_bytes and read.weight not in kept:
-                streamed += read.streamed_bytes * section.passes
-                room += share * rates.pmu_bytes
-                comes[number] = (read.streamed_bytes - share * rates.pmu_bytes) / rates.hbm
-                ready[number] = 0 if kernel.is_looped else rates.latency
-        longest, critical = _chain(section, [1 / (share * rates.port) for share in own], comes, ready)
-        chain, moved = section.passes * longest, moved + streamed
-        waits |= {first + n for n in critical}
-        # What has not been loaded ahead comes at the pace of HBM.
-        chains += max(chain, (streamed - room) / rates.hbm)
-        if section.is_once:
-            once += max(0.0, chain - streamed / rates.hbm)
-            waits_once |= {first + n for n in critical}
-        first += len(section.reads)
-    hidden = moved / rates.hbm + once
-    return (chains, waits) if chains >= hidden else (hidden, waits_once)
+        own = shares[first : first + len(section.reads)]
+        parts.append(_part(section, first, own, kept, rates, behind, looped=kernel.is_looped))
+        first += len(own)
+    room, ahead, idle = sum(part.room for part in parts), others, 0.0
+    waits, always = dict[int, float](), dict[int, float]()
+    for part in parts:
+        ahead += min(max(0.0, part.loads - part.took), part.rounds * part.room)
+        spare = max(0.0, part.took - part.loads)
+        useful = 0.0 if part.is_once else min(spare, part.rounds * (room - part.room))
+        idle += useful
+        waits |= part.way if part.took > part.loads - part.rounds * part.room else {}
+        always |= part.way if spare > useful else {}
+    whole = others + sum(max(part.took, part.loads) for part in parts) - min(ahead, idle)
+    critical = waits if idle > ahead else always or waits
+    return (whole, sum(part.took for part in parts)), critical
 
 
-def _chain(
-    section: Section, pace: Sequence[float], comes: Sequence[float], ready: Sequence[int]
-) -> tuple[float, list[int]]:
-    """Cycles of the longest way through the units of a section, and the reads on it.
+@dataclass(frozen=True)
+class _Part:
+    """What a section takes in all passes, in cycles."""
 
-    Of each read these are the cycles of a byte, those in which HBM brings what is not loaded ahead, and those
-    before which it cannot begin.
-    """
-    ends, before, moving = list[float](), list[int](), list[int]()
-    steps, reads = section.steps, section.reads
-    for step in steps:
-        last = max(step.after, key=ends.__getitem__, default=-1)
-        moves = [(max(reads[n].work * pace[n], comes[n]), n) for n in step.reads]
-        moves += [(reads[n].written * pace[n], n) for n in step.writes]
-        took, slowest = max(moves, default=(0.0, -1))
-        start = max([ends[last] if step.after else 0.0, *(ready[n] for n in step.reads)])
-        ends.append(start + step.cycles + took)
-        before.append(last)
-        moving.append(slowest)
-    at, way = max(range(len(steps)), key=ends.__getitem__, default=-1), list[int]()
-    longest = ends[at] if steps else 0.0
-    while at >= 0:
-        way += [moving[at]] if moving[at] >= 0 else []
-        at = before[at]
-    return longest, way
+    took: float
+    """By its units."""
+    way: dict[int, float]
+    """What of each read of the kernel is on their longest way, of 1."""
+    loads: float
+    """By what HBM brings for it."""
+    room: float
+    """What of that is there when it begins anew, if HBM was idle before."""
+    rounds: int
+    """How often it begins anew."""
+    is_once: bool
+    """Nothing comes behind that HBM could load ahead meanwhile."""
+
+
+def _part(
+    section: Section,
+    first: int,
+    shares: Sequence[float],
+    kept: Set[int],
+    rates: Rates,
+    behind: float,
+    *,
+    looped: bool,
+) -> _Part:
+    """A section whose reads have numbers from `first` on and so many PMUs."""
+    ready, comes, loads, room = [0] * len(shares), [0.0] * len(shares), 0.0, 0.0
+    for number, (read, share) in enumerate(zip(section.reads, shares, strict=True)):
+        if read.streamed_bytes and read.weight not in kept:
+            own, has = read.streamed_bytes / rates.hbm, share * rates.pmu_bytes / rates.hbm
+            loads, room, comes[number] = loads + own, room + has, own - has
+            ready[number] = 0 if looped else rates.latency
+    pace = [1 / (share * rates.port) for share in shares]
+    longest, way = chain(section, Rhythm(pace, comes, ready, behind))
+    took, on_the_way = section.passes * SAFE * longest, {first + n: share for n, share in way.items()}
+    return _Part(took, on_the_way, section.passes * loads, room, section.rounds, section.is_once)

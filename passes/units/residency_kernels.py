@@ -19,8 +19,27 @@ class Read:
     """Bytes of a pass that HBM brings; 0 where a stage makes them."""
     weight: int | None = None
     """The candidate that it streams, whose PMUs are the channel if it stays."""
+    tile_bytes: int = 0
+    """Of a tile that HBM brings."""
     written: float = 0.0
     """Bytes of a pass that take as long at a PMU's port as its producer writes there."""
+    is_held: bool = False
+    """Whether it is read once a pass and kept in the PCUs, for all firings of its reader."""
+    is_late: bool = False
+    """Whether its producer adds up what it writes, and writes it once, when all is done."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How a unit waits for one before it."""
+
+    step: int
+    """The number of its step, smaller than that of the one that waits."""
+    lead: float | None = 1.0
+    """How far it is when the first firing may begin: 0 when its own first is done, 1 when its last is; None
+    if only later ones wait."""
+    behind: int = 1
+    """Firings that its last one has to be done for."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +47,19 @@ class Step:
     """A unit of the chain."""
 
     cycles: float
-    """What a pass takes beside reading."""
+    """From when a firing has read until what it makes is there."""
     reads: tuple[int, ...] = ()
     """Numbers of the section's reads."""
-    after: tuple[int, ...] = ()
-    """Numbers of the steps that it waits for, all smaller than its own."""
+    after: tuple[Wait, ...] = ()
+    """The units that it waits for."""
     writes: tuple[int, ...] = ()
     """Numbers of the section's reads whose channels it fills."""
+    firings: int = 1
+    """Of a pass."""
+    interval: float = 0.0
+    """Cycles from one to the next at least."""
+    is_transfer: bool = False
+    """Whether HBM does it, behind the tile that it is at."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +72,8 @@ class Section:
     steps: tuple[Step, ...] = ()
     is_once: bool = False
     """Whether it runs once a call around loops, so that HBM has nothing to load ahead."""
+    rounds: int = 1
+    """How often it begins anew behind others, while which streams are loaded ahead."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
@@ -16,7 +16,7 @@ from ...dialects.machine import Machine
 from ...dialects.tensors import size_bytes_of, tile_of
 from ...dialects.vocabulary import CALL, Rate
 from .residency import Problem, Rates, Weight, balance
-from .residency_kernels import Kernel, Read, Section, Step
+from .residency_kernels import Kernel, Read, Section, Step, Wait
 from .resident_weights import resident_place
 from .traffic import needed_pmus, pass_tiles, pcu_cycles
 
@@ -73,8 +73,10 @@ class _Reader:
         self, network: dataflow.KernelOp, machine: Machine, numbers: Mapping[dataflow.LoadOp, int]
     ) -> None:
         self.network, self.machine, self.numbers = network, machine, numbers
-        self.hop_cycles = _rows(machine) // 2 * machine.hop_latency_cycles
-        """Assumed of every channel before there are places: half a column away."""
+        self.hop_cycles = machine.grid_rows * machine.hop_latency_cycles
+        """Assumed of every channel before there are places: half a column to its PMUs, and on from there."""
+        self.around_cycles = machine.dies * machine.grid_columns * machine.hop_latency_cycles
+        """Assumed of what comes round a loop: from the last stages back to the first, at the other edge."""
         self.channels = list[ChannelOp]()
         """Those of the reads so far."""
 
@@ -99,23 +101,43 @@ class _Reader:
         for unit in units:
             found = [self._read(channel_of(value), unit, value) for value in unit.inputs()]
             given = tuple(range(len(reads), len(reads) + len(found)))
-            producers = [channel_of(value).producers()[0] for value in unit.inputs()]
-            before = {numbers[one] for one in producers if one in numbers}
-            after = tuple(n for n in sorted(before) if n < numbers[unit])
-            own = self._cycles(unit) + (self.hop_cycles if after else 0)
+            after = tuple(self._waits(unit, numbers))
             writes = tuple(filled[one] for one in map(channel_of, unit.outputs()) if one in filled)
-            steps.append(Step(own if after or given else 0, given, after, writes))
+            steps.append(self._step(unit, given, after, writes))
             reads += found
         tree = self.network.loops
         is_once = rate == CALL and tree.is_looped
-        return Section(tree.passes(rate) * calls, tuple(reads), tuple(steps), is_once)
+        passes, rounds = tree.passes(rate), tree.rounds(rate)[0] if rate in tree.leaves else tree.passes(rate)
+        return Section(passes * calls, tuple(reads), tuple(steps), is_once, rounds)
 
-    def _cycles(self, unit: UnitOp) -> float:
-        """What a unit takes in a pass beside reading; a stream that waits, for its last tile."""
+    def _waits(self, unit: UnitOp, numbers: Mapping[UnitOp, int]) -> Iterator[Wait]:
+        """What a unit waits for of those before it in a section."""
+        for value in unit.inputs():
+            producer = channel_of(value).producers()[0]
+            if (number := numbers.get(producer, numbers[unit])) >= numbers[unit]:
+                continue
+            puts, takes = producer.put_work(value), unit.take_work(value)
+            if puts is None or takes is None:
+                yield Wait(number, 1.0, unit.work)
+                continue
+            first = puts[takes[0].count(0) - 1] if takes[0][0] == 0 else None
+            lead = None if first is None else first / (producer.work - 1) if producer.work > 1 else 1.0
+            yield Wait(number, lead, unit.work - takes[0][-1])
+
+    def _step(
+        self, unit: UnitOp, reads: tuple[int, ...], after: tuple[Wait, ...], writes: tuple[int, ...]
+    ) -> Step:
+        """A unit; of a stream, which loads ahead, the last tile alone, if that has to wait."""
+        hops = self.around_cycles if unit.handed_on() is not None else self.hop_cycles if after else 0
         if isinstance(unit, dataflow.StageOp):
-            return self.machine.stage_latency_cycles
+            latency = self.machine.stage_latency_cycles + hops
+            return Step(latency if after or reads else 0, reads, after, writes, unit.work)
+        if not after and not reads:
+            return Step(0, writes=writes)
         interval, latency = unit.pace(self.machine)
-        return latency if unit.memory_port is not None else interval * (unit.work - 1) + latency
+        firings = 1 if isinstance(unit, dataflow.LoadOp) else unit.work
+        own = latency - interval + hops
+        return Step(own, reads, after, writes, firings, interval, unit.memory_port is not None)
 
     def _read(self, channel: ChannelOp, unit: UnitOp, value: SSAValue) -> Read:
         """A channel as its reader's: the larger of its bytes and of what a stage computes with a stream."""
@@ -127,28 +149,20 @@ class _Reader:
         if isinstance(unit, dataflow.StageOp) and _is_streamed(unit, value):
             cycles = pcu_cycles(unit, self.machine) * unit.firings.value.data
             work = max(work, cycles * self.machine.pmu_port_bytes_per_cycle)
-        if not isinstance(producer, dataflow.LoadOp) or producer.runs != unit.runs:
-            return Read(least, work, written=_written_bytes(channel))
-        return Read(least, work, size_bytes, self.numbers.get(producer))
+        held = isinstance(unit, dataflow.StageOp) and unit.work > 1 and not _is_streamed(unit, value)
+        if isinstance(producer, dataflow.LoadOp) and producer.runs == unit.runs:
+            tile_bytes, weight = channel.type.tile_bytes, self.numbers.get(producer)
+            return Read(least, work, size_bytes, weight, tile_bytes, is_held=held)
+        if not isinstance(producer, dataflow.StageOp):
+            return Read(least, work, is_held=held)
+        late = producer.out_period(value) > 1
+        return Read(least, work, written=size_bytes, is_held=held, is_late=late)
 
 
 def _is_streamed(stage: dataflow.StageOp, value: SSAValue) -> bool:
     return any(
         one is value and changes for one, (_, changes) in zip(stage.ins, read_bytes(stage), strict=True)
     )
-
-
-def _written_bytes(channel: ChannelOp) -> int:
-    """Bytes that a stage writes into a channel in a pass: a tile in each firing, also where it adds up."""
-    producer = channel.producers()[0]
-    is_stage = isinstance(producer, dataflow.StageOp)
-    return channel.type.tile_bytes * producer.firings.value.data if is_stage else 0
-
-
-def _rows(machine: Machine) -> int:
-    """Rows of the grid."""
-    a_die = -(-max(machine.pcus, machine.pmus) // machine.dies)
-    return -(-a_die // machine.grid_columns)
 
 
 def _moved_bytes(unit: UnitOp) -> int:

@@ -70,3 +70,33 @@ def test_no_algorithm_beats_what_is_chosen(case: Case, bytes_a_ns: int, batch: i
     chosen = step_time(case).cycles
     for algorithm in ALGORITHMS:
         assert_not_faster(step_time(case, algorithm=algorithm).cycles, chosen)
+
+
+@examples(6)
+@given(cases(), st.booleans())
+def test_a_loop_is_no_slower_than_its_calls(case: Case, resident: bool) -> None:
+    loop, calls = (step_time(case, Choice(loop=loop, resident=resident)).cycles for loop in (True, False))
+    assert_not_faster(calls, loop)
+
+
+@examples(6)
+@given(cases(), st.sampled_from([1, 2, 4]), st.sampled_from([2, 4]), st.booleans())
+def test_more_steps_in_a_call_are_no_slower(case: Case, steps: int, times: int, resident: bool) -> None:
+    few, more = (
+        step_time(case, Choice(steps_per_call=count, resident=resident)).cycles
+        for count in (steps, steps * times)
+    )
+    assert_not_faster(few, more)
+
+
+@examples(6)
+@given(cases(), st.integers(1, 3), st.booleans())
+def test_a_longer_loop_is_no_slower_than_a_shorter_one_and_the_rest(
+    case: Case, rest: int, resident: bool
+) -> None:
+    # Each of the two has a loop, and what is around it, which counts once.
+    choice, layers = Choice(single_call=True, resident=resident), case.extents["layers"]
+    whole, first, other = (
+        step_time(case.with_extents(layers=count), choice).cycles for count in (layers + rest, layers, rest)
+    )
+    assert_not_faster(first + other, whole)

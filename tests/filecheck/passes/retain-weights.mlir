@@ -14,8 +14,8 @@
 // UNITS-LABEL: dataflow.kernel @silu
 // UNITS: %p = dataflow.channel 1 {pmus = 6 : i64}
 // UNITS: %q = dataflow.channel 1 {pmus = 13 : i64}
-// UNITS: %r = dataflow.channel 1 {pmus = 7 : i64}
-// UNITS: %s = dataflow.channel 1 {pmus = 14 : i64}
+// UNITS: %r = dataflow.channel 1 {pmus = 8 : i64}
+// UNITS: %s = dataflow.channel 1 {pmus = 13 : i64}
 // UNITS: dataflow.stage "silu a" {{.*}} attributes {pcus = 6 : i64}
 // UNITS: dataflow.stage "silu b" {{.*}} attributes {pcus = 13 : i64}
 builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 40, pmu_bytes = 4096}>} {
