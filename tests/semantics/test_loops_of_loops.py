@@ -22,6 +22,7 @@ from kl.backends.interpreter import Interpreter
 from kl.dialects.kernel import CallOp, FuncOp, LoopOp, StackOp
 from kl.passes import load_pass
 from kl.passes.looping.call_arguments import Carried, Local, Slices
+from kl.passes.looping.effort import Effort
 from kl.passes.looping.level_arguments import LevelArgument
 from kl.passes.looping.nests import Level, Nest
 from kl.passes.units.traffic import Shortage
@@ -370,5 +371,5 @@ def test_a_round_has_the_fewest_calls(kinds: str):
         *(Local(at, 0) for at in range(len(kinds))),
     ]
     rows = [(before[at], Slices(stack, at, len(kinds))) for at in range(len(kinds))]
-    level = Level(kinds, range(len(kinds)), rows, [[[]] * len(kinds)])
+    level = Level(kinds, range(len(kinds)), rows, (), Effort())
     assert Nest(2, level.items(), 0, len(kinds)).calls == fewest_kinds(kinds)

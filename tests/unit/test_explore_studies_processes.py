@@ -161,10 +161,10 @@ def overtaken(monkeypatch: pytest.MonkeyPatch, late: Study, early: Study, budget
     dispatcher = late._dispatcher
     make_ticket = dispatcher._make_ticket
 
-    def make_late(point: Point | None) -> object:
+    def make_late(point: Point | None, gain: float | None = None) -> object:
         monkeypatch.setattr(dispatcher, "_make_ticket", make_ticket)
         assert early.ask(budget) is not None
-        return make_ticket(point)
+        return make_ticket(point, gain)
 
     monkeypatch.setattr(dispatcher, "_make_ticket", make_late)
     return late.ask(budget)
@@ -199,15 +199,15 @@ def test_who_has_chosen_alone_gives_way_to_a_lower_number_that_is_choosing(
     study = open_study(line_plan(), str(tmp_path / "study.db"))
     made, first = Dispatcher._make_ticket, []
 
-    def late(self: Dispatcher, point: Point | None) -> int:
+    def late(self: Dispatcher, point: Point | None, gain: float | None = None) -> int:
         """Another ticket comes before, and says later that it has chosen the same."""
         if not first:
             assert point is not None
             first.append(point)
-            other, chosen = made(self, None), float(str(point["x"]))
+            other, chosen = made(self, None, None), float(str(point["x"]))
             arguments = other, "x", chosen, distributions(LINE)["x"]
             threading.Timer(0.2, self._storage.set_trial_param, arguments).start()
-        return made(self, point)
+        return made(self, point, gain)
 
     monkeypatch.setattr(Dispatcher, "_make_ticket", late)
     asked = study.ask()

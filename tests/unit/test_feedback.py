@@ -90,7 +90,7 @@ def test_the_last_loop_that_is_asked_for_stays_an_error(tmp_path: Path, capsys: 
 
 
 def test_the_first_objection_is_the_error_where_nothing_helps(two_loops: str, capsys: Capture) -> None:
-    assert main(["time", two_loops, *LINKS[:-1], "rdn_bytes_per_cycle=6"]) == 1
+    assert main(["time", two_loops, *LINKS[:-1], "rdn_bytes_per_cycle=1"]) == 1
     shown = capsys.readouterr()
     assert "5:7: error: @narrow.loop puts 11.3 bytes a cycle" in shown.err
     assert "note: in the pass route-channels" in shown.err
@@ -119,7 +119,7 @@ def test_fewer_weights_stay_where_links_are_short(capsys: Capture) -> None:
 def test_the_error_is_that_of_kernels_without_resident_weights_where_these_do_not_fit_either(
     two_loops: str, capsys: Capture
 ) -> None:
-    links, errors = [*LINKS[:-1], "rdn_bytes_per_cycle=6"], set[str]()
+    links, errors = [*LINKS[:-1], "rdn_bytes_per_cycle=1"], set[str]()
     for more in ([], ["--resident"]):
         assert main(["time", two_loops, *links, *more]) == 1
         errors.add(capsys.readouterr().err)

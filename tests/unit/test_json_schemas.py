@@ -241,6 +241,7 @@ MAY_DUMP = {
     "explore/about.py": "a copy",
     "explore/scenarios/document.py": "a copy",
     "explore/store.py": "the space of a study, whose numbers are finite",
+    "explore/studies/database.py": "texts as Optuna keeps them",
     "explore/studies/plan.py": "copies and a message",
     "frontends/grammar.py": "the tables of the parser",
     "tools/results/key.py": "a hash",

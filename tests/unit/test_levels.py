@@ -71,11 +71,14 @@ def test_options_win_over_the_level() -> None:
 def test_the_highest_level_is_the_fastest_variant() -> None:
     variants = document("compare", TINY)
     best = max(variants, key=lambda one: one["tokens_per_second"])
-    assert [one["variant"] for one in variants if one["fastest"]] == [best["variant"]] == ["stepped"]
+    assert [one["variant"] for one in variants if one["fastest"]] == [best["variant"]] == ["stepped+resident"]
     shown = kl("time", TINY, "-O3", "--json")
     assert shown.code == 0
     assert json.loads(shown.out)["cycles"] == best["cycles"]
-    remark = r"remark: -O3 is stepped, [\d.]+ µs a step; unfused 539.3 µs, fused 86.35 µs, looped 55.41 µs, "
+    remark = (
+        r"remark: -O3 is stepped\+resident, [\d.]+ µs a step; "
+        r"unfused 539.3 µs, fused 86.35 µs, looped 55.41 µs, "
+    )
     assert re.search(remark, shown.err)
 
 
@@ -83,7 +86,7 @@ def test_a_run_makes_several_steps_only_where_that_is_asked_for() -> None:
     shown = kl("run", TINY, "-O3", "--steps", "4", "--check", "--json")
     assert shown.code == 0
     assert len(json.loads(shown.out)["steps"]) == 4
-    assert "remark: -O3 is single, " in shown.err
+    assert "remark: -O3 is single+resident, " in shown.err
     assert "stepped" not in shown.err
     stepped = document("run", TINY, "-O3", "--steps", "4", "--steps-per-call", "2", "--check")
     assert stepped["check"]["equal"]
@@ -199,7 +202,7 @@ def test_levels_stand_in_the_table() -> None:
     assert shown.code == 0
     table = [line.split() for line in shown.out.splitlines()]
     rows = {row[0]: row[1:3] for row in reversed(table) if row and row[0] in VARIANTS}
-    assert [rows[name][0] for name in ("unfused", "fused", "looped", "stepped")] == [
+    assert [rows[name][0] for name in ("unfused", "fused", "looped", "stepped+resident")] == [
         "-O0",
         "-O1",
         "-O2",
