@@ -7,7 +7,7 @@ interrupted or meets a full disk leaves the old file as it was, the input too.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
@@ -25,6 +25,13 @@ def check_is_file(option: str, path: str | None) -> None:
     """Raises: InputError for stdout where an option writes beside what is printed there."""
     if path == STDOUT:
         raise InputError(f"{option} - would write between the tables on stdout{HELP_MARK}give {option} FILE")
+
+
+def check_kept(option: str, path: str | None, kept: Mapping[str, str | None]) -> None:
+    """Raises: InputError where what an option writes would take the place of a file that is to stay."""
+    for what, other in kept.items():
+        if path is not None and other is not None and os.path.realpath(path) == os.path.realpath(other):
+            raise InputError(f"{option} {path} would overwrite {what}{HELP_MARK}give another file")
 
 
 def write_file(path: str | Path, text: str) -> None:

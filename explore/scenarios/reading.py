@@ -63,6 +63,7 @@ def make_scenario(document: Document) -> Scenario:
         remarks=_remarks(document, unneeded),
     )
     _check_columns(document, scenario)
+    _check_apart(document, scenario)
     if mode == "client-server":
         _check_wire(document, scenario)
     return scenario
@@ -217,21 +218,26 @@ def _files(document: Document) -> Files:
             raise document.error(place, f"{str(path)!r} is not in the folder of the run", way_out)
         return folder / path
 
-    files = Files(
+    return Files(
         samples=inside("output_data_file", named("output_data_file", "output_samples.csv")),
         front=inside("output_pareto_file", named("output_pareto_file", "output_pareto.csv")),
         log=inside("log_file", Path(value.get("log_file", "hypermapper_logfile.log"))),
         resume=_resume(document, folder, named("resume_optimization_data", "output_samples.csv")),
     )
-    written = {"output_data_file": files.samples, "output_pareto_file": files.front, "log_file": files.log}
-    _check_apart(document, written)
-    return files
 
 
-def _check_apart(document: Document, written: Mapping[str, Path]) -> None:
-    """Raises: ScenarioError where one file would be written over another one, or over the scenario."""
-    taken = {Path(document.name).absolute(): "the scenario"}
-    for key, path in written.items():
+def _check_apart(document: Document, scenario: Scenario) -> None:
+    """Raises: ScenarioError where one file would be written over another one, or over what is read.
+
+    A table that a run goes on with may be that of its evaluations.
+    """
+    read, files = {Path(document.name): "the scenario"}, scenario.files
+    if scenario.table is not None:
+        read[scenario.table] = "'exhaustive_search_file'"
+    if files.resume is not None and files.resume.absolute() != files.samples.absolute():
+        read[files.resume] = "'resume_optimization_data'"
+    taken = {path.absolute(): what for path, what in read.items()}
+    for key, path in files.written.items():
         other = taken.setdefault(path.absolute(), repr(key))
         if other != repr(key):
             told = f"{key!r} is {str(path)!r}, as is {other}"

@@ -32,6 +32,11 @@ class Files:
     log: Path
     resume: Path | None
 
+    @property
+    def written(self) -> dict[str, Path]:
+        """What a run writes, by the key that names it."""
+        return {"output_data_file": self.samples, "output_pareto_file": self.front, "log_file": self.log}
+
 
 @dataclass(frozen=True)
 class Scenario:

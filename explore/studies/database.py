@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from weakref import finalize
 
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import UpdateFinishedTrialError
@@ -27,7 +28,11 @@ SYSTEM: Table = models.TrialSystemAttributeModel.__table__
 
 
 class Database(RDBStorage):
-    """A database as Optuna lays it out."""
+    """A database as Optuna lays it out. It is closed with the process: a file of SQLite is whole then."""
+
+    def __init__(self, url: str, **options: Any):
+        super().__init__(url, **options)
+        finalize(self, self.engine.dispose)  # at the end of the process, too
 
     def end(self, identity: int, ending: FrozenTrial) -> None:
         """Write how a running trial has ended, all at once.

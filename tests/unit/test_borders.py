@@ -188,21 +188,52 @@ def test_a_scenario_names_no_file_beyond_its_folder(more: dict[str, Any], tmp_pa
     assert [*tmp_path.iterdir()] == []
 
 
+EXHAUSTIVE = {"hypermapper_mode": {"mode": "exhaustive", "exhaustive_search_file": "t.csv"}}
+RESUMED = {"resume_optimization": True, "resume_optimization_data": "t.csv"}
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         ({"output_pareto_file": "x.csv", "output_data_file": "x.csv"}, "'x.csv', as is 'output_data_file'"),
         ({"log_file": "l.csv", "output_data_file": "l.csv"}, "'l.csv', as is 'output_data_file'"),
         ({"log_file": "s.json"}, "'s.json', as is the scenario"),
+        ({"output_pareto_file": "t.csv", **EXHAUSTIVE}, "'t.csv', as is 'exhaustive_search_file'"),
+        ({"output_data_file": "t.csv", **EXHAUSTIVE}, "'t.csv', as is 'exhaustive_search_file'"),
+        ({"log_file": "t.csv", **RESUMED}, "'t.csv', as is 'resume_optimization_data'"),
     ],
 )
 def test_files_of_a_scenario_are_not_written_over_one_another(
     more: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("")
     Path("s.json").write_text(json.dumps(document(Path(), **more)))
     with pytest.raises(ScenarioError, match=message):
         load_scenario("s.json")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("time MODEL --trace MODEL", "--trace {} would overwrite the model"),
+        ("run MODEL --logits MODEL", "--logits {} would overwrite the model"),
+        ("tune MODEL --budget 1 -o MODEL", "-o {} would overwrite the model"),
+        ("tune MODEL --budget 1 --storage MODEL", "--storage {} would overwrite the model"),
+        ("explore s.json --function x.csv:f", "output_data_file x.csv would overwrite the function"),
+        ("explore s.json --function m:f --storage x.csv", "output_data_file x.csv would overwrite the study"),
+    ],
+)
+def test_nothing_is_written_over_what_is_read(
+    command: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+):
+    monkeypatch.chdir(tmp_path)
+    model, text = tmp_path / "m.kl", Path(MINI).read_text()
+    model.write_text(text)
+    Path("s.json").write_text(json.dumps(document(Path(), output_data_file="x.csv")))
+    Path("x.csv").write_text("kept")
+    assert message.format(model) in refused(*command.replace("MODEL", str(model)).split(), capsys=capsys)
+    assert (model.read_text(), Path("x.csv").read_text()) == (text, "kept")
 
 
 def test_a_scenario_may_name_a_folder_in_its_own(tmp_path: Path):

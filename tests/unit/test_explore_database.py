@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -105,3 +107,12 @@ def test_an_ending_is_written_as_a_whole_or_not_at_all(tmp_path: Path):
     with pytest.raises(TypeError):
         end_trial(storage, identity, unwritable)
     assert storage.get_trial(identity).state == TrialState.RUNNING
+
+
+def test_a_file_is_whole_when_its_process_has_ended(tmp_path: Path):
+    """So it can be moved or copied by itself."""
+    folder = Path(__file__).parents[2] / "examples/explore"
+    command = [sys.executable, "-m", "kl.tools.kl", "explore", str(folder / "branin.json")]
+    function = ["--function", f"{folder / 'functions.py'}:branin", "--budget", "3"]
+    subprocess.run([*command, *function, "--storage", "x.db"], cwd=tmp_path, check=True, capture_output=True)
+    assert [one.name for one in tmp_path.glob("x.db*")] == ["x.db"]

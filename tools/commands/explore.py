@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..command_line import group, option, written
 from ..options import JSON_VERSION
+from ..output import check_kept
 from ..point_tables import print_points
 from ..scenario_views import Views, show_view
 from ..study_options import StudyOptions, naming_storage, stopped_text, study_group
@@ -80,6 +81,7 @@ def _run_to_end(scenario: Scenario, command: Command, named: str) -> int:
         scenario = replace(scenario, settings=replace(scenario.settings, method=command.study.method))
     command.study.check_method(scenario.settings.method)
     scenario = within(scenario, command.study.budget if command.study.storage is None else None)
+    _check_files(scenario, command)
     is_client = scenario.mode == "client-server"
     if is_client and command.study.json:
         raise InputError(
@@ -134,6 +136,14 @@ def _run(scenario: Scenario, command: Command, is_client: bool) -> Result:
     with progress as on_trial, redirect_stdout(sys.stderr), naming_storage(study.storage):
         function = _function(command.function)
         return run_to_end(scenario, function, options, sys.stdin, output, on_trial)
+
+
+def _check_files(scenario: Scenario, command: Command) -> None:
+    """Raises: InputError where a run would write over its study, or over the file of its function."""
+    source = None if command.function is None else command.function.rpartition(":")[0]
+    for key, path in scenario.files.written.items():
+        kept = {"the study": command.study.storage, "the function": source}
+        check_kept(key, str(path), kept)
 
 
 def _function(name: str | None) -> NamedFunction | None:

@@ -12,7 +12,7 @@ from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..command_line import Positive, option
 from ..options import JSON_VERSION, CompilerOptions, TimingOptions
-from ..output import check_is_file, replacing
+from ..output import check_is_file, check_kept, replacing
 from ..routing import time_options as step_options
 from ..terminal import print_json, print_tables
 from ..trust import edited_text
@@ -95,9 +95,10 @@ def time_options(command: Command, target: AnyTarget) -> TimeOptions:
 def _trace_iterations(command: Command) -> int:
     """How many iterations a trace begins with; 0 where none is wanted.
 
-    Raises: InputError if there is a number without a trace, and for a trace on stdout.
+    Raises: InputError if there is a number without a trace, and for a trace on stdout or over the model.
     """
     check_is_file("--trace", command.trace)
+    check_kept("--trace", command.trace, {"the model": command.compiler.model.input})
     if command.trace is not None:
         return command.trace_iterations or TRACE_ITERATIONS
     if command.trace_iterations is not None:

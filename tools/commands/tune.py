@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...backends.tables import bytes_text, share_text, time_text
 from ..command_line import Positive, option
 from ..options import JSON_VERSION, ModelOptions, TuningOptions
-from ..output import check_is_file, write_file
+from ..output import check_is_file, check_kept, write_file
 from ..point_tables import print_points
 from ..study_options import StudyOptions, naming_storage, stopped_text, study_group
 from ..terminal import print_json
@@ -54,6 +54,8 @@ def run(command: Command) -> int:
     path = command.model.input
     storage = command.study.storage or f"{Path(path).stem}.tune.db"
     shown = shown_place(storage)
+    check_kept("--storage", storage, {"the model": path})
+    check_kept("-o", command.output, {"the model": path, "the study": storage})
     with resumable(shown):
         session = make_session(command.model, command.tuning, command.study)
         search = _search(session, storage, command)
