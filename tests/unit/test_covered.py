@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from math import prod
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -18,6 +19,7 @@ from kl.backends.sn40l.units.covering import covered_by
 from kl.backends.tensors import TensorSpec
 from kl.dialects.loop_tree import Loop
 from kl.dialects.tiles import last_tile
+from kl.tools.kl import main
 
 Walk = tuple[AddressPattern, TensorSpec, tuple[Loop, ...]]
 
@@ -157,3 +159,9 @@ def test_both_numbers_are_named() -> None:
         with pytest.raises(ProgramError) as caught:
             covered_by(replace(pattern, **change), tensor, "x", ())
         assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("more", [["--param", "kv_heads=1"], ["--sockets", "2"]])
+def test_a_cache_of_one_position_has_slices_as_long_as_it(more: list[str]):
+    tiny = str(Path(__file__).parents[2] / "examples/llama3_tiny.kl")
+    assert main(["run", tiny, "--check", "--param", "context=1", *more]) == 0

@@ -119,7 +119,7 @@ def covered_by(pattern: AddressPattern, tensor: TensorSpec, name: str, loops: Se
     _check_type(pattern, tensor, name)
     axes = _Axes.of(tensor, name)
     _take_tiles(axes, pattern, pattern.tile.shape, pattern.tiles, pattern.last)
-    positions = _take_position(axes, pattern)
+    positions = _take_position(axes, pattern, loops)
     return replace(_slices(axes, pattern, loops), positions=positions)
 
 
@@ -163,14 +163,20 @@ def _take_tiles(
     require(given == wanted, f"its last tile has {given} in memory, {axes.name}, leaves {wanted} for it")
 
 
-def _take_position(axes: _Axes, pattern: AddressPattern) -> int | None:
-    """Cover the axis of positions; how many it has. None of a stream without a position."""
+def _take_position(axes: _Axes, pattern: AddressPattern, loops: Sequence[Loop]) -> int | None:
+    """Cover the axis of positions; how many it has. None of a stream without a position.
+
+    Where there is one position, slices may be as long; a loop that moves by so much moves through slices.
+    """
     if pattern.position_parameter is None:
         return None
     stride = pattern.position_stride
     shape, rest = axes.tensor.shape, axes.left()
     of_one = [axis for axis, extent in enumerate(shape) if extent == 1]
-    axis = next((a for a in (*rest, *of_one) if axes.strides[a] == stride and axes.taken[a] == 1), None)
+    moves = zip(loops, pattern.loop_strides(len(loops)), strict=True)
+    is_walked = any(by == stride for loop, by in moves if loop.count > 1)
+    order = (*of_one, *rest) if is_walked else (*rest, *of_one)
+    axis = next((a for a in order if axes.strides[a] == stride and axes.taken[a] == 1), None)
     if axis is None:
         wanted = " or ".join(str(axes.strides[a]) for a in rest) or "none"
         raise ProgramError(f"a position is {stride} bytes long; along what is left of {axes.name}, {wanted}")
