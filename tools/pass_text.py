@@ -21,7 +21,7 @@ from xdsl.utils.lexer import Input
 from xdsl.utils.mlir_lexer import StringLiteral
 
 from .blame import PluginError
-from .values import HELP_MARK, InputError
+from .values import HELP_MARK, MOST_DIGITS, InputError
 
 C = TypeVar("C", bound=ArgSpecConvertible)
 SPACE = re.compile(r"\s*")
@@ -91,6 +91,8 @@ class _Reader:
         if (quoted := self._read(TEXT)) is not None:
             return StringLiteral(*quoted.span(), Input(self.text, "pipeline")).string_contents
         if (number := self._read(NUMBER)) is not None:
+            if len(number[0]) > MOST_DIGITS:
+                self._fail(f"ends a number of {len(number[0])} digits; the most is {MOST_DIGITS}")
             return int(number[0]) if re.fullmatch(r"[-+]?\d+", number[0]) else WrittenNumber(number[0])
         word = self._must(NAME, "expected a value; put other texts into quotes")[0]
         return word == "true" if word in ("true", "false") else word

@@ -14,7 +14,7 @@ from ..frontends.importing.models import OUTER
 from .executed import Row
 from .prompt_options import PromptOptions
 from .tokenizer import FILE, IDS, Continued, Tokenizer
-from .values import HELP_MARK, InputError, cut, shown_path
+from .values import HELP_MARK, MOST_DIGITS, InputError, cut, shown_path
 
 if TYPE_CHECKING:
     from ..backends.tensors import Array
@@ -96,7 +96,7 @@ def _ids(text: str) -> tuple[int, ...]:
     """Raises: InputError for anything but ids."""
     words = [word.strip() for word in text.split(",")]
     for word in words:
-        if not word.isascii() or not word.isdigit() or int(word) > MOST_ID:
+        if not word.isascii() or not word.isdigit() or len(word) > MOST_DIGITS or int(word) > MOST_ID:
             raise InputError(
                 f"--tokens {cut(text)}: '{cut(word)}' is no token{HELP_MARK}ids are numbers from 0 on: 1,2,3"
             )

@@ -17,7 +17,7 @@ from .diagnostics import Diagnostic, report
 from .examples import examples
 from .options import PublishedOptions
 from .universe import recipes
-from .values import HELP_MARK, InputError, Number, shown_path
+from .values import HELP_MARK, InputError, Number, cut, shown_path
 
 if TYPE_CHECKING:  # the tools read command lines without numpy and without recipes
     from ..backends.safetensors import StoredTensor
@@ -111,11 +111,26 @@ def read_config(path: Path) -> Mapping[str, Any]:
     where = shown_path(str(path))
     try:
         values = json.loads(path.read_bytes(), object_pairs_hook=partial(_once, where))
+        _check_texts(values, where)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is no JSON: {error}") from None
     if not isinstance(values, dict):
         raise InputError(f"{where} is a {type(values).__name__}, not an object of keys and values")
     return values
+
+
+def _check_texts(value: Any, where: str) -> None:
+    """Raises: InputError for a text that no file can hold, as JSON may escape half of a surrogate pair."""
+    match value:
+        case str() if any("\ud800" <= one <= "\udfff" for one in value):
+            raise InputError(f"{where}: the text {cut(value)!a} has half of a surrogate pair")
+        case dict():
+            _check_texts([*value, *value.values()], where)
+        case list():
+            for one in value:
+                _check_texts(one, where)
+        case _:
+            pass
 
 
 def with_quantization(path: Path, config: Mapping[str, Any]) -> Mapping[str, Any]:

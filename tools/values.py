@@ -14,6 +14,8 @@ from ..dialects.vocabulary import HELP_MARK as HELP_MARK
 Number = int | float
 MOST_CHARACTERS = 4_000
 """Of a message, which may repeat what was read."""
+MOST_DIGITS = 1_000
+"""Of a whole number on a command line; of more than 4,300 Python makes none."""
 MOST_COUNT = 1_000_000
 """Of what an option counts: steps, rows, evaluations, processes. Assumed: more takes weeks."""
 STDIN = "-"

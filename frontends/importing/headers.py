@@ -68,7 +68,8 @@ def _shape(tensors: Mapping[str, Tensor], name: str, recipe: Recipe) -> tuple[in
 
 def _layers(layer: str, tensors: Mapping[str, Tensor]) -> int:
     before, _, behind = layer.partition("{layer}")
-    found = (re.match(rf"{re.escape(before)}(\d+){re.escape(behind)}", name) for name in tensors)
+    number = rf"{re.escape(before)}(\d{{1,9}}){re.escape(behind)}"  # what has more digits is no layer's
+    found = (re.match(number, name) for name in tensors)
     return max((int(match[1]) for match in found if match), default=-1) + 1
 
 

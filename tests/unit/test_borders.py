@@ -11,6 +11,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from scenario_documents import document, scenario
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
@@ -245,6 +246,36 @@ def test_a_config_is_named(tmp_path: Path, capsys: Capture):
     path.write_text(json.dumps({"model_type": "llama", "hidden_size": "x" * 90}))
     assert main(["import", str(path)]) == 1
     assert f"kl: error: {path}: hidden_size is" in capsys.readouterr().err
+
+
+def test_a_config_with_half_of_a_character_is_named(tmp_path: Path, capsys: Capture):
+    config = json.loads((ROOT / "tests/imports/llama.json").read_text())
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config | {"architectures": ["\ud800"]}))
+    assert f"{path}: the text '\\ud800' has half of a surrogate pair" in refused(
+        "import", str(path), capsys=capsys
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"compile MINI --to nn --pipeline loop-kernels{{max-period={DIGITS}}}",
+        f"run MINI --tokens {DIGITS}",
+        f"tune MINI --fix tile-stages.tile-bytes={DIGITS} --budget 1",
+    ],
+)
+def test_a_number_of_too_many_digits_is_an_error_of_its_option(line: str, capsys: Capture):
+    assert "internal" not in refused(*line.replace("MINI", MINI).split(), capsys=capsys)
+
+
+def test_a_layer_of_too_many_digits_is_none(tmp_path: Path, capsys: Capture):
+    path, row = str(tmp_path / "model.safetensors"), np.zeros((4, 4), np.float32)
+    layers = (f"model.layers.{layer}.mlp.up_proj.weight" for layer in ("0", DIGITS))
+    save_file(dict.fromkeys(["model.embed_tokens.weight", *layers], row), path)
+    assert "internal" not in refused(
+        "import", path, "--architecture", "llama", "--param", "heads=2", capsys=capsys
+    )
 
 
 @pytest.mark.parametrize("name", ["layers=1e1", "layers=10.0", "layers=10", "layers=0x0A"])

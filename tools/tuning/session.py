@@ -27,7 +27,7 @@ from ..parameters import parameters_of
 from ..routing import routing
 from ..study_options import StudyOptions
 from ..universe import available_passes, find_target
-from ..values import HELP_MARK, STDIN, InputError, assignments
+from ..values import HELP_MARK, MOST_DIGITS, STDIN, InputError, assignments
 from ..variants import VARIANTS
 from .evaluation import SLACK_UNITS, MappingEvaluation, Source, tuned_module, workbench
 from .parameters import Cost, machine_parameter, parse_cost
@@ -183,7 +183,7 @@ def _knob_value(text: str) -> tuple[str, KnobValue]:
     known = {"true": True, "yes": True, "false": False, "no": False}
     if value.lower() in known:
         return name, known[value.lower()]
-    return name, int(value) if value.isdecimal() else value
+    return name, int(value) if value.isdecimal() and len(value) <= MOST_DIGITS else value
 
 
 def _objectives(tuning: TuningOptions, source: Source, costs: Sequence[Cost]) -> tuple[str, ...]:
