@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interrupts import heed_interrupts
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import DiagnosticException
@@ -325,7 +326,9 @@ def test_ctrl_c_is_heard_while_c_runs(tmp_path: Path):
     (tmp_path / "long.kl").write_text(model)
     steps = ["--param", "layers=200", "--steps", "59999", "--steps-per-call", "59999", "--set", "threads=1"]
     command = [sys.executable, "-m", "kl.tools.kl", "run", "long.kl", "--target", "cpu", *steps]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heed_interrupts
+    ) as process:
         end = time.monotonic() + 120
         while process.poll() is None and not _is_in_c(process.pid) and time.monotonic() < end:
             time.sleep(0.05)
