@@ -266,7 +266,7 @@ def database_text(random: Random, data: bytes, _: Sequence[bytes]) -> bytes:
     """A database with some of its texts changed in place, so that it stays one."""
     found = bytearray(data)
     places = [at for at in range(len(data)) if data[at] in b'{}[]":0123456789.']
-    for _ in range(random.choice((1, 3, 20))):
+    for _ in range(random.choice((1, 3, 20)) if places else 0):
         found[random.choice(places)] = random.choice(b'{}[]":0129.-eNx')
     return bytes(found)
 
