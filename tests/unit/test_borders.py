@@ -12,7 +12,6 @@ import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from scenario_documents import document, scenario
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
@@ -29,7 +28,6 @@ from kl.explore.places import shown_place
 from kl.explore.scenarios.errors import ScenarioError
 from kl.explore.scenarios.reading import load_scenario
 from kl.explore.store import load_space
-from kl.explore.studies.storages import open_storage
 from kl.explore.studies.study import load_study
 from kl.tools.blame import PluginError
 from kl.tools.kl import main
@@ -170,75 +168,6 @@ def test_a_scenario_that_python_cannot_read_is_named(text: str, tmp_path: Path):
     path.write_text(text)
     with pytest.raises(ScenarioError, match=r"s\.json"):
         load_scenario(path)
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"application_name": "../x"},
-        {"application_name": "/tmp/x"},
-        {"log_file": "a/../../x"},
-        {"log_file": ""},
-        {"output_data_file": "/tmp/x.csv"},
-        {"output_pareto_file": "../x.csv"},
-    ],
-)
-def test_a_scenario_names_no_file_beyond_its_folder(more: dict[str, Any], tmp_path: Path):
-    with pytest.raises(ScenarioError, match="is not in the folder of the run"):
-        load_scenario(document(tmp_path, **more))
-    assert [*tmp_path.iterdir()] == []
-
-
-EXHAUSTIVE = {"hypermapper_mode": {"mode": "exhaustive", "exhaustive_search_file": "t.csv"}}
-RESUMED = {"resume_optimization": True, "resume_optimization_data": "t.csv"}
-
-
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        ({"output_pareto_file": "x.csv", "output_data_file": "x.csv"}, "'x.csv', as is 'output_data_file'"),
-        ({"log_file": "l.csv", "output_data_file": "l.csv"}, "'l.csv', as is 'output_data_file'"),
-        ({"log_file": "s.json"}, "'s.json', as is the scenario"),
-        ({"output_pareto_file": "t.csv", **EXHAUSTIVE}, "'t.csv', as is 'exhaustive_search_file'"),
-        ({"output_data_file": "t.csv", **EXHAUSTIVE}, "'t.csv', as is 'exhaustive_search_file'"),
-        ({"log_file": "t.csv", **RESUMED}, "'t.csv', as is 'resume_optimization_data'"),
-    ],
-)
-def test_files_of_a_scenario_are_not_written_over_one_another(
-    more: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.chdir(tmp_path)
-    Path("t.csv").write_text("")
-    Path("s.json").write_text(json.dumps(document(Path(), **more)))
-    with pytest.raises(ScenarioError, match=message):
-        load_scenario("s.json")
-
-
-@pytest.mark.parametrize(
-    ("command", "message"),
-    [
-        ("time MODEL --trace MODEL", "--trace {} would overwrite the model"),
-        ("run MODEL --logits MODEL", "--logits {} would overwrite the model"),
-        ("tune MODEL --budget 1 -o MODEL", "-o {} would overwrite the model"),
-        ("tune MODEL --budget 1 --storage MODEL", "--storage {} would overwrite the model"),
-        ("explore s.json --function x.csv:f", "output_data_file x.csv would overwrite the function"),
-        ("explore s.json --function m:f --storage x.csv", "output_data_file x.csv would overwrite the study"),
-    ],
-)
-def test_nothing_is_written_over_what_is_read(
-    command: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-):
-    monkeypatch.chdir(tmp_path)
-    model, text = tmp_path / "m.kl", Path(MINI).read_text()
-    model.write_text(text)
-    Path("s.json").write_text(json.dumps(document(Path(), output_data_file="x.csv")))
-    Path("x.csv").write_text("kept")
-    assert message.format(model) in refused(*command.replace("MODEL", str(model)).split(), capsys=capsys)
-    assert (model.read_text(), Path("x.csv").read_text()) == (text, "kept")
-
-
-def test_a_scenario_may_name_a_folder_in_its_own(tmp_path: Path):
-    assert scenario(run_directory=str(tmp_path), log_file="logs/x.log").files.log == tmp_path / "logs/x.log"
 
 
 def test_a_config_is_named(tmp_path: Path, capsys: Capture):
@@ -422,17 +351,6 @@ def test_a_method_that_is_a_list_is_named(tmp_path: Path, capsys: Capture):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config | {"quantization_config": {"quant_method": ["fp8"]}}))
     assert "quantization_config.quant_method is" in refused("time", str(path), capsys=capsys)
-
-
-def test_nothing_is_written_behind_the_torn_line_of_a_journal(tmp_path: Path):
-    """What stands there could not be read; whole lines before it still can."""
-    path, data = tmp_path / "study.journal", JOURNAL.read_bytes()
-    torn = data + data[:20]
-    path.write_bytes(torn)
-    with pytest.raises(StudyError, match=f"the last line of {path} is torn"):
-        open_storage(str(path))
-    assert path.read_bytes() == torn
-    assert main(["report", str(path), "-o", str(tmp_path / "r.html")]) == 0
 
 
 def test_an_outcome_of_other_objectives_is_damage(tmp_path: Path, capsys: Capture):
