@@ -15,7 +15,6 @@ from math import prod
 from xdsl.dialects.builtin import (
     FunctionType,
     MemRefType,
-    ModuleOp,
     StringAttr,
     SymbolNameConstraint,
     TensorType,
@@ -45,7 +44,7 @@ from xdsl.traits import (
 from .accesses import Place
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp
-from .symbols import find_symbol, symbol_name
+from .symbols import find_symbol
 from .tensors import SlicedCallOp, ending_types, expect, listed, shape_of, slice_type, verify_call_signature
 
 
@@ -248,6 +247,12 @@ class StackOp(IRDLOperation):
         expect(len(self.parts) == length, f"{len(self.parts)} parts in a stack of {length}")
 
 
+def is_same_kernel(one: FuncOp, other: FuncOp) -> bool:
+    """Whether two kernels are equal but for their names and locations."""
+    same_signature = one.function_type == other.function_type and one.attributes == other.attributes
+    return same_signature and one.body.is_structurally_equivalent(other.body)
+
+
 Root = SSAValue | str
 """A value that calls are given; a weight or state is known by its name, however often it is fetched."""
 
@@ -275,24 +280,3 @@ def place_of(value: SSAValue, parts: Mapping[Root, Place]) -> Place:
 
 
 KERNEL = Dialect("kernel", [FuncOp, ScheduleOp, ReturnOp, CallOp, StackOp, LoopOp, StepsOp, GroupOp, YieldOp])
-
-
-class UniqueNames:
-    """Hands out names that no symbol of a module has."""
-
-    def __init__(self, module: ModuleOp, without: Iterable[Operation] = ()):
-        """The symbols `without` give their names free."""
-        kept = set(module.ops) - set(without)
-        self._taken = {name for op in kept if (name := symbol_name(op)) is not None}
-        self._last: dict[str, int] = {}
-        """The last number behind each name that was wanted; names are never given back."""
-
-    def take(self, wanted: str) -> str:
-        """The name itself, or with the first free number behind it."""
-        name, number = wanted, self._last.get(wanted, 0)
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        self._last[wanted] = number
-        return name

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from weakref import WeakValueDictionary
 
-from xdsl.dialects.builtin import StringAttr, SymbolRefAttr
+from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
 from xdsl.ir import Operation
 from xdsl.traits import SymbolOpInterface, SymbolTable
 
@@ -38,3 +39,24 @@ def symbol_name(op: Operation) -> str | None:
     interface = op.get_trait(SymbolOpInterface)
     name = None if interface is None else interface.get_sym_attr_name(op)
     return None if name is None else name.data
+
+
+class UniqueNames:
+    """Hands out names that no symbol of a module has."""
+
+    def __init__(self, module: ModuleOp, without: Iterable[Operation] = ()):
+        """The symbols `without` give their names free."""
+        kept = set(module.ops) - set(without)
+        self._taken = {name for op in kept if (name := symbol_name(op)) is not None}
+        self._last: dict[str, int] = {}
+        """The last number behind each name that was wanted; names are never given back."""
+
+    def take(self, wanted: str) -> str:
+        """The name itself, or with the first free number behind it."""
+        name, number = wanted, self._last.get(wanted, 0)
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        self._last[wanted] = number
+        return name

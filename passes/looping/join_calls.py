@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 from ...dialects import kernel
 from ...dialects.kernel import CallOp, FuncOp, ReturnOp, Root, root_of
 from ...dialects.rdu_machine import machine_of
+from ...dialects.symbols import UniqueNames
 from ...dialects.tensors import end_of
 from ..diagnostics import add_remark
 from ..units.traffic import shortage
@@ -80,7 +81,7 @@ class JoinCallsPass(ModulePass):
         schedule = joined.schedule
         objection = next(chain(_host_reads_between(joined), joined.objections()), None)
         if objection is None:
-            name = kernel.UniqueNames(module).take(f"{schedule.sym_name.data}.call")
+            name = UniqueNames(module).take(f"{schedule.sym_name.data}.call")
             func, returned = _build(name, joined)
             trouble = None if self.unbounded else shortage(func, machine_of(module))
             if trouble is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from ...dialects import kernel
 from ...dialects.kernel import Root, root_of
 from ...dialects.rdu_machine import machine_of
+from ...dialects.symbols import UniqueNames
 from ..diagnostics import add_remark, fail, remarks_on
 from ..knobs import Knob
 from .call_arguments import Gathered
@@ -29,7 +30,7 @@ from .call_runs import LoopPlan, plan_loops
 from .calls import Calls
 from .effort import Effort
 from .legal_runs import LoopRules, gathered_parts
-from .looped_kernel import LoopedKernel, LoopFitter
+from .looped_kernel import LoopedKernel, LoopFitter, share_kernels
 from .run_scan import Run
 
 
@@ -42,7 +43,8 @@ class LoopKernelsPass(ModulePass):
     the next iteration can run under this one. What repeats within a round of a pattern is a loop inside the
     loop, so that the body holds each kind of layer once; where that does not fit, it holds all calls of the
     round. A run may end within a round: that is a loop behind the loop. Runs are chosen so that the fewest
-    calls are left. Where something forbids a loop or cuts a run, a remark on the call says what.
+    calls are left; those that do the same with the same weights and states call one looped kernel. Where
+    something forbids a loop or cuts a run, a remark on the call says what.
 
     Before:
 
@@ -99,7 +101,7 @@ class LoopKernelsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self._check_numbers(op)
         kernels = {f.sym_name.data: f for f in op.ops if isinstance(f, kernel.FuncOp)}
-        pattern = LoopRuns(self, kernels, self._excluded(op, kernels), kernel.UniqueNames(op))
+        pattern = LoopRuns(self, kernels, self._excluded(op, kernels), UniqueNames(op))
         PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
         _erase_uncalled(op, {kernels[name] for name in pattern.looped})
 
@@ -148,7 +150,7 @@ class LoopRuns(RewritePattern):
     options: LoopKernelsPass
     kernels: dict[str, kernel.FuncOp]
     excluded: dict[str, str]
-    names: kernel.UniqueNames
+    names: UniqueNames
     looped: set[str] = field(default_factory=set[str])
     """The kernels that loops have taken the place of."""
     stacked: set[Root] = field(default_factory=set[Root])
@@ -163,9 +165,8 @@ class LoopRuns(RewritePattern):
         plan = self._plan(op, fitter)
         for refusal in plan.refusals:
             add_remark(refusal.call, refusal.message)
-        built = [fitter.build(run) for run in plan.runs]
-        for looped in built:
-            looped.func.sym_name = StringAttr(self.names.take(looped.func.sym_name.data))
+        built = share_kernels([fitter.build(run) for run in plan.runs])
+        self._add_kernels(plan.runs, built, rewriter)
         # From the last to the first: a run's operands may be the results of an earlier one.
         for run, looped in zip(reversed(plan.runs), reversed(built), strict=True):
             self._replace(run, looped, rewriter)
@@ -183,10 +184,22 @@ class LoopRuns(RewritePattern):
         }
         return plan
 
+    def _add_kernels(
+        self, runs: Sequence[Run], built: Sequence[LoopedKernel], rewriter: PatternRewriter
+    ) -> None:
+        """Put each looped kernel behind the kernels of the first run that it is for."""
+        first: dict[kernel.FuncOp, Run] = {}
+        for run, looped in zip(runs, built, strict=True):
+            first.setdefault(looped.func, run)
+        for func in first:
+            func.sym_name = StringAttr(self.names.take(func.sym_name.data))
+        for func, run in reversed(first.items()):
+            name = run.calls[run.period - 1].callee.string_value()
+            rewriter.insert(func, InsertPoint.after(self.kernels[name]))
+
     def _replace(self, run: Run, looped: LoopedKernel, rewriter: PatternRewriter) -> None:
         """Put the new call in the place of the last of the run, behind all that its operands need."""
-        kernels = [self.kernels[call.callee.string_value()] for call in run.calls[: run.period]]
-        rewriter.insert(looped.func, InsertPoint.after(kernels[-1]))
+        self.looped |= {call.callee.string_value() for call in run.calls[: run.period]}
         place = InsertPoint.before(run.calls[-1])
         operands = _call_operands(run, looped, rewriter, place)
         outputs = looped.func.function_type.outputs.data
@@ -199,7 +212,6 @@ class LoopRuns(RewritePattern):
             for message in remarks_on(old):
                 add_remark(call, message)
             rewriter.erase(old)
-        self.looped |= {func.sym_name.data for func in kernels}
 
 
 def _call_operands(

@@ -17,6 +17,7 @@ from ...dialects.kernel import FuncOp, ReturnOp, Root, StepsOp, YieldOp, root_of
 from ...dialects.module_machine import sockets_of
 from ...dialects.rdu_machine import machine_of
 from ...dialects.stop_token import vocabulary_of
+from ...dialects.symbols import UniqueNames
 from ...dialects.tensors import element_type_of, end_of, shape_of
 from ..diagnostics import add_remark, fail
 from ..units.traffic import shortage
@@ -114,7 +115,7 @@ class LoopStepsPass(ModulePass):
             return
         found = step_loop(joined)
         if isinstance(found, StepLoop):
-            name = kernel.UniqueNames(module).take(f"{schedule.sym_name.data}.loop")
+            name = UniqueNames(module).take(f"{schedule.sym_name.data}.loop")
             func = build_stepped_kernel(name, found, self.steps, self.stop)
             short = None if self.unbounded else shortage(func, machine_of(module))
             trouble = self._checked_stop(module, func) or (short and short.reason)

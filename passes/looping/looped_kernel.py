@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import FunctionType
 from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 
-from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, YieldOp
+from ...dialects.kernel import FuncOp, LoopOp, ReturnOp, Root, YieldOp, is_same_kernel, root_of
 from ...dialects.machine import Machine
 from ...dialects.tensors import slice_type, stack_type
 from ..diagnostics import add_remark
@@ -31,6 +31,12 @@ class LoopedKernel:
     """Per argument of the kernel: a value of the schedule, or what is to be stacked."""
     results: tuple[OpResult, ...]
     """Per result of the kernel: the result of a call of the run that it is."""
+
+    @property
+    def memory(self) -> tuple[Root | Gathered, ...]:
+        """The weights and states that its call is given, in order."""
+        roots = (one if isinstance(one, Gathered) else root_of(one) for one in self.operands)
+        return tuple(root for root in roots if isinstance(root, Gathered | str))
 
 
 def build_looped_kernel(run: Run, kernels: Sequence[FuncOp], loops: RunLoops) -> LoopedKernel:
@@ -57,6 +63,21 @@ def build_looped_kernel(run: Run, kernels: Sequence[FuncOp], loops: RunLoops) ->
     func = FuncOp(_loop_name(kernels), type_, Region(block))
     end.location = func.location = kernels[0].location
     return LoopedKernel(func, tuple(operands), tuple(result for result, _ in results))
+
+
+def share_kernels(loops: Sequence[LoopedKernel]) -> list[LoopedKernel]:
+    """The same, where those that do the same with the same weights and states have one kernel.
+
+    With others of its own, a kernel can keep them in SRAM.
+    """
+    shared: list[LoopedKernel] = []
+    distinct: dict[Hashable, list[FuncOp]] = {}
+    for looped in loops:
+        alike = distinct.setdefault((looped.func.function_type, looped.memory), [])
+        first = next((func for func in alike if is_same_kernel(func, looped.func)), looped.func)
+        alike += [first] if first is looped.func else []
+        shared.append(replace(looped, func=first))
+    return shared
 
 
 def _operand(argument: LevelArgument) -> SSAValue | Gathered:

@@ -279,7 +279,7 @@ class RunScan:
                 assert isinstance(type_, MemRefType), "it is a use of memory"
                 begin, count = self.start + phase, rounds + (phase < tail)
                 calls = self.calls.all[begin : begin + count * self.period : self.period]
-                values = [call.arguments[use.argument] for call in calls]
+                values = [self.calls.taken[call][use.argument].value for call in calls]
                 where = None if use.position is None else self._arguments[at + use.position]
                 for root, named in run_uses(at + use.argument, argument, values, type_, self.calls.parts):
                     how = {"position" if use.writes else "waits": where}

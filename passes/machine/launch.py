@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from ...dialects import dataflow, kernel, nn, rdu
 from ...dialects.rdu_planned import Walk, missing_plan, set_walk
+from ...dialects.symbols import UniqueNames
 from ...dialects.tensors import (
     element_type_of,
     shape_of,
@@ -34,7 +35,7 @@ def _addresses(op: Operation, count: int) -> list[int]:
 class _Launch:
     """Regions made so far and where each value of the schedule lies: region and byte offset."""
 
-    names: kernel.UniqueNames
+    names: UniqueNames
     regions: list[rdu.RegionOp] = field(default_factory=list[rdu.RegionOp])
     places: dict[SSAValue, tuple[str, int]] = field(default_factory=dict[SSAValue, tuple[str, int]])
     types: dict[Attribute, Attribute] = field(default_factory=dict[Attribute, Attribute])
@@ -123,7 +124,7 @@ def build_schedule(schedule: kernel.ScheduleOp) -> tuple[list[rdu.RegionOp], rdu
     module = schedule.parent_op()
     assert isinstance(module, ModuleOp), "schedules stand in modules"
     symbols = [op for op in module.ops if isinstance(op, Global)]
-    launch = _Launch(kernel.UniqueNames(module))
+    launch = _Launch(UniqueNames(module))
     launch.regions = [_global_region(op) for op in symbols]
     for number, (arg, address) in enumerate(
         zip(schedule.args, _addresses(schedule, len(schedule.args)), strict=True)

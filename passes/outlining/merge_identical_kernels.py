@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from ...dialects.kernel import CallOp, FuncOp, ScheduleOp
+from ...dialects.kernel import CallOp, FuncOp, ScheduleOp, is_same_kernel
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _first_equals(module: ModuleOp) -> dict[FuncOp, FuncOp]:
     distinct: dict[Hashable, list[FuncOp]] = {}
     for kernel in (f for f in module.ops if isinstance(f, FuncOp)):
         alike = distinct.setdefault(_fingerprint(kernel), [])
-        first = next((k for k in alike if _equal(k, kernel)), None)
+        first = next((k for k in alike if is_same_kernel(k, kernel)), None)
         if first is None:
             alike.append(kernel)
         else:
@@ -80,8 +80,3 @@ def _fingerprint(kernel: FuncOp) -> Hashable:
     """Differs for most kernels that differ, so that few need a full comparison."""
     ops = ((op.name, frozenset(op.properties.items())) for op in kernel.body.walk())
     return kernel.function_type, tuple(ops)
-
-
-def _equal(one: FuncOp, other: FuncOp) -> bool:
-    same_signature = one.function_type == other.function_type and one.attributes == other.attributes
-    return same_signature and one.body.is_structurally_equivalent(other.body)

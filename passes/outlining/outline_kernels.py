@@ -20,6 +20,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from ...dialects import kernel, nn
 from ...dialects.operation import Without, fusion_of
+from ...dialects.symbols import UniqueNames
 from ...dialects.vocabulary import GRANULARITIES, Granularity
 from ..diagnostics import add_remark, fail
 from ..knobs import Knob
@@ -102,7 +103,7 @@ class OutlineKernelsPass(ModulePass):
         steps = [f for f in functions.values() if not nn.is_layer(f)]
         if layers and not steps:
             fail(next(iter(layers.values())), "all functions are private", "make the step public")
-        names = kernel.UniqueNames(op, without=layers.values())
+        names = UniqueNames(op, without=layers.values())
         called = {name for step in steps for name in _called_layers(step, layers)}
         for name in called:
             self._outline_layer(layers[name], names)
@@ -111,7 +112,7 @@ class OutlineKernelsPass(ModulePass):
         for layer in layers.values():
             Rewriter.erase_op(layer)
 
-    def _outline_layer(self, layer: FuncOp, names: kernel.UniqueNames) -> None:
+    def _outline_layer(self, layer: FuncOp, names: UniqueNames) -> None:
         for op in _body(layer).ops:
             if isinstance(op, nn.CallOp):
                 fail(op, "a layer calls a layer", "call both from the step")
@@ -124,14 +125,14 @@ class OutlineKernelsPass(ModulePass):
 
 
 def _named_by_role(
-    groups: list[kernel.GroupOp], function: FuncOp, names: kernel.UniqueNames
+    groups: list[kernel.GroupOp], function: FuncOp, names: UniqueNames
 ) -> dict[kernel.GroupOp, str]:
     prefix = function.sym_name.data
     return {group: names.take(f"{prefix}.{role(group)}") for group in groups}
 
 
 def _outline_step(
-    step: FuncOp, granularity: Granularity, layers: dict[str, FuncOp], names: kernel.UniqueNames
+    step: FuncOp, granularity: Granularity, layers: dict[str, FuncOp], names: UniqueNames
 ) -> None:
     groups = _group(step, "op", OP_RULES if granularity == "op" else STEP_RULES)
     _outline(step, _named_by_role(groups, step, names))

@@ -18,7 +18,7 @@ from kl.dialects.dataflow_kernel import ChannelOp
 from kl.dialects.dataflow_units import UnitOp
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import machine_of, set_machine
-from kl.dialects.symbols import find_symbol
+from kl.dialects.symbols import UniqueNames, find_symbol
 from kl.frontends import load_model
 from kl.passes.diagnostics import NoRoom
 from kl.passes.pacing import depths
@@ -99,7 +99,7 @@ def test_a_symbol_is_one_of_its_own_module_and_has_the_name_now():
 
 @given(st.lists(st.sampled_from(["a", "a_1", "a_2", "a_1_1", "b"]), max_size=30))
 def test_a_name_gets_the_first_free_number(wanted: list[str]):
-    names, taken = kernel.UniqueNames(ModuleOp([])), set[str]()
+    names, taken = UniqueNames(ModuleOp([])), set[str]()
     for name in wanted:
         numbers = (f"{name}_{number}" for number in range(1, 100))
         free = next(one for one in (name, *numbers) if one not in taken)

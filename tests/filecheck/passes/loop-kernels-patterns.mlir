@@ -73,7 +73,7 @@ kernel.schedule @three(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
 // CHECK-NEXT: %q = kernel.call @a.loop(%x)
 // CHECK-NEXT: %r = kernel.call @b(%q)
 // CHECK-SAME: kl.remarks = ["run of @a to @b is cut behind @b: its result 0 is also read by the caller of the step"]
-// CHECK-NEXT: %t = kernel.call @a.loop_1(%r)
+// CHECK-NEXT: %t = kernel.call @a.loop(%r)
 // CHECK-NOT: kl.remarks
 // CHECK: %u = kernel.call @b(%t)
 // CHECK-NEXT: kernel.return %r, %u

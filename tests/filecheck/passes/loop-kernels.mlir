@@ -166,3 +166,37 @@ kernel.schedule @shared_cache(%x: tensor<1x16xbf16>, %position: tensor<i32>) -> 
   %b = kernel.call @read(%a, %position, %cache) : (tensor<1x16xbf16>, tensor<i32>, memref<1x1x8x16xbf16>) -> tensor<1x16xbf16>
   kernel.return %b : tensor<1x16xbf16>
 }
+
+// -----
+// Loops that do the same with the same weights are one kernel; with other weights, one of their own.
+// CHECK: kernel.func @layer.loop(
+// CHECK: kernel.func @layer.loop_1(
+// CHECK-NOT: kernel.func @layer.loop
+// CHECK: kernel.schedule @again(
+// CHECK: kernel.call @layer.loop(%x, %w)
+// CHECK: kernel.call @layer.loop(%{{.*}}, %w)
+// CHECK: kernel.call @layer.loop_1(%{{.*}}, %v)
+// CHECK: kernel.call @layer.loop(%{{.*}}, %w)
+nn.weight @w : tensor<2x16x16xbf16>
+nn.weight @v : tensor<2x16x16xbf16>
+kernel.func @layer(%x: tensor<1x16xbf16>, %w: tensor<16x16xbf16>) -> tensor<1x16xbf16> {
+  %y = nn.matmul %x, %w : (tensor<1x16xbf16>, tensor<16x16xbf16>) -> tensor<1x16xbf16>
+  kernel.return %y : tensor<1x16xbf16>
+}
+kernel.schedule @again(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
+  %w = nn.get_global @w : tensor<2x16x16xbf16>
+  %v = nn.get_global @v : tensor<2x16x16xbf16>
+  %a = kernel.call @layer[0](%x, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+  %b = kernel.call @layer[1](%a, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+  nn.observe %b as "first" : tensor<1x16xbf16>
+  %c = kernel.call @layer[0](%b, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+  %d = kernel.call @layer[1](%c, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+  nn.observe %d as "second" : tensor<1x16xbf16>
+  %e = kernel.call @layer[0](%d, %v) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+  %f = kernel.call @layer[1](%e, %v) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+  nn.observe %f as "third" : tensor<1x16xbf16>
+  %g = kernel.call @layer[0](%f, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+  %h = kernel.call @layer[1](%g, %w) : (tensor<1x16xbf16>, tensor<2x16x16xbf16>) -> tensor<1x16xbf16>
+  nn.observe %h as "fourth" : tensor<1x16xbf16>
+  kernel.return %h : tensor<1x16xbf16>
+}
