@@ -42,6 +42,8 @@ class Weight:
     name: str
     pmus: int
     """Fewest that hold it."""
+    most: int
+    """With so many, and a PCU beside each, a firing of its reader takes a cycle: more make none shorter."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _resident_pmus(problem: Problem, kept: Sequence[int], most: int, rounds: int
     }
     if sum(shares.values()) > most:
         shares = dict(zip(kept, spread([*least.values()], [*works.values()], most), strict=True))
-    return {n: max(least[n], int(shares[n])) for n in kept}
+    return {n: max(least[n], min(int(shares[n]), problem.weights[n].most)) for n in kept}
 
 
 @dataclass(frozen=True)

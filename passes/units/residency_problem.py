@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
@@ -41,11 +42,23 @@ def residency_problem(
     least = [one.needed(frozenset()) for one in kernels]
     spare = max(0, places - max(least, default=0)) * percent // 100
     most = spare if pmus is None else min(spare, pmus)
-    return Problem(tuple(_weight(op, machine) for op in weights), kernels, _rates(machine, most))
+    candidates = tuple(_weight(op, loads[op.sym_name.data], machine) for op in weights)
+    return Problem(candidates, kernels, _rates(machine, most))
 
 
-def _weight(op: nn.WeightOp, machine: Machine) -> Weight:
-    return Weight(op.sym_name.data, -(-size_bytes_of(op.type) // machine.pmu_bytes))
+def _weight(op: nn.WeightOp, loads: Sequence[dataflow.LoadOp], machine: Machine) -> Weight:
+    channels = (channel_of(value) for load in loads for value in load.outputs())
+    most = max(_useful_units(channel.consumers()[0], channel, machine) for channel in channels)
+    return Weight(op.sym_name.data, -(-size_bytes_of(op.type) // machine.pmu_bytes), most)
+
+
+def _useful_units(reader: UnitOp, channel: ChannelOp, machine: Machine) -> int:
+    """PMUs and PCUs with which a reader of a channel fires in a cycle, so that more make it no faster."""
+    if not isinstance(reader, dataflow.StageOp):
+        return -(-channel.type.tile_bytes // machine.pmu_port_bytes_per_cycle)
+    sizes = zip(reader.ins, read_bytes(reader), strict=True)
+    size_bytes = max(size for value, (size, _) in sizes if channel_of(value) is channel)
+    return ceil(max(size_bytes / machine.pmu_port_bytes_per_cycle, pcu_cycles(reader, machine)))
 
 
 def own_works(network: dataflow.KernelOp, machine: Machine, left: int) -> dict[ChannelOp, float]:

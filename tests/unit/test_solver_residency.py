@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 
 import pytest
@@ -37,7 +38,8 @@ def chain(passes: int, sizes: list[int], *, weights: bool = True) -> Section:
 
 def problem(passes: int, sizes: list[int], rates: Rates = RATES) -> Problem:
     """A loop over such stages, with weights of a slice for each pass."""
-    weights = tuple(Weight(f"w{n}", -(-size * passes // rates.pmu_bytes)) for n, size in enumerate(sizes))
+    least = [-(-size * passes // rates.pmu_bytes) for size in sizes]
+    weights = tuple(Weight(f"w{n}", few, -(-sizes[n] // rates.port)) for n, few in enumerate(least))
     return Problem(weights, (Kernel((chain(passes, sizes),), tuple(range(len(sizes)))),), rates)
 
 
@@ -158,6 +160,13 @@ def test_a_stream_is_not_read_sooner_than_hbm_brings_what_has_no_room() -> None:
     found = balance(Kernel((row,)), rates, 8, {}, {})
     assert found.cycles == pytest.approx(SAFE * 2 * (60_000 + 2 * (2 * MIB / 200)))
     assert found.cycles > 2 * (8 * MIB / 200)
+
+
+def test_a_weight_gets_no_more_than_make_its_reader_faster() -> None:
+    # At 64 bytes a cycle a PMU, 5 read a pass of 320 bytes in a cycle; all 40 would not read it sooner.
+    slow = replace(RATES, hbm=1.0)
+    assert choose_residents(problem(8, [320], slow)).pmus == {0: 5}
+    assert choose_residents(problem(16384, [320], slow)).pmus == {0: 10}  # which hold it
 
 
 def test_nothing_to_choose_and_no_room() -> None:
