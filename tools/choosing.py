@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from ..backends.tables import time_text
 from ..backends.targets import Choice, TimeOptions, Timing
 from ..dialects.vocabulary import EXPERT_SHARDINGS, ExpertSharding
 from .compilation import Compiler, time_program
@@ -31,9 +33,32 @@ def time_chosen(compiler: Compiler, given: Input, options: TimeOptions) -> Timin
     Raises: DiagnosticException, InputError, TargetError where it cannot be built or timed.
     """
     briefly = TimeOptions(options.position, options.orchestration, routing=options.routing)
-    program = compiler.program(given, choose(compiler, given, briefly, may_step=True))
+    choice = choose(compiler, given, briefly, may_step=True)
+    without = _without_residents(compiler, given, choice, briefly)
+    program = compiler.program(given, choice)
     with naming(given.path):
-        return marked(time_program(given, program, options), given)
+        timing = time_program(given, program, options)
+    if isinstance(without, Timed):
+        compiler.show(_loss(timing.seconds / timing.steps, without))
+    return marked(timing, given)
+
+
+def _without_residents(
+    compiler: Compiler, given: Input, choice: Choice, options: TimeOptions
+) -> Timed | Refused | None:
+    """What a step takes without resident weights, where the command line asks for them."""
+    if given.level == "program" or "resident" not in compiler.said or not choice.resident:
+        return None
+    trial = Trial(compiler, given, lambda program: options, quiet=True)
+    return trial.attempt("without --resident", replace(choice, resident=False, retained=None))
+
+
+def _loss(seconds: float, without: Timed) -> Iterator[Diagnostic]:
+    """The remark that a step of so many seconds is shorter without resident weights."""
+    if seconds > without.step_seconds:
+        times = f"{seconds / without.step_seconds:.3f} times as long: {time_text(seconds)} against"
+        message = f"--resident makes a step {times} {time_text(without.step_seconds)} without it"
+        yield Diagnostic(message, severity="remark")
 
 
 def settled(compiler: Compiler, given: Input, options: TimeOptions, *, may_step: bool = False) -> Compiler:

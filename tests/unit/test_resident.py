@@ -184,3 +184,14 @@ def test_memory_is_taken_for_weights_not_for_whole_units(compiled: Any):
     assert taken < 2 * tensors
     for region in resident_regions(program):
         assert data.read_region(region).shape == region.tensor.shape
+
+
+def test_a_remark_says_where_resident_weights_make_a_step_longer(capsys: Capture):
+    for model, is_longer in ((TINY, True), (str(ROOT / "examples/mini.kl"), False)):
+        plain = document(capsys, "time", model)["seconds"]
+        assert main(["time", model, "--resident", "--json"]) == 0
+        out, err = capsys.readouterr()
+        seconds = json.loads(out)["seconds"]
+        assert (seconds > plain) is is_longer
+        remark = f"--resident makes a step {seconds / plain:.3f} times as long"
+        assert (remark in err) is is_longer
