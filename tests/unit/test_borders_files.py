@@ -71,6 +71,12 @@ def test_files_of_a_scenario_are_not_written_over_one_another(
         ("run MODEL --logits MODEL", "--logits {} would overwrite the model"),
         ("tune MODEL --budget 1 -o MODEL", "-o {} would overwrite the model"),
         ("tune MODEL --budget 1 --storage MODEL", "--storage {} would overwrite the model"),
+        ("compile MODEL -o MODEL", "-o {} would overwrite the model"),
+        ("compile MODEL --to program -o x.csv --machine x.csv", "-o x.csv would overwrite the machine"),
+        ("import config.json -o config.json", "-o config.json would overwrite the model"),
+        ("import . -o config.json", "-o config.json would overwrite its config"),
+        ("calibrate x.csv --machine h100 -o x.csv", "-o x.csv would overwrite the table"),
+        ("report x.csv -o x.csv", "-o x.csv would overwrite the study"),
         ("explore s.json --function x.csv:f", "output_data_file x.csv would overwrite the function"),
         ("explore s.json --function m:f --storage x.csv", "output_data_file x.csv would overwrite the study"),
     ],
@@ -83,9 +89,11 @@ def test_nothing_is_written_over_what_is_read(
     model.write_text(text)
     Path("s.json").write_text(json.dumps(document(Path(), output_data_file="x.csv")))
     Path("x.csv").write_text("kept")
+    Path("config.json").write_text('{"model_type": "llama"}')
     assert main(command.replace("MODEL", str(model)).split()) == 1
     assert message.format(model) in capsys.readouterr().err
     assert (model.read_text(), Path("x.csv").read_text()) == (text, "kept")
+    assert Path("config.json").read_text() == '{"model_type": "llama"}'
 
 
 def test_a_scenario_may_name_a_folder_in_its_own(tmp_path: Path):

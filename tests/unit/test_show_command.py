@@ -67,7 +67,7 @@ def test_text_has_bars_on_one_scale(capsys: Capture):
             "no/such/folder/page.html: No such file or directory\nhelp: make the folder no/such/folder first",
         ),
         (["-o", "."], ".: is a folder\nhelp: name a file for the page"),
-        (["-o", MINI], "mini.kl, which it shows\nhelp: name another file with -o"),
+        (["-o", MINI], "mini.kl would overwrite the model\nhelp: give another file"),
         (["--svg", MINI], "File exists"),
     ],
 )
@@ -92,10 +92,10 @@ def test_a_page_takes_the_place_of_nothing_that_it_is_made_of(
     machine.write_text("pcus = 1000\n", "utf-8")
     link.symlink_to(model)
     monkeypatch.setattr(collection, "collect", never)
-    for page, read in ((model, model), (link, model), (machine, machine)):
+    for page, read, what in ((model, model, "model"), (link, model, "model"), (machine, machine, "machine")):
         before = read.read_bytes()
         assert main(["show", str(model), "--machine", str(machine), "-o", str(page)]) == 1
-        assert f"error: the page would replace {read}" in capsys.readouterr().err
+        assert f"error: -o {page} would overwrite the {what}" in capsys.readouterr().err
         assert read.read_bytes() == before
 
 

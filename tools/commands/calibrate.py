@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..command_line import option
 from ..options import JSON_VERSION, json_option
-from ..output import write_file
+from ..output import check_kept, write_file
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError
 
@@ -49,8 +49,9 @@ def run(command: Command) -> int:
             f"constants are fitted of a machine, and none is named{HELP_MARK}give --machine h100, "
             "or another one that `kl machines` lists"
         )
-    session = calibrate(command.machine, command.table)
     output = command.output or str(Path(command.table).with_suffix(".toml"))
+    check_kept("-o", output, {"the table": command.table, "the machine": command.machine})
+    session = calibrate(command.machine, command.table)
     write_file(output, machine_text(session))
     if command.json:
         print_json(_document(session, output))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ...backends.targets import MemoryMap, TimeOptions
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
 from ..command_line import option
-from ..options import JSON_VERSION, CompilerOptions
-from ..output import STDOUT, write_file
+from ..options import JSON_VERSION, CompilerOptions, files_read
+from ..output import STDOUT, check_kept, write_file
 from ..results.recording import spoil
 from ..streams import exact_output
 from ..terminal import print_json, print_tables
@@ -69,9 +69,14 @@ class _Plan:
 
 
 def run(command: Command) -> int:
-    """Compile to `--to`; with `--json` the text is part of the document unless `-o` takes it."""
+    """Compile to `--to`; with `--json` the text is part of the document unless `-o` takes it.
+
+    Raises: InputError for an output that would take the place of what is read.
+    """
     from ..compilation import Compiler
 
+    output = None if command.output == STDOUT else command.output
+    check_kept("-o", output, files_read(command.compiler.model, command.compiler.machine))
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
     free = command.compiler.mapping.pipeline is not None and command.to is None and not command.planned
@@ -80,7 +85,6 @@ def run(command: Command) -> int:
     if snapshots is not None:
         document["ir_after_all"] = [one.document() for one in snapshots.taken]
     plans = dict(_plans(command, given))
-    output = None if command.output == STDOUT else command.output
     if output is not None:
         write_file(output, document.pop("text"))
     if command.compiler.json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..command_line import option
 from ..options import JSON_VERSION, PublishedOptions, json_option
-from ..output import STDOUT, write_file
+from ..output import STDOUT, check_kept, write_file
 from ..streams import exact_output
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError, Number, assignments, shown_path
@@ -65,6 +65,9 @@ def run(command: Command) -> int:
             f"{shown_path(command.source)} is no published model{HELP_MARK}"
             "give a folder with a config.json, such a file, or a .safetensors file"
         )
+    output = None if command.output == STDOUT else command.output
+    config = None if files.config is None else str(files.config)
+    check_kept("-o", output, {"the model": command.source, "its config": config})
     found = imported(
         files,
         command.parameters,
@@ -72,7 +75,6 @@ def run(command: Command) -> int:
         quantize=command.quantize,
         cache_type=command.cache_type,
     )
-    output = None if command.output == STDOUT else command.output
     if output is not None:
         write_file(output, found.text)
     elif not command.json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..command_line import option
 from ..options import JSON_VERSION, json_option
-from ..output import STDOUT, write_file
+from ..output import STDOUT, check_kept, write_file
 from ..streams import exact_output
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError
@@ -49,6 +49,7 @@ def run(command: Command) -> int:
     on_stdout = command.output == STDOUT
     if on_stdout and command.json:
         raise InputError(f"-o - and --json write to stdout both{HELP_MARK}leave out one")
+    check_kept("-o", command.output, {"the study": command.study})
     study = load_study(command.study, command.name)
     plan = study.plan
     record = StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials()), study.about)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command_line import option, written
-from ..options import JSON_VERSION, ComparisonOptions
-from ..output import write_file
+from ..options import JSON_VERSION, ComparisonOptions, files_read
+from ..output import check_kept, write_file
 from ..streams import exact_output
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError, window
@@ -119,12 +118,7 @@ def _check_page(page: Path, command: Command) -> None:
         raise InputError(f"{page}: is a folder{HELP_MARK}name a file for the page")
     if not page.parent.is_dir():
         raise InputError(f"{page}: No such file or directory{HELP_MARK}make the folder {page.parent} first")
-    options = command.comparison
-    for path in (options.model.input, options.machine.machine):
-        if isinstance(path, str) and page.exists() and os.path.exists(path) and os.path.samefile(page, path):
-            raise InputError(
-                f"the page would replace {path}, which it shows{HELP_MARK}name another file with -o"
-            )
+    check_kept("-o", str(page), files_read(command.comparison.model, command.comparison.machine))
 
 
 def _target(command: Command, name: str) -> str | None:

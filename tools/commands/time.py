@@ -11,7 +11,7 @@ from ...backends.json_text import json_text
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..command_line import Positive, option
-from ..options import JSON_VERSION, CompilerOptions, TimingOptions
+from ..options import JSON_VERSION, CompilerOptions, TimingOptions, files_read
 from ..output import check_is_file, check_kept, replacing
 from ..routing import time_options as step_options
 from ..terminal import print_json, print_tables
@@ -98,7 +98,7 @@ def _trace_iterations(command: Command) -> int:
     Raises: InputError if there is a number without a trace, and for a trace on stdout or over the model.
     """
     check_is_file("--trace", command.trace)
-    check_kept("--trace", command.trace, {"the model": command.compiler.model.input})
+    check_kept("--trace", command.trace, files_read(command.compiler.model, command.compiler.machine))
     if command.trace is not None:
         return command.trace_iterations or TRACE_ITERATIONS
     if command.trace_iterations is not None:
