@@ -179,7 +179,7 @@ def test_no_feasible_point_says_what_is_in_the_way(capsys: Capture):
     [
         ((MINI, "--objectives", "speed"), "unknown objective 'speed'\nhelp: known are latency, units,"),
         ((MINI, "--objectives", "latency,latency"), "--objectives has latency twice"),
-        ((MINI, "--objectives", ""), "unknown objective ''"),
+        ((MINI, "--objectives", ""), "--objectives '' has an empty name"),
         ((MINI, "--worst", "hbm=3"), "--worst hbm: this is no objective of the search"),
         ((MINI, "--worst", "latency=0"), "--worst latency is 0; it must be positive"),
         ((MINI, "--knobs", "tiles"), "unknown knob 'tiles'\nhelp: this model has outline-kernels"),
@@ -193,6 +193,12 @@ def test_no_feasible_point_says_what_is_in_the_way(capsys: Capture):
             "--knobs turns loop-kernels, and --fix sets it to True\nhelp: leave it out of --knobs, or drop",
         ),
         ((MINI, "--knobs", "loop-kernels, loop-kernels"), "--knobs has loop-kernels twice"),
+        ((MINI, "--knobs", ","), "--knobs ',' has an empty name\nhelp: write --knobs a,b"),
+        ((MINI, "--objectives", "latency,"), "--objectives 'latency,' has an empty name"),
+        (
+            (MINI, "--fix", "retain-weights=no", "--fix", "retain-weights.percent=50"),
+            "retain-weights.percent has no effect: its pass does not run\nhelp: turn retain-weights, too, or",
+        ),
         (
             (MINI, "--fix", "loop-kernels=maybe"),
             "--fix loop-kernels = 'maybe' is none of True, False\nhelp: give .*--fix loop-kernels=true",

@@ -158,7 +158,7 @@ def _mapping(tuning: TuningOptions, source: Source, template: PipelineTemplate) 
 
     Raises: InputError for a knob that --knobs or --fix names twice, or that both name.
     """
-    only = None if tuning.knobs is None else [name.strip() for name in tuning.knobs.split(",")]
+    only = None if tuning.knobs is None else _names("--knobs", tuning.knobs)
     fixed: dict[str, KnobValue] = {}
     for name, value in map(_knob_value, tuning.fix):
         if name in fixed:
@@ -170,9 +170,21 @@ def _mapping(tuning: TuningOptions, source: Source, template: PipelineTemplate) 
         if name in fixed:
             way_out = f"{HELP_MARK}leave it out of --knobs, or drop --fix {name}={fixed[name]}"
             raise InputError(f"--knobs turns {name}, and --fix sets it to {fixed[name]}{way_out}")
-        if (only or []).count(name) > 1:
-            raise InputError(f"--knobs has {name} twice")
     return mapping_space(template, tuned_module(source, template), only=only, fixed=fixed)
+
+
+def _names(option: str, text: str) -> tuple[str, ...]:
+    """The names of a list.
+
+    Raises: InputError for an empty one, and one that stands there twice.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if not name:
+            raise InputError(f"{option} '{text}' has an empty name{HELP_MARK}write {option} a,b")
+        if names.count(name) > 1:
+            raise InputError(f"{option} has {name} twice")
+    return names
 
 
 def _knob_value(text: str) -> tuple[str, KnobValue]:
@@ -199,12 +211,10 @@ def _objectives(tuning: TuningOptions, source: Source, costs: Sequence[Cost]) ->
     if tuning.objectives is None:
         usual = [name for name in ("latency", "units") if name in measures]
         return ("latency", *(cost.name for cost in costs)) if costs else tuple(usual)
-    names = tuple(name.strip() for name in tuning.objectives.split(","))
+    names = _names("--objectives", tuning.objectives)
     for name in names:
         if name not in known:
             raise InputError(f"unknown objective '{name}'{HELP_MARK}known are {', '.join(known)}")
-        if names.count(name) > 1:
-            raise InputError(f"--objectives has {name} twice")
     return names
 
 

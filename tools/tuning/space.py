@@ -220,6 +220,9 @@ def mapping_space(
     if not free:
         raise InputError(f"no knob is left to turn{_known(given)}")
     values, names = {d.name: d.default for d in knobs} | {**fixed}, {knob.name for knob in free}
+    for knob in map(known.__getitem__, fixed):
+        if knob.option is not None and knob.pass_name not in names and not values.get(knob.pass_name, True):
+            raise InputError(_without_effect(knob))
     stuck = [knob for knob in given if knob.name in values and knob.name not in names]
     return MappingSpace(template, tuple(free), tuple((knob, values[knob.name]) for knob in stuck))
 
@@ -230,9 +233,12 @@ def _known(knobs: Sequence[BoundKnob]) -> str:
 
 def _lost(wanted: Sequence[BoundKnob], free: Sequence[BoundKnob]) -> str:
     """The message about a knob that is to be turned and has no effect."""
-    lost = next(knob for knob in wanted if knob.name not in {one.name for one in free})
-    way_out = f"{HELP_MARK}turn {lost.pass_name}, too, or fix it to true"
-    return f"{lost.name} has no effect: its pass does not run{way_out}"
+    return _without_effect(next(knob for knob in wanted if knob.name not in {one.name for one in free}))
+
+
+def _without_effect(knob: BoundKnob) -> str:
+    way_out = f"{HELP_MARK}turn {knob.pass_name}, too, or fix it to true"
+    return f"{knob.name} has no effect: its pass does not run{way_out}"
 
 
 def _fix(template: PipelineTemplate, knob: BoundKnob, value: KnobValue) -> PipelineTemplate:
