@@ -54,30 +54,6 @@ def unpacked(layout: str, tensors: Mapping[str, Array], matrix: StoredMatrix) ->
     return _UNPACK[layout](tensors, matrix)
 
 
-def plain_scales(scales: Array, matrix: StoredMatrix, *, transposed: bool) -> Array:
-    """Scales of a matrix whose codes are not packed, as `[…, blocks along in, blocks along out]`.
-
-    A checkpoint has one number for the matrix, a vector or a column with one for each output, or one for each
-    block, as it has the codes: `transposed` is `[out, in]`.
-
-    Raises: ValueError for another shape.
-    """
-    *stack, inputs, outputs = matrix.blocks
-    turned = (*stack, outputs, inputs) if transposed else (*stack, inputs, outputs)
-    fits = scales.shape == turned or (not stack and scales.shape in _short_forms(inputs, outputs))
-    if not fits:
-        raise ValueError(f"the scales have shape {[*scales.shape]}, not {[*turned]}")
-    found = scales.reshape(turned)
-    return found.swapaxes(-1, -2) if transposed else found
-
-
-def _short_forms(inputs: int, outputs: int) -> list[tuple[int, ...]]:
-    """Shapes of fewer axes that say the same: of one number, and of a vector."""
-    if inputs == outputs == 1:
-        return [(), (1,)]
-    return [(outputs,)] if inputs == 1 else []
-
-
 def _gptq(tensors: Mapping[str, Array], matrix: StoredMatrix, less: int = 1) -> Unpacked:
     """Codes packed along `in`, zero points along `out` and `less` by one in the first version."""
     _check_order(tensors.get(".g_idx"), matrix)

@@ -205,12 +205,6 @@ class MappingOptions:
     max_rewrites: Positive | None = rewrites_option()
 
 
-def files_read(model: ModelOptions, machine: MachineOptions) -> dict[str, str | None]:
-    """What of the model and the machine may be files, by what they are."""
-    named = machine.machine if isinstance(machine.machine, str) else None
-    return {"the model": model.input, "the machine": named}
-
-
 @dataclass(frozen=True, kw_only=True)
 class CompilerOptions:
     """What is compiled, for which machine and how, and the form of what is printed."""

@@ -34,6 +34,11 @@ def check_kept(option: str, path: str | None, kept: Mapping[str, str | None]) ->
             raise InputError(f"{option} {path} would overwrite {what}{HELP_MARK}give another file")
 
 
+def files_read(model: str, machine: str | bool | None) -> dict[str, str | None]:
+    """What of a model and a machine may be files, by what they are."""
+    return {"the model": model, "the machine": machine if isinstance(machine, str) else None}
+
+
 def _is_same(path: str, other: str) -> bool:
     """Whether two names are of one file, also of one that is not there yet."""
     both = os.path.exists(path) and os.path.exists(other)

@@ -24,11 +24,6 @@ FIRST_WITH_DIGESTS = 6
 """The version from which on programs have digests."""
 
 
-def save_program(program: Program, path: str | Path) -> None:
-    """Write a program to a file."""
-    Path(path).write_text(dump_program(program), encoding="utf-8")
-
-
 def load_program(path: str | Path) -> Program:
     """Read a program from a file.
 

@@ -87,11 +87,6 @@ class Call:
         assert self.result is not None, "only nn.cache_append has no result, and does not ask"
         return self.result
 
-    @property
-    def short_name(self) -> str:
-        """The name without that of the dialect."""
-        return self.name.partition(".")[2]
-
     def shapes(self) -> list[tuple[int, ...]]:
         """Those of the operands."""
         return [operand.shape for operand in self.operands]

@@ -53,6 +53,7 @@ from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail
+from ..tiling.socket_loads import remark_on_sockets
 from ..units.traffic import held_tiles
 
 
@@ -86,3 +87,5 @@ class ScheduleStagesPass(ModulePass):
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
                 _schedule(network, machine)
+        if machine.sockets > 1:
+            remark_on_sockets(op, machine)

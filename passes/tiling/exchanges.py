@@ -7,7 +7,8 @@ bottleneck, tiles come as fast as weights do; where the chain of its stages and 
 been loaded ahead, and tiles come at once.
 
 **Sockets.** A pass takes as long as memory or as that chain, whichever is longer. More sockets have less to
-read each, and more to exchange, so there is a number from which on a step becomes slower.
+read each, and more to exchange, so there is a number from which on a step becomes slower. What stays in
+SRAM stays on fewer sockets as far as there is room.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ class Load:
     exchanges: Sequence[Exchange]
     passes: int = 1
     """So many there are in a step."""
+    residents: Sequence[Share] = ()
+    """Cycles for which memory would be busy with weights that stay in SRAM."""
 
     def chain_cycles(self, machine: Machine) -> float:
         """Cycles of a pass if its streams have loaded ahead.
@@ -89,13 +92,19 @@ class Load:
         at_once = (replace(exchange, made_cycles=0) for exchange in self.exchanges)
         return self.depth_cycles + work + sum(exchange.least_cycles(machine) for exchange in at_once)
 
-    def memory_cycles(self, sockets: int) -> float:
-        """Cycles for which memory is busy in a pass."""
-        return sum(share.on(sockets) for share in self.streams)
+    def memory_cycles(self, sockets: int, staying: float = 1.0) -> float:
+        """Cycles for which memory is busy in a pass, where so much of the residents stays, of 1."""
+        streams = sum(share.on(sockets) for share in self.streams)
+        return streams + (1 - staying) * self.resident_cycles(sockets)
 
-    def cycles(self, machine: Machine) -> float:
-        """Cycles of all passes."""
-        return self.passes * max(self.memory_cycles(machine.sockets), self.chain_cycles(machine))
+    def resident_cycles(self, sockets: int) -> float:
+        """Cycles of memory that residents save in a pass if all of them stay."""
+        return sum(share.on(sockets) for share in self.residents)
+
+    def cycles(self, machine: Machine, staying: float = 1.0) -> float:
+        """Cycles of all passes, where so much of the residents stays, of 1."""
+        memory = self.memory_cycles(machine.sockets, staying)
+        return self.passes * max(memory, self.chain_cycles(machine))
 
     def algorithms(self, machine: Machine) -> tuple[str, ...]:
         """The algorithm of each exchange on the machine whose socket it is."""
@@ -128,7 +137,14 @@ def fewer_sockets(loads: Iterable[Load], stored: Iterable[Share], machine: Machi
     took = {now: sum(load.cycles(machine) for load in loads)}
     for count in divisors(now)[:-1]:
         if sum(share.on(count) for share in stored) <= machine.hbm_bytes:
-            smaller = machine.with_values({"sockets": count})
-            took[count] = sum(load.on(count, now).cycles(smaller) for load in loads)
+            smaller, staying = machine.with_values({"sockets": count}), _staying(loads, count, machine)
+            took[count] = sum(load.on(count, now).cycles(smaller, staying) for load in loads)
     best = min(took, key=lambda count: (took[count], -count))
     return Fewer(best, took[best], took[now]) if best != now else None
+
+
+def _staying(loads: Iterable[Load], sockets: int, machine: Machine) -> float:
+    """How much of the residents the SRAM of so many sockets has room for, of 1."""
+    wanted = sum(load.passes * load.resident_cycles(sockets) for load in loads)
+    room = machine.hbm_cycles(machine.sram_bytes)
+    return min(1.0, room / wanted) if wanted else 1.0

@@ -32,13 +32,12 @@ dataflow.kernel @sum(%x: tensor<1x16xbf16>) -> tensor<1x16xbf16> {
 An all-reduce works element by element, so it may start with the first tile of the stage that makes its
 operand: what is left to wait for is the last tile. An all-gather puts whole tensors one behind the other and
 stays as it is. Each collective gets the algorithm that is fastest for all its tiles on the machine
-(`exchanges.py`), and a remark says where fewer sockets are faster.
+(`exchanges.py`).
 """  # noqa: E501
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.context import Context
@@ -52,7 +51,7 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from ...dialects import dataflow, kernel
+from ...dialects import dataflow
 from ...dialects.cuts import cuts_fit
 from ...dialects.dataflow_kernel import channel_of, consumer_of, producer_of
 from ...dialects.machine import Machine
@@ -60,10 +59,9 @@ from ...dialects.rdu_machine import machine_of
 from ...dialects.tensors import ChannelType, shape_of, tile_of
 from ...dialects.tiles import tiled_axis
 from ...dialects.vocabulary import ALGORITHMS
-from ..diagnostics import add_remark, fail
+from ..diagnostics import fail
 from ..knobs import Knob
-from .exchanges import Fewer, fewer_sockets
-from .socket_loads import calls, network_loads, splits, stored_shares
+from .socket_loads import network_loads
 
 SEVERAL = ("sockets > 1",)
 """One socket alone exchanges nothing."""
@@ -140,36 +138,6 @@ def _write_algorithms(network: dataflow.KernelOp, machine: Machine, given: str) 
             op.algorithm = StringAttr(algorithm)
 
 
-def _remark_on_sockets(module: ModuleOp, machine: Machine) -> None:
-    """Say of each schedule on which number of sockets it is faster, where that are fewer."""
-    stored = stored_shares(module)
-    networks = {op.sym_name.data: op for op in module.ops if isinstance(op, dataflow.KernelOp)}
-    for schedule in (op for op in module.ops if isinstance(op, kernel.ScheduleOp)):
-        split = splits(schedule, stored)
-        times = Counter(call.callee.root_reference.data for call in calls(schedule))
-        if not times.keys() <= networks.keys():
-            continue  # some kernel is no network yet
-        loads = [
-            replace(load, passes=load.passes * count)
-            for name, count in times.items()
-            for _, load in network_loads(networks[name], machine, split)
-        ]
-        fewer = fewer_sockets(loads, stored.values(), machine)
-        if fewer is not None:
-            add_remark(schedule, _fewer_text(fewer, machine))
-
-
-def _fewer_text(fewer: Fewer, machine: Machine) -> str:
-    def shown(cycles: float) -> str:
-        return f"{cycles / machine.clock_hz * 1e6:.1f} us"
-
-    return (
-        f"{machine.sockets} sockets are slower than {fewer.sockets}, by estimate: without launches a step "
-        f"takes {shown(fewer.cycles_now)}, on {fewer.sockets} {shown(fewer.cycles)}, as more sockets have "
-        "more to exchange"
-    )
-
-
 @dataclass(frozen=True)
 class OverlapCollectivesPass(ModulePass):
     """Stream all-reduces tile by tile; `algorithm` is `auto`, `one_shot`, `ring` or `tree`."""
@@ -188,5 +156,3 @@ class OverlapCollectivesPass(ModulePass):
         for network in op.ops:
             if isinstance(network, dataflow.KernelOp):
                 _write_algorithms(network, machine, self.algorithm)
-        if machine.sockets > 1:
-            _remark_on_sockets(op, machine)

@@ -1,7 +1,8 @@
-"""What a socket does in a step, read off the networks of its kernels for `exchanges.py`."""
+"""What a socket does in a step, read off the networks of its kernels for `exchanges.py`; a remark on it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,14 +12,46 @@ from xdsl.ir import BlockArgument
 from ...dialects import dataflow, kernel, nn
 from ...dialects.dataflow import UnitOp
 from ...dialects.dataflow_kernel import producer_of
+from ...dialects.dataflow_pace import resident_span
 from ...dialects.machine import Machine
 from ...dialects.tensors import size_bytes_of, tile_of
 from ...dialects.vocabulary import Rate
+from ..diagnostics import add_remark
 from ..units.traffic import owners, pcu_cycles
-from .exchanges import Exchange, Load, Share
+from .exchanges import Exchange, Fewer, Load, Share, fewer_sockets
 
 Splits = Mapping[tuple[str, int], Share]
 """How arguments of kernels are split over the sockets, by the kernel and the argument's number."""
+
+
+def remark_on_sockets(module: ModuleOp, machine: Machine) -> None:
+    """Say of each schedule on which number of sockets it is faster, where that are fewer."""
+    stored = stored_shares(module)
+    networks = {op.sym_name.data: op for op in module.ops if isinstance(op, dataflow.KernelOp)}
+    for schedule in (op for op in module.ops if isinstance(op, kernel.ScheduleOp)):
+        split = splits(schedule, stored)
+        times = Counter(call.callee.root_reference.data for call in calls(schedule))
+        if not times.keys() <= networks.keys():
+            continue  # some kernel is no network yet
+        loads = [
+            replace(load, passes=load.passes * count)
+            for name, count in times.items()
+            for _, load in network_loads(networks[name], machine, split)
+        ]
+        fewer = fewer_sockets(loads, stored.values(), machine)
+        if fewer is not None:
+            add_remark(schedule, _fewer_text(fewer, machine))
+
+
+def _fewer_text(fewer: Fewer, machine: Machine) -> str:
+    def shown(cycles: float) -> str:
+        return f"{cycles / machine.clock_hz * 1e6:.1f} us"
+
+    return (
+        f"{machine.sockets} sockets are slower than {fewer.sockets}, by estimate: without launches a step "
+        f"takes {shown(fewer.cycles_now)}, on {fewer.sockets} {shown(fewer.cycles)}, as more sockets have "
+        "more to exchange"
+    )
 
 
 def stored_shares(module: ModuleOp) -> dict[str, Share]:
@@ -60,13 +93,23 @@ def network_loads(
         yield (
             rate,
             Load(
-                [_stream(unit, machine, splits) for unit in units if unit.RESOURCE == "hbm"],
+                [_stream(unit, machine, splits) for unit in units if _is_stream(unit)],
                 [_work(stage, machine, splits) for stage in stages],
                 _depth_cycles(units, machine),
                 [_exchange(unit, machine) for unit in units if isinstance(unit, dataflow.ExchangeOp)],
                 network.loops.passes(rate),
+                [_stream(unit, machine, splits) for unit in units if _is_resident(unit)],
             ),
         )
+
+
+def _is_resident(unit: UnitOp) -> bool:
+    return resident_span(unit)[1] > 0
+
+
+def _is_stream(unit: UnitOp) -> bool:
+    """Whether memory brings or takes what it moves."""
+    return unit.RESOURCE == "hbm" and not _is_resident(unit)
 
 
 def _split(unit: UnitOp, amount: float, splits: Splits) -> Share:
@@ -111,5 +154,5 @@ def _depth_cycles(units: Sequence[UnitOp], machine: Machine) -> int:
 
 def _exchange(op: dataflow.ExchangeOp, machine: Machine) -> Exchange:
     makers = (producer_of(channel) for channel in producer_of(op.source).inputs())
-    made = sum(_memory_cycles(unit, machine) for unit in makers if unit.RESOURCE == "hbm")
+    made = sum(_memory_cycles(unit, machine) for unit in makers if _is_stream(unit))
     return Exchange(op.kind.data, size_bytes_of(tile_of(op.source)), op.tiles.value.data, made)

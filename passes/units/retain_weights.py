@@ -25,11 +25,11 @@ kernel.schedule @step() -> tensor<8x8192xbf16> {
 After:
 
 ```mlir
-nn.weight @w : tensor<8x8192xbf16> {tier = "sram", address = 272629760, pmus = 520}
+nn.weight @w : tensor<8x8192xbf16> {tier = "sram", address = 411041792, pmus = 256}
 dataflow.kernel @silu(%w: tensor<8x8192xbf16>) -> tensor<8x8192xbf16> {
   %a = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
   %b = dataflow.channel 1 : !dataflow.channel<tensor<1x8192xbf16>>
-  dataflow.load %w to %a {resident = array<i64: 520, 520>} : tensor<8x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
+  dataflow.load %w to %a {resident = array<i64: 784, 256>} : tensor<8x8192xbf16> -> !dataflow.channel<tensor<1x8192xbf16>>
   dataflow.stage "silu" firings 8 ins(%a : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x8192xbf16>>) periods [1] {
   ^bb0(%c: tensor<1x8192xbf16>):
     %d = nn.silu %c : (tensor<1x8192xbf16>) -> tensor<1x8192xbf16>

@@ -82,7 +82,8 @@ ASKS = {
             "traffic.is_stream",
             "traffic.pass_tiles",
             "traffic.room_bytes",
-        }
+        },
+        "tiling": {"socket_loads.remark_on_sockets"},
     },
     "placing": {
         "units": {

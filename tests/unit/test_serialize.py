@@ -12,7 +12,7 @@ import pytest
 
 from kl.backends.sn40l.errors import ProgramError
 from kl.backends.sn40l.launch import time_step
-from kl.backends.sn40l.serialize import dump_program, load_program, parse_program, save_program
+from kl.backends.sn40l.serialize import dump_program, load_program, parse_program
 from kl.backends.sn40l.units import InputPort, Instruction, OutputPort
 from kl.backends.tensors import TensorSpec
 from kl.backends.weights import Part
@@ -20,7 +20,7 @@ from kl.backends.weights import Part
 
 def test_a_program_survives_saving_and_loading(decoder: Any, tmp_path: Path) -> None:
     program = decoder()
-    save_program(program, tmp_path / "program.json")
+    (tmp_path / "program.json").write_text(dump_program(program), encoding="utf-8")
     loaded = load_program(tmp_path / "program.json")
     assert loaded == program
     assert time_step(loaded, {"position": 3}) == time_step(program, {"position": 3})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +59,17 @@ def test_fewer_sockets_are_faster_where_exchanges_cost_more_than_memory_saves() 
     # 8 kB of each on a socket would be 64 kB on one.
     full = machine.with_values({"hbm_bytes": 40_000})
     assert fewer_sockets([load(10)], [Share(8192, 8)], full) == Fewer(2, 966, 1359)
+
+
+def test_what_stays_in_sram_stays_on_fewer_sockets_as_far_as_there_is_room() -> None:
+    # Of 1400 cycles of memory on 8 sockets, 2800 and 5600 on 4 and 2, all the SRAM of a socket holds 3000.
+    plain, staying = load(1400), replace(load(0), residents=[Share(1400, 8)])
+    sram_bytes = 3000 * SN40L.hbm_bandwidth * SN40L.hbm_efficiency_permille // (1000 * SN40L.clock_hz)
+    machine = SN40L.with_values({"sockets": 8, "pmus": 1, "pcus": 1, "pmu_bytes": sram_bytes})
+    assert fewer_sockets([plain], [], machine) is None
+    assert fewer_sockets([staying], [], machine) == Fewer(4, 1097, 1359)
+    much = machine.with_values({"pmu_bytes": 100 * sram_bytes})
+    assert fewer_sockets([staying], [], much) == Fewer(1, 101, 1359)
 
 
 def test_what_neighbours_share_is_no_more_on_fewer_sockets() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from kl.backends.stored_layouts import Unpacked, plain_scales, unpacked
+from kl.backends.stored_layouts import Unpacked, unpacked
 from kl.backends.tensors import Array
 from kl.dialects.stored_layouts import LAYOUTS, StoredMatrix, parts_of
 
@@ -149,38 +149,6 @@ def test_a_word_of_awq_by_hand():
     }
     found = unpacked("awq", tensors, StoredMatrix((2, 8), "i4", (2, 1)))
     assert halves(found.codes)[0].tolist() == [(n - 8) % 16 for n in range(8)]
-
-
-# Scales of codes that are not packed.
-
-
-def test_scales_of_blocks_lie_as_the_codes():
-    scales = np.arange(6, dtype=np.float32).reshape(2, 3)
-    matrix = StoredMatrix((300, 200), "f8e4m3", (128, 128))
-    assert_array_equal(plain_scales(scales, matrix, transposed=True), scales.T)
-    turned = StoredMatrix((200, 300), "f8e4m3", (128, 128))
-    assert_array_equal(plain_scales(scales, turned, transposed=False), scales)
-
-
-@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
-def test_one_scale_for_a_matrix(shape: tuple[int, ...]):
-    matrix = StoredMatrix((6, 4), "f8e4m3", (6, 4))
-    found = plain_scales(np.full(shape, 3.0, np.float32), matrix, transposed=True)
-    assert found.tolist() == [[3.0]]
-
-
-@pytest.mark.parametrize("shape", [(4,), (4, 1)])
-def test_a_scale_for_each_output(shape: tuple[int, ...]):
-    matrix = StoredMatrix((6, 4), "i8", (6, 1))
-    found = plain_scales(np.arange(4, dtype=np.float32).reshape(shape), matrix, transposed=True)
-    assert found.tolist() == [[0.0, 1.0, 2.0, 3.0]]
-
-
-@pytest.mark.parametrize("shape", [(), (4,), (1, 4), (6, 4), (2, 1)])
-def test_scales_that_do_not_fit(shape: tuple[int, ...]):
-    matrix = StoredMatrix((6, 4), "f8e4m3", (3, 2))
-    with pytest.raises(ValueError, match=r"the scales have shape .* not \[2, 2\]"):
-        plain_scales(np.ones(shape, np.float32), matrix, transposed=True)
 
 
 # What is refused.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ...backends.targets import MemoryMap, TimeOptions
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
 from ..command_line import option
-from ..options import JSON_VERSION, CompilerOptions, files_read
-from ..output import STDOUT, check_kept, write_file
+from ..options import JSON_VERSION, CompilerOptions
+from ..output import STDOUT, check_kept, files_read, write_file
 from ..results.recording import spoil
 from ..streams import exact_output
 from ..terminal import print_json, print_tables
@@ -76,7 +76,7 @@ def run(command: Command) -> int:
     from ..compilation import Compiler
 
     output = None if command.output == STDOUT else command.output
-    check_kept("-o", output, files_read(command.compiler.model, command.compiler.machine))
+    check_kept("-o", output, files_read(command.compiler.model.input, command.compiler.machine.machine))
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
     free = command.compiler.mapping.pipeline is not None and command.to is None and not command.planned

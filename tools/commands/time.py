@@ -11,8 +11,8 @@ from ...backends.json_text import json_text
 from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..command_line import Positive, option
-from ..options import JSON_VERSION, CompilerOptions, TimingOptions, files_read
-from ..output import check_is_file, check_kept, replacing
+from ..options import JSON_VERSION, CompilerOptions, TimingOptions
+from ..output import check_is_file, check_kept, files_read, replacing
 from ..routing import time_options as step_options
 from ..terminal import print_json, print_tables
 from ..trust import edited_text
@@ -98,7 +98,9 @@ def _trace_iterations(command: Command) -> int:
     Raises: InputError if there is a number without a trace, and for a trace on stdout or over the model.
     """
     check_is_file("--trace", command.trace)
-    check_kept("--trace", command.trace, files_read(command.compiler.model, command.compiler.machine))
+    check_kept(
+        "--trace", command.trace, files_read(command.compiler.model.input, command.compiler.machine.machine)
+    )
     if command.trace is not None:
         return command.trace_iterations or TRACE_ITERATIONS
     if command.trace_iterations is not None:
