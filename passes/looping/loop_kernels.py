@@ -187,13 +187,11 @@ class LoopRuns(RewritePattern):
     def _add_kernels(
         self, runs: Sequence[Run], built: Sequence[LoopedKernel], rewriter: PatternRewriter
     ) -> None:
-        """Put each looped kernel behind the kernels of the first run that it is for."""
-        first: dict[kernel.FuncOp, Run] = {}
-        for run, looped in zip(runs, built, strict=True):
-            first.setdefault(looped.func, run)
-        for func in first:
+        """Put each looped kernel behind the kernels that it takes the place of."""
+        wanted = {looped.func: run for run, looped in zip(runs, built, strict=True)}
+        for func in wanted:
             func.sym_name = StringAttr(self.names.take(func.sym_name.data))
-        for func, run in reversed(first.items()):
+        for func, run in reversed(wanted.items()):
             name = run.calls[run.period - 1].callee.string_value()
             rewriter.insert(func, InsertPoint.after(self.kernels[name]))
 

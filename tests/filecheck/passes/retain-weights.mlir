@@ -50,6 +50,50 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pmus = 40, pmu_bytes = 40
 }
 
 // -----
+// A tile of 64 bytes comes from one PMU in a cycle, in which a PCU computes it: more make nothing faster.
+// CHECK: nn.weight @w : tensor<64x32xbf16> {tier = "sram", {{.*}} pmus = 1 : i64}
+nn.weight @w : tensor<64x32xbf16>
+dataflow.kernel @silu(%w: tensor<64x32xbf16>) -> tensor<64x32xbf16> {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x32xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x32xbf16>>
+  dataflow.load %w to %a : tensor<64x32xbf16> -> !dataflow.channel<tensor<1x32xbf16>>
+  dataflow.stage "silu" firings 64 ins(%a : !dataflow.channel<tensor<1x32xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x32xbf16>>) periods [1] {
+  ^bb0(%c: tensor<1x32xbf16>):
+    %d = nn.silu %c : (tensor<1x32xbf16>) -> tensor<1x32xbf16>
+    dataflow.yield %d : tensor<1x32xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x32xbf16>>
+}
+kernel.schedule @step() -> tensor<64x32xbf16> {
+  %w = nn.get_global @w : tensor<64x32xbf16>
+  %y = kernel.call @silu(%w) : (tensor<64x32xbf16>) -> tensor<64x32xbf16>
+  kernel.return %y : tensor<64x32xbf16>
+}
+
+// -----
+// A PCU of 8 FLOPs a cycle takes 16 cycles to compute a tile, so 16 of them make it faster.
+// CHECK: nn.weight @w : tensor<64x32xbf16> {tier = "sram", {{.*}} pmus = 16 : i64}
+builtin.module attributes {rdu.machine = #rdu.machine<{pcu_flops_per_cycle = 8 : i64}>} {
+nn.weight @w : tensor<64x32xbf16>
+dataflow.kernel @silu(%w: tensor<64x32xbf16>) -> tensor<64x32xbf16> {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x32xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1x32xbf16>>
+  dataflow.load %w to %a : tensor<64x32xbf16> -> !dataflow.channel<tensor<1x32xbf16>>
+  dataflow.stage "silu" firings 64 ins(%a : !dataflow.channel<tensor<1x32xbf16>>) periods [1] outs(%b : !dataflow.channel<tensor<1x32xbf16>>) periods [1] {
+  ^bb0(%c: tensor<1x32xbf16>):
+    %d = nn.silu %c : (tensor<1x32xbf16>) -> tensor<1x32xbf16>
+    dataflow.yield %d : tensor<1x32xbf16>
+  }
+  dataflow.store %b result 0 : !dataflow.channel<tensor<1x32xbf16>>
+}
+kernel.schedule @step() -> tensor<64x32xbf16> {
+  %w = nn.get_global @w : tensor<64x32xbf16>
+  %y = kernel.call @silu(%w) : (tensor<64x32xbf16>) -> tensor<64x32xbf16>
+  kernel.return %y : tensor<64x32xbf16>
+}
+}
+
+// -----
 // Nothing stays where calls of a kernel read different weights, and where no stage reads it.
 // CHECK-LABEL: nn.weight @first
 // CHECK-NOT: tier

@@ -80,3 +80,33 @@ kernel.schedule @resident(%x: tensor<1x1024xbf16>) -> tensor<1x8192xbf16> {
   kernel.return %y : tensor<1x8192xbf16>
 }
 }
+
+// -----
+// The same with 25 MB of SRAM a socket, which one alone would not hold all of it in.
+// CHECK-LABEL: kernel.schedule @too_little
+// CHECK-NOT:   kl.remarks
+// SRAM-LABEL:  kernel.schedule @too_little
+// SRAM-NOT:    kl.remarks
+builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 2 : i64, pmu_bytes = 24576 : i64}>} {
+nn.weight @w : tensor<1024x8192xbf16> {shard_axis = 0 : i64, shard_parts = 2 : i64}
+dataflow.kernel @product(%x: tensor<1x1024xbf16>, %w: tensor<1024x8192xbf16>) -> tensor<1x8192xbf16> {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<1x1024xbf16>>
+  %b = dataflow.channel 1 : !dataflow.channel<tensor<1024x2048xbf16>>
+  %c = dataflow.channel 1 : !dataflow.channel<tensor<1x2048xbf16>>
+  %d = dataflow.channel 1 : !dataflow.channel<tensor<1x2048xbf16>>
+  dataflow.load %x to %a : tensor<1x1024xbf16> -> !dataflow.channel<tensor<1x1024xbf16>>
+  dataflow.load %w to %b : tensor<1024x8192xbf16> -> !dataflow.channel<tensor<1024x2048xbf16>>
+  dataflow.stage "matmul" firings 4 ins(%a, %b : !dataflow.channel<tensor<1x1024xbf16>>, !dataflow.channel<tensor<1024x2048xbf16>>) periods [4, 1] outs(%c : !dataflow.channel<tensor<1x2048xbf16>>) periods [1] {
+  ^bb0(%e: tensor<1x1024xbf16>, %f: tensor<1024x2048xbf16>):
+    %g = nn.matmul %e, %f : (tensor<1x1024xbf16>, tensor<1024x2048xbf16>) -> tensor<1x2048xbf16>
+    dataflow.yield %g : tensor<1x2048xbf16>
+  }
+  dataflow.collective "all_reduce" 4 %c to %d by "ring" : !dataflow.channel<tensor<1x2048xbf16>> -> !dataflow.channel<tensor<1x2048xbf16>>
+  dataflow.store %d result 0 : !dataflow.channel<tensor<1x2048xbf16>>
+}
+kernel.schedule @too_little(%x: tensor<1x1024xbf16>) -> tensor<1x8192xbf16> {
+  %w = nn.get_global @w : tensor<1024x8192xbf16>
+  %y = kernel.call @product(%x, %w) : (tensor<1x1024xbf16>, tensor<1024x8192xbf16>) -> tensor<1x8192xbf16>
+  kernel.return %y : tensor<1x8192xbf16>
+}
+}
