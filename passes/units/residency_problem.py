@@ -47,15 +47,14 @@ def residency_problem(
 
 
 def _weight(op: nn.WeightOp, loads: Sequence[dataflow.LoadOp], machine: Machine) -> Weight:
-    channels = (channel_of(value) for load in loads for value in load.outputs())
-    most = max(_useful_units(channel.consumers()[0], channel, machine) for channel in channels)
+    most = max(_useful_units(channel_of(load.channels[0]), machine) for load in loads)
     return Weight(op.sym_name.data, -(-size_bytes_of(op.type) // machine.pmu_bytes), most)
 
 
-def _useful_units(reader: UnitOp, channel: ChannelOp, machine: Machine) -> int:
-    """PMUs and PCUs with which a reader of a channel fires in a cycle, so that more make it no faster."""
-    if not isinstance(reader, dataflow.StageOp):
-        return -(-channel.type.tile_bytes // machine.pmu_port_bytes_per_cycle)
+def _useful_units(channel: ChannelOp, machine: Machine) -> int:
+    """PMUs and PCUs with which the stage that reads a channel fires in a cycle: more make it no faster."""
+    reader = channel.consumers()[0]
+    assert isinstance(reader, dataflow.StageOp), "what is read in place goes to a stage"
     sizes = zip(reader.ins, read_bytes(reader), strict=True)
     size_bytes = max(size for value, (size, _) in sizes if channel_of(value) is channel)
     return ceil(max(size_bytes / machine.pmu_port_bytes_per_cycle, pcu_cycles(reader, machine)))
