@@ -30,19 +30,13 @@ def check_is_file(option: str, path: str | None) -> None:
 def check_kept(option: str, path: str | None, kept: Mapping[str, str | None]) -> None:
     """Raises: InputError where what an option writes would take the place of a file that is to stay."""
     for what, other in kept.items():
-        if path is not None and other is not None and _is_same(path, other):
+        if path is not None and other is not None and os.path.realpath(path) == os.path.realpath(other):
             raise InputError(f"{option} {path} would overwrite {what}{HELP_MARK}give another file")
 
 
 def files_read(model: str, machine: str | bool | None) -> dict[str, str | None]:
     """What of a model and a machine may be files, by what they are."""
     return {"the model": model, "the machine": machine if isinstance(machine, str) else None}
-
-
-def _is_same(path: str, other: str) -> bool:
-    """Whether two names are of one file, also of one that is not there yet."""
-    both = os.path.exists(path) and os.path.exists(other)
-    return os.path.samefile(path, other) if both else os.path.realpath(path) == os.path.realpath(other)
 
 
 def write_file(path: str | Path, text: str) -> None:
