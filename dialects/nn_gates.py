@@ -18,7 +18,7 @@ from .nn_experts import DistinctOp
 from .operation import ComputeOp, Fusion, Instead, Without
 from .own_experts import OwnExpertsOp
 from .rules.rows import places_fit
-from .sharding import REPLICATED, Sharded, ShardView, Split
+from .sharding import REPLICATED, CannotSplit, Sharded, ShardView, Split
 from .spelling import Arguments, Spelling, extents
 from .tensors import FLOAT_TENSOR, element_type_of, expect, shape_of
 
@@ -75,7 +75,9 @@ class SpreadOp(ComputeOp):
             return view.whole()
         if isinstance(ids, Split):  # those of own experts, which this one's rule has asked for
             return Sharded((REPLICATED, ids, experts), replace(experts, axis=1))
-        assert isinstance(self.experts.owner, DistinctOp), "all others give whole ids"
+        if not isinstance(self.experts.owner, DistinctOp):
+            message = f"{self.name} weighs the experts of each socket by ids of all"
+            raise CannotSplit(message, f"give it the ids of {OwnExpertsOp.name}")
         own = OwnExpertsOp(self.ids, self.experts.owner.experts.value.data // view.sockets)
         return Instead((own, SpreadOp(self.weights, own.result, self.experts)))
 

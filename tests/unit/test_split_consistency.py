@@ -178,3 +178,12 @@ def test_what_a_loop_carries_may_lie_otherwise_after_an_iteration():
     check_split(parsed(LOOP.format(count=1, types=TYPES)))
     with pytest.raises(DiagnosticException, match="adds up summands, and x is whole on every socket"):
         check_split(parsed(LOOP.format(count=2, types=TYPES)))
+
+
+def test_experts_of_a_socket_are_weighed_by_ids_as_it_counts_them():
+    """With the ids of all, a weight would go to whatever expert has the same number on the socket."""
+    text = split_text("mixture", 2, "sockets")
+    changed = re.sub(r"(nn\.spread %\w+, )%gates,", r"\1%ids,", text)
+    assert changed != text
+    with pytest.raises(DiagnosticException, match="nn.spread weighs the experts of each socket by ids of all"):
+        check_split(parsed(changed))
