@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, inf, log
 
 from .residency_chain import Rhythm, chain
@@ -33,6 +34,9 @@ MET = 1 / 8
 """Of its largest tile what HBM still has before it when it is asked for another one. Assumed: like `SAFE`."""
 EQUAL = 1.002
 """Times of which one is at most so many times the other may count as equal: the model knows no better."""
+
+_Pmus = tuple[tuple[int, int], ...]
+_Cycles = tuple[tuple[float, float], dict[int, float]]
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,14 @@ def balance(
     The weights in `pmus` stay, with so many PMUs beside those that are left; those in `floors` stay and have
     a share, so many PMUs at least.
     """
+    own = ((n, pmus[n]) for n in kernel.weights if n in pmus)
+    return _balance(kernel, rates, left, tuple(own), tuple(floors.items()), rounds)
+
+
+@lru_cache(maxsize=1024)
+def _balance(kernel: Kernel, rates: Rates, left: int, given: _Pmus, least_of: _Pmus, rounds: int) -> Balance:
+    """The same; sets of weights that differ in those of other kernels ask for it again and again."""
+    pmus, floors, known = dict(given), dict(least_of), dict[tuple[float, ...], _Cycles]()
     kept = pmus.keys() | floors.keys()
     shares = [float(pmus.get(_number(read), 1)) for read in kernel.reads]
     taking = [
@@ -181,9 +193,11 @@ def balance(
     for _ in range(rounds):
         for n, share in zip(taking, spread(least, [works[n] for n in taking], left), strict=True):
             shares[n] = share
-        took, critical = _kernel_cycles(kernel, shares, kept, rates)
+        if (now := tuple(shares)) not in known:
+            known[now] = _kernel_cycles(kernel, now, kept, rates)
+        took, critical = known[now]
         if best is None or took < (best.cycles, best.units):
-            best = Balance(tuple(shares), tuple(works), *took)
+            best = Balance(now, tuple(works), *took)
         works = [max(w * LESS, min(w, full[n] * critical.get(n, 0.0))) for n, w in enumerate(works)]
     assert best is not None, "there are rounds"
     return best
@@ -193,9 +207,7 @@ def _number(read: Read) -> int:
     return -1 if read.weight is None else read.weight
 
 
-def _kernel_cycles(
-    kernel: Kernel, shares: Sequence[float], kept: Set[int], rates: Rates
-) -> tuple[tuple[float, float], dict[int, float]]:
+def _kernel_cycles(kernel: Kernel, shares: Sequence[float], kept: Set[int], rates: Rates) -> _Cycles:
     """What a kernel takes, and its units alone; and what of each read it waits for, of 1."""
     others, first, parts = kernel.other_bytes / rates.hbm, 0, list[_Part]()
     tiles = (one.tile_bytes for one in kernel.reads if one.streamed_bytes and one.weight not in kept)

@@ -76,9 +76,9 @@ class Section:
     """How often it begins anew behind others, while which streams are loaded ahead."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
-    """A network: its sections, one after another."""
+    """A network: its sections, one after another. It is equal to itself alone."""
 
     sections: tuple[Section, ...]
     stages: tuple[int | None, ...] = ()
@@ -92,6 +92,11 @@ class Kernel:
     def reads(self) -> tuple[Read, ...]:
         """The reads of all sections."""
         return tuple(read for section in self.sections for read in section.reads)
+
+    @cached_property
+    def weights(self) -> tuple[int, ...]:
+        """The candidates among them, by their number."""
+        return tuple(sorted({read.weight for read in self.reads if read.weight is not None}))
 
     @cached_property
     def counted(self) -> tuple[tuple[Read, float], ...]:

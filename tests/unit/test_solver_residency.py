@@ -173,3 +173,11 @@ def test_nothing_to_choose_and_no_room() -> None:
     assert choose_residents(Problem((), (), RATES)) == Residency({}, 0.0, 0)
     tight = Rates(2, 2, 64, 200.0, 320, MIB // 2)
     assert choose_residents(problem(1, [MIB, MIB], tight)).pmus == {}
+
+
+def test_a_kernel_is_balanced_once_for_all_sets_that_differ_in_weights_of_others() -> None:
+    (kernel,) = problem(4, [MIB, MIB]).kernels
+    found = balance(kernel, RATES, 30, {0: 8}, {})
+    assert balance(kernel, RATES, 30, {5: 2, 0: 8}, {}) is found
+    assert balance(kernel, RATES, 30, {0: 9}, {}).units < found.units
+    assert balance(kernel, RATES, 29, {0: 8}, {}).shares != found.shares
