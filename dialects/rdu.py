@@ -9,7 +9,7 @@ every channel fits its PMUs, and its streams walk through memory by explicit byt
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 
 from xdsl.dialects.builtin import (
@@ -34,8 +34,25 @@ from .rdu_machine import MachineAttr, RegionOp, verify_disjoint
 from .rdu_planned import WalkAttr, verify_planned
 from .tensors import expect, size_bytes_of
 
-Symbols = dict[str, Operation]
-"""What the names of a module stand for."""
+
+class Symbols(dict[str, Operation]):
+    """What the names of a module stand for, with the bytes of its regions and of what its kernels take."""
+
+    def __init__(self, module: Operation | None):
+        """Looking each symbol up by itself would be quadratic."""
+        ops = module.ops if isinstance(module, ModuleOp) else ()
+        named = ((op, op.properties.get("sym_name")) for op in ops)
+        super().__init__((name.data, op) for op, name in named if isinstance(name, StringAttr))
+        self.bytes = {name: size_bytes_of(op.type) for name, op in self.items() if isinstance(op, RegionOp)}
+        self._parameters: dict[str, tuple[int, ...]] = {}
+
+    def parameters(self, kernel: KernelOp) -> tuple[int, ...]:
+        """Bytes of each argument, and of each result, of a kernel."""
+        name = kernel.sym_name.data
+        if name not in self._parameters:
+            types = kernel.function_type
+            self._parameters[name] = tuple(map(size_bytes_of, (*types.inputs, *types.outputs)))
+        return self._parameters[name]
 
 
 @lru_cache(maxsize=1024)
@@ -71,9 +88,17 @@ class ScheduleOp(IRDLOperation):
             regions=[body],
         )
 
+    def verify(self, verify_nested_ops: bool = True) -> None:
+        """As any operation does, but of thousands of commands that are spelled alike it verifies one."""
+        unlike: dict[Hashable, Operation] = {}
+        for op in (op for block in self.body.blocks for op in block.ops if verify_nested_ops):
+            unlike.setdefault(_spelling(op), op)
+        for op in unlike.values():
+            op.verify()
+        super().verify(verify_nested_ops=False)
+
     def verify_(self) -> None:
-        module = self.parent_op()
-        symbols = _symbols_of(module) if isinstance(module, ModuleOp) else {}
+        symbols = Symbols(self.parent_op())
         for op in self.body.block.ops:
             if not isinstance(op, LaunchOp):
                 fail_at(op, f"{op.name} in a launch schedule; only launch commands stand there")
@@ -89,10 +114,11 @@ class ScheduleOp(IRDLOperation):
         verify_disjoint(op for op in symbols.values() if isinstance(op, RegionOp))
 
 
-def _symbols_of(module: ModuleOp) -> Symbols:
-    """What the names of a module stand for; looking each up by itself would be quadratic."""
-    named = ((op, op.properties.get("sym_name")) for op in module.ops)
-    return {name.data: op for op, name in named if isinstance(name, StringAttr)}
+def _spelling(op: Operation) -> Hashable:
+    """Commands of which this is the same are right or wrong together; others are themselves."""
+    if not isinstance(op, KernelCommandOp) or op.operands or op.results or op.regions or op.successors:
+        return op
+    return type(op), *op.properties.items()
 
 
 def _region(at: Operation, symbols: Symbols, name: SymbolRefAttr) -> RegionOp:
@@ -192,16 +218,17 @@ class LoadArgumentsOp(KernelCommandOp):
         expect(given == offsets, f"{offsets} offsets for {given} arguments")
 
     def verify_symbols(self, symbols: Symbols) -> None:
-        signature = self.kernel_in(symbols).function_type
-        types = (*signature.inputs, *signature.outputs)
-        given, takes = len(self.regions_), len(types)
+        sizes, arguments = symbols.parameters(self.kernel_in(symbols)), self.arguments
+        given, takes = len(arguments), len(sizes)
         if given != takes:
             fail_at(self, f"{given} arguments for {self.kernel}, which takes {takes}")
-        for name, type_, (_, offset) in zip(self.regions_, types, self.arguments, strict=True):
-            region = _region(self, symbols, name)
-            size, end = size_bytes_of(region.type), offset + size_bytes_of(type_)
-            if offset < 0 or (end > size and end > _stacked_bytes(region, symbols)):
-                fail_at(self, f"{self.kernel} works on bytes {offset} to {end} of {name}, which has {size}")
+        for (name, offset), needed in zip(arguments, sizes, strict=True):
+            size, end = symbols.bytes.get(name, -1), offset + needed
+            if offset >= 0 and end <= size:
+                continue
+            region = _region(self, symbols, SymbolRefAttr(name))
+            if offset < 0 or end > _stacked_bytes(region, symbols):
+                fail_at(self, f"{self.kernel} works on bytes {offset} to {end} of @{name}, which has {size}")
 
 
 @irdl_op_definition
