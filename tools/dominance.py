@@ -32,6 +32,7 @@ from xdsl.universe import XDSL_UNIVERSE
 from xdsl.utils.exceptions import VerifyException
 
 from ..dialects.failing import raise_about
+from ..dialects.walking import walk
 from .universe import DIALECTS
 
 CSL_MODULES = ("csl.module", "csl_wrapper.module")
@@ -83,7 +84,7 @@ class _Dominance:
 
     def __init__(self, root: Operation):
         self.root = root
-        self.order = {op: number for number, op in enumerate(root.walk())}
+        self.order = {op: number for number, op in enumerate(walk(root))}
         self._trees: dict[Region, _DominatorTree] = {}
 
     def holds(self, value: SSAValue, user: Operation) -> bool:

@@ -11,7 +11,7 @@ from ..tensors import Array
 from .accesses import check_accesses
 from .address import packed
 from .check import check_structure
-from .engine import Call, KernelRun, SocketsRun, resolve
+from .engine import Call, KernelRun, Resolver, SocketsRun
 from .errors import ExecutionError, HazardError
 from .ledger import KernelTiming, Ledger, Made
 from .memory import Data, MemoryMap
@@ -92,6 +92,7 @@ class StepRun:
         self._timer = timer or Timer()
         self._experts = experts
         self._kernels = {kernel.name: kernel for kernel in program.kernels}
+        self._resolve = Resolver(memory)
         self._born = _births(program)
         self._known: dict[Hashable, KernelTiming] = {}
         self._calls: list[CallReport] = []
@@ -188,7 +189,7 @@ class StepRun:
         """Run a kernel; without data, only if its like has not run in this step."""
         kernel, machine = self._kernels[command.kernel], self.program.machine
         present = self._experts.present(len(self._calls)) if self._experts is not None else {}
-        call = resolve(kernel, self._addresses, self._memory, present)
+        call = self._resolve(kernel, self._addresses, present)
         check_accesses(kernel, call.walks, self._memory)
         conditions = _conditions(call, machine, self._memory)
         if not self._has_data and conditions in self._known:

@@ -15,6 +15,10 @@ from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
 from kl.backends.sn40l.address import Layout
+from kl.backends.sn40l.emit import emit_program
+from kl.backends.sn40l.engine import Resolver, resolve
+from kl.backends.sn40l.memory import MemoryMap, Spans
+from kl.backends.sn40l.program import LoadArguments
 from kl.backends.targets import Choice
 from kl.dialects import dataflow, kernel, rdu
 from kl.dialects.dataflow_kernel import ChannelOp
@@ -22,6 +26,7 @@ from kl.dialects.dataflow_units import UnitOp
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import machine_of, set_machine
 from kl.dialects.symbols import UniqueNames, find_symbol
+from kl.dialects.walking import walk
 from kl.frontends import load_model
 from kl.passes.diagnostics import NoRoom
 from kl.passes.pacing import depths
@@ -214,3 +219,31 @@ def test_calls_that_a_pass_of_another_package_breaks_are_found(
     pipeline = default_passes(target, "nn", "rdu", UNFUSED, [Edit("after", place, "spoil")])
     with pytest.raises(PassError, match="found after the pass"):
         run_pipeline(make_context(), module, pipeline, target, "rdu", verify=False)
+
+
+@pytest.mark.parametrize("level", ["nn", "kernel", "dataflow", "rdu"])
+def test_a_walk_meets_what_that_of_xdsl_meets(level: str) -> None:
+    module = lowered(level)
+    assert list(walk(module)) == list(module.walk())
+
+
+@pytest.mark.parametrize("choice", [UNFUSED, Choice(fusion="block", loop=False), Choice(steps_per_call=3)])
+def test_calls_that_are_moved_are_those_that_are_resolved(choice: Choice) -> None:
+    program = emit_program(lowered("rdu", choice), "tiny")
+    memory, kernels = MemoryMap(program), {kernel.name: kernel for kernel in program.kernels}
+    memory.begin_step({region.name: 5 for region in program.regions if region.is_scalar})
+    moved, loads = Resolver(memory), [op for op in program.commands if isinstance(op, LoadArguments)]
+    for load in loads:
+        found = moved(kernels[load.kernel], load.addresses, {})
+        wanted = resolve(kernels[load.kernel], load.addresses, memory)
+        assert found == wanted
+        assert [one.span for one in found.walks] == [one.span for one in wanted.walks]
+    assert len({load.kernel for load in loads}) < len(loads) or choice.loop
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9))), st.integers(-5, 50), st.integers(0, 20))
+def test_a_range_touches_spans_that_it_has_pieces_of(
+    ranges: list[tuple[int, int]], start: int, length: int
+) -> None:
+    spans = Spans((first, first + count) for first, count in ranges)
+    assert spans.touches(start, start + length) == any(True for _ in spans.pieces(start, start + length))
