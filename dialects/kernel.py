@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import prod
+from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     FunctionType,
@@ -42,6 +43,7 @@ from xdsl.traits import (
 )
 
 from .accesses import Place
+from .alike import AlikeOp, OfAlikeOp, number_of
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp
 from .symbols import find_symbol
@@ -128,7 +130,7 @@ class FuncOp(FunctionLikeOp):
 
 
 @irdl_op_definition
-class ScheduleOp(FunctionLikeOp):
+class ScheduleOp(FunctionLikeOp, OfAlikeOp):
     """One step of the model: the list of kernel calls, in launch order.
 
     `kernel.schedule @step(%token: tensor<1xi32>, %position: tensor<i32>) -> tensor<1xi32> { … }`
@@ -187,7 +189,7 @@ class _KernelExists(SymbolUserOpInterface):
 
 def _verify_places(call: CallOp, kernel: FunctionLikeOp) -> None:
     """Check that a kernel can be given one memory as several arguments, where a call does so."""
-    if sum(isinstance(type_, MemRefType) for type_ in call.operand_types) < 2:
+    if _memories(call) < 2:
         return
     parts = stacked_places(value.owner for value in call.arguments)
     places: dict[SSAValue, Place] = {}
@@ -204,8 +206,12 @@ def _verify_places(call: CallOp, kernel: FunctionLikeOp) -> None:
         kernel.verify_places(places)
 
 
+def _memories(call: CallOp) -> int:
+    return sum(isinstance(type_, MemRefType) for type_ in call.operand_types)
+
+
 @irdl_op_definition
-class CallOp(SlicedCallOp):
+class CallOp(SlicedCallOp, AlikeOp):
     """Launch of a kernel: `%y = kernel.call @decoder[3](%x, %position, %wq) : (…) -> tensor<…>`.
 
     With an index, every operand with one leading dimension more than the kernel's parameter is sliced there.
@@ -214,6 +220,17 @@ class CallOp(SlicedCallOp):
     name = "kernel.call"
 
     traits = traits_def(HasParent(ScheduleOp), _KernelExists())
+
+    VARIES: ClassVar = ("index",)
+
+    @property
+    def number(self) -> int:
+        """The index, whose bounds are those of the stacks."""
+        return number_of(self.properties.get("index"))
+
+    def spelling(self) -> Hashable:
+        """Itself where one memory may be given twice, as that depends on values."""
+        return self if _memories(self) > 1 else super().spelling()
 
 
 @irdl_op_definition

@@ -19,7 +19,6 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation
 from xdsl.irdl import (
-    IRDLOperation,
     ParsePropInAttrDict,
     irdl_attr_definition,
     irdl_op_definition,
@@ -30,6 +29,7 @@ from xdsl.irdl import (
 from xdsl.traits import SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
+from .alike import AlikeOp, number_of
 from .dataflow_units import fail_at
 from .kept import whole
 from .machine import SN40L, Machine
@@ -73,7 +73,7 @@ def set_machine(module: ModuleOp, machine: Machine) -> None:
 
 
 @irdl_op_definition
-class RegionOp(IRDLOperation):
+class RegionOp(AlikeOp):
     """A tensor's place in memory: `rdu.region @decoder.wq "weight" "hbm" 4096 : tensor<32x64x64xbf16>`.
 
     Kinds: `weight` (read only), `state` (outlives a step), `input` (the caller fills it), `value` (the
@@ -137,6 +137,13 @@ class RegionOp(IRDLOperation):
             properties |= {name: value for name, value in weight.properties.items() if name not in properties}
         # There are no operands, results or regions, which xDSL's own constructor goes through.
         Operation.__init__(self, properties=properties)
+
+    VARIES: ClassVar = ("sym_name", "address")
+
+    @property
+    def number(self) -> int:
+        """The address, whose bounds are those of the memory."""
+        return number_of(self.properties.get("address"))
 
     @property
     def end(self) -> int:

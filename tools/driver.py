@@ -13,6 +13,7 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 
+from ..dialects.alike import verify_alike
 from ..dialects.failing import raise_about
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..dialects.walking import walk
@@ -172,8 +173,9 @@ def check_module(module: ModuleOp, *, dominance: bool = True, calls: bool = True
 
     Raises: VerifyException.
     """
-    for op in [module] if calls else [op for op in module.ops if op.name != "kernel.schedule"]:
-        op.verify()
+    parts = [module] if calls else [op for op in module.ops if op.name != "kernel.schedule"]
+    for op in parts:
+        verify_alike(op)
         if dominance:
             check_dominance(op)
 

@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
-from xdsl.ir import Attribute, Operation
-from xdsl.passes import ModulePass
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.ir import Operation
 from xdsl.traits import SymbolTable
-from xdsl.utils.exceptions import VerifyException
 
 from kl.backends.sn40l.address import Layout
 from kl.backends.sn40l.emit import emit_program
@@ -20,7 +17,7 @@ from kl.backends.sn40l.engine import Resolver, resolve
 from kl.backends.sn40l.memory import MemoryMap, Spans
 from kl.backends.sn40l.program import LoadArguments
 from kl.backends.targets import Choice
-from kl.dialects import dataflow, kernel, rdu
+from kl.dialects import dataflow, kernel
 from kl.dialects.dataflow_kernel import ChannelOp
 from kl.dialects.dataflow_units import UnitOp
 from kl.dialects.machine import SN40L
@@ -34,10 +31,8 @@ from kl.passes.pacing.depths import Actor, Queue, plan_depths
 from kl.passes.placing import floorplan
 from kl.passes.placing.floorplan import Flow, route
 from kl.tools.diagnostics import PassError, failing_operation
-from kl.tools.driver import check_module
-from kl.tools.lowering import default_passes, lower, run_pipeline
-from kl.tools.pipelines import Edit
-from kl.tools.universe import available_passes, find_target, make_context
+from kl.tools.lowering import lower
+from kl.tools.universe import make_context
 
 TINY = Path(__file__).parents[2] / "examples/llama3_tiny.kl"
 
@@ -169,56 +164,6 @@ def test_a_refusal_names_its_operation_without_a_copy_of_the_module(monkeypatch:
 
 
 UNFUSED = Choice(fusion="op", loop=False)
-
-
-@pytest.mark.parametrize("attribute", [StringAttr("x"), SymbolRefAttr("x"), SymbolRefAttr("a", ["b"]), None])
-@pytest.mark.parametrize("place", [0, 5, -1])
-@pytest.mark.parametrize("command", [rdu.LoadProgramOp, rdu.LoadArgumentsOp, rdu.ExecuteOp])
-def test_a_command_is_verified_that_is_unlike_those_before(
-    command: type[rdu.KernelCommandOp], place: int, attribute: Attribute | None
-) -> None:
-    module = lowered("rdu", UNFUSED)
-    module.verify()
-    op = [op for op in module.walk() if isinstance(op, command)][place]
-    if attribute is None:
-        op.properties["other"] = StringAttr("x")
-    else:
-        op.properties["kernel"] = attribute
-    with pytest.raises(VerifyException):
-        module.verify()
-
-
-def test_calls_are_verified_once_more_unless_they_are_left_out() -> None:
-    module = lowered("dataflow", UNFUSED)
-    call = next(op for op in module.walk() if isinstance(op, kernel.CallOp))
-    call.properties["callee"] = SymbolRefAttr("nothing")
-    check_module(module, calls=False)
-    with pytest.raises(VerifyException):
-        check_module(module)
-    channel = next(op for op in module.walk() if isinstance(op, ChannelOp))
-    channel.detach()
-    with pytest.raises(VerifyException):
-        check_module(module, calls=False)
-
-
-@pytest.mark.parametrize("place", ["tile-stages", "prefetch-weights"])
-def test_calls_that_a_pass_of_another_package_breaks_are_found(
-    place: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Spoil(ModulePass):
-        name = "spoil"
-
-        def apply(self, ctx: Context, op: ModuleOp) -> None:
-            call = next(one for one in op.walk() if isinstance(one, kernel.CallOp))
-            call.properties["callee"] = SymbolRefAttr("nothing")
-
-    passes = available_passes()
-    assert isinstance(passes, dict)
-    monkeypatch.setitem(passes, Spoil.name, lambda: Spoil)
-    target, module = find_target(None), lowered("nn")
-    pipeline = default_passes(target, "nn", "rdu", UNFUSED, [Edit("after", place, "spoil")])
-    with pytest.raises(PassError, match="found after the pass"):
-        run_pipeline(make_context(), module, pipeline, target, "rdu", verify=False)
 
 
 @pytest.mark.parametrize("level", ["nn", "kernel", "dataflow", "rdu"])
