@@ -45,7 +45,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.dialects.builtin import BytesAttr, DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
@@ -183,8 +183,8 @@ def _plan(module: ModuleOp, schedule: kernel.ScheduleOp, spill: bool) -> None:
     by_value = dict(zip((v for v, _ in values), addresses[first_value:], strict=True))
     for op in schedule.body.block.ops:
         if isinstance(op, kernel.CallOp):
-            places = [by_value[result] for result in op.results]
-            op.attributes["addresses"] = DenseArrayBase.from_list(i64, places)
+            places = i64.pack([by_value[result] for result in op.results])
+            op.attributes["addresses"] = DenseArrayBase(i64, BytesAttr(places))
 
 
 def _note_unused(module: ModuleOp, far: list[Global], free: int) -> None:
