@@ -14,10 +14,10 @@ from functools import lru_cache
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    BytesAttr,
     DenseArrayBase,
     FlatSymbolRefAttr,
     FlatSymbolRefAttrConstr,
+    LocationAttr,
     ModuleOp,
     StringAttr,
     SymbolNameConstraint,
@@ -31,6 +31,7 @@ from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInte
 from .alike import AlikeOp, OfAlikeOp
 from .dataflow_kernel import KernelOp
 from .dataflow_units import fail_at
+from .kept import array, integers
 from .rdu_machine import MachineAttr, RegionOp, verify_disjoint
 from .rdu_planned import WalkAttr, verify_planned
 from .tensors import expect, size_bytes_of
@@ -129,9 +130,9 @@ def _stacked_bytes(first: RegionOp, symbols: Symbols) -> int:
 class LaunchOp(IRDLOperation, ABC):
     """A command of a launch schedule; the schedule verifies the symbols of all its commands at once."""
 
-    def __init__(self, properties: Mapping[str, Attribute]):
+    def __init__(self, properties: Mapping[str, Attribute], location: LocationAttr | None):
         # There are no operands, results or regions, which xDSL's own constructor goes through.
-        Operation.__init__(self, properties=properties)
+        Operation.__init__(self, properties=properties, location=location)
 
     @abstractmethod
     def verify_symbols(self, symbols: Symbols) -> None:
@@ -171,8 +172,8 @@ class LoadProgramOp(KernelCommandOp):
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel attr-dict"
 
-    def __init__(self, kernel: str):
-        super().__init__({"kernel": _symbol(kernel)})
+    def __init__(self, kernel: str, location: LocationAttr | None = None):
+        super().__init__({"kernel": _symbol(kernel)}, location)
 
 
 @irdl_op_definition
@@ -192,20 +193,24 @@ class LoadArgumentsOp(KernelCommandOp):
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel $memory_regions `offsets` $offsets attr-dict"
 
-    def __init__(self, kernel: str, arguments: Sequence[tuple[str, int]]):
+    def __init__(
+        self, kernel: str, arguments: Sequence[tuple[str, int]], location: LocationAttr | None = None
+    ):
+        names, offsets = zip(*arguments, strict=True) if arguments else ((), ())
         super().__init__(
             {
                 "kernel": _symbol(kernel),
-                "memory_regions": ArrayAttr([_symbol(name) for name, _ in arguments]),
-                "offsets": DenseArrayBase(i64, BytesAttr(i64.pack([offset for _, offset in arguments]))),
-            }
+                "memory_regions": ArrayAttr(map(_symbol, names)),
+                "offsets": array(offsets),
+            },
+            location,
         )
 
     @property
     def arguments(self) -> list[tuple[str, int]]:
         """Region name and byte offset of each argument."""
         names = [region.root_reference.data for region in self.regions_]
-        return list(zip(names, (int(o) for o in self.offsets.get_values()), strict=True))
+        return list(zip(names, integers(self.offsets), strict=True))
 
     def spelling(self) -> Hashable:
         return self
@@ -239,8 +244,8 @@ class ExecuteOp(KernelCommandOp):
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel attr-dict"
 
-    def __init__(self, kernel: str):
-        super().__init__({"kernel": _symbol(kernel)})
+    def __init__(self, kernel: str, location: LocationAttr | None = None):
+        super().__init__({"kernel": _symbol(kernel)}, location)
 
 
 @irdl_op_definition
@@ -255,8 +260,8 @@ class ObserveOp(LaunchOp):
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$region `as` $label attr-dict"
 
-    def __init__(self, region: str, label: str):
-        super().__init__({"region": _symbol(region), "label": StringAttr(label)})
+    def __init__(self, region: str, label: str, location: LocationAttr | None = None):
+        super().__init__({"region": _symbol(region), "label": StringAttr(label)}, location)
 
     def verify_symbols(self, symbols: Symbols) -> None:
         _region(self, symbols, self.region)

@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
     IntegerAttr,
+    LocationAttr,
     MemRefType,
     ModuleOp,
     StringAttr,
@@ -124,6 +125,7 @@ class RegionOp(AlikeOp):
         address: int,
         type: Attribute,
         weight: WeightOp | None = None,
+        location: LocationAttr | None = None,
     ):
         """With `weight`, the region keeps what a loader must know of it."""
         properties: dict[str, Attribute] = {
@@ -136,7 +138,7 @@ class RegionOp(AlikeOp):
         if weight is not None:
             properties |= {name: value for name, value in weight.properties.items() if name not in properties}
         # There are no operands, results or regions, which xDSL's own constructor goes through.
-        Operation.__init__(self, properties=properties)
+        Operation.__init__(self, properties=properties, location=location)
 
     VARIES: ClassVar = ("sym_name", "address")
 
