@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from weakref import ReferenceType, ref
 
 from ..tensors import TensorSpec
 from .alive import Alive, sweep
@@ -43,11 +44,11 @@ class Call:
 
     def touched(self, *, writes: bool) -> Iterator[Argument]:
         """What units read, or write; an argument as often as there are units that do."""
-        for unit in self.kernel.units:
-            if unit.memory is not None and unit.writes == writes:
-                yield self.arguments[unit.memory]
-            if not writes:
-                yield from (self.arguments[one] for one in unit.positions)
+        return (self.arguments[one] for one in (self.kernel.written if writes else self.kernel.read))
+
+
+_LAST: list[tuple[ReferenceType[Program], list[Call]]] = []
+"""The program whose calls were looked for last, with all of them: one check after another wants them."""
 
 
 def calls_of(program: Program) -> Iterator[Call]:
@@ -55,6 +56,17 @@ def calls_of(program: Program) -> Iterator[Call]:
 
     Raises: ProgramError where a parameter points to something else than its tensor.
     """
+    if _LAST and _LAST[0][0]() is program:
+        yield from _LAST[0][1]
+        return
+    calls = list[Call]()
+    for call in _found(program):
+        calls.append(call)
+        yield call
+    _LAST[:] = [(ref(program, lambda _: _LAST.clear()), calls)]
+
+
+def _found(program: Program) -> Iterator[Call]:
     kernels = {kernel.name: kernel for kernel in program.kernels}
     loaded, addresses = -1, tuple[int, ...]()
     for number, command, alive in sweep(program):

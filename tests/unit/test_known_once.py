@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from xdsl.ir import Operation
 from xdsl.traits import SymbolTable
 
 from kl.backends.sn40l.address import Layout
+from kl.backends.sn40l.arguments import calls_of
 from kl.backends.sn40l.emit import emit_program
 from kl.backends.sn40l.engine import Resolver, resolve
 from kl.backends.sn40l.memory import MemoryMap, Spans
@@ -192,3 +194,12 @@ def test_a_range_touches_spans_that_it_has_pieces_of(
 ) -> None:
     spans = Spans((first, first + count) for first, count in ranges)
     assert spans.touches(start, start + length) == any(True for _ in spans.pieces(start, start + length))
+
+
+def test_calls_are_those_of_the_program_that_is_asked_for() -> None:
+    program = emit_program(lowered("rdu", UNFUSED), "tiny")
+    calls = list(calls_of(program))
+    shorter = replace(program, commands=program.commands[:-3])
+    assert list(calls_of(program)) == calls
+    assert list(calls_of(shorter)) == calls[:-1]
+    assert list(calls_of(program)) == calls
