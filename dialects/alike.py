@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IntegerAttr
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr
 from xdsl.ir import Attribute, Operation
 from xdsl.irdl import IRDLOperation
 
@@ -31,13 +31,14 @@ class AlikeOp(IRDLOperation, ABC):
         """All else that is verified; of an operation that is like no other, itself."""
         if self.regions or self.successors or self.next_op is None:
             return self
-        values = (
-            (type(value), getattr(value, "type", None)) if name in self.VARIES else value
-            for name, value in self.properties.items()
-        )
+        values = (_kind(value) if name in self.VARIES else value for name, value in self.properties.items())
         operands, results = self.operand_types, self.result_types
         # Types are compared by identity: hashing them takes longer than making the operation's other keys.
         return type(self), len(operands), *self.properties, *values, *map(id, (*operands, *results))
+
+
+def _kind(value: Attribute) -> Hashable:
+    return type(value), value.elt_type if isinstance(value, DenseArrayBase) else getattr(value, "type", None)
 
 
 def number_of(attribute: Attribute | None) -> int:
@@ -52,18 +53,8 @@ def verify_alike(op: Operation) -> None:
     """
     for block in (block for region in op.regions for block in region.blocks):
         for inner in representatives(block.ops):
-            inner.verify()
+            verify_alike(inner)
     op.verify(verify_nested_ops=False)
-
-
-class OfAlikeOp(IRDLOperation):
-    """An operation that has thousands in its body which may be alike."""
-
-    def verify(self, verify_nested_ops: bool = True) -> None:
-        if verify_nested_ops:
-            verify_alike(self)
-        else:
-            super().verify(verify_nested_ops=False)
 
 
 def representatives(ops: Iterable[Operation]) -> Iterator[Operation]:

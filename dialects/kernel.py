@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import prod
-from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     FunctionType,
@@ -43,7 +42,6 @@ from xdsl.traits import (
 )
 
 from .accesses import Place
-from .alike import AlikeOp, OfAlikeOp, number_of
 from .kernel_loops import GroupOp, LoopOp, StepsOp, YieldOp
 from .nn import GetGlobalOp, ObserveOp
 from .symbols import find_symbol
@@ -130,7 +128,7 @@ class FuncOp(FunctionLikeOp):
 
 
 @irdl_op_definition
-class ScheduleOp(FunctionLikeOp, OfAlikeOp):
+class ScheduleOp(FunctionLikeOp):
     """One step of the model: the list of kernel calls, in launch order.
 
     `kernel.schedule @step(%token: tensor<1xi32>, %position: tensor<i32>) -> tensor<1xi32> { … }`
@@ -211,7 +209,7 @@ def _memories(call: CallOp) -> int:
 
 
 @irdl_op_definition
-class CallOp(SlicedCallOp, AlikeOp):
+class CallOp(SlicedCallOp):
     """Launch of a kernel: `%y = kernel.call @decoder[3](%x, %position, %wq) : (…) -> tensor<…>`.
 
     With an index, every operand with one leading dimension more than the kernel's parameter is sliced there.
@@ -220,13 +218,6 @@ class CallOp(SlicedCallOp, AlikeOp):
     name = "kernel.call"
 
     traits = traits_def(HasParent(ScheduleOp), _KernelExists())
-
-    VARIES: ClassVar = ("index",)
-
-    @property
-    def number(self) -> int:
-        """The index, whose bounds are those of the stacks."""
-        return number_of(self.properties.get("index"))
 
     def spelling(self) -> Hashable:
         """Itself where one memory may be given twice, as that depends on values."""

@@ -9,8 +9,9 @@ every channel fits its PMUs, and its streams walk through memory by explicit byt
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -28,7 +29,7 @@ from xdsl.ir import Attribute, Dialect, Operation, Region
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, traits_def
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
-from .alike import AlikeOp, OfAlikeOp
+from .alike import AlikeOp
 from .dataflow_kernel import KernelOp
 from .dataflow_units import fail_at
 from .kept import array, integers
@@ -66,8 +67,12 @@ def _symbol(name: str) -> SymbolRefAttr:
     return SymbolRefAttr(name, _FLAT)
 
 
+def _is_flat(name: Attribute) -> bool:
+    return isinstance(name, SymbolRefAttr) and not name.nested_references.data
+
+
 @irdl_op_definition
-class ScheduleOp(OfAlikeOp):
+class ScheduleOp(IRDLOperation):
     """The launch commands of a step, in order: `rdu.schedule @step inputs [@token] outputs [@next] { … }`.
 
     It makes its module a program: all kernels of the module are planned for the machine.
@@ -186,9 +191,12 @@ class LoadArgumentsOp(KernelCommandOp):
     name = "rdu.load_arguments"
 
     regions_ = prop_def(ArrayAttr[SymbolRefAttr], prop_name="memory_regions")
-    """Flat names, which is verified by hand: xDSL's constraint takes long, and no two lists are alike."""
+    """Flat names."""
     offsets = prop_def(DenseArrayBase.constr(i64))
     """Bytes from the beginning of each region."""
+
+    VARIES: ClassVar = ("memory_regions", "offsets")
+    """What is in them is verified with the symbols."""
 
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel $memory_regions `offsets` $offsets attr-dict"
@@ -212,16 +220,16 @@ class LoadArgumentsOp(KernelCommandOp):
         names = [region.root_reference.data for region in self.regions_]
         return list(zip(names, integers(self.offsets), strict=True))
 
-    def spelling(self) -> Hashable:
-        return self
-
-    def verify_(self) -> None:
+    def _verify_lists(self) -> None:
         given, offsets = len(self.regions_), len(self.offsets)
-        expect(given == offsets, f"{offsets} offsets for {given} arguments")
+        if given != offsets:
+            fail_at(self, f"{offsets} offsets for {given} arguments")
         for name in self.regions_:
-            expect(not name.nested_references.data, lambda name=name: f"{name} is no flat name")
+            if not _is_flat(name):
+                fail_at(self, f"{name} is no flat name")
 
     def verify_symbols(self, symbols: Symbols) -> None:
+        self._verify_lists()
         sizes, arguments = symbols.parameters(self.kernel_in(symbols)), self.arguments
         given, takes = len(arguments), len(sizes)
         if given != takes:

@@ -66,6 +66,12 @@ SPOILT: list[tuple[IrLevel, type[Operation], Callable[[Operation], None]]] = [
     *(("rdu", one, put("kernel", SymbolRefAttr("x"))) for one in (rdu.ExecuteOp, rdu.LoadProgramOp)),
     ("rdu", rdu.LoadProgramOp, put("kernel", StringAttr("x"))),
     ("rdu", rdu.LoadArgumentsOp, put("memory_regions", NESTED)),
+    ("rdu", rdu.LoadArgumentsOp, put("memory_regions", builtin.ArrayAttr([StringAttr("x")]))),
+    ("rdu", rdu.LoadArgumentsOp, put("memory_regions", StringAttr("x"))),
+    *(
+        ("rdu", rdu.LoadArgumentsOp, put("offsets", builtin.DenseArrayBase.from_list(type_, numbers)))
+        for type_, numbers in ((i64, [0]), (i32, [0, 0]), (i64, [1 << 40] * 2), (i32, [0, 0, 0]))
+    ),
 ]
 
 
