@@ -1,19 +1,38 @@
-"""Operations of which a block has thousands that only a name and a number tell apart.
+"""What thousands of operations have alike: attributes that are kept, and what is verified of few of them.
 
-Verifying each of them would be most of the time that schedules without loops take. What is verified of the
-number is that it lies between two bounds, so of operations that are alike, those with the least and the
-greatest are verified.
+A block may have thousands of operations that only a name and a number tell apart. Verifying each of them
+would be most of the time that schedules without loops take. What is verified of the number is that it lies
+between two bounds, so of operations that are alike, those with the least and the greatest are verified.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
+from functools import lru_cache
 from typing import ClassVar
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr
+from xdsl.dialects.builtin import BytesAttr, DenseArrayBase, IntegerAttr, IntegerType, i64
 from xdsl.ir import Attribute, Operation
 from xdsl.irdl import IRDLOperation
+
+
+@lru_cache(maxsize=4096)
+def whole(number: int) -> IntegerAttr[IntegerType]:
+    """The attribute of a number, one for all that have it: to make one takes as long as to verify it."""
+    return IntegerAttr(number, i64)
+
+
+@lru_cache(maxsize=4096)
+def array(numbers: tuple[int, ...]) -> DenseArrayBase[IntegerType]:
+    """The attribute of an array of numbers, likewise."""
+    return DenseArrayBase(i64, BytesAttr(i64.pack(numbers)))
+
+
+@lru_cache(maxsize=4096)
+def integers(array: DenseArrayBase[IntegerType]) -> tuple[int, ...]:
+    """The numbers of an array."""
+    return tuple(map(int, array.get_values()))
 
 
 class AlikeOp(IRDLOperation, ABC):
@@ -52,6 +71,8 @@ def verify_alike(op: Operation) -> None:
     Raises: VerifyException.
     """
     for block in (block for region in op.regions for block in region.blocks):
+        if block.is_empty:
+            block.verify()
         for inner in representatives(block.ops):
             verify_alike(inner)
     op.verify(verify_nested_ops=False)
@@ -69,3 +90,21 @@ def representatives(ops: Iterable[Operation]) -> Iterator[Operation]:
         ends = numbers.index(min(numbers)), numbers.index(max(numbers))
         others.update(op for place, op in enumerate(group) if place not in ends)
     return (op for op in ops if op not in others)
+
+
+def walk(root: Operation) -> Iterator[Operation]:
+    """An operation and all that are in it, in the order of the text.
+
+    `Operation.walk` makes generators for each operation, though few hold others.
+    """
+    yield root
+    for region in root.regions:
+        for block in region.blocks:
+            op = block.first_op
+            while op is not None:
+                behind = op.next_op
+                if op.regions:
+                    yield from walk(op)
+                else:
+                    yield op
+                op = behind

@@ -29,10 +29,9 @@ from xdsl.ir import Attribute, Dialect, Operation, Region
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, traits_def
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
-from .alike import AlikeOp
+from .alike import AlikeOp, array, integers
 from .dataflow_kernel import KernelOp
 from .dataflow_units import fail_at
-from .kept import array, integers
 from .rdu_machine import MachineAttr, RegionOp, verify_disjoint
 from .rdu_planned import WalkAttr, verify_planned
 from .tensors import expect, size_bytes_of

@@ -30,9 +30,8 @@ from xdsl.irdl import (
 from xdsl.traits import SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
-from .alike import AlikeOp, number_of
+from .alike import AlikeOp, number_of, whole
 from .dataflow_units import fail_at
-from .kept import whole
 from .machine import SN40L, Machine
 from .module_machine import MachineAttribute, machine_attribute, put_machine
 from .nn import StoredAttr, WeightOp

@@ -26,7 +26,7 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.utils.exceptions import DiagnosticException
 
-from ..dialects.walking import walk
+from ..dialects.alike import walk
 from .values import HELP_MARK
 
 REWRITES = 100_000

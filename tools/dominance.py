@@ -31,8 +31,8 @@ from xdsl.traits import IsolatedFromAbove
 from xdsl.universe import XDSL_UNIVERSE
 from xdsl.utils.exceptions import VerifyException
 
+from ..dialects.alike import walk
 from ..dialects.failing import raise_about
-from ..dialects.walking import walk
 from .universe import DIALECTS
 
 CSL_MODULES = ("csl.module", "csl_wrapper.module")

@@ -13,10 +13,9 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 
-from ..dialects.alike import verify_alike
+from ..dialects.alike import verify_alike, walk
 from ..dialects.failing import raise_about
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
-from ..dialects.walking import walk
 from ..passes.diagnostics import remarks_on
 from .bounds import bounded
 from .diagnostics import Diagnostic, PassError, position_of
@@ -166,18 +165,14 @@ def _blaming(where: str) -> Generator[None]:
         raise PassError(where) from error
 
 
-def check_module(module: ModuleOp, *, dominance: bool = True, calls: bool = True) -> None:
+def check_module(module: ModuleOp, *, dominance: bool = True) -> None:
     """Verify the module and that every value dominates its uses, which `verify` leaves out.
-
-    Without `calls`, all but its schedules of kernel calls.
 
     Raises: VerifyException.
     """
-    parts = [module] if calls else [op for op in module.ops if op.name != "kernel.schedule"]
-    for op in parts:
-        verify_alike(op)
-        if dominance:
-            check_dominance(op)
+    verify_alike(module)
+    if dominance:
+        check_dominance(module)
 
 
 def fill_locations(module: ModuleOp) -> None:

@@ -138,8 +138,7 @@ def phased(
             _check_not_below(one.name, leads_to[one.name], level_of(module))
         if above > at:
             at = max(above, IR_LEVELS.index(level_of(module)))
-            planned = IR_LEVELS[at] == "dataflow" and leads_to.keys() >= set(ran)
-            _check(module, IR_LEVELS[at], ran, splits=splits, calls=not planned)
+            _check(module, IR_LEVELS[at], ran, splits=splits)
             ended()
         yield one
         ran.append(one.name)
@@ -149,11 +148,11 @@ def phased(
         check_reached(module, target, wanted)
 
 
-def _check(module: ModuleOp, level: IrLevel, ran: Sequence[str], *, splits: bool, calls: bool = True) -> None:
-    """Check a module, perhaps without its `calls`, behind passes that split it if that `splits` a model."""
+def _check(module: ModuleOp, level: IrLevel, ran: Sequence[str], *, splits: bool) -> None:
+    """Check a module behind some passes, which were to split it if that `splits` a model over sockets."""
     try:
         if ran:  # what is given is verified when it is read
-            check_module(module, calls=calls)
+            check_module(module)
         check_level(module, level)
         if level in IR_LEVELS[:2]:
             check_split(module)

@@ -44,7 +44,11 @@ class Call:
 
     def touched(self, *, writes: bool) -> Iterator[Argument]:
         """What units read, or write; an argument as often as there are units that do."""
-        return (self.arguments[one] for one in (self.kernel.written if writes else self.kernel.read))
+        for unit in self.kernel.units:
+            if unit.memory is not None and unit.writes == writes:
+                yield self.arguments[unit.memory]
+            if not writes:
+                yield from (self.arguments[one] for one in unit.positions)
 
 
 _LAST: list[tuple[ReferenceType[Program], list[Call]]] = []

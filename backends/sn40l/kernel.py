@@ -238,18 +238,6 @@ class Kernel:
         return sum(map(self.tree.passes, self.tree.leaves))
 
     @cached_property
-    def written(self) -> tuple[int, ...]:
-        """The parameters that units write, each as often as there are units that do."""
-        return tuple(unit.memory for unit in self.units if unit.memory is not None and unit.writes)
-
-    @cached_property
-    def read(self) -> tuple[int, ...]:
-        """Those that units read, likewise, and those of their positions."""
-        of_units = ((() if unit.writes else (unit.memory,), unit.positions) for unit in self.units)
-        read = (one for memory, positions in of_units for one in (*memory, *positions))
-        return tuple(one for one in read if one is not None)
-
-    @cached_property
     def placements(self) -> list[Placement]:
         """Where the passes of each unit stand in program order."""
         return program_order(self.tree, [u.runs(self) for u in self.units], [u.writes for u in self.units])

@@ -192,10 +192,7 @@ class MemoryMap:
 
     def resident(self, address: int) -> Region | None:
         """The resident weight at an address in SRAM; None elsewhere."""
-        for region in self._resident:
-            if region.address <= address < region.end:
-                return region
-        return None
+        return next((region for region in self._resident if region.address <= address < region.end), None)
 
     def name_at(self, address: int) -> str:
         """A name for an address in messages."""

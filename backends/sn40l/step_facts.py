@@ -14,11 +14,8 @@ def lifetimes(uses: Iterable[Use], outputs: Sequence[str], commands: int) -> dic
     needed: dict[str, tuple[int, int]] = {}
     for first, last, names in (*uses, *((commands, commands, (name,)) for name in outputs)):
         for name in names:
-            if name in needed:
-                before, behind = needed[name]
-                needed[name] = min(first, before), max(last, behind)
-            else:
-                needed[name] = first, last
+            before, behind = needed.get(name, (first, last))
+            needed[name] = min(first, before), max(last, behind)
     return needed
 
 

@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import DenseArrayBase, FunctionType, IntegerAttr, Mem
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from ...dialects import dataflow, kernel, nn, rdu
-from ...dialects.kept import integers
+from ...dialects.alike import integers
 from ...dialects.rdu_planned import Walk, missing_plan, set_walk
 from ...dialects.symbols import UniqueNames
 from ...dialects.tensors import (

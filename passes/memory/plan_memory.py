@@ -50,8 +50,8 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import kernel, nn
+from ...dialects.alike import array
 from ...dialects.failing import raise_about
-from ...dialects.kept import array
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.sizes import exact_bytes_text

@@ -20,12 +20,12 @@ from kl.backends.sn40l.memory import MemoryMap, Spans
 from kl.backends.sn40l.program import LoadArguments
 from kl.backends.targets import Choice
 from kl.dialects import dataflow, kernel
+from kl.dialects.alike import walk
 from kl.dialects.dataflow_kernel import ChannelOp
 from kl.dialects.dataflow_units import UnitOp
 from kl.dialects.machine import SN40L
 from kl.dialects.rdu_machine import machine_of, set_machine
 from kl.dialects.symbols import UniqueNames, find_symbol
-from kl.dialects.walking import walk
 from kl.frontends import load_model
 from kl.passes.diagnostics import NoRoom
 from kl.passes.pacing import depths
