@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -77,12 +77,12 @@ class TensorSpec:
         """Whether the elements are whole numbers; an `i1` is a truth value."""
         return self.dtype[0] == "i" and self.dtype != "i1"
 
-    @property
+    @cached_property
     def elements(self) -> int:
         """Number of elements."""
         return prod(self.shape)
 
-    @property
+    @cached_property
     def size_bytes(self) -> int:
         """Bytes of the packed array."""
         return self.elements * self.element_bytes

@@ -115,7 +115,7 @@ def orchestration_gain(model: str, sockets: int, variant: str, machine: Machine 
 def layer_kernel(model: str, sockets: int, machine: Machine = SN40L) -> tuple[float, float]:
     """Share of the HBM bandwidth that the fused layer kernel reaches while it runs, and with its launch."""
     report = timed(model, sockets, "fused", machine=machine)
-    kernel = max(report.kernels(), key=lambda one: one.calls)
+    kernel = max(report.kernels, key=lambda one: one.calls)
     moved = machine.hbm_roof_cycles(kernel.traffic.hbm_read + kernel.traffic.hbm_written)
     return moved / (kernel.cycles - kernel.ledger.launch), moved / kernel.cycles
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr
 from xdsl.ir import Operation
 
+from .alike import integers
 from .dataflow_kernel import ChannelOp, channel_of
 from .dataflow_stages import StageOp
 from .dataflow_units import UnitOp
 from .grid import Grid, Span, Way, way
-from .kept import integers
 from .machine import Machine
 from .pacing import Read, StagePace, Write, stage_pace
 from .tensors import size_bytes_of

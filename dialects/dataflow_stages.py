@@ -29,10 +29,10 @@ from xdsl.irdl import (
 )
 from xdsl.traits import HasParent, IsTerminator
 
+from .alike import integers
 from .cuts import cuts_fit
 from .dataflow_kernel import KernelOp
 from .dataflow_units import UnitOp, expect_least, fail_at
-from .kept import integers
 from .machine import Machine
 from .operation import ComputeOp, TileRule, unit_of
 from .tensors import (

@@ -187,7 +187,7 @@ class _KernelExists(SymbolUserOpInterface):
 
 def _verify_places(call: CallOp, kernel: FunctionLikeOp) -> None:
     """Check that a kernel can be given one memory as several arguments, where a call does so."""
-    if sum(isinstance(type_, MemRefType) for type_ in call.operand_types) < 2:
+    if len(_memories(call)) < 2:
         return
     parts = stacked_places(value.owner for value in call.arguments)
     places: dict[SSAValue, Place] = {}
@@ -204,6 +204,10 @@ def _verify_places(call: CallOp, kernel: FunctionLikeOp) -> None:
         kernel.verify_places(places)
 
 
+def _memories(call: CallOp) -> list[SSAValue]:
+    return [value for value in call.operands if isinstance(value.type, MemRefType)]
+
+
 @irdl_op_definition
 class CallOp(SlicedCallOp):
     """Launch of a kernel: `%y = kernel.call @decoder[3](%x, %position, %wq) : (…) -> tensor<…>`.
@@ -214,6 +218,12 @@ class CallOp(SlicedCallOp):
     name = "kernel.call"
 
     traits = traits_def(HasParent(ScheduleOp), _KernelExists())
+
+    def spelling(self) -> Hashable:
+        """Itself where one memory may be given twice, as that depends on values."""
+        memories = _memories(self)
+        stacked = any(isinstance(value.owner, StackOp) for value in memories)
+        return self if stacked or len({*map(root_of, memories)}) < len(memories) else super().spelling()
 
 
 @irdl_op_definition

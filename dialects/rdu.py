@@ -11,13 +11,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    BytesAttr,
     DenseArrayBase,
     FlatSymbolRefAttr,
     FlatSymbolRefAttrConstr,
+    LocationAttr,
     ModuleOp,
     StringAttr,
     SymbolNameConstraint,
@@ -28,20 +29,45 @@ from xdsl.ir import Attribute, Dialect, Operation, Region
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, traits_def
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 
+from .alike import AlikeOp, array, integers
 from .dataflow_kernel import KernelOp
 from .dataflow_units import fail_at
 from .rdu_machine import MachineAttr, RegionOp, verify_disjoint
 from .rdu_planned import WalkAttr, verify_planned
 from .tensors import expect, size_bytes_of
 
-Symbols = dict[str, Operation]
-"""What the names of a module stand for."""
+
+class Symbols(dict[str, Operation]):
+    """What the names of a module stand for, with the bytes of its regions and of what its kernels take."""
+
+    def __init__(self, module: Operation | None):
+        """Looking each symbol up by itself would be quadratic."""
+        ops = module.ops if isinstance(module, ModuleOp) else ()
+        named = ((op, op.properties.get("sym_name")) for op in ops)
+        super().__init__((name.data, op) for op, name in named if isinstance(name, StringAttr))
+        self.bytes = {name: size_bytes_of(op.type) for name, op in self.items() if isinstance(op, RegionOp)}
+        self._parameters: dict[str, tuple[int, ...]] = {}
+
+    def parameters(self, kernel: KernelOp) -> tuple[int, ...]:
+        """Bytes of each argument, and of each result, of a kernel."""
+        name = kernel.sym_name.data
+        if name not in self._parameters:
+            types = kernel.function_type
+            self._parameters[name] = tuple(map(size_bytes_of, (*types.inputs, *types.outputs)))
+        return self._parameters[name]
+
+
+_FLAT: ArrayAttr[StringAttr] = ArrayAttr([])
 
 
 @lru_cache(maxsize=1024)
 def _symbol(name: str) -> SymbolRefAttr:
     """The reference to a symbol: commands that follow one another name the same few."""
-    return SymbolRefAttr(name)
+    return SymbolRefAttr(name, _FLAT)
+
+
+def _is_flat(name: Attribute) -> bool:
+    return isinstance(name, SymbolRefAttr) and not name.nested_references.data
 
 
 @irdl_op_definition
@@ -72,8 +98,7 @@ class ScheduleOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        module = self.parent_op()
-        symbols = _symbols_of(module) if isinstance(module, ModuleOp) else {}
+        symbols = Symbols(self.parent_op())
         for op in self.body.block.ops:
             if not isinstance(op, LaunchOp):
                 fail_at(op, f"{op.name} in a launch schedule; only launch commands stand there")
@@ -87,12 +112,6 @@ class ScheduleOp(IRDLOperation):
             if isinstance(op, KernelOp):
                 verify_planned(op)
         verify_disjoint(op for op in symbols.values() if isinstance(op, RegionOp))
-
-
-def _symbols_of(module: ModuleOp) -> Symbols:
-    """What the names of a module stand for; looking each up by itself would be quadratic."""
-    named = ((op, op.properties.get("sym_name")) for op in module.ops)
-    return {name.data: op for op, name in named if isinstance(name, StringAttr)}
 
 
 def _region(at: Operation, symbols: Symbols, name: SymbolRefAttr) -> RegionOp:
@@ -115,19 +134,24 @@ def _stacked_bytes(first: RegionOp, symbols: Symbols) -> int:
 class LaunchOp(IRDLOperation, ABC):
     """A command of a launch schedule; the schedule verifies the symbols of all its commands at once."""
 
-    def __init__(self, properties: Mapping[str, Attribute]):
+    def __init__(self, properties: Mapping[str, Attribute], location: LocationAttr | None):
         # There are no operands, results or regions, which xDSL's own constructor goes through.
-        Operation.__init__(self, properties=properties)
+        Operation.__init__(self, properties=properties, location=location)
 
     @abstractmethod
     def verify_symbols(self, symbols: Symbols) -> None:
         """Raises: VerifyException where a name stands for nothing, or for something of another kind."""
 
 
-class KernelCommandOp(LaunchOp, ABC):
+class KernelCommandOp(LaunchOp, AlikeOp, ABC):
     """A command about a kernel."""
 
     kernel = prop_def(FlatSymbolRefAttrConstr)
+
+    @property
+    def number(self) -> int:
+        """They have none."""
+        return 0
 
     def verify_symbols(self, symbols: Symbols) -> None:
         self.kernel_in(symbols)
@@ -152,8 +176,8 @@ class LoadProgramOp(KernelCommandOp):
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel attr-dict"
 
-    def __init__(self, kernel: str):
-        super().__init__({"kernel": _symbol(kernel)})
+    def __init__(self, kernel: str, location: LocationAttr | None = None):
+        super().__init__({"kernel": _symbol(kernel)}, location)
 
 
 @irdl_op_definition
@@ -165,43 +189,57 @@ class LoadArgumentsOp(KernelCommandOp):
 
     name = "rdu.load_arguments"
 
-    regions_ = prop_def(ArrayAttr[FlatSymbolRefAttr], prop_name="memory_regions")
+    regions_ = prop_def(ArrayAttr[SymbolRefAttr], prop_name="memory_regions")
+    """Flat names."""
     offsets = prop_def(DenseArrayBase.constr(i64))
     """Bytes from the beginning of each region."""
+
+    VARIES: ClassVar = ("memory_regions", "offsets")
+    """What is in them is verified with the symbols."""
 
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel $memory_regions `offsets` $offsets attr-dict"
 
-    def __init__(self, kernel: str, arguments: Sequence[tuple[str, int]]):
+    def __init__(
+        self, kernel: str, arguments: Sequence[tuple[str, int]], location: LocationAttr | None = None
+    ):
+        names, offsets = zip(*arguments, strict=True) if arguments else ((), ())
         super().__init__(
             {
                 "kernel": _symbol(kernel),
-                "memory_regions": ArrayAttr([_symbol(name) for name, _ in arguments]),
-                "offsets": DenseArrayBase(i64, BytesAttr(i64.pack([offset for _, offset in arguments]))),
-            }
+                "memory_regions": ArrayAttr(map(_symbol, names)),
+                "offsets": array(offsets),
+            },
+            location,
         )
 
     @property
     def arguments(self) -> list[tuple[str, int]]:
         """Region name and byte offset of each argument."""
         names = [region.root_reference.data for region in self.regions_]
-        return list(zip(names, (int(o) for o in self.offsets.get_values()), strict=True))
+        return list(zip(names, integers(self.offsets), strict=True))
 
-    def verify_(self) -> None:
+    def _verify_lists(self) -> None:
         given, offsets = len(self.regions_), len(self.offsets)
-        expect(given == offsets, f"{offsets} offsets for {given} arguments")
+        if given != offsets:
+            fail_at(self, f"{offsets} offsets for {given} arguments")
+        for name in self.regions_:
+            if not _is_flat(name):
+                fail_at(self, f"{name} is no flat name")
 
     def verify_symbols(self, symbols: Symbols) -> None:
-        signature = self.kernel_in(symbols).function_type
-        types = (*signature.inputs, *signature.outputs)
-        given, takes = len(self.regions_), len(types)
+        self._verify_lists()
+        sizes, arguments = symbols.parameters(self.kernel_in(symbols)), self.arguments
+        given, takes = len(arguments), len(sizes)
         if given != takes:
             fail_at(self, f"{given} arguments for {self.kernel}, which takes {takes}")
-        for name, type_, (_, offset) in zip(self.regions_, types, self.arguments, strict=True):
-            region = _region(self, symbols, name)
-            size, end = size_bytes_of(region.type), offset + size_bytes_of(type_)
-            if offset < 0 or (end > size and end > _stacked_bytes(region, symbols)):
-                fail_at(self, f"{self.kernel} works on bytes {offset} to {end} of {name}, which has {size}")
+        for (name, offset), needed in zip(arguments, sizes, strict=True):
+            size, end = symbols.bytes.get(name, -1), offset + needed
+            if offset >= 0 and end <= size:
+                continue
+            region = _region(self, symbols, SymbolRefAttr(name))
+            if offset < 0 or end > _stacked_bytes(region, symbols):
+                fail_at(self, f"{self.kernel} works on bytes {offset} to {end} of @{name}, which has {size}")
 
 
 @irdl_op_definition
@@ -213,8 +251,8 @@ class ExecuteOp(KernelCommandOp):
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$kernel attr-dict"
 
-    def __init__(self, kernel: str):
-        super().__init__({"kernel": _symbol(kernel)})
+    def __init__(self, kernel: str, location: LocationAttr | None = None):
+        super().__init__({"kernel": _symbol(kernel)}, location)
 
 
 @irdl_op_definition
@@ -229,8 +267,8 @@ class ObserveOp(LaunchOp):
     traits = traits_def(HasParent(ScheduleOp))
     assembly_format = "$region `as` $label attr-dict"
 
-    def __init__(self, region: str, label: str):
-        super().__init__({"region": _symbol(region), "label": StringAttr(label)})
+    def __init__(self, region: str, label: str, location: LocationAttr | None = None):
+        super().__init__({"region": _symbol(region), "label": StringAttr(label)}, location)
 
     def verify_symbols(self, symbols: Symbols) -> None:
         _region(self, symbols, self.region)

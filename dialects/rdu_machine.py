@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
     IntegerAttr,
+    LocationAttr,
     MemRefType,
     ModuleOp,
     StringAttr,
@@ -19,7 +20,6 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation
 from xdsl.irdl import (
-    IRDLOperation,
     ParsePropInAttrDict,
     irdl_attr_definition,
     irdl_op_definition,
@@ -30,8 +30,8 @@ from xdsl.irdl import (
 from xdsl.traits import SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
+from .alike import AlikeOp, number_of, whole
 from .dataflow_units import fail_at
-from .kept import whole
 from .machine import SN40L, Machine
 from .module_machine import MachineAttribute, machine_attribute, put_machine
 from .nn import StoredAttr, WeightOp
@@ -73,7 +73,7 @@ def set_machine(module: ModuleOp, machine: Machine) -> None:
 
 
 @irdl_op_definition
-class RegionOp(IRDLOperation):
+class RegionOp(AlikeOp):
     """A tensor's place in memory: `rdu.region @decoder.wq "weight" "hbm" 4096 : tensor<32x64x64xbf16>`.
 
     Kinds: `weight` (read only), `state` (outlives a step), `input` (the caller fills it), `value` (the
@@ -124,6 +124,7 @@ class RegionOp(IRDLOperation):
         address: int,
         type: Attribute,
         weight: WeightOp | None = None,
+        location: LocationAttr | None = None,
     ):
         """With `weight`, the region keeps what a loader must know of it."""
         properties: dict[str, Attribute] = {
@@ -136,7 +137,14 @@ class RegionOp(IRDLOperation):
         if weight is not None:
             properties |= {name: value for name, value in weight.properties.items() if name not in properties}
         # There are no operands, results or regions, which xDSL's own constructor goes through.
-        Operation.__init__(self, properties=properties)
+        Operation.__init__(self, properties=properties, location=location)
+
+    VARIES: ClassVar = ("sym_name", "address")
+
+    @property
+    def number(self) -> int:
+        """The address, whose bounds are those of the memory."""
+        return number_of(self.properties.get("address"))
 
     @property
     def end(self) -> int:

@@ -15,11 +15,11 @@ from xdsl.ir import Attribute, Operation, ParametrizedAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.utils.exceptions import VerifyException
 
+from .alike import whole
 from .dataflow import ChannelOp, KernelOp, LoadOp, StageOp, StoreOp
 from .dataflow_pace import hops_trouble, pace_trouble
 from .dataflow_units import fail_at
 from .grid import Grid
-from .kept import whole
 from .machine import Machine
 from .rdu_machine import machine_of
 from .tensors import expect, shape_of, tile_of

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from math import prod
+from typing import ClassVar
 
 from xdsl.dialects.builtin import (
     AnyFloat,
@@ -25,7 +26,6 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Operation, ParametrizedAttribute, SSAValue, TypeAttribute
 from xdsl.irdl import (
-    IRDLOperation,
     irdl_attr_definition,
     irdl_to_attr_constraint,
     opt_prop_def,
@@ -34,6 +34,8 @@ from xdsl.irdl import (
     var_result_def,
 )
 from xdsl.utils.exceptions import VerifyException
+
+from .alike import AlikeOp, number_of
 
 FLOAT_TENSOR = irdl_to_attr_constraint(TensorType[AnyFloat])
 FLOAT_MEMREF = irdl_to_attr_constraint(MemRefType[AnyFloat])
@@ -218,7 +220,7 @@ def verify_call_signature(
         raise VerifyException(f"@{callee} returns {returns}, the call {listed(result_types)}")
 
 
-class SlicedCallOp(IRDLOperation):
+class SlicedCallOp(AlikeOp):
     """A call; the base of `nn.call` and `kernel.call`.
 
     With an index, every operand with one leading dimension more than the callee's parameter is sliced there.
@@ -229,6 +231,8 @@ class SlicedCallOp(IRDLOperation):
     """Slice of the stacked operands."""
     arguments = var_operand_def()
     res = var_result_def()
+
+    VARIES: ClassVar = ("index",)
 
     assembly_format = (
         "$callee (`[` $index^ `]`)? `(` $arguments `)` attr-dict `:` functional-type($arguments, $res)"
@@ -248,3 +252,8 @@ class SlicedCallOp(IRDLOperation):
             result_types=[result_types],
             properties={"callee": callee, "index": IntegerAttr(index, i64) if index is not None else None},
         )
+
+    @property
+    def number(self) -> int:
+        """The index, whose bounds are those of the stacks."""
+        return number_of(self.properties.get("index"))

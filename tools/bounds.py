@@ -26,6 +26,7 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.utils.exceptions import DiagnosticException
 
+from ..dialects.alike import walk
 from .values import HELP_MARK
 
 REWRITES = 100_000
@@ -99,7 +100,7 @@ class _Count:
     """The last one that a pattern was tried on, while rewrites are watched."""
 
     def __post_init__(self) -> None:
-        self.size = sum(1 for _ in self.module.walk())
+        self.size = sum(1 for _ in walk(self.module))
         allowed = _allowed.get()
         self.allowed = REWRITES + REWRITES_OF_AN_OPERATION * self.size if allowed is None else allowed
 

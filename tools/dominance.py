@@ -31,6 +31,7 @@ from xdsl.traits import IsolatedFromAbove
 from xdsl.universe import XDSL_UNIVERSE
 from xdsl.utils.exceptions import VerifyException
 
+from ..dialects.alike import walk
 from ..dialects.failing import raise_about
 from .universe import DIALECTS
 
@@ -83,7 +84,7 @@ class _Dominance:
 
     def __init__(self, root: Operation):
         self.root = root
-        self.order = {op: number for number, op in enumerate(root.walk())}
+        self.order = {op: number for number, op in enumerate(walk(root))}
         self._trees: dict[Region, _DominatorTree] = {}
 
     def holds(self, value: SSAValue, user: Operation) -> bool:

@@ -13,6 +13,7 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 
+from ..dialects.alike import verify_alike, walk
 from ..dialects.failing import raise_about
 from ..dialects.vocabulary import IR_LEVELS, IrLevel
 from ..passes.diagnostics import remarks_on
@@ -37,10 +38,13 @@ class Level:
 
     def allows(self, op: Operation) -> bool:
         """Whether an operation may be left at this level."""
-        from ..dialects.operation import ComputeOp  # kl-opt starts without our dialects
+        return op.name not in self.illegal and (op.name.partition(".")[0] in self.dialects or _computes(op))
 
-        known = isinstance(op, ComputeOp) or op.name.partition(".")[0] in self.dialects
-        return known and op.name not in self.illegal
+
+def _computes(op: Operation) -> bool:
+    from ..dialects.operation import ComputeOp  # kl-opt starts without our dialects
+
+    return isinstance(op, ComputeOp)
 
 
 LEVELS = (
@@ -89,7 +93,7 @@ def check_level(module: ModuleOp, name: IrLevel) -> None:
 
 
 def _illegal(module: ModuleOp, level: Level) -> Iterator[Operation]:
-    return (op for op in module.walk() if not level.allows(op))
+    return (op for op in walk(module) if not level.allows(op))
 
 
 ShowPass = Callable[[str, float, ModuleOp], None]
@@ -166,7 +170,7 @@ def check_module(module: ModuleOp, *, dominance: bool = True) -> None:
 
     Raises: VerifyException.
     """
-    module.verify()
+    verify_alike(module)
     if dominance:
         check_dominance(module)
 
@@ -175,7 +179,7 @@ def fill_locations(module: ModuleOp) -> None:
     """Give every operation that a pass has left without a location that of the operation before
     it."""
     nearest = module.location
-    for op in module.walk():
+    for op in walk(module):
         # A pass that makes an operation without its constructor leaves it without even the attribute.
         location = getattr(op, "location", None)
         if location is None or isinstance(location, UnknownLoc):
@@ -186,6 +190,6 @@ def fill_locations(module: ModuleOp) -> None:
 
 def remarks_of(module: ModuleOp) -> Iterator[Diagnostic]:
     """What the passes have to say to the user about single operations."""
-    for op in module.walk():
+    for op in walk(module):
         for remark in remarks_on(op):
             yield Diagnostic(remark, position_of(op), "remark")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from ...dialects.vocabulary import STEP, Rate
 from .address import Walk, overlap
@@ -41,7 +41,7 @@ def _check_places(kernel: Kernel, walk: Walk, memory: MemoryMap) -> None:
 
 
 def _check_pass(kernel: Kernel, walk: Walk, index: int, memory: MemoryMap) -> None:
-    layout, address = walk.pass_layout(), walk.address(index * walk.tiles)
+    layout, address = walk.pass_layout, walk.address(index * walk.tiles)
     if walk.writes:
         memory.mark_written(address, layout)
         return
@@ -69,12 +69,12 @@ def _hazard(kernel: Kernel, walk: Walk, what: str) -> HazardError:
 
 def conflicts_of(walks: Sequence[Walk]) -> tuple[tuple[int, int], ...]:
     """Pairs of walks, by their place in the sequence, that may touch the same bytes, one of them writing."""
-    pairs: list[tuple[int, int]] = []
-    for first, a in enumerate(walks):
-        for second, b in enumerate(walks[first + 1 :], first + 1):
-            if (a.writes or b.writes) and a.span[0] < b.span[1] and b.span[0] < a.span[1]:
-                pairs.append((first, second))
-    return tuple(pairs)
+    spans = [(number, walk.writes, *walk.span) for number, walk in enumerate(walks)]
+    return tuple(
+        (first, second)
+        for (first, writes, start, end), (second, also, begin, stop) in combinations(spans, 2)
+        if (writes or also) and start < stop and begin < end
+    )
 
 
 def _touch_alike(walk: Walk, other: Walk, first: int, last: int) -> bool:
@@ -96,7 +96,7 @@ def _touch_alike(walk: Walk, other: Walk, first: int, last: int) -> bool:
 
 def _span_of_pass(walk: Walk) -> tuple[int, int]:
     """First byte and the byte behind the last one of the first passes of all decode steps."""
-    layout = walk.pass_layout().repeated(walk.levels[0].places, walk.levels[0].stride)
+    layout = walk.pass_layout.repeated(walk.levels[0].places, walk.levels[0].stride)
     return walk.start + layout.low, walk.start + layout.high
 
 

@@ -207,19 +207,27 @@ class Walk:
         """How it moves in an iteration of a loop; None where it is not in that loop."""
         return next(((level.stride, level.ring) for level in self.levels if level.loop == loop), None)
 
-    @cached_property
+    def moved(self, by: int) -> Walk:
+        """The same walk so many bytes further on, with what is known of its layouts."""
+        walk = object.__new__(Walk)
+        vars(walk).update(vars(self), start=self.start + by)
+        return walk
+
+    @property
     def span(self) -> tuple[int, int]:
         """First byte of all tiles and the byte behind the last one."""
-        return self.start + self.whole_layout.low, self.start + self.whole_layout.high
+        whole = self.whole_layout
+        return self.start + whole.low, self.start + whole.high
 
     @cached_property
     def whole_layout(self) -> Layout:
         """The layout of all tiles of all passes from the start on, and of all places of a ring."""
-        layout = self.pass_layout()
+        layout = self.pass_layout
         for level in reversed(self.levels):
             layout = layout.repeated(level.places, level.stride)
         return layout
 
+    @cached_property
     def pass_layout(self) -> Layout:
         """The layout of all tiles of a pass, from the address of its first; of one if all lie in one."""
         if self.tile_stride == 0:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from itertools import pairwise
 
-from .errors import require
+from .errors import ProgramError
 from .program import Command, Program, Region
 
 FOREVER = (-1, 1 << 62)
@@ -56,10 +56,9 @@ class Alive:
         index = bisect_left(self._places, place)
         near = (*self._places[max(0, index - 1) : index], place, *self._places[index : index + 1])
         for (_, end, name), (start, _, other) in pairwise(near):
-            require(
-                end <= start,
-                f"region '{name}' ends at address {end}, region '{other}' begins at {start}; both are alive",
-            )
+            if start < end:
+                what = f"region '{name}' ends at address {end}, region '{other}' begins at {start}"
+                raise ProgramError(f"{what}; both are alive")
         self._places.insert(index, place)
         self._regions[region.name] = region
         heappush(self._ends, (last, place))

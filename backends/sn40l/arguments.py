@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from weakref import ReferenceType, ref
 
 from ..tensors import TensorSpec
 from .alive import Alive, sweep
@@ -50,11 +51,26 @@ class Call:
                 yield from (self.arguments[one] for one in unit.positions)
 
 
+_LAST: list[tuple[ReferenceType[Program], list[Call]]] = []
+"""The program whose calls were looked for last, with all of them: one check after another wants them."""
+
+
 def calls_of(program: Program) -> Iterator[Call]:
     """The calls of a program, in order; its names and numbers are checked.
 
     Raises: ProgramError where a parameter points to something else than its tensor.
     """
+    if _LAST and _LAST[0][0]() is program:
+        yield from _LAST[0][1]
+        return
+    calls = list[Call]()
+    for call in _found(program):
+        calls.append(call)
+        yield call
+    _LAST[:] = [(ref(program, lambda _: _LAST.clear()), calls)]
+
+
+def _found(program: Program) -> Iterator[Call]:
     kernels = {kernel.name: kernel for kernel in program.kernels}
     loaded, addresses = -1, tuple[int, ...]()
     for number, command, alive in sweep(program):

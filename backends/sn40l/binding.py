@@ -35,3 +35,11 @@ class Bound:
     """It counts from this number on; no time depends on it."""
     present: tuple[int, ...] = ()
     """Of a load by index without data: the slots that are read in each pass; () are all."""
+
+    def moved(self, by: int) -> Bound:
+        """The same of a unit whose memory is so many bytes further on."""
+        return (
+            self
+            if self.walk is None or by == 0
+            else Bound(self.walk.moved(by), self.gates, self.first, self.present)
+        )

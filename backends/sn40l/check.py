@@ -55,16 +55,7 @@ def _check_unique(what: str, names: Iterable[str]) -> None:
 
 def _check_regions(program: Program) -> None:
     for region in program.regions:
-        name = f"region '{region.name}'"
-        require(
-            region.kind in REGION_KINDS, f"{name}: kind '{region.kind}'; known: {', '.join(REGION_KINDS)}"
-        )
-        require(region.tier in TIERS, f"{name}: tier '{region.tier}'; known: {', '.join(TIERS)}")
-        need = region.tensor.size_bytes
-        require_extents(region.tensor, name)
-        require(region.size_bytes >= need, f"{name}: {region.size_bytes} bytes, {region.tensor} takes {need}")
-        if region.shard_axis is not None:
-            _check_shards(region, region.shard_axis, program.machine.sockets)
+        _check_region(region, program.machine.sockets)
     kinds = {region.name: region.kind for region in program.regions}
     for name in program.inputs:
         kind = kinds.get(name)
@@ -73,6 +64,18 @@ def _check_regions(program: Program) -> None:
         )
     for name in program.outputs:
         require(name in kinds, f"output '{name}' is no region")
+
+
+def _check_region(region: Region, sockets: int) -> None:
+    name, kinds, tiers = f"region '{region.name}'", ", ".join(REGION_KINDS), ", ".join(TIERS)
+    require(region.kind in REGION_KINDS, f"{name}: kind '{region.kind}'; known: {kinds}")
+    require(region.tier in TIERS, f"{name}: tier '{region.tier}'; known: {tiers}")
+    require_extents(region.tensor, name)
+    need = region.tensor.size_bytes
+    if region.size_bytes < need:
+        raise ProgramError(f"{name}: {region.size_bytes} bytes, {region.tensor} takes {need}")
+    if region.shard_axis is not None:
+        _check_shards(region, region.shard_axis, sockets)
 
 
 def _check_shards(region: Region, axis: int, sockets: int) -> None:

@@ -5,7 +5,7 @@ Of this backend, only this file, `numbering.py` and the `emit` of each kind of u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xdsl.dialects.builtin import ArrayAttr, FlatSymbolRefAttr, ModuleOp
@@ -48,23 +48,32 @@ def _region(op: rdu.RegionOp, machine: Machine, live: tuple[int, int] | None) ->
     )
 
 
-def _uses(schedule: rdu.ScheduleOp) -> Iterator[Use]:
+Launches = Sequence[tuple[Operation, Sequence[tuple[str, int]]]]
+"""The commands of a schedule, those that load arguments with the region and the offset of each."""
+
+
+def _launches(schedule: rdu.ScheduleOp) -> Launches:
+    ops = schedule.body.block.ops
+    return [(op, op.arguments if isinstance(op, rdu.LoadArgumentsOp) else ()) for op in ops]
+
+
+def _uses(launches: Launches) -> Iterator[Use]:
     """Which commands need which regions: a load of arguments stands before the call that needs them."""
-    for number, op in enumerate(schedule.body.block.ops):
-        if isinstance(op, rdu.LoadArgumentsOp):
-            yield number, number + 1, [name for name, _ in op.arguments]
+    for number, (op, arguments) in enumerate(launches):
+        if arguments:
+            yield number, number + 1, [name for name, _ in arguments]
         elif isinstance(op, rdu.ObserveOp):
             yield number, number, [op.region.root_reference.data]
 
 
-def _commands(schedule: rdu.ScheduleOp, addresses: dict[str, int]) -> tuple[Command, ...]:
+def _commands(launches: Launches, addresses: dict[str, int]) -> tuple[Command, ...]:
     commands: list[Command] = []
-    for op in schedule.body.block.ops:
+    for op, arguments in launches:
         match op:
             case rdu.LoadProgramOp():
                 commands.append(LoadProgram(op.kernel.root_reference.data))
             case rdu.LoadArgumentsOp():
-                places = tuple(addresses[region] + offset for region, offset in op.arguments)
+                places = tuple(addresses[region] + offset for region, offset in arguments)
                 commands.append(LoadArguments(op.kernel.root_reference.data, places))
             case rdu.ExecuteOp():
                 commands.append(Execute(op.kernel.root_reference.data, location_of(op)))
@@ -130,7 +139,8 @@ def emit_program(module: ModuleOp, name: str) -> Program:
     if len(schedules) != 1:
         fail(module, f"a program needs one rdu.schedule, the module has {len(schedules)}")
     outputs = _names(schedules[0].outputs)
-    lives = lifetimes(_uses(schedules[0]), outputs, len(schedules[0].body.block.ops))
+    launches = _launches(schedules[0])
+    lives = lifetimes(_uses(launches), outputs, len(launches))
     regions = tuple(
         _region(op, machine, lives.get(op.sym_name.data) if op.kind.data == "value" else None)
         for op in module.ops
@@ -147,7 +157,7 @@ def emit_program(module: ModuleOp, name: str) -> Program:
         machine,
         regions,
         kernels,
-        _commands(schedules[0], addresses),
+        _commands(launches, addresses),
         _names(schedules[0].inputs),
         outputs,
         tokens_made(shapes[outputs[0]] if outputs else (), steps),

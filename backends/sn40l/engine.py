@@ -7,7 +7,7 @@ alone, or several in lock step, each with its own units, channels, memories and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop
 
@@ -32,6 +32,8 @@ class Call:
     """A kernel with all that a call's arguments decide: addresses and gates."""
 
     kernel: Kernel
+    addresses: tuple[int, ...]
+    """One for each parameter."""
     bound: tuple[Bound, ...]
     """Each unit has one."""
     walks: tuple[Walk, ...]
@@ -43,6 +45,18 @@ class Call:
     def reads_by_index(self) -> bool:
         """Whether what is read depends on ids."""
         return any(isinstance(unit, Load) and unit.index is not None for unit in self.kernel.units)
+
+    def moved(self, addresses: tuple[int, ...]) -> Call:
+        """The call with other addresses; those of positions point to the same integers."""
+        by = [there - here for there, here in zip(addresses, self.addresses, strict=True)]
+        units = zip(self.kernel.units, self.bound, strict=True)
+        bound = (one if unit.memory is None else one.moved(by[unit.memory]) for unit, one in units)
+        return _call(self.kernel, addresses, tuple(bound))
+
+
+def _call(kernel: Kernel, addresses: tuple[int, ...], bound: tuple[Bound, ...]) -> Call:
+    walks = tuple(one.walk for one in bound if one.walk is not None)
+    return Call(kernel, addresses, bound, walks, conflicts_of(walks))
 
 
 def resolve(
@@ -58,9 +72,26 @@ def resolve(
     Raises: ExecutionError if a position is unknown or outside what a unit reads.
     """
     arguments = Arguments(addresses, memory.scalar, present or {})
-    bound = tuple(unit.bind(kernel, index, arguments) for index, unit in enumerate(kernel.units))
-    walks = tuple(one.walk for one in bound if one.walk is not None)
-    return Call(kernel, bound, walks, conflicts_of(walks))
+    bound = (unit.bind(kernel, index, arguments) for index, unit in enumerate(kernel.units))
+    return _call(kernel, addresses, tuple(bound))
+
+
+class Resolver:
+    """Resolves the calls of a step; what only their addresses tell apart is resolved once and moved."""
+
+    def __init__(self, memory: MemoryMap):
+        self._memory = memory
+        self._known: dict[Hashable, Call] = {}
+
+    def __call__(
+        self, kernel: Kernel, addresses: tuple[int, ...], present: Mapping[int, tuple[int, ...]]
+    ) -> Call:
+        """As `resolve` does, with the scalars that memory has in this step."""
+        positions = tuple(addresses[one] for unit in kernel.units for one in unit.positions)
+        alike = kernel.name, positions, *present.items()
+        if alike not in self._known:
+            self._known[alike] = resolve(kernel, addresses, self._memory, present)
+        return self._known[alike].moved(addresses)
 
 
 class KernelRun:

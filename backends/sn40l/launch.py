@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
 
 from ...dialects.machine import Machine
 from ...dialects.vocabulary import ORCHESTRATIONS
@@ -11,11 +12,11 @@ from ..tensors import Array
 from .accesses import check_accesses
 from .address import packed
 from .check import check_structure
-from .engine import Call, KernelRun, SocketsRun, resolve
+from .engine import Call, KernelRun, Resolver, SocketsRun
 from .errors import ExecutionError, HazardError
 from .ledger import KernelTiming, Ledger, Made
 from .memory import Data, MemoryMap
-from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, is_in_ddr
+from .program import Command, Execute, LoadArguments, LoadProgram, Observe, Program, Region, tier_span
 from .report import CallReport, Report
 from .selections import Experts, selections_of
 from .timer import Timer
@@ -92,6 +93,8 @@ class StepRun:
         self._timer = timer or Timer()
         self._experts = experts
         self._kernels = {kernel.name: kernel for kernel in program.kernels}
+        self._resolve = Resolver(memory)
+        self._ddr = range(*tier_span(program.machine, "ddr"))
         self._born = _births(program)
         self._known: dict[Hashable, KernelTiming] = {}
         self._calls: list[CallReport] = []
@@ -169,7 +172,7 @@ class StepRun:
             error.message = f"call {len(self._calls)}, kernel '{command.kernel}': {error.message}"
             error.location = error.location or command.location
             raise
-        ledger = timing.ledger + Ledger(launch=launch)
+        ledger = _launched(timing.ledger, launch)
         self._made = timing.made or self._made
         call = CallReport(
             command.kernel,
@@ -186,11 +189,11 @@ class StepRun:
 
     def _timing(self, command: Execute) -> KernelTiming:
         """Run a kernel; without data, only if its like has not run in this step."""
-        kernel, machine = self._kernels[command.kernel], self.program.machine
+        kernel = self._kernels[command.kernel]
         present = self._experts.present(len(self._calls)) if self._experts is not None else {}
-        call = resolve(kernel, self._addresses, self._memory, present)
+        call = self._resolve(kernel, self._addresses, present)
         check_accesses(kernel, call.walks, self._memory)
-        conditions = _conditions(call, machine, self._memory)
+        conditions = _conditions(call, self._ddr, self._memory)
         if not self._has_data and conditions in self._known:
             return self._known[conditions]
         self._known[conditions] = self._run(call)
@@ -210,13 +213,19 @@ class StepRun:
         return timing
 
 
-def _conditions(call: Call, machine: Machine, memory: MemoryMap) -> Hashable:
+@lru_cache(maxsize=1024)
+def _launched(ledger: Ledger, launch: int) -> Ledger:
+    """What a call takes with its launch: thousands take the same."""
+    return ledger + Ledger(launch=launch)
+
+
+def _conditions(call: Call, ddr: range, memory: MemoryMap) -> Hashable:
     """All that the timing of a call depends on: two calls with the same take the same cycles.
 
     Addresses matter only as far as they decide which memory serves a stream, and where streams touch.
     """
     walks = call.walks
-    memories = tuple(memory.resident(walk.start) or is_in_ddr(machine, walk.start) for walk in walks)
+    memories = tuple(memory.resident(walk.start) or walk.start in ddr for walk in walks)
     distances = tuple((a, b, walks[b].address(0) - walks[a].address(0)) for a, b in call.conflicts)
     decided = tuple((one.gates, one.present) for one in call.bound)
     return call.kernel.name, decided, memories, distances

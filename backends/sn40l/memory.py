@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from math import gcd
 from types import MappingProxyType
@@ -38,6 +38,11 @@ class Spans:
         """Which span holds all addresses from `start` to before `end`; None if no single one does."""
         index = bisect_right(self.starts, start) - 1
         return index if index >= 0 and end <= self.ends[index] else None
+
+    def touches(self, start: int, end: int) -> bool:
+        """Whether a range and a span share an address."""
+        index = bisect_left(self.starts, end) - 1
+        return index >= 0 and max(start, self.starts[index]) < min(end, self.ends[index])
 
     def pieces(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """The parts of a range that lie in spans: number of the span, first address and the one behind."""
@@ -82,7 +87,7 @@ class ByteStore:
                 yield view
             for start, part in parts_of(layout) if view is None else ():
                 yield from self.views(address + start, part)
-        elif any(self.spans.pieces(low, high)):
+        elif self.spans.touches(low, high):
             for start, end in _runs(address, layout):
                 for index, first, last in self.spans.pieces(start, end):
                     origin = self.spans.starts[index]
@@ -221,7 +226,7 @@ class MemoryMap:
 
     def touches_values(self, start: int, end: int) -> bool:
         """Whether a value lies between two addresses."""
-        return any(True for _ in self._written.spans.pieces(start, end))
+        return self._written.spans.touches(start, end)
 
     def mark_written(self, address: int, layout: Layout) -> None:
         """The bytes of a tile hold data from now on."""
@@ -233,7 +238,7 @@ def _spans_of(program: Program, kind: str) -> Spans:
 
 
 def _first_piece(spans: Spans, address: int, layout: Layout) -> int | None:
-    if not any(True for _ in spans.pieces(address + layout.low, address + layout.high)):
+    if not spans.touches(address + layout.low, address + layout.high):
         return None
     pieces = (piece for run in _runs(address, layout) for piece in spans.pieces(*run))
     return next((first for _, first, _ in pieces), None)

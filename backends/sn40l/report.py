@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ...dialects.machine import Machine
-from .ledger import BusySpans, Details, Ledger, Traffic
+from .ledger import BusySpans, Details, Ledger, Traffic, summed
 from .roof import check_roof, roofline_cycles, roofline_time
 from .selections import Experts
 
@@ -52,8 +52,8 @@ class KernelReport:
 
 def _sums(calls: Sequence[CallReport]) -> tuple[Ledger, Traffic, int]:
     return (
-        sum((call.ledger for call in calls), Ledger()),
-        sum((call.traffic for call in calls), Traffic()),
+        summed(Ledger, (call.ledger for call in calls)),
+        summed(Traffic, (call.traffic for call in calls)),
         sum(call.flops for call in calls),
     )
 
@@ -83,7 +83,7 @@ class Report:
     @cached_property
     def ledger(self) -> Ledger:
         """The whole step."""
-        return sum((call.ledger for call in self.calls), Ledger(launch=self.other_cycles))
+        return summed(Ledger, (call.ledger for call in self.calls)) + Ledger(launch=self.other_cycles)
 
     @cached_property
     def cycles(self) -> int:
@@ -93,7 +93,7 @@ class Report:
     @cached_property
     def traffic(self) -> Traffic:
         """Bytes that the streams ask for, per socket."""
-        return sum((call.traffic for call in self.calls), Traffic())
+        return summed(Traffic, (call.traffic for call in self.calls))
 
     @cached_property
     def flops(self) -> int:
@@ -174,6 +174,7 @@ class Report:
             calls.setdefault(call.kernel, []).append(call)
         return calls
 
+    @cached_property
     def kernels(self) -> tuple[KernelReport, ...]:
         """The calls summed up by kernel, in the order of their first call."""
         found = self.calls_by_kernel.items()
@@ -217,6 +218,6 @@ class Report:
                     "bytes": asdict(kernel.traffic),
                     "ledger_cycles": asdict(kernel.ledger),
                 }
-                for kernel in self.kernels()
+                for kernel in self.kernels
             ],
         }

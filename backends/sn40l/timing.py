@@ -187,8 +187,8 @@ def _tables(report: Report, options: TimeOptions, capacity: Capacity) -> Iterato
     if capacity.has_experts or capacity.uses_ddr:
         yield capacity.table
     columns = ("kernel", "calls", "cycles each", "time", "share", "HBM bandwidth")
-    shares = [kernel.cycles / whole for kernel in report.kernels()]
-    yield Table(columns, [_kernel_row(kernel, report) for kernel in report.kernels()], shares=shares)
+    shares = [kernel.cycles / whole for kernel in report.kernels]
+    yield Table(columns, [_kernel_row(kernel, report) for kernel in report.kernels], shares=shares)
     if options.layers:
         hbm = ("HBM full rate", "below it", "collectives", "router", "HBM idles")
         columns = ("kernel", "layer", "cycles each", "time each", *hbm)

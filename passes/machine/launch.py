@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import DenseArrayBase, FunctionType, IntegerAttr, Mem
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from ...dialects import dataflow, kernel, nn, rdu
+from ...dialects.alike import integers
 from ...dialects.rdu_planned import Walk, missing_plan, set_walk
 from ...dialects.symbols import UniqueNames
 from ...dialects.tensors import (
@@ -24,11 +25,11 @@ from ..diagnostics import fail
 Global = nn.WeightOp | nn.StateOp
 
 
-def _addresses(op: Operation, count: int) -> list[int]:
+def _addresses(op: Operation, count: int) -> tuple[int, ...]:
     given = op.attributes.get("addresses")
     if not isinstance(given, DenseArrayBase) or len(given) != count:
         fail(op, f"{op.name} needs {count} addresses; run plan-memory first")
-    return [int(address) for address in given.get_values()]
+    return integers(given)
 
 
 @dataclass
@@ -44,9 +45,8 @@ class _Launch:
     def region(self, value: SSAValue, default: str, kind: str, address: int, at: Operation) -> None:
         """A region for an input or a value of the schedule."""
         name = self.names.take(value.name_hint or default)
-        region = rdu.RegionOp(name, kind, "hbm", address, self._region_type(value.type, kind))
-        region.location = at.location
-        self.regions.append(region)
+        type_ = self._region_type(value.type, kind)
+        self.regions.append(rdu.RegionOp(name, kind, "hbm", address, type_, location=at.location))
         self.places[value] = (name, 0)
 
     def _region_type(self, type_: Attribute, kind: str) -> Attribute:
@@ -70,13 +70,13 @@ def _global_region(op: Global) -> rdu.RegionOp:
         address.value.data,
         op.type,
         op if isinstance(op, nn.WeightOp) else None,
+        op.location,
     )
     if isinstance(op, nn.StateOp) and op.stacked is not None:
         region.stacked = op.stacked
     pmus = op.attributes.get("pmus")
     if isinstance(pmus, IntegerAttr):
         region.pmus = pmus
-    region.location = op.location
     return region
 
 
@@ -99,12 +99,8 @@ def _commands(
     for number, (result, address) in enumerate(zip(call.results, addresses, strict=True)):
         launch.region(result, f"{name}.out{number}", "value", address, call)
     arguments = list(_arguments(call, signatures[name], launch))
-    commands: list[Operation] = [rdu.LoadArgumentsOp(name, arguments), rdu.ExecuteOp(name)]
-    if name != loaded:
-        commands.insert(0, rdu.LoadProgramOp(name))
-    for command in commands:
-        command.location = call.location
-    return commands
+    load = [] if name == loaded else [rdu.LoadProgramOp(name, call.location)]
+    return [*load, rdu.LoadArgumentsOp(name, arguments, call.location), rdu.ExecuteOp(name, call.location)]
 
 
 def _kernel_signatures(module: ModuleOp) -> dict[str, FunctionType]:
@@ -142,9 +138,7 @@ def build_schedule(schedule: kernel.ScheduleOp) -> tuple[list[rdu.RegionOp], rdu
                 body.add_ops(_commands(op, signatures, launch, loaded))
                 loaded = op.callee.root_reference.data
             case nn.ObserveOp():
-                observe = rdu.ObserveOp(launch.places[op.value][0], op.label.data)
-                observe.location = op.location
-                body.add_op(observe)
+                body.add_op(rdu.ObserveOp(launch.places[op.value][0], op.label.data, op.location))
             case _:
                 outputs = [launch.places[value][0] for value in op.operands]
     inputs = [launch.places[arg][0] for arg in schedule.args]

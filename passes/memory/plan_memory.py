@@ -45,11 +45,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from ...dialects import kernel, nn
+from ...dialects.alike import array
 from ...dialects.failing import raise_about
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
@@ -179,12 +180,11 @@ def _plan(module: ModuleOp, schedule: kernel.ScheduleOp, spill: bool) -> None:
     _note_unused(module, far, machine_of(module).hbm_bytes - top)
     first_value = len(near) + len(schedule.args)
     inputs = addresses[len(near) : first_value]
-    schedule.attributes["addresses"] = DenseArrayBase.from_list(i64, inputs)
+    schedule.attributes["addresses"] = array(tuple(inputs))
     by_value = dict(zip((v for v, _ in values), addresses[first_value:], strict=True))
     for op in schedule.body.block.ops:
         if isinstance(op, kernel.CallOp):
-            places = [by_value[result] for result in op.results]
-            op.attributes["addresses"] = DenseArrayBase.from_list(i64, places)
+            op.attributes["addresses"] = array(tuple(by_value[result] for result in op.results))
 
 
 def _note_unused(module: ModuleOp, far: list[Global], free: int) -> None:

@@ -235,7 +235,7 @@ class InlineLayer(RewritePattern):
         *inner, end = body.ops
         new_ops = list[Operation]()
         for template in inner:
-            new = template.clone(values)
+            new = template.clone_without_regions(values)  # there are none
             new.location = op.location
             if isinstance(new, kernel.CallOp) and op.index is not None:
                 new.properties["index"] = op.index

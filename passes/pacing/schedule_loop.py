@@ -54,8 +54,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.alike import whole
 from ...dialects.dataflow_pace import has_units, pace_trouble
-from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ...dialects.vocabulary import Rate

@@ -47,9 +47,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.alike import whole
 from ...dialects.dataflow import ChannelOp
 from ...dialects.dataflow_pace import pace_of
-from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail

@@ -48,11 +48,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.alike import whole
 from ...dialects.dataflow import ChannelOp, UnitOp
 from ...dialects.dataflow_kernel import channel_of
 from ...dialects.dataflow_pace import way_of
 from ...dialects.grid import Grid
-from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import fail

@@ -49,9 +49,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.alike import whole
 from ...dialects.failing import raise_about
 from ...dialects.grid import Grid
-from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom

@@ -47,10 +47,10 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...dialects import dataflow
+from ...dialects.alike import whole
 from ...dialects.dataflow_kernel import channel_of
 from ...dialects.dataflow_pace import read_bytes
 from ...dialects.failing import raise_about
-from ...dialects.kept import whole
 from ...dialects.machine import Machine
 from ...dialects.rdu_machine import machine_of
 from ..diagnostics import NoRoom, fail

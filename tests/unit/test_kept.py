@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, i64
 
-from kl.dialects.kept import integers, whole
+from kl.dialects.alike import integers, whole
 
 
 def test_a_number_has_one_attribute():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,14 @@ from xdsl.ir import Operation
 from xdsl.traits import SymbolTable
 
 from kl.backends.sn40l.address import Layout
+from kl.backends.sn40l.arguments import calls_of
+from kl.backends.sn40l.emit import emit_program
+from kl.backends.sn40l.engine import Resolver, resolve
+from kl.backends.sn40l.memory import MemoryMap, Spans
+from kl.backends.sn40l.program import LoadArguments
 from kl.backends.targets import Choice
 from kl.dialects import dataflow, kernel
+from kl.dialects.alike import walk
 from kl.dialects.dataflow_kernel import ChannelOp
 from kl.dialects.dataflow_units import UnitOp
 from kl.dialects.machine import SN40L
@@ -156,3 +163,43 @@ def test_a_refusal_names_its_operation_without_a_copy_of_the_module(monkeypatch:
     assert isinstance(refusal, NoRoom)
     assert not hasattr(refusal, "__notes__")
     assert isinstance(failing_operation(refusal), dataflow.KernelOp)
+
+
+UNFUSED = Choice(fusion="op", loop=False)
+
+
+@pytest.mark.parametrize("level", ["nn", "kernel", "dataflow", "rdu"])
+def test_a_walk_meets_what_that_of_xdsl_meets(level: str) -> None:
+    module = lowered(level)
+    assert list(walk(module)) == list(module.walk())
+
+
+@pytest.mark.parametrize("choice", [UNFUSED, Choice(fusion="block", loop=False), Choice(steps_per_call=3)])
+def test_calls_that_are_moved_are_those_that_are_resolved(choice: Choice) -> None:
+    program = emit_program(lowered("rdu", choice), "tiny")
+    memory, kernels = MemoryMap(program), {kernel.name: kernel for kernel in program.kernels}
+    memory.begin_step({region.name: 5 for region in program.regions if region.is_scalar})
+    moved, loads = Resolver(memory), [op for op in program.commands if isinstance(op, LoadArguments)]
+    for load in loads:
+        found = moved(kernels[load.kernel], load.addresses, {})
+        wanted = resolve(kernels[load.kernel], load.addresses, memory)
+        assert found == wanted
+        assert [one.span for one in found.walks] == [one.span for one in wanted.walks]
+    assert len({load.kernel for load in loads}) < len(loads) or choice.loop
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9))), st.integers(-5, 50), st.integers(0, 20))
+def test_a_range_touches_spans_that_it_has_pieces_of(
+    ranges: list[tuple[int, int]], start: int, length: int
+) -> None:
+    spans = Spans((first, first + count) for first, count in ranges)
+    assert spans.touches(start, start + length) == any(True for _ in spans.pieces(start, start + length))
+
+
+def test_calls_are_those_of_the_program_that_is_asked_for() -> None:
+    program = emit_program(lowered("rdu", UNFUSED), "tiny")
+    calls = list(calls_of(program))
+    shorter = replace(program, commands=program.commands[:-3])
+    assert list(calls_of(program)) == calls
+    assert list(calls_of(shorter)) == calls[:-1]
+    assert list(calls_of(program)) == calls

@@ -109,8 +109,8 @@ def test_the_tiles_of_a_pass_are_its_bytes_each_once(walk: Walk) -> None:
     for index in range(walk.passes):
         firings = range(index * walk.tiles, (index + 1) * walk.tiles)
         tiles = [bytes_of(walk.layout_of(firing), walk.address(firing)) for firing in firings]
-        assert set().union(*tiles) == bytes_of(walk.pass_layout(), walk.address(firings[0]))
-        assert sum(map(len, tiles)) == walk.pass_layout().size_bytes
+        assert set().union(*tiles) == bytes_of(walk.pass_layout, walk.address(firings[0]))
+        assert sum(map(len, tiles)) == walk.pass_layout.size_bytes
     every = bytes_of(walk.whole_layout, walk.start)
     assert walk.span == (min(every), max(every) + 1)
 

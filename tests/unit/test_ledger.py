@@ -109,7 +109,7 @@ def test_calls_kernels_and_step_agree(decoder: Any, orchestration: str) -> None:
     commands = (*program.commands, *program.commands[1:], Observe("y", "y"))
     report = time_step(replace(program, commands=commands), {"position": 2}, orchestration)
     assert report.kernel_calls == 2
-    (kernel,) = report.kernels()
+    (kernel,) = report.kernels
     assert kernel.calls == 2
     assert kernel.cycles == sum(call.cycles for call in report.calls)
     assert report.cycles == kernel.cycles + report.other_cycles

@@ -66,7 +66,7 @@ class Index:
         """The walk of a load whose tiles may each be anywhere in the stack, as nobody knows the ids."""
         last = None if walk.last is None else self.piece(walk.last)
         one = replace(walk, layout=self.piece(walk.layout), tiles=self.tiles_per_slot, last=last)
-        stack = one.pass_layout().repeated(self.slices, self.slot_stride)
+        stack = one.pass_layout.repeated(self.slices, self.slot_stride)
         return replace(walk, layout=stack, tile_stride=0, last=None)
 
     def check(self, kernel: Kernel, pattern: AddressPattern) -> None:
