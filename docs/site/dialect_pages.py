@@ -37,6 +37,7 @@ WORDS = {
     "": "any type",
     "'single_block'": "one block",
     "ArrayAttr[FlatSymbolRefAttr]": "symbols",
+    "ArrayAttr[SymbolRefAttr]": "symbols",
     "ChannelType": "channel",
     "DenseArrayBase.constr(f64)": "numbers",
     "DenseArrayBase.constr(i64)": "whole numbers",
