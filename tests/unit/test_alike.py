@@ -43,6 +43,13 @@ def swap(op: Operation) -> None:
     op.operands = op.operands[::-1]
 
 
+def nest(op: Operation) -> None:
+    """Give each memory a name in a name."""
+    assert isinstance(op, rdu.LoadArgumentsOp)
+    names = [SymbolRefAttr(one.root_reference, ["x"]) for one in op.regions_]
+    op.properties["memory_regions"] = builtin.ArrayAttr(names)
+
+
 def share(op: Operation) -> None:
     """Give one memory as all that the operation takes."""
     memories = [value for value in op.operands if isinstance(value.type, builtin.MemRefType)]
@@ -54,7 +61,6 @@ def put(name: str, value: Attribute) -> Callable[[Operation], None]:
     return lambda op: op.properties.update({name: value})
 
 
-NESTED = builtin.ArrayAttr([SymbolRefAttr("a", ["b"])])
 SPOILT: list[tuple[IrLevel, type[Operation], Callable[[Operation], None]]] = [
     ("kernel", kernel.CallOp, swap),
     ("kernel", kernel.CallOp, share),
@@ -72,7 +78,7 @@ SPOILT: list[tuple[IrLevel, type[Operation], Callable[[Operation], None]]] = [
     *(("rdu", one, put("other", StringAttr("x"))) for one in (rdu.ExecuteOp, rdu.LoadArgumentsOp)),
     *(("rdu", one, put("kernel", SymbolRefAttr("x"))) for one in (rdu.ExecuteOp, rdu.LoadProgramOp)),
     ("rdu", rdu.LoadProgramOp, put("kernel", StringAttr("x"))),
-    ("rdu", rdu.LoadArgumentsOp, put("memory_regions", NESTED)),
+    ("rdu", rdu.LoadArgumentsOp, nest),
     ("rdu", rdu.LoadArgumentsOp, put("memory_regions", builtin.ArrayAttr([StringAttr("x")]))),
     ("rdu", rdu.LoadArgumentsOp, put("memory_regions", StringAttr("x"))),
     *(
@@ -89,13 +95,14 @@ def verify_each(op: Operation) -> None:
     op.verify(verify_nested_ops=False)
 
 
-@pytest.mark.parametrize("place", [0, 3, 4, 5, 7, -2, -1])
+@pytest.mark.parametrize("place", [0, 3, 4, 5, 7, 14, 17, 22, 26, -2, -1])
 @pytest.mark.parametrize("number", range(len(SPOILT)))
 def test_what_is_alike_is_verified_as_if_each_were(number: int, place: int) -> None:
     level, kind, spoil = SPOILT[number]
     module = unfused(level).clone()
     check_module(module)
-    spoil([op for op in module.walk() if isinstance(op, kind)][place])
+    ops = [op for op in module.walk() if isinstance(op, kind)]
+    spoil(ops[place % len(ops)])
     try:
         verify_each(module)
     except VerifyException:

@@ -188,6 +188,30 @@ def test_calls_that_are_moved_are_those_that_are_resolved(choice: Choice) -> Non
     assert len({load.kernel for load in loads}) < len(loads) or choice.loop
 
 
+TWO_POSITIONS = """
+model m
+dtype f32
+layer l[2](x[1, 8], position: i32) {
+  cache keys[1, 1, 4, 8]
+  append(keys, x, position)
+  return attention(x, keys, keys, position)
+}
+step(x[1, 8], here: i32, there: i32) { return l[1](l[0](x, here), there) }
+"""
+
+
+def test_calls_at_other_positions_are_others() -> None:
+    module = load_model(TWO_POSITIONS, "m.kl", {})
+    lower(make_context(), module, "rdu", Choice(loop=False))
+    program = emit_program(module, "m")
+    (decoder,), memory = program.kernels, MemoryMap(program)
+    memory.begin_step({"here": 3, "there": 1})
+    moved, loads = Resolver(memory), [op for op in program.commands if isinstance(op, LoadArguments)]
+    found = [moved(decoder, load.addresses, {}) for load in loads]
+    assert found == [resolve(decoder, load.addresses, memory) for load in loads]
+    assert found[0].moved(loads[1].addresses) != found[1]
+
+
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9))), st.integers(-5, 50), st.integers(0, 20))
 def test_a_range_touches_spans_that_it_has_pieces_of(
     ranges: list[tuple[int, int]], start: int, length: int

@@ -185,7 +185,5 @@ def test_experts_of_a_socket_are_weighed_by_ids_as_it_counts_them():
     text = split_text("mixture", 2, "sockets")
     changed = re.sub(r"(nn\.spread %\w+, )%gates,", r"\1%ids,", text)
     assert changed != text
-    with pytest.raises(
-        DiagnosticException, match="weighs the experts of each socket by ids of all"
-    ):
+    with pytest.raises(DiagnosticException, match="weighs the experts of each socket by ids of all"):
         check_split(parsed(changed))
