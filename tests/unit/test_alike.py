@@ -112,6 +112,17 @@ def test_what_is_alike_is_verified_as_if_each_were(number: int, place: int) -> N
         check_module(module)
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_a_memory_that_is_given_twice_is_found_in_any_call(place: int) -> None:
+    module = load_model(TINY.read_text(encoding="utf-8"), TINY.name, {})
+    lower(make_context(), module, "dataflow", Choice(loop=False))
+    layers = [op for op in module.walk() if isinstance(op, kernel.CallOp) and op.index is not None]
+    assert len(layers) == 4
+    share(layers[place])
+    with pytest.raises(VerifyException):
+        check_module(module)
+
+
 def test_few_of_thousands_are_verified() -> None:
     schedule = next(op for op in unfused("kernel").ops if isinstance(op, kernel.ScheduleOp))
     for block in (schedule.body.block, unfused("rdu").body.block):

@@ -541,6 +541,15 @@ rdu.schedule @step inputs [] outputs [] {
 }
 
 // -----
+// CHECK: @x::@y is no flat name
+rdu.region @x "input" "hbm" 0 : tensor<8xf32>
+dataflow.kernel @k(%x: tensor<8xf32>) {
+}
+rdu.schedule @step inputs [] outputs [] {
+  rdu.load_arguments @k [@x::@y] offsets [0]
+}
+
+// -----
 // CHECK: @y is no region of this module
 dataflow.kernel @k(%x: tensor<8xf32>) {
 }
