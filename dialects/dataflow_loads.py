@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IntegerAttr, IntegerType, MemRefType, TensorType, i32, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, MemRefType, TensorType, i32, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -18,8 +18,10 @@ from xdsl.irdl import (
     var_operand_def,
 )
 from xdsl.traits import HasParent
+from xdsl.utils.exceptions import VerifyException
 
-from .dataflow_kernel import KernelOp
+from .alike import integers
+from .dataflow_kernel import KernelOp, channel_of
 from .dataflow_loops import Slices
 from .dataflow_parts import StreamOp, stream_properties, stream_tiles
 from .rules.shapes import gathered_shape
@@ -166,10 +168,23 @@ class LoadOp(StreamOp):
         expect(len(types) == 1, "a load feeds one or more channels of one tile type")
         self.verify_slices(self.source.type)
         self._verify_index()
+        self._verify_residence()
         expect((self.after is None) == (self.position is None), "give `after` and `position` together")
         self.verify_position(self.position)
         stream_tiles(self.stream_type, self.channels[0])
         _ = self.slot_tiles
+
+    def _verify_residence(self) -> None:
+        """Raises: VerifyException where it says other PMUs of a resident weight than its channel has."""
+        given = self.attributes.get("resident")
+        if given is None:
+            return
+        right = isinstance(given, DenseArrayBase) and given.elt_type == i64 and len(given) == 2
+        expect(right, f"`resident` is the first PMU and their number, an array<i64: …> of two, not {given}")
+        channel = channel_of(self.channels[0])
+        for number, place in zip(integers(given), (channel.pmu_first, channel.pmus), strict=True):
+            if place is not None and place.value.data != number:
+                raise VerifyException(f"`resident` says {number} where its channel has {place.value.data}")
 
     def _verify_index(self) -> None:
         """Raises: VerifyException where ids name no slices of what it reads."""

@@ -50,13 +50,18 @@ class Subcommand(Parser):
         return found, others
 
 
-def option(help: str, *names: str, default: Any = None, **form: Any) -> Any:
+def option(
+    help: str, *names: str, default: Any = None, reads: str = "", writes: str = "", **form: Any
+) -> Any:
     """A field that is an option; `names` are its flags if it is not `--` and the field's name.
 
     `form` goes to `add_argument`, unless the type says it: `bool` is a flag, `bool | None` has a `--no-`
     form, too, a tuple may be repeated, `Positive` and `Natural` are N, and a `Literal` has its choices.
+    `reads` says what the file is that it names, if it may be one, `writes` what is written: a
+    file, or IR, which may take the place of IR.
     """
-    return field(default=default, metadata={"names": names, "form": {"help": help, **form}})
+    known = {"names": names, "form": {"help": help, **form}, "reads": reads, "writes": writes}
+    return field(default=default, metadata=known)
 
 
 def options(**forms: Mapping[str, Any]) -> Any:

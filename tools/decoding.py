@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..backends.runs import Step
 from ..passes import load_pass
 from .executed import LOGITS
-from .output import check_is_file, check_kept
+from .output import check_is_file
 from .prompt_options import PromptOptions
 from .values import HELP_MARK, InputError
 
@@ -38,7 +38,6 @@ def change_decoding(
         return
     if options.logits is not None:
         check_is_file("--logits", options.logits)
-        check_kept("--logits", options.logits, {"the model": str(given.path)})
         _check_folder(options.logits)
         if (steps_per_call or 1) > 1:
             raise InputError(

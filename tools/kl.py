@@ -101,9 +101,15 @@ def _run(argv: Sequence[str] | None) -> int:
     # Imported behind the parser, so that --help and wrong usage answer at once.
     from .command_line import filled
     from .diagnostics import guarded
+    from .output import check_files
 
     command = _command(arguments.command)
-    return guarded("kl", lambda: command.run(filled(command.Command, arguments)), {})
+
+    def run() -> int:
+        check_files(said := filled(command.Command, arguments))
+        return command.run(said)
+
+    return guarded("kl", run, {})
 
 
 if __name__ == "__main__":

@@ -106,8 +106,8 @@ class KlOptMain(xDSLOptMain):
     def setup_pipeline(self) -> None:
         """The passes of `-p`; wrong options of a target are found here, too."""
         self.command = filled(KlOptCommand, self.args)
-        if (output := self.command.output_file) not in (None, DASH):
-            self.pending = PendingFile(str(output))
+        if (output := self.command.written_file) is not None:
+            self.pending = PendingFile(output)
         (target,) = parse_specs(self.command.target)
         if target.parameters and not signature(entry := self.available_targets[target.name]).parameters:
             make("target", cast(Callable[[], type[Target]], entry)(), target)

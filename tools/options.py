@@ -69,9 +69,7 @@ def json_option() -> Any:
 
 def orchestration_option() -> Any:
     """Who launches kernels."""
-    return option(
-        "who issues the launch commands: the machine itself (default) or the host", default="hardware"
-    )
+    return option("who issues launch commands: the machine itself (default) or the host", default="hardware")
 
 
 @dataclass(frozen=True)
@@ -98,6 +96,7 @@ class ModelOptions:
         " (.mlir, - for stdin), a saved program (.json), or an example by its name (`kl examples` lists"
         " them)",
         "input",
+        reads="the model",
     )
     param: tuple[str, ...] = option(
         "override a parameter of the model; may be repeated", default=(), metavar="NAME=VALUE"
@@ -126,6 +125,7 @@ class MachineOptions:
     machine: str | bool | None = option(
         "the machine: a name that `kl machines` lists, or a TOML file of parameters",
         metavar="MACHINE",
+        reads="the machine",
     )
     """A file or a name; True for a bare `--machine`, where that may be."""
     set: tuple[str, ...] = option(
@@ -232,6 +232,7 @@ class TimingOptions:
         " 0), all others (worst), all the same (best), or as a JSON file says: a list with the number of"
         " distinct experts, or their ids, for each time that experts are chosen",
         metavar="HOW|FILE",
+        reads="the experts",
     )
 
 
@@ -253,6 +254,7 @@ class ComparisonOptions:
         "compare unfused, fused and looped on these machines, each held against the last one: names that"
         " `kl machines` lists, or files",
         metavar="A,B,C",
+        reads="a machine",
     )
 
 

@@ -7,18 +7,22 @@ interrupted or meets a full disk leaves the old file as it was, the input too.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import Field
 from io import StringIO
 from pathlib import Path
 from stat import S_IMODE
 from tempfile import mkstemp
-from typing import TextIO
+from typing import Any, TextIO
 
+from .command_line import option_fields
 from .values import HELP_MARK, InputError
 
 STDOUT = "-"
 """What stands for the standard output where a file is named."""
+PUBLISHED = (".json", ".safetensors")
+"""How the files of a published model end."""
 
 
 def check_is_file(option: str, path: str | None) -> None:
@@ -30,13 +34,36 @@ def check_is_file(option: str, path: str | None) -> None:
 def check_kept(option: str, path: str | None, kept: Mapping[str, str | None]) -> None:
     """Raises: InputError where what an option writes would take the place of a file that is to stay."""
     for what, other in kept.items():
-        if path is not None and other is not None and os.path.realpath(path) == os.path.realpath(other):
+        if path is not None and other is not None and _takes_place(path, other.removeprefix("sqlite:///")):
             raise InputError(f"{option} {path} would overwrite {what}{HELP_MARK}give another file")
 
 
-def files_read(model: str, machine: str | bool | None) -> dict[str, str | None]:
-    """What of a model and a machine may be files, by what they are."""
-    return {"the model": model, "the machine": machine if isinstance(machine, str) else None}
+def _takes_place(path: str, other: str) -> bool:
+    """Whether a file is another one, or one of the files that make a folder a published model."""
+    written, read = Path(os.path.realpath(path)), Path(os.path.realpath(other))
+    return written == read or (written.parent == read and written.is_file() and written.suffix in PUBLISHED)
+
+
+def check_files(said: object) -> None:
+    """Raises: InputError where an option would write over the file that another one of them reads."""
+    known = list(_options(said))
+    for writer, path in known:
+        kind = writer.metadata.get("writes")
+        if not kind or not isinstance(path, str) or path == STDOUT:
+            continue
+        flag = next(iter(writer.metadata["names"]), f"--{writer.name}")
+        for reader, text in known:
+            what: str = reader.metadata.get("reads", "")
+            for file in text.split(",") if what and isinstance(text, str) else ():
+                if kind != "IR" or not file.endswith(".mlir"):
+                    check_kept(flag, path, {what: file})
+
+
+def _options(said: object) -> Iterator[tuple[Field[Any], Any]]:
+    """The options of a dataclass and of the groups in it, with their values."""
+    for one, _, inner in option_fields(type(said)):
+        value = getattr(said, one.name)
+        yield from [(one, value)] if inner is None else _options(value)
 
 
 def write_file(path: str | Path, text: str) -> None:

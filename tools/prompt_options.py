@@ -30,6 +30,7 @@ class PromptOptions:
     logits: str | None = option(
         "write the logits of all steps to this file, as numpy saves arrays: f32 [steps, batch, vocab]",
         metavar="FILE",
+        writes="file",
     )
 
     @property

@@ -48,8 +48,8 @@ def _fewer_text(fewer: Fewer, machine: Machine) -> str:
         return f"{cycles / machine.clock_hz * 1e6:.1f} us"
 
     return (
-        f"{machine.sockets} sockets are slower than {fewer.sockets}, by estimate: without launches a step "
-        f"takes {shown(fewer.cycles_now)}, on {fewer.sockets} {shown(fewer.cycles)}, as more sockets have "
+        f"{machine.sockets} sockets are slower than {fewer.sockets}, by estimate: without launches all calls "
+        f"take {shown(fewer.cycles_now)}, on {fewer.sockets} {shown(fewer.cycles)}, as more sockets have "
         "more to exchange"
     )
 

@@ -18,7 +18,7 @@ from measures import (
 )
 
 TREE = Tree(Path(__file__).parents[2])
-MOST_CODE_LINES = 50_700
+MOST_CODE_LINES = 50_750
 MOST_FILES = 572
 MOST_LINES_OF_A_FILE = 300
 MOST_FILES_NAMING_A_KIND = {"carry": 5, "gather": 11, "collective": 17, "counter": 6}

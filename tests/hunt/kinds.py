@@ -124,8 +124,12 @@ OPTIONS = (
 """Command lines, with stand-ins for files."""
 
 
+LONGEST_WORD = 131_072
+"""Bytes of an argument that Linux passes to a process."""
+
+
 def _options(path: Path) -> int:
-    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    text = path.read_bytes()[:LONGEST_WORD].decode("utf-8", "surrogateescape")
     try:
         words = shlex.split(text)
     except ValueError:

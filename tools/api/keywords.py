@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypedDict, TypeVar, Union, get_args,
 
 from ...dialects.vocabulary import Granularity
 from ..command_line import option_fields
+from ..output import check_files
 from ..values import HELP_MARK, InputError, Number
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ def filled(kind: type[T], keywords: dict[str, Any], **groups: Any) -> T:
 
     None is as if nothing was said. `groups` are parts of the options that are made already, by name.
 
-    Raises: InputError for a value that an option does not take.
+    Raises: InputError for a value that an option does not take, and where one writes what another reads.
     """
     values = dict(groups)
     for one, hint, inner in option_fields(kind):
@@ -112,7 +113,9 @@ def filled(kind: type[T], keywords: dict[str, Any], **groups: Any) -> T:
             metavar = one.metadata["form"].get("metavar", "")
             is_many = get_origin(hint) is tuple
             values[one.name] = _texts(one.name, value, metavar) if is_many else _value(one.name, hint, value)
-    return kind(**values)
+    made = kind(**values)
+    check_files(made)
+    return made
 
 
 def window_text(window: object) -> str | None:

@@ -26,13 +26,19 @@ class Command:
         " as a machine of the class sequence",
         "table",
         metavar="TABLE|cpu",
+        reads="the table",
     )
     machine: str | None = option(
         "the machine that it is but for these constants: a name (`kl machines`) or a TOML file; with a TABLE",
         metavar="MACHINE",
+        reads="the machine",
     )
     output: str | None = option(
-        "write the calibrated machine there (default: TABLE with .toml)", "-o", "--output", metavar="FILE"
+        "write the calibrated machine there (default: TABLE with .toml)",
+        "-o",
+        "--output",
+        metavar="FILE",
+        writes="file",
     )
     json: bool = json_option()
 

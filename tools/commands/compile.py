@@ -10,7 +10,7 @@ from ...backends.targets import MemoryMap, TimeOptions
 from ...dialects.vocabulary import IR_LEVELS, IrLevel
 from ..command_line import option
 from ..options import JSON_VERSION, CompilerOptions
-from ..output import STDOUT, check_kept, files_read, write_file
+from ..output import STDOUT, write_file
 from ..results.recording import spoil
 from ..streams import exact_output
 from ..terminal import print_json, print_tables
@@ -52,7 +52,9 @@ class Command:
         "print the passes that were run, in the notation of --pipeline, not the IR or the program",
         default=False,
     )
-    output: str | None = option("write there instead of to stdout", "-o", "--output", metavar="FILE")
+    output: str | None = option(
+        "write there instead of to stdout", "-o", "--output", metavar="FILE", writes="IR"
+    )
 
     @property
     def planned(self) -> str | None:
@@ -69,17 +71,9 @@ class _Plan:
 
 
 def run(command: Command) -> int:
-    """Compile to `--to`; with `--json` the text is part of the document unless `-o` takes it.
-
-    Raises: InputError for an output that would take the place of what is read.
-    """
+    """Compile to `--to`; with `--json` the text is part of the document unless `-o` takes it."""
     from ..compilation import Compiler
 
-    output = None if command.output == STDOUT else command.output
-    kept = files_read(command.compiler.model.input, command.compiler.machine.machine)
-    if command.compiler.model.input.endswith(".mlir"):
-        del kept["the model"]  # IR is lowered in place if that is wanted, as kl-opt does
-    check_kept("-o", output, kept)
     compiler = Compiler.of(command.compiler)
     given = compiler.read()
     free = command.compiler.mapping.pipeline is not None and command.to is None and not command.planned
@@ -88,6 +82,7 @@ def run(command: Command) -> int:
     if snapshots is not None:
         document["ir_after_all"] = [one.document() for one in snapshots.taken]
     plans = dict(_plans(command, given))
+    output = None if command.output == STDOUT else command.output
     if output is not None:
         write_file(output, document.pop("text"))
     if command.compiler.json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..command_line import option
 from ..options import JSON_VERSION, PublishedOptions, json_option
-from ..output import STDOUT, check_kept, write_file
+from ..output import STDOUT, write_file
 from ..streams import exact_output
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError, Number, assignments, shown_path
@@ -26,8 +26,11 @@ class Command:
         "a folder with a config.json, such a file, a .safetensors file or a .safetensors.index.json",
         "source",
         metavar="SOURCE",
+        reads="the model",
     )
-    output: str | None = option("write there instead of to stdout", "-o", "--output", metavar="FILE")
+    output: str | None = option(
+        "write there instead of to stdout", "-o", "--output", metavar="FILE", writes="file"
+    )
     param: tuple[str, ...] = option(
         "another number for a parameter of the text, or one that a checkpoint without config does not say;"
         " may be repeated",
@@ -65,9 +68,6 @@ def run(command: Command) -> int:
             f"{shown_path(command.source)} is no published model{HELP_MARK}"
             "give a folder with a config.json, such a file, or a .safetensors file"
         )
-    output = None if command.output == STDOUT else command.output
-    config = None if files.config is None else str(files.config)
-    check_kept("-o", output, {"the model": command.source, "its config": config})
     found = imported(
         files,
         command.parameters,
@@ -75,6 +75,7 @@ def run(command: Command) -> int:
         quantize=command.quantize,
         cache_type=command.cache_type,
     )
+    output = None if command.output == STDOUT else command.output
     if output is not None:
         write_file(output, found.text)
     elif not command.json:

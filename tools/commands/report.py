@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..command_line import option
 from ..options import JSON_VERSION, json_option
-from ..output import STDOUT, check_kept, write_file
+from ..output import STDOUT, write_file
 from ..streams import exact_output
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError
@@ -22,11 +22,18 @@ class Command:
     """What a command line of `kl report` says."""
 
     study: str = option(
-        "where the study is kept: a file or URL, as --storage names it", "study", metavar="STUDY"
+        "where the study is kept: a file or URL, as --storage names it",
+        "study",
+        metavar="STUDY",
+        reads="the study",
     )
     name: str | None = option("the study's name, where several are kept there")
     output: str | None = option(
-        "write one HTML page that needs no other file, - for stdout", "-o", "--output", metavar="FILE"
+        "write one HTML page that needs no other file, - for stdout",
+        "-o",
+        "--output",
+        metavar="FILE",
+        writes="file",
     )
     plots: str | None = option("write each plot to a file of its own", metavar="DIR")
     format: Literal["svg", "png"] = option("the format of these files (default: svg)", default="svg")
@@ -49,7 +56,6 @@ def run(command: Command) -> int:
     on_stdout = command.output == STDOUT
     if on_stdout and command.json:
         raise InputError(f"-o - and --json write to stdout both{HELP_MARK}leave out one")
-    check_kept("-o", command.output, {"the study": command.study})
     study = load_study(command.study, command.name)
     plan = study.plan
     record = StudyRecord(plan.name, plan.space, plan.objectives, tuple(study.trials()), study.about)

@@ -34,10 +34,9 @@ class Command:
     weights: str | None = option(
         "a .safetensors file, an index or a folder (default: those of a published model, else random)",
         metavar="PATH",
+        reads="the weights",
     )
-    seed: Natural = option(
-        "seed of the random weights, of the first token, and of drawing tokens (default: 0)", default=0
-    )
+    seed: Natural = option("seed of random weights, the first token and drawn tokens (default: 0)", default=0)
     steps: Positive = option(
         "decode steps, from position 0 on; behind a prompt, tokens that are made (default: 1)", default=1
     )
@@ -49,6 +48,7 @@ class Command:
         "with --check, compare with this model and not with the input as it is given: with its weights,"
         " inputs and facts; --param is for both, as far as both have parameters",
         metavar="MODEL",
+        reads="the other model",
     )
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..command_line import option, written
 from ..options import JSON_VERSION, ComparisonOptions
-from ..output import check_kept, files_read, write_file
+from ..output import write_file
 from ..streams import exact_output
 from ..terminal import print_json
 from ..values import HELP_MARK, InputError, window
@@ -34,6 +34,7 @@ class Command:
         "-o",
         "--output",
         metavar="FILE",
+        writes="file",
     )
     svg: str | None = option(
         "write each picture to a file of its own there; without -o, no page", metavar="FOLDER"
@@ -118,9 +119,6 @@ def _check_page(page: Path, command: Command) -> None:
         raise InputError(f"{page}: is a folder{HELP_MARK}name a file for the page")
     if not page.parent.is_dir():
         raise InputError(f"{page}: No such file or directory{HELP_MARK}make the folder {page.parent} first")
-    check_kept(
-        "-o", str(page), files_read(command.comparison.model.input, command.comparison.machine.machine)
-    )
 
 
 def _target(command: Command, name: str) -> str | None:

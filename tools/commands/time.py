@@ -12,7 +12,7 @@ from ...backends.tables import share_text, time_text
 from ...backends.targets import AnyTarget, TimeOptions, Timing
 from ..command_line import Positive, option
 from ..options import JSON_VERSION, CompilerOptions, TimingOptions
-from ..output import check_is_file, check_kept, files_read, replacing
+from ..output import check_is_file, replacing
 from ..routing import time_options as step_options
 from ..terminal import print_json, print_tables
 from ..trust import edited_text
@@ -30,7 +30,7 @@ class Command:
     timing: TimingOptions
     per_layer: bool = option("show each iteration of loops, and each call of other kernels", default=False)
     per_stage: bool = option("show how busy each stage is and what it waits for", default=False)
-    trace: str | None = option("write a trace for Perfetto or Chrome", metavar="FILE")
+    trace: str | None = option("write a trace for Perfetto or Chrome", metavar="FILE", writes="file")
     trace_iterations: Positive | None = option(
         "iterations that the trace begins with, besides the last one (default: 4)"
     )
@@ -95,12 +95,9 @@ def time_options(command: Command, target: AnyTarget) -> TimeOptions:
 def _trace_iterations(command: Command) -> int:
     """How many iterations a trace begins with; 0 where none is wanted.
 
-    Raises: InputError if there is a number without a trace, and for a trace on stdout or over the model.
+    Raises: InputError if there is a number without a trace, and for a trace on stdout.
     """
     check_is_file("--trace", command.trace)
-    check_kept(
-        "--trace", command.trace, files_read(command.compiler.model.input, command.compiler.machine.machine)
-    )
     if command.trace is not None:
         return command.trace_iterations or TRACE_ITERATIONS
     if command.trace_iterations is not None:

@@ -38,7 +38,7 @@ class Command:
         default=None,
     )
     output: str | None = option(
-        "write the pipelines of the front there, too", "-o", "--output", metavar="FILE"
+        "write the pipelines of the front there, too", "-o", "--output", metavar="FILE", writes="file"
     )
 
 
@@ -55,7 +55,7 @@ def run(command: Command) -> int:
     storage = command.study.storage or f"{Path(path).stem}.tune.db"
     shown = shown_place(storage)
     check_kept("--storage", storage, {"the model": path})
-    check_kept("-o", command.output, {"the model": path, "the study": storage})
+    check_kept("-o", command.output, {"the study": storage})
     with resumable(shown):
         session = make_session(command.model, command.tuning, command.study)
         search = _search(session, storage, command)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..command_line import Positive, option
 from ..options import PublishedOptions, rewrites_option
+from ..output import STDOUT, check_kept
 from .failing_options import FailingOptions
 from .seeing import SeeingOptions
 
@@ -32,3 +33,15 @@ class KlOptCommand:
     )
     max_rewrites: Positive | None = rewrites_option()
     no_verify_dominance: bool = option("Accept uses before definitions in SSA regions.", default=False)
+
+    @property
+    def written_file(self) -> str | None:
+        """The output file; None for stdout.
+
+        Raises: InputError where it would take the place of a model. IR is changed in place if that is wanted.
+        """
+        given, output = self.input_file, self.output_file
+        if output in (None, STDOUT):
+            return None
+        check_kept("-o", output, {"the model": None if str(given).endswith(".mlir") else given})
+        return output

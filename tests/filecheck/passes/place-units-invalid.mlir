@@ -45,7 +45,7 @@ builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
 
 // -----
 // A channel in a resident weight is as large as it.
-// CHECK: it has 2 units, the resident weight that it is beside 3
+// CHECK: `resident` says 3 where its channel has 2
 builtin.module attributes {rdu.machine = #rdu.machine<{pcus = 8, pmus = 8}>} {
   nn.weight @w : tensor<8xbf16> {tier = "sram", address = 0 : i64, pmus = 3 : i64}
   dataflow.kernel @resident(%w: tensor<8xbf16>) -> tensor<8xbf16> {

@@ -5,7 +5,7 @@
 // A socket of two reads 8 tiles in 64 cycles, one alone would in 128, and both write as many in 64. The exchange
 // takes 8 * 66 cycles and 800 of latency.
 // CHECK-LABEL: kernel.schedule @step
-// CHECK-SAME:  kl.remarks = ["2 sockets are slower than 1, by estimate: without launches a step takes 0.8 us, on 1 0.1 us, as more sockets have more to exchange"]
+// CHECK-SAME:  kl.remarks = ["2 sockets are slower than 1, by estimate: without launches all calls take 0.8 us, on 1 0.1 us, as more sockets have more to exchange"]
 builtin.module attributes {rdu.machine = #rdu.machine<{sockets = 2 : i64}>} {
 nn.weight @w : tensor<8x4096xbf16> {shard_axis = 0 : i64, shard_parts = 2 : i64}
 dataflow.kernel @sum(%x: tensor<8x4096xbf16>) -> tensor<8x4096xbf16> {

@@ -796,3 +796,25 @@ dataflow.kernel @k(%x: tensor<8xf32>, %y: memref<8xf32>) attributes {loops = #da
   dataflow.load %x to %a {rate = "first"} : tensor<8xf32> -> !dataflow.channel<tensor<8xf32>>
   dataflow.store %a into %y : memref<8xf32> {rate = "second"} : !dataflow.channel<tensor<8xf32>>
 }
+
+// -----
+// What a load reads in place: two numbers, of the units of its channel.
+// CHECK: `resident` is the first PMU and their number
+dataflow.kernel @one_number(%w: tensor<8xbf16>) {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xbf16>>
+  dataflow.load %w to %a {resident = array<i64: 5>} : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+}
+
+// -----
+// CHECK: `resident` is the first PMU and their number
+dataflow.kernel @small_numbers(%w: tensor<8xbf16>) {
+  %a = dataflow.channel 1 : !dataflow.channel<tensor<8xbf16>>
+  dataflow.load %w to %a {resident = array<i32: 5, 3>} : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+}
+
+// -----
+// CHECK: `resident` says 5 where its channel has 4
+dataflow.kernel @elsewhere(%w: tensor<8xbf16>) {
+  %a = dataflow.channel 1 {pmus = 3 : i64, pmu_first = 4 : i64} : !dataflow.channel<tensor<8xbf16>>
+  dataflow.load %w to %a {resident = array<i64: 5, 3>} : tensor<8xbf16> -> !dataflow.channel<tensor<8xbf16>>
+}
