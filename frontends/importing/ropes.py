@@ -118,6 +118,8 @@ def _dims(model: Model, rope: Rope, values: Config) -> int:
     if fraction is not None:
         said = values.number("partial_rotary_factor")
         fraction = fraction if said is None else said
+        if not 0 <= fraction <= 1:
+            raise SourceError(f"{values.path}partial_rotary_factor is {fraction}", "it is a share of a head")
     elif values.number("partial_rotary_factor") not in (None, 1.0):
         raise SourceError(
             f"{values.path}partial_rotary_factor is {values.number('partial_rotary_factor')}",

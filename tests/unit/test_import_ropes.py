@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from kl.dialects.nn import RopeOp
 from kl.frontends import load_model
 from kl.frontends.importing import Source, import_model
+from kl.frontends.source_errors import SourceError
 from kl.tools.kl import main
 
 THETA, DIMS, CONTEXT = 10000.0, 16, 16
@@ -134,6 +135,12 @@ def test_a_part_of_each_head_is_rotated():
     rope = rope_of({"type": "default"}, "stablelm", partial_rotary_factor=0.5)
     assert rope.frequencies.get_values() == pytest.approx([THETA ** (-2 * j / 8) for j in range(4)])
     assert rope.head_dim.value.data == DIMS
+
+
+@pytest.mark.parametrize("share", [1.5, -0.5, 1e308])
+def test_what_is_rotated_of_a_head_is_a_share_of_it(share: float):
+    with pytest.raises(SourceError, match="partial_rotary_factor is"):
+        rope_of({"type": "default"}, "stablelm", partial_rotary_factor=share)
 
 
 @pytest.mark.parametrize("model", ["cohere", "llama"])
