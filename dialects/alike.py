@@ -13,8 +13,11 @@ from functools import lru_cache
 from typing import ClassVar
 
 from xdsl.dialects.builtin import BytesAttr, DenseArrayBase, IntegerAttr, IntegerType, i64
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute, Block, Operation
 from xdsl.irdl import IRDLOperation
+from xdsl.utils.exceptions import VerifyException
+
+from .failing import raise_about
 
 
 @lru_cache(maxsize=4096)
@@ -72,10 +75,18 @@ def verify_alike(op: Operation) -> None:
     """
     for block in (block for region in op.regions for block in region.blocks):
         if block.is_empty:
-            block.verify()
+            _verify_empty(op, block)
         for inner in representatives(block.ops):
             verify_alike(inner)
     op.verify(verify_nested_ops=False)
+
+
+def _verify_empty(op: Operation, block: Block) -> None:
+    """Raises: VerifyException, about the operation around it, where a block must not be empty."""
+    try:
+        block.verify()
+    except VerifyException as error:
+        raise_about(op, error)
 
 
 def representatives(ops: Iterable[Operation]) -> Iterator[Operation]:

@@ -46,7 +46,7 @@ def open_storage(place: str | None, *, must_exist: bool = False, writes: bool = 
     """
     if place is None:
         return InMemoryStorage()
-    with decoding(place), quiet():
+    with decoding(place):
         if place.startswith(GRPC_PREFIX):
             return _open_grpc(place)
         if "://" in place:
@@ -81,7 +81,8 @@ def decoding(place: str | None) -> Generator[None]:
 def named_errors(place: str | None) -> Generator[None]:
     """Turn what storages raise into StudyErrors that name the place."""
     try:
-        yield
+        with quiet():
+            yield
     except (SQLAlchemyError, StorageInternalError, sqlite3.Error, *_grpc_errors()) as error:
         reason = _reason(error) if place is None else _reason(error).replace(place, shown_place(place))
         raise StudyError(f"the storage {shown_place(place)} does not work: {reason}") from error
@@ -109,9 +110,9 @@ def _grpc_errors() -> tuple[type[Exception], ...]:
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Let Optuna report warnings only."""
+    """Let Optuna report errors only: what it warns of, our own messages say in one line."""
     before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    optuna.logging.set_verbosity(max(before, optuna.logging.ERROR))
     try:
         yield
     finally:

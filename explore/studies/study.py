@@ -25,7 +25,7 @@ from .owners import HEARTBEAT_SECONDS
 from .plan import StudyPlan, difference, directions, plan_from_json, plan_to_json
 from .sampler import ExhaustedError, ExplorerSampler
 from .snapshot import Snapshot
-from .storages import decoding, named_errors, open_storage, quiet
+from .storages import decoding, named_errors, open_storage
 
 PLAN = "plan"
 """The user attribute of a study that holds its plan."""
@@ -201,7 +201,7 @@ def open_study(
     document = plan_to_json(plan)
     opened = open_storage(storage, must_exist=must_exist)
     place = shown_place(storage)
-    with decoding(storage), quiet():
+    with decoding(storage):
         names = [study.study_name for study in opened.get_all_studies()]
         if plan.name not in names:
             if must_exist:
@@ -221,7 +221,7 @@ def open_study(
     if about is None:
         about = about_from_json(attributes.get(ABOUT))
     elif attributes.get(ABOUT) != about_to_json(about):
-        with named_errors(storage), quiet():
+        with named_errors(storage):
             opened.set_study_user_attr(identity, ABOUT, about_to_json(about))
     return Study(plan, opened, storage, about)
 
@@ -232,7 +232,7 @@ def load_study(storage: str, name: str | None = None) -> Study:
     Raises: StudyError where there is none, or there are several and no name.
     """
     opened = open_storage(storage, must_exist=True, writes=False)
-    with decoding(storage), quiet():
+    with decoding(storage):
         attributes = {study.study_name: study.user_attrs for study in opened.get_all_studies()}
     plans = {study: kept[PLAN] for study, kept in attributes.items() if kept.get(PLAN) is not None}
     place = shown_place(storage)

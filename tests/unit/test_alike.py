@@ -20,7 +20,7 @@ from kl.dialects import kernel, rdu
 from kl.dialects.alike import representatives
 from kl.dialects.vocabulary import IrLevel
 from kl.frontends import load_model
-from kl.tools.diagnostics import PassError
+from kl.tools.diagnostics import PassError, failing_operation
 from kl.tools.driver import check_module
 from kl.tools.lowering import default_passes, lower, run_pipeline
 from kl.tools.pipelines import Edit
@@ -131,8 +131,9 @@ def test_few_of_thousands_are_verified() -> None:
 
 def test_a_block_without_a_terminator_is_found() -> None:
     module = ModuleOp([FuncOp("f", ((), ()), Region(Block()))])
-    with pytest.raises(VerifyException, match="empty block"):
+    with pytest.raises(VerifyException, match="empty block") as raised:
         check_module(module)
+    assert isinstance(failing_operation(raised.value), FuncOp)
 
 
 @pytest.mark.parametrize("place", ["tile-stages", "prefetch-weights"])

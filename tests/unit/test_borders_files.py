@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from scenario_documents import document, scenario
 
@@ -18,6 +21,7 @@ from kl.tools.kl import main
 ROOT = Path(__file__).parents[2]
 MINI = str(ROOT / "examples/mini.kl")
 JOURNAL = ROOT / "tests/hunt/seeds/study.journal"
+DATABASE = ROOT / "tests/hunt/seeds/study.sql"
 
 Capture = pytest.CaptureFixture[str]
 
@@ -116,3 +120,20 @@ def test_nothing_is_written_behind_the_torn_line_of_a_journal(tmp_path: Path):
         open_storage(str(path))
     assert path.read_bytes() == torn
     assert main(["report", str(path), "-o", str(tmp_path / "r.html")]) == 0
+
+
+def test_what_optuna_warns_of_is_said_once(tmp_path: Path, capsys: Capture, caplog: pytest.LogCaptureFixture):
+    """A time that is no text: Optuna warns of it, and tries another way, which fails as well."""
+    database = tmp_path / "study.db"
+    with closing(sqlite3.connect(database)) as opened:
+        opened.executescript(DATABASE.read_text())
+        opened.execute("update trials set datetime_start = cast(x'ff' as text)")
+        opened.commit()
+    optuna.logging.enable_propagation()
+    try:
+        assert main(["report", str(database)]) == 1
+    finally:
+        optuna.logging.disable_propagation()
+    said = capsys.readouterr().err
+    assert said.startswith(f"kl: error: the storage {database} does not work: Could not decode")
+    assert not caplog.records
