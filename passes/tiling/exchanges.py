@@ -20,10 +20,6 @@ from ...dialects.machine import Machine
 from ...dialects.vocabulary import ALGORITHMS
 from .solver import divisors
 
-CLEAR = 1.03
-"""How many times as long more sockets must take than fewer. Assumed: what estimates are off by at most where
-both numbers were timed, on small models with 2 to 8 sockets."""
-
 
 @dataclass(frozen=True)
 class Share:
@@ -133,7 +129,7 @@ class Fewer:
 
 
 def fewer_sockets(loads: Iterable[Load], stored: Iterable[Share], machine: Machine) -> Fewer | None:
-    """The fastest number of sockets that divides the machine's; None where all are about as fast.
+    """The fastest number of sockets that divides the machine's; None where that is all of them.
 
     `stored` are the bytes of a socket's weights and caches, which are to fit its HBM.
     """
@@ -144,7 +140,7 @@ def fewer_sockets(loads: Iterable[Load], stored: Iterable[Share], machine: Machi
             smaller, staying = machine.with_values({"sockets": count}), _staying(loads, count, machine)
             took[count] = sum(load.on(count, now).cycles(smaller, staying) for load in loads)
     best = min(took, key=lambda count: (took[count], -count))
-    return Fewer(best, took[best], took[now]) if took[now] > CLEAR * took[best] else None
+    return Fewer(best, took[best], took[now]) if best != now else None
 
 
 def _staying(loads: Iterable[Load], sockets: int, machine: Machine) -> float:
