@@ -21,8 +21,8 @@ from .values import HELP_MARK, InputError
 
 STDOUT = "-"
 """What stands for the standard output where a file is named."""
-PUBLISHED = (".json", ".safetensors")
-"""How the files of a published model end."""
+PUBLISHED = ("config.json", "tokenizer.json", ".safetensors", ".safetensors.index.json")
+"""How the names of a published model's files end."""
 
 
 def check_is_file(option: str, path: str | None) -> None:
@@ -41,7 +41,7 @@ def check_kept(option: str, path: str | None, kept: Mapping[str, str | None]) ->
 def _takes_place(path: str, other: str) -> bool:
     """Whether a file is another one, or one of the files that make a folder a published model."""
     written, read = Path(os.path.realpath(path)), Path(os.path.realpath(other))
-    return written == read or (written.parent == read and written.is_file() and written.suffix in PUBLISHED)
+    return written == read or (written.parent == read and written.name.endswith(PUBLISHED))
 
 
 def check_files(said: object) -> None:
@@ -54,7 +54,7 @@ def check_files(said: object) -> None:
         flag = next(iter(writer.metadata["names"]), f"--{writer.name}")
         for reader, text in known:
             what: str = reader.metadata.get("reads", "")
-            for file in text.split(",") if what and isinstance(text, str) else ():
+            for file in (text, *text.split(",")) if what and isinstance(text, str) else ():
                 if kind != "IR" or not file.endswith(".mlir"):
                     check_kept(flag, path, {what: file})
 

@@ -17,6 +17,8 @@ from kl.explore.scenarios.errors import ScenarioError
 from kl.explore.scenarios.reading import load_scenario
 from kl.explore.studies.storages import open_storage
 from kl.tools.kl import main
+from kl.tools.output import check_kept
+from kl.tools.values import InputError
 
 ROOT = Path(__file__).parents[2]
 MINI = str(ROOT / "examples/mini.kl")
@@ -105,6 +107,21 @@ def test_nothing_is_written_over_what_is_read(
     assert message.format(model) in capsys.readouterr().err
     assert (model.read_text(), Path("x.csv").read_text()) == (text, "kept")
     assert Path("config.json").read_text() == '{"model_type": "llama"}'
+
+
+def test_what_is_no_file_of_a_published_model_may_be_written_beside_it(tmp_path: Path):
+    (tmp_path / "trace.json").write_text("of the last run")
+    check_kept("--trace", str(tmp_path / "trace.json"), {"the model": str(tmp_path)})
+    for name in ("config.json", "generation_config.json", "model.safetensors.index.json"):
+        with pytest.raises(InputError, match="would overwrite the model"):
+            check_kept("--trace", str(tmp_path / name), {"the model": str(tmp_path)})
+
+
+def test_a_comma_in_a_name_hides_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture):
+    monkeypatch.chdir(tmp_path)
+    Path("a,b.kl").write_text(Path(MINI).read_text())
+    assert main(["compile", "a,b.kl", "-o", "a,b.kl"]) == 1
+    assert "would overwrite the model" in capsys.readouterr().err
 
 
 def test_a_scenario_may_name_a_folder_in_its_own(tmp_path: Path):
